@@ -1,0 +1,60 @@
+//! One change at the help desk, normalised: the same event whichever shape brought it.
+//! Decoders fill it; it refuses nothing itself, and what it could not make sense of it carries in `raw`.
+
+pub mod json;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// A normalised event. Paths in rules start at `body` (the ZIS `ticket_event` object).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// `event_source` in rules: `support`, `upmind`, or what a configured source says.
+    pub source: String,
+    /// The tag, for example `ticket.PriorityChanged`.
+    pub event_type: String,
+    pub id: String,
+    /// What the event is about; for ticket events the ticket's id.
+    pub key: Option<String>,
+    pub time: Option<Timestamp>,
+    /// `account_id`, `subdomain`, `integration_key`, `actor_id`, as far as the shape tells them.
+    pub envelope: Value,
+    /// The normalised `ticket_event` object.
+    pub body: Value,
+    /// The body as received.
+    pub raw: Value,
+    /// `event.…` in paths: source, type, id, key and time.
+    pub about: Value,
+    /// The decoder that read it, for example `zis`.
+    pub shape: &'static str,
+    /// What a person should know: an unknown type, repaired text.
+    pub warnings: Vec<String>,
+}
+
+impl Event {
+    /// `event.…` as paths and templates see it, and as every command prints it.
+    pub fn about(
+        source: &str,
+        event_type: &str,
+        id: &str,
+        key: Option<&str>,
+        time: Option<Timestamp>,
+    ) -> Value {
+        json!({
+            "source": source,
+            "type": event_type,
+            "id": id,
+            "key": key,
+            "time": time.map(|t| t.to_string()),
+        })
+    }
+
+    /// The event in the ZIS envelope shape, which `$…` paths address. The body as received stands
+    /// under `raw`.
+    pub fn document(&self) -> Value {
+        let mut document = self.envelope.as_object().cloned().unwrap_or_default();
+        document.insert("input".into(), json!({ "ticket_event": self.body }));
+        document.insert("raw".into(), self.raw.clone());
+        Value::Object(document)
+    }
+}

@@ -1,0 +1,172 @@
+//! A step rendered and ready to be performed: pieces of text in which secrets are still names.
+//! It holds no secret's value and prints none; only `action` turns a piece into bytes.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Text in pieces. `Display` is the redacted form: `Bearer [secret API_TOKEN]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Text(pub Vec<Piece>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    Text(String),
+    Secret { name: String, encoding: Encoding },
+}
+
+/// How a secret's value is written where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    Plain,
+    Percent,
+    Base64,
+}
+
+impl Text {
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self(vec![Piece::Text(text.into())])
+    }
+
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|piece| match piece {
+            Piece::Text(_) => None,
+            Piece::Secret { name, .. } => Some(name.as_str()),
+        })
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for piece in &self.0 {
+            match piece {
+                Piece::Text(text) => f.write_str(text)?,
+                Piece::Secret { name, .. } => write!(f, "[secret {name}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A JSON tree whose texts may hold secrets.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Tree {
+    /// A leaf that holds no secret.
+    Value(Value),
+    Text(Text),
+    List(Vec<Tree>),
+    Map(Vec<(String, Tree)>),
+}
+
+impl Tree {
+    /// The tree as JSON, with secrets redacted.
+    pub fn redacted(&self) -> Value {
+        match self {
+            Tree::Value(value) => value.clone(),
+            Tree::Text(text) => Value::String(text.to_string()),
+            Tree::List(items) => items.iter().map(Tree::redacted).collect(),
+            Tree::Map(entries) => entries
+                .iter()
+                .map(|(key, value)| (key.clone(), value.redacted()))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+        }
+    }
+}
+
+/// One thing to do outside.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Call {
+    Http(HttpCall),
+    Exec(ExecCall),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpCall {
+    pub method: String,
+    /// Absolute: a connection's base URL is already in front. `outbox:NAME/…` writes the request to
+    /// a file on this machine instead of sending it.
+    pub url: Text,
+    pub connection: Option<String>,
+    pub headers: Vec<(String, Text)>,
+    pub body: Option<Body>,
+    pub auth: Option<Auth>,
+    pub timeout: Duration,
+    pub expect: Expect,
+    pub keep: Keep,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    Json(Tree),
+    Form(Vec<(String, Text)>),
+    Raw(Text),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Auth {
+    Bearer(Text),
+    Basic { username: Text, password: Text },
+    Header { name: String, value: Text },
+}
+
+/// Which statuses count as success; none listed means every 2xx.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Expect(pub Vec<std::ops::RangeInclusive<u16>>);
+
+impl Expect {
+    pub fn accepts(&self, status: u16) -> bool {
+        if self.0.is_empty() {
+            return (200..300).contains(&status);
+        }
+        self.0.iter().any(|range| range.contains(&status))
+    }
+}
+
+/// What of a result is kept for later steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Keep {
+    #[default]
+    Body,
+    Status,
+    None,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExecCall {
+    /// The program and its arguments. Never passed through a shell; a `shell:` step is
+    /// `["/bin/sh", "-c", SCRIPT]` with the script as its author wrote it.
+    pub argv: Vec<Text>,
+    pub stdin: Text,
+    /// The folder that relative programs and the working directory are resolved against.
+    pub cwd: String,
+    pub env: Vec<(String, Text)>,
+    pub timeout: Duration,
+    pub keep: Keep,
+}
+
+/// What performing a call gave.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Performed {
+    Succeeded(Reply),
+    Failed(Failure),
+}
+
+/// What came back: `steps.NAME.…` of later steps.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// `{status, headers, body}` for HTTP (headers in lower case), `{status, stdout, stderr}` for
+    /// commands; cut down to what the step keeps.
+    pub value: Value,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Failure {
+    /// A lower-case fragment that fits "failed to …", names the thing, ends with what to do.
+    pub message: String,
+    /// Whether another try may help: connection errors, time-outs, 408, 409, 425, 429, 5xx.
+    pub retryable: bool,
+    /// What `Retry-After` asked for.
+    pub retry_after: Option<Duration>,
+}

@@ -1,0 +1,9 @@
+//! The pure part: events, rules, matching and flows as functions of their input.
+//! It refuses clocks, files, sockets, tasks and randomness; `tests/layering.rs` holds it to that.
+
+pub mod diagnostic;
+pub mod event;
+pub mod flow;
+pub mod rule;
+pub mod run;
+pub mod scope;

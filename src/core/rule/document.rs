@@ -1,0 +1,451 @@
+//! Reads YAML text into a tree of nodes that know their place, one document at a time, so that a
+//! broken document hides no other. It gives no meaning to keys; it is the only user of the YAML
+//! crate, and refuses what could blow up: deep nesting, alias bombs, duplicate keys.
+
+use std::fmt;
+
+use serde::de::{self, Deserialize, MapAccess, SeqAccess, Visitor};
+use serde_json::{Number, Value};
+use serde_yaml::{DuplicateKeyPolicy, Location, Spanned};
+
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Position};
+
+/// A YAML value and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    pub value: Yaml,
+    pub at: Position,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Yaml {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+}
+
+/// One `key: value` of a mapping, in the order of the file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub key: String,
+    pub key_at: Position,
+    pub value: Node,
+}
+
+impl Node {
+    /// The JSON value that this node stands for.
+    pub fn to_json(&self) -> Value {
+        match &self.value {
+            Yaml::Null => Value::Null,
+            Yaml::Bool(b) => Value::Bool(*b),
+            Yaml::Number(n) => Value::Number(n.clone()),
+            Yaml::Text(s) => Value::String(s.clone()),
+            Yaml::List(items) => items.iter().map(Node::to_json).collect(),
+            Yaml::Map(entries) => entries
+                .iter()
+                .map(|e| (e.key.clone(), e.value.to_json()))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+        }
+    }
+
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.value {
+            Yaml::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub fn as_list(&self) -> Option<&[Node]> {
+        match &self.value {
+            Yaml::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    pub fn as_map(&self) -> Option<&[Entry]> {
+        match &self.value {
+            Yaml::Map(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// The value under a key of this mapping.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        let entry = self.as_map()?.iter().find(|e| e.key == key)?;
+        Some(&entry.value)
+    }
+
+    /// What kind of value this is, in words for messages.
+    pub fn kind(&self) -> &'static str {
+        match self.value {
+            Yaml::Null => "null",
+            Yaml::Bool(_) => "a boolean",
+            Yaml::Number(_) => "a number",
+            Yaml::Text(_) => "text",
+            Yaml::List(_) => "a list",
+            Yaml::Map(_) => "a mapping",
+        }
+    }
+}
+
+/// Reads every document of a file. Broken ones are reported and left out, empty ones are skipped.
+pub fn read(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Vec<Node> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    split(text)
+        .into_iter()
+        .filter_map(|chunk| read_document(file, &chunk, diagnostics))
+        .collect()
+}
+
+/// One document of a file, with the place where its text starts.
+struct Chunk<'a> {
+    text: &'a str,
+    line: u32,
+    start: u32,
+}
+
+/// Cuts a file at its `---` lines. Such a line cannot stand inside a scalar, so this never cuts
+/// through one.
+fn split(text: &str) -> Vec<Chunk<'_>> {
+    let mut chunks = Vec::new();
+    let (mut start, mut line, mut offset) = (0, 0, 0);
+    for (number, full) in text.split_inclusive('\n').enumerate() {
+        if is_separator(full) && offset > start {
+            chunks.push((start, offset, line));
+            (start, line) = (offset, number);
+        }
+        offset += full.len();
+    }
+    chunks.push((start, text.len(), line));
+    chunks
+        .into_iter()
+        .map(|(start, end, line)| Chunk {
+            text: &text[start..end],
+            line: count(line),
+            start: count(start),
+        })
+        .collect()
+}
+
+fn is_separator(line: &str) -> bool {
+    line.strip_prefix("---")
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn read_document(file: FileId, chunk: &Chunk<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
+    let place = Place { file, chunk };
+    if let Some(diagnostic) = template_in_comment(&place) {
+        diagnostics.push(diagnostic);
+    }
+    let only_comments = chunk.text.lines().all(|line| {
+        let line = line.trim();
+        line.is_empty() || line.starts_with('#') || line == "---" || line == "..."
+    });
+    if only_comments {
+        return None;
+    }
+    match serde_yaml::from_str_with_options::<Raw>(chunk.text, options(chunk.text.len())) {
+        Ok(raw) => Some(lower(raw, &place, diagnostics)),
+        Err(error) => {
+            diagnostics.push(syntax_error(&error, &place));
+            None
+        }
+    }
+}
+
+/// YAML 1.2 scalars, every repeated key handed through, and bounds on what a small text can
+/// become: an honest document has fewer nodes than bytes.
+fn options(len: usize) -> serde_yaml::Options {
+    let budget = serde_yaml::budget! {
+        max_nodes: len.max(20_000),
+        max_events: len.max(20_000).saturating_mul(4),
+        max_aliases: 64,
+        max_depth: 48,
+        max_total_scalar_bytes: len.max(1 << 20).saturating_mul(2),
+    };
+    serde_yaml::options! {
+        budget: budget,
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        with_snippet: false,
+    }
+}
+
+/// What the YAML crate hands over: a tree of spanned values.
+struct Raw(Spanned<RawValue>);
+
+enum RawValue {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(String),
+    List(Vec<Raw>),
+    Map(Vec<(Raw, Raw)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Spanned::deserialize(deserializer).map(Raw)
+    }
+}
+
+impl<'de> Deserialize<'de> for RawValue {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = RawValue;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a YAML value")
+    }
+
+    fn visit_bool<E>(self, v: bool) -> Result<RawValue, E> {
+        Ok(RawValue::Bool(v))
+    }
+
+    fn visit_i64<E>(self, v: i64) -> Result<RawValue, E> {
+        Ok(RawValue::Number(v.into()))
+    }
+
+    fn visit_u64<E>(self, v: u64) -> Result<RawValue, E> {
+        Ok(RawValue::Number(v.into()))
+    }
+
+    fn visit_f64<E: de::Error>(self, v: f64) -> Result<RawValue, E> {
+        Number::from_f64(v)
+            .map(RawValue::Number)
+            .ok_or_else(|| E::custom("not a finite number"))
+    }
+
+    fn visit_str<E>(self, v: &str) -> Result<RawValue, E> {
+        Ok(RawValue::Text(v.to_owned()))
+    }
+
+    fn visit_string<E>(self, v: String) -> Result<RawValue, E> {
+        Ok(RawValue::Text(v))
+    }
+
+    fn visit_unit<E>(self) -> Result<RawValue, E> {
+        Ok(RawValue::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<RawValue, E> {
+        Ok(RawValue::Null)
+    }
+
+    fn visit_some<D: de::Deserializer<'de>>(self, d: D) -> Result<RawValue, D::Error> {
+        d.deserialize_any(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RawValue, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(RawValue::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawValue, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(RawValue::Map(entries))
+    }
+}
+
+/// Turns positions within a document into positions within its file.
+struct Place<'a> {
+    file: FileId,
+    chunk: &'a Chunk<'a>,
+}
+
+impl Place<'_> {
+    fn of(&self, location: Location) -> Position {
+        let span = location.span();
+        let start = span.byte_offset().unwrap_or(0);
+        Position {
+            file: self.file,
+            line: self.chunk.line + u32::try_from(location.line()).unwrap_or(u32::MAX).max(1),
+            column: u32::try_from(location.column()).unwrap_or(u32::MAX).max(1),
+            start: self.chunk.start + u32::try_from(start).unwrap_or(0),
+            len: u32::try_from(span.byte_len().unwrap_or(0)).unwrap_or(0),
+        }
+    }
+}
+
+fn lower(raw: Raw, place: &Place<'_>, diagnostics: &mut Diagnostics) -> Node {
+    let mut at = place.of(raw.0.referenced);
+    let value = match raw.0.value {
+        RawValue::Null => Yaml::Null,
+        RawValue::Bool(b) => Yaml::Bool(b),
+        RawValue::Number(n) => Yaml::Number(n),
+        RawValue::Text(text) => Yaml::Text(text),
+        RawValue::List(items) => Yaml::List(
+            items
+                .into_iter()
+                .map(|item| lower(item, place, diagnostics))
+                .collect(),
+        ),
+        RawValue::Map(entries) => Yaml::Map(lower_entries(entries, at, place, diagnostics)),
+    };
+    if matches!(value, Yaml::List(_) | Yaml::Map(_)) {
+        at.len = at.len.min(1);
+    }
+    Node { value, at }
+}
+
+fn lower_entries(
+    raw: Vec<(Raw, Raw)>,
+    at: Position,
+    place: &Place<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::with_capacity(raw.len());
+    for (key, value) in raw {
+        let key = lower(key, place, diagnostics);
+        let value = lower(value, place, diagnostics);
+        let Some(text) = key_text(&key) else {
+            diagnostics.push(unquoted_template(at));
+            continue;
+        };
+        if let Some(first) = entries.iter().find(|e| e.key == text) {
+            let first = first.key_at.line;
+            diagnostics.push(
+                Diagnostic::error(
+                    Code::DuplicateKey,
+                    key.at,
+                    format!("duplicate key `{text}`"),
+                )
+                .help(format!(
+                    "it stands on line {first} already; remove one of them"
+                )),
+            );
+            continue;
+        }
+        entries.push(Entry {
+            key: text,
+            key_at: key.at,
+            value,
+        });
+    }
+    entries
+}
+
+fn key_text(key: &Node) -> Option<String> {
+    match &key.value {
+        Yaml::Null => Some("null".into()),
+        Yaml::Bool(b) => Some(b.to_string()),
+        Yaml::Number(n) => Some(n.to_string()),
+        Yaml::Text(text) => Some(text.clone()),
+        Yaml::List(_) | Yaml::Map(_) => None,
+    }
+}
+
+fn unquoted_template(at: Position) -> Diagnostic {
+    Diagnostic::error(
+        Code::UnquotedTemplate,
+        at,
+        "YAML reads an unquoted `{{ … }}` as a mapping",
+    )
+    .help("put quotes around the whole value: \"{{ … }}\"")
+}
+
+/// `text: #{{ ticket.id }}` is a comment to YAML, and the value silently null.
+fn template_in_comment(place: &Place<'_>) -> Option<Diagnostic> {
+    let mut offset = 0;
+    for (number, line) in place.chunk.text.split_inclusive('\n').enumerate() {
+        if let Some(found) = comment_template(line) {
+            let at = Position {
+                file: place.file,
+                line: place.chunk.line + count(number) + 1,
+                column: count(line[..found].chars().count()) + 1,
+                start: place.chunk.start + count(offset + found),
+                len: 3,
+            };
+            return Some(
+                Diagnostic::error(
+                    Code::UnquotedTemplate,
+                    at,
+                    "YAML reads `#{{ …` as a comment, so this text is cut off",
+                )
+                .help("put quotes around the whole value: \"#{{ … }}\""),
+            );
+        }
+        offset += line.len();
+    }
+    None
+}
+
+/// Where a `#{{` starts a comment behind a key or a value on the same line.
+fn comment_template(line: &str) -> Option<usize> {
+    let found = line.find(" #{{")? + 1;
+    let before = line[..found].trim();
+    let value = before.rsplit_once(": ").map_or(before, |(_, value)| value);
+    let plain = before.ends_with(':') || before.contains(": ") || before.starts_with("- ");
+    let quoted = value
+        .trim_start_matches("- ")
+        .starts_with(['"', '\'', '|', '>', '{', '[']);
+    (plain && !quoted && !before.starts_with('#')).then_some(found)
+}
+
+fn syntax_error(error: &serde_yaml::Error, place: &Place<'_>) -> Diagnostic {
+    let at = error.location().map_or_else(
+        || Position {
+            file: place.file,
+            line: place.chunk.line + 1,
+            column: 1,
+            start: place.chunk.start,
+            len: 0,
+        },
+        |location| place.of(location),
+    );
+    if unquoted_at(place, at) {
+        return unquoted_template(at);
+    }
+    let message = error.without_snippet().to_string();
+    let message = message.split(" at line ").next().unwrap_or(&message);
+    let first = message.lines().next().unwrap_or(message).trim();
+    Diagnostic::error(Code::Syntax, at, format!("not valid YAML: {first}"))
+        .maybe_help(syntax_help(first, place, at))
+}
+
+/// A template that YAML choked on: `url: {{ vars.base }}/path`.
+fn unquoted_at(place: &Place<'_>, at: Position) -> bool {
+    let index = at.line.saturating_sub(place.chunk.line + 1) as usize;
+    let lines = place.chunk.text.lines();
+    let near = lines.skip(index.saturating_sub(1)).take(2);
+    let mut near = near.map(str::trim);
+    near.any(|line| line.contains(": {{") || line.starts_with("- {{"))
+}
+
+fn syntax_help(message: &str, place: &Place<'_>, at: Position) -> Option<String> {
+    let index = at.line.saturating_sub(place.chunk.line + 1) as usize;
+    let line = place.chunk.text.lines().nth(index).unwrap_or_default();
+    if line.starts_with('\t') || line.trim_start_matches(' ').starts_with('\t') {
+        return Some("indent with spaces; YAML allows no tabs there".into());
+    }
+    let lower = message.to_lowercase();
+    if lower.contains("alias") || lower.contains("budget") || lower.contains("depth") {
+        return Some("write the values out; nesting, aliases and size are limited".into());
+    }
+    if lower.contains("mapping values") {
+        return Some("put quotes around a text that contains `: `".into());
+    }
+    Some("check the indentation and the quotes on this line and the one above".into())
+}
