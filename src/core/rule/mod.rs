@@ -2,3 +2,4 @@
 //! It refuses whatever could only fail later, and says so as diagnostics, all at once.
 
 pub mod document;
+pub mod path;

@@ -1,0 +1,497 @@
+//! A place in an event, written `ticket.via.channel` or as JSONPath, compiled once at load.
+//! It refuses paths that could never lead anywhere, and JSONPath that could cost too much.
+
+use std::borrow::Cow;
+
+use jsonpath_rust::parser::model::{
+    Comparable, Filter, FilterAtom, JpQuery, Segment, Selector, Test,
+};
+use jsonpath_rust::parser::parse_json_path;
+use jsonpath_rust::query::js_path_process;
+use serde_json::Value;
+
+use crate::core::scope::Scope;
+
+/// A compiled path. Equality and `text` are the author's spelling.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Path {
+    pub text: String,
+    pub route: Route,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Route {
+    /// Leads to one place.
+    Plain { root: Root, keys: Vec<Key> },
+    /// Yields any number of values; a predicate holds if it holds for one of them.
+    Query(Box<JpQuery>),
+}
+
+/// Where a plain path starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Root {
+    /// The `ticket_event` object.
+    Body,
+    /// `account_id`, `subdomain`, `integration_key`, `actor_id`.
+    Envelope,
+    /// `event.type`, `event.id`, `event.time`, `event.source`, `event.key`.
+    Event,
+    /// `$.raw…`: the body as received.
+    Raw,
+    Vars,
+    Steps,
+}
+
+/// One step of a plain path. A number leads into a list, or to a key of that spelling.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    pub name: String,
+    pub index: Option<usize>,
+}
+
+impl Key {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            index: name.parse().ok(),
+        }
+    }
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Found<'a> {
+    Absent,
+    One(&'a Value),
+    Many(Vec<Value>),
+}
+
+impl<'a> Found<'a> {
+    /// The values, none for an absent path.
+    pub fn values(&self) -> &[Value] {
+        match self {
+            Found::Absent => &[],
+            Found::One(value) => std::slice::from_ref(*value),
+            Found::Many(values) => values,
+        }
+    }
+
+    /// As one JSON value, a list where the path yields many.
+    pub fn to_json(&self) -> Option<Cow<'a, Value>> {
+        match self {
+            Found::Absent => None,
+            Found::One(value) => Some(Cow::Borrowed(value)),
+            Found::Many(values) => Some(Cow::Owned(Value::Array(values.clone()))),
+        }
+    }
+}
+
+/// Why a text is no path, and what to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathError {
+    pub message: String,
+    pub help: Option<String>,
+}
+
+const ENVELOPE: [&str; 4] = ["account_id", "subdomain", "integration_key", "actor_id"];
+
+impl Path {
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        let route = if text.starts_with('$') {
+            parse_query(text)?
+        } else {
+            parse_dotted(text)?
+        };
+        Ok(Self {
+            text: text.to_owned(),
+            route,
+        })
+    }
+
+    pub fn resolve<'a>(&self, scope: &Scope<'a>) -> Found<'a> {
+        match &self.route {
+            Route::Plain { root, keys } => walk(root.of(scope), keys),
+            Route::Query(query) => many(query, &scope.event.document()),
+        }
+    }
+
+    /// The path as the catalogue spells it: dotted from the body. None for queries, raw places and
+    /// what is not part of an event.
+    pub fn dotted(&self) -> Option<String> {
+        let Route::Plain { root, keys } = &self.route else {
+            return None;
+        };
+        let names = keys.iter().map(|key| key.name.as_str());
+        match root {
+            Root::Body | Root::Envelope => Some(names.collect::<Vec<_>>().join(".")),
+            Root::Event => Some(
+                std::iter::once("event")
+                    .chain(names)
+                    .collect::<Vec<_>>()
+                    .join("."),
+            ),
+            Root::Raw | Root::Vars | Root::Steps => None,
+        }
+    }
+}
+
+impl Root {
+    fn of<'a>(self, scope: &Scope<'a>) -> &'a Value {
+        match self {
+            Root::Body => &scope.event.body,
+            Root::Envelope => &scope.event.envelope,
+            Root::Event => &scope.event.about,
+            Root::Raw => &scope.event.raw,
+            Root::Vars => scope.vars,
+            Root::Steps => scope.steps,
+        }
+    }
+}
+
+/// A path through null or a scalar leads nowhere.
+fn walk<'a>(start: &'a Value, keys: &[Key]) -> Found<'a> {
+    let mut value = start;
+    for key in keys {
+        let next = match value {
+            Value::Object(map) => map.get(&key.name),
+            Value::Array(items) => key.index.and_then(|index| items.get(index)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        };
+        let Some(next) = next else {
+            return Found::Absent;
+        };
+        value = next;
+    }
+    Found::One(value)
+}
+
+fn many<'a>(query: &JpQuery, document: &Value) -> Found<'a> {
+    let nodes = js_path_process(query, document).unwrap_or_default();
+    if nodes.is_empty() {
+        return Found::Absent;
+    }
+    Found::Many(nodes.into_iter().map(|node| node.val.clone()).collect())
+}
+
+fn parse_dotted(text: &str) -> Result<Route, PathError> {
+    refuse_odd_spelling(text)?;
+    let names: Vec<&str> = text.split('.').collect();
+    let (root, skip) = match names[0] {
+        "event" => (Root::Event, 1),
+        "vars" => (Root::Vars, 1),
+        "steps" => (Root::Steps, 1),
+        "secret" => {
+            return Err(PathError {
+                message: "a condition cannot read a secret".into(),
+                help: Some("secrets are for templates in steps: \"{{ secret.NAME }}\"".into()),
+            });
+        }
+        name if ENVELOPE.contains(&name) => (Root::Envelope, 0),
+        _ => (Root::Body, 0),
+    };
+    let keys = names[skip..].iter().map(|name| Key::new(name)).collect();
+    Ok(Route::Plain { root, keys })
+}
+
+fn refuse_odd_spelling(text: &str) -> Result<(), PathError> {
+    let fail = |message: String, help: Option<String>| Err(PathError { message, help });
+    if text.trim().is_empty() {
+        return fail("an empty path leads nowhere".into(), None);
+    }
+    if text.contains("{{") {
+        let help = "a path is written bare: `ticket.id`; templates belong into steps";
+        return fail(
+            format!("`{text}` is a template, not a path"),
+            Some(help.into()),
+        );
+    }
+    if text.contains('[') {
+        let dotted = text.replace('[', ".").replace([']', '"', '\''], "");
+        return fail(
+            format!("`{text}` is not a dotted path"),
+            Some(format!(
+                "write `{dotted}`, or JSONPath: `$.input.ticket_event.{text}`"
+            )),
+        );
+    }
+    if text
+        .split('.')
+        .any(|name| name.trim() != name || name.is_empty())
+    {
+        let dotted: Vec<_> = text
+            .split('.')
+            .map(str::trim)
+            .filter(|n| !n.is_empty())
+            .collect();
+        return fail(
+            format!("`{text}` has an empty or spaced part"),
+            Some(format!("write `{}`", dotted.join("."))),
+        );
+    }
+    Ok(())
+}
+
+fn parse_query(text: &str) -> Result<Route, PathError> {
+    let query = parse_json_path(text).map_err(|error| PathError {
+        message: format!(
+            "`{text}` is not JSONPath: {}",
+            first_line(&error.to_string())
+        ),
+        help: Some("for a plain field write it dotted from the event's body: `ticket.id`".into()),
+    })?;
+    refuse_costly(text, &query)?;
+    match singular(&query) {
+        Some(keys) => place_in_document(text, keys),
+        None => Ok(Route::Query(Box::new(query))),
+    }
+}
+
+fn first_line(message: &str) -> String {
+    let line = message
+        .lines()
+        .map(str::trim)
+        .rfind(|line| !line.is_empty());
+    line.unwrap_or("it cannot be read").to_owned()
+}
+
+/// The keys of a query that names a single place.
+fn singular(query: &JpQuery) -> Option<Vec<Key>> {
+    query.segments.iter().map(singular_key).collect()
+}
+
+fn singular_key(segment: &Segment) -> Option<Key> {
+    match segment {
+        Segment::Selector(selector) => selector_key(selector),
+        Segment::Selectors(selectors) => match selectors.as_slice() {
+            [selector] => selector_key(selector),
+            _ => None,
+        },
+        Segment::Descendant(_) => None,
+    }
+}
+
+fn selector_key(selector: &Selector) -> Option<Key> {
+    match selector {
+        Selector::Name(name) => Some(Key {
+            name: unquote(name).to_owned(),
+            index: None,
+        }),
+        Selector::Index(index) => usize::try_from(*index).ok().map(|index| Key {
+            name: index.to_string(),
+            index: Some(index),
+        }),
+        Selector::Wildcard | Selector::Slice(..) | Selector::Filter(_) => None,
+    }
+}
+
+fn unquote(name: &str) -> &str {
+    for quote in ['\'', '"'] {
+        if let Some(inner) = name.strip_prefix(quote).and_then(|n| n.strip_suffix(quote)) {
+            return inner;
+        }
+    }
+    name
+}
+
+/// Which part of the document a single place lies in.
+fn place_in_document(text: &str, mut keys: Vec<Key>) -> Result<Route, PathError> {
+    let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+    let (root, skip) = match names.as_slice() {
+        ["input", event, ..] if event.ends_with("_event") => (Root::Body, 2),
+        ["raw", ..] => (Root::Raw, 1),
+        [name, ..] if ENVELOPE.contains(name) => (Root::Envelope, 0),
+        ["input", rest @ ..] => {
+            let meant = ["$.input.ticket_event", &rest.join(".")].join(".");
+            return Err(PathError {
+                message: format!("`{text}` leads nowhere: the event is `$.input.ticket_event`"),
+                help: Some(format!("did you mean `{meant}`?")),
+            });
+        }
+        _ => {
+            return Err(PathError {
+                message: format!("`{text}` leads nowhere"),
+                help: Some(
+                    "an event has `$.input.ticket_event`, `$.account_id`, `$.subdomain`, \
+                     `$.integration_key`, `$.actor_id` and, as received, `$.raw`"
+                        .into(),
+                ),
+            });
+        }
+    };
+    keys.drain(..skip);
+    Ok(Route::Plain { root, keys })
+}
+
+/// Two `..` multiply, and a regex in a filter is compiled again for every node of every event.
+fn refuse_costly(text: &str, query: &JpQuery) -> Result<(), PathError> {
+    let descents = query
+        .segments
+        .iter()
+        .filter(|s| matches!(s, Segment::Descendant(_)));
+    if descents.count() > 1 {
+        return Err(PathError {
+            message: format!("`{text}` has more than one `..`"),
+            help: Some("one descent is allowed; name the keys in between".into()),
+        });
+    }
+    if query.segments.iter().any(segment_has_regex) {
+        return Err(PathError {
+            message: format!("`{text}` uses a regex function in a filter"),
+            help: Some("select the nodes with the path and test them with `matches:`".into()),
+        });
+    }
+    Ok(())
+}
+
+fn segment_has_regex(segment: &Segment) -> bool {
+    match segment {
+        Segment::Descendant(inner) => segment_has_regex(inner),
+        Segment::Selector(selector) => selector_has_regex(selector),
+        Segment::Selectors(selectors) => selectors.iter().any(selector_has_regex),
+    }
+}
+
+fn selector_has_regex(selector: &Selector) -> bool {
+    match selector {
+        Selector::Filter(filter) => filter_has_regex(filter),
+        Selector::Name(_) | Selector::Wildcard | Selector::Index(_) | Selector::Slice(..) => false,
+    }
+}
+
+fn filter_has_regex(filter: &Filter) -> bool {
+    match filter {
+        Filter::Or(filters) | Filter::And(filters) => filters.iter().any(filter_has_regex),
+        Filter::Atom(FilterAtom::Filter { expr, .. }) => filter_has_regex(expr),
+        Filter::Atom(FilterAtom::Test { expr, .. }) => test_has_regex(expr),
+        Filter::Atom(FilterAtom::Comparison(comparison)) => {
+            let (left, right) = comparison.vals();
+            [left, right].into_iter().any(|side| match side {
+                Comparable::Function(function) => is_regex(&function.to_string()),
+                Comparable::Literal(_) | Comparable::SingularQuery(_) => false,
+            })
+        }
+    }
+}
+
+fn test_has_regex(test: &Test) -> bool {
+    match test {
+        Test::RelQuery(segments) => segments.iter().any(segment_has_regex),
+        Test::AbsQuery(query) => query.segments.iter().any(segment_has_regex),
+        Test::Function(function) => is_regex(&function.to_string()),
+    }
+}
+
+fn is_regex(function: &str) -> bool {
+    function.starts_with("match") || function.starts_with("search")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::core::event::Event;
+
+    fn event() -> Event {
+        Event {
+            source: "support".into(),
+            event_type: "ticket.PriorityChanged".into(),
+            id: "e1".into(),
+            key: None,
+            time: None,
+            envelope: json!({"account_id": 7, "subdomain": "acme"}),
+            body: json!({"current": "urgent", "ticket": {"tags": ["a", "b"], "via": null}}),
+            raw: json!({"x": 1}),
+            about: json!({"type": "ticket.PriorityChanged"}),
+            shape: "zis",
+            warnings: vec![],
+        }
+    }
+
+    fn found(path: &str) -> Option<Value> {
+        let event = event();
+        let (vars, steps) = (json!({"brand": 9}), json!({"org": {"status": 200}}));
+        let scope = Scope {
+            event: &event,
+            vars: &vars,
+            steps: &steps,
+        };
+        let path = Path::parse(path).expect("a path");
+        path.resolve(&scope).to_json().map(Cow::into_owned)
+    }
+
+    #[test]
+    fn every_root_is_reached() {
+        assert_eq!(found("current"), Some(json!("urgent")));
+        assert_eq!(found("account_id"), Some(json!(7)));
+        assert_eq!(found("event.type"), Some(json!("ticket.PriorityChanged")));
+        assert_eq!(found("vars.brand"), Some(json!(9)));
+        assert_eq!(found("steps.org.status"), Some(json!(200)));
+        assert_eq!(found("$.raw.x"), Some(json!(1)));
+        assert_eq!(found("ticket.tags.1"), Some(json!("b")));
+    }
+
+    #[test]
+    fn a_path_through_null_or_a_scalar_is_absent() {
+        assert_eq!(found("ticket.via.channel"), None);
+        assert_eq!(found("current.length"), None);
+        assert_eq!(found("ticket.tags.2"), None);
+    }
+
+    #[test]
+    fn a_singular_query_is_the_same_plain_path() {
+        let dotted = Path::parse("ticket.via.channel").expect("a path");
+        for text in [
+            "$.input.ticket_event.ticket.via.channel",
+            "$['input']['ticket_event'].ticket['via'].channel",
+        ] {
+            assert_eq!(Path::parse(text).expect("a path").dotted(), dotted.dotted());
+        }
+        assert_eq!(
+            found("$.input.ticket_event.ticket.tags[1]"),
+            Some(json!("b"))
+        );
+    }
+
+    #[test]
+    fn a_wide_query_yields_many_or_nothing() {
+        assert_eq!(
+            found("$.input.ticket_event.ticket.tags[*]"),
+            Some(json!(["a", "b"]))
+        );
+        assert_eq!(found("$..nothing"), None);
+        assert_eq!(
+            found("$.input.ticket_event.ticket.tags[?@ == 'b']"),
+            Some(json!(["b"]))
+        );
+    }
+
+    #[test]
+    fn what_leads_nowhere_or_costs_too_much_is_refused_with_advice() {
+        for (text, advice) in [
+            ("ticket.tags[0]", "write `ticket.tags.0`"),
+            ("ticket..id", "write `ticket.id`"),
+            (
+                "$.input.ticket.id",
+                "did you mean `$.input.ticket_event.ticket.id`?",
+            ),
+            ("$.ticket.id", "an event has"),
+            ("$..a..b", "one descent"),
+            (
+                "$.input.ticket_event.ticket.tags[?match(@, 'a.*')]",
+                "`matches:`",
+            ),
+            (
+                "$.input.ticket_event.ticket.tags[?!search(@, 'a')]",
+                "`matches:`",
+            ),
+            ("$[", "for a plain field"),
+            ("{{ ticket.id }}", "written bare"),
+            ("secret.KEY", "templates in steps"),
+        ] {
+            let error = Path::parse(text).expect_err(text);
+            let help = error.help.unwrap_or_default();
+            assert!(help.contains(advice), "{text}: {help}");
+        }
+    }
+}
