@@ -1,6 +1,9 @@
 //! One change at the help desk, normalised: the same event whichever shape brought it.
 //! Decoders fill it; it refuses nothing itself, and what it could not make sense of it carries in `raw`.
 
+pub mod catalogue;
+mod event_type;
+mod field_type;
 pub mod json;
 
 use jiff::Timestamp;

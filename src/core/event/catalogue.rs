@@ -1,0 +1,271 @@
+//! Every known type of event, as data: found by tag, display name, webhook suffix or hook code.
+//! It refuses nothing: a name that it does not know gets the nearest one that it does.
+
+use std::sync::LazyLock;
+
+pub use super::event_type::{EventType, Field, FieldLookup, OwnFields};
+pub use super::field_type::FieldType;
+
+use super::event_type::BUILT_IN;
+
+/// How alike two words must be before one is offered for the other.
+const LIKENESS: f64 = 0.6;
+
+/// The types of event that this process knows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Catalogue {
+    types: Vec<EventType>,
+}
+
+impl Catalogue {
+    /// The types that come with the program.
+    pub fn built_in() -> &'static Catalogue {
+        static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue {
+            types: BUILT_IN.types.clone(),
+        });
+        &CATALOGUE
+    }
+
+    /// This catalogue with more types; one of the same source and tag is replaced in its place.
+    pub fn extended(&self, types: Vec<EventType>) -> Catalogue {
+        let mut all = self.types.clone();
+        for added in types {
+            let same = |t: &EventType| t.source == added.source && t.tag == added.tag;
+            match all.iter().position(same) {
+                Some(place) => all[place] = added,
+                None => all.push(added),
+            }
+        }
+        Catalogue { types: all }
+    }
+
+    pub fn types(&self) -> impl Iterator<Item = &EventType> {
+        self.types.iter()
+    }
+
+    /// The sources that have types here, each once, in the catalogue's order.
+    pub fn sources(&self) -> Vec<&str> {
+        let mut sources = Vec::new();
+        for event_type in &self.types {
+            if !sources.contains(&event_type.source.as_str()) {
+                sources.push(event_type.source.as_str());
+            }
+        }
+        sources
+    }
+
+    pub fn by_tag(&self, source: &str, tag: &str) -> Option<&EventType> {
+        self.of(source).find(|t| t.tag == tag)
+    }
+
+    /// The one type of this display name; `None` where several share it, as users, organizations
+    /// and tickets share `Tags Changed`. [`Catalogue::displayed`] has them all.
+    pub fn by_display(&self, source: &str, display: &str) -> Option<&EventType> {
+        match self.displayed(source, display).as_slice() {
+            [one] => Some(one),
+            _ => None,
+        }
+    }
+
+    /// All types of a display name, whatever its case.
+    pub fn displayed(&self, source: &str, display: &str) -> Vec<&EventType> {
+        let wanted = display.trim().to_lowercase();
+        let shows = |t: &&EventType| t.display.as_ref().map(|d| d.to_lowercase());
+        self.of(source)
+            .filter(|t| shows(t).is_some_and(|d| d == wanted))
+            .collect()
+    }
+
+    /// The type of an event webhook's suffix: `ticket.priority_changed`.
+    pub fn by_webhook(&self, suffix: &str) -> Option<&EventType> {
+        self.types
+            .iter()
+            .find(|t| t.webhook.as_deref() == Some(suffix))
+    }
+
+    pub fn by_code(&self, source: &str, code: &str) -> Option<&EventType> {
+        self.of(source).find(|t| t.codes.iter().any(|c| c == code))
+    }
+
+    /// The type whose name in any shape is most like a word; `None` where nothing is like it.
+    pub fn nearest(&self, source: &str, word: &str) -> Option<&EventType> {
+        let wanted = bare(word);
+        self.of(source)
+            .map(|t| (likeness(t, &wanted), t))
+            .filter(|(alike, _)| *alike >= LIKENESS)
+            .fold(None, |best: Option<(f64, &EventType)>, next| match best {
+                Some(best) if best.0 >= next.0 => Some(best),
+                Some(_) | None => Some(next),
+            })
+            .map(|(_, t)| t)
+    }
+
+    /// The types that a rule's pattern means: a tag, `ticket.*` or `*`.
+    pub fn matching(&self, source: &str, pattern: &str) -> Vec<&EventType> {
+        match pattern.strip_suffix('*') {
+            Some(start) => self
+                .of(source)
+                .filter(|t| t.tag.starts_with(start))
+                .collect(),
+            None => self.by_tag(source, pattern).into_iter().collect(),
+        }
+    }
+
+    fn of(&self, source: &str) -> impl Iterator<Item = &EventType> {
+        self.types.iter().filter(move |t| t.source == source)
+    }
+}
+
+// Case, blanks and punctuation say nothing here: `ticket.CommentCreated` is what people make of
+// the display name `Comment Created`, and stands for `ticket.CommentAdded`.
+fn likeness(event_type: &EventType, wanted: &str) -> f64 {
+    let short = event_type.tag.split_once('.').map(|(_, short)| short);
+    let derived = event_type
+        .display
+        .as_ref()
+        .map(|display| format!("{}{display}", event_type.family()));
+    event_type
+        .names()
+        .chain(short)
+        .chain(derived.as_deref())
+        .map(|name| strsim::normalized_damerau_levenshtein(&bare(name), wanted))
+        .fold(0.0, f64::max)
+}
+
+fn bare(name: &str) -> String {
+    let letters = name.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(found: Option<&EventType>) -> Option<&str> {
+        found.map(|t| t.tag.as_str())
+    }
+
+    #[test]
+    fn the_irregular_tags_are_data() {
+        let all = Catalogue::built_in();
+        for (display, suffix, expected) in [
+            (
+                "Comment Created",
+                "ticket.comment_added",
+                "ticket.CommentAdded",
+            ),
+            (
+                "Email CCs Changed",
+                "ticket.email_ccs_changed",
+                "ticket.CcsChanged",
+            ),
+            (
+                "Form Changed",
+                "ticket.form_changed",
+                "ticket.TicketFormChanged",
+            ),
+            (
+                "Ticket Marked as Spam",
+                "ticket.marked_as_spam",
+                "ticket.MarkedAsSpam",
+            ),
+            ("Ticket Created", "ticket.created", "ticket.TicketCreated"),
+        ] {
+            assert_eq!(tag(all.by_display("support", display)), Some(expected));
+            assert_eq!(tag(all.by_webhook(suffix)), Some(expected));
+        }
+    }
+
+    #[test]
+    fn display_names_ignore_case_and_must_name_one() {
+        let all = Catalogue::built_in();
+        let posted = all.by_display("upmind", "client posted ticket message");
+        assert_eq!(tag(posted), Some("ticket_message.ClientPosted"));
+        assert_eq!(all.by_display("support", "Tags Changed"), None);
+        assert_eq!(all.displayed("support", "Tags Changed").len(), 3);
+        assert_eq!(
+            all.by_display("support", "Client posted ticket message"),
+            None
+        );
+    }
+
+    #[test]
+    fn the_nearest_type_is_found_by_any_of_its_names() {
+        let all = Catalogue::built_in();
+        for (source, word, expected) in [
+            (
+                "support",
+                "ticket.PriortyChanged",
+                Some("ticket.PriorityChanged"),
+            ),
+            (
+                "support",
+                "ticket.CommentCreated",
+                Some("ticket.CommentAdded"),
+            ),
+            ("support", "Comment Creatd", Some("ticket.CommentAdded")),
+            (
+                "support",
+                "ticket.priority_change",
+                Some("ticket.PriorityChanged"),
+            ),
+            ("support", "PriorityChanged", Some("ticket.PriorityChanged")),
+            (
+                "upmind",
+                "client_post_ticket_message_hook",
+                Some("ticket_message.ClientPosted"),
+            ),
+            ("support", "xyzzy", None),
+            ("elsewhere", "ticket.PriorityChanged", None),
+        ] {
+            assert_eq!(tag(all.nearest(source, word)), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_means_a_family() {
+        let all = Catalogue::built_in();
+        assert_eq!(all.matching("support", "user.*").len(), 24);
+        assert_eq!(all.matching("support", "ticket.CcsChanged").len(), 1);
+        assert_eq!(all.matching("upmind", "*").len(), 11);
+        assert!(all.matching("support", "nothing.*").is_empty());
+    }
+
+    #[test]
+    fn configuration_adds_and_replaces() {
+        let added: Vec<EventType> = serde_json::from_str(
+            r#"[{"source": "upmind", "tag": "ticket_message.ClientPosted", "codes": ["mine"]},
+                {"source": "crm", "tag": "deal.Won", "display": "Deal won"}]"#,
+        )
+        .expect("two types");
+        let all = Catalogue::built_in().extended(added);
+        assert_eq!(
+            all.types().count(),
+            Catalogue::built_in().types().count() + 1
+        );
+        assert_eq!(
+            tag(all.by_code("upmind", "mine")),
+            Some("ticket_message.ClientPosted")
+        );
+        assert_eq!(
+            all.by_code("upmind", "client_posted_ticket_message_hook"),
+            None
+        );
+        assert_eq!(all.sources(), ["support", "upmind", "crm"]);
+    }
+
+    #[test]
+    fn no_two_types_share_a_name_that_must_be_unique() {
+        let all = Catalogue::built_in();
+        for t in all.types() {
+            assert_eq!(tag(all.by_tag(&t.source, &t.tag)), Some(t.tag.as_str()));
+            if let Some(suffix) = &t.webhook {
+                assert_eq!(tag(all.by_webhook(suffix)), Some(t.tag.as_str()));
+            }
+            for code in &t.codes {
+                assert_eq!(tag(all.by_code(&t.source, code)), Some(t.tag.as_str()));
+            }
+            assert!(!t.summary.is_empty() && !t.groups.is_empty(), "{}", t.tag);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What a field may hold, as the catalogue knows it: the words for it and, for the closed sets, its values.
+//! It refuses a type name that it does not know, with the ones that it does.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+const PRIORITIES: &[&str] = &["low", "normal", "high", "urgent"];
+const STATUSES: &[&str] = &[
+    "new", "open", "pending", "hold", "solved", "closed", "deleted",
+];
+const TICKET_TYPES: &[&str] = &["question", "incident", "problem", "task"];
+
+/// The type of one field. Written `id`, `text`, `list<id>` in the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FieldType {
+    /// A whole number that names something.
+    Id,
+    Integer,
+    Decimal,
+    Text,
+    Boolean,
+    Time,
+    Date,
+    /// low < normal < high < urgent.
+    Priority,
+    /// new < open < pending < hold < solved < closed; `deleted` stands outside of the order.
+    Status,
+    TicketType,
+    List(Box<FieldType>),
+    Object,
+    Any,
+}
+
+impl FieldType {
+    /// The type in a message: "a list of text".
+    pub fn words(&self) -> String {
+        match self {
+            FieldType::Id => "an id".into(),
+            FieldType::Integer => "a whole number".into(),
+            FieldType::Decimal => "a number".into(),
+            FieldType::Text => "text".into(),
+            FieldType::Boolean => "true or false".into(),
+            FieldType::Time => "a time".into(),
+            FieldType::Date => "a date".into(),
+            FieldType::Priority => "a priority".into(),
+            FieldType::Status => "a status".into(),
+            FieldType::TicketType => "a ticket type".into(),
+            FieldType::List(element) => format!("a list of {}", element.plural()),
+            FieldType::Object => "an object".into(),
+            FieldType::Any => "any value".into(),
+        }
+    }
+
+    /// Every value that a field of this type can have, where the set is closed. Null is always
+    /// possible and not among them.
+    pub fn values(&self) -> Option<&'static [&'static str]> {
+        match self {
+            FieldType::Priority => Some(PRIORITIES),
+            FieldType::Status => Some(STATUSES),
+            FieldType::TicketType => Some(TICKET_TYPES),
+            FieldType::Id
+            | FieldType::Integer
+            | FieldType::Decimal
+            | FieldType::Text
+            | FieldType::Boolean
+            | FieldType::Time
+            | FieldType::Date
+            | FieldType::List(_)
+            | FieldType::Object
+            | FieldType::Any => None,
+        }
+    }
+
+    /// The place of a value in its type's own order; `None` where it has no place.
+    pub fn rank(&self, value: &str) -> Option<usize> {
+        let ordered = match self {
+            FieldType::Priority => PRIORITIES,
+            FieldType::Status => &STATUSES[..6],
+            FieldType::Id
+            | FieldType::Integer
+            | FieldType::Decimal
+            | FieldType::Text
+            | FieldType::Boolean
+            | FieldType::Time
+            | FieldType::Date
+            | FieldType::TicketType
+            | FieldType::List(_)
+            | FieldType::Object
+            | FieldType::Any => return None,
+        };
+        ordered.iter().position(|known| *known == value)
+    }
+
+    /// The name as the catalogue writes it: `list<id>`.
+    pub fn name(&self) -> String {
+        match self {
+            FieldType::Id => "id".into(),
+            FieldType::Integer => "integer".into(),
+            FieldType::Decimal => "decimal".into(),
+            FieldType::Text => "text".into(),
+            FieldType::Boolean => "boolean".into(),
+            FieldType::Time => "time".into(),
+            FieldType::Date => "date".into(),
+            FieldType::Priority => "priority".into(),
+            FieldType::Status => "status".into(),
+            FieldType::TicketType => "ticket_type".into(),
+            FieldType::List(element) => format!("list<{}>", element.name()),
+            FieldType::Object => "object".into(),
+            FieldType::Any => "any".into(),
+        }
+    }
+
+    /// Reads a name as [`FieldType::name`] writes it.
+    pub fn parse(name: &str) -> Option<FieldType> {
+        let list = name.strip_prefix("list<").and_then(|n| n.strip_suffix('>'));
+        match list {
+            Some(element) => FieldType::scalar(element).map(|t| FieldType::List(Box::new(t))),
+            None => FieldType::scalar(name),
+        }
+    }
+
+    // Lists of lists do not occur, and a name must not be able to recurse.
+    fn scalar(name: &str) -> Option<FieldType> {
+        match name {
+            "id" => Some(FieldType::Id),
+            "integer" => Some(FieldType::Integer),
+            "decimal" => Some(FieldType::Decimal),
+            "text" => Some(FieldType::Text),
+            "boolean" => Some(FieldType::Boolean),
+            "time" => Some(FieldType::Time),
+            "date" => Some(FieldType::Date),
+            "priority" => Some(FieldType::Priority),
+            "status" => Some(FieldType::Status),
+            "ticket_type" => Some(FieldType::TicketType),
+            "object" => Some(FieldType::Object),
+            "any" => Some(FieldType::Any),
+            _ => None,
+        }
+    }
+
+    fn plural(&self) -> String {
+        match self {
+            FieldType::Id => "ids".into(),
+            FieldType::Integer => "whole numbers".into(),
+            FieldType::Decimal => "numbers".into(),
+            FieldType::Text => "text".into(),
+            FieldType::Boolean => "true or false".into(),
+            FieldType::Time => "times".into(),
+            FieldType::Date => "dates".into(),
+            FieldType::Priority => "priorities".into(),
+            FieldType::Status => "statuses".into(),
+            FieldType::TicketType => "ticket types".into(),
+            FieldType::List(element) => format!("lists of {}", element.plural()),
+            FieldType::Object => "objects".into(),
+            FieldType::Any => "values".into(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for FieldType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        FieldType::parse(&name).ok_or_else(|| {
+            de::Error::custom(format!(
+                "unknown field type `{name}`, expected one of id, integer, decimal, text, boolean, \
+                 time, date, priority, status, ticket_type, object, any, or list<…> of one of them"
+            ))
+        })
+    }
+}
+
+impl Serialize for FieldType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_read_back() {
+        for name in ["id", "ticket_type", "any", "list<id>", "list<text>"] {
+            let parsed = FieldType::parse(name).expect(name);
+            assert_eq!(parsed.name(), name);
+        }
+    }
+
+    #[test]
+    fn unknown_names_and_lists_of_lists_are_refused() {
+        for name in ["number", "list<>", "list<list<id>>", "list<id", ""] {
+            assert_eq!(FieldType::parse(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn priority_and_status_have_their_own_order() {
+        let rank = |t: &FieldType, v| t.rank(v);
+        assert!(rank(&FieldType::Priority, "low") < rank(&FieldType::Priority, "urgent"));
+        assert!(rank(&FieldType::Status, "hold") < rank(&FieldType::Status, "solved"));
+        assert_eq!(rank(&FieldType::Status, "deleted"), None);
+        assert_eq!(rank(&FieldType::TicketType, "task"), None);
+    }
+
+    #[test]
+    fn words_name_lists() {
+        assert_eq!(
+            FieldType::parse("list<text>").unwrap().words(),
+            "a list of text"
+        );
+        assert_eq!(
+            FieldType::parse("list<id>").unwrap().words(),
+            "a list of ids"
+        );
+    }
+}
