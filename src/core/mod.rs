@@ -1,9 +1,11 @@
 //! The pure part: events, rules, matching and flows as functions of their input.
 //! It refuses clocks, files, sockets, tasks and randomness; `tests/layering.rs` holds it to that.
 
+pub mod config;
 pub mod diagnostic;
 pub mod event;
 pub mod flow;
+pub mod matching;
 pub mod rule;
 pub mod run;
 pub mod scope;

@@ -70,11 +70,11 @@ impl FieldType {
         }
     }
 
-    /// The place of a value in its type's own order; `None` where it has no place.
-    pub fn rank(&self, value: &str) -> Option<usize> {
-        let ordered = match self {
-            FieldType::Priority => PRIORITIES,
-            FieldType::Status => &STATUSES[..6],
+    /// The words of the type's own order from low to high, where it has one.
+    pub fn ranks(&self) -> Option<&'static [&'static str]> {
+        match self {
+            FieldType::Priority => Some(PRIORITIES),
+            FieldType::Status => Some(&STATUSES[..6]),
             FieldType::Id
             | FieldType::Integer
             | FieldType::Decimal
@@ -85,9 +85,13 @@ impl FieldType {
             | FieldType::TicketType
             | FieldType::List(_)
             | FieldType::Object
-            | FieldType::Any => return None,
-        };
-        ordered.iter().position(|known| *known == value)
+            | FieldType::Any => None,
+        }
+    }
+
+    /// The place of a value in its type's own order; `None` where it has no place.
+    pub fn rank(&self, value: &str) -> Option<usize> {
+        self.ranks()?.iter().position(|known| *known == value)
     }
 
     /// The name as the catalogue writes it: `list<id>`.

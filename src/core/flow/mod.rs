@@ -2,3 +2,11 @@
 //! `next` alone decides what follows; nothing here performs anything.
 
 pub mod call;
+pub mod step;
+
+pub fn lower_flow(
+    _: &crate::core::rule::document::Node,
+    _: &mut crate::core::rule::lowering::Lowering<'_>,
+) -> Option<step::Flow> {
+    Some(step::Flow::default())
+}

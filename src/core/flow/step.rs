@@ -75,8 +75,14 @@ pub enum BodyTemplate {
 #[derive(Debug, Clone)]
 pub enum AuthTemplate {
     Bearer(Template),
-    Basic { username: Template, password: Template },
-    Header { name: String, value: Template },
+    Basic {
+        username: Template,
+        password: Template,
+    },
+    Header {
+        name: String,
+        value: Template,
+    },
 }
 
 #[derive(Debug, Clone)]

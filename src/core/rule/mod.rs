@@ -1,5 +1,13 @@
 //! The rule language: YAML documents in, JobSpecs with positions, compiled rules out.
 //! It refuses whatever could only fail later, and says so as diagnostics, all at once.
 
+pub mod condition;
 pub mod document;
+pub mod fields;
+pub mod jobspec;
+pub mod lowering;
+pub mod operator;
 pub mod path;
+pub mod synonyms;
+pub mod template;
+pub mod vocabulary;

@@ -10,6 +10,7 @@ use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
 use serde_json::Value;
 
+use crate::core::rule::synonyms;
 use crate::core::scope::Scope;
 
 /// A compiled path. Equality and `text` are the author's spelling.
@@ -113,6 +114,24 @@ impl Path {
             Route::Plain { root, keys } => walk(root.of(scope), keys),
             Route::Query(query) => many(query, &scope.event.document()),
         }
+    }
+
+    /// The nearest path that does lead somewhere in this event, for a path that does not.
+    pub fn neighbour(&self, scope: &Scope<'_>) -> Option<String> {
+        let Route::Plain { root, keys } = &self.route else {
+            return None;
+        };
+        let depth = (0..keys.len())
+            .rev()
+            .find(|depth| walk(root.of(scope), &keys[..*depth]) != Found::Absent)?;
+        let Found::One(Value::Object(map)) = walk(root.of(scope), &keys[..depth]) else {
+            return None;
+        };
+        let near = synonyms::nearest(&keys[depth].name, map.keys().map(String::as_str))?;
+        let mut parts: Vec<&str> = self.text.split('.').collect();
+        let skip = parts.len().checked_sub(keys.len())?;
+        parts[skip + depth] = near;
+        Some(parts.join("."))
     }
 
     /// The path as the catalogue spells it: dotted from the body. None for queries, raw places and

@@ -1,0 +1,6 @@
+//! Judging an event by the rules: which conditions hold, and the explanation why.
+//! There is one evaluator; explaining only listens to it.
+
+pub mod evaluate;
+pub mod ruleset;
+pub mod trace;

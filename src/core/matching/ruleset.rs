@@ -1,0 +1,156 @@
+//! All rules of a folder as one immutable set, found by the trigger of an event.
+//! It is swapped whole on reload; it reads no files, and a set with mistakes is never built.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::core::config::Config;
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
+use crate::core::event::Event;
+use crate::core::matching::evaluate::{Truth, evaluate};
+use crate::core::matching::trace::{NoTrace, Tracer};
+use crate::core::rule::document::{self, Node};
+use crate::core::rule::jobspec::{self, Mode, Rule, TypePattern};
+use crate::core::scope::Scope;
+
+#[derive(Debug, Clone, Default)]
+pub struct RuleSet {
+    /// In the order of the files.
+    pub rules: Vec<Arc<Rule>>,
+    /// The texts that the rules' positions point into.
+    pub files: Arc<Files>,
+    by_tag: HashMap<Trigger, Vec<usize>>,
+    /// Rules that listen to whole families.
+    families: Vec<usize>,
+}
+
+/// Source and type of an event: the first index key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Trigger {
+    source: String,
+    event_type: String,
+}
+
+impl RuleSet {
+    /// Compiles every document of every rule file. The set is whole only without errors among the
+    /// diagnostics.
+    pub fn compile(
+        files: &Arc<Files>,
+        rule_files: &[FileId],
+        config: &Config,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
+        let mut rules: Vec<Arc<Rule>> = Vec::new();
+        let mut names = HashMap::new();
+        for &file in rule_files {
+            let Some(source) = files.get(file) else {
+                continue;
+            };
+            let folder = folder(&source.name);
+            for node in document::read(file, &source.text, diagnostics) {
+                report_duplicate(&node, files, &mut names, diagnostics);
+                if let Some(rule) = jobspec::lower(&node, folder, config, diagnostics) {
+                    rules.push(rule);
+                }
+            }
+        }
+        Self::index(rules, Arc::clone(files))
+    }
+
+    fn index(rules: Vec<Arc<Rule>>, files: Arc<Files>) -> Self {
+        let mut set = Self {
+            rules,
+            files,
+            ..Self::default()
+        };
+        for (number, rule) in set.rules.iter().enumerate() {
+            let mut family = false;
+            for pattern in &rule.event_types {
+                match pattern {
+                    TypePattern::Tag(tag) => {
+                        let trigger = Trigger {
+                            source: rule.event_source.clone(),
+                            event_type: tag.clone(),
+                        };
+                        let numbers = set.by_tag.entry(trigger).or_default();
+                        if numbers.last() != Some(&number) {
+                            numbers.push(number);
+                        }
+                    }
+                    TypePattern::Family(_) => family = true,
+                }
+            }
+            if family {
+                set.families.push(number);
+            }
+        }
+        set
+    }
+
+    /// The rules that listen to the event's trigger, in the order of the files.
+    pub fn listening(&self, event: &Event) -> Vec<&Arc<Rule>> {
+        let trigger = Trigger {
+            source: event.source.clone(),
+            event_type: event.event_type.clone(),
+        };
+        let mut numbers = self.by_tag.get(&trigger).cloned().unwrap_or_default();
+        let families = self
+            .families
+            .iter()
+            .filter(|&&number| self.rules[number].listens_to(&event.source, &event.event_type));
+        numbers.extend(families);
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+            .into_iter()
+            .map(|number| &self.rules[number])
+            .collect()
+    }
+
+    /// The rules that match, without those that are disabled.
+    pub fn matches(&self, event: &Event) -> Vec<&Arc<Rule>> {
+        let listening = self.listening(event).into_iter();
+        listening
+            .filter(|rule| rule.mode != Mode::Disabled)
+            .filter(|rule| judge(rule, event, &mut NoTrace) == Truth::True)
+            .collect()
+    }
+}
+
+/// Judges one rule's condition.
+pub fn judge<T: Tracer>(rule: &Rule, event: &Event, tracer: &mut T) -> Truth {
+    let steps = Value::Null;
+    let scope = Scope {
+        event,
+        vars: &rule.vars,
+        steps: &steps,
+    };
+    evaluate(&rule.when, &scope, tracer)
+}
+
+fn folder(file: &str) -> &str {
+    file.rsplit_once('/').map_or(".", |(folder, _)| folder)
+}
+
+fn report_duplicate(
+    node: &Node,
+    files: &Files,
+    names: &mut HashMap<String, Position>,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some((name, at)) = node.get("name").and_then(|n| Some((n.as_text()?, n.at))) else {
+        return;
+    };
+    if let Some(first) = names.get(name) {
+        let message = format!("another rule is called `{name}`");
+        let help = format!(
+            "it stands at {}; names are unique across all files",
+            files.place(*first)
+        );
+        diagnostics.push(Diagnostic::error(Code::DuplicateName, at, message).help(help));
+        return;
+    }
+    names.insert(name.to_owned(), at);
+}

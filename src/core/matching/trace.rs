@@ -1,0 +1,97 @@
+//! The explanation: every predicate with its verdict, its value and its place, in the rule's order.
+//! It only listens to the evaluator and decides nothing.
+
+use serde_json::Value;
+
+use crate::core::diagnostic::Position;
+use crate::core::rule::condition::{Polarity, Predicate};
+use crate::core::rule::operator::Verdict;
+use crate::core::rule::path::Found;
+use crate::core::scope::Scope;
+
+/// Hears every predicate that the evaluator judges.
+pub trait Tracer {
+    /// Whether every predicate is to be judged, also when the outcome is settled.
+    const EXHAUSTIVE: bool;
+
+    fn predicate(
+        &mut self,
+        predicate: &Predicate,
+        found: &Found<'_>,
+        verdict: Verdict,
+        scope: &Scope<'_>,
+    );
+}
+
+/// Hears nothing; the way of the daemon.
+pub struct NoTrace;
+
+impl Tracer for NoTrace {
+    const EXHAUSTIVE: bool = false;
+
+    fn predicate(&mut self, _: &Predicate, _: &Found<'_>, _: Verdict, _: &Scope<'_>) {}
+}
+
+/// Everything that was judged.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Trace {
+    pub lines: Vec<TraceLine>,
+}
+
+/// One predicate's part of the explanation, in final polarity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TraceLine {
+    /// Where in the tree: `all`, `any[1].none[0]`.
+    pub group: String,
+    pub path: String,
+    pub operator: &'static str,
+    pub polarity: Polarity,
+    /// What the rule asked for, in words: `"low" | "normal"`.
+    pub want: String,
+    /// What stood there; None where nothing did.
+    pub got: Option<Value>,
+    pub verdict: Verdict,
+    pub at: Position,
+    /// Why it failed, where the reason is not plain to see, and what to write.
+    pub hint: Option<String>,
+}
+
+impl Tracer for Trace {
+    const EXHAUSTIVE: bool = true;
+
+    fn predicate(
+        &mut self,
+        predicate: &Predicate,
+        found: &Found<'_>,
+        verdict: Verdict,
+        scope: &Scope<'_>,
+    ) {
+        let hint = match verdict {
+            Verdict::Match => None,
+            Verdict::NoMatch | Verdict::WrongType => predicate.operator.hint(found, scope),
+            Verdict::Missing => missing_hint(predicate, found, scope),
+        };
+        self.lines.push(TraceLine {
+            group: predicate.group.clone(),
+            path: predicate.path.text.clone(),
+            operator: predicate.operator.name(),
+            polarity: predicate.polarity,
+            want: predicate.operator.want(),
+            got: found.to_json().map(std::borrow::Cow::into_owned),
+            verdict,
+            at: predicate.at,
+            hint,
+        });
+    }
+}
+
+fn missing_hint(predicate: &Predicate, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+    if *found != Found::Absent {
+        return predicate.operator.hint(found, scope);
+    }
+    let advice = "a missing field never matches, also under `not`; `exists: false` tests for it";
+    Some(match predicate.path.neighbour(scope) {
+        Some(near) => format!("did you mean `{near}`? {advice}"),
+        None => advice.into(),
+    })
+}

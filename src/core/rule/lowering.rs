@@ -1,0 +1,183 @@
+//! What is known while a document is lowered to a rule: the configuration, the fields of its event
+//! types, the steps before. It collects mistakes and lets the lowering go on.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::core::config::Config;
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
+use crate::core::rule::document::{Entry, Node, Yaml};
+use crate::core::rule::fields::{FieldCheck, Fields};
+use crate::core::rule::path::{Path, Root, Route};
+use crate::core::rule::synonyms;
+use crate::core::rule::vocabulary::{Built, Vocabulary};
+
+pub struct Lowering<'a> {
+    pub config: &'a Config,
+    /// What events of the rule's types hold.
+    pub fields: Fields,
+    /// The variables in reach of the rule; an object.
+    pub vars: Value,
+    /// Names of the steps before the one being lowered, whose results can be read.
+    pub steps: Vec<String>,
+    /// The folder of the rule file; relative programs and files start there.
+    pub folder: String,
+    pub diagnostics: &'a mut Diagnostics,
+}
+
+impl<'a> Lowering<'a> {
+    pub fn error(&mut self, code: Code, at: Position, message: impl Into<String>, help: &str) {
+        let diagnostic = Diagnostic::error(code, at, message);
+        self.diagnostics.push(match help {
+            "" => diagnostic,
+            help => diagnostic.help(help),
+        });
+    }
+
+    pub fn wrong_type(&mut self, node: &Node, key: &str, wanted: &str) {
+        let message = format!("`{key}` takes {wanted}, found {}", node.kind());
+        self.error(Code::WrongType, node.at, message, "");
+    }
+
+    /// The entries of a mapping, each key checked against the vocabulary: unknown keys and keys
+    /// that this version does not run are reported.
+    pub fn entries<'n>(&mut self, node: &'n Node, words: &Vocabulary) -> Option<&'n [Entry]> {
+        let Yaml::Map(entries) = &node.value else {
+            self.wrong_type(node, words.name, "a mapping");
+            return None;
+        };
+        for entry in entries {
+            self.check_key(entry, words);
+        }
+        Some(entries)
+    }
+
+    fn check_key(&mut self, entry: &Entry, words: &Vocabulary) {
+        match words.get(&entry.key) {
+            Some(word) => {
+                if let Built::Later(when) = word.built {
+                    let message = format!("`{}` is not built yet", entry.key);
+                    self.error(Code::NotBuiltYet, entry.key_at, message, when);
+                }
+            }
+            None => {
+                let message = format!("unknown key `{}` in {}", entry.key, words.name);
+                let help = synonyms::for_key(&entry.key, words).unwrap_or_else(|| {
+                    let names: Vec<_> = words.words.iter().map(|w| w.name).collect();
+                    format!("the keys are: {}", names.join(", "))
+                });
+                self.error(Code::UnknownKey, entry.key_at, message, &help);
+            }
+        }
+    }
+
+    pub fn text(&mut self, node: &Node, key: &str) -> Option<String> {
+        match &node.value {
+            Yaml::Text(text) => Some(text.clone()),
+            Yaml::Number(number) => Some(number.to_string()),
+            Yaml::Null | Yaml::Bool(_) | Yaml::List(_) | Yaml::Map(_) => {
+                self.wrong_type(node, key, "text");
+                None
+            }
+        }
+    }
+
+    /// A duration: `500ms`, `30s`, `5m`, `24h`, `4d`.
+    pub fn duration(&mut self, node: &Node, key: &str) -> Option<Duration> {
+        let parsed = node.as_text().and_then(duration);
+        if parsed.is_none() {
+            let message = format!("`{key}` takes a duration");
+            self.error(
+                Code::InvalidValue,
+                node.at,
+                message,
+                "write a number and a unit: 500ms, 30s, 5m, 24h, 4d",
+            );
+        }
+        parsed
+    }
+
+    /// A path that a rule reads: parsed, and checked against what its event types hold.
+    pub fn path(&mut self, text: &str, at: Position) -> Option<Path> {
+        let path = match Path::parse(text) {
+            Ok(path) => path,
+            Err(error) => {
+                let diagnostic = Diagnostic::error(Code::BadPath, at, error.message);
+                self.diagnostics.push(diagnostic.maybe_help(error.help));
+                return None;
+            }
+        };
+        self.check_path(&path, at).then_some(path)
+    }
+
+    /// Whether events of the rule's types can hold the path; false after saying why not.
+    pub fn check_path(&mut self, path: &Path, at: Position) -> bool {
+        if let Route::Plain { root, keys } = &path.route {
+            let first = keys.first().map(|key| key.name.as_str());
+            match (root, first) {
+                (Root::Vars, Some(name)) if self.vars.get(name).is_none() => {
+                    self.undefined("variable", &path.text, name, at);
+                    return false;
+                }
+                (Root::Steps, Some(name)) if !self.steps.iter().any(|s| s == name) => {
+                    self.undefined("step", &path.text, name, at);
+                    return false;
+                }
+                _ => {}
+            }
+        }
+        let Some(dotted) = path.dotted() else {
+            return true;
+        };
+        let FieldCheck::Unknown { nearest } = self.fields.check(&dotted) else {
+            return true;
+        };
+        let message = format!("{} has no field `{}`", self.fields.words(), path.text);
+        let help = synonyms::for_field(&dotted)
+            .map(str::to_owned)
+            .or_else(|| nearest.map(|name| format!("did you mean `{name}`?")))
+            .unwrap_or_else(|| self.fields.advice());
+        self.error(Code::UnknownField, at, message, &help);
+        false
+    }
+
+    fn undefined(&mut self, kind: &str, path: &str, name: &str, at: Position) {
+        let known: Vec<String> = if kind == "step" {
+            self.steps.clone()
+        } else {
+            self.vars
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(k, _)| k.clone())
+                .collect()
+        };
+        let nearest = synonyms::nearest(name, known.iter().map(String::as_str));
+        let help = match (nearest, kind) {
+            (Some(nearest), _) => format!("did you mean `{nearest}`?"),
+            (None, "step") => "a step can read only the steps before it, by their `name`".into(),
+            (None, _) => "define it under `vars` in the rule or in flowtrigger.yaml".into(),
+        };
+        let message = format!("`{path}` reads the {kind} `{name}`, which nothing defines");
+        self.error(Code::UndefinedName, at, message, &help);
+    }
+}
+
+/// Reads `90s`, `1.5h`, `-2h` is not one: a duration has no sign.
+pub fn duration(text: &str) -> Option<Duration> {
+    let split = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, unit) = text.split_at(split);
+    let number: f64 = number.trim().parse().ok()?;
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3_600.0,
+        "d" => 86_400.0,
+        "w" => 604_800.0,
+        _ => return None,
+    };
+    let total = number * seconds;
+    (number >= 0.0 && total <= 31_536_000_000.0).then(|| Duration::from_secs_f64(total))
+}

@@ -1,0 +1,127 @@
+//! `between`: the value lies between two operands, both ends included.
+//! It refuses a list of other than two, and ends that leave nothing between them.
+
+use std::cmp::Ordering;
+
+use serde_json::{Value, json};
+
+use crate::core::diagnostic::Code;
+use crate::core::rule::document::{Node, Yaml};
+use crate::core::rule::operator::operand::Operand;
+use crate::core::rule::operator::order::Ordered;
+use crate::core::rule::operator::{
+    Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
+};
+use crate::core::rule::path::Found;
+use crate::core::scope::Scope;
+
+#[derive(Debug, Clone)]
+pub struct Between {
+    pub low: Ordered,
+    pub high: Ordered,
+}
+
+pub const SPEC: Spec = Spec {
+    name: "between",
+    summary: "The value lies between two others; both ends count.",
+    compares_text: false,
+    parse,
+    schema: || json!({"type": "array", "minItems": 2, "maxItems": 2}),
+    examples: EXAMPLES,
+};
+
+const EXAMPLES: &[Example] = &[
+    example(
+        "current",
+        "{ between: [normal, high] }",
+        r#""high""#,
+        Verdict::Match,
+    ),
+    example(
+        "current",
+        "{ between: [normal, high] }",
+        r#""urgent""#,
+        Verdict::NoMatch,
+    ),
+    example("field", "{ between: [1, 10] }", "1", Verdict::Match),
+    example("field", "{ between: [1, 10] }", r#""10.0""#, Verdict::Match),
+    example("field", "{ between: [1, 10] }", "10.5", Verdict::NoMatch),
+    example(
+        "field",
+        "{ between: [2026-03-01, 2026-03-31] }",
+        r#""2026-03-08""#,
+        Verdict::Match,
+    ),
+    example("field", "{ between: [1, 10] }", "null", Verdict::NoMatch),
+    example(
+        "field",
+        "{ not: { between: [1, 10] } }",
+        r#""ten""#,
+        Verdict::WrongType,
+    ),
+    absent("field", "{ not: { between: [1, 10] } }", Verdict::Missing),
+];
+
+fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+    let Yaml::List(ends) = &node.value else {
+        parsing.cx.wrong_type(node, SPEC.name, "a list of two ends");
+        return None;
+    };
+    let [low, high] = ends.as_slice() else {
+        let message = format!("`between` takes two ends, found {}", ends.len());
+        let help = "write `between: [LOW, HIGH]`; for any of several values write the list alone";
+        parsing.cx.error(Code::InvalidValue, node.at, message, help);
+        return None;
+    };
+    let between = Between {
+        low: Ordered::parse(low, SPEC.name, parsing)?,
+        high: Ordered::parse(high, SPEC.name, parsing)?,
+    };
+    if between.is_empty() {
+        let help = "the lower end comes first";
+        parsing.never_holds(node, "nothing lies between these ends".into(), help);
+        return None;
+    }
+    Some(Operator::Between(between))
+}
+
+impl Between {
+    /// Whether two ends that are known already leave nothing between them.
+    fn is_empty(&self) -> bool {
+        match (&self.low.operands.0[0], &self.high.operands.0[0]) {
+            (Operand::Literal(low), Operand::Literal(high)) => {
+                self.high.compare(low, high, Ordering::is_le) != Verdict::Match
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Compare for Between {
+    fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
+        let ends = [
+            self.low.test(value, scope, Ordering::is_ge),
+            self.high.test(value, scope, Ordering::is_le),
+        ];
+        Verdict::all(ends.into_iter())
+    }
+
+    fn want(&self) -> String {
+        let (low, high) = (self.low.operands.words(""), self.high.operands.words(""));
+        format!("{low} to {high}")
+    }
+
+    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+        self.low
+            .hint(found, scope)
+            .or_else(|| self.high.hint(found, scope))
+    }
+
+    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+        self.low.operands.values(scope).next()
+    }
+
+    fn violating(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+        self.high.beside(scope, 1)
+    }
+}

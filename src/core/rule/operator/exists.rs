@@ -1,0 +1,61 @@
+//! `exists`: the key is there, whatever it holds, null included. Never missing itself.
+//! It refuses anything but true or false.
+
+use serde_json::{Value, json};
+
+use crate::core::rule::document::Node;
+use crate::core::rule::operator::operand::boolean;
+use crate::core::rule::operator::{
+    Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
+};
+use crate::core::rule::path::Found;
+use crate::core::scope::Scope;
+
+#[derive(Debug, Clone)]
+pub struct Exists {
+    pub wanted: bool,
+}
+
+pub const SPEC: Spec = Spec {
+    name: "exists",
+    summary: "The key is there (`true`) or not (`false`); null counts as there.",
+    compares_text: false,
+    parse,
+    schema: || json!({"type": "boolean"}),
+    examples: EXAMPLES,
+};
+
+const EXAMPLES: &[Example] = &[
+    example("field", "{ exists: true }", "null", Verdict::Match),
+    example("field", "{ exists: false }", "0", Verdict::NoMatch),
+    absent("field", "{ exists: false }", Verdict::Match),
+    absent("field", "{ exists: true }", Verdict::NoMatch),
+    absent("field", "{ not: { exists: true } }", Verdict::Match),
+];
+
+fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+    let wanted = boolean(node, SPEC.name, parsing)?;
+    Some(Operator::Exists(Exists { wanted }))
+}
+
+impl Compare for Exists {
+    fn test(&self, _: &Value, _: &Scope<'_>) -> Verdict {
+        Verdict::of(self.wanted)
+    }
+
+    fn judge(&self, found: &Found<'_>, _: &Scope<'_>) -> Verdict {
+        Verdict::of((*found != Found::Absent) == self.wanted)
+    }
+
+    fn want(&self) -> String {
+        self.wanted.to_string()
+    }
+
+    fn satisfying(&self, _: &Found<'_>, _: &Scope<'_>) -> Option<Value> {
+        self.wanted.then_some(Value::Null)
+    }
+
+    fn violating(&self, _: &Found<'_>, _: &Scope<'_>) -> Option<Value> {
+        (!self.wanted).then_some(Value::Null)
+    }
+}

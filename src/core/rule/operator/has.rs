@@ -1,0 +1,191 @@
+//! `has`: the list contains the operand, or one of several.
+//! It refuses fields that are no lists: `contains` looks into text.
+
+use serde_json::{Value, json};
+
+use crate::core::diagnostic::Code;
+use crate::core::event::catalogue::FieldType;
+use crate::core::rule::document::Node;
+use crate::core::rule::operator::equality::{equal, near_miss};
+use crate::core::rule::operator::operand::{Operand, Operands};
+use crate::core::rule::operator::{
+    Case, Compare, Example, Operator, Parsing, Spec, Verdict, absent, example, words,
+};
+use crate::core::rule::path::Found;
+use crate::core::scope::Scope;
+
+#[derive(Debug, Clone)]
+pub struct Has {
+    pub operands: Operands,
+    pub case: Case,
+}
+
+pub const SPEC: Spec = Spec {
+    name: "has",
+    summary: "The list contains the value, or one of several.",
+    compares_text: true,
+    parse,
+    schema: || json!({"description": "A value, or a list of which one must be in the field's list."}),
+    examples: EXAMPLES,
+};
+
+const EXAMPLES: &[Example] = &[
+    example(
+        "ticket.tags",
+        "{ has: vip }",
+        r#"["vip", "emea"]"#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.tags",
+        "{ has: [vip, gold] }",
+        r#"["gold"]"#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.tags",
+        "{ not: { has: [internal, test] } }",
+        r#"["gold"]"#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.tags",
+        "{ has: VIP }",
+        r#"["vip"]"#,
+        Verdict::NoMatch,
+    ),
+    example(
+        "ticket.tags",
+        "{ has: VIP, ignore_case: true }",
+        r#"["vip"]"#,
+        Verdict::Match,
+    ),
+    example("ticket.tags", "{ has: vip }", "null", Verdict::NoMatch),
+    example("field", "{ has: 1 }", r#"["1"]"#, Verdict::NoMatch),
+    example("field", "{ has: vip }", r#""vip emea""#, Verdict::WrongType),
+    absent("field", "{ not: { has: vip } }", Verdict::Missing),
+];
+
+fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+    let operands = parse_elements(node, SPEC.name, parsing)?;
+    let case = parsing.case;
+    Some(Operator::Has(Has { operands, case }))
+}
+
+/// The operands of `has` and `has_all`: values that an element of the list can equal.
+pub fn parse_elements(
+    node: &Node,
+    operator: &str,
+    parsing: &mut Parsing<'_, '_>,
+) -> Option<Operands> {
+    if !parsing.applies(
+        node,
+        operator,
+        is_list,
+        |_| "text is searched with `contains: TEXT`, one value is compared with `is`",
+    ) {
+        return None;
+    }
+    Operands::parse(node, parsing, check_element)
+}
+
+fn is_list(field: &FieldType) -> bool {
+    matches!(field, FieldType::List(_) | FieldType::Any)
+}
+
+fn check_element(node: &Node, operand: &Operand, parsing: &mut Parsing<'_, '_>) -> bool {
+    let Operand::Literal(value) = operand else {
+        return true;
+    };
+    let Some([FieldType::List(element)]) = parsing.known() else {
+        return true;
+    };
+    let (fits, advice) = match element.as_ref() {
+        FieldType::Id | FieldType::Integer => (value.is_number(), "write a number without quotes"),
+        FieldType::Text => (value.is_string(), "write the value in quotes"),
+        FieldType::Decimal
+        | FieldType::Boolean
+        | FieldType::Time
+        | FieldType::Date
+        | FieldType::Priority
+        | FieldType::Status
+        | FieldType::TicketType
+        | FieldType::List(_)
+        | FieldType::Object
+        | FieldType::Any => (true, ""),
+    };
+    if !fits {
+        let (path, kind) = (&parsing.path.text, element.words());
+        let message = format!("an element of `{path}` is {kind}, never {}", words(value));
+        parsing.cx.error(Code::NeverHolds, node.at, message, advice);
+    }
+    fits
+}
+
+/// Judges the elements of a list; null is no list and holds nothing.
+pub fn elements(value: &Value, judge: impl FnOnce(&[Value]) -> Verdict) -> Verdict {
+    match value {
+        Value::Array(items) => judge(items),
+        Value::Null => Verdict::NoMatch,
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            Verdict::WrongType
+        }
+    }
+}
+
+/// Why no element fits.
+pub fn element_hint(found: &Found<'_>, wanted: &[Value]) -> Option<String> {
+    let [value] = found.values() else {
+        return None;
+    };
+    match value {
+        Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
+            let near = wanted.iter().find_map(|wanted| near_miss(item, wanted))?;
+            Some(format!("[{index}] {near}"))
+        }),
+        Value::String(_) => Some("the value is text; `contains: TEXT` looks inside of it".into()),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+            Some(format!("the value is no list but {}", words(value)))
+        }
+        Value::Null => None,
+    }
+}
+
+impl Compare for Has {
+    fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
+        elements(value, |items| {
+            self.operands.any(scope, |wanted| {
+                Verdict::of(items.iter().any(|item| equal(item, wanted, self.case)))
+            })
+        })
+    }
+
+    fn want(&self) -> String {
+        self.operands.words(" | ")
+    }
+
+    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+        let wanted: Vec<Value> = self.operands.values(scope).collect();
+        element_hint(found, &wanted)
+    }
+
+    fn satisfying(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+        let mut items = list_or_empty(found);
+        items.push(self.operands.values(scope).next()?);
+        Some(Value::Array(items))
+    }
+
+    fn violating(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+        let unwanted: Vec<Value> = self.operands.values(scope).collect();
+        let mut items = list_or_empty(found);
+        items.retain(|item| !unwanted.iter().any(|u| equal(item, u, self.case)));
+        Some(Value::Array(items))
+    }
+}
+
+pub fn list_or_empty(found: &Found<'_>) -> Vec<Value> {
+    match found.values() {
+        [Value::Array(items)] => items.clone(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,101 @@
+//! `has_all`: the list contains every one of the operands, in any order.
+//! It refuses fields that are no lists.
+
+use serde_json::{Value, json};
+
+use crate::core::rule::document::Node;
+use crate::core::rule::operator::equality::equal;
+use crate::core::rule::operator::has::{element_hint, elements, list_or_empty, parse_elements};
+use crate::core::rule::operator::operand::Operands;
+use crate::core::rule::operator::{
+    Case, Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
+};
+use crate::core::rule::path::Found;
+use crate::core::scope::Scope;
+
+#[derive(Debug, Clone)]
+pub struct HasAll {
+    pub operands: Operands,
+    pub case: Case,
+}
+
+pub const SPEC: Spec = Spec {
+    name: "has_all",
+    summary: "The list contains every one of these, in any order.",
+    compares_text: true,
+    parse,
+    schema: || json!({"description": "A list of values that must all be in the field's list."}),
+    examples: EXAMPLES,
+};
+
+const EXAMPLES: &[Example] = &[
+    example(
+        "ticket.tags",
+        "{ has_all: [vip, emea] }",
+        r#"["emea", "x", "vip"]"#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.tags",
+        "{ has_all: [vip, emea] }",
+        r#"["emea"]"#,
+        Verdict::NoMatch,
+    ),
+    example(
+        "ticket.tags",
+        "{ has_all: [VIP], ignore_case: true }",
+        r#"["vip"]"#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.tags",
+        "{ has_all: [vip] }",
+        "null",
+        Verdict::NoMatch,
+    ),
+    example("field", "{ has_all: [vip] }", "7", Verdict::WrongType),
+    absent("field", "{ not: { has_all: [vip] } }", Verdict::Missing),
+];
+
+fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+    let operands = parse_elements(node, SPEC.name, parsing)?;
+    let case = parsing.case;
+    Some(Operator::HasAll(HasAll { operands, case }))
+}
+
+impl Compare for HasAll {
+    fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
+        elements(value, |items| {
+            self.operands.all(scope, |wanted| {
+                Verdict::of(items.iter().any(|item| equal(item, wanted, self.case)))
+            })
+        })
+    }
+
+    fn want(&self) -> String {
+        self.operands.words(" & ")
+    }
+
+    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+        let items = list_or_empty(found);
+        let lacking: Vec<Value> = self
+            .operands
+            .values(scope)
+            .filter(|wanted| !items.iter().any(|item| equal(item, wanted, self.case)))
+            .collect();
+        element_hint(found, &lacking).or_else(|| {
+            let names: Vec<_> = lacking.iter().map(super::words).collect();
+            (!names.is_empty()).then(|| format!("lacks {}", names.join(", ")))
+        })
+    }
+
+    fn satisfying(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+        let mut items = list_or_empty(found);
+        for wanted in self.operands.values(scope) {
+            if !items.iter().any(|item| equal(item, &wanted, self.case)) {
+                items.push(wanted);
+            }
+        }
+        Some(Value::Array(items))
+    }
+}

@@ -1,0 +1,64 @@
+//! `lte`: the value is less than or equals the operand, or one of a list.
+//! It refuses fields and operands without an order.
+
+use std::cmp::Ordering;
+
+use serde_json::{Value, json};
+
+use crate::core::rule::document::Node;
+use crate::core::rule::operator::order::Ordered;
+use crate::core::rule::operator::{
+    Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
+};
+use crate::core::rule::path::Found;
+use crate::core::scope::Scope;
+
+#[derive(Debug, Clone)]
+pub struct Lte(pub Ordered);
+
+pub const SPEC: Spec = Spec {
+    name: "lte",
+    summary: "The value is less than or equals this: numbers, times, and priority and status in their own order.",
+    compares_text: false,
+    parse,
+    schema: || json!({"description": "A number, a time, a priority or status, text, or { path: … }."}),
+    examples: EXAMPLES,
+};
+
+const EXAMPLES: &[Example] = &[
+    example("current", "{ lte: high }", r#""high""#, Verdict::Match),
+    example("current", "{ lte: high }", r#""urgent""#, Verdict::NoMatch),
+    example("field", "{ lte: 10 }", "10", Verdict::Match),
+    example("field", "{ lte: 10 }", "11", Verdict::NoMatch),
+    example("field", "{ lte: 10 }", r#""10.00""#, Verdict::Match),
+    example("field", "{ lte: 10 }", "null", Verdict::NoMatch),
+    example("field", "{ lte: 10 }", r#""ten""#, Verdict::WrongType),
+    example("field", "{ not: { lte: 10 } }", "true", Verdict::WrongType),
+    absent("field", "{ not: { lte: 10 } }", Verdict::Missing),
+];
+
+fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+    Ordered::parse(node, SPEC.name, parsing).map(|o| Operator::Lte(Lte(o)))
+}
+
+impl Compare for Lte {
+    fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
+        self.0.test(value, scope, Ordering::is_le)
+    }
+
+    fn want(&self) -> String {
+        self.0.operands.words(" | ")
+    }
+
+    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+        self.0.hint(found, scope)
+    }
+
+    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+        self.0.beside(scope, 0)
+    }
+
+    fn violating(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+        self.0.beside(scope, 1)
+    }
+}

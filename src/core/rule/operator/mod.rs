@@ -1,0 +1,308 @@
+//! The comparisons that a predicate can make, one operator a file with its parsing, evaluation,
+//! words, documentation and examples. This file holds what they share and the one list of them.
+//! An operator refuses at load what can never hold.
+
+mod after;
+mod before;
+mod between;
+mod contains;
+mod ends_with;
+pub mod equality;
+mod exists;
+mod gt;
+mod gte;
+mod has;
+mod has_all;
+mod instant;
+mod is;
+mod lt;
+mod lte;
+mod matches;
+pub mod operand;
+mod order;
+mod present;
+mod starts_with;
+mod textual;
+
+use serde_json::Value;
+
+use crate::core::diagnostic::Code;
+use crate::core::event::catalogue::FieldType;
+use crate::core::rule::document::Node;
+use crate::core::rule::fields::FieldCheck;
+use crate::core::rule::lowering::Lowering;
+use crate::core::rule::path::{Found, Path};
+use crate::core::scope::Scope;
+
+/// What judging one predicate gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    Match,
+    NoMatch,
+    /// Nothing stands at the path, or at the operand's own path.
+    Missing,
+    /// The value is of a type that the operator cannot read.
+    WrongType,
+}
+
+impl Verdict {
+    pub fn words(self) -> &'static str {
+        match self {
+            Verdict::Match => "match",
+            Verdict::NoMatch => "no match",
+            Verdict::Missing => "missing",
+            Verdict::WrongType => "wrong type",
+        }
+    }
+
+    pub fn of(holds: bool) -> Self {
+        if holds {
+            Verdict::Match
+        } else {
+            Verdict::NoMatch
+        }
+    }
+
+    /// Kleene's "any": a match settles it, an unknown keeps it open.
+    pub fn any(verdicts: impl Iterator<Item = Verdict>) -> Self {
+        let mut result = Verdict::NoMatch;
+        for verdict in verdicts {
+            match verdict {
+                Verdict::Match => return Verdict::Match,
+                Verdict::NoMatch => {}
+                Verdict::Missing | Verdict::WrongType => result = verdict,
+            }
+        }
+        result
+    }
+
+    /// Kleene's "all".
+    pub fn all(verdicts: impl Iterator<Item = Verdict>) -> Self {
+        let mut result = Verdict::Match;
+        for verdict in verdicts {
+            match verdict {
+                Verdict::NoMatch => return Verdict::NoMatch,
+                Verdict::Match => {}
+                Verdict::Missing | Verdict::WrongType => result = verdict,
+            }
+        }
+        result
+    }
+}
+
+/// Whether letters of different case are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Case {
+    Exact,
+    Ignored,
+}
+
+/// A compiled operator with its operand.
+pub trait Compare {
+    /// Judges one value that stands at the path.
+    fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict;
+
+    /// Judges whatever the path led to: of many values one must hold.
+    fn judge(&self, found: &Found<'_>, scope: &Scope<'_>) -> Verdict {
+        match found {
+            Found::Absent => Verdict::Missing,
+            Found::One(value) => self.test(value, scope),
+            Found::Many(values) => Verdict::any(values.iter().map(|v| self.test(v, scope))),
+        }
+    }
+
+    /// What was asked for, in words.
+    fn want(&self) -> String;
+
+    /// Why a value failed, where that is not plain to see.
+    fn hint(&self, _found: &Found<'_>, _scope: &Scope<'_>) -> Option<String> {
+        None
+    }
+
+    /// A value for which the operator holds, close to the given one.
+    fn satisfying(&self, _found: &Found<'_>, _scope: &Scope<'_>) -> Option<Value> {
+        None
+    }
+
+    /// A value for which the operator does not hold, close to the given one.
+    fn violating(&self, _found: &Found<'_>, _scope: &Scope<'_>) -> Option<Value> {
+        None
+    }
+}
+
+/// An operator as authors meet it.
+pub struct Spec {
+    pub name: &'static str,
+    /// One sentence for the reference and for editors.
+    pub summary: &'static str,
+    /// Whether `ignore_case` may stand beside it.
+    pub compares_text: bool,
+    pub parse: fn(&Node, &mut Parsing<'_, '_>) -> Option<Operator>,
+    pub schema: fn() -> Value,
+    pub examples: &'static [Example],
+}
+
+/// One line of an operator's documentation, run as a test.
+pub struct Example {
+    /// `field` is of no known type; any other is a field of `ticket.PriorityChanged`.
+    pub field: &'static str,
+    /// What stands beside the field, as YAML.
+    pub test: &'static str,
+    /// The field's value as JSON; none where it is absent.
+    pub value: Option<&'static str>,
+    pub verdict: Verdict,
+}
+
+pub const fn example(
+    field: &'static str,
+    test: &'static str,
+    value: &'static str,
+    verdict: Verdict,
+) -> Example {
+    Example {
+        field,
+        test,
+        value: Some(value),
+        verdict,
+    }
+}
+
+pub const fn absent(field: &'static str, test: &'static str, verdict: Verdict) -> Example {
+    Example {
+        field,
+        test,
+        value: None,
+        verdict,
+    }
+}
+
+/// Writes the enum over all operators and hands every question to the operator's own file.
+macro_rules! operators {
+    ($($variant:ident($module:ident)),+ $(,)?) => {
+        #[derive(Debug, Clone)]
+        pub enum Operator {
+            $($variant($module::$variant),)+
+        }
+
+        /// Every operator, in the order of the documentation.
+        pub const SPECS: &[Spec] = &[$($module::SPEC),+];
+
+        impl Operator {
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Operator::$variant(_) => $module::SPEC.name,)+
+                }
+            }
+
+            fn compare(&self) -> &dyn Compare {
+                match self {
+                    $(Operator::$variant(operator) => operator,)+
+                }
+            }
+        }
+    };
+}
+
+operators! {
+    Is(is),
+    Lt(lt),
+    Lte(lte),
+    Gt(gt),
+    Gte(gte),
+    Between(between),
+    Has(has),
+    HasAll(has_all),
+    Contains(contains),
+    StartsWith(starts_with),
+    EndsWith(ends_with),
+    Matches(matches),
+    Exists(exists),
+    Present(present),
+    Before(before),
+    After(after),
+}
+
+impl Operator {
+    pub fn judge(&self, found: &Found<'_>, scope: &Scope<'_>) -> Verdict {
+        self.compare().judge(found, scope)
+    }
+
+    pub fn want(&self) -> String {
+        self.compare().want()
+    }
+
+    pub fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+        self.compare().hint(found, scope)
+    }
+
+    pub fn satisfying(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+        self.compare().satisfying(found, scope)
+    }
+
+    pub fn violating(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+        self.compare().violating(found, scope)
+    }
+}
+
+pub fn find(name: &str) -> Option<&'static Spec> {
+    SPECS.iter().find(|spec| spec.name == name)
+}
+
+/// What an operator may look at while it reads its operand.
+pub struct Parsing<'p, 'a> {
+    pub path: &'p Path,
+    pub fields: FieldCheck,
+    pub case: Case,
+    pub cx: &'p mut Lowering<'a>,
+}
+
+impl Parsing<'_, '_> {
+    /// The types that the field is known to have; none where anything may stand there.
+    pub fn known(&self) -> Option<&[FieldType]> {
+        match &self.fields {
+            FieldCheck::Known(types) => Some(types),
+            FieldCheck::Open | FieldCheck::Unknown { .. } => None,
+        }
+    }
+
+    /// Refuses an operator that can read none of the field's types; `instead` names the one meant.
+    pub fn applies(
+        &mut self,
+        node: &Node,
+        operator: &str,
+        reads: fn(&FieldType) -> bool,
+        instead: fn(&FieldType) -> &'static str,
+    ) -> bool {
+        let Some(types) = self.known() else {
+            return true;
+        };
+        if types.is_empty() || types.iter().any(reads) {
+            return true;
+        }
+        let (path, first) = (&self.path.text, &types[0]);
+        let message = format!(
+            "`{operator}` cannot read `{path}`, which is {}",
+            first.words()
+        );
+        let help = instead(first);
+        self.cx
+            .error(Code::OperatorMismatch, node.at, message, help);
+        false
+    }
+
+    pub fn never_holds(&mut self, node: &Node, message: String, help: &str) {
+        self.cx.error(Code::NeverHolds, node.at, message, help);
+    }
+}
+
+/// A value in words: as JSON, cut where it is long.
+pub fn words(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(80) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,154 @@
+//! What a predicate compares with: values that the author wrote, or other fields' values.
+//! It refuses templates, and mappings that are no path.
+
+use serde_json::Value;
+
+use crate::core::diagnostic::Code;
+use crate::core::rule::document::{Entry, Node, Yaml};
+use crate::core::rule::operator::{Parsing, Verdict, words};
+use crate::core::rule::path::{Found, Path};
+use crate::core::scope::Scope;
+
+#[derive(Debug, Clone)]
+pub enum Operand {
+    Literal(Value),
+    /// `{ path: previous }`: whatever stands there when the event comes.
+    Path(Path),
+}
+
+impl Operand {
+    pub fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Self> {
+        match &node.value {
+            Yaml::Map(entries) if is_path(entries) => {
+                let target = &entries[0].value;
+                let text = parsing.cx.text(target, "path")?;
+                parsing.cx.path(&text, target.at).map(Operand::Path)
+            }
+            Yaml::Text(text) if text.contains("{{") => {
+                let message = format!("`{text}` is a template, which a condition does not render");
+                let help = "compare with another field as { path: ticket.id }, with a variable \
+                            as { path: vars.NAME }";
+                parsing.cx.error(Code::InvalidValue, node.at, message, help);
+                None
+            }
+            Yaml::Null
+            | Yaml::Bool(_)
+            | Yaml::Number(_)
+            | Yaml::Text(_)
+            | Yaml::List(_)
+            | Yaml::Map(_) => Some(Operand::Literal(node.to_json())),
+        }
+    }
+
+    /// Judges with what the operand stands for; an operand without a value is missing.
+    pub fn judge(&self, scope: &Scope<'_>, test: impl Fn(&Value) -> Verdict) -> Verdict {
+        match self {
+            Operand::Literal(value) => test(value),
+            Operand::Path(path) => match path.resolve(scope) {
+                Found::Absent => Verdict::Missing,
+                Found::One(value) => test(value),
+                Found::Many(values) => Verdict::any(values.iter().map(test)),
+            },
+        }
+    }
+
+    pub fn words(&self) -> String {
+        match self {
+            Operand::Literal(value) => words(value),
+            Operand::Path(path) => format!("the value of {}", path.text),
+        }
+    }
+
+    /// The value itself, if there is one.
+    pub fn value(&self, scope: &Scope<'_>) -> Option<Value> {
+        match self {
+            Operand::Literal(value) => Some(value.clone()),
+            Operand::Path(path) => path.resolve(scope).values().first().cloned(),
+        }
+    }
+}
+
+/// Any of several operands; a single one where the author wrote no list.
+#[derive(Debug, Clone)]
+pub struct Operands(pub Vec<Operand>);
+
+impl Operands {
+    /// A scalar, a path, or a list of them, each checked by `check`.
+    pub fn parse(
+        node: &Node,
+        parsing: &mut Parsing<'_, '_>,
+        check: fn(&Node, &Operand, &mut Parsing<'_, '_>) -> bool,
+    ) -> Option<Self> {
+        let nodes = match &node.value {
+            Yaml::List(items) if items.is_empty() => {
+                let help = "name at least one value; a list means any of";
+                parsing.never_holds(node, "an empty list holds for nothing".into(), help);
+                return None;
+            }
+            Yaml::List(items) => items.as_slice(),
+            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::Map(_) => {
+                std::slice::from_ref(node)
+            }
+        };
+        let mut operands = Vec::with_capacity(nodes.len());
+        for item in nodes {
+            let operand = Operand::parse(item, parsing);
+            operands.push(operand.filter(|operand| check(item, operand, parsing)));
+        }
+        operands.into_iter().collect::<Option<Vec<_>>>().map(Self)
+    }
+
+    pub fn any(&self, scope: &Scope<'_>, test: impl Fn(&Value) -> Verdict) -> Verdict {
+        Verdict::any(self.0.iter().map(|operand| operand.judge(scope, &test)))
+    }
+
+    pub fn all(&self, scope: &Scope<'_>, test: impl Fn(&Value) -> Verdict) -> Verdict {
+        Verdict::all(self.0.iter().map(|operand| operand.judge(scope, &test)))
+    }
+
+    pub fn words(&self, between: &str) -> String {
+        let words: Vec<_> = self.0.iter().map(Operand::words).collect();
+        words.join(between)
+    }
+
+    pub fn values<'s>(&'s self, scope: &'s Scope<'_>) -> impl Iterator<Item = Value> + 's {
+        self.0.iter().filter_map(|operand| operand.value(scope))
+    }
+}
+
+/// Whether a mapping is `{ path: … }`.
+pub fn is_path(entries: &[Entry]) -> bool {
+    matches!(entries, [entry] if entry.key == "path")
+}
+
+/// The operand of `exists` and `present`.
+pub fn boolean(node: &Node, operator: &str, parsing: &mut Parsing<'_, '_>) -> Option<bool> {
+    match node.value {
+        Yaml::Bool(wanted) => Some(wanted),
+        Yaml::Null | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => {
+            parsing.cx.wrong_type(node, operator, "true or false");
+            None
+        }
+    }
+}
+
+/// An operand that must be text or a path.
+pub fn text_only(node: &Node, operand: &Operand, parsing: &mut Parsing<'_, '_>) -> bool {
+    match operand {
+        Operand::Literal(Value::String(text)) if text.is_empty() => {
+            let help = "every text has it; to test for any text write `present: true`";
+            parsing.never_holds(node, "an empty text tests nothing".into(), help);
+            false
+        }
+        Operand::Literal(Value::String(_)) | Operand::Path(_) => true,
+        Operand::Literal(other) => {
+            let message = format!("takes text, found {}", node.kind());
+            let help = format!(
+                "to compare with the text write \"{}\"",
+                words(other).replace('"', "'")
+            );
+            parsing.cx.error(Code::WrongType, node.at, message, &help);
+            false
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! `present`: something stands there: the key is there and holds neither null, "" nor []. Never missing.
+//! It refuses anything but true or false.
+
+use serde_json::{Value, json};
+
+use crate::core::rule::document::Node;
+use crate::core::rule::operator::operand::boolean;
+use crate::core::rule::operator::{
+    Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
+};
+use crate::core::rule::path::Found;
+use crate::core::scope::Scope;
+
+#[derive(Debug, Clone)]
+pub struct Present {
+    pub wanted: bool,
+}
+
+pub const SPEC: Spec = Spec {
+    name: "present",
+    summary: "Something stands there (`true`) or not (`false`); null, \"\" and [] count as nothing.",
+    compares_text: false,
+    parse,
+    schema: || json!({"type": "boolean"}),
+    examples: EXAMPLES,
+};
+
+const EXAMPLES: &[Example] = &[
+    example("field", "{ present: true }", "0", Verdict::Match),
+    example("field", "{ present: true }", "null", Verdict::NoMatch),
+    example("field", "{ present: true }", r#""""#, Verdict::NoMatch),
+    example("field", "{ present: false }", "[]", Verdict::Match),
+    example("field", "{ present: true }", "false", Verdict::Match),
+    absent("field", "{ present: false }", Verdict::Match),
+    absent("field", "{ present: true }", Verdict::NoMatch),
+];
+
+fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+    let wanted = boolean(node, SPEC.name, parsing)?;
+    Some(Operator::Present(Present { wanted }))
+}
+
+fn holds_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => true,
+    }
+}
+
+impl Compare for Present {
+    fn test(&self, value: &Value, _: &Scope<'_>) -> Verdict {
+        Verdict::of(holds_something(value) == self.wanted)
+    }
+
+    fn judge(&self, found: &Found<'_>, _: &Scope<'_>) -> Verdict {
+        Verdict::of(found.values().iter().any(holds_something) == self.wanted)
+    }
+
+    fn want(&self) -> String {
+        self.wanted.to_string()
+    }
+
+    fn satisfying(&self, _: &Found<'_>, _: &Scope<'_>) -> Option<Value> {
+        (!self.wanted).then_some(Value::Null)
+    }
+
+    fn violating(&self, _: &Found<'_>, _: &Scope<'_>) -> Option<Value> {
+        self.wanted.then_some(Value::Null)
+    }
+}

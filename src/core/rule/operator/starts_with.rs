@@ -1,0 +1,85 @@
+//! `starts_with`: the text begins with the operand, or one of a list.
+//! It refuses fields that are no text.
+
+use serde_json::{Value, json};
+
+use crate::core::rule::document::Node;
+use crate::core::rule::operator::textual::Textual;
+use crate::core::rule::operator::{
+    Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
+};
+use crate::core::rule::path::Found;
+use crate::core::scope::Scope;
+
+#[derive(Debug, Clone)]
+pub struct StartsWith(pub Textual);
+
+pub const SPEC: Spec = Spec {
+    name: "starts_with",
+    summary: "The text begins with this, or with one of a list.",
+    compares_text: true,
+    parse,
+    schema: || json!({"description": "Text, or a list of texts of which one must be the prefix."}),
+    examples: EXAMPLES,
+};
+
+const EXAMPLES: &[Example] = &[
+    example(
+        "ticket.subject",
+        "{ starts_with: 'EU out' }",
+        r#""EU outage since 9""#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.subject",
+        "{ starts_with: ['x', 'EU out'] }",
+        r#""EU outage since 9""#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.subject",
+        "{ starts_with: outage }",
+        r#""EU outage since 9""#,
+        Verdict::NoMatch,
+    ),
+    example(
+        "ticket.subject",
+        "{ starts_with: 'EU out', ignore_case: true }",
+        r#""eu OUTAGE SINCE 9""#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.subject",
+        "{ starts_with: x }",
+        "null",
+        Verdict::NoMatch,
+    ),
+    example("field", "{ starts_with: x }", "[]", Verdict::WrongType),
+    absent("field", "{ not: { starts_with: x } }", Verdict::Missing),
+];
+
+fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+    Textual::parse(node, SPEC.name, parsing).map(|t| Operator::StartsWith(StartsWith(t)))
+}
+
+fn holds(text: &str, part: &str) -> bool {
+    text.starts_with(part)
+}
+
+impl Compare for StartsWith {
+    fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
+        self.0.test(value, scope, holds)
+    }
+
+    fn want(&self) -> String {
+        self.0.want()
+    }
+
+    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+        self.0.hint(found, scope, holds)
+    }
+
+    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+        self.0.operands.values(scope).next()
+    }
+}

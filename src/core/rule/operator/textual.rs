@@ -1,0 +1,121 @@
+//! What the substring operators share: text compared with text, in or without its case.
+//! Null is no text and does not match; any other type is a mistake and says so.
+
+use serde_json::Value;
+
+use crate::core::event::catalogue::FieldType;
+use crate::core::rule::document::Node;
+use crate::core::rule::operator::equality::fold;
+use crate::core::rule::operator::operand::{Operands, text_only};
+use crate::core::rule::operator::{Case, Parsing, Verdict, words};
+use crate::core::rule::path::Found;
+use crate::core::scope::Scope;
+
+/// Texts to look for, and whether their case counts.
+#[derive(Debug, Clone)]
+pub struct Textual {
+    pub operands: Operands,
+    pub case: Case,
+}
+
+impl Textual {
+    pub fn parse(node: &Node, operator: &str, parsing: &mut Parsing<'_, '_>) -> Option<Self> {
+        if !parsing.applies(node, operator, is_text, instead) {
+            return None;
+        }
+        let operands = Operands::parse(node, parsing, text_only)?;
+        let case = parsing.case;
+        Some(Self { operands, case })
+    }
+
+    pub fn test(&self, value: &Value, scope: &Scope<'_>, holds: fn(&str, &str) -> bool) -> Verdict {
+        let text = match value {
+            Value::String(text) => text,
+            Value::Null => return Verdict::NoMatch,
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                return Verdict::WrongType;
+            }
+        };
+        let folded = (self.case == Case::Ignored).then(|| fold(text));
+        self.operands
+            .any(scope, |operand| match (operand, &folded) {
+                (Value::String(operand), None) => Verdict::of(holds(text, operand)),
+                (Value::String(operand), Some(text)) => Verdict::of(holds(text, &fold(operand))),
+                (Value::Null, _) => Verdict::NoMatch,
+                (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_), _) => {
+                    Verdict::WrongType
+                }
+            })
+    }
+
+    pub fn want(&self) -> String {
+        let case = match self.case {
+            Case::Exact => "",
+            Case::Ignored => " in any case",
+        };
+        format!("{}{case}", self.operands.words(" | "))
+    }
+
+    pub fn hint(
+        &self,
+        found: &Found<'_>,
+        scope: &Scope<'_>,
+        holds: fn(&str, &str) -> bool,
+    ) -> Option<String> {
+        match found.values() {
+            [Value::String(text)] => {
+                let folded = fold(text);
+                let mut texts = self.operands.values(scope);
+                let near = texts.any(|t| t.as_str().is_some_and(|t| holds(&folded, &fold(t))));
+                near.then(|| "differs only in letter case; `ignore_case: true` ignores it".into())
+            }
+            [value] => wrong_type_hint(value),
+            _ => None,
+        }
+    }
+}
+
+pub fn is_text(field: &FieldType) -> bool {
+    match field {
+        FieldType::Text
+        | FieldType::Time
+        | FieldType::Date
+        | FieldType::Priority
+        | FieldType::Status
+        | FieldType::TicketType
+        | FieldType::Decimal
+        | FieldType::Any => true,
+        FieldType::Id
+        | FieldType::Integer
+        | FieldType::Boolean
+        | FieldType::List(_)
+        | FieldType::Object => false,
+    }
+}
+
+pub fn instead(field: &FieldType) -> &'static str {
+    match field {
+        FieldType::List(_) => "a list is searched with `has: VALUE`",
+        FieldType::Id | FieldType::Integer => "numbers compare with `is`, `lt`, `gt`, `between`",
+        FieldType::Boolean => "compare with true or false",
+        FieldType::Object => "name a field inside of it",
+        FieldType::Text
+        | FieldType::Time
+        | FieldType::Date
+        | FieldType::Priority
+        | FieldType::Status
+        | FieldType::TicketType
+        | FieldType::Decimal
+        | FieldType::Any => "compare with `is`",
+    }
+}
+
+fn wrong_type_hint(value: &Value) -> Option<String> {
+    match value {
+        Value::Array(_) => Some("the value is a list; `has: VALUE` looks inside of it".into()),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+            Some(format!("the value is not text but {}", words(value)))
+        }
+        Value::Null | Value::String(_) => None,
+    }
+}

@@ -1,0 +1,208 @@
+//! The words of the rule language as tables: every key, what it is for, its JSON Schema, and whether
+//! this version runs it. Loading, the schema and the documentation all read these tables.
+//! It refuses to know how a value is lowered.
+
+use serde_json::{Map, Value, json};
+
+/// The keys that one mapping may have.
+#[derive(Debug, Clone, Copy)]
+pub struct Vocabulary {
+    /// What the mapping is, for messages: `a rule`, `` `http` ``.
+    pub name: &'static str,
+    pub words: &'static [Word],
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Word {
+    pub name: &'static str,
+    /// One sentence for people, shown by editors.
+    pub summary: &'static str,
+    pub built: Built,
+    pub schema: fn() -> Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Built {
+    Now,
+    /// Recognised and refused; the text says what to do instead.
+    Later(&'static str),
+}
+
+impl Vocabulary {
+    pub fn get(&self, name: &str) -> Option<&Word> {
+        self.words.iter().find(|word| word.name == name)
+    }
+
+    /// The JSON Schema of the mapping. Words of later versions are left out: editors should not
+    /// offer them.
+    pub fn schema(&self, required: &[&str]) -> Value {
+        let words = self.words.iter().filter(|word| word.built == Built::Now);
+        let properties: Map<String, Value> = words
+            .map(|word| {
+                (
+                    word.name.to_owned(),
+                    described((word.schema)(), word.summary),
+                )
+            })
+            .collect();
+        let mut schema = json!({
+            "type": "object",
+            "additionalProperties": false,
+            "properties": properties,
+        });
+        if !required.is_empty() {
+            schema["required"] = json!(required);
+        }
+        schema
+    }
+}
+
+fn described(mut schema: Value, summary: &str) -> Value {
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("description".into(), summary.into());
+    }
+    schema
+}
+
+pub const fn word(name: &'static str, summary: &'static str, schema: fn() -> Value) -> Word {
+    Word {
+        name,
+        summary,
+        built: Built::Now,
+        schema,
+    }
+}
+
+pub const fn later(name: &'static str, instead: &'static str) -> Word {
+    Word {
+        name,
+        summary: "",
+        built: Built::Later(instead),
+        schema: anything,
+    }
+}
+
+pub fn anything() -> Value {
+    json!({})
+}
+
+pub fn text() -> Value {
+    json!({"type": "string"})
+}
+
+pub fn number() -> Value {
+    json!({"type": "integer", "minimum": 1})
+}
+
+pub fn boolean() -> Value {
+    json!({"type": "boolean"})
+}
+
+pub fn mapping() -> Value {
+    json!({"type": "object"})
+}
+
+pub fn duration() -> Value {
+    json!({"type": "string", "pattern": "^[0-9.]+(ms|s|m|min|h|d|w)$", "examples": ["30s", "5m", "24h"]})
+}
+
+pub fn condition() -> Value {
+    json!({"$ref": "#/$defs/condition"})
+}
+
+fn event_type() -> Value {
+    json!({
+        "oneOf": [
+            {"$ref": "#/$defs/event_type"},
+            {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/event_type"}},
+        ],
+    })
+}
+
+fn event_source() -> Value {
+    json!({"type": "string", "examples": ["support", "upmind"]})
+}
+
+fn name() -> Value {
+    json!({"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$", "maxLength": 100})
+}
+
+fn mode() -> Value {
+    json!({"enum": ["live", "shadow", "disabled"], "default": "live"})
+}
+
+fn flow() -> Value {
+    json!({"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/step"}})
+}
+
+fn tests() -> Value {
+    json!({"type": "array", "items": {"$ref": "#/$defs/test"}})
+}
+
+const DURABLE: &str = "it comes with durable runs; leave it out for now";
+const FLOWS: &str = "it comes with flows and bundles; leave it out for now";
+
+/// The keys of a rule.
+pub const JOBSPEC: Vocabulary = Vocabulary {
+    name: "a rule",
+    words: &[
+        word(
+            "name",
+            "What the rule is called everywhere; unique across all files.",
+            name,
+        ),
+        word("description", "What the rule is for, in a sentence.", text),
+        word(
+            "event_source",
+            "Where the event comes from: `support` is Zendesk.",
+            event_source,
+        ),
+        word(
+            "event_type",
+            "The event's tag, a list of tags, or a family such as `ticket.*`.",
+            event_type,
+        ),
+        word(
+            "when",
+            "What must hold: every key is a field and its test, or `all`, `any`, `none`.",
+            condition,
+        ),
+        word("flow", "The steps to run, in order.", flow),
+        word(
+            "mode",
+            "`live` acts, `shadow` is judged and recorded but never acts, `disabled` is skipped.",
+            mode,
+        ),
+        word(
+            "vars",
+            "Values for templates and conditions of this rule: `vars.NAME`.",
+            mapping,
+        ),
+        word(
+            "one_at_a_time_per",
+            "Runs with the same value at this path wait for each other; the ticket unless given, `none` to opt out.",
+            text,
+        ),
+        word(
+            "tests",
+            "Events that this rule must match or not, and what its steps would send.",
+            tests,
+        ),
+        later("dedupe", DURABLE),
+        later("throttle", DURABLE),
+        later("debounce", FLOWS),
+        later("on_dead", DURABLE),
+        later(
+            "redact",
+            "it comes with the trust boundary; leave it out for now",
+        ),
+        later("catch", FLOWS),
+        later(
+            "flow_name",
+            "it comes with flows and bundles; write the steps under `flow:`",
+        ),
+        later("flows", FLOWS),
+        later("schedules", "schedules are reserved for a later version"),
+        later("during", "business hours are reserved for a later version"),
+    ],
+};
