@@ -12,6 +12,7 @@ mod request;
 mod response;
 mod retry_after;
 pub mod secret;
+mod secret_place;
 mod target;
 
 use std::path::PathBuf;

@@ -1,12 +1,8 @@
-//! Secrets: where they are read from, and the one place where a rendered text turns into what is sent.
+//! Secrets and their values, and the one place where a rendered text turns into what is sent.
 //! It refuses to print, compare or serialise a value; messages carry the name alone.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine;
@@ -14,11 +10,11 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use super::redaction::Redaction;
-use crate::core::flow::call::{Encoding, Failure, Piece, SecretPlace, Text, Tree};
+pub use super::secret_place::Missing;
 
-/// A key or a token is short; whatever is longer than this was not meant.
-const FILE_CAP: u64 = 64 * 1024;
+use super::redaction::Redaction;
+use super::secret_place;
+use crate::core::flow::call::{Encoding, Failure, Piece, SecretPlace, Text, Tree};
 
 /// RFC 3986: only the unreserved characters stay.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -39,33 +35,6 @@ struct Inner {
 /// Text that may only be sent. No Debug, Display, PartialEq or Serialize, on purpose.
 #[derive(Clone)]
 pub struct SecretValue(String);
-
-/// A secret that a rule names and that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
-    pub name: String,
-    pub place: SecretPlace,
-    pub why: String,
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, place, why } = self;
-        match place {
-            SecretPlace::Env(variable) => write!(
-                f,
-                "secret `{name}`: the environment variable `{variable}` {why}; set it, or name \
-                 another place for the secret in the configuration"
-            ),
-            SecretPlace::File(path) => write!(
-                f,
-                "secret `{name}`: the file `{}` {why}; write the value to it, or name another \
-                 place for the secret in the configuration",
-                path.display()
-            ),
-        }
-    }
-}
 
 impl SecretValue {
     pub fn new(value: impl Into<String>) -> Self {
@@ -107,7 +76,7 @@ impl Secrets {
                 Some(place) => place.clone(),
                 None => SecretPlace::default_for(name),
             };
-            match read(name, &place) {
+            match secret_place::read(name, &place) {
                 Ok(value) => drop(values.insert(name.to_owned(), value)),
                 Err(why) => {
                     let name = name.to_owned();
@@ -188,55 +157,6 @@ impl Secrets {
             ))
         })
     }
-}
-
-fn read(name: &str, place: &SecretPlace) -> Result<SecretValue, String> {
-    let value = match place {
-        SecretPlace::Env(variable) => read_env(variable)?,
-        SecretPlace::File(path) => read_file(&file_of(name, path))?,
-    };
-    // An empty value is a forgotten one; it would also make every text look like a secret.
-    if value.is_empty() {
-        return Err("is empty".into());
-    }
-    Ok(SecretValue(value))
-}
-
-fn read_env(variable: &str) -> Result<String, String> {
-    match std::env::var(variable) {
-        Ok(value) => Ok(value),
-        Err(std::env::VarError::NotPresent) => Err("is not set".into()),
-        Err(std::env::VarError::NotUnicode(_)) => Err("is not UTF-8".into()),
-    }
-}
-
-fn file_of(name: &str, path: &Path) -> PathBuf {
-    if path.is_dir() {
-        return path.join(name);
-    }
-    path.to_owned()
-}
-
-fn read_file(path: &Path) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(FILE_CAP + 1).read_to_end(&mut bytes))
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => "does not exist".to_owned(),
-            _ => format!("cannot be read ({error})"),
-        })?;
-    if bytes.len() as u64 > FILE_CAP {
-        return Err(format!("is longer than {FILE_CAP} bytes"));
-    }
-    let mut value = String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
-    // Editors and `echo` end a file with a newline that is not part of the value.
-    if value.ends_with('\n') {
-        value.pop();
-        if value.ends_with('\r') {
-            value.pop();
-        }
-    }
-    Ok(value)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod exec;
 mod http;
+mod http_failures;
 mod outbox;
 mod receiver;
 

@@ -122,8 +122,9 @@ async fn a_folder_that_cannot_be_made_is_named() {
 async fn lines_of_many_writers_never_mix() {
     let folder = tempfile::tempdir().unwrap();
     let mut writers = tokio::task::JoinSet::new();
+    let performer = performer(folder.path());
     for number in 0..40 {
-        let performer = performer(folder.path());
+        let performer = performer.clone();
         let mut call = http("POST", "outbox:busy");
         call.body = Some(Body::Raw(Text::plain(number.to_string().repeat(20_000))));
         writers.spawn(async move { performer.perform(&Call::Http(call), KEY).await });
