@@ -57,7 +57,7 @@ pub fn near_miss(got: &Value, wanted: &Value) -> Option<String> {
         }
         (Value::String(text), scalar @ (Value::Number(_) | Value::Bool(_)))
         | (scalar @ (Value::Number(_) | Value::Bool(_)), Value::String(text))
-            if *text == scalar.to_string() =>
+            if scalar.to_string() == **text =>
         {
             Some(format!(
                 "only the type differs: \"{text}\" is text, {scalar} is not"
