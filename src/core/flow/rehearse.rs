@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::core::flow::call::{Call, Keep, is_passing};
-use crate::core::flow::next::{Move, Subject, next};
 use crate::core::flow::step::Flow;
+use crate::core::flow::{Move, Subject, next};
 use crate::core::rule::ruletest::Mock;
 use crate::core::run::{Attempt, Outcome, State};
 
@@ -91,7 +91,9 @@ fn outcome(call: &Call, mock: Mock) -> Outcome {
 
 fn status(reply: &Value, usual: u16) -> u16 {
     let status = reply.get("status").and_then(Value::as_u64);
-    status.and_then(|status| u16::try_from(status).ok()).unwrap_or(usual)
+    status
+        .and_then(|status| u16::try_from(status).ok())
+        .unwrap_or(usual)
 }
 
 fn succeeded(keep: Keep, mut result: Value, reply: &Value) -> Outcome {
