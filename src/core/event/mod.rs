@@ -12,6 +12,7 @@ pub mod json;
 pub mod leaf;
 mod naming;
 pub mod place;
+pub mod sample;
 mod upmind;
 pub mod user_described;
 mod zendesk_webhook;
@@ -74,7 +75,8 @@ impl Event {
 
     /// The key under which the ZIS envelope has a body of this family.
     fn body_key(&self) -> &'static str {
-        match self.event_type.split('.').next() {
+        let family = self.event_type.split('.').next();
+        match family.filter(|_| self.source == "support") {
             Some("user") => "user_event",
             Some("organization") => "organization_event",
             Some("customobject") => "custom_object_event",
