@@ -2,6 +2,7 @@
 //! Decoders fill it; it refuses nothing itself, and what it could not make sense of it carries in `raw`.
 
 pub mod catalogue;
+pub mod change;
 pub mod decode;
 pub mod decoder;
 mod event_type;
