@@ -2,9 +2,20 @@
 //! Decoders fill it; it refuses nothing itself, and what it could not make sense of it carries in `raw`.
 
 pub mod catalogue;
+pub mod decode;
+pub mod decoder;
 mod event_type;
+mod eventbridge;
 mod field_type;
+pub mod fingerprint;
 pub mod json;
+pub mod leaf;
+mod naming;
+pub mod place;
+mod upmind;
+pub mod user_described;
+mod zendesk_webhook;
+mod zis;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -56,8 +67,18 @@ impl Event {
     /// under `raw`.
     pub fn document(&self) -> Value {
         let mut document = self.envelope.as_object().cloned().unwrap_or_default();
-        document.insert("input".into(), json!({ "ticket_event": self.body }));
+        document.insert("input".into(), json!({ self.body_key(): self.body }));
         document.insert("raw".into(), self.raw.clone());
         Value::Object(document)
+    }
+
+    /// The key under which the ZIS envelope has a body of this family.
+    fn body_key(&self) -> &'static str {
+        match self.event_type.split('.').next() {
+            Some("user") => "user_event",
+            Some("organization") => "organization_event",
+            Some("customobject") => "custom_object_event",
+            Some(_) | None => "ticket_event",
+        }
     }
 }

@@ -1,0 +1,156 @@
+//! What is done to a single value on its way from a shape into the normalised event.
+//! It refuses nothing: a value that is not what it should be stays as it came, for the rules to see.
+
+use serde_json::Value;
+
+use super::catalogue::{EventType, FieldLookup, FieldType};
+
+/// The transform of one place in a decoder's table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaf {
+    AsIs,
+    /// `"360000146293"` becomes a whole number, an empty text null.
+    Id,
+    /// `"OPEN"` becomes `open`, an empty text null.
+    Lower,
+    /// No tags are an empty list, so that `has` gives the same answer in every shape.
+    Tags,
+    /// By the catalogue's type of that field in that type of event.
+    Typed,
+    /// One part of a text between slashes, as an id.
+    Part(usize),
+}
+
+impl Leaf {
+    /// The normalised value. `field` is the place that it goes to, where the type is known.
+    pub fn apply(self, value: Value, field: Option<(&EventType, &str)>) -> Value {
+        match self {
+            Leaf::AsIs => value,
+            Leaf::Id => id(value),
+            Leaf::Lower => lower(value),
+            Leaf::Tags => list(value, |tag| tag),
+            Leaf::Typed => match field.map(|(known, path)| known.field(path)) {
+                Some(FieldLookup::Known(field_type)) => typed(value, field_type),
+                Some(FieldLookup::Open | FieldLookup::Unknown { .. }) | None => value,
+            },
+            Leaf::Part(n) => match value.as_str().and_then(|text| text.split('/').nth(n)) {
+                Some(part) => id(Value::from(part)),
+                None => Value::Null,
+            },
+        }
+    }
+}
+
+fn typed(value: Value, field_type: &FieldType) -> Value {
+    match field_type {
+        FieldType::Id => id(value),
+        FieldType::Priority | FieldType::Status | FieldType::TicketType => lower(value),
+        FieldType::List(element) => list(value, |value| typed(value, element)),
+        FieldType::Integer
+        | FieldType::Decimal
+        | FieldType::Text
+        | FieldType::Boolean
+        | FieldType::Time
+        | FieldType::Date
+        | FieldType::Object
+        | FieldType::Any => value,
+    }
+}
+
+fn id(value: Value) -> Value {
+    match value.as_str() {
+        Some("") => Value::Null,
+        // A leading zero or sign is part of a name, not of a number.
+        Some(text) if text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0') => {
+            text.parse::<u64>().map_or(value, Value::from)
+        }
+        Some(_) | None => value,
+    }
+}
+
+fn lower(value: Value) -> Value {
+    match value.as_str() {
+        Some("") => Value::Null,
+        Some(text) => Value::from(text.to_lowercase()),
+        None => value,
+    }
+}
+
+fn list(value: Value, element: impl Fn(Value) -> Value) -> Value {
+    match value {
+        Value::Null => Value::Array(Vec::new()),
+        Value::Array(elements) => elements.into_iter().map(element).collect(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::catalogue::Catalogue;
+    use super::*;
+
+    #[test]
+    fn ids_become_whole_numbers() {
+        for (came, becomes) in [
+            (json!("360000146293"), json!(360000146293_u64)),
+            (json!(7), json!(7)),
+            (json!(""), json!(null)),
+            (json!(null), json!(null)),
+            (json!("007"), json!("007")),
+            (json!("zd:answerBot"), json!("zd:answerBot")),
+            (json!("99999999999999999999"), json!("99999999999999999999")),
+            (json!({"id": 1}), json!({"id": 1})),
+        ] {
+            assert_eq!(Leaf::Id.apply(came, None), becomes);
+        }
+    }
+
+    #[test]
+    fn closed_words_become_lower_case() {
+        assert_eq!(Leaf::Lower.apply(json!("URGENT"), None), json!("urgent"));
+        assert_eq!(Leaf::Lower.apply(json!("open"), None), json!("open"));
+        assert_eq!(Leaf::Lower.apply(json!(null), None), json!(null));
+        assert_eq!(Leaf::Lower.apply(json!(3), None), json!(3));
+    }
+
+    #[test]
+    fn the_catalogue_decides_what_previous_is() {
+        let typed = |tag: &str, path: &str, value| {
+            let known = Catalogue::built_in().by_tag("support", tag).expect(tag);
+            Leaf::Typed.apply(value, Some((known, path)))
+        };
+        assert_eq!(
+            typed("ticket.PriorityChanged", "previous", json!("LOW")),
+            json!("low")
+        );
+        assert_eq!(
+            typed("ticket.BrandChanged", "current", json!("12")),
+            json!(12)
+        );
+        assert_eq!(
+            typed("ticket.SubjectChanged", "current", json!("12")),
+            json!("12")
+        );
+        assert_eq!(
+            typed("ticket.CustomFieldChanged", "current", json!("10")),
+            json!("10")
+        );
+        assert_eq!(
+            typed("ticket.CcsChanged", "users_added", json!(["1", 2])),
+            json!([1, 2])
+        );
+        assert_eq!(
+            typed("ticket.TagsChanged", "tags_added", json!(null)),
+            json!([])
+        );
+    }
+
+    #[test]
+    fn a_part_of_a_text_is_an_id() {
+        let name = json!("aws.partner/zendesk.com/9242270/default");
+        assert_eq!(Leaf::Part(2).apply(name, None), json!(9242270));
+        assert_eq!(Leaf::Part(2).apply(json!("short"), None), json!(null));
+    }
+}
