@@ -2,6 +2,7 @@
 //! It holds no secret's value and prints none; only `action` turns a piece into bytes.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -22,6 +23,22 @@ pub enum Encoding {
     Plain,
     Percent,
     Base64,
+}
+
+/// Where a secret's value is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretPlace {
+    /// An environment variable.
+    Env(String),
+    /// A file that holds the value, or a folder that holds a file named like the secret.
+    File(PathBuf),
+}
+
+impl SecretPlace {
+    /// Where a secret is looked for when the configuration does not say.
+    pub fn default_for(name: &str) -> Self {
+        Self::Env(format!("FLOWTRIGGER_SECRET_{name}"))
+    }
 }
 
 impl Text {
@@ -169,4 +186,23 @@ pub struct Failure {
     pub retryable: bool,
     /// What `Retry-After` asked for.
     pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A failure that another try cannot mend.
+    pub fn lasting(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            retryable: false,
+            retry_after: None,
+        }
+    }
+
+    /// A failure that may pass.
+    pub fn passing(message: impl Into<String>) -> Self {
+        Self {
+            retryable: true,
+            ..Self::lasting(message)
+        }
+    }
 }

@@ -1,0 +1,228 @@
+//! Runs one command: its arguments as they are, a clean environment, a folder, bounds, and its end in words.
+//! It refuses a shell of its own: an argument stays one argument, whatever stands in it.
+
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+
+use rustix::io::Errno;
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use super::process::{self, Ended, How, Limits};
+use super::secret::Secrets;
+use super::{Options, excerpt, program};
+use crate::core::flow::call::{ExecCall, Failure, Keep, Reply};
+
+/// All that a command sees of our own environment.
+const PASSED_ON: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+/// The kernel's limit for one argument or one variable, its final NUL included.
+const LONGEST: usize = 128 * 1024;
+/// How many characters of standard error stand in a message.
+const SHOWN: usize = 500;
+
+pub(super) async fn perform(
+    call: &ExecCall,
+    idempotency_key: &str,
+    secrets: &Secrets,
+    options: &Options,
+) -> Result<Reply, Failure> {
+    let shown = call
+        .argv
+        .first()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    let command = command(call, &shown, idempotency_key, secrets)?;
+    let input = secrets.reveal(&call.stdin)?;
+    let limits = Limits {
+        time: call.timeout,
+        grace: options.grace,
+        output: options.output_cap,
+    };
+    let ended = process::run(command, input.expose().as_bytes(), &limits)
+        .await
+        .map_err(|error| unstarted(&shown, &error))?;
+    match ended.how {
+        How::Itself(status) if status.success() => Ok(reply(&ended, call.keep, secrets)),
+        How::Itself(_) | How::Stopped | How::Killed => Err(failure(&shown, &ended, call, secrets)),
+    }
+}
+
+fn command(
+    call: &ExecCall,
+    shown: &str,
+    idempotency_key: &str,
+    secrets: &Secrets,
+) -> Result<Command, Failure> {
+    let argv = arguments(call, shown, secrets)?;
+    let Some((name, arguments)) = argv.split_first() else {
+        return Err(Failure::lasting("the command is empty; name a program"));
+    };
+    let folder = folder(call, shown)?;
+    let environment = environment(call, shown, idempotency_key, secrets)?;
+    let path = environment.iter().rfind(|(name, _)| name == "PATH");
+    let path = path.map(|(_, path)| path.as_str());
+    let mut command = Command::new(program::find(name, shown, &folder, path)?);
+    command
+        .arg0(name)
+        .args(arguments)
+        .current_dir(folder)
+        .env_clear()
+        .envs(environment)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    Ok(command)
+}
+
+fn arguments(call: &ExecCall, shown: &str, secrets: &Secrets) -> Result<Vec<String>, Failure> {
+    let mut arguments = Vec::new();
+    for (index, text) in call.argv.iter().enumerate() {
+        let argument = secrets.reveal(text)?.expose().to_owned();
+        fits(
+            &argument,
+            &format!("argument {index} of the command `{shown}`"),
+        )?;
+        arguments.push(argument);
+    }
+    Ok(arguments)
+}
+
+/// What the kernel would refuse, in words.
+fn fits(text: &str, what: &str) -> Result<(), Failure> {
+    if text.contains('\0') {
+        return Err(Failure::lasting(format!(
+            "{what} holds a NUL character, which no command can take; pass the text by `stdin`"
+        )));
+    }
+    if text.len() >= LONGEST {
+        return Err(Failure::lasting(format!(
+            "{what} has {} bytes, more than the 128 KiB that a command can take; pass the text by \
+             `stdin`",
+            text.len()
+        )));
+    }
+    Ok(())
+}
+
+fn folder(call: &ExecCall, shown: &str) -> Result<PathBuf, Failure> {
+    let absolute = std::path::absolute(Path::new(&call.cwd));
+    match absolute {
+        Ok(folder) if folder.is_dir() => Ok(folder),
+        Ok(_) | Err(_) => Err(Failure::lasting(format!(
+            "the folder `{}` that the command `{shown}` is to run in does not exist; create it or \
+             correct `cwd`",
+            call.cwd
+        ))),
+    }
+}
+
+fn environment(
+    call: &ExecCall,
+    shown: &str,
+    idempotency_key: &str,
+    secrets: &Secrets,
+) -> Result<Vec<(String, String)>, Failure> {
+    let passed_on = PASSED_ON.into_iter();
+    let mut environment: Vec<_> = passed_on
+        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
+        .collect();
+    environment.push(("FLOWTRIGGER_IDEMPOTENCY_KEY".into(), idempotency_key.into()));
+    for (name, text) in &call.env {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            return Err(Failure::lasting(format!(
+                "`{}` is no name for a variable of the command `{shown}`; use letters, digits and \
+                 `_` in `env`",
+                name.escape_debug()
+            )));
+        }
+        let value = secrets.reveal(text)?.expose().to_owned();
+        let what = format!("the variable `{name}` of the command `{shown}`");
+        fits(&format!("{name}={value}"), &what)?;
+        environment.push((name.clone(), value));
+    }
+    Ok(environment)
+}
+
+/// Why the operating system did not start it.
+fn unstarted(shown: &str, error: &io::Error) -> Failure {
+    let lasting =
+        |why: &str| Failure::lasting(format!("the command `{shown}` could not be started: {why}"));
+    match Errno::from_io_error(error) {
+        Some(Errno::NOENT) => lasting(
+            "the interpreter that its first line names does not exist; install it or correct the \
+             line",
+        ),
+        Some(Errno::ACCESS) => lasting(
+            "permission denied; let the user that runs flowtrigger execute it, and check that its \
+             disk is not mounted `noexec`",
+        ),
+        Some(Errno::NOEXEC) => lasting(
+            "it is no program of this machine; a script needs a first line such as `#!/bin/sh`",
+        ),
+        Some(Errno::TOOBIG) => {
+            lasting("its arguments and environment are too long together; pass texts by `stdin`")
+        }
+        Some(_) | None => Failure::passing(format!(
+            "the command `{shown}` could not be run ({error}); check the limits of the user that \
+             runs flowtrigger"
+        )),
+    }
+}
+
+fn reply(ended: &Ended, keep: Keep, secrets: &Secrets) -> Reply {
+    let value = match keep {
+        Keep::Body => secrets.redact_value(value(ended)),
+        Keep::Status => json!({ "status": 0 }),
+        Keep::None => json!({}),
+    };
+    Reply { value }
+}
+
+fn value(ended: &Ended) -> Value {
+    let stdout = ended.stdout.text();
+    let body = serde_json::from_str::<Value>(&stdout).ok();
+    let mut value = json!({ "status": 0, "stdout": stdout, "stderr": ended.stderr.text() });
+    // Half an output may still be JSON, such as the first digits of a number.
+    if let Some(body) = body.filter(|_| !ended.stdout.truncated) {
+        value["body"] = body;
+    }
+    if ended.stdout.truncated || ended.stderr.truncated {
+        value["truncated"] = true.into();
+    }
+    value
+}
+
+/// Every end but a good one may pass: the author's `retry` decides.
+fn failure(shown: &str, ended: &Ended, call: &ExecCall, secrets: &Secrets) -> Failure {
+    let (what, advice) = match ended.how {
+        How::Itself(status) => (end(status), "run it by hand with the same input to see why"),
+        How::Stopped => (
+            format!("did not end within {:?} and was stopped", call.timeout),
+            "see what it waits for, or raise the step's `timeout`",
+        ),
+        How::Killed => (
+            format!(
+                "did not end within {:?} and was killed, because it ignored SIGTERM",
+                call.timeout
+            ),
+            "see what it waits for, or raise the step's `timeout`",
+        ),
+    };
+    let words = excerpt::last(&secrets.redact(&ended.stderr.text()), SHOWN);
+    if words.is_empty() {
+        return Failure::passing(format!(
+            "the command `{shown}` {what}, with nothing on standard error; {advice}"
+        ));
+    }
+    Failure::passing(format!("the command `{shown}` {what}: {words}; {advice}"))
+}
+
+fn end(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with status {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "ended without a status".to_owned(),
+    }
+}

@@ -1,0 +1,91 @@
+//! Calls performed for real: loopback receivers, commands and outboxes, and every way in which they fail.
+//! It refuses the network beyond this machine, and verdicts that depend on speed.
+
+mod exec;
+mod http;
+mod http_failures;
+mod outbox;
+mod receiver;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use flowtrigger::action::secret::{SecretValue, Secrets};
+use flowtrigger::action::{Options, Performer};
+use flowtrigger::core::flow::call::{
+    Call, Encoding, ExecCall, Expect, Failure, HttpCall, Keep, Performed, Piece, Text,
+};
+use serde_json::Value;
+
+/// Long enough that only a hang reaches it.
+pub const AMPLE: Duration = Duration::from_secs(60);
+pub const KEY: &str = "key-1";
+
+pub fn performer() -> Performer {
+    with(|_| ())
+}
+
+/// A performer that knows two secrets, with options of the test's own.
+pub fn with(change: impl FnOnce(&mut Options)) -> Performer {
+    let mut options = Options::new("/nowhere/outbox");
+    change(&mut options);
+    let secrets = Secrets::of(BTreeMap::from([
+        ("TOKEN".to_owned(), SecretValue::new("s3cr\"t/1")),
+        ("BROKEN".to_owned(), SecretValue::new("hidden\r\nX-Evil: 1")),
+    ]));
+    Performer::new(secrets, options).unwrap()
+}
+
+pub fn http(method: &str, url: impl Into<String>) -> HttpCall {
+    HttpCall {
+        method: method.into(),
+        url: Text::plain(url),
+        connection: None,
+        headers: vec![],
+        body: None,
+        auth: None,
+        timeout: AMPLE,
+        expect: Expect::default(),
+        keep: Keep::Body,
+    }
+}
+
+pub fn exec(argv: &[&str]) -> ExecCall {
+    ExecCall {
+        argv: argv.iter().copied().map(Text::plain).collect(),
+        stdin: Text::default(),
+        cwd: "/".into(),
+        env: vec![],
+        timeout: AMPLE,
+        keep: Keep::Body,
+    }
+}
+
+pub fn secret(name: &str) -> Text {
+    Text(vec![Piece::Secret {
+        name: name.into(),
+        encoding: Encoding::Plain,
+    }])
+}
+
+pub fn succeeded(performed: Performed) -> Value {
+    match performed {
+        Performed::Succeeded(reply) => reply.value,
+        Performed::Failed(failure) => panic!("failed: {}", failure.message),
+    }
+}
+
+pub fn failed(performed: Performed) -> Failure {
+    match performed {
+        Performed::Succeeded(reply) => panic!("succeeded: {}", reply.value),
+        Performed::Failed(failure) => failure,
+    }
+}
+
+pub async fn perform_http(performer: &Performer, call: HttpCall) -> Performed {
+    performer.perform(&Call::Http(call), KEY).await
+}
+
+pub async fn perform_exec(performer: &Performer, call: ExecCall) -> Performed {
+    performer.perform(&Call::Exec(call), KEY).await
+}
