@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use crate::core::diagnostic::Position;
 use crate::core::event::catalogue::Catalogue;
+use crate::core::event::user_described::Description;
+use crate::core::flow::call::SecretPlace;
 use crate::core::flow::step::AuthTemplate;
 use crate::core::rule::jobspec::Mode;
 use crate::core::rule::template::Template;
@@ -50,12 +52,3 @@ impl Default for Config {
         }
     }
 }
-
-// Stand-ins until events and actions land.
-#[derive(Debug, Clone)]
-pub struct Description {
-    pub source: String,
-}
-
-#[derive(Debug, Clone)]
-pub enum SecretPlace {}
