@@ -3,3 +3,4 @@
 
 pub mod action;
 pub mod core;
+pub mod store;
