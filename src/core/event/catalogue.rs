@@ -54,6 +54,20 @@ impl Catalogue {
         sources
     }
 
+    /// The groups of a source with their types, in the catalogue's order; a type may stand in several.
+    pub fn groups(&self, source: &str) -> Vec<(&str, Vec<&EventType>)> {
+        let mut groups: Vec<(&str, Vec<&EventType>)> = Vec::new();
+        for event_type in self.of(source) {
+            for name in &event_type.groups {
+                match groups.iter_mut().find(|(known, _)| known == name) {
+                    Some((_, types)) => types.push(event_type),
+                    None => groups.push((name, vec![event_type])),
+                }
+            }
+        }
+        groups
+    }
+
     pub fn by_tag(&self, source: &str, tag: &str) -> Option<&EventType> {
         self.of(source).find(|t| t.tag == tag)
     }

@@ -44,6 +44,14 @@ impl NotAnEvent {
         }
     }
 
+    pub(super) fn of_the_whole(message: String) -> NotAnEvent {
+        NotAnEvent {
+            message,
+            help: None,
+            path: None,
+        }
+    }
+
     fn with_help(message: String, help: &str) -> NotAnEvent {
         NotAnEvent {
             message,
@@ -296,6 +304,24 @@ mod tests {
             "{:?}",
             read.warnings
         );
+    }
+
+    #[test]
+    fn a_body_without_its_id_is_known_again_by_its_hash() {
+        let body = json!({"type": "zen:event-type:ticket.created", "detail": {"id": "1"}});
+        let read = event(body.clone());
+        assert!(read.id.starts_with("sha256-"), "{}", read.id);
+        assert_eq!(read.id, event(body).id);
+    }
+
+    #[test]
+    fn what_upmind_deleted_may_come_without_its_object() {
+        let read = event(json!({
+            "hook_code": "user_deleted_ticket_message_hook", "webhook_event_id": "e1",
+            "object_id": "m1", "object": null
+        }));
+        assert_eq!(read.event_type, "ticket_message.UserDeleted");
+        assert_eq!(read.key.as_deref(), Some("m1"));
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub enum Sign {
 #[derive(Debug)]
 pub enum Demand {
     Object(&'static str),
-    /// An object, or not there at all.
+    /// An object, null, or not there at all.
     ObjectIfThere(&'static str),
     Text(&'static str),
     /// A whole number, as such or in text.
@@ -196,7 +196,7 @@ impl Demand {
         let (path, expected, holds) = match self {
             Demand::Object(path) => (path, "an object", is(document, path, Value::is_object)),
             Demand::ObjectIfThere(path) => {
-                let absent = find(document, path).is_none();
+                let absent = find(document, path).is_none_or(Value::is_null);
                 (
                     path,
                     "an object",
@@ -284,11 +284,11 @@ impl NotAnEvent {
     /// Something else stands where a shape has its own.
     pub(super) fn wrong(path: &str, value: Option<&Value>, expected: &str) -> NotAnEvent {
         let found = match value {
-            None => "absent",
-            Some(Value::String(text)) if expected == "an id" => {
-                return NotAnEvent::at(path, format!("`{path}` is `{text}`, expected {expected}"));
-            }
-            Some(value) => kind(value),
+            None => "absent".to_owned(),
+            // Of the right kind, so that only the value itself tells what is wrong.
+            Some(Value::String(text)) if expected == "an id" => format!("`{text}`"),
+            Some(Value::Number(number)) if expected == "an id" => number.to_string(),
+            Some(value) => kind(value).to_owned(),
         };
         NotAnEvent::at(path, format!("`{path}` is {found}, expected {expected}"))
     }

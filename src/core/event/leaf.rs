@@ -1,7 +1,7 @@
 //! What is done to a single value on its way from a shape into the normalised event.
 //! It refuses nothing: a value that is not what it should be stays as it came, for the rules to see.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::catalogue::{EventType, FieldLookup, FieldType};
 
@@ -9,6 +9,8 @@ use super::catalogue::{EventType, FieldLookup, FieldType};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leaf {
     AsIs,
+    /// An object without its keys: each of them that counts has a place of its own.
+    Emptied,
     /// `"360000146293"` becomes a whole number, an empty text null.
     Id,
     /// `"OPEN"` becomes `open`, an empty text null.
@@ -26,6 +28,10 @@ impl Leaf {
     pub fn apply(self, value: Value, field: Option<(&EventType, &str)>) -> Value {
         match self {
             Leaf::AsIs => value,
+            Leaf::Emptied => match value {
+                Value::Object(_) => Value::Object(Map::new()),
+                other => other,
+            },
             Leaf::Id => id(value),
             Leaf::Lower => lower(value),
             Leaf::Tags => list(value, |tag| tag),

@@ -2,6 +2,7 @@
 //! Decoders fill it; it refuses nothing itself, and what it could not make sense of it carries in `raw`.
 
 pub mod catalogue;
+pub mod change;
 pub mod decode;
 pub mod decoder;
 mod event_type;
@@ -12,6 +13,7 @@ pub mod json;
 pub mod leaf;
 mod naming;
 pub mod place;
+pub mod sample;
 mod upmind;
 pub mod user_described;
 mod zendesk_webhook;
@@ -74,7 +76,8 @@ impl Event {
 
     /// The key under which the ZIS envelope has a body of this family.
     fn body_key(&self) -> &'static str {
-        match self.event_type.split('.').next() {
+        let family = self.event_type.split('.').next();
+        match family.filter(|_| self.source == "support") {
             Some("user") => "user_event",
             Some("organization") => "organization_event",
             Some("customobject") => "custom_object_event",

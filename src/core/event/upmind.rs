@@ -1,5 +1,5 @@
 //! The Upmind webhook's body, as data; its keys are the body that rules see, with the ticket beside them.
-//! It refuses a body without a hook code, or whose `object` is no object.
+//! It refuses a body without a hook code, or whose `object` holds something else than an object.
 
 use super::decoder::{Decoder, Demand, Identity, Sign, place};
 use super::leaf::Leaf;
@@ -9,7 +9,8 @@ pub static UPMIND: Decoder = Decoder {
     shape: "upmind",
     source: "upmind",
     sign: Sign::Has("hook_code"),
-    demands: &[Demand::Text("hook_code"), Demand::Object("object")],
+    // What was deleted may come without its object; `object_id` is there even so.
+    demands: &[Demand::Text("hook_code"), Demand::ObjectIfThere("object")],
     naming: Naming::Code { at: "hook_code" },
     id: Identity::At("webhook_event_id"),
     key: &["object.ticket_id", "object.ticket.id", "object_id"],

@@ -39,7 +39,7 @@ impl Description {
     pub(super) fn event(&self, raw: Value, catalogue: &Catalogue) -> Result<Event, NotAnEvent> {
         if !raw.is_object() {
             let message = format!("this JSON is {}, expected an object", kind(&raw));
-            return Err(NotAnEvent::at("", message));
+            return Err(NotAnEvent::of_the_whole(message));
         }
         let named = self.named(&raw, catalogue)?;
         let mut warnings: Vec<String> = named.warning.into_iter().collect();

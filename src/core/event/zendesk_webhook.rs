@@ -62,6 +62,7 @@ pub static TICKET: Decoder = Decoder {
             &["event.current.value", "event.current"],
             Leaf::Typed,
         ),
+        own("custom_field", &["event.custom_field"], Leaf::Emptied),
         place("custom_field.id", &["event.custom_field.id"], Leaf::Id),
         place(
             "custom_field.raw_title",

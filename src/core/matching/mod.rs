@@ -2,5 +2,6 @@
 //! There is one evaluator; explaining only listens to it.
 
 pub mod evaluate;
+pub mod explanation;
 pub mod ruleset;
 pub mod trace;

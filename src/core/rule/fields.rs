@@ -5,9 +5,13 @@
 use crate::core::event::catalogue::{EventType, FieldLookup, FieldType};
 
 #[derive(Debug, Clone)]
-pub struct Fields {
-    /// None where a type is not in the catalogue, and anything may stand in its events.
-    types: Option<Vec<EventType>>,
+pub enum Fields {
+    /// Of these types.
+    Of(Vec<EventType>),
+    /// A type is not in the catalogue, and anything may stand in its events.
+    Open,
+    /// There is no event: the configuration is read before any comes.
+    None,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -22,18 +26,11 @@ pub enum FieldCheck {
 }
 
 impl Fields {
-    pub fn of(types: Vec<EventType>) -> Self {
-        Self { types: Some(types) }
-    }
-
-    /// Fields of an event type that the catalogue does not know.
-    pub fn open() -> Self {
-        Self { types: None }
-    }
-
     pub fn check(&self, dotted: &str) -> FieldCheck {
-        let Some(types) = &self.types else {
-            return FieldCheck::Open;
+        let types = match self {
+            Fields::Of(types) => types,
+            Fields::Open => return FieldCheck::Open,
+            Fields::None => return FieldCheck::Unknown { nearest: None },
         };
         let (mut known, mut near) = (Vec::new(), None);
         for event_type in types {
@@ -52,21 +49,25 @@ impl Fields {
 
     /// The event types in words, for messages.
     pub fn words(&self) -> String {
-        match self.types.as_deref() {
-            Some([one]) => format!("`{}`", one.tag),
-            Some([first, second]) => format!("neither `{}` nor `{}`", first.tag, second.tag),
-            Some([first, rest @ ..]) => {
-                format!("none of `{}` and {} more types", first.tag, rest.len())
-            }
-            Some([]) | None => "the event".into(),
+        match self.types() {
+            [one] => format!("`{}`", one.tag),
+            [first, rest @ ..] => format!("`{}` (nor any of {} more types)", first.tag, rest.len()),
+            [] => "the configuration".into(),
         }
     }
 
     /// Where to look the fields up.
     pub fn advice(&self) -> String {
-        match self.types.as_deref() {
-            Some([first, ..]) => format!("`flowtrigger events {}` lists its fields", first.tag),
-            Some([]) | None => "`flowtrigger events` lists types and fields".into(),
+        match self.types() {
+            [first, ..] => format!("`flowtrigger events {}` lists its fields", first.tag),
+            [] => "`flowtrigger events` lists types and fields".into(),
+        }
+    }
+
+    fn types(&self) -> &[EventType] {
+        match self {
+            Fields::Of(types) => types,
+            Fields::Open | Fields::None => &[],
         }
     }
 }

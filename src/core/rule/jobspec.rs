@@ -143,7 +143,7 @@ pub fn lower(
     let before = diagnostics.errors();
     let mut cx = Lowering {
         config,
-        fields: Fields::open(),
+        fields: Fields::Open,
         vars: config.vars.clone(),
         steps: Vec::new(),
         folder: folder.to_owned(),
@@ -340,8 +340,8 @@ fn lower_types(node: &Node, source: &str, cx: &mut Lowering<'_>) -> Option<Vec<T
         }
     }
     cx.fields = match open {
-        true => Fields::open(),
-        false => Fields::of(types),
+        true => Fields::Open,
+        false => Fields::Of(types),
     };
     (patterns.len() == nodes.len()).then_some(patterns)
 }

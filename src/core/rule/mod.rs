@@ -8,6 +8,7 @@ pub mod jobspec;
 pub mod lowering;
 pub mod operator;
 pub mod path;
+pub mod ruletest;
 pub mod synonyms;
 pub mod template;
 pub mod vocabulary;

@@ -1,7 +1,320 @@
-//! Stand-in until the templates land.
+//! Texts that take values from an event: compiled at load, rendered when a step starts.
+//! It refuses at load every name, filter and statement that could only fail later, and never holds
+//! the value of a secret.
 
-#[derive(Debug, Clone)]
-pub struct Template;
+mod address;
+mod chain;
+mod check;
+mod context;
+mod engine;
+pub mod filter;
+mod place;
+mod scan;
+mod secret;
+#[cfg(test)]
+mod tests;
+mod text_filter;
+mod tree;
+mod uses;
 
-#[derive(Debug, Clone)]
-pub struct TreeTemplate;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::machinery::parse;
+use minijinja::{Environment, Error, ErrorKind};
+
+use crate::core::diagnostic::Code;
+use crate::core::flow::call::Text;
+use crate::core::rule::document::{Node, Yaml};
+use crate::core::rule::lowering::Lowering;
+use crate::core::rule::template::check::Reading;
+use crate::core::rule::template::context::Reads;
+use crate::core::rule::template::engine::{Limited, environment, syntax};
+use crate::core::rule::template::place::Place;
+use crate::core::rule::template::scan::{Segment, scan};
+use crate::core::scope::Scope;
+
+pub use tree::TreeTemplate;
+
+/// What happens to values on their way into the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Escape {
+    None,
+    /// The text is a URL: values are percent-encoded and can never form the host.
+    Url,
+}
+
+/// A compiled text. Cheap to clone.
+#[derive(Clone)]
+pub struct Template(Arc<Compiled>);
+
+struct Compiled {
+    source: String,
+    escape: Escape,
+    body: Body,
+    secrets: BTreeSet<String>,
+}
+
+enum Body {
+    /// Stands as written; the engine never sees it.
+    Literal,
+    Engine(Box<Engine>),
+}
+
+struct Engine {
+    environment: Environment<'static>,
+    reads: Reads,
+}
+
+/// What one template is called inside of its own environment.
+const NAME: &str = "text";
+
+impl Template {
+    /// Text that stands as it is.
+    pub fn literal(text: impl Into<String>) -> Self {
+        Self(Arc::new(Compiled {
+            source: text.into(),
+            escape: Escape::None,
+            body: Body::Literal,
+            secrets: BTreeSet::new(),
+        }))
+    }
+
+    /// A text, number or boolean of a rule. `key` names it in messages.
+    pub fn lower(node: &Node, key: &str, escape: Escape, cx: &mut Lowering<'_>) -> Option<Self> {
+        require_scalar(node, key, cx)?;
+        Source::of(node, escape, cx)?.compile(cx)
+    }
+
+    /// A URL whose literal beginning stands elsewhere: a connection's base address.
+    pub fn lower_behind(
+        prefix: &str,
+        node: &Node,
+        key: &str,
+        cx: &mut Lowering<'_>,
+    ) -> Option<Self> {
+        require_scalar(node, key, cx)?;
+        Source::behind(prefix, node, cx)?.compile(cx)
+    }
+
+    /// The text as its author wrote it.
+    pub fn source(&self) -> &str {
+        &self.0.source
+    }
+
+    /// The names of the secrets that it writes out.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.0.secrets.iter().map(String::as_str)
+    }
+
+    pub fn render(&self, scope: &Scope<'_>) -> Result<Text, RenderError> {
+        let Engine { environment, reads } = match &self.0.body {
+            Body::Literal => return Ok(Text::plain(self.0.source.clone())),
+            Body::Engine(engine) => engine.as_ref(),
+        };
+        let mut output = Limited::default();
+        let rendered = environment.get_template(NAME).and_then(|template| {
+            template
+                .render_captured_to(reads.context(scope), &mut output)
+                .map(|_| ())
+        });
+        if output.is_full() {
+            return Err(RenderError::TooMuch {
+                why: "it makes more than 256 KiB of text".into(),
+            });
+        }
+        rendered.map_err(|error| RenderError::of(&error, &self.0.source))?;
+        let text = secret::split(&output.into_text());
+        match self.0.escape {
+            Escape::None => Ok(text),
+            Escape::Url => address::confined(text),
+        }
+    }
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Template").field(&self.0.source).finish()
+    }
+}
+
+fn require_scalar(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<()> {
+    match node.value {
+        Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => Some(()),
+        Yaml::Null | Yaml::List(_) | Yaml::Map(_) => {
+            cx.wrong_type(node, key, "text");
+            None
+        }
+    }
+}
+
+/// A text on its way to a template.
+struct Source<'a> {
+    text: String,
+    segments: Vec<Segment>,
+    escape: Escape,
+    place: Place<'a>,
+}
+
+impl<'a> Source<'a> {
+    fn of(node: &'a Node, escape: Escape, cx: &mut Lowering<'_>) -> Option<Self> {
+        match escape {
+            Escape::None => Self::cut(written(node), escape, place_in(node), cx),
+            Escape::Url => Self::behind("", node, cx),
+        }
+    }
+
+    fn behind(prefix: &str, node: &'a Node, cx: &mut Lowering<'_>) -> Option<Self> {
+        let place = place_in(node);
+        let text = written(node);
+        let filled = address::fill(&text, &place, cx)?;
+        let place = match filled.changed || !text.starts_with(&filled.text) {
+            true => place.unsure(),
+            false => place.behind(prefix.len()),
+        };
+        let source = Self::cut(format!("{prefix}{}", filled.text), Escape::Url, place, cx)?;
+        address::check_host(&source.text, &source.place, cx).then_some(source)
+    }
+
+    fn cut(text: String, escape: Escape, place: Place<'a>, cx: &mut Lowering<'_>) -> Option<Self> {
+        let text = secret::without_marks(text);
+        match scan(&text) {
+            Ok(segments) => Some(Self {
+                text,
+                segments,
+                escape,
+                place,
+            }),
+            Err(error) => {
+                cx.error(
+                    Code::BadTemplate,
+                    place.of(&error.at),
+                    error.message,
+                    error.help,
+                );
+                None
+            }
+        }
+    }
+
+    /// What the text reads; None after saying what is wrong with it.
+    fn check(&self, cx: &mut Lowering<'_>) -> Option<Reading> {
+        match parse(&self.text, NAME, syntax()) {
+            Ok(template) => check::check(&template, &self.place, self.escape, cx),
+            Err(error) => {
+                self.syntax_error(&error, cx);
+                None
+            }
+        }
+    }
+
+    fn syntax_error(&self, error: &Error, cx: &mut Lowering<'_>) {
+        let at = self.place.of(&error.range().unwrap_or(0..self.text.len()));
+        let why = error.detail().unwrap_or("it cannot be read");
+        let message = format!("not a template: {why}");
+        let help =
+            "values are written `{{ ticket.id }}`, filters follow them: `{{ current | upper }}`";
+        cx.error(Code::BadTemplate, at, message, help);
+    }
+
+    fn compile(self, cx: &mut Lowering<'_>) -> Option<Template> {
+        let literal = self.segments.iter().all(|segment| *segment == Segment::Raw);
+        let (body, secrets) = match literal {
+            true => (Body::Literal, BTreeSet::new()),
+            false => {
+                let reading = self.check(cx)?;
+                let environment = self.environment(cx)?;
+                let reads = reading.reads;
+                let engine = Box::new(Engine { environment, reads });
+                (Body::Engine(engine), reading.secrets)
+            }
+        };
+        Some(Template(Arc::new(Compiled {
+            source: self.text,
+            escape: self.escape,
+            body,
+            secrets,
+        })))
+    }
+
+    fn environment(&self, cx: &mut Lowering<'_>) -> Option<Environment<'static>> {
+        let mut environment = environment(self.escape).clone();
+        match environment.add_template_owned(NAME, self.text.clone()) {
+            Ok(()) => Some(environment),
+            Err(error) => {
+                self.syntax_error(&error, cx);
+                None
+            }
+        }
+    }
+}
+
+fn place_in(node: &Node) -> Place<'_> {
+    Place::new(node, node.as_text().unwrap_or_default())
+}
+
+fn written(node: &Node) -> String {
+    match &node.value {
+        Yaml::Text(text) => text.clone(),
+        Yaml::Bool(_) | Yaml::Number(_) => node.to_json().to_string(),
+        Yaml::Null | Yaml::List(_) | Yaml::Map(_) => String::new(),
+    }
+}
+
+/// Why a text could not be rendered. A secret's value can never stand in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    #[error(
+        "`{name}` is not in this event; test it with a guard before, or write `{{{{ {name} | default('') }}}}`"
+    )]
+    Absent { name: String },
+    #[error("a template runs too long: {why}; make it smaller")]
+    TooMuch { why: String },
+    #[error("a value in the path of `{url}` is null or empty; test it with a guard before")]
+    EmptyInPath { url: String },
+    #[error(
+        "a value in the path of `{url}` is `.` or `..`, which would lead elsewhere; test it with a guard before"
+    )]
+    Climbing { url: String },
+    #[error("`{expression}` cannot be rendered: {why}; check what the event holds there")]
+    Failed { expression: String, why: String },
+}
+
+impl RenderError {
+    fn of(error: &Error, source: &str) -> Self {
+        let expression = error
+            .range()
+            .and_then(|range| source.get(range))
+            .unwrap_or(source)
+            .to_owned();
+        let detail = error.detail().unwrap_or_default();
+        match error.kind() {
+            ErrorKind::UndefinedError => RenderError::Absent {
+                name: undefined_name(detail).unwrap_or(expression),
+            },
+            ErrorKind::OutOfFuel => RenderError::TooMuch {
+                why: match detail {
+                    "" => "it takes more than 200,000 steps".into(),
+                    detail => detail.to_owned(),
+                },
+            },
+            _ => match undefined_name(detail) {
+                Some(name) => RenderError::Absent { name },
+                None => RenderError::Failed {
+                    expression,
+                    why: detail.to_owned(),
+                },
+            },
+        }
+    }
+}
+
+/// The engine says "`ticket.zip` is undefined" where it knows what was.
+fn undefined_name(detail: &str) -> Option<String> {
+    let before = detail
+        .split("` is undefined")
+        .next()
+        .filter(|b| b.len() < detail.len())?;
+    before.rsplit('`').next().map(str::to_owned)
+}

@@ -40,7 +40,7 @@ pub fn lone_surrogates(text: &str, repairs: &mut Vec<String>) -> Option<String> 
         return None;
     }
     repairs.push(format!(
-        "{} half of a surrogate pair without its other half became U+FFFD",
+        "escapes of half a surrogate pair became U+FFFD: {}",
         lone.len()
     ));
     let mut repaired = text.to_owned();
@@ -80,7 +80,7 @@ mod tests {
         let mut repairs = Vec::new();
         let repaired = lone_surrogates(r"\ud83d\ud83d \ude00", &mut repairs);
         assert_eq!(repaired.as_deref(), Some(r"\ufffd\ufffd \ufffd"));
-        assert!(repairs[0].starts_with("3 "));
+        assert!(repairs[0].ends_with(": 3"));
     }
 
     #[test]

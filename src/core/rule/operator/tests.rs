@@ -43,8 +43,8 @@ fn lower(field: &str, test: &str) -> Result<Condition, Diagnostics> {
     let nodes = document::read(FileId(0), &text, &mut diagnostics);
     let priority = Catalogue::built_in().by_tag("support", "ticket.PriorityChanged");
     let fields = match field {
-        "field" => Fields::open(),
-        _ => Fields::of(priority.into_iter().cloned().collect()),
+        "field" => Fields::Open,
+        _ => Fields::Of(priority.into_iter().cloned().collect()),
     };
     let config = Config::default();
     let mut cx = Lowering {

@@ -1,0 +1,122 @@
+//! Why one rule did or did not match one event: its trace, and which single change would make it match.
+//! It asks the evaluator again for every suggestion, so that none is made that would not work.
+
+use serde_json::Value;
+
+use crate::core::diagnostic::Position;
+use crate::core::event::Event;
+use crate::core::matching::evaluate::Truth;
+use crate::core::matching::ruleset::judge;
+use crate::core::matching::trace::{NoTrace, Trace};
+use crate::core::rule::condition::{Condition, Polarity, Predicate};
+use crate::core::rule::jobspec::Rule;
+use crate::core::rule::operator::Verdict;
+use crate::core::scope::Scope;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    pub truth: Truth,
+    pub trace: Trace,
+    /// Only where the rule does not match.
+    pub near_misses: Vec<NearMiss>,
+}
+
+/// One change to the event that makes the rule match.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NearMiss {
+    pub path: String,
+    /// A value that does it, where one is known; tried before it is told.
+    pub set: Option<Value>,
+    /// What must hold there, in words.
+    pub words: String,
+    pub at: Position,
+}
+
+pub fn explain(rule: &Rule, event: &Event) -> Explanation {
+    let mut trace = Trace::default();
+    let truth = judge(rule, event, &mut trace);
+    let near_misses = match truth {
+        Truth::True => Vec::new(),
+        Truth::False | Truth::Unknown => near_misses(rule, event, &trace),
+    };
+    Explanation {
+        truth,
+        trace,
+        near_misses,
+    }
+}
+
+fn near_misses(rule: &Rule, event: &Event, trace: &Trace) -> Vec<NearMiss> {
+    let predicates = rule.when.predicates();
+    let verdicts: Vec<Verdict> = trace.lines.iter().map(|line| line.verdict).collect();
+    let failing = (0..predicates.len()).filter(|&i| verdicts[i] != Verdict::Match);
+    failing
+        .filter(|&i| would_match(&rule.when, &verdicts, i))
+        .map(|i| near_miss(rule, event, predicates[i]))
+        .collect()
+}
+
+/// Whether the condition is true once the predicate of the given number holds.
+fn would_match(condition: &Condition, verdicts: &[Verdict], held: usize) -> bool {
+    let mut number = 0;
+    truth_of(condition, &mut |_| {
+        let verdict = if number == held { Verdict::Match } else { verdicts[number] };
+        number += 1;
+        verdict
+    }) == Truth::True
+}
+
+fn truth_of(condition: &Condition, verdict: &mut impl FnMut(&Predicate) -> Verdict) -> Truth {
+    match condition {
+        Condition::All(parts) => {
+            let truths: Vec<Truth> = parts.iter().map(|p| truth_of(p, verdict)).collect();
+            join(&truths, Truth::False, Truth::True)
+        }
+        Condition::Any(parts) => {
+            let truths: Vec<Truth> = parts.iter().map(|p| truth_of(p, verdict)).collect();
+            join(&truths, Truth::True, Truth::False)
+        }
+        Condition::Predicate(predicate) => verdict(predicate).truth(),
+    }
+}
+
+fn join(truths: &[Truth], decisive: Truth, otherwise: Truth) -> Truth {
+    if truths.contains(&decisive) {
+        return decisive;
+    }
+    match truths.contains(&Truth::Unknown) {
+        true => Truth::Unknown,
+        false => otherwise,
+    }
+}
+
+fn near_miss(rule: &Rule, event: &Event, predicate: &Predicate) -> NearMiss {
+    let not = match predicate.polarity {
+        Polarity::Positive => "",
+        Polarity::Negated => "not ",
+    };
+    NearMiss {
+        path: predicate.path.text.clone(),
+        set: working_value(rule, event, predicate),
+        words: format!("{not}{} {}", predicate.operator.name(), predicate.operator.want()),
+        at: predicate.at,
+    }
+}
+
+/// A value that makes the rule match when it stands at the predicate's path.
+fn working_value(rule: &Rule, event: &Event, predicate: &Predicate) -> Option<Value> {
+    let steps = Value::Null;
+    let scope = Scope {
+        event,
+        vars: &rule.vars,
+        steps: &steps,
+    };
+    let found = predicate.path.resolve(&scope);
+    let value = match predicate.polarity {
+        Polarity::Positive => predicate.operator.satisfying(&found, &scope),
+        Polarity::Negated => predicate.operator.violating(&found, &scope),
+    }?;
+    let mut changed = event.clone();
+    changed.set(&predicate.path, value.clone()).ok()?;
+    (judge(rule, &changed, &mut NoTrace) == Truth::True).then_some(value)
+}

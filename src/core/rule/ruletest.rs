@@ -1,0 +1,226 @@
+//! A rule's own test as its author wrote it: an event, what is expected of the rule, which predicate
+//! stands in the way, and what the steps would send. It refuses what could test nothing.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::core::diagnostic::{Code, Position};
+use crate::core::rule::document::{Entry, Node, Yaml};
+use crate::core::rule::lowering::Lowering;
+use crate::core::rule::path::Path;
+use crate::core::rule::vocabulary::{Vocabulary, mapping, text, word};
+
+#[derive(Debug, Clone)]
+pub struct RuleTest {
+    pub name: String,
+    pub at: Position,
+    /// The rule under test; the only one of the file where it is not named.
+    pub rule: Option<String>,
+    pub event: TestEvent,
+    pub set: Vec<(Path, Value)>,
+    pub expect: Expected,
+    /// The path of a predicate that must stand in the way.
+    pub because: Option<(String, Position)>,
+    pub now: Option<Timestamp>,
+    /// What each step must send: part of its call, by the step's name.
+    pub steps: Vec<(String, Position, Value)>,
+    /// What each step gets, try by try.
+    pub mocks: BTreeMap<String, Vec<Mock>>,
+    /// How the run must end.
+    pub ends: Option<(String, Position)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    Match,
+    NoMatch,
+}
+
+#[derive(Debug, Clone)]
+pub enum TestEvent {
+    /// A path relative to the test's file.
+    File(String, Position),
+    Inline(Value, Position),
+}
+
+/// What performing a step gives in a test.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mock {
+    /// `{status, headers, body}` of an HTTP step, `{status, stdout, stderr, body}` of a command.
+    Reply(Value),
+    /// The step fails before any reply, for this reason.
+    Fails(String),
+}
+
+/// The keys of a rule test.
+pub const TEST: Vocabulary = Vocabulary {
+    name: "a test",
+    words: &[
+        word("name", "What the test shows, in a sentence.", text),
+        word("rule", "The rule under test, where the file holds several.", text),
+        word("event", "An event: a file beside this one, or the event itself.", event),
+        word("set", "Changes to the event: path and value.", mapping),
+        word("expect", "`match` or `no match`.", expect),
+        word("because", "The path of the predicate that stands in the way.", text),
+        word("now", "The time at which the run starts; the event's time unless given.", text),
+        word("mock", "What each step gets, by its name: a reply, a failure, or a list, try by try.", mapping),
+        word("steps", "What each step must send, by its name; keys that are not named may be anything.", mapping),
+        word("ends", "How the run must end: done, skipped or dead.", ends),
+    ],
+};
+
+fn event() -> Value {
+    json!({"type": ["string", "object"]})
+}
+
+fn expect() -> Value {
+    json!({"enum": ["match", "no match"]})
+}
+
+fn ends() -> Value {
+    json!({"enum": ["done", "skipped", "dead"]})
+}
+
+/// Lowers one test. None after reporting why it is none.
+pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<RuleTest> {
+    cx.entries(node, &TEST)?;
+    let event = lower_event(node, cx);
+    let expect = lower_expect(node, cx);
+    let set = section(node, "set", cx)
+        .iter()
+        .map(|entry| Some((cx.path(&entry.key, entry.key_at)?, entry.value.to_json())))
+        .collect::<Vec<_>>();
+    let now = lower_now(node, cx);
+    let because = node
+        .get("because")
+        .and_then(|because| Some((cx.text(because, "because")?, because.at)));
+    if let (Some(Expected::Match), Some((_, at))) = (expect, &because) {
+        let help = "`because` names what stands in the way of a match; use it with `expect: no match`";
+        cx.error(Code::InvalidValue, *at, "`because` beside `expect: match`", help);
+    }
+    let steps = section(node, "steps", cx)
+        .iter()
+        .map(|entry| (entry.key.clone(), entry.key_at, entry.value.to_json()))
+        .collect();
+    let mocks = section(node, "mock", cx)
+        .iter()
+        .map(|entry| Some((entry.key.clone(), lower_mocks(&entry.value, cx)?)))
+        .collect::<Option<_>>();
+    let name = node.get("name").and_then(|name| cx.text(name, "name"));
+    Some(RuleTest {
+        name: name.unwrap_or_else(|| format!("line {}", node.at.line)),
+        at: node.at,
+        rule: node.get("rule").and_then(|rule| cx.text(rule, "rule")),
+        event: event?,
+        set: set.into_iter().collect::<Option<_>>()?,
+        expect: expect?,
+        because,
+        now: now?,
+        steps,
+        mocks: mocks?,
+        ends: lower_ends(node, cx)?,
+    })
+}
+
+fn section<'n>(node: &'n Node, key: &str, cx: &mut Lowering<'_>) -> &'n [Entry] {
+    let Some(found) = node.get(key) else {
+        return &[];
+    };
+    found.as_map().unwrap_or_else(|| {
+        cx.wrong_type(found, key, "a mapping");
+        &[]
+    })
+}
+
+fn lower_event(node: &Node, cx: &mut Lowering<'_>) -> Option<TestEvent> {
+    let Some(event) = node.get("event") else {
+        let help = "add `event: ../examples/events/zis/priority-changed.json`, or the event itself";
+        cx.error(Code::MissingKey, node.at, "this test has no `event`", help);
+        return None;
+    };
+    match &event.value {
+        Yaml::Text(file) => Some(TestEvent::File(file.clone(), event.at)),
+        Yaml::Map(_) => Some(TestEvent::Inline(event.to_json(), event.at)),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) => {
+            cx.wrong_type(event, "event", "a file name or an event");
+            None
+        }
+    }
+}
+
+fn lower_expect(node: &Node, cx: &mut Lowering<'_>) -> Option<Expected> {
+    let Some(expect) = node.get("expect") else {
+        let help = "add `expect: match` or `expect: no match`";
+        cx.error(Code::MissingKey, node.at, "this test expects nothing", help);
+        return None;
+    };
+    match expect.as_text() {
+        Some("match") => Some(Expected::Match),
+        Some("no match") => Some(Expected::NoMatch),
+        _ => {
+            let help = "write `expect: match` or `expect: no match`";
+            cx.error(Code::InvalidValue, expect.at, "`expect` takes match or no match", help);
+            None
+        }
+    }
+}
+
+fn lower_now(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<Timestamp>> {
+    let Some(now) = node.get("now") else {
+        return Some(None);
+    };
+    let parsed = now.as_text().and_then(|text| text.parse().ok());
+    if parsed.is_none() {
+        let help = "write it as 2026-03-01T09:00:00Z";
+        cx.error(Code::InvalidValue, now.at, "`now` takes a time", help);
+    }
+    parsed.map(Some)
+}
+
+fn lower_ends(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<(String, Position)>> {
+    let Some(ends) = node.get("ends") else {
+        return Some(None);
+    };
+    match ends.as_text() {
+        Some(word @ ("done" | "skipped" | "dead")) => Some(Some((word.to_owned(), ends.at))),
+        _ => {
+            let message = "`ends` takes done, skipped or dead";
+            cx.error(Code::InvalidValue, ends.at, message, "a run that is over is one of these");
+            None
+        }
+    }
+}
+
+fn lower_mocks(node: &Node, cx: &mut Lowering<'_>) -> Option<Vec<Mock>> {
+    match &node.value {
+        Yaml::List(items) if !items.is_empty() => {
+            items.iter().map(|item| lower_mock(item, cx)).collect()
+        }
+        _ => Some(vec![lower_mock(node, cx)?]),
+    }
+}
+
+fn lower_mock(node: &Node, cx: &mut Lowering<'_>) -> Option<Mock> {
+    let Yaml::Map(entries) = &node.value else {
+        cx.wrong_type(node, "mock", "a reply such as { status: 200, body: { … } }");
+        return None;
+    };
+    if let [only] = entries.as_slice()
+        && only.key == "fails"
+    {
+        return cx.text(&only.value, "fails").map(Mock::Fails);
+    }
+    let known = ["status", "headers", "body", "stdout", "stderr"];
+    let mut reply = Map::new();
+    for entry in entries {
+        if !known.contains(&entry.key.as_str()) {
+            let message = format!("unknown key `{}` in a reply", entry.key);
+            let help = "a reply has status, headers, body, stdout, stderr; a failure is { fails: REASON }";
+            cx.error(Code::UnknownKey, entry.key_at, message, help);
+        }
+        reply.insert(entry.key.clone(), entry.value.to_json());
+    }
+    Some(Mock::Reply(Value::Object(reply)))
+}
