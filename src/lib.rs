@@ -4,3 +4,4 @@
 pub mod action;
 pub mod cli;
 pub mod core;
+pub mod store;
