@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use super::exit::{Exit, Failure};
 use super::global::{Format, Global};
-use super::loading::{Loaded, load};
 use super::output::Output;
 use super::render::diagnostics::{self, counted, number};
+use crate::engine::rulebook::Reading;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -31,36 +31,38 @@ pub struct Args {
 }
 
 pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-    let rules = args.path.as_ref().unwrap_or(&global.rules);
-    let loaded = load(rules, &global.config);
+    let reading = global.places(args.path.as_deref()).read();
     match args.format {
-        Format::Text => text(&loaded, out)?,
+        Format::Text => {
+            diagnostics::text(out, &reading.rulebook.files, &reading.diagnostics)?;
+            writeln!(out, "{}", summary(&reading))?;
+        }
         Format::Json => {
-            let found = diagnostics::json(&loaded.rules.files, &loaded.diagnostics);
+            let found = diagnostics::json(&reading.rulebook.files, &reading.diagnostics);
             writeln!(out, "{found:#}")?;
         }
     }
-    Ok(match loaded.diagnostics.has_errors() {
+    Ok(match reading.diagnostics.has_errors() {
         true => Exit::Invalid,
         false => Exit::Fine,
     })
 }
 
-fn text(loaded: &Loaded, out: &mut Output) -> Result<(), Failure> {
-    let found = &loaded.diagnostics;
-    diagnostics::text(out, &loaded.rules.files, found)?;
-    writeln!(out, "{}", summary(loaded))?;
-    Ok(())
-}
-
-fn summary(loaded: &Loaded) -> String {
-    let files = number(loaded.rules.files.len(), "file");
-    if loaded.diagnostics.has_errors() {
-        return format!("{} in {files}", counted(&loaded.diagnostics));
+fn summary(reading: &Reading) -> String {
+    let Reading {
+        rulebook,
+        diagnostics,
+    } = reading;
+    let files = number(rulebook.rule_files.len(), "file");
+    if diagnostics.has_errors() {
+        return match rulebook.rule_files.is_empty() {
+            true => counted(diagnostics),
+            false => format!("{} in {files}", counted(diagnostics)),
+        };
     }
-    let rules = number(loaded.rules.rules.len(), "rule");
-    match loaded.diagnostics.warnings() {
+    let rules = number(rulebook.rules.rules.len(), "rule");
+    match diagnostics.warnings() {
         0 => format!("{rules} in {files}, no errors"),
-        _ => format!("{rules} in {files}, no errors, {}", counted(&loaded.diagnostics)),
+        _ => format!("{rules} in {files}, no errors, {}", counted(diagnostics)),
     }
 }

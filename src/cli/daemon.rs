@@ -20,7 +20,12 @@ SIGHUP reads rules and configuration again, SIGTERM ends the work in flight and 
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// Address and port to listen on; port 0 takes any that is free.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "FLOWTRIGGER_LISTEN")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8080",
+        env = "FLOWTRIGGER_LISTEN", hide_env_values = true
+    )]
     listen: SocketAddr,
 }
 

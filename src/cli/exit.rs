@@ -3,6 +3,7 @@
 
 use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -57,7 +58,7 @@ pub struct Told {
 /// What was found wrong, with the texts that it was found in.
 #[derive(Debug)]
 pub struct Findings {
-    pub files: Files,
+    pub files: Arc<Files>,
     pub diagnostics: Diagnostics,
 }
 
@@ -74,7 +75,7 @@ impl Failure {
         Self::Runtime(Told::new(message))
     }
 
-    pub fn invalid(files: Files, diagnostics: Diagnostics) -> Self {
+    pub fn invalid(files: Arc<Files>, diagnostics: Diagnostics) -> Self {
         Self::Invalid(Box::new(Findings { files, diagnostics }))
     }
 

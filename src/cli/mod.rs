@@ -8,7 +8,6 @@ mod dry_run;
 mod events;
 mod exit;
 mod global;
-mod loading;
 mod logging;
 mod output;
 mod render;

@@ -11,10 +11,9 @@ use super::exit::Failure;
 /// How wide lines may be where no terminal says.
 const WIDTH: usize = 100;
 
-/// When output is coloured.
+/// When output is coloured; by itself on a terminal, unless NO_COLOR is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless NO_COLOR is set.
     Auto,
     Always,
     Never,
@@ -125,9 +124,6 @@ fn width_of(stream: &(impl IsTerminal + std::os::fd::AsFd)) -> Option<usize> {
     // A terminal that does not know its size says zero.
     (size.ws_col >= 40).then_some(usize::from(size.ws_col))
 }
-
-#[cfg(test)]
-pub use captured::Written;
 
 #[cfg(test)]
 mod captured {

@@ -8,7 +8,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use serde_json::{Value, json};
 
 use crate::cli::output::Output;
-use crate::core::diagnostic::{Diagnostic, Diagnostics, File, Files, Position, Severity};
+use crate::core::diagnostic::{Diagnostic, Diagnostics, Files, Position, Severity};
 
 /// How many bytes of a line are shown before and after the place, at most; a generated file may be
 /// one line of megabytes.
@@ -70,35 +70,39 @@ fn report<'a>(files: &'a Files, diagnostic: &'a Diagnostic) -> Group<'a> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let code = diagnostic.code.to_string();
-    let mut group = level
+    let title = level
         .primary_title(diagnostic.message.as_str())
-        .id(code)
-        .element(origin(files, diagnostic.at));
-    if let Some(excerpt) = files
-        .get(diagnostic.at.file)
-        .and_then(|file| Excerpt::of(file, diagnostic.at))
-    {
-        let annotation = AnnotationKind::Primary.span(excerpt.span);
-        let snippet = Snippet::source(excerpt.line)
-            .line_start(diagnostic.at.line as usize)
-            .annotation(annotation);
-        group = group.element(snippet);
-    }
+        .id(diagnostic.code.to_string());
+    let group = located(Group::with_title(title), files, diagnostic.at);
     match &diagnostic.help {
         Some(help) => group.element(Level::HELP.message(help.as_str())),
         None => group,
     }
 }
 
-/// `file:line:column`; the file alone where the mistake is in no line of it.
-fn origin(files: &Files, at: Position) -> Origin<'_> {
-    let origin = Origin::path(files.name(at.file));
-    match at.line {
-        0 => origin,
-        line => origin
-            .line(line as usize)
-            .char_column(at.column.max(1) as usize),
+/// Adds `file:line:column` and the source line, as far as there are such.
+fn located<'a>(group: Group<'a>, files: &'a Files, at: Position) -> Group<'a> {
+    let name = files.name(at.file);
+    let Some(excerpt) = files
+        .get(at.file)
+        .and_then(|file| Excerpt::of(&file.text, at))
+    else {
+        return group.element(Origin::path(name));
+    };
+    let line = at.line as usize;
+    let snippet = Snippet::source(excerpt.line)
+        .line_start(line)
+        .annotation(AnnotationKind::Primary.span(excerpt.span));
+    match excerpt.start {
+        Start::OfLine => group.element(snippet.path(name)),
+        // The renderer cannot count what it does not see.
+        Start::Within => group
+            .element(
+                Origin::path(name)
+                    .line(line)
+                    .char_column(at.column.max(1) as usize),
+            )
+            .element(snippet),
     }
 }
 
@@ -107,27 +111,38 @@ fn origin(files: &Files, at: Position) -> Origin<'_> {
 struct Excerpt<'a> {
     line: &'a str,
     span: Range<usize>,
+    start: Start,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Start {
+    OfLine,
+    Within,
 }
 
 impl<'a> Excerpt<'a> {
-    fn of(file: &'a File, at: Position) -> Option<Self> {
-        if at.line == 0 {
+    /// None where the mistake is in no line: a file that is not there has no text.
+    fn of(text: &'a str, at: Position) -> Option<Self> {
+        // Positions count from behind a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if at.line == 0 || text.is_empty() {
             return None;
         }
-        // Positions count from behind a byte order mark.
-        let text = file.text.strip_prefix('\u{feff}').unwrap_or(&file.text);
         let start = floor(text, at.start as usize);
         let first = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-        let last = text[start..]
-            .find('\n')
-            .map_or(text.len(), |newline| start + newline);
-        let last = start.max(first + text[first..last].trim_end().len());
-        let end = floor(text, start.saturating_add(at.len as usize));
+        let rest = &text[start..];
+        let newline = rest.find('\n').map_or(text.len(), |at| start + at);
+        let last = start.max(first + text[first..newline].trim_end().len());
         let left = first.max(floor(text, start.saturating_sub(AROUND)));
         let right = floor(text, last.min(start + AROUND));
+        let end = floor(text, start.saturating_add(at.len as usize));
         Some(Self {
             line: &text[left..right],
             span: start - left..end.clamp(start, right) - left,
+            start: match left == first {
+                true => Start::OfLine,
+                false => Start::Within,
+            },
         })
     }
 }
@@ -185,8 +200,31 @@ error[unknown-key]: unknown key `nmae` in a rule
     }
 
     #[test]
+    fn a_file_without_text_is_named_alone() {
+        assert_eq!(
+            rendered("", (1, 1, 0, 0)),
+            "\
+error[unknown-key]: unknown key `nmae` in a rule
+ --> rules/a.yaml
+  |
+  = help: did you mean `name`?
+
+"
+        );
+    }
+
+    #[test]
     fn no_position_is_out_of_reach() {
-        for text in ["", "\n", "a", "a\n", "a\r\n", "é", "\u{feff}", "\u{feff}é: 1"] {
+        for text in [
+            "",
+            "\n",
+            "a",
+            "a\n",
+            "a\r\n",
+            "é",
+            "\u{feff}",
+            "\u{feff}é: 1",
+        ] {
             for start in 0..=text.len() + 2 {
                 for len in [0, 1, 7, u32::MAX as usize] {
                     for line in [0, 1, 9] {
@@ -210,9 +248,16 @@ error[unknown-key]: unknown key `nmae` in a rule
 
     #[test]
     fn tabs_and_wide_characters_do_not_misplace_the_caret() {
-        for text in ["\t- wrong: 1", "- {a: 🎫 票, wrong: 1}", "- {é: \tü, wrong: 1}"] {
+        for text in [
+            "\t- wrong: 1",
+            "- {a: 🎫 票, wrong: 1}",
+            "- {é: \tü, wrong: 1}",
+        ] {
             let start = text.find("wrong").unwrap();
-            caret_is_under(&rendered(text, (1, 1, start, 5)), "wrong");
+            let column = text[..start].chars().count() + 1;
+            let rendered = rendered(text, (1, u32::try_from(column).unwrap(), start, 5));
+            caret_is_under(&rendered, "wrong");
+            assert!(rendered.contains(&format!("a.yaml:1:{column}\n")), "{rendered}");
         }
     }
 
@@ -220,8 +265,10 @@ error[unknown-key]: unknown key `nmae` in a rule
     fn a_long_line_is_cut_around_the_place() {
         for pad in [200, 100_000] {
             let text = format!("{}wrong{}", "é".repeat(pad), "x".repeat(pad));
-            let rendered = rendered(&text, (1, 1, 2 * pad, 5));
+            let column = u32::try_from(pad).unwrap() + 1;
+            let rendered = rendered(&text, (1, column, 2 * pad, 5));
             caret_is_under(&rendered, "wrong");
+            assert!(rendered.contains(&format!("a.yaml:1:{column}\n")), "{rendered}");
             let longest = rendered.lines().map(|l| l.chars().count()).max();
             assert!(longest <= Some(110), "{rendered}");
         }

@@ -100,7 +100,11 @@ fn event_type(catalogue: &Catalogue) -> Value {
     families.dedup();
     let mut displayed: Vec<String> = types
         .iter()
-        .filter(|t| catalogue.by_display(&t.source, t.display.as_deref().unwrap_or("")).is_some())
+        .filter(|t| {
+            catalogue
+                .by_display(&t.source, t.display.as_deref().unwrap_or(""))
+                .is_some()
+        })
         .filter_map(|t| t.display.clone())
         .collect();
     displayed.sort();
