@@ -64,27 +64,79 @@ impl Default for Config {
 pub const CONFIG: Vocabulary = Vocabulary {
     name: "flowtrigger.yaml",
     words: &[
-        word("mode", "Caps the mode of every rule: `shadow` on a staging machine.", text),
-        word("vars", "Values for templates and conditions of every rule: `vars.NAME`.", mapping),
-        word("connections", "Where requests go and with which credentials, by name.", mapping),
-        word("secrets", "Where each secret is found: an environment variable or a file.", mapping),
-        word("sources", "Systems whose events you describe yourself, by the name in their URL.", mapping),
-        word("event_types", "Event types that the built-in catalogue does not have.", anything),
-        later("on_dead", "it comes with durable runs; leave it out for now"),
-        later("archive", "it comes with durable runs; leave it out for now"),
-        later("redact", "it comes with the trust boundary; leave it out for now"),
+        word(
+            "mode",
+            "Caps the mode of every rule: `shadow` on a staging machine.",
+            text,
+        ),
+        word(
+            "vars",
+            "Values for templates and conditions of every rule: `vars.NAME`.",
+            mapping,
+        ),
+        word(
+            "connections",
+            "Where requests go and with which credentials, by name.",
+            mapping,
+        ),
+        word(
+            "secrets",
+            "Where each secret is found: an environment variable or a file.",
+            mapping,
+        ),
+        word(
+            "sources",
+            "Systems whose events you describe yourself, by the name in their URL.",
+            mapping,
+        ),
+        word(
+            "event_types",
+            "Event types that the built-in catalogue does not have.",
+            anything,
+        ),
+        later(
+            "on_dead",
+            "it comes with durable runs; leave it out for now",
+        ),
+        later(
+            "archive",
+            "it comes with durable runs; leave it out for now",
+        ),
+        later(
+            "redact",
+            "it comes with the trust boundary; leave it out for now",
+        ),
     ],
 };
 
 const CONNECTION: Vocabulary = Vocabulary {
     name: "a connection",
     words: &[
-        word("base_url", "What `path` in a step is added to; `outbox:NAME` writes to a file instead of sending.", text),
-        word("auth", "Credentials: `bearer`, `basic` or `header`.", mapping),
+        word(
+            "base_url",
+            "What `path` in a step is added to; `outbox:NAME` writes to a file instead of sending.",
+            text,
+        ),
+        word(
+            "auth",
+            "Credentials: `bearer`, `basic` or `header`.",
+            mapping,
+        ),
         word("headers", "Headers of every request.", mapping),
-        word("timeout", "How long a request may take, unless the step says.", duration),
-        word("actor_id", "The user that our own requests act as at the help desk.", number),
-        later("rate_limit", "it comes with durable runs; leave it out for now"),
+        word(
+            "timeout",
+            "How long a request may take, unless the step says.",
+            duration,
+        ),
+        word(
+            "actor_id",
+            "The user that our own requests act as at the help desk.",
+            number,
+        ),
+        later(
+            "rate_limit",
+            "it comes with durable runs; leave it out for now",
+        ),
     ],
 };
 
@@ -109,13 +161,35 @@ const SOURCE: Vocabulary = Vocabulary {
     name: "a source",
     words: &[
         word("decoder", "`json`: a body that you describe here.", text),
-        word("event_source", "What rules call it; the entry's own name unless given.", text),
-        word("event_type", "The event's type: a constant, or `{ path: … }` in the body.", anything),
-        word("id", "The path of the event's id; without it, equal bodies are one event.", text),
-        word("key", "The path of what the event is about, usually the ticket's id.", text),
+        word(
+            "event_source",
+            "What rules call it; the entry's own name unless given.",
+            text,
+        ),
+        word(
+            "event_type",
+            "The event's type: a constant, or `{ path: … }` in the body.",
+            anything,
+        ),
+        word(
+            "id",
+            "The path of the event's id; without it, equal bodies are one event.",
+            text,
+        ),
+        word(
+            "key",
+            "The path of what the event is about, usually the ticket's id.",
+            text,
+        ),
         word("time", "The path of the event's time.", text),
-        later("verify", "signatures come with the trust boundary; leave it out for now"),
-        later("secrets", "signatures come with the trust boundary; leave it out for now"),
+        later(
+            "verify",
+            "signatures come with the trust boundary; leave it out for now",
+        ),
+        later(
+            "secrets",
+            "signatures come with the trust boundary; leave it out for now",
+        ),
     ],
 };
 
@@ -204,7 +278,12 @@ fn lower_connection(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Connection> 
     cx.entries(node, &CONNECTION)?;
     let Some(url) = node.get("base_url") else {
         let message = format!("the connection `{}` has no `base_url`", entry.key);
-        cx.error(Code::MissingKey, entry.key_at, message, "add `base_url: https://…`");
+        cx.error(
+            Code::MissingKey,
+            entry.key_at,
+            message,
+            "add `base_url: https://…`",
+        );
         return None;
     };
     let auth = match node.get("auth") {
@@ -266,7 +345,10 @@ fn check_base_url(text: &str) -> Result<(), String> {
 fn lower_auth(node: &Node, cx: &mut Lowering<'_>) -> Option<AuthTemplate> {
     let entries = cx.entries(node, &AUTH)?;
     let [entry] = entries else {
-        let message = format!("`auth` takes one of bearer, basic, header, found {}", entries.len());
+        let message = format!(
+            "`auth` takes one of bearer, basic, header, found {}",
+            entries.len()
+        );
         cx.error(Code::InvalidValue, node.at, message, "");
         return None;
     };
@@ -288,7 +370,10 @@ fn lower_auth(node: &Node, cx: &mut Lowering<'_>) -> Option<AuthTemplate> {
         }),
         "header" => {
             let value = part("value")?;
-            let name = entry.value.get("name").and_then(|name| cx.text(name, "name"));
+            let name = entry
+                .value
+                .get("name")
+                .and_then(|name| cx.text(name, "name"));
             if name.is_none() {
                 let message = "`header` has no `name`";
                 cx.error(Code::MissingKey, entry.value.at, message, "");
@@ -320,7 +405,12 @@ fn lower_description(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Description
     cx.entries(node, &SOURCE)?;
     if ["support", "upmind"].contains(&entry.key.as_str()) {
         let message = format!("the source `{}` is built in", entry.key);
-        cx.error(Code::DuplicateName, entry.key_at, message, "give yours another name");
+        cx.error(
+            Code::DuplicateName,
+            entry.key_at,
+            message,
+            "give yours another name",
+        );
         return None;
     }
     if let Some(decoder) = node.get("decoder").filter(|d| d.as_text() != Some("json")) {
@@ -330,13 +420,16 @@ fn lower_description(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Description
     }
     let Some(event_type) = node.get("event_type") else {
         let message = format!("the source `{}` has no `event_type`", entry.key);
-        cx.error(Code::MissingKey, entry.key_at, message, "write a constant, or { path: … }");
+        cx.error(
+            Code::MissingKey,
+            entry.key_at,
+            message,
+            "write a constant, or { path: … }",
+        );
         return None;
     };
     let event_type = match event_type.as_map() {
-        Some(entries) if is_path(entries) => {
-            TypeFrom::Path(cx.text(&entries[0].value, "path")?)
-        }
+        Some(entries) if is_path(entries) => TypeFrom::Path(cx.text(&entries[0].value, "path")?),
         Some(_) => {
             cx.wrong_type(event_type, "event_type", "a constant, or { path: … }");
             return None;

@@ -188,7 +188,7 @@ impl Diagnostics {
     /// In the order of files and places, without repeats.
     pub fn sorted(&self) -> Vec<Diagnostic> {
         let mut items = self.items.clone();
-        items.sort_by(|a, b| (a.at, a.severity, a.code).cmp(&(b.at, b.severity, b.code)));
+        items.sort_by_key(|item| (item.at, item.severity, item.code));
         items.dedup();
         items
     }

@@ -46,7 +46,11 @@ fn put(place: &mut Value, keys: &[Key], value: Value) -> Result<(), String> {
         *place = Value::Object(Map::new());
     }
     match place {
-        Value::Object(map) => put(map.entry(key.name.clone()).or_insert(Value::Null), rest, value),
+        Value::Object(map) => put(
+            map.entry(key.name.clone()).or_insert(Value::Null),
+            rest,
+            value,
+        ),
         Value::Array(items) => {
             let len = items.len();
             match key.index {
@@ -87,7 +91,13 @@ mod tests {
 
     #[test]
     fn a_scalar_or_a_gap_in_the_way_is_refused() {
-        assert_eq!(changed("ticket.priority.x", json!(1)), Err("\"low\"".into()));
-        assert_eq!(changed("ticket.tags.5", json!(1)), Err("a list of 1 elements".into()));
+        assert_eq!(
+            changed("ticket.priority.x", json!(1)),
+            Err("\"low\"".into())
+        );
+        assert_eq!(
+            changed("ticket.tags.5", json!(1)),
+            Err("a list of 1 elements".into())
+        );
     }
 }

@@ -60,7 +60,11 @@ fn near_misses(rule: &Rule, event: &Event, trace: &Trace) -> Vec<NearMiss> {
 fn would_match(condition: &Condition, verdicts: &[Verdict], held: usize) -> bool {
     let mut number = 0;
     truth_of(condition, &mut |_| {
-        let verdict = if number == held { Verdict::Match } else { verdicts[number] };
+        let verdict = if number == held {
+            Verdict::Match
+        } else {
+            verdicts[number]
+        };
         number += 1;
         verdict
     }) == Truth::True
@@ -98,7 +102,11 @@ fn near_miss(rule: &Rule, event: &Event, predicate: &Predicate) -> NearMiss {
     NearMiss {
         path: predicate.path.text.clone(),
         set: working_value(rule, event, predicate),
-        words: format!("{not}{} {}", predicate.operator.name(), predicate.operator.want()),
+        words: format!(
+            "{not}{} {}",
+            predicate.operator.name(),
+            predicate.operator.want()
+        ),
         at: predicate.at,
     }
 }

@@ -59,14 +59,38 @@ pub const TEST: Vocabulary = Vocabulary {
     name: "a test",
     words: &[
         word("name", "What the test shows, in a sentence.", text),
-        word("rule", "The rule under test, where the file holds several.", text),
-        word("event", "An event: a file beside this one, or the event itself.", event),
+        word(
+            "rule",
+            "The rule under test, where the file holds several.",
+            text,
+        ),
+        word(
+            "event",
+            "An event: a file beside this one, or the event itself.",
+            event,
+        ),
         word("set", "Changes to the event: path and value.", mapping),
         word("expect", "`match` or `no match`.", expect),
-        word("because", "The path of the predicate that stands in the way.", text),
-        word("now", "The time at which the run starts; the event's time unless given.", text),
-        word("mock", "What each step gets, by its name: a reply, a failure, or a list, try by try.", mapping),
-        word("steps", "What each step must send, by its name; keys that are not named may be anything.", mapping),
+        word(
+            "because",
+            "The path of the predicate that stands in the way.",
+            text,
+        ),
+        word(
+            "now",
+            "The time at which the run starts; the event's time unless given.",
+            text,
+        ),
+        word(
+            "mock",
+            "What each step gets, by its name: a reply, a failure, or a list, try by try.",
+            mapping,
+        ),
+        word(
+            "steps",
+            "What each step must send, by its name; keys that are not named may be anything.",
+            mapping,
+        ),
         word("ends", "How the run must end: done, skipped or dead.", ends),
     ],
 };
@@ -97,8 +121,14 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<RuleTest> {
         .get("because")
         .and_then(|because| Some((cx.text(because, "because")?, because.at)));
     if let (Some(Expected::Match), Some((_, at))) = (expect, &because) {
-        let help = "`because` names what stands in the way of a match; use it with `expect: no match`";
-        cx.error(Code::InvalidValue, *at, "`because` beside `expect: match`", help);
+        let help =
+            "`because` names what stands in the way of a match; use it with `expect: no match`";
+        cx.error(
+            Code::InvalidValue,
+            *at,
+            "`because` beside `expect: match`",
+            help,
+        );
     }
     let steps = section(node, "steps", cx)
         .iter()
@@ -161,7 +191,12 @@ fn lower_expect(node: &Node, cx: &mut Lowering<'_>) -> Option<Expected> {
         Some("no match") => Some(Expected::NoMatch),
         _ => {
             let help = "write `expect: match` or `expect: no match`";
-            cx.error(Code::InvalidValue, expect.at, "`expect` takes match or no match", help);
+            cx.error(
+                Code::InvalidValue,
+                expect.at,
+                "`expect` takes match or no match",
+                help,
+            );
             None
         }
     }
@@ -187,7 +222,12 @@ fn lower_ends(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<(String, Posi
         Some(word @ ("done" | "skipped" | "dead")) => Some(Some((word.to_owned(), ends.at))),
         _ => {
             let message = "`ends` takes done, skipped or dead";
-            cx.error(Code::InvalidValue, ends.at, message, "a run that is over is one of these");
+            cx.error(
+                Code::InvalidValue,
+                ends.at,
+                message,
+                "a run that is over is one of these",
+            );
             None
         }
     }
@@ -217,7 +257,8 @@ fn lower_mock(node: &Node, cx: &mut Lowering<'_>) -> Option<Mock> {
     for entry in entries {
         if !known.contains(&entry.key.as_str()) {
             let message = format!("unknown key `{}` in a reply", entry.key);
-            let help = "a reply has status, headers, body, stdout, stderr; a failure is { fails: REASON }";
+            let help =
+                "a reply has status, headers, body, stdout, stderr; a failure is { fails: REASON }";
             cx.error(Code::UnknownKey, entry.key_at, message, help);
         }
         reply.insert(entry.key.clone(), entry.value.to_json());

@@ -57,7 +57,7 @@ pub fn near_miss(got: &Value, wanted: &Value) -> Option<String> {
         }
         (Value::String(text), scalar @ (Value::Number(_) | Value::Bool(_)))
         | (scalar @ (Value::Number(_) | Value::Bool(_)), Value::String(text))
-            if *text == scalar.to_string() =>
+            if serde_json::from_str(text).is_ok_and(|read| equal(&read, scalar, Case::Exact)) =>
         {
             Some(format!(
                 "only the type differs: \"{text}\" is text, {scalar} is not"

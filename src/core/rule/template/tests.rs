@@ -49,7 +49,7 @@ fn lower<T>(
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     let mut cx = Lowering {
         config: &config,
-        fields: Fields::open(),
+        fields: Fields::Open,
         vars: json!({"base": "https://pager.example", "deep": {"x": "y"}, "list": [1]}),
         steps: vec!["org".into()],
         folder: ".".into(),
