@@ -3,4 +3,6 @@
 
 pub mod action;
 pub mod core;
+pub mod engine;
+pub mod source;
 pub mod store;

@@ -9,6 +9,7 @@ mod ingest;
 mod perform;
 mod report;
 mod rulebook;
+pub mod secrets;
 mod shutdown;
 mod worker;
 
@@ -17,9 +18,10 @@ use std::time::Duration;
 use crate::action;
 use crate::action::secret::Missing;
 use crate::source::http::ListenError;
+use crate::store::StoreError;
 
 pub use batch::{EventReport, act};
-pub use daemon::{Daemon, daemon};
+pub use daemon::{Daemon, daemon, hands, reload};
 pub use handle::{Engine, Submitted};
 pub use ingest::{read_event, sources};
 pub use perform::{Hands, Perform};
@@ -58,6 +60,8 @@ pub enum EngineError {
     Secrets(Vec<Missing>),
     #[error(transparent)]
     Listen(#[from] ListenError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error(transparent)]
     Action(#[from] action::Error),
     #[error("failed to serve: {0}; start the daemon again")]

@@ -37,22 +37,30 @@ impl<S: Store, P: Perform> Engine<S, P> {
         {
             error!(%fault, "the dispatcher stopped by a fault of the program; please report it");
         }
-        let runs = shared.store.unfinished().await.unwrap_or_default();
-        let left = Left { runs };
-        left.log(S::DURABLE);
+        let left = self.left().await;
+        left.log::<S>();
         left
+    }
+
+    /// What is not finished now.
+    pub async fn left(&self) -> Left {
+        let runs = self.shared().store.unfinished().await;
+        Left {
+            runs: runs.unwrap_or_default(),
+        }
     }
 }
 
 impl Left {
-    fn log(&self, durable: bool) {
+    /// Names every run that was not finished, and says whether a next start goes on with it.
+    pub(super) fn log<S: Store>(&self) {
         if self.runs.is_empty() {
             info!("every run came to its end");
             return;
         }
         let by_state = self.by_state();
         let count = self.runs.len();
-        match durable {
+        match S::DURABLE {
             true => info!(count, %by_state, "runs go on at the next start"),
             false => error!(
                 count,
