@@ -61,7 +61,10 @@ pub async fn daemon(daemon: Daemon) -> Result<(), EngineError> {
     }
     stop(&engine, &mut signals).await?;
     drop(close);
-    if tokio::time::timeout(LAST_ANSWERS, &mut server).await.is_err() {
+    if tokio::time::timeout(LAST_ANSWERS, &mut server)
+        .await
+        .is_err()
+    {
         server.abort();
     }
     Ok(())

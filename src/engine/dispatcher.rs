@@ -146,7 +146,11 @@ impl<S: Store, P: Perform> Crew<S, P> {
             ),
             Err(_) => return,
         };
-        error!(run = run.0, state = "dead", "run stopped by a fault of the program");
+        error!(
+            run = run.0,
+            state = "dead",
+            "run stopped by a fault of the program"
+        );
         if let Err(error) = self.shared.store.set_state(run, State::Dead { why }).await {
             error!(run = run.0, %error, "the run's end could not be kept");
         }

@@ -47,7 +47,9 @@ pub(super) struct Shared<S, P> {
 pub(super) enum Phase {
     Accepting,
     /// Nothing new; work in flight may take until then.
-    Draining { until: Instant },
+    Draining {
+        until: Instant,
+    },
 }
 
 /// An event that was taken in.

@@ -191,15 +191,24 @@ mod tests {
         let text = format!("[{}, {}]", ticket("1"), ticket("{}"));
         let refused = parcel("support", &text).expect_err("no event");
         assert_eq!(refused.index, Some(1));
-        assert_eq!(refused.path.as_deref(), Some("input.ticket_event.ticket.id"));
+        assert_eq!(
+            refused.path.as_deref(),
+            Some("input.ticket_event.ticket.id")
+        );
         assert!(parcel("support", "7").is_err_and(|refused| refused.index.is_none()));
     }
 
     #[test]
     fn the_url_decides_and_the_content_must_agree() {
         let refused = parcel("upmind", &ticket("1")).expect_err("another source");
-        assert_eq!(refused.error, "this is an event of `support`, not of `upmind`");
-        assert_eq!(refused.help.as_deref(), Some("send it to `/events/support`"));
+        assert_eq!(
+            refused.error,
+            "this is an event of `support`, not of `upmind`"
+        );
+        assert_eq!(
+            refused.help.as_deref(),
+            Some("send it to `/events/support`")
+        );
     }
 
     #[test]

@@ -61,7 +61,12 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             vars: &self.run.rule.vars,
             seed: &self.seed,
         };
-        next(&self.run.rule.flow, &subject, &self.run.log, Timestamp::now())
+        next(
+            &self.run.rule.flow,
+            &subject,
+            &self.run.log,
+            Timestamp::now(),
+        )
     }
 
     async fn perform(&self, step: usize, number: u32, call: &Call) -> Attempt {
@@ -83,7 +88,10 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     /// The log is written before anything follows from it.
     async fn append(&mut self, attempt: Attempt) -> Result<(), StoreError> {
         self.log_attempt(&attempt);
-        self.shared.store.append(self.run.id, attempt.clone()).await?;
+        self.shared
+            .store
+            .append(self.run.id, attempt.clone())
+            .await?;
         self.run.log.push(attempt);
         Ok(())
     }
@@ -112,11 +120,9 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             State::Dead { why } => error!(run, %rule, %event, state = word, why, "run"),
             State::Retrying { until } => info!(run, %rule, %event, state = word, %until, "run"),
             State::Skipped { why } => info!(run, %rule, %event, state = word, why, "run"),
-            State::Queued
-            | State::Running
-            | State::Done
-            | State::Shadow
-            | State::Cancelled => info!(run, %rule, %event, state = word, "run"),
+            State::Queued | State::Running | State::Done | State::Shadow | State::Cancelled => {
+                info!(run, %rule, %event, state = word, "run")
+            }
         }
     }
 }

@@ -17,8 +17,8 @@ use axum::response::Response;
 use axum::routing::any;
 use tokio::net::TcpListener;
 
-use super::{Ingest, Refusal, Unsound};
-use body::BodyError;
+use super::{Answer, Ingest, Refusal};
+use answer::Problem;
 use connection::Doorman;
 
 /// What bounds every request.
@@ -120,7 +120,8 @@ async fn events<I: Ingest>(
     request: Request,
 ) -> Response {
     match take(&desk, &source, request).await {
-        Ok(response) | Err(response) => response,
+        Ok(taken) => answer::accepted(&taken),
+        Err(problem) => answer::problem(&problem),
     }
 }
 
@@ -128,49 +129,36 @@ async fn take<I: Ingest>(
     desk: &Desk<I>,
     source: &str,
     request: Request,
-) -> Result<Response, Response> {
+) -> Result<Answer, Problem> {
     if request.method() != Method::POST {
-        return Err(answer::method("POST", "events are sent with POST"));
+        return Err(Problem::Method { allowed: "POST" });
     }
     let known = desk.ingest.sources();
     if !known.iter().any(|name| name == source) {
-        return Err(answer::unknown_source(source, &known));
+        return Err(Problem::Refused(Refusal::UnknownSource { known }));
     }
     check_media(request.headers())?;
-    let bytes = body::read(request, desk.limits.body).await;
-    let bytes = bytes.map_err(|error| match error {
-        BodyError::TooLarge => answer::too_large(desk.limits.body),
-        BodyError::CutOff => answer::unsound(&Unsound {
-            error: "the body was cut off; send it whole".into(),
-            ..Unsound::default()
-        }),
-    })?;
+    let bytes = body::read(request, desk.limits.body).await?;
     let received = desk.ingest.receive(source, &bytes).await;
-    received
-        .map(|taken| answer::accepted(&taken))
-        .map_err(|refusal| refused(&refusal))
-}
-
-fn refused(refusal: &Refusal) -> Response {
-    match refusal {
-        Refusal::UnknownSource { name, known } => answer::unknown_source(name, known),
-        Refusal::Unsound(unsound) => answer::unsound(unsound),
-        Refusal::Unavailable { reason } => answer::unavailable(reason),
-    }
+    received.map_err(Problem::Refused)
 }
 
 /// A sender that says what it sends must say JSON; one that says nothing is taken at its body.
-fn check_media(headers: &HeaderMap) -> Result<(), Response> {
+fn check_media(headers: &HeaderMap) -> Result<(), Problem> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(media) = text(header::CONTENT_TYPE)
         && !is_json(media)
     {
-        let error = format!("the Content-Type is `{media}`; send `application/json`");
-        return Err(answer::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, &error));
+        return Err(Problem::Media {
+            header: "Content-Type",
+            wanted: "send `application/json`",
+        });
     }
-    if let Some(encoding) = text(header::CONTENT_ENCODING) {
-        let error = format!("the Content-Encoding is `{encoding}`; send the body as it is");
-        return Err(answer::error(StatusCode::UNSUPPORTED_MEDIA_TYPE, &error));
+    if text(header::CONTENT_ENCODING).is_some() {
+        return Err(Problem::Media {
+            header: "Content-Encoding",
+            wanted: "send the body as it is, without one",
+        });
     }
     Ok(())
 }
@@ -183,40 +171,37 @@ fn is_json(media: &str) -> bool {
 }
 
 async fn healthz(method: Method) -> Response {
-    match read_only(&method) {
-        Ok(()) => answer::plain(StatusCode::OK, "ok\n"),
-        Err(response) => *response,
+    match is_read(&method) {
+        true => answer::plain(StatusCode::OK, "ok"),
+        false => answer::problem(&READ_ONLY),
     }
 }
 
 async fn readyz<I: Ingest>(State(desk): State<Arc<Desk<I>>>, method: Method) -> Response {
-    if let Err(response) = read_only(&method) {
-        return *response;
+    if !is_read(&method) {
+        return answer::problem(&READ_ONLY);
     }
     match desk.ingest.ready() {
-        Ok(()) => answer::plain(StatusCode::OK, "ready\n"),
-        Err(why) => answer::plain(StatusCode::SERVICE_UNAVAILABLE, &format!("{why}\n")),
+        Ok(()) => answer::plain(StatusCode::OK, "ready"),
+        Err(why) => answer::plain(StatusCode::SERVICE_UNAVAILABLE, &why),
     }
 }
 
-fn read_only(method: &Method) -> Result<(), Box<Response>> {
-    match *method {
-        Method::GET | Method::HEAD => Ok(()),
-        _ => Err(Box::new(answer::method(
-            "GET, HEAD",
-            "this page is read with GET",
-        ))),
-    }
+const READ_ONLY: Problem = Problem::Method {
+    allowed: "GET, HEAD",
+};
+
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 async fn nowhere<I: Ingest>(State(desk): State<Arc<Desk<I>>>, request: Request) -> Response {
-    let path = request.uri().path();
+    let path = request.uri().path().trim_end_matches('/');
     let known = desk.ingest.sources();
-    if path.trim_end_matches('/') == "/events" {
-        return answer::unknown_source("", &known);
-    }
-    let error = "nothing is here; events go to `/events/{source}`, and `/healthz` and `/readyz` tell how this program is";
-    answer::error(StatusCode::NOT_FOUND, error)
+    answer::problem(&match path {
+        "/events" => Problem::Refused(Refusal::UnknownSource { known }),
+        _ => Problem::Nowhere,
+    })
 }
 
 #[cfg(test)]
@@ -232,7 +217,13 @@ mod tests {
         ] {
             assert!(is_json(media), "{media}");
         }
-        for media in ["text/plain", "application/x-www-form-urlencoded", "", "json", "text/x+json"] {
+        for media in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "",
+            "json",
+            "text/x+json",
+        ] {
             assert!(!is_json(media), "{media}");
         }
     }
@@ -243,7 +234,10 @@ mod tests {
         let far = message(listen("0.0.0.0:0").await.unwrap_err());
         assert!(far.starts_with("refused to listen on `0.0.0.0:0`"), "{far}");
         let unclear = message(listen("nonsense").await.unwrap_err());
-        assert!(unclear.ends_with("write it as `127.0.0.1:8080`"), "{unclear}");
+        assert!(
+            unclear.ends_with("write it as `127.0.0.1:8080`"),
+            "{unclear}"
+        );
         let first = listen("127.0.0.1:0").await.expect("a free port");
         let address = first.local_addr().unwrap().to_string();
         let taken = message(listen(&address).await.unwrap_err());

@@ -55,7 +55,6 @@ pub struct AcceptedRun {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Refusal {
     UnknownSource {
-        name: String,
         known: Vec<String>,
     },
     /// Not JSON, or not an event.

@@ -8,20 +8,16 @@ use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::header;
 
+use super::answer::Problem;
+
 /// A sender of more than this is hung up on in the middle; one of less gets its 413.
 const HEARD_OUT: usize = 16 * 1024 * 1024;
 
-#[derive(Debug, PartialEq, Eq)]
-pub enum BodyError {
-    TooLarge,
-    CutOff,
-}
-
-pub async fn read(request: Request, limit: usize) -> Result<Vec<u8>, BodyError> {
+pub async fn read(request: Request, limit: usize) -> Result<Vec<u8>, Problem> {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if length.is_some_and(|length| length > HEARD_OUT) {
-        return Err(BodyError::TooLarge);
+        return Err(Problem::TooLarge { limit });
     }
     let mut body = request.into_body();
     let mut bytes = Vec::with_capacity(length.unwrap_or_default().min(limit));
@@ -36,15 +32,15 @@ pub async fn read(request: Request, limit: usize) -> Result<Vec<u8>, BodyError> 
         }
     }
     match heard > limit {
-        true => Err(BodyError::TooLarge),
+        true => Err(Problem::TooLarge { limit }),
         false => Ok(bytes),
     }
 }
 
-async fn next(body: &mut Body) -> Result<Option<Bytes>, BodyError> {
+async fn next(body: &mut Body) -> Result<Option<Bytes>, Problem> {
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
         // Trailers say nothing that is read here.
-        if let Ok(data) = frame.map_err(|_| BodyError::CutOff)?.into_data() {
+        if let Ok(data) = frame.map_err(|_| Problem::CutOff)?.into_data() {
             return Ok(Some(data));
         }
     }
@@ -62,8 +58,14 @@ mod tests {
     #[tokio::test]
     async fn the_limit_is_inclusive() {
         assert_eq!(read(request(10), 10).await.map(|b| b.len()), Ok(10));
-        assert_eq!(read(request(11), 10).await, Err(BodyError::TooLarge));
+        assert_eq!(
+            read(request(11), 10).await,
+            Err(Problem::TooLarge { limit: 10 })
+        );
         let endless = request(HEARD_OUT + 1);
-        assert_eq!(read(endless, 10).await, Err(BodyError::TooLarge));
+        assert_eq!(
+            read(endless, 10).await,
+            Err(Problem::TooLarge { limit: 10 })
+        );
     }
 }
