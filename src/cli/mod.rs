@@ -8,6 +8,7 @@ mod dry_run;
 mod events;
 mod exit;
 mod global;
+mod input;
 mod logging;
 mod output;
 mod render;
