@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::secret::Secrets;
 use super::target::Target;
 use super::{excerpt, retry_after};
-use crate::core::flow::call::{is_passing, Failure, HttpCall, Keep, Reply};
+use crate::core::flow::call::{Failure, HttpCall, Keep, Reply, is_passing};
 
 /// How much of an answer stands in a message.
 const SHOWN: usize = 200;
@@ -163,4 +163,3 @@ impl Answer {
         format!("redirects are not followed, this one leads{place}: put the final address in `url`")
     }
 }
-
