@@ -1,0 +1,68 @@
+//! `check`: every mistake in the rules and the configuration at once, each at its place.
+//! It refuses nothing that runs: what it passes, the other commands load.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::exit::{Exit, Failure};
+use super::global::{Format, Global};
+use super::output::Output;
+use super::render::diagnostics::{self, counted, number};
+use crate::engine::rulebook::Reading;
+
+const AFTER_HELP: &str = "\
+Examples:
+  flowtrigger check
+  flowtrigger check rules/page-urgent.yaml
+  flowtrigger check --format json | jq -r '.[] | \"\\(.file):\\(.line) \\(.message)\"'
+
+Exit code 3 when there is an error; warnings alone are fine.";
+
+/// Report every mistake in rules and configuration at once.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// Folder of rule files, or one rule file; `--rules` unless given.
+    #[arg(value_name = "PATH")]
+    path: Option<PathBuf>,
+    /// How the mistakes are printed.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    let reading = global.places(args.path.as_deref()).read();
+    match args.format {
+        Format::Text => {
+            diagnostics::text(out, &reading.rulebook.files, &reading.diagnostics)?;
+            writeln!(out, "{}", summary(&reading))?;
+        }
+        Format::Json => {
+            let found = diagnostics::json(&reading.rulebook.files, &reading.diagnostics);
+            writeln!(out, "{found:#}")?;
+        }
+    }
+    Ok(match reading.diagnostics.has_errors() {
+        true => Exit::Invalid,
+        false => Exit::Fine,
+    })
+}
+
+fn summary(reading: &Reading) -> String {
+    let Reading {
+        rulebook,
+        diagnostics,
+    } = reading;
+    let files = number(rulebook.rule_files.len(), "file");
+    if diagnostics.has_errors() {
+        return match rulebook.rule_files.is_empty() {
+            true => counted(diagnostics),
+            false => format!("{} in {files}", counted(diagnostics)),
+        };
+    }
+    let rules = number(rulebook.rules.rules.len(), "rule");
+    match diagnostics.warnings() {
+        0 => format!("{rules} in {files}, no errors"),
+        _ => format!("{rules} in {files}, no errors, {}", counted(diagnostics)),
+    }
+}

@@ -1,0 +1,34 @@
+//! `daemon`: serves the endpoint that help desks post to, until it is asked to stop.
+//! It refuses to start with a broken rule or an unset secret.
+
+use std::net::SocketAddr;
+
+use super::exit::{Exit, Failure};
+use super::global::Global;
+use super::output::Output;
+
+const AFTER_HELP: &str = "\
+Examples:
+  flowtrigger daemon
+  flowtrigger daemon --rules rules/ --data /var/lib/flowtrigger --listen 127.0.0.1:8080
+  curl -d @event.json http://127.0.0.1:8080/events/zis
+
+SIGHUP reads rules and configuration again, SIGTERM ends the work in flight and stops.";
+
+/// Serve the endpoint that help desks post events to.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// Address and port to listen on; port 0 takes any that is free.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8080",
+        env = "FLOWTRIGGER_LISTEN", hide_env_values = true
+    )]
+    listen: SocketAddr,
+}
+
+pub fn run(_args: Args, _global: &Global, _out: &mut Output) -> Result<Exit, Failure> {
+    Err(Failure::usage("`daemon` is not built yet"))
+}
