@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::core::flow::{Move, Subject, next};
 use crate::core::run::{Outcome, State};
-use crate::store::Record;
+use crate::store::{Placed, Record};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunReport {
@@ -36,6 +36,16 @@ impl RunReport {
             state: record.state.clone(),
             message: message(record),
             steps: steps(record),
+        }
+    }
+
+    pub(super) fn without_log(placed: &Placed) -> Self {
+        Self {
+            id: placed.id.0,
+            rule: placed.rule.to_string(),
+            state: placed.state.clone(),
+            message: placed.state.why().map(str::to_owned),
+            steps: Vec::new(),
         }
     }
 }

@@ -125,7 +125,7 @@ async fn note(
 pub struct House<S, P> {
     pub engine: Engine<S, P>,
     pub places: Places,
-    pub folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
     address: SocketAddr,
     client: reqwest::Client,
 }
@@ -214,7 +214,7 @@ async fn open<S: Store, P: Perform>(
     House {
         engine,
         places,
-        folder,
+        _folder: folder,
         address,
         client: client(),
     }
