@@ -2,6 +2,7 @@
 //! The modules follow the journey of an event; `ARCHITECTURE.md` has the map and who may import whom.
 
 pub mod action;
+pub mod cli;
 pub mod core;
 pub mod engine;
 pub mod source;

@@ -1,3 +1,8 @@
-//! The `flowtrigger` program: hands over to `cli` and turns its answer into an exit code.
+//! The `flowtrigger` program: hands over to `cli`, which answers with an exit code.
+//! It refuses to do anything itself.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    flowtrigger::cli::main()
+}

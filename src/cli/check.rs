@@ -1,0 +1,80 @@
+//! `check`: every mistake in the rules and the configuration at once, each at its place.
+//! It refuses nothing that runs: what it passes, the other commands load.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use super::exit::{Exit, Failure};
+use super::global::{Format, Global};
+use super::output::Output;
+use super::render::diagnostics::{self, counted, number};
+use super::test::gather;
+use crate::engine::{Places, Reading};
+
+const AFTER_HELP: &str = "\
+Examples:
+  flowtrigger check
+  flowtrigger check rules/page-urgent.yaml
+  flowtrigger check --format json | jq -r '.[] | \"\\(.file):\\(.line) \\(.message)\"'
+
+Exit code 3 when there is an error; warnings alone are fine.";
+
+/// Report every mistake in rules and configuration at once.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// Folder of rule files, or one rule file; `--rules` unless given.
+    #[arg(value_name = "PATH")]
+    path: Option<PathBuf>,
+    /// How the mistakes are printed.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    let reading = read(&global.places(args.path.as_deref()));
+    match args.format {
+        Format::Text => {
+            diagnostics::text(out, &reading.rulebook.files, &reading.diagnostics)?;
+            writeln!(out, "{}", summary(&reading))?;
+        }
+        Format::Json => {
+            let found = diagnostics::json(&reading.rulebook.files, &reading.diagnostics);
+            writeln!(out, "{found:#}")?;
+        }
+    }
+    Ok(match reading.diagnostics.has_errors() {
+        true => Exit::Invalid,
+        false => Exit::Fine,
+    })
+}
+
+/// Reads rules, configuration and, where the rules are sound, the rules' tests.
+fn read(places: &Places) -> Reading {
+    let mut reading = places.read();
+    if !reading.diagnostics.has_errors() {
+        let suite = gather(&reading.rulebook);
+        reading.rulebook.files = suite.files.into();
+        reading.diagnostics.extend(suite.diagnostics);
+    }
+    reading
+}
+
+fn summary(reading: &Reading) -> String {
+    let Reading {
+        rulebook,
+        diagnostics,
+    } = reading;
+    let files = number(rulebook.rule_files.len(), "file");
+    if diagnostics.has_errors() {
+        return match rulebook.rule_files.is_empty() {
+            true => counted(diagnostics),
+            false => format!("{} in {files}", counted(diagnostics)),
+        };
+    }
+    let rules = number(rulebook.rules.rules.len(), "rule");
+    match diagnostics.warnings() {
+        0 => format!("{rules} in {files}, no errors"),
+        _ => format!("{rules} in {files}, no errors, {}", counted(diagnostics)),
+    }
+}

@@ -1,0 +1,30 @@
+//! `completions`: the script that makes a shell complete commands and options.
+//! It refuses shells that it does not know, with the ones that it does.
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use super::Cli;
+use super::exit::{Exit, Failure};
+use super::global::Global;
+use super::output::Output;
+
+const AFTER_HELP: &str = "\
+Examples:
+  flowtrigger completions bash > ~/.local/share/bash-completion/completions/flowtrigger
+  flowtrigger completions zsh > ~/.zfunc/_flowtrigger
+  flowtrigger completions fish > ~/.config/fish/completions/flowtrigger.fish";
+
+/// Print the completion script of a shell.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// The shell to print it for.
+    #[arg(value_name = "SHELL")]
+    shell: Shell,
+}
+
+pub fn run(args: Args, _global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    clap_complete::generate(args.shell, &mut Cli::command(), "flowtrigger", out);
+    Ok(Exit::Fine)
+}

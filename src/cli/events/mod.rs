@@ -1,0 +1,170 @@
+//! `events`: the catalogue of what can happen, one type in full, or its sample.
+//! It refuses a name that no type has, with the nearest one that a type has.
+
+mod listing;
+mod page;
+mod sample;
+
+use std::io::Write;
+
+use clap::ArgAction;
+
+use super::exit::{Exit, Failure};
+use super::global::{Format, Global};
+use super::output::Output;
+use crate::core::event::catalogue::{Catalogue, EventType};
+use crate::core::rule::synonyms;
+use sample::Sample;
+
+const AFTER_HELP: &str = "\
+Examples:
+  flowtrigger events
+  flowtrigger events ticket.PriorityChanged
+  flowtrigger events \"Client posted ticket message\"
+  flowtrigger events ticket.PriorityChanged --sample | flowtrigger dry-run --explain -";
+
+/// Show the types of event, their fields and a sample of each.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// One type, by its tag, display name, webhook name or hook code; all unless given.
+    #[arg(value_name = "TYPE")]
+    event_type: Option<String>,
+    /// Print the sample event alone, as the help desk sends it.
+    #[arg(long, requires = "event_type", action = ArgAction::SetTrue)]
+    sample: bool,
+    /// How the answer is printed.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "text",
+        conflicts_with = "sample"
+    )]
+    format: Format,
+}
+
+pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    let catalogue = global.config()?.catalogue;
+    let Some(name) = &args.event_type else {
+        listing::write(&catalogue.types().collect::<Vec<_>>(), args.format, out)?;
+        return Ok(Exit::Fine);
+    };
+    let several = family(name, &catalogue);
+    if !several.is_empty() && !args.sample {
+        listing::write(&several, args.format, out)?;
+        return Ok(Exit::Fine);
+    }
+    let event_type = find(name, &catalogue)?;
+    match args.sample {
+        true => print_sample(event_type, &catalogue, out)?,
+        false => page::write(event_type, &catalogue, args.format, out)?,
+    }
+    Ok(Exit::Fine)
+}
+
+/// The types that `ticket.*`, or the name of a source, stands for.
+fn family<'a>(name: &str, catalogue: &'a Catalogue) -> Vec<&'a EventType> {
+    let types = catalogue.types();
+    match name.strip_suffix('*') {
+        Some(start) => types.filter(|t| t.tag.starts_with(start)).collect(),
+        None => types.filter(|t| t.source == name).collect(),
+    }
+}
+
+/// The one type that has this name in any shape.
+fn find<'a>(name: &str, catalogue: &'a Catalogue) -> Result<&'a EventType, Failure> {
+    let name = name.trim();
+    let suffix = name
+        .strip_prefix("zen:event-type")
+        .map_or(name, |rest| rest.trim_start_matches([':', '/']));
+    let exact = |t: &&EventType| {
+        let codes = t.codes.iter().any(|code| code == name);
+        t.tag == name || t.webhook.as_deref() == Some(suffix) || codes
+    };
+    let mut found: Vec<&EventType> = catalogue.types().filter(exact).collect();
+    if found.is_empty() {
+        let sources = catalogue.sources().into_iter();
+        found = sources.flat_map(|s| catalogue.displayed(s, name)).collect();
+    }
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => Err(unknown(name, catalogue)),
+        several => {
+            let tags: Vec<String> = several.iter().map(|t| format!("`{}`", t.tag)).collect();
+            Err(Failure::usage(format!("several types are called `{name}`"))
+                .help(format!("write one of {}", tags.join(", "))))
+        }
+    }
+}
+
+fn unknown(name: &str, catalogue: &Catalogue) -> Failure {
+    let sources = catalogue.sources().into_iter();
+    let near = sources
+        .filter_map(|source| catalogue.nearest(source, name))
+        .map(|t| t.tag.as_str());
+    let help = match synonyms::nearest(name, near.clone()).or_else(|| near.clone().next()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`flowtrigger events` lists all types".to_owned(),
+    };
+    Failure::usage(format!("no event type is called `{name}`")).help(help)
+}
+
+fn print_sample(
+    event_type: &EventType,
+    catalogue: &Catalogue,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    let Some(sample) = Sample::of(event_type, catalogue) else {
+        let message = format!("there is no sample of `{}`", event_type.tag);
+        let help = "it comes from your configuration; keep one event of it as a file";
+        return Err(Failure::usage(message).help(help));
+    };
+    writeln!(out, "{}", sample.text.trim_end())?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(name: &str) -> Result<String, String> {
+        match find(name, Catalogue::built_in()) {
+            Ok(found) => Ok(found.tag.clone()),
+            Err(Failure::Usage(told)) => Err(told.help.unwrap_or_default()),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn a_type_is_found_by_any_of_its_names() {
+        for name in [
+            "ticket.PriorityChanged",
+            "ticket.priority_changed",
+            "zen:event-type:ticket.priority_changed",
+            "Priority changed",
+        ] {
+            assert_eq!(
+                found(name).as_deref(),
+                Ok("ticket.PriorityChanged"),
+                "{name}"
+            );
+        }
+        let posted = found("client_posted_ticket_message_hook");
+        assert_eq!(posted.as_deref(), Ok("ticket_message.ClientPosted"));
+    }
+
+    #[test]
+    fn a_name_that_no_type_has_gets_the_nearest() {
+        let help = |name| found(name).unwrap_err();
+        assert_eq!(
+            help("ticket.PriortyChanged"),
+            "did you mean `ticket.PriorityChanged`?"
+        );
+        assert_eq!(
+            help("LeadPosted"),
+            "did you mean `ticket_message.LeadPosted`?"
+        );
+        assert_eq!(help("xyzzy"), "`flowtrigger events` lists all types");
+        assert!(help("Tags Changed").starts_with("write one of `ticket.TagsChanged`, `user"));
+    }
+}

@@ -1,0 +1,151 @@
+//! The sample event of any type: a shipped file, or that of a sibling changed into this type.
+//! It refuses types of a family that ships no sample, such as a user's own.
+
+use serde_json::{Map, Value};
+
+use crate::core::event::catalogue::{Catalogue, EventType, FieldType};
+use crate::core::event::place::put;
+use crate::core::event::sample::{SAMPLES, Sample as Shipped, sample};
+
+/// A complete event, as the help desk sends it.
+#[derive(Debug, PartialEq)]
+pub struct Sample {
+    pub text: String,
+    /// The file that it is or was made from.
+    pub file: &'static str,
+    pub origin: Origin,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    Shipped,
+    /// Made from a sibling's: type and own fields are put in, the rest is the sibling's.
+    Derived,
+}
+
+impl Sample {
+    pub fn of(event_type: &EventType, catalogue: &Catalogue) -> Option<Self> {
+        if let Some(shipped) = sample(&event_type.source, &event_type.tag) {
+            return Some(Self {
+                text: shipped.text.to_owned(),
+                file: shipped.file,
+                origin: Origin::Shipped,
+            });
+        }
+        let sibling = sibling(event_type)?;
+        let like = catalogue.by_tag(sibling.source, sibling.tag)?;
+        let event = derive(sibling, like, event_type)?;
+        Some(Self {
+            text: format!("{event:#}"),
+            file: sibling.file,
+            origin: Origin::Derived,
+        })
+    }
+}
+
+/// A shipped sample of the same family; an event webhook where there is one, since that is the only
+/// shape that brings every type.
+fn sibling(event_type: &EventType) -> Option<&'static Shipped> {
+    let family = format!("{}.", event_type.family());
+    let mut siblings = SAMPLES
+        .iter()
+        .filter(|s| s.source == event_type.source && s.tag.starts_with(&family));
+    let first = siblings.clone().next();
+    let webhook = siblings.find(|s| s.file.contains("/webhook/"));
+    webhook.filter(|_| event_type.webhook.is_some()).or(first)
+}
+
+fn derive(sibling: &Shipped, like: &EventType, event_type: &EventType) -> Option<Value> {
+    let mut event: Value = serde_json::from_str(sibling.text).ok()?;
+    let own = if sibling.file.contains("/webhook/") {
+        let suffix = event_type.webhook.as_deref()?;
+        event["type"] = format!("zen:event-type:{suffix}").into();
+        event.get_mut("event")?.as_object_mut()?
+    } else {
+        let bodies = event.get_mut("input")?.as_object_mut()?;
+        let body = bodies.values_mut().next()?.as_object_mut()?;
+        body.insert("type".into(), event_type.display.as_deref()?.into());
+        body
+    };
+    exchange(own, like, event_type);
+    Some(event)
+}
+
+/// Takes out the sibling's own fields and puts in the type's.
+fn exchange(body: &mut Map<String, Value>, like: &EventType, event_type: &EventType) {
+    for (path, _) in &like.fields.0 {
+        body.shift_remove(path.split('.').next().unwrap_or(path));
+    }
+    for (path, field_type) in &event_type.fields.0 {
+        let [before, after] = values(field_type);
+        let value = match path.ends_with("previous") {
+            true => before,
+            false => after,
+        };
+        put(body, path, value);
+    }
+}
+
+/// What a field of a type may have held before and after a change.
+fn values(field_type: &FieldType) -> [Value; 2] {
+    match field_type {
+        FieldType::Id => [51200418.into(), 51200977.into()],
+        FieldType::Integer => [1.into(), 2.into()],
+        FieldType::Decimal => [1.5.into(), 2.5.into()],
+        FieldType::Text => ["old".into(), "new".into()],
+        FieldType::Boolean => [false.into(), true.into()],
+        FieldType::Time => ["2026-03-01T08:00:00Z".into(), "2026-03-02T09:41:30Z".into()],
+        FieldType::Date => ["2026-03-01".into(), "2026-03-02".into()],
+        FieldType::Priority => ["normal".into(), "urgent".into()],
+        FieldType::Status => ["open".into(), "solved".into()],
+        FieldType::TicketType => ["question".into(), "incident".into()],
+        FieldType::List(element) => values(element).map(|value| Value::Array(vec![value])),
+        FieldType::Object => [Value::Object(Map::new()), Value::Object(Map::new())],
+        FieldType::Any => ["old".into(), "new".into()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::event::decode::decode;
+    use crate::core::event::place::find;
+
+    #[test]
+    fn every_type_has_a_sample_that_reads_as_it() {
+        let all = Catalogue::built_in();
+        for event_type in all.types() {
+            let tag = &event_type.tag;
+            let sample = Sample::of(event_type, all).unwrap_or_else(|| panic!("{tag} has none"));
+            let value = serde_json::from_str(&sample.text).expect(tag);
+            let event = decode(value, all).unwrap_or_else(|refused| panic!("{tag}: {refused:?}"));
+            assert_eq!(&event.event_type, tag);
+            assert_eq!(event.source, event_type.source);
+            assert_eq!(event.warnings, [""; 0], "{tag}");
+        }
+    }
+
+    #[test]
+    fn a_derived_sample_has_the_fields_of_its_type() {
+        let all = Catalogue::built_in();
+        for event_type in all.types() {
+            let sample = Sample::of(event_type, all).expect("every type has a sample");
+            if sample.origin == Origin::Shipped {
+                continue;
+            }
+            let value = serde_json::from_str(&sample.text).expect("JSON");
+            let event = decode(value, all).expect("an event");
+            for (path, _) in &event_type.fields.0 {
+                let tag = &event_type.tag;
+                assert!(find(&event.body, path).is_some(), "{tag} lacks {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_type_of_the_users_own_has_none() {
+        let own: EventType =
+            serde_json::from_str(r#"{"source": "crm", "tag": "deal.Won"}"#).expect("a type");
+        assert_eq!(Sample::of(&own, Catalogue::built_in()), None);
+    }
+}

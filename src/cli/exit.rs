@@ -1,0 +1,179 @@
+//! How a command ends: an exit code that scripts rely on, and a message where it could not do its work.
+//! It refuses to hide what to do next: a failure carries a help line wherever there is one.
+
+use std::io;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::output::Output;
+use super::render;
+use crate::core::diagnostic::{Diagnostics, Files};
+use crate::engine::EngineError;
+
+/// The exit codes of every command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Fine = 0,
+    /// No match, a failed test, a dead run.
+    Negative = 1,
+    Usage = 2,
+    /// Invalid rules or configuration.
+    Invalid = 3,
+    /// An input that is no event.
+    BadEvent = 4,
+    Runtime = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Debug, Error)]
+pub enum Failure {
+    #[error("{0}")]
+    Usage(Told),
+    /// Every mistake, told at once.
+    #[error("the rules or the configuration have errors")]
+    Invalid(Box<Findings>),
+    /// Secrets that cannot be had: the configuration is not whole.
+    #[error("{0}")]
+    Unset(Told),
+    #[error("{0}")]
+    BadEvent(Told),
+    #[error("{0}")]
+    Runtime(Told),
+    #[error("failed to write the output: {0}")]
+    Output(#[from] io::Error),
+}
+
+/// A message and what to do about it.
+#[derive(Debug, Error)]
+#[error("{message}")]
+pub struct Told {
+    pub message: String,
+    pub help: Option<String>,
+}
+
+/// What was found wrong, with the texts that it was found in.
+#[derive(Debug)]
+pub struct Findings {
+    pub files: Arc<Files>,
+    pub diagnostics: Diagnostics,
+}
+
+impl Failure {
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::Usage(Told::new(message))
+    }
+
+    pub fn bad_event(message: impl Into<String>) -> Self {
+        Self::BadEvent(Told::new(message))
+    }
+
+    pub fn runtime(message: impl Into<String>) -> Self {
+        Self::Runtime(Told::new(message))
+    }
+
+    pub fn invalid(files: Arc<Files>, diagnostics: Diagnostics) -> Self {
+        Self::Invalid(Box::new(Findings { files, diagnostics }))
+    }
+
+    /// Adds what to do about it.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        match &mut self {
+            Failure::Usage(told)
+            | Failure::Unset(told)
+            | Failure::BadEvent(told)
+            | Failure::Runtime(told) => {
+                told.help = Some(help.into());
+            }
+            // Its diagnostics bring their own, and a full disk says enough.
+            Failure::Invalid(_) | Failure::Output(_) => {}
+        }
+        self
+    }
+
+    pub fn exit(&self) -> Exit {
+        match self {
+            Failure::Usage(_) => Exit::Usage,
+            Failure::Invalid(_) | Failure::Unset(_) => Exit::Invalid,
+            Failure::BadEvent(_) => Exit::BadEvent,
+            Failure::Runtime(_) | Failure::Output(_) => Exit::Runtime,
+        }
+    }
+
+    /// Tells the user. A standard error that is gone leaves nobody to tell.
+    pub fn tell(&self, to: &mut Output) {
+        let _ = match self {
+            Failure::Invalid(findings) => {
+                render::diagnostics::text(to, &findings.files, &findings.diagnostics)
+            }
+            Failure::Usage(told)
+            | Failure::Unset(told)
+            | Failure::BadEvent(told)
+            | Failure::Runtime(told) => {
+                render::message::error(to, &told.message, told.help.as_deref())
+            }
+            Failure::Output(_) => render::message::error(to, &self.to_string(), None),
+        };
+        let _ = to.finish();
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Rules(reading) => {
+                Failure::invalid(reading.rulebook.files, reading.diagnostics)
+            }
+            EngineError::Secrets(_) => Failure::Unset(Told::new(error.to_string())),
+            EngineError::Listen(_)
+            | EngineError::Store(_)
+            | EngineError::Action(_)
+            | EngineError::Serve(_)
+            | EngineError::Signals(_)
+            | EngineError::Interrupted => Failure::runtime(error.to_string()),
+        }
+    }
+}
+
+impl Told {
+    fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_told_with_its_help() {
+        let failure = Failure::usage("no file `x`").help("create it");
+        assert_eq!(failure.exit(), Exit::Usage);
+        let (mut out, written) = Output::captured();
+        failure.tell(&mut out);
+        assert_eq!(written.text(), "error: no file `x`\n  help: create it\n");
+    }
+
+    #[test]
+    fn the_codes_are_those_that_scripts_rely_on() {
+        let codes = [
+            Exit::Fine,
+            Exit::Negative,
+            Exit::Usage,
+            Exit::Invalid,
+            Exit::BadEvent,
+            Exit::Runtime,
+        ];
+        assert_eq!(codes.map(|exit| exit as u8), [0, 1, 2, 3, 4, 5]);
+    }
+}

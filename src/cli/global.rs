@@ -1,0 +1,115 @@
+//! The options that every command takes, and where they say rules and configuration are.
+//! It refuses nothing: a path that leads nowhere is told by whoever reads it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use super::exit::Failure;
+use super::output::Color;
+use crate::core::config::Config;
+use crate::core::diagnostic::{Diagnostics, Files};
+use crate::engine::{ConfigFile, Places, Rulebook};
+
+/// Where the configuration is looked for; only there may it be absent.
+const CONFIG: &str = "flowtrigger.yaml";
+
+const HEADING: &str = "Options of every command";
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = HEADING)]
+pub struct Global {
+    /// Folder of rule files, or one rule file.
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        default_value = "rules",
+        env = "FLOWTRIGGER_RULES",
+        hide_env_values = true
+    )]
+    pub rules: PathBuf,
+    /// Configuration file; flowtrigger.yaml, if it is there, unless given.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "FLOWTRIGGER_CONFIG",
+        hide_env_values = true
+    )]
+    pub config: Option<PathBuf>,
+    /// Folder for what is kept: the outbox and, later, events and runs.
+    #[arg(long, global = true, value_name = "DIR", default_value = "data")]
+    pub data: PathBuf,
+    /// When to use colour.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// What to log on standard error: off, error, warn, info, debug or trace.
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = super::logging::level)]
+    pub log: Option<String>,
+    /// How log lines are written.
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Global {
+    /// Where to read rules and configuration; a command's own path goes before `--rules`.
+    pub fn places(&self, path: Option<&Path>) -> Places {
+        let config = match &self.config {
+            Some(path) => ConfigFile::Named(path.clone()),
+            None => ConfigFile::IfThere(CONFIG.into()),
+        };
+        Places {
+            config,
+            environment: environment(),
+            ..Places::new(path.unwrap_or(&self.rules))
+        }
+    }
+
+    /// Where requests to `outbox:NAME` are written.
+    pub fn outbox(&self) -> PathBuf {
+        self.data.join("outbox")
+    }
+
+    /// The configuration alone, or its mistakes.
+    pub fn config(&self) -> Result<Config, Failure> {
+        let mut files = Files::default();
+        let mut diagnostics = Diagnostics::default();
+        let config = self.places(None).read_config(&mut files, &mut diagnostics);
+        match diagnostics.has_errors() {
+            true => Err(Failure::invalid(Arc::new(files), diagnostics)),
+            false => Ok(config),
+        }
+    }
+
+    /// Rules and configuration without a mistake, or all mistakes.
+    pub fn rulebook(&self, path: Option<&Path>) -> Result<Rulebook, Failure> {
+        self.places(path)
+            .read()
+            .accepted()
+            .map_err(|reading| Failure::invalid(reading.rulebook.files, reading.diagnostics))
+    }
+}
+
+/// The variables that may overlay the configuration.
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with("FLOWTRIGGER_"))
+        .collect()
+}
+
+/// How a command prints its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}

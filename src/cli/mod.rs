@@ -1,0 +1,148 @@
+//! The command line: reads the arguments, runs one command, answers with an exit code.
+//! It refuses to judge or to act itself: each command asks the parts below and prints what they say.
+
+mod check;
+mod completions;
+mod daemon;
+mod dry_run;
+mod events;
+mod exit;
+mod global;
+mod input;
+mod logging;
+mod output;
+mod render;
+mod run;
+mod schema;
+mod test;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use exit::{Exit, Failure};
+use global::Global;
+use output::Output;
+
+const AFTER_HELP: &str = "\
+Start here:
+  flowtrigger events                                  what can happen at a help desk
+  flowtrigger check                                   every mistake in the rules at once
+  flowtrigger dry-run --explain examples/events/zis/priority-changed.json
+                                                      why each rule would fire or not
+
+Exit codes: 0 fine, 1 a negative answer, 2 usage, 3 invalid rules or configuration,
+4 bad input event, 5 runtime.";
+
+/// A rules engine for help-desk events that can say why nothing happened.
+#[derive(Debug, Parser)]
+#[command(name = "flowtrigger", version, about, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Daemon(daemon::Args),
+    Run(run::Args),
+    DryRun(dry_run::Args),
+    Check(check::Args),
+    Test(test::Args),
+    Events(events::Args),
+    Schema(schema::Args),
+    Completions(completions::Args),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = match parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A reader that went away needs no help text.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    logging::start(&cli.global, cli.command.log_level());
+    let mut out = Output::stdout(cli.global.color);
+    let result = cli.command.run(&cli.global, &mut out);
+    let result = result.and_then(|exit| out.finish().map(|()| exit));
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            let exit = failure.exit();
+            failure.tell(&mut Output::stderr(cli.global.color));
+            exit.into()
+        }
+    }
+}
+
+fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(arguments)
+}
+
+impl Command {
+    fn run(self, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+        match self {
+            Command::Daemon(args) => daemon::run(args, global, out),
+            Command::Run(args) => run::run(args, global, out),
+            Command::DryRun(args) => dry_run::run(args, global, out),
+            Command::Check(args) => check::run(args, global, out),
+            Command::Test(args) => test::run(args, global, out),
+            Command::Events(args) => events::run(args, global, out),
+            Command::Schema(args) => schema::run(args, global, out),
+            Command::Completions(args) => completions::run(args, global, out),
+        }
+    }
+
+    /// How much is logged where nobody said: a daemon tells of its life, a command only of trouble.
+    fn log_level(&self) -> &'static str {
+        match self {
+            Command::Daemon(_) => "info",
+            Command::Run(_)
+            | Command::DryRun(_)
+            | Command::Check(_)
+            | Command::Test(_)
+            | Command::Events(_)
+            | Command::Schema(_)
+            | Command::Completions(_) => "warn",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_of_all_commands_hold_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_says_what_it_does_and_shows_examples() {
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "{name} has no summary");
+            assert!(command.get_after_help().is_some(), "{name} has no examples");
+        }
+    }
+
+    #[test]
+    fn every_option_has_one_line_of_help() {
+        for command in Cli::command().get_subcommands() {
+            for argument in command.get_arguments() {
+                let help = argument.get_help().map(ToString::to_string);
+                let at = format!("{} {}", command.get_name(), argument.get_id());
+                let help = help.unwrap_or_else(|| panic!("{at} has no help"));
+                assert!(!help.contains('\n'), "{at}");
+            }
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! Diagnostics for people, with the source line and a caret, and for programs, as JSON.
+//! It refuses to fail on any position: one past the end of its text points there.
+
+use std::io::{self, Write};
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use serde_json::{Value, json};
+
+use crate::cli::output::Output;
+use crate::core::diagnostic::{Diagnostic, Diagnostics, Files, Position, Severity};
+
+/// How many bytes of a line are shown before and after the place, at most; a generated file may be
+/// one line of megabytes.
+const AROUND: usize = 1_000;
+
+/// Every diagnostic with its source line.
+pub fn text(out: &mut Output, files: &Files, diagnostics: &Diagnostics) -> io::Result<()> {
+    let renderer = match out.color {
+        true => Renderer::styled(),
+        false => Renderer::plain(),
+    };
+    let renderer = renderer.term_width(out.width);
+    for diagnostic in diagnostics.sorted() {
+        let rendered = renderer.render(&[report(files, &diagnostic)]);
+        writeln!(out, "{rendered}\n")?;
+    }
+    Ok(())
+}
+
+/// `3 errors, 1 warning`; the words for none are the caller's.
+pub fn counted(diagnostics: &Diagnostics) -> String {
+    let (errors, warnings) = (diagnostics.errors(), diagnostics.warnings());
+    match (errors, warnings) {
+        (errors, 0) => number(errors, "error"),
+        (0, warnings) => number(warnings, "warning"),
+        (errors, warnings) => {
+            let errors = number(errors, "error");
+            format!("{errors}, {}", number(warnings, "warning"))
+        }
+    }
+}
+
+/// `1 rule`, `2 rules`.
+pub fn number(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
+/// The diagnostics as scripts read them.
+pub fn json(files: &Files, diagnostics: &Diagnostics) -> Value {
+    let items = diagnostics.sorted().into_iter().map(|diagnostic| {
+        json!({
+            "code": diagnostic.code,
+            "severity": diagnostic.severity,
+            "file": files.name(diagnostic.at.file),
+            "line": diagnostic.at.line,
+            "column": diagnostic.at.column,
+            "message": diagnostic.message,
+            "help": diagnostic.help,
+        })
+    });
+    items.collect()
+}
+
+fn report<'a>(files: &'a Files, diagnostic: &'a Diagnostic) -> Group<'a> {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level
+        .primary_title(diagnostic.message.as_str())
+        .id(diagnostic.code.to_string());
+    let group = located(Group::with_title(title), files, diagnostic.at);
+    match &diagnostic.help {
+        Some(help) => group.element(Level::HELP.message(help.as_str())),
+        None => group,
+    }
+}
+
+/// Adds `file:line:column` and the source line, as far as there are such.
+fn located<'a>(group: Group<'a>, files: &'a Files, at: Position) -> Group<'a> {
+    let name = files.name(at.file);
+    let Some(excerpt) = files
+        .get(at.file)
+        .and_then(|file| Excerpt::of(&file.text, at))
+    else {
+        return group.element(Origin::path(name));
+    };
+    let line = at.line as usize;
+    let snippet = Snippet::source(excerpt.line)
+        .line_start(line)
+        .annotation(AnnotationKind::Primary.span(excerpt.span));
+    match excerpt.start {
+        Start::OfLine => group.element(snippet.path(name)),
+        // The renderer cannot count what it does not see.
+        Start::Within => group
+            .element(
+                Origin::path(name)
+                    .line(line)
+                    .char_column(at.column.max(1) as usize),
+            )
+            .element(snippet),
+    }
+}
+
+/// The line of a place and where in it the place is.
+#[derive(Debug, PartialEq)]
+struct Excerpt<'a> {
+    line: &'a str,
+    span: Range<usize>,
+    start: Start,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Start {
+    OfLine,
+    Within,
+}
+
+impl<'a> Excerpt<'a> {
+    /// None where the mistake is in no line: a file that is not there has no text.
+    fn of(text: &'a str, at: Position) -> Option<Self> {
+        // Positions count from behind a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if at.line == 0 || text.is_empty() {
+            return None;
+        }
+        let start = floor(text, at.start as usize);
+        let first = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let rest = &text[start..];
+        let newline = rest.find('\n').map_or(text.len(), |at| start + at);
+        let last = start.max(first + text[first..newline].trim_end().len());
+        let left = first.max(floor(text, start.saturating_sub(AROUND)));
+        let right = floor(text, last.min(start + AROUND));
+        let end = floor(text, start.saturating_add(at.len as usize));
+        Some(Self {
+            line: &text[left..right],
+            span: start - left..end.clamp(start, right) - left,
+            start: match left == first {
+                true => Start::OfLine,
+                false => Start::Within,
+            },
+        })
+    }
+}
+
+/// The last place of a character at or before a byte.
+fn floor(text: &str, at: usize) -> usize {
+    let at = at.min(text.len());
+    (0..=at)
+        .rev()
+        .find(|at| text.is_char_boundary(*at))
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::diagnostic::Code;
+    use crate::core::rule::document;
+
+    fn rendered(text: &str, at: (u32, u32, usize, usize)) -> String {
+        let mut files = Files::default();
+        let file = files.add("rules/a.yaml", text);
+        let at = Position {
+            file,
+            line: at.0,
+            column: at.1,
+            start: u32::try_from(at.2).unwrap(),
+            len: u32::try_from(at.3).unwrap(),
+        };
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.push(
+            Diagnostic::error(Code::UnknownKey, at, "unknown key `nmae` in a rule")
+                .help("did you mean `name`?"),
+        );
+        let (mut out, written) = Output::captured();
+        super::text(&mut out, &files, &diagnostics).unwrap();
+        written.text()
+    }
+
+    #[test]
+    fn a_diagnostic_shows_its_line_with_a_caret_and_help() {
+        assert_eq!(
+            rendered("# a rule\nnmae: x\nflow: []\n", (2, 1, 9, 4)),
+            "\
+error[unknown-key]: unknown key `nmae` in a rule
+ --> rules/a.yaml:2:1
+  |
+2 | nmae: x
+  | ^^^^
+  |
+  = help: did you mean `name`?
+
+"
+        );
+    }
+
+    #[test]
+    fn a_file_without_text_is_named_alone() {
+        assert_eq!(
+            rendered("", (1, 1, 0, 0)),
+            "\
+error[unknown-key]: unknown key `nmae` in a rule
+ --> rules/a.yaml
+  |
+  = help: did you mean `name`?
+
+"
+        );
+    }
+
+    #[test]
+    fn no_position_is_out_of_reach() {
+        for text in [
+            "",
+            "\n",
+            "a",
+            "a\n",
+            "a\r\n",
+            "é",
+            "\u{feff}",
+            "\u{feff}é: 1",
+        ] {
+            for start in 0..=text.len() + 2 {
+                for len in [0, 1, 7, u32::MAX as usize] {
+                    for line in [0, 1, 9] {
+                        let text = rendered(text, (line, 1, start, len));
+                        assert!(text.contains("rules/a.yaml"), "{text}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// The column of the first caret under the column of the text that it points to.
+    fn caret_is_under(rendered: &str, word: &str) {
+        use unicode_width::UnicodeWidthStr;
+        let lines: Vec<&str> = rendered.lines().collect();
+        let caret = lines.iter().position(|l| l.contains('^')).unwrap();
+        let before = |line: &str, what: &str| line.find(what).map(|at| line[..at].width());
+        let (above, below) = (before(lines[caret - 1], word), before(lines[caret], "^"));
+        assert!(above.is_some() && above == below, "{rendered}");
+    }
+
+    #[test]
+    fn tabs_and_wide_characters_do_not_misplace_the_caret() {
+        for text in [
+            "\t- wrong: 1",
+            "- {a: 🎫 票, wrong: 1}",
+            "- {é: \tü, wrong: 1}",
+        ] {
+            let start = text.find("wrong").unwrap();
+            let column = text[..start].chars().count() + 1;
+            let rendered = rendered(text, (1, u32::try_from(column).unwrap(), start, 5));
+            caret_is_under(&rendered, "wrong");
+            assert!(
+                rendered.contains(&format!("a.yaml:1:{column}\n")),
+                "{rendered}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_line_is_cut_around_the_place() {
+        for pad in [200, 100_000] {
+            let text = format!("{}wrong{}", "é".repeat(pad), "x".repeat(pad));
+            let column = u32::try_from(pad).unwrap() + 1;
+            let rendered = rendered(&text, (1, column, 2 * pad, 5));
+            caret_is_under(&rendered, "wrong");
+            assert!(
+                rendered.contains(&format!("a.yaml:1:{column}\n")),
+                "{rendered}"
+            );
+            let longest = rendered.lines().map(|l| l.chars().count()).max();
+            assert!(longest <= Some(110), "{rendered}");
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_does_not_shift_the_place() {
+        let text = "\u{feff}a: 1\na: 2\n";
+        let mut files = Files::default();
+        let file = files.add("a.yaml", text);
+        let mut diagnostics = Diagnostics::default();
+        document::read(file, text, &mut diagnostics);
+        let (mut out, written) = Output::captured();
+        super::text(&mut out, &files, &diagnostics).unwrap();
+        caret_is_under(&written.text(), "a: 2");
+    }
+
+    #[test]
+    fn programs_get_the_same_as_people() {
+        let mut files = Files::default();
+        let file = files.add("a.yaml", "x");
+        let at = Position {
+            file,
+            line: 1,
+            column: 1,
+            start: 0,
+            len: 1,
+        };
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.push(Diagnostic::warning(Code::UnsetSecret, at, "not set"));
+        assert_eq!(
+            json(&files, &diagnostics),
+            serde_json::json!([{
+                "code": "unset-secret", "severity": "warning", "file": "a.yaml",
+                "line": 1, "column": 1, "message": "not set", "help": null,
+            }])
+        );
+        assert_eq!(counted(&diagnostics), "1 warning");
+    }
+}

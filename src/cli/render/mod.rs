@@ -1,0 +1,9 @@
+//! How answers look on a terminal: messages, diagnostics with their source lines, tables.
+//! It refuses to decide what is told; it only lays it out.
+
+pub mod diagnostics;
+pub mod explanation;
+pub mod message;
+pub mod paint;
+pub mod plan;
+pub mod table;

@@ -1,0 +1,128 @@
+//! Rows of texts in aligned columns, as wide as their widest text, under headings.
+//! It refuses to cut, but for a last column that would run over a terminal's edge.
+
+use std::io::{self, Write};
+
+use crate::cli::output::Output;
+
+#[derive(Debug, Default)]
+pub struct Table {
+    lines: Vec<Line>,
+}
+
+#[derive(Debug)]
+enum Line {
+    Heading(String),
+    Row(Vec<String>),
+}
+
+const BOLD: &str = "\u{1b}[1m";
+const PLAIN: &str = "\u{1b}[0m";
+
+impl Table {
+    /// A line before the rows that follow, set off from those above.
+    pub fn heading(&mut self, text: impl Into<String>) {
+        self.lines.push(Line::Heading(text.into()));
+    }
+
+    pub fn row<'a>(
+        &mut self,
+        cells: impl IntoIterator<Item = impl Into<std::borrow::Cow<'a, str>>>,
+    ) {
+        let cells = cells.into_iter().map(|cell| cell.into().into_owned());
+        self.lines.push(Line::Row(cells.collect()));
+    }
+
+    /// Writes the rows with two blanks before each column.
+    pub fn write(&self, out: &mut Output) -> io::Result<()> {
+        let widths = self.widths();
+        for (number, line) in self.lines.iter().enumerate() {
+            match line {
+                Line::Heading(text) => {
+                    let gap = if number == 0 { "" } else { "\n" };
+                    match out.color {
+                        true => writeln!(out, "{gap}{BOLD}{text}{PLAIN}")?,
+                        false => writeln!(out, "{gap}{text}")?,
+                    }
+                }
+                Line::Row(cells) => writeln!(out, "{}", fit(&join(cells, &widths), out))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let mut widths = Vec::new();
+        for cells in self.lines.iter().filter_map(Line::cells) {
+            widths.resize(widths.len().max(cells.len()), 0);
+            for (width, cell) in widths.iter_mut().zip(cells) {
+                *width = cell.chars().count().max(*width);
+            }
+        }
+        widths
+    }
+}
+
+impl Line {
+    fn cells(&self) -> Option<&[String]> {
+        match self {
+            Line::Heading(_) => None,
+            Line::Row(cells) => Some(cells),
+        }
+    }
+}
+
+fn join(cells: &[String], widths: &[usize]) -> String {
+    let mut line = String::new();
+    for (cell, width) in cells.iter().zip(widths) {
+        line.push_str("  ");
+        line.push_str(cell);
+        line.extend(std::iter::repeat_n(' ', width - cell.chars().count()));
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+/// A person sees one line a row; a program gets all of it.
+fn fit(line: &str, out: &Output) -> String {
+    if !out.terminal || line.chars().count() <= out.width {
+        return line.to_owned();
+    }
+    let kept: String = line.chars().take(out.width - 1).collect();
+    format!("{}…", kept.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(table: &Table, prepare: fn(&mut Output)) -> String {
+        let (mut out, written) = Output::captured();
+        prepare(&mut out);
+        table.write(&mut out).unwrap();
+        written.text()
+    }
+
+    #[test]
+    fn columns_are_aligned_and_lines_end_with_text() {
+        let mut table = Table::default();
+        table.heading("letters");
+        table.row(["a", "b", "long text"]);
+        table.row(["wörter", "", ""]);
+        table.heading("more");
+        table.row(["c"]);
+        assert_eq!(
+            written(&table, |_| {}),
+            "letters\n  a       b  long text\n  wörter\n\nmore\n  c\n"
+        );
+    }
+
+    #[test]
+    fn a_terminal_gets_one_line_a_row() {
+        let mut table = Table::default();
+        table.row(["a", &"x".repeat(200)]);
+        let on_terminal = written(&table, |out| out.terminal = true);
+        assert_eq!(on_terminal.trim_end().chars().count(), 100);
+        assert!(written(&table, |_| {}).len() > 200);
+    }
+}

@@ -1,0 +1,53 @@
+//! `schema`: the JSON Schema of rule files and of the configuration, for editors and other programs.
+//! It refuses to know the language itself: every part comes from the tables that loading reads.
+
+mod config;
+mod rule;
+
+use std::io::Write;
+
+use clap::ValueEnum;
+use serde_json::Value;
+
+use super::exit::{Exit, Failure};
+use super::global::Global;
+use super::output::Output;
+
+const AFTER_HELP: &str = "\
+Examples:
+  flowtrigger schema > schema/rule.schema.json
+  flowtrigger schema --of config > schema/config.schema.json
+
+An editor with a YAML language server completes a rule whose first line is
+  # yaml-language-server: $schema=../schema/rule.schema.json";
+
+/// Print the JSON Schema of a rule file or of the configuration.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// The file to describe.
+    #[arg(long, value_name = "FILE", default_value = "rule")]
+    of: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// A rule file.
+    Rule,
+    /// flowtrigger.yaml.
+    Config,
+}
+
+impl Kind {
+    fn schema(self) -> Value {
+        match self {
+            Kind::Rule => rule::schema(),
+            Kind::Config => config::schema(),
+        }
+    }
+}
+
+pub fn run(args: Args, _global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    writeln!(out, "{:#}", args.of.schema())?;
+    Ok(Exit::Fine)
+}

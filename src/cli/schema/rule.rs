@@ -1,0 +1,125 @@
+//! The schema of a rule file, put together from the vocabulary tables and the operators.
+//! It refuses words of later versions, as loading does.
+
+use serde_json::{Map, Value, json};
+
+use crate::core::event::catalogue::{Catalogue, EventType};
+use crate::core::rule::condition;
+use crate::core::rule::operator::SPECS;
+use crate::core::rule::vocabulary::{JOBSPEC, Vocabulary};
+
+const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+/// The keys without which a rule is none.
+const REQUIRED: &[&str] = &["name", "event_source", "event_type", "flow"];
+
+pub fn schema() -> Value {
+    let mut schema = document(&JOBSPEC, REQUIRED);
+    schema["title"] = "A flowtrigger rule".into();
+    schema["$defs"] = json!({
+        "condition": condition::schema(),
+        "test_of_field": test_of_field(),
+        "operators": operators(),
+        "event_type": event_type(Catalogue::built_in()),
+        "step": step(),
+        "test": test(),
+    });
+    schema
+}
+
+/// The schema of a whole file whose keys are a vocabulary's.
+pub fn document(vocabulary: &Vocabulary, required: &[&str]) -> Value {
+    let mut document = json!({"$schema": DRAFT});
+    if let (Some(document), Value::Object(keys)) =
+        (document.as_object_mut(), vocabulary.schema(required))
+    {
+        document.extend(keys);
+    }
+    document
+}
+
+/// What may stand beside a field.
+fn test_of_field() -> Value {
+    json!({
+        "description": "A value (equals), a list (any of), or operators that must all hold.",
+        "anyOf": [
+            {"type": ["string", "number", "boolean", "null"]},
+            {"type": "array", "items": {"type": ["string", "number", "boolean", "null", "object"]}},
+            {"$ref": "#/$defs/operators"},
+            {
+                "type": "object",
+                "required": ["path"],
+                "properties": {
+                    "path": {"type": "string", "description": "Another field or value to compare with."},
+                },
+                "additionalProperties": false,
+            },
+        ],
+    })
+}
+
+fn operators() -> Value {
+    let mut properties: Map<String, Value> = SPECS
+        .iter()
+        .map(|spec| {
+            let schema = (spec.schema)();
+            (spec.name.to_owned(), led_by(spec.summary, schema))
+        })
+        .collect();
+    properties.insert(
+        "not".into(),
+        json!({"$ref": "#/$defs/test_of_field", "description": "Negates the test that follows."}),
+    );
+    properties.insert(
+        "ignore_case".into(),
+        json!({"type": "boolean", "description": "Whether letters of different case are the same."}),
+    );
+    json!({
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": false,
+        "properties": properties,
+    })
+}
+
+/// Puts an operator's sentence before the words about its operand.
+fn led_by(summary: &str, mut schema: Value) -> Value {
+    let description = match schema["description"].as_str() {
+        Some(operand) => format!("{summary} {operand}"),
+        None => summary.to_owned(),
+    };
+    schema["description"] = description.into();
+    schema
+}
+
+/// Known names for completion; any other text too, for types of a user's own.
+fn event_type(catalogue: &Catalogue) -> Value {
+    let types: Vec<&EventType> = catalogue.types().collect();
+    let tags = types.iter().map(|t| t.tag.clone());
+    let mut families: Vec<String> = types.iter().map(|t| format!("{}.*", t.family())).collect();
+    families.dedup();
+    let mut displayed: Vec<String> = types
+        .iter()
+        .filter(|t| {
+            catalogue
+                .by_display(&t.source, t.display.as_deref().unwrap_or(""))
+                .is_some()
+        })
+        .filter_map(|t| t.display.clone())
+        .collect();
+    displayed.sort();
+    displayed.dedup();
+    let known: Vec<String> = tags.chain(families).chain(displayed).collect();
+    json!({
+        "description": "A tag, a family such as `ticket.*`, or a display name that one type has.",
+        "anyOf": [{"enum": known}, {"type": "string"}],
+    })
+}
+
+fn step() -> Value {
+    json!({"type": "object"})
+}
+
+fn test() -> Value {
+    json!({"type": "object"})
+}
