@@ -5,4 +5,5 @@ pub mod action;
 pub mod cli;
 pub mod core;
 pub mod engine;
+pub mod source;
 pub mod store;

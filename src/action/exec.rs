@@ -63,7 +63,11 @@ fn command(
     let environment = environment(call, shown, idempotency_key, secrets)?;
     let path = environment.iter().rfind(|(name, _)| name == "PATH");
     let path = path.map(|(_, path)| path.as_str());
-    let mut command = Command::new(program::find(name, shown, &folder, path)?);
+    let program = program::find(name, shown, &folder, path).map_err(|failure| Failure {
+        message: secrets.redact(&failure.message),
+        ..failure
+    })?;
+    let mut command = Command::new(program);
     command
         .arg0(name)
         .args(arguments)
@@ -184,7 +188,7 @@ fn value(ended: &Ended) -> Value {
     let stdout = ended.stdout.text();
     let body = serde_json::from_str::<Value>(&stdout).ok();
     let mut value = json!({ "status": 0, "stdout": stdout, "stderr": ended.stderr.text() });
-    // Half an output may still be JSON, such as the first digits of a number.
+    // Half an output may still be JSON, such as the first line of two.
     if let Some(body) = body.filter(|_| !ended.stdout.truncated) {
         value["body"] = body;
     }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::secret::Secrets;
 use super::target::Target;
 use super::{excerpt, retry_after};
-use crate::core::flow::call::{Failure, HttpCall, Keep, Reply};
+use crate::core::flow::call::{Failure, HttpCall, Keep, Reply, is_passing};
 
 /// How much of an answer stands in a message.
 const SHOWN: usize = 200;
@@ -127,7 +127,7 @@ impl Answer {
         }
         Failure {
             message: format!("{message}; {}", self.advice(secrets)),
-            retryable: is_passing(status),
+            retryable: is_passing(status.as_u16()),
             retry_after: self
                 .header(RETRY_AFTER.as_str())
                 .and_then(|value| retry_after::parse(value, Timestamp::now())),
@@ -142,7 +142,7 @@ impl Answer {
             return "the step's `expect` does not accept this status, correct one or the other"
                 .into();
         }
-        if is_passing(self.status) {
+        if is_passing(self.status.as_u16()) {
             return "this may pass, the step's `retry` says how often it is tried".into();
         }
         let advice = match self.status.as_u16() {
@@ -162,8 +162,4 @@ impl Answer {
         };
         format!("redirects are not followed, this one leads{place}: put the final address in `url`")
     }
-}
-
-fn is_passing(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 409 | 425 | 429) || status.is_server_error()
 }

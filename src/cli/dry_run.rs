@@ -1,40 +1,236 @@
-//! `dry-run`: which rules an event would fire, why, and the exact requests and commands.
-//! It refuses to send, start or store anything.
+//! `dry-run`: what would match, why, and exactly what would be sent, without any effect.
+//! It runs the daemon's own decoder and evaluator, and stops before anything is done.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::exit::{Exit, Failure};
-use super::global::{Format, Global};
-use super::output::Output;
+use serde_json::{Value, json};
+
+use crate::cli::book;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::global::{Format, Global};
+use crate::cli::input::{self, Input};
+use crate::cli::output::Output;
+use crate::cli::render::{explanation, message, plan};
+use crate::core::event::Event;
+use crate::core::event::catalogue::FieldLookup;
+use crate::core::flow::plan::{Planned, plan as plan_of};
+use crate::core::matching::evaluate::Truth;
+use crate::core::matching::explanation::{Explanation, explain};
+use crate::core::rule::jobspec::{Mode, Rule};
+use crate::core::rule::path::Path;
+use crate::engine::rulebook::Rulebook;
 
 const AFTER_HELP: &str = "\
 Examples:
-  flowtrigger dry-run event.json
-  flowtrigger dry-run --explain --set ticket.priority=urgent event.json
-  flowtrigger events ticket.PriorityChanged --sample | flowtrigger dry-run --explain -
-  flowtrigger dry-run --format json events.ndjson | jq .matched";
+  flowtrigger dry-run examples/events/zis/priority-changed.json
+  flowtrigger dry-run --explain --set ticket.tags='[\"vip\"]' event.json
+  flowtrigger events ticket.StatusChanged --sample | flowtrigger dry-run --explain -
 
-/// Tell what events would do, without any effect.
+Exit code: 0 when a rule matches, 1 when none does, 4 when an input is no event.";
+
+/// Show what would match an event, why, and what would be sent; nothing is done
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Files with one event, an array or one event a line; `-` reads standard input.
-    #[arg(value_name = "FILE", required = true)]
+    /// Events to judge: files with one event, an array, or one a line; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Tell of every rule of the event's type why it matches or not.
+    /// Explain every rule that listens to the event's type, not the matching ones alone.
     #[arg(long)]
     explain: bool,
-    /// Change a field of the events first; may be repeated.
+    /// Change the event before it is judged: a path and a JSON value or text.
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
-    /// Read the input as this configured source instead of telling it by its content.
+    /// Judge these rules alone.
+    #[arg(long, value_name = "NAME")]
+    rule: Vec<String>,
+    /// The configured source that describes the events, where their content does not tell.
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
-    /// How the answer is printed.
+    /// How the answer is printed: text for people, json with one line for each event.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
 
-pub fn run(_args: Args, _global: &Global, _out: &mut Output) -> Result<Exit, Failure> {
-    Err(Failure::usage("`dry-run` is not built yet"))
+/// One rule's part of the answer.
+struct Judged<'r> {
+    rule: &'r Rule,
+    explanation: Explanation,
+    plan: Vec<Planned<'r>>,
+}
+
+pub fn run(args: &Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    let book = book::open(global)?;
+    book::known_rules(&args.rule, &book)?;
+    let changes = args.set.iter().map(|set| change(set)).collect::<Result<Vec<_>, _>>()?;
+    let inputs = input::read(&args.files, args.source.as_deref(), &book.config)?;
+    let mut tally = Tally::default();
+    for Input { place, event } in inputs {
+        match event {
+            Ok(mut event) => {
+                apply(&changes, &mut event, &book)?;
+                tally.events += 1;
+                tally.matched += usize::from(one(&event, args, &book, out)?);
+            }
+            Err(bad) => {
+                tally.bad += 1;
+                out.flush()?;
+                let text = format!("{place}: {}", bad.message);
+                message::error(&mut Output::stderr(global.color), &text, bad.help.as_deref())?;
+            }
+        }
+        if out.is_closed() {
+            break;
+        }
+    }
+    if args.format == Format::Text && tally.events + tally.bad > 1 {
+        writeln!(out, "\n{} events, {} matched, {} bad", tally.events, tally.matched, tally.bad)?;
+    }
+    Ok(tally.exit())
+}
+
+#[derive(Default)]
+struct Tally {
+    events: usize,
+    matched: usize,
+    bad: usize,
+}
+
+impl Tally {
+    fn exit(&self) -> Exit {
+        match (self.bad, self.matched) {
+            (1.., _) => Exit::BadEvent,
+            (0, 0) => Exit::Negative,
+            (0, _) => Exit::Fine,
+        }
+    }
+}
+
+/// Judges one event and prints the answer; tells whether a rule matched.
+fn one(event: &Event, args: &Args, book: &Rulebook, out: &mut Output) -> io::Result<bool> {
+    let listening = book.rules.listening(event);
+    let asked = |rule: &Arc<Rule>| args.rule.is_empty() || args.rule.contains(&rule.name);
+    let judged: Vec<Judged<'_>> = listening
+        .iter()
+        .filter(|rule| asked(rule))
+        .map(|rule| judge(rule, event))
+        .collect();
+    let matched = judged.iter().any(Judged::matches);
+    match args.format {
+        Format::Json => writeln!(out, "{}", answer_json(event, &judged, args, book))?,
+        Format::Text => answer_text(event, &judged, args, book, out)?,
+    }
+    Ok(matched)
+}
+
+fn judge<'r>(rule: &'r Rule, event: &Event) -> Judged<'r> {
+    let explanation = explain(rule, event);
+    let plan = match explanation.truth {
+        Truth::True => plan_of(&rule.flow, event, &rule.vars),
+        Truth::False | Truth::Unknown => Vec::new(),
+    };
+    Judged {
+        rule,
+        explanation,
+        plan,
+    }
+}
+
+impl Judged<'_> {
+    fn matches(&self) -> bool {
+        self.explanation.truth == Truth::True && self.rule.mode != Mode::Disabled
+    }
+}
+
+fn answer_json(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Rulebook) -> Value {
+    let files = &book.rules.files;
+    let matched: Vec<&str> =
+        judged.iter().filter(|j| j.matches()).map(|j| j.rule.name.as_str()).collect();
+    let rules: Vec<Value> = judged
+        .iter()
+        .filter(|j| args.explain || j.matches())
+        .map(|j| {
+            let mut rule = explanation::rule_json(j.rule, &j.explanation, files);
+            rule["plan"] = plan::json(&j.plan, files);
+            rule
+        })
+        .collect();
+    json!({
+        "event": explanation::event_json(event),
+        "matched": matched,
+        "rules": rules,
+        "warnings": event.warnings,
+    })
+}
+
+fn answer_text(
+    event: &Event,
+    judged: &[Judged<'_>],
+    args: &Args,
+    book: &Rulebook,
+    out: &mut Output,
+) -> io::Result<()> {
+    let files = &book.rules.files;
+    explanation::event(out, event)?;
+    for j in judged.iter().filter(|j| args.explain || j.matches()) {
+        explanation::rule(out, j.rule, &j.explanation, files)?;
+        plan::text(out, &j.plan, j.rule, files)?;
+    }
+    if !judged.iter().any(Judged::matches) {
+        writeln!(out, "\n{}", nothing(event, judged, args, book))?;
+    }
+    Ok(())
+}
+
+/// Why nothing would happen, in a sentence.
+fn nothing(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Rulebook) -> String {
+    let tag = &event.event_type;
+    match (judged.len(), args.explain) {
+        (0, _) => format!(
+            "no rule listens to {}/{tag}; {} rules listen to other types",
+            event.source,
+            book.rules.rules.len()
+        ),
+        (n, true) => format!("none of the {n} rules that listen to {tag} matched"),
+        (n, false) => format!("none of the {n} rules that listen to {tag} matched; --explain says why"),
+    }
+}
+
+/// Splits `path=value`; what is no JSON is text.
+fn change(set: &str) -> Result<(Path, Value), Failure> {
+    let Some((path, value)) = set.split_once('=') else {
+        let failure = Failure::usage(format!("`--set {set}` has no `=`"));
+        return Err(failure.help("write --set ticket.priority=urgent"));
+    };
+    let path = Path::parse(path.trim()).map_err(|error| {
+        let failure = Failure::usage(format!("`--set {set}`: {}", error.message));
+        match error.help {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    })?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+    Ok((path, value))
+}
+
+/// Applies the changes, and refuses fields that events of this type do not have.
+fn apply(changes: &[(Path, Value)], event: &mut Event, book: &Rulebook) -> Result<(), Failure> {
+    for (path, value) in changes {
+        let known = book.config.catalogue.by_tag(&event.source, &event.event_type);
+        if let (Some(known), Some(dotted)) = (known, path.dotted())
+            && let FieldLookup::Unknown { nearest } = known.field(&dotted)
+        {
+            let failure = Failure::usage(format!("`{}` has no field `{}`", known.tag, path.text));
+            return Err(match nearest {
+                Some(near) => failure.help(format!("did you mean `{near}`?")),
+                None => failure.help(format!("`flowtrigger events {}` lists them", known.tag)),
+            });
+        }
+        event
+            .set(path, value.clone())
+            .map_err(|error| Failure::usage(format!("failed to set a field: {error}")))?;
+    }
+    Ok(())
 }

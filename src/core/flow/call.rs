@@ -206,3 +206,8 @@ impl Failure {
         }
     }
 }
+
+/// Whether a refused request may be accepted later.
+pub fn is_passing(status: u16) -> bool {
+    matches!(status, 408 | 409 | 425 | 429 | 500..=599)
+}

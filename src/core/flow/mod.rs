@@ -3,10 +3,14 @@
 
 pub mod call;
 pub mod step;
+pub mod vocabulary;
 
-pub fn lower_flow(
-    _: &crate::core::rule::document::Node,
-    _: &mut crate::core::rule::lowering::Lowering<'_>,
-) -> Option<step::Flow> {
-    Some(step::Flow::default())
-}
+mod lower;
+mod next;
+mod render;
+#[cfg(test)]
+mod tests;
+
+pub use lower::lower_flow;
+pub use next::{Move, Subject, next, results};
+pub use render::render_call;

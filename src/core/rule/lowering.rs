@@ -53,7 +53,7 @@ impl<'a> Lowering<'a> {
         Some(entries)
     }
 
-    fn check_key(&mut self, entry: &Entry, words: &Vocabulary) {
+    pub fn check_key(&mut self, entry: &Entry, words: &Vocabulary) {
         match words.get(&entry.key) {
             Some(word) => {
                 if let Built::Later(when) = word.built {

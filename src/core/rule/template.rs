@@ -35,6 +35,7 @@ use crate::core::rule::template::place::Place;
 use crate::core::rule::template::scan::{Segment, scan};
 use crate::core::scope::Scope;
 
+pub use engine::RESERVED;
 pub use tree::TreeTemplate;
 
 /// What happens to values on their way into the text.
@@ -266,7 +267,8 @@ fn written(node: &Node) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     #[error(
-        "`{name}` is not in this event; test it with a guard before, or write `{{{{ {name} | default('') }}}}`"
+        "`{name}` is not in {}; test it with a guard before, or write `{{{{ {name} | default('') }}}}`",
+        holder(name)
     )]
     Absent { name: String },
     #[error("a template runs too long: {why}; make it smaller")]
@@ -307,6 +309,15 @@ impl RenderError {
                 },
             },
         }
+    }
+}
+
+/// What was expected to hold a name.
+fn holder(name: &str) -> &'static str {
+    match name.split(['.', '[']).next() {
+        Some("steps") => "the results of the steps before",
+        Some("vars") => "the variables",
+        _ => "this event",
     }
 }
 

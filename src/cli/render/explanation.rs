@@ -1,0 +1,227 @@
+//! An explanation as text for people: every predicate on one line, then what would change the answer,
+//! then what would be done. It adds no judgement of its own.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::cli::output::Output;
+use crate::cli::render::paint::{Paint, Tone};
+use crate::core::diagnostic::Files;
+use crate::core::event::Event;
+use crate::core::matching::evaluate::Truth;
+use crate::core::matching::explanation::{Explanation, NearMiss};
+use crate::core::matching::trace::{Trace, TraceLine};
+use crate::core::rule::condition::Polarity;
+use crate::core::rule::jobspec::{Mode, Rule};
+use crate::core::rule::operator::Verdict;
+
+/// How much of a value is shown on a line.
+const VALUE: usize = 60;
+
+/// The line that names an event, and what is odd about it.
+pub fn event(out: &mut Output, event: &Event) -> io::Result<()> {
+    let paint = Paint::of(out);
+    write!(
+        out,
+        "{} {}/{}",
+        paint.tone(Tone::Bold, "event"),
+        event.source,
+        event.event_type
+    )?;
+    write!(out, "  id {}", event.id)?;
+    if let Some(key) = &event.key {
+        write!(out, "  key {key}")?;
+    }
+    if let Some(time) = event.time {
+        write!(out, "  {time}")?;
+    }
+    writeln!(out, "  ({})", event.shape)?;
+    for warning in &event.warnings {
+        writeln!(out, "  {} {warning}", paint.tone(Tone::Yellow, "warning:"))?;
+    }
+    Ok(())
+}
+
+/// One rule's verdict with every predicate.
+pub fn rule(out: &mut Output, rule: &Rule, explanation: &Explanation, files: &Files) -> io::Result<()> {
+    let paint = Paint::of(out);
+    let trace = &explanation.trace;
+    let standing = trace.lines.iter().filter(|l| l.verdict != Verdict::Match).count();
+    let (tone, word) = match (rule.mode, explanation.truth) {
+        (Mode::Disabled, _) => (Tone::Dim, "DISABLED"),
+        (_, Truth::True) => (Tone::Green, "MATCH"),
+        (_, Truth::False) => (Tone::Red, "NO MATCH"),
+        (_, Truth::Unknown) => (Tone::Yellow, "MISSING"),
+    };
+    write!(out, "\n{}  {}", paint.tone(tone, word), paint.tone(Tone::Bold, &rule.name))?;
+    write!(out, "  {}", paint.tone(Tone::Dim, &files.place(rule.at)))?;
+    if rule.mode == Mode::Shadow {
+        write!(out, "  (shadow: recorded, never acted)")?;
+    }
+    writeln!(out)?;
+    match (trace.lines.len(), standing) {
+        (0, _) => writeln!(out, "  no conditions: every event of its types matches")?,
+        (all, 0) => writeln!(out, "  {all} of {all} predicates hold")?,
+        (all, n) => writeln!(out, "  {} of {all} predicates hold, {n} not", all - n)?,
+    }
+    lines(out, trace, files)?;
+    for near in &explanation.near_misses {
+        near_miss(out, near)?;
+    }
+    Ok(())
+}
+
+/// The predicates, aligned.
+pub fn lines(out: &mut Output, trace: &Trace, files: &Files) -> io::Result<()> {
+    let paint = Paint::of(out);
+    let rows: Vec<[String; 4]> = trace.lines.iter().map(|line| columns(line)).collect();
+    let wide = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or(0);
+    let widths = [wide(0).min(40), wide(1).min(24), wide(2).min(48)];
+    for (line, row) in trace.lines.iter().zip(&rows) {
+        let (tone, word) = verdict(line.verdict);
+        writeln!(
+            out,
+            "  {} {:w0$}  {:w1$}  want {:w2$}  {}  {}",
+            paint.tone(tone, word),
+            row[0],
+            row[1],
+            row[2],
+            row[3],
+            paint.tone(Tone::Dim, &short_place(line, files)),
+            w0 = widths[0],
+            w1 = widths[1],
+            w2 = widths[2],
+        )?;
+        if let Some(hint) = &line.hint {
+            writeln!(out, "          {}", paint.tone(Tone::Cyan, hint))?;
+        }
+    }
+    Ok(())
+}
+
+fn columns(line: &TraceLine) -> [String; 4] {
+    let path = match line.group.as_str() {
+        "all" => line.path.clone(),
+        group => format!("{group}: {}", line.path),
+    };
+    let operator = match line.polarity {
+        Polarity::Positive => line.operator.to_owned(),
+        Polarity::Negated => format!("not {}", line.operator),
+    };
+    let got = match &line.got {
+        Some(value) => format!("got {}", cut(&value.to_string())),
+        None => format!("got no {}", line.path),
+    };
+    [path, operator, cut(&line.want), got]
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(VALUE) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn verdict(verdict: Verdict) -> (Tone, &'static str) {
+    match verdict {
+        Verdict::Match => (Tone::Green, "ok     "),
+        Verdict::NoMatch => (Tone::Red, "FAIL   "),
+        Verdict::Missing => (Tone::Yellow, "MISSING"),
+        Verdict::WrongType => (Tone::Yellow, "TYPE   "),
+    }
+}
+
+/// The line and column; the file stands in the rule's heading.
+fn short_place(line: &TraceLine, files: &Files) -> String {
+    match files.get(line.at.file) {
+        Some(_) => format!("{}:{}", line.at.line, line.at.column),
+        None => String::new(),
+    }
+}
+
+fn near_miss(out: &mut Output, near: &NearMiss) -> io::Result<()> {
+    let paint = Paint::of(out);
+    match &near.set {
+        Some(value) => {
+            let set = format!("--set {}={}", near.path, shell_quoted(value));
+            writeln!(out, "  would match with  {}", paint.tone(Tone::Cyan, &set))
+        }
+        None => writeln!(out, "  would match if    {} {}", near.path, near.words),
+    }
+}
+
+/// A value as it is typed on a command line.
+fn shell_quoted(value: &Value) -> String {
+    let text = match value {
+        // Text that would be read as another type keeps its quotes.
+        Value::String(text) if serde_json::from_str::<Value>(text).is_err() => text.clone(),
+        other => other.to_string(),
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.:/@+,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// One rule's verdict as the contract has it.
+pub fn rule_json(rule: &Rule, explanation: &Explanation, files: &Files) -> Value {
+    json!({
+        "name": rule.name,
+        "verdict": explanation.truth.words(),
+        "mode": rule.mode.word(),
+        "at": files.place(rule.at),
+        "predicates": trace_json(&explanation.trace, files),
+        "near_misses": explanation.near_misses.iter().map(|near| json!({
+            "path": near.path,
+            "set": near.set,
+            "words": near.words,
+            "at": files.place(near.at),
+        })).collect::<Vec<_>>(),
+        "gates": [],
+    })
+}
+
+pub fn trace_json(trace: &Trace, files: &Files) -> Value {
+    let line = |line: &TraceLine| {
+        json!({
+            "group": line.group,
+            "path": line.path,
+            "operator": line.operator,
+            "polarity": line.polarity.word(),
+            "want": line.want,
+            "got": line.got,
+            "verdict": line.verdict.words(),
+            "at": files.place(line.at),
+            "hint": line.hint,
+        })
+    };
+    trace.lines.iter().map(line).collect()
+}
+
+/// An event as every command's JSON names it.
+pub fn event_json(event: &Event) -> Value {
+    event.about.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suggested_value_survives_the_shell() {
+        for (value, typed) in [
+            (json!("urgent"), "urgent"),
+            (json!("7"), "'\"7\"'"),
+            (json!(7), "7"),
+            (json!(["a", "b"]), "'[\"a\",\"b\"]'"),
+            (json!("it's"), r"'it'\''s'"),
+            (json!(null), "null"),
+            (json!("null"), "'\"null\"'"),
+            (json!(""), "''"),
+        ] {
+            assert_eq!(shell_quoted(&value), typed);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! A plan as text and as JSON: each step rendered, secrets redacted, with its retry schedule.
+//! It prints what would be sent and nothing that only looks like it.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::cli::output::Output;
+use crate::cli::render::explanation::{lines, trace_json};
+use crate::cli::render::paint::{Paint, Tone};
+use crate::core::diagnostic::Files;
+use crate::core::flow::call::{Auth, Body, Call, ExecCall, HttpCall, Text};
+use crate::core::flow::plan::{Planned, What};
+use crate::core::flow::step::Step;
+use crate::core::rule::jobspec::{Lane, Mode, Rule};
+
+/// How much of a body or a script is shown.
+const BODY: usize = 2_000;
+
+pub fn text(out: &mut Output, plan: &[Planned<'_>], rule: &Rule, files: &Files) -> io::Result<()> {
+    if plan.is_empty() {
+        return Ok(());
+    }
+    let paint = Paint::of(out);
+    let lane = match &rule.lane {
+        Lane::Key => "one run at a time for each ticket".to_owned(),
+        Lane::Per(path) => format!("one run at a time for each {}", path.text),
+        Lane::None => "runs do not wait for each other".to_owned(),
+    };
+    let acts = match rule.mode {
+        Mode::Live => "nothing was sent",
+        Mode::Shadow | Mode::Disabled => "nothing would be sent",
+    };
+    writeln!(out, "  {}  {acts}; {lane}", paint.tone(Tone::Bold, "plan"))?;
+    for (number, planned) in plan.iter().enumerate() {
+        let step = planned.step;
+        let heading = format!("{} {}", number + 1, step.name);
+        write!(out, "    {}  ", paint.tone(Tone::Bold, &heading))?;
+        one(out, planned, files)?;
+    }
+    Ok(())
+}
+
+fn one(out: &mut Output, planned: &Planned<'_>, files: &Files) -> io::Result<()> {
+    let kind = planned.step.action.kind();
+    match &planned.what {
+        What::Call(Call::Http(call)) => http(out, call, planned.step),
+        What::Call(Call::Exec(call)) => exec(out, call, planned.step),
+        What::Guard { truth, trace } => {
+            writeln!(out, "{kind}  {}", match truth.words() {
+                "match" => "holds: the run goes on",
+                _ => "does not hold: the run would end here, skipped",
+            })?;
+            lines(out, trace, files)
+        }
+        What::Set(value) => writeln!(out, "{kind}  {}", cut(&value.to_string())),
+        What::End(message) => {
+            writeln!(out, "{kind}  {}", message.as_deref().map(cut).unwrap_or_default())
+        }
+        What::Later => writeln!(out, "{kind}  reads what an earlier step gets; known when that has run"),
+        What::Fails(why) => writeln!(out, "{kind}  would end the run as dead: {why}"),
+    }
+}
+
+fn http(out: &mut Output, call: &HttpCall, step: &Step) -> io::Result<()> {
+    writeln!(out, "{} {}", call.method, call.url)?;
+    for (name, value) in &call.headers {
+        writeln!(out, "       {name}: {value}")?;
+    }
+    if let Some(auth) = &call.auth {
+        writeln!(out, "       {}", auth_words(auth))?;
+    }
+    if let Some(body) = &call.body {
+        writeln!(out, "       {}", cut(&body_text(body)))?;
+    }
+    schedule(out, step)
+}
+
+fn exec(out: &mut Output, call: &ExecCall, step: &Step) -> io::Result<()> {
+    let argv: Vec<String> = call.argv.iter().map(Text::to_string).collect();
+    writeln!(out, "{} {}  in {}", step.action.kind(), cut(&json!(argv).to_string()), call.cwd)?;
+    for (name, value) in &call.env {
+        writeln!(out, "       {name}={value}")?;
+    }
+    schedule(out, step)
+}
+
+fn schedule(out: &mut Output, step: &Step) -> io::Result<()> {
+    let timeout = step.timeout.as_secs_f64();
+    writeln!(out, "       time-out {timeout}s; {}", step.retry.words())
+}
+
+fn auth_words(auth: &Auth) -> String {
+    match auth {
+        Auth::Bearer(token) => format!("Authorization: Bearer {token}"),
+        Auth::Basic { username, password } => {
+            format!("Authorization: Basic {username}:{password}, in base64")
+        }
+        Auth::Header { name, value } => format!("{name}: {value}"),
+    }
+}
+
+fn body_text(body: &Body) -> String {
+    match body {
+        Body::Json(tree) => tree.redacted().to_string(),
+        Body::Form(fields) => {
+            let fields: Vec<String> = fields.iter().map(|(name, v)| format!("{name}={v}")).collect();
+            fields.join("&")
+        }
+        Body::Raw(text) => text.to_string(),
+    }
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(BODY) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+pub fn json(plan: &[Planned<'_>], files: &Files) -> Value {
+    plan.iter().map(|planned| one_json(planned, files)).collect()
+}
+
+fn one_json(planned: &Planned<'_>, files: &Files) -> Value {
+    let step = planned.step;
+    let mut line = json!({
+        "step": step.name,
+        "kind": step.action.kind(),
+        "at": files.place(step.at),
+    });
+    let details = match &planned.what {
+        What::Call(call) => call_json(call, step),
+        What::Guard { truth, trace } => {
+            json!({"verdict": truth.words(), "predicates": trace_json(trace, files)})
+        }
+        What::Set(value) => json!({"value": value}),
+        What::End(message) => json!({"message": message}),
+        What::Later => json!({"later": "reads what an earlier step gets"}),
+        What::Fails(why) => json!({"fails": why}),
+    };
+    if let (Some(line), Value::Object(details)) = (line.as_object_mut(), details) {
+        line.extend(details);
+    }
+    line
+}
+
+/// A call with its secrets redacted and its schedule.
+fn call_json(call: &Call, step: &Step) -> Value {
+    let mut value = sent_json(call);
+    value["timeout"] = json!(step.timeout.as_secs_f64());
+    value["retry"] = json!(step.retry.words());
+    value
+}
+
+/// What a call sends, with its secrets redacted: what rule tests compare with.
+pub fn sent_json(call: &Call) -> Value {
+    match call {
+        Call::Http(call) => http_json(call),
+        Call::Exec(call) => json!({
+            "argv": call.argv.iter().map(Text::to_string).collect::<Vec<_>>(),
+            "stdin": call.stdin.to_string(),
+            "cwd": call.cwd,
+            "env": pairs(&call.env),
+        }),
+    }
+}
+
+fn http_json(call: &HttpCall) -> Value {
+    let mut value = json!({
+        "method": call.method,
+        "url": call.url.to_string(),
+        "headers": pairs(&call.headers),
+    });
+    match &call.body {
+        Some(Body::Json(tree)) => value["json"] = tree.redacted(),
+        Some(Body::Form(fields)) => value["form"] = pairs(fields),
+        Some(Body::Raw(text)) => value["body"] = text.to_string().into(),
+        None => {}
+    }
+    if let Some(auth) = &call.auth {
+        value["auth"] = auth_words(auth).into();
+    }
+    value
+}
+
+fn pairs(pairs: &[(String, Text)]) -> Value {
+    let pairs = pairs.iter().map(|(name, text)| (name.clone(), Value::String(text.to_string())));
+    Value::Object(pairs.collect())
+}

@@ -1,0 +1,211 @@
+//! The tests of all rules, gathered from the rules and from the `NAME.test.yaml` files beside them.
+//! It refuses tests of rules that are not there, with every other mistake in them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
+use crate::core::event::catalogue::Catalogue;
+use crate::core::rule::document::{self, Node};
+use crate::core::rule::fields::Fields;
+use crate::core::rule::jobspec::{Rule, TypePattern};
+use crate::core::rule::lowering::Lowering;
+use crate::core::rule::ruletest::{self, RuleTest};
+use crate::engine::rulebook::Rulebook;
+
+/// Every test with its rule.
+pub struct Suite {
+    pub cases: Vec<Case>,
+    /// The rules' texts and the tests' own.
+    pub files: Files,
+    pub diagnostics: Diagnostics,
+}
+
+pub struct Case {
+    pub rule: Arc<Rule>,
+    pub test: RuleTest,
+    /// The folder that event files are relative to.
+    pub folder: PathBuf,
+}
+
+pub fn gather(book: &Rulebook) -> Suite {
+    let mut suite = Suite {
+        cases: Vec::new(),
+        files: (*book.files).clone(),
+        diagnostics: Diagnostics::default(),
+    };
+    for rule in &book.rules.rules {
+        let file = suite.files.name(rule.at.file).to_owned();
+        for node in &rule.tests {
+            suite.add(node, &file, Some(rule), book);
+        }
+    }
+    for file in &book.test_files {
+        suite.read(file, book);
+    }
+    suite
+}
+
+impl Suite {
+    fn read(&mut self, path: &Path, book: &Rulebook) {
+        let name = path.to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(path);
+        let file = self.files.add(name.as_str(), text.as_deref().unwrap_or_default());
+        let start = Position {
+            file,
+            line: 1,
+            column: 1,
+            ..Position::default()
+        };
+        let text = match text {
+            Ok(text) => text,
+            Err(error) => {
+                let message = format!("failed to read `{name}`: {error}");
+                self.diagnostics.push(Diagnostic::error(Code::Unreadable, start, message));
+                return;
+            }
+        };
+        for document in document::read(file, &text, &mut self.diagnostics) {
+            let Some(items) = document.as_list() else {
+                let message = format!("a test file holds a list of tests, found {}", document.kind());
+                let diagnostic = Diagnostic::error(Code::WrongType, document.at, message);
+                self.diagnostics.push(diagnostic.help("start each test with `- name: …`"));
+                continue;
+            };
+            for item in items {
+                self.add(item, &name, None, book);
+            }
+        }
+    }
+
+    fn add(&mut self, node: &Node, file: &str, rule: Option<&Arc<Rule>>, book: &Rulebook) {
+        let Some(rule) = rule.cloned().or_else(|| self.rule_of(node, file, book)) else {
+            return;
+        };
+        let folder = Path::new(file).parent().unwrap_or(Path::new(".")).to_owned();
+        let mut cx = Lowering {
+            config: &book.config,
+            fields: fields(&rule, &book.config.catalogue),
+            vars: rule.vars.clone(),
+            steps: Vec::new(),
+            folder: folder.to_string_lossy().into_owned(),
+            diagnostics: &mut self.diagnostics,
+        };
+        let Some(test) = ruletest::lower(node, &mut cx) else {
+            return;
+        };
+        self.check_names(&test, &rule);
+        self.cases.push(Case { rule, test, folder });
+    }
+
+    /// The rule that a test names, or the only one in the file that it stands beside.
+    fn rule_of(&mut self, node: &Node, file: &str, book: &Rulebook) -> Option<Arc<Rule>> {
+        let rules = &book.rules.rules;
+        if let Some(named) = node.get("rule") {
+            let name = named.as_text().unwrap_or_default();
+            let found = rules.iter().find(|rule| rule.name == name).cloned();
+            if found.is_none() {
+                let names = rules.iter().map(|rule| rule.name.as_str());
+                let near = crate::core::rule::synonyms::nearest(name, names);
+                let diagnostic =
+                    Diagnostic::error(Code::UndefinedName, named.at, format!("no rule is called `{name}`"));
+                self.diagnostics
+                    .push(diagnostic.maybe_help(near.map(|near| format!("did you mean `{near}`?"))));
+            }
+            return found;
+        }
+        let beside = file.replace(".test.", ".");
+        let mut here = rules.iter().filter(|rule| self.files.name(rule.at.file) == beside);
+        if let (Some(rule), None) = (here.next(), here.next()) {
+            return Some(Arc::clone(rule));
+        }
+        let message = "this test does not say which rule it tests";
+        let help = format!("add `rule: NAME`; only where `{beside}` holds exactly one rule it may be left out");
+        self.diagnostics.push(Diagnostic::error(Code::MissingKey, node.at, message).help(help));
+        None
+    }
+
+    /// Steps and predicates that a test names must be the rule's.
+    fn check_names(&mut self, test: &RuleTest, rule: &Rule) {
+        let steps: Vec<&str> = rule.flow.steps.iter().map(|step| step.name.as_str()).collect();
+        let mocked = test.mocks.keys().map(|name| (name, test.at));
+        for (name, at) in test.steps.iter().map(|(name, at, _)| (name, *at)).chain(mocked) {
+            if !steps.contains(&name.as_str()) {
+                let message = format!("the rule `{}` has no step `{name}`", rule.name);
+                let help = format!("its steps are {}", steps.join(", "));
+                self.diagnostics.push(Diagnostic::error(Code::UndefinedName, at, message).help(help));
+            }
+        }
+        let Some((path, at)) = &test.because else {
+            return;
+        };
+        let predicates = rule.when.predicates();
+        let mut paths: Vec<&str> = predicates.iter().map(|p| p.path.text.as_str()).collect();
+        if !paths.contains(&path.as_str()) {
+            paths.dedup();
+            let message = format!("the rule `{}` does not test `{path}`", rule.name);
+            let help = format!("it tests {}", paths.join(", "));
+            self.diagnostics.push(Diagnostic::error(Code::UndefinedName, *at, message).help(help));
+        }
+    }
+}
+
+/// What events of the rule's types hold, for the paths under `set`.
+fn fields(rule: &Rule, catalogue: &Catalogue) -> Fields {
+    let mut types = Vec::new();
+    for pattern in &rule.event_types {
+        match pattern {
+            TypePattern::Tag(tag) => match catalogue.by_tag(&rule.event_source, tag) {
+                Some(known) => types.push(known.clone()),
+                None => return Fields::Open,
+            },
+            TypePattern::Family(prefix) => {
+                let family = catalogue.matching(&rule.event_source, &format!("{prefix}*"));
+                types.extend(family.into_iter().cloned());
+            }
+        }
+    }
+    Fields::Of(types)
+}
+
+/// Whether a value holds everything that is wanted of it: named keys of objects, whole lists, equal
+/// scalars. The differences as `path: wanted, got`.
+pub fn differences(wanted: &Value, got: &Value) -> Vec<Difference> {
+    let mut found = Vec::new();
+    compare("", wanted, Some(got), &mut found);
+    found
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    pub path: String,
+    pub wanted: Value,
+    /// None where nothing stands there.
+    pub got: Option<Value>,
+}
+
+fn compare(path: &str, wanted: &Value, got: Option<&Value>, found: &mut Vec<Difference>) {
+    use crate::core::rule::operator::Case;
+    use crate::core::rule::operator::equality::equal;
+    match (wanted, got) {
+        (Value::Object(map), Some(Value::Object(other))) => {
+            for (key, wanted) in map {
+                let dot = if path.is_empty() { "" } else { "." };
+                compare(&format!("{path}{dot}{key}"), wanted, other.get(key), found);
+            }
+        }
+        (Value::Array(items), Some(Value::Array(others))) if items.len() == others.len() => {
+            for (index, (wanted, got)) in items.iter().zip(others).enumerate() {
+                compare(&format!("{path}[{index}]"), wanted, Some(got), found);
+            }
+        }
+        (wanted, Some(got)) if equal(wanted, got, Case::Exact) => {}
+        (wanted, got) => found.push(Difference {
+            path: path.to_owned(),
+            wanted: wanted.clone(),
+            got: got.cloned(),
+        }),
+    }
+}

@@ -1,0 +1,159 @@
+//! One rule test, run: what it found against what it expected.
+//! It judges with the daemon's own evaluator and flow, and touches nothing but the event's file.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::cli::input;
+use crate::cli::render::plan::sent_json;
+use crate::cli::test::suite::{Case, differences};
+use crate::core::config::Config;
+use crate::core::diagnostic::Files;
+use crate::core::event::Event;
+use crate::core::flow::Subject;
+use crate::core::flow::rehearse::{Rehearsal, rehearse};
+use crate::core::matching::evaluate::Truth;
+use crate::core::matching::explanation::{Explanation, explain};
+use crate::core::matching::trace::TraceLine;
+use crate::core::rule::condition::Polarity;
+use crate::core::rule::operator::Verdict;
+use crate::core::rule::ruletest::{Expected, TestEvent};
+
+/// The lines that say how a test failed; none where it passed.
+pub fn run(case: &Case, config: &Config, files: &Files) -> Vec<String> {
+    let event = match event(case, config) {
+        Ok(event) => event,
+        Err(line) => return vec![line],
+    };
+    if !case.rule.listens_to(&event.source, &event.event_type) {
+        return unheard(case, &event);
+    }
+    let explanation = explain(&case.rule, &event);
+    let mut lines = judged(case, &explanation, files);
+    if lines.is_empty() && explanation.truth == Truth::True {
+        lines.extend(rehearsed(case, &event));
+    }
+    lines
+}
+
+fn event(case: &Case, config: &Config) -> Result<Event, String> {
+    let (found, what) = match &case.test.event {
+        TestEvent::File(file, _) => {
+            let path = case.folder.join(file);
+            let shown = path.display().to_string();
+            let bytes = std::fs::read(&path).map_err(|e| format!("failed to read `{shown}`: {e}"))?;
+            (input::single(&bytes, config), shown)
+        }
+        TestEvent::Inline(value, _) => {
+            (input::of_value(value.clone(), config), "the inline event".into())
+        }
+    };
+    let mut event = found.map_err(|bad| format!("{what} is no event: {}", bad.message))?;
+    for (path, value) in &case.test.set {
+        event.set(path, value.clone()).map_err(|e| format!("failed to set a field: {e}"))?;
+    }
+    Ok(event)
+}
+
+/// An event of a type that the rule does not listen to can only be expected not to match.
+fn unheard(case: &Case, event: &Event) -> Vec<String> {
+    match case.test.expect {
+        Expected::NoMatch if case.test.because.is_none() => Vec::new(),
+        Expected::NoMatch | Expected::Match => vec![format!(
+            "the rule does not listen to {}/{}: no predicate was judged",
+            event.source, event.event_type
+        )],
+    }
+}
+
+fn judged(case: &Case, explanation: &Explanation, files: &Files) -> Vec<String> {
+    let truth = explanation.truth;
+    let expected = match case.test.expect {
+        Expected::Match => truth == Truth::True,
+        Expected::NoMatch => truth != Truth::True,
+    };
+    let standing = explanation.trace.lines.iter().filter(|line| line.verdict != Verdict::Match);
+    if !expected {
+        let wanted = match case.test.expect {
+            Expected::Match => "match",
+            Expected::NoMatch => "no match",
+        };
+        let mut lines = vec![format!("- expect: {wanted}"), format!("+ expect: {}", truth.words())];
+        if case.test.expect == Expected::Match {
+            lines.extend(standing.map(|line| in_the_way(line, files)));
+        }
+        return lines;
+    }
+    let Some((because, _)) = &case.test.because else {
+        return Vec::new();
+    };
+    let standing: Vec<&TraceLine> = standing.collect();
+    if standing.iter().any(|line| line.path == *because) {
+        return Vec::new();
+    }
+    let mut lines = vec![format!("- because: {because}, which holds")];
+    lines.extend(standing.into_iter().map(|line| in_the_way(line, files)));
+    lines
+}
+
+fn in_the_way(line: &TraceLine, files: &Files) -> String {
+    let not = match line.polarity {
+        Polarity::Positive => "",
+        Polarity::Negated => "not ",
+    };
+    let got = match &line.got {
+        Some(got) => got.to_string(),
+        None => "nothing".into(),
+    };
+    let hint = line.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    format!(
+        "+ {}: {} {not}{} {}, got {got}{hint}  {}",
+        line.verdict.words(),
+        line.path,
+        line.operator,
+        line.want,
+        files.place(line.at)
+    )
+}
+
+fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
+    let test = &case.test;
+    let subject = Subject {
+        event,
+        vars: &case.rule.vars,
+        seed: "",
+    };
+    let now = test.now.or(event.time).unwrap_or(Timestamp::UNIX_EPOCH);
+    let run = rehearse(&case.rule.flow, &subject, &test.mocks, now);
+    let mut lines: Vec<String> =
+        test.steps.iter().flat_map(|(step, _, wanted)| sent(step, wanted, &run)).collect();
+    let word = run.state.word();
+    let why = run.state.why().map(|why| format!(": {why}")).unwrap_or_default();
+    match &test.ends {
+        Some((ends, _)) if ends != word => {
+            lines.push(format!("- ends: {ends}"));
+            lines.push(format!("+ ends: {word}{why}"));
+        }
+        // A run that dies unexpectedly is never what an author meant to show.
+        None if word == "dead" => lines.push(format!("+ ends: dead{why}")),
+        Some(_) | None => {}
+    }
+    lines
+}
+
+fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {
+    let Some((_, call)) = run.calls.iter().find(|(name, _)| name == step) else {
+        let why = run.state.why().map(|why| format!(": {why}")).unwrap_or_default();
+        return vec![format!("- step `{step}` was to send something; the run ended {} before{why}", run.state.word())];
+    };
+    let got = sent_json(call);
+    let mut lines = Vec::new();
+    for difference in differences(wanted, &got) {
+        lines.push(format!("- {step}.{}: {}", difference.path, difference.wanted));
+        lines.push(match difference.got {
+            Some(got) => format!("+ {step}.{}: {got}", difference.path),
+            None => format!("+ {step} sends no `{}`", difference.path),
+        });
+    }
+    lines
+}

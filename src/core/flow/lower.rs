@@ -1,0 +1,248 @@
+//! From `flow:` in a rule to a compiled flow: every mistake of every step at once.
+//! It refuses steps that do two things or nothing, and settings that could have no effect.
+
+mod exec;
+mod http;
+mod settings;
+
+use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::flow::step::{Action, Flow, Step};
+use crate::core::flow::vocabulary::{ACTIONS, EXEC, HTTP, RETRY, STEP};
+use crate::core::rule::condition::Condition;
+use crate::core::rule::document::{Entry, Node, Yaml};
+use crate::core::rule::lowering::Lowering;
+use crate::core::rule::template::{Escape, Template, TreeTemplate};
+
+pub use http::METHODS;
+
+pub fn lower_flow(node: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
+    let items = match &node.value {
+        Yaml::List(items) if !items.is_empty() => items,
+        Yaml::List(_) | Yaml::Null => {
+            let help = "add a step, for example `- http: { url: … }`";
+            cx.error(Code::InvalidValue, node.at, "`flow` has no step", help);
+            return None;
+        }
+        Yaml::Map(_) | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
+            let message = format!("`flow` takes a list of steps, found {}", node.kind());
+            cx.error(
+                Code::WrongType,
+                node.at,
+                message,
+                "start each step with `- `",
+            );
+            return None;
+        }
+    };
+    let mut steps: Vec<Option<Step>> = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        steps.push(lower_step(item, index + 1, cx));
+    }
+    let steps: Vec<Step> = steps.into_iter().collect::<Option<_>>()?;
+    warn_of_unreachable(&steps, cx);
+    Some(Flow { steps })
+}
+
+fn lower_step(node: &Node, number: usize, cx: &mut Lowering<'_>) -> Option<Step> {
+    let Yaml::Map(entries) = &node.value else {
+        let message = format!("a step takes a mapping, found {}", node.kind());
+        let help = "write what it does as a key: `- http: { url: … }`";
+        cx.error(Code::WrongType, node.at, message, help);
+        return None;
+    };
+    let misplaced: Vec<&Entry> = entries.iter().filter(|e| misplaced(e, cx)).collect();
+    for entry in entries
+        .iter()
+        .filter(|e| !misplaced.iter().any(|m| m.key == e.key))
+    {
+        cx.check_key(entry, &STEP);
+    }
+    let name = lower_name(node, cx);
+    let found = find_action(node, entries, !misplaced.is_empty(), cx);
+    let action = found.and_then(|entry| lower_action(entry, cx));
+    let performs =
+        found.is_some_and(|entry| matches!(entry.key.as_str(), "http" | "exec" | "shell"));
+    let settings = settings::lower(node, found, performs, cx);
+    if let Some(Some(name)) = &name {
+        cx.steps.push(name.clone());
+    }
+    let (action, settings) = (action?, settings?);
+    Some(Step {
+        name: name?.unwrap_or_else(|| format!("{}-{number}", action.kind())),
+        at: node.at,
+        action,
+        retry: settings.retry,
+        timeout: settings.timeout,
+        keep: settings.keep,
+    })
+}
+
+/// Keys that belong into a step's action, or that other tools use for one. True after reporting.
+fn misplaced(entry: &Entry, cx: &mut Lowering<'_>) -> bool {
+    let key = entry.key.as_str();
+    let help = match key {
+        _ if STEP.get(key).is_some() => return false,
+        _ if HTTP.get(key).is_some() => format!("put it under `http:`: `http: {{ {key}: … }}`"),
+        _ if EXEC.get(key).is_some() => format!("put it under `exec:`: `exec: {{ {key}: … }}`"),
+        _ if RETRY.get(key).is_some() => format!("put it under `retry:`: `retry: {{ {key}: … }}`"),
+        "run" | "cmd" | "command" | "program" => "write `exec: [program, argument]`".into(),
+        "script" | "bash" | "sh" => {
+            "write `shell:` for a script, or `exec: [program, argument]`".into()
+        }
+        "webhook" | "request" | "post" | "get" | "put" | "patch" | "delete" | "curl" | "call" => {
+            "write `http: { method: …, url: … }`".into()
+        }
+        "if" | "only_if" | "condition" | "guard" => {
+            "write the guard as a step of its own before: `- when: { … }`".into()
+        }
+        "id" | "step" | "title" => "write `name:`".into(),
+        _ => return false,
+    };
+    let message = format!("unknown key `{key}` in a step");
+    cx.error(Code::UnknownKey, entry.key_at, message, &help);
+    true
+}
+
+/// The step's name where it has one; the outer None after reporting a bad one.
+fn lower_name(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<String>> {
+    let Some(node) = node.get("name") else {
+        return Some(None);
+    };
+    let name = cx.text(node, "name")?;
+    let corrected = corrected(&name);
+    if name != corrected {
+        let message = format!("`{name}` is no name for a step");
+        let help = format!(
+            "write `{corrected}`: small letters, digits and `_`, so that templates can say `steps.{corrected}`"
+        );
+        cx.error(Code::InvalidValue, node.at, message, &help);
+        cx.steps.push(corrected);
+        return None;
+    }
+    if cx.steps.contains(&name) {
+        let message = format!("two steps are called `{name}`");
+        cx.error(
+            Code::DuplicateName,
+            node.at,
+            message,
+            "give each step a name of its own",
+        );
+        return None;
+    }
+    Some(Some(name))
+}
+
+fn corrected(name: &str) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_lowercase() || c.is_ascii_digit() {
+            c
+        } else {
+            '_'
+        }
+    };
+    let name: String = name.trim().to_lowercase().chars().map(plain).collect();
+    match name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') {
+        true => name,
+        false => format!("step_{name}"),
+    }
+}
+
+/// The one entry that says what the step does.
+fn find_action<'n>(
+    node: &Node,
+    entries: &'n [Entry],
+    explained: bool,
+    cx: &mut Lowering<'_>,
+) -> Option<&'n Entry> {
+    let mut found = entries.iter().filter(|e| ACTIONS.contains(&e.key.as_str()));
+    let first = found.next();
+    if let (Some(first), Some(second)) = (first, found.next()) {
+        let message = format!(
+            "a step does one thing, this one has `{}` and `{}`",
+            first.key, second.key
+        );
+        let help = format!(
+            "make `{}` a step of its own: start it with `- `",
+            second.key
+        );
+        cx.error(Code::InvalidValue, second.key_at, message, &help);
+        return None;
+    }
+    let unknown = entries.iter().any(|e| {
+        STEP.get(&e.key)
+            .is_none_or(|w| w.built != crate::core::rule::vocabulary::Built::Now)
+    });
+    if first.is_none() && !explained && !unknown {
+        let help = format!("add one of: {}", ACTIONS.join(", "));
+        cx.error(Code::MissingKey, node.at, "this step does nothing", &help);
+    }
+    first
+}
+
+fn lower_action(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Action> {
+    let node = &entry.value;
+    match entry.key.as_str() {
+        "http" => http::lower(node, cx).map(|http| Action::Http(Box::new(http))),
+        "exec" => exec::lower(node, cx).map(Action::Exec),
+        "shell" => exec::lower_shell(node, cx).map(Action::Exec),
+        "when" => Condition::lower(node, cx).map(Action::When),
+        "set" => lower_set(node, cx).map(Action::Set),
+        "succeed" => lower_message(node, "succeed", cx).map(Action::Succeed),
+        "fail" => lower_message(node, "fail", cx).map(Action::Fail),
+        _ => None,
+    }
+}
+
+fn lower_set(node: &Node, cx: &mut Lowering<'_>) -> Option<TreeTemplate> {
+    if node.as_map().is_some_and(|entries| entries.len() == 1) && node.get("jq").is_some() {
+        let help = "it comes with flows and bundles; use templates and their filters, or a command";
+        cx.error(Code::NotBuiltYet, node.at, "`jq` is not built yet", help);
+        return None;
+    }
+    let tree = TreeTemplate::lower(node, cx)?;
+    match tree.secrets().is_empty() {
+        true => Some(tree),
+        false => no_secret(node, "the result of `set` is stored", cx),
+    }
+}
+
+fn lower_message(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Option<Template>> {
+    if node.value == Yaml::Null {
+        return Some(None);
+    }
+    let template = Template::lower(node, key, Escape::None, cx)?;
+    let shown = template.secrets().next().is_none();
+    match shown {
+        true => Some(Some(template)),
+        false => no_secret(node, "the message of a run is shown", cx),
+    }
+}
+
+fn no_secret<T>(node: &Node, why: &str, cx: &mut Lowering<'_>) -> Option<T> {
+    let message = format!("{why}, so it cannot hold a secret");
+    cx.error(
+        Code::BadTemplate,
+        node.at,
+        message,
+        "use the secret in the step that needs it",
+    );
+    None
+}
+
+/// `succeed` and `fail` always end the run.
+fn warn_of_unreachable(steps: &[Step], cx: &mut Lowering<'_>) {
+    let ends = |step: &&Step| matches!(step.action, Action::Succeed(_) | Action::Fail(_));
+    let Some(index) = steps.iter().position(|step| ends(&step)) else {
+        return;
+    };
+    if let Some(after) = steps.get(index + 1) {
+        let message = format!(
+            "nothing reaches this step: `{}` always ends the run",
+            steps[index].action.kind()
+        );
+        cx.diagnostics.push(
+            Diagnostic::warning(Code::InvalidValue, after.at, message)
+                .help("move it before, or take it out"),
+        );
+    }
+}

@@ -1,0 +1,325 @@
+//! `http:` of a step, lowered: address, headers, query, one body, what counts as success.
+//! It refuses an address whose host an event could choose, and more than one body.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::core::config::Connection;
+use crate::core::diagnostic::Code;
+use crate::core::flow::call::Expect;
+use crate::core::flow::step::{BodyTemplate, Http};
+use crate::core::flow::vocabulary::HTTP;
+use crate::core::rule::document::{Node, Yaml};
+use crate::core::rule::lowering::Lowering;
+use crate::core::rule::synonyms;
+use crate::core::rule::template::{Escape, Template, TreeTemplate};
+
+pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Headers that belong to the connection itself.
+const OURS: [&str; 4] = ["host", "content-length", "transfer-encoding", "connection"];
+
+pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Http> {
+    if node.as_text().is_some() {
+        let message = "`http` takes a mapping, found text";
+        cx.error(
+            Code::WrongType,
+            node.at,
+            message,
+            "write `http: { url: \"https://…\" }`",
+        );
+        return None;
+    }
+    cx.entries(node, &HTTP)?;
+    let connection = lower_connection(node, cx);
+    let url = lower_address(node, connection.as_ref(), cx);
+    let body = lower_body(node, cx);
+    let method = lower_method(node, cx);
+    let headers = lower_headers(node, cx);
+    let query = lower_query(node, cx);
+    let expect = lower_expect(node, cx);
+    let body = body?;
+    let connection = connection?;
+    let mut headers = headers?;
+    if let Some(connection) = connection {
+        inherit(&mut headers, &connection.headers);
+    }
+    Some(Http {
+        method: method?
+            .unwrap_or(if body.is_some() { "POST" } else { "GET" })
+            .to_owned(),
+        url: url?,
+        connection: connection.map(|connection| connection.name.clone()),
+        query: query?,
+        headers,
+        body,
+        auth: connection.and_then(|connection| connection.auth.clone()),
+        expect: expect?,
+    })
+}
+
+/// How long one try may take where the step does not say.
+pub fn timeout(node: &Node, cx: &Lowering<'_>) -> Duration {
+    let name = node.get("connection").and_then(Node::as_text);
+    let connection = name.and_then(|name| cx.config.connections.get(name));
+    connection
+        .and_then(|connection| connection.timeout)
+        .unwrap_or(TIMEOUT)
+}
+
+/// The connection where one is named; the outer None after reporting one that is not there.
+fn lower_connection<'c>(node: &Node, cx: &mut Lowering<'c>) -> Option<Option<&'c Connection>> {
+    let Some(node) = node.get("connection") else {
+        return Some(None);
+    };
+    let name = cx.text(node, "connection")?;
+    let connections = &cx.config.connections;
+    if let Some(connection) = connections.get(&name) {
+        return Some(Some(connection));
+    }
+    let help = match synonyms::nearest(&name, connections.keys().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "define it under `connections` in flowtrigger.yaml, or write `url`".into(),
+    };
+    let message = format!("no connection is called `{name}`");
+    cx.error(Code::UnknownConnection, node.at, message, &help);
+    None
+}
+
+fn lower_address(
+    node: &Node,
+    connection: Option<&Option<&Connection>>,
+    cx: &mut Lowering<'_>,
+) -> Option<Template> {
+    match (node.get("url"), node.get("path"), node.get("connection")) {
+        (Some(url), None, None) => Template::lower(url, "url", Escape::Url, cx),
+        (None, Some(path), Some(_)) => lower_path(path, connection?.as_ref()?, cx),
+        (Some(url), _, _) => {
+            let help = "write `url` alone, or `connection` with `path`";
+            cx.error(
+                Code::InvalidValue,
+                url.at,
+                "`url` stands beside `connection` or `path`",
+                help,
+            );
+            None
+        }
+        (None, Some(path), None) => {
+            let help =
+                "name a `connection` of flowtrigger.yaml, or write the whole address as `url`";
+            cx.error(
+                Code::MissingKey,
+                path.at,
+                "`path` needs a `connection`",
+                help,
+            );
+            None
+        }
+        (None, None, Some(connection)) => {
+            let help = "add `path: /…`; it follows the connection's base address";
+            cx.error(
+                Code::MissingKey,
+                connection.at,
+                "`connection` needs a `path`",
+                help,
+            );
+            None
+        }
+        (None, None, None) => {
+            let help = "add `url: \"https://…\"`, or `connection` and `path`";
+            cx.error(Code::MissingKey, node.at, "`http` has no address", help);
+            None
+        }
+    }
+}
+
+fn lower_path(node: &Node, connection: &Connection, cx: &mut Lowering<'_>) -> Option<Template> {
+    let path = cx.text(node, "path")?;
+    if !path.starts_with('/') {
+        let message = format!("`{path}` is no path");
+        let help = "start it with `/`; a whole address belongs into `url`";
+        cx.error(Code::InvalidValue, node.at, message, help);
+        return None;
+    }
+    let base = connection.base_url.trim_end_matches('/');
+    Template::lower_behind(base, node, "path", cx)
+}
+
+/// The method where one is given; the outer None after reporting one that is not known.
+fn lower_method(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<&'static str>> {
+    let Some(node) = node.get("method") else {
+        return Some(None);
+    };
+    let method = cx.text(node, "method")?;
+    let known = METHODS
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(&method));
+    if known.is_none() {
+        let message = format!("`{method}` is no HTTP method");
+        cx.error(
+            Code::InvalidValue,
+            node.at,
+            message,
+            &format!("use one of {}", METHODS.join(", ")),
+        );
+    }
+    known.map(Some)
+}
+
+fn lower_headers(node: &Node, cx: &mut Lowering<'_>) -> Option<Vec<(String, Template)>> {
+    let Some(node) = node.get("headers") else {
+        return Some(Vec::new());
+    };
+    let entries = pairs(node, "headers", cx)?;
+    let mut sound = true;
+    for (name, value) in &entries {
+        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        let help = match name {
+            _ if OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name)) => {
+                "leave it out: it is set from the address and the body"
+            }
+            _ if name.is_empty() || !name.chars().all(token) => {
+                "write a name such as `X-Request-Source`"
+            }
+            _ => continue,
+        };
+        cx.error(
+            Code::InvalidValue,
+            value.at,
+            format!("the header `{name}` cannot be set"),
+            help,
+        );
+        sound = false;
+    }
+    let headers = templates(entries, cx)?;
+    sound.then_some(headers)
+}
+
+/// A header of the step wins over the connection's.
+fn inherit(headers: &mut Vec<(String, Template)>, from: &[(String, Template)]) {
+    let missing: Vec<_> = from
+        .iter()
+        .filter(|(name, _)| {
+            !headers
+                .iter()
+                .any(|(own, _)| own.eq_ignore_ascii_case(name))
+        })
+        .cloned()
+        .collect();
+    headers.splice(0..0, missing);
+}
+
+fn lower_query(node: &Node, cx: &mut Lowering<'_>) -> Option<Vec<(String, Template)>> {
+    match node.get("query") {
+        Some(query) => {
+            let entries = pairs(query, "query", cx)?;
+            templates(entries, cx)
+        }
+        None => Some(Vec::new()),
+    }
+}
+
+/// Names and values of a mapping; a list gives its name several times.
+fn pairs<'n>(node: &'n Node, key: &str, cx: &mut Lowering<'_>) -> Option<Vec<(String, &'n Node)>> {
+    let Yaml::Map(entries) = &node.value else {
+        cx.wrong_type(node, key, "a mapping");
+        return None;
+    };
+    let pairs = entries.iter().flat_map(|entry| {
+        let values = entry
+            .value
+            .as_list()
+            .unwrap_or(std::slice::from_ref(&entry.value));
+        values.iter().map(|value| (entry.key.clone(), value))
+    });
+    Some(pairs.collect())
+}
+
+fn templates(
+    pairs: Vec<(String, &Node)>,
+    cx: &mut Lowering<'_>,
+) -> Option<Vec<(String, Template)>> {
+    let lowered: Vec<Option<(String, Template)>> = pairs
+        .into_iter()
+        .map(|(name, value)| {
+            let template = Template::lower(value, &name, Escape::None, cx)?;
+            Some((name, template))
+        })
+        .collect();
+    lowered.into_iter().collect()
+}
+
+/// The body where there is one; the outer None after reporting a bad one.
+fn lower_body(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<BodyTemplate>> {
+    let given: Vec<(&str, &Node)> = ["json", "form", "body"]
+        .into_iter()
+        .filter_map(|key| Some((key, node.get(key)?)))
+        .collect();
+    match given.as_slice() {
+        [] => Some(None),
+        [("json", tree)] => {
+            TreeTemplate::lower(tree, cx).map(|tree| Some(BodyTemplate::Json(tree)))
+        }
+        [("form", form)] => {
+            let entries = pairs(form, "form", cx)?;
+            templates(entries, cx).map(|fields| Some(BodyTemplate::Form(fields)))
+        }
+        [(_, text)] => lower_raw(text, cx).map(|text| Some(BodyTemplate::Raw(text))),
+        [(first, _), (second, at), ..] => {
+            let message = format!("a request has one body, this one has `{first}` and `{second}`");
+            cx.error(Code::InvalidValue, at.at, message, "keep one of them");
+            None
+        }
+    }
+}
+
+fn lower_raw(node: &Node, cx: &mut Lowering<'_>) -> Option<Template> {
+    if matches!(node.value, Yaml::Map(_) | Yaml::List(_)) {
+        let message = format!("`body` takes text, found {}", node.kind());
+        cx.error(
+            Code::WrongType,
+            node.at,
+            message,
+            "write `json:` or `form:` for structured data",
+        );
+        return None;
+    }
+    Template::lower(node, "body", Escape::None, cx)
+}
+
+fn lower_expect(node: &Node, cx: &mut Lowering<'_>) -> Option<Expect> {
+    let Some(node) = node.get("expect") else {
+        return Some(Expect::default());
+    };
+    let items = node.as_list().unwrap_or(std::slice::from_ref(node));
+    let ranges: Option<Vec<_>> = items.iter().map(statuses).collect();
+    if ranges.as_ref().is_none_or(Vec::is_empty) {
+        let help = "write `200`, `2xx`, `200-299`, or a list of these";
+        cx.error(
+            Code::InvalidValue,
+            node.at,
+            "`expect` takes HTTP statuses",
+            help,
+        );
+        return None;
+    }
+    ranges.map(Expect)
+}
+
+fn statuses(node: &Node) -> Option<RangeInclusive<u16>> {
+    let text = match &node.value {
+        Yaml::Number(number) => number.to_string(),
+        Yaml::Text(text) => text.trim().to_lowercase(),
+        Yaml::Null | Yaml::Bool(_) | Yaml::List(_) | Yaml::Map(_) => return None,
+    };
+    if let Some(class) = text.strip_suffix("xx") {
+        let first = class.parse::<u16>().ok()?.checked_mul(100)?;
+        return (100..=500).contains(&first).then(|| first..=first + 99);
+    }
+    let (low, high) = text.split_once('-').unwrap_or((&text, &text));
+    let (low, high) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
+    let known = 100..=599_u16;
+    (known.contains(&low) && known.contains(&high) && low <= high).then_some(low..=high)
+}

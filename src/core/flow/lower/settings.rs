@@ -1,0 +1,162 @@
+//! `retry`, `timeout` and `keep` of a step, lowered, with what holds where they are not given.
+//! It refuses them beside a step that performs nothing.
+
+use std::time::Duration;
+
+use super::http;
+use crate::core::diagnostic::Code;
+use crate::core::flow::call::Keep;
+use crate::core::flow::vocabulary::RETRY;
+use crate::core::rule::document::{Entry, Node, Yaml};
+use crate::core::rule::lowering::Lowering;
+use crate::core::run::Retry;
+
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
+const MOST_ATTEMPTS: u64 = 100;
+
+pub struct Settings {
+    pub retry: Retry,
+    pub timeout: Duration,
+    pub keep: Keep,
+}
+
+pub fn lower(
+    node: &Node,
+    action: Option<&Entry>,
+    performs: bool,
+    cx: &mut Lowering<'_>,
+) -> Option<Settings> {
+    if let (Some(action), false) = (action, performs) {
+        refuse_settings(node, &action.key, cx);
+    }
+    let (retry, timeout) = defaults(action, cx);
+    let retry = match node.get("retry") {
+        Some(node) => lower_retry(node, retry, cx),
+        None => Some(retry),
+    };
+    let timeout = match node.get("timeout") {
+        Some(node) => lower_timeout(node, cx),
+        None => Some(timeout),
+    };
+    let keep = match node.get("keep") {
+        Some(node) => lower_keep(node, cx),
+        None => Some(Keep::default()),
+    };
+    Some(Settings {
+        retry: retry?,
+        timeout: timeout?,
+        keep: keep?,
+    })
+}
+
+fn refuse_settings(node: &Node, action: &str, cx: &mut Lowering<'_>) {
+    for key in ["retry", "timeout", "keep"] {
+        if let Some(setting) = node.get(key) {
+            let message = format!("`{key}` does nothing beside `{action}`");
+            let help = "it belongs to `http`, `exec` and `shell`; leave it out here";
+            cx.error(Code::InvalidValue, setting.at, message, help);
+        }
+    }
+}
+
+fn defaults(action: Option<&Entry>, cx: &Lowering<'_>) -> (Retry, Duration) {
+    match action {
+        Some(entry) if entry.key == "http" => {
+            (Retry::of_requests(), http::timeout(&entry.value, cx))
+        }
+        _ => (Retry::of_commands(), COMMAND_TIMEOUT),
+    }
+}
+
+fn lower_retry(node: &Node, default: Retry, cx: &mut Lowering<'_>) -> Option<Retry> {
+    if node.as_map().is_none() {
+        let message = format!("`retry` takes a mapping, found {}", node.kind());
+        cx.error(
+            Code::WrongType,
+            node.at,
+            message,
+            "write `retry: { attempts: 3, backoff: 1s }`",
+        );
+        return None;
+    }
+    cx.entries(node, &RETRY)?;
+    let attempts = match node.get("attempts") {
+        Some(node) => lower_attempts(node, cx),
+        None => Some(default.attempts.max(3)),
+    };
+    let backoff = match node.get("backoff") {
+        Some(node) => cx.duration(node, "backoff"),
+        None => Some(default.backoff),
+    };
+    let max_delay = match node.get("max_delay") {
+        Some(node) => cx.duration(node, "max_delay"),
+        None => Some(default.max_delay.max(backoff?)),
+    };
+    let retry = Retry {
+        attempts: attempts?,
+        backoff: backoff?,
+        max_delay: max_delay?,
+    };
+    if retry.backoff > retry.max_delay {
+        let message = "`backoff` is longer than `max_delay`";
+        cx.error(
+            Code::InvalidValue,
+            node.at,
+            message,
+            "the first wait is `backoff`; make `max_delay` at least as long",
+        );
+        return None;
+    }
+    Some(retry)
+}
+
+fn lower_attempts(node: &Node, cx: &mut Lowering<'_>) -> Option<u32> {
+    let number = match &node.value {
+        Yaml::Number(number) => number.as_u64().filter(|n| (1..=MOST_ATTEMPTS).contains(n)),
+        _ => None,
+    };
+    if number.is_none() {
+        let message = "`attempts` takes a number from 1 to 100";
+        cx.error(
+            Code::InvalidValue,
+            node.at,
+            message,
+            "it counts every try; 1 means that nothing is repeated",
+        );
+    }
+    number.and_then(|n| u32::try_from(n).ok())
+}
+
+fn lower_timeout(node: &Node, cx: &mut Lowering<'_>) -> Option<Duration> {
+    let timeout = cx.duration(node, "timeout")?;
+    if timeout.is_zero() || timeout > LONGEST_TIMEOUT {
+        let help = "split longer work into several steps, or let the other side report back";
+        cx.error(
+            Code::InvalidValue,
+            node.at,
+            "`timeout` is more than nothing and at most 10m",
+            help,
+        );
+        return None;
+    }
+    Some(timeout)
+}
+
+fn lower_keep(node: &Node, cx: &mut Lowering<'_>) -> Option<Keep> {
+    match node.as_text() {
+        Some("body") => Some(Keep::Body),
+        Some("status") => Some(Keep::Status),
+        Some("none") => Some(Keep::None),
+        _ => {
+            let help = "body keeps the whole result for later steps, status its status alone, none nothing";
+            cx.error(
+                Code::InvalidValue,
+                node.at,
+                "`keep` takes body, status or none",
+                help,
+            );
+            None
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What a flow would do for an event, as far as it can be told before anything is done: the calls with
+//! secrets as names, the guards with their verdicts. It refuses to guess what a step would get back.
+
+use serde_json::{Map, Value};
+
+use crate::core::event::Event;
+use crate::core::flow::call::Call;
+use crate::core::flow::render::render_call;
+use crate::core::flow::step::{Action, Flow, Step};
+use crate::core::matching::evaluate::{Truth, evaluate};
+use crate::core::matching::trace::Trace;
+use crate::core::rule::condition::Condition;
+use crate::core::rule::path::{Root, Route};
+use crate::core::rule::template::RenderError;
+use crate::core::scope::Scope;
+
+/// One step of a plan.
+#[derive(Debug, Clone)]
+pub struct Planned<'f> {
+    pub step: &'f Step,
+    pub what: What,
+}
+
+#[derive(Debug, Clone)]
+pub enum What {
+    Call(Call),
+    /// A guard that can be judged now.
+    Guard { truth: Truth, trace: Trace },
+    /// A value that later steps read.
+    Set(Value),
+    /// The run ends here; its message, if it has one.
+    End(Option<String>),
+    /// It reads what an earlier step gets, which is known only when that has run.
+    Later,
+    /// It cannot be rendered for this event: the run would die here.
+    Fails(String),
+}
+
+/// The steps in order, up to where the run would end.
+pub fn plan<'f>(flow: &'f Flow, event: &Event, vars: &Value) -> Vec<Planned<'f>> {
+    let mut planned = Vec::with_capacity(flow.steps.len());
+    let mut results = Map::new();
+    for step in &flow.steps {
+        let steps = Value::Object(results.clone());
+        let scope = Scope {
+            event,
+            vars,
+            steps: &steps,
+        };
+        let what = what(step, &scope);
+        if let What::Set(value) = &what {
+            results.insert(step.name.clone(), value.clone());
+        }
+        let ends = what.ends();
+        planned.push(Planned { step, what });
+        if ends {
+            break;
+        }
+    }
+    planned
+}
+
+impl What {
+    fn ends(&self) -> bool {
+        match self {
+            What::Guard { truth, .. } => *truth != Truth::True,
+            What::End(_) | What::Fails(_) => true,
+            What::Call(_) | What::Set(_) | What::Later => false,
+        }
+    }
+}
+
+fn what(step: &Step, scope: &Scope<'_>) -> What {
+    let rendered = match &step.action {
+        Action::Http(_) | Action::Exec(_) => render_call(step, scope).map(What::Call),
+        Action::When(condition) => return guard(condition, scope),
+        Action::Set(tree) => tree.render(scope).map(|tree| What::Set(tree.redacted())),
+        Action::Succeed(message) | Action::Fail(message) => match message {
+            Some(message) => message.render(scope).map(|text| What::End(Some(text.to_string()))),
+            None => Ok(What::End(None)),
+        },
+    };
+    rendered.unwrap_or_else(|error| unrendered(&error))
+}
+
+/// A guard that reads results is open until there are any.
+fn guard(condition: &Condition, scope: &Scope<'_>) -> What {
+    let known = scope.steps.as_object();
+    let waits = condition.predicates().iter().any(|predicate| match &predicate.path.route {
+        Route::Plain { root: Root::Steps, keys } => {
+            let step = keys.first().map(|key| key.name.as_str()).unwrap_or_default();
+            !known.is_some_and(|known| known.contains_key(step))
+        }
+        Route::Plain { .. } | Route::Query(_) => false,
+    });
+    if waits {
+        return What::Later;
+    }
+    let mut trace = Trace::default();
+    let truth = evaluate(condition, scope, &mut trace);
+    What::Guard { truth, trace }
+}
+
+fn unrendered(error: &RenderError) -> What {
+    match error.reads_step() {
+        true => What::Later,
+        false => What::Fails(error.to_string()),
+    }
+}

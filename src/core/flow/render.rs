@@ -1,0 +1,192 @@
+//! A step with its values put in: the exact request or command, with secrets still as names.
+//! It refuses to render what is absent from the event, and performs nothing.
+
+use percent_encoding::utf8_percent_encode;
+use serde_json::json;
+
+use crate::core::event::Event;
+use crate::core::flow::call::{Auth, Body, Call, Encoding, ExecCall, HttpCall, Piece, Text};
+use crate::core::flow::step::{Action, AuthTemplate, BodyTemplate, Exec, Http, Step};
+use crate::core::rule::template::{RESERVED, RenderError, Template};
+use crate::core::scope::Scope;
+
+/// What a step would do outside; None for a step that does nothing there.
+pub fn render_call(step: &Step, scope: &Scope<'_>) -> Result<Option<Call>, RenderError> {
+    match &step.action {
+        Action::Http(http) => render_http(step, http, scope).map(|call| Some(Call::Http(call))),
+        Action::Exec(exec) => render_exec(step, exec, scope).map(|call| Some(Call::Exec(call))),
+        Action::When(_) | Action::Set(_) | Action::Succeed(_) | Action::Fail(_) => Ok(None),
+    }
+}
+
+fn render_http(step: &Step, http: &Http, scope: &Scope<'_>) -> Result<HttpCall, RenderError> {
+    let query = pairs(&http.query, scope)?;
+    let headers = pairs(&http.headers, scope)?;
+    Ok(HttpCall {
+        method: http.method.clone(),
+        url: with_query(http.url.render(scope)?, query),
+        connection: http.connection.clone(),
+        headers: headers
+            .into_iter()
+            .map(|(name, value)| (name, one_line(value)))
+            .collect(),
+        body: http
+            .body
+            .as_ref()
+            .map(|body| render_body(body, scope))
+            .transpose()?,
+        auth: http
+            .auth
+            .as_ref()
+            .map(|auth| render_auth(auth, scope))
+            .transpose()?,
+        timeout: step.timeout,
+        expect: http.expect.clone(),
+        keep: step.keep,
+    })
+}
+
+fn pairs(
+    templates: &[(String, Template)],
+    scope: &Scope<'_>,
+) -> Result<Vec<(String, Text)>, RenderError> {
+    templates
+        .iter()
+        .map(|(name, template)| Ok((name.clone(), template.render(scope)?)))
+        .collect()
+}
+
+/// The address with its parameters behind those that it has already, and without a fragment, which
+/// is never sent.
+fn with_query(url: Text, query: Vec<(String, Text)>) -> Text {
+    let mut url = without_fragment(url);
+    let mut joint = match url.to_string().contains('?') {
+        true => "&",
+        false => "?",
+    };
+    for (name, value) in query {
+        let name = utf8_percent_encode(&name, RESERVED);
+        url.0.push(Piece::Text(format!("{joint}{name}=")));
+        url.0.extend(value.0.into_iter().map(encoded));
+        joint = "&";
+    }
+    merged(url)
+}
+
+fn without_fragment(mut url: Text) -> Text {
+    let found = url
+        .0
+        .iter()
+        .enumerate()
+        .find_map(|(index, piece)| match piece {
+            Piece::Text(text) => Some((index, text.find('#')?)),
+            Piece::Secret { .. } => None,
+        });
+    if let Some((index, at)) = found {
+        url.0.truncate(index + 1);
+        if let Piece::Text(text) = &mut url.0[index] {
+            text.truncate(at);
+        }
+    }
+    url
+}
+
+fn encoded(piece: Piece) -> Piece {
+    match piece {
+        Piece::Text(text) => Piece::Text(utf8_percent_encode(&text, RESERVED).to_string()),
+        Piece::Secret { name, encoding } => Piece::Secret {
+            name,
+            encoding: match encoding {
+                Encoding::Plain | Encoding::Percent => Encoding::Percent,
+                Encoding::Base64 => Encoding::Base64,
+            },
+        },
+    }
+}
+
+/// Neighbouring pieces of text as one.
+fn merged(text: Text) -> Text {
+    let mut pieces: Vec<Piece> = Vec::with_capacity(text.0.len());
+    for piece in text.0 {
+        match (pieces.last_mut(), piece) {
+            (Some(Piece::Text(before)), Piece::Text(after)) => before.push_str(&after),
+            (_, piece) => pieces.push(piece),
+        }
+    }
+    Text(pieces)
+}
+
+/// A header is one line: what would break it becomes a space.
+fn one_line(mut text: Text) -> Text {
+    for piece in &mut text.0 {
+        if let Piece::Text(plain) = piece {
+            *plain = plain.replace(|c: char| c.is_control() && c != '\t', " ");
+        }
+    }
+    text
+}
+
+fn render_body(body: &BodyTemplate, scope: &Scope<'_>) -> Result<Body, RenderError> {
+    Ok(match body {
+        BodyTemplate::Json(tree) => Body::Json(tree.render(scope)?),
+        BodyTemplate::Form(fields) => Body::Form(pairs(fields, scope)?),
+        BodyTemplate::Raw(text) => Body::Raw(text.render(scope)?),
+    })
+}
+
+fn render_auth(auth: &AuthTemplate, scope: &Scope<'_>) -> Result<Auth, RenderError> {
+    Ok(match auth {
+        AuthTemplate::Bearer(token) => Auth::Bearer(token.render(scope)?),
+        AuthTemplate::Basic { username, password } => Auth::Basic {
+            username: username.render(scope)?,
+            password: password.render(scope)?,
+        },
+        AuthTemplate::Header { name, value } => Auth::Header {
+            name: name.clone(),
+            value: one_line(value.render(scope)?),
+        },
+    })
+}
+
+fn render_exec(step: &Step, exec: &Exec, scope: &Scope<'_>) -> Result<ExecCall, RenderError> {
+    let argv = exec.argv.iter().map(|argument| argument.render(scope));
+    let mut env = about(scope.event);
+    env.extend(pairs(&exec.env, scope)?);
+    Ok(ExecCall {
+        argv: argv.collect::<Result<_, _>>()?,
+        stdin: match &exec.stdin {
+            Some(template) => template.render(scope)?,
+            None => Text::plain(whole(scope.event)),
+        },
+        cwd: exec.cwd.clone(),
+        env,
+        timeout: step.timeout,
+        keep: step.keep,
+    })
+}
+
+/// What every command finds in its environment.
+fn about(event: &Event) -> Vec<(String, Text)> {
+    [
+        ("FLOWTRIGGER_EVENT_TYPE", event.event_type.as_str()),
+        ("FLOWTRIGGER_EVENT_ID", &event.id),
+        ("FLOWTRIGGER_EVENT_SOURCE", &event.source),
+        ("FLOWTRIGGER_KEY", event.key.as_deref().unwrap_or_default()),
+    ]
+    .map(|(name, value)| {
+        (
+            name.to_owned(),
+            Text::plain(value.replace('\0', "\u{fffd}")),
+        )
+    })
+    .into()
+}
+
+/// The whole event as one line of JSON: the envelope, `event`, and the body under
+/// `input.ticket_event` as in the ZIS shape.
+fn whole(event: &Event) -> String {
+    let mut document = event.envelope.as_object().cloned().unwrap_or_default();
+    document.insert("event".into(), event.about.clone());
+    document.insert("input".into(), json!({ "ticket_event": event.body }));
+    format!("{}\n", serde_json::Value::Object(document))
+}

@@ -1,0 +1,231 @@
+//! A run from its first move to its end: in order, repeated where it may be, and the same from
+//! wherever its log was cut.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{event, flow};
+use crate::core::flow::call::{Body, Call};
+use crate::core::flow::step::Flow;
+use crate::core::flow::{Move, Subject, next, results};
+use crate::core::run::{Attempt, Outcome};
+
+const STORY: &str = "flow:
+- { name: org, http: { url: \"https://a.example/{{ ticket.id }}\" } }
+- when: { steps.org.body.vip: true }
+- { name: note, set: { text: \"#{{ ticket.id }} {{ steps.org.body.name }}\" } }
+- { name: page, http: { url: \"https://b.example\", json: { note: \"{{ steps.note.text }}\" } }, retry: { attempts: 3 } }
+- { name: tell, exec: [./tell, \"{{ steps.page.status }}\"] }
+- succeed: \"told {{ steps.note.text }}\"
+";
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
+}
+
+fn ask(flow: &Flow, log: &[Attempt], now: Timestamp) -> Move {
+    let (event, vars) = (event(), json!({}));
+    let subject = Subject {
+        event: &event,
+        vars: &vars,
+        seed: "seed",
+    };
+    next(flow, &subject, log, now)
+}
+
+fn attempt(step: &str, number: u32, now: Timestamp, outcome: Outcome) -> Attempt {
+    Attempt {
+        step: step.into(),
+        number,
+        started: now,
+        took: Duration::from_millis(20),
+        outcome,
+    }
+}
+
+fn ok(result: Value) -> Outcome {
+    Outcome::Succeeded { result }
+}
+
+fn down(retryable: bool) -> Outcome {
+    Outcome::Failed {
+        message: "reach `b.example`; check that it runs".into(),
+        retryable,
+        retry_after: None,
+    }
+}
+
+#[test]
+fn a_run_takes_its_steps_in_order_and_ends_done() {
+    let flow = flow(STORY);
+    let mut log = Vec::new();
+    let moved = ask(&flow, &log, at(0));
+    assert!(
+        matches!(
+            &moved,
+            Move::Perform {
+                step: 0,
+                number: 1,
+                ..
+            }
+        ),
+        "{moved:?}"
+    );
+    log.push(attempt(
+        "org",
+        1,
+        at(0),
+        ok(json!({"status": 200, "body": {"vip": true, "name": "Acme"}})),
+    ));
+    let Move::Record(note) = ask(&flow, &log, at(1)) else {
+        panic!("a record");
+    };
+    assert_eq!(note.outcome, ok(json!({"text": "#35436 Acme"})));
+    log.push(note);
+    let Move::Perform {
+        step: 3,
+        number: 1,
+        call: Call::Http(call),
+    } = ask(&flow, &log, at(1))
+    else {
+        panic!("a request");
+    };
+    assert!(
+        matches!(call.body, Some(Body::Json(tree)) if tree.redacted() == json!({"note": "#35436 Acme"}))
+    );
+    log.push(attempt("page", 1, at(1), ok(json!({"status": 202}))));
+    assert!(matches!(
+        ask(&flow, &log, at(2)),
+        Move::Perform { step: 4, .. }
+    ));
+    log.push(attempt("tell", 1, at(2), ok(json!({"status": 0}))));
+    let done = ask(&flow, &log, at(3));
+    assert_eq!(
+        done,
+        Move::Done {
+            message: Some("told #35436 Acme".into())
+        }
+    );
+    assert_eq!(results(&log)["page"], json!({"status": 202}));
+}
+
+#[test]
+fn a_guard_that_does_not_hold_skips_the_rest_and_says_why() {
+    let flow = flow(STORY);
+    for body in [json!({"vip": false}), json!({}), json!(null)] {
+        let log = [attempt(
+            "org",
+            1,
+            at(0),
+            ok(json!({"status": 200, "body": body})),
+        )];
+        let Move::Skipped { why, trace } = ask(&flow, &log, at(1)) else {
+            panic!("{body}");
+        };
+        assert!(why.contains("guard"), "{why}");
+        assert_eq!(trace.lines[0].path, "steps.org.body.vip");
+    }
+}
+
+#[test]
+fn a_failed_step_is_tried_again_alone_until_its_tries_are_used_up() {
+    let flow = flow(STORY);
+    let mut log = vec![
+        attempt(
+            "org",
+            1,
+            at(0),
+            ok(json!({"body": {"vip": true, "name": "A"}})),
+        ),
+        attempt("note", 1, at(0), ok(json!({"text": "t"}))),
+        attempt("page", 1, at(0), down(true)),
+    ];
+    let Move::Wait { until } = ask(&flow, &log, at(0)) else {
+        panic!("a wait");
+    };
+    assert!(until > at(0) && until <= at(2), "{until}");
+    assert!(matches!(
+        ask(&flow, &log, until),
+        Move::Perform {
+            step: 3,
+            number: 2,
+            ..
+        }
+    ));
+    log.push(attempt("page", 2, until, down(true)));
+    log.push(attempt("page", 3, at(9), down(true)));
+    let Move::Dead { why } = ask(&flow, &log, at(10)) else {
+        panic!("dead");
+    };
+    assert!(
+        why.contains("step `page` failed after 3 tries: reach `b.example`"),
+        "{why}"
+    );
+    log.truncate(2);
+    log.push(attempt("page", 1, at(0), down(false)));
+    assert!(matches!(ask(&flow, &log, at(0)), Move::Dead { .. }));
+}
+
+#[test]
+fn what_cannot_be_rendered_ends_the_run_and_names_the_step() {
+    let flow = flow(
+        "flow:\n- { name: org, exec: [a] }\n- { name: page, exec: [a, \"{{ steps.org.body.id }}\"] }\n",
+    );
+    let log = [attempt("org", 1, at(0), ok(json!({"status": 0})))];
+    let Move::Dead { why } = ask(&flow, &log, at(1)) else {
+        panic!("dead");
+    };
+    assert!(
+        why.contains("step `page`") && why.contains("`steps.org.body.id` is not in the results"),
+        "{why}"
+    );
+}
+
+/// Lets a run go on until it ends, with the given outcomes for what is performed.
+fn finish(flow: &Flow, mut log: Vec<Attempt>, outcomes: &[bool]) -> (Vec<Attempt>, Move) {
+    let mut now = log
+        .last()
+        .map_or(at(0), |last| last.started + SignedDuration::from_millis(20));
+    for _ in 0..200 {
+        match ask(flow, &log, now) {
+            Move::Perform { step, number, .. } => {
+                let performed = log.iter().filter(|a| a.step != "note").count();
+                let good = outcomes.get(performed).copied().unwrap_or(true);
+                let result = json!({"status": 200, "body": {"vip": true, "name": "A"}});
+                let outcome = if good { ok(result) } else { down(true) };
+                log.push(attempt(&flow.steps[step].name, number, now, outcome));
+                now += SignedDuration::from_millis(20);
+            }
+            Move::Record(mut attempt) => {
+                attempt.took = Duration::from_millis(20);
+                log.push(attempt);
+                now += SignedDuration::from_millis(20);
+            }
+            Move::Wait { until } => now = until,
+            end => return (log, end),
+        }
+    }
+    panic!("the run never ends");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn a_run_cut_anywhere_goes_on_to_the_same_end(outcomes in proptest::collection::vec(any::<bool>(), 0..12)) {
+        let flow = flow(STORY);
+        let (log, end) = finish(&flow, Vec::new(), &outcomes);
+        for cut in 0..=log.len() {
+            let (again, same) = finish(&flow, log[..cut].to_vec(), &outcomes);
+            prop_assert_eq!(&again, &log);
+            prop_assert_eq!(&same, &end);
+        }
+        for name in ["org", "page", "tell"] {
+            let good = log.iter().filter(|a| a.step == name && matches!(a.outcome, Outcome::Succeeded { .. })).count();
+            prop_assert!(good <= 1, "{} ran again", name);
+        }
+    }
+}

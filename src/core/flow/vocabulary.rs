@@ -1,0 +1,226 @@
+//! The words of steps as tables, with their JSON Schema: what `flow:` may hold.
+//! It refuses to know how a value is lowered.
+
+use serde_json::{Value, json};
+
+use crate::core::rule::vocabulary::{
+    Vocabulary, anything, boolean, condition, duration, later, mapping, number, text, word,
+};
+
+const FLOWS: &str = "it comes with flows and bundles; leave it out for now";
+const DURABLE: &str = "it comes with durable runs; leave it out for now";
+
+/// The keys that say what a step does; a step has exactly one of them.
+pub const ACTIONS: [&str; 7] = ["http", "exec", "shell", "when", "set", "succeed", "fail"];
+
+/// The keys of a step.
+pub const STEP: Vocabulary = Vocabulary {
+    name: "a step",
+    words: &[
+        word(
+            "name",
+            "What later steps call its result: `steps.NAME`; small letters, digits and `_`.",
+            name,
+        ),
+        word(
+            "http",
+            "Sends an HTTP request; the result has `status`, `headers` and `body`.",
+            http,
+        ),
+        word(
+            "exec",
+            "Runs a program with arguments, without a shell; the result has `status`, `stdout` and `stderr`.",
+            exec,
+        ),
+        word(
+            "shell",
+            "Runs a script that reads the event from its environment and standard input; it holds no template.",
+            text,
+        ),
+        word(
+            "when",
+            "A guard: unless it holds, the run ends here as skipped.",
+            condition,
+        ),
+        word(
+            "set",
+            "Keeps a value made from templates as the step's result.",
+            anything,
+        ),
+        word("succeed", "Ends the run as done, with a message.", message),
+        word("fail", "Ends the run as dead, with a message.", message),
+        word(
+            "retry",
+            "When a failed `http`, `exec` or `shell` is tried again.",
+            retry,
+        ),
+        word(
+            "timeout",
+            "How long one try may take; 10s for `http`, 30s for commands unless given.",
+            duration,
+        ),
+        word(
+            "keep",
+            "What of the result later steps can read: all of it, its status, or nothing.",
+            keep,
+        ),
+        later("on_crash", DURABLE),
+        later("catch", FLOWS),
+        later("choose", FLOWS),
+        later("for_each", FLOWS),
+        later("as", FLOWS),
+        later("concurrency", FLOWS),
+        later("wait", FLOWS),
+        later(
+            "flow",
+            "named flows come with flows and bundles; write the steps out",
+        ),
+    ],
+};
+
+/// The keys under `http`.
+pub const HTTP: Vocabulary = Vocabulary {
+    name: "`http`",
+    words: &[
+        word(
+            "method",
+            "The HTTP method; GET, or POST where there is a body, unless given.",
+            method,
+        ),
+        word(
+            "url",
+            "The whole address; values are percent-encoded and can never form the host.",
+            text,
+        ),
+        word(
+            "connection",
+            "A connection of flowtrigger.yaml that gives base address and credentials; goes with `path`.",
+            text,
+        ),
+        word(
+            "path",
+            "What follows the connection's base address; starts with `/`.",
+            path,
+        ),
+        word("headers", "Headers by name.", mapping),
+        word(
+            "query",
+            "Query parameters by name; a list repeats its parameter.",
+            mapping,
+        ),
+        word(
+            "json",
+            "The body as JSON: a tree of templates, where a lone `{{ … }}` keeps its type.",
+            anything,
+        ),
+        word("form", "The body as form fields by name.", mapping),
+        word("body", "The body as text.", text),
+        word(
+            "expect",
+            "The statuses that count as success: `200`, `2xx`, `200-299`, or a list of these; every 2xx unless given.",
+            expect,
+        ),
+    ],
+};
+
+/// The keys under `exec`, where it is not the list of arguments itself.
+pub const EXEC: Vocabulary = Vocabulary {
+    name: "`exec`",
+    words: &[
+        word("argv", "The program and its arguments.", argv),
+        word(
+            "stdin",
+            "What the program reads; the event as JSON unless given.",
+            text,
+        ),
+        word(
+            "cwd",
+            "The folder that it runs in; the rule file's folder unless given.",
+            text,
+        ),
+        word(
+            "env",
+            "Environment variables by name, beside `FLOWTRIGGER_EVENT_…`.",
+            mapping,
+        ),
+    ],
+};
+
+/// The keys under `retry`.
+pub const RETRY: Vocabulary = Vocabulary {
+    name: "`retry`",
+    words: &[
+        word(
+            "attempts",
+            "How many tries in all; 5 for `http`, 1 for commands unless given.",
+            number,
+        ),
+        word(
+            "backoff",
+            "How long to wait before the second try; every further wait is twice as long.",
+            duration,
+        ),
+        word("max_delay", "The longest wait between two tries.", duration),
+    ],
+};
+
+/// The JSON Schema of one step.
+pub fn step_schema() -> Value {
+    let mut schema = STEP.schema(&[]);
+    let one: Vec<Value> = ACTIONS
+        .iter()
+        .map(|action| json!({"required": [action]}))
+        .collect();
+    schema["oneOf"] = json!(one);
+    schema
+}
+
+fn name() -> Value {
+    json!({"type": "string", "pattern": "^[a-z_][a-z0-9_]*$"})
+}
+
+fn message() -> Value {
+    json!({"type": ["string", "null"]})
+}
+
+fn http() -> Value {
+    let mut schema = HTTP.schema(&[]);
+    schema["oneOf"] = json!([
+        {"required": ["url"]},
+        {"required": ["connection", "path"]},
+    ]);
+    schema
+}
+
+fn exec() -> Value {
+    json!({"oneOf": [argv(), EXEC.schema(&["argv"])]})
+}
+
+fn argv() -> Value {
+    let item = json!({"type": ["string", "number", boolean()["type"]]});
+    json!({"type": "array", "minItems": 1, "items": item})
+}
+
+fn retry() -> Value {
+    RETRY.schema(&[])
+}
+
+fn keep() -> Value {
+    json!({"enum": ["body", "status", "none"], "default": "body"})
+}
+
+fn method() -> Value {
+    json!({"enum": super::lower::METHODS})
+}
+
+fn path() -> Value {
+    json!({"type": "string", "pattern": "^/"})
+}
+
+fn expect() -> Value {
+    let one = json!({"oneOf": [
+        {"type": "integer", "minimum": 100, "maximum": 599},
+        {"type": "string", "pattern": "^([1-5]xx|[1-5][0-9][0-9](-[1-5][0-9][0-9])?)$"},
+    ]});
+    json!({"oneOf": [one, {"type": "array", "minItems": 1, "items": one}]})
+}

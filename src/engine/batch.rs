@@ -1,0 +1,64 @@
+//! Events that are acted on and waited for, one report each, in the order in which they came.
+//! It looks ahead a little and never far: memory stays bounded however many events there are.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::handle::{Engine, Submitted};
+use super::report::RunReport;
+use super::{EngineError, Perform};
+use crate::core::event::Event;
+use crate::store::Store;
+
+/// Events under way before the oldest is reported. One slow run holds up the reports behind it, and
+/// the work of no more events than this.
+const AHEAD: usize = 64;
+
+/// One event, and what became of it.
+#[derive(Debug, Clone)]
+pub struct EventReport {
+    pub event: Arc<Event>,
+    /// The rules that match, by name.
+    pub matched: Vec<String>,
+    /// The same event came before: these are its earlier runs.
+    pub redelivered: bool,
+    pub runs: Vec<RunReport>,
+}
+
+/// Acts on events and hands out a report for each once all its runs came to their end. Stops where
+/// `report` breaks.
+pub async fn act<S: Store, P: Perform>(
+    engine: &Engine<S, P>,
+    events: impl IntoIterator<Item = Event>,
+    mut report: impl FnMut(EventReport) -> std::ops::ControlFlow<()>,
+) -> Result<(), EngineError> {
+    let mut under_way: VecDeque<Submitted> = VecDeque::new();
+    for event in events {
+        if under_way.len() >= AHEAD
+            && let Some(oldest) = under_way.pop_front()
+            && report(settle(engine, oldest).await?).is_break()
+        {
+            return Ok(());
+        }
+        under_way.extend(engine.submit(vec![event]).await?);
+    }
+    for submitted in under_way {
+        if report(settle(engine, submitted).await?).is_break() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+async fn settle<S: Store, P: Perform>(
+    engine: &Engine<S, P>,
+    submitted: Submitted,
+) -> Result<EventReport, EngineError> {
+    let records = engine.settled(&submitted.committed.runs).await?;
+    Ok(EventReport {
+        event: submitted.event,
+        matched: submitted.matched,
+        redelivered: submitted.committed.redelivered,
+        runs: records.iter().map(RunReport::of).collect(),
+    })
+}

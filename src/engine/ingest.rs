@@ -1,0 +1,228 @@
+//! From bytes to accepted events, for whoever sends them: read, decoded, judged, committed, answered.
+//! It refuses an array as a whole for one bad element, and an event at the URL of another source.
+
+use serde_json::Value;
+
+use super::handle::{Engine, Submitted};
+use super::{Perform, Rulebook};
+use crate::core::config::Config;
+use crate::core::event::Event;
+use crate::core::event::decode::{DECODERS, NotAnEvent, decode, decode_described};
+use crate::core::event::json::{Refused, accept};
+use crate::source::{Accepted, AcceptedRun, Answer, Ingest, Refusal, Unsound};
+use crate::store::Store;
+
+/// Elements of one array. A body of the largest size holds fewer real events than this.
+const MOST_EVENTS: usize = 1_000;
+
+/// Every name that events may come under: `support`, `upmind`, and what the configuration describes.
+pub fn sources(config: &Config) -> Vec<String> {
+    let mut names = Vec::new();
+    let built_in = DECODERS.iter().map(|decoder| decoder.source);
+    for name in built_in.chain(config.sources.keys().map(String::as_str)) {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+/// An event from a value, of the named source or of whichever its content tells.
+pub fn read_event(
+    value: Value,
+    source: Option<&str>,
+    config: &Config,
+) -> Result<Event, NotAnEvent> {
+    let Some(source) = source else {
+        return decode(value, &config.catalogue);
+    };
+    if let Some(description) = config.sources.get(source) {
+        return decode_described(value, description, &config.catalogue);
+    }
+    let event = decode(value, &config.catalogue)?;
+    if event.source == source {
+        return Ok(event);
+    }
+    Err(NotAnEvent {
+        message: format!("this is an event of `{}`, not of `{source}`", event.source),
+        help: Some(format!("send it to `/events/{}`", event.source)),
+        path: None,
+    })
+}
+
+impl<S: Store, P: Perform> Ingest for Engine<S, P> {
+    fn sources(&self) -> Vec<String> {
+        sources(&self.rulebook().config)
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        match self.shared().accepting() {
+            true => Ok(()),
+            false => Err("stopping; send events to the next start".into()),
+        }
+    }
+
+    async fn receive(&self, source: &str, body: &[u8]) -> Result<Answer, Refusal> {
+        self.ready()
+            .map_err(|reason| Refusal::Unavailable { reason })?;
+        let parcel = Parcel::read(source, body, &self.rulebook()).map_err(Refusal::Unsound)?;
+        let taken = self.submit(parcel.events).await;
+        let taken = taken.map_err(|error| {
+            tracing::error!(%error, source, "events were refused");
+            Refusal::Unavailable {
+                reason: error.to_string(),
+            }
+        })?;
+        let mut answers: Vec<Accepted> = taken.iter().map(answer).collect();
+        Ok(match (parcel.array, answers.len()) {
+            (false, 1) => Answer::One(answers.remove(0)),
+            (true | false, _) => Answer::Many(answers),
+        })
+    }
+}
+
+/// What one request brought.
+#[derive(Debug)]
+struct Parcel {
+    events: Vec<Event>,
+    array: bool,
+}
+
+impl Parcel {
+    fn read(source: &str, body: &[u8], rulebook: &Rulebook) -> Result<Self, Unsound> {
+        let accepted = accept(body).map_err(unsound)?;
+        let (values, array) = match accepted.value {
+            Value::Array(values) => (values, true),
+            one => (vec![one], false),
+        };
+        check_count(values.len())?;
+        let mut events = Vec::with_capacity(values.len());
+        for (index, value) in values.into_iter().enumerate() {
+            let read = read_event(value, Some(source), &rulebook.config);
+            let mut event = read.map_err(|error| no_event(error, array.then_some(index)))?;
+            event.warnings.extend(accepted.repairs.iter().cloned());
+            events.push(event);
+        }
+        Ok(Self { events, array })
+    }
+}
+
+fn check_count(count: usize) -> Result<(), Unsound> {
+    let error = match count {
+        0 => "an empty array holds no event; send at least one".into(),
+        count if count > MOST_EVENTS => {
+            format!("{count} events at once; send at most {MOST_EVENTS} in an array")
+        }
+        _ => return Ok(()),
+    };
+    Err(Unsound {
+        error,
+        line: Some(1),
+        column: Some(1),
+        ..Unsound::default()
+    })
+}
+
+fn unsound(refused: Refused) -> Unsound {
+    Unsound {
+        error: refused.reason,
+        line: Some(refused.line),
+        column: Some(refused.column),
+        ..Unsound::default()
+    }
+}
+
+fn no_event(error: NotAnEvent, index: Option<usize>) -> Unsound {
+    Unsound {
+        error: error.message,
+        help: error.help,
+        path: error.path,
+        index,
+        ..Unsound::default()
+    }
+}
+
+fn answer(submitted: &Submitted) -> Accepted {
+    let runs = submitted.committed.runs.iter().map(|run| AcceptedRun {
+        id: run.id.0,
+        rule: run.rule.to_string(),
+        state: run.state.word(),
+    });
+    Accepted {
+        accepted: true,
+        event: submitted.event.id.clone(),
+        runs: runs.collect(),
+        redelivered: submitted.committed.redelivered,
+        warnings: submitted.event.warnings.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parcel(source: &str, text: &str) -> Result<Parcel, Unsound> {
+        Parcel::read(source, text.as_bytes(), &Rulebook::default())
+    }
+
+    fn ticket(id: &str) -> String {
+        format!(
+            r#"{{"input":{{"ticket_event":{{"type":"Ticket Created","ticket":{{"id":{id}}}}}}}}}"#
+        )
+    }
+
+    #[test]
+    fn one_event_or_an_array() {
+        let one = parcel("support", &ticket("1")).expect("an event");
+        assert!(!one.array && one.events.len() == 1);
+        let many = parcel("support", &format!("[{}, {}]", ticket("1"), ticket("2")));
+        let many = many.expect("two events");
+        assert!(many.array && many.events[1].key.as_deref() == Some("2"));
+    }
+
+    #[test]
+    fn what_is_not_json_has_a_place() {
+        let refused = parcel("support", "{\n \"a\": }").expect_err("no JSON");
+        assert_eq!((refused.line, refused.column), (Some(2), Some(7)));
+    }
+
+    #[test]
+    fn what_is_no_event_has_an_index_and_a_path() {
+        let text = format!("[{}, {}]", ticket("1"), ticket("{}"));
+        let refused = parcel("support", &text).expect_err("no event");
+        assert_eq!(refused.index, Some(1));
+        assert_eq!(
+            refused.path.as_deref(),
+            Some("input.ticket_event.ticket.id")
+        );
+        assert!(parcel("support", "7").is_err_and(|refused| refused.index.is_none()));
+    }
+
+    #[test]
+    fn the_url_decides_and_the_content_must_agree() {
+        let refused = parcel("upmind", &ticket("1")).expect_err("another source");
+        assert_eq!(
+            refused.error,
+            "this is an event of `support`, not of `upmind`"
+        );
+        assert_eq!(
+            refused.help.as_deref(),
+            Some("send it to `/events/support`")
+        );
+    }
+
+    #[test]
+    fn arrays_have_bounds() {
+        assert!(parcel("support", "[]").is_err());
+        let most = vec![ticket("1"); MOST_EVENTS].join(",");
+        assert!(parcel("support", &format!("[{most}]")).is_ok());
+        let over = format!("[{most},{}]", ticket("1"));
+        let refused = parcel("support", &over).expect_err("too many");
+        assert!(refused.error.contains("at most 1000"), "{}", refused.error);
+    }
+
+    #[test]
+    fn built_in_sources_are_named_once() {
+        assert_eq!(sources(&Config::default()), ["support", "upmind"]);
+    }
+}

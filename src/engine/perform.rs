@@ -1,0 +1,44 @@
+//! Who does what a step says: the outside world behind one method.
+//! It holds the secrets of the moment, and swaps them whole on a reload.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::action::Performer;
+use crate::action::secret::Secrets;
+use crate::core::flow::call::{Call, Performed};
+
+/// Performs calls. A failed call is data, not an error.
+pub trait Perform: Send + Sync + 'static {
+    /// `key` is the same for every try of one step of one run. Dropping the future stops the call.
+    fn perform(&self, call: &Call, key: &str) -> impl Future<Output = Performed> + Send;
+}
+
+impl Perform for Performer {
+    fn perform(&self, call: &Call, key: &str) -> impl Future<Output = Performed> + Send {
+        Performer::perform(self, call, key)
+    }
+}
+
+/// A performer whose secrets can be renewed while it works.
+pub struct Hands(ArcSwap<Performer>);
+
+impl Hands {
+    pub fn new(performer: Performer) -> Self {
+        Self(ArcSwap::from_pointee(performer))
+    }
+
+    /// Calls that start from now on use these secrets.
+    pub fn renew(&self, secrets: Secrets) {
+        self.0.store(Arc::new(self.0.load().with_secrets(secrets)));
+    }
+}
+
+impl Perform for Hands {
+    async fn perform(&self, call: &Call, key: &str) -> Performed {
+        let performer = self.0.load_full();
+        performer.perform(call, key).await
+    }
+}

@@ -1,0 +1,84 @@
+//! What became of a run, for people and scripts: its state and what each step took.
+//! It reads the log alone, and repeats no result of a step.
+
+use jiff::Timestamp;
+
+use crate::core::flow::{Move, Subject, next};
+use crate::core::run::{Outcome, State};
+use crate::store::Record;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunReport {
+    pub id: u64,
+    pub rule: String,
+    pub state: State,
+    /// Why it ended so, or what its `succeed:` says.
+    pub message: Option<String>,
+    /// Those that were tried, in their order.
+    pub steps: Vec<StepReport>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepReport {
+    pub name: String,
+    pub attempts: u32,
+    /// `succeeded` or `failed`.
+    pub outcome: &'static str,
+    /// Why the last try failed.
+    pub error: Option<String>,
+}
+
+impl RunReport {
+    pub fn of(record: &Record) -> Self {
+        Self {
+            id: record.id.0,
+            rule: record.rule.name.clone(),
+            state: record.state.clone(),
+            message: message(record),
+            steps: steps(record),
+        }
+    }
+}
+
+/// The message of `succeed:` is not kept: the log leads to it again.
+fn message(record: &Record) -> Option<String> {
+    match &record.state {
+        State::Done => {
+            let subject = Subject {
+                event: &record.event,
+                vars: &record.rule.vars,
+                seed: "",
+            };
+            match next(&record.rule.flow, &subject, &record.log, Timestamp::MAX) {
+                Move::Done { message } => message,
+                Move::Perform { .. }
+                | Move::Record(_)
+                | Move::Wait { .. }
+                | Move::Skipped { .. }
+                | Move::Dead { .. } => None,
+            }
+        }
+        state => state.why().map(str::to_owned),
+    }
+}
+
+fn steps(record: &Record) -> Vec<StepReport> {
+    let mut steps: Vec<StepReport> = Vec::new();
+    for attempt in &record.log {
+        let (outcome, error) = match &attempt.outcome {
+            Outcome::Succeeded { .. } => ("succeeded", None),
+            Outcome::Failed { message, .. } => ("failed", Some(message.clone())),
+        };
+        let report = StepReport {
+            name: attempt.step.clone(),
+            attempts: attempt.number,
+            outcome,
+            error,
+        };
+        match steps.iter_mut().find(|step| step.name == attempt.step) {
+            Some(known) => *known = report,
+            None => steps.push(report),
+        }
+    }
+    steps
+}

@@ -1,0 +1,241 @@
+//! The rules and the configuration as they stand on disk, read whole and swapped whole.
+//! It never goes half way: a reading with one error is no rulebook, and the one in use stays.
+
+mod folder;
+mod text;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::core::config::{self, Config};
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
+use crate::core::matching::ruleset::RuleSet;
+
+/// Everything that events are judged by.
+#[derive(Debug, Clone, Default)]
+pub struct Rulebook {
+    pub config: Config,
+    pub rules: RuleSet,
+    /// The texts of the configuration and of the rules, that positions point into.
+    pub files: Arc<Files>,
+    /// The files that rules were read from.
+    pub rule_files: Vec<FileId>,
+    /// `NAME.test.yaml` files that were met on the way, not read.
+    pub test_files: Vec<PathBuf>,
+}
+
+/// Where a rulebook is read from. Diagnostics name the files as they are written here.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// A folder, read with all below it, or one file.
+    pub rules: PathBuf,
+    pub config: ConfigFile,
+    /// Lies over the configuration file.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// The configuration file.
+#[derive(Debug, Clone)]
+pub enum ConfigFile {
+    /// Named by the user: it must be there.
+    Named(PathBuf),
+    /// The usual place: it need not be there.
+    IfThere(PathBuf),
+}
+
+/// What reading gave: a rulebook that is whole only without errors among the diagnostics.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    pub rulebook: Rulebook,
+    pub diagnostics: Diagnostics,
+}
+
+impl Places {
+    /// `./rules` style: a rules path beside the usual `flowtrigger.yaml`.
+    pub fn new(rules: impl Into<PathBuf>) -> Self {
+        Self {
+            rules: rules.into(),
+            config: ConfigFile::IfThere("flowtrigger.yaml".into()),
+            environment: BTreeMap::new(),
+        }
+    }
+
+    /// Reads everything and reports every mistake in it.
+    pub fn read(&self) -> Reading {
+        let mut files = Files::default();
+        let mut diagnostics = Diagnostics::default();
+        let config = self.read_config(&mut files, &mut diagnostics);
+        let found = folder::find(&self.rules);
+        let mut rule_files = Vec::new();
+        for path in &found.rules {
+            rule_files.extend(text::read(path, &mut files, &mut diagnostics));
+        }
+        for refusal in &found.refused {
+            refusal.report(&mut files, &mut diagnostics);
+        }
+        let files = Arc::new(files);
+        let rules = RuleSet::compile(&files, &rule_files, &config, &mut diagnostics);
+        Reading {
+            rulebook: Rulebook {
+                config,
+                rules,
+                files,
+                rule_files,
+                test_files: found.tests,
+            },
+            diagnostics,
+        }
+    }
+
+    fn read_config(&self, files: &mut Files, diagnostics: &mut Diagnostics) -> Config {
+        let path = match &self.config {
+            ConfigFile::IfThere(path) if !path.exists() => {
+                let file = files.add(path.to_string_lossy(), "");
+                return config::parse(file, "", &self.environment, diagnostics);
+            }
+            ConfigFile::Named(path) | ConfigFile::IfThere(path) => path,
+        };
+        let Some(file) = text::read(path, files, diagnostics) else {
+            return Config::default();
+        };
+        let text = files.get(file).map(|file| Arc::clone(&file.text));
+        let text = text.unwrap_or_default();
+        config::parse(file, &text, &self.environment, diagnostics)
+    }
+}
+
+impl Reading {
+    /// The rulebook, or the whole reading back where it holds errors.
+    pub fn accepted(self) -> Result<Rulebook, Box<Reading>> {
+        match self.diagnostics.has_errors() {
+            true => Err(Box::new(self)),
+            false => Ok(self.rulebook),
+        }
+    }
+}
+
+/// A mistake about a path as a whole.
+fn report(
+    path: &std::path::Path,
+    message: String,
+    help: &str,
+    code: Code,
+    files: &mut Files,
+    diagnostics: &mut Diagnostics,
+) {
+    let at = Position {
+        file: files.add(path.to_string_lossy(), ""),
+        line: 1,
+        column: 1,
+        ..Position::default()
+    };
+    diagnostics.push(Diagnostic::error(code, at, message).help(help));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const RULE: &str = "name: NAME\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: fine\n";
+
+    fn rule(name: &str) -> String {
+        RULE.replace("NAME", name)
+    }
+
+    fn places(folder: &tempfile::TempDir) -> Places {
+        Places {
+            config: ConfigFile::IfThere(folder.path().join("flowtrigger.yaml")),
+            ..Places::new(folder.path().join("rules"))
+        }
+    }
+
+    fn with_files(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        folder
+    }
+
+    fn only_message(reading: &Reading) -> (Code, String) {
+        let all = reading.diagnostics.sorted();
+        assert_eq!(all.len(), 1, "{all:?}");
+        (all[0].code, all[0].message.clone())
+    }
+
+    #[test]
+    fn rules_are_read_from_all_folders_in_order() {
+        let (a, b, c) = (rule("a"), rule("b"), rule("c"));
+        let folder = with_files(&[
+            ("rules/z.yml", b.as_bytes()),
+            ("rules/deep/er/a.yaml", a.as_bytes()),
+            ("rules/z.test.yaml", b"not: read"),
+            ("rules/readme.md", b"not read"),
+            ("rules/.hidden/c.yaml", c.as_bytes()),
+        ]);
+        let book = places(&folder).read().accepted().expect("sound rules");
+        let names: Vec<&str> = book.rules.rules.iter().map(|r| r.name.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert_eq!(book.test_files.len(), 1);
+        let one = Places::new(folder.path().join("rules/z.yml")).read();
+        assert_eq!(one.rulebook.rules.rules.len(), 1);
+    }
+
+    #[test]
+    fn a_missing_folder_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let reading = places(&folder).read();
+        let (code, message) = only_message(&reading);
+        assert_eq!(code, Code::Unreadable);
+        assert!(message.ends_with("/rules` is not there"), "{message}");
+        assert!(reading.accepted().is_err());
+    }
+
+    #[test]
+    fn an_empty_folder_is_an_error() {
+        let folder = with_files(&[("rules/readme.md", b"")]);
+        let (code, message) = only_message(&places(&folder).read());
+        assert_eq!(code, Code::Empty);
+        assert!(message.ends_with("/rules` holds no rule file"), "{message}");
+    }
+
+    #[test]
+    fn a_file_that_is_not_utf_8_is_named_with_the_byte() {
+        let folder = with_files(&[("rules/a.yaml", b"name: x\ndesc: \xff\n")]);
+        let reading = places(&folder).read();
+        let all = reading.diagnostics.sorted();
+        assert_eq!((all[0].code, all.len()), (Code::Unreadable, 1));
+        assert_eq!((all[0].at.line, all[0].at.column), (2, 7));
+        assert!(all[0].message.contains("byte 14"), "{}", all[0].message);
+    }
+
+    #[test]
+    fn a_broken_file_hides_no_other() {
+        let broken = rule("b").replace("flow:", "folw:");
+        let folder = with_files(&[
+            ("rules/a.yaml", b"\xff"),
+            ("rules/b.yaml", broken.as_bytes()),
+        ]);
+        let reading = places(&folder).read();
+        let files: std::collections::BTreeSet<FileId> =
+            reading.diagnostics.iter().map(|d| d.at.file).collect();
+        assert_eq!(files.len(), 2);
+    }
+
+    #[test]
+    fn the_configuration_must_be_there_when_it_is_named() {
+        let a = rule("a");
+        let folder = with_files(&[("rules/a.yaml", a.as_bytes())]);
+        let mut places = places(&folder);
+        assert!(!places.read().diagnostics.has_errors());
+        places.config = ConfigFile::Named(folder.path().join("mine.yaml"));
+        let (code, message) = only_message(&places.read());
+        assert_eq!(code, Code::Unreadable);
+        assert!(message.ends_with("/mine.yaml` is not there"), "{message}");
+    }
+}

@@ -1,0 +1,115 @@
+//! Which files under a path hold rules, in a stable order.
+//! It reads none of them; hidden ones, and what ends neither in `.yaml` nor in `.yml`, it leaves alone.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::report;
+use crate::core::diagnostic::{Code, Diagnostics, Files};
+
+#[derive(Debug, Default)]
+pub struct Found {
+    pub rules: Vec<PathBuf>,
+    pub tests: Vec<PathBuf>,
+    pub refused: Vec<Refusal>,
+}
+
+/// A folder that could not be read, or holds nothing.
+#[derive(Debug)]
+pub enum Refusal {
+    Missing(PathBuf),
+    Unreadable(PathBuf, io::Error),
+    Empty(PathBuf),
+}
+
+/// The rule files at a path: itself, or all below it.
+pub fn find(path: &Path) -> Found {
+    let mut found = Found::default();
+    if !path.is_dir() {
+        match path.exists() {
+            true => found.rules.push(path.to_owned()),
+            false => found.refused.push(Refusal::Missing(path.to_owned())),
+        }
+        return found;
+    }
+    walk(path, &mut BTreeSet::new(), &mut found);
+    if found.rules.is_empty() && found.refused.is_empty() {
+        found.refused.push(Refusal::Empty(path.to_owned()));
+    }
+    found
+}
+
+/// `entered` keeps links between folders from leading round in circles.
+fn walk(folder: &Path, entered: &mut BTreeSet<PathBuf>, found: &mut Found) {
+    let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    if !entered.insert(real) {
+        return;
+    }
+    let entries = match entries(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            let refusal = Refusal::Unreadable(folder.to_owned(), error);
+            found.refused.push(refusal);
+            return;
+        }
+    };
+    for path in entries {
+        if path.is_dir() {
+            walk(&path, entered, found);
+        } else {
+            sort_in(path, found);
+        }
+    }
+}
+
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if !entry.file_name().to_string_lossy().starts_with('.') {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn sort_in(path: PathBuf, found: &mut Found) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name
+        .strip_suffix(".yaml")
+        .or_else(|| name.strip_suffix(".yml"));
+    match stem {
+        None => {}
+        Some(stem) if stem.ends_with(".test") => found.tests.push(path),
+        Some(_) => found.rules.push(path),
+    }
+}
+
+impl Refusal {
+    pub fn report(&self, files: &mut Files, diagnostics: &mut Diagnostics) {
+        let (path, code, message, help) = match self {
+            Refusal::Missing(path) => (
+                path,
+                Code::Unreadable,
+                format!("`{}` is not there", path.display()),
+                "create it and put a rule file into it, or name another path with `--rules`",
+            ),
+            Refusal::Unreadable(path, error) => (
+                path,
+                Code::Unreadable,
+                format!("failed to read the folder `{}`: {error}", path.display()),
+                "give its reader the permission to list it",
+            ),
+            Refusal::Empty(path) => (
+                path,
+                Code::Empty,
+                format!("`{}` holds no rule file", path.display()),
+                "rules stand in files that end in `.yaml` or `.yml`",
+            ),
+        };
+        report(path, message, help, code, files, diagnostics);
+    }
+}

@@ -1,0 +1,125 @@
+//! Stopping: nothing new is taken, what is in flight ends, and what could not end is named.
+//! It never lets work disappear without a word.
+
+use std::collections::BTreeMap;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use super::handle::{Engine, Phase};
+use super::{EngineError, Perform};
+use crate::store::{Placed, Store};
+
+/// Runs named one by one in the log; more are counted.
+const NAMED: usize = 50;
+
+/// What was not finished when the engine stopped.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Left {
+    pub runs: Vec<Placed>,
+}
+
+impl<S: Store, P: Perform> Engine<S, P> {
+    /// Stops: refuses events from now on and waits for work in flight, as long as the options allow.
+    pub async fn drain(&self) -> Left {
+        let shared = self.shared();
+        let until = Instant::now() + shared.options.grace;
+        shared.phase.send_if_modified(|phase| {
+            let first = *phase == Phase::Accepting;
+            if first {
+                *phase = Phase::Draining { until };
+            }
+            first
+        });
+        if let Some(dispatcher) = shared.dispatcher.lock().await.take()
+            && let Err(fault) = dispatcher.await
+        {
+            error!(%fault, "the dispatcher stopped by a fault of the program; please report it");
+        }
+        let left = self.left().await;
+        left.log::<S>();
+        left
+    }
+
+    /// What is not finished now.
+    pub async fn left(&self) -> Left {
+        let runs = self.shared().store.unfinished().await;
+        Left {
+            runs: runs.unwrap_or_default(),
+        }
+    }
+}
+
+impl Left {
+    /// Names every run that was not finished, and says whether a next start goes on with it.
+    pub(super) fn log<S: Store>(&self) {
+        if self.runs.is_empty() {
+            info!("every run came to its end");
+            return;
+        }
+        let by_state = self.by_state();
+        let count = self.runs.len();
+        match S::DURABLE {
+            true => info!(count, %by_state, "runs go on at the next start"),
+            false => error!(
+                count,
+                %by_state,
+                "runs are lost: they are kept in memory only; send their events again"
+            ),
+        }
+        for run in self.runs.iter().take(NAMED) {
+            warn!(run = run.id.0, rule = %run.rule, state = run.state.word(), "run not finished");
+        }
+        if count > NAMED {
+            warn!(more = count - NAMED, "and more runs not finished");
+        }
+    }
+
+    /// `2 queued, 1 retrying`.
+    fn by_state(&self) -> String {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for run in &self.runs {
+            *counts.entry(run.state.word()).or_default() += 1;
+        }
+        let parts: Vec<String> = counts.iter().map(|(s, n)| format!("{n} {s}")).collect();
+        parts.join(", ")
+    }
+}
+
+/// The signals that a daemon hears.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    Stop,
+    Reload,
+}
+
+impl Signals {
+    pub fn new() -> Result<Self, EngineError> {
+        let hear = |kind| signal(kind).map_err(EngineError::Signals);
+        Ok(Self {
+            terminate: hear(SignalKind::terminate())?,
+            interrupt: hear(SignalKind::interrupt())?,
+            hang_up: hear(SignalKind::hangup())?,
+        })
+    }
+
+    pub async fn next(&mut self) -> Heard {
+        tokio::select! {
+            _ = self.terminate.recv() => Heard::Stop,
+            _ = self.interrupt.recv() => Heard::Stop,
+            _ = self.hang_up.recv() => Heard::Reload,
+        }
+    }
+
+    /// The next order to stop; reloading makes no sense any more.
+    pub async fn stop(&mut self) {
+        while self.next().await != Heard::Stop {}
+    }
+}

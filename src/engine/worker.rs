@@ -1,0 +1,145 @@
+//! Carries one run as far as it goes now: asks what is next, does it, writes it down, asks again.
+//! It decides nothing itself and keeps nothing in its head: whatever happened is in the log first.
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use super::Perform;
+use super::handle::Shared;
+use crate::core::flow::call::{Call, Failure, Performed};
+use crate::core::flow::{Move, Subject, next};
+use crate::core::run::{Attempt, Outcome, State, idempotency_key};
+use crate::store::{Claimed, Store, StoreError};
+
+/// Works on a run until it ends or has to wait; waiting gives the worker's place back.
+pub(super) async fn work<S: Store, P: Perform>(shared: &Shared<S, P>, run: Claimed) {
+    let id = run.id.0;
+    if let Err(error) = Worker::new(shared, run).go().await {
+        error!(run = id, %error, "the run cannot go on");
+    }
+}
+
+struct Worker<'a, S, P> {
+    shared: &'a Shared<S, P>,
+    run: Claimed,
+    /// Spreads the waits of runs that failed together.
+    seed: String,
+}
+
+impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
+    fn new(shared: &'a Shared<S, P>, run: Claimed) -> Self {
+        let seed = format!("{}/{}/{}", run.event.source, run.event.id, run.rule.name);
+        Self { shared, run, seed }
+    }
+
+    async fn go(&mut self) -> Result<(), StoreError> {
+        loop {
+            let state = match self.decide() {
+                Move::Perform { step, number, call } => {
+                    let attempt = self.perform(step, number, &call).await;
+                    self.append(attempt).await?;
+                    continue;
+                }
+                Move::Record(attempt) => {
+                    self.append(attempt).await?;
+                    continue;
+                }
+                Move::Wait { until } => State::Retrying { until },
+                Move::Skipped { why, trace: _ } => State::Skipped { why },
+                Move::Done { message: _ } => State::Done,
+                Move::Dead { why } => State::Dead { why },
+            };
+            self.log_state(&state);
+            return self.shared.store.set_state(self.run.id, state).await;
+        }
+    }
+
+    fn decide(&self) -> Move {
+        let subject = Subject {
+            event: &self.run.event,
+            vars: &self.run.rule.vars,
+            seed: &self.seed,
+        };
+        next(
+            &self.run.rule.flow,
+            &subject,
+            &self.run.log,
+            Timestamp::now(),
+        )
+    }
+
+    async fn perform(&self, step: usize, number: u32, call: &Call) -> Attempt {
+        let run = &self.run;
+        let step = run.rule.flow.steps.get(step).map(|step| step.name.clone());
+        let step = step.unwrap_or_default();
+        let key = idempotency_key(&run.event.id, &run.rule.name, &step, run.generation);
+        let (started, clock) = (Timestamp::now(), Instant::now());
+        let performed = self.shared.perform.perform(call, &key).await;
+        Attempt {
+            step,
+            number,
+            started,
+            took: clock.elapsed(),
+            outcome: outcome(performed),
+        }
+    }
+
+    /// The log is written before anything follows from it.
+    async fn append(&mut self, attempt: Attempt) -> Result<(), StoreError> {
+        self.log_attempt(&attempt);
+        self.shared
+            .store
+            .append(self.run.id, attempt.clone())
+            .await?;
+        self.run.log.push(attempt);
+        Ok(())
+    }
+
+    /// Names, numbers and outcomes only: messages may quote what a receiver answered, and stand
+    /// with the run.
+    fn log_attempt(&self, attempt: &Attempt) {
+        let (run, rule, step) = (self.run.id.0, &self.run.rule.name, &attempt.step);
+        let (number, took_ms) = (attempt.number, attempt.took.as_millis());
+        match &attempt.outcome {
+            Outcome::Succeeded { .. } => {
+                info!(run, %rule, %step, number, took_ms, outcome = "succeeded", "attempt");
+            }
+            Outcome::Failed {
+                message, retryable, ..
+            } => {
+                warn!(run, %rule, %step, number, took_ms, outcome = "failed", retryable, error = message, "attempt");
+            }
+        }
+    }
+
+    fn log_state(&self, state: &State) {
+        let (run, rule, event) = (self.run.id.0, &self.run.rule.name, &self.run.event.id);
+        let word = state.word();
+        match state {
+            State::Dead { why } => error!(run, %rule, %event, state = word, why, "run"),
+            State::Retrying { until } => info!(run, %rule, %event, state = word, %until, "run"),
+            State::Skipped { why } => info!(run, %rule, %event, state = word, why, "run"),
+            State::Queued | State::Running | State::Done | State::Shadow | State::Cancelled => {
+                info!(run, %rule, %event, state = word, "run")
+            }
+        }
+    }
+}
+
+fn outcome(performed: Performed) -> Outcome {
+    match performed {
+        Performed::Succeeded(reply) => Outcome::Succeeded {
+            result: reply.value,
+        },
+        Performed::Failed(Failure {
+            message,
+            retryable,
+            retry_after,
+        }) => Outcome::Failed {
+            message,
+            retryable,
+            retry_after,
+        },
+    }
+}

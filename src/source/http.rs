@@ -1,0 +1,247 @@
+//! Events over HTTP: the routes, what each answers, and the server around them.
+//! It refuses what is too big, too slow, not JSON or from afar before anything reads it.
+
+mod answer;
+mod body;
+mod connection;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::Response;
+use axum::routing::any;
+use tokio::net::TcpListener;
+
+use super::{Answer, Ingest, Refusal};
+use answer::Problem;
+use connection::Doorman;
+
+/// What bounds every request.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of a body. The largest event that a help desk sends has some 100 KB.
+    pub body: usize,
+    /// Connections at a time: each costs some 20 KB, so 1,000 stay under 20 MB. Others wait to be
+    /// accepted.
+    pub connections: usize,
+    /// From the first byte of a request to its last. Senders give up after 10 to 12 s themselves.
+    pub request: Duration,
+    /// How long a connection may lie idle between requests.
+    pub idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 1024 * 1024,
+            connections: 1_000,
+            request: Duration::from_secs(15),
+            idle: Duration::from_secs(75),
+        }
+    }
+}
+
+/// Why nothing is listening.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    #[error("failed to understand the address `{address}`: {why}; write it as `127.0.0.1:8080`")]
+    Address { address: String, why: String },
+    #[error(
+        "refused to listen on `{address}`: it can be reached from other machines and no sender is authenticated yet; listen on 127.0.0.1 and put a proxy that checks senders in front"
+    )]
+    NotLoopback { address: SocketAddr },
+    #[error(
+        "failed to listen on `{address}`: the port is taken; stop the program that has it, or choose another with `--listen`"
+    )]
+    Taken { address: SocketAddr },
+    #[error("failed to listen on `{address}`: {why}; choose another address with `--listen`")]
+    Other { address: SocketAddr, why: String },
+}
+
+/// Opens the door, on loopback addresses only.
+pub async fn listen(address: &str) -> Result<TcpListener, ListenError> {
+    let unclear = |why: String| ListenError::Address {
+        address: address.to_owned(),
+        why,
+    };
+    let found = tokio::net::lookup_host(address).await;
+    let found: Vec<SocketAddr> = found.map_err(|e| unclear(e.to_string()))?.collect();
+    if let Some(&address) = found.iter().find(|address| !address.ip().is_loopback()) {
+        return Err(ListenError::NotLoopback { address });
+    }
+    let Some(&address) = found.first() else {
+        return Err(unclear("it leads nowhere".into()));
+    };
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => ListenError::Taken { address },
+        _ => ListenError::Other {
+            address,
+            why: error.to_string(),
+        },
+    })
+}
+
+/// Serves until `stop` is over, then lets requests under way end.
+pub async fn serve<I: Ingest>(
+    listener: TcpListener,
+    ingest: Arc<I>,
+    limits: Limits,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let doorman = Doorman::new(listener, &limits);
+    axum::serve(doorman, routes(ingest, limits))
+        .with_graceful_shutdown(stop)
+        .await
+}
+
+struct Desk<I> {
+    ingest: Arc<I>,
+    limits: Limits,
+}
+
+fn routes<I: Ingest>(ingest: Arc<I>, limits: Limits) -> Router {
+    Router::new()
+        .route("/events/{source}", any(events::<I>))
+        .route("/healthz", any(healthz))
+        .route("/readyz", any(readyz::<I>))
+        .fallback(nowhere::<I>)
+        .with_state(Arc::new(Desk { ingest, limits }))
+}
+
+async fn events<I: Ingest>(
+    State(desk): State<Arc<Desk<I>>>,
+    Path(source): Path<String>,
+    request: Request,
+) -> Response {
+    match take(&desk, &source, request).await {
+        Ok(taken) => answer::accepted(&taken),
+        Err(problem) => answer::problem(&problem),
+    }
+}
+
+async fn take<I: Ingest>(
+    desk: &Desk<I>,
+    source: &str,
+    request: Request,
+) -> Result<Answer, Problem> {
+    if request.method() != Method::POST {
+        return Err(Problem::Method { allowed: "POST" });
+    }
+    let known = desk.ingest.sources();
+    if !known.iter().any(|name| name == source) {
+        return Err(Problem::Refused(Refusal::UnknownSource { known }));
+    }
+    check_media(request.headers())?;
+    let bytes = body::read(request, desk.limits.body).await?;
+    let received = desk.ingest.receive(source, &bytes).await;
+    received.map_err(Problem::Refused)
+}
+
+/// A sender that says what it sends must say JSON; one that says nothing is taken at its body.
+fn check_media(headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    if let Some(media) = text(header::CONTENT_TYPE)
+        && !is_json(media)
+    {
+        return Err(Problem::Media {
+            header: "Content-Type",
+            wanted: "send `application/json`",
+        });
+    }
+    if text(header::CONTENT_ENCODING).is_some() {
+        return Err(Problem::Media {
+            header: "Content-Encoding",
+            wanted: "send the body as it is, without one",
+        });
+    }
+    Ok(())
+}
+
+fn is_json(media: &str) -> bool {
+    let essence = media.split(';').next().unwrap_or_default().trim();
+    let essence = essence.to_ascii_lowercase();
+    essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+async fn healthz(method: Method) -> Response {
+    match is_read(&method) {
+        true => answer::plain(StatusCode::OK, "ok"),
+        false => answer::problem(&READ_ONLY),
+    }
+}
+
+async fn readyz<I: Ingest>(State(desk): State<Arc<Desk<I>>>, method: Method) -> Response {
+    if !is_read(&method) {
+        return answer::problem(&READ_ONLY);
+    }
+    match desk.ingest.ready() {
+        Ok(()) => answer::plain(StatusCode::OK, "ready"),
+        Err(why) => answer::plain(StatusCode::SERVICE_UNAVAILABLE, &why),
+    }
+}
+
+const READ_ONLY: Problem = Problem::Method {
+    allowed: "GET, HEAD",
+};
+
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+async fn nowhere<I: Ingest>(State(desk): State<Arc<Desk<I>>>, request: Request) -> Response {
+    let path = request.uri().path().trim_end_matches('/');
+    let known = desk.ingest.sources();
+    answer::problem(&match path {
+        "/events" => Problem::Refused(Refusal::UnknownSource { known }),
+        _ => Problem::Nowhere,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_by_its_names() {
+        for media in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/cloudevents+json",
+        ] {
+            assert!(is_json(media), "{media}");
+        }
+        for media in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "",
+            "json",
+            "text/x+json",
+        ] {
+            assert!(!is_json(media), "{media}");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_loopback_is_listened_on() {
+        let message = |error: ListenError| error.to_string();
+        let far = message(listen("0.0.0.0:0").await.unwrap_err());
+        assert!(far.starts_with("refused to listen on `0.0.0.0:0`"), "{far}");
+        let unclear = message(listen("nonsense").await.unwrap_err());
+        assert!(
+            unclear.ends_with("write it as `127.0.0.1:8080`"),
+            "{unclear}"
+        );
+        let first = listen("127.0.0.1:0").await.expect("a free port");
+        let address = first.local_addr().unwrap().to_string();
+        let taken = message(listen(&address).await.unwrap_err());
+        assert!(taken.contains("the port is taken"), "{taken}");
+        assert!(taken.contains(&address), "{taken}");
+    }
+}

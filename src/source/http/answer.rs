@@ -1,0 +1,120 @@
+//! The answers that senders script against: JSON bodies with their statuses.
+//! Every refusal says why and what to do, and none repeats what was sent.
+
+use std::hash::{BuildHasher, RandomState};
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use crate::source::{Answer, Refusal, Unsound};
+
+/// Why a request is not answered with 200.
+#[derive(Debug, PartialEq)]
+pub enum Problem {
+    Nowhere,
+    Method {
+        allowed: &'static str,
+    },
+    Media {
+        header: &'static str,
+        wanted: &'static str,
+    },
+    TooLarge {
+        limit: usize,
+    },
+    CutOff,
+    Refused(Refusal),
+}
+
+pub fn accepted(answer: &Answer) -> Response {
+    body(StatusCode::OK, &answer.to_json())
+}
+
+pub fn problem(problem: &Problem) -> Response {
+    match problem {
+        Problem::Nowhere => error(
+            StatusCode::NOT_FOUND,
+            "nothing is here; events go to `/events/{source}`, and `/healthz` and `/readyz` tell how this program is",
+        ),
+        Problem::Method { allowed } => method(allowed),
+        Problem::Media { header, wanted } => error(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            &format!("the {header} is not one that is understood; {wanted}"),
+        ),
+        Problem::TooLarge { limit } => too_large(*limit),
+        Problem::CutOff => error(
+            StatusCode::BAD_REQUEST,
+            "the body was cut off; send it whole",
+        ),
+        Problem::Refused(Refusal::UnknownSource { known }) => unknown_source(known),
+        Problem::Refused(Refusal::Unsound(unsound)) => self::unsound(unsound),
+        Problem::Refused(Refusal::Unavailable { reason }) => unavailable(reason),
+    }
+}
+
+fn unsound(unsound: &Unsound) -> Response {
+    let mut answer = json!({ "accepted": false });
+    if let (Value::Object(answer), Ok(Value::Object(details))) =
+        (&mut answer, serde_json::to_value(unsound))
+    {
+        answer.extend(details);
+    }
+    body(StatusCode::BAD_REQUEST, &answer)
+}
+
+fn error(status: StatusCode, error: &str) -> Response {
+    body(status, &json!({ "accepted": false, "error": error }))
+}
+
+fn unknown_source(known: &[String]) -> Response {
+    let known: Vec<String> = known.iter().map(|k| format!("`/events/{k}`")).collect();
+    let known = known.join(", ");
+    let error = format!(
+        "no such source; send to one of {known}, or describe another under `sources` in flowtrigger.yaml"
+    );
+    self::error(StatusCode::NOT_FOUND, &error)
+}
+
+fn method(allowed: &'static str) -> Response {
+    let error = format!("this address takes {allowed} only");
+    let mut response = self::error(StatusCode::METHOD_NOT_ALLOWED, &error);
+    let allowed = HeaderValue::from_static(allowed);
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
+}
+
+fn too_large(limit: usize) -> Response {
+    let error = format!("the body has more than {limit} bytes; send fewer events at a time");
+    let mut response = self::error(StatusCode::PAYLOAD_TOO_LARGE, &error);
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
+
+/// Asks to come back after 5 to 30 s: never more than 60, which help desks ignore, and never at the
+/// same moment for all.
+fn unavailable(reason: &str) -> Response {
+    let mut response = error(StatusCode::SERVICE_UNAVAILABLE, reason);
+    let seconds = 5 + RandomState::new().hash_one(0) % 26;
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+pub fn plain(status: StatusCode, text: &str) -> Response {
+    respond(status, "text/plain; charset=utf-8", format!("{text}\n"))
+}
+
+fn body(status: StatusCode, json: &Value) -> Response {
+    respond(status, "application/json", format!("{json}\n"))
+}
+
+fn respond(status: StatusCode, media: &'static str, text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    response
+}

@@ -1,0 +1,94 @@
+//! Where events come in, and the words in which they are answered.
+//! It knows nothing of rules and runs: whoever takes events implements [`Ingest`].
+
+pub mod http;
+
+use std::future::Future;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// Takes events. The engine implements it.
+pub trait Ingest: Send + Sync + 'static {
+    /// The names that may stand in `/events/{source}`.
+    fn sources(&self) -> Vec<String>;
+
+    /// Whether events are taken now; otherwise why not.
+    fn ready(&self) -> Result<(), String>;
+
+    /// Takes the bytes of one event, or of an array of them: all or none.
+    fn receive(
+        &self,
+        source: &str,
+        body: &[u8],
+    ) -> impl Future<Output = Result<Answer, Refusal>> + Send;
+}
+
+/// One answer, or one for each element of an array.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    One(Accepted),
+    Many(Vec<Accepted>),
+}
+
+/// What became of one event.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Accepted {
+    pub accepted: bool,
+    /// The event's id.
+    pub event: String,
+    pub runs: Vec<AcceptedRun>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub redelivered: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AcceptedRun {
+    pub id: u64,
+    pub rule: String,
+    pub state: &'static str,
+}
+
+/// Why nothing was accepted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Refusal {
+    UnknownSource {
+        known: Vec<String>,
+    },
+    /// Not JSON, or not an event.
+    Unsound(Unsound),
+    /// Trying again later will help.
+    Unavailable {
+        reason: String,
+    },
+}
+
+/// What is wrong with the bytes, and where.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Unsound {
+    pub error: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
+    /// Of the array's elements, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<usize>,
+    /// Where in the event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}
+
+impl Answer {
+    pub fn to_json(&self) -> Value {
+        let json = match self {
+            Answer::One(accepted) => serde_json::to_value(accepted),
+            Answer::Many(accepted) => serde_json::to_value(accepted),
+        };
+        json.unwrap_or_default()
+    }
+}
