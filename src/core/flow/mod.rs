@@ -2,6 +2,8 @@
 //! `next` alone decides what follows; nothing here performs anything.
 
 pub mod call;
+pub mod plan;
+pub mod rehearse;
 pub mod step;
 pub mod vocabulary;
 

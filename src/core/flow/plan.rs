@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::core::event::Event;
 use crate::core::flow::call::Call;
-use crate::core::flow::render::render_call;
+use crate::core::flow::render_call;
 use crate::core::flow::step::{Action, Flow, Step};
 use crate::core::matching::evaluate::{Truth, evaluate};
 use crate::core::matching::trace::Trace;
@@ -25,7 +25,10 @@ pub struct Planned<'f> {
 pub enum What {
     Call(Call),
     /// A guard that can be judged now.
-    Guard { truth: Truth, trace: Trace },
+    Guard {
+        truth: Truth,
+        trace: Trace,
+    },
     /// A value that later steps read.
     Set(Value),
     /// The run ends here; its message, if it has one.
@@ -72,11 +75,15 @@ impl What {
 
 fn what(step: &Step, scope: &Scope<'_>) -> What {
     let rendered = match &step.action {
-        Action::Http(_) | Action::Exec(_) => render_call(step, scope).map(What::Call),
+        Action::Http(_) | Action::Exec(_) => {
+            render_call(step, scope).map(|call| call.map_or(What::End(None), What::Call))
+        }
         Action::When(condition) => return guard(condition, scope),
         Action::Set(tree) => tree.render(scope).map(|tree| What::Set(tree.redacted())),
         Action::Succeed(message) | Action::Fail(message) => match message {
-            Some(message) => message.render(scope).map(|text| What::End(Some(text.to_string()))),
+            Some(message) => message
+                .render(scope)
+                .map(|text| What::End(Some(text.to_string()))),
             None => Ok(What::End(None)),
         },
     };
@@ -86,13 +93,22 @@ fn what(step: &Step, scope: &Scope<'_>) -> What {
 /// A guard that reads results is open until there are any.
 fn guard(condition: &Condition, scope: &Scope<'_>) -> What {
     let known = scope.steps.as_object();
-    let waits = condition.predicates().iter().any(|predicate| match &predicate.path.route {
-        Route::Plain { root: Root::Steps, keys } => {
-            let step = keys.first().map(|key| key.name.as_str()).unwrap_or_default();
-            !known.is_some_and(|known| known.contains_key(step))
-        }
-        Route::Plain { .. } | Route::Query(_) => false,
-    });
+    let waits = condition
+        .predicates()
+        .iter()
+        .any(|predicate| match &predicate.path.route {
+            Route::Plain {
+                root: Root::Steps,
+                keys,
+            } => {
+                let step = keys
+                    .first()
+                    .map(|key| key.name.as_str())
+                    .unwrap_or_default();
+                !known.is_some_and(|known| known.contains_key(step))
+            }
+            Route::Plain { .. } | Route::Query(_) => false,
+        });
     if waits {
         return What::Later;
     }

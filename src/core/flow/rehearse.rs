@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::core::flow::call::{Call, Keep, is_passing};
-use crate::core::flow::next::{Move, Subject, next};
 use crate::core::flow::step::Flow;
+use crate::core::flow::{Move, Subject, next};
 use crate::core::rule::ruletest::Mock;
 use crate::core::run::{Attempt, Outcome, State};
 
@@ -91,7 +91,9 @@ fn outcome(call: &Call, mock: Mock) -> Outcome {
 
 fn status(reply: &Value, usual: u16) -> u16 {
     let status = reply.get("status").and_then(Value::as_u64);
-    status.and_then(|status| u16::try_from(status).ok()).unwrap_or(usual)
+    status
+        .and_then(|status| u16::try_from(status).ok())
+        .unwrap_or(usual)
 }
 
 fn succeeded(keep: Keep, mut result: Value, reply: &Value) -> Outcome {
@@ -111,5 +113,101 @@ fn failed(message: String, retryable: bool) -> Outcome {
         message,
         retryable,
         retry_after: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::core::config::Config;
+    use crate::core::diagnostic::{Diagnostics, Files};
+    use crate::core::event::catalogue::Catalogue;
+    use crate::core::event::sample::sample;
+    use crate::core::event::{decode::decode, json::accept};
+    use crate::core::matching::ruleset::RuleSet;
+
+    const RULE: &str = r#"
+name: r
+event_source: support
+event_type: ticket.PriorityChanged
+flow:
+  - name: org
+    http: { url: "https://desk.example/orgs/{{ ticket.organization_id }}" }
+    retry: { attempts: 3, backoff: 1s }
+  - when: { steps.org.body.vip: true }
+  - name: page
+    exec: [page, "{{ steps.org.body.name }}"]
+"#;
+
+    fn rehearsed(mocks: Value) -> Rehearsal {
+        let mut files = Files::default();
+        let file = files.add("r.yaml", RULE);
+        let mut diagnostics = Diagnostics::default();
+        let set = RuleSet::compile(
+            &Arc::new(files),
+            &[file],
+            &Config::default(),
+            &mut diagnostics,
+        );
+        assert!(!diagnostics.has_errors(), "{diagnostics:?}");
+        let sample = sample("support", "ticket.PriorityChanged").expect("a sample");
+        let value = accept(sample.text.as_bytes()).expect("JSON").value;
+        let event = decode(value, Catalogue::built_in()).expect("an event");
+        let subject = Subject {
+            event: &event,
+            vars: &set.rules[0].vars,
+            seed: "",
+        };
+        let mocks = mocks.as_object().cloned().unwrap_or_default();
+        let mocks = mocks.into_iter().map(|(step, replies)| {
+            let replies = replies.as_array().cloned().unwrap_or_default();
+            (step, replies.into_iter().map(Mock::Reply).collect())
+        });
+        rehearse(
+            &set.rules[0].flow,
+            &subject,
+            &mocks.collect(),
+            Timestamp::UNIX_EPOCH,
+        )
+    }
+
+    fn steps(rehearsal: &Rehearsal) -> Vec<&str> {
+        rehearsal
+            .calls
+            .iter()
+            .map(|(step, _)| step.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn replies_lead_the_way_through_guards_and_retries() {
+        let run = rehearsed(json!({"org": [
+            {"status": 503},
+            {"status": 200, "body": {"vip": true, "name": "Acme"}},
+        ]}));
+        assert_eq!(run.state, State::Done);
+        assert_eq!(steps(&run), ["org", "org", "page"]);
+        let Call::Exec(call) = &run.calls[2].1 else {
+            panic!("a command");
+        };
+        assert_eq!(call.argv[1].to_string(), "Acme");
+        // The clock jumped over the wait: about a second, with its jitter.
+        let waited = run.log[1].started.duration_since(run.log[0].started);
+        assert!((800..=1200).contains(&waited.as_millis()), "{waited:?}");
+    }
+
+    #[test]
+    fn a_guard_that_does_not_hold_skips_and_a_lasting_refusal_kills() {
+        let run = rehearsed(json!({"org": [{"body": {"vip": false}}]}));
+        assert_eq!((run.state.word(), steps(&run)), ("skipped", vec!["org"]));
+        let run = rehearsed(json!({"org": [{"status": 404}]}));
+        assert_eq!((run.state.word(), steps(&run)), ("dead", vec!["org"]));
+        let run = rehearsed(json!({"org": [{"status": 503}]}));
+        assert_eq!(
+            (run.state.word(), steps(&run)),
+            ("dead", vec!["org", "org", "org"])
+        );
     }
 }

@@ -128,3 +128,109 @@ fn working_value(rule: &Rule, event: &Event, predicate: &Predicate) -> Option<Va
     changed.set(&predicate.path, value.clone()).ok()?;
     (judge(rule, &changed, &mut NoTrace) == Truth::True).then_some(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::core::config::Config;
+    use crate::core::diagnostic::{Diagnostics, Files};
+    use crate::core::event::catalogue::Catalogue;
+    use crate::core::event::decode::decode;
+    use crate::core::matching::ruleset::RuleSet;
+
+    fn rule(when: &str) -> Arc<Rule> {
+        let text = format!(
+            "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nwhen: {when}\nflow: [{{ succeed: ok }}]\n"
+        );
+        let mut files = Files::default();
+        let file = files.add("r.yaml", text);
+        let mut diagnostics = Diagnostics::default();
+        let set = RuleSet::compile(
+            &Arc::new(files),
+            &[file],
+            &Config::default(),
+            &mut diagnostics,
+        );
+        assert!(!diagnostics.has_errors(), "{when}: {diagnostics:?}");
+        Arc::clone(&set.rules[0])
+    }
+
+    fn event() -> Event {
+        let value = json!({"account_id": 1, "input": {"ticket_event": {
+            "type": "Priority Changed",
+            "meta": {"occurred_at": "2026-03-01T09:00:00Z", "sequence": {"id": "A", "position": 1, "total": 1}},
+            "previous": "low",
+            "current": "high",
+            "ticket": {"id": 7, "tags": ["vip", "test"], "status": "open", "priority": "high"},
+        }}});
+        decode(value, Catalogue::built_in()).expect("an event")
+    }
+
+    fn suggestions(when: &str) -> Vec<(String, Option<Value>)> {
+        let explanation = explain(&rule(when), &event());
+        let near = explanation.near_misses.into_iter();
+        near.map(|near| (near.path, near.set)).collect()
+    }
+
+    #[test]
+    fn one_change_that_would_do_is_suggested() {
+        assert_eq!(
+            suggestions("{ current: urgent, previous: low }"),
+            [("current".into(), Some(json!("urgent")))]
+        );
+        assert_eq!(
+            suggestions("{ ticket.tags: { has: vip, not: { has: [test, spam] } } }"),
+            [("ticket.tags".into(), Some(json!(["vip"])))]
+        );
+        assert_eq!(
+            suggestions("{ ticket.external_id: { starts_with: A- } }"),
+            [("ticket.external_id".into(), Some(json!("A-")))]
+        );
+    }
+
+    #[test]
+    fn nothing_is_suggested_where_two_changes_are_needed() {
+        assert_eq!(suggestions("{ current: urgent, previous: normal }"), []);
+    }
+
+    #[test]
+    fn every_branch_of_any_is_a_way_out() {
+        let found = suggestions("{ any: [{ current: urgent }, { ticket.status: solved }] }");
+        assert_eq!(
+            found,
+            [
+                ("current".into(), Some(json!("urgent"))),
+                ("ticket.status".into(), Some(json!("solved")))
+            ]
+        );
+    }
+
+    #[test]
+    fn a_change_without_a_known_value_is_told_in_words() {
+        let explanation = explain(&rule("{ ticket.subject: { matches: '^EU' } }"), &event());
+        assert_eq!(explanation.truth, Truth::Unknown);
+        assert_eq!(explanation.near_misses[0].set, None);
+        assert_eq!(explanation.near_misses[0].words, "matches /^EU/");
+    }
+
+    #[test]
+    fn groups_name_the_place_in_the_tree() {
+        let when = "{ current: high, any: [{ none: [{ previous: low, ticket.id: 7 }] }, { all: [{ previous: low }] }] }";
+        let explanation = explain(&rule(when), &event());
+        assert_eq!(explanation.truth, Truth::True);
+        let groups: Vec<_> = explanation
+            .trace
+            .lines
+            .iter()
+            .map(|l| l.group.as_str())
+            .collect();
+        assert_eq!(
+            groups,
+            ["all", "any[0].none[0]", "any[0].none[0]", "any[1].all[0]"]
+        );
+    }
+}

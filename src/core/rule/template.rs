@@ -284,6 +284,17 @@ pub enum RenderError {
 }
 
 impl RenderError {
+    /// Whether what is missing is the result of an earlier step.
+    pub fn reads_step(&self) -> bool {
+        match self {
+            RenderError::Absent { name } => name == "steps" || name.starts_with("steps."),
+            RenderError::TooMuch { .. }
+            | RenderError::EmptyInPath { .. }
+            | RenderError::Climbing { .. }
+            | RenderError::Failed { .. } => false,
+        }
+    }
+
     fn of(error: &Error, source: &str) -> Self {
         let expression = error
             .range()
