@@ -75,7 +75,8 @@ impl Failure {
         Self::Runtime(Told::new(message))
     }
 
-    pub fn invalid(files: Arc<Files>, diagnostics: Diagnostics) -> Self {
+    pub fn invalid(files: impl Into<Arc<Files>>, diagnostics: Diagnostics) -> Self {
+        let files = files.into();
         Self::Invalid(Box::new(Findings { files, diagnostics }))
     }
 

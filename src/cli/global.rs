@@ -11,7 +11,7 @@ use super::exit::Failure;
 use super::output::Color;
 use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostics, Files};
-use crate::engine::rulebook::{ConfigFile, Places, Rulebook};
+use crate::engine::rulebook::{ConfigFile, Places};
 
 /// Where the configuration is looked for; only there may it be absent.
 const CONFIG: &str = "flowtrigger.yaml";
@@ -76,14 +76,6 @@ impl Global {
             true => Err(Failure::invalid(Arc::new(files), diagnostics)),
             false => Ok(config),
         }
-    }
-
-    /// Rules and configuration without a mistake, or all mistakes.
-    pub fn rulebook(&self, path: Option<&Path>) -> Result<Rulebook, Failure> {
-        self.places(path)
-            .read()
-            .accepted()
-            .map_err(|reading| Failure::invalid(reading.rulebook.files, reading.diagnostics))
     }
 }
 

@@ -8,7 +8,7 @@ mod handle;
 mod ingest;
 mod perform;
 mod report;
-mod rulebook;
+pub mod rulebook;
 pub mod secrets;
 mod shutdown;
 mod worker;

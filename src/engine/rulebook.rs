@@ -88,7 +88,8 @@ impl Places {
         }
     }
 
-    fn read_config(&self, files: &mut Files, diagnostics: &mut Diagnostics) -> Config {
+    /// Reads the configuration alone.
+    pub fn read_config(&self, files: &mut Files, diagnostics: &mut Diagnostics) -> Config {
         let path = match &self.config {
             ConfigFile::IfThere(path) if !path.exists() => {
                 let file = files.add(path.to_string_lossy(), "");

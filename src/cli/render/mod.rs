@@ -2,5 +2,8 @@
 //! It refuses to decide what is told; it only lays it out.
 
 pub mod diagnostics;
+pub mod explanation;
 pub mod message;
+pub mod paint;
+pub mod plan;
 pub mod table;
