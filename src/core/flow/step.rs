@@ -25,6 +25,18 @@ pub struct Step {
     pub keep: Keep,
 }
 
+impl Flow {
+    /// The names of the secrets that its steps write out, each with its step.
+    pub fn secrets(&self) -> impl Iterator<Item = (&str, &Step)> {
+        self.steps.iter().flat_map(|step| {
+            step.action
+                .secrets()
+                .into_iter()
+                .map(move |name| (name, step))
+        })
+    }
+}
+
 #[derive(Debug, Clone)]
 pub enum Action {
     Http(Box<Http>),
@@ -37,6 +49,18 @@ pub enum Action {
 }
 
 impl Action {
+    fn secrets(&self) -> Vec<&str> {
+        match self {
+            Action::Http(http) => http.secrets(),
+            Action::Exec(exec) => {
+                let env = exec.env.iter().map(|(_, value)| value);
+                let texts = exec.argv.iter().chain(&exec.stdin).chain(env);
+                texts.flat_map(Template::secrets).collect()
+            }
+            Action::When(_) | Action::Set(_) | Action::Succeed(_) | Action::Fail(_) => Vec::new(),
+        }
+    }
+
     /// The key that names this action in a rule.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -94,4 +118,44 @@ pub struct Exec {
     pub env: Vec<(String, Template)>,
     /// Written as `shell:`: argv is `/bin/sh -c SCRIPT`.
     pub shell: bool,
+}
+
+impl Http {
+    fn secrets(&self) -> Vec<&str> {
+        let pairs = self
+            .query
+            .iter()
+            .chain(&self.headers)
+            .map(|(_, value)| value);
+        let texts = std::iter::once(&self.url).chain(pairs);
+        let mut names: Vec<&str> = texts.flat_map(Template::secrets).collect();
+        names.extend(self.body.iter().flat_map(BodyTemplate::secrets));
+        names.extend(self.auth.iter().flat_map(AuthTemplate::secrets));
+        names
+    }
+}
+
+impl BodyTemplate {
+    fn secrets(&self) -> Vec<&str> {
+        match self {
+            BodyTemplate::Json(tree) => tree.secrets(),
+            BodyTemplate::Form(fields) => fields
+                .iter()
+                .flat_map(|(_, value)| value.secrets())
+                .collect(),
+            BodyTemplate::Raw(text) => text.secrets().collect(),
+        }
+    }
+}
+
+impl AuthTemplate {
+    pub fn secrets(&self) -> Vec<&str> {
+        match self {
+            AuthTemplate::Bearer(token) => token.secrets().collect(),
+            AuthTemplate::Basic { username, password } => {
+                username.secrets().chain(password.secrets()).collect()
+            }
+            AuthTemplate::Header { value, .. } => value.secrets().collect(),
+        }
+    }
 }

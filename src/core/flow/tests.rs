@@ -18,7 +18,7 @@ use crate::core::event::Event;
 use crate::core::rule::document;
 use crate::core::rule::fields::Fields;
 use crate::core::rule::lowering::Lowering;
-use crate::core::rule::template::{Escape, Template};
+use crate::core::rule::template::Template;
 use crate::core::scope::Scope;
 
 fn event() -> Event {
@@ -171,22 +171,21 @@ fn commands_take_values_as_arguments_and_the_event_as_input() {
 }
 
 #[test]
-fn templates_of_connections_are_ordinary_templates() {
-    let (mut diagnostics, config) = (Diagnostics::default(), config());
-    let nodes = document::read(
-        FileId(0),
-        "t: \"Bearer {{ secret.API }}\"\n",
-        &mut diagnostics,
+fn a_flow_names_the_secrets_that_it_needs() {
+    let flow = flow(
+        "flow:\n- name: a\n  http:\n    url: \"https://a.example/{{ secret.A }}\"\n    query: { x: \"{{ secret.B }}\" }\n    \
+         headers: { X-Key: \"{{ secret.C }}\" }\n    json: [{ k: \"{{ secret.D | b64encode }}\" }]\n\
+         - exec: { argv: [x, \"{{ secret.E }}\"], env: { K: \"{{ secret.F }}\" }, stdin: \"{{ secret.G }}\" }\n",
     );
-    let mut cx = Lowering {
-        config: &config,
-        fields: Fields::Open,
-        vars: json!({}),
-        steps: Vec::new(),
-        folder: ".".into(),
-        diagnostics: &mut diagnostics,
-    };
-    let node = nodes[0].get("t").expect("a node");
-    let template = Template::lower(node, "t", Escape::None, &mut cx).expect("a template");
-    assert_eq!(template.secrets().collect::<Vec<_>>(), ["API"]);
+    let mut names: Vec<_> = flow
+        .secrets()
+        .map(|(name, step)| format!("{} {name}", step.name))
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "a A", "a B", "a C", "a D", "exec-2 E", "exec-2 F", "exec-2 G"
+        ]
+    );
 }

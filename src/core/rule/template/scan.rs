@@ -11,11 +11,16 @@ pub enum Segment {
         inner: Range<usize>,
         whole: Range<usize>,
     },
-    /// `{% … %}`
+    /// `{% … %}`, or all from `{% raw %}` to its end.
     Block {
         whole: Range<usize>,
+        raw: bool,
     },
 }
+
+/// The engine walks an expression and the blocks around it by recursion; these keep it shallow.
+const LONGEST: usize = 2_000;
+const MOST_BLOCKS: usize = 200;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanError {
@@ -38,6 +43,7 @@ pub fn scan(text: &str) -> Result<Vec<Segment>, ScanError> {
         };
         from = segment.end();
         segments.push(segment);
+        within_limits(&segments, open..from)?;
     }
     if from < text.len() {
         segments.push(Segment::Raw);
@@ -45,11 +51,30 @@ pub fn scan(text: &str) -> Result<Vec<Segment>, ScanError> {
     Ok(segments)
 }
 
+fn within_limits(segments: &[Segment], at: Range<usize>) -> Result<(), ScanError> {
+    let help = "put the work into several texts, a `set` step, or a command";
+    let blocks = segments
+        .iter()
+        .filter(|s| matches!(s, Segment::Block { .. }))
+        .count();
+    let message = match segments.last() {
+        Some(Segment::Expression { whole, .. }) if whole.len() > LONGEST => {
+            "one `{{ … }}` holds at most 2,000 bytes"
+        }
+        Some(Segment::Block { whole, raw: false }) if whole.len() > LONGEST => {
+            "one `{% … %}` holds at most 2,000 bytes"
+        }
+        _ if blocks > MOST_BLOCKS => "a text holds at most 200 `{% … %}`",
+        _ => return Ok(()),
+    };
+    Err(ScanError { message, help, at })
+}
+
 impl Segment {
     fn end(&self) -> usize {
         match self {
             Segment::Raw => 0,
-            Segment::Expression { whole, .. } | Segment::Block { whole } => whole.end,
+            Segment::Expression { whole, .. } | Segment::Block { whole, .. } => whole.end,
         }
     }
 }
@@ -103,14 +128,18 @@ fn block(text: &str, open: usize) -> Result<Segment, ScanError> {
         return Err(unclosed);
     };
     let mut end = close + 2;
-    if text[open + 2..close].trim_matches(['-', '+', ' ']) == "raw" {
+    let raw = text[open + 2..close].trim_matches(['-', '+', ' ']) == "raw";
+    if raw {
         let Some(last) = text[end..].find("endraw") else {
             return Err(unclosed);
         };
         let rest = end + last;
         end = closing(text, rest, "%}").map_or(text.len(), |at| at + 2);
     }
-    Ok(Segment::Block { whole: open..end })
+    Ok(Segment::Block {
+        whole: open..end,
+        raw,
+    })
 }
 
 /// The end mark that is neither inside of quotes nor of brackets.

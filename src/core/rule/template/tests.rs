@@ -9,6 +9,7 @@ use super::*;
 use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostics, FileId};
 use crate::core::event::Event;
+use crate::core::event::catalogue::Catalogue;
 use crate::core::flow::call::Tree;
 use crate::core::rule::document;
 use crate::core::rule::fields::Fields;
@@ -342,6 +343,27 @@ fn what_could_only_fail_later_is_refused_at_load() {
         assert!(said.contains(message), "{text}: {said}");
         assert!(helped.contains(help), "{text}: {helped}");
     }
+}
+
+#[test]
+fn fields_are_checked_against_the_types_of_the_rule() {
+    let (mut diagnostics, config) = (Diagnostics::default(), Config::default());
+    let types = Catalogue::built_in().by_tag("support", "ticket.CommentAdded");
+    let text = "{{ ticket }} {{ ticket.tags[0] }} {{ comment.body }} {{ meta }} {{ event.type }} \
+                {% for tag in ticket.tags %}{{ tag.x }}{{ ticket.idd }}{% endfor %}";
+    let nodes = document::read(FileId(0), &quoted(text), &mut diagnostics);
+    let mut cx = Lowering {
+        config: &config,
+        fields: Fields::Of(types.into_iter().cloned().collect()),
+        vars: json!({}),
+        steps: Vec::new(),
+        folder: ".".into(),
+        diagnostics: &mut diagnostics,
+    };
+    let node = nodes[0].get("text").expect("a node");
+    assert!(Template::lower(node, "text", Escape::None, &mut cx).is_none());
+    let told: Vec<_> = diagnostics.iter().map(|d| d.message.as_str()).collect();
+    assert_eq!(told, ["`ticket.CommentAdded` has no field `ticket.idd`"]);
 }
 
 #[test]

@@ -74,6 +74,19 @@ fn runaway_templates_are_stopped() {
 }
 
 #[test]
+fn expressions_stay_shallow_enough_for_any_stack() {
+    for (part, wrap) in [("+1", "1"), (".b", "a"), ("|upper", "a"), (" or x", "x")] {
+        let long = format!("{{{{ {wrap}{} }}}}", part.repeat(1_980 / part.len()));
+        template(&long, Escape::None);
+        let longer = format!("{{{{ {wrap}{} }}}}", part.repeat(20_000));
+        assert!(mistake(&longer, Escape::None).0.contains("2,000 bytes"));
+    }
+    let nested = |depth: usize| "{% if true %}".repeat(depth) + &"{% endif %}".repeat(depth);
+    template(&nested(90), Escape::None);
+    assert!(mistake(&nested(5_000), Escape::None).0.contains("200"));
+}
+
+#[test]
 fn values_in_a_url_are_encoded_and_never_form_the_host() {
     let text = url(
         "{{ vars.base }}/t/{{ current }}/{{ ticket.subject }}?q={{ previous }}&k={{ secret.K }}",
