@@ -8,7 +8,8 @@ use super::exit::{Exit, Failure};
 use super::global::{Format, Global};
 use super::output::Output;
 use super::render::diagnostics::{self, counted, number};
-use crate::engine::rulebook::Reading;
+use super::test::gather;
+use crate::engine::{Places, Reading};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -31,7 +32,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-    let reading = global.places(args.path.as_deref()).read();
+    let reading = read(&global.places(args.path.as_deref()));
     match args.format {
         Format::Text => {
             diagnostics::text(out, &reading.rulebook.files, &reading.diagnostics)?;
@@ -46,6 +47,17 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
         true => Exit::Invalid,
         false => Exit::Fine,
     })
+}
+
+/// Reads rules, configuration and, where the rules are sound, the rules' tests.
+fn read(places: &Places) -> Reading {
+    let mut reading = places.read();
+    if !reading.diagnostics.has_errors() {
+        let suite = gather(&reading.rulebook);
+        reading.rulebook.files = suite.files.into();
+        reading.diagnostics.extend(suite.diagnostics);
+    }
+    reading
 }
 
 fn summary(reading: &Reading) -> String {

@@ -1,17 +1,17 @@
 //! `daemon`: serves the endpoint that help desks post to, until it is asked to stop.
 //! It refuses to start with a broken rule or an unset secret.
 
-use std::net::SocketAddr;
-
 use super::exit::{Exit, Failure};
 use super::global::Global;
 use super::output::Output;
+use crate::engine::{Daemon, Options, daemon};
+use crate::source::http::Limits;
 
 const AFTER_HELP: &str = "\
 Examples:
   flowtrigger daemon
   flowtrigger daemon --rules rules/ --data /var/lib/flowtrigger --listen 127.0.0.1:8080
-  curl -d @event.json http://127.0.0.1:8080/events/zis
+  curl -d @event.json -H 'Content-Type: application/json' http://127.0.0.1:8080/events/support
 
 SIGHUP reads rules and configuration again, SIGTERM ends the work in flight and stops.";
 
@@ -24,11 +24,22 @@ pub struct Args {
         long,
         value_name = "ADDRESS",
         default_value = "127.0.0.1:8080",
-        env = "FLOWTRIGGER_LISTEN", hide_env_values = true
+        env = "FLOWTRIGGER_LISTEN",
+        hide_env_values = true
     )]
-    listen: SocketAddr,
+    listen: String,
 }
 
-pub fn run(_args: Args, _global: &Global, _out: &mut Output) -> Result<Exit, Failure> {
-    Err(Failure::usage("`daemon` is not built yet"))
+pub fn run(args: Args, global: &Global, _: &mut Output) -> Result<Exit, Failure> {
+    let served = daemon(Daemon {
+        places: global.places(None),
+        listen: args.listen,
+        outbox: global.outbox(),
+        options: Options::default(),
+        limits: Limits::default(),
+    });
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::runtime(format!("failed to start: {error}")))?;
+    runtime.block_on(served)?;
+    Ok(Exit::Fine)
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::cli::book;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::global::{Format, Global};
 use crate::cli::input::{self, Input};
@@ -20,7 +19,8 @@ use crate::core::matching::evaluate::Truth;
 use crate::core::matching::explanation::{Explanation, explain};
 use crate::core::rule::jobspec::{Mode, Rule};
 use crate::core::rule::path::Path;
-use crate::engine::rulebook::Rulebook;
+use crate::core::rule::synonyms::nearest;
+use crate::engine::Rulebook;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -61,10 +61,14 @@ struct Judged<'r> {
     plan: Vec<Planned<'r>>,
 }
 
-pub fn run(args: &Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-    let book = book::open(global)?;
-    book::known_rules(&args.rule, &book)?;
-    let changes = args.set.iter().map(|set| change(set)).collect::<Result<Vec<_>, _>>()?;
+pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    let book = global.rulebook(None)?;
+    known_rules(&args.rule, &book)?;
+    let changes = args
+        .set
+        .iter()
+        .map(|set| change(set))
+        .collect::<Result<Vec<_>, _>>()?;
     let inputs = input::read(&args.files, args.source.as_deref(), &book.config)?;
     let mut tally = Tally::default();
     for Input { place, event } in inputs {
@@ -72,13 +76,17 @@ pub fn run(args: &Args, global: &Global, out: &mut Output) -> Result<Exit, Failu
             Ok(mut event) => {
                 apply(&changes, &mut event, &book)?;
                 tally.events += 1;
-                tally.matched += usize::from(one(&event, args, &book, out)?);
+                tally.matched += usize::from(one(&event, &args, &book, out)?);
             }
             Err(bad) => {
                 tally.bad += 1;
                 out.flush()?;
                 let text = format!("{place}: {}", bad.message);
-                message::error(&mut Output::stderr(global.color), &text, bad.help.as_deref())?;
+                message::error(
+                    &mut Output::stderr(global.color),
+                    &text,
+                    bad.help.as_deref(),
+                )?;
             }
         }
         if out.is_closed() {
@@ -86,7 +94,11 @@ pub fn run(args: &Args, global: &Global, out: &mut Output) -> Result<Exit, Failu
         }
     }
     if args.format == Format::Text && tally.events + tally.bad > 1 {
-        writeln!(out, "\n{} events, {} matched, {} bad", tally.events, tally.matched, tally.bad)?;
+        writeln!(
+            out,
+            "\n{} events, {} matched, {} bad",
+            tally.events, tally.matched, tally.bad
+        )?;
     }
     Ok(tally.exit())
 }
@@ -146,8 +158,11 @@ impl Judged<'_> {
 
 fn answer_json(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Rulebook) -> Value {
     let files = &book.rules.files;
-    let matched: Vec<&str> =
-        judged.iter().filter(|j| j.matches()).map(|j| j.rule.name.as_str()).collect();
+    let matched: Vec<&str> = judged
+        .iter()
+        .filter(|j| j.matches())
+        .map(|j| j.rule.name.as_str())
+        .collect();
     let rules: Vec<Value> = judged
         .iter()
         .filter(|j| args.explain || j.matches())
@@ -184,6 +199,24 @@ fn answer_text(
     Ok(())
 }
 
+/// Refuses names that no rule has.
+fn known_rules(names: &[String], book: &Rulebook) -> Result<(), Failure> {
+    let rules = &book.rules.rules;
+    let Some(unknown) = names
+        .iter()
+        .find(|name| !rules.iter().any(|rule| rule.name == **name))
+    else {
+        return Ok(());
+    };
+    let failure = Failure::usage(format!("no rule is called `{unknown}`"));
+    Err(
+        match nearest(unknown, rules.iter().map(|rule| rule.name.as_str())) {
+            Some(near) => failure.help(format!("did you mean `{near}`?")),
+            None => failure,
+        },
+    )
+}
+
 /// Why nothing would happen, in a sentence.
 fn nothing(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Rulebook) -> String {
     let tag = &event.event_type;
@@ -194,7 +227,9 @@ fn nothing(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Rulebook) -
             book.rules.rules.len()
         ),
         (n, true) => format!("none of the {n} rules that listen to {tag} matched"),
-        (n, false) => format!("none of the {n} rules that listen to {tag} matched; --explain says why"),
+        (n, false) => {
+            format!("none of the {n} rules that listen to {tag} matched; --explain says why")
+        }
     }
 }
 
@@ -218,7 +253,10 @@ fn change(set: &str) -> Result<(Path, Value), Failure> {
 /// Applies the changes, and refuses fields that events of this type do not have.
 fn apply(changes: &[(Path, Value)], event: &mut Event, book: &Rulebook) -> Result<(), Failure> {
     for (path, value) in changes {
-        let known = book.config.catalogue.by_tag(&event.source, &event.event_type);
+        let known = book
+            .config
+            .catalogue
+            .by_tag(&event.source, &event.event_type);
         if let (Some(known), Some(dotted)) = (known, path.dotted())
             && let FieldLookup::Unknown { nearest } = known.field(&dotted)
         {

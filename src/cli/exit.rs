@@ -10,6 +10,7 @@ use thiserror::Error;
 use super::output::Output;
 use super::render;
 use crate::core::diagnostic::{Diagnostics, Files};
+use crate::engine::EngineError;
 
 /// The exit codes of every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,9 @@ pub enum Failure {
     /// Every mistake, told at once.
     #[error("the rules or the configuration have errors")]
     Invalid(Box<Findings>),
+    /// Secrets that cannot be had: the configuration is not whole.
+    #[error("{0}")]
+    Unset(Told),
     #[error("{0}")]
     BadEvent(Told),
     #[error("{0}")]
@@ -75,15 +79,17 @@ impl Failure {
         Self::Runtime(Told::new(message))
     }
 
-    pub fn invalid(files: impl Into<Arc<Files>>, diagnostics: Diagnostics) -> Self {
-        let files = files.into();
+    pub fn invalid(files: Arc<Files>, diagnostics: Diagnostics) -> Self {
         Self::Invalid(Box::new(Findings { files, diagnostics }))
     }
 
     /// Adds what to do about it.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         match &mut self {
-            Failure::Usage(told) | Failure::BadEvent(told) | Failure::Runtime(told) => {
+            Failure::Usage(told)
+            | Failure::Unset(told)
+            | Failure::BadEvent(told)
+            | Failure::Runtime(told) => {
                 told.help = Some(help.into());
             }
             // Its diagnostics bring their own, and a full disk says enough.
@@ -95,7 +101,7 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         match self {
             Failure::Usage(_) => Exit::Usage,
-            Failure::Invalid(_) => Exit::Invalid,
+            Failure::Invalid(_) | Failure::Unset(_) => Exit::Invalid,
             Failure::BadEvent(_) => Exit::BadEvent,
             Failure::Runtime(_) | Failure::Output(_) => Exit::Runtime,
         }
@@ -107,12 +113,32 @@ impl Failure {
             Failure::Invalid(findings) => {
                 render::diagnostics::text(to, &findings.files, &findings.diagnostics)
             }
-            Failure::Usage(told) | Failure::BadEvent(told) | Failure::Runtime(told) => {
+            Failure::Usage(told)
+            | Failure::Unset(told)
+            | Failure::BadEvent(told)
+            | Failure::Runtime(told) => {
                 render::message::error(to, &told.message, told.help.as_deref())
             }
             Failure::Output(_) => render::message::error(to, &self.to_string(), None),
         };
         let _ = to.finish();
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Rules(reading) => {
+                Failure::invalid(reading.rulebook.files, reading.diagnostics)
+            }
+            EngineError::Secrets(_) => Failure::Unset(Told::new(error.to_string())),
+            EngineError::Listen(_)
+            | EngineError::Store(_)
+            | EngineError::Action(_)
+            | EngineError::Serve(_)
+            | EngineError::Signals(_)
+            | EngineError::Interrupted => Failure::runtime(error.to_string()),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::exit::Failure;
 use super::output::Color;
 use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostics, Files};
-use crate::engine::rulebook::{ConfigFile, Places};
+use crate::engine::{ConfigFile, Places, Rulebook};
 
 /// Where the configuration is looked for; only there may it be absent.
 const CONFIG: &str = "flowtrigger.yaml";
@@ -27,11 +27,18 @@ pub struct Global {
         global = true,
         value_name = "PATH",
         default_value = "rules",
-        env = "FLOWTRIGGER_RULES", hide_env_values = true
+        env = "FLOWTRIGGER_RULES",
+        hide_env_values = true
     )]
     pub rules: PathBuf,
     /// Configuration file; flowtrigger.yaml, if it is there, unless given.
-    #[arg(long, global = true, value_name = "FILE", env = "FLOWTRIGGER_CONFIG", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "FLOWTRIGGER_CONFIG",
+        hide_env_values = true
+    )]
     pub config: Option<PathBuf>,
     /// Folder for what is kept: the outbox and, later, events and runs.
     #[arg(long, global = true, value_name = "DIR", default_value = "data")]
@@ -67,6 +74,11 @@ impl Global {
         }
     }
 
+    /// Where requests to `outbox:NAME` are written.
+    pub fn outbox(&self) -> PathBuf {
+        self.data.join("outbox")
+    }
+
     /// The configuration alone, or its mistakes.
     pub fn config(&self) -> Result<Config, Failure> {
         let mut files = Files::default();
@@ -76,6 +88,14 @@ impl Global {
             true => Err(Failure::invalid(Arc::new(files), diagnostics)),
             false => Ok(config),
         }
+    }
+
+    /// Rules and configuration without a mistake, or all mistakes.
+    pub fn rulebook(&self, path: Option<&Path>) -> Result<Rulebook, Failure> {
+        self.places(path)
+            .read()
+            .accepted()
+            .map_err(|reading| Failure::invalid(reading.rulebook.files, reading.diagnostics))
     }
 }
 

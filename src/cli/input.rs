@@ -10,7 +10,7 @@ use crate::cli::exit::Failure;
 use crate::core::config::Config;
 use crate::core::event::Event;
 use crate::core::event::decode::{NotAnEvent, decode, decode_described};
-use crate::core::event::json::{Accepted, accept_many};
+use crate::core::event::json::{Accepted, accept, accept_many};
 use crate::core::event::user_described::Description;
 
 /// One event of the input, or why it is none.
@@ -29,21 +29,27 @@ pub struct Bad {
 
 /// Reads the files in order; `-` is standard input. `source` names the entry of the configuration that
 /// describes them, where the content does not tell.
-pub fn read(files: &[PathBuf], source: Option<&str>, config: &Config) -> Result<Vec<Input>, Failure> {
+pub fn read(
+    files: &[PathBuf],
+    source: Option<&str>,
+    config: &Config,
+) -> Result<Vec<Input>, Failure> {
     let description = source.map(|name| described(name, config)).transpose()?;
     let mut inputs = Vec::new();
     for file in files {
         let bytes = bytes(file)?;
         let name = name(file);
-        inputs.extend(accept_many(&bytes).into_iter().map(|item| Input {
-            place: format!("{name}:{}", item.line),
-            event: item
-                .outcome
-                .map_err(|refused| Bad {
-                    message: refused.to_string(),
-                    help: None,
-                })
-                .and_then(|accepted| event(accepted, description.flatten(), config)),
+        inputs.extend(accept_many(&bytes).into_iter().map(|item| {
+            Input {
+                place: format!("{name}:{}", item.line),
+                event: item
+                    .outcome
+                    .map_err(|refused| Bad {
+                        message: refused.to_string(),
+                        help: None,
+                    })
+                    .and_then(|accepted| event(accepted, description.flatten(), config)),
+            }
         }));
     }
     Ok(inputs)
@@ -59,9 +65,9 @@ fn name(file: &Path) -> String {
 fn bytes(file: &Path) -> Result<Vec<u8>, Failure> {
     if file == Path::new("-") {
         let mut bytes = Vec::new();
-        std::io::stdin()
-            .read_to_end(&mut bytes)
-            .map_err(|error| Failure::bad_event(format!("failed to read standard input: {error}")))?;
+        std::io::stdin().read_to_end(&mut bytes).map_err(|error| {
+            Failure::bad_event(format!("failed to read standard input: {error}"))
+        })?;
         return Ok(bytes);
     }
     std::fs::read(file).map_err(|error| {
@@ -94,7 +100,25 @@ fn described<'c>(name: &str, config: &'c Config) -> Result<Option<&'c Descriptio
     }
 }
 
-fn event(accepted: Accepted, description: Option<&Description>, config: &Config) -> Result<Event, Bad> {
+/// One event from bytes, as rule tests have it.
+pub fn single(bytes: &[u8], config: &Config) -> Result<Event, Bad> {
+    let accepted = accept(bytes).map_err(|refused| Bad {
+        message: refused.to_string(),
+        help: None,
+    })?;
+    event(accepted, None, config)
+}
+
+pub fn of_value(value: Value, config: &Config) -> Result<Event, Bad> {
+    let repairs = Vec::new();
+    event(Accepted { value, repairs }, None, config)
+}
+
+fn event(
+    accepted: Accepted,
+    description: Option<&Description>,
+    config: &Config,
+) -> Result<Event, Bad> {
     let Accepted { value, repairs } = accepted;
     let decoded = match description {
         Some(description) => decode_described(value, description, &config.catalogue),

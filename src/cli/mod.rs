@@ -1,7 +1,6 @@
 //! The command line: reads the arguments, runs one command, answers with an exit code.
 //! It refuses to judge or to act itself: each command asks the parts below and prints what they say.
 
-mod book;
 mod check;
 mod completions;
 mod daemon;
@@ -91,7 +90,7 @@ impl Command {
         match self {
             Command::Daemon(args) => daemon::run(args, global, out),
             Command::Run(args) => run::run(args, global, out),
-            Command::DryRun(args) => dry_run::run(&args, global, out),
+            Command::DryRun(args) => dry_run::run(args, global, out),
             Command::Check(args) => check::run(args, global, out),
             Command::Test(args) => test::run(args, global, out),
             Command::Events(args) => events::run(args, global, out),

@@ -1,17 +1,36 @@
 //! `run`: reads events, acts for real, waits for the end of every run and reports.
-//! It refuses an input that is no event, after the events before it.
+//! A bad input is told and loses none of the others.
 
+use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
+
+use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
 use super::global::{Format, Global};
+use super::input::{self, Bad};
 use super::output::Output;
+use super::render::explanation;
+use super::render::message;
+use super::render::paint::{Paint, Tone};
+use crate::core::event::Event;
+use crate::core::run::State;
+use crate::engine::{
+    Engine, EventReport, Hands, Options, Rulebook, RunReport, StepReport, act, hands,
+};
+use crate::store::MemoryStore;
 
 const AFTER_HELP: &str = "\
 Examples:
   flowtrigger run event.json
   flowtrigger run --format json events.ndjson
-  flowtrigger events ticket.PriorityChanged --sample | flowtrigger run -";
+  flowtrigger events ticket.PriorityChanged --sample | flowtrigger run -
+
+Exit code: 0 when all went well, 1 when nothing matched or a run is dead, 4 when an input is no event.";
+
+/// How many events make a progress line worth its while.
+const LONG: usize = 100;
 
 /// Read events, act for real, wait for the end and report.
 #[derive(Debug, clap::Args)]
@@ -28,6 +47,209 @@ pub struct Args {
     format: Format,
 }
 
-pub fn run(_args: Args, _global: &Global, _out: &mut Output) -> Result<Exit, Failure> {
-    Err(Failure::usage("`run` is not built yet"))
+pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    let book = global.rulebook(None)?;
+    let hands = hands(&book, &global.outbox())?;
+    let mut tally = Tally::default();
+    let events = sound(&args, global, &book, &mut tally)?;
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::runtime(format!("failed to start: {error}")))?;
+    runtime.block_on(carry_out(events, book, hands, args.format, &mut tally, out))?;
+    if args.format == Format::Text {
+        writeln!(out, "\n{}", tally.words())?;
+    }
+    Ok(tally.exit())
+}
+
+/// The events of the input; what is none is told at once.
+fn sound(
+    args: &Args,
+    global: &Global,
+    book: &Rulebook,
+    tally: &mut Tally,
+) -> Result<Vec<Event>, Failure> {
+    let mut stderr = Output::stderr(global.color);
+    let mut events = Vec::new();
+    for input in input::read(&args.files, args.source.as_deref(), &book.config)? {
+        match input.event {
+            Ok(event) => events.push(event),
+            Err(Bad { message, help }) => {
+                tally.bad += 1;
+                let text = format!("{}: {message}", input.place);
+                message::error(&mut stderr, &text, help.as_deref())?;
+            }
+        }
+    }
+    stderr.finish()?;
+    Ok(events)
+}
+
+/// Acts on all events and prints each report as it comes.
+async fn carry_out(
+    events: Vec<Event>,
+    book: Rulebook,
+    hands: Hands,
+    format: Format,
+    tally: &mut Tally,
+    out: &mut Output,
+) -> Result<(), Failure> {
+    let engine = Engine::start(MemoryStore::default(), hands, book, Options::default());
+    let all = events.len();
+    let mut failed: io::Result<()> = Ok(());
+    let acted = act(&engine, events, |report| {
+        tally.count(&report);
+        let printed = match format {
+            Format::Json => writeln!(out, "{}", report_json(&report)),
+            Format::Text => text(&report, out),
+        };
+        failed = printed.and_then(|()| progress(tally.events, all, out));
+        match failed {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    })
+    .await;
+    engine.drain().await;
+    acted?;
+    Ok(failed?)
+}
+
+/// A line that a person watching a long input sees grow.
+fn progress(done: usize, all: usize, out: &mut Output) -> io::Result<()> {
+    if out.terminal && all >= LONG && done % LONG == 0 {
+        out.flush()?;
+        write!(io::stderr(), "\r{done} of {all} events ")?;
+    }
+    Ok(())
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    events: usize,
+    matched: usize,
+    runs: usize,
+    dead: usize,
+    bad: usize,
+}
+
+impl Tally {
+    fn count(&mut self, report: &EventReport) {
+        self.events += 1;
+        self.matched += usize::from(!report.matched.is_empty());
+        self.runs += report.runs.len();
+        let dead = report
+            .runs
+            .iter()
+            .filter(|run| matches!(run.state, State::Dead { .. }));
+        self.dead += dead.count();
+    }
+
+    fn words(&self) -> String {
+        let Tally {
+            events,
+            matched,
+            runs,
+            dead,
+            bad,
+        } = self;
+        format!(
+            "{events} events, {matched} matched; {runs} runs, {dead} dead; {bad} inputs were no events"
+        )
+    }
+
+    fn exit(&self) -> Exit {
+        if self.bad > 0 {
+            return Exit::BadEvent;
+        }
+        match self.dead == 0 && self.matched > 0 {
+            true => Exit::Fine,
+            false => Exit::Negative,
+        }
+    }
+}
+
+fn text(report: &EventReport, out: &mut Output) -> io::Result<()> {
+    explanation::event(out, &report.event)?;
+    if report.redelivered {
+        writeln!(out, "  came before: nothing runs twice")?;
+    } else if report.matched.is_empty() {
+        writeln!(
+            out,
+            "  no rule matched; `flowtrigger dry-run --explain` says why"
+        )?;
+    }
+    report.runs.iter().try_for_each(|run| run_text(run, out))
+}
+
+fn run_text(run: &RunReport, out: &mut Output) -> io::Result<()> {
+    let paint = Paint::of(out);
+    let tone = match run.state {
+        State::Done => Tone::Green,
+        State::Dead { .. } => Tone::Red,
+        State::Queued
+        | State::Running
+        | State::Retrying { .. }
+        | State::Skipped { .. }
+        | State::Shadow
+        | State::Cancelled => Tone::Yellow,
+    };
+    let word = format!("{:8}", run.state.word());
+    write!(
+        out,
+        "  {}  {}",
+        paint.tone(tone, &word),
+        paint.tone(Tone::Bold, &run.rule)
+    )?;
+    match &run.message {
+        Some(message) => writeln!(out, "  {message}")?,
+        None => writeln!(out)?,
+    }
+    for step in &run.steps {
+        writeln!(out, "            {}", step_words(step))?;
+    }
+    Ok(())
+}
+
+fn step_words(step: &StepReport) -> String {
+    let tries = match step.attempts {
+        1 => String::new(),
+        tries => format!(" after {tries} tries"),
+    };
+    let detail = match (&step.error, &step.note) {
+        (Some(error), _) => format!(": {error}"),
+        (None, Some(note)) => format!("  {note}"),
+        (None, None) => String::new(),
+    };
+    format!("{} {}{tries}{detail}", step.name, step.outcome)
+}
+
+fn report_json(report: &EventReport) -> Value {
+    let runs: Vec<Value> = report.runs.iter().map(run_json).collect();
+    let mut line = json!({
+        "event": explanation::event_json(&report.event),
+        "matched": report.matched,
+        "runs": runs,
+        "warnings": report.event.warnings,
+    });
+    if report.redelivered {
+        line["redelivered"] = true.into();
+    }
+    line
+}
+
+fn run_json(run: &RunReport) -> Value {
+    let steps = run.steps.iter().map(|step| {
+        json!({
+            "name": step.name,
+            "attempts": step.attempts,
+            "outcome": step.outcome,
+            "error": step.error,
+        })
+    });
+    json!({
+        "rule": run.rule,
+        "state": run.state.word(),
+        "message": run.message,
+        "steps": steps.collect::<Vec<_>>(),
+    })
 }

@@ -12,7 +12,6 @@ use serde_json::{Value, json};
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::global::Global;
-use crate::cli::loading;
 use crate::cli::output::Output;
 use crate::cli::render::paint::{Paint, Tone};
 use crate::core::diagnostic::Files;
@@ -59,18 +58,19 @@ struct Tested {
 
 pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let rules = args.path.as_ref().unwrap_or(&global.rules);
-    let book = loading::open(rules, global)?;
+    let book = global.rulebook(args.path.as_deref())?;
     let suite = suite::gather(&book);
     if suite.diagnostics.has_errors() {
-        return Err(Failure::invalid(suite.files, suite.diagnostics));
+        return Err(Failure::invalid(suite.files.into(), suite.diagnostics));
     }
     let only = args.only.as_deref().unwrap_or_default();
     let chosen = suite
         .cases
         .iter()
         .filter(|case| case.rule.name.contains(only) || case.test.name.contains(only));
-    let tested: Vec<Tested> =
-        chosen.map(|case| tested(case, &book.config, &suite.files)).collect();
+    let tested: Vec<Tested> = chosen
+        .map(|case| tested(case, &book.config, &suite.files))
+        .collect();
     if tested.is_empty() {
         let failure = Failure::runtime(format!("no test in `{}`", rules.display()));
         return Err(failure.help("write NAME.test.yaml beside NAME.yaml, or `tests:` in a rule"));
@@ -111,7 +111,13 @@ fn text(tested: &[Tested], out: &mut Output) -> io::Result<()> {
         writeln!(out, "{word}  {}  {}", test.rule, test.name)?;
     }
     for test in tested.iter().filter(|test| !test.passed()) {
-        writeln!(out, "\n{}  {}  {}", paint.tone(Tone::Red, "FAIL"), test.rule, test.name)?;
+        writeln!(
+            out,
+            "\n{}  {}  {}",
+            paint.tone(Tone::Red, "FAIL"),
+            test.rule,
+            test.name
+        )?;
         writeln!(out, "  {}", paint.tone(Tone::Dim, &test.place))?;
         for line in &test.failure {
             let tone = match line.as_bytes().first() {

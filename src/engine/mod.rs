@@ -8,7 +8,7 @@ mod handle;
 mod ingest;
 mod perform;
 mod report;
-pub mod rulebook;
+mod rulebook;
 pub mod secrets;
 mod shutdown;
 mod worker;

@@ -2,6 +2,7 @@
 //! It reads the log alone, and repeats no result of a step.
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::core::flow::{Move, Subject, next};
 use crate::core::run::{Outcome, State};
@@ -26,6 +27,8 @@ pub struct StepReport {
     pub outcome: &'static str,
     /// Why the last try failed.
     pub error: Option<String>,
+    /// Where an outbox wrote the request instead of sending it.
+    pub note: Option<String>,
 }
 
 impl RunReport {
@@ -65,15 +68,16 @@ fn message(record: &Record) -> Option<String> {
 fn steps(record: &Record) -> Vec<StepReport> {
     let mut steps: Vec<StepReport> = Vec::new();
     for attempt in &record.log {
-        let (outcome, error) = match &attempt.outcome {
-            Outcome::Succeeded { .. } => ("succeeded", None),
-            Outcome::Failed { message, .. } => ("failed", Some(message.clone())),
+        let (outcome, error, note) = match &attempt.outcome {
+            Outcome::Succeeded { result } => ("succeeded", None, outbox(result)),
+            Outcome::Failed { message, .. } => ("failed", Some(message.clone()), None),
         };
         let report = StepReport {
             name: attempt.step.clone(),
             attempts: attempt.number,
             outcome,
             error,
+            note,
         };
         match steps.iter_mut().find(|step| step.name == attempt.step) {
             Some(known) => *known = report,
@@ -81,4 +85,9 @@ fn steps(record: &Record) -> Vec<StepReport> {
         }
     }
     steps
+}
+
+fn outbox(result: &Value) -> Option<String> {
+    let path = result.get("body")?.get("outbox")?.as_str()?;
+    Some(format!("written to {path}"))
 }

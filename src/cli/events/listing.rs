@@ -20,7 +20,11 @@ pub fn write(types: &[&EventType], format: Format, out: &mut Output) -> Result<(
 
 fn text(types: &[&EventType], out: &mut Output) -> Result<(), Failure> {
     for source in each(types.iter().map(|t| t.source.as_str())) {
-        let types: Vec<&EventType> = types.iter().copied().filter(|t| t.source == source).collect();
+        let types: Vec<&EventType> = types
+            .iter()
+            .copied()
+            .filter(|t| t.source == source)
+            .collect();
         table(&types).write(out)?;
         writeln!(out)?;
     }

@@ -257,7 +257,10 @@ error[unknown-key]: unknown key `nmae` in a rule
             let column = text[..start].chars().count() + 1;
             let rendered = rendered(text, (1, u32::try_from(column).unwrap(), start, 5));
             caret_is_under(&rendered, "wrong");
-            assert!(rendered.contains(&format!("a.yaml:1:{column}\n")), "{rendered}");
+            assert!(
+                rendered.contains(&format!("a.yaml:1:{column}\n")),
+                "{rendered}"
+            );
         }
     }
 
@@ -268,7 +271,10 @@ error[unknown-key]: unknown key `nmae` in a rule
             let column = u32::try_from(pad).unwrap() + 1;
             let rendered = rendered(&text, (1, column, 2 * pad, 5));
             caret_is_under(&rendered, "wrong");
-            assert!(rendered.contains(&format!("a.yaml:1:{column}\n")), "{rendered}");
+            assert!(
+                rendered.contains(&format!("a.yaml:1:{column}\n")),
+                "{rendered}"
+            );
             let longest = rendered.lines().map(|l| l.chars().count()).max();
             assert!(longest <= Some(110), "{rendered}");
         }

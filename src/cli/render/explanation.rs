@@ -44,17 +44,31 @@ pub fn event(out: &mut Output, event: &Event) -> io::Result<()> {
 }
 
 /// One rule's verdict with every predicate.
-pub fn rule(out: &mut Output, rule: &Rule, explanation: &Explanation, files: &Files) -> io::Result<()> {
+pub fn rule(
+    out: &mut Output,
+    rule: &Rule,
+    explanation: &Explanation,
+    files: &Files,
+) -> io::Result<()> {
     let paint = Paint::of(out);
     let trace = &explanation.trace;
-    let standing = trace.lines.iter().filter(|l| l.verdict != Verdict::Match).count();
+    let standing = trace
+        .lines
+        .iter()
+        .filter(|l| l.verdict != Verdict::Match)
+        .count();
     let (tone, word) = match (rule.mode, explanation.truth) {
         (Mode::Disabled, _) => (Tone::Dim, "DISABLED"),
         (_, Truth::True) => (Tone::Green, "MATCH"),
         (_, Truth::False) => (Tone::Red, "NO MATCH"),
         (_, Truth::Unknown) => (Tone::Yellow, "MISSING"),
     };
-    write!(out, "\n{}  {}", paint.tone(tone, word), paint.tone(Tone::Bold, &rule.name))?;
+    write!(
+        out,
+        "\n{}  {}",
+        paint.tone(tone, word),
+        paint.tone(Tone::Bold, &rule.name)
+    )?;
     write!(out, "  {}", paint.tone(Tone::Dim, &files.place(rule.at)))?;
     if rule.mode == Mode::Shadow {
         write!(out, "  (shadow: recorded, never acted)")?;
@@ -76,7 +90,12 @@ pub fn rule(out: &mut Output, rule: &Rule, explanation: &Explanation, files: &Fi
 pub fn lines(out: &mut Output, trace: &Trace, files: &Files) -> io::Result<()> {
     let paint = Paint::of(out);
     let rows: Vec<[String; 4]> = trace.lines.iter().map(|line| columns(line)).collect();
-    let wide = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or(0);
+    let wide = |column: usize| {
+        rows.iter()
+            .map(|r| r[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths = [wide(0).min(40), wide(1).min(24), wide(2).min(48)];
     for (line, row) in trace.lines.iter().zip(&rows) {
         let (tone, word) = verdict(line.verdict);

@@ -47,17 +47,28 @@ fn one(out: &mut Output, planned: &Planned<'_>, files: &Files) -> io::Result<()>
         What::Call(Call::Http(call)) => http(out, call, planned.step),
         What::Call(Call::Exec(call)) => exec(out, call, planned.step),
         What::Guard { truth, trace } => {
-            writeln!(out, "{kind}  {}", match truth.words() {
-                "match" => "holds: the run goes on",
-                _ => "does not hold: the run would end here, skipped",
-            })?;
+            writeln!(
+                out,
+                "{kind}  {}",
+                match truth.words() {
+                    "match" => "holds: the run goes on",
+                    _ => "does not hold: the run would end here, skipped",
+                }
+            )?;
             lines(out, trace, files)
         }
         What::Set(value) => writeln!(out, "{kind}  {}", cut(&value.to_string())),
         What::End(message) => {
-            writeln!(out, "{kind}  {}", message.as_deref().map(cut).unwrap_or_default())
+            writeln!(
+                out,
+                "{kind}  {}",
+                message.as_deref().map(cut).unwrap_or_default()
+            )
         }
-        What::Later => writeln!(out, "{kind}  reads what an earlier step gets; known when that has run"),
+        What::Later => writeln!(
+            out,
+            "{kind}  reads what an earlier step gets; known when that has run"
+        ),
         What::Fails(why) => writeln!(out, "{kind}  would end the run as dead: {why}"),
     }
 }
@@ -78,7 +89,13 @@ fn http(out: &mut Output, call: &HttpCall, step: &Step) -> io::Result<()> {
 
 fn exec(out: &mut Output, call: &ExecCall, step: &Step) -> io::Result<()> {
     let argv: Vec<String> = call.argv.iter().map(Text::to_string).collect();
-    writeln!(out, "{} {}  in {}", step.action.kind(), cut(&json!(argv).to_string()), call.cwd)?;
+    writeln!(
+        out,
+        "{} {}  in {}",
+        step.action.kind(),
+        cut(&json!(argv).to_string()),
+        call.cwd
+    )?;
     for (name, value) in &call.env {
         writeln!(out, "       {name}={value}")?;
     }
@@ -104,7 +121,10 @@ fn body_text(body: &Body) -> String {
     match body {
         Body::Json(tree) => tree.redacted().to_string(),
         Body::Form(fields) => {
-            let fields: Vec<String> = fields.iter().map(|(name, v)| format!("{name}={v}")).collect();
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(name, v)| format!("{name}={v}"))
+                .collect();
             fields.join("&")
         }
         Body::Raw(text) => text.to_string(),
@@ -119,7 +139,9 @@ fn cut(text: &str) -> String {
 }
 
 pub fn json(plan: &[Planned<'_>], files: &Files) -> Value {
-    plan.iter().map(|planned| one_json(planned, files)).collect()
+    plan.iter()
+        .map(|planned| one_json(planned, files))
+        .collect()
 }
 
 fn one_json(planned: &Planned<'_>, files: &Files) -> Value {
@@ -185,6 +207,8 @@ fn http_json(call: &HttpCall) -> Value {
 }
 
 fn pairs(pairs: &[(String, Text)]) -> Value {
-    let pairs = pairs.iter().map(|(name, text)| (name.clone(), Value::String(text.to_string())));
+    let pairs = pairs
+        .iter()
+        .map(|(name, text)| (name.clone(), Value::String(text.to_string())));
     Value::Object(pairs.collect())
 }

@@ -13,7 +13,7 @@ use crate::core::rule::fields::Fields;
 use crate::core::rule::jobspec::{Rule, TypePattern};
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::ruletest::{self, RuleTest};
-use crate::engine::rulebook::Rulebook;
+use crate::engine::Rulebook;
 
 /// Every test with its rule.
 pub struct Suite {
@@ -52,7 +52,9 @@ impl Suite {
     fn read(&mut self, path: &Path, book: &Rulebook) {
         let name = path.to_string_lossy().into_owned();
         let text = std::fs::read_to_string(path);
-        let file = self.files.add(name.as_str(), text.as_deref().unwrap_or_default());
+        let file = self
+            .files
+            .add(name.as_str(), text.as_deref().unwrap_or_default());
         let start = Position {
             file,
             line: 1,
@@ -63,15 +65,20 @@ impl Suite {
             Ok(text) => text,
             Err(error) => {
                 let message = format!("failed to read `{name}`: {error}");
-                self.diagnostics.push(Diagnostic::error(Code::Unreadable, start, message));
+                self.diagnostics
+                    .push(Diagnostic::error(Code::Unreadable, start, message));
                 return;
             }
         };
         for document in document::read(file, &text, &mut self.diagnostics) {
             let Some(items) = document.as_list() else {
-                let message = format!("a test file holds a list of tests, found {}", document.kind());
+                let message = format!(
+                    "a test file holds a list of tests, found {}",
+                    document.kind()
+                );
                 let diagnostic = Diagnostic::error(Code::WrongType, document.at, message);
-                self.diagnostics.push(diagnostic.help("start each test with `- name: …`"));
+                self.diagnostics
+                    .push(diagnostic.help("start each test with `- name: …`"));
                 continue;
             };
             for item in items {
@@ -84,7 +91,10 @@ impl Suite {
         let Some(rule) = rule.cloned().or_else(|| self.rule_of(node, file, book)) else {
             return;
         };
-        let folder = Path::new(file).parent().unwrap_or(Path::new(".")).to_owned();
+        let folder = Path::new(file)
+            .parent()
+            .unwrap_or(Path::new("."))
+            .to_owned();
         let mut cx = Lowering {
             config: &book.config,
             fields: fields(&rule, &book.config.catalogue),
@@ -109,33 +119,53 @@ impl Suite {
             if found.is_none() {
                 let names = rules.iter().map(|rule| rule.name.as_str());
                 let near = crate::core::rule::synonyms::nearest(name, names);
-                let diagnostic =
-                    Diagnostic::error(Code::UndefinedName, named.at, format!("no rule is called `{name}`"));
-                self.diagnostics
-                    .push(diagnostic.maybe_help(near.map(|near| format!("did you mean `{near}`?"))));
+                let diagnostic = Diagnostic::error(
+                    Code::UndefinedName,
+                    named.at,
+                    format!("no rule is called `{name}`"),
+                );
+                self.diagnostics.push(
+                    diagnostic.maybe_help(near.map(|near| format!("did you mean `{near}`?"))),
+                );
             }
             return found;
         }
         let beside = file.replace(".test.", ".");
-        let mut here = rules.iter().filter(|rule| self.files.name(rule.at.file) == beside);
+        let mut here = rules
+            .iter()
+            .filter(|rule| self.files.name(rule.at.file) == beside);
         if let (Some(rule), None) = (here.next(), here.next()) {
             return Some(Arc::clone(rule));
         }
         let message = "this test does not say which rule it tests";
-        let help = format!("add `rule: NAME`; only where `{beside}` holds exactly one rule it may be left out");
-        self.diagnostics.push(Diagnostic::error(Code::MissingKey, node.at, message).help(help));
+        let help = format!(
+            "add `rule: NAME`; only where `{beside}` holds exactly one rule it may be left out"
+        );
+        self.diagnostics
+            .push(Diagnostic::error(Code::MissingKey, node.at, message).help(help));
         None
     }
 
     /// Steps and predicates that a test names must be the rule's.
     fn check_names(&mut self, test: &RuleTest, rule: &Rule) {
-        let steps: Vec<&str> = rule.flow.steps.iter().map(|step| step.name.as_str()).collect();
+        let steps: Vec<&str> = rule
+            .flow
+            .steps
+            .iter()
+            .map(|step| step.name.as_str())
+            .collect();
         let mocked = test.mocks.keys().map(|name| (name, test.at));
-        for (name, at) in test.steps.iter().map(|(name, at, _)| (name, *at)).chain(mocked) {
+        for (name, at) in test
+            .steps
+            .iter()
+            .map(|(name, at, _)| (name, *at))
+            .chain(mocked)
+        {
             if !steps.contains(&name.as_str()) {
                 let message = format!("the rule `{}` has no step `{name}`", rule.name);
                 let help = format!("its steps are {}", steps.join(", "));
-                self.diagnostics.push(Diagnostic::error(Code::UndefinedName, at, message).help(help));
+                self.diagnostics
+                    .push(Diagnostic::error(Code::UndefinedName, at, message).help(help));
             }
         }
         let Some((path, at)) = &test.because else {
@@ -147,7 +177,8 @@ impl Suite {
             paths.dedup();
             let message = format!("the rule `{}` does not test `{path}`", rule.name);
             let help = format!("it tests {}", paths.join(", "));
-            self.diagnostics.push(Diagnostic::error(Code::UndefinedName, *at, message).help(help));
+            self.diagnostics
+                .push(Diagnostic::error(Code::UndefinedName, *at, message).help(help));
         }
     }
 }

@@ -41,16 +41,20 @@ fn event(case: &Case, config: &Config) -> Result<Event, String> {
         TestEvent::File(file, _) => {
             let path = case.folder.join(file);
             let shown = path.display().to_string();
-            let bytes = std::fs::read(&path).map_err(|e| format!("failed to read `{shown}`: {e}"))?;
+            let bytes =
+                std::fs::read(&path).map_err(|e| format!("failed to read `{shown}`: {e}"))?;
             (input::single(&bytes, config), shown)
         }
-        TestEvent::Inline(value, _) => {
-            (input::of_value(value.clone(), config), "the inline event".into())
-        }
+        TestEvent::Inline(value, _) => (
+            input::of_value(value.clone(), config),
+            "the inline event".into(),
+        ),
     };
     let mut event = found.map_err(|bad| format!("{what} is no event: {}", bad.message))?;
     for (path, value) in &case.test.set {
-        event.set(path, value.clone()).map_err(|e| format!("failed to set a field: {e}"))?;
+        event
+            .set(path, value.clone())
+            .map_err(|e| format!("failed to set a field: {e}"))?;
     }
     Ok(event)
 }
@@ -72,13 +76,20 @@ fn judged(case: &Case, explanation: &Explanation, files: &Files) -> Vec<String> 
         Expected::Match => truth == Truth::True,
         Expected::NoMatch => truth != Truth::True,
     };
-    let standing = explanation.trace.lines.iter().filter(|line| line.verdict != Verdict::Match);
+    let standing = explanation
+        .trace
+        .lines
+        .iter()
+        .filter(|line| line.verdict != Verdict::Match);
     if !expected {
         let wanted = match case.test.expect {
             Expected::Match => "match",
             Expected::NoMatch => "no match",
         };
-        let mut lines = vec![format!("- expect: {wanted}"), format!("+ expect: {}", truth.words())];
+        let mut lines = vec![
+            format!("- expect: {wanted}"),
+            format!("+ expect: {}", truth.words()),
+        ];
         if case.test.expect == Expected::Match {
             lines.extend(standing.map(|line| in_the_way(line, files)));
         }
@@ -105,7 +116,11 @@ fn in_the_way(line: &TraceLine, files: &Files) -> String {
         Some(got) => got.to_string(),
         None => "nothing".into(),
     };
-    let hint = line.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    let hint = line
+        .hint
+        .as_ref()
+        .map(|hint| format!(" ({hint})"))
+        .unwrap_or_default();
     format!(
         "+ {}: {} {not}{} {}, got {got}{hint}  {}",
         line.verdict.words(),
@@ -125,10 +140,17 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
     };
     let now = test.now.or(event.time).unwrap_or(Timestamp::UNIX_EPOCH);
     let run = rehearse(&case.rule.flow, &subject, &test.mocks, now);
-    let mut lines: Vec<String> =
-        test.steps.iter().flat_map(|(step, _, wanted)| sent(step, wanted, &run)).collect();
+    let mut lines: Vec<String> = test
+        .steps
+        .iter()
+        .flat_map(|(step, _, wanted)| sent(step, wanted, &run))
+        .collect();
     let word = run.state.word();
-    let why = run.state.why().map(|why| format!(": {why}")).unwrap_or_default();
+    let why = run
+        .state
+        .why()
+        .map(|why| format!(": {why}"))
+        .unwrap_or_default();
     match &test.ends {
         Some((ends, _)) if ends != word => {
             lines.push(format!("- ends: {ends}"));
@@ -143,13 +165,23 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
 
 fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {
     let Some((_, call)) = run.calls.iter().find(|(name, _)| name == step) else {
-        let why = run.state.why().map(|why| format!(": {why}")).unwrap_or_default();
-        return vec![format!("- step `{step}` was to send something; the run ended {} before{why}", run.state.word())];
+        let why = run
+            .state
+            .why()
+            .map(|why| format!(": {why}"))
+            .unwrap_or_default();
+        return vec![format!(
+            "- step `{step}` was to send something; the run ended {} before{why}",
+            run.state.word()
+        )];
     };
     let got = sent_json(call);
     let mut lines = Vec::new();
     for difference in differences(wanted, &got) {
-        lines.push(format!("- {step}.{}: {}", difference.path, difference.wanted));
+        lines.push(format!(
+            "- {step}.{}: {}",
+            difference.path, difference.wanted
+        ));
         lines.push(match difference.got {
             Some(got) => format!("+ {step}.{}: {got}", difference.path),
             None => format!("+ {step} sends no `{}`", difference.path),

@@ -1,0 +1,35 @@
+# What is done often. `just --list` shows it.
+
+# Build the program.
+build:
+    cargo build
+
+# Run every test.
+test:
+    cargo test
+
+# Format check and lints, warnings denied.
+lint:
+    cargo fmt --check
+    cargo clippy --all-targets --locked -- -D warnings
+
+# Everything that must pass before a change lands.
+ci:
+    .ci/run
+
+# The property tests with many more cases.
+long:
+    PROPTEST_CASES=20000 cargo test --test conditions
+
+# Write the JSON Schema that the rules' first lines name.
+schema:
+    mkdir -p schema
+    cargo run --quiet -- schema > schema/rule.schema.json
+
+# Explain every sample event against the shipped rules.
+samples:
+    for file in examples/events/zis/*.json examples/events/webhook/*.json examples/events/upmind/*.json; do cargo run --quiet -- dry-run --explain "$file" || true; done
+
+# Match the sample update and act on it.
+run:
+    cargo run -- run examples/events/update.ndjson
