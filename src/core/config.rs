@@ -291,13 +291,13 @@ fn lower_connection(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Connection> 
         return None;
     };
     let auth = match node.get("auth") {
-        Some(auth) => Some(lower_auth(auth, cx)?),
-        None => None,
+        Some(auth) => lower_auth(auth, cx).map(Some),
+        None => Some(None),
     };
     let mut headers = Vec::new();
     for header in section(node, "headers", cx) {
-        let value = Template::lower(&header.value, &header.key, Escape::None, cx)?;
-        headers.push((header.key.clone(), value));
+        let value = Template::lower(&header.value, &header.key, Escape::None, cx);
+        headers.push(value.map(|value| (header.key.clone(), value)));
     }
     let timeout = node.get("timeout").and_then(|t| cx.duration(t, "timeout"));
     let actor_id = match node.get("actor_id").map(|id| (id, id.to_json().as_u64())) {
@@ -312,8 +312,8 @@ fn lower_connection(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Connection> 
         name: entry.key.clone(),
         at: entry.key_at,
         base_url: base_url(url, cx)?,
-        auth,
-        headers,
+        auth: auth?,
+        headers: headers.into_iter().collect::<Option<_>>()?,
         timeout,
         actor_id,
     })
@@ -331,7 +331,10 @@ fn base_url(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
 }
 
 fn check_base_url(text: &str) -> Result<(), String> {
-    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
+    let url = url::Url::parse(text).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => "it has no `https://`".to_owned(),
+        other => other.to_string(),
+    })?;
     match url.scheme() {
         "outbox" if !url.path().is_empty() => Ok(()),
         "http" | "https" if !url.has_host() => Err("it names no host".into()),
@@ -353,7 +356,8 @@ fn lower_auth(node: &Node, cx: &mut Lowering<'_>) -> Option<AuthTemplate> {
             "`auth` takes one of bearer, basic, header, found {}",
             entries.len()
         );
-        cx.error(Code::InvalidValue, node.at, message, "");
+        let help = "keep the one that the other side asks for";
+        cx.error(Code::InvalidValue, node.at, message, help);
         return None;
     };
     let mut part = |key: &str| {
@@ -389,6 +393,12 @@ fn lower_auth(node: &Node, cx: &mut Lowering<'_>) -> Option<AuthTemplate> {
 }
 
 fn lower_secret(entry: &Entry, cx: &mut Lowering<'_>) -> Option<SecretPlace> {
+    if entry.value.as_text().is_some() {
+        let message = format!("the secret `{}` holds a value", entry.key);
+        let help = "write where it is found, { env: VARIABLE } or { file: PATH }; a value in this file is no secret";
+        cx.error(Code::WrongType, entry.value.at, message, help);
+        return None;
+    }
     let entries = cx.entries(&entry.value, &SECRET)?;
     let [place] = entries else {
         let message = format!("the secret `{}` takes one of env, file", entry.key);

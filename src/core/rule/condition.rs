@@ -312,7 +312,7 @@ fn unknown_operator(path: &Path, entry: &Entry, cx: &mut Lowering<'_>) {
     let help = crate::core::rule::synonyms::for_operator(&entry.key, names).unwrap_or_else(|| {
         let names: Vec<_> = operator::SPECS.iter().map(|spec| spec.name).collect();
         format!(
-            "the operators are not, {}; for a field inside of `{}` write `{}.{}`",
+            "the operators are {} and not; for a field inside of `{}` write `{}.{}`",
             names.join(", "),
             path.text,
             path.text,

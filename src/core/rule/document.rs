@@ -302,12 +302,21 @@ fn lower(raw: Raw, place: &Place<'_>, diagnostics: &mut Diagnostics) -> Node {
                 .map(|item| lower(item, place, diagnostics))
                 .collect(),
         ),
+        // An unquoted template was meant as text; as such it causes no second mistake.
+        RawValue::Map(entries) if is_unquoted_template(&entries) => {
+            diagnostics.push(unquoted_template(at));
+            Yaml::Text(" ".into())
+        }
         RawValue::Map(entries) => Yaml::Map(lower_entries(entries, at, place, diagnostics)),
     };
     if matches!(value, Yaml::List(_) | Yaml::Map(_)) {
         at.len = at.len.min(1);
     }
     Node { value, at }
+}
+
+fn is_unquoted_template(entries: &[(Raw, Raw)]) -> bool {
+    matches!(entries, [(key, _)] if matches!(key.0.value, RawValue::Map(_)))
 }
 
 fn lower_entries(
@@ -421,6 +430,15 @@ fn syntax_error(error: &serde_yaml::Error, place: &Place<'_>) -> Diagnostic {
     let message = error.without_snippet().to_string();
     let message = message.split(" at line ").next().unwrap_or(&message);
     let first = message.lines().next().unwrap_or(message).trim();
+    let lower = first.to_lowercase();
+    if ["alias", "budget", "depth", "recursion"]
+        .iter()
+        .any(|word| lower.contains(word))
+    {
+        let message = "this document is nested too deep, or grows too large by its aliases";
+        let help = "write the values out; 48 levels and 64 aliases are the limit";
+        return Diagnostic::error(Code::Syntax, at, message).help(help);
+    }
     Diagnostic::error(Code::Syntax, at, format!("not valid YAML: {first}"))
         .maybe_help(syntax_help(first, place, at))
 }
@@ -440,12 +458,8 @@ fn syntax_help(message: &str, place: &Place<'_>, at: Position) -> Option<String>
     if line.starts_with('\t') || line.trim_start_matches(' ').starts_with('\t') {
         return Some("indent with spaces; YAML allows no tabs there".into());
     }
-    let lower = message.to_lowercase();
-    if lower.contains("alias") || lower.contains("budget") || lower.contains("depth") {
-        return Some("write the values out; nesting, aliases and size are limited".into());
-    }
-    if lower.contains("mapping values") {
+    if message.to_lowercase().contains("mapping values") {
         return Some("put quotes around a text that contains `: `".into());
     }
-    Some("check the indentation and the quotes on this line and the one above".into())
+    Some("check indentation, quotes and brackets on this line and the one above".into())
 }

@@ -211,6 +211,7 @@ fn lower_rule(node: &Node, cx: &mut Lowering<'_>) -> Option<Rule> {
         None => Some(Lane::Key),
     };
     let flow = required(node, "flow", cx).and_then(|(flow, _)| lower_flow(flow, cx));
+    let tests = lower_tests(node, cx);
     let description = node
         .get("description")
         .and_then(|d| cx.text(d, "description"));
@@ -225,7 +226,7 @@ fn lower_rule(node: &Node, cx: &mut Lowering<'_>) -> Option<Rule> {
         vars: cx.vars.clone(),
         lane: lane?,
         flow: flow?,
-        tests: lower_tests(node, cx),
+        tests,
     })
 }
 
@@ -373,7 +374,7 @@ fn resolve_type(
         several => {
             let tags: Vec<_> = several.iter().map(|t| format!("`{}`", t.tag)).collect();
             return Err(format!(
-                "several types are displayed so; write one of {}",
+                "several types have this display name; write one of {}",
                 tags.join(", ")
             ));
         }
@@ -384,6 +385,10 @@ fn resolve_type(
         .or_else(|| catalogue.by_code(source, text));
     Err(match other.or_else(|| catalogue.nearest(source, text)) {
         Some(near) => format!("did you mean `{}`?", near.tag),
+        None if !catalogue.elsewhere(text).is_empty() => {
+            let other = catalogue.elsewhere(text);
+            format!("it is a type of the source `{}`", other.join("`, `"))
+        }
         None => {
             "`flowtrigger events` lists them; add your own under `event_types` in flowtrigger.yaml"
                 .into()

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
+use crate::core::event::catalogue::FieldLookup;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::fields::{FieldCheck, Fields};
 use crate::core::rule::path::{Path, Root, Route};
@@ -64,7 +65,8 @@ impl<'a> Lowering<'a> {
             None => {
                 let message = format!("unknown key `{}` in {}", entry.key, words.name);
                 let help = synonyms::for_key(&entry.key, words).unwrap_or_else(|| {
-                    let names: Vec<_> = words.words.iter().map(|w| w.name).collect();
+                    let built = words.words.iter().filter(|w| w.built == Built::Now);
+                    let names: Vec<_> = built.map(|w| w.name).collect();
                     format!("the keys are: {}", names.join(", "))
                 });
                 self.error(Code::UnknownKey, entry.key_at, message, &help);
@@ -135,11 +137,36 @@ impl<'a> Lowering<'a> {
         };
         let message = format!("{} has no field `{}`", self.fields.words(), path.text);
         let help = synonyms::for_field(&dotted)
-            .map(str::to_owned)
+            .or_else(|| self.comes_with(&dotted))
             .or_else(|| nearest.map(|name| format!("did you mean `{name}`?")))
             .unwrap_or_else(|| self.fields.advice());
         self.error(Code::UnknownField, at, message, &help);
         false
+    }
+
+    /// The event types of the same source that do have a field.
+    fn comes_with(&self, dotted: &str) -> Option<String> {
+        let Fields::Of(here) = &self.fields else {
+            return None;
+        };
+        let source = &here.first()?.source;
+        let first = dotted.split('.').next().unwrap_or(dotted);
+        let others = self.config.catalogue.types().filter(|other| {
+            let known = matches!(other.field(dotted), FieldLookup::Known(_));
+            other.source == *source && other.owns(first) && known
+        });
+        let tags: Vec<String> = others.map(|other| format!("`{}`", other.tag)).collect();
+        match tags.as_slice() {
+            [] => None,
+            [_, _, _, _, more @ ..] => {
+                let some = tags[..3].join(", ");
+                Some(format!(
+                    "it comes with {some} and {} more types",
+                    more.len() + 1
+                ))
+            }
+            few => Some(format!("it comes with {}", few.join(", "))),
+        }
     }
 
     fn undefined(&mut self, kind: &str, path: &str, name: &str, at: Position) {
