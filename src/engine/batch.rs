@@ -8,7 +8,7 @@ use super::handle::{Engine, Submitted};
 use super::report::RunReport;
 use super::{EngineError, Perform};
 use crate::core::event::Event;
-use crate::store::Store;
+use crate::store::{Placed, Record, Store};
 
 /// Events under way before the oldest is reported. One slow run holds up the reports behind it, and
 /// the work of no more events than this.
@@ -59,6 +59,16 @@ async fn settle<S: Store, P: Perform>(
         event: submitted.event,
         matched: submitted.matched,
         redelivered: submitted.committed.redelivered,
-        runs: records.iter().map(RunReport::of).collect(),
+        runs: reports(&submitted.committed.runs, &records),
     })
+}
+
+/// A run that the store let go of long ago, as that of an event that came again may be, is told
+/// without its steps.
+fn reports(runs: &[Placed], records: &[Record]) -> Vec<RunReport> {
+    let report = |placed: &Placed| {
+        let record = records.iter().find(|record| record.id == placed.id);
+        record.map_or_else(|| RunReport::without_log(placed), RunReport::of)
+    };
+    runs.iter().map(report).collect()
 }

@@ -102,13 +102,14 @@ impl Daemon {
 
     async fn reload<S: Store>(&self, engine: &Engine<S, Hands>) {
         match reload(self.places.clone(), engine).await {
-            Ok(rules) => info!(rules, "reloaded"),
-            Err(EngineError::Rules(reading)) => {
-                log_errors(&reading);
-                error!("not reloaded: the rules before stay in use");
+            Ok(rules) => return info!(rules, "reloaded"),
+            Err(EngineError::Rules(reading)) => log_errors(&reading),
+            Err(EngineError::Secrets(missing)) => {
+                missing.iter().for_each(|secret| error!("{secret}"));
             }
-            Err(error) => error!(%error, "not reloaded: the rules before stay in use"),
+            Err(error) => error!(%error, "the rules could not be read again"),
         }
+        error!("not reloaded: the rules before stay in use");
     }
 }
 

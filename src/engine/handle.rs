@@ -13,8 +13,7 @@ use tracing::{debug, info};
 use super::dispatcher::dispatch;
 use super::{Options, Perform, Reading, Rulebook};
 use crate::core::event::Event;
-use crate::core::run::RunId;
-use crate::store::{Arrival, Committed, Placed, Planned, Store, StoreError};
+use crate::store::{Arrival, Committed, Placed, Planned, Record, Store, StoreError};
 
 /// A running engine. Cloning gives another handle to the same one.
 pub struct Engine<S, P> {
@@ -117,7 +116,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
     }
 
     /// The runs as the store has them once all of them came to their end.
-    pub async fn settled(&self, runs: &[Placed]) -> Result<Vec<crate::store::Record>, StoreError> {
+    pub async fn settled(&self, runs: &[Placed]) -> Result<Vec<Record>, StoreError> {
         loop {
             let mut ended = std::pin::pin!(self.shared.ended.notified());
             // Listening first: an end between the look and the wait is not missed.
@@ -173,21 +172,21 @@ fn names(plan: &[Planned]) -> Vec<String> {
 }
 
 impl Submitted {
-    /// Ids, names and states only: what a ticket says stands in no log.
+    /// Ids, names and states only: what a ticket says stands in no log. What came from outside is
+    /// written quoted, so that it cannot pass for a line of its own.
     fn log(&self) {
-        let event = &self.event;
-        let runs: Vec<RunId> = self.committed.runs.iter().map(|run| run.id).collect();
-        let runs: Vec<u64> = runs.iter().map(|run| run.0).collect();
+        let (event, r#type) = (self.event.id.as_str(), self.event.event_type.as_str());
+        let runs: Vec<u64> = self.committed.runs.iter().map(|run| run.id.0).collect();
         let matched = self.matched.join(",");
         if self.committed.redelivered {
-            info!(event = %event.id, r#type = %event.event_type, ?runs, "event came again");
+            info!(event, r#type, ?runs, "event came again");
         } else if self.matched.is_empty() {
-            debug!(event = %event.id, r#type = %event.event_type, "event matched no rule");
+            debug!(event, r#type, "event matched no rule");
         } else {
-            info!(event = %event.id, r#type = %event.event_type, %matched, ?runs, "event taken");
+            info!(event, r#type, matched, ?runs, "event taken");
         }
-        for warning in &event.warnings {
-            debug!(event = %event.id, %warning, "event read with a warning");
+        for warning in &self.event.warnings {
+            debug!(event, warning, "event read with a warning");
         }
     }
 }

@@ -65,7 +65,12 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
     async fn receive(&self, source: &str, body: &[u8]) -> Result<Answer, Refusal> {
         self.ready()
             .map_err(|reason| Refusal::Unavailable { reason })?;
-        let parcel = Parcel::read(source, body, &self.rulebook()).map_err(Refusal::Unsound)?;
+        let rulebook = self.rulebook();
+        let known = sources(&rulebook.config);
+        if !known.iter().any(|name| name == source) {
+            return Err(Refusal::UnknownSource { known });
+        }
+        let parcel = Parcel::read(source, body, &rulebook).map_err(Refusal::Unsound)?;
         let taken = self.submit(parcel.events).await;
         let taken = taken.map_err(|error| {
             tracing::error!(%error, source, "events were refused");

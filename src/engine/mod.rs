@@ -52,7 +52,7 @@ impl Default for Options {
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     #[error(
-        "failed to load the rules: {} errors; see them with `flowtrigger check`",
+        "failed to load the rules: mistakes in them or in the configuration: {}; see them with `flowtrigger check`",
         .0.diagnostics.errors()
     )]
     Rules(Box<Reading>),

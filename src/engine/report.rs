@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::core::flow::{Move, Subject, next};
 use crate::core::run::{Outcome, State};
-use crate::store::Record;
+use crate::store::{Placed, Record};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunReport {
@@ -39,6 +39,16 @@ impl RunReport {
             state: record.state.clone(),
             message: message(record),
             steps: steps(record),
+        }
+    }
+
+    pub(super) fn without_log(placed: &Placed) -> Self {
+        Self {
+            id: placed.id.0,
+            rule: placed.rule.to_string(),
+            state: placed.state.clone(),
+            message: placed.state.why().map(str::to_owned),
+            steps: Vec::new(),
         }
     }
 }

@@ -177,6 +177,7 @@ mod tests {
             ("rules/deep/er/a.yaml", a.as_bytes()),
             ("rules/z.test.yaml", b"not: read"),
             ("rules/readme.md", b"not read"),
+            ("rules/flowtrigger.yaml", b"mode: live"),
             ("rules/.hidden/c.yaml", c.as_bytes()),
         ]);
         let book = places(&folder).read().accepted().expect("sound rules");

@@ -96,32 +96,32 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         Ok(())
     }
 
-    /// Names, numbers and outcomes only: messages may quote what a receiver answered, and stand
-    /// with the run.
+    /// Why a try failed is said in `action`'s words, free of secrets; nothing of the event is added.
     fn log_attempt(&self, attempt: &Attempt) {
-        let (run, rule, step) = (self.run.id.0, &self.run.rule.name, &attempt.step);
-        let (number, took_ms) = (attempt.number, attempt.took.as_millis());
+        let (run, rule) = (self.run.id.0, self.run.rule.name.as_str());
+        let (step, number) = (attempt.step.as_str(), attempt.number);
+        let took_ms = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
         match &attempt.outcome {
             Outcome::Succeeded { .. } => {
-                info!(run, %rule, %step, number, took_ms, outcome = "succeeded", "attempt");
+                let outcome = "succeeded";
+                info!(run, rule, step, number, took_ms, outcome, "attempt");
             }
-            Outcome::Failed {
-                message, retryable, ..
-            } => {
-                warn!(run, %rule, %step, number, took_ms, outcome = "failed", retryable, error = message, "attempt");
+            Outcome::Failed { message, .. } => {
+                let (outcome, error) = ("failed", message.as_str());
+                warn!(run, rule, step, number, took_ms, outcome, error, "attempt");
             }
         }
     }
 
     fn log_state(&self, state: &State) {
-        let (run, rule, event) = (self.run.id.0, &self.run.rule.name, &self.run.event.id);
-        let word = state.word();
+        let (run, rule) = (self.run.id.0, self.run.rule.name.as_str());
+        let (event, word) = (self.run.event.id.as_str(), state.word());
         match state {
-            State::Dead { why } => error!(run, %rule, %event, state = word, why, "run"),
-            State::Retrying { until } => info!(run, %rule, %event, state = word, %until, "run"),
-            State::Skipped { why } => info!(run, %rule, %event, state = word, why, "run"),
+            State::Dead { why } => error!(run, rule, event, state = word, why, "run"),
+            State::Retrying { until } => info!(run, rule, event, state = word, %until, "run"),
+            State::Skipped { why } => info!(run, rule, event, state = word, why, "run"),
             State::Queued | State::Running | State::Done | State::Shadow | State::Cancelled => {
-                info!(run, %rule, %event, state = word, "run")
+                info!(run, rule, event, state = word, "run")
             }
         }
     }

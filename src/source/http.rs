@@ -151,7 +151,7 @@ fn check_media(headers: &HeaderMap) -> Result<(), Problem> {
     {
         return Err(Problem::Media {
             header: "Content-Type",
-            wanted: "send `application/json`",
+            wanted: "send `application/json` (with curl: -H 'content-type: application/json')",
         });
     }
     if text(header::CONTENT_ENCODING).is_some() {

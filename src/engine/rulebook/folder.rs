@@ -83,6 +83,8 @@ fn sort_in(path: PathBuf, found: &mut Found) {
         .or_else(|| name.strip_suffix(".yml"));
     match stem {
         None => {}
+        // The configuration, where rules stand beside it.
+        Some("flowtrigger") => {}
         Some(stem) if stem.ends_with(".test") => found.tests.push(path),
         Some(_) => found.rules.push(path),
     }

@@ -41,7 +41,7 @@ pub fn problem(problem: &Problem) -> Response {
         Problem::Method { allowed } => method(allowed),
         Problem::Media { header, wanted } => error(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            &format!("the {header} is not one that is understood; {wanted}"),
+            &format!("the {header} is not understood; {wanted}"),
         ),
         Problem::TooLarge { limit } => too_large(*limit),
         Problem::CutOff => error(
