@@ -16,7 +16,7 @@ use crate::engine::{Places, Reading};
 const AFTER_HELP: &str = "\
 Examples:
   flowtrigger check
-  flowtrigger check rules/page-urgent.yaml
+  flowtrigger check rules/escalate-urgent.yaml
   flowtrigger check --format json | jq -r '.[] | \"\\(.file):\\(.line) \\(.message)\"'
 
 Exit code 3 when there is an error; warnings alone are fine.";
