@@ -308,6 +308,25 @@ impl Place<'_> {
             len: 0,
         }
     }
+
+    /// Like `of`, for the location of an error: its line and column are right, its bytes often not.
+    fn of_error(&self, location: Location) -> Position {
+        let at = self.of(location);
+        let index = at.line.saturating_sub(self.chunk.line + 1) as usize;
+        let text = self.chunk.text;
+        let before: usize = text.split_inclusive('\n').take(index).map(str::len).sum();
+        let line = text[before..].lines().next().unwrap_or_default();
+        let column = at.column.saturating_sub(1) as usize;
+        let within = line
+            .char_indices()
+            .nth(column)
+            .map_or(line.len(), |(i, _)| i);
+        Position {
+            start: self.chunk.start + count(before + within),
+            len: 0,
+            ..at
+        }
+    }
 }
 
 fn lower(raw: Raw, place: &Place<'_>, diagnostics: &mut Diagnostics) -> Node {
@@ -436,7 +455,7 @@ fn syntax_error(error: &serde_yaml::Error, place: &Place<'_>) -> Diagnostic {
             start: place.chunk.start,
             len: 0,
         },
-        |location| place.of(location),
+        |location| place.of_error(location),
     );
     if let Some(template) = unquoted_near(place, at) {
         return unquoted_template(template);
