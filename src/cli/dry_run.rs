@@ -235,6 +235,10 @@ fn nothing(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Rulebook) -
             event.source,
             book.rules.rules.len()
         ),
+        (1, true) => format!("the one rule that listens to {tag} did not match"),
+        (1, false) => {
+            format!("the one rule that listens to {tag} did not match; --explain says why")
+        }
         (n, true) => format!("none of the {n} rules that listen to {tag} matched"),
         (n, false) => {
             format!("none of the {n} rules that listen to {tag} matched; --explain says why")

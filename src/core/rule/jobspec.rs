@@ -196,7 +196,11 @@ fn lower_rule(node: &Node, cx: &mut Lowering<'_>) -> Option<Rule> {
     let source = required(node, "event_source", cx).and_then(|(n, _)| lower_source(n, cx));
     let event_types = match (required(node, "event_type", cx), &source) {
         (Some((types, _)), Some(source)) => lower_types(types, source, cx),
-        _ => None,
+        // The source is wrong; its type says which was meant, so that the rest is checked all the same.
+        (Some((types, _)), None) => {
+            meant_source(types, cx).and_then(|source| lower_types(types, &source, cx))
+        }
+        (None, _) => None,
     };
     let mode = match node.get("mode") {
         Some(mode) => Mode::lower(mode, cx),
@@ -289,6 +293,16 @@ fn lower_source(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
         });
     cx.error(Code::InvalidValue, node.at, message, &help);
     None
+}
+
+/// The source that has a type of this name.
+fn meant_source(types: &Node, cx: &Lowering<'_>) -> Option<String> {
+    let first = types
+        .as_list()
+        .and_then(|types| types.first())
+        .unwrap_or(types);
+    let found = cx.config.catalogue.elsewhere(first.as_text()?);
+    found.first().map(|source| (*source).to_owned())
 }
 
 /// Every `event_source` that an event can have.
