@@ -2,13 +2,15 @@
 //! broken document hides no other. It gives no meaning to keys; it is the only user of the YAML
 //! crate, and refuses what could blow up: deep nesting, alias bombs, duplicate keys.
 
-use std::fmt;
+mod raw;
+mod trouble;
 
-use serde::de::{self, Deserialize, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
-use serde_yaml::{DuplicateKeyPolicy, Location, Spanned};
+use serde_yaml::{DuplicateKeyPolicy, Location};
 
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Position};
+use raw::{Raw, RawValue};
+use trouble::{syntax_error, templates_in_comments, unquoted_template};
 
 /// A YAML value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -182,94 +184,6 @@ fn options(len: usize) -> serde_yaml::Options {
     }
 }
 
-/// What the YAML crate hands over: a tree of spanned values.
-struct Raw(Spanned<RawValue>);
-
-enum RawValue {
-    Null,
-    Bool(bool),
-    Number(Number),
-    Text(String),
-    List(Vec<Raw>),
-    Map(Vec<(Raw, Raw)>),
-}
-
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Spanned::deserialize(deserializer).map(Raw)
-    }
-}
-
-impl<'de> Deserialize<'de> for RawValue {
-    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RawVisitor)
-    }
-}
-
-struct RawVisitor;
-
-impl<'de> Visitor<'de> for RawVisitor {
-    type Value = RawValue;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a YAML value")
-    }
-
-    fn visit_bool<E>(self, v: bool) -> Result<RawValue, E> {
-        Ok(RawValue::Bool(v))
-    }
-
-    fn visit_i64<E>(self, v: i64) -> Result<RawValue, E> {
-        Ok(RawValue::Number(v.into()))
-    }
-
-    fn visit_u64<E>(self, v: u64) -> Result<RawValue, E> {
-        Ok(RawValue::Number(v.into()))
-    }
-
-    fn visit_f64<E: de::Error>(self, v: f64) -> Result<RawValue, E> {
-        Number::from_f64(v)
-            .map(RawValue::Number)
-            .ok_or_else(|| E::custom("not a finite number"))
-    }
-
-    fn visit_str<E>(self, v: &str) -> Result<RawValue, E> {
-        Ok(RawValue::Text(v.to_owned()))
-    }
-
-    fn visit_string<E>(self, v: String) -> Result<RawValue, E> {
-        Ok(RawValue::Text(v))
-    }
-
-    fn visit_unit<E>(self) -> Result<RawValue, E> {
-        Ok(RawValue::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<RawValue, E> {
-        Ok(RawValue::Null)
-    }
-
-    fn visit_some<D: de::Deserializer<'de>>(self, d: D) -> Result<RawValue, D::Error> {
-        d.deserialize_any(self)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RawValue, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(RawValue::List(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawValue, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(RawValue::Map(entries))
-    }
-}
-
 /// Turns positions within a document into positions within its file.
 struct Place<'a> {
     file: FileId,
@@ -395,116 +309,4 @@ fn key_text(key: &Node) -> Option<String> {
         Yaml::Text(text) => Some(text.clone()),
         Yaml::List(_) | Yaml::Map(_) => None,
     }
-}
-
-fn unquoted_template(at: Position) -> Diagnostic {
-    Diagnostic::error(
-        Code::UnquotedTemplate,
-        at,
-        "YAML reads an unquoted `{{ … }}` as a mapping",
-    )
-    .help("put quotes around the whole value: \"{{ … }}\"")
-}
-
-/// `text: #{{ ticket.id }}` is a comment to YAML, and the value silently null.
-fn templates_in_comments(node: &Node, place: &Place<'_>, diagnostics: &mut Diagnostics) {
-    let text = place.chunk.text;
-    if !text.contains("#{{") {
-        return;
-    }
-    let mut scalars = Vec::new();
-    spans(node, &mut scalars);
-    for (number, line) in text.lines().enumerate() {
-        let Some(found) = line.find(" #{{").map(|found| found + 1) else {
-            continue;
-        };
-        let at = place.at(number + 1, line[..found].chars().count() + 1);
-        let inside = scalars
-            .iter()
-            .any(|&(start, end)| (start..end).contains(&at.start));
-        if inside || line.trim_start().starts_with('#') {
-            continue;
-        }
-        diagnostics.push(
-            Diagnostic::error(
-                Code::UnquotedTemplate,
-                Position { len: 3, ..at },
-                "YAML reads `#{{ …` as a comment, so this text is cut off",
-            )
-            .help("put quotes around the whole value: \"#{{ … }}\""),
-        );
-    }
-}
-
-/// Where the texts of a document start and end.
-fn spans(node: &Node, found: &mut Vec<(u32, u32)>) {
-    match &node.value {
-        Yaml::Text(_) => found.push((node.at.start, node.at.start + node.at.len)),
-        Yaml::List(items) => items.iter().for_each(|item| spans(item, found)),
-        Yaml::Map(entries) => entries.iter().for_each(|entry| spans(&entry.value, found)),
-        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {}
-    }
-}
-
-fn syntax_error(error: &serde_yaml::Error, place: &Place<'_>) -> Diagnostic {
-    let at = error.location().map_or_else(
-        || Position {
-            file: place.file,
-            line: place.chunk.line + 1,
-            column: 1,
-            start: place.chunk.start,
-            len: 0,
-        },
-        |location| place.of_error(location),
-    );
-    if let Some(template) = unquoted_near(place, at) {
-        return unquoted_template(template);
-    }
-    let message = error.without_snippet().to_string();
-    if message.contains("budget") {
-        return Diagnostic::error(
-            Code::Syntax,
-            at,
-            "this document is over a limit of size, depth or aliases",
-        )
-        .help("write the values out; a few aliases are fine, aliases of aliases multiply");
-    }
-    let message = message.split(" at line ").next().unwrap_or(&message);
-    let first = message.lines().next().unwrap_or(message).trim();
-    Diagnostic::error(Code::Syntax, at, format!("not valid YAML: {first}"))
-        .maybe_help(syntax_help(first, place, at))
-}
-
-/// The template that YAML choked on, here or on the line above: `url: {{ vars.base }}/path`.
-fn unquoted_near(place: &Place<'_>, at: Position) -> Option<Position> {
-    let index = at.line.saturating_sub(place.chunk.line + 1) as usize;
-    let near = place
-        .chunk
-        .text
-        .lines()
-        .enumerate()
-        .skip(index.saturating_sub(1))
-        .take(2);
-    let mut found = near.filter_map(|(number, line)| {
-        let before = [": {{", "- {{"].iter().find_map(|start| line.find(start))? + 2;
-        let at = place.at(number + 1, line[..before].chars().count() + 1);
-        Some(Position { len: 2, ..at })
-    });
-    found.next()
-}
-
-fn syntax_help(message: &str, place: &Place<'_>, at: Position) -> Option<String> {
-    let index = at.line.saturating_sub(place.chunk.line + 1) as usize;
-    let line = place.chunk.text.lines().nth(index).unwrap_or_default();
-    if line.starts_with('\t') || line.trim_start_matches(' ').starts_with('\t') {
-        return Some("indent with spaces; YAML allows no tabs there".into());
-    }
-    let lower = message.to_lowercase();
-    if lower.contains("alias") || lower.contains("budget") || lower.contains("depth") {
-        return Some("write the values out; nesting, aliases and size are limited".into());
-    }
-    if lower.contains("mapping values") {
-        return Some("put quotes around a text that contains `: `".into());
-    }
-    Some("check the indentation and the quotes on this line and the one above".into())
 }
