@@ -1,6 +1,8 @@
 //! `check`: every mistake in the rules and the configuration at once, each at its place.
 //! It refuses nothing that runs: what it passes, the other commands load.
 
+mod unset_secrets;
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -14,7 +16,7 @@ use crate::engine::{Places, Reading};
 const AFTER_HELP: &str = "\
 Examples:
   flowtrigger check
-  flowtrigger check rules/page-urgent.yaml
+  flowtrigger check rules/escalate-urgent.yaml
   flowtrigger check --format json | jq -r '.[] | \"\\(.file):\\(.line) \\(.message)\"'
 
 Exit code 3 when there is an error; warnings alone are fine.";
@@ -49,13 +51,15 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
     })
 }
 
-/// Reads rules, configuration and, where the rules are sound, the rules' tests.
+/// Reads rules, configuration and, where the rules are sound, the rules' tests and the secrets that
+/// the rules need.
 fn read(places: &Places) -> Reading {
     let mut reading = places.read();
     if !reading.diagnostics.has_errors() {
         let suite = gather(&reading.rulebook);
         reading.rulebook.files = suite.files.into();
         reading.diagnostics.extend(suite.diagnostics);
+        unset_secrets::warn(&reading.rulebook, &mut reading.diagnostics);
     }
     reading
 }

@@ -28,3 +28,21 @@ pub fn run(args: Args, _global: &Global, out: &mut Output) -> Result<Exit, Failu
     clap_complete::generate(args.shell, &mut Cli::command(), "flowtrigger", out);
     Ok(Exit::Fine)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn every_shell_gets_a_script_that_knows_the_commands() {
+        for shell in Shell::value_variants() {
+            let (mut out, written) = Output::captured();
+            clap_complete::generate(*shell, &mut Cli::command(), "flowtrigger", &mut out);
+            let script = written.text();
+            assert!(script.contains("dry-run"), "{shell}");
+            assert!(script.contains("explain"), "{shell}");
+        }
+    }
+}

@@ -11,6 +11,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::global::{Format, Global};
 use crate::cli::input::{self, Input};
 use crate::cli::output::Output;
+use crate::cli::render::diagnostics::number;
 use crate::cli::render::{explanation, message, plan};
 use crate::core::event::Event;
 use crate::core::event::catalogue::FieldLookup;
@@ -94,11 +95,7 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
         }
     }
     if args.format == Format::Text && tally.events + tally.bad > 1 {
-        writeln!(
-            out,
-            "\n{} events, {} matched, {} bad",
-            tally.events, tally.matched, tally.bad
-        )?;
+        writeln!(out, "\n{}", tally.words())?;
     }
     Ok(tally.exit())
 }
@@ -111,6 +108,18 @@ struct Tally {
 }
 
 impl Tally {
+    fn words(&self) -> String {
+        let bad = match self.bad {
+            0 => String::new(),
+            bad => format!("; {}", number(bad, "bad input")),
+        };
+        format!(
+            "{}, {} matched{bad}",
+            number(self.events, "event"),
+            self.matched
+        )
+    }
+
     fn exit(&self) -> Exit {
         match (self.bad, self.matched) {
             (1.., _) => Exit::BadEvent,

@@ -11,6 +11,7 @@ use super::exit::{Exit, Failure};
 use super::global::{Format, Global};
 use super::input::{self, Bad};
 use super::output::Output;
+use super::render::diagnostics::number;
 use super::render::explanation;
 use super::render::message;
 use super::render::paint::{Paint, Tone};
@@ -116,7 +117,7 @@ async fn carry_out(
 
 /// A line that a person watching a long input sees grow.
 fn progress(done: usize, all: usize, out: &mut Output) -> io::Result<()> {
-    if out.terminal && all >= LONG && done % LONG == 0 {
+    if out.terminal && all >= LONG && done.is_multiple_of(LONG) {
         out.flush()?;
         write!(io::stderr(), "\r{done} of {all} events ")?;
     }
@@ -152,9 +153,12 @@ impl Tally {
             dead,
             bad,
         } = self;
-        format!(
-            "{events} events, {matched} matched; {runs} runs, {dead} dead; {bad} inputs were no events"
-        )
+        let bad = match bad {
+            0 => String::new(),
+            bad => format!("; {}", number(*bad, "bad input")),
+        };
+        let (events, runs) = (number(*events, "event"), number(*runs, "run"));
+        format!("{events}, {matched} matched; {runs}, {dead} dead{bad}")
     }
 
     fn exit(&self) -> Exit {

@@ -109,7 +109,8 @@ pub const CONFIG: Vocabulary = Vocabulary {
     ],
 };
 
-const CONNECTION: Vocabulary = Vocabulary {
+/// The keys of one connection.
+pub const CONNECTION: Vocabulary = Vocabulary {
     name: "a connection",
     words: &[
         word(
@@ -140,7 +141,8 @@ const CONNECTION: Vocabulary = Vocabulary {
     ],
 };
 
-const AUTH: Vocabulary = Vocabulary {
+/// The keys of one set of credentials; exactly one stands there.
+pub const AUTH: Vocabulary = Vocabulary {
     name: "`auth`",
     words: &[
         word("bearer", "A bearer token.", text),
@@ -149,7 +151,8 @@ const AUTH: Vocabulary = Vocabulary {
     ],
 };
 
-const SECRET: Vocabulary = Vocabulary {
+/// The keys of one secret; exactly one stands there.
+pub const SECRET: Vocabulary = Vocabulary {
     name: "a secret",
     words: &[
         word("env", "The environment variable that holds it.", text),
@@ -157,7 +160,8 @@ const SECRET: Vocabulary = Vocabulary {
     ],
 };
 
-const SOURCE: Vocabulary = Vocabulary {
+/// The keys of one source.
+pub const SOURCE: Vocabulary = Vocabulary {
     name: "a source",
     words: &[
         word("decoder", "`json`: a body that you describe here.", text),

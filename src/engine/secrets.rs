@@ -29,7 +29,8 @@ pub fn names(rulebook: &Rulebook) -> Vec<&str> {
     names
 }
 
-fn of_step(step: &Step) -> Vec<&str> {
+/// The secrets that one step names, repeats included.
+pub fn of_step(step: &Step) -> Vec<&str> {
     match &step.action {
         Action::Http(http) => of_http(http),
         Action::Exec(exec) => of_exec(exec),

@@ -205,9 +205,8 @@ error[unknown-key]: unknown key `nmae` in a rule
             rendered("", (1, 1, 0, 0)),
             "\
 error[unknown-key]: unknown key `nmae` in a rule
- --> rules/a.yaml
-  |
-  = help: did you mean `name`?
+--> rules/a.yaml
+ = help: did you mean `name`?
 
 "
         );

@@ -89,7 +89,7 @@ pub fn rule(
 /// The predicates, aligned.
 pub fn lines(out: &mut Output, trace: &Trace, files: &Files) -> io::Result<()> {
     let paint = Paint::of(out);
-    let rows: Vec<[String; 4]> = trace.lines.iter().map(|line| columns(line)).collect();
+    let rows: Vec<[String; 4]> = trace.lines.iter().map(columns).collect();
     let wide = |column: usize| {
         rows.iter()
             .map(|r| r[column].chars().count())

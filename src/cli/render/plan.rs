@@ -192,6 +192,7 @@ fn http_json(call: &HttpCall) -> Value {
     let mut value = json!({
         "method": call.method,
         "url": call.url.to_string(),
+        "query": query(&call.url.to_string()),
         "headers": pairs(&call.headers),
     });
     match &call.body {
@@ -204,6 +205,14 @@ fn http_json(call: &HttpCall) -> Value {
         value["auth"] = auth_words(auth).into();
     }
     value
+}
+
+/// The parameters of an address, decoded.
+fn query(url: &str) -> Value {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let pairs = url::form_urlencoded::parse(query.as_bytes());
+    let pairs = pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())));
+    Value::Object(pairs.collect())
 }
 
 fn pairs(pairs: &[(String, Text)]) -> Value {

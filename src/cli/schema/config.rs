@@ -1,8 +1,103 @@
-//! The schema of `flowtrigger.yaml`.
+//! The schema of `flowtrigger.yaml`, put together from the configuration's vocabulary tables.
 //! It refuses words of later versions, as loading does.
 
 use serde_json::{Value, json};
 
+use super::rule::document;
+use crate::core::config::{AUTH, CONFIG, CONNECTION, SECRET, SOURCE};
+use crate::core::event::catalogue::FieldType;
+
 pub fn schema() -> Value {
-    json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object"})
+    let mut schema = document(&CONFIG, &[]);
+    schema["title"] = "The configuration of flowtrigger".into();
+    let keys = &mut schema["properties"];
+    keys["mode"]["enum"] = json!(["live", "shadow", "disabled"]);
+    for (section, part) in [
+        ("connections", "connection"),
+        ("secrets", "secret"),
+        ("sources", "source"),
+    ] {
+        keys[section]["additionalProperties"] = reference(part);
+    }
+    keys["event_types"]["type"] = "array".into();
+    keys["event_types"]["items"] = reference("event_type");
+    schema["$defs"] = json!({
+        "connection": connection(),
+        "auth": auth(),
+        "secret": one_of_its_keys(SECRET.schema(&[])),
+        "source": source(),
+        "event_type": event_type(),
+        "field_type": field_type(),
+    });
+    schema
+}
+
+fn reference(part: &str) -> Value {
+    json!({"$ref": format!("#/$defs/{part}")})
+}
+
+fn connection() -> Value {
+    let mut schema = CONNECTION.schema(&["base_url"]);
+    schema["properties"]["auth"]["$ref"] = "#/$defs/auth".into();
+    schema
+}
+
+fn auth() -> Value {
+    let mut schema = one_of_its_keys(AUTH.schema(&[]));
+    schema["properties"]["basic"]["required"] = json!(["username", "password"]);
+    schema["properties"]["header"]["required"] = json!(["name", "value"]);
+    schema
+}
+
+fn source() -> Value {
+    let mut schema = SOURCE.schema(&["event_type"]);
+    schema["properties"]["decoder"]["enum"] = json!(["json"]);
+    schema
+}
+
+fn one_of_its_keys(mut schema: Value) -> Value {
+    schema["minProperties"] = 1.into();
+    schema["maxProperties"] = 1.into();
+    schema
+}
+
+/// A type of a user's own, in the shape in which the built-in catalogue is written.
+fn event_type() -> Value {
+    let words = json!({"type": "array", "items": {"type": "string"}});
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["source", "tag"],
+        "properties": {
+            "source": {"type": "string", "description": "The `event_source` of its events."},
+            "tag": {"type": "string", "description": "What rules call it: `deal.Won`."},
+            "display": {"type": "string", "description": "Its name for people."},
+            "webhook": {"type": "string", "description": "Its name in event webhooks."},
+            "codes": led_by("Its hook codes.", &words),
+            "groups": led_by("Where it stands in the list of types.", &words),
+            "summary": {"type": "string", "description": "What happened, in a sentence."},
+            "fields": {
+                "type": "object",
+                "additionalProperties": reference("field_type"),
+                "description": "Its own fields: dotted path and type.",
+            },
+            "open": {
+                "type": "boolean",
+                "description": "Whether its events may hold fields that are not listed.",
+            },
+        },
+    })
+}
+
+fn led_by(description: &str, schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    schema["description"] = description.into();
+    schema
+}
+
+fn field_type() -> Value {
+    let names: Vec<String> = FieldType::SCALARS.iter().map(FieldType::name).collect();
+    let lists = names.iter().map(|name| format!("list<{name}>"));
+    let all: Vec<String> = names.iter().cloned().chain(lists).collect();
+    json!({"enum": all})
 }

@@ -51,3 +51,6 @@ pub fn run(args: Args, _global: &Global, out: &mut Output) -> Result<Exit, Failu
     writeln!(out, "{:#}", args.of.schema())?;
     Ok(Exit::Fine)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::core::event::catalogue::{Catalogue, EventType};
+use crate::core::flow::vocabulary::step_schema;
 use crate::core::rule::condition;
 use crate::core::rule::operator::SPECS;
+use crate::core::rule::ruletest::TEST;
 use crate::core::rule::vocabulary::{JOBSPEC, Vocabulary};
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -21,7 +23,7 @@ pub fn schema() -> Value {
         "test_of_field": test_of_field(),
         "operators": operators(),
         "event_type": event_type(Catalogue::built_in()),
-        "step": step(),
+        "step": step_schema(),
         "test": test(),
     });
     schema
@@ -116,10 +118,6 @@ fn event_type(catalogue: &Catalogue) -> Value {
     })
 }
 
-fn step() -> Value {
-    json!({"type": "object"})
-}
-
 fn test() -> Value {
-    json!({"type": "object"})
+    TEST.schema(&["event", "expect"])
 }

@@ -31,6 +31,22 @@ pub enum FieldType {
 }
 
 impl FieldType {
+    /// Every type but the lists of each.
+    pub const SCALARS: [FieldType; 12] = [
+        FieldType::Id,
+        FieldType::Integer,
+        FieldType::Decimal,
+        FieldType::Text,
+        FieldType::Boolean,
+        FieldType::Time,
+        FieldType::Date,
+        FieldType::Priority,
+        FieldType::Status,
+        FieldType::TicketType,
+        FieldType::Object,
+        FieldType::Any,
+    ];
+
     /// The type in a message: "a list of text".
     pub fn words(&self) -> String {
         match self {
@@ -187,6 +203,9 @@ mod tests {
         for name in ["id", "ticket_type", "any", "list<id>", "list<text>"] {
             let parsed = FieldType::parse(name).expect(name);
             assert_eq!(parsed.name(), name);
+        }
+        for scalar in FieldType::SCALARS {
+            assert_eq!(FieldType::parse(&scalar.name()), Some(scalar));
         }
     }
 

@@ -95,36 +95,35 @@ fn join(truths: &[Truth], decisive: Truth, otherwise: Truth) -> Truth {
 }
 
 fn near_miss(rule: &Rule, event: &Event, predicate: &Predicate) -> NearMiss {
+    let scope = Scope {
+        event,
+        vars: &rule.vars,
+        steps: &Value::Null,
+    };
     let not = match predicate.polarity {
         Polarity::Positive => "",
         Polarity::Negated => "not ",
     };
     NearMiss {
         path: predicate.path.text.clone(),
-        set: working_value(rule, event, predicate),
+        set: working_value(rule, &scope, predicate),
         words: format!(
             "{not}{} {}",
             predicate.operator.name(),
-            predicate.operator.want()
+            predicate.operator.want(&scope)
         ),
         at: predicate.at,
     }
 }
 
 /// A value that makes the rule match when it stands at the predicate's path.
-fn working_value(rule: &Rule, event: &Event, predicate: &Predicate) -> Option<Value> {
-    let steps = Value::Null;
-    let scope = Scope {
-        event,
-        vars: &rule.vars,
-        steps: &steps,
-    };
-    let found = predicate.path.resolve(&scope);
+fn working_value(rule: &Rule, scope: &Scope<'_>, predicate: &Predicate) -> Option<Value> {
+    let found = predicate.path.resolve(scope);
     let value = match predicate.polarity {
-        Polarity::Positive => predicate.operator.satisfying(&found, &scope),
-        Polarity::Negated => predicate.operator.violating(&found, &scope),
+        Polarity::Positive => predicate.operator.satisfying(&found, scope),
+        Polarity::Negated => predicate.operator.violating(&found, scope),
     }?;
-    let mut changed = event.clone();
+    let mut changed = scope.event.clone();
     changed.set(&predicate.path, value.clone()).ok()?;
     (judge(rule, &changed, &mut NoTrace) == Truth::True).then_some(value)
 }

@@ -76,7 +76,7 @@ impl Tracer for Trace {
             path: predicate.path.text.clone(),
             operator: predicate.operator.name(),
             polarity: predicate.polarity,
-            want: predicate.operator.want(),
+            want: predicate.operator.want(scope),
             got: found.to_json().map(std::borrow::Cow::into_owned),
             verdict,
             at: predicate.at,

@@ -73,8 +73,8 @@ impl Compare for After {
         instant::judge(value, &self.0, scope, |at, wanted| at > wanted)
     }
 
-    fn want(&self) -> String {
-        instant::want(&self.0)
+    fn want(&self, scope: &Scope<'_>) -> String {
+        instant::want(&self.0, scope)
     }
 
     fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {

@@ -106,8 +106,11 @@ impl Compare for Between {
         Verdict::all(ends.into_iter())
     }
 
-    fn want(&self) -> String {
-        let (low, high) = (self.low.operands.words(""), self.high.operands.words(""));
+    fn want(&self, scope: &Scope<'_>) -> String {
+        let (low, high) = (
+            self.low.operands.words("", scope),
+            self.high.operands.words("", scope),
+        );
         format!("{low} to {high}")
     }
 

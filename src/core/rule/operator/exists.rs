@@ -47,7 +47,7 @@ impl Compare for Exists {
         Verdict::of((*found != Found::Absent) == self.wanted)
     }
 
-    fn want(&self) -> String {
+    fn want(&self, _: &Scope<'_>) -> String {
         self.wanted.to_string()
     }
 

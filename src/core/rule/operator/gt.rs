@@ -46,8 +46,8 @@ impl Compare for Gt {
         self.0.test(value, scope, Ordering::is_gt)
     }
 
-    fn want(&self) -> String {
-        self.0.operands.words(" | ")
+    fn want(&self, scope: &Scope<'_>) -> String {
+        self.0.operands.words(" | ", scope)
     }
 
     fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {

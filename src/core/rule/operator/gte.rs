@@ -46,8 +46,8 @@ impl Compare for Gte {
         self.0.test(value, scope, Ordering::is_ge)
     }
 
-    fn want(&self) -> String {
-        self.0.operands.words(" | ")
+    fn want(&self, scope: &Scope<'_>) -> String {
+        self.0.operands.words(" | ", scope)
     }
 
     fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {

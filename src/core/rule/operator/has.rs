@@ -160,8 +160,8 @@ impl Compare for Has {
         })
     }
 
-    fn want(&self) -> String {
-        self.operands.words(" | ")
+    fn want(&self, scope: &Scope<'_>) -> String {
+        self.operands.words(" | ", scope)
     }
 
     fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {

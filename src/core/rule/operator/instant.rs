@@ -136,11 +136,11 @@ pub fn judge(
     }))
 }
 
-pub fn want(moments: &[Moment]) -> String {
+pub fn want(moments: &[Moment], scope: &Scope<'_>) -> String {
     let words = moments.iter().map(|moment| match moment {
         Moment::At(_, text) => text.clone(),
         Moment::Relative(_, text) => format!("{text} from the event's time"),
-        Moment::Of(operand) => operand.words(),
+        Moment::Of(operand) => operand.words(scope),
     });
     words.collect::<Vec<_>>().join(" | ")
 }

@@ -46,8 +46,8 @@ impl Compare for Lte {
         self.0.test(value, scope, Ordering::is_le)
     }
 
-    fn want(&self) -> String {
-        self.0.operands.words(" | ")
+    fn want(&self, scope: &Scope<'_>) -> String {
+        self.0.operands.words(" | ", scope)
     }
 
     fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {

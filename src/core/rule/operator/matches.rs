@@ -128,7 +128,7 @@ impl Compare for Matches {
         }
     }
 
-    fn want(&self) -> String {
+    fn want(&self, _: &Scope<'_>) -> String {
         let flag = match self.case {
             Case::Exact => "",
             Case::Ignored => "i",

@@ -111,8 +111,8 @@ pub trait Compare {
         }
     }
 
-    /// What was asked for, in words.
-    fn want(&self) -> String;
+    /// What was asked for, in words; other fields with the value they have now.
+    fn want(&self, scope: &Scope<'_>) -> String;
 
     /// Why a value failed, where that is not plain to see.
     fn hint(&self, _found: &Found<'_>, _scope: &Scope<'_>) -> Option<String> {
@@ -227,8 +227,8 @@ impl Operator {
         self.compare().judge(found, scope)
     }
 
-    pub fn want(&self) -> String {
-        self.compare().want()
+    pub fn want(&self, scope: &Scope<'_>) -> String {
+        self.compare().want(scope)
     }
 
     pub fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {

@@ -52,10 +52,11 @@ impl Operand {
         }
     }
 
-    pub fn words(&self) -> String {
-        match self {
-            Operand::Literal(value) => words(value),
-            Operand::Path(path) => format!("the value of {}", path.text),
+    pub fn words(&self, scope: &Scope<'_>) -> String {
+        match (self, self.value(scope)) {
+            (Operand::Literal(value), _) => words(value),
+            (Operand::Path(path), Some(value)) => format!("{} ({})", path.text, words(&value)),
+            (Operand::Path(path), None) => format!("{} (absent)", path.text),
         }
     }
 
@@ -106,8 +107,8 @@ impl Operands {
         Verdict::all(self.0.iter().map(|operand| operand.judge(scope, &test)))
     }
 
-    pub fn words(&self, between: &str) -> String {
-        let words: Vec<_> = self.0.iter().map(Operand::words).collect();
+    pub fn words(&self, between: &str, scope: &Scope<'_>) -> String {
+        let words: Vec<_> = self.0.iter().map(|operand| operand.words(scope)).collect();
         words.join(between)
     }
 

@@ -58,7 +58,7 @@ impl Compare for Present {
         Verdict::of(found.values().iter().any(holds_something) == self.wanted)
     }
 
-    fn want(&self) -> String {
+    fn want(&self, _: &Scope<'_>) -> String {
         self.wanted.to_string()
     }
 

@@ -71,8 +71,8 @@ impl Compare for StartsWith {
         self.0.test(value, scope, holds)
     }
 
-    fn want(&self) -> String {
-        self.0.want()
+    fn want(&self, scope: &Scope<'_>) -> String {
+        self.0.want(scope)
     }
 
     fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {

@@ -48,12 +48,12 @@ impl Textual {
             })
     }
 
-    pub fn want(&self) -> String {
+    pub fn want(&self, scope: &Scope<'_>) -> String {
         let case = match self.case {
             Case::Exact => "",
             Case::Ignored => " in any case",
         };
-        format!("{}{case}", self.operands.words(" | "))
+        format!("{}{case}", self.operands.words(" | ", scope))
     }
 
     pub fn hint(

@@ -1,0 +1,142 @@
+//! Which secrets live rules name and nothing sets, each at the first place that names it.
+//! It refuses to be an error: rules are checked where their secrets are not kept.
+
+use std::collections::BTreeSet;
+
+use crate::action::secret::{Missing, Secrets};
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
+use crate::core::flow::call::SecretPlace;
+use crate::core::flow::step::Step;
+use crate::core::rule::jobspec::Mode;
+use crate::engine::{Rulebook, secrets};
+
+pub fn warn(book: &Rulebook, diagnostics: &mut Diagnostics) {
+    let names = secrets::names(book);
+    let (_, missing) = Secrets::load(&book.config.secrets, names.into_iter());
+    let rules = book.rules.rules.iter();
+    let live = rules.filter(|rule| rule.mode == Mode::Live);
+    let mut told = BTreeSet::new();
+    for step in live.flat_map(|rule| &rule.flow.steps) {
+        for name in secrets::of_step(step) {
+            let missing = missing.iter().find(|missing| missing.name == name);
+            if let Some(missing) = missing.filter(|_| told.insert(name)) {
+                let at = place(name, step, &book.rules.files);
+                diagnostics.push(warning(missing, at));
+            }
+        }
+    }
+}
+
+fn warning(missing: &Missing, at: Position) -> Diagnostic {
+    let Missing { name, place, why } = missing;
+    let (message, help) = match place {
+        SecretPlace::Env(variable) => (
+            format!("the secret `{name}` cannot be had: `{variable}` {why}"),
+            format!("set the environment variable `{variable}` before the daemon starts"),
+        ),
+        SecretPlace::File(path) => (
+            format!(
+                "the secret `{name}` cannot be had: `{}` {why}",
+                path.display()
+            ),
+            "write its value to that file before the daemon starts".to_owned(),
+        ),
+    };
+    Diagnostic::warning(Code::UnsetSecret, at, message).help(help)
+}
+
+/// Where the rule first names the secret from this step on; the step itself where its connection does.
+fn place(name: &str, step: &Step, files: &Files) -> Position {
+    let text = files.get(step.at.file).map_or("", |file| &file.text);
+    let start = step.at.start as usize;
+    let rest = text.get(start..).unwrap_or_default();
+    // Its rule ends where the next document begins.
+    let rule = rest.split("\n---").next().unwrap_or_default();
+    let Some(offset) = find(name, rule) else {
+        return step.at;
+    };
+    let before = &text[..start + offset];
+    let line = before.rfind('\n').map_or(0, |newline| newline + 1);
+    Position {
+        file: step.at.file,
+        line: count(before.matches('\n').count() + 1),
+        column: count(before[line..].chars().count() + 1),
+        start: count(before.len()),
+        len: count("secret.".len() + name.len()),
+    }
+}
+
+/// The place of `secret.NAME` as a whole word.
+fn find(name: &str, text: &str) -> Option<usize> {
+    let word = format!("secret.{name}");
+    let mut places = text.match_indices(&word).map(|(at, _)| at);
+    let ends = |at: &usize| {
+        let next = text[at + word.len()..].chars().next();
+        next.is_none_or(|c| !c.is_alphanumeric() && c != '_')
+    };
+    places.find(ends)
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::engine::{ConfigFile, Places};
+
+    const RULE: &str = "name: a\nevent_source: support\nevent_type: ticket.TicketCreated\nMODE\
+flow:\n  - http:\n      url: https://a.example/\n      headers:\n        \
+B: '{{ secret.KEY_B }}'\n        A: 'é {{ secret.KEY }}{{ secret.KEY }}'\n";
+
+    fn warnings(mode: &str) -> Vec<(String, u32, u32)> {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let config = format!(
+            "secrets:\n  KEY: {{ file: '{}' }}\n  KEY_B: {{ file: '{}' }}\n",
+            at("absent").display(),
+            at("key").display()
+        );
+        fs::write(at("flowtrigger.yaml"), config).unwrap();
+        fs::write(at("key"), "value").unwrap();
+        fs::write(at("a.yaml"), RULE.replace("MODE", mode)).unwrap();
+        let places = Places {
+            config: ConfigFile::Named(at("flowtrigger.yaml")),
+            ..Places::new(at("a.yaml"))
+        };
+        let mut reading = places.read();
+        assert!(
+            !reading.diagnostics.has_errors(),
+            "{:?}",
+            reading.diagnostics
+        );
+        warn(&reading.rulebook, &mut reading.diagnostics);
+        let found = reading.diagnostics.sorted();
+        let told = found
+            .into_iter()
+            .map(|d| (d.message, d.at.line, d.at.column));
+        told.collect()
+    }
+
+    #[test]
+    fn an_unset_secret_is_told_once_where_it_is_named() {
+        let warnings = warnings("");
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        let (message, line, column) = &warnings[0];
+        assert!(
+            message.starts_with("the secret `KEY` cannot be had: `/"),
+            "{message}"
+        );
+        assert!(message.ends_with("/absent` does not exist"), "{message}");
+        assert_eq!((*line, *column), (9, 18));
+    }
+
+    #[test]
+    fn a_rule_that_never_acts_needs_no_secret() {
+        assert_eq!(warnings("mode: shadow\n"), []);
+        assert_eq!(warnings("mode: disabled\n"), []);
+    }
+}

@@ -1,0 +1,188 @@
+//! What the schemas promise: they are current, they accept what loads, they refuse what does not.
+//! They are judged by a validator that knows nothing of this program.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use boon::{Compiler, Draft, SchemaIndex, Schemas};
+use serde_json::json;
+
+use super::*;
+use crate::core::diagnostic::{Diagnostics, FileId};
+use crate::core::rule::document::{self, Node};
+use crate::core::rule::operator::SPECS;
+
+struct Validator {
+    schemas: Schemas,
+    index: SchemaIndex,
+}
+
+impl Validator {
+    fn of(schema: Value) -> Self {
+        let (mut schemas, mut compiler) = (Schemas::new(), Compiler::new());
+        compiler.set_default_draft(Draft::V2020_12);
+        compiler.add_resource("flowtrigger.json", schema).unwrap();
+        let index = compiler.compile("flowtrigger.json", &mut schemas);
+        let index = index.unwrap_or_else(|error| panic!("{error:#}"));
+        Self { schemas, index }
+    }
+
+    fn accepts(&self, value: &Value) -> Result<(), String> {
+        let valid = self.schemas.validate(value, self.index);
+        valid.map_err(|error| format!("{error:#}"))
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn documents(text: &str) -> Vec<Value> {
+    let mut diagnostics = Diagnostics::default();
+    let documents = document::read(FileId::default(), text, &mut diagnostics);
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    documents.iter().map(Node::to_json).collect()
+}
+
+/// The files of `rules/` whose names pass.
+fn shipped(wanted: fn(&str) -> bool) -> Vec<(PathBuf, String)> {
+    let entries = fs::read_dir(root().join("rules")).unwrap();
+    entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| wanted(path.file_name().unwrap().to_str().unwrap()))
+        .map(|path| (path.clone(), fs::read_to_string(path).unwrap()))
+        .collect()
+}
+
+fn is_rule(name: &str) -> bool {
+    name.ends_with(".yaml") && !is_test(name)
+}
+
+fn is_test(name: &str) -> bool {
+    name.ends_with(".test.yaml")
+}
+
+#[test]
+fn the_committed_schemas_are_current() {
+    for kind in Kind::value_variants() {
+        let name = match kind {
+            Kind::Rule => "rule",
+            Kind::Config => "config",
+        };
+        let path = root().join(format!("schema/{name}.schema.json"));
+        let committed = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(
+            committed,
+            format!("{:#}\n", kind.schema()),
+            "{} is old: `flowtrigger schema --of {name} > schema/{name}.schema.json`",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn every_shipped_rule_and_its_tests_are_valid() {
+    let rule = Validator::of(Kind::Rule.schema());
+    let rules = shipped(is_rule);
+    assert!(rules.len() >= 8, "{} rules", rules.len());
+    for (path, text) in rules {
+        for value in documents(&text) {
+            rule.accepts(&value)
+                .unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        }
+    }
+    let mut schema = Kind::Rule.schema();
+    let defs = schema["$defs"].take();
+    let test = json!({"$defs": defs, "type": "array", "items": {"$ref": "#/$defs/test"}});
+    let test = Validator::of(test);
+    for (path, text) in shipped(is_test) {
+        for value in documents(&text) {
+            test.accepts(&value)
+                .unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        }
+    }
+}
+
+#[test]
+fn the_shipped_configuration_is_valid() {
+    let config = Validator::of(Kind::Config.schema());
+    let text = fs::read_to_string(root().join("flowtrigger.yaml")).unwrap();
+    for value in documents(&text) {
+        config.accepts(&value).unwrap_or_else(|why| panic!("{why}"));
+    }
+}
+
+#[test]
+fn a_shipped_rule_names_its_schema_first() {
+    for (path, text) in shipped(is_rule) {
+        let first = text.lines().next().unwrap_or_default();
+        let named = first.strip_prefix("# yaml-language-server: $schema=");
+        let schema = named.map(|schema| path.parent().unwrap().join(schema));
+        assert!(
+            schema.is_some_and(|s| Path::exists(&s)),
+            "{}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn the_examples_of_every_operator_are_valid() {
+    let rule = Validator::of(Kind::Rule.schema());
+    for (spec, example) in SPECS
+        .iter()
+        .flat_map(|s| s.examples.iter().map(move |e| (s, e)))
+    {
+        let beside = documents(example.test).remove(0);
+        let value = with_when(json!({ example.field: beside }));
+        rule.accepts(&value)
+            .unwrap_or_else(|why| panic!("{} `{}`: {why}", spec.name, example.test));
+    }
+}
+
+fn with_when(when: Value) -> Value {
+    json!({
+        "name": "a", "event_source": "support", "event_type": "ticket.PriorityChanged",
+        "when": when, "flow": [{"succeed": null}],
+    })
+}
+
+#[test]
+fn mistakes_that_loading_refuses_are_refused() {
+    let rule = Validator::of(Kind::Rule.schema());
+    let good = with_when(json!({"current": "urgent"}));
+    assert_eq!(rule.accepts(&good), Ok(()));
+    let changed = |key: &str, value: Value| {
+        let mut bad = good.clone();
+        bad[key] = value;
+        bad
+    };
+    for bad in [
+        changed("nmae", json!("x")),
+        changed("name", json!("two words")),
+        changed("flow", json!([])),
+        changed(
+            "flow",
+            json!([{"http": {"url": "https://a.example"}, "exec": ["a"]}]),
+        ),
+        changed("flow", json!([{"http": {"path": "/a"}}])),
+        changed("mode", json!("on")),
+        changed("event_type", json!([])),
+        changed("when", json!({"current": {"is_not": "urgent"}})),
+        changed("when", json!({"any": {"current": "urgent"}})),
+        changed("dedupe", json!({"per": "ticket.id", "for": "1h"})),
+        changed("tests", json!([{"expect": "match"}])),
+    ] {
+        assert!(rule.accepts(&bad).is_err(), "{bad}");
+    }
+    let config = Validator::of(Kind::Config.schema());
+    for bad in [
+        json!({"connections": {"a": {}}}),
+        json!({"connections": {"a": {"base_url": "https://a.example", "auth": {}}}}),
+        json!({"secrets": {"A": {"value": "x"}}}),
+        json!({"event_types": [{"tag": "a.B"}]}),
+        json!({"mode": "on"}),
+    ] {
+        assert!(config.accepts(&bad).is_err(), "{bad}");
+    }
+}
