@@ -142,9 +142,6 @@ fn count(n: usize) -> u32 {
 
 fn read_document(file: FileId, chunk: &Chunk<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
     let place = Place { file, chunk };
-    if let Some(diagnostic) = template_in_comment(&place) {
-        diagnostics.push(diagnostic);
-    }
     let only_comments = chunk.text.lines().all(|line| {
         let line = line.trim();
         line.is_empty() || line.starts_with('#') || line == "---" || line == "..."
@@ -153,7 +150,11 @@ fn read_document(file: FileId, chunk: &Chunk<'_>, diagnostics: &mut Diagnostics)
         return None;
     }
     match serde_yaml::from_str_with_options::<Raw>(chunk.text, options(chunk.text.len())) {
-        Ok(raw) => Some(lower(raw, &place, diagnostics)),
+        Ok(raw) => {
+            let node = lower(raw, &place, diagnostics);
+            templates_in_comments(&node, &place, diagnostics);
+            Some(node)
+        }
         Err(error) => {
             diagnostics.push(syntax_error(&error, &place));
             None
@@ -278,13 +279,33 @@ struct Place<'a> {
 impl Place<'_> {
     fn of(&self, location: Location) -> Position {
         let span = location.span();
-        let start = span.byte_offset().unwrap_or(0);
+        let line = usize::try_from(location.line()).unwrap_or(1).max(1);
+        let column = usize::try_from(location.column()).unwrap_or(1).max(1);
+        let mut at = self.at(line, column);
+        at.len = u32::try_from(span.byte_len().unwrap_or(0)).unwrap_or(0);
+        if let Some(offset) = span.byte_offset() {
+            at.start = self.chunk.start + u32::try_from(offset).unwrap_or(0);
+        }
+        at
+    }
+
+    /// A line and a column of the document, both from 1, as a place in the file.
+    fn at(&self, line: usize, column: usize) -> Position {
+        let before: usize = self
+            .chunk
+            .text
+            .split_inclusive('\n')
+            .take(line - 1)
+            .map(str::len)
+            .sum();
+        let rest = self.chunk.text.get(before..).unwrap_or_default();
+        let within: usize = rest.chars().take(column - 1).map(char::len_utf8).sum();
         Position {
             file: self.file,
-            line: self.chunk.line + u32::try_from(location.line()).unwrap_or(u32::MAX).max(1),
-            column: u32::try_from(location.column()).unwrap_or(u32::MAX).max(1),
-            start: self.chunk.start + u32::try_from(start).unwrap_or(0),
-            len: u32::try_from(span.byte_len().unwrap_or(0)).unwrap_or(0),
+            line: self.chunk.line + count(line),
+            column: count(column),
+            start: self.chunk.start + count(before + within),
+            len: 0,
         }
     }
 
@@ -386,41 +407,43 @@ fn unquoted_template(at: Position) -> Diagnostic {
 }
 
 /// `text: #{{ ticket.id }}` is a comment to YAML, and the value silently null.
-fn template_in_comment(place: &Place<'_>) -> Option<Diagnostic> {
-    let mut offset = 0;
-    for (number, line) in place.chunk.text.split_inclusive('\n').enumerate() {
-        if let Some(found) = comment_template(line) {
-            let at = Position {
-                file: place.file,
-                line: place.chunk.line + count(number) + 1,
-                column: count(line[..found].chars().count()) + 1,
-                start: place.chunk.start + count(offset + found),
-                len: 3,
-            };
-            return Some(
-                Diagnostic::error(
-                    Code::UnquotedTemplate,
-                    at,
-                    "YAML reads `#{{ …` as a comment, so this text is cut off",
-                )
-                .help("put quotes around the whole value: \"#{{ … }}\""),
-            );
-        }
-        offset += line.len();
+fn templates_in_comments(node: &Node, place: &Place<'_>, diagnostics: &mut Diagnostics) {
+    let text = place.chunk.text;
+    if !text.contains("#{{") {
+        return;
     }
-    None
+    let mut scalars = Vec::new();
+    spans(node, &mut scalars);
+    for (number, line) in text.lines().enumerate() {
+        let Some(found) = line.find(" #{{").map(|found| found + 1) else {
+            continue;
+        };
+        let at = place.at(number + 1, line[..found].chars().count() + 1);
+        let inside = scalars
+            .iter()
+            .any(|&(start, end)| (start..end).contains(&at.start));
+        if inside || line.trim_start().starts_with('#') {
+            continue;
+        }
+        diagnostics.push(
+            Diagnostic::error(
+                Code::UnquotedTemplate,
+                Position { len: 3, ..at },
+                "YAML reads `#{{ …` as a comment, so this text is cut off",
+            )
+            .help("put quotes around the whole value: \"#{{ … }}\""),
+        );
+    }
 }
 
-/// Where a `#{{` starts a comment behind a key or a value on the same line.
-fn comment_template(line: &str) -> Option<usize> {
-    let found = line.find(" #{{")? + 1;
-    let before = line[..found].trim();
-    let value = before.rsplit_once(": ").map_or(before, |(_, value)| value);
-    let plain = before.ends_with(':') || before.contains(": ") || before.starts_with("- ");
-    let quoted = value
-        .trim_start_matches("- ")
-        .starts_with(['"', '\'', '|', '>', '{', '[']);
-    (plain && !quoted && !before.starts_with('#')).then_some(found)
+/// Where the texts of a document start and end.
+fn spans(node: &Node, found: &mut Vec<(u32, u32)>) {
+    match &node.value {
+        Yaml::Text(_) => found.push((node.at.start, node.at.start + node.at.len)),
+        Yaml::List(items) => items.iter().for_each(|item| spans(item, found)),
+        Yaml::Map(entries) => entries.iter().for_each(|entry| spans(&entry.value, found)),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {}
+    }
 }
 
 fn syntax_error(error: &serde_yaml::Error, place: &Place<'_>) -> Diagnostic {
@@ -434,23 +457,40 @@ fn syntax_error(error: &serde_yaml::Error, place: &Place<'_>) -> Diagnostic {
         },
         |location| place.of_error(location),
     );
-    if unquoted_at(place, at) {
-        return unquoted_template(at);
+    if let Some(template) = unquoted_near(place, at) {
+        return unquoted_template(template);
     }
     let message = error.without_snippet().to_string();
+    if message.contains("budget") {
+        return Diagnostic::error(
+            Code::Syntax,
+            at,
+            "this document is over a limit of size, depth or aliases",
+        )
+        .help("write the values out; a few aliases are fine, aliases of aliases multiply");
+    }
     let message = message.split(" at line ").next().unwrap_or(&message);
     let first = message.lines().next().unwrap_or(message).trim();
     Diagnostic::error(Code::Syntax, at, format!("not valid YAML: {first}"))
         .maybe_help(syntax_help(first, place, at))
 }
 
-/// A template that YAML choked on: `url: {{ vars.base }}/path`.
-fn unquoted_at(place: &Place<'_>, at: Position) -> bool {
+/// The template that YAML choked on, here or on the line above: `url: {{ vars.base }}/path`.
+fn unquoted_near(place: &Place<'_>, at: Position) -> Option<Position> {
     let index = at.line.saturating_sub(place.chunk.line + 1) as usize;
-    let lines = place.chunk.text.lines();
-    let near = lines.skip(index.saturating_sub(1)).take(2);
-    let mut near = near.map(str::trim);
-    near.any(|line| line.contains(": {{") || line.starts_with("- {{"))
+    let near = place
+        .chunk
+        .text
+        .lines()
+        .enumerate()
+        .skip(index.saturating_sub(1))
+        .take(2);
+    let mut found = near.filter_map(|(number, line)| {
+        let before = [": {{", "- {{"].iter().find_map(|start| line.find(start))? + 2;
+        let at = place.at(number + 1, line[..before].chars().count() + 1);
+        Some(Position { len: 2, ..at })
+    });
+    found.next()
 }
 
 fn syntax_help(message: &str, place: &Place<'_>, at: Position) -> Option<String> {

@@ -382,6 +382,14 @@ fn resolve_type(
     let other = catalogue
         .by_webhook(webhook)
         .or_else(|| catalogue.by_code(source, text));
+    if other.is_none()
+        && let Some(elsewhere) = catalogue.types().find(|t| t.names().any(|n| n == text))
+    {
+        return Err(format!(
+            "it is a type of `event_source: {}`",
+            elsewhere.source
+        ));
+    }
     Err(match other.or_else(|| catalogue.nearest(source, text)) {
         Some(near) => format!("did you mean `{}`?", near.tag),
         None => {
