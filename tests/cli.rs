@@ -1,6 +1,7 @@
 //! The built program from outside: what it prints and with which code it ends.
 //! Whatever can be a transcript is one, in `tests/cmd`; this file holds pipes and other plumbing.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Output, Stdio};
 
@@ -169,4 +170,28 @@ fn colour_comes_only_when_asked_for() {
     assert!(!plain.contains(&b'\x1b'));
     let coloured = output(&["check", "nowhere", "--color", "always"]).stdout;
     assert!(coloured.contains(&b'\x1b'));
+}
+
+#[test]
+fn a_full_disk_is_told() {
+    let commands = [
+        &["schema"][..],
+        &["completions", "bash"],
+        &["events"],
+        &["check"],
+    ];
+    for arguments in commands {
+        let full = File::options().write(true).open("/dev/full");
+        let output = flowtrigger(arguments)
+            .stdout(full.expect("a device that is always full"))
+            .stderr(Stdio::piped())
+            .output()
+            .expect("the program starts");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(5), "{arguments:?}: {errors}");
+        assert!(
+            errors.starts_with("error: failed to write the output: "),
+            "{errors}"
+        );
+    }
 }

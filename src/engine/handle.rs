@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use tokio::sync::{Mutex, Notify, watch};
+use tokio::sync::{Mutex, Notify, RwLock, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{debug, info};
@@ -39,6 +39,8 @@ pub(super) struct Shared<S, P> {
     /// Some run came to its end.
     pub ended: Notify,
     pub phase: watch::Sender<Phase>,
+    /// Held for reading while events are taken in, so that stopping waits for what is half taken.
+    pub door: RwLock<()>,
     pub dispatcher: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -71,6 +73,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             work: Notify::new(),
             ended: Notify::new(),
             phase: watch::Sender::new(Phase::Accepting),
+            door: RwLock::new(()),
             dispatcher: Mutex::new(None),
         });
         let dispatcher = tokio::spawn(dispatch(Arc::clone(&shared)));

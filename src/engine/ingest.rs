@@ -63,6 +63,7 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
     }
 
     async fn receive(&self, source: &str, body: &[u8]) -> Result<Answer, Refusal> {
+        let _open = self.shared().door.read().await;
         self.ready()
             .map_err(|reason| Refusal::Unavailable { reason })?;
         let rulebook = self.rulebook();

@@ -25,6 +25,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
     pub async fn drain(&self) -> Left {
         let shared = self.shared();
         let until = Instant::now() + shared.options.grace;
+        let closing = shared.door.write().await;
         shared.phase.send_if_modified(|phase| {
             let first = *phase == Phase::Accepting;
             if first {
@@ -32,6 +33,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             }
             first
         });
+        drop(closing);
         if let Some(dispatcher) = shared.dispatcher.lock().await.take()
             && let Err(fault) = dispatcher.await
         {

@@ -10,9 +10,10 @@ use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
 use crate::core::event::catalogue::Catalogue;
 use crate::core::rule::document::{self, Node};
 use crate::core::rule::fields::Fields;
-use crate::core::rule::jobspec::{Rule, TypePattern};
+use crate::core::rule::jobspec::Rule;
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::ruletest::{self, RuleTest};
+use crate::core::rule::trigger::TypePattern;
 use crate::engine::Rulebook;
 
 /// Every test with its rule.

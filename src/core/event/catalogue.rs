@@ -101,14 +101,6 @@ impl Catalogue {
         self.of(source).find(|t| t.codes.iter().any(|c| c == code))
     }
 
-    /// The sources that have a type of this tag or display name.
-    pub fn elsewhere(&self, word: &str) -> Vec<&str> {
-        let named = |source: &&str| {
-            self.by_tag(source, word).is_some() || !self.displayed(source, word).is_empty()
-        };
-        self.sources().into_iter().filter(named).collect()
-    }
-
     /// The type whose name in any shape is most like a word; `None` where nothing is like it.
     pub fn nearest(&self, source: &str, word: &str) -> Option<&EventType> {
         let wanted = bare(word);

@@ -12,7 +12,8 @@ use crate::core::event::Event;
 use crate::core::matching::evaluate::{Truth, evaluate};
 use crate::core::matching::trace::{NoTrace, Tracer};
 use crate::core::rule::document::{self, Node};
-use crate::core::rule::jobspec::{self, Mode, Rule, TypePattern};
+use crate::core::rule::jobspec::{self, Mode, Rule};
+use crate::core::rule::trigger::TypePattern;
 use crate::core::scope::Scope;
 
 #[derive(Debug, Clone, Default)]

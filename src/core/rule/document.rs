@@ -2,13 +2,15 @@
 //! broken document hides no other. It gives no meaning to keys; it is the only user of the YAML
 //! crate, and refuses what could blow up: deep nesting, alias bombs, duplicate keys.
 
-use std::fmt;
+mod raw;
+mod trouble;
 
-use serde::de::{self, Deserialize, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
-use serde_yaml::{DuplicateKeyPolicy, Location, Spanned};
+use serde_yaml::{DuplicateKeyPolicy, Location};
 
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Position};
+use raw::{Raw, RawValue};
+use trouble::{syntax_error, templates_in_comments, unquoted_template};
 
 /// A YAML value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -182,94 +184,6 @@ fn options(len: usize) -> serde_yaml::Options {
     }
 }
 
-/// What the YAML crate hands over: a tree of spanned values.
-struct Raw(Spanned<RawValue>);
-
-enum RawValue {
-    Null,
-    Bool(bool),
-    Number(Number),
-    Text(String),
-    List(Vec<Raw>),
-    Map(Vec<(Raw, Raw)>),
-}
-
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Spanned::deserialize(deserializer).map(Raw)
-    }
-}
-
-impl<'de> Deserialize<'de> for RawValue {
-    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RawVisitor)
-    }
-}
-
-struct RawVisitor;
-
-impl<'de> Visitor<'de> for RawVisitor {
-    type Value = RawValue;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a YAML value")
-    }
-
-    fn visit_bool<E>(self, v: bool) -> Result<RawValue, E> {
-        Ok(RawValue::Bool(v))
-    }
-
-    fn visit_i64<E>(self, v: i64) -> Result<RawValue, E> {
-        Ok(RawValue::Number(v.into()))
-    }
-
-    fn visit_u64<E>(self, v: u64) -> Result<RawValue, E> {
-        Ok(RawValue::Number(v.into()))
-    }
-
-    fn visit_f64<E: de::Error>(self, v: f64) -> Result<RawValue, E> {
-        Number::from_f64(v)
-            .map(RawValue::Number)
-            .ok_or_else(|| E::custom("not a finite number"))
-    }
-
-    fn visit_str<E>(self, v: &str) -> Result<RawValue, E> {
-        Ok(RawValue::Text(v.to_owned()))
-    }
-
-    fn visit_string<E>(self, v: String) -> Result<RawValue, E> {
-        Ok(RawValue::Text(v))
-    }
-
-    fn visit_unit<E>(self) -> Result<RawValue, E> {
-        Ok(RawValue::Null)
-    }
-
-    fn visit_none<E>(self) -> Result<RawValue, E> {
-        Ok(RawValue::Null)
-    }
-
-    fn visit_some<D: de::Deserializer<'de>>(self, d: D) -> Result<RawValue, D::Error> {
-        d.deserialize_any(self)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<RawValue, A::Error> {
-        let mut items = Vec::new();
-        while let Some(item) = seq.next_element()? {
-            items.push(item);
-        }
-        Ok(RawValue::List(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawValue, A::Error> {
-        let mut entries = Vec::new();
-        while let Some(entry) = map.next_entry()? {
-            entries.push(entry);
-        }
-        Ok(RawValue::Map(entries))
-    }
-}
-
 /// Turns positions within a document into positions within its file.
 struct Place<'a> {
     file: FileId,
@@ -277,16 +191,26 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
+    /// Where a node stands; its bytes come with it.
     fn of(&self, location: Location) -> Position {
         let span = location.span();
-        let line = usize::try_from(location.line()).unwrap_or(1).max(1);
-        let column = usize::try_from(location.column()).unwrap_or(1).max(1);
-        let mut at = self.at(line, column);
-        at.len = u32::try_from(span.byte_len().unwrap_or(0)).unwrap_or(0);
-        if let Some(offset) = span.byte_offset() {
-            at.start = self.chunk.start + u32::try_from(offset).unwrap_or(0);
+        let Some(offset) = span.byte_offset() else {
+            return self.of_error(location);
+        };
+        let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+        Position {
+            file: self.file,
+            line: self.chunk.line + number(location.line()).max(1),
+            column: number(location.column()).max(1),
+            start: self.chunk.start + number(offset),
+            len: number(span.byte_len().unwrap_or(0)),
         }
-        at
+    }
+
+    /// Where an error stands: its line and column are right, its bytes often not.
+    fn of_error(&self, location: Location) -> Position {
+        let number = |n: u64| usize::try_from(n).unwrap_or(1).max(1);
+        self.at(number(location.line()), number(location.column()))
     }
 
     /// A line and a column of the document, both from 1, as a place in the file.
@@ -306,25 +230,6 @@ impl Place<'_> {
             column: count(column),
             start: self.chunk.start + count(before + within),
             len: 0,
-        }
-    }
-
-    /// Like `of`, for the location of an error: its line and column are right, its bytes often not.
-    fn of_error(&self, location: Location) -> Position {
-        let at = self.of(location);
-        let index = at.line.saturating_sub(self.chunk.line + 1) as usize;
-        let text = self.chunk.text;
-        let before: usize = text.split_inclusive('\n').take(index).map(str::len).sum();
-        let line = text[before..].lines().next().unwrap_or_default();
-        let column = at.column.saturating_sub(1) as usize;
-        let within = line
-            .char_indices()
-            .nth(column)
-            .map_or(line.len(), |(i, _)| i);
-        Position {
-            start: self.chunk.start + count(before + within),
-            len: 0,
-            ..at
         }
     }
 }
@@ -404,121 +309,4 @@ fn key_text(key: &Node) -> Option<String> {
         Yaml::Text(text) => Some(text.clone()),
         Yaml::List(_) | Yaml::Map(_) => None,
     }
-}
-
-fn unquoted_template(at: Position) -> Diagnostic {
-    Diagnostic::error(
-        Code::UnquotedTemplate,
-        at,
-        "YAML reads an unquoted `{{ … }}` as a mapping",
-    )
-    .help("put quotes around the whole value: \"{{ … }}\"")
-}
-
-/// `text: #{{ ticket.id }}` is a comment to YAML, and the value silently null.
-fn templates_in_comments(node: &Node, place: &Place<'_>, diagnostics: &mut Diagnostics) {
-    let text = place.chunk.text;
-    if !text.contains("#{{") {
-        return;
-    }
-    let mut scalars = Vec::new();
-    spans(node, &mut scalars);
-    for (number, line) in text.lines().enumerate() {
-        let Some(found) = line.find(" #{{").map(|found| found + 1) else {
-            continue;
-        };
-        let at = place.at(number + 1, line[..found].chars().count() + 1);
-        let inside = scalars
-            .iter()
-            .any(|&(start, end)| (start..end).contains(&at.start));
-        if inside || line.trim_start().starts_with('#') {
-            continue;
-        }
-        diagnostics.push(
-            Diagnostic::error(
-                Code::UnquotedTemplate,
-                Position { len: 3, ..at },
-                "YAML reads `#{{ …` as a comment, so this text is cut off",
-            )
-            .help("put quotes around the whole value: \"#{{ … }}\""),
-        );
-    }
-}
-
-/// Where the texts of a document start and end.
-fn spans(node: &Node, found: &mut Vec<(u32, u32)>) {
-    match &node.value {
-        Yaml::Text(_) => found.push((node.at.start, node.at.start + node.at.len)),
-        Yaml::List(items) => items.iter().for_each(|item| spans(item, found)),
-        Yaml::Map(entries) => entries.iter().for_each(|entry| spans(&entry.value, found)),
-        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {}
-    }
-}
-
-fn syntax_error(error: &serde_yaml::Error, place: &Place<'_>) -> Diagnostic {
-    let at = error.location().map_or_else(
-        || Position {
-            file: place.file,
-            line: place.chunk.line + 1,
-            column: 1,
-            start: place.chunk.start,
-            len: 0,
-        },
-        |location| place.of_error(location),
-    );
-    if let Some(template) = unquoted_near(place, at) {
-        return unquoted_template(template);
-    }
-    let message = error.without_snippet().to_string();
-    if message.contains("budget") {
-        return Diagnostic::error(
-            Code::Syntax,
-            at,
-            "this document is over a limit of size, depth or aliases",
-        )
-        .help("write the values out; a few aliases are fine, aliases of aliases multiply");
-    }
-    let message = message.split(" at line ").next().unwrap_or(&message);
-    let first = message.lines().next().unwrap_or(message).trim();
-    let lower = first.to_lowercase();
-    if ["alias", "budget", "depth", "recursion"]
-        .iter()
-        .any(|word| lower.contains(word))
-    {
-        let message = "this document is nested too deep, or grows too large by its aliases";
-        let help = "write the values out; 48 levels and 64 aliases are the limit";
-        return Diagnostic::error(Code::Syntax, at, message).help(help);
-    }
-    Diagnostic::error(Code::Syntax, at, format!("not valid YAML: {first}"))
-        .maybe_help(syntax_help(first, place, at))
-}
-
-/// The template that YAML choked on, here or on the line above: `url: {{ vars.base }}/path`.
-fn unquoted_near(place: &Place<'_>, at: Position) -> Option<Position> {
-    let index = at.line.saturating_sub(place.chunk.line + 1) as usize;
-    let near = place
-        .chunk
-        .text
-        .lines()
-        .enumerate()
-        .skip(index.saturating_sub(1))
-        .take(2);
-    let mut found = near.filter_map(|(number, line)| {
-        let before = [": {{", "- {{"].iter().find_map(|start| line.find(start))? + 2;
-        let at = place.at(number + 1, line[..before].chars().count() + 1);
-        Some(Position { len: 2, ..at })
-    });
-    found.next()
-}
-
-fn syntax_help(message: &str, place: &Place<'_>, at: Position) -> Option<String> {
-    let index = at.line.saturating_sub(place.chunk.line + 1) as usize;
-    let line = place.chunk.text.lines().nth(index).unwrap_or_default();
-    if line.starts_with('\t') || line.trim_start_matches(' ').starts_with('\t') {
-        return Some("indent with spaces; YAML allows no tabs there".into());
-    }
-    if message.to_lowercase().contains("mapping values") {
-        return Some("put quotes around a text that contains `: `".into());
-    }
-    Some("check indentation, quotes and brackets on this line and the one above".into())
 }

@@ -11,4 +11,5 @@ pub mod path;
 pub mod ruletest;
 pub mod synonyms;
 pub mod template;
+pub mod trigger;
 pub mod vocabulary;

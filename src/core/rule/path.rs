@@ -1,13 +1,11 @@
 //! A place in an event, written `ticket.via.channel` or as JSONPath, compiled once at load.
 //! It refuses paths that could never lead anywhere, and JSONPath that could cost too much.
 
+mod query;
+
 use std::borrow::Cow;
 
-use jsonpath_rust::parser::model::{
-    Comparable, Filter, FilterAtom, JpQuery, Segment, Selector, Test,
-};
-use jsonpath_rust::parser::parse_json_path;
-use jsonpath_rust::query::js_path_process;
+use jsonpath_rust::parser::model::JpQuery;
 use serde_json::Value;
 
 use crate::core::rule::synonyms;
@@ -99,7 +97,7 @@ const ENVELOPE: [&str; 4] = ["account_id", "subdomain", "integration_key", "acto
 impl Path {
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let route = if text.starts_with('$') {
-            parse_query(text)?
+            query::parse(text)?
         } else {
             parse_dotted(text)?
         };
@@ -112,7 +110,7 @@ impl Path {
     pub fn resolve<'a>(&self, scope: &Scope<'a>) -> Found<'a> {
         match &self.route {
             Route::Plain { root, keys } => walk(root.of(scope), keys),
-            Route::Query(query) => many(query, &scope.event.document()),
+            Route::Query(query) => query::many(query, &scope.event.document()),
         }
     }
 
@@ -184,14 +182,6 @@ fn walk<'a>(start: &'a Value, keys: &[Key]) -> Found<'a> {
     Found::One(value)
 }
 
-fn many<'a>(query: &JpQuery, document: &Value) -> Found<'a> {
-    let nodes = js_path_process(query, document).unwrap_or_default();
-    if nodes.is_empty() {
-        return Found::Absent;
-    }
-    Found::Many(nodes.into_iter().map(|node| node.val.clone()).collect())
-}
-
 fn parse_dotted(text: &str) -> Result<Route, PathError> {
     refuse_odd_spelling(text)?;
     let names: Vec<&str> = text.split('.').collect();
@@ -250,161 +240,6 @@ fn refuse_odd_spelling(text: &str) -> Result<(), PathError> {
         );
     }
     Ok(())
-}
-
-fn parse_query(text: &str) -> Result<Route, PathError> {
-    let query = parse_json_path(text).map_err(|error| PathError {
-        message: format!(
-            "`{text}` is not JSONPath: {}",
-            first_line(&error.to_string())
-        ),
-        help: Some("for a plain field write it dotted from the event's body: `ticket.id`".into()),
-    })?;
-    refuse_costly(text, &query)?;
-    match singular(&query) {
-        Some(keys) => place_in_document(text, keys),
-        None => Ok(Route::Query(Box::new(query))),
-    }
-}
-
-fn first_line(message: &str) -> String {
-    let line = message
-        .lines()
-        .map(str::trim)
-        .rfind(|line| !line.is_empty());
-    let line = line.map(|line| line.trim_start_matches("= "));
-    line.unwrap_or("it cannot be read").to_owned()
-}
-
-/// The keys of a query that names a single place.
-fn singular(query: &JpQuery) -> Option<Vec<Key>> {
-    query.segments.iter().map(singular_key).collect()
-}
-
-fn singular_key(segment: &Segment) -> Option<Key> {
-    match segment {
-        Segment::Selector(selector) => selector_key(selector),
-        Segment::Selectors(selectors) => match selectors.as_slice() {
-            [selector] => selector_key(selector),
-            _ => None,
-        },
-        Segment::Descendant(_) => None,
-    }
-}
-
-fn selector_key(selector: &Selector) -> Option<Key> {
-    match selector {
-        Selector::Name(name) => Some(Key {
-            name: unquote(name).to_owned(),
-            index: None,
-        }),
-        Selector::Index(index) => usize::try_from(*index).ok().map(|index| Key {
-            name: index.to_string(),
-            index: Some(index),
-        }),
-        Selector::Wildcard | Selector::Slice(..) | Selector::Filter(_) => None,
-    }
-}
-
-fn unquote(name: &str) -> &str {
-    for quote in ['\'', '"'] {
-        if let Some(inner) = name.strip_prefix(quote).and_then(|n| n.strip_suffix(quote)) {
-            return inner;
-        }
-    }
-    name
-}
-
-/// Which part of the document a single place lies in.
-fn place_in_document(text: &str, mut keys: Vec<Key>) -> Result<Route, PathError> {
-    let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
-    let (root, skip) = match names.as_slice() {
-        ["input", event, ..] if event.ends_with("_event") => (Root::Body, 2),
-        ["raw", ..] => (Root::Raw, 1),
-        [name, ..] if ENVELOPE.contains(name) => (Root::Envelope, 0),
-        ["input", rest @ ..] => {
-            let meant = ["$.input.ticket_event", &rest.join(".")].join(".");
-            return Err(PathError {
-                message: format!("`{text}` leads nowhere: the event is `$.input.ticket_event`"),
-                help: Some(format!("did you mean `{meant}`?")),
-            });
-        }
-        _ => {
-            return Err(PathError {
-                message: format!("`{text}` leads nowhere"),
-                help: Some(
-                    "an event has `$.input.ticket_event`, `$.account_id`, `$.subdomain`, \
-                     `$.integration_key`, `$.actor_id` and, as received, `$.raw`"
-                        .into(),
-                ),
-            });
-        }
-    };
-    keys.drain(..skip);
-    Ok(Route::Plain { root, keys })
-}
-
-/// Two `..` multiply, and a regex in a filter is compiled again for every node of every event.
-fn refuse_costly(text: &str, query: &JpQuery) -> Result<(), PathError> {
-    let descents = query
-        .segments
-        .iter()
-        .filter(|s| matches!(s, Segment::Descendant(_)));
-    if descents.count() > 1 {
-        return Err(PathError {
-            message: format!("`{text}` has more than one `..`"),
-            help: Some("one descent is allowed; name the keys in between".into()),
-        });
-    }
-    if query.segments.iter().any(segment_has_regex) {
-        return Err(PathError {
-            message: format!("`{text}` uses a regex function in a filter"),
-            help: Some("select the nodes with the path and test them with `matches:`".into()),
-        });
-    }
-    Ok(())
-}
-
-fn segment_has_regex(segment: &Segment) -> bool {
-    match segment {
-        Segment::Descendant(inner) => segment_has_regex(inner),
-        Segment::Selector(selector) => selector_has_regex(selector),
-        Segment::Selectors(selectors) => selectors.iter().any(selector_has_regex),
-    }
-}
-
-fn selector_has_regex(selector: &Selector) -> bool {
-    match selector {
-        Selector::Filter(filter) => filter_has_regex(filter),
-        Selector::Name(_) | Selector::Wildcard | Selector::Index(_) | Selector::Slice(..) => false,
-    }
-}
-
-fn filter_has_regex(filter: &Filter) -> bool {
-    match filter {
-        Filter::Or(filters) | Filter::And(filters) => filters.iter().any(filter_has_regex),
-        Filter::Atom(FilterAtom::Filter { expr, .. }) => filter_has_regex(expr),
-        Filter::Atom(FilterAtom::Test { expr, .. }) => test_has_regex(expr),
-        Filter::Atom(FilterAtom::Comparison(comparison)) => {
-            let (left, right) = comparison.vals();
-            [left, right].into_iter().any(|side| match side {
-                Comparable::Function(function) => is_regex(&function.to_string()),
-                Comparable::Literal(_) | Comparable::SingularQuery(_) => false,
-            })
-        }
-    }
-}
-
-fn test_has_regex(test: &Test) -> bool {
-    match test {
-        Test::RelQuery(segments) => segments.iter().any(segment_has_regex),
-        Test::AbsQuery(query) => query.segments.iter().any(segment_has_regex),
-        Test::Function(function) => is_regex(&function.to_string()),
-    }
-}
-
-fn is_regex(function: &str) -> bool {
-    function.starts_with("match") || function.starts_with("search")
 }
 
 #[cfg(test)]

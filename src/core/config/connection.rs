@@ -1,0 +1,183 @@
+//! A connection: where requests go and with which credentials, kept out of the rules.
+//! It refuses addresses that no path can be added to, and credentials inside of them.
+
+use std::time::Duration;
+
+use crate::core::config::section;
+use crate::core::diagnostic::{Code, Position};
+use crate::core::flow::step::AuthTemplate;
+use crate::core::rule::document::{Entry, Node};
+use crate::core::rule::lowering::Lowering;
+use crate::core::rule::template::{Escape, Template};
+use crate::core::rule::vocabulary::{Vocabulary, duration, later, mapping, number, text, word};
+
+/// Where requests of a rule go and with which credentials, kept out of the rules.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    pub name: String,
+    pub at: Position,
+    pub base_url: String,
+    pub auth: Option<AuthTemplate>,
+    pub headers: Vec<(String, Template)>,
+    pub timeout: Option<Duration>,
+    /// Who our own requests act as at the help desk.
+    pub actor_id: Option<u64>,
+}
+
+pub const CONNECTION: Vocabulary = Vocabulary {
+    name: "a connection",
+    words: &[
+        word(
+            "base_url",
+            "What `path` in a step is added to; `outbox:NAME` writes to a file instead of sending.",
+            text,
+        ),
+        word(
+            "auth",
+            "Credentials: `bearer`, `basic` or `header`.",
+            mapping,
+        ),
+        word("headers", "Headers of every request.", mapping),
+        word(
+            "timeout",
+            "How long a request may take, unless the step says.",
+            duration,
+        ),
+        word(
+            "actor_id",
+            "The user that our own requests act as at the help desk.",
+            number,
+        ),
+        later(
+            "rate_limit",
+            "it comes with durable runs; leave it out for now",
+        ),
+    ],
+};
+
+/// The keys of one set of credentials; exactly one stands there.
+pub const AUTH: Vocabulary = Vocabulary {
+    name: "`auth`",
+    words: &[
+        word("bearer", "A bearer token.", text),
+        word("basic", "A user name and a password.", mapping),
+        word("header", "A header's name and its value.", mapping),
+    ],
+};
+
+/// The connection under an entry; None after reporting why it is none.
+pub fn lower(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Connection> {
+    let node = &entry.value;
+    cx.entries(node, &CONNECTION)?;
+    let Some(url) = node.get("base_url") else {
+        let message = format!("the connection `{}` has no `base_url`", entry.key);
+        cx.error(
+            Code::MissingKey,
+            entry.key_at,
+            message,
+            "add `base_url: https://…`",
+        );
+        return None;
+    };
+    let auth = match node.get("auth") {
+        Some(auth) => lower_auth(auth, cx).map(Some),
+        None => Some(None),
+    };
+    let mut headers = Vec::new();
+    for header in section(node, "headers", cx) {
+        let value = Template::lower(&header.value, &header.key, Escape::None, cx);
+        headers.push(value.map(|value| (header.key.clone(), value)));
+    }
+    let timeout = node.get("timeout").and_then(|t| cx.duration(t, "timeout"));
+    let actor_id = match node.get("actor_id").map(|id| (id, id.to_json().as_u64())) {
+        Some((id, None)) => {
+            cx.wrong_type(id, "actor_id", "a user's id, a number");
+            None
+        }
+        Some((_, id)) => id,
+        None => None,
+    };
+    Some(Connection {
+        name: entry.key.clone(),
+        at: entry.key_at,
+        base_url: base_url(url, cx)?,
+        auth: auth?,
+        headers: headers.into_iter().collect::<Option<_>>()?,
+        timeout,
+        actor_id,
+    })
+}
+
+fn base_url(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
+    let text = cx.text(node, "base_url")?;
+    if let Err(reason) = check_base_url(&text) {
+        let message = format!("`{text}` is no base URL: {reason}");
+        let help = "write https://host/path, or outbox:NAME to write requests to a file";
+        cx.error(Code::InvalidValue, node.at, message, help);
+        return None;
+    }
+    Some(text)
+}
+
+/// Why a text cannot stand before a path.
+pub fn check_base_url(text: &str) -> Result<(), String> {
+    let url = url::Url::parse(text).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => "it has no `https://`".to_owned(),
+        other => other.to_string(),
+    })?;
+    match url.scheme() {
+        "outbox" if !url.path().is_empty() => Ok(()),
+        "http" | "https" if !url.has_host() => Err("it names no host".into()),
+        "http" | "https" if url.query().is_some() || url.fragment().is_some() => {
+            Err("a query belongs into the step".into())
+        }
+        "http" | "https" if !url.username().is_empty() || url.password().is_some() => {
+            Err("credentials belong under `auth`".into())
+        }
+        "http" | "https" => Ok(()),
+        other => Err(format!("the scheme `{other}` is not spoken here")),
+    }
+}
+
+fn lower_auth(node: &Node, cx: &mut Lowering<'_>) -> Option<AuthTemplate> {
+    let entries = cx.entries(node, &AUTH)?;
+    let [entry] = entries else {
+        let message = format!(
+            "`auth` takes one of bearer, basic, header, found {}",
+            entries.len()
+        );
+        let help = "keep the one that the other side asks for";
+        cx.error(Code::InvalidValue, node.at, message, help);
+        return None;
+    };
+    let mut part = |key: &str| {
+        let found = entry.value.get(key);
+        if found.is_none() {
+            let message = format!("`{}` has no `{key}`", entry.key);
+            cx.error(Code::MissingKey, entry.value.at, message, "");
+        }
+        Template::lower(found?, key, Escape::None, cx)
+    };
+    match entry.key.as_str() {
+        "bearer" => {
+            Template::lower(&entry.value, "bearer", Escape::None, cx).map(AuthTemplate::Bearer)
+        }
+        "basic" => Some(AuthTemplate::Basic {
+            username: part("username")?,
+            password: part("password")?,
+        }),
+        "header" => {
+            let value = part("value")?;
+            let name = entry
+                .value
+                .get("name")
+                .and_then(|name| cx.text(name, "name"));
+            if name.is_none() {
+                let message = "`header` has no `name`";
+                cx.error(Code::MissingKey, entry.value.at, message, "");
+            }
+            Some(AuthTemplate::Header { name: name?, value })
+        }
+        _ => None,
+    }
+}

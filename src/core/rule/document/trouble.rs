@@ -1,0 +1,123 @@
+//! What goes wrong between a text and its YAML, in words: broken syntax, limits, and templates that
+//! YAML reads as something else. It looks at the text around the place, and mends nothing.
+
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
+use crate::core::rule::document::{Node, Place, Yaml};
+
+pub fn unquoted_template(at: Position) -> Diagnostic {
+    Diagnostic::error(
+        Code::UnquotedTemplate,
+        at,
+        "YAML reads an unquoted `{{ … }}` as a mapping",
+    )
+    .help("put quotes around the whole value: \"{{ … }}\"")
+}
+
+/// `text: #{{ ticket.id }}` is a comment to YAML, and the value silently null.
+pub fn templates_in_comments(node: &Node, place: &Place<'_>, diagnostics: &mut Diagnostics) {
+    let text = place.chunk.text;
+    if !text.contains("#{{") {
+        return;
+    }
+    let mut scalars = Vec::new();
+    spans(node, &mut scalars);
+    for (number, line) in text.lines().enumerate() {
+        let Some(found) = line.find(" #{{").map(|found| found + 1) else {
+            continue;
+        };
+        let at = place.at(number + 1, line[..found].chars().count() + 1);
+        let inside = scalars
+            .iter()
+            .any(|&(start, end)| (start..end).contains(&at.start));
+        if inside || line.trim_start().starts_with('#') {
+            continue;
+        }
+        diagnostics.push(
+            Diagnostic::error(
+                Code::UnquotedTemplate,
+                Position { len: 3, ..at },
+                "YAML reads `#{{ …` as a comment, so this text is cut off",
+            )
+            .help("put quotes around the whole value: \"#{{ … }}\""),
+        );
+    }
+}
+
+/// Where the texts of a document start and end.
+fn spans(node: &Node, found: &mut Vec<(u32, u32)>) {
+    match &node.value {
+        Yaml::Text(_) => found.push((node.at.start, node.at.start + node.at.len)),
+        Yaml::List(items) => items.iter().for_each(|item| spans(item, found)),
+        Yaml::Map(entries) => entries.iter().for_each(|entry| spans(&entry.value, found)),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {}
+    }
+}
+
+pub fn syntax_error(error: &serde_yaml::Error, place: &Place<'_>) -> Diagnostic {
+    let at = error.location().map_or_else(
+        || Position {
+            file: place.file,
+            line: place.chunk.line + 1,
+            column: 1,
+            start: place.chunk.start,
+            len: 0,
+        },
+        |location| place.of_error(location),
+    );
+    if let Some(template) = unquoted_near(place, at) {
+        return unquoted_template(template);
+    }
+    let message = error.without_snippet().to_string();
+    if let Some(limit) = over_a_limit(&message, at) {
+        return limit;
+    }
+    let message = message.split(" at line ").next().unwrap_or(&message);
+    let first = message.lines().next().unwrap_or(message).trim();
+    Diagnostic::error(Code::Syntax, at, format!("not valid YAML: {first}"))
+        .maybe_help(syntax_help(first, place, at))
+}
+
+fn over_a_limit(message: &str, at: Position) -> Option<Diagnostic> {
+    let message = message.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    let (told, help) = if says(&["depth", "recursion"]) {
+        let help = "a condition of a few levels says it better: a list means any of, `none` negates several";
+        ("this document is nested deeper than 48 levels", help)
+    } else if says(&["budget", "alias"]) {
+        let help = "write the values out; a few aliases are fine, aliases of aliases multiply";
+        ("this document is over a limit of size or aliases", help)
+    } else {
+        return None;
+    };
+    Some(Diagnostic::error(Code::Syntax, at, told).help(help))
+}
+
+/// The template that YAML choked on, here or on the line above: `url: {{ vars.base }}/path`.
+fn unquoted_near(place: &Place<'_>, at: Position) -> Option<Position> {
+    let index = at.line.saturating_sub(place.chunk.line + 1) as usize;
+    let near = place
+        .chunk
+        .text
+        .lines()
+        .enumerate()
+        .skip(index.saturating_sub(1))
+        .take(2);
+    let mut found = near.filter_map(|(number, line)| {
+        let before = [": {{", "- {{"].iter().find_map(|start| line.find(start))? + 2;
+        let at = place.at(number + 1, line[..before].chars().count() + 1);
+        Some(Position { len: 2, ..at })
+    });
+    found.next()
+}
+
+fn syntax_help(message: &str, place: &Place<'_>, at: Position) -> Option<String> {
+    let index = at.line.saturating_sub(place.chunk.line + 1) as usize;
+    let line = place.chunk.text.lines().nth(index).unwrap_or_default();
+    if line.starts_with('\t') || line.trim_start_matches(' ').starts_with('\t') {
+        return Some("indent with spaces; YAML allows no tabs there".into());
+    }
+    if message.to_lowercase().contains("mapping values") {
+        return Some("put quotes around a text that contains `: `".into());
+    }
+    Some("check indentation, quotes and brackets on this line and the one above".into())
+}
