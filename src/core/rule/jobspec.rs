@@ -176,10 +176,8 @@ fn lower_rule(node: &Node, cx: &mut Lowering<'_>) -> Option<Rule> {
     }
     let name = required(node, "name", cx).and_then(|(n, _)| lower_name(n, cx));
     let source = required(node, "event_source", cx).and_then(|(n, _)| lower_source(n, cx));
-    let event_types = match (required(node, "event_type", cx), &source) {
-        (Some((types, _)), Some(source)) => lower_types(types, source, cx),
-        _ => None,
-    };
+    let event_types = required(node, "event_type", cx)
+        .and_then(|(types, _)| lower_types(types, source.as_deref(), cx));
     let mode = match node.get("mode") {
         Some(mode) => Mode::lower(mode, cx),
         None => Some(Mode::Live),

@@ -73,14 +73,11 @@ impl<'a> Lowering<'a> {
     }
 
     pub fn text(&mut self, node: &Node, key: &str) -> Option<String> {
-        match &node.value {
-            Yaml::Text(text) => Some(text.clone()),
-            Yaml::Number(number) => Some(number.to_string()),
-            Yaml::Null | Yaml::Bool(_) | Yaml::List(_) | Yaml::Map(_) => {
-                self.wrong_type(node, key, "text");
-                None
-            }
+        let text = node.scalar_text();
+        if text.is_none() {
+            self.wrong_type(node, key, "text");
         }
+        text
     }
 
     /// A duration: `500ms`, `30s`, `5m`, `24h`, `4d`.

@@ -107,6 +107,18 @@ impl Path {
         })
     }
 
+    /// A text that is no path, for judging what stands beside it; it leads nowhere.
+    pub fn unknown(text: &str) -> Self {
+        let route = Route::Plain {
+            root: Root::Raw,
+            keys: vec![Key::new(text)],
+        };
+        Self {
+            text: text.to_owned(),
+            route,
+        }
+    }
+
     pub fn resolve<'a>(&self, scope: &Scope<'a>) -> Found<'a> {
         match &self.route {
             Route::Plain { root, keys } => walk(root.of(scope), keys),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::core::diagnostic::Code;
 use crate::core::rule::document::{Entry, Node, Yaml};
-use crate::core::rule::operator::{Parsing, Verdict, words};
+use crate::core::rule::operator::{Parsing, Verdict, find, words};
 use crate::core::rule::path::{Found, Path};
 use crate::core::scope::Scope;
 
@@ -23,6 +23,13 @@ impl Operand {
                 let target = &entries[0].value;
                 let text = parsing.cx.text(target, "path")?;
                 parsing.cx.path(&text, target.at).map(Operand::Path)
+            }
+            Yaml::Map(entries) if entries.iter().any(|entry| is_test(&entry.key)) => {
+                let message = "operators do not stand inside of a value or a list";
+                let help = "write them beside the field, `current: { not: solved, gt: low }`; \
+                            for alternatives write `any:` above the fields";
+                parsing.cx.error(Code::InvalidValue, node.at, message, help);
+                None
             }
             Yaml::Text(text) if text.contains("{{") => {
                 let message = format!("`{text}` is a template, which a condition does not render");
@@ -120,6 +127,11 @@ impl Operands {
 /// Whether a mapping is `{ path: … }`.
 pub fn is_path(entries: &[Entry]) -> bool {
     matches!(entries, [entry] if entry.key == "path")
+}
+
+/// Whether a key is what tests a field, and never part of a value.
+fn is_test(key: &str) -> bool {
+    matches!(key, "not" | "ignore_case") || find(key).is_some()
 }
 
 /// The operand of `exists` and `present`.

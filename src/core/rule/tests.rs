@@ -1,0 +1,140 @@
+//! What loading a whole rule tells: that one mistake hides no other, and that what could never hold
+//! is found before any event comes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::core::config::{self, Config};
+use crate::core::diagnostic::{Diagnostics, Files};
+use crate::core::matching::ruleset::RuleSet;
+
+const CONFIG: &str = "
+vars: { desk: 'https://desk.example', tiers: [gold], limits: { high: 5 } }
+sources:
+  shop: { event_type: order.created }
+  desk: { event_type: { path: kind } }
+";
+
+fn config() -> Config {
+    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+    let file = files.add("flowtrigger.yaml", CONFIG);
+    let config = config::parse(file, CONFIG, &BTreeMap::new(), &mut diagnostics);
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    config
+}
+
+/// One line for each diagnostic: `message | help`.
+fn said(rule: &str) -> Vec<String> {
+    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+    let file = files.add("r.yaml", rule);
+    RuleSet::compile(&Arc::new(files), &[file], &config(), &mut diagnostics);
+    let found = diagnostics.sorted().into_iter();
+    found
+        .map(|d| format!("{} | {}", d.message, d.help.unwrap_or_default()))
+        .collect()
+}
+
+fn rule(event_type: &str, when: &str) -> String {
+    format!(
+        "name: r\nevent_source: support\nevent_type: {event_type}\nwhen: {when}\nflow: [{{ succeed: ok }}]\n"
+    )
+}
+
+fn about_condition(when: &str) -> Vec<String> {
+    said(&rule("ticket.PriorityChanged", when))
+}
+
+#[track_caller]
+fn tells(found: &[String], parts: &[&str]) {
+    let fit = found.len() == parts.len() && found.iter().zip(parts).all(|(l, p)| l.contains(p));
+    assert!(fit, "wanted {parts:#?}\nfound {found:#?}");
+}
+
+#[test]
+fn a_wrong_source_does_not_hide_a_wrong_type_or_field() {
+    let text = rule("ticket.PriorityChangd", "{ current: urgent }");
+    let found = said(&text.replace("support", "zendesk"));
+    tells(
+        &found,
+        &[
+            "no source is called",
+            "did you mean `ticket.PriorityChanged`?",
+        ],
+    );
+    let text = rule("ticket.PriorityChanged", "{ ticket.tagz: vip }");
+    let found = said(&text.replace("support", "zendesk"));
+    tells(
+        &found,
+        &["no source is called", "has no field `ticket.tagz`"],
+    );
+}
+
+#[test]
+fn every_type_of_a_list_is_judged_and_a_wrong_one_makes_no_field_wrong() {
+    let found = said(&rule(
+        "[7, ticket.PriorityChangd, []]",
+        "{ comment.body: x }",
+    ));
+    tells(
+        &found,
+        &["`7`", "PriorityChangd", "takes text, found a list"],
+    );
+    let found = said(&rule(
+        "[ticket.PriorityChanged, ticket.CommentAded]",
+        "{ comment.body: x }",
+    ));
+    tells(&found, &["CommentAded"]);
+}
+
+#[test]
+fn a_described_source_has_families_and_no_type_beside_its_constant() {
+    let of = |source: &str, event_type: &str| {
+        said(&rule(event_type, "{ total: 5 }").replace("support", source))
+    };
+    tells(&of("shop", "order.created"), &[]);
+    tells(&of("shop", "order.*"), &[]);
+    tells(&of("desk", "anything.*"), &[]);
+    tells(
+        &of("shop", "order.crated"),
+        &["its events are `order.created`"],
+    );
+}
+
+#[test]
+fn one_mistake_in_a_condition_hides_no_other() {
+    let found = about_condition("{ current: { ignore_case: yes, is: urgnt } }");
+    tells(
+        &found,
+        &["`ignore_case` takes true or false", "never \"urgnt\""],
+    );
+    let found = about_condition("{ ticket.tagz: { matches: '(', foo: 1 } }");
+    tells(
+        &found,
+        &[
+            "no field `ticket.tagz`",
+            "not a regular expression",
+            "unknown operator `foo`",
+        ],
+    );
+}
+
+#[test]
+fn operators_in_a_list_are_told_as_such() {
+    let found = about_condition("{ previous: [low, { is: high }, { not: low }] }");
+    tells(
+        &found,
+        &[
+            "operators do not stand inside",
+            "operators do not stand inside",
+        ],
+    );
+}
+
+#[test]
+fn names_that_are_numbers_are_unique_too() {
+    let text = rule("ticket.PriorityChanged", "{ current: urgent }").replace("name: r", "name: 7");
+    tells(
+        &said(&format!("{text}---\n{text}")),
+        &["another rule is called `7`"],
+    );
+}
