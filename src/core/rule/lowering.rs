@@ -117,6 +117,12 @@ impl<'a> Lowering<'a> {
                     self.undefined("variable", &path.text, name, at);
                     return false;
                 }
+                (Root::Vars, Some(name)) if path.in_variables(&self.vars).is_none() => {
+                    let message = format!("the variable `{name}` holds no `{}`", path.text);
+                    let help = "look it up under `vars` in the rule or in flowtrigger.yaml";
+                    self.error(Code::UndefinedName, at, message, help);
+                    return false;
+                }
                 (Root::Steps, Some(name)) if !self.steps.iter().any(|s| s == name) => {
                     self.undefined("step", &path.text, name, at);
                     return false;

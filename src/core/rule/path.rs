@@ -126,6 +126,21 @@ impl Path {
         }
     }
 
+    /// The value of a path into the variables, which every event finds the same.
+    pub fn in_variables<'v>(&self, vars: &'v Value) -> Option<&'v Value> {
+        let Route::Plain {
+            root: Root::Vars,
+            keys,
+        } = &self.route
+        else {
+            return None;
+        };
+        match walk(vars, keys) {
+            Found::One(value) => Some(value),
+            Found::Absent | Found::Many(_) => None,
+        }
+    }
+
     /// The nearest path that does lead somewhere in this event, for a path that does not.
     pub fn neighbour(&self, scope: &Scope<'_>) -> Option<String> {
         let Route::Plain { root, keys } = &self.route else {

@@ -138,3 +138,113 @@ fn names_that_are_numbers_are_unique_too() {
         &["another rule is called `7`"],
     );
 }
+
+#[test]
+fn fields_that_never_compare_are_refused() {
+    for (when, part) in [
+        (
+            "{ ticket.priority: { path: ticket.status } }",
+            "never compares with `ticket.status`, which is a status",
+        ),
+        (
+            "{ ticket.tags: { path: ticket.id } }",
+            "never compares with `ticket.id`",
+        ),
+        (
+            "{ ticket.tags: { has: { path: ticket.tags } } }",
+            "never compares with `ticket.tags`",
+        ),
+        (
+            "{ ticket.tags: { has: { path: ticket.id } } }",
+            "never compares with `ticket.id`",
+        ),
+        (
+            "{ ticket.tags: { has: { path: vars.tiers } } }",
+            "is never a list",
+        ),
+        (
+            "{ ticket.brand_id: { path: vars.desk } }",
+            "never \"https://desk.example\"",
+        ),
+        (
+            "{ ticket.priority: { gt: { path: ticket.status } } }",
+            "never compares with `ticket.status`",
+        ),
+        (
+            "{ ticket.id: { gt: { path: ticket.tags } } }",
+            "never compares with `ticket.tags`",
+        ),
+        (
+            "{ ticket.external_id: { contains: { path: ticket.id } } }",
+            "never compares with `ticket.id`",
+        ),
+        (
+            "{ ticket.created_at: { before: { path: ticket.id } } }",
+            "never compares with `ticket.id`",
+        ),
+        (
+            "{ ticket.external_id: { contains: { path: vars.limits.high } } }",
+            "takes text, found 5",
+        ),
+        (
+            "{ ticket.brand_id: { path: vars.limits.low } }",
+            "holds no `vars.limits.low`",
+        ),
+    ] {
+        tells(&about_condition(when), &[part]);
+    }
+    for when in [
+        "{ current: { path: previous }, ticket.priority: { gte: { path: previous } } }",
+        "{ ticket.tags: { has: { path: ticket.priority } } }",
+        "{ ticket.updated_at: { after: { path: ticket.created_at } } }",
+        "{ ticket.brand_id: { path: vars.limits.high }, vars.limits.high: 5 }",
+        "{ ticket.assignee_id: { path: ticket.requester_id } }",
+        "{ ticket.external_id: { gt: { path: ticket.id } } }",
+    ] {
+        tells(&about_condition(when), &[]);
+    }
+}
+
+#[test]
+fn orders_and_times_that_no_value_has_are_refused() {
+    for (when, part) in [
+        (
+            "{ ticket.id: { gt: many } }",
+            "is an id, never ordered against \"many\"",
+        ),
+        (
+            "{ ticket.created_at: { gt: soon } }",
+            "is a time, never ordered against \"soon\"",
+        ),
+        (
+            "{ ticket.created_at: { lt: 5 } }",
+            "is a time, never ordered against 5",
+        ),
+        (
+            "{ ticket.created_at: yesterday }",
+            "is a time, never \"yesterday\"",
+        ),
+        (
+            "{ ticket.status: { gt: deleted } }",
+            "is never ordered against \"deleted\"",
+        ),
+        (
+            "{ ticket.id: { between: [[1, 2], 3] } }",
+            "`between` takes a single value",
+        ),
+    ] {
+        tells(&about_condition(when), &[part]);
+    }
+    let found = about_condition("{ ticket.id: { between: [a, b] } }");
+    tells(&found, &["\"a\"", "\"b\""]);
+}
+
+#[test]
+fn a_family_orders_each_word_in_its_own_order() {
+    let of_types = "[ticket.PriorityChanged, ticket.StatusChanged]";
+    tells(&said(&rule(of_types, "{ current: { gt: open } }")), &[]);
+    tells(&said(&rule(of_types, "{ current: { gt: low } }")), &[]);
+    let found = said(&rule(of_types, "{ current: { gt: opne } }"));
+    tells(&found, &["did you mean `open`?"]);
+    tells(&said(&rule("ticket.*", "{ current: { gt: open } }")), &[]);
+}
