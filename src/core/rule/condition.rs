@@ -239,8 +239,20 @@ fn lower_field(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) -> Option<
         cx.error(Code::UnknownField, entry.key_at, message, &help);
         return None;
     }
-    let path = cx.path(&entry.key, entry.key_at)?;
-    lower_test(&path, &entry.value, branch, cx)
+    match cx.path(&entry.key, entry.key_at) {
+        Some(path) => lower_test(&path, &entry.value, branch, cx),
+        None => {
+            judge_alone(entry, branch, cx);
+            None
+        }
+    }
+}
+
+/// Tells the mistakes in the test of a field that is itself one, as far as they do not hang on what
+/// the field holds.
+fn judge_alone(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) {
+    let path = Path::unknown(&entry.key);
+    lower_test(&path, &entry.value, branch, cx);
 }
 
 fn misplaced_operator(entry: &Entry) -> Option<String> {
@@ -274,8 +286,9 @@ fn lower_operators(
     branch: &Branch,
     cx: &mut Lowering<'_>,
 ) -> Option<Condition> {
+    let case = case_beside(node, branch, cx);
     let branch = &Branch {
-        case: case_beside(node, branch, cx)?,
+        case: case.unwrap_or(branch.case),
         ..branch.clone()
     };
     let mut parts = Vec::new();
@@ -291,7 +304,7 @@ fn lower_operators(
             }
         });
     }
-    if parts.is_empty() {
+    if parts.is_empty() && case.is_some() {
         let message = format!("`{}` is not tested for anything", path.text);
         cx.error(
             Code::InvalidValue,
@@ -302,7 +315,7 @@ fn lower_operators(
         return None;
     }
     let parts: Vec<Condition> = parts.into_iter().collect::<Option<_>>()?;
-    Some(branch.all(parts))
+    case.map(|_| branch.all(parts))
 }
 
 fn unknown_operator(path: &Path, entry: &Entry, cx: &mut Lowering<'_>) {

@@ -61,6 +61,15 @@ impl Node {
         }
     }
 
+    /// The text that a name or another word is read from; a number counts as it is written.
+    pub fn scalar_text(&self) -> Option<String> {
+        match &self.value {
+            Yaml::Text(text) => Some(text.clone()),
+            Yaml::Number(number) => Some(number.to_string()),
+            Yaml::Null | Yaml::Bool(_) | Yaml::List(_) | Yaml::Map(_) => None,
+        }
+    }
+
     pub fn as_list(&self) -> Option<&[Node]> {
         match &self.value {
             Yaml::List(items) => Some(items),

@@ -47,6 +47,15 @@ impl Fields {
         FieldCheck::Known(known)
     }
 
+    /// Widens them by further types.
+    pub fn add(&mut self, more: Vec<EventType>) {
+        match self {
+            Fields::Of(types) => types.extend(more),
+            Fields::None => *self = Fields::Of(more),
+            Fields::Open => {}
+        }
+    }
+
     /// The event types in words, for messages.
     pub fn words(&self) -> String {
         match self.types() {

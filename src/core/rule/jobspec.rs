@@ -15,7 +15,7 @@ use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::fields::Fields;
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::path::{Found, Path};
-use crate::core::rule::trigger::{TypePattern, lower_source, lower_types, meant_source};
+use crate::core::rule::trigger::{TypePattern, lower_source, lower_types};
 use crate::core::rule::vocabulary::JOBSPEC;
 use crate::core::scope::Scope;
 
@@ -176,14 +176,8 @@ fn lower_rule(node: &Node, cx: &mut Lowering<'_>) -> Option<Rule> {
     }
     let name = required(node, "name", cx).and_then(|(n, _)| lower_name(n, cx));
     let source = required(node, "event_source", cx).and_then(|(n, _)| lower_source(n, cx));
-    let event_types = match (required(node, "event_type", cx), &source) {
-        (Some((types, _)), Some(source)) => lower_types(types, source, cx),
-        // The source is wrong; its type says which was meant, so that the rest is checked all the same.
-        (Some((types, _)), None) => {
-            meant_source(types, cx).and_then(|source| lower_types(types, &source, cx))
-        }
-        (None, _) => None,
-    };
+    let event_types = required(node, "event_type", cx)
+        .and_then(|(types, _)| lower_types(types, source.as_deref(), cx));
     let mode = match node.get("mode") {
         Some(mode) => Mode::lower(mode, cx),
         None => Some(Mode::Live),

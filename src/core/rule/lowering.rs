@@ -75,14 +75,11 @@ impl<'a> Lowering<'a> {
     }
 
     pub fn text(&mut self, node: &Node, key: &str) -> Option<String> {
-        match &node.value {
-            Yaml::Text(text) => Some(text.clone()),
-            Yaml::Number(number) => Some(number.to_string()),
-            Yaml::Null | Yaml::Bool(_) | Yaml::List(_) | Yaml::Map(_) => {
-                self.wrong_type(node, key, "text");
-                None
-            }
+        let text = node.scalar_text();
+        if text.is_none() {
+            self.wrong_type(node, key, "text");
         }
+        text
     }
 
     /// A duration: `500ms`, `30s`, `5m`, `24h`, `4d`.
@@ -120,6 +117,12 @@ impl<'a> Lowering<'a> {
             match (root, first) {
                 (Root::Vars, Some(name)) if self.vars.get(name).is_none() => {
                     self.undefined("variable", &path.text, name, at);
+                    return false;
+                }
+                (Root::Vars, Some(name)) if path.in_variables(&self.vars).is_none() => {
+                    let message = format!("the variable `{name}` holds no `{}`", path.text);
+                    let help = "look it up under `vars` in the rule or in flowtrigger.yaml";
+                    self.error(Code::UndefinedName, at, message, help);
                     return false;
                 }
                 (Root::Steps, Some(name)) if !self.steps.iter().any(|s| s == name) => {

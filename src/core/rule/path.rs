@@ -107,10 +107,37 @@ impl Path {
         })
     }
 
+    /// A text that is no path, for judging what stands beside it; it leads nowhere.
+    pub fn unknown(text: &str) -> Self {
+        let route = Route::Plain {
+            root: Root::Raw,
+            keys: vec![Key::new(text)],
+        };
+        Self {
+            text: text.to_owned(),
+            route,
+        }
+    }
+
     pub fn resolve<'a>(&self, scope: &Scope<'a>) -> Found<'a> {
         match &self.route {
             Route::Plain { root, keys } => walk(root.of(scope), keys),
             Route::Query(query) => query::many(query, &scope.event.document()),
+        }
+    }
+
+    /// The value of a path into the variables, which every event finds the same.
+    pub fn in_variables<'v>(&self, vars: &'v Value) -> Option<&'v Value> {
+        let Route::Plain {
+            root: Root::Vars,
+            keys,
+        } = &self.route
+        else {
+            return None;
+        };
+        match walk(vars, keys) {
+            Found::One(value) => Some(value),
+            Found::Absent | Found::Many(_) => None,
         }
     }
 
