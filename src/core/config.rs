@@ -6,7 +6,7 @@ mod description;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Position};
 use crate::core::event::catalogue::{Catalogue, EventType};
@@ -134,14 +134,7 @@ pub fn parse(
 
 fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
     let base = Config::default();
-    let mut cx = Lowering {
-        config: &base,
-        fields: Fields::None,
-        vars: Value::Object(Map::new()),
-        steps: Vec::new(),
-        folder: ".".into(),
-        diagnostics,
-    };
+    let mut cx = Lowering::new(&base, Fields::None, diagnostics);
     if cx.entries(node, &CONFIG).is_none() {
         return;
     }

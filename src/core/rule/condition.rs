@@ -64,7 +64,11 @@ impl Condition {
             polarity: Polarity::Positive,
             case: Case::Exact,
         };
-        lower_mapping(node, &root, cx)
+        let condition = lower_mapping(node, &root, cx)?;
+        let tested = condition.predicates().into_iter();
+        cx.tested
+            .extend(tested.filter_map(|predicate| predicate.path.dotted()));
+        Some(condition)
     }
 
     pub fn predicates(&self) -> Vec<&Predicate> {

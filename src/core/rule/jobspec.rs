@@ -124,12 +124,8 @@ pub fn lower(
     }
     let before = diagnostics.errors();
     let mut cx = Lowering {
-        config,
-        fields: Fields::Open,
-        vars: config.vars.clone(),
-        steps: Vec::new(),
         folder: folder.to_owned(),
-        diagnostics,
+        ..Lowering::new(config, Fields::Open, diagnostics)
     };
     let rule = lower_rule(node, &mut cx);
     (cx.diagnostics.errors() == before)

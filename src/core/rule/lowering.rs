@@ -1,6 +1,7 @@
 //! What is known while a document is lowered to a rule: the configuration, the fields of its event
 //! types, the steps before. It collects mistakes and lets the lowering go on.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -22,12 +23,27 @@ pub struct Lowering<'a> {
     pub vars: Value,
     /// Names of the steps before the one being lowered, whose results can be read.
     pub steps: Vec<String>,
+    /// Paths that a condition before has tested: it is the author's word that they may be absent.
+    pub tested: BTreeSet<String>,
     /// The folder of the rule file; relative programs and files start there.
     pub folder: String,
     pub diagnostics: &'a mut Diagnostics,
 }
 
 impl<'a> Lowering<'a> {
+    /// With the configuration's variables, before any step, in the folder where the program runs.
+    pub fn new(config: &'a Config, fields: Fields, diagnostics: &'a mut Diagnostics) -> Self {
+        Self {
+            config,
+            fields,
+            vars: config.vars.clone(),
+            steps: Vec::new(),
+            tested: BTreeSet::new(),
+            folder: ".".into(),
+            diagnostics,
+        }
+    }
+
     pub fn error(&mut self, code: Code, at: Position, message: impl Into<String>, help: &str) {
         let diagnostic = Diagnostic::error(code, at, message);
         self.diagnostics.push(match help {
@@ -170,6 +186,29 @@ impl<'a> Lowering<'a> {
             }
             few => Some(format!("it comes with {}", few.join(", "))),
         }
+    }
+
+    /// Warns where a text writes out a field that not every event of the rule holds: for the others
+    /// the step could not be rendered.
+    pub fn warn_if_absent(&mut self, path: &Path, at: Position) {
+        let Some(dotted) = path.dotted() else {
+            return;
+        };
+        let tested =
+            |tested: &String| dotted == *tested || dotted.starts_with(&format!("{tested}."));
+        let Some(only) = self.fields.only(&dotted) else {
+            return;
+        };
+        if self.tested.iter().any(tested) {
+            return;
+        }
+        let message =
+            format!("`{dotted}` comes with {only}; the run of any other event would end dead here");
+        let help = format!(
+            "write `{dotted} | default('')`, or test it in `when`: {{ {dotted}: {{ exists: true }} }}"
+        );
+        self.diagnostics
+            .push(Diagnostic::warning(Code::MaybeAbsent, at, message).help(help));
     }
 
     fn undefined(&mut self, kind: &str, path: &str, name: &str, at: Position) {
