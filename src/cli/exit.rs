@@ -44,8 +44,6 @@ pub enum Failure {
     /// Secrets that cannot be had: the configuration is not whole.
     #[error("{0}")]
     Unset(Told),
-    #[error("{0}")]
-    BadEvent(Told),
     /// Nothing to do where something was expected.
     #[error("{0}")]
     Nothing(Told),
@@ -75,10 +73,6 @@ impl Failure {
         Self::Usage(Told::new(message))
     }
 
-    pub fn bad_event(message: impl Into<String>) -> Self {
-        Self::BadEvent(Told::new(message))
-    }
-
     pub fn nothing(message: impl Into<String>) -> Self {
         Self::Nothing(Told::new(message))
     }
@@ -96,7 +90,6 @@ impl Failure {
         match &mut self {
             Failure::Usage(told)
             | Failure::Unset(told)
-            | Failure::BadEvent(told)
             | Failure::Nothing(told)
             | Failure::Runtime(told) => {
                 told.help = Some(help.into());
@@ -111,7 +104,6 @@ impl Failure {
         match self {
             Failure::Usage(_) => Exit::Usage,
             Failure::Invalid(_) | Failure::Unset(_) => Exit::Invalid,
-            Failure::BadEvent(_) => Exit::BadEvent,
             Failure::Nothing(_) => Exit::Negative,
             Failure::Runtime(_) | Failure::Output(_) => Exit::Runtime,
         }
@@ -125,7 +117,6 @@ impl Failure {
             }
             Failure::Usage(told)
             | Failure::Unset(told)
-            | Failure::BadEvent(told)
             | Failure::Nothing(told)
             | Failure::Runtime(told) => {
                 render::message::error(to, &told.message, told.help.as_deref())
