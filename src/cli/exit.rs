@@ -134,9 +134,9 @@ impl From<EngineError> for Failure {
                 Failure::invalid(reading.rulebook.files, reading.diagnostics)
             }
             EngineError::Secrets(_) => Failure::Unset(Told::new(error.to_string())),
-            EngineError::Listen(
-                ListenError::Address { .. } | ListenError::NotLoopback { .. },
-            ) => Failure::usage(error.to_string()),
+            EngineError::Listen(ListenError::Address { .. } | ListenError::NotLoopback { .. }) => {
+                Failure::usage(error.to_string())
+            }
             EngineError::Listen(ListenError::Taken { .. } | ListenError::Other { .. })
             | EngineError::Store(_)
             | EngineError::Action(_)

@@ -110,7 +110,10 @@ fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| {
             // What is no text stays to be refused where it is read.
-            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+            Some((
+                name.into_string().ok()?,
+                value.to_string_lossy().into_owned(),
+            ))
         })
         .filter(|(name, _)| name.starts_with("FLOWTRIGGER_"))
         .collect()

@@ -189,7 +189,10 @@ fn section<'n>(node: &'n Node, key: &str, cx: &mut Lowering<'_>) -> &'n [Entry] 
 fn lower_secret(entry: &Entry, cx: &mut Lowering<'_>) -> Option<SecretPlace> {
     let help = "write { env: VARIABLE } or { file: PATH }; the value itself never stands here";
     if entry.value.as_map().is_none() {
-        let message = format!("the secret `{}` takes a mapping that says where it is", entry.key);
+        let message = format!(
+            "the secret `{}` takes a mapping that says where it is",
+            entry.key
+        );
         cx.error(Code::SecretInFile, entry.value.at, message, help);
         return None;
     }

@@ -8,14 +8,42 @@ use crate::support::{NOTE, Place, urgent};
 fn a_slip_in_the_configuration_is_told_at_its_place() {
     let cases = [
         ("mod: live", "flowtrigger.yaml:1:1", "did you mean `mode`?"),
-        ("mode: liv", "flowtrigger.yaml:1:7", "`mode` takes live, shadow or disabled"),
-        ("vars: 3", "flowtrigger.yaml:1:7", "`vars` takes a mapping, found a number"),
+        (
+            "mode: liv",
+            "flowtrigger.yaml:1:7",
+            "`mode` takes live, shadow or disabled",
+        ),
+        (
+            "vars: 3",
+            "flowtrigger.yaml:1:7",
+            "`vars` takes a mapping, found a number",
+        ),
         ("x: [", "flowtrigger.yaml:1:4", "not valid YAML"),
-        ("- 1", "flowtrigger.yaml:1:1", "`flowtrigger.yaml` takes a mapping"),
-        ("connections: { desk: { base_url: nope } }", "flowtrigger.yaml:1:34", "write https://host/path"),
-        ("connections: { desk: {} }", "flowtrigger.yaml:1:16", "has no `base_url`"),
-        ("connections: null", "flowtrigger.yaml:1:14", "a mapping of names"),
-        ("sources: { desk: { event_type: } }", "flowtrigger.yaml:1:", "event_type"),
+        (
+            "- 1",
+            "flowtrigger.yaml:1:1",
+            "`flowtrigger.yaml` takes a mapping",
+        ),
+        (
+            "connections: { desk: { base_url: nope } }",
+            "flowtrigger.yaml:1:34",
+            "write https://host/path",
+        ),
+        (
+            "connections: { desk: {} }",
+            "flowtrigger.yaml:1:16",
+            "has no `base_url`",
+        ),
+        (
+            "connections: null",
+            "flowtrigger.yaml:1:14",
+            "a mapping of names",
+        ),
+        (
+            "sources: { desk: { event_type: } }",
+            "flowtrigger.yaml:1:",
+            "event_type",
+        ),
     ];
     for (text, at, told) in cases {
         let place = Place::with_flow(NOTE);
@@ -30,11 +58,18 @@ fn a_slip_in_the_configuration_is_told_at_its_place() {
 fn a_secret_that_stands_in_the_configuration_is_not_repeated() {
     let place = Place::with_flow(NOTE);
     place.write("flowtrigger.yaml", "secrets:\n  DESK_KEY: c4nary-pasted\n");
-    for arguments in [&["check"][..], &["check", "--format", "json"], &["run", "-"]] {
+    for arguments in [
+        &["check"][..],
+        &["check", "--format", "json"],
+        &["run", "-"],
+    ] {
         let said = place.says(arguments);
         assert_eq!(said.code, 3);
         let all = said.stdout + &said.stderr;
-        assert!(all.contains("DESK_KEY") && all.contains("the value itself never stands here"), "{all}");
+        assert!(
+            all.contains("DESK_KEY") && all.contains("the value itself never stands here"),
+            "{all}"
+        );
         assert!(!all.contains("c4nary"), "{all}");
     }
 }
@@ -49,22 +84,31 @@ fn a_configuration_that_was_named_must_be_there() {
         ("folder", "failed to read `folder`"),
         ("latin.yaml", "`latin.yaml` is not UTF-8 at byte 11"),
     ] {
-        place.says(&["check", "--config", name]).prints(3, &[told, "help: "]);
+        place
+            .says(&["check", "--config", name])
+            .prints(3, &[told, "help: "]);
     }
 }
 
 #[test]
 fn the_environment_lies_over_the_configuration() {
     let place = Place::with_flow("- http: { connection: front-desk, path: '/{{ vars.team }}' }");
-    place.write("flowtrigger.yaml", "vars: { team: one }\nconnections: { front-desk: { base_url: 'outbox:a' } }\n");
+    place.write(
+        "flowtrigger.yaml",
+        "vars: { team: one }\nconnections: { front-desk: { base_url: 'outbox:a' } }\n",
+    );
     let place = place
         .set("FLOWTRIGGER_VARS_TEAM", "two")
         .set("FLOWTRIGGER_CONNECTIONS_FRONT_DESK_BASE_URL", "outbox:b");
-    place.answers(&["run", "-"], &urgent(1).to_string()).prints(0, &["1 run, 0 dead"]);
+    place
+        .answers(&["run", "-"], &urgent(1).to_string())
+        .prints(0, &["1 run, 0 dead"]);
     assert_eq!(place.read("data/outbox/a.ndjson"), "");
     assert!(place.read("data/outbox/b.ndjson").contains("/two"));
     let place = place.set("FLOWTRIGGER_MODE", "shadow");
-    place.answers(&["run", "-"], &urgent(2).to_string()).prints(0, &["shadow"]);
+    place
+        .answers(&["run", "-"], &urgent(2).to_string())
+        .prints(0, &["shadow"]);
     assert_eq!(place.read("data/outbox/b.ndjson").lines().count(), 1);
 }
 
@@ -72,9 +116,21 @@ fn the_environment_lies_over_the_configuration() {
 fn a_slip_in_the_environment_names_the_variable() {
     for (name, value, told) in [
         ("FLOWTRIGGER_MODE", "off", "takes live, shadow or disabled"),
-        ("FLOWTRIGGER_CONNECTIONS_DESK_BASE_URL", "http://x", "names a connection that flowtrigger.yaml does not have"),
-        ("FLOWTRIGGER_CONNECTIONS_DESK_URL", "http://x", "BASE_URL only"),
-        ("FLOWTRIGGER_CONNECTIONS_DESK_BASE_URL", "nope", "is no base URL"),
+        (
+            "FLOWTRIGGER_CONNECTIONS_DESK_BASE_URL",
+            "http://x",
+            "names a connection that flowtrigger.yaml does not have",
+        ),
+        (
+            "FLOWTRIGGER_CONNECTIONS_DESK_URL",
+            "http://x",
+            "BASE_URL only",
+        ),
+        (
+            "FLOWTRIGGER_CONNECTIONS_DESK_BASE_URL",
+            "nope",
+            "is no base URL",
+        ),
     ] {
         let place = Place::with_flow(NOTE).set(name, value);
         place.says(&["check"]).prints(3, &[name, told]);
@@ -91,7 +147,9 @@ fn a_slip_in_the_environment_names_the_variable() {
         said.tells(0, &["warning", name]);
     }
     let place = Place::with_flow(NOTE).set("FLOWTRIGGER_SERVICE_PORT", "1");
-    place.says(&["check"]).prints(0, &["warning", "FLOWTRIGGER_SERVICE_PORT"]);
+    place
+        .says(&["check"])
+        .prints(0, &["warning", "FLOWTRIGGER_SERVICE_PORT"]);
 }
 
 #[test]
@@ -111,7 +169,11 @@ fn an_address_that_cannot_be_listened_on_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     for (address, code, told) in [
-        (taken.as_str(), 5, "the port is taken; stop the program that has it, or choose another"),
+        (
+            taken.as_str(),
+            5,
+            "the port is taken; stop the program that has it, or choose another",
+        ),
         ("nonsense", 2, "write it as `127.0.0.1:8080`"),
         ("127.0.0.1:99999", 2, "write it as `127.0.0.1:8080`"),
         ("0.0.0.0:0", 2, "listen on 127.0.0.1 and put a proxy"),
@@ -137,5 +199,8 @@ fn options_that_are_none_are_usage() {
         assert_eq!(said.stdout, "");
     }
     let said = place.says(&["dry-run", "--rule", "on-urgnt", "-"]);
-    said.tells(2, &["no rule is called `on-urgnt`", "did you mean `on-urgent`?"]);
+    said.tells(
+        2,
+        &["no rule is called `on-urgnt`", "did you mean `on-urgent`?"],
+    );
 }

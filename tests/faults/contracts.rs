@@ -13,7 +13,7 @@ when: { current: urgent, ticket.tags: { has: vip } }
 flow:
 - name: tell
   http: { url: 'outbox:tell', json: { key: '{{ secret.DESK }}', t: '{{ ticket.id }}' } }
-- name: go-on
+- name: go_on
   when: { ticket.status: open }
 - name: call
   exec: [echo, '{{ ticket.id }}']
@@ -68,7 +68,9 @@ fn has(value: &Value, keys: &[&str]) {
 }
 
 fn word<'v>(value: &'v Value, key: &str, words: &[&str]) -> &'v str {
-    let found = value[key].as_str().unwrap_or_else(|| panic!("{key} of {value}"));
+    let found = value[key]
+        .as_str()
+        .unwrap_or_else(|| panic!("{key} of {value}"));
     assert!(words.contains(&found), "`{key}` of {value}");
     found
 }
@@ -81,18 +83,32 @@ fn at(value: &Value, text: &str) {
         panic!("{at}");
     };
     assert_eq!(file, "rules/rules.yaml");
-    let line = RULES.lines().nth(line.parse::<usize>().unwrap() - 1).unwrap();
-    let found: String = line.chars().skip(column.parse::<usize>().unwrap() - 1).collect();
+    let line = RULES
+        .lines()
+        .nth(line.parse::<usize>().unwrap() - 1)
+        .unwrap();
+    let found: String = line
+        .chars()
+        .skip(column.parse::<usize>().unwrap() - 1)
+        .collect();
     assert!(found.starts_with(text), "{at} is `{found}`, not `{text}`");
 }
 
 fn rule<'v>(line: &'v Value, name: &str) -> &'v Value {
     let rules = line["rules"].as_array().unwrap();
-    rules.iter().find(|rule| rule["name"] == name).unwrap_or_else(|| panic!("{name}: {line}"))
+    rules
+        .iter()
+        .find(|rule| rule["name"] == name)
+        .unwrap_or_else(|| panic!("{name}: {line}"))
 }
 
 fn names(line: &Value) -> Vec<&str> {
-    line["rules"].as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap()).collect()
+    line["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["name"].as_str().unwrap())
+        .collect()
 }
 
 #[test]
@@ -103,9 +119,17 @@ fn every_event_has_one_line_that_names_it() {
         let said = place.answers(arguments, &events);
         let lines = said.lines();
         assert_eq!(lines.len(), 2, "{said:?}");
-        for (line, (kind, key)) in lines.iter().zip([("PriorityChanged", "7"), ("SubjectChanged", "8")]) {
+        for (line, (kind, key)) in lines
+            .iter()
+            .zip([("PriorityChanged", "7"), ("SubjectChanged", "8")])
+        {
             let event = &line["event"];
-            let keys: BTreeSet<&str> = event.as_object().unwrap().keys().map(String::as_str).collect();
+            let keys: BTreeSet<&str> = event
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(String::as_str)
+                .collect();
             assert_eq!(keys, ["id", "key", "source", "time", "type"].into());
             assert_eq!(event["source"], "support");
             assert_eq!(event["type"], format!("ticket.{kind}"));
@@ -128,7 +152,10 @@ fn without_explain_the_matched_rules_alone_are_told() {
     calm["input"]["ticket_event"]["current"] = json!("high");
     let none = place.answers(&DRY_RUN, &calm.to_string());
     assert_eq!(none.code, 1);
-    assert_eq!((&none.lines()[0]["matched"], &none.lines()[0]["rules"]), (&json!([]), &json!([])));
+    assert_eq!(
+        (&none.lines()[0]["matched"], &none.lines()[0]["rules"]),
+        (&json!([]), &json!([]))
+    );
 }
 
 #[test]
@@ -137,16 +164,31 @@ fn every_rule_and_every_predicate_has_its_keys_and_words() {
     has(&line, &["event", "matched", "rules"]);
     let mut verdicts = BTreeSet::new();
     for rule in line["rules"].as_array().unwrap() {
-        has(rule, &["name", "verdict", "at", "predicates", "gates", "plan"]);
+        has(
+            rule,
+            &["name", "verdict", "at", "predicates", "gates", "plan"],
+        );
         word(rule, "verdict", &["match", "no match", "missing"]);
         at(rule, rule["name"].as_str().unwrap());
         assert!(rule["gates"].is_array());
         for predicate in rule["predicates"].as_array().unwrap() {
-            has(predicate, &["group", "path", "operator", "polarity", "want", "got", "verdict", "at"]);
-            verdicts.insert(word(predicate, "verdict", &["match", "no match", "missing", "wrong type"]));
+            has(
+                predicate,
+                &[
+                    "group", "path", "operator", "polarity", "want", "got", "verdict", "at",
+                ],
+            );
+            verdicts.insert(word(
+                predicate,
+                "verdict",
+                &["match", "no match", "missing", "wrong type"],
+            ));
         }
     }
-    assert_eq!(verdicts, ["match", "missing", "no match", "wrong type"].into());
+    assert_eq!(
+        verdicts,
+        ["match", "missing", "no match", "wrong type"].into()
+    );
     assert_eq!(rule(&line, "matches")["verdict"], "match");
     assert_eq!(rule(&line, "differs")["verdict"], "no match");
     assert_eq!(rule(&line, "misses")["verdict"], "missing");
@@ -187,7 +229,10 @@ fn groups_say_where_in_the_tree_and_places_where_in_the_file() {
         at(predicate, text);
     }
     let misses = &rule(&line, "misses")["predicates"][0];
-    assert_eq!((&misses["verdict"], &misses["got"]), (&json!("missing"), &json!(null)));
+    assert_eq!(
+        (&misses["verdict"], &misses["got"]),
+        (&json!("missing"), &json!(null))
+    );
 }
 
 #[test]
@@ -196,13 +241,26 @@ fn a_plan_is_rendered_and_redacted() {
     let plan = rule(&line, "matches")["plan"].as_array().unwrap();
     let steps: Vec<(&str, &str)> = plan
         .iter()
-        .map(|step| (step["step"].as_str().unwrap(), step["kind"].as_str().unwrap()))
+        .map(|step| {
+            (
+                step["step"].as_str().unwrap(),
+                step["kind"].as_str().unwrap(),
+            )
+        })
         .collect();
-    assert_eq!(steps, [("tell", "http"), ("go-on", "when"), ("call", "exec")]);
+    assert_eq!(
+        steps,
+        [("tell", "http"), ("go_on", "when"), ("call", "exec")]
+    );
     assert_eq!(plan[0]["json"], json!({"key": "[secret DESK]", "t": 7}));
     assert_eq!(plan[2]["argv"], json!(["echo", "7"]));
     assert!(!line.to_string().contains("c4nary"));
-    assert!(rule(&place().line(&EXPLAIN, &event()), "differs")["plan"].as_array().unwrap().is_empty());
+    assert!(
+        rule(&place().line(&EXPLAIN, &event()), "differs")["plan"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[test]
@@ -211,10 +269,21 @@ fn a_run_tells_its_state_and_its_steps() {
     let line = place.line(&RUN, &event());
     has(&line, &["event", "matched", "runs"]);
     let run = &line["runs"][0];
-    assert_eq!((&run["rule"], &run["state"]), (&json!("matches"), &json!("done")));
-    for (step, name) in run["steps"].as_array().unwrap().iter().zip(["tell", "call"]) {
+    assert_eq!(
+        (&run["rule"], &run["state"]),
+        (&json!("matches"), &json!("done"))
+    );
+    for (step, name) in run["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(["tell", "call"])
+    {
         assert_eq!(step["name"], name, "{run}");
-        assert_eq!((&step["attempts"], &step["outcome"]), (&json!(1), &json!("succeeded")));
+        assert_eq!(
+            (&step["attempts"], &step["outcome"]),
+            (&json!(1), &json!("succeeded"))
+        );
     }
     let mut closed = event();
     closed["input"]["ticket_event"]["ticket"]["status"] = json!("closed");
@@ -232,6 +301,13 @@ fn check_is_an_array_even_of_nothing() {
     let said = place.says(&["check", "--format", "json"]);
     let found: Value = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!(said.code, 3);
-    assert!(found.as_array().unwrap().iter().all(|d| d["file"] == "rules/bad.yaml"), "{found}");
+    assert!(
+        found
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|d| d["file"] == "rules/bad.yaml"),
+        "{found}"
+    );
     assert_eq!(said.stderr, "");
 }

@@ -17,7 +17,14 @@ fn between(name: &str, bytes: impl AsRef<[u8]>) -> Said {
     let noted = place.read("data/outbox/note.ndjson");
     assert_eq!(noted.lines().count(), 2, "the others are lost: {said:?}");
     assert_eq!(said.lines().len(), 2, "{said:?}");
-    let dry = place.says(&["dry-run", "--format", "json", "first.json", name, "last.json"]);
+    let dry = place.says(&[
+        "dry-run",
+        "--format",
+        "json",
+        "first.json",
+        name,
+        "last.json",
+    ]);
     assert_eq!((dry.code, dry.lines().len()), (said.code, 2), "{dry:?}");
     assert_eq!(dry.stderr, said.stderr);
     said
@@ -32,10 +39,26 @@ fn what_is_no_json_is_told_with_its_place_and_costs_the_others_nothing() {
         ("blank.json", " \n\n", "blank.json:1: empty input"),
         ("text.json", "hello", "text.json:1: not JSON"),
         ("cut.json", "{\"a\": [1,", "cut.json:1: the JSON is cut off"),
-        ("none.json", "[]", "none.json:1: an empty array holds no event"),
-        ("deep.json", &list, "nested more than 127 levels deep at line 1, column 128"),
-        ("deeper.json", &object, "nested more than 127 levels deep at line 1, column"),
-        ("twice.json", "{\"a\":{\"b\":1,\"b\":2}}", "duplicate key `b` at line 1, column"),
+        (
+            "none.json",
+            "[]",
+            "none.json:1: an empty array holds no event",
+        ),
+        (
+            "deep.json",
+            &list,
+            "nested more than 127 levels deep at line 1, column 128",
+        ),
+        (
+            "deeper.json",
+            &object,
+            "nested more than 127 levels deep at line 1, column",
+        ),
+        (
+            "twice.json",
+            "{\"a\":{\"b\":1,\"b\":2}}",
+            "duplicate key `b` at line 1, column",
+        ),
     ];
     for (name, text, told) in cases {
         between(name, text).tells(4, &[told, "help: "]);
@@ -51,9 +74,18 @@ fn json_that_is_no_event_names_what_is_wrong_and_what_is_known() {
         (json!(null), "this JSON is null, expected an object"),
         (json!({"a": 1}), "an object with keys a"),
         (json!({"input": null}), "`input` is null"),
-        (json!({"input": {"ticket_event": []}}), "`input.ticket_event` is a list"),
-        (null_ticket, "`input.ticket_event.ticket` is null, expected an object"),
-        (no_id, "`input.ticket_event.ticket.id` is an object, expected an id"),
+        (
+            json!({"input": {"ticket_event": []}}),
+            "`input.ticket_event` is a list",
+        ),
+        (
+            null_ticket,
+            "`input.ticket_event.ticket` is null, expected an object",
+        ),
+        (
+            no_id,
+            "`input.ticket_event.ticket.id` is an object, expected an id",
+        ),
     ];
     for (event, told) in cases {
         between("odd.json", event.to_string()).tells(4, &["odd.json:1: ", told, "help: "]);
@@ -93,7 +125,11 @@ fn one_bad_line_of_many_is_told_with_its_number() {
     let text = format!("{}\n{{\"bad\n\n{}\n", urgent(1), urgent(2));
     let said = place.answers(&RUN, &text);
     said.tells(4, &["standard input:2: the JSON is cut off"]);
-    let keys: Vec<Value> = said.lines().iter().map(|l| l["event"]["key"].clone()).collect();
+    let keys: Vec<Value> = said
+        .lines()
+        .iter()
+        .map(|l| l["event"]["key"].clone())
+        .collect();
     assert_eq!(keys, ["1", "2"]);
     assert_eq!(place.read("data/outbox/note.ndjson").lines().count(), 2);
 }
@@ -113,19 +149,30 @@ fn damaged_text_is_repaired_and_said() {
     let half = urgent(1).to_string().replace("refund", r"re\ud83dfund");
     let line = &place.answers(&DRY_RUN, &half).lines()[0];
     assert_eq!(line["matched"], json!(["on-urgent"]));
-    assert!(line["warnings"][0].as_str().unwrap().contains("surrogate"), "{line}");
+    assert!(
+        line["warnings"][0].as_str().unwrap().contains("surrogate"),
+        "{line}"
+    );
     let mut bytes = urgent(1).to_string().into_bytes();
     let at = bytes.windows(6).position(|w| w == b"refund").unwrap();
     bytes[at] = 0xff;
     place.write("bytes.json", bytes);
-    let line = &place.says(&["dry-run", "--format", "json", "bytes.json"]).lines()[0];
-    assert!(line["warnings"][0].as_str().unwrap().contains("UTF-8"), "{line}");
+    let line = &place
+        .says(&["dry-run", "--format", "json", "bytes.json"])
+        .lines()[0];
+    assert!(
+        line["warnings"][0].as_str().unwrap().contains("UTF-8"),
+        "{line}"
+    );
 }
 
 #[test]
 fn ten_megabytes_of_one_event_pass() {
     let place = Place::with_flow(NOTE);
-    let event = changed_at("/input/ticket_event/ticket/tags", json!(["x".repeat(10_000_000)]));
+    let event = changed_at(
+        "/input/ticket_event/ticket/tags",
+        json!(["x".repeat(10_000_000)]),
+    );
     assert_eq!(place.line(&RUN, &event)["runs"][0]["state"], "done");
 }
 
@@ -138,7 +185,14 @@ fn an_unknown_type_is_carried_with_the_nearest_known_one() {
     let warning = said.lines()[0]["warnings"][0].to_string();
     assert!(warning.contains("Priority Chnged") && warning.contains("ticket.PriorityChanged"));
     let said = place.answers(&["dry-run", "-"], &event.to_string());
-    said.prints(1, &["warning: unknown event type", "no rule listens to", "1 rule listens"]);
+    said.prints(
+        1,
+        &[
+            "warning: unknown event type",
+            "no rule listens to",
+            "1 rule listens",
+        ],
+    );
 }
 
 #[test]
@@ -146,11 +200,28 @@ fn a_source_that_was_named_is_held_to() {
     let place = Place::with_flow(NOTE);
     let text = urgent(1).to_string();
     let said = place.answers(&["run", "--source", "nope", "-"], &text);
-    said.tells(2, &["no source is called `nope`", "the sources are support, upmind"]);
+    said.tells(
+        2,
+        &[
+            "no source is called `nope`",
+            "the sources are support, upmind",
+        ],
+    );
     let said = place.answers(&["run", "--source", "upmind", "-"], &text);
-    said.tells(4, &["this is an event of `support`, not of `upmind`", "--source support"]);
+    said.tells(
+        4,
+        &[
+            "this is an event of `support`, not of `upmind`",
+            "--source support",
+        ],
+    );
     assert_eq!(place.read("data/outbox/note.ndjson"), "");
-    assert_eq!(place.answers(&["run", "--source", "support", "-"], &text).code, 0);
+    assert_eq!(
+        place
+            .answers(&["run", "--source", "support", "-"], &text)
+            .code,
+        0
+    );
 }
 
 #[test]
@@ -160,10 +231,22 @@ fn a_slip_in_set_is_told_before_anything_is_judged() {
         ("noeq", "`--set noeq` has no `=`", "help: write --set"),
         ("=x", "an empty path", "help: "),
         ("ticket..id=1", "`ticket..id`", "help: write `ticket.id`"),
-        ("ticket.priorty=x", "no field `ticket.priorty`", "did you mean `ticket.priority`?"),
+        (
+            "ticket.priorty=x",
+            "no field `ticket.priorty`",
+            "did you mean `ticket.priority`?",
+        ),
         ("$..x=1", "`$..x` leads to many places", "name a single one"),
-        ("vars.x=1", "`vars.x` is not part of the event's body", "set a field such as"),
-        ("ticket.tags=[\"a\"", "the value `[\"a\"` starts like JSON and is none", "help: "),
+        (
+            "vars.x=1",
+            "`vars.x` is not part of the event's body",
+            "set a field such as",
+        ),
+        (
+            "ticket.tags=[\"a\"",
+            "the value `[\"a\"` starts like JSON and is none",
+            "help: ",
+        ),
     ];
     for (set, named, help) in cases {
         let said = place.answers(&["dry-run", "--set", set, "-"], &urgent(1).to_string());
@@ -177,7 +260,9 @@ fn a_slip_in_set_is_told_before_anything_is_judged() {
 #[test]
 fn standard_input_that_is_closed_or_empty_is_a_bad_event() {
     let place = Place::with_flow(NOTE);
-    place.says(&["run", "-"]).tells(4, &["standard input:1: empty input"]);
+    place
+        .says(&["run", "-"])
+        .tells(4, &["standard input:1: empty input"]);
     place.says(&["run"]).tells(2, &["<FILE>"]);
 }
 
@@ -202,8 +287,15 @@ fn a_reader_that_goes_away_stops_no_work() {
 fn a_full_disk_under_standard_output_is_told() {
     let place = Place::with_flow(NOTE);
     place.write("e.json", urgent(1).to_string());
-    for arguments in [&["run", "e.json"][..], &["events"], &["completions", "bash"]] {
-        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    for arguments in [
+        &["run", "e.json"][..],
+        &["events"],
+        &["completions", "bash"],
+    ] {
+        let full = std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
         let child = place.command(arguments).stdout(full).spawn().unwrap();
         Said::of(finish(child)).tells(5, &["failed to write the output"]);
     }

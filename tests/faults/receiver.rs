@@ -36,9 +36,8 @@ impl Receiver {
         let answers: Vec<String> = answers.iter().map(|&answer| answer.to_owned()).collect();
         Self::serving(move |stream, count| {
             let answer = answers[count.min(answers.len()) - 1].trim_end();
-            let text = format!(
-                "HTTP/1.1 {answer}\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok"
-            );
+            let text =
+                format!("HTTP/1.1 {answer}\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
             drop(stream.write_all(text.as_bytes()));
         })
     }

@@ -178,7 +178,8 @@ pub fn rule(name: &str, flow: &str) -> String {
 }
 
 /// A step that leaves the ticket's number in a file.
-pub const NOTE: &str = "- name: note\n  http: { url: 'outbox:note', json: { ticket: '{{ ticket.id }}' } }\n";
+pub const NOTE: &str =
+    "- name: note\n  http: { url: 'outbox:note', json: { ticket: '{{ ticket.id }}' } }\n";
 
 pub const RUN: [&str; 4] = ["run", "--format", "json", "-"];
 pub const DRY_RUN: [&str; 4] = ["dry-run", "--format", "json", "-"];

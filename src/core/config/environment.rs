@@ -134,9 +134,16 @@ mod tests {
             ("FLOWTRIGGER_PORT", "read are `FLOWTRIGGER_MODE`"),
         ] {
             let help = said(variable, &mut config)[0].help.clone();
-            assert!(help.as_ref().is_some_and(|help| help.contains(near)), "{help:?}");
+            assert!(
+                help.as_ref().is_some_and(|help| help.contains(near)),
+                "{help:?}"
+            );
         }
-        for known in ["FLOWTRIGGER_RULES", "FLOWTRIGGER_SECRET_A", "FLOWTRIGGER_KEY"] {
+        for known in [
+            "FLOWTRIGGER_RULES",
+            "FLOWTRIGGER_SECRET_A",
+            "FLOWTRIGGER_KEY",
+        ] {
             assert_eq!(said(known, &mut config), [], "{known}");
         }
     }
