@@ -83,7 +83,8 @@ fn arrives(texts: &[String]) {
         .map(|(_, text)| text)
         .collect();
     let mut wanted = texts.to_vec();
-    (forms.sort_unstable(), wanted.sort_unstable());
+    forms.sort_unstable();
+    wanted.sort_unstable();
     assert_eq!(forms, wanted);
 }
 

@@ -41,7 +41,7 @@ impl Place {
     /// A place whose one rule runs these steps when a ticket turns urgent.
     pub fn with_flow(flow: &str) -> Self {
         let place = Self::new();
-        place.write("rules/rules.yaml", &rule("on-urgent", flow));
+        place.write("rules/rules.yaml", rule("on-urgent", flow));
         place
     }
 

@@ -54,12 +54,12 @@ pub fn overlay(
 }
 
 fn is_known(variable: &str, setting: &str, config: &Config) -> bool {
-    let by_name = |known: &&str| match known.ends_with('_') {
-        true => setting.starts_with(*known),
-        false => setting == *known,
+    let by_name = |known: &str| match known.ends_with('_') {
+        true => setting.starts_with(known),
+        false => setting == known,
     };
     let mut secrets = config.secrets.values();
-    SETTINGS.iter().any(|known| by_name(&known))
+    SETTINGS.into_iter().any(by_name)
         || GIVEN.contains(&setting)
         || secrets.any(|place| matches!(place, SecretPlace::Env(name) if name == variable))
 }
