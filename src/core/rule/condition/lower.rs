@@ -1,0 +1,333 @@
+//! From the YAML under `when` to a condition: groups, fields, operators, and negation pushed down.
+//! It refuses what tests nothing, and operators and words that are not ours.
+
+use crate::core::diagnostic::Code;
+use crate::core::rule::condition::{Condition, Polarity, Predicate};
+use crate::core::rule::document::{Entry, Node, Yaml};
+use crate::core::rule::fields::FieldCheck;
+use crate::core::rule::lowering::Lowering;
+use crate::core::rule::operator::{self, Case, Parsing};
+use crate::core::rule::path::Path;
+
+/// Where in the tree the lowering stands.
+#[derive(Debug, Clone)]
+pub struct Branch {
+    group: String,
+    polarity: Polarity,
+    /// How text is compared here: what `ignore_case` beside or around says.
+    case: Case,
+}
+
+impl Branch {
+    pub fn root() -> Self {
+        Self {
+            group: String::new(),
+            polarity: Polarity::Positive,
+            case: Case::Exact,
+        }
+    }
+
+    fn child(&self, key: &str, index: usize) -> Self {
+        let dot = if self.group.is_empty() { "" } else { "." };
+        Self {
+            group: format!("{}{dot}{key}[{index}]", self.group),
+            polarity: match key {
+                "none" => self.polarity.flip(),
+                _ => self.polarity,
+            },
+            case: self.case,
+        }
+    }
+
+    fn negated(&self) -> Self {
+        Self {
+            polarity: self.polarity.flip(),
+            ..self.clone()
+        }
+    }
+
+    /// Parts that must all hold; under a negation one of their negations must.
+    fn all(&self, parts: Vec<Condition>) -> Condition {
+        match self.polarity {
+            Polarity::Positive => all(parts),
+            Polarity::Negated => any(parts),
+        }
+    }
+
+    fn any(&self, parts: Vec<Condition>) -> Condition {
+        match self.polarity {
+            Polarity::Positive => any(parts),
+            Polarity::Negated => all(parts),
+        }
+    }
+
+    fn group(&self) -> String {
+        match self.group.as_str() {
+            "" => "all".into(),
+            group => group.into(),
+        }
+    }
+}
+
+fn all(mut parts: Vec<Condition>) -> Condition {
+    match parts.len() {
+        1 => parts.remove(0),
+        _ => Condition::All(parts),
+    }
+}
+
+fn any(mut parts: Vec<Condition>) -> Condition {
+    match parts.len() {
+        1 => parts.remove(0),
+        _ => Condition::Any(parts),
+    }
+}
+
+/// A mapping: every key must hold.
+pub fn mapping(node: &Node, branch: &Branch, cx: &mut Lowering<'_>) -> Option<Condition> {
+    let entries = match &node.value {
+        Yaml::Map(entries) if !entries.is_empty() => entries,
+        Yaml::Map(_) => {
+            let help = "name a field and its test, or leave the key out";
+            cx.error(
+                Code::InvalidValue,
+                node.at,
+                "an empty condition tests nothing",
+                help,
+            );
+            return None;
+        }
+        Yaml::List(_) => {
+            let message = "a condition takes a mapping, found a list";
+            let help = "write `all:` or `any:` above the list";
+            cx.error(Code::WrongType, node.at, message, help);
+            return None;
+        }
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
+            let message = format!("a condition takes a mapping, found {}", node.kind());
+            let help = "write `field: value`, for example `current: urgent`";
+            cx.error(Code::WrongType, node.at, message, help);
+            return None;
+        }
+    };
+    let parts: Vec<Option<Condition>> = entries
+        .iter()
+        .map(|entry| lower_entry(entry, branch, cx))
+        .collect();
+    let parts: Option<Vec<Condition>> = parts.into_iter().collect();
+    Some(branch.all(parts?))
+}
+
+fn lower_entry(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) -> Option<Condition> {
+    match entry.key.as_str() {
+        "all" | "any" | "none" => lower_group(entry, branch, cx),
+        "not" => {
+            let help = "`not` stands beside a field: `current: { not: solved }`; \
+                        to negate several tests write `none:` with a list";
+            cx.error(
+                Code::UnknownKey,
+                entry.key_at,
+                "`not` cannot stand here",
+                help,
+            );
+            None
+        }
+        _ => lower_field(entry, branch, cx),
+    }
+}
+
+fn lower_group(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) -> Option<Condition> {
+    let key = entry.key.as_str();
+    let Some(items) = entry.value.as_list() else {
+        let message = format!(
+            "`{key}` takes a list of conditions, found {}",
+            entry.value.kind()
+        );
+        cx.error(
+            Code::WrongType,
+            entry.value.at,
+            message,
+            "start each condition with `- `",
+        );
+        return None;
+    };
+    if items.is_empty() {
+        let message = format!("`{key}` has no condition");
+        cx.error(
+            Code::InvalidValue,
+            entry.value.at,
+            message,
+            "add one, or leave the key out",
+        );
+        return None;
+    }
+    let mut parts = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        parts.push(mapping(item, &branch.child(key, index), cx));
+    }
+    let parts: Vec<Condition> = parts.into_iter().collect::<Option<_>>()?;
+    Some(match key {
+        "all" => branch.all(parts),
+        "any" => branch.any(parts),
+        _ => branch.negated().any(parts),
+    })
+}
+
+fn lower_field(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) -> Option<Condition> {
+    if let Some(help) = misplaced_operator(entry) {
+        let message = format!("`{}` is an operator, not a field", entry.key);
+        cx.error(Code::UnknownField, entry.key_at, message, &help);
+        return None;
+    }
+    match cx.path(&entry.key, entry.key_at) {
+        Some(path) => lower_test(&path, &entry.value, branch, cx),
+        None => {
+            judge_alone(entry, branch, cx);
+            None
+        }
+    }
+}
+
+/// Tells the mistakes in the test of a field that is itself one, as far as they do not hang on what
+/// the field holds.
+fn judge_alone(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) {
+    let path = Path::unknown(&entry.key);
+    lower_test(&path, &entry.value, branch, cx);
+}
+
+fn misplaced_operator(entry: &Entry) -> Option<String> {
+    let name = entry.key.as_str();
+    operator::find(name)?;
+    Some(format!(
+        "it stands under its field: `current: {{ {name}: … }}`"
+    ))
+}
+
+/// What may stand beside a field: a scalar (equals), a list (any of), or operators.
+fn lower_test(
+    path: &Path,
+    node: &Node,
+    branch: &Branch,
+    cx: &mut Lowering<'_>,
+) -> Option<Condition> {
+    let Yaml::Map(entries) = &node.value else {
+        return predicate(path, "is", node, branch, cx);
+    };
+    if operator::operand::is_path(entries) {
+        return predicate(path, "is", node, branch, cx);
+    }
+    lower_operators(path, node, entries, branch, cx)
+}
+
+fn lower_operators(
+    path: &Path,
+    node: &Node,
+    entries: &[Entry],
+    branch: &Branch,
+    cx: &mut Lowering<'_>,
+) -> Option<Condition> {
+    let case = case_beside(node, branch, cx);
+    let branch = &Branch {
+        case: case.unwrap_or(branch.case),
+        ..branch.clone()
+    };
+    let mut parts = Vec::new();
+    for entry in entries.iter().filter(|entry| entry.key != "ignore_case") {
+        parts.push(match entry.key.as_str() {
+            "not" => lower_test(path, &entry.value, &branch.negated(), cx),
+            name if operator::find(name).is_some() => {
+                predicate(path, name, &entry.value, branch, cx)
+            }
+            _ => {
+                unknown_operator(path, entry, cx);
+                None
+            }
+        });
+    }
+    if parts.is_empty() && case.is_some() {
+        let message = format!("`{}` is not tested for anything", path.text);
+        cx.error(
+            Code::InvalidValue,
+            node.at,
+            message,
+            "write a value, or an operator and its value",
+        );
+        return None;
+    }
+    let parts: Vec<Condition> = parts.into_iter().collect::<Option<_>>()?;
+    case.map(|_| branch.all(parts))
+}
+
+fn unknown_operator(path: &Path, entry: &Entry, cx: &mut Lowering<'_>) {
+    let message = format!("unknown operator `{}`", entry.key);
+    let names = operator::SPECS
+        .iter()
+        .map(|spec| spec.name)
+        .chain(["not", "ignore_case"]);
+    let help = crate::core::rule::synonyms::for_operator(&entry.key, names).unwrap_or_else(|| {
+        let names: Vec<_> = operator::SPECS.iter().map(|spec| spec.name).collect();
+        format!(
+            "the operators are {} and not; for a field inside of `{}` write `{}.{}`",
+            names.join(", "),
+            path.text,
+            path.text,
+            entry.key
+        )
+    });
+    cx.error(Code::UnknownOperator, entry.key_at, message, &help);
+}
+
+fn predicate(
+    path: &Path,
+    name: &str,
+    value: &Node,
+    branch: &Branch,
+    cx: &mut Lowering<'_>,
+) -> Option<Condition> {
+    let spec = operator::find(name)?;
+    let fields = path.dotted().map(|dotted| cx.fields.check(&dotted));
+    let mut parsing = Parsing {
+        path,
+        fields: fields.unwrap_or(FieldCheck::Open),
+        case: branch.case,
+        cx,
+    };
+    let operator = (spec.parse)(value, &mut parsing)?;
+    Some(Condition::Predicate(Box::new(Predicate {
+        path: path.clone(),
+        operator,
+        polarity: branch.polarity,
+        group: branch.group(),
+        at: value.at,
+    })))
+}
+
+/// What the `ignore_case` beside the operators says; None after reporting one that cannot stand
+/// there.
+fn case_beside(node: &Node, branch: &Branch, cx: &mut Lowering<'_>) -> Option<Case> {
+    let Some(said) = node.get("ignore_case") else {
+        return Some(branch.case);
+    };
+    let Yaml::Bool(ignore) = said.value else {
+        cx.wrong_type(said, "ignore_case", "true or false");
+        return None;
+    };
+    if !compares_text(node) {
+        let help = "it stands beside operators that compare text, such as `contains`";
+        let message = "`ignore_case` does nothing here";
+        cx.error(Code::OperatorMismatch, said.at, message, help);
+        return None;
+    }
+    Some(if ignore { Case::Ignored } else { Case::Exact })
+}
+
+fn compares_text(node: &Node) -> bool {
+    let Yaml::Map(entries) = &node.value else {
+        return true;
+    };
+    entries.iter().any(|entry| match entry.key.as_str() {
+        "ignore_case" => false,
+        "not" => compares_text(&entry.value),
+        name => operator::find(name).is_none_or(|spec| spec.compares_text),
+    })
+}
