@@ -7,7 +7,7 @@ mod environment;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Position};
 use crate::core::event::catalogue::{Catalogue, EventType};
@@ -135,14 +135,7 @@ pub fn parse(
 
 fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
     let base = Config::default();
-    let mut cx = Lowering {
-        config: &base,
-        fields: Fields::None,
-        vars: Value::Object(Map::new()),
-        steps: Vec::new(),
-        folder: ".".into(),
-        diagnostics,
-    };
+    let mut cx = Lowering::new(&base, Fields::None, diagnostics);
     if cx.entries(node, &CONFIG).is_none() {
         return;
     }
@@ -187,12 +180,9 @@ fn section<'n>(node: &'n Node, key: &str, cx: &mut Lowering<'_>) -> &'n [Entry] 
 }
 
 fn lower_secret(entry: &Entry, cx: &mut Lowering<'_>) -> Option<SecretPlace> {
-    let help = "write { env: VARIABLE } or { file: PATH }; the value itself never stands here";
     if entry.value.as_map().is_none() {
-        let message = format!(
-            "the secret `{}` takes a mapping that says where it is",
-            entry.key
-        );
+        let message = format!("the secret `{}` holds a value", entry.key);
+        let help = "write where it is found, { env: VARIABLE } or { file: PATH }; a value in this file is no secret";
         cx.error(Code::SecretInFile, entry.value.at, message, help);
         return None;
     }

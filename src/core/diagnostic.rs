@@ -82,6 +82,8 @@ pub enum Code {
     BadTemplate,
     /// A template reads a name that nothing defines.
     UndefinedName,
+    /// A template writes out a field that not every event of the rule holds.
+    MaybeAbsent,
     /// A template inside `shell:`.
     TemplateInShell,
     UnknownConnection,

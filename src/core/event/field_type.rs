@@ -86,6 +86,43 @@ impl FieldType {
         }
     }
 
+    /// Whether a value of this type can equal one of the other.
+    pub fn is_like(&self, other: &FieldType) -> bool {
+        match (self, other) {
+            (FieldType::Any, _) | (_, FieldType::Any) => true,
+            (FieldType::List(a), FieldType::List(b)) => a.is_like(b),
+            (a, b) if a.values().is_some() && b.values().is_some() => a == b,
+            (a, b) => (a.is_number() && b.is_number()) || (a.is_text() && b.is_text()) || a == b,
+        }
+    }
+
+    /// Whether its values may be numbers.
+    pub fn is_number(&self) -> bool {
+        matches!(
+            self,
+            FieldType::Id | FieldType::Integer | FieldType::Decimal | FieldType::Any
+        )
+    }
+
+    /// Whether its values may be text; decimals come as text too.
+    pub fn is_text(&self) -> bool {
+        match self {
+            FieldType::Text
+            | FieldType::Time
+            | FieldType::Date
+            | FieldType::Priority
+            | FieldType::Status
+            | FieldType::TicketType
+            | FieldType::Decimal
+            | FieldType::Any => true,
+            FieldType::Id
+            | FieldType::Integer
+            | FieldType::Boolean
+            | FieldType::List(_)
+            | FieldType::Object => false,
+        }
+    }
+
     /// The words of the type's own order from low to high, where it has one.
     pub fn ranks(&self) -> Option<&'static [&'static str]> {
         match self {

@@ -158,10 +158,13 @@ fn report_duplicate(
     names: &mut HashMap<String, Position>,
     diagnostics: &mut Diagnostics,
 ) {
-    let Some((name, at)) = node.get("name").and_then(|n| Some((n.as_text()?, n.at))) else {
+    let Some((name, at)) = node
+        .get("name")
+        .and_then(|n| Some((n.scalar_text()?, n.at)))
+    else {
         return;
     };
-    if let Some(first) = names.get(name) {
+    if let Some(first) = names.get(&name) {
         let message = format!("another rule is called `{name}`");
         let help = format!(
             "it stands at {}; names are unique across all files",
@@ -170,5 +173,5 @@ fn report_duplicate(
         diagnostics.push(Diagnostic::error(Code::DuplicateName, at, message).help(help));
         return;
     }
-    names.insert(name.to_owned(), at);
+    names.insert(name, at);
 }

@@ -68,7 +68,12 @@ impl Tracer for Trace {
     ) {
         let hint = match verdict {
             Verdict::Match => None,
-            Verdict::NoMatch | Verdict::WrongType => predicate.operator.hint(found, scope),
+            Verdict::NoMatch => match predicate.polarity {
+                Polarity::Positive => predicate.operator.hint(found, scope),
+                // The operator holds, as is plain to see; its hints say why it does not.
+                Polarity::Negated => None,
+            },
+            Verdict::WrongType => predicate.operator.hint(found, scope),
             Verdict::Missing => missing_hint(predicate, found, scope),
         };
         self.lines.push(TraceLine {

@@ -1,7 +1,7 @@
 //! The tree under `when`: fields and their tests, joined by all, any and none.
 //! Negation is pushed down to the predicates at load, so that what is judged is what is printed.
 
-use serde_json::{Value, json};
+mod schema;
 
 use crate::core::diagnostic::{Code, Position};
 use crate::core::rule::document::{Entry, Node, Yaml};
@@ -9,6 +9,8 @@ use crate::core::rule::fields::FieldCheck;
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::operator::{self, Case, Operator, Parsing};
 use crate::core::rule::path::Path;
+
+pub use schema::schema;
 
 #[derive(Debug, Clone)]
 pub enum Condition {
@@ -62,7 +64,11 @@ impl Condition {
             polarity: Polarity::Positive,
             case: Case::Exact,
         };
-        lower_mapping(node, &root, cx)
+        let condition = lower_mapping(node, &root, cx)?;
+        let tested = condition.predicates().into_iter();
+        cx.tested
+            .extend(tested.filter_map(|predicate| predicate.path.dotted()));
+        Some(condition)
     }
 
     pub fn predicates(&self) -> Vec<&Predicate> {
@@ -237,8 +243,20 @@ fn lower_field(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) -> Option<
         cx.error(Code::UnknownField, entry.key_at, message, &help);
         return None;
     }
-    let path = cx.path(&entry.key, entry.key_at)?;
-    lower_test(&path, &entry.value, branch, cx)
+    match cx.path(&entry.key, entry.key_at) {
+        Some(path) => lower_test(&path, &entry.value, branch, cx),
+        None => {
+            judge_alone(entry, branch, cx);
+            None
+        }
+    }
+}
+
+/// Tells the mistakes in the test of a field that is itself one, as far as they do not hang on what
+/// the field holds.
+fn judge_alone(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) {
+    let path = Path::unknown(&entry.key);
+    lower_test(&path, &entry.value, branch, cx);
 }
 
 fn misplaced_operator(entry: &Entry) -> Option<String> {
@@ -272,8 +290,9 @@ fn lower_operators(
     branch: &Branch,
     cx: &mut Lowering<'_>,
 ) -> Option<Condition> {
+    let case = case_beside(node, branch, cx);
     let branch = &Branch {
-        case: case_beside(node, branch, cx)?,
+        case: case.unwrap_or(branch.case),
         ..branch.clone()
     };
     let mut parts = Vec::new();
@@ -289,7 +308,7 @@ fn lower_operators(
             }
         });
     }
-    if parts.is_empty() {
+    if parts.is_empty() && case.is_some() {
         let message = format!("`{}` is not tested for anything", path.text);
         cx.error(
             Code::InvalidValue,
@@ -300,7 +319,7 @@ fn lower_operators(
         return None;
     }
     let parts: Vec<Condition> = parts.into_iter().collect::<Option<_>>()?;
-    Some(branch.all(parts))
+    case.map(|_| branch.all(parts))
 }
 
 fn unknown_operator(path: &Path, entry: &Entry, cx: &mut Lowering<'_>) {
@@ -312,7 +331,7 @@ fn unknown_operator(path: &Path, entry: &Entry, cx: &mut Lowering<'_>) {
     let help = crate::core::rule::synonyms::for_operator(&entry.key, names).unwrap_or_else(|| {
         let names: Vec<_> = operator::SPECS.iter().map(|spec| spec.name).collect();
         format!(
-            "the operators are not, {}; for a field inside of `{}` write `{}.{}`",
+            "the operators are {} and not; for a field inside of `{}` write `{}.{}`",
             names.join(", "),
             path.text,
             path.text,
@@ -374,29 +393,5 @@ fn compares_text(node: &Node) -> bool {
         "ignore_case" => false,
         "not" => compares_text(&entry.value),
         name => operator::find(name).is_none_or(|spec| spec.compares_text),
-    })
-}
-
-/// The JSON Schema of `when` and its parts.
-pub fn schema() -> Value {
-    json!({
-        "type": "object",
-        "minProperties": 1,
-        "description": "Every key must hold: a field and its test, or a group.",
-        "properties": {
-            "all": group_schema("Every one of these must hold."),
-            "any": group_schema("At least one of these must hold."),
-            "none": group_schema("None of these may hold."),
-        },
-        "additionalProperties": {"$ref": "#/$defs/test_of_field"},
-    })
-}
-
-fn group_schema(description: &str) -> Value {
-    json!({
-        "type": "array",
-        "minItems": 1,
-        "items": {"$ref": "#/$defs/condition"},
-        "description": description,
     })
 }

@@ -124,12 +124,8 @@ pub fn lower(
     }
     let before = diagnostics.errors();
     let mut cx = Lowering {
-        config,
-        fields: Fields::Open,
-        vars: config.vars.clone(),
-        steps: Vec::new(),
         folder: folder.to_owned(),
-        diagnostics,
+        ..Lowering::new(config, Fields::Open, diagnostics)
     };
     let rule = lower_rule(node, &mut cx);
     (cx.diagnostics.errors() == before)
@@ -176,10 +172,8 @@ fn lower_rule(node: &Node, cx: &mut Lowering<'_>) -> Option<Rule> {
     }
     let name = required(node, "name", cx).and_then(|(n, _)| lower_name(n, cx));
     let source = required(node, "event_source", cx).and_then(|(n, _)| lower_source(n, cx));
-    let event_types = match (required(node, "event_type", cx), &source) {
-        (Some((types, _)), Some(source)) => lower_types(types, source, cx),
-        _ => None,
-    };
+    let event_types = required(node, "event_type", cx)
+        .and_then(|(types, _)| lower_types(types, source.as_deref(), cx));
     let mode = match node.get("mode") {
         Some(mode) => Mode::lower(mode, cx),
         None => Some(Mode::Live),
@@ -193,6 +187,7 @@ fn lower_rule(node: &Node, cx: &mut Lowering<'_>) -> Option<Rule> {
         None => Some(Lane::Key),
     };
     let flow = required(node, "flow", cx).and_then(|(flow, _)| lower_flow(flow, cx));
+    let tests = lower_tests(node, cx);
     let description = node
         .get("description")
         .and_then(|d| cx.text(d, "description"));
@@ -207,7 +202,7 @@ fn lower_rule(node: &Node, cx: &mut Lowering<'_>) -> Option<Rule> {
         vars: cx.vars.clone(),
         lane: lane?,
         flow: flow?,
-        tests: lower_tests(node, cx),
+        tests,
     })
 }
 

@@ -11,5 +11,7 @@ pub mod path;
 pub mod ruletest;
 pub mod synonyms;
 pub mod template;
+#[cfg(test)]
+mod tests;
 pub mod trigger;
 pub mod vocabulary;

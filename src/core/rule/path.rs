@@ -107,10 +107,37 @@ impl Path {
         })
     }
 
+    /// A text that is no path, for judging what stands beside it; it leads nowhere.
+    pub fn unknown(text: &str) -> Self {
+        let route = Route::Plain {
+            root: Root::Raw,
+            keys: vec![Key::new(text)],
+        };
+        Self {
+            text: text.to_owned(),
+            route,
+        }
+    }
+
     pub fn resolve<'a>(&self, scope: &Scope<'a>) -> Found<'a> {
         match &self.route {
             Route::Plain { root, keys } => walk(root.of(scope), keys),
             Route::Query(query) => query::many(query, &scope.event.document()),
+        }
+    }
+
+    /// The value of a path into the variables, which every event finds the same.
+    pub fn in_variables<'v>(&self, vars: &'v Value) -> Option<&'v Value> {
+        let Route::Plain {
+            root: Root::Vars,
+            keys,
+        } = &self.route
+        else {
+            return None;
+        };
+        match walk(vars, keys) {
+            Found::One(value) => Some(value),
+            Found::Absent | Found::Many(_) => None,
         }
     }
 
@@ -205,7 +232,8 @@ fn parse_dotted(text: &str) -> Result<Route, PathError> {
 fn refuse_odd_spelling(text: &str) -> Result<(), PathError> {
     let fail = |message: String, help: Option<String>| Err(PathError { message, help });
     if text.trim().is_empty() {
-        return fail("an empty path leads nowhere".into(), None);
+        let help = "write a field, such as `ticket.id`; `flowtrigger events TYPE` lists them";
+        return fail("an empty path leads nowhere".into(), Some(help.into()));
     }
     if text.contains("{{") {
         let help = "a path is written bare: `ticket.id`; templates belong into steps";
@@ -216,10 +244,11 @@ fn refuse_odd_spelling(text: &str) -> Result<(), PathError> {
     }
     if text.contains('[') {
         let dotted = text.replace('[', ".").replace([']', '"', '\''], "");
+        let dotted = dotted.trim_matches('.');
         return fail(
             format!("`{text}` is not a dotted path"),
             Some(format!(
-                "write `{dotted}`, or JSONPath: `$.input.ticket_event.{text}`"
+                "write `{dotted}`, or JSONPath: `$.input.ticket_event.{dotted}`"
             )),
         );
     }

@@ -4,6 +4,7 @@
 use crate::core::config::Config;
 use crate::core::diagnostic::Code;
 use crate::core::event::catalogue::EventType;
+use crate::core::event::user_described::TypeFrom;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::fields::Fields;
 use crate::core::rule::lowering::Lowering;
@@ -59,7 +60,13 @@ fn known_sources(config: &Config) -> Vec<String> {
     known
 }
 
-pub fn lower_types(node: &Node, source: &str, cx: &mut Lowering<'_>) -> Option<Vec<TypePattern>> {
+/// The types that a rule names, judged against its source; against every source where that is not
+/// known.
+pub fn lower_types(
+    node: &Node,
+    source: Option<&str>,
+    cx: &mut Lowering<'_>,
+) -> Option<Vec<TypePattern>> {
     let nodes = match &node.value {
         Yaml::List(items) if items.is_empty() => {
             let help = "name at least one type, or `ticket.*` for all of a family";
@@ -74,31 +81,109 @@ pub fn lower_types(node: &Node, source: &str, cx: &mut Lowering<'_>) -> Option<V
         Yaml::List(items) => items.as_slice(),
         _ => std::slice::from_ref(node),
     };
-    let described = cx.config.sources.values().any(|d| d.source == source);
-    let (mut patterns, mut types, mut open) = (Vec::new(), Vec::new(), false);
+    let (mut patterns, mut fields) = (Vec::new(), Fields::Of(Vec::new()));
     for node in nodes {
-        let text = cx.text(node, "event_type")?;
-        match resolve_type(&text, source, cx.config) {
-            Ok((pattern, found)) => {
+        match cx
+            .text(node, "event_type")
+            .and_then(|text| lower_type(&text, node, source, cx))
+        {
+            Some((pattern, Some(types))) => {
                 patterns.push(pattern);
-                types.extend(found);
+                fields.add(types);
             }
-            Err(_) if described => {
-                patterns.push(TypePattern::Tag(text));
-                open = true;
+            Some((pattern, None)) => {
+                patterns.push(pattern);
+                fields = Fields::Open;
             }
-            Err(help) => {
-                let message = format!("source `{source}` has no event type `{text}`");
-                cx.error(Code::UnknownEventType, node.at, message, &help);
-            }
+            // What was meant may hold any field.
+            None => fields = Fields::Open,
         }
     }
-    cx.fields = match open {
-        true => Fields::Open,
-        false => Fields::Of(types),
-    };
+    cx.fields = fields;
     (patterns.len() == nodes.len()).then_some(patterns)
 }
+
+/// One type or family with the known types it covers, none where anything may come; the outer None
+/// after reporting one that nobody knows.
+fn lower_type(
+    text: &str,
+    node: &Node,
+    source: Option<&str>,
+    cx: &mut Lowering<'_>,
+) -> Option<(TypePattern, Option<Vec<EventType>>)> {
+    let Some(source) = source else {
+        return lower_type_of_any(text, node, cx);
+    };
+    match resolve_type(text, source, cx.config) {
+        Ok((pattern, types)) => Some((pattern, Some(types))),
+        Err(help) => match undescribed(text, source, cx.config) {
+            None => Some((open_pattern(text), None)),
+            Some(known) => {
+                let message = format!("source `{source}` has no event type `{text}`");
+                let help = known.unwrap_or(help);
+                cx.error(Code::UnknownEventType, node.at, message, &help);
+                None
+            }
+        },
+    }
+}
+
+/// The first source that has the type settles what it is.
+fn lower_type_of_any(
+    text: &str,
+    node: &Node,
+    cx: &mut Lowering<'_>,
+) -> Option<(TypePattern, Option<Vec<EventType>>)> {
+    let known = known_sources(cx.config);
+    let mut resolved = known
+        .iter()
+        .map(|source| resolve_type(text, source, cx.config));
+    if let Some((pattern, types)) = resolved.find_map(Result::ok) {
+        return Some((pattern, Some(types)));
+    }
+    let near = known
+        .iter()
+        .find_map(|source| cx.config.catalogue.nearest(source, text));
+    let described = |source: &String| undescribed(text, source, cx.config).is_none();
+    if near.is_none() && known.iter().any(described) {
+        return Some((open_pattern(text), None));
+    }
+    let help = match near {
+        Some(near) => format!("did you mean `{}`?", near.tag),
+        None => NO_TYPE.into(),
+    };
+    let message = format!("no source has an event type `{text}`");
+    cx.error(Code::UnknownEventType, node.at, message, &help);
+    None
+}
+
+/// A type that the catalogue does not have, as the author wrote it.
+fn open_pattern(text: &str) -> TypePattern {
+    match text.strip_suffix('*') {
+        Some(prefix) => TypePattern::Family(prefix.to_owned()),
+        None => TypePattern::Tag(text.to_owned()),
+    }
+}
+
+/// Why no source that the configuration describes under this name can send the type; None where
+/// one can. The inner None leaves the advice to the catalogue.
+fn undescribed(text: &str, source: &str, config: &Config) -> Option<Option<String>> {
+    let mut constants = Vec::new();
+    for described in config.sources.values().filter(|d| d.source == source) {
+        match &described.event_type {
+            TypeFrom::Path(_) => return None,
+            TypeFrom::Constant(constant) if open_pattern(text).covers(constant) => return None,
+            TypeFrom::Constant(constant) => constants.push(format!("`{constant}`")),
+        }
+    }
+    Some((!constants.is_empty()).then(|| {
+        let constants = constants.join(", ");
+        format!("flowtrigger.yaml says that its events are {constants}")
+    }))
+}
+
+const NO_TYPE: &str =
+    "`flowtrigger events` lists them; add your own under `event_types` in flowtrigger.yaml";
 
 /// The pattern that a text stands for and the known types it covers; or what to write instead.
 fn resolve_type(
@@ -127,7 +212,7 @@ fn resolve_type(
         several => {
             let tags: Vec<_> = several.iter().map(|t| format!("`{}`", t.tag)).collect();
             return Err(format!(
-                "several types are displayed so; write one of {}",
+                "several types have this display name; write one of {}",
                 tags.join(", ")
             ));
         }
@@ -146,9 +231,6 @@ fn resolve_type(
     }
     Err(match other.or_else(|| catalogue.nearest(source, text)) {
         Some(near) => format!("did you mean `{}`?", near.tag),
-        None => {
-            "`flowtrigger events` lists them; add your own under `event_types` in flowtrigger.yaml"
-                .into()
-        }
+        None => NO_TYPE.into(),
     })
 }

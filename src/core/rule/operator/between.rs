@@ -73,9 +73,10 @@ fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
         parsing.cx.error(Code::InvalidValue, node.at, message, help);
         return None;
     };
+    let (low, high) = (parse_end(low, parsing), parse_end(high, parsing));
     let between = Between {
-        low: Ordered::parse(low, SPEC.name, parsing)?,
-        high: Ordered::parse(high, SPEC.name, parsing)?,
+        low: low?,
+        high: high?,
     };
     if between.is_empty() {
         let help = "the lower end comes first";
@@ -83,6 +84,16 @@ fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
         return None;
     }
     Some(Operator::Between(between))
+}
+
+fn parse_end(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Ordered> {
+    if node.as_list().is_some() {
+        parsing
+            .cx
+            .wrong_type(node, "between", "a single value at each end");
+        return None;
+    }
+    Ordered::parse(node, SPEC.name, parsing)
 }
 
 impl Between {

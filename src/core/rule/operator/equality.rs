@@ -5,6 +5,7 @@ use serde_json::{Number, Value};
 
 use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::Node;
+use crate::core::rule::operator::instant::instant;
 use crate::core::rule::operator::operand::Operand;
 use crate::core::rule::operator::{Case, Parsing, words};
 use crate::core::rule::synonyms;
@@ -78,17 +79,20 @@ pub fn near_miss(got: &Value, wanted: &Value) -> Option<String> {
 
 /// Whether a literal can ever equal a value of the field; reports it where it cannot.
 pub fn check_literal(node: &Node, operand: &Operand, parsing: &mut Parsing<'_, '_>) -> bool {
-    let Operand::Literal(value) = operand else {
+    let types = parsing.known().unwrap_or_default().to_vec();
+    let Some(first) = types.first() else {
         return true;
     };
-    let Some(types) = parsing.known().map(<[FieldType]>::to_vec) else {
-        return true;
+    let Some(value) = operand.constant(parsing) else {
+        return operand.fits(node, parsing, |other| {
+            types.iter().any(|field| field.is_like(other))
+        });
     };
     let case = parsing.case;
-    if types.is_empty() || types.iter().any(|field| can_equal(field, value, case)) {
+    if types.iter().any(|field| can_equal(field, &value, case)) {
         return true;
     }
-    report(node, value, &types[0], parsing);
+    report(node, &value, first, parsing);
     false
 }
 
@@ -102,7 +106,8 @@ fn can_equal(field: &FieldType, value: &Value, case: Case) -> bool {
     match field {
         FieldType::Id | FieldType::Integer => value.is_number(),
         FieldType::Decimal => value.is_number() || value.is_string(),
-        FieldType::Text | FieldType::Time | FieldType::Date => value.is_string(),
+        FieldType::Text => value.is_string(),
+        FieldType::Time | FieldType::Date => value.as_str().is_some_and(|t| instant(t).is_some()),
         FieldType::Boolean => value.is_boolean(),
         FieldType::Priority | FieldType::Status | FieldType::TicketType => false,
         FieldType::List(_) => value.is_array(),

@@ -93,14 +93,27 @@ fn is_list(field: &FieldType) -> bool {
     matches!(field, FieldType::List(_) | FieldType::Any)
 }
 
+fn is_single(field: &FieldType) -> bool {
+    !matches!(field, FieldType::List(_))
+}
+
 fn check_element(node: &Node, operand: &Operand, parsing: &mut Parsing<'_, '_>) -> bool {
-    let Operand::Literal(value) = operand else {
-        return true;
+    let element = match parsing.known() {
+        Some([FieldType::List(element)]) => element.as_ref().clone(),
+        _ => FieldType::Any,
     };
-    let Some([FieldType::List(element)]) = parsing.known() else {
-        return true;
+    let Some(value) = operand.constant(parsing) else {
+        return operand.fits(node, parsing, |other| {
+            is_single(other) && element.is_like(other)
+        });
     };
-    let (fits, advice) = match element.as_ref() {
+    if value.is_array() {
+        let message = format!("an element of `{}` is never a list", parsing.path.text);
+        let help = "write the values out as one list, `has: [a, b]`";
+        parsing.cx.error(Code::NeverHolds, node.at, message, help);
+        return false;
+    }
+    let (fits, advice) = match element {
         FieldType::Id | FieldType::Integer => (value.is_number(), "write a number without quotes"),
         FieldType::Text => (value.is_string(), "write the value in quotes"),
         FieldType::Decimal
@@ -116,7 +129,7 @@ fn check_element(node: &Node, operand: &Operand, parsing: &mut Parsing<'_, '_>) 
     };
     if !fits {
         let (path, kind) = (&parsing.path.text, element.words());
-        let message = format!("an element of `{path}` is {kind}, never {}", words(value));
+        let message = format!("an element of `{path}` is {kind}, never {}", words(&value));
         parsing.cx.error(Code::NeverHolds, node.at, message, advice);
     }
     fits

@@ -74,7 +74,12 @@ fn is_time(field: &FieldType) -> bool {
 fn parse_moment(node: &Node, operator: &str, parsing: &mut Parsing<'_, '_>) -> Option<Moment> {
     let operand = Operand::parse(node, parsing)?;
     let text = match &operand {
-        Operand::Path(_) => return Some(Moment::Of(operand)),
+        Operand::Path(_) => {
+            let sound = operand.fits(node, parsing, |other| {
+                is_time(other) || *other == FieldType::Text
+            });
+            return sound.then_some(Moment::Of(operand));
+        }
         Operand::Literal(Value::String(text)) => text,
         Operand::Literal(_) => "",
     };

@@ -5,8 +5,9 @@ use regex::{Regex, RegexBuilder};
 use serde_json::{Value, json};
 
 use crate::core::diagnostic::Code;
+use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::{Node, Yaml};
-use crate::core::rule::operator::textual::{instead, is_text};
+use crate::core::rule::operator::textual::instead;
 use crate::core::rule::operator::{
     Case, Compare, Example, Operator, Parsing, Spec, Verdict, absent, example, words,
 };
@@ -61,7 +62,7 @@ const EXAMPLES: &[Example] = &[
 ];
 
 fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
-    if !parsing.applies(node, SPEC.name, is_text, instead) {
+    if !parsing.applies(node, SPEC.name, FieldType::is_text, instead) {
         return None;
     }
     let nodes = match &node.value {

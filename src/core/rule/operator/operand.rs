@@ -4,8 +4,10 @@
 use serde_json::Value;
 
 use crate::core::diagnostic::Code;
+use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::{Entry, Node, Yaml};
-use crate::core::rule::operator::{Parsing, Verdict, words};
+use crate::core::rule::fields::FieldCheck;
+use crate::core::rule::operator::{Parsing, Verdict, find, words};
 use crate::core::rule::path::{Found, Path};
 use crate::core::scope::Scope;
 
@@ -24,6 +26,13 @@ impl Operand {
                 let text = parsing.cx.text(target, "path")?;
                 parsing.cx.path(&text, target.at).map(Operand::Path)
             }
+            Yaml::Map(entries) if entries.iter().any(|entry| is_test(&entry.key)) => {
+                let message = "operators do not stand inside of a value or a list";
+                let help = "write them beside the field, `current: { not: solved, gt: low }`; \
+                            for alternatives write `any:` above the fields";
+                parsing.cx.error(Code::InvalidValue, node.at, message, help);
+                None
+            }
             Yaml::Text(text) if text.contains("{{") => {
                 let message = format!("`{text}` is a template, which a condition does not render");
                 let help = "compare with another field as { path: ticket.id }, with a variable \
@@ -38,6 +47,55 @@ impl Operand {
             | Yaml::List(_)
             | Yaml::Map(_) => Some(Operand::Literal(node.to_json())),
         }
+    }
+
+    /// The value that it is for every event: one that is written out, or a variable.
+    pub fn constant(&self, parsing: &Parsing<'_, '_>) -> Option<Value> {
+        match self {
+            Operand::Literal(value) => Some(value.clone()),
+            Operand::Path(path) => path.in_variables(&parsing.cx.vars).cloned(),
+        }
+    }
+
+    /// The types of the field that it is, as far as they are known.
+    fn types(&self, parsing: &Parsing<'_, '_>) -> Vec<FieldType> {
+        let Operand::Path(path) = self else {
+            return Vec::new();
+        };
+        match path.dotted().map(|dotted| parsing.cx.fields.check(&dotted)) {
+            Some(FieldCheck::Known(types)) => types,
+            Some(FieldCheck::Open | FieldCheck::Unknown { .. }) | None => Vec::new(),
+        }
+    }
+
+    /// Refuses a field as operand where none of its types can be compared with.
+    pub fn fits(
+        &self,
+        node: &Node,
+        parsing: &mut Parsing<'_, '_>,
+        fits: impl Fn(&FieldType) -> bool,
+    ) -> bool {
+        let (types, Operand::Path(other)) = (self.types(parsing), self) else {
+            return true;
+        };
+        let Some(first) = types.first() else {
+            return true;
+        };
+        if types
+            .iter()
+            .any(|field| *field == FieldType::Any || fits(field))
+        {
+            return true;
+        }
+        let message = format!(
+            "`{}` never compares with `{}`, which is {}",
+            parsing.path.text,
+            other.text,
+            first.words()
+        );
+        let help = "name a field of the same kind, or write the value";
+        parsing.never_holds(node, message, help);
+        false
     }
 
     /// Judges with what the operand stands for; an operand without a value is missing.
@@ -122,6 +180,11 @@ pub fn is_path(entries: &[Entry]) -> bool {
     matches!(entries, [entry] if entry.key == "path")
 }
 
+/// Whether a key is what tests a field, and never part of a value.
+fn is_test(key: &str) -> bool {
+    matches!(key, "not" | "ignore_case") || find(key).is_some()
+}
+
 /// The operand of `exists` and `present`.
 pub fn boolean(node: &Node, operator: &str, parsing: &mut Parsing<'_, '_>) -> Option<bool> {
     match node.value {
@@ -135,18 +198,19 @@ pub fn boolean(node: &Node, operator: &str, parsing: &mut Parsing<'_, '_>) -> Op
 
 /// An operand that must be text or a path.
 pub fn text_only(node: &Node, operand: &Operand, parsing: &mut Parsing<'_, '_>) -> bool {
-    match operand {
-        Operand::Literal(Value::String(text)) if text.is_empty() => {
+    match operand.constant(parsing) {
+        Some(Value::String(text)) if text.is_empty() => {
             let help = "every text has it; to test for any text write `present: true`";
             parsing.never_holds(node, "an empty text tests nothing".into(), help);
             false
         }
-        Operand::Literal(Value::String(_)) | Operand::Path(_) => true,
-        Operand::Literal(other) => {
-            let message = format!("takes text, found {}", node.kind());
+        Some(Value::String(_)) => true,
+        None => operand.fits(node, parsing, FieldType::is_text),
+        Some(other) => {
+            let message = format!("takes text, found {}", words(&other));
             let help = format!(
                 "to compare with the text write \"{}\"",
-                words(other).replace('"', "'")
+                words(&other).replace('"', "'")
             );
             parsing.cx.error(Code::WrongType, node.at, message, &help);
             false

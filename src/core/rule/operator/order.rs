@@ -23,7 +23,36 @@ type Ranks = &'static [&'static str];
 #[derive(Debug, Clone)]
 pub struct Ordered {
     pub operands: Operands,
-    ranks: Option<Ranks>,
+    scale: Scale,
+}
+
+/// How texts are ordered.
+#[derive(Debug, Clone)]
+struct Scale {
+    /// The orders of the field's types; each word stands in one of them at most.
+    ranks: Vec<Ranks>,
+    /// Whether every type of the field has its own order, and other text none.
+    closed: bool,
+}
+
+impl Scale {
+    fn of(types: &[FieldType]) -> Self {
+        let mut ranks: Vec<Ranks> = types.iter().filter_map(FieldType::ranks).collect();
+        ranks.dedup();
+        let closed = !types.is_empty() && types.iter().all(|field| field.ranks().is_some());
+        Self { ranks, closed }
+    }
+
+    /// The order that a word stands in, and its place there.
+    fn rank(&self, word: &str) -> Option<(Ranks, usize)> {
+        let find = |ranks: &Ranks| Some((*ranks, rank(word, ranks)?));
+        self.ranks.iter().find_map(find)
+    }
+
+    fn words(&self) -> String {
+        let orders: Vec<_> = self.ranks.iter().map(|ranks| ranks.join(" < ")).collect();
+        orders.join(", or ")
+    }
 }
 
 impl Ordered {
@@ -33,8 +62,8 @@ impl Ordered {
             return None;
         }
         let operands = Operands::parse(node, parsing, check_operand)?;
-        let ranks = ranks(parsing);
-        Some(Self { operands, ranks })
+        let scale = scale(parsing);
+        Some(Self { operands, scale })
     }
 
     pub fn test(&self, value: &Value, scope: &Scope<'_>, holds: fn(Ordering) -> bool) -> Verdict {
@@ -47,7 +76,7 @@ impl Ordered {
         if value.is_null() || operand.is_null() {
             return Verdict::NoMatch;
         }
-        match order(value, operand, self.ranks) {
+        match order(value, operand, &self.scale) {
             Some(ordering) => Verdict::of(holds(ordering)),
             None => Verdict::WrongType,
         }
@@ -64,7 +93,7 @@ impl Ordered {
         if operand.is_null() {
             return Some("the other field is null, which has no place in an order".into());
         }
-        order(value, &operand, self.ranks).is_none().then(|| {
+        order(value, &operand, &self.scale).is_none().then(|| {
             let (value, operand) = (words(value), words(&operand));
             format!("{value} and {operand} have no common order")
         })
@@ -79,8 +108,7 @@ impl Ordered {
                 None => Value::from(number.as_f64()? + step as f64),
             }),
             Value::String(text) => {
-                let ranks = self.ranks?;
-                let rank = ranks.iter().position(|known| *known == text)?;
+                let (ranks, rank) = self.scale.rank(&text)?;
                 let rank = rank.checked_add_signed(isize::try_from(step).ok()?)?;
                 Some(Value::from(*ranks.get(rank)?))
             }
@@ -91,19 +119,24 @@ impl Ordered {
 
 /// How a value stands to an operand; None where they have no common order. A text is read as a number
 /// or a time only against one.
-fn order(value: &Value, operand: &Value, ranks: Option<Ranks>) -> Option<Ordering> {
+fn order(value: &Value, operand: &Value, scale: &Scale) -> Option<Ordering> {
     match (value, operand) {
         (Value::Number(a), Value::Number(b)) => numbers(a, b),
         (Value::String(a), Value::Number(b)) => numbers(&number(a)?, b),
         (Value::Number(a), Value::String(b)) => numbers(a, &number(b)?),
-        (Value::String(a), Value::String(b)) => texts(a, b, ranks),
+        (Value::String(a), Value::String(b)) => texts(a, b, scale),
         _ => None,
     }
 }
 
-fn texts(a: &str, b: &str, ranks: Option<Ranks>) -> Option<Ordering> {
-    if let Some(ranks) = ranks {
-        return Some(rank(a, ranks)?.cmp(&rank(b, ranks)?));
+fn texts(a: &str, b: &str, scale: &Scale) -> Option<Ordering> {
+    if let Some((ranks, wanted)) = scale.rank(b)
+        && let Some(found) = rank(a, ranks)
+    {
+        return Some(found.cmp(&wanted));
+    }
+    if scale.closed {
+        return None;
     }
     if let Some(wanted) = instant(b) {
         return Some(instant(a)?.cmp(&wanted));
@@ -167,48 +200,93 @@ fn instead(field: &FieldType) -> &'static str {
     }
 }
 
-fn ranks(parsing: &Parsing<'_, '_>) -> Option<Ranks> {
-    let types = parsing.known()?;
-    types.iter().find_map(FieldType::ranks)
+fn scale(parsing: &Parsing<'_, '_>) -> Scale {
+    Scale::of(parsing.known().unwrap_or_default())
 }
 
 /// Whether an operand has an order that values of the field share; reports it where not.
 fn check_operand(node: &Node, operand: &Operand, parsing: &mut Parsing<'_, '_>) -> bool {
-    let Operand::Literal(value) = operand else {
-        return true;
+    let types = parsing.known().unwrap_or_default().to_vec();
+    let Some(value) = operand.constant(parsing) else {
+        return operand.fits(node, parsing, |other| {
+            has_order(other) && (types.is_empty() || types.iter().any(|t| share_order(t, other)))
+        });
     };
-    match (value, ranks(parsing)) {
-        (Value::String(text), Some(ranks)) if rank(text, ranks).is_none() => {
-            let path = &parsing.path.text;
-            let message = format!("`{path}` is never ordered against \"{text}\"");
-            let help = match synonyms::nearest(&text.to_lowercase(), ranks.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("the order is {}", ranks.join(" < ")),
-            };
-            parsing.never_holds(node, message, &help);
-            false
+    if !matches!(value, Value::String(_) | Value::Number(_)) {
+        let message = format!("{} has no order", words(&value));
+        let help = "an ordering operator takes a number, a time, text or { path: … }";
+        parsing.cx.error(Code::InvalidValue, node.at, message, help);
+        return false;
+    }
+    if let Some(first) = types.first()
+        && !types.iter().any(|field| orders(field, &value))
+    {
+        report(node, &value, first, parsing);
+        return false;
+    }
+    if let Value::String(text) = &value {
+        check_text(node, text, parsing);
+    }
+    true
+}
+
+/// Whether values of a field's type have an order with a constant.
+fn orders(field: &FieldType, value: &Value) -> bool {
+    let text = value.as_str();
+    match field {
+        FieldType::Priority | FieldType::Status => {
+            text.is_some_and(|text| field.rank(text).is_some())
         }
-        (Value::Number(_), Some(ranks)) => {
-            let message = format!("`{}` is a word, never a number", parsing.path.text);
-            parsing.never_holds(
-                node,
-                message,
-                &format!("the order is {}", ranks.join(" < ")),
-            );
-            false
+        FieldType::Id | FieldType::Integer | FieldType::Decimal => {
+            text.is_none_or(|text| number(text).is_some())
         }
-        (Value::String(text), None) => {
-            check_text(node, text, parsing);
-            true
-        }
-        (Value::String(_), Some(_)) | (Value::Number(_), None) => true,
-        (Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_), _) => {
-            let message = format!("{} has no order", words(value));
-            let help = "an ordering operator takes a number, a time, text or { path: … }";
-            parsing.cx.error(Code::InvalidValue, node.at, message, help);
+        FieldType::Time | FieldType::Date => text.is_some_and(|text| instant(text).is_some()),
+        FieldType::Text | FieldType::Any => true,
+        FieldType::TicketType | FieldType::Boolean | FieldType::List(_) | FieldType::Object => {
             false
         }
     }
+}
+
+/// Whether two fields have an order in common. Numbers may come as text.
+fn share_order(field: &FieldType, other: &FieldType) -> bool {
+    match (field.ranks(), other.ranks()) {
+        (Some(ranks), Some(others)) => ranks == others,
+        (Some(_), None) | (None, Some(_)) => {
+            *field == FieldType::Text || *other == FieldType::Text || field.is_like(other)
+        }
+        (None, None) => {
+            let times = [field, other].map(|t| matches!(t, FieldType::Time | FieldType::Date));
+            times[0] == times[1] || field.is_like(other)
+        }
+    }
+}
+
+fn report(node: &Node, value: &Value, field: &FieldType, parsing: &mut Parsing<'_, '_>) {
+    let (path, scale) = (&parsing.path.text, scale(parsing));
+    let (message, help) = match (value, scale.closed) {
+        (Value::String(text), true) => {
+            let words = scale.ranks.iter().copied().flatten().copied();
+            let help = match synonyms::nearest(&text.to_lowercase(), words) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("the order is {}", scale.words()),
+            };
+            (
+                format!("`{path}` is never ordered against \"{text}\""),
+                help,
+            )
+        }
+        (_, true) => {
+            let message = format!("`{path}` is a word, never a number");
+            (message, format!("the order is {}", scale.words()))
+        }
+        (_, false) => {
+            let kind = field.words();
+            let message = format!("`{path}` is {kind}, never ordered against {}", words(value));
+            (message, format!("compare with {kind}"))
+        }
+    };
+    parsing.never_holds(node, message, &help);
 }
 
 /// `gt: "100"` against a numeric field is probably meant as a number.

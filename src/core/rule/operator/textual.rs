@@ -20,7 +20,7 @@ pub struct Textual {
 
 impl Textual {
     pub fn parse(node: &Node, operator: &str, parsing: &mut Parsing<'_, '_>) -> Option<Self> {
-        if !parsing.applies(node, operator, is_text, instead) {
+        if !parsing.applies(node, operator, FieldType::is_text, instead) {
             return None;
         }
         let operands = Operands::parse(node, parsing, text_only)?;
@@ -72,24 +72,6 @@ impl Textual {
             [value] => wrong_type_hint(value),
             _ => None,
         }
-    }
-}
-
-pub fn is_text(field: &FieldType) -> bool {
-    match field {
-        FieldType::Text
-        | FieldType::Time
-        | FieldType::Date
-        | FieldType::Priority
-        | FieldType::Status
-        | FieldType::TicketType
-        | FieldType::Decimal
-        | FieldType::Any => true,
-        FieldType::Id
-        | FieldType::Integer
-        | FieldType::Boolean
-        | FieldType::List(_)
-        | FieldType::Object => false,
     }
 }
 
