@@ -189,6 +189,7 @@ fn lower_secret(entry: &Entry, cx: &mut Lowering<'_>) -> Option<SecretPlace> {
     let entries = cx.entries(&entry.value, &SECRET)?;
     let [place] = entries else {
         let message = format!("the secret `{}` takes one of env, file", entry.key);
+        let help = "write { env: VARIABLE } or { file: PATH }; the value itself never stands here";
         cx.error(Code::InvalidValue, entry.value.at, message, help);
         return None;
     };

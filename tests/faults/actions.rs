@@ -33,10 +33,6 @@ fn dead(flow: &str, attempts: u64, parts: &[&str]) {
     let error = step["error"].as_str().unwrap();
     for part in parts {
         assert!(error.contains(part), "no `{part}` in {error}");
-        assert!(
-            said.stderr.contains(&part.escape_default().to_string()) || said.stderr.contains(part),
-            "{said:?}"
-        );
     }
 }
 
@@ -182,7 +178,7 @@ fn a_template_whose_field_is_not_there_is_told_and_sends_nothing() {
     );
     let (run, said) = run(&flow, &urgent(1));
     assert_eq!((&run["state"], &run["steps"]), (&json!("dead"), &json!([])));
-    said.tells(
+    said.prints(
         1,
         &[
             "`tell` cannot be rendered",
@@ -205,7 +201,7 @@ fn a_result_that_an_earlier_step_did_not_give_is_told() {
     );
     assert_eq!(run["state"], "dead");
     assert_eq!(run["steps"][0]["outcome"], "succeeded");
-    said.tells(
+    said.prints(
         1,
         &[
             "`b` cannot be rendered",
@@ -221,7 +217,7 @@ fn an_outbox_that_cannot_be_written_is_told_and_holds_up_no_other_rule() {
     place.write("rules/other.yaml", rule("other", "- exec: ['true']\n"));
     place.write("data/outbox/note.ndjson/x", "");
     let said = place.answers(&RUN, &urgent(1).to_string());
-    said.tells(
+    said.prints(
         1,
         &[
             "the outbox `data/outbox/note.ndjson` cannot be written",
