@@ -18,7 +18,8 @@ use super::render::paint::{Paint, Tone};
 use crate::core::event::Event;
 use crate::core::run::State;
 use crate::engine::{
-    Engine, EventReport, Hands, Options, Rulebook, RunReport, StepReport, act, hands,
+    Engine, EventReport, Hands, Left, Options, Rulebook, RunReport, StepReport, act, hands,
+    interrupted,
 };
 use crate::store::MemoryStore;
 
@@ -97,7 +98,7 @@ async fn carry_out(
     let engine = Engine::start(MemoryStore::default(), hands, book, Options::default());
     let all = events.len();
     let mut failed: io::Result<()> = Ok(());
-    let acted = act(&engine, events, |report| {
+    let acting = act(&engine, events, |report| {
         tally.count(&report);
         let printed = match format {
             Format::Json => writeln!(out, "{}", report_json(&report)),
@@ -108,11 +109,40 @@ async fn carry_out(
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
         }
-    })
-    .await;
+    });
+    let acted = tokio::select! {
+        acted = acting => acted,
+        heard = interrupted() => {
+            heard?;
+            out.flush()?;
+            return Err(cut_off(&engine.left().await, tally.events, all));
+        }
+    };
     engine.drain().await;
     acted?;
     Ok(failed?)
+}
+
+/// What a signal left undone. Its commands end with the runtime, which drops them.
+fn cut_off(left: &Left, done: usize, all: usize) -> Failure {
+    let runs = match left.runs.as_slice() {
+        [] => String::new(),
+        runs => {
+            let mut rules: Vec<&str> = runs.iter().map(|run| &*run.rule).collect();
+            rules.sort_unstable();
+            rules.dedup();
+            format!(
+                "; {} cut off: {}",
+                number(runs.len(), "run"),
+                rules.join(", ")
+            )
+        }
+    };
+    Failure::runtime(format!(
+        "stopped by a signal with {done} of {} done{runs}",
+        number(all, "event")
+    ))
+    .help("run the events that were not reported again; what a step did before stays done")
 }
 
 /// A line that a person watching a long input sees grow.

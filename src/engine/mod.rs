@@ -27,7 +27,7 @@ pub use ingest::{read_event, sources};
 pub use perform::{Hands, Perform};
 pub use report::{RunReport, StepReport};
 pub use rulebook::{ConfigFile, Places, Reading, Rulebook};
-pub use shutdown::Left;
+pub use shutdown::{Left, interrupted};
 
 /// How much the engine does at a time, and how long it takes to stop.
 #[derive(Debug, Clone)]

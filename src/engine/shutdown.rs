@@ -89,6 +89,13 @@ impl Left {
     }
 }
 
+/// Waits for a signal to stop, for work that is no daemon's: it has nothing to reload, so that a
+/// hang-up stops it too.
+pub async fn interrupted() -> Result<(), EngineError> {
+    Signals::new()?.next().await;
+    Ok(())
+}
+
 /// The signals that a daemon hears.
 pub(super) struct Signals {
     terminate: Signal,

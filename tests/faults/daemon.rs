@@ -200,22 +200,12 @@ fn a_reload_whose_secret_is_not_set_keeps_the_old_and_names_it() {
 /// A command that tells when it began, and ends once the test lets it.
 const HELD: &str = "- name: held\n  shell: |\n    touch began\n    while [ ! -e let_go ]; do sleep 0.02; done\n    touch ended\n  timeout: 50s\n";
 
-fn begun(place: &Place) {
-    for _ in 0..3_000 {
-        if place.path("rules/began").exists() {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    panic!("the command did not begin");
-}
-
 #[test]
 fn work_in_flight_ends_while_new_events_are_refused() {
     let place = Place::with_flow(HELD);
     let mut daemon = Daemon::start(&place);
     daemon.post("/events/support", &urgent(1).to_string());
-    begun(&place);
+    place.waits_for("rules/began");
     daemon.signal(Signal::TERM);
     daemon.logs(|line| {
         line["message"]
@@ -249,7 +239,7 @@ fn a_second_signal_ends_at_once_and_names_what_is_lost() {
     let place = Place::with_flow(HELD);
     let mut daemon = Daemon::start(&place);
     daemon.post("/events/support", &urgent(1).to_string());
-    begun(&place);
+    place.waits_for("rules/began");
     daemon.signal(Signal::TERM);
     daemon.logs(|line| {
         line["message"]

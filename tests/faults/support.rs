@@ -64,6 +64,15 @@ impl Place {
         fs::read_to_string(self.path(name)).unwrap_or_default()
     }
 
+    /// Waits for a file that a command makes.
+    pub fn waits_for(&self, name: &str) {
+        let began = std::time::Instant::now();
+        while !self.path(name).exists() {
+            assert!(began.elapsed() < PATIENCE, "`{name}` does not come");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// The program in this folder, with nothing of ours in its environment.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flowtrigger"));
