@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
 use crate::core::event::catalogue::Catalogue;
+use crate::core::flow::step::{Action, Step};
 use crate::core::rule::document::{self, Node};
 use crate::core::rule::fields::Fields;
 use crate::core::rule::jobspec::Rule;
@@ -149,25 +150,10 @@ impl Suite {
 
     /// Steps and predicates that a test names must be the rule's.
     fn check_names(&mut self, test: &RuleTest, rule: &Rule) {
-        let steps: Vec<&str> = rule
-            .flow
-            .steps
-            .iter()
-            .map(|step| step.name.as_str())
-            .collect();
-        let mocked = test.mocks.keys().map(|name| (name, test.at));
-        for (name, at) in test
-            .steps
-            .iter()
-            .map(|(name, at, _)| (name, *at))
-            .chain(mocked)
-        {
-            if !steps.contains(&name.as_str()) {
-                let message = format!("the rule `{}` has no step `{name}`", rule.name);
-                let help = format!("its steps are {}", steps.join(", "));
-                self.diagnostics
-                    .push(Diagnostic::error(Code::UndefinedName, at, message).help(help));
-            }
+        let named = test.steps.iter().map(|(name, at, _)| (name, *at));
+        let mocked = test.mocked.iter().map(|(name, at)| (name, *at));
+        for (name, at) in named.chain(mocked) {
+            self.check_step(name, at, rule);
         }
         let Some((path, at)) = &test.because else {
             return;
@@ -181,6 +167,30 @@ impl Suite {
             self.diagnostics
                 .push(Diagnostic::error(Code::UndefinedName, *at, message).help(help));
         }
+    }
+}
+
+impl Suite {
+    /// A test can name only steps that do something outside.
+    fn check_step(&mut self, name: &str, at: Position, rule: &Rule) {
+        let steps = &rule.flow.steps;
+        let found = steps.iter().find(|step| step.name == name);
+        let performs = |step: &&Step| matches!(step.action, Action::Http(_) | Action::Exec(_));
+        let message = match found {
+            Some(step) if performs(&step) => return,
+            Some(step) => format!(
+                "the step `{name}` is a `{}` and sends nothing",
+                step.action.kind()
+            ),
+            None => format!("the rule `{}` has no step `{name}`", rule.name),
+        };
+        let senders = steps.iter().filter(performs).map(|step| step.name.as_str());
+        let help = match senders.collect::<Vec<_>>().join(", ") {
+            none if none.is_empty() => "none of its steps sends anything".to_owned(),
+            senders => format!("the steps that send something are {senders}"),
+        };
+        self.diagnostics
+            .push(Diagnostic::error(Code::UndefinedName, at, message).help(help));
     }
 }
 
