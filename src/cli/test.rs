@@ -16,7 +16,7 @@ use crate::cli::output::Output;
 use crate::cli::render::paint::{Paint, Tone};
 use crate::core::diagnostic::Files;
 
-pub use suite::gather;
+pub use suite::{Lost, gather};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -59,7 +59,7 @@ struct Tested {
 pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let rules = args.path.as_ref().unwrap_or(&global.rules);
     let book = global.rulebook(args.path.as_deref())?;
-    let suite = suite::gather(&book);
+    let suite = gather(&book, Lost::Told);
     if suite.diagnostics.has_errors() {
         return Err(Failure::invalid(suite.files.into(), suite.diagnostics));
     }
@@ -72,6 +72,10 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
         .map(|case| tested(case, &book.config, &suite.files))
         .collect();
     if tested.is_empty() {
+        if let (Some(only), false) = (&args.only, suite.cases.is_empty()) {
+            let message = format!("no test has `{only}` in its name or its rule's");
+            return Err(Failure::runtime(message).help("leave `--only` out to run them all"));
+        }
         let failure = Failure::runtime(format!("no test in `{}`", rules.display()));
         return Err(failure.help("write NAME.test.yaml beside NAME.yaml, or `tests:` in a rule"));
     }
