@@ -231,10 +231,17 @@ fn nothing(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Rulebook) -
     let tag = &event.event_type;
     match (judged.len(), args.explain) {
         (0, _) => format!(
-            "no rule listens to {}/{tag}; {} rules listen to other types",
+            "no rule listens to {}/{tag}; {} to other types",
             event.source,
-            book.rules.rules.len()
+            match book.rules.rules.len() {
+                1 => "1 rule listens".to_owned(),
+                n => format!("{n} rules listen"),
+            }
         ),
+        (1, true) => format!("the one rule that listens to {tag} did not match"),
+        (1, false) => {
+            format!("the one rule that listens to {tag} did not match; --explain says why")
+        }
         (n, true) => format!("none of the {n} rules that listen to {tag} matched"),
         (n, false) => {
             format!("none of the {n} rules that listen to {tag} matched; --explain says why")
@@ -252,11 +259,25 @@ fn change(set: &str) -> Result<(Path, Value), Failure> {
         let failure = Failure::usage(format!("`--set {set}`: {}", error.message));
         match error.help {
             Some(help) => failure.help(help),
-            None => failure,
+            None => failure.help("write --set ticket.priority=urgent"),
         }
     })?;
-    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
-    Ok((path, value))
+    Ok((path, typed(value)?))
+}
+
+/// JSON, or else text; what only starts like JSON would be text by accident.
+fn typed(value: &str) -> Result<Value, Failure> {
+    match serde_json::from_str(value) {
+        Ok(json) => Ok(json),
+        Err(error) if value.trim_start().starts_with(['[', '{', '"']) => {
+            let failure = Failure::usage(format!(
+                "the value `{value}` starts like JSON and is none: {error}"
+            ));
+            let quoted = Value::from(value);
+            Err(failure.help(format!("correct it; as text it is written {quoted}")))
+        }
+        Err(_) => Ok(Value::from(value)),
+    }
 }
 
 /// Applies the changes, and refuses fields that events of this type do not have.

@@ -11,6 +11,7 @@ use super::output::Output;
 use super::render;
 use crate::core::diagnostic::{Diagnostics, Files};
 use crate::engine::EngineError;
+use crate::source::http::ListenError;
 
 /// The exit codes of every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +44,9 @@ pub enum Failure {
     /// Secrets that cannot be had: the configuration is not whole.
     #[error("{0}")]
     Unset(Told),
+    /// Nothing to do where something was expected.
     #[error("{0}")]
-    BadEvent(Told),
+    Nothing(Told),
     #[error("{0}")]
     Runtime(Told),
     #[error("failed to write the output: {0}")]
@@ -71,8 +73,8 @@ impl Failure {
         Self::Usage(Told::new(message))
     }
 
-    pub fn bad_event(message: impl Into<String>) -> Self {
-        Self::BadEvent(Told::new(message))
+    pub fn nothing(message: impl Into<String>) -> Self {
+        Self::Nothing(Told::new(message))
     }
 
     pub fn runtime(message: impl Into<String>) -> Self {
@@ -88,7 +90,7 @@ impl Failure {
         match &mut self {
             Failure::Usage(told)
             | Failure::Unset(told)
-            | Failure::BadEvent(told)
+            | Failure::Nothing(told)
             | Failure::Runtime(told) => {
                 told.help = Some(help.into());
             }
@@ -102,7 +104,7 @@ impl Failure {
         match self {
             Failure::Usage(_) => Exit::Usage,
             Failure::Invalid(_) | Failure::Unset(_) => Exit::Invalid,
-            Failure::BadEvent(_) => Exit::BadEvent,
+            Failure::Nothing(_) => Exit::Negative,
             Failure::Runtime(_) | Failure::Output(_) => Exit::Runtime,
         }
     }
@@ -115,7 +117,7 @@ impl Failure {
             }
             Failure::Usage(told)
             | Failure::Unset(told)
-            | Failure::BadEvent(told)
+            | Failure::Nothing(told)
             | Failure::Runtime(told) => {
                 render::message::error(to, &told.message, told.help.as_deref())
             }
@@ -132,7 +134,10 @@ impl From<EngineError> for Failure {
                 Failure::invalid(reading.rulebook.files, reading.diagnostics)
             }
             EngineError::Secrets(_) => Failure::Unset(Told::new(error.to_string())),
-            EngineError::Listen(_)
+            EngineError::Listen(ListenError::Address { .. } | ListenError::NotLoopback { .. }) => {
+                Failure::usage(error.to_string())
+            }
+            EngineError::Listen(ListenError::Taken { .. } | ListenError::Other { .. })
             | EngineError::Store(_)
             | EngineError::Action(_)
             | EngineError::Serve(_)

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use super::exit::Failure;
-use super::output::Color;
+use super::output::{Color, Output};
+use super::render::diagnostics;
 use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostics, Files};
 use crate::engine::{ConfigFile, Places, Rulebook};
@@ -90,10 +91,15 @@ impl Global {
         }
     }
 
-    /// Rules and configuration without a mistake, or all mistakes.
+    /// Rules and configuration without a mistake, or all mistakes. Warnings alone are told.
     pub fn rulebook(&self, path: Option<&Path>) -> Result<Rulebook, Failure> {
-        self.places(path)
-            .read()
+        let reading = self.places(path).read();
+        if !reading.diagnostics.has_errors() {
+            let mut stderr = Output::stderr(self.color);
+            diagnostics::text(&mut stderr, &reading.rulebook.files, &reading.diagnostics)?;
+            stderr.finish()?;
+        }
+        reading
             .accepted()
             .map_err(|reading| Failure::invalid(reading.rulebook.files, reading.diagnostics))
     }
@@ -102,7 +108,13 @@ impl Global {
 /// The variables that may overlay the configuration.
 fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter_map(|(name, value)| {
+            // What is no text stays to be refused where it is read.
+            Some((
+                name.into_string().ok()?,
+                value.to_string_lossy().into_owned(),
+            ))
+        })
         .filter(|(name, _)| name.starts_with("FLOWTRIGGER_"))
         .collect()
 }

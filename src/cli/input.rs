@@ -10,12 +10,16 @@ use crate::cli::exit::Failure;
 use crate::core::config::Config;
 use crate::core::event::Event;
 use crate::core::event::decode::{NotAnEvent, decode, decode_described};
-use crate::core::event::json::{Accepted, accept, accept_many};
+use crate::core::event::json::{Accepted, Refused, accept, accept_many};
 use crate::core::event::user_described::Description;
+use crate::engine::sources;
+
+const WHAT_IS_READ: &str = "an input is one JSON event, an array of them, or one a line";
+const A_SAMPLE: &str = "`flowtrigger events TYPE --sample` prints a sound event to compare with";
 
 /// One event of the input, or why it is none.
 pub struct Input {
-    /// `file:line`.
+    /// `file:line`, or the file alone where it cannot be read.
     pub place: String,
     pub event: Result<Event, Bad>,
 }
@@ -34,25 +38,38 @@ pub fn read(
     source: Option<&str>,
     config: &Config,
 ) -> Result<Vec<Input>, Failure> {
-    let description = source.map(|name| described(name, config)).transpose()?;
+    let told = match source {
+        None => Told::ByContent,
+        Some(name) => named(name, config)?,
+    };
     let mut inputs = Vec::new();
     for file in files {
-        let bytes = bytes(file)?;
         let name = name(file);
+        let bytes = match bytes(file) {
+            Ok(bytes) => bytes,
+            Err(bad) => {
+                let (place, event) = (name, Err(bad));
+                inputs.push(Input { place, event });
+                continue;
+            }
+        };
         inputs.extend(accept_many(&bytes).into_iter().map(|item| {
+            let accepted = item.outcome.map_err(refused);
             Input {
                 place: format!("{name}:{}", item.line),
-                event: item
-                    .outcome
-                    .map_err(|refused| Bad {
-                        message: refused.to_string(),
-                        help: None,
-                    })
-                    .and_then(|accepted| event(accepted, description.flatten(), config)),
+                event: accepted.and_then(|accepted| event(accepted, &told, config)),
             }
         }));
     }
     Ok(inputs)
+}
+
+/// How the source of an event is known.
+enum Told<'c> {
+    ByContent,
+    /// A built-in source: the content tells, and must agree.
+    BuiltIn(&'c str),
+    Described(&'c Description),
 }
 
 fn name(file: &Path) -> String {
@@ -62,70 +79,72 @@ fn name(file: &Path) -> String {
     }
 }
 
-fn bytes(file: &Path) -> Result<Vec<u8>, Failure> {
+fn bytes(file: &Path) -> Result<Vec<u8>, Bad> {
     if file == Path::new("-") {
         let mut bytes = Vec::new();
-        std::io::stdin().read_to_end(&mut bytes).map_err(|error| {
-            Failure::bad_event(format!("failed to read standard input: {error}"))
-        })?;
-        return Ok(bytes);
+        let read = std::io::stdin().read_to_end(&mut bytes);
+        return read.map(|_| bytes).map_err(|error| Bad {
+            message: format!("failed to read it: {error}"),
+            help: Some("feed it events, or name a file".into()),
+        });
     }
     std::fs::read(file).map_err(|error| {
-        let failure = Failure::bad_event(format!("failed to read `{}`: {error}", file.display()));
-        match (error.kind(), file.is_dir()) {
-            (_, true) => failure.help("it is a folder; name the files in it"),
-            (std::io::ErrorKind::NotFound, _) => failure.help(
-                "`flowtrigger events TYPE --sample` prints an event of any type to start from",
-            ),
-            _ => failure.help("check who may read it"),
+        let help = match (error.kind(), file.is_dir()) {
+            (_, true) => "it is a folder; name the files in it",
+            (std::io::ErrorKind::NotFound, _) => {
+                "`flowtrigger events TYPE --sample` prints an event of any type to start from"
+            }
+            _ => "check who may read it",
+        };
+        Bad {
+            message: format!("failed to read `{}`: {error}", file.display()),
+            help: Some(help.into()),
         }
     })
 }
 
-/// The description under a source's name; none for the built-in sources, which tell themselves.
-fn described<'c>(name: &str, config: &'c Config) -> Result<Option<&'c Description>, Failure> {
-    if ["support", "upmind"].contains(&name) {
-        return Ok(None);
+/// What is known of events that come under a source's name.
+fn named<'c>(name: &'c str, config: &'c Config) -> Result<Told<'c>, Failure> {
+    if let Some(description) = config.sources.get(name) {
+        return Ok(Told::Described(description));
     }
-    match config.sources.get(name) {
-        Some(description) => Ok(Some(description)),
-        None => {
-            let known: Vec<&str> = ["support", "upmind"]
-                .into_iter()
-                .chain(config.sources.keys().map(String::as_str))
-                .collect();
-            let failure = Failure::usage(format!("no source is called `{name}`"));
-            Err(failure.help(format!("the sources are {}", known.join(", "))))
-        }
+    let known = sources(config);
+    if known.iter().any(|known| known == name) {
+        return Ok(Told::BuiltIn(name));
     }
+    let failure = Failure::usage(format!("no source is called `{name}`"));
+    Err(failure.help(format!("the sources are {}", known.join(", "))))
 }
 
 /// One event from bytes, as rule tests have it.
 pub fn single(bytes: &[u8], config: &Config) -> Result<Event, Bad> {
-    let accepted = accept(bytes).map_err(|refused| Bad {
-        message: refused.to_string(),
-        help: None,
-    })?;
-    event(accepted, None, config)
+    let accepted = accept(bytes).map_err(refused)?;
+    event(accepted, &Told::ByContent, config)
 }
 
 pub fn of_value(value: Value, config: &Config) -> Result<Event, Bad> {
     let repairs = Vec::new();
-    event(Accepted { value, repairs }, None, config)
+    event(Accepted { value, repairs }, &Told::ByContent, config)
 }
 
-fn event(
-    accepted: Accepted,
-    description: Option<&Description>,
-    config: &Config,
-) -> Result<Event, Bad> {
+fn event(accepted: Accepted, told: &Told<'_>, config: &Config) -> Result<Event, Bad> {
     let Accepted { value, repairs } = accepted;
-    let decoded = match description {
-        Some(description) => decode_described(value, description, &config.catalogue),
-        None => decode(value.clone(), &config.catalogue)
+    let decoded = match told {
+        Told::Described(description) => decode_described(value, description, &config.catalogue),
+        Told::BuiltIn(_) => decode(value, &config.catalogue),
+        Told::ByContent => decode(value.clone(), &config.catalogue)
             .or_else(|error| by_any_description(value, config).ok_or(error)),
     };
     let mut event = decoded.map_err(bad)?;
+    if let Told::BuiltIn(name) = told
+        && event.source != **name
+    {
+        let source = &event.source;
+        return Err(Bad {
+            message: format!("this is an event of `{source}`, not of `{name}`"),
+            help: Some(format!("read it with `--source {source}`, or leave it out")),
+        });
+    }
     event.warnings.extend(repairs);
     Ok(event)
 }
@@ -141,9 +160,16 @@ fn by_any_description(value: Value, config: &Config) -> Option<Event> {
     fitting.next().is_none().then_some(event)
 }
 
+fn refused(refused: Refused) -> Bad {
+    Bad {
+        message: refused.to_string(),
+        help: Some(WHAT_IS_READ.into()),
+    }
+}
+
 fn bad(error: NotAnEvent) -> Bad {
     Bad {
         message: error.to_string(),
-        help: error.help,
+        help: error.help.or_else(|| Some(A_SAMPLE.into())),
     }
 }

@@ -103,8 +103,9 @@ impl Command {
     fn log_level(&self) -> &'static str {
         match self {
             Command::Daemon(_) => "info",
-            Command::Run(_)
-            | Command::DryRun(_)
+            // Its report says it all, in the order of the events.
+            Command::Run(_) => "off",
+            Command::DryRun(_)
             | Command::Check(_)
             | Command::Test(_)
             | Command::Events(_)

@@ -209,17 +209,23 @@ fn run_text(run: &RunReport, out: &mut Output) -> io::Result<()> {
         None => writeln!(out)?,
     }
     for step in &run.steps {
-        writeln!(out, "            {}", step_words(step))?;
+        writeln!(
+            out,
+            "            {}",
+            step_words(step, run.message.as_deref())
+        )?;
     }
     Ok(())
 }
 
-fn step_words(step: &StepReport) -> String {
+/// A step that failed says why, unless the run's own message said so already.
+fn step_words(step: &StepReport, said: Option<&str>) -> String {
     let tries = match step.attempts {
         1 => String::new(),
         tries => format!(" after {tries} tries"),
     };
     let detail = match (&step.error, &step.note) {
+        (Some(error), _) if said.is_some_and(|said| said.ends_with(error)) => String::new(),
         (Some(error), _) => format!(": {error}"),
         (None, Some(note)) => format!("  {note}"),
         (None, None) => String::new(),

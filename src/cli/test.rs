@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::global::Global;
 use crate::cli::output::Output;
+use crate::cli::render::diagnostics::number;
 use crate::cli::render::paint::{Paint, Tone};
 use crate::core::diagnostic::Files;
 
@@ -72,12 +73,7 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
         .map(|case| tested(case, &book.config, &suite.files))
         .collect();
     if tested.is_empty() {
-        if let (Some(only), false) = (&args.only, suite.cases.is_empty()) {
-            let message = format!("no test has `{only}` in its name or its rule's");
-            return Err(Failure::runtime(message).help("leave `--only` out to run them all"));
-        }
-        let failure = Failure::runtime(format!("no test in `{}`", rules.display()));
-        return Err(failure.help("write NAME.test.yaml beside NAME.yaml, or `tests:` in a rule"));
+        return Err(nothing(&suite, rules, only));
     }
     match args.format {
         ReportFormat::Text => text(&tested, out)?,
@@ -88,6 +84,18 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
         true => Exit::Fine,
         false => Exit::Negative,
     })
+}
+
+/// An empty run is no success.
+fn nothing(suite: &suite::Suite, rules: &std::path::Path, only: &str) -> Failure {
+    let rules = rules.display();
+    if suite.cases.is_empty() {
+        return Failure::nothing(format!("no test in `{rules}`"))
+            .help("write NAME.test.yaml beside NAME.yaml, or `tests:` in a rule");
+    }
+    let all = number(suite.cases.len(), "test");
+    Failure::nothing(format!("no test has `{only}` in its name or its rule's"))
+        .help(format!("correct `--only`; `{rules}` has {all}"))
 }
 
 fn tested(case: &suite::Case, config: &crate::core::config::Config, files: &Files) -> Tested {

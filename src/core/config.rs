@@ -3,10 +3,11 @@
 
 mod connection;
 mod description;
+mod environment;
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Position};
 use crate::core::event::catalogue::{Catalogue, EventType};
@@ -128,20 +129,13 @@ pub fn parse(
     if let Some(document) = documents.first() {
         lower(document, &mut config, diagnostics);
     }
-    overlay(environment, &mut config, start, diagnostics);
+    environment::overlay(environment, &mut config, start, diagnostics);
     config
 }
 
 fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
     let base = Config::default();
-    let mut cx = Lowering {
-        config: &base,
-        fields: Fields::None,
-        vars: Value::Object(Map::new()),
-        steps: Vec::new(),
-        folder: ".".into(),
-        diagnostics,
-    };
+    let mut cx = Lowering::new(&base, Fields::None, diagnostics);
     if cx.entries(node, &CONFIG).is_none() {
         return;
     }
@@ -186,10 +180,18 @@ fn section<'n>(node: &'n Node, key: &str, cx: &mut Lowering<'_>) -> &'n [Entry] 
 }
 
 fn lower_secret(entry: &Entry, cx: &mut Lowering<'_>) -> Option<SecretPlace> {
+    let help = "write { env: VARIABLE } or { file: PATH }; the value itself never stands here";
+    if entry.value.as_map().is_none() {
+        let message = format!(
+            "the secret `{}` takes a mapping that says where it is",
+            entry.key
+        );
+        cx.error(Code::SecretInFile, entry.value.at, message, help);
+        return None;
+    }
     let entries = cx.entries(&entry.value, &SECRET)?;
     let [place] = entries else {
         let message = format!("the secret `{}` takes one of env, file", entry.key);
-        let help = "write { env: VARIABLE } or { file: PATH }; the value itself never stands here";
         cx.error(Code::InvalidValue, entry.value.at, message, help);
         return None;
     };
@@ -218,39 +220,4 @@ fn lower_types(node: &Node, cx: &mut Lowering<'_>) -> Vec<EventType> {
         }
     }
     types
-}
-
-/// `FLOWTRIGGER_MODE`, `FLOWTRIGGER_VARS_NAME`, `FLOWTRIGGER_CONNECTIONS_NAME_BASE_URL`.
-fn overlay(
-    environment: &BTreeMap<String, String>,
-    config: &mut Config,
-    at: Position,
-    diagnostics: &mut Diagnostics,
-) {
-    for (variable, value) in environment {
-        let result = overlay_one(variable, value, config);
-        if let Err(message) = result {
-            let message = format!("the environment variable `{variable}` {message}");
-            diagnostics.push(Diagnostic::error(Code::InvalidValue, at, message));
-        }
-    }
-}
-
-fn overlay_one(variable: &str, value: &str, config: &mut Config) -> Result<(), String> {
-    if variable == "FLOWTRIGGER_MODE" {
-        config.mode = Mode::parse(value).ok_or("takes live, shadow or disabled")?;
-    } else if let Some(name) = variable.strip_prefix("FLOWTRIGGER_VARS_") {
-        config.vars[name.to_lowercase()] = Value::from(value);
-    } else if let Some(rest) = variable.strip_prefix("FLOWTRIGGER_CONNECTIONS_") {
-        let name = rest
-            .strip_suffix("_BASE_URL")
-            .ok_or("can set a connection's BASE_URL only")?;
-        connection::check_base_url(value).map_err(|reason| format!("is no base URL: {reason}"))?;
-        let mut connections = config.connections.values_mut();
-        let connection = connections
-            .find(|c| c.name.replace('-', "_").eq_ignore_ascii_case(name))
-            .ok_or("names a connection that flowtrigger.yaml does not have")?;
-        connection.base_url = value.to_owned();
-    }
-    Ok(())
 }

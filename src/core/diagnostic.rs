@@ -82,10 +82,14 @@ pub enum Code {
     BadTemplate,
     /// A template reads a name that nothing defines.
     UndefinedName,
+    /// A template writes out a field that not every event of the rule holds.
+    MaybeAbsent,
     /// A template inside `shell:`.
     TemplateInShell,
     UnknownConnection,
     UnsetSecret,
+    /// A secret itself where its place belongs: the line is not shown.
+    SecretInFile,
     /// Part of the language that this version recognises and does not run.
     NotBuiltYet,
     /// A rules folder without a rule, a rule test without a rule.

@@ -44,12 +44,8 @@ fn refuse(files: &Files, diagnostics: &Diagnostics) {
 fn lower(node: &Node) -> Condition {
     let (config, mut diagnostics) = (Config::default(), Diagnostics::default());
     let mut cx = Lowering {
-        config: &config,
-        fields: Fields::Open,
         vars: vars(),
-        steps: Vec::new(),
-        folder: ".".into(),
-        diagnostics: &mut diagnostics,
+        ..Lowering::new(&config, Fields::Open, &mut diagnostics)
     };
     let condition = Condition::lower(node, &mut cx);
     let files = Arc::new(Files::default());

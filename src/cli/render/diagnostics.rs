@@ -8,7 +8,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use serde_json::{Value, json};
 
 use crate::cli::output::Output;
-use crate::core::diagnostic::{Diagnostic, Diagnostics, Files, Position, Severity};
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position, Severity};
 
 /// How many bytes of a line are shown before and after the place, at most; a generated file may be
 /// one line of megabytes.
@@ -73,7 +73,16 @@ fn report<'a>(files: &'a Files, diagnostic: &'a Diagnostic) -> Group<'a> {
     let title = level
         .primary_title(diagnostic.message.as_str())
         .id(diagnostic.code.to_string());
-    let group = located(Group::with_title(title), files, diagnostic.at);
+    let group = Group::with_title(title);
+    let at = diagnostic.at;
+    let group = match diagnostic.code == Code::SecretInFile {
+        true => group.element(
+            Origin::path(files.name(at.file))
+                .line(at.line as usize)
+                .char_column(at.column as usize),
+        ),
+        false => located(group, files, at),
+    };
     match &diagnostic.help {
         Some(help) => group.element(Level::HELP.message(help.as_str())),
         None => group,

@@ -108,13 +108,11 @@ impl Suite {
             .parent()
             .unwrap_or(Path::new("."))
             .to_owned();
+        let known = fields(&rule, &book.config.catalogue);
         let mut cx = Lowering {
-            config: &book.config,
-            fields: fields(&rule, &book.config.catalogue),
             vars: rule.vars.clone(),
-            steps: Vec::new(),
             folder: folder.to_string_lossy().into_owned(),
-            diagnostics: &mut self.diagnostics,
+            ..Lowering::new(&book.config, known, &mut self.diagnostics)
         };
         let Some(test) = ruletest::lower(node, &mut cx) else {
             return;

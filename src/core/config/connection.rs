@@ -80,13 +80,13 @@ pub fn lower(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Connection> {
         return None;
     };
     let auth = match node.get("auth") {
-        Some(auth) => Some(lower_auth(auth, cx)?),
-        None => None,
+        Some(auth) => lower_auth(auth, cx).map(Some),
+        None => Some(None),
     };
     let mut headers = Vec::new();
     for header in section(node, "headers", cx) {
-        let value = Template::lower(&header.value, &header.key, Escape::None, cx)?;
-        headers.push((header.key.clone(), value));
+        let value = Template::lower(&header.value, &header.key, Escape::None, cx);
+        headers.push(value.map(|value| (header.key.clone(), value)));
     }
     let timeout = node.get("timeout").and_then(|t| cx.duration(t, "timeout"));
     let actor_id = match node.get("actor_id").map(|id| (id, id.to_json().as_u64())) {
@@ -101,8 +101,8 @@ pub fn lower(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Connection> {
         name: entry.key.clone(),
         at: entry.key_at,
         base_url: base_url(url, cx)?,
-        auth,
-        headers,
+        auth: auth?,
+        headers: headers.into_iter().collect::<Option<_>>()?,
         timeout,
         actor_id,
     })
@@ -121,7 +121,10 @@ fn base_url(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
 
 /// Why a text cannot stand before a path.
 pub fn check_base_url(text: &str) -> Result<(), String> {
-    let url = url::Url::parse(text).map_err(|error| error.to_string())?;
+    let url = url::Url::parse(text).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => "it has no `https://`".to_owned(),
+        other => other.to_string(),
+    })?;
     match url.scheme() {
         "outbox" if !url.path().is_empty() => Ok(()),
         "http" | "https" if !url.has_host() => Err("it names no host".into()),
@@ -143,7 +146,8 @@ fn lower_auth(node: &Node, cx: &mut Lowering<'_>) -> Option<AuthTemplate> {
             "`auth` takes one of bearer, basic, header, found {}",
             entries.len()
         );
-        cx.error(Code::InvalidValue, node.at, message, "");
+        let help = "keep the one that the other side asks for";
+        cx.error(Code::InvalidValue, node.at, message, help);
         return None;
     };
     let mut part = |key: &str| {

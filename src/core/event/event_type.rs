@@ -253,10 +253,25 @@ fn unknown<'a>(path: &str, known: &[(&str, &FieldType)]) -> FieldLookup<'a> {
 
 fn nearest_path<'a>(path: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     known
-        .map(|p| (strsim::normalized_damerau_levenshtein(p, path), p))
-        .filter(|(likeness, _)| *likeness >= 0.6)
+        .map(|p| (alike(p, path), p))
+        .filter(|(likeness, _)| *likeness >= 0.5)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, p)| p.to_owned())
+}
+
+/// How alike two paths are, mostly by their last names: that both start with `ticket.` says little.
+fn alike(known: &str, path: &str) -> f64 {
+    const NEAR: f64 = 0.6;
+    const SPELLED_ALIKE: f64 = 0.85;
+    let likeness = strsim::normalized_damerau_levenshtein;
+    let split = |path| str::rsplit_once(path, '.').unwrap_or(("", path));
+    let ((above, name), (path_above, path_name)) = (split(known), split(path));
+    let (whole, last) = (likeness(known, path), likeness(name, path_name));
+    match last >= NEAR {
+        true => 0.7 * last + 0.3 * likeness(above, path_above),
+        false if whole >= SPELLED_ALIKE => whole,
+        false => 0.0,
+    }
 }
 
 #[cfg(test)]

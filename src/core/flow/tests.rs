@@ -64,12 +64,9 @@ fn lower(yaml: &str) -> (Option<Flow>, Diagnostics) {
     let nodes = document::read(FileId(0), yaml, &mut diagnostics);
     assert!(diagnostics.is_empty(), "{yaml}: {diagnostics:?}");
     let mut cx = Lowering {
-        config: &config,
-        fields: Fields::Open,
         vars: json!({"base": "https://pager.example"}),
-        steps: Vec::new(),
         folder: "rules".into(),
-        diagnostics: &mut diagnostics,
+        ..Lowering::new(&config, Fields::Open, &mut diagnostics)
     };
     let flow = nodes[0]
         .get("flow")

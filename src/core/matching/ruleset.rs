@@ -50,7 +50,12 @@ impl RuleSet {
                 continue;
             };
             let folder = folder(&source.name);
-            for node in document::read(file, &source.text, diagnostics) {
+            let errors = diagnostics.errors();
+            let documents = document::read(file, &source.text, diagnostics);
+            if documents.is_empty() && diagnostics.errors() == errors {
+                diagnostics.push(without_rule(file, &source.name));
+            }
+            for node in documents {
                 report_duplicate(&node, files, &mut names, diagnostics);
                 if let Some(rule) = jobspec::lower(&node, folder, config, diagnostics) {
                     rules.push(rule);
@@ -129,6 +134,18 @@ pub fn judge<T: Tracer>(rule: &Rule, event: &Event, tracer: &mut T) -> Truth {
         steps: &steps,
     };
     evaluate(&rule.when, &scope, tracer)
+}
+
+fn without_rule(file: FileId, name: &str) -> Diagnostic {
+    let at = Position {
+        file,
+        line: 1,
+        column: 1,
+        ..Position::default()
+    };
+    let message = format!("`{name}` holds no rule");
+    let help = "write one, or remove the file; `flowtrigger schema` says what a rule may hold";
+    Diagnostic::warning(Code::Empty, at, message).help(help)
 }
 
 fn folder(file: &str) -> &str {

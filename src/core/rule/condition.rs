@@ -1,7 +1,7 @@
 //! The tree under `when`: fields and their tests, joined by all, any and none.
 //! Negation is pushed down to the predicates at load, so that what is judged is what is printed.
 
-use serde_json::{Value, json};
+mod schema;
 
 use crate::core::diagnostic::{Code, Position};
 use crate::core::rule::document::{Entry, Node, Yaml};
@@ -9,6 +9,8 @@ use crate::core::rule::fields::FieldCheck;
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::operator::{self, Case, Operator, Parsing};
 use crate::core::rule::path::Path;
+
+pub use schema::schema;
 
 #[derive(Debug, Clone)]
 pub enum Condition {
@@ -69,7 +71,11 @@ impl Condition {
             polarity: Polarity::Positive,
             case: Case::Exact,
         };
-        lower_mapping(node, &root, cx)
+        let condition = lower_mapping(node, &root, cx)?;
+        let tested = condition.predicates().into_iter();
+        cx.tested
+            .extend(tested.filter_map(|predicate| predicate.path.dotted()));
+        Some(condition)
     }
 
     pub fn predicates(&self) -> Vec<&Predicate> {
@@ -332,7 +338,7 @@ fn unknown_operator(path: &Path, entry: &Entry, cx: &mut Lowering<'_>) {
     let help = crate::core::rule::synonyms::for_operator(&entry.key, names).unwrap_or_else(|| {
         let names: Vec<_> = operator::SPECS.iter().map(|spec| spec.name).collect();
         format!(
-            "the operators are not, {}; for a field inside of `{}` write `{}.{}`",
+            "the operators are {} and not; for a field inside of `{}` write `{}.{}`",
             names.join(", "),
             path.text,
             path.text,
@@ -394,29 +400,5 @@ fn compares_text(node: &Node) -> bool {
         "ignore_case" => false,
         "not" => compares_text(&entry.value),
         name => operator::find(name).is_none_or(|spec| spec.compares_text),
-    })
-}
-
-/// The JSON Schema of `when` and its parts.
-pub fn schema() -> Value {
-    json!({
-        "type": "object",
-        "minProperties": 1,
-        "description": "Every key must hold: a field and its test, or a group.",
-        "properties": {
-            "all": group_schema("Every one of these must hold."),
-            "any": group_schema("At least one of these must hold."),
-            "none": group_schema("None of these may hold."),
-        },
-        "additionalProperties": {"$ref": "#/$defs/test_of_field"},
-    })
-}
-
-fn group_schema(description: &str) -> Value {
-    json!({
-        "type": "array",
-        "minItems": 1,
-        "items": {"$ref": "#/$defs/condition"},
-        "description": description,
     })
 }

@@ -210,24 +210,26 @@ impl<'a> Place<'a> {
         Self { file, chunk, lines }
     }
 
+    /// Where a node stands; its bytes come with it.
     fn of(&self, location: Location) -> Position {
         let span = location.span();
-        let line = usize::try_from(location.line()).unwrap_or(1).max(1);
-        let column = usize::try_from(location.column()).unwrap_or(1).max(1);
-        let len = u32::try_from(span.byte_len().unwrap_or(0)).unwrap_or(0);
         let Some(offset) = span.byte_offset() else {
-            return Position {
-                len,
-                ..self.at(line, column)
-            };
+            return self.of_error(location);
         };
+        let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
         Position {
             file: self.file,
-            line: self.chunk.line + count(line),
-            column: count(column),
-            start: self.chunk.start + u32::try_from(offset).unwrap_or(0),
-            len,
+            line: self.chunk.line + number(location.line()).max(1),
+            column: number(location.column()).max(1),
+            start: self.chunk.start + number(offset),
+            len: number(span.byte_len().unwrap_or(0)),
         }
+    }
+
+    /// Where an error stands: its line and column are right, its bytes often not.
+    fn of_error(&self, location: Location) -> Position {
+        let number = |n: u64| usize::try_from(n).unwrap_or(1).max(1);
+        self.at(number(location.line()), number(location.column()))
     }
 
     /// A line and a column of the document, both from 1, as a place in the file.
@@ -242,25 +244,6 @@ impl<'a> Place<'a> {
             column: count(column),
             start: self.chunk.start + count(before + within),
             len: 0,
-        }
-    }
-
-    /// Like `of`, for the location of an error: its line and column are right, its bytes often not.
-    fn of_error(&self, location: Location) -> Position {
-        let at = self.of(location);
-        let index = at.line.saturating_sub(self.chunk.line + 1) as usize;
-        let text = self.chunk.text;
-        let before: usize = text.split_inclusive('\n').take(index).map(str::len).sum();
-        let line = text[before..].lines().next().unwrap_or_default();
-        let column = at.column.saturating_sub(1) as usize;
-        let within = line
-            .char_indices()
-            .nth(column)
-            .map_or(line.len(), |(i, _)| i);
-        Position {
-            start: self.chunk.start + count(before + within),
-            len: 0,
-            ..at
         }
     }
 }
@@ -278,12 +261,21 @@ fn lower(raw: Raw, place: &Place<'_>, diagnostics: &mut Diagnostics) -> Node {
                 .map(|item| lower(item, place, diagnostics))
                 .collect(),
         ),
+        // An unquoted template was meant as text; as such it causes no second mistake.
+        RawValue::Map(entries) if is_unquoted_template(&entries) => {
+            diagnostics.push(unquoted_template(at));
+            Yaml::Text(" ".into())
+        }
         RawValue::Map(entries) => Yaml::Map(lower_entries(entries, at, place, diagnostics)),
     };
     if matches!(value, Yaml::List(_) | Yaml::Map(_)) {
         at.len = at.len.min(1);
     }
     Node { value, at }
+}
+
+fn is_unquoted_template(entries: &[(Raw, Raw)]) -> bool {
+    matches!(entries, [(key, _)] if matches!(key.0.value, RawValue::Map(_)))
 }
 
 fn lower_entries(

@@ -47,6 +47,26 @@ impl Fields {
         FieldCheck::Known(known)
     }
 
+    /// Which events bring a field, in words, where not all of them do.
+    pub fn only(&self, dotted: &str) -> Option<String> {
+        let (mut holding, mut lacking) = (Vec::new(), false);
+        for event_type in self.types() {
+            match event_type.field(dotted) {
+                FieldLookup::Known(_) => holding.push(event_type),
+                FieldLookup::Open => return None,
+                FieldLookup::Unknown { .. } => lacking = true,
+            }
+        }
+        let first = holding.first()?;
+        if lacking {
+            return Some(match holding.len() {
+                1 => format!("`{}` only", first.tag),
+                n => format!("`{}` and {} more of its types only", first.tag, n - 1),
+            });
+        }
+        first.only_in(dotted).map(|shapes| format!("{shapes} only"))
+    }
+
     /// Widens them by further types.
     pub fn add(&mut self, more: Vec<EventType>) {
         match self {

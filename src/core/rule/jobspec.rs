@@ -125,12 +125,8 @@ pub fn lower(
     }
     let before = diagnostics.errors();
     let mut cx = Lowering {
-        config,
-        fields: Fields::Open,
-        vars: config.vars.clone(),
-        steps: Vec::new(),
         folder: folder.to_owned(),
-        diagnostics,
+        ..Lowering::new(config, Fields::Open, diagnostics)
     };
     let rule = lower_rule(node, &mut cx);
     if cx.diagnostics.errors() == before {
@@ -201,6 +197,7 @@ fn lower_rule(node: &Node, cx: &mut Lowering<'_>) -> Option<Rule> {
         None => Some(Lane::Key),
     };
     let flow = required(node, "flow", cx).and_then(|(flow, _)| lower_flow(flow, cx));
+    let tests = lower_tests(node, cx);
     let description = node
         .get("description")
         .and_then(|d| cx.text(d, "description"));
@@ -215,7 +212,7 @@ fn lower_rule(node: &Node, cx: &mut Lowering<'_>) -> Option<Rule> {
         vars: cx.vars.clone(),
         lane: lane?,
         flow: flow?,
-        tests: lower_tests(node, cx),
+        tests,
     })
 }
 

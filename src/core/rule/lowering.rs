@@ -1,12 +1,14 @@
 //! What is known while a document is lowered to a rule: the configuration, the fields of its event
 //! types, the steps before. It collects mistakes and lets the lowering go on.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
+use crate::core::event::catalogue::FieldLookup;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::fields::{FieldCheck, Fields};
 use crate::core::rule::path::{Path, Root, Route};
@@ -21,6 +23,8 @@ pub struct Lowering<'a> {
     pub vars: Value,
     /// The steps before the one being lowered, whose results can be read.
     pub steps: Vec<Earlier>,
+    /// Paths that a condition before has tested: it is the author's word that they may be absent.
+    pub tested: BTreeSet<String>,
     /// The folder of the rule file; relative programs and files start there.
     pub folder: String,
     pub diagnostics: &'a mut Diagnostics,
@@ -51,6 +55,19 @@ impl From<&str> for Earlier {
 }
 
 impl<'a> Lowering<'a> {
+    /// With the configuration's variables, before any step, in the folder where the program runs.
+    pub fn new(config: &'a Config, fields: Fields, diagnostics: &'a mut Diagnostics) -> Self {
+        Self {
+            config,
+            fields,
+            vars: config.vars.clone(),
+            steps: Vec::new(),
+            tested: BTreeSet::new(),
+            folder: ".".into(),
+            diagnostics,
+        }
+    }
+
     pub fn error(&mut self, code: Code, at: Position, message: impl Into<String>, help: &str) {
         let diagnostic = Diagnostic::error(code, at, message);
         self.diagnostics.push(match help {
@@ -88,7 +105,8 @@ impl<'a> Lowering<'a> {
             None => {
                 let message = format!("unknown key `{}` in {}", entry.key, words.name);
                 let help = synonyms::for_key(&entry.key, words).unwrap_or_else(|| {
-                    let names: Vec<_> = words.words.iter().map(|w| w.name).collect();
+                    let built = words.words.iter().filter(|w| w.built == Built::Now);
+                    let names: Vec<_> = built.map(|w| w.name).collect();
                     format!("the keys are: {}", names.join(", "))
                 });
                 self.error(Code::UnknownKey, entry.key_at, message, &help);
@@ -169,11 +187,59 @@ impl<'a> Lowering<'a> {
         };
         let message = format!("{} has no field `{}`", self.fields.words(), path.text);
         let help = synonyms::for_field(&dotted)
-            .map(str::to_owned)
+            .or_else(|| self.comes_with(&dotted))
             .or_else(|| nearest.map(|name| format!("did you mean `{name}`?")))
             .unwrap_or_else(|| self.fields.advice());
         self.error(Code::UnknownField, at, message, &help);
         false
+    }
+
+    /// The event types of the same source that do have a field.
+    fn comes_with(&self, dotted: &str) -> Option<String> {
+        let Fields::Of(here) = &self.fields else {
+            return None;
+        };
+        let source = &here.first()?.source;
+        let first = dotted.split('.').next().unwrap_or(dotted);
+        let others = self.config.catalogue.types().filter(|other| {
+            let known = matches!(other.field(dotted), FieldLookup::Known(_));
+            other.source == *source && other.owns(first) && known
+        });
+        let tags: Vec<String> = others.map(|other| format!("`{}`", other.tag)).collect();
+        match tags.as_slice() {
+            [] => None,
+            [_, _, _, _, more @ ..] => {
+                let some = tags[..3].join(", ");
+                Some(format!(
+                    "it comes with {some} and {} more types",
+                    more.len() + 1
+                ))
+            }
+            few => Some(format!("it comes with {}", few.join(", "))),
+        }
+    }
+
+    /// Warns where a text writes out a field that not every event of the rule holds: for the others
+    /// the step could not be rendered.
+    pub fn warn_if_absent(&mut self, path: &Path, at: Position) {
+        let Some(dotted) = path.dotted() else {
+            return;
+        };
+        let tested =
+            |tested: &String| dotted == *tested || dotted.starts_with(&format!("{tested}."));
+        let Some(only) = self.fields.only(&dotted) else {
+            return;
+        };
+        if self.tested.iter().any(tested) {
+            return;
+        }
+        let message =
+            format!("`{dotted}` comes with {only}; the run of any other event would end dead here");
+        let help = format!(
+            "write `{dotted} | default('')`, or test it in `when`: {{ {dotted}: {{ exists: true }} }}"
+        );
+        self.diagnostics
+            .push(Diagnostic::warning(Code::MaybeAbsent, at, message).help(help));
     }
 
     /// Whether the result of a step holds a key; false after saying why not.

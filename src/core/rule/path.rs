@@ -259,7 +259,8 @@ fn parse_dotted(text: &str) -> Result<Route, PathError> {
 fn refuse_odd_spelling(text: &str) -> Result<(), PathError> {
     let fail = |message: String, help: Option<String>| Err(PathError { message, help });
     if text.trim().is_empty() {
-        return fail("an empty path leads nowhere".into(), None);
+        let help = "write a field, such as `ticket.id`; `flowtrigger events TYPE` lists them";
+        return fail("an empty path leads nowhere".into(), Some(help.into()));
     }
     if text.contains("{{") {
         let help = "a path is written bare: `ticket.id`; templates belong into steps";
@@ -270,10 +271,11 @@ fn refuse_odd_spelling(text: &str) -> Result<(), PathError> {
     }
     if text.contains('[') {
         let dotted = text.replace('[', ".").replace([']', '"', '\''], "");
+        let dotted = dotted.trim_matches('.');
         return fail(
             format!("`{text}` is not a dotted path"),
             Some(format!(
-                "write `{dotted}`, or JSONPath: `$.input.ticket_event.{text}`"
+                "write `{dotted}`, or JSONPath: `$.input.ticket_event.{dotted}`"
             )),
         );
     }

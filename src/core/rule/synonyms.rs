@@ -324,8 +324,19 @@ pub fn for_key(word: &str, words: &Vocabulary) -> Option<String> {
     look_up(KEYS, word).or_else(|| did_you_mean(near))
 }
 
-pub fn for_field(dotted: &str) -> Option<&'static str> {
-    find(FIELDS, dotted)
+pub fn for_field(dotted: &str) -> Option<String> {
+    for envelope in [
+        "input.ticket_event.",
+        "ticket_event.",
+        "detail.ticket_event.",
+    ] {
+        if let Some(inside) = dotted.strip_prefix(envelope) {
+            return Some(format!(
+                "paths start inside of `ticket_event`: write `{inside}`"
+            ));
+        }
+    }
+    look_up(FIELDS, dotted)
 }
 
 pub fn for_source<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {

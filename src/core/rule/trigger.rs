@@ -212,7 +212,7 @@ fn resolve_type(
         several => {
             let tags: Vec<_> = several.iter().map(|t| format!("`{}`", t.tag)).collect();
             return Err(format!(
-                "several types are displayed so; write one of {}",
+                "several types have this display name; write one of {}",
                 tags.join(", ")
             ));
         }

@@ -68,18 +68,28 @@ pub fn syntax_error(error: &serde_yaml::Error, place: &Place<'_>) -> Diagnostic 
         return unquoted_template(template);
     }
     let message = error.without_snippet().to_string();
-    if message.contains("budget") {
-        return Diagnostic::error(
-            Code::Syntax,
-            at,
-            "this document is over a limit of size, depth or aliases",
-        )
-        .help("write the values out; a few aliases are fine, aliases of aliases multiply");
+    if let Some(limit) = over_a_limit(&message, at) {
+        return limit;
     }
     let message = message.split(" at line ").next().unwrap_or(&message);
     let first = message.lines().next().unwrap_or(message).trim();
     Diagnostic::error(Code::Syntax, at, format!("not valid YAML: {first}"))
         .maybe_help(syntax_help(first, place, at))
+}
+
+fn over_a_limit(message: &str, at: Position) -> Option<Diagnostic> {
+    let message = message.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    let (told, help) = if says(&["depth", "recursion"]) {
+        let help = "a condition of a few levels says it better: a list means any of, `none` negates several";
+        ("this document is nested deeper than 48 levels", help)
+    } else if says(&["budget", "alias"]) {
+        let help = "write the values out; a few aliases are fine, aliases of aliases multiply";
+        ("this document is over a limit of size or aliases", help)
+    } else {
+        return None;
+    };
+    Some(Diagnostic::error(Code::Syntax, at, told).help(help))
 }
 
 /// The template that YAML choked on, here or on the line above: `url: {{ vars.base }}/path`.
@@ -106,12 +116,8 @@ fn syntax_help(message: &str, place: &Place<'_>, at: Position) -> Option<String>
     if line.starts_with('\t') || line.trim_start_matches(' ').starts_with('\t') {
         return Some("indent with spaces; YAML allows no tabs there".into());
     }
-    let lower = message.to_lowercase();
-    if lower.contains("alias") || lower.contains("budget") || lower.contains("depth") {
-        return Some("write the values out; nesting, aliases and size are limited".into());
-    }
-    if lower.contains("mapping values") {
+    if message.to_lowercase().contains("mapping values") {
         return Some("put quotes around a text that contains `: `".into());
     }
-    Some("check the indentation and the quotes on this line and the one above".into())
+    Some("check indentation, quotes and brackets on this line and the one above".into())
 }

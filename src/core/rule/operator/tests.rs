@@ -47,14 +47,7 @@ fn lower(field: &str, test: &str) -> Result<Condition, Diagnostics> {
         _ => Fields::Of(priority.into_iter().cloned().collect()),
     };
     let config = Config::default();
-    let mut cx = Lowering {
-        config: &config,
-        fields,
-        vars: json!({}),
-        steps: vec![],
-        folder: ".".into(),
-        diagnostics: &mut diagnostics,
-    };
+    let mut cx = Lowering::new(&config, fields, &mut diagnostics);
     let condition = nodes
         .first()
         .and_then(|node| Condition::lower(node, &mut cx));

@@ -46,6 +46,7 @@ fn first_line(message: &str) -> String {
         .lines()
         .map(str::trim)
         .rfind(|line| !line.is_empty());
+    let line = line.map(|line| line.trim_start_matches("= "));
     line.unwrap_or("it cannot be read").to_owned()
 }
 

@@ -40,6 +40,7 @@ pub fn check(
         locals: vec![BTreeSet::new()],
         reading: Reading::default(),
         sound: true,
+        choices: 0,
     };
     checker.statement(template);
     checker.reading.single = single(template).and_then(|chain| chain.path());
@@ -54,6 +55,8 @@ pub struct Checker<'c, 'a> {
     locals: Vec<BTreeSet<String>>,
     reading: Reading,
     sound: bool,
+    /// How many `if` the checker stands inside of.
+    choices: usize,
 }
 
 impl Checker<'_, '_> {
@@ -83,8 +86,10 @@ impl Checker<'_, '_> {
             Stmt::IfCond(condition) => {
                 // An `if` is no scope to the engine: what is set inside stays set after it.
                 self.expression(&condition.expr);
+                self.choices += 1;
                 self.statements(&condition.true_body);
                 self.statements(&condition.false_body);
+                self.choices -= 1;
             }
             Stmt::WithBlock(with) => {
                 self.locals.push(BTreeSet::new());
@@ -168,17 +173,33 @@ impl Checker<'_, '_> {
         match expr {
             Expr::IfExpr(choice) => {
                 self.expression(&choice.test_expr);
+                self.choices += 1;
                 self.emitted(&choice.true_expr);
                 match &choice.false_expr {
                     Some(other) => self.emitted(other),
                     None => self.no_else(range(expr.span())),
                 }
+                self.choices -= 1;
             }
             Expr::Filter(filter) if OF_SECRETS.contains(&filter.name) => self.encoded(filter),
             _ => match chain(expr).filter(|chain| self.is_secret(chain)) {
                 Some(secret) => self.secret(&secret),
-                None => self.expression(expr),
+                None => {
+                    self.expression(expr);
+                    self.warn_if_absent(expr);
+                }
             },
+        }
+    }
+
+    /// A field that is written out as it is must be there, unless the text chose by something.
+    fn warn_if_absent(&mut self, expr: &Expr<'_>) {
+        let Some(chain) = chain(expr).filter(|chain| !self.is_local(chain.names[0])) else {
+            return;
+        };
+        if let Some(path) = chain.path().filter(|_| self.choices == 0 && self.sound) {
+            let at = self.place.of(&chain.span);
+            self.cx.warn_if_absent(&path, at);
         }
     }
 

@@ -49,12 +49,9 @@ fn lower<T>(
     let nodes = document::read(FileId(0), yaml, &mut diagnostics);
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     let mut cx = Lowering {
-        config: &config,
-        fields: Fields::Open,
         vars: json!({"base": "https://pager.example", "deep": {"x": "y"}, "list": [1]}),
         steps: vec!["org".into()],
-        folder: ".".into(),
-        diagnostics: &mut diagnostics,
+        ..Lowering::new(&config, Fields::Open, &mut diagnostics)
     };
     let lowered = nodes[0].get("text").and_then(|node| with(node, &mut cx));
     (lowered, diagnostics)
@@ -352,14 +349,8 @@ fn fields_are_checked_against_the_types_of_the_rule() {
     let text = "{{ ticket }} {{ ticket.tags[0] }} {{ comment.body }} {{ meta }} {{ event.type }} \
                 {% for tag in ticket.tags %}{{ tag.x }}{{ ticket.idd }}{% endfor %}";
     let nodes = document::read(FileId(0), &quoted(text), &mut diagnostics);
-    let mut cx = Lowering {
-        config: &config,
-        fields: Fields::Of(types.into_iter().cloned().collect()),
-        vars: json!({}),
-        steps: Vec::new(),
-        folder: ".".into(),
-        diagnostics: &mut diagnostics,
-    };
+    let fields = Fields::Of(types.into_iter().cloned().collect());
+    let mut cx = Lowering::new(&config, fields, &mut diagnostics);
     let node = nodes[0].get("text").expect("a node");
     assert!(Template::lower(node, "text", Escape::None, &mut cx).is_none());
     let told: Vec<_> = diagnostics.iter().map(|d| d.message.as_str()).collect();

@@ -1,0 +1,158 @@
+//! What the environment sets over `flowtrigger.yaml`: the mode, variables, addresses of connections.
+//! It refuses values that make no sense, and passes no variable of its prefix over in silence.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{Config, connection};
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
+use crate::core::flow::call::SecretPlace;
+use crate::core::rule::jobspec::Mode;
+use crate::core::rule::synonyms::nearest;
+
+const PREFIX: &str = "FLOWTRIGGER_";
+
+/// What may follow the prefix; a name follows those that end in `_`.
+const SETTINGS: [&str; 7] = [
+    "MODE",
+    "VARS_",
+    "CONNECTIONS_",
+    "SECRET_",
+    "RULES",
+    "CONFIG",
+    "LISTEN",
+];
+
+/// What commands are given, and pass on to this program where they start it.
+const GIVEN: [&str; 5] = [
+    "EVENT_TYPE",
+    "EVENT_ID",
+    "EVENT_SOURCE",
+    "KEY",
+    "IDEMPOTENCY_KEY",
+];
+
+/// `FLOWTRIGGER_MODE`, `FLOWTRIGGER_VARS_NAME`, `FLOWTRIGGER_CONNECTIONS_NAME_BASE_URL`.
+pub fn overlay(
+    environment: &BTreeMap<String, String>,
+    config: &mut Config,
+    at: Position,
+    diagnostics: &mut Diagnostics,
+) {
+    for (variable, value) in environment {
+        let Some(setting) = variable.strip_prefix(PREFIX) else {
+            continue;
+        };
+        if !is_known(variable, setting, config) {
+            diagnostics.push(unknown(variable, setting, at));
+        } else if let Err(message) = set(setting, value, config) {
+            let message = format!("the environment variable `{variable}` {message}");
+            diagnostics.push(Diagnostic::error(Code::InvalidValue, at, message));
+        }
+    }
+}
+
+fn is_known(variable: &str, setting: &str, config: &Config) -> bool {
+    let by_name = |known: &str| match known.ends_with('_') {
+        true => setting.starts_with(known),
+        false => setting == known,
+    };
+    let mut secrets = config.secrets.values();
+    SETTINGS.into_iter().any(by_name)
+        || GIVEN.contains(&setting)
+        || secrets.any(|place| matches!(place, SecretPlace::Env(name) if name == variable))
+}
+
+/// A warning and no error: who runs this program may set such variables for reasons of their own.
+fn unknown(variable: &str, setting: &str, at: Position) -> Diagnostic {
+    let message = format!("nothing reads the environment variable `{variable}`");
+    let head = setting.split('_').next().unwrap_or_default();
+    let known = SETTINGS.iter().map(|known| known.trim_end_matches('_'));
+    let near = nearest(head, known).and_then(|near| {
+        let whole = SETTINGS.iter().find(|s| s.trim_end_matches('_') == near)?;
+        Some(whole.replace('_', "_…"))
+    });
+    let help = match near {
+        Some(near) => format!("did you mean `{PREFIX}{near}`?"),
+        None => format!(
+            "unset it, or call it otherwise; read are {}",
+            SETTINGS
+                .map(|s| format!("`{PREFIX}{}`", s.replace('_', "_…")))
+                .join(", ")
+        ),
+    };
+    Diagnostic::warning(Code::UnknownKey, at, message).help(help)
+}
+
+fn set(setting: &str, value: &str, config: &mut Config) -> Result<(), String> {
+    if setting == "MODE" {
+        config.mode = Mode::parse(value).ok_or("takes live, shadow or disabled")?;
+    } else if let Some(name) = setting.strip_prefix("VARS_") {
+        check_text(value)?;
+        config.vars[name.to_lowercase()] = Value::from(value);
+    } else if let Some(rest) = setting.strip_prefix("CONNECTIONS_") {
+        let name = rest
+            .strip_suffix("_BASE_URL")
+            .ok_or("can set a connection's BASE_URL only")?;
+        connection::check_base_url(value).map_err(|reason| format!("is no base URL: {reason}"))?;
+        let mut connections = config.connections.values_mut();
+        let connection = connections
+            .find(|c| c.name.replace('-', "_").eq_ignore_ascii_case(name))
+            .ok_or("names a connection that flowtrigger.yaml does not have")?;
+        connection.base_url = value.to_owned();
+    }
+    Ok(())
+}
+
+/// Bytes that are no text come as U+FFFD; nobody means that character.
+fn check_text(value: &str) -> Result<(), String> {
+    match value.contains(char::REPLACEMENT_CHARACTER) {
+        true => Err("is not UTF-8; set it to text".into()),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(variable: &str, config: &mut Config) -> Vec<Diagnostic> {
+        let mut diagnostics = Diagnostics::default();
+        let environment = BTreeMap::from([(variable.to_owned(), "x".to_owned())]);
+        overlay(&environment, config, Position::default(), &mut diagnostics);
+        diagnostics.sorted()
+    }
+
+    #[test]
+    fn what_nothing_reads_is_told_with_the_nearest_that_is_read() {
+        let mut config = Config::default();
+        for (variable, near) in [
+            ("FLOWTRIGGER_MODES", "`FLOWTRIGGER_MODE`"),
+            ("FLOWTRIGGER_VAR_DESK", "`FLOWTRIGGER_VARS_…`"),
+            ("FLOWTRIGGER_SECRETS_X", "`FLOWTRIGGER_SECRET_…`"),
+            ("FLOWTRIGGER_PORT", "read are `FLOWTRIGGER_MODE`"),
+        ] {
+            let help = said(variable, &mut config)[0].help.clone();
+            assert!(
+                help.as_ref().is_some_and(|help| help.contains(near)),
+                "{help:?}"
+            );
+        }
+        for known in [
+            "FLOWTRIGGER_RULES",
+            "FLOWTRIGGER_SECRET_A",
+            "FLOWTRIGGER_KEY",
+        ] {
+            assert_eq!(said(known, &mut config), [], "{known}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_a_secret_names_is_read() {
+        let mut config = Config::default();
+        let place = SecretPlace::Env("FLOWTRIGGER_PAGER".into());
+        config.secrets.insert("PAGER".into(), place);
+        assert_eq!(said("FLOWTRIGGER_PAGER", &mut config), []);
+    }
+}

@@ -1,0 +1,14 @@
+//! Every mistake that a user can make, made on the real program: exact codes and statuses, messages that
+//! name the thing and what to do, nothing lost and nothing silent. It looks at no part from inside.
+
+mod actions;
+mod configuration;
+mod contracts;
+mod daemon;
+mod input;
+mod payload;
+mod receiver;
+mod rules;
+mod secrets;
+mod serving;
+mod support;
