@@ -10,7 +10,7 @@ use super::exit::{Exit, Failure};
 use super::global::{Format, Global};
 use super::output::Output;
 use super::render::diagnostics::{self, counted, number};
-use super::test::gather;
+use super::test::{Lost, gather};
 use crate::engine::{Places, Reading};
 
 const AFTER_HELP: &str = "\
@@ -51,14 +51,18 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
     })
 }
 
-/// Reads rules, configuration and, where the rules are sound, the rules' tests and the secrets that
-/// the rules need.
+/// Reads rules, configuration, the tests of the rules that are sound and, where all are, the secrets
+/// that they need.
 fn read(places: &Places) -> Reading {
     let mut reading = places.read();
-    if !reading.diagnostics.has_errors() {
-        let suite = gather(&reading.rulebook);
-        reading.rulebook.files = suite.files.into();
-        reading.diagnostics.extend(suite.diagnostics);
+    let lost = match reading.diagnostics.has_errors() {
+        true => Lost::Skipped,
+        false => Lost::Told,
+    };
+    let suite = gather(&reading.rulebook, lost);
+    reading.rulebook.files = suite.files.into();
+    reading.diagnostics.extend(suite.diagnostics);
+    if lost == Lost::Told {
         unset_secrets::warn(&reading.rulebook, &mut reading.diagnostics);
     }
     reading

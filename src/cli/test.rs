@@ -17,7 +17,7 @@ use crate::cli::render::diagnostics::number;
 use crate::cli::render::paint::{Paint, Tone};
 use crate::core::diagnostic::Files;
 
-pub use suite::gather;
+pub use suite::{Lost, gather};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -60,7 +60,7 @@ struct Tested {
 pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let rules = args.path.as_ref().unwrap_or(&global.rules);
     let book = global.rulebook(args.path.as_deref())?;
-    let suite = suite::gather(&book);
+    let suite = gather(&book, Lost::Told);
     if suite.diagnostics.has_errors() {
         return Err(Failure::invalid(suite.files.into(), suite.diagnostics));
     }

@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr;
 
 use crate::cli::output::Output;
 use crate::cli::render::paint::{Paint, Tone};
@@ -90,33 +91,31 @@ pub fn rule(
 pub fn lines(out: &mut Output, trace: &Trace, files: &Files) -> io::Result<()> {
     let paint = Paint::of(out);
     let rows: Vec<[String; 4]> = trace.lines.iter().map(columns).collect();
-    let wide = |column: usize| {
-        rows.iter()
-            .map(|r| r[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
+    let wide = |column: usize| rows.iter().map(|r| r[column].width()).max().unwrap_or(0);
     let widths = [wide(0).min(40), wide(1).min(24), wide(2).min(48)];
     for (line, row) in trace.lines.iter().zip(&rows) {
         let (tone, word) = verdict(line.verdict);
         writeln!(
             out,
-            "  {} {:w0$}  {:w1$}  want {:w2$}  {}  {}",
+            "  {} {}  {}  want {}  {}  {}",
             paint.tone(tone, word),
-            row[0],
-            row[1],
-            row[2],
+            padded(&row[0], widths[0]),
+            padded(&row[1], widths[1]),
+            padded(&row[2], widths[2]),
             row[3],
             paint.tone(Tone::Dim, &short_place(line, files)),
-            w0 = widths[0],
-            w1 = widths[1],
-            w2 = widths[2],
         )?;
         if let Some(hint) = &line.hint {
             writeln!(out, "          {}", paint.tone(Tone::Cyan, hint))?;
         }
     }
     Ok(())
+}
+
+/// Filled up to a width in columns of the terminal, of which some letters take two.
+fn padded(text: &str, width: usize) -> String {
+    let gap = width.saturating_sub(text.width());
+    format!("{text}{}", " ".repeat(gap))
 }
 
 fn columns(line: &TraceLine) -> [String; 4] {
@@ -227,6 +226,13 @@ pub fn event_json(event: &Event) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wide_letters_keep_the_columns_in_line() {
+        assert_eq!(padded("緊急", 6), "緊急  ");
+        assert_eq!(padded("a", 3), "a  ");
+        assert_eq!(padded("longer", 3), "longer");
+    }
 
     #[test]
     fn a_suggested_value_survives_the_shell() {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
 use crate::core::event::catalogue::Catalogue;
+use crate::core::flow::step::{Action, Step};
 use crate::core::rule::document::{self, Node};
 use crate::core::rule::fields::Fields;
 use crate::core::rule::jobspec::Rule;
@@ -19,6 +20,7 @@ use crate::engine::Rulebook;
 /// Every test with its rule.
 pub struct Suite {
     pub cases: Vec<Case>,
+    lost: Lost,
     /// The rules' texts and the tests' own.
     pub files: Files,
     pub diagnostics: Diagnostics,
@@ -31,9 +33,19 @@ pub struct Case {
     pub folder: PathBuf,
 }
 
-pub fn gather(book: &Rulebook) -> Suite {
+/// What a test means whose rule is not among the loaded ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// A mistake: every rule is loaded.
+    Told,
+    /// Perhaps none: a rule with mistakes of its own is not loaded.
+    Skipped,
+}
+
+pub fn gather(book: &Rulebook, lost: Lost) -> Suite {
     let mut suite = Suite {
         cases: Vec::new(),
+        lost,
         files: (*book.files).clone(),
         diagnostics: Diagnostics::default(),
     };
@@ -115,7 +127,7 @@ impl Suite {
         if let Some(named) = node.get("rule") {
             let name = named.as_text().unwrap_or_default();
             let found = rules.iter().find(|rule| rule.name == name).cloned();
-            if found.is_none() {
+            if found.is_none() && self.lost == Lost::Told {
                 let names = rules.iter().map(|rule| rule.name.as_str());
                 let near = crate::core::rule::synonyms::nearest(name, names);
                 let diagnostic = Diagnostic::error(
@@ -136,6 +148,9 @@ impl Suite {
         if let (Some(rule), None) = (here.next(), here.next()) {
             return Some(Arc::clone(rule));
         }
+        if self.lost == Lost::Skipped {
+            return None;
+        }
         let message = "this test does not say which rule it tests";
         let help = format!(
             "add `rule: NAME`; only where `{beside}` holds exactly one rule it may be left out"
@@ -147,25 +162,10 @@ impl Suite {
 
     /// Steps and predicates that a test names must be the rule's.
     fn check_names(&mut self, test: &RuleTest, rule: &Rule) {
-        let steps: Vec<&str> = rule
-            .flow
-            .steps
-            .iter()
-            .map(|step| step.name.as_str())
-            .collect();
-        let mocked = test.mocks.keys().map(|name| (name, test.at));
-        for (name, at) in test
-            .steps
-            .iter()
-            .map(|(name, at, _)| (name, *at))
-            .chain(mocked)
-        {
-            if !steps.contains(&name.as_str()) {
-                let message = format!("the rule `{}` has no step `{name}`", rule.name);
-                let help = format!("its steps are {}", steps.join(", "));
-                self.diagnostics
-                    .push(Diagnostic::error(Code::UndefinedName, at, message).help(help));
-            }
+        let named = test.steps.iter().map(|(name, at, _)| (name, *at));
+        let mocked = test.mocked.iter().map(|(name, at)| (name, *at));
+        for (name, at) in named.chain(mocked) {
+            self.check_step(name, at, rule);
         }
         let Some((path, at)) = &test.because else {
             return;
@@ -179,6 +179,30 @@ impl Suite {
             self.diagnostics
                 .push(Diagnostic::error(Code::UndefinedName, *at, message).help(help));
         }
+    }
+}
+
+impl Suite {
+    /// A test can name only steps that do something outside.
+    fn check_step(&mut self, name: &str, at: Position, rule: &Rule) {
+        let steps = &rule.flow.steps;
+        let found = steps.iter().find(|step| step.name == name);
+        let performs = |step: &&Step| matches!(step.action, Action::Http(_) | Action::Exec(_));
+        let message = match found {
+            Some(step) if performs(&step) => return,
+            Some(step) => format!(
+                "the step `{name}` is a `{}` and sends nothing",
+                step.action.kind()
+            ),
+            None => format!("the rule `{}` has no step `{name}`", rule.name),
+        };
+        let senders = steps.iter().filter(performs).map(|step| step.name.as_str());
+        let help = match senders.collect::<Vec<_>>().join(", ") {
+            none if none.is_empty() => "none of its steps sends anything".to_owned(),
+            senders => format!("the steps that send something are {senders}"),
+        };
+        self.diagnostics
+            .push(Diagnostic::error(Code::UndefinedName, at, message).help(help));
     }
 }
 

@@ -4,6 +4,7 @@
 use crate::core::matching::trace::Tracer;
 use crate::core::rule::condition::{Condition, Polarity, Predicate};
 use crate::core::rule::operator::Verdict;
+use crate::core::rule::path::Found;
 use crate::core::scope::Scope;
 
 /// A rule fires on `True` alone.
@@ -48,11 +49,20 @@ fn combine<T: Tracer>(parts: impl Iterator<Item = Truth>, decisive: Truth) -> Tr
 
 fn judge<T: Tracer>(predicate: &Predicate, scope: &Scope<'_>, tracer: &mut T) -> Truth {
     let found = predicate.path.resolve(scope);
-    let verdict = predicate
-        .polarity
-        .apply(predicate.operator.judge(&found, scope));
+    let verdict = predicate.verdict(&found, scope);
     tracer.predicate(predicate, &found, verdict, scope);
     verdict.truth()
+}
+
+impl Predicate {
+    /// Judges it alone, in its final polarity.
+    pub fn judge(&self, scope: &Scope<'_>) -> Verdict {
+        self.verdict(&self.path.resolve(scope), scope)
+    }
+
+    fn verdict(&self, found: &Found<'_>, scope: &Scope<'_>) -> Verdict {
+        self.polarity.apply(self.operator.judge(found, scope))
+    }
 }
 
 impl Truth {

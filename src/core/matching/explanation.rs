@@ -11,6 +11,7 @@ use crate::core::matching::trace::{NoTrace, Trace};
 use crate::core::rule::condition::{Condition, Polarity, Predicate};
 use crate::core::rule::jobspec::Rule;
 use crate::core::rule::operator::Verdict;
+use crate::core::rule::path::Path;
 use crate::core::scope::Scope;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -46,14 +47,26 @@ pub fn explain(rule: &Rule, event: &Event) -> Explanation {
     }
 }
 
+/// Every failing predicate whose place can be changed so that the rule matches. A value that works is
+/// proof enough, also where it mends several predicates at once; without one, the predicate must be
+/// all that is in the way.
 fn near_misses(rule: &Rule, event: &Event, trace: &Trace) -> Vec<NearMiss> {
-    let predicates = rule.when.predicates();
     let verdicts: Vec<Verdict> = trace.lines.iter().map(|line| line.verdict).collect();
-    let failing = (0..predicates.len()).filter(|&i| verdicts[i] != Verdict::Match);
-    failing
-        .filter(|&i| would_match(&rule.when, &verdicts, i))
-        .map(|i| near_miss(rule, event, predicates[i]))
-        .collect()
+    let mut found: Vec<NearMiss> = Vec::new();
+    for (index, predicate) in rule.when.predicates().into_iter().enumerate() {
+        if verdicts[index] == Verdict::Match {
+            continue;
+        }
+        let near = near_miss(rule, event, predicate);
+        let works = near.set.is_some() || would_match(&rule.when, &verdicts, index);
+        let told = found
+            .iter()
+            .any(|f| near.set.is_some() && f.path == near.path && f.set == near.set);
+        if works && !told {
+            found.push(near);
+        }
+    }
+    found
 }
 
 /// Whether the condition is true once the predicate of the given number holds.
@@ -118,20 +131,60 @@ fn near_miss(rule: &Rule, event: &Event, predicate: &Predicate) -> NearMiss {
 
 /// A value that makes the rule match when it stands at the predicate's path.
 fn working_value(rule: &Rule, scope: &Scope<'_>, predicate: &Predicate) -> Option<Value> {
+    let mut candidates = wished(predicate, scope).into_iter();
+    candidates.find_map(|value| {
+        let mut changed = scope.event.clone();
+        changed.set(&predicate.path, value).ok()?;
+        mend(rule, &mut changed, &predicate.path);
+        let matches = judge(rule, &changed, &mut NoTrace) == Truth::True;
+        let scope = Scope {
+            event: &changed,
+            ..*scope
+        };
+        let value = predicate.path.resolve(&scope).to_json()?.into_owned();
+        matches.then_some(value)
+    })
+}
+
+/// Values with which the predicate holds.
+fn wished(predicate: &Predicate, scope: &Scope<'_>) -> Vec<Value> {
     let found = predicate.path.resolve(scope);
-    let value = match predicate.polarity {
+    match predicate.polarity {
         Polarity::Positive => predicate.operator.satisfying(&found, scope),
-        Polarity::Negated => predicate.operator.violating(&found, scope),
-    }?;
-    let mut changed = scope.event.clone();
-    changed.set(&predicate.path, value.clone()).ok()?;
-    (judge(rule, &changed, &mut NoTrace) == Truth::True).then_some(value)
+        Polarity::Negated => {
+            let value = predicate.operator.violating(&found, scope);
+            value.into_iter().collect()
+        }
+    }
+}
+
+/// Does right by the other predicates of the same field: what one of them adds to a list, another
+/// may not want beside something else.
+fn mend(rule: &Rule, event: &mut Event, path: &Path) {
+    for predicate in rule.when.predicates() {
+        let steps = Value::Null;
+        let scope = Scope {
+            event,
+            vars: &rule.vars,
+            steps: &steps,
+        };
+        let fails = predicate.path == *path && predicate.judge(&scope) != Verdict::Match;
+        let value = fails
+            .then(|| wished(predicate, &scope))
+            .into_iter()
+            .flatten();
+        if let Some(value) = value.into_iter().next() {
+            // A path that was set once can be set again.
+            let _ = event.set(path, value);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -192,6 +245,18 @@ mod tests {
     }
 
     #[test]
+    fn one_change_may_mend_several_predicates_of_a_field() {
+        assert_eq!(
+            suggestions("{ ticket.tags: { has: gold, not: { has: test } } }"),
+            [("ticket.tags".into(), Some(json!(["vip", "gold"])))]
+        );
+        assert_eq!(
+            suggestions("{ current: { is: [low, urgent], not: [low, high] } }"),
+            [("current".into(), Some(json!("urgent")))]
+        );
+    }
+
+    #[test]
     fn nothing_is_suggested_where_two_changes_are_needed() {
         assert_eq!(suggestions("{ current: urgent, previous: normal }"), []);
     }
@@ -231,5 +296,45 @@ mod tests {
             groups,
             ["all", "any[0].none[0]", "any[0].none[0]", "any[1].all[0]"]
         );
+    }
+
+    const TESTS: [&str; 12] = [
+        "current: urgent",
+        "current: [low, high]",
+        "current: { gt: normal, not: urgent }",
+        "current: { not: [high, urgent] }",
+        "previous: { path: current }",
+        "previous: { lt: { path: current } }",
+        "ticket.tags: { has: [gold, vip] }",
+        "ticket.tags: { has_all: [gold, test], not: { has: vip } }",
+        "ticket.id: { between: [8, 9] }",
+        "ticket.external_id: { starts_with: A-, not: { ends_with: Z } }",
+        "ticket.created_at: { before: -2h }",
+        "ticket.organization_id: { exists: true, not: { present: true } }",
+    ];
+
+    fn condition() -> impl Strategy<Value = String> {
+        let leaf = (0..TESTS.len()).prop_map(|n| format!("{{ {} }}", TESTS[n]));
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            let group = prop_oneof![Just("all"), Just("any"), Just("none")];
+            (group, proptest::collection::vec(inner, 1..4))
+                .prop_map(|(key, parts)| format!("{{ {key}: [{}] }}", parts.join(", ")))
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn every_suggested_value_makes_the_rule_match(when in condition()) {
+            let rule = rule(&when);
+            for near in explain(&rule, &event()).near_misses {
+                let Some(value) = near.set else { continue };
+                let mut changed = event();
+                let path = Path::parse(&near.path).expect("a path");
+                changed.set(&path, value).expect("a place");
+                prop_assert_eq!(judge(&rule, &changed, &mut NoTrace), Truth::True);
+            }
+        }
     }
 }

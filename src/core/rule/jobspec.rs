@@ -15,6 +15,7 @@ use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::fields::Fields;
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::path::{Found, Path};
+use crate::core::rule::ruletest;
 use crate::core::rule::trigger::{TypePattern, lower_source, lower_types};
 use crate::core::rule::vocabulary::JOBSPEC;
 use crate::core::scope::Scope;
@@ -128,9 +129,18 @@ pub fn lower(
         ..Lowering::new(config, Fields::Open, diagnostics)
     };
     let rule = lower_rule(node, &mut cx);
-    (cx.diagnostics.errors() == before)
-        .then_some(rule?)
-        .map(Arc::new)
+    if cx.diagnostics.errors() == before {
+        return rule.map(Arc::new);
+    }
+    // The tests of a sound rule are judged with what they name; those of a broken one, as they stand.
+    for test in node
+        .get("tests")
+        .and_then(Node::as_list)
+        .unwrap_or_default()
+    {
+        ruletest::lower(test, &mut cx);
+    }
+    None
 }
 
 /// Documents that are something else than a rule.

@@ -176,6 +176,9 @@ impl<'a> Lowering<'a> {
                 _ => {}
             }
         }
+        if let Some(below) = path.below() {
+            return self.check_path(&below, at);
+        }
         let Some(dotted) = path.dotted() else {
             return true;
         };

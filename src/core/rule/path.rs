@@ -126,6 +126,22 @@ impl Path {
         }
     }
 
+    /// The single place below which a query looks.
+    pub fn below(&self) -> Option<Path> {
+        let Route::Query(query) = &self.route else {
+            return None;
+        };
+        let route = query::below(query)?;
+        let names = |keys: &[Key]| keys.iter().map(|key| key.name.clone()).collect::<Vec<_>>();
+        match &route {
+            Route::Plain { keys, .. } if !keys.is_empty() => Some(Path {
+                text: names(keys).join("."),
+                route,
+            }),
+            Route::Plain { .. } | Route::Query(_) => None,
+        }
+    }
+
     /// The step whose result it reads.
     pub fn step(&self) -> Option<&str> {
         match &self.route {

@@ -28,6 +28,8 @@ pub struct RuleTest {
     pub steps: Vec<(String, Position, Value)>,
     /// What each step gets, try by try.
     pub mocks: BTreeMap<String, Vec<Mock>>,
+    /// Where each step that gets something is named.
+    pub mocked: Vec<(String, Position)>,
     /// How the run must end.
     pub ends: Option<(String, Position)>,
 }
@@ -130,14 +132,18 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<RuleTest> {
             help,
         );
     }
+    if expect == Some(Expected::NoMatch) {
+        refuse_run(node, cx);
+    }
     let steps = section(node, "steps", cx)
         .iter()
         .map(|entry| (entry.key.clone(), entry.key_at, entry.value.to_json()))
         .collect();
-    let mocks = section(node, "mock", cx)
+    let mocks: Vec<_> = section(node, "mock", cx)
         .iter()
         .map(|entry| Some((entry.key.clone(), lower_mocks(&entry.value, cx)?)))
-        .collect::<Option<_>>();
+        .collect();
+    let ends = lower_ends(node, cx);
     let name = node.get("name").and_then(|name| cx.text(name, "name"));
     Some(RuleTest {
         name: name.unwrap_or_else(|| format!("line {}", node.at.line)),
@@ -149,9 +155,24 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<RuleTest> {
         because,
         now: now?,
         steps,
-        mocks: mocks?,
-        ends: lower_ends(node, cx)?,
+        mocked: section(node, "mock", cx)
+            .iter()
+            .map(|entry| (entry.key.clone(), entry.key_at))
+            .collect(),
+        mocks: mocks.into_iter().collect::<Option<_>>()?,
+        ends: ends?,
     })
+}
+
+/// A rule that does not match runs nothing.
+fn refuse_run(node: &Node, cx: &mut Lowering<'_>) {
+    for entry in node.as_map().unwrap_or_default() {
+        if matches!(entry.key.as_str(), "steps" | "mock" | "ends" | "now") {
+            let message = format!("`{}` beside `expect: no match` tests nothing", entry.key);
+            let help = "a rule that does not match runs no step; take it out, or expect a match";
+            cx.error(Code::InvalidValue, entry.key_at, message, help);
+        }
+    }
 }
 
 fn section<'n>(node: &'n Node, key: &str, cx: &mut Lowering<'_>) -> &'n [Entry] {
@@ -236,7 +257,8 @@ fn lower_ends(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<(String, Posi
 fn lower_mocks(node: &Node, cx: &mut Lowering<'_>) -> Option<Vec<Mock>> {
     match &node.value {
         Yaml::List(items) if !items.is_empty() => {
-            items.iter().map(|item| lower_mock(item, cx)).collect()
+            let mocks: Vec<_> = items.iter().map(|item| lower_mock(item, cx)).collect();
+            mocks.into_iter().collect()
         }
         _ => Some(vec![lower_mock(node, cx)?]),
     }

@@ -303,3 +303,58 @@ fn one_mistake_in_a_step_hides_no_other() {
     let found = about_flow("- { http: { url: 'https://a.example', method: GTE }, exec: [] }");
     tells(&found, &["`GTE`", "does one thing", "the command is empty"]);
 }
+
+#[test]
+fn a_query_below_a_place_that_is_not_there_is_refused() {
+    let found = about_condition("{ '$.input.ticket_event.ticket.tagz[*]': vip }");
+    tells(&found, &["no field `ticket.tagz`"]);
+    let found = about_condition("{ '$.ticket.tags[*]': vip, '$.input.ticket.tags[*]': vip }");
+    tells(
+        &found,
+        &[
+            "leads nowhere",
+            "did you mean `$.input.ticket_event.ticket.tags`",
+        ],
+    );
+    for sound in [
+        "$.input.ticket_event.ticket.tags[*]",
+        "$..tags[*]",
+        "$.raw.a[*]",
+        "$.input[*].ticket",
+    ] {
+        tells(&about_condition(&format!("{{ '{sound}': vip }}")), &[]);
+    }
+}
+
+#[test]
+fn a_filter_takes_no_value_of_another_name() {
+    let found = about_flow(
+        "- { set: \"{{ ticket.tags | join(d=', ') }}{{ ticket.tags | sort(reverse=true) }}\" }",
+    );
+    tells(&found, &["`join` takes no value named `d`"]);
+}
+
+#[test]
+fn mistakes_in_the_tests_of_a_broken_rule_are_told() {
+    let found = about_flow("- { exec: [] }\ntests:\n  - { expect: matsh, mock: { a: 1, b: 2 } }");
+    tells(
+        &found,
+        &[
+            "the command is empty",
+            "no `event`",
+            "`expect` takes",
+            "`mock` takes",
+            "`mock` takes",
+        ],
+    );
+}
+
+#[test]
+fn a_test_of_what_never_runs_is_refused() {
+    let test = "  - { event: { a: 1 }, expect: no match, ends: done, steps: { a: {} } }";
+    let found = about_flow(&format!("- {{ exec: [] }}\ntests:\n{test}"));
+    tells(
+        &found,
+        &["the command is empty", "`ends` beside", "`steps` beside"],
+    );
+}

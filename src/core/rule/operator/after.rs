@@ -86,8 +86,8 @@ impl Compare for After {
         instant::hint(found, &self.0, scope)
     }
 
-    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
-        instant::beside(&self.0, scope, 1)
+    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+        instant::beside(&self.0, scope, 1).into_iter().collect()
     }
 
     fn violating(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {

@@ -140,8 +140,8 @@ impl Compare for Between {
             .or_else(|| self.high.hint(found, scope))
     }
 
-    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
-        self.low.operands.values(scope).next()
+    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+        self.low.operands.values(scope).next().into_iter().collect()
     }
 
     fn violating(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {

@@ -84,7 +84,7 @@ impl Compare for EndsWith {
         self.0.hint(found, scope, holds)
     }
 
-    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
-        self.0.operands.values(scope).next()
+    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+        self.0.operands.values(scope).collect()
     }
 }

@@ -51,8 +51,8 @@ impl Compare for Exists {
         self.wanted.to_string()
     }
 
-    fn satisfying(&self, _: &Found<'_>, _: &Scope<'_>) -> Option<Value> {
-        self.wanted.then_some(Value::Null)
+    fn satisfying(&self, _: &Found<'_>, _: &Scope<'_>) -> Vec<Value> {
+        self.wanted.then_some(Value::Null).into_iter().collect()
     }
 
     fn violating(&self, _: &Found<'_>, _: &Scope<'_>) -> Option<Value> {

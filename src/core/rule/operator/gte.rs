@@ -59,8 +59,8 @@ impl Compare for Gte {
         self.0.hint(found, scope)
     }
 
-    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
-        self.0.beside(scope, 0)
+    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+        self.0.beside(scope, 0).into_iter().collect()
     }
 
     fn violating(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {

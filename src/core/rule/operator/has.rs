@@ -186,10 +186,13 @@ impl Compare for Has {
         element_hint(found, &wanted)
     }
 
-    fn satisfying(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
-        let mut items = list_or_empty(found);
-        items.push(self.operands.values(scope).next()?);
-        Some(Value::Array(items))
+    fn satisfying(&self, found: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+        let with = |wanted| {
+            let mut items = list_or_empty(found);
+            items.push(wanted);
+            Value::Array(items)
+        };
+        self.operands.values(scope).map(with).collect()
     }
 
     fn violating(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {

@@ -93,13 +93,13 @@ impl Compare for HasAll {
         })
     }
 
-    fn satisfying(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+    fn satisfying(&self, found: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
         let mut items = list_or_empty(found);
         for wanted in self.operands.values(scope) {
             if !items.iter().any(|item| equal(item, &wanted, self.case)) {
                 items.push(wanted);
             }
         }
-        Some(Value::Array(items))
+        vec![Value::Array(items)]
     }
 }

@@ -81,7 +81,7 @@ impl Compare for Is {
             .find_map(|(got, wanted)| near_miss(got, wanted))
     }
 
-    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
-        self.operands.values(scope).next()
+    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+        self.operands.values(scope).collect()
     }
 }

@@ -125,9 +125,9 @@ pub trait Compare {
         None
     }
 
-    /// A value for which the operator holds, close to the given one.
-    fn satisfying(&self, _found: &Found<'_>, _scope: &Scope<'_>) -> Option<Value> {
-        None
+    /// Values for which the operator holds, close to the given one.
+    fn satisfying(&self, _found: &Found<'_>, _scope: &Scope<'_>) -> Vec<Value> {
+        Vec::new()
     }
 
     /// A value for which the operator does not hold, close to the given one.
@@ -250,7 +250,7 @@ impl Operator {
         self.compare().hint(found, scope)
     }
 
-    pub fn satisfying(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+    pub fn satisfying(&self, found: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
         self.compare().satisfying(found, scope)
     }
 

@@ -123,7 +123,7 @@ fn what_satisfies_or_violates_an_operator_does() {
                 steps: &steps,
             };
             let found = predicate.path.resolve(&scope);
-            if let Some(value) = predicate.operator.satisfying(&found, &scope) {
+            for value in predicate.operator.satisfying(&found, &scope) {
                 let verdict = predicate.operator.judge(&Found::One(&value), &scope);
                 assert_eq!(verdict, Verdict::Match, "{} by {value}", example.test);
             }
@@ -132,6 +132,23 @@ fn what_satisfies_or_violates_an_operator_does() {
                 assert_eq!(verdict, Verdict::NoMatch, "{} by {value}", example.test);
             }
         }
+    }
+}
+
+#[test]
+fn a_negation_that_fails_has_no_hint_about_letters() {
+    for (test, value) in [
+        ("{ not: vip }", r#""vip""#),
+        ("{ not: { contains: VIP, ignore_case: true } }", r#""vip""#),
+        ("{ not: { matches: v } }", r#""vip""#),
+        ("{ not: { has: vip } }", r#"["vip"]"#),
+    ] {
+        let (verdict, trace) = verdict("field", test, Some(value));
+        assert_eq!(
+            (verdict, &trace.lines[0].hint),
+            (Verdict::NoMatch, &None),
+            "{test}"
+        );
     }
 }
 

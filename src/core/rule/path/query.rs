@@ -21,8 +21,24 @@ pub fn parse(text: &str) -> Result<Route, PathError> {
     refuse_costly(text, &query)?;
     match singular(&query) {
         Some(keys) => place_in_document(text, keys),
-        None => Ok(Route::Query(Box::new(query))),
+        None => {
+            let start = start(&query);
+            if start.len() > 1 || start.first().is_some_and(|key| key.name != "input") {
+                place_in_document(text, start)?;
+            }
+            Ok(Route::Query(Box::new(query)))
+        }
     }
+}
+
+/// The keys up to where a query begins to spread.
+fn start(query: &JpQuery) -> Vec<Key> {
+    query.segments.iter().map_while(singular_key).collect()
+}
+
+/// The single place below which a query looks; none where it looks everywhere.
+pub fn below(query: &JpQuery) -> Option<Route> {
+    place_in_document("", start(query)).ok()
 }
 
 fn first_line(message: &str) -> String {

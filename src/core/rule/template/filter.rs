@@ -274,6 +274,16 @@ pub fn find(name: &str) -> Option<&'static Filter> {
     FILTERS.iter().find(|filter| filter.name == name)
 }
 
+/// The values that a filter takes by name.
+pub fn named(filter: &str) -> &'static [&'static str] {
+    match filter {
+        "sort" => &["attribute", "reverse", "case_sensitive"],
+        "unique" => &["attribute", "case_sensitive"],
+        "map" => &["attribute", "default"],
+        _ => &[],
+    }
+}
+
 pub fn elsewhere(name: &str) -> Option<&'static str> {
     let row = ELSEWHERE.iter().find(|(word, _)| *word == name)?;
     Some(row.1)

@@ -85,9 +85,26 @@ impl Checker<'_, '_> {
                 );
             }
         }
+        self.named_values(filter);
         self.named_by_text(filter);
         self.expressions(filter.expr.as_ref());
         self.arguments(&filter.args);
+    }
+
+    fn named_values(&mut self, filter: &Spanned<ast::Filter<'_>>) {
+        let Some(known) = filter::find(filter.name) else {
+            return;
+        };
+        for argument in &filter.args {
+            let CallArg::Kwarg(name, _) = argument else {
+                continue;
+            };
+            if !filter::named(filter.name).contains(name) {
+                let message = format!("`{}` takes no value named `{name}`", filter.name);
+                let at = range(filter.span());
+                self.refuse(Code::BadTemplate, at, message, known.summary);
+            }
+        }
     }
 
     pub fn known_filter(&mut self, name: &str, at: Range<usize>) {
