@@ -179,20 +179,11 @@ fn lower_field(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) -> Option<
         cx.error(Code::UnknownField, entry.key_at, message, &help);
         return None;
     }
-    match cx.path(&entry.key, entry.key_at) {
-        Some(path) => lower_test(&path, &entry.value, branch, cx),
-        None => {
-            judge_alone(entry, branch, cx);
-            None
-        }
-    }
-}
-
-/// Tells the mistakes in the test of a field that is itself one, as far as they do not hang on what
-/// the field holds.
-fn judge_alone(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) {
-    let path = Path::unknown(&entry.key);
-    lower_test(&path, &entry.value, branch, cx);
+    let path = cx.path(&entry.key, entry.key_at);
+    // The test of a wrong field is judged as far as it does not hang on what the field holds.
+    let judged = path.clone().unwrap_or_else(|| Path::unknown(&entry.key));
+    let test = lower_test(&judged, &entry.value, branch, cx);
+    path.and(test)
 }
 
 fn misplaced_operator(entry: &Entry) -> Option<String> {
