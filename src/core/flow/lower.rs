@@ -6,11 +6,12 @@ mod http;
 mod settings;
 
 use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::flow::call::Keep;
 use crate::core::flow::step::{Action, Flow, Step};
 use crate::core::flow::vocabulary::{ACTIONS, EXEC, HTTP, RETRY, STEP};
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{Entry, Node, Yaml};
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::{Earlier, Gives, Lowering};
 use crate::core::rule::template::{Escape, Template, TreeTemplate};
 
 pub use http::METHODS;
@@ -64,7 +65,10 @@ fn lower_step(node: &Node, number: usize, cx: &mut Lowering<'_>) -> Option<Step>
         found.is_some_and(|entry| matches!(entry.key.as_str(), "http" | "exec" | "shell"));
     let settings = settings::lower(node, found, performs, cx);
     if let Some(Some(name)) = &name {
-        cx.steps.push(name.clone());
+        cx.steps.push(Earlier {
+            name: name.clone(),
+            gives: gives(found, settings.as_ref()),
+        });
     }
     let (action, settings) = (action?, settings?);
     Some(Step {
@@ -75,6 +79,23 @@ fn lower_step(node: &Node, number: usize, cx: &mut Lowering<'_>) -> Option<Step>
         timeout: settings.timeout,
         keep: settings.keep,
     })
+}
+
+/// What later steps can read of a step.
+fn gives(action: Option<&Entry>, settings: Option<&settings::Settings>) -> Gives {
+    let (Some(action), Some(settings)) = (action, settings) else {
+        return Gives::Anything;
+    };
+    match (action.key.as_str(), settings.keep) {
+        ("when" | "succeed" | "fail", _) => Gives::Keys(&[]),
+        ("http" | "exec" | "shell", Keep::None) => Gives::Keys(&[]),
+        ("http" | "exec" | "shell", Keep::Status) => Gives::Keys(&["status"]),
+        ("http", Keep::Body) => Gives::Keys(&["status", "headers", "body", "truncated"]),
+        ("exec" | "shell", Keep::Body) => {
+            Gives::Keys(&["status", "stdout", "stderr", "body", "truncated"])
+        }
+        _ => Gives::Anything,
+    }
 }
 
 /// Keys that belong into a step's action, or that other tools use for one. True after reporting.
@@ -116,10 +137,10 @@ fn lower_name(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<String>> {
             "write `{corrected}`: small letters, digits and `_`, so that templates can say `steps.{corrected}`"
         );
         cx.error(Code::InvalidValue, node.at, message, &help);
-        cx.steps.push(corrected);
+        cx.steps.push(corrected.as_str().into());
         return None;
     }
-    if cx.steps.contains(&name) {
+    if cx.steps.iter().any(|step| step.name == name) {
         let message = format!("two steps are called `{name}`");
         cx.error(
             Code::DuplicateName,
@@ -154,7 +175,8 @@ fn find_action<'n>(
     explained: bool,
     cx: &mut Lowering<'_>,
 ) -> Option<&'n Entry> {
-    let mut found = entries.iter().filter(|e| ACTIONS.contains(&e.key.as_str()));
+    let is_action = |e: &&Entry| ACTIONS.contains(&e.key.as_str());
+    let mut found = entries.iter().filter(is_action);
     let first = found.next();
     if let (Some(first), Some(second)) = (first, found.next()) {
         let message = format!(
@@ -166,7 +188,15 @@ fn find_action<'n>(
             second.key
         );
         cx.error(Code::InvalidValue, second.key_at, message, &help);
-        return None;
+        // What is wrong in them is wrong wherever they stand.
+        for surplus in entries
+            .iter()
+            .filter(is_action)
+            .filter(|e| e.key != first.key)
+        {
+            lower_action(surplus, cx);
+        }
+        return Some(first);
     }
     let unknown = entries.iter().any(|e| {
         STEP.get(&e.key)

@@ -10,7 +10,6 @@ use crate::core::flow::step::{Action, Flow, Step};
 use crate::core::matching::evaluate::{Truth, evaluate};
 use crate::core::matching::trace::Trace;
 use crate::core::rule::condition::Condition;
-use crate::core::rule::path::{Root, Route};
 use crate::core::rule::template::RenderError;
 use crate::core::scope::Scope;
 
@@ -92,23 +91,12 @@ fn what(step: &Step, scope: &Scope<'_>) -> What {
 
 /// A guard that reads results is open until there are any.
 fn guard(condition: &Condition, scope: &Scope<'_>) -> What {
-    let known = scope.steps.as_object();
-    let waits = condition
-        .predicates()
-        .iter()
-        .any(|predicate| match &predicate.path.route {
-            Route::Plain {
-                root: Root::Steps,
-                keys,
-            } => {
-                let step = keys
-                    .first()
-                    .map(|key| key.name.as_str())
-                    .unwrap_or_default();
-                !known.is_some_and(|known| known.contains_key(step))
-            }
-            Route::Plain { .. } | Route::Query(_) => false,
-        });
+    let predicates = condition.predicates();
+    let mut paths = predicates.iter().flat_map(|predicate| predicate.paths());
+    let waits = paths.any(|path| {
+        path.step()
+            .is_some_and(|step| scope.steps.get(step).is_none())
+    });
     if waits {
         return What::Later;
     }
@@ -121,5 +109,67 @@ fn unrendered(error: &RenderError) -> What {
     match error.reads_step() {
         true => What::Later,
         false => What::Fails(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::core::config::Config;
+    use crate::core::diagnostic::{Diagnostics, Files};
+    use crate::core::event::catalogue::Catalogue;
+    use crate::core::event::sample::sample;
+    use crate::core::event::{decode::decode, json::accept};
+    use crate::core::matching::ruleset::RuleSet;
+
+    /// What is known of each step, in a word.
+    fn words(steps: &str) -> Vec<&'static str> {
+        let text = format!(
+            "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nflow:\n{steps}"
+        );
+        let mut files = Files::default();
+        let file = files.add("r.yaml", text);
+        let mut diagnostics = Diagnostics::default();
+        let config = Config::default();
+        let set = RuleSet::compile(&Arc::new(files), &[file], &config, &mut diagnostics);
+        assert!(!diagnostics.has_errors(), "{diagnostics:?}");
+        let sample = sample("support", "ticket.PriorityChanged").expect("a sample");
+        let value = accept(sample.text.as_bytes()).expect("JSON").value;
+        let event = decode(value, Catalogue::built_in()).expect("an event");
+        let planned = plan(&set.rules[0].flow, &event, &set.rules[0].vars);
+        let word = |planned: &Planned<'_>| match planned.what {
+            What::Call(_) => "call",
+            What::Guard { .. } => "guard",
+            What::Set(_) => "set",
+            What::End(_) => "end",
+            What::Later => "later",
+            What::Fails(_) => "fails",
+        };
+        planned.iter().map(word).collect()
+    }
+
+    const ORG: &str = "- { name: org, http: { url: 'https://a.example' } }\n";
+
+    #[test]
+    fn whatever_reads_a_result_is_known_later() {
+        for step in [
+            "- { when: { steps.org.status: 200 } }",
+            "- { when: { current: { path: steps.org.body.priority } } }",
+            "- { when: { current: { not: { contains: [{ path: steps.org.body.priority }] } } } }",
+            "- { set: '{{ steps.org.body.name }}' }",
+            "- { set: '{{ steps.org.body.name | default(7) }}' }",
+            "- { exec: [page, '{{ steps.org.body.name | default(7) }} x'] }",
+        ] {
+            let steps = format!("{ORG}{step}\n- {{ succeed: done }}\n");
+            assert_eq!(words(&steps), ["call", "later", "end"], "{step}");
+        }
+    }
+
+    #[test]
+    fn what_is_set_is_known_and_a_guard_that_does_not_hold_ends_the_plan() {
+        let steps = "- { name: v, set: { a: 1 } }\n- { when: { steps.v.a: 1 } }\n- { when: { steps.v.a: 2 } }\n- { exec: [a] }\n";
+        assert_eq!(words(steps), ["set", "guard", "guard"]);
     }
 }

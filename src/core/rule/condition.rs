@@ -30,6 +30,13 @@ pub struct Predicate {
     pub at: Position,
 }
 
+impl Predicate {
+    /// Every path that it reads: its own and those that it compares with.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&self.path).chain(self.operator.paths())
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Polarity {
     Positive,

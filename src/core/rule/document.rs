@@ -5,6 +5,8 @@
 mod raw;
 mod trouble;
 
+use std::collections::HashMap;
+
 use serde_json::{Number, Value};
 use serde_yaml::{DuplicateKeyPolicy, Location};
 
@@ -152,7 +154,6 @@ fn count(n: usize) -> u32 {
 }
 
 fn read_document(file: FileId, chunk: &Chunk<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
-    let place = Place { file, chunk };
     let only_comments = chunk.text.lines().all(|line| {
         let line = line.trim();
         line.is_empty() || line.starts_with('#') || line == "---" || line == "..."
@@ -160,6 +161,7 @@ fn read_document(file: FileId, chunk: &Chunk<'_>, diagnostics: &mut Diagnostics)
     if only_comments {
         return None;
     }
+    let place = Place::new(file, chunk);
     match serde_yaml::from_str_with_options::<Raw>(chunk.text, options(chunk.text.len())) {
         Ok(raw) => {
             let node = lower(raw, &place, diagnostics);
@@ -197,9 +199,17 @@ fn options(len: usize) -> serde_yaml::Options {
 struct Place<'a> {
     file: FileId,
     chunk: &'a Chunk<'a>,
+    /// Where each line of the document starts, so that no place costs a walk through the text.
+    lines: Vec<usize>,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    fn new(file: FileId, chunk: &'a Chunk<'a>) -> Self {
+        let ends = chunk.text.match_indices('\n').map(|(end, _)| end + 1);
+        let lines = std::iter::once(0).chain(ends).collect();
+        Self { file, chunk, lines }
+    }
+
     /// Where a node stands; its bytes come with it.
     fn of(&self, location: Location) -> Position {
         let span = location.span();
@@ -224,13 +234,8 @@ impl Place<'_> {
 
     /// A line and a column of the document, both from 1, as a place in the file.
     fn at(&self, line: usize, column: usize) -> Position {
-        let before: usize = self
-            .chunk
-            .text
-            .split_inclusive('\n')
-            .take(line - 1)
-            .map(str::len)
-            .sum();
+        let last = self.chunk.text.len();
+        let before = self.lines.get(line - 1).copied().unwrap_or(last);
         let rest = self.chunk.text.get(before..).unwrap_or_default();
         let within: usize = rest.chars().take(column - 1).map(char::len_utf8).sum();
         Position {
@@ -280,6 +285,7 @@ fn lower_entries(
     diagnostics: &mut Diagnostics,
 ) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::with_capacity(raw.len());
+    let mut lines: HashMap<String, u32> = HashMap::with_capacity(raw.len());
     for (key, value) in raw {
         let key = lower(key, place, diagnostics);
         let value = lower(value, place, diagnostics);
@@ -287,8 +293,7 @@ fn lower_entries(
             diagnostics.push(unquoted_template(at));
             continue;
         };
-        if let Some(first) = entries.iter().find(|e| e.key == text) {
-            let first = first.key_at.line;
+        if let Some(first) = lines.get(&text) {
             diagnostics.push(
                 Diagnostic::error(
                     Code::DuplicateKey,
@@ -301,6 +306,7 @@ fn lower_entries(
             );
             continue;
         }
+        lines.insert(text.clone(), key.at.line);
         entries.push(Entry {
             key: text,
             key_at: key.at,

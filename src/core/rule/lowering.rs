@@ -21,13 +21,37 @@ pub struct Lowering<'a> {
     pub fields: Fields,
     /// The variables in reach of the rule; an object.
     pub vars: Value,
-    /// Names of the steps before the one being lowered, whose results can be read.
-    pub steps: Vec<String>,
+    /// The steps before the one being lowered, whose results can be read.
+    pub steps: Vec<Earlier>,
     /// Paths that a condition before has tested: it is the author's word that they may be absent.
     pub tested: BTreeSet<String>,
     /// The folder of the rule file; relative programs and files start there.
     pub folder: String,
     pub diagnostics: &'a mut Diagnostics,
+}
+
+/// A step that later ones may read by its name.
+#[derive(Debug, Clone)]
+pub struct Earlier {
+    pub name: String,
+    pub gives: Gives,
+}
+
+/// What stands under `steps.NAME`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gives {
+    Anything,
+    /// These keys alone; none where the step has no result.
+    Keys(&'static [&'static str]),
+}
+
+impl From<&str> for Earlier {
+    fn from(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            gives: Gives::Anything,
+        }
+    }
 }
 
 impl<'a> Lowering<'a> {
@@ -141,9 +165,13 @@ impl<'a> Lowering<'a> {
                     self.error(Code::UndefinedName, at, message, help);
                     return false;
                 }
-                (Root::Steps, Some(name)) if !self.steps.iter().any(|s| s == name) => {
-                    self.undefined("step", &path.text, name, at);
-                    return false;
+                (Root::Steps, Some(name)) => {
+                    let Some(step) = self.steps.iter().find(|step| step.name == name) else {
+                        self.undefined("step", &path.text, name, at);
+                        return false;
+                    };
+                    let key = keys.get(1).map(|key| key.name.as_str());
+                    return self.check_result(step.gives, name, key, at);
                 }
                 _ => {}
             }
@@ -211,9 +239,30 @@ impl<'a> Lowering<'a> {
             .push(Diagnostic::warning(Code::MaybeAbsent, at, message).help(help));
     }
 
+    /// Whether the result of a step holds a key; false after saying why not.
+    fn check_result(&mut self, gives: Gives, step: &str, key: Option<&str>, at: Position) -> bool {
+        let (message, help) = match (gives, key) {
+            (Gives::Anything, _) => return true,
+            (Gives::Keys([]), _) => (
+                format!("the step `{step}` has no result to read"),
+                "guards, `succeed`, `fail` and steps with `keep: none` give nothing".into(),
+            ),
+            (Gives::Keys(keys), Some(key)) if !keys.contains(&key) => (
+                format!("the result of the step `{step}` has no `{key}`"),
+                match synonyms::nearest(key, keys.iter().copied()) {
+                    Some(near) => format!("did you mean `steps.{step}.{near}`?"),
+                    None => format!("it has {}", keys.join(", ")),
+                },
+            ),
+            (Gives::Keys(_), _) => return true,
+        };
+        self.error(Code::UndefinedName, at, message, &help);
+        false
+    }
+
     fn undefined(&mut self, kind: &str, path: &str, name: &str, at: Position) {
         let known: Vec<String> = if kind == "step" {
-            self.steps.clone()
+            self.steps.iter().map(|step| step.name.clone()).collect()
         } else {
             self.vars
                 .as_object()

@@ -126,6 +126,17 @@ impl Path {
         }
     }
 
+    /// The step whose result it reads.
+    pub fn step(&self) -> Option<&str> {
+        match &self.route {
+            Route::Plain {
+                root: Root::Steps,
+                keys,
+            } => keys.first().map(|key| key.name.as_str()),
+            Route::Plain { .. } | Route::Query(_) => None,
+        }
+    }
+
     /// The value of a path into the variables, which every event finds the same.
     pub fn in_variables<'v>(&self, vars: &'v Value) -> Option<&'v Value> {
         let Route::Plain {

@@ -114,6 +114,7 @@ impl Template {
             Body::Literal => return Ok(Text::plain(self.0.source.clone())),
             Body::Engine(engine) => engine.as_ref(),
         };
+        RenderError::unless_run(reads, scope)?;
         let mut output = Limited::default();
         let rendered = environment.get_template(NAME).and_then(|template| {
             template
@@ -292,6 +293,15 @@ impl RenderError {
             | RenderError::EmptyInPath { .. }
             | RenderError::Climbing { .. }
             | RenderError::Failed { .. } => false,
+        }
+    }
+
+    fn unless_run(reads: &Reads, scope: &Scope<'_>) -> Result<(), Self> {
+        match reads.awaited(scope) {
+            Some(step) => Err(RenderError::Absent {
+                name: format!("steps.{step}"),
+            }),
+            None => Ok(()),
         }
     }
 

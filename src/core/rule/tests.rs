@@ -248,3 +248,58 @@ fn a_family_orders_each_word_in_its_own_order() {
     tells(&found, &["did you mean `open`?"]);
     tells(&said(&rule("ticket.*", "{ current: { gt: open } }")), &[]);
 }
+
+fn about_flow(flow: &str) -> Vec<String> {
+    said(&format!(
+        "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nflow:\n{flow}\n"
+    ))
+}
+
+#[test]
+fn what_no_step_gives_cannot_be_read() {
+    let org = "- { name: org, http: { url: 'https://a.example' } }";
+    for (flow, part) in [
+        (
+            "- { set: '{{ steps.org.bdy.id }}' }",
+            "did you mean `steps.org.body`?",
+        ),
+        (
+            "- { when: { steps.org.stdout: x } }",
+            "it has status, headers, body",
+        ),
+        (
+            "- { when: { current: { path: steps.org.stdout } } }",
+            "it has status",
+        ),
+        (
+            "- { name: gate, when: { current: high } }\n- { set: '{{ steps.gate }}' }",
+            "has no result to read",
+        ),
+        (
+            "- { name: a, exec: [a], keep: none }\n- { set: '{{ steps.a.status }}' }",
+            "has no result to read",
+        ),
+        (
+            "- { name: a, exec: [a], keep: status }\n- { set: '{{ steps.a.stdout }}' }",
+            "it has status",
+        ),
+    ] {
+        tells(&about_flow(&format!("{org}\n{flow}")), &[part]);
+    }
+    let sound = "- { name: v, set: { a: 1 } }\n- { set: '{{ steps.v.a }}{{ steps.org.body.x }}{{ steps.org }}' }";
+    tells(&about_flow(&format!("{org}\n{sound}")), &[]);
+}
+
+#[test]
+fn one_mistake_in_a_step_hides_no_other() {
+    let found = about_flow("- http: { connection: crn, path: '/{{ ticket.idd }}' }");
+    tells(
+        &found,
+        &["no connection is called `crn`", "no field `ticket.idd`"],
+    );
+    let found =
+        about_flow("- http: { url: 'https://a.example', json: '{{ nope }}', body: '{{ never }}' }");
+    tells(&found, &["no field `nope`", "one body", "no field `never`"]);
+    let found = about_flow("- { http: { url: 'https://a.example', method: GTE }, exec: [] }");
+    tells(&found, &["`GTE`", "does one thing", "the command is empty"]);
+}

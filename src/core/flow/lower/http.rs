@@ -95,8 +95,14 @@ fn lower_address(
 ) -> Option<Template> {
     match (node.get("url"), node.get("path"), node.get("connection")) {
         (Some(url), None, None) => Template::lower(url, "url", Escape::Url, cx),
-        (None, Some(path), Some(_)) => lower_path(path, connection?.as_ref()?, cx),
+        (None, Some(path), Some(_)) => {
+            // A path is judged also where its connection is not known.
+            let known = connection.copied().flatten();
+            let base = known.map_or("https://unknown.example", |c| c.base_url.as_str());
+            lower_path(path, base, cx)
+        }
         (Some(url), _, _) => {
+            Template::lower(url, "url", Escape::Url, cx);
             let help = "write `url` alone, or `connection` with `path`";
             cx.error(
                 Code::InvalidValue,
@@ -135,7 +141,7 @@ fn lower_address(
     }
 }
 
-fn lower_path(node: &Node, connection: &Connection, cx: &mut Lowering<'_>) -> Option<Template> {
+fn lower_path(node: &Node, base: &str, cx: &mut Lowering<'_>) -> Option<Template> {
     let path = cx.text(node, "path")?;
     if !path.starts_with('/') {
         let message = format!("`{path}` is no path");
@@ -143,8 +149,7 @@ fn lower_path(node: &Node, connection: &Connection, cx: &mut Lowering<'_>) -> Op
         cx.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
-    let base = connection.base_url.trim_end_matches('/');
-    Template::lower_behind(base, node, "path", cx)
+    Template::lower_behind(base.trim_end_matches('/'), node, "path", cx)
 }
 
 /// The method where one is given; the outer None after reporting one that is not known.
@@ -257,21 +262,29 @@ fn lower_body(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<BodyTemplate>
         .into_iter()
         .filter_map(|key| Some((key, node.get(key)?)))
         .collect();
-    match given.as_slice() {
-        [] => Some(None),
-        [("json", tree)] => {
-            TreeTemplate::lower(tree, cx).map(|tree| Some(BodyTemplate::Json(tree)))
+    let mut bodies: Vec<Option<BodyTemplate>> = Vec::with_capacity(given.len());
+    for (key, node) in &given {
+        bodies.push(lower_one_body(key, node, cx));
+    }
+    if let [(first, _), (second, at), ..] = given.as_slice() {
+        let message = format!("a request has one body, this one has `{first}` and `{second}`");
+        cx.error(Code::InvalidValue, at.at, message, "keep one of them");
+        return None;
+    }
+    match bodies.pop() {
+        Some(body) => body.map(Some),
+        None => Some(None),
+    }
+}
+
+fn lower_one_body(key: &str, node: &Node, cx: &mut Lowering<'_>) -> Option<BodyTemplate> {
+    match key {
+        "json" => TreeTemplate::lower(node, cx).map(BodyTemplate::Json),
+        "form" => {
+            let entries = pairs(node, "form", cx)?;
+            templates(entries, cx).map(BodyTemplate::Form)
         }
-        [("form", form)] => {
-            let entries = pairs(form, "form", cx)?;
-            templates(entries, cx).map(|fields| Some(BodyTemplate::Form(fields)))
-        }
-        [(_, text)] => lower_raw(text, cx).map(|text| Some(BodyTemplate::Raw(text))),
-        [(first, _), (second, at), ..] => {
-            let message = format!("a request has one body, this one has `{first}` and `{second}`");
-            cx.error(Code::InvalidValue, at.at, message, "keep one of them");
-            None
-        }
+        _ => lower_raw(node, cx).map(BodyTemplate::Raw),
     }
 }
 

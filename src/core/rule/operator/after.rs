@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::core::rule::document::Node;
 use crate::core::rule::operator::instant::{self, Moment};
+use crate::core::rule::operator::operand::Operand;
 use crate::core::rule::operator::{
     Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
 };
@@ -71,6 +72,10 @@ fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
 impl Compare for After {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         instant::judge(value, &self.0, scope, |at, wanted| at > wanted)
+    }
+
+    fn operands(&self) -> Vec<&Operand> {
+        instant::operands(&self.0)
     }
 
     fn want(&self, scope: &Scope<'_>) -> String {

@@ -117,6 +117,15 @@ impl Compare for Between {
         Verdict::all(ends.into_iter())
     }
 
+    fn operands(&self) -> Vec<&Operand> {
+        self.low
+            .operands
+            .0
+            .iter()
+            .chain(&self.high.operands.0)
+            .collect()
+    }
+
     fn want(&self, scope: &Scope<'_>) -> String {
         let (low, high) = (
             self.low.operands.words("", scope),

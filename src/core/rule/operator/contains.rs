@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::core::rule::document::Node;
+use crate::core::rule::operator::operand::Operand;
 use crate::core::rule::operator::textual::Textual;
 use crate::core::rule::operator::{
     Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
@@ -70,6 +71,10 @@ fn holds(text: &str, part: &str) -> bool {
 impl Compare for Contains {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         self.0.test(value, scope, holds)
+    }
+
+    fn operands(&self) -> Vec<&Operand> {
+        self.0.operands.0.iter().collect()
     }
 
     fn want(&self, scope: &Scope<'_>) -> String {

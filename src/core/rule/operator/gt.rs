@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use serde_json::{Value, json};
 
 use crate::core::rule::document::Node;
+use crate::core::rule::operator::operand::Operand;
 use crate::core::rule::operator::order::Ordered;
 use crate::core::rule::operator::{
     Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
@@ -44,6 +45,10 @@ fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
 impl Compare for Gt {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
         self.0.test(value, scope, Ordering::is_gt)
+    }
+
+    fn operands(&self) -> Vec<&Operand> {
+        self.0.operands.0.iter().collect()
     }
 
     fn want(&self, scope: &Scope<'_>) -> String {

@@ -173,6 +173,10 @@ impl Compare for Has {
         })
     }
 
+    fn operands(&self) -> Vec<&Operand> {
+        self.operands.0.iter().collect()
+    }
+
     fn want(&self, scope: &Scope<'_>) -> String {
         self.operands.words(" | ", scope)
     }

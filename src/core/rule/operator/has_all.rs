@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::core::rule::document::Node;
 use crate::core::rule::operator::equality::equal;
 use crate::core::rule::operator::has::{element_hint, elements, list_or_empty, parse_elements};
-use crate::core::rule::operator::operand::Operands;
+use crate::core::rule::operator::operand::{Operand, Operands};
 use crate::core::rule::operator::{
     Case, Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
 };
@@ -70,6 +70,10 @@ impl Compare for HasAll {
                 Verdict::of(items.iter().any(|item| equal(item, wanted, self.case)))
             })
         })
+    }
+
+    fn operands(&self) -> Vec<&Operand> {
+        self.operands.0.iter().collect()
     }
 
     fn want(&self, scope: &Scope<'_>) -> String {

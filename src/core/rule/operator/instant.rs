@@ -141,6 +141,14 @@ pub fn judge(
     }))
 }
 
+pub fn operands(moments: &[Moment]) -> Vec<&Operand> {
+    let operands = moments.iter().filter_map(|moment| match moment {
+        Moment::At(..) | Moment::Relative(..) => None,
+        Moment::Of(operand) => Some(operand),
+    });
+    operands.collect()
+}
+
 pub fn want(moments: &[Moment], scope: &Scope<'_>) -> String {
     let words = moments.iter().map(|moment| match moment {
         Moment::At(_, text) => text.clone(),

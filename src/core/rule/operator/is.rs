@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::core::rule::document::Node;
 use crate::core::rule::operator::equality::{check_literal, equal, near_miss};
-use crate::core::rule::operator::operand::Operands;
+use crate::core::rule::operator::operand::{Operand, Operands};
 use crate::core::rule::operator::{
     Case, Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
 };
@@ -60,6 +60,10 @@ impl Compare for Is {
         self.operands.any(scope, |operand| {
             Verdict::of(equal(value, operand, self.case))
         })
+    }
+
+    fn operands(&self) -> Vec<&Operand> {
+        self.operands.0.iter().collect()
     }
 
     fn want(&self, scope: &Scope<'_>) -> String {

@@ -31,6 +31,7 @@ use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::Node;
 use crate::core::rule::fields::FieldCheck;
 use crate::core::rule::lowering::Lowering;
+use crate::core::rule::operator::operand::Operand;
 use crate::core::rule::path::{Found, Path};
 use crate::core::scope::Scope;
 
@@ -109,6 +110,11 @@ pub trait Compare {
             Found::One(value) => self.test(value, scope),
             Found::Many(values) => Verdict::any(values.iter().map(|v| self.test(v, scope))),
         }
+    }
+
+    /// What it compares with: values and other fields.
+    fn operands(&self) -> Vec<&Operand> {
+        Vec::new()
     }
 
     /// What was asked for, in words; other fields with the value they have now.
@@ -225,6 +231,15 @@ operators! {
 impl Operator {
     pub fn judge(&self, found: &Found<'_>, scope: &Scope<'_>) -> Verdict {
         self.compare().judge(found, scope)
+    }
+
+    /// The fields that it compares with.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        let operands = self.compare().operands().into_iter();
+        operands.filter_map(|operand| match operand {
+            Operand::Literal(_) => None,
+            Operand::Path(path) => Some(path),
+        })
     }
 
     pub fn want(&self, scope: &Scope<'_>) -> String {

@@ -37,6 +37,14 @@ impl Reads {
         Value::from_pairs(values)
     }
 
+    /// A step that is read and has not run yet. `default` is for what its result lacks, not for the
+    /// result itself.
+    pub fn awaited(&self, scope: &Scope<'_>) -> Option<&str> {
+        let steps = &self.below.get("steps")?.below;
+        let mut names = steps.keys().map(String::as_str);
+        names.find(|name| scope.steps.get(*name).is_none())
+    }
+
     fn root(&self, name: &str, scope: &Scope<'_>) -> Option<Value> {
         match name {
             "secret" => Some(Value::from_object(Secrets)),

@@ -148,6 +148,7 @@ fn field(path: &Path, scope: &Scope<'_>) -> Result<Json, RenderError> {
 
 impl Typed {
     fn evaluate(&self, scope: &Scope<'_>) -> Result<Json, RenderError> {
+        RenderError::unless_run(&self.reads, scope)?;
         let value = self.expression.eval(self.reads.context(scope));
         value
             .and_then(|value| to_json(&value))
