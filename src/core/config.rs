@@ -180,16 +180,18 @@ fn section<'n>(node: &'n Node, key: &str, cx: &mut Lowering<'_>) -> &'n [Entry] 
 }
 
 fn lower_secret(entry: &Entry, cx: &mut Lowering<'_>) -> Option<SecretPlace> {
+    let help = "write { env: VARIABLE } or { file: PATH }; the value itself never stands here";
     if entry.value.as_map().is_none() {
-        let message = format!("the secret `{}` holds a value", entry.key);
-        let help = "write where it is found, { env: VARIABLE } or { file: PATH }; a value in this file is no secret";
+        let message = format!(
+            "the secret `{}` takes a mapping that says where it is",
+            entry.key
+        );
         cx.error(Code::SecretInFile, entry.value.at, message, help);
         return None;
     }
     let entries = cx.entries(&entry.value, &SECRET)?;
     let [place] = entries else {
         let message = format!("the secret `{}` takes one of env, file", entry.key);
-        let help = "write { env: VARIABLE } or { file: PATH }; the value itself never stands here";
         cx.error(Code::InvalidValue, entry.value.at, message, help);
         return None;
     };

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::receiver::{Receiver, dead_port};
-use crate::support::{NOTE, Place, RUN, Said, finish, rule, urgent};
+use crate::support::{NOTE, Place, RUN, Said, finish, is_gone, rule, urgent};
 
 /// The only run of an event, with what was said beside it.
 fn run(flow: &str, event: &Value) -> (Value, Said) {
@@ -280,19 +280,4 @@ fn a_signal_ends_the_commands_of_a_run_and_names_what_was_cut_off() {
             assert!(is_gone(id), "{file} goes on");
         }
     }
-}
-
-/// Killed processes may take a moment to be reaped by whoever inherits them; those are gone as well.
-fn is_gone(id: u32) -> bool {
-    let state = || {
-        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-        stat.rsplit(')').next()?.trim().chars().next()
-    };
-    (0..500).any(|_| {
-        let gone = matches!(state(), None | Some('Z' | 'X'));
-        if !gone {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
-        gone
-    })
 }

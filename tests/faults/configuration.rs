@@ -67,7 +67,7 @@ fn a_secret_that_stands_in_the_configuration_is_not_repeated() {
         assert_eq!(said.code, 3);
         let all = said.stdout + &said.stderr;
         assert!(
-            all.contains("DESK_KEY") && all.contains("a value in this file is no secret"),
+            all.contains("DESK_KEY") && all.contains("the value itself never stands here"),
             "{all}"
         );
         assert!(!all.contains("c4nary"), "{all}");

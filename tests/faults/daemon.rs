@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::receiver::Receiver;
 use crate::serving::Daemon;
-use crate::support::{NOTE, Place, rule, subject, urgent};
+use crate::support::{NOTE, Place, is_gone, rule, subject, urgent};
 
 fn keys(value: &Value) -> Vec<&str> {
     let mut keys: Vec<&str> = value
@@ -198,7 +198,7 @@ fn a_reload_whose_secret_is_not_set_keeps_the_old_and_names_it() {
 }
 
 /// A command that tells when it began, and ends once the test lets it.
-const HELD: &str = "- name: held\n  shell: |\n    touch began\n    while [ ! -e let_go ]; do sleep 0.02; done\n    touch ended\n  timeout: 50s\n";
+const HELD: &str = "- name: held\n  shell: |\n    echo $$ > pid\n    touch began\n    while [ ! -e let_go ]; do sleep 0.02; done\n    touch ended\n  timeout: 50s\n";
 
 #[test]
 fn work_in_flight_ends_while_new_events_are_refused() {
@@ -254,6 +254,8 @@ fn a_second_signal_ends_at_once_and_names_what_is_lost() {
         log.contains("on-urgent") && log.contains("running"),
         "{log}"
     );
+    let command = place.read("rules/pid").trim().parse().unwrap();
+    assert!(is_gone(command), "the command goes on");
     assert!(!place.path("rules/ended").exists());
 }
 

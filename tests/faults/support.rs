@@ -222,3 +222,18 @@ fn changed(kind: &str, ticket: u64, previous: Value, current: Value) -> Value {
         }},
     })
 }
+
+/// Killed processes may take a moment to be reaped by whoever inherits them; those are gone as well.
+pub fn is_gone(id: u32) -> bool {
+    let state = || {
+        let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        stat.rsplit(')').next()?.trim().chars().next()
+    };
+    (0..500).any(|_| {
+        let gone = matches!(state(), None | Some('Z' | 'X'));
+        if !gone {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        gone
+    })
+}
