@@ -217,6 +217,9 @@ fn resolve_type(
             ));
         }
     }
+    if let Some(help) = synonyms::for_event_type(source, text) {
+        return Err(help);
+    }
     let webhook = text.strip_prefix("zen:event-type:").unwrap_or(text);
     let other = catalogue
         .by_webhook(webhook)
