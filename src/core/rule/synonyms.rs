@@ -340,27 +340,21 @@ pub fn for_field(dotted: &str) -> Option<String> {
             ));
         }
     }
+    if let Some(name) = dotted.strip_prefix("secrets.") {
+        return Some(format!("write `secret.{name}`"));
+    }
+    if let Some(name) = dotted.strip_prefix("env.") {
+        return Some(format!(
+            "templates read no environment: define `vars.{name}`, which `FLOWTRIGGER_VARS_{}` changes, or write `secret.{name}`",
+            name.to_uppercase()
+        ));
+    }
     let custom = ["ticket.custom_fields.", "custom_fields.", "ticket.fields."];
     let meant = match custom.iter().any(|list| dotted.starts_with(list)) {
         true => "ticket.custom_fields",
         false => dotted,
     };
     look_up(FIELDS, meant)
-}
-
-/// Help desks with one "ticket updated" trigger lead to look for such a type here.
-pub fn for_event_type(source: &str, text: &str) -> Option<String> {
-    let plain: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
-    let words = [
-        "ticketupdated",
-        "ticketticketupdated",
-        "ticketchanged",
-        "ticketticketchanged",
-    ];
-    let meant = words.contains(&plain.to_lowercase().as_str());
-    (source == "support" && meant).then(|| {
-        "each change has a type of its own: `ticket.StatusChanged`, `ticket.TagsChanged` …; `ticket.*` is all of them".into()
-    })
 }
 
 pub fn for_source<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {

@@ -125,7 +125,8 @@ fn syntax_help(message: &str, place: &Place<'_>, at: Position) -> Option<String>
     }
     if message.to_lowercase().contains("mapping values") {
         if is_deeper_key(line, place.chunk.text.lines().nth(index.wrapping_sub(1))) {
-            let help = "indent this key like the one above; a key with a value cannot hold keys as well";
+            let help =
+                "indent this key like the one above; a key with a value cannot hold keys as well";
             return Some(help.into());
         }
         return Some("put quotes around a text that contains `: `".into());
