@@ -86,7 +86,7 @@ async fn stop<S: Store>(
     info!("stopping: events are refused, work in flight may end; a second signal stops at once");
     tokio::select! {
         _ = engine.drain() => Ok(()),
-        () = signals.stop() => {
+        () = signals.stop_again() => {
             engine.left().await.log::<S>();
             Err(EngineError::Interrupted)
         }

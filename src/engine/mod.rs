@@ -56,7 +56,7 @@ pub enum EngineError {
         .0.diagnostics.errors()
     )]
     Rules(Box<Reading>),
-    #[error("failed to find secrets that rules need:\n  {}", lines(.0))]
+    #[error("failed to find secrets that rules need:\n  {}\n`flowtrigger check` names the places that need them", lines(.0))]
     Secrets(Vec<Missing>),
     #[error(transparent)]
     Listen(#[from] ListenError),

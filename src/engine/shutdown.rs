@@ -2,6 +2,7 @@
 //! It never lets work disappear without a word.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
@@ -11,6 +12,8 @@ use super::handle::{Engine, Phase};
 use super::{EngineError, Perform};
 use crate::store::{Placed, Store};
 
+/// Signals within this time are one order.
+const TOGETHER: Duration = Duration::from_millis(200);
 /// Runs named one by one in the log; more are counted.
 const NAMED: usize = 50;
 
@@ -127,8 +130,16 @@ impl Signals {
         }
     }
 
-    /// The next order to stop; reloading makes no sense any more.
-    pub async fn stop(&mut self) {
+    /// The second order to stop; reloading makes no sense any more. `timeout` and terminals signal a
+    /// process and its group, so what comes together is one order.
+    pub async fn stop_again(&mut self) {
+        let mut together = std::pin::pin!(tokio::time::sleep(TOGETHER));
+        loop {
+            tokio::select! {
+                () = &mut together => break,
+                _ = self.next() => {}
+            }
+        }
         while self.next().await != Heard::Stop {}
     }
 }

@@ -247,6 +247,9 @@ fn a_second_signal_ends_at_once_and_names_what_is_lost() {
             .unwrap_or("")
             .starts_with("stopping")
     });
+    // What comes together with the first is the same order.
+    daemon.signal(Signal::TERM);
+    std::thread::sleep(std::time::Duration::from_millis(400));
     daemon.signal(Signal::INT);
     assert_eq!(daemon.ends(), 5);
     let log = daemon.log();

@@ -23,7 +23,8 @@ pub fn text(out: &mut Output, plan: &[Planned<'_>], rule: &Rule, files: &Files) 
     }
     let paint = Paint::of(out);
     let lane = match &rule.lane {
-        Lane::Key => "one run at a time for each ticket".to_owned(),
+        Lane::Key if rule.is_about_tickets() => "one run at a time for each ticket".to_owned(),
+        Lane::Key => "one run at a time for each key of an event".to_owned(),
         Lane::Per(path) => format!("one run at a time for each {}", path.text),
         Lane::None => "runs do not wait for each other".to_owned(),
     };

@@ -282,6 +282,16 @@ mod tests {
     }
 
     #[test]
+    fn a_field_that_this_shape_does_not_bring_is_told_so() {
+        let explanation = explain(&rule("{ ticket.subject: { contains: EU } }"), &event());
+        let hint = explanation.trace.lines[0].hint.clone().unwrap_or_default();
+        assert!(
+            hint.starts_with("it comes with event webhooks only"),
+            "{hint}"
+        );
+    }
+
+    #[test]
     fn groups_name_the_place_in_the_tree() {
         let when = "{ current: high, any: [{ none: [{ previous: low, ticket.id: 7 }] }, { all: [{ previous: low }] }] }";
         let explanation = explain(&rule(when), &event());

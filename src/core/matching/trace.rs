@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::core::diagnostic::Position;
+use crate::core::event::catalogue::Catalogue;
 use crate::core::rule::condition::{Polarity, Predicate};
 use crate::core::rule::operator::Verdict;
 use crate::core::rule::path::Found;
@@ -95,8 +96,20 @@ fn missing_hint(predicate: &Predicate, found: &Found<'_>, scope: &Scope<'_>) -> 
         return predicate.operator.hint(found, scope);
     }
     let advice = "a missing field never matches, also under `not`; `exists: false` tests for it";
-    Some(match predicate.path.neighbour(scope) {
-        Some(near) => format!("did you mean `{near}`? {advice}"),
-        None => advice.into(),
-    })
+    let why = match predicate.path.neighbour(scope) {
+        Some(near) => format!("did you mean `{near}`? "),
+        None => other_shapes(predicate, scope).unwrap_or_default(),
+    };
+    Some(format!("{why}{advice}"))
+}
+
+/// The field is known, and this event came in a shape that does not bring it.
+fn other_shapes(predicate: &Predicate, scope: &Scope<'_>) -> Option<String> {
+    let event = scope.event;
+    let known = Catalogue::built_in().by_tag(&event.source, &event.event_type)?;
+    let only = known.only_in(&predicate.path.dotted()?)?;
+    Some(format!(
+        "it comes with {only} only, this event came as {}; ",
+        event.shape
+    ))
 }

@@ -62,6 +62,13 @@ impl Rule {
         self.event_source == source && self.event_types.iter().any(|p| p.covers(event_type))
     }
 
+    /// Whether the key of its events is a ticket.
+    pub fn is_about_tickets(&self) -> bool {
+        self.event_types.iter().all(|pattern| match pattern {
+            TypePattern::Tag(name) | TypePattern::Family(name) => name.starts_with("ticket"),
+        })
+    }
+
     /// The lane of a run of this rule for an event; None where it waits for no other.
     pub fn lane_of(&self, event: &Event) -> Option<String> {
         match &self.lane {
