@@ -19,7 +19,8 @@ ci:
 
 # The property tests with many more cases.
 long:
-    PROPTEST_CASES=20000 cargo test --test conditions
+    PROPTEST_CASES=20000 cargo test --test conditions --test hostile_input
+    PROPTEST_CASES=5000 cargo test --lib
 
 # Write the JSON Schema that the rules' first lines name.
 schema:

@@ -212,7 +212,7 @@ fn finish(flow: &Flow, mut log: Vec<Attempt>, outcomes: &[bool]) -> (Vec<Attempt
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_run_cut_anywhere_goes_on_to_the_same_end(outcomes in proptest::collection::vec(any::<bool>(), 0..12)) {
