@@ -10,6 +10,7 @@ use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
 use crate::core::event::catalogue::FieldLookup;
 use crate::core::rule::document::{Entry, Node, Yaml};
+use crate::core::rule::earlier::{Earlier, Gives};
 use crate::core::rule::fields::{FieldCheck, Fields};
 use crate::core::rule::path::{Path, Root, Route};
 use crate::core::rule::synonyms;
@@ -28,30 +29,6 @@ pub struct Lowering<'a> {
     /// The folder of the rule file; relative programs and files start there.
     pub folder: String,
     pub diagnostics: &'a mut Diagnostics,
-}
-
-/// A step that later ones may read by its name.
-#[derive(Debug, Clone)]
-pub struct Earlier {
-    pub name: String,
-    pub gives: Gives,
-}
-
-/// What stands under `steps.NAME`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gives {
-    Anything,
-    /// These keys alone; none where the step has no result.
-    Keys(&'static [&'static str]),
-}
-
-impl From<&str> for Earlier {
-    fn from(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            gives: Gives::Anything,
-        }
-    }
 }
 
 impl<'a> Lowering<'a> {
