@@ -153,6 +153,9 @@ impl<'a> Lowering<'a> {
                 _ => {}
             }
         }
+        if !self.check_body_key(path, at) {
+            return false;
+        }
         if let Some(below) = path.below() {
             return self.check_path(&below, at);
         }
@@ -168,6 +171,22 @@ impl<'a> Lowering<'a> {
             .or_else(|| nearest.map(|name| format!("did you mean `{name}`?")))
             .unwrap_or_else(|| self.fields.advice());
         self.error(Code::UnknownField, at, message, &help);
+        false
+    }
+
+    /// Whether JSONPath enters the body by the key that the rule's events have.
+    fn check_body_key(&mut self, path: &Path, at: Position) -> bool {
+        let keys = self.fields.body_keys();
+        let (Some(named), Some(first)) = (path.body_key(), keys.first()) else {
+            return true;
+        };
+        if keys.contains(&named.as_str()) {
+            return true;
+        }
+        let (types, text) = (self.fields.words(), &path.text);
+        let message = format!("{types} has no `{named}`, which `{text}` reads");
+        let help = format!("did you mean `{}`?", text.replacen(&named, first, 1));
+        self.error(Code::BadPath, at, message, &help);
         false
     }
 
