@@ -1,8 +1,10 @@
 //! Reads events from files and standard input: one, an array, or a line each, in any known shape.
 //! A bad one is told with its place and loses none of the others.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+mod lines;
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -13,6 +15,7 @@ use crate::core::event::decode::{NotAnEvent, decode, decode_described};
 use crate::core::event::json::{Accepted, Refused, accept, accept_many};
 use crate::core::event::user_described::Description;
 use crate::engine::sources;
+use lines::{Lines, Part};
 
 const WHAT_IS_READ: &str = "an input is one JSON event, an array of them, or one a line";
 const A_SAMPLE: &str = "`flowtrigger events TYPE --sample` prints a sound event to compare with";
@@ -31,37 +34,79 @@ pub struct Bad {
     pub help: Option<String>,
 }
 
-/// Reads the files in order; `-` is standard input. `source` names the entry of the configuration that
+/// The events of files in order, read as they are asked for: a line at a time where each is an event
+/// of its own, so that an input may be long, or never end.
+pub struct Inputs<'c> {
+    files: VecDeque<PathBuf>,
+    told: Told<'c>,
+    config: &'c Config,
+    open: Option<Lines>,
+    ready: VecDeque<Input>,
+}
+
+/// Opens the files; `-` is standard input. `source` names the entry of the configuration that
 /// describes them, where the content does not tell.
-pub fn read(
+pub fn read<'c>(
     files: &[PathBuf],
-    source: Option<&str>,
-    config: &Config,
-) -> Result<Vec<Input>, Failure> {
+    source: Option<&'c str>,
+    config: &'c Config,
+) -> Result<Inputs<'c>, Failure> {
     let told = match source {
         None => Told::ByContent,
         Some(name) => named(name, config)?,
     };
-    let mut inputs = Vec::new();
-    for file in files {
-        let name = name(file);
-        let bytes = match bytes(file) {
+    Ok(Inputs {
+        files: files.iter().cloned().collect(),
+        told,
+        config,
+        open: None,
+        ready: VecDeque::new(),
+    })
+}
+
+impl Iterator for Inputs<'_> {
+    type Item = Input;
+
+    fn next(&mut self) -> Option<Input> {
+        loop {
+            if let Some(input) = self.ready.pop_front() {
+                return Some(input);
+            }
+            match &mut self.open {
+                Some(lines) => match lines.next() {
+                    Some(part) => self.take(part),
+                    None => self.open = None,
+                },
+                None => self.open = Some(Lines::of(self.files.pop_front()?)),
+            }
+        }
+    }
+}
+
+impl Inputs<'_> {
+    fn take(&mut self, part: Part) {
+        let bytes = match part.bytes {
             Ok(bytes) => bytes,
             Err(bad) => {
-                let (place, event) = (name, Err(bad));
-                inputs.push(Input { place, event });
-                continue;
+                self.ready.push_back(Input {
+                    place: part.name,
+                    event: Err(bad),
+                });
+                return;
             }
         };
-        inputs.extend(accept_many(&bytes).into_iter().map(|item| {
-            let accepted = item.outcome.map_err(refused);
-            Input {
-                place: format!("{name}:{}", item.line),
-                event: accepted.and_then(|accepted| event(accepted, &told, config)),
-            }
-        }));
+        for item in accept_many(&bytes) {
+            let place = format!("{}:{}", part.name, part.above + item.line);
+            let accepted = item.outcome.map_err(|refused| Refused {
+                line: part.above + refused.line,
+                ..refused
+            });
+            let event = accepted
+                .map_err(refused)
+                .and_then(|accepted| event(accepted, &self.told, self.config));
+            self.ready.push_back(Input { place, event });
+        }
     }
-    Ok(inputs)
 }
 
 /// How the source of an event is known.
@@ -70,37 +115,6 @@ enum Told<'c> {
     /// A built-in source: the content tells, and must agree.
     BuiltIn(&'c str),
     Described(&'c Description),
-}
-
-fn name(file: &Path) -> String {
-    match file.to_str() {
-        Some("-") => "standard input".into(),
-        _ => file.display().to_string(),
-    }
-}
-
-fn bytes(file: &Path) -> Result<Vec<u8>, Bad> {
-    if file == Path::new("-") {
-        let mut bytes = Vec::new();
-        let read = std::io::stdin().read_to_end(&mut bytes);
-        return read.map(|_| bytes).map_err(|error| Bad {
-            message: format!("failed to read it: {error}"),
-            help: Some("feed it events, or name a file".into()),
-        });
-    }
-    std::fs::read(file).map_err(|error| {
-        let help = match (error.kind(), file.is_dir()) {
-            (_, true) => "it is a folder; name the files in it",
-            (std::io::ErrorKind::NotFound, _) => {
-                "`flowtrigger events TYPE --sample` prints an event of any type to start from"
-            }
-            _ => "check who may read it",
-        };
-        Bad {
-            message: format!("failed to read `{}`: {error}", file.display()),
-            help: Some(help.into()),
-        }
-    })
 }
 
 /// What is known of events that come under a source's name.

@@ -4,13 +4,15 @@
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 use super::exit::{Exit, Failure};
 use super::global::{Format, Global};
 use super::input::{self, Bad};
-use super::output::Output;
+use super::output::{Color, Output};
 use super::render::diagnostics::number;
 use super::render::explanation;
 use super::render::message;
@@ -33,6 +35,9 @@ Exit code: 0 when all went well, 1 when nothing matched or a run is dead, 4 when
 
 /// How many events make a progress line worth its while.
 const LONG: usize = 100;
+/// Events that are read before there is work for them. A reader that waits costs nothing, and memory
+/// stays bounded.
+const AHEAD: usize = 16;
 
 /// Read events, act for real, wait for the end and report.
 #[derive(Debug, clap::Args)]
@@ -51,60 +56,87 @@ pub struct Args {
 
 pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let book = global.rulebook(None)?;
+    input::read(&args.files, args.source.as_deref(), &book.config)?;
     let hands = hands(&book, &global.outbox())?;
-    let mut tally = Tally::default();
-    let events = sound(&args, global, &book, &mut tally)?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::runtime(format!("failed to start: {error}")))?;
-    runtime.block_on(carry_out(events, book, hands, args.format, &mut tally, out))?;
+    let mut tally = Tally::default();
+    let (sender, events) = mpsc::channel(AHEAD);
+    let reading = runtime.block_on(async {
+        let engine = Engine::start(MemoryStore::default(), hands, book, Options::default());
+        let reader = Reader {
+            files: args.files,
+            source: args.source,
+            book: engine.rulebook(),
+            color: global.color,
+        };
+        let reading = std::thread::spawn(move || reader.read(&sender));
+        carry_out(&engine, events, args.format, &mut tally, out).await?;
+        Ok::<_, Failure>(reading)
+    })?;
+    // Only here has the input ended; where a signal cut it off, nobody waits for more of it.
+    tally.bad = match reading.join() {
+        Ok(bad) => bad?,
+        Err(panic) => std::panic::resume_unwind(panic),
+    };
     if args.format == Format::Text {
         writeln!(out, "\n{}", tally.words())?;
     }
     Ok(tally.exit())
 }
 
-/// The events of the input; what is none is told at once.
-fn sound(
-    args: &Args,
-    global: &Global,
-    book: &Rulebook,
-    tally: &mut Tally,
-) -> Result<Vec<Event>, Failure> {
-    let mut stderr = Output::stderr(global.color);
-    let mut events = Vec::new();
-    for input in input::read(&args.files, args.source.as_deref(), &book.config)? {
-        match input.event {
-            Ok(event) => events.push(event),
-            Err(Bad { message, help }) => {
-                tally.bad += 1;
-                let text = format!("{}: {message}", input.place);
-                message::error(&mut stderr, &text, help.as_deref())?;
+/// Reads the input on a thread of its own: standard input may keep it waiting.
+struct Reader {
+    files: Vec<PathBuf>,
+    source: Option<String>,
+    book: Arc<Rulebook>,
+    color: Color,
+}
+
+impl Reader {
+    /// Hands over the events; what is none is told at once, and counted.
+    fn read(self, events: &mpsc::Sender<Event>) -> Result<usize, Failure> {
+        let mut bad = 0;
+        for input in input::read(&self.files, self.source.as_deref(), &self.book.config)? {
+            match input.event {
+                Ok(event) => {
+                    if events.blocking_send(event).is_err() {
+                        // Nobody listens any more.
+                        break;
+                    }
+                }
+                Err(Bad { message, help }) => {
+                    bad += 1;
+                    let mut stderr = Output::stderr(self.color);
+                    let text = format!("{}: {message}", input.place);
+                    message::error(&mut stderr, &text, help.as_deref())?;
+                    stderr.finish()?;
+                }
             }
         }
+        Ok(bad)
     }
-    stderr.finish()?;
-    Ok(events)
 }
 
 /// Acts on all events and prints each report as it comes.
 async fn carry_out(
-    events: Vec<Event>,
-    book: Rulebook,
-    hands: Hands,
+    engine: &Engine<MemoryStore, Hands>,
+    events: mpsc::Receiver<Event>,
     format: Format,
     tally: &mut Tally,
     out: &mut Output,
 ) -> Result<(), Failure> {
-    let engine = Engine::start(MemoryStore::default(), hands, book, Options::default());
-    let all = events.len();
     let mut failed: io::Result<()> = Ok(());
-    let acting = act(&engine, events, |report| {
+    let acting = act(engine, events, |report| {
         tally.count(&report);
         let printed = match format {
             Format::Json => writeln!(out, "{}", report_json(&report)),
             Format::Text => text(&report, out),
         };
-        failed = printed.and_then(|()| progress(tally.events, all, out));
+        // Who follows an input that never ends sees each report as it comes.
+        failed = printed
+            .and_then(|()| out.flush())
+            .and_then(|()| progress(tally.events, out));
         match failed {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),
@@ -115,7 +147,7 @@ async fn carry_out(
         heard = interrupted() => {
             heard?;
             out.flush()?;
-            return Err(cut_off(&engine.left().await, tally.events, all));
+            return Err(cut_off(&engine.left().await, tally.events));
         }
     };
     engine.drain().await;
@@ -124,7 +156,7 @@ async fn carry_out(
 }
 
 /// What a signal left undone. Its commands end with the runtime, which drops them.
-fn cut_off(left: &Left, done: usize, all: usize) -> Failure {
+fn cut_off(left: &Left, done: usize) -> Failure {
     let runs = match left.runs.as_slice() {
         [] => String::new(),
         runs => {
@@ -139,17 +171,16 @@ fn cut_off(left: &Left, done: usize, all: usize) -> Failure {
         }
     };
     Failure::runtime(format!(
-        "stopped by a signal with {done} of {} done{runs}",
-        number(all, "event")
+        "stopped by a signal with {} done{runs}",
+        number(done, "event")
     ))
     .help("run the events that were not reported again; what a step did before stays done")
 }
 
 /// A line that a person watching a long input sees grow.
-fn progress(done: usize, all: usize, out: &mut Output) -> io::Result<()> {
-    if out.terminal && all >= LONG && done.is_multiple_of(LONG) {
-        out.flush()?;
-        write!(io::stderr(), "\r{done} of {all} events ")?;
+fn progress(done: usize, out: &mut Output) -> io::Result<()> {
+    if out.terminal && done.is_multiple_of(LONG) {
+        write!(io::stderr(), "\r{done} events ")?;
     }
     Ok(())
 }

@@ -2,7 +2,10 @@
 //! It looks ahead a little and never far: memory stays bounded however many events there are.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::sync::Arc;
+
+use tokio::sync::mpsc;
 
 use super::handle::{Engine, Submitted};
 use super::report::RunReport;
@@ -25,39 +28,51 @@ pub struct EventReport {
     pub runs: Vec<RunReport>,
 }
 
-/// Acts on events and hands out a report for each once all its runs came to their end. Stops where
-/// `report` breaks.
+/// Acts on events as they come and hands out a report for each once all its runs came to their end.
+/// Stops where `report` breaks.
 pub async fn act<S: Store, P: Perform>(
     engine: &Engine<S, P>,
-    events: impl IntoIterator<Item = Event>,
-    mut report: impl FnMut(EventReport) -> std::ops::ControlFlow<()>,
+    mut events: mpsc::Receiver<Event>,
+    mut report: impl FnMut(EventReport) -> ControlFlow<()>,
 ) -> Result<(), EngineError> {
     let mut under_way: VecDeque<Submitted> = VecDeque::new();
-    for event in events {
-        if under_way.len() >= AHEAD
-            && let Some(oldest) = under_way.pop_front()
-            && report(settle(engine, oldest).await?).is_break()
-        {
-            return Ok(());
-        }
-        under_way.extend(engine.submit(vec![event]).await?);
-    }
-    for submitted in under_way {
-        if report(settle(engine, submitted).await?).is_break() {
-            return Ok(());
+    let mut more = true;
+    while more || !under_way.is_empty() {
+        tokio::select! {
+            event = events.recv(), if more && under_way.len() < AHEAD => match event {
+                Some(event) => under_way.extend(engine.submit(vec![event]).await?),
+                None => more = false,
+            },
+            settled = oldest(engine, under_way.front()) => {
+                under_way.pop_front();
+                if report(settled?).is_break() {
+                    return Ok(());
+                }
+            }
         }
     }
     Ok(())
 }
 
+/// The report of the oldest event; waits for ever where none is under way.
+async fn oldest<S: Store, P: Perform>(
+    engine: &Engine<S, P>,
+    oldest: Option<&Submitted>,
+) -> Result<EventReport, EngineError> {
+    match oldest {
+        Some(oldest) => settle(engine, oldest).await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn settle<S: Store, P: Perform>(
     engine: &Engine<S, P>,
-    submitted: Submitted,
+    submitted: &Submitted,
 ) -> Result<EventReport, EngineError> {
     let records = engine.settled(&submitted.committed.runs).await?;
     Ok(EventReport {
-        event: submitted.event,
-        matched: submitted.matched,
+        event: Arc::clone(&submitted.event),
+        matched: submitted.matched.clone(),
         redelivered: submitted.committed.redelivered,
         runs: reports(&submitted.committed.runs, &records),
     })

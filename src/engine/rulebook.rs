@@ -184,8 +184,23 @@ mod tests {
         let names: Vec<&str> = book.rules.rules.iter().map(|r| r.name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
         assert_eq!(book.test_files.len(), 1);
-        let one = Places::new(folder.path().join("rules/z.yml")).read();
-        assert_eq!(one.rulebook.rules.rules.len(), 1);
+    }
+
+    #[test]
+    fn one_file_comes_with_the_tests_beside_it_whichever_is_named() {
+        let (a, b) = (rule("a"), rule("b"));
+        let folder = with_files(&[
+            ("rules/a.yaml", a.as_bytes()),
+            ("rules/a.test.yaml", b"not: read"),
+            ("rules/b.yml", b.as_bytes()),
+        ]);
+        for (named, tests) in [("a.yaml", 1), ("a.test.yaml", 1), ("b.yml", 0)] {
+            let path = folder.path().join("rules").join(named);
+            let book = Places::new(path).read().accepted().expect("a sound rule");
+            assert_eq!(book.rules.rules.len(), 1, "{named}");
+            assert_eq!(book.rules.rules[0].name, named[..1], "{named}");
+            assert_eq!(book.test_files.len(), tests, "{named}");
+        }
     }
 
     #[test]

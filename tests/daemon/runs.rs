@@ -151,8 +151,13 @@ async fn a_batch_reports_in_order_of_events() {
     let read =
         |change: String| flowtrigger::engine::read_event(event(1, &change), None, config).unwrap();
     let events: Vec<_> = (0..100).map(|n| read(format!("change {n}"))).collect();
+    let (sender, coming) = tokio::sync::mpsc::channel(events.len());
+    for event in events.clone() {
+        sender.try_send(event).unwrap();
+    }
+    drop(sender);
     let mut reports = Vec::new();
-    let batch = act(&house.engine, events.clone(), |report| {
+    let batch = act(&house.engine, coming, |report| {
         reports.push(report);
         std::ops::ControlFlow::Continue(())
     });

@@ -271,7 +271,7 @@ fn a_signal_ends_the_commands_of_a_run_and_names_what_was_cut_off() {
         said.tells(
             5,
             &[
-                "stopped by a signal with 0 of 1 event done; 1 run cut off: on-urgent",
+                "stopped by a signal with 0 events done; 1 run cut off: on-urgent",
                 "again",
             ],
         );

@@ -22,7 +22,7 @@ fn a_slip_in_the_configuration_is_told_at_its_place() {
         (
             "- 1",
             "flowtrigger.yaml:1:1",
-            "`flowtrigger.yaml` takes a mapping",
+            "flowtrigger.yaml takes a mapping",
         ),
         (
             "connections: { desk: { base_url: nope } }",

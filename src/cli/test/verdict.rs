@@ -1,6 +1,8 @@
 //! One rule test, run: what it found against what it expected.
 //! It judges with the daemon's own evaluator and flow, and touches nothing but the event's file.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -17,7 +19,7 @@ use crate::core::matching::explanation::{Explanation, explain};
 use crate::core::matching::trace::TraceLine;
 use crate::core::rule::condition::Polarity;
 use crate::core::rule::operator::Verdict;
-use crate::core::rule::ruletest::{Expected, TestEvent};
+use crate::core::rule::ruletest::{Expected, Mock, TestEvent};
 
 /// The lines that say how a test failed; none where it passed.
 pub fn run(case: &Case, config: &Config, files: &Files) -> Vec<String> {
@@ -41,8 +43,9 @@ fn event(case: &Case, config: &Config) -> Result<Event, String> {
         TestEvent::File(file, _) => {
             let path = case.folder.join(file);
             let shown = path.display().to_string();
-            let bytes =
-                std::fs::read(&path).map_err(|e| format!("failed to read `{shown}`: {e}"))?;
+            let advice = "`event` is a path from the folder of the test";
+            let bytes = std::fs::read(&path)
+                .map_err(|e| format!("failed to read `{shown}`: {e}; {advice}"))?;
             (input::single(&bytes, config), shown)
         }
         TestEvent::Inline(value, _) => (
@@ -155,12 +158,27 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
         Some((ends, _)) if ends != word => {
             lines.push(format!("- ends: {ends}"));
             lines.push(format!("+ ends: {word}{why}"));
+            lines.extend(unmocked(&run, &test.mocks));
         }
         // A run that dies unexpectedly is never what an author meant to show.
-        None if word == "dead" => lines.push(format!("+ ends: dead{why}")),
+        None if word == "dead" => {
+            lines.push(format!("+ ends: dead{why}"));
+            lines.extend(unmocked(&run, &test.mocks));
+        }
         Some(_) | None => {}
     }
     lines
+}
+
+/// The step without a mock whose empty answer the run died of.
+fn unmocked(run: &Rehearsal, mocks: &BTreeMap<String, Vec<Mock>>) -> Option<String> {
+    let why = run.state.why()?;
+    let mut names = run.calls.iter().map(|(name, _)| name);
+    let name = names
+        .find(|name| !mocks.contains_key(*name) && why.contains(&format!("`steps.{name}.")))?;
+    Some(format!(
+        "  `{name}` has no mock, so its answer is empty; add `mock: {{ {name}: {{ body: … }} }}`"
+    ))
 }
 
 fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {

@@ -139,6 +139,10 @@ pub fn check_base_url(text: &str) -> Result<(), String> {
     }
 }
 
+const BASIC_AUTH: &str = "write `basic: { username: NAME, password: \"{{ secret.NAME }}\" }`";
+
+const HEADER_AUTH: &str = "write `header: { name: X-Api-Key, value: \"{{ secret.NAME }}\" }`";
+
 fn lower_auth(node: &Node, cx: &mut Lowering<'_>) -> Option<AuthTemplate> {
     let entries = cx.entries(node, &AUTH)?;
     let [entry] = entries else {
@@ -154,7 +158,11 @@ fn lower_auth(node: &Node, cx: &mut Lowering<'_>) -> Option<AuthTemplate> {
         let found = entry.value.get(key);
         if found.is_none() {
             let message = format!("`{}` has no `{key}`", entry.key);
-            cx.error(Code::MissingKey, entry.value.at, message, "");
+            let help = match key {
+                "value" => HEADER_AUTH,
+                _ => BASIC_AUTH,
+            };
+            cx.error(Code::MissingKey, entry.value.at, message, help);
         }
         Template::lower(found?, key, Escape::None, cx)
     };
@@ -174,7 +182,7 @@ fn lower_auth(node: &Node, cx: &mut Lowering<'_>) -> Option<AuthTemplate> {
                 .and_then(|name| cx.text(name, "name"));
             if name.is_none() {
                 let message = "`header` has no `name`";
-                cx.error(Code::MissingKey, entry.value.at, message, "");
+                cx.error(Code::MissingKey, entry.value.at, message, HEADER_AUTH);
             }
             Some(AuthTemplate::Header { name: name?, value })
         }

@@ -11,11 +11,12 @@ use crate::core::event::Event;
 use crate::core::flow::lower_flow;
 use crate::core::flow::step::Flow;
 use crate::core::rule::condition::Condition;
-use crate::core::rule::document::{Node, Yaml};
+use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::fields::Fields;
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::path::{Found, Path};
 use crate::core::rule::ruletest;
+use crate::core::rule::synonyms;
 use crate::core::rule::trigger::{TypePattern, lower_source, lower_types};
 use crate::core::rule::vocabulary::JOBSPEC;
 use crate::core::scope::Scope;
@@ -218,7 +219,7 @@ fn lower_rule(node: &Node, cx: &mut Lowering<'_>) -> Option<Rule> {
 
 fn required<'n>(node: &'n Node, key: &str, cx: &mut Lowering<'_>) -> Option<(&'n Node, Position)> {
     let found = node.get(key).map(|value| (value, value.at));
-    if found.is_none() {
+    if found.is_none() && !written_otherwise(node, key) {
         let message = format!("this rule has no `{key}`");
         let help = match key {
             "name" => "add `name: what-it-does`; it names the rule everywhere",
@@ -231,6 +232,17 @@ fn required<'n>(node: &'n Node, key: &str, cx: &mut Lowering<'_>) -> Option<(&'n
         cx.error(Code::MissingKey, node.at, message, help);
     }
     found
+}
+
+/// Whether an unknown key of the rule was told already to be meant as this one.
+fn written_otherwise(node: &Node, key: &str) -> bool {
+    let told = [format!("`{key}:`"), format!("`{key}`?")];
+    let unknown = |entry: &&Entry| JOBSPEC.get(&entry.key).is_none();
+    let mut others = node.as_map().into_iter().flatten().filter(unknown);
+    others.any(|other| {
+        let help = synonyms::for_key(&other.key, &JOBSPEC).unwrap_or_default();
+        told.iter().any(|told| help.contains(told))
+    })
 }
 
 fn lower_name(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {

@@ -62,7 +62,12 @@ impl<'a> Lowering<'a> {
     /// that this version does not run are reported.
     pub fn entries<'n>(&mut self, node: &'n Node, words: &Vocabulary) -> Option<&'n [Entry]> {
         let Yaml::Map(entries) = &node.value else {
-            self.wrong_type(node, words.name, "a mapping");
+            let message = format!("{} takes a mapping, found {}", words.name, node.kind());
+            let help = match node.value {
+                Yaml::Null => "indent what belongs to it deeper than its key",
+                _ => &format!("its keys are: {}", words.listed()),
+            };
+            self.error(Code::WrongType, node.at, message, help);
             return None;
         };
         for entry in entries {
@@ -81,11 +86,8 @@ impl<'a> Lowering<'a> {
             }
             None => {
                 let message = format!("unknown key `{}` in {}", entry.key, words.name);
-                let help = synonyms::for_key(&entry.key, words).unwrap_or_else(|| {
-                    let built = words.words.iter().filter(|w| w.built == Built::Now);
-                    let names: Vec<_> = built.map(|w| w.name).collect();
-                    format!("the keys are: {}", names.join(", "))
-                });
+                let help = synonyms::for_key(&entry.key, words)
+                    .unwrap_or_else(|| format!("the keys are: {}", words.listed()));
                 self.error(Code::UnknownKey, entry.key_at, message, &help);
             }
         }
@@ -166,7 +168,9 @@ impl<'a> Lowering<'a> {
             return true;
         };
         let message = format!("{} has no field `{}`", self.fields.words(), path.text);
-        let help = synonyms::for_field(&dotted)
+        let help = self
+            .step_meant(&dotted)
+            .or_else(|| synonyms::for_field(&dotted))
             .or_else(|| self.comes_with(&dotted))
             .or_else(|| nearest.map(|name| format!("did you mean `{name}`?")))
             .unwrap_or_else(|| self.fields.advice());
@@ -188,6 +192,16 @@ impl<'a> Lowering<'a> {
         let help = format!("did you mean `{}`?", text.replacen(&named, first, 1));
         self.error(Code::BadPath, at, message, &help);
         false
+    }
+
+    /// `user.body.name` where an earlier step is called `user`.
+    fn step_meant(&self, dotted: &str) -> Option<String> {
+        let first = dotted.split('.').next().unwrap_or(dotted);
+        let step = self.steps.iter().find(|step| step.name == first)?;
+        Some(match step.gives {
+            Gives::Keys([]) => format!("the step `{first}` has no result to read"),
+            _ => format!("the step's result is `steps.{first}`: write `steps.{dotted}`"),
+        })
     }
 
     /// The event types of the same source that do have a field.
@@ -250,6 +264,10 @@ impl<'a> Lowering<'a> {
                 format!("the result of the step `{step}` has no `{key}`"),
                 match synonyms::nearest(key, keys.iter().copied()) {
                     Some(near) => format!("did you mean `steps.{step}.{near}`?"),
+                    None if keys.contains(&"headers") => format!(
+                        "it has {}; what the other side answered is `steps.{step}.body`",
+                        keys.join(", ")
+                    ),
                     None => format!("it has {}", keys.join(", ")),
                 },
             ),

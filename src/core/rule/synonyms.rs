@@ -250,6 +250,10 @@ const FIELDS: &[(&[&str], &str)] = &[
         &["ticket.group", "group", "ticket.group.name"],
         "events carry `ticket.group_id`",
     ),
+    (
+        &["ticket.title", "title", "subject", "ticket.name"],
+        "did you mean `ticket.subject`? Of Zendesk's shapes, the event webhook alone brings it",
+    ),
     (&["ticket.brand", "brand"], "events carry `ticket.brand_id`"),
     (
         &["ticket.form", "ticket.ticket_form_id", "form_id"],
@@ -277,7 +281,7 @@ const FIELDS: &[(&[&str], &str)] = &[
     ),
     (
         &["ticket.custom_fields", "ticket.fields", "custom_fields"],
-        "the new value is `current`, the field is `custom_field.id` and `custom_field.raw_title`; they come with `ticket.CustomFieldChanged`",
+        "events carry a custom field only when it changes: the new value is `current`, the field is `custom_field.id` and `custom_field.raw_title`; they come with `ticket.CustomFieldChanged`",
     ),
     (
         &["old", "from", "before", "previous_value", "ticket.previous"],
@@ -336,7 +340,21 @@ pub fn for_field(dotted: &str) -> Option<String> {
             ));
         }
     }
-    look_up(FIELDS, dotted)
+    if let Some(name) = dotted.strip_prefix("secrets.") {
+        return Some(format!("write `secret.{name}`"));
+    }
+    if let Some(name) = dotted.strip_prefix("env.") {
+        return Some(format!(
+            "templates read no environment: define `vars.{name}`, which `FLOWTRIGGER_VARS_{}` changes, or write `secret.{name}`",
+            name.to_uppercase()
+        ));
+    }
+    let custom = ["ticket.custom_fields.", "custom_fields.", "ticket.fields."];
+    let meant = match custom.iter().any(|list| dotted.starts_with(list)) {
+        true => "ticket.custom_fields",
+        false => dotted,
+    };
+    look_up(FIELDS, meant)
 }
 
 pub fn for_source<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {

@@ -203,6 +203,21 @@ fn family_help(prefix: &str, source: &str, config: &Config) -> String {
     }
 }
 
+/// Help desks with one "ticket updated" trigger lead to look for such a type here.
+fn any_change(source: &str, text: &str) -> Option<String> {
+    let plain: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
+    let words = [
+        "ticketupdated",
+        "ticketticketupdated",
+        "ticketchanged",
+        "ticketticketchanged",
+    ];
+    let meant = words.contains(&plain.to_lowercase().as_str());
+    (source == "support" && meant).then(|| {
+        "each change has a type of its own: `ticket.StatusChanged`, `ticket.TagsChanged` …; `ticket.*` is all of them".into()
+    })
+}
+
 /// The pattern that a text stands for and the known types it covers; or what to write instead.
 fn resolve_type(
     text: &str,
@@ -234,6 +249,9 @@ fn resolve_type(
                 tags.join(", ")
             ));
         }
+    }
+    if let Some(help) = any_change(source, text) {
+        return Err(help);
     }
     let webhook = text.strip_prefix("zen:event-type:").unwrap_or(text);
     let other = catalogue

@@ -33,6 +33,13 @@ impl Vocabulary {
         self.words.iter().find(|word| word.name == name)
     }
 
+    /// The keys that this version runs, as a help names them.
+    pub fn listed(&self) -> String {
+        let built = self.words.iter().filter(|word| word.built == Built::Now);
+        let names: Vec<_> = built.map(|word| word.name).collect();
+        names.join(", ")
+    }
+
     /// The JSON Schema of the mapping. Words of later versions are left out: editors should not
     /// offer them.
     pub fn schema(&self, required: &[&str]) -> Value {

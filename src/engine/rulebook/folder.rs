@@ -26,18 +26,36 @@ pub enum Refusal {
 
 /// The rule files at a path: itself, or all below it.
 pub fn find(path: &Path) -> Found {
-    let mut found = Found::default();
     if !path.is_dir() {
-        match path.exists() {
-            true => found.rules.push(path.to_owned()),
-            false => found.refused.push(Refusal::Missing(path.to_owned())),
-        }
-        return found;
+        return find_one(path);
     }
+    let mut found = Found::default();
     walk(path, &mut BTreeSet::new(), &mut found);
     if found.rules.is_empty() && found.refused.is_empty() {
         found.refused.push(Refusal::Empty(path.to_owned()));
     }
+    found
+}
+
+/// One rule file and the tests beside it; naming the tests means their rule.
+fn find_one(path: &Path) -> Found {
+    let mut found = Found::default();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = stem(&name).unwrap_or(&name);
+    let stem = stem.strip_suffix(".test").unwrap_or(stem);
+    let beside = |ending: &str| path.with_file_name(format!("{stem}{ending}"));
+    let there = |paths: [PathBuf; 2]| paths.into_iter().filter(|path| path.is_file());
+    let rules = there([beside(".yaml"), beside(".yml")]).next();
+    let tests: Vec<PathBuf> = there([beside(".test.yaml"), beside(".test.yml")]).collect();
+    match (path.exists(), rules) {
+        (false, _) => found.refused.push(Refusal::Missing(path.to_owned())),
+        (true, Some(rule)) if tests.iter().any(|test| test == path) => found.rules.push(rule),
+        (true, _) => found.rules.push(path.to_owned()),
+    }
+    found.tests = tests
+        .into_iter()
+        .filter(|test| !found.rules.contains(test))
+        .collect();
     found
 }
 
@@ -78,16 +96,18 @@ fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 fn sort_in(path: PathBuf, found: &mut Found) {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let stem = name
-        .strip_suffix(".yaml")
-        .or_else(|| name.strip_suffix(".yml"));
-    match stem {
+    match stem(&name) {
         None => {}
         // The configuration, where rules stand beside it.
         Some("flowtrigger") => {}
         Some(stem) if stem.ends_with(".test") => found.tests.push(path),
         Some(_) => found.rules.push(path),
     }
+}
+
+fn stem(name: &str) -> Option<&str> {
+    name.strip_suffix(".yaml")
+        .or_else(|| name.strip_suffix(".yml"))
 }
 
 impl Refusal {

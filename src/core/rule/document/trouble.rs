@@ -110,6 +110,13 @@ fn unquoted_near(place: &Place<'_>, at: Position) -> Option<Position> {
     found.next()
 }
 
+/// A key that stands deeper than the `key: value` above it, which holds a value already.
+fn is_deeper_key(line: &str, above: Option<&str>) -> bool {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let one_colon = line.matches(": ").count() + usize::from(line.trim_end().ends_with(':')) == 1;
+    one_colon && above.is_some_and(|above| above.contains(": ") && indent(line) > indent(above))
+}
+
 fn syntax_help(message: &str, place: &Place<'_>, at: Position) -> Option<String> {
     let index = at.line.saturating_sub(place.chunk.line + 1) as usize;
     let line = place.chunk.text.lines().nth(index).unwrap_or_default();
@@ -117,6 +124,11 @@ fn syntax_help(message: &str, place: &Place<'_>, at: Position) -> Option<String>
         return Some("indent with spaces; YAML allows no tabs there".into());
     }
     if message.to_lowercase().contains("mapping values") {
+        if is_deeper_key(line, place.chunk.text.lines().nth(index.wrapping_sub(1))) {
+            let help =
+                "indent this key like the one above; a key with a value cannot hold keys as well";
+            return Some(help.into());
+        }
         return Some("put quotes around a text that contains `: `".into());
     }
     Some("check indentation, quotes and brackets on this line and the one above".into())

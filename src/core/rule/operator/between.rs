@@ -98,11 +98,16 @@ fn parse_end(node: &Node, side: Side, parsing: &mut Parsing<'_, '_>) -> Option<O
 impl Between {
     /// Whether two ends that are known already leave nothing between them.
     fn is_empty(&self) -> bool {
-        match (&self.low.operands.0[0], &self.high.operands.0[0]) {
-            (Operand::Literal(low), Operand::Literal(high)) => {
+        match (
+            self.low.operands.0.as_slice(),
+            self.high.operands.0.as_slice(),
+        ) {
+            ([Operand::Literal(low)], [Operand::Literal(high)]) => {
                 self.high.compare(low, high) != Verdict::Match
             }
-            _ => false,
+            ([_], [_]) => false,
+            // A variable that holds a list is no end.
+            _ => true,
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostic};
 use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::fields::FieldCheck;
@@ -151,8 +151,9 @@ impl Operands {
         };
         let mut operands = Vec::with_capacity(nodes.len());
         for item in nodes {
-            let operand = Operand::parse(item, parsing);
-            operands.push(operand.filter(|operand| check(item, operand, parsing)));
+            for operand in spread(item, parsing) {
+                operands.push(operand.filter(|operand| check(item, operand, parsing)));
+            }
         }
         operands.into_iter().collect::<Option<Vec<_>>>().map(Self)
     }
@@ -167,12 +168,42 @@ impl Operands {
 
     pub fn words(&self, between: &str, scope: &Scope<'_>) -> String {
         let words: Vec<_> = self.0.iter().map(|operand| operand.words(scope)).collect();
-        words.join(between)
+        match words.is_empty() {
+            true => "nothing".into(),
+            false => words.join(between),
+        }
     }
 
     pub fn values<'s>(&'s self, scope: &'s Scope<'_>) -> impl Iterator<Item = Value> + 's {
         self.0.iter().filter_map(|operand| operand.value(scope))
     }
+}
+
+/// The operands that one item stands for: a variable that holds a list stands for any of its
+/// elements, as if the list were written out. None in place of an item that is no operand.
+fn spread(item: &Node, parsing: &mut Parsing<'_, '_>) -> Vec<Option<Operand>> {
+    let operand = Operand::parse(item, parsing);
+    let Some(Operand::Path(path)) = &operand else {
+        return vec![operand];
+    };
+    let Some(Value::Array(elements)) = path.in_variables(&parsing.cx.vars) else {
+        return vec![operand];
+    };
+    let literals: Vec<_> = elements
+        .iter()
+        .cloned()
+        .map(|e| Some(Operand::Literal(e)))
+        .collect();
+    if literals.is_empty() {
+        let message = format!(
+            "`{}` is an empty list, so this holds for nothing",
+            path.text
+        );
+        let warning = Diagnostic::warning(Code::NeverHolds, item.at, message);
+        let help = "nothing matches until the variable has an element";
+        parsing.cx.diagnostics.push(warning.help(help));
+    }
+    literals
 }
 
 /// Whether a mapping is `{ path: … }`.

@@ -37,6 +37,10 @@ fn event(field: &str, value: Option<&str>) -> Event {
     }
 }
 
+fn vars() -> Value {
+    json!({"many": [1, 2], "none": []})
+}
+
 fn lower(field: &str, test: &str) -> Result<Condition, Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     let text = format!("{field}: {test}\n");
@@ -47,7 +51,10 @@ fn lower(field: &str, test: &str) -> Result<Condition, Diagnostics> {
         _ => Fields::Of(priority.into_iter().cloned().collect()),
     };
     let config = Config::default();
-    let mut cx = Lowering::new(&config, fields, &mut diagnostics);
+    let mut cx = Lowering {
+        vars: vars(),
+        ..Lowering::new(&config, fields, &mut diagnostics)
+    };
     let condition = nodes
         .first()
         .and_then(|node| Condition::lower(node, &mut cx));
@@ -59,7 +66,7 @@ fn lower(field: &str, test: &str) -> Result<Condition, Diagnostics> {
 fn verdict(field: &str, test: &str, value: Option<&str>) -> (Verdict, Trace) {
     let condition = lower(field, test).unwrap_or_else(|d| panic!("{field}: {test}: {d:?}"));
     let event = event(field, value);
-    let (vars, steps) = (json!({}), json!({}));
+    let (vars, steps) = (vars(), json!({}));
     let scope = Scope {
         event: &event,
         vars: &vars,
@@ -116,7 +123,7 @@ fn what_satisfies_or_violates_an_operator_does() {
                 continue;
             };
             let event = event(example.field, example.value);
-            let (vars, steps) = (json!({}), json!({}));
+            let (vars, steps) = (vars(), json!({}));
             let scope = Scope {
                 event: &event,
                 vars: &vars,
@@ -343,4 +350,30 @@ fn what_can_never_hold_is_refused_with_the_word_meant() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn a_variable_that_holds_a_list_means_any_of_its_elements() {
+    for (test, value, expected) in [
+        ("{ path: vars.many }", "2", Verdict::Match),
+        ("{ not: { path: vars.many } }", "3", Verdict::Match),
+        ("[9, { path: vars.many }]", "1", Verdict::Match),
+        ("{ has: { path: vars.many } }", "[5, 2]", Verdict::Match),
+        (
+            "{ has_all: { path: vars.many } }",
+            "[5, 2]",
+            Verdict::NoMatch,
+        ),
+        ("{ has_all: { path: vars.many } }", "[1, 2]", Verdict::Match),
+        ("{ path: vars.none }", "1", Verdict::NoMatch),
+    ] {
+        let (got, _) = verdict("field", test, Some(value));
+        assert_eq!(got, expected, "{test} on {value}");
+    }
+    let refused = lower("field", "{ between: [{ path: vars.many }, 9] }").err();
+    let refused = refused.unwrap_or_default();
+    assert!(
+        refused.iter().any(|d| d.code == Code::NeverHolds),
+        "{refused:?}"
+    );
 }
