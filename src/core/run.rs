@@ -151,7 +151,7 @@ impl Retry {
             .min(self.max_delay)
     }
 
-    /// The schedule for people: `5 tries, waiting ~1s 2s 4s 8s (jitter; Retry-After wins)`.
+    /// The schedule for people: `5 tries, waiting ~1s 2s 4s 8s (jitter; a longer Retry-After wins)`.
     pub fn words(&self) -> String {
         if self.attempts <= 1 {
             return "1 try, not repeated".into();
@@ -164,7 +164,7 @@ impl Retry {
             waits => waits.join(" "),
         };
         format!(
-            "{} tries, waiting ~{shown} (jitter; Retry-After wins)",
+            "{} tries, waiting ~{shown} (jitter; a longer Retry-After wins)",
             self.attempts
         )
     }
@@ -266,7 +266,7 @@ mod tests {
     fn the_schedule_reads_well() {
         assert_eq!(
             Retry::of_requests().words(),
-            "5 tries, waiting ~1s 2s 4s 8s (jitter; Retry-After wins)"
+            "5 tries, waiting ~1s 2s 4s 8s (jitter; a longer Retry-After wins)"
         );
         assert_eq!(Retry::of_commands().words(), "1 try, not repeated");
         let long = Retry {
@@ -276,7 +276,7 @@ mod tests {
         };
         assert_eq!(
             long.words(),
-            "20 tries, waiting ~500ms 1s 2s 4s 8s 16s … 5m (jitter; Retry-After wins)"
+            "20 tries, waiting ~500ms 1s 2s 4s 8s 16s … 5m (jitter; a longer Retry-After wins)"
         );
     }
 

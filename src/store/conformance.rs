@@ -8,8 +8,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::{Arrival, Planned, Store};
-use crate::core::config::Config;
-use crate::core::diagnostic::{Diagnostics, Files};
 use crate::core::event::Event;
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::jobspec::{Mode, Rule};
@@ -27,16 +25,7 @@ pub fn live_rule(name: &str) -> Arc<Rule> {
     let text = format!(
         "name: {name}\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: fine\n"
     );
-    let mut files = Files::default();
-    let file = files.add("rule.yaml", text);
-    let mut diagnostics = Diagnostics::default();
-    let set = RuleSet::compile(
-        &Arc::new(files),
-        &[file],
-        &Config::default(),
-        &mut diagnostics,
-    );
-    Arc::clone(set.rules.first().expect("a rule that loads"))
+    Arc::clone(&RuleSet::of_text(&text).rules[0])
 }
 
 fn event(id: &str) -> Arc<Event> {

@@ -4,9 +4,9 @@
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
-use unicode_width::UnicodeWidthStr;
 
 use crate::cli::output::Output;
+use crate::cli::render::columns::{padded, width};
 use crate::cli::render::paint::{Paint, Tone};
 use crate::core::diagnostic::Files;
 use crate::core::event::Event;
@@ -91,7 +91,7 @@ pub fn rule(
 pub fn lines(out: &mut Output, trace: &Trace, files: &Files) -> io::Result<()> {
     let paint = Paint::of(out);
     let rows: Vec<[String; 4]> = trace.lines.iter().map(columns).collect();
-    let wide = |column: usize| rows.iter().map(|r| r[column].width()).max().unwrap_or(0);
+    let wide = |column: usize| rows.iter().map(|r| width(&r[column])).max().unwrap_or(0);
     let widths = [wide(0).min(40), wide(1).min(24), wide(2).min(48)];
     for (line, row) in trace.lines.iter().zip(&rows) {
         let (tone, word) = verdict(line.verdict);
@@ -110,12 +110,6 @@ pub fn lines(out: &mut Output, trace: &Trace, files: &Files) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Filled up to a width in columns of the terminal, of which some letters take two.
-fn padded(text: &str, width: usize) -> String {
-    let gap = width.saturating_sub(text.width());
-    format!("{text}{}", " ".repeat(gap))
 }
 
 fn columns(line: &TraceLine) -> [String; 4] {

@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 
 use crate::cli::output::Output;
+use crate::cli::render::columns::{cut, padded, width};
 
 #[derive(Debug, Default)]
 pub struct Table {
@@ -55,8 +56,8 @@ impl Table {
         let mut widths = Vec::new();
         for cells in self.lines.iter().filter_map(Line::cells) {
             widths.resize(widths.len().max(cells.len()), 0);
-            for (width, cell) in widths.iter_mut().zip(cells) {
-                *width = cell.chars().count().max(*width);
+            for (widest, cell) in widths.iter_mut().zip(cells) {
+                *widest = width(cell).max(*widest);
             }
         }
         widths
@@ -76,8 +77,7 @@ fn join(cells: &[String], widths: &[usize]) -> String {
     let mut line = String::new();
     for (cell, width) in cells.iter().zip(widths) {
         line.push_str("  ");
-        line.push_str(cell);
-        line.extend(std::iter::repeat_n(' ', width - cell.chars().count()));
+        line.push_str(&padded(cell, *width));
     }
     line.truncate(line.trim_end().len());
     line
@@ -85,11 +85,10 @@ fn join(cells: &[String], widths: &[usize]) -> String {
 
 /// A person sees one line a row; a program gets all of it.
 fn fit(line: &str, out: &Output) -> String {
-    if !out.terminal || line.chars().count() <= out.width {
-        return line.to_owned();
+    match out.terminal {
+        true => cut(line, out.width),
+        false => line.to_owned(),
     }
-    let kept: String = line.chars().take(out.width - 1).collect();
-    format!("{}…", kept.trim_end())
 }
 
 #[cfg(test)]
@@ -109,11 +108,12 @@ mod tests {
         table.heading("letters");
         table.row(["a", "b", "long text"]);
         table.row(["wörter", "", ""]);
+        table.row(["東京", "d", ""]);
         table.heading("more");
         table.row(["c"]);
         assert_eq!(
             written(&table, |_| {}),
-            "letters\n  a       b  long text\n  wörter\n\nmore\n  c\n"
+            "letters\n  a       b  long text\n  wörter\n  東京    d\n\nmore\n  c\n"
         );
     }
 

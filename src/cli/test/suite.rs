@@ -1,6 +1,7 @@
 //! The tests of all rules, gathered from the rules and from the `NAME.test.yaml` files beside them.
 //! It refuses tests of rules that are not there, with every other mistake in them.
 
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use crate::engine::Rulebook;
 /// Every test with its rule.
 pub struct Suite {
     pub cases: Vec<Case>,
+    index: Index,
     lost: Lost,
     /// The rules' texts and the tests' own.
     pub files: Files,
@@ -31,6 +33,26 @@ pub struct Case {
     pub test: RuleTest,
     /// The folder that event files are relative to.
     pub folder: PathBuf,
+}
+
+/// The loaded rules by what a test may say of its own.
+#[derive(Default)]
+struct Index {
+    by_name: BTreeMap<String, Arc<Rule>>,
+    by_file: HashMap<String, Vec<Arc<Rule>>>,
+}
+
+impl Index {
+    fn of(book: &Rulebook) -> Self {
+        let mut index = Self::default();
+        for rule in &book.rules.rules {
+            let name = index.by_name.entry(rule.name.clone());
+            name.or_insert_with(|| Arc::clone(rule));
+            let file = book.files.name(rule.at.file).to_owned();
+            index.by_file.entry(file).or_default().push(rule.clone());
+        }
+        index
+    }
 }
 
 /// What a test means whose rule is not among the loaded ones.
@@ -45,6 +67,7 @@ pub enum Lost {
 pub fn gather(book: &Rulebook, lost: Lost) -> Suite {
     let mut suite = Suite {
         cases: Vec::new(),
+        index: Index::of(book),
         lost,
         files: (*book.files).clone(),
         diagnostics: Diagnostics::default(),
@@ -101,7 +124,7 @@ impl Suite {
     }
 
     fn add(&mut self, node: &Node, file: &str, rule: Option<&Arc<Rule>>, book: &Rulebook) {
-        let Some(rule) = rule.cloned().or_else(|| self.rule_of(node, file, book)) else {
+        let Some(rule) = rule.cloned().or_else(|| self.rule_of(node, file)) else {
             return;
         };
         let folder = Path::new(file)
@@ -122,13 +145,12 @@ impl Suite {
     }
 
     /// The rule that a test names, or the only one in the file that it stands beside.
-    fn rule_of(&mut self, node: &Node, file: &str, book: &Rulebook) -> Option<Arc<Rule>> {
-        let rules = &book.rules.rules;
+    fn rule_of(&mut self, node: &Node, file: &str) -> Option<Arc<Rule>> {
         if let Some(named) = node.get("rule") {
             let name = named.as_text().unwrap_or_default();
-            let found = rules.iter().find(|rule| rule.name == name).cloned();
+            let found = self.index.by_name.get(name).cloned();
             if found.is_none() && self.lost == Lost::Told {
-                let names = rules.iter().map(|rule| rule.name.as_str());
+                let names = self.index.by_name.keys().map(String::as_str);
                 let near = crate::core::rule::synonyms::nearest(name, names);
                 let diagnostic = Diagnostic::error(
                     Code::UndefinedName,
@@ -142,10 +164,7 @@ impl Suite {
             return found;
         }
         let beside = file.replace(".test.", ".");
-        let mut here = rules
-            .iter()
-            .filter(|rule| self.files.name(rule.at.file) == beside);
-        if let (Some(rule), None) = (here.next(), here.next()) {
+        if let Some([rule]) = self.index.by_file.get(&beside).map(Vec::as_slice) {
             return Some(Arc::clone(rule));
         }
         if self.lost == Lost::Skipped {

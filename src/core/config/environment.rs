@@ -90,7 +90,8 @@ fn set(setting: &str, value: &str, config: &mut Config) -> Result<(), String> {
         config.mode = Mode::parse(value).ok_or("takes live, shadow or disabled")?;
     } else if let Some(name) = setting.strip_prefix("VARS_") {
         check_text(value)?;
-        config.vars[name.to_lowercase()] = Value::from(value);
+        let variable = &mut config.vars[name.to_lowercase()];
+        *variable = typed(value, variable)?;
     } else if let Some(rest) = setting.strip_prefix("CONNECTIONS_") {
         let name = rest
             .strip_suffix("_BASE_URL")
@@ -103,6 +104,25 @@ fn set(setting: &str, value: &str, config: &mut Config) -> Result<(), String> {
         connection.base_url = value.to_owned();
     }
     Ok(())
+}
+
+/// The value in the type of the one that it replaces; text where that is text, or not there.
+fn typed(value: &str, replaced: &Value) -> Result<Value, String> {
+    let (kind, reads): (_, fn(&Value) -> bool) = match replaced {
+        Value::Null | Value::String(_) => return Ok(Value::from(value)),
+        Value::Bool(_) => ("true or false", Value::is_boolean),
+        Value::Number(_) => ("a number", Value::is_number),
+        Value::Array(_) => (
+            "a list; write it as JSON, such as `[\"a\", 1]`",
+            Value::is_array,
+        ),
+        Value::Object(_) => (
+            "a mapping; write it as JSON, such as `{\"a\": 1}`",
+            Value::is_object,
+        ),
+    };
+    let read = serde_json::from_str(value).ok().filter(reads);
+    read.ok_or_else(|| format!("replaces a variable that is {kind}, found `{value}`"))
 }
 
 /// Bytes that are no text come as U+FFFD; nobody means that character.
@@ -145,6 +165,50 @@ mod tests {
             "FLOWTRIGGER_KEY",
         ] {
             assert_eq!(said(known, &mut config), [], "{known}");
+        }
+    }
+
+    #[test]
+    fn a_variable_keeps_the_type_of_the_one_that_it_replaces() {
+        let written = serde_json::json!({
+            "most": 3, "open": true, "groups": [1], "by": {"a": 1}, "team": "one", "none": null
+        });
+        for (name, value, wanted) in [
+            ("MOST", "4.5", Some(serde_json::json!(4.5))),
+            ("MOST", "four", None),
+            ("MOST", "", None),
+            ("OPEN", "false", Some(serde_json::json!(false))),
+            ("OPEN", "no", None),
+            ("GROUPS", r#"["a", 2]"#, Some(serde_json::json!(["a", 2]))),
+            ("GROUPS", "a, 2", None),
+            ("BY", r#"{"b": 2}"#, Some(serde_json::json!({"b": 2}))),
+            ("BY", "[]", None),
+            ("TEAM", "7", Some(serde_json::json!("7"))),
+            ("NONE", "7", Some(serde_json::json!("7"))),
+            ("NEW", "7", Some(serde_json::json!("7"))),
+        ] {
+            let mut config = Config {
+                vars: written.clone(),
+                ..Config::default()
+            };
+            let mut diagnostics = Diagnostics::default();
+            let variable = format!("FLOWTRIGGER_VARS_{name}");
+            let environment = BTreeMap::from([(variable.clone(), value.to_owned())]);
+            overlay(
+                &environment,
+                &mut config,
+                Position::default(),
+                &mut diagnostics,
+            );
+            match wanted {
+                Some(wanted) => assert_eq!(config.vars[name.to_lowercase()], wanted),
+                None => {
+                    let said = diagnostics.sorted();
+                    assert!(said[0].message.contains(&variable), "{said:?}");
+                    let key = name.to_lowercase();
+                    assert_eq!(config.vars[&key], written[&key], "{value}");
+                }
+            }
         }
     }
 

@@ -69,19 +69,20 @@ impl Event {
     /// under `raw`.
     pub fn document(&self) -> Value {
         let mut document = self.envelope.as_object().cloned().unwrap_or_default();
-        document.insert("input".into(), json!({ self.body_key(): self.body }));
+        let key = body_key(&self.source, &self.event_type);
+        document.insert("input".into(), json!({ key: self.body }));
         document.insert("raw".into(), self.raw.clone());
         Value::Object(document)
     }
+}
 
-    /// The key under which the ZIS envelope has a body of this family.
-    fn body_key(&self) -> &'static str {
-        let family = self.event_type.split('.').next();
-        match family.filter(|_| self.source == "support") {
-            Some("user") => "user_event",
-            Some("organization") => "organization_event",
-            Some("customobject") => "custom_object_event",
-            Some(_) | None => "ticket_event",
-        }
+/// The key under which the ZIS envelope has a body of this type.
+pub fn body_key(source: &str, event_type: &str) -> &'static str {
+    let family = event_type.split('.').next();
+    match family.filter(|_| source == "support") {
+        Some("user") => "user_event",
+        Some("organization") => "organization_event",
+        Some("customobject") => "custom_object_event",
+        Some(_) | None => "ticket_event",
     }
 }

@@ -11,7 +11,8 @@ use crate::core::flow::step::{Action, Flow, Step};
 use crate::core::flow::vocabulary::{ACTIONS, EXEC, HTTP, RETRY, STEP};
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{Entry, Node, Yaml};
-use crate::core::rule::lowering::{Earlier, Gives, Lowering};
+use crate::core::rule::earlier::{Earlier, Gives};
+use crate::core::rule::lowering::Lowering;
 use crate::core::rule::template::{Escape, Template, TreeTemplate};
 
 pub use http::METHODS;

@@ -114,11 +114,7 @@ fn unrendered(error: &RenderError) -> What {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::core::config::Config;
-    use crate::core::diagnostic::{Diagnostics, Files};
     use crate::core::event::catalogue::Catalogue;
     use crate::core::event::sample::sample;
     use crate::core::event::{decode::decode, json::accept};
@@ -129,12 +125,7 @@ mod tests {
         let text = format!(
             "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nflow:\n{steps}"
         );
-        let mut files = Files::default();
-        let file = files.add("r.yaml", text);
-        let mut diagnostics = Diagnostics::default();
-        let config = Config::default();
-        let set = RuleSet::compile(&Arc::new(files), &[file], &config, &mut diagnostics);
-        assert!(!diagnostics.has_errors(), "{diagnostics:?}");
+        let set = RuleSet::of_text(&text);
         let sample = sample("support", "ticket.PriorityChanged").expect("a sample");
         let value = accept(sample.text.as_bytes()).expect("JSON").value;
         let event = decode(value, Catalogue::built_in()).expect("an event");

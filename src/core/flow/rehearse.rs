@@ -118,11 +118,7 @@ fn failed(message: String, retryable: bool) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::core::config::Config;
-    use crate::core::diagnostic::{Diagnostics, Files};
     use crate::core::event::catalogue::Catalogue;
     use crate::core::event::sample::sample;
     use crate::core::event::{decode::decode, json::accept};
@@ -142,16 +138,7 @@ flow:
 "#;
 
     fn rehearsed(mocks: Value) -> Rehearsal {
-        let mut files = Files::default();
-        let file = files.add("r.yaml", RULE);
-        let mut diagnostics = Diagnostics::default();
-        let set = RuleSet::compile(
-            &Arc::new(files),
-            &[file],
-            &Config::default(),
-            &mut diagnostics,
-        );
-        assert!(!diagnostics.has_errors(), "{diagnostics:?}");
+        let set = RuleSet::of_text(RULE);
         let sample = sample("support", "ticket.PriorityChanged").expect("a sample");
         let value = accept(sample.text.as_bytes()).expect("JSON").value;
         let event = decode(value, Catalogue::built_in()).expect("an event");

@@ -188,8 +188,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::core::config::Config;
-    use crate::core::diagnostic::{Diagnostics, Files};
     use crate::core::event::catalogue::Catalogue;
     use crate::core::event::decode::decode;
     use crate::core::matching::ruleset::RuleSet;
@@ -198,17 +196,7 @@ mod tests {
         let text = format!(
             "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nwhen: {when}\nflow: [{{ succeed: ok }}]\n"
         );
-        let mut files = Files::default();
-        let file = files.add("r.yaml", text);
-        let mut diagnostics = Diagnostics::default();
-        let set = RuleSet::compile(
-            &Arc::new(files),
-            &[file],
-            &Config::default(),
-            &mut diagnostics,
-        );
-        assert!(!diagnostics.has_errors(), "{when}: {diagnostics:?}");
-        Arc::clone(&set.rules[0])
+        Arc::clone(&RuleSet::of_text(&text).rules[0])
     }
 
     fn event() -> Event {

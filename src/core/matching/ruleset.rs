@@ -65,6 +65,18 @@ impl RuleSet {
         Self::index(rules, Arc::clone(files))
     }
 
+    /// The rules of one text, with no configuration.
+    #[cfg(test)]
+    pub fn of_text(text: &str) -> Self {
+        let mut files = Files::default();
+        let file = files.add("r.yaml", text);
+        let mut diagnostics = Diagnostics::default();
+        let config = Config::default();
+        let set = Self::compile(&Arc::new(files), &[file], &config, &mut diagnostics);
+        assert!(!diagnostics.has_errors(), "{text}: {diagnostics:?}");
+        set
+    }
+
     fn index(rules: Vec<Arc<Rule>>, files: Arc<Files>) -> Self {
         let mut set = Self {
             rules,

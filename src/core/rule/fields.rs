@@ -2,6 +2,7 @@
 //! that is not there and a comparison that cannot hold. It answers for the types together: a field is
 //! there if one of them has it.
 
+use crate::core::event::body_key;
 use crate::core::event::catalogue::{EventType, FieldLookup, FieldType};
 
 #[derive(Debug, Clone)]
@@ -74,6 +75,14 @@ impl Fields {
             Fields::None => *self = Fields::Of(more),
             Fields::Open => {}
         }
+    }
+
+    /// The keys under which the ZIS envelope has the bodies of these types; none where any may come.
+    pub fn body_keys(&self) -> Vec<&'static str> {
+        let types = self.types().iter();
+        let mut keys: Vec<_> = types.map(|t| body_key(&t.source, &t.tag)).collect();
+        keys.dedup();
+        keys
     }
 
     /// The event types in words, for messages.

@@ -10,6 +10,7 @@ use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
 use crate::core::event::catalogue::FieldLookup;
 use crate::core::rule::document::{Entry, Node, Yaml};
+use crate::core::rule::earlier::{Earlier, Gives};
 use crate::core::rule::fields::{FieldCheck, Fields};
 use crate::core::rule::path::{Path, Root, Route};
 use crate::core::rule::synonyms;
@@ -28,30 +29,6 @@ pub struct Lowering<'a> {
     /// The folder of the rule file; relative programs and files start there.
     pub folder: String,
     pub diagnostics: &'a mut Diagnostics,
-}
-
-/// A step that later ones may read by its name.
-#[derive(Debug, Clone)]
-pub struct Earlier {
-    pub name: String,
-    pub gives: Gives,
-}
-
-/// What stands under `steps.NAME`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gives {
-    Anything,
-    /// These keys alone; none where the step has no result.
-    Keys(&'static [&'static str]),
-}
-
-impl From<&str> for Earlier {
-    fn from(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            gives: Gives::Anything,
-        }
-    }
 }
 
 impl<'a> Lowering<'a> {
@@ -178,6 +155,9 @@ impl<'a> Lowering<'a> {
                 _ => {}
             }
         }
+        if !self.check_body_key(path, at) {
+            return false;
+        }
         if let Some(below) = path.below() {
             return self.check_path(&below, at);
         }
@@ -195,6 +175,22 @@ impl<'a> Lowering<'a> {
             .or_else(|| nearest.map(|name| format!("did you mean `{name}`?")))
             .unwrap_or_else(|| self.fields.advice());
         self.error(Code::UnknownField, at, message, &help);
+        false
+    }
+
+    /// Whether JSONPath enters the body by the key that the rule's events have.
+    fn check_body_key(&mut self, path: &Path, at: Position) -> bool {
+        let keys = self.fields.body_keys();
+        let (Some(named), Some(first)) = (path.body_key(), keys.first()) else {
+            return true;
+        };
+        if keys.contains(&named.as_str()) {
+            return true;
+        }
+        let (types, text) = (self.fields.words(), &path.text);
+        let message = format!("{types} has no `{named}`, which `{text}` reads");
+        let help = format!("did you mean `{}`?", text.replacen(&named, first, 1));
+        self.error(Code::BadPath, at, message, &help);
         false
     }
 

@@ -3,6 +3,7 @@
 
 pub mod condition;
 pub mod document;
+pub mod earlier;
 pub mod fields;
 pub mod jobspec;
 pub mod lowering;

@@ -142,6 +142,12 @@ impl Path {
         }
     }
 
+    /// The key of the envelope that JSONPath names on its way to the body: `ticket_event`.
+    pub fn body_key(&self) -> Option<String> {
+        let query = self.text.starts_with('$').then_some(&self.text)?;
+        query::body_key(query)
+    }
+
     /// The step whose result it reads.
     pub fn step(&self) -> Option<&str> {
         match &self.route {

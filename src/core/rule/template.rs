@@ -60,15 +60,12 @@ struct Compiled {
 enum Body {
     /// Stands as written; the engine never sees it.
     Literal,
-    Engine(Box<Engine>),
+    /// Goes through the engine, which reads the text anew each time: what it makes of a text takes
+    /// many times the room of the text, and reading takes microseconds.
+    Rendered(Reads),
 }
 
-struct Engine {
-    environment: Environment<'static>,
-    reads: Reads,
-}
-
-/// What one template is called inside of its own environment.
+/// What a template is called inside of the engine.
 const NAME: &str = "text";
 
 impl Template {
@@ -110,13 +107,15 @@ impl Template {
     }
 
     pub fn render(&self, scope: &Scope<'_>) -> Result<Text, RenderError> {
-        let Engine { environment, reads } = match &self.0.body {
+        let reads = match &self.0.body {
             Body::Literal => return Ok(Text::plain(self.0.source.clone())),
-            Body::Engine(engine) => engine.as_ref(),
+            Body::Rendered(reads) => reads,
         };
         RenderError::unless_run(reads, scope)?;
         let mut output = Limited::default();
-        let rendered = environment.get_template(NAME).and_then(|template| {
+        let environment: &Environment<'_> = environment(self.0.escape);
+        let template = environment.template_from_named_str(NAME, &self.0.source);
+        let rendered = template.and_then(|template| {
             template
                 .render_captured_to(reads.context(scope), &mut output)
                 .map(|_| ())
@@ -226,10 +225,8 @@ impl<'a> Source<'a> {
             true => (Body::Literal, BTreeSet::new()),
             false => {
                 let reading = self.check(cx)?;
-                let environment = self.environment(cx)?;
-                let reads = reading.reads;
-                let engine = Box::new(Engine { environment, reads });
-                (Body::Engine(engine), reading.secrets)
+                self.check_compiles(cx)?;
+                (Body::Rendered(reading.reads), reading.secrets)
             }
         };
         Some(Template(Arc::new(Compiled {
@@ -240,10 +237,10 @@ impl<'a> Source<'a> {
         })))
     }
 
-    fn environment(&self, cx: &mut Lowering<'_>) -> Option<Environment<'static>> {
-        let mut environment = environment(self.escape).clone();
-        match environment.add_template_owned(NAME, self.text.clone()) {
-            Ok(()) => Some(environment),
+    fn check_compiles(&self, cx: &mut Lowering<'_>) -> Option<()> {
+        let environment: &Environment<'_> = environment(self.escape);
+        match environment.template_from_named_str(NAME, &self.text) {
+            Ok(_) => Some(()),
             Err(error) => {
                 self.syntax_error(&error, cx);
                 None

@@ -1,6 +1,8 @@
 //! Which events a rule listens to: its source, and tags or families of them.
 //! It refuses sources and types that nobody knows, with the one that was meant.
 
+use std::collections::BTreeSet;
+
 use crate::core::config::Config;
 use crate::core::diagnostic::Code;
 use crate::core::event::catalogue::EventType;
@@ -185,6 +187,22 @@ fn undescribed(text: &str, source: &str, config: &Config) -> Option<Option<Strin
 const NO_TYPE: &str =
     "`flowtrigger events` lists them; add your own under `event_types` in flowtrigger.yaml";
 
+/// What to write for a family that the source does not have, or that lacks its dot.
+fn family_help(prefix: &str, source: &str, config: &Config) -> String {
+    let known = config.catalogue.matching(source, "*").into_iter();
+    let families: BTreeSet<&str> = known.map(EventType::family).collect();
+    let head = prefix.split('.').next().unwrap_or_default();
+    match synonyms::nearest(head, families.iter().copied()) {
+        Some(near) if near == head => format!("a family is written with its dot: `{near}.*`"),
+        Some(near) => format!("did you mean `{near}.*`?"),
+        None if families.is_empty() => NO_TYPE.into(),
+        None => {
+            let families: Vec<_> = families.iter().map(|f| format!("`{f}.*`")).collect();
+            format!("its families are {}", families.join(", "))
+        }
+    }
+}
+
 /// Help desks with one "ticket updated" trigger lead to look for such a type here.
 fn any_change(source: &str, text: &str) -> Option<String> {
     let plain: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -214,7 +232,7 @@ fn resolve_type(
             .cloned()
             .collect();
         if types.is_empty() || !(prefix.is_empty() || prefix.ends_with('.')) {
-            return Err("a family is written with its dot: `ticket.*`".into());
+            return Err(family_help(prefix, source, config));
         }
         return Ok((TypePattern::Family(prefix.to_owned()), types));
     }

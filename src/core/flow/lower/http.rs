@@ -178,28 +178,42 @@ fn lower_headers(node: &Node, cx: &mut Lowering<'_>) -> Option<Vec<(String, Temp
         return Some(Vec::new());
     };
     let entries = pairs(node, "headers", cx)?;
-    let mut sound = true;
-    for (name, value) in &entries {
-        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-        let help = match name {
-            _ if OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name)) => {
-                "leave it out: it is set from the address and the body"
-            }
-            _ if name.is_empty() || !name.chars().all(token) => {
-                "write a name such as `X-Request-Source`"
-            }
-            _ => continue,
-        };
-        cx.error(
-            Code::InvalidValue,
-            value.at,
-            format!("the header `{name}` cannot be set"),
-            help,
-        );
-        sound = false;
-    }
+    let sound = check_header_names(node, cx);
     let headers = templates(entries, cx)?;
     sound.then_some(headers)
+}
+
+/// Whether each name can be set and stands once, in whatever case; reports those that cannot.
+fn check_header_names(headers: &Node, cx: &mut Lowering<'_>) -> bool {
+    let Yaml::Map(entries) = &headers.value else {
+        return false;
+    };
+    let mut sound = true;
+    for (number, entry) in entries.iter().enumerate() {
+        let name = &entry.key;
+        let mut before = entries[..number].iter().map(|entry| &entry.key);
+        if let Some(help) = unfit(name) {
+            let message = format!("the header `{name}` cannot be set");
+            cx.error(Code::InvalidValue, entry.key_at, message, help);
+            sound = false;
+        } else if let Some(first) = before.find(|first| first.eq_ignore_ascii_case(name)) {
+            let message = format!("the header `{name}` is `{first}` again: case means nothing");
+            let help = "keep one; to send a header several times give it a list of values";
+            cx.error(Code::DuplicateKey, entry.key_at, message, help);
+            sound = false;
+        }
+    }
+    sound
+}
+
+/// What to do about a header that no rule can set.
+fn unfit(name: &str) -> Option<&'static str> {
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name)) {
+        return Some("leave it out: it is set from the address and the body");
+    }
+    let sound = !name.is_empty() && name.chars().all(token);
+    (!sound).then_some("write a name such as `X-Request-Source`")
 }
 
 /// A header of the step wins over the connection's.
@@ -307,18 +321,25 @@ fn lower_expect(node: &Node, cx: &mut Lowering<'_>) -> Option<Expect> {
         return Some(Expect::default());
     };
     let items = node.as_list().unwrap_or(std::slice::from_ref(node));
-    let ranges: Option<Vec<_>> = items.iter().map(statuses).collect();
-    if ranges.as_ref().is_none_or(Vec::is_empty) {
-        let help = "write `200`, `2xx`, `200-299`, or a list of these";
-        cx.error(
-            Code::InvalidValue,
-            node.at,
-            "`expect` takes HTTP statuses",
-            help,
-        );
+    if items.is_empty() {
+        no_status(node, cx);
         return None;
     }
-    ranges.map(Expect)
+    let mut ranges = Vec::with_capacity(items.len());
+    for item in items {
+        let range = statuses(item);
+        if range.is_none() {
+            no_status(item, cx);
+        }
+        ranges.push(range);
+    }
+    ranges.into_iter().collect::<Option<_>>().map(Expect)
+}
+
+fn no_status(node: &Node, cx: &mut Lowering<'_>) {
+    let help = "write `200`, `2xx`, `200-299`, or a list of these";
+    let message = "`expect` takes HTTP statuses";
+    cx.error(Code::InvalidValue, node.at, message, help);
 }
 
 fn statuses(node: &Node) -> Option<RangeInclusive<u16>> {

@@ -1,19 +1,10 @@
 //! `before`: the time is earlier than the operand, or than one of a list.
 //! It refuses operands that are no time, and fields that never hold one.
 
-use serde_json::Value;
-
 use crate::core::rule::document::Node;
-use crate::core::rule::operator::instant::{self, Moment};
-use crate::core::rule::operator::operand::Operand;
-use crate::core::rule::operator::{
-    Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
-};
-use crate::core::rule::path::Found;
-use crate::core::scope::Scope;
-
-#[derive(Debug, Clone)]
-pub struct Before(pub Vec<Moment>);
+use crate::core::rule::operator::instant::{self, Moments};
+use crate::core::rule::operator::order::Side;
+use crate::core::rule::operator::{Example, Operator, Parsing, Spec, Verdict, absent, example};
 
 pub const SPEC: Spec = Spec {
     name: "before",
@@ -66,31 +57,5 @@ const EXAMPLES: &[Example] = &[
 ];
 
 fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
-    instant::parse_moments(node, SPEC.name, parsing).map(|m| Operator::Before(Before(m)))
-}
-
-impl Compare for Before {
-    fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
-        instant::judge(value, &self.0, scope, |at, wanted| at < wanted)
-    }
-
-    fn operands(&self) -> Vec<&Operand> {
-        instant::operands(&self.0)
-    }
-
-    fn want(&self, scope: &Scope<'_>) -> String {
-        instant::want(&self.0, scope)
-    }
-
-    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
-        instant::hint(found, &self.0, scope)
-    }
-
-    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
-        instant::beside(&self.0, scope, -1).into_iter().collect()
-    }
-
-    fn violating(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
-        instant::beside(&self.0, scope, 0)
-    }
+    Moments::parse(node, SPEC.name, Side::BELOW, parsing).map(Operator::Before)
 }

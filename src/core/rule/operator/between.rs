@@ -1,14 +1,12 @@
 //! `between`: the value lies between two operands, both ends included.
 //! It refuses a list of other than two, and ends that leave nothing between them.
 
-use std::cmp::Ordering;
-
 use serde_json::{Value, json};
 
 use crate::core::diagnostic::Code;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::operator::operand::Operand;
-use crate::core::rule::operator::order::Ordered;
+use crate::core::rule::operator::order::{Ordered, Side};
 use crate::core::rule::operator::{
     Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
 };
@@ -73,7 +71,8 @@ fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
         parsing.cx.error(Code::InvalidValue, node.at, message, help);
         return None;
     };
-    let (low, high) = (parse_end(low, parsing), parse_end(high, parsing));
+    let low = parse_end(low, Side::FROM, parsing);
+    let high = parse_end(high, Side::UP_TO, parsing);
     let between = Between {
         low: low?,
         high: high?,
@@ -86,14 +85,14 @@ fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
     Some(Operator::Between(between))
 }
 
-fn parse_end(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Ordered> {
+fn parse_end(node: &Node, side: Side, parsing: &mut Parsing<'_, '_>) -> Option<Ordered> {
     if node.as_list().is_some() {
         parsing
             .cx
             .wrong_type(node, "between", "a single value at each end");
         return None;
     }
-    Ordered::parse(node, SPEC.name, parsing)
+    Ordered::parse(node, SPEC.name, side, parsing)
 }
 
 impl Between {
@@ -104,7 +103,7 @@ impl Between {
             self.high.operands.0.as_slice(),
         ) {
             ([Operand::Literal(low)], [Operand::Literal(high)]) => {
-                self.high.compare(low, high, Ordering::is_le) != Verdict::Match
+                self.high.compare(low, high) != Verdict::Match
             }
             ([_], [_]) => false,
             // A variable that holds a list is no end.
@@ -115,28 +114,17 @@ impl Between {
 
 impl Compare for Between {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
-        let ends = [
-            self.low.test(value, scope, Ordering::is_ge),
-            self.high.test(value, scope, Ordering::is_le),
-        ];
+        let ends = [self.low.test(value, scope), self.high.test(value, scope)];
         Verdict::all(ends.into_iter())
     }
 
     fn operands(&self) -> Vec<&Operand> {
-        self.low
-            .operands
-            .0
-            .iter()
-            .chain(&self.high.operands.0)
-            .collect()
+        let (low, high) = (&self.low.operands.0, &self.high.operands.0);
+        low.iter().chain(high).collect()
     }
 
     fn want(&self, scope: &Scope<'_>) -> String {
-        let (low, high) = (
-            self.low.operands.words("", scope),
-            self.high.operands.words("", scope),
-        );
-        format!("{low} to {high}")
+        format!("{} to {}", self.low.want(scope), self.high.want(scope))
     }
 
     fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
@@ -146,10 +134,10 @@ impl Compare for Between {
     }
 
     fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
-        self.low.operands.values(scope).next().into_iter().collect()
+        self.low.operands.values(scope).take(1).collect()
     }
 
-    fn violating(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
-        self.high.beside(scope, 1)
+    fn violating(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+        self.high.violating(found, scope)
     }
 }

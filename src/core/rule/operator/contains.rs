@@ -1,19 +1,11 @@
 //! `contains`: the text has the operand somewhere, or one of a list.
 //! It refuses fields that are lists: `has` looks into those.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::core::rule::document::Node;
-use crate::core::rule::operator::operand::Operand;
 use crate::core::rule::operator::textual::Textual;
-use crate::core::rule::operator::{
-    Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
-};
-use crate::core::rule::path::Found;
-use crate::core::scope::Scope;
-
-#[derive(Debug, Clone)]
-pub struct Contains(pub Textual);
+use crate::core::rule::operator::{Example, Operator, Parsing, Spec, Verdict, absent, example};
 
 pub const SPEC: Spec = Spec {
     name: "contains",
@@ -61,31 +53,6 @@ const EXAMPLES: &[Example] = &[
 ];
 
 fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
-    Textual::parse(node, SPEC.name, parsing).map(|t| Operator::Contains(Contains(t)))
-}
-
-fn holds(text: &str, part: &str) -> bool {
-    text.contains(part)
-}
-
-impl Compare for Contains {
-    fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
-        self.0.test(value, scope, holds)
-    }
-
-    fn operands(&self) -> Vec<&Operand> {
-        self.0.operands.0.iter().collect()
-    }
-
-    fn want(&self, scope: &Scope<'_>) -> String {
-        self.0.want(scope)
-    }
-
-    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
-        self.0.hint(found, scope, holds)
-    }
-
-    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
-        self.0.operands.values(scope).collect()
-    }
+    let holds = |text: &str, part: &str| text.contains(part);
+    Textual::parse(node, SPEC.name, holds, parsing).map(Operator::Contains)
 }

@@ -1,19 +1,11 @@
 //! `ends_with`: the text ends with the operand, or one of a list.
 //! It refuses fields that are no text.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::core::rule::document::Node;
-use crate::core::rule::operator::operand::Operand;
 use crate::core::rule::operator::textual::Textual;
-use crate::core::rule::operator::{
-    Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
-};
-use crate::core::rule::path::Found;
-use crate::core::scope::Scope;
-
-#[derive(Debug, Clone)]
-pub struct EndsWith(pub Textual);
+use crate::core::rule::operator::{Example, Operator, Parsing, Spec, Verdict, absent, example};
 
 pub const SPEC: Spec = Spec {
     name: "ends_with",
@@ -60,31 +52,6 @@ const EXAMPLES: &[Example] = &[
 ];
 
 fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
-    Textual::parse(node, SPEC.name, parsing).map(|t| Operator::EndsWith(EndsWith(t)))
-}
-
-fn holds(text: &str, part: &str) -> bool {
-    text.ends_with(part)
-}
-
-impl Compare for EndsWith {
-    fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
-        self.0.test(value, scope, holds)
-    }
-
-    fn operands(&self) -> Vec<&Operand> {
-        self.0.operands.0.iter().collect()
-    }
-
-    fn want(&self, scope: &Scope<'_>) -> String {
-        self.0.want(scope)
-    }
-
-    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
-        self.0.hint(found, scope, holds)
-    }
-
-    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
-        self.0.operands.values(scope).collect()
-    }
+    let holds = |text: &str, part: &str| text.ends_with(part);
+    Textual::parse(node, SPEC.name, holds, parsing).map(Operator::EndsWith)
 }

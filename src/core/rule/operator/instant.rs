@@ -11,13 +11,20 @@ use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::lowering::duration;
 use crate::core::rule::operator::operand::Operand;
-use crate::core::rule::operator::{Parsing, Verdict, words};
+use crate::core::rule::operator::order::Side;
+use crate::core::rule::operator::{Compare, Parsing, Verdict, words};
 use crate::core::rule::path::Found;
 use crate::core::scope::Scope;
 
-/// What `before` and `after` compare with.
+/// `before` or `after`: the moments it compares with, and the side of them that is wanted.
 #[derive(Debug, Clone)]
-pub enum Moment {
+pub struct Moments {
+    moments: Vec<Moment>,
+    side: Side,
+}
+
+#[derive(Debug, Clone)]
+enum Moment {
     At(Timestamp, String),
     /// `-2h`: counted from the event's time.
     Relative(SignedDuration, String),
@@ -43,32 +50,130 @@ pub fn instant(text: &str) -> Option<Timestamp> {
         .map(|zoned| zoned.timestamp())
 }
 
-pub fn parse_moments(
-    node: &Node,
-    operator: &str,
-    parsing: &mut Parsing<'_, '_>,
-) -> Option<Vec<Moment>> {
-    if !parsing.applies(
-        node,
-        operator,
-        is_time,
-        |_| "only times and dates can be before or after; numbers compare with `lt` and `gt`",
-    ) {
-        return None;
+impl Moments {
+    /// One moment, or a list of which any may hold.
+    pub fn parse(
+        node: &Node,
+        operator: &str,
+        side: Side,
+        parsing: &mut Parsing<'_, '_>,
+    ) -> Option<Self> {
+        if !parsing.applies(node, operator, is_time, instead) {
+            return None;
+        }
+        let nodes = match &node.value {
+            Yaml::List(items) if !items.is_empty() => items.as_slice(),
+            _ => std::slice::from_ref(node),
+        };
+        let mut moments = Vec::with_capacity(nodes.len());
+        for node in nodes {
+            moments.push(parse_moment(node, operator, parsing));
+        }
+        let moments = moments.into_iter().collect::<Option<_>>()?;
+        Some(Self { moments, side })
     }
-    let nodes = match &node.value {
-        Yaml::List(items) if !items.is_empty() => items.as_slice(),
-        _ => std::slice::from_ref(node),
-    };
-    let mut moments = Vec::with_capacity(nodes.len());
-    for node in nodes {
-        moments.push(parse_moment(node, operator, parsing));
+
+    fn holds(&self, at: Timestamp, wanted: Timestamp) -> Verdict {
+        Verdict::of((self.side.holds)(at.cmp(&wanted)))
     }
-    moments.into_iter().collect()
+
+    fn compare(&self, at: Timestamp, moment: &Moment, scope: &Scope<'_>) -> Verdict {
+        match moment {
+            Moment::At(wanted, _) => self.holds(at, *wanted),
+            Moment::Relative(span, _) => match counted(*span, scope) {
+                Some(wanted) => self.holds(at, wanted),
+                None => Verdict::Missing,
+            },
+            Moment::Of(operand) => operand.judge(scope, |wanted| match read(wanted) {
+                Ok(wanted) => self.holds(at, wanted),
+                Err(verdict) => verdict,
+            }),
+        }
+    }
+
+    /// An instant so many seconds from the first moment.
+    fn beside(&self, scope: &Scope<'_>, seconds: i64) -> Option<Value> {
+        let at = match self.moments.first()? {
+            Moment::At(at, _) => *at,
+            Moment::Relative(span, _) => counted(*span, scope)?,
+            Moment::Of(operand) => instant(operand.value(scope)?.as_str()?)?,
+        };
+        let at = at.checked_add(SignedDuration::from_secs(seconds)).ok()?;
+        Some(Value::String(at.to_string()))
+    }
+}
+
+impl Compare for Moments {
+    fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
+        let at = match read(value) {
+            Ok(at) => at,
+            Err(verdict) => return verdict,
+        };
+        let verdicts = self.moments.iter().map(|m| self.compare(at, m, scope));
+        Verdict::any(verdicts)
+    }
+
+    fn operands(&self) -> Vec<&Operand> {
+        let operands = self.moments.iter().filter_map(|moment| match moment {
+            Moment::At(..) | Moment::Relative(..) => None,
+            Moment::Of(operand) => Some(operand),
+        });
+        operands.collect()
+    }
+
+    fn want(&self, scope: &Scope<'_>) -> String {
+        let words = self.moments.iter().map(|moment| match moment {
+            Moment::At(_, text) => text.clone(),
+            Moment::Relative(_, text) => format!("{text} from the event's time"),
+            Moment::Of(operand) => operand.words(scope),
+        });
+        words.collect::<Vec<_>>().join(" | ")
+    }
+
+    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+        let mut moments = self.moments.iter();
+        if scope.event.time.is_none() && moments.any(|m| matches!(m, Moment::Relative(..))) {
+            return Some("this event carries no time to count from".into());
+        }
+        match found.values() {
+            [Value::Null] | [] => None,
+            [Value::String(text)] if instant(text).is_some() => None,
+            [value] => Some(format!("{} is no time", words(value))),
+            _ => None,
+        }
+    }
+
+    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+        self.beside(scope, self.side.inside).into_iter().collect()
+    }
+
+    fn violating(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+        self.beside(scope, self.side.outside)
+    }
+}
+
+/// The instant that a value is; or the verdict on one that is none. Null is neither early nor late.
+fn read(value: &Value) -> Result<Timestamp, Verdict> {
+    match value {
+        Value::String(text) => instant(text).ok_or(Verdict::WrongType),
+        Value::Null => Err(Verdict::NoMatch),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Err(Verdict::WrongType)
+        }
+    }
+}
+
+/// Counted from the event's time, where it has one.
+fn counted(span: SignedDuration, scope: &Scope<'_>) -> Option<Timestamp> {
+    scope.event.time?.checked_add(span).ok()
 }
 
 fn is_time(field: &FieldType) -> bool {
     matches!(field, FieldType::Time | FieldType::Date | FieldType::Any)
+}
+
+fn instead(_: &FieldType) -> &'static str {
+    "only times and dates can be before or after; numbers compare with `lt` and `gt`"
 }
 
 fn parse_moment(node: &Node, operator: &str, parsing: &mut Parsing<'_, '_>) -> Option<Moment> {
@@ -103,83 +208,6 @@ fn relative(text: &str) -> Option<Moment> {
     };
     let span = SignedDuration::try_from(duration(rest)?).ok()?;
     Some(Moment::Relative(span * sign, text.to_owned()))
-}
-
-/// Judges the value's instant against any of the moments.
-pub fn judge(
-    value: &Value,
-    moments: &[Moment],
-    scope: &Scope<'_>,
-    holds: fn(Timestamp, Timestamp) -> bool,
-) -> Verdict {
-    let text = match value {
-        Value::String(text) => text,
-        Value::Null => return Verdict::NoMatch,
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            return Verdict::WrongType;
-        }
-    };
-    let Some(at) = instant(text) else {
-        return Verdict::WrongType;
-    };
-    Verdict::any(moments.iter().map(|moment| match moment {
-        Moment::At(wanted, _) => Verdict::of(holds(at, *wanted)),
-        Moment::Relative(span, _) => match scope.event.time.and_then(|t| t.checked_add(*span).ok())
-        {
-            Some(wanted) => Verdict::of(holds(at, wanted)),
-            None => Verdict::Missing,
-        },
-        Moment::Of(operand) => operand.judge(scope, |wanted| match wanted {
-            Value::Null => Verdict::NoMatch,
-            Value::String(text) => {
-                instant(text).map_or(Verdict::WrongType, |wanted| Verdict::of(holds(at, wanted)))
-            }
-            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                Verdict::WrongType
-            }
-        }),
-    }))
-}
-
-pub fn operands(moments: &[Moment]) -> Vec<&Operand> {
-    let operands = moments.iter().filter_map(|moment| match moment {
-        Moment::At(..) | Moment::Relative(..) => None,
-        Moment::Of(operand) => Some(operand),
-    });
-    operands.collect()
-}
-
-pub fn want(moments: &[Moment], scope: &Scope<'_>) -> String {
-    let words = moments.iter().map(|moment| match moment {
-        Moment::At(_, text) => text.clone(),
-        Moment::Relative(_, text) => format!("{text} from the event's time"),
-        Moment::Of(operand) => operand.words(scope),
-    });
-    words.collect::<Vec<_>>().join(" | ")
-}
-
-pub fn hint(found: &Found<'_>, moments: &[Moment], scope: &Scope<'_>) -> Option<String> {
-    let relative = moments.iter().any(|m| matches!(m, Moment::Relative(..)));
-    if relative && scope.event.time.is_none() {
-        return Some("this event carries no time to count from".into());
-    }
-    match found.values() {
-        [Value::Null] | [] => None,
-        [Value::String(text)] if instant(text).is_some() => None,
-        [value] => Some(format!("{} is no time", words(value))),
-        _ => None,
-    }
-}
-
-/// An instant on the wanted side of the first moment.
-pub fn beside(moments: &[Moment], scope: &Scope<'_>, seconds: i64) -> Option<Value> {
-    let at = match moments.first()? {
-        Moment::At(at, _) => *at,
-        Moment::Relative(span, _) => scope.event.time?.checked_add(*span).ok()?,
-        Moment::Of(operand) => instant(operand.value(scope)?.as_str()?)?,
-    };
-    let at = at.checked_add(SignedDuration::from_secs(seconds)).ok()?;
-    Some(Value::String(at.to_string()))
 }
 
 pub fn schema() -> Value {

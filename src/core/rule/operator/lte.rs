@@ -1,28 +1,16 @@
 //! `lte`: the value is less than or equals the operand, or one of a list.
 //! It refuses fields and operands without an order.
 
-use std::cmp::Ordering;
-
-use serde_json::{Value, json};
-
 use crate::core::rule::document::Node;
-use crate::core::rule::operator::operand::Operand;
-use crate::core::rule::operator::order::Ordered;
-use crate::core::rule::operator::{
-    Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
-};
-use crate::core::rule::path::Found;
-use crate::core::scope::Scope;
-
-#[derive(Debug, Clone)]
-pub struct Lte(pub Ordered);
+use crate::core::rule::operator::order::{self, Ordered, Side};
+use crate::core::rule::operator::{Example, Operator, Parsing, Spec, Verdict, absent, example};
 
 pub const SPEC: Spec = Spec {
     name: "lte",
     summary: "The value is less than or equals this: numbers, times, and priority and status in their own order.",
     compares_text: false,
     parse,
-    schema: || json!({"description": "A number, a time, a priority or status, text, or { path: … }."}),
+    schema: order::schema,
     examples: EXAMPLES,
 };
 
@@ -39,31 +27,5 @@ const EXAMPLES: &[Example] = &[
 ];
 
 fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
-    Ordered::parse(node, SPEC.name, parsing).map(|o| Operator::Lte(Lte(o)))
-}
-
-impl Compare for Lte {
-    fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
-        self.0.test(value, scope, Ordering::is_le)
-    }
-
-    fn operands(&self) -> Vec<&Operand> {
-        self.0.operands.0.iter().collect()
-    }
-
-    fn want(&self, scope: &Scope<'_>) -> String {
-        self.0.operands.words(" | ", scope)
-    }
-
-    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
-        self.0.hint(found, scope)
-    }
-
-    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
-        self.0.beside(scope, 0).into_iter().collect()
-    }
-
-    fn violating(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
-        self.0.beside(scope, 1)
-    }
+    Ordered::parse(node, SPEC.name, Side::UP_TO, parsing).map(Operator::Lte)
 }

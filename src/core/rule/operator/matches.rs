@@ -85,6 +85,18 @@ fn parse_pattern(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Regex> {
             .wrong_type(node, SPEC.name, "a regular expression");
         return None;
     };
+    if pattern.is_empty() {
+        let help = "to test for any text write `present: true`";
+        parsing.never_holds(node, "an empty pattern matches every text".into(), help);
+        return None;
+    }
+    if pattern.contains("{{") {
+        let message = format!("`{pattern}` is a template, which a condition does not render");
+        let help = "write the pattern itself; to look for what another field holds write \
+                    `contains: { path: ticket.id }`";
+        parsing.cx.error(Code::InvalidValue, node.at, message, help);
+        return None;
+    }
     let built = RegexBuilder::new(pattern)
         .case_insensitive(parsing.case == Case::Ignored)
         .size_limit(SIZE_LIMIT)

@@ -31,7 +31,10 @@ use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::Node;
 use crate::core::rule::fields::FieldCheck;
 use crate::core::rule::lowering::Lowering;
+use crate::core::rule::operator::instant::Moments;
 use crate::core::rule::operator::operand::Operand;
+use crate::core::rule::operator::order::Ordered;
+use crate::core::rule::operator::textual::Textual;
 use crate::core::rule::path::{Found, Path};
 use crate::core::scope::Scope;
 
@@ -182,12 +185,12 @@ pub const fn absent(field: &'static str, test: &'static str, verdict: Verdict) -
     }
 }
 
-/// Writes the enum over all operators and hands every question to the operator's own file.
+/// Writes the enum over all operators: the file that describes each, and the type that judges.
 macro_rules! operators {
-    ($($variant:ident($module:ident)),+ $(,)?) => {
+    ($($variant:ident($module:ident: $payload:ty)),+ $(,)?) => {
         #[derive(Debug, Clone)]
         pub enum Operator {
-            $($variant($module::$variant),)+
+            $($variant($payload),)+
         }
 
         /// Every operator, in the order of the documentation.
@@ -210,22 +213,22 @@ macro_rules! operators {
 }
 
 operators! {
-    Is(is),
-    Lt(lt),
-    Lte(lte),
-    Gt(gt),
-    Gte(gte),
-    Between(between),
-    Has(has),
-    HasAll(has_all),
-    Contains(contains),
-    StartsWith(starts_with),
-    EndsWith(ends_with),
-    Matches(matches),
-    Exists(exists),
-    Present(present),
-    Before(before),
-    After(after),
+    Is(is: is::Is),
+    Lt(lt: Ordered),
+    Lte(lte: Ordered),
+    Gt(gt: Ordered),
+    Gte(gte: Ordered),
+    Between(between: between::Between),
+    Has(has: has::Has),
+    HasAll(has_all: has_all::HasAll),
+    Contains(contains: Textual),
+    StartsWith(starts_with: Textual),
+    EndsWith(ends_with: Textual),
+    Matches(matches: matches::Matches),
+    Exists(exists: exists::Exists),
+    Present(present: present::Present),
+    Before(before: Moments),
+    After(after: Moments),
 }
 
 impl Operator {

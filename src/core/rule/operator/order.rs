@@ -4,14 +4,14 @@
 
 use std::cmp::Ordering;
 
-use serde_json::{Number, Value};
+use serde_json::{Number, Value, json};
 
 use crate::core::diagnostic::{Code, Diagnostic};
 use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::Node;
 use crate::core::rule::operator::instant::instant;
 use crate::core::rule::operator::operand::{Operand, Operands};
-use crate::core::rule::operator::{Parsing, Verdict, words};
+use crate::core::rule::operator::{Compare, Parsing, Verdict, words};
 use crate::core::rule::path::Found;
 use crate::core::rule::synonyms;
 use crate::core::scope::Scope;
@@ -19,11 +19,45 @@ use crate::core::scope::Scope;
 /// The words of a field from low to high.
 type Ranks = &'static [&'static str];
 
-/// Operands of an ordering operator, and the field's own order where it has one.
+/// An ordering operator: its operands, the field's own order where it has one, and the side of the
+/// operands that is wanted.
 #[derive(Debug, Clone)]
 pub struct Ordered {
     pub operands: Operands,
     scale: Scale,
+    side: Side,
+}
+
+/// The side of an operand that a value must be on, and how far from the operand the nearest value
+/// inside and outside of it lies.
+#[derive(Debug, Clone, Copy)]
+pub struct Side {
+    pub holds: fn(Ordering) -> bool,
+    pub inside: i64,
+    pub outside: i64,
+}
+
+impl Side {
+    pub const BELOW: Self = Self {
+        holds: Ordering::is_lt,
+        inside: -1,
+        outside: 0,
+    };
+    pub const UP_TO: Self = Self {
+        holds: Ordering::is_le,
+        inside: 0,
+        outside: 1,
+    };
+    pub const FROM: Self = Self {
+        holds: Ordering::is_ge,
+        inside: 0,
+        outside: -1,
+    };
+    pub const ABOVE: Self = Self {
+        holds: Ordering::is_gt,
+        inside: 1,
+        outside: 0,
+    };
 }
 
 /// How texts are ordered.
@@ -57,32 +91,68 @@ impl Scale {
 
 impl Ordered {
     /// One operand, or a list of which any may hold.
-    pub fn parse(node: &Node, operator: &str, parsing: &mut Parsing<'_, '_>) -> Option<Self> {
+    pub fn parse(
+        node: &Node,
+        operator: &str,
+        side: Side,
+        parsing: &mut Parsing<'_, '_>,
+    ) -> Option<Self> {
         if !parsing.applies(node, operator, has_order, instead) {
             return None;
         }
         let operands = Operands::parse(node, parsing, check_operand)?;
         let scale = scale(parsing);
-        Some(Self { operands, scale })
-    }
-
-    pub fn test(&self, value: &Value, scope: &Scope<'_>, holds: fn(Ordering) -> bool) -> Verdict {
-        self.operands
-            .any(scope, |operand| self.compare(value, operand, holds))
+        Some(Self {
+            operands,
+            scale,
+            side,
+        })
     }
 
     /// Judges one value against one operand. Null has no place in any order.
-    pub fn compare(&self, value: &Value, operand: &Value, holds: fn(Ordering) -> bool) -> Verdict {
+    pub fn compare(&self, value: &Value, operand: &Value) -> Verdict {
         if value.is_null() || operand.is_null() {
             return Verdict::NoMatch;
         }
         match order(value, operand, &self.scale) {
-            Some(ordering) => Verdict::of(holds(ordering)),
+            Some(ordering) => Verdict::of((self.side.holds)(ordering)),
             None => Verdict::WrongType,
         }
     }
 
-    pub fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+    /// A value so far from the first operand.
+    fn beside(&self, scope: &Scope<'_>, step: i64) -> Option<Value> {
+        match self.operands.values(scope).next()? {
+            Value::Number(number) => Some(match number.as_i64() {
+                Some(integer) => Value::from(integer.checked_add(step)?),
+                #[allow(clippy::cast_precision_loss)]
+                None => Value::from(number.as_f64()? + step as f64),
+            }),
+            Value::String(text) => {
+                let (ranks, rank) = self.scale.rank(&text)?;
+                let rank = rank.checked_add_signed(isize::try_from(step).ok()?)?;
+                Some(Value::from(*ranks.get(rank)?))
+            }
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+        }
+    }
+}
+
+impl Compare for Ordered {
+    fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
+        self.operands
+            .any(scope, |operand| self.compare(value, operand))
+    }
+
+    fn operands(&self) -> Vec<&Operand> {
+        self.operands.0.iter().collect()
+    }
+
+    fn want(&self, scope: &Scope<'_>) -> String {
+        self.operands.words(" | ", scope)
+    }
+
+    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
         let [value] = found.values() else {
             return None;
         };
@@ -99,21 +169,12 @@ impl Ordered {
         })
     }
 
-    /// A value on the given side of the first operand.
-    pub fn beside(&self, scope: &Scope<'_>, step: i64) -> Option<Value> {
-        match self.operands.values(scope).next()? {
-            Value::Number(number) => Some(match number.as_i64() {
-                Some(integer) => Value::from(integer.checked_add(step)?),
-                #[allow(clippy::cast_precision_loss)]
-                None => Value::from(number.as_f64()? + step as f64),
-            }),
-            Value::String(text) => {
-                let (ranks, rank) = self.scale.rank(&text)?;
-                let rank = rank.checked_add_signed(isize::try_from(step).ok()?)?;
-                Some(Value::from(*ranks.get(rank)?))
-            }
-            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-        }
+    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+        self.beside(scope, self.side.inside).into_iter().collect()
+    }
+
+    fn violating(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+        self.beside(scope, self.side.outside)
     }
 }
 
@@ -300,4 +361,8 @@ fn check_text(node: &Node, text: &str, parsing: &mut Parsing<'_, '_>) {
             )),
         );
     }
+}
+
+pub fn schema() -> Value {
+    json!({"description": "A number, a time, a priority or status, text, or { path: … }."})
 }

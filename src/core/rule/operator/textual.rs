@@ -6,29 +6,43 @@ use serde_json::Value;
 use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::Node;
 use crate::core::rule::operator::equality::fold;
-use crate::core::rule::operator::operand::{Operands, text_only};
-use crate::core::rule::operator::{Case, Parsing, Verdict, words};
+use crate::core::rule::operator::operand::{Operand, Operands, text_only};
+use crate::core::rule::operator::{Case, Compare, Parsing, Verdict, words};
 use crate::core::rule::path::Found;
 use crate::core::scope::Scope;
 
-/// Texts to look for, and whether their case counts.
+/// A substring operator: texts to look for, where they must stand, and whether their case counts.
 #[derive(Debug, Clone)]
 pub struct Textual {
-    pub operands: Operands,
-    pub case: Case,
+    operands: Operands,
+    case: Case,
+    holds: fn(&str, &str) -> bool,
 }
 
 impl Textual {
-    pub fn parse(node: &Node, operator: &str, parsing: &mut Parsing<'_, '_>) -> Option<Self> {
+    /// One text, or a list of which any may be found.
+    pub fn parse(
+        node: &Node,
+        operator: &str,
+        holds: fn(&str, &str) -> bool,
+        parsing: &mut Parsing<'_, '_>,
+    ) -> Option<Self> {
         if !parsing.applies(node, operator, FieldType::is_text, instead) {
             return None;
         }
         let operands = Operands::parse(node, parsing, text_only)?;
         let case = parsing.case;
-        Some(Self { operands, case })
+        Some(Self {
+            operands,
+            case,
+            holds,
+        })
     }
+}
 
-    pub fn test(&self, value: &Value, scope: &Scope<'_>, holds: fn(&str, &str) -> bool) -> Verdict {
+impl Compare for Textual {
+    fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
+        let holds = self.holds;
         let text = match value {
             Value::String(text) => text,
             Value::Null => return Verdict::NoMatch,
@@ -48,7 +62,11 @@ impl Textual {
             })
     }
 
-    pub fn want(&self, scope: &Scope<'_>) -> String {
+    fn operands(&self) -> Vec<&Operand> {
+        self.operands.0.iter().collect()
+    }
+
+    fn want(&self, scope: &Scope<'_>) -> String {
         let case = match self.case {
             Case::Exact => "",
             Case::Ignored => " in any case",
@@ -56,22 +74,22 @@ impl Textual {
         format!("{}{case}", self.operands.words(" | ", scope))
     }
 
-    pub fn hint(
-        &self,
-        found: &Found<'_>,
-        scope: &Scope<'_>,
-        holds: fn(&str, &str) -> bool,
-    ) -> Option<String> {
+    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
         match found.values() {
             [Value::String(text)] => {
                 let folded = fold(text);
                 let mut texts = self.operands.values(scope);
-                let near = texts.any(|t| t.as_str().is_some_and(|t| holds(&folded, &fold(t))));
+                let holds = |part: &str| (self.holds)(&folded, &fold(part));
+                let near = texts.any(|part| part.as_str().is_some_and(holds));
                 near.then(|| "differs only in letter case; `ignore_case: true` ignores it".into())
             }
             [value] => wrong_type_hint(value),
             _ => None,
         }
+    }
+
+    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+        self.operands.values(scope).collect()
     }
 }
 

@@ -36,6 +36,15 @@ fn start(query: &JpQuery) -> Vec<Key> {
     query.segments.iter().map_while(singular_key).collect()
 }
 
+/// The key below `$.input` that a query names.
+pub fn body_key(text: &str) -> Option<String> {
+    let keys = start(&parse_json_path(text).ok()?);
+    match keys.as_slice() {
+        [input, key, ..] if input.name == "input" => Some(key.name.clone()),
+        _ => None,
+    }
+}
+
 /// The single place below which a query looks; none where it looks everywhere.
 pub fn below(query: &JpQuery) -> Option<Route> {
     place_in_document("", start(query)).ok()

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::Expression;
+use minijinja::Environment;
 use serde_json::Value as Json;
 
 use crate::core::diagnostic::Code;
@@ -30,10 +30,10 @@ pub enum TreeTemplate {
     Map(Vec<(String, TreeTemplate)>),
 }
 
+/// Read anew by the engine each time, as the text of a template is.
 #[derive(Clone)]
 pub struct Typed {
     source: Arc<str>,
-    expression: Arc<Expression<'static, 'static>>,
     reads: Reads,
 }
 
@@ -120,11 +120,11 @@ fn lower_leaf(node: &Node, cx: &mut Lowering<'_>) -> Option<TreeTemplate> {
     if let Some(path) = reading.single {
         return Some(TreeTemplate::Field(path));
     }
-    let text = source.text[inner.clone()].to_owned();
-    match environment(Escape::None).compile_expression_owned(text.clone()) {
-        Ok(expression) => Some(TreeTemplate::Typed(Typed {
-            source: text.trim().into(),
-            expression: Arc::new(expression),
+    let text = source.text[inner.clone()].trim();
+    let environment: &Environment<'_> = environment(Escape::None);
+    match environment.compile_expression(text) {
+        Ok(_) => Some(TreeTemplate::Typed(Typed {
+            source: text.into(),
             reads: reading.reads,
         })),
         Err(error) => {
@@ -149,8 +149,10 @@ fn field(path: &Path, scope: &Scope<'_>) -> Result<Json, RenderError> {
 impl Typed {
     fn evaluate(&self, scope: &Scope<'_>) -> Result<Json, RenderError> {
         RenderError::unless_run(&self.reads, scope)?;
-        let value = self.expression.eval(self.reads.context(scope));
-        value
+        let environment: &Environment<'_> = environment(Escape::None);
+        let expression = environment.compile_expression(&self.source);
+        expression
+            .and_then(|expression| expression.eval(self.reads.context(scope)))
             .and_then(|value| to_json(&value))
             .map_err(|error| RenderError::of(&error, &self.source))
     }
