@@ -120,6 +120,17 @@ fn a_file_that_cannot_be_read_is_told_and_costs_the_others_nothing() {
 }
 
 #[test]
+fn a_rule_file_in_the_place_of_an_event_is_told_once() {
+    let place = Place::with_flow(NOTE);
+    place.write("rule.yaml", "name: {a}\nwhen: {b}\n");
+    let said = place.says(&["dry-run", "rule.yaml"]);
+    said.tells(4, &["`rule.yaml` is YAML", "`--rules rule.yaml`"]);
+    assert_eq!(said.stderr.matches("error").count(), 1, "{said:?}");
+    let said = place.answers(&RUN, "name: {a}\nwhen: {b}\n");
+    assert_eq!(said.stderr.matches("not JSON").count(), 1, "{said:?}");
+}
+
+#[test]
 fn one_bad_line_of_many_is_told_with_its_number() {
     let place = Place::with_flow(NOTE);
     let text = format!("{}\n{{\"bad\n\n{}\n", urgent(1), urgent(2));

@@ -75,6 +75,7 @@ impl Iterator for Lines {
 
     fn next(&mut self) -> Option<Part> {
         match std::mem::replace(&mut self.state, State::Ended) {
+            State::Closed(file) if is_yaml(&file) => Some(self.part(0, Err(a_rule(&file)))),
             State::Closed(file) => Some(match open(&file) {
                 Ok(reader) => self.first(reader),
                 Err(bad) => self.part(0, Err(bad)),
@@ -122,6 +123,22 @@ fn is_whole(bytes: &[u8]) -> bool {
         .position(|byte| !b"\r\n".contains(byte))
         .unwrap_or(0);
     matches!(text.get(start), Some(b'{' | b'[')) && accept(text).is_ok()
+}
+
+fn is_yaml(file: &Path) -> bool {
+    file.extension()
+        .is_some_and(|end| end == "yaml" || end == "yml")
+}
+
+/// The mix-up of a rule file and an event is an easy one.
+fn a_rule(file: &Path) -> Bad {
+    let file = file.display();
+    Bad {
+        message: format!("`{file}` is YAML, and events are JSON"),
+        help: Some(format!(
+            "a rule file is passed as `--rules {file}`, beside the file of an event"
+        )),
+    }
 }
 
 fn open(file: &Path) -> Result<Box<dyn BufRead + Send>, Bad> {

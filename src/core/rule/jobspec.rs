@@ -166,6 +166,10 @@ fn refuse_other_documents(node: &Node, diagnostics: &mut Diagnostics) -> bool {
             )
             .help("move the bundle out of the rules folder; write its JobSpecs as rules")
         }
+        Yaml::Map(entries) if is_event(entries) => {
+            Diagnostic::error(Code::WrongType, node.at, "this is an event, not a rule")
+                .help("pass it to `run` or `dry-run` by itself; `--rules` takes rule files")
+        }
         Yaml::List(_) => Diagnostic::error(
             Code::WrongType,
             node.at,
@@ -181,6 +185,12 @@ fn refuse_other_documents(node: &Node, diagnostics: &mut Diagnostics) -> bool {
     };
     diagnostics.push(refused);
     true
+}
+
+/// What only events have at the top, in the shapes that are known.
+fn is_event(entries: &[Entry]) -> bool {
+    let has = |key: &str| entries.iter().any(|entry| entry.key == key);
+    has("input") || has("webhook_event_id") || (has("detail") && !has("flow"))
 }
 
 fn lower_rule(node: &Node, cx: &mut Lowering<'_>) -> Option<Rule> {

@@ -29,9 +29,11 @@ pub fn accept_many(bytes: &[u8]) -> Vec<Item> {
 
 /// The texts of an input that is not one text; `None` where it cannot be taken apart.
 fn several(bytes: &[u8]) -> Option<Vec<Item>> {
-    let texts = match is_one_text_a_line(bytes) {
-        true => lines(bytes),
-        false => texts(bytes),
+    let texts = match (is_one_text_a_line(bytes), bytes.get(first_visible(bytes))) {
+        (true, _) => lines(bytes),
+        (false, Some(b'{' | b'[')) => texts(bytes),
+        // No JSON from the start: braces further down say nothing.
+        (false, _) => return None,
     };
     if texts.len() < 2 {
         return None;
