@@ -30,6 +30,8 @@ pub struct Config {
     /// The sources that a user describes, by the name in their URL.
     pub sources: BTreeMap<String, Description>,
     pub catalogue: Catalogue,
+    /// Whether all of it could be read. Where not, rules may name what stands in the missing part.
+    pub whole: bool,
 }
 
 pub use connection::{AUTH, CONNECTION, Connection};
@@ -44,6 +46,7 @@ impl Default for Config {
             secrets: BTreeMap::new(),
             sources: BTreeMap::new(),
             catalogue: Catalogue::built_in().clone(),
+            whole: true,
         }
     }
 }
@@ -114,6 +117,7 @@ pub fn parse(
     environment: &BTreeMap<String, String>,
     diagnostics: &mut Diagnostics,
 ) -> Config {
+    let before = diagnostics.errors();
     let mut config = Config::default();
     let documents = document::read(file, text, diagnostics);
     if let Some(second) = documents.get(1) {
@@ -130,6 +134,7 @@ pub fn parse(
         lower(document, &mut config, diagnostics);
     }
     environment::overlay(environment, &mut config, start, diagnostics);
+    config.whole = diagnostics.errors() == before;
     config
 }
 

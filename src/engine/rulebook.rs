@@ -98,7 +98,10 @@ impl Places {
             ConfigFile::Named(path) | ConfigFile::IfThere(path) => path,
         };
         let Some(file) = text::read(path, files, diagnostics) else {
-            return Config::default();
+            return Config {
+                whole: false,
+                ..Config::default()
+            };
         };
         let text = files.get(file).map(|file| Arc::clone(&file.text));
         let text = text.unwrap_or_default();

@@ -91,6 +91,46 @@ fn a_configuration_that_was_named_must_be_there() {
 }
 
 #[test]
+fn a_broken_configuration_is_told_once_and_hides_no_mistake_of_a_rule() {
+    let place = Place::new();
+    let rule = "name: a\nevent_source: bell\nevent_type: rang\nwhen: { x: { path: vars.floor } }\nflow:\n  - http: { connection: desk, path: /x }\n  - http: { url: '{{ vars.base }}/x' }\n  - http: { url: https://x.example, metod: GET }\n";
+    place.write("rules/a.yaml", rule);
+    for config in [
+        "vars: { floor: 1",
+        "connections: { desk: { base_url: nope } }",
+        "- 1",
+    ] {
+        place.write("flowtrigger.yaml", config);
+        let said = place.says(&["check", "--format", "json"]);
+        let found: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+        let found: Vec<&str> = found
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|d| d["file"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            found,
+            ["flowtrigger.yaml", "rules/a.yaml"],
+            "{config}: {said:?}"
+        );
+        assert!(said.stdout.contains("did you mean `method`?"), "{said:?}");
+    }
+    // With a sound configuration every name that it lacks is told.
+    place.write("flowtrigger.yaml", "mode: live\n");
+    let said = place.says(&["check"]);
+    said.prints(
+        3,
+        &[
+            "no source is called `bell`",
+            "`floor`",
+            "called `desk`",
+            "`vars.base`",
+        ],
+    );
+}
+
+#[test]
 fn the_environment_lies_over_the_configuration() {
     let place = Place::with_flow("- http: { connection: front-desk, path: '/{{ vars.team }}' }");
     place.write(

@@ -53,6 +53,20 @@ impl<'a> Lowering<'a> {
         });
     }
 
+    /// A name that nothing in the configuration defines. Where that could not be read it may be
+    /// defined there, and the mistake is told of the configuration, not of every rule.
+    pub fn not_configured(
+        &mut self,
+        code: Code,
+        at: Position,
+        message: impl Into<String>,
+        help: &str,
+    ) {
+        if self.config.whole {
+            self.error(code, at, message, help);
+        }
+    }
+
     pub fn wrong_type(&mut self, node: &Node, key: &str, wanted: &str) {
         let message = format!("`{key}` takes {wanted}, found {}", node.kind());
         self.error(Code::WrongType, node.at, message, "");
@@ -289,13 +303,21 @@ impl<'a> Lowering<'a> {
                 .collect()
         };
         let nearest = synonyms::nearest(name, known.iter().map(String::as_str));
-        let help = match (nearest, kind) {
-            (Some(nearest), _) => format!("did you mean `{nearest}`?"),
-            (None, "step") => "a step can read only the steps before it, by their `name`".into(),
-            (None, _) => "define it under `vars` in the rule or in flowtrigger.yaml".into(),
-        };
         let message = format!("`{path}` reads the {kind} `{name}`, which nothing defines");
-        self.error(Code::UndefinedName, at, message, &help);
+        match (nearest, kind) {
+            (Some(nearest), _) => {
+                let help = format!("did you mean `{nearest}`?");
+                self.error(Code::UndefinedName, at, message, &help);
+            }
+            (None, "step") => {
+                let help = "a step can read only the steps before it, by their `name`";
+                self.error(Code::UndefinedName, at, message, help);
+            }
+            (None, _) => {
+                let help = "define it under `vars` in the rule or in flowtrigger.yaml";
+                self.not_configured(Code::UndefinedName, at, message, help);
+            }
+        }
     }
 }
 

@@ -36,14 +36,15 @@ pub fn lower_source(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
         return Some(source);
     }
     let message = format!("no source is called `{source}`");
-    let help =
-        synonyms::for_source(&source, known.iter().map(String::as_str)).unwrap_or_else(|| {
-            format!(
-                "known are {}; describe your own under `sources` in flowtrigger.yaml",
-                known.join(", ")
-            )
-        });
-    cx.error(Code::InvalidValue, node.at, message, &help);
+    match synonyms::for_source(&source, known.iter().map(String::as_str)) {
+        Some(help) => cx.error(Code::InvalidValue, node.at, message, &help),
+        None => {
+            let known = known.join(", ");
+            let help =
+                format!("known are {known}; describe your own under `sources` in flowtrigger.yaml");
+            cx.not_configured(Code::InvalidValue, node.at, message, &help);
+        }
+    }
     None
 }
 
@@ -150,12 +151,11 @@ fn lower_type_of_any(
     if near.is_none() && known.iter().any(described) {
         return Some((open_pattern(text), None));
     }
-    let help = match near {
-        Some(near) => format!("did you mean `{}`?", near.tag),
-        None => NO_TYPE.into(),
-    };
     let message = format!("no source has an event type `{text}`");
-    cx.error(Code::UnknownEventType, node.at, message, &help);
+    match near.map(|near| format!("did you mean `{}`?", near.tag)) {
+        Some(help) => cx.error(Code::UnknownEventType, node.at, message, &help),
+        None => cx.not_configured(Code::UnknownEventType, node.at, message, NO_TYPE),
+    }
     None
 }
 

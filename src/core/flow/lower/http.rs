@@ -84,7 +84,7 @@ fn lower_connection<'c>(node: &Node, cx: &mut Lowering<'c>) -> Option<Option<&'c
         None => "define it under `connections` in flowtrigger.yaml, or write `url`".into(),
     };
     let message = format!("no connection is called `{name}`");
-    cx.error(Code::UnknownConnection, node.at, message, &help);
+    cx.not_configured(Code::UnknownConnection, node.at, message, &help);
     None
 }
 

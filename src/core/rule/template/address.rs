@@ -41,7 +41,10 @@ pub fn fill(text: &str, place: &Place<'_>, cx: &mut Lowering<'_>) -> Option<Fill
     let sound = mistakes.is_empty();
     for (at, (code, message)) in mistakes {
         let help = "define it under `vars` in the rule or in flowtrigger.yaml";
-        cx.error(code, place.of(&at), message, help);
+        match code {
+            Code::UndefinedName => cx.not_configured(code, place.of(&at), message, help),
+            _ => cx.error(code, place.of(&at), message, help),
+        }
     }
     sound.then_some(filled)
 }
