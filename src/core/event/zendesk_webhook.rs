@@ -117,6 +117,8 @@ pub static TICKET: Decoder = Decoder {
             &["event.tags_removed", "event.removed.tags"],
             Leaf::Typed,
         ),
+        // `added.user_ids`, like the place of `comment_id` and `attachment_id` inside of an object above,
+        // is confirmed by no public page: it is looked at only where the plain key is absent.
         own(
             "users_added",
             &["event.users_added", "event.added.user_ids"],
