@@ -17,10 +17,11 @@ lint:
 ci:
     .ci/run
 
-# The property tests with many more cases.
-long:
-    PROPTEST_CASES=20000 cargo test --test conditions --test hostile_input
-    PROPTEST_CASES=5000 cargo test --lib
+# The property tests with many more cases, and other ones each time.
+long seed=`od -An -N4 -tu4 /dev/urandom`:
+    @echo "seed {{ trim(seed) }}"
+    PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=20000 cargo test --test conditions --test hostile_input
+    PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --lib
 
 # Write the JSON Schema that the rules' first lines name.
 schema:

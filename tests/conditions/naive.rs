@@ -138,9 +138,13 @@ fn beside(test: &Test, path: &str, body: &Value) -> Kleene {
     }
 }
 
+/// Numbers by what they count, also inside lists: `[2]` is `[2.0]`.
 fn same(a: &Value, b: &Value) -> bool {
-    match (a.as_f64(), b.as_f64()) {
-        (Some(a), Some(b)) => a == b,
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
         _ => a == b,
     }
 }
