@@ -256,6 +256,8 @@ fn run_text(run: &RunReport, out: &mut Output) -> io::Result<()> {
         | State::Retrying { .. }
         | State::Skipped { .. }
         | State::Shadow
+        | State::Suppressed { .. }
+        | State::Held { .. }
         | State::Cancelled => Tone::Yellow,
     };
     let word = format!("{:8}", run.state.word());

@@ -6,10 +6,11 @@ mod description;
 mod environment;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Position};
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
 use crate::core::event::catalogue::{Catalogue, EventType};
 use crate::core::event::user_described::Description;
 use crate::core::flow::call::SecretPlace;
@@ -17,6 +18,7 @@ use crate::core::rule::document::{self, Entry, Node, Yaml};
 use crate::core::rule::fields::Fields;
 use crate::core::rule::jobspec::Mode;
 use crate::core::rule::lowering::Lowering;
+use crate::core::rule::version::{Fingerprint, fingerprint};
 use crate::core::rule::vocabulary::{Vocabulary, anything, later, mapping, text, word};
 
 #[derive(Debug, Clone)]
@@ -30,12 +32,15 @@ pub struct Config {
     /// The sources that a user describes, by the name in their URL.
     pub sources: BTreeMap<String, Description>,
     pub catalogue: Catalogue,
+    /// As it was written.
+    pub source: Arc<Source>,
     /// Whether all of it could be read. Where not, rules may name what stands in the missing part.
     pub whole: bool,
 }
 
 pub use connection::{AUTH, CONNECTION, Connection};
 pub use description::SOURCE;
+pub use environment::applied;
 
 impl Default for Config {
     fn default() -> Self {
@@ -46,8 +51,51 @@ impl Default for Config {
             secrets: BTreeMap::new(),
             sources: BTreeMap::new(),
             catalogue: Catalogue::built_in().clone(),
+            source: Arc::default(),
             whole: true,
         }
+    }
+}
+
+/// A configuration as it was written: what compiles to the same one again. It holds no secret's
+/// value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Source {
+    pub fingerprint: Fingerprint,
+    pub file: Arc<str>,
+    pub text: Arc<str>,
+    /// The variables that lie over it.
+    pub environment: BTreeMap<String, String>,
+}
+
+impl Source {
+    pub fn new(file: Arc<str>, text: Arc<str>, environment: BTreeMap<String, String>) -> Self {
+        let over = environment.iter();
+        let over: Vec<String> = over
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let mut parts = vec![file.as_bytes(), text.as_bytes()];
+        parts.extend(over.iter().map(String::as_bytes));
+        Self {
+            fingerprint: fingerprint(&parts),
+            file,
+            text,
+            environment,
+        }
+    }
+
+    /// The configuration again.
+    pub fn compile(&self) -> Config {
+        let mut files = Files::default();
+        let file = files.add(Arc::clone(&self.file), Arc::clone(&self.text));
+        let mut config = parse(
+            file,
+            &self.text,
+            &self.environment,
+            &mut Diagnostics::default(),
+        );
+        config.source = Arc::new(self.clone());
+        config
     }
 }
 

@@ -5,6 +5,7 @@ pub mod config;
 pub mod diagnostic;
 pub mod event;
 pub mod flow;
+pub mod gate;
 pub mod matching;
 pub mod rule;
 pub mod run;

@@ -1,12 +1,16 @@
 //! A run is one rule's flow for one event: its state, its attempts, and when to try again.
 //! It refuses to know who performs it or where it is kept.
 
+mod retry;
+
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+
+pub use retry::Retry;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RunId(pub u64);
@@ -29,8 +33,32 @@ pub enum State {
     Dead {
         why: String,
     },
+    /// Put aside until a person decides.
+    Held {
+        why: String,
+    },
+    /// A gate let it not begin.
+    Suppressed {
+        /// `dedupe`, `throttle`.
+        gate: String,
+        why: String,
+    },
     Cancelled,
 }
+
+/// The words of all states, in the order of a run's life.
+pub const STATES: [&str; 10] = [
+    "queued",
+    "running",
+    "retrying",
+    "done",
+    "skipped",
+    "shadow",
+    "suppressed",
+    "held",
+    "dead",
+    "cancelled",
+];
 
 impl State {
     pub fn word(&self) -> &'static str {
@@ -42,6 +70,8 @@ impl State {
             State::Skipped { .. } => "skipped",
             State::Shadow => "shadow",
             State::Dead { .. } => "dead",
+            State::Held { .. } => "held",
+            State::Suppressed { .. } => "suppressed",
             State::Cancelled => "cancelled",
         }
     }
@@ -54,14 +84,60 @@ impl State {
             | State::Skipped { .. }
             | State::Shadow
             | State::Dead { .. }
+            | State::Held { .. }
+            | State::Suppressed { .. }
             | State::Cancelled => true,
+        }
+    }
+
+    /// Whether a person can order it to go on.
+    pub fn can_revive(&self) -> bool {
+        match self {
+            State::Dead { .. } | State::Held { .. } | State::Cancelled => true,
+            State::Queued
+            | State::Running
+            | State::Retrying { .. }
+            | State::Done
+            | State::Skipped { .. }
+            | State::Shadow
+            | State::Suppressed { .. } => false,
+        }
+    }
+
+    /// Whether a person can give it up.
+    pub fn can_cancel(&self) -> bool {
+        match self {
+            State::Queued | State::Running | State::Retrying { .. } | State::Held { .. } => true,
+            State::Done
+            | State::Skipped { .. }
+            | State::Shadow
+            | State::Dead { .. }
+            | State::Suppressed { .. }
+            | State::Cancelled => false,
+        }
+    }
+
+    /// Whether the run counts for a `dedupe`: what never did its work gives its place back.
+    pub fn gives_back(&self) -> bool {
+        match self {
+            State::Dead { .. } | State::Cancelled | State::Skipped { .. } => true,
+            State::Queued
+            | State::Running
+            | State::Retrying { .. }
+            | State::Done
+            | State::Shadow
+            | State::Held { .. }
+            | State::Suppressed { .. } => false,
         }
     }
 
     /// Why, where the state carries a reason.
     pub fn why(&self) -> Option<&str> {
         match self {
-            State::Skipped { why } | State::Dead { why } => Some(why),
+            State::Skipped { why }
+            | State::Dead { why }
+            | State::Held { why }
+            | State::Suppressed { why, .. } => Some(why),
             State::Queued
             | State::Running
             | State::Retrying { .. }
@@ -72,8 +148,35 @@ impl State {
     }
 }
 
-/// One line of a run's log: one try of one step and what it gave. The log is the only memory of a
-/// run.
+/// One line of a run's log. The log is the only memory of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Line {
+    /// A command that must not run twice is about to start; written before it does.
+    Started {
+        step: String,
+        number: u32,
+        at: Timestamp,
+    },
+    Attempt(Attempt),
+    /// A person ordered the run to go on: tries before this count no more.
+    Revived {
+        at: Timestamp,
+    },
+    /// A worker took the run up: waits before this are over, and whatever had started before is no
+    /// longer under way. Never kept: whoever takes a run up adds it.
+    Claimed,
+}
+
+impl Line {
+    pub fn attempt(&self) -> Option<&Attempt> {
+        match self {
+            Line::Attempt(attempt) => Some(attempt),
+            Line::Started { .. } | Line::Revived { .. } | Line::Claimed => None,
+        }
+    }
+}
+
+/// One try of one step and what it gave.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
     /// The step's name.
@@ -95,97 +198,6 @@ pub enum Outcome {
         retryable: bool,
         retry_after: Option<Duration>,
     },
-}
-
-/// When a failed step is tried again.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Retry {
-    /// Tries in all, the first included.
-    pub attempts: u32,
-    pub backoff: Duration,
-    pub max_delay: Duration,
-}
-
-/// No wait is longer than this, whatever a server asks for.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
-
-impl Retry {
-    /// Requests are repeated under one key, so that a receiver can tell a repeat.
-    pub fn of_requests() -> Self {
-        Self {
-            attempts: 5,
-            backoff: Duration::from_secs(1),
-            max_delay: Duration::from_secs(300),
-        }
-    }
-
-    /// Commands are not repeated unless their author says so.
-    pub fn of_commands() -> Self {
-        Self {
-            attempts: 1,
-            ..Self::of_requests()
-        }
-    }
-
-    /// When a failed attempt may be followed by the next one.
-    pub fn due(&self, last: &Attempt, seed: &str) -> Timestamp {
-        let asked = match &last.outcome {
-            Outcome::Failed { retry_after, .. } => retry_after.unwrap_or_default(),
-            Outcome::Succeeded { .. } => Duration::ZERO,
-        };
-        let own = self
-            .delay(last.number)
-            .mul_f64(spread(seed, &last.step, last.number));
-        let wait = own.max(asked.min(LONGEST_RETRY_AFTER));
-        let due = SignedDuration::try_from(last.took.saturating_add(wait))
-            .ok()
-            .and_then(|after| last.started.checked_add(after).ok());
-        due.unwrap_or(Timestamp::MAX)
-    }
-
-    /// How long to wait after so many tries, without jitter: twice as long after each.
-    fn delay(&self, tries: u32) -> Duration {
-        let doublings = tries.saturating_sub(1).min(31);
-        self.backoff
-            .saturating_mul(1 << doublings)
-            .min(self.max_delay)
-    }
-
-    /// The schedule for people: `5 tries, waiting ~1s 2s 4s 8s (jitter; a longer Retry-After wins)`.
-    pub fn words(&self) -> String {
-        if self.attempts <= 1 {
-            return "1 try, not repeated".into();
-        }
-        let waits: Vec<String> = (1..self.attempts)
-            .map(|tries| words(self.delay(tries)))
-            .collect();
-        let shown = match waits.as_slice() {
-            [first @ .., last] if waits.len() > 8 => format!("{} … {last}", first[..6].join(" ")),
-            waits => waits.join(" "),
-        };
-        format!(
-            "{} tries, waiting ~{shown} (jitter; a longer Retry-After wins)",
-            self.attempts
-        )
-    }
-}
-
-fn words(wait: Duration) -> String {
-    let (millis, seconds) = (wait.as_millis(), wait.as_secs());
-    match () {
-        () if millis % 1_000 != 0 => format!("{millis}ms"),
-        () if seconds >= 3_600 && seconds % 3_600 == 0 => format!("{}h", seconds / 3_600),
-        () if seconds >= 60 && seconds % 60 == 0 => format!("{}m", seconds / 60),
-        () => format!("{seconds}s"),
-    }
-}
-
-/// Between 0.8 and 1.2, the same for the same try of the same run: runs that failed together do not
-/// all come back together, and a decision made again is made alike.
-fn spread(seed: &str, step: &str, tries: u32) -> f64 {
-    let hash = hash(&[seed, step, &tries.to_string()]);
-    let part = u16::from_be_bytes([hash[0], hash[1]]);
-    0.8 + 0.4 * f64::from(part) / f64::from(u16::MAX)
 }
 
 /// The key that a step's request carries, the same for every try and after every restart. Repeating
@@ -212,73 +224,6 @@ fn hash(parts: &[&str]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn failed(number: u32, retry_after: Option<Duration>) -> Attempt {
-        Attempt {
-            step: "page".into(),
-            number,
-            started: Timestamp::UNIX_EPOCH,
-            took: Duration::from_secs(2),
-            outcome: Outcome::Failed {
-                message: "reach it".into(),
-                retryable: true,
-                retry_after,
-            },
-        }
-    }
-
-    fn wait(retry: &Retry, attempt: &Attempt, seed: &str) -> f64 {
-        let due = retry.due(attempt, seed);
-        due.duration_since(attempt.started).as_secs_f64() - attempt.took.as_secs_f64()
-    }
-
-    #[test]
-    fn waits_double_up_to_the_longest_with_a_fifth_of_jitter() {
-        let retry = Retry {
-            max_delay: Duration::from_secs(5),
-            ..Retry::of_requests()
-        };
-        for (number, delay) in [(1, 1.0), (2, 2.0), (3, 4.0), (4, 5.0), (40, 5.0)] {
-            let waits: Vec<f64> = (0..50)
-                .map(|seed| wait(&retry, &failed(number, None), &seed.to_string()))
-                .collect();
-            let (low, high) = (delay * 0.8 - 0.001, delay * 1.2 + 0.001);
-            assert!(
-                waits.iter().all(|w| (low..=high).contains(w)),
-                "{number}: {waits:?}"
-            );
-            assert!(waits.iter().any(|w| *w < delay) && waits.iter().any(|w| *w > delay));
-            let again = wait(&retry, &failed(number, None), "7");
-            assert_eq!(again.to_bits(), waits[7].to_bits());
-        }
-    }
-
-    #[test]
-    fn retry_after_wins_when_it_is_longer_but_not_without_end() {
-        let retry = Retry::of_requests();
-        let of = |seconds| wait(&retry, &failed(1, Some(Duration::from_secs(seconds))), "s");
-        assert!(of(0) > 0.7);
-        assert!((of(30) - 30.0).abs() < 0.001);
-        assert!((of(1_000_000) - 3_600.0).abs() < 0.001);
-    }
-
-    #[test]
-    fn the_schedule_reads_well() {
-        assert_eq!(
-            Retry::of_requests().words(),
-            "5 tries, waiting ~1s 2s 4s 8s (jitter; a longer Retry-After wins)"
-        );
-        assert_eq!(Retry::of_commands().words(), "1 try, not repeated");
-        let long = Retry {
-            attempts: 20,
-            backoff: Duration::from_millis(500),
-            max_delay: Duration::from_secs(300),
-        };
-        assert_eq!(
-            long.words(),
-            "20 tries, waiting ~500ms 1s 2s 4s 8s 16s … 5m (jitter; a longer Retry-After wins)"
-        );
-    }
 
     #[test]
     fn the_key_changes_with_each_of_its_parts_and_with_nothing_else() {

@@ -13,4 +13,6 @@ pub struct Scope<'a> {
     pub vars: &'a Value,
     /// `steps.NAME.…`: results of earlier steps of this run. An object.
     pub steps: &'a Value,
+    /// `error.…`: what went wrong, in a flow that runs for that reason. Null in any other.
+    pub error: &'a Value,
 }

@@ -15,7 +15,7 @@ use super::Perform;
 use super::handle::{Phase, Shared};
 use super::worker::work;
 use crate::core::run::{RunId, State};
-use crate::store::Store;
+use crate::store::{Claim, Store};
 
 /// The longest sleep without a look at the clock on the wall, which may jump.
 const LONGEST_NAP: Duration = Duration::from_secs(30);
@@ -87,7 +87,12 @@ impl<S: Store, P: Perform> Crew<S, P> {
         if free == 0 {
             return;
         }
-        let claimed = match self.shared.store.claim(free, self.shared.now()).await {
+        let claim = Claim {
+            limit: free,
+            per_rule: self.shared.options.concurrency.max(1),
+            now: self.shared.now(),
+        };
+        let claimed = match self.shared.store.claim(claim).await {
             Ok(claimed) => claimed,
             Err(error) => {
                 error!(%error, "runs could not be claimed; trying again");
@@ -151,7 +156,12 @@ impl<S: Store, P: Perform> Crew<S, P> {
             state = "dead",
             "run stopped by a fault of the program"
         );
-        if let Err(error) = self.shared.store.set_state(run, State::Dead { why }).await {
+        if let Err(error) = self
+            .shared
+            .store
+            .advance(run, Vec::new(), Some(State::Dead { why }))
+            .await
+        {
             error!(run = run.0, %error, "the run's end could not be kept");
         }
     }

@@ -13,7 +13,9 @@ use tracing::{debug, info};
 use super::dispatcher::dispatch;
 use super::{Options, Perform, Reading, Rulebook};
 use crate::core::event::Event;
-use crate::store::{Arrival, Committed, Placed, Planned, Record, Store, StoreError};
+use crate::store::{
+    Arrival, Committed, EditionId, Occasion, Placed, Planned, Record, Store, StoreError,
+};
 
 /// A running engine. Cloning gives another handle to the same one.
 pub struct Engine<S, P> {
@@ -103,7 +105,10 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let matched: Vec<Vec<String>> = plans.iter().map(|plan| names(plan)).collect();
         let arrivals = events.iter().zip(plans).map(|(event, planned)| Arrival {
             event: Arc::clone(event),
+            received: self.shared.now(),
+            edition: EditionId::default(),
             planned,
+            occasion: Occasion::Delivery,
         });
         let committed = self.shared.store.commit_all(arrivals.collect()).await?;
         self.shared.work.notify_one();
@@ -166,6 +171,7 @@ fn plan(event: &Event, rulebook: &Rulebook) -> Vec<Planned> {
             rule: Arc::clone(rule),
             mode: rule.mode,
             lane: rule.lane_of(event),
+            asks: rule.asks_of(event),
         })
         .collect()
 }

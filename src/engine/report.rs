@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::core::flow::{Move, Subject, next};
-use crate::core::run::{Outcome, State};
+use crate::core::run::{Line, Outcome, State};
 use crate::store::{Placed, Record};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -60,15 +60,17 @@ fn message(record: &Record) -> Option<String> {
             let subject = Subject {
                 event: &record.event,
                 vars: &record.rule.vars,
+                error: &record.error,
                 seed: "",
             };
-            match next(&record.rule.flow, &subject, &record.log, Timestamp::MAX) {
+            match next(record.flow(), &subject, &record.log, Timestamp::MAX) {
                 Move::Done { message } => message,
                 Move::Perform { .. }
                 | Move::Record(_)
                 | Move::Wait { .. }
                 | Move::Skipped { .. }
-                | Move::Dead { .. } => None,
+                | Move::Dead { .. }
+                | Move::Hold { .. } => None,
             }
         }
         state => state.why().map(str::to_owned),
@@ -77,7 +79,7 @@ fn message(record: &Record) -> Option<String> {
 
 fn steps(record: &Record) -> Vec<StepReport> {
     let mut steps: Vec<StepReport> = Vec::new();
-    for attempt in &record.log {
+    for attempt in record.log.iter().filter_map(Line::attempt) {
         let (outcome, error, note) = match &attempt.outcome {
             Outcome::Succeeded { result } => ("succeeded", None, outbox(result)),
             Outcome::Failed { message, .. } => ("failed", Some(message.clone()), None),

@@ -93,7 +93,7 @@ impl Places {
         let path = match &self.config {
             ConfigFile::IfThere(path) if !path.exists() => {
                 let file = files.add(path.to_string_lossy(), "");
-                return config::parse(file, "", &self.environment, diagnostics);
+                return self.parse_config(file, files, diagnostics);
             }
             ConfigFile::Named(path) | ConfigFile::IfThere(path) => path,
         };
@@ -103,9 +103,23 @@ impl Places {
                 ..Config::default()
             };
         };
-        let text = files.get(file).map(|file| Arc::clone(&file.text));
-        let text = text.unwrap_or_default();
-        config::parse(file, &text, &self.environment, diagnostics)
+        self.parse_config(file, files, diagnostics)
+    }
+
+    fn parse_config(&self, id: FileId, files: &Files, diagnostics: &mut Diagnostics) -> Config {
+        let Some(file) = files.get(id) else {
+            return Config::default();
+        };
+        let source = config::Source::new(
+            Arc::clone(&file.name),
+            Arc::clone(&file.text),
+            config::applied(&self.environment),
+        );
+        let config = config::parse(id, &file.text, &self.environment, diagnostics);
+        Config {
+            source: Arc::new(source),
+            ..config
+        }
     }
 }
 

@@ -49,7 +49,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
 
     /// What is not finished now.
     pub async fn left(&self) -> Left {
-        let runs = self.shared().store.unfinished().await;
+        let runs = self.shared().store.unfinished(usize::MAX).await;
         Left {
             runs: runs.unwrap_or_default(),
         }

@@ -9,7 +9,7 @@ use super::Perform;
 use super::handle::Shared;
 use crate::core::flow::call::{Call, Failure, Performed};
 use crate::core::flow::{Move, Subject, next};
-use crate::core::run::{Attempt, Outcome, State, idempotency_key};
+use crate::core::run::{Attempt, Line, Outcome, State, idempotency_key};
 use crate::store::{Claimed, Store, StoreError};
 
 /// Works on a run until it ends or has to wait; waiting gives the worker's place back.
@@ -28,7 +28,8 @@ struct Worker<'a, S, P> {
 }
 
 impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
-    fn new(shared: &'a Shared<S, P>, run: Claimed) -> Self {
+    fn new(shared: &'a Shared<S, P>, mut run: Claimed) -> Self {
+        run.log.push(Line::Claimed);
         let seed = format!("{}/{}/{}", run.event.source, run.event.id, run.rule.name);
         Self { shared, run, seed }
     }
@@ -38,20 +39,22 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             let state = match self.decide() {
                 Move::Perform { step, number, call } => {
                     let attempt = self.perform(step, number, &call).await;
-                    self.append(attempt).await?;
+                    self.append(Line::Attempt(attempt)).await?;
                     continue;
                 }
-                Move::Record(attempt) => {
-                    self.append(attempt).await?;
+                Move::Record(line) => {
+                    self.append(line).await?;
                     continue;
                 }
                 Move::Wait { until } => State::Retrying { until },
                 Move::Skipped { why, trace: _ } => State::Skipped { why },
                 Move::Done { message: _ } => State::Done,
                 Move::Dead { why } => State::Dead { why },
+                Move::Hold { why } => State::Held { why },
             };
             self.log_state(&state);
-            return self.shared.store.set_state(self.run.id, state).await;
+            let store = &self.shared.store;
+            return store.advance(self.run.id, Vec::new(), Some(state)).await;
         }
     }
 
@@ -59,19 +62,15 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         let subject = Subject {
             event: &self.run.event,
             vars: &self.run.rule.vars,
+            error: &self.run.error,
             seed: &self.seed,
         };
-        next(
-            &self.run.rule.flow,
-            &subject,
-            &self.run.log,
-            Timestamp::now(),
-        )
+        next(self.run.flow(), &subject, &self.run.log, Timestamp::now())
     }
 
     async fn perform(&self, step: usize, number: u32, call: &Call) -> Attempt {
         let run = &self.run;
-        let step = run.rule.flow.steps.get(step).map(|step| step.name.clone());
+        let step = run.flow().steps.get(step).map(|step| step.name.clone());
         let step = step.unwrap_or_default();
         let key = idempotency_key(&run.event.id, &run.rule.name, &step, run.generation);
         let (started, clock) = (Timestamp::now(), Instant::now());
@@ -86,13 +85,11 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     }
 
     /// The log is written before anything follows from it.
-    async fn append(&mut self, attempt: Attempt) -> Result<(), StoreError> {
-        self.log_attempt(&attempt);
-        self.shared
-            .store
-            .append(self.run.id, attempt.clone())
-            .await?;
-        self.run.log.push(attempt);
+    async fn append(&mut self, line: Line) -> Result<(), StoreError> {
+        line.attempt().into_iter().for_each(|a| self.log_attempt(a));
+        let store = &self.shared.store;
+        store.advance(self.run.id, vec![line.clone()], None).await?;
+        self.run.log.push(line);
         Ok(())
     }
 
@@ -119,6 +116,9 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         match state {
             State::Dead { why } => error!(run, rule, event, state = word, why, "run"),
             State::Retrying { until } => info!(run, rule, event, state = word, %until, "run"),
+            State::Held { why } | State::Suppressed { why, .. } => {
+                warn!(run, rule, event, state = word, why, "run");
+            }
             State::Skipped { why } => info!(run, rule, event, state = word, why, "run"),
             State::Queued | State::Running | State::Done | State::Shadow | State::Cancelled => {
                 info!(run, rule, event, state = word, "run")

@@ -7,11 +7,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{Arrival, Planned, Store};
+use super::{Arrival, Claim, EditionId, Occasion, Planned, Store};
 use crate::core::event::Event;
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::jobspec::{Mode, Rule};
-use crate::core::run::{Attempt, Outcome, RunId, State};
+use crate::core::run::{Attempt, Line, Outcome, RunId, State};
 
 pub fn now() -> Timestamp {
     Timestamp::from_second(1_800_000_000).unwrap()
@@ -52,26 +52,47 @@ pub fn arrival(id: &str, rule: &Arc<Rule>) -> Arrival {
 fn in_lane(id: &str, rule: &Arc<Rule>, lane: Option<&str>) -> Arrival {
     Arrival {
         event: event(id),
+        received: now(),
+        edition: EditionId::default(),
+        occasion: Occasion::Delivery,
         planned: vec![Planned {
             rule: Arc::clone(rule),
             mode: Mode::Live,
             lane: lane.map(str::to_owned),
+            asks: Vec::new(),
         }],
     }
 }
 
-fn attempt(number: u32) -> Attempt {
-    Attempt {
+fn attempt(number: u32) -> Line {
+    Line::Attempt(Attempt {
         step: "one".into(),
         number,
         started: now(),
         took: Duration::from_millis(3),
         outcome: Outcome::Succeeded { result: json!(1) },
+    })
+}
+
+/// All that is due now.
+pub fn everything() -> Claim {
+    up_to(100, now())
+}
+
+fn up_to(limit: usize, now: Timestamp) -> Claim {
+    Claim {
+        limit,
+        per_rule: 100,
+        now,
     }
 }
 
+async fn to<S: Store>(store: &S, run: RunId, state: State) {
+    store.advance(run, Vec::new(), Some(state)).await.unwrap();
+}
+
 async fn claimed<S: Store>(store: &S, at: Timestamp) -> Vec<RunId> {
-    let runs = store.claim(100, at).await.unwrap();
+    let runs = store.claim(up_to(100, at)).await.unwrap();
     runs.iter().map(|run| run.id).collect()
 }
 
@@ -101,10 +122,7 @@ async fn a_redelivery_runs_nothing_twice<S: Store>(store: S) {
     assert_eq!(first.runs[0].state, State::Queued);
     assert_eq!(&*first.runs[0].rule, "a");
     assert_eq!(claimed(&store, now()).await, [first.runs[0].id]);
-    store
-        .set_state(first.runs[0].id, State::Done)
-        .await
-        .unwrap();
+    to(&store, first.runs[0].id, State::Done).await;
     let again = store.commit(arrival("e", &rule)).await.unwrap();
     assert!(again.redelivered);
     assert_eq!(again.runs[0].id, first.runs[0].id);
@@ -124,8 +142,8 @@ async fn the_same_id_of_another_source_is_another_event<S: Store>(store: S) {
 
 async fn an_event_without_runs_is_not_remembered<S: Store>(store: S) {
     let unmatched = Arrival {
-        event: event("e"),
         planned: Vec::new(),
+        ..arrival("e", &live_rule("a"))
     };
     let committed = store.commit(unmatched).await.unwrap();
     assert!(!committed.redelivered && committed.runs.is_empty());
@@ -140,7 +158,7 @@ async fn an_array_keeps_its_order<S: Store>(store: S) {
     let redelivered: Vec<bool> = committed.iter().map(|c| c.redelivered).collect();
     assert_eq!(redelivered, [false, false, true]);
     assert_eq!(committed[2].runs[0].id, committed[0].runs[0].id);
-    let runs = store.claim(100, now()).await.unwrap();
+    let runs = store.claim(everything()).await.unwrap();
     let ids: Vec<&str> = runs.iter().map(|run| run.event.id.as_str()).collect();
     assert_eq!(ids, ["x", "y"]);
 }
@@ -157,9 +175,9 @@ async fn one_lane_goes_one_by_one<S: Store>(store: S) {
     ] {
         assert_eq!(claimed(&store, now()).await, [owner]);
         assert!(claimed(&store, now()).await.is_empty());
-        store.set_state(owner, end).await.unwrap();
+        to(&store, owner, end).await;
     }
-    assert!(store.unfinished().await.unwrap().is_empty());
+    assert!(store.unfinished(100).await.unwrap().is_empty());
     let counts = store.counts().await.unwrap();
     assert_eq!(
         (counts["done"], counts["dead"], counts["skipped"]),
@@ -175,7 +193,7 @@ async fn lanes_do_not_wait_for_each_other<S: Store>(store: S) {
     let other_rule = place(&store, in_lane("4", &b, Some("7"))).await;
     let without = place(&store, in_lane("5", &a, None)).await;
     let also_without = place(&store, in_lane("6", &a, None)).await;
-    let limited = store.claim(2, now()).await.unwrap();
+    let limited = store.claim(up_to(2, now())).await.unwrap();
     assert_eq!(limited.len(), 2);
     assert_eq!((limited[0].id, limited[1].id), (first, other_ticket));
     assert_eq!(
@@ -192,13 +210,13 @@ async fn a_retrying_run_keeps_its_lane_until_it_is_due<S: Store>(store: S) {
     claimed(&store, now()).await;
     let until = later(60);
     let retrying = State::Retrying { until };
-    store.set_state(first, retrying.clone()).await.unwrap();
+    to(&store, first, retrying.clone()).await;
     assert_eq!(store.run(first).await.unwrap().unwrap().state, retrying);
     assert_eq!(store.next_due().await.unwrap(), Some(until));
     assert!(claimed(&store, later(59)).await.is_empty());
     assert_eq!(claimed(&store, later(60)).await, [first]);
     assert_eq!(store.next_due().await.unwrap(), None);
-    store.set_state(first, State::Done).await.unwrap();
+    to(&store, first, State::Done).await;
     assert_eq!(claimed(&store, now()).await, [second]);
 }
 
@@ -208,24 +226,23 @@ async fn shadow_runs_are_recorded_and_never_claimed<S: Store>(store: S) {
     let committed = store.commit(shadowed).await.unwrap();
     assert_eq!(committed.runs[0].state, State::Shadow);
     assert!(claimed(&store, now()).await.is_empty());
-    assert!(store.unfinished().await.unwrap().is_empty());
+    assert!(store.unfinished(100).await.unwrap().is_empty());
     let record = store.run(committed.runs[0].id).await.unwrap().unwrap();
     assert_eq!(record.state, State::Shadow);
 }
 
 async fn the_log_comes_back_with_the_claim<S: Store>(store: S) {
     let run = place(&store, arrival("1", &live_rule("a"))).await;
-    let first = store.claim(1, now()).await.unwrap();
+    let first = store.claim(up_to(1, now())).await.unwrap();
     assert!(first[0].log.is_empty());
     assert_eq!((first[0].generation, first[0].rule.name.as_str()), (0, "a"));
-    store.append(run, attempt(1)).await.unwrap();
-    store.append(run, attempt(2)).await.unwrap();
+    let lines = vec![attempt(1)];
+    store.advance(run, lines, None).await.unwrap();
+    let lines = vec![attempt(2)];
+    store.advance(run, lines, None).await.unwrap();
     let until = later(1);
-    store
-        .set_state(run, State::Retrying { until })
-        .await
-        .unwrap();
-    let again = store.claim(1, until).await.unwrap();
+    to(&store, run, State::Retrying { until }).await;
+    let again = store.claim(up_to(1, until)).await.unwrap();
     assert_eq!(again[0].log, [attempt(1), attempt(2)]);
     assert_eq!(store.run(run).await.unwrap().unwrap().log.len(), 2);
 }
@@ -233,19 +250,18 @@ async fn the_log_comes_back_with_the_claim<S: Store>(store: S) {
 async fn a_final_state_is_final<S: Store>(store: S) {
     let run = place(&store, arrival("1", &live_rule("a"))).await;
     claimed(&store, now()).await;
-    store.set_state(run, State::Done).await.unwrap();
+    to(&store, run, State::Done).await;
     let until = later(1);
-    store
-        .set_state(run, State::Retrying { until })
-        .await
-        .unwrap();
+    to(&store, run, State::Retrying { until }).await;
     assert_eq!(store.run(run).await.unwrap().unwrap().state, State::Done);
     assert!(claimed(&store, later(2)).await.is_empty());
 }
 
 async fn an_unknown_run_is_an_error<S: Store>(store: S) {
     let nobody = RunId(9_999);
-    assert!(store.append(nobody, attempt(1)).await.is_err());
-    assert!(store.set_state(nobody, State::Done).await.is_err());
+    let lines = vec![attempt(1)];
+    assert!(store.advance(nobody, lines, None).await.is_err());
+    assert!(store.revive(nobody, now()).await.is_err());
+    assert!(store.cancel(nobody).await.is_err());
     assert!(store.run(nobody).await.unwrap().is_none());
 }

@@ -1,6 +1,7 @@
 //! The store in memory: for `run`, for tests, and for a daemon that may forget its runs when it ends.
 //! It refuses to grow without bound: finished runs, known ids and the backlog have limits.
 
+mod gates;
 mod lanes;
 mod seen;
 
@@ -8,11 +9,17 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use serde_json::Value;
 
-use crate::core::rule::jobspec::Mode;
-use crate::core::run::{Attempt, RunId, State};
-use crate::store::{Arrival, Claimed, Committed, Placed, Planned, Record, Store, StoreError};
-use lanes::Lanes;
+use crate::core::event::Event;
+use crate::core::gate::Ask;
+use crate::core::run::{Line, RunId, State};
+use crate::store::{
+    Arrival, Claim, Claimed, Committed, Edition, EditionId, Occasion, Placed, Planned, Record,
+    Store, StoreError, notice,
+};
+use gates::Charges;
+use lanes::{Lanes, Place, Queue};
 use seen::{EventId, Seen};
 
 /// Runs and the ids of events, gone when the process ends.
@@ -47,11 +54,20 @@ impl Default for Limits {
 #[derive(Debug, Default)]
 struct Inner {
     last_id: u64,
-    runs: BTreeMap<RunId, Record>,
+    runs: BTreeMap<RunId, Kept>,
     /// In the order in which they finished.
     finished: VecDeque<RunId>,
     lanes: Lanes,
+    charges: Charges,
     seen: Seen,
+}
+
+#[derive(Debug)]
+struct Kept {
+    record: Record,
+    asks: Vec<Ask>,
+    /// While it is not over.
+    place: Option<Place>,
 }
 
 impl Default for MemoryStore {
@@ -79,8 +95,8 @@ impl Store for MemoryStore {
 
     async fn commit_all(&self, arrivals: Vec<Arrival>) -> Result<Vec<Committed>, StoreError> {
         let mut inner = self.inner();
-        let unfinished = inner.runs.len() - inner.finished.len();
-        let coming: usize = arrivals.iter().map(Arrival::to_act).sum();
+        let unfinished = inner.unfinished();
+        let coming: usize = arrivals.iter().map(|arrival| inner.to_act(arrival)).sum();
         if coming > 0 && unfinished + coming > self.limits.unfinished {
             return Err(StoreError::Full { unfinished });
         }
@@ -88,38 +104,55 @@ impl Store for MemoryStore {
         Ok(arrivals.into_iter().map(commit).collect())
     }
 
-    async fn claim(&self, limit: usize, now: Timestamp) -> Result<Vec<Claimed>, StoreError> {
+    async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
         let mut inner = self.inner();
-        let ids = inner.lanes.claim(limit, now);
+        let ids = inner.lanes.claim(claim.limit, claim.per_rule, claim.now);
         Ok(ids.into_iter().filter_map(|id| inner.start(id)).collect())
     }
 
-    async fn append(&self, run: RunId, attempt: Attempt) -> Result<(), StoreError> {
-        self.inner().record(run)?.log.push(attempt);
-        Ok(())
-    }
-
-    async fn set_state(&self, run: RunId, state: State) -> Result<(), StoreError> {
+    async fn advance(
+        &self,
+        run: RunId,
+        lines: Vec<Line>,
+        state: Option<State>,
+    ) -> Result<(), StoreError> {
         let mut inner = self.inner();
-        let record = inner.record(run)?;
+        let record = &mut inner.kept(run)?.record;
         if record.state.is_final() {
             return Ok(());
         }
-        record.state = state.clone();
-        match state {
-            State::Retrying { until } => inner.lanes.park(run, until),
-            State::Queued => inner.lanes.ready(run),
-            State::Running => {}
-            State::Done
-            | State::Skipped { .. }
-            | State::Shadow
-            | State::Dead { .. }
-            | State::Cancelled => {
-                inner.leave_lane(run);
-                inner.keep(run, self.limits);
-            }
+        record.log.extend(lines);
+        if let Some(state) = state {
+            inner.move_to(run, state, self.limits);
         }
         Ok(())
+    }
+
+    async fn revive(&self, run: RunId, now: Timestamp) -> Result<Placed, StoreError> {
+        let mut inner = self.inner();
+        let record = &mut inner.kept(run)?.record;
+        if !record.state.can_revive() {
+            return Err(StoreError::cannot_revive(run, &record.state));
+        }
+        record.log.push(Line::Revived { at: now });
+        record.state = State::Queued;
+        let queue = queue(record);
+        let placed = Placed::of(record);
+        inner.finished.retain(|finished| *finished != run);
+        let place = inner.lanes.join(&queue, run);
+        inner.kept(run)?.place = Some(place);
+        Ok(placed)
+    }
+
+    async fn cancel(&self, run: RunId) -> Result<Placed, StoreError> {
+        let mut inner = self.inner();
+        let record = &inner.kept(run)?.record;
+        if !record.state.can_cancel() {
+            return Err(StoreError::cannot_cancel(run, &record.state));
+        }
+        inner.finished.retain(|finished| *finished != run);
+        inner.move_to(run, State::Cancelled, self.limits);
+        Ok(Placed::of(&inner.kept(run)?.record))
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
@@ -127,47 +160,74 @@ impl Store for MemoryStore {
     }
 
     async fn run(&self, run: RunId) -> Result<Option<Record>, StoreError> {
-        Ok(self.inner().runs.get(&run).cloned())
+        let inner = self.inner();
+        Ok(inner.runs.get(&run).map(|kept| kept.record.clone()))
     }
 
     async fn runs_of(&self, source: &str, event: &str) -> Result<Vec<Record>, StoreError> {
         let inner = self.inner();
         let known = inner.seen.get(&EventId::new(source, event));
         let ids = known.into_iter().flatten().map(|placed| placed.id);
-        Ok(ids.filter_map(|id| inner.runs.get(&id).cloned()).collect())
+        let records = ids.filter_map(|id| inner.runs.get(&id));
+        Ok(records.map(|kept| kept.record.clone()).collect())
     }
 
-    async fn unfinished(&self) -> Result<Vec<Placed>, StoreError> {
+    async fn unfinished(&self, limit: usize) -> Result<Vec<Placed>, StoreError> {
         let inner = self.inner();
-        let open = inner.runs.values().filter(|run| !run.state.is_final());
-        Ok(open.map(Placed::of).collect())
+        let records = inner.runs.values().map(|kept| &kept.record);
+        let open = records.filter(|record| !record.state.is_final());
+        Ok(open.take(limit).map(Placed::of).collect())
     }
 
     async fn counts(&self) -> Result<BTreeMap<&'static str, u64>, StoreError> {
         let mut counts = BTreeMap::new();
-        for run in self.inner().runs.values() {
-            *counts.entry(run.state.word()).or_default() += 1;
+        for kept in self.inner().runs.values() {
+            *counts.entry(kept.record.state.word()).or_default() += 1;
         }
         Ok(counts)
     }
+
+    /// Rules live in the runs that were planned with them.
+    async fn adopt(&self, _: Edition) -> Result<EditionId, StoreError> {
+        Ok(EditionId::default())
+    }
+
+    /// Nobody asks a process that is gone.
+    fn archive(&self, _: Arc<Event>, _: EditionId, _: Timestamp) {}
 }
 
 impl Inner {
+    fn unfinished(&self) -> usize {
+        self.runs.len() - self.finished.len()
+    }
+
+    /// The runs that an arrival would add to the backlog.
+    fn to_act(&self, arrival: &Arrival) -> usize {
+        let id = EventId::new(&arrival.event.source, &arrival.event.id);
+        if arrival.occasion == Occasion::Delivery && self.seen.get(&id).is_some() {
+            return 0;
+        }
+        let acting = |planned: &&Planned| !planned.first_state().is_final();
+        arrival.planned.iter().filter(acting).count()
+    }
+
     fn commit(&mut self, arrival: Arrival, limits: Limits) -> Committed {
         let id = EventId::new(&arrival.event.source, &arrival.event.id);
-        if let Some(earlier) = self.seen.get(&id) {
+        let earlier = self.seen.get(&id).cloned().unwrap_or_default();
+        if arrival.occasion == Occasion::Delivery && !earlier.is_empty() {
             return Committed {
                 redelivered: true,
                 runs: earlier.iter().map(|placed| self.today(placed)).collect(),
             };
         }
-        let event = arrival.event;
-        let planned = arrival.planned.into_iter();
-        let runs: Vec<Placed> = planned
-            .map(|planned| self.place(planned, Arc::clone(&event), limits))
-            .collect();
+        let generation = self.next_generation(&arrival, &earlier);
+        let mut runs = Vec::with_capacity(arrival.planned.len());
+        for planned in &arrival.planned {
+            runs.push(self.place(planned, &arrival, generation, limits));
+        }
         if !runs.is_empty() {
-            self.remember(id, &runs, limits);
+            let all: Vec<Placed> = earlier.into_iter().chain(runs.iter().cloned()).collect();
+            self.remember(id, &all, limits);
         }
         Committed {
             redelivered: false,
@@ -175,30 +235,66 @@ impl Inner {
         }
     }
 
+    fn next_generation(&self, arrival: &Arrival, earlier: &[Placed]) -> u32 {
+        if arrival.occasion == Occasion::Delivery {
+            return 0;
+        }
+        let runs = earlier
+            .iter()
+            .filter_map(|placed| self.runs.get(&placed.id));
+        let newest = runs.map(|kept| kept.record.generation).max();
+        newest.map_or(1, |newest| newest + 1)
+    }
+
     fn place(
         &mut self,
-        planned: Planned,
-        event: Arc<crate::core::event::Event>,
+        planned: &Planned,
+        arrival: &Arrival,
+        generation: u32,
         limits: Limits,
     ) -> Placed {
-        self.last_id += 1;
-        let id = RunId(self.last_id);
-        let record = Record {
-            id,
-            event,
-            state: planned.first_state(),
-            rule: planned.rule,
-            lane: planned.lane,
-            generation: 0,
-            log: Vec::new(),
+        let (rule, now) = (&planned.rule.name, arrival.received);
+        let closed = match arrival.occasion {
+            Occasion::Delivery => self.charges.closed(rule, &planned.asks, now),
+            Occasion::Replay => None,
         };
-        let placed = Placed::of(&record);
-        if !record.state.is_final() {
-            self.lanes.join(record.lane_id(), id);
+        let passed = closed.is_none();
+        let run = self.keep(
+            Record {
+                id: RunId(self.last_id + 1),
+                event: Arc::clone(&arrival.event),
+                rule: Arc::clone(&planned.rule),
+                received: now,
+                edition: arrival.edition,
+                lane: planned.lane.clone(),
+                generation,
+                error: Value::Null,
+                state: closed.unwrap_or_else(|| planned.first_state()),
+                log: Vec::new(),
+            },
+            planned.asks.clone(),
+            limits,
+        );
+        if passed {
+            self.charges.charge(rule, &planned.asks, run.id, now);
         }
-        self.runs.insert(id, record);
-        if placed.state.is_final() {
-            self.keep(id, limits);
+        run
+    }
+
+    fn keep(&mut self, record: Record, asks: Vec<Ask>, limits: Limits) -> Placed {
+        let id = record.id;
+        self.last_id = id.0;
+        let placed = Placed::of(&record);
+        let over = record.state.is_final();
+        let place = (!over).then(|| self.lanes.join(&queue(&record), id));
+        let kept = Kept {
+            record,
+            asks,
+            place,
+        };
+        self.runs.insert(id, kept);
+        if over {
+            self.finish(id, limits);
         }
         placed
     }
@@ -206,42 +302,71 @@ impl Inner {
     fn remember(&mut self, id: EventId, runs: &[Placed], limits: Limits) {
         let open = |placed: &Placed| {
             let run = self.runs.get(&placed.id);
-            run.is_some_and(|run| !run.state.is_final())
+            run.is_some_and(|kept| !kept.record.state.is_final())
         };
         self.seen.insert(id, runs.to_vec(), limits.seen, open);
     }
 
     fn start(&mut self, id: RunId) -> Option<Claimed> {
-        let record = self.runs.get_mut(&id)?;
+        let record = &mut self.runs.get_mut(&id)?.record;
         record.state = State::Running;
         Some(Claimed {
             id,
             event: Arc::clone(&record.event),
             rule: Arc::clone(&record.rule),
             generation: record.generation,
+            error: record.error.clone(),
             log: record.log.clone(),
         })
     }
 
-    fn record(&mut self, run: RunId) -> Result<&mut Record, StoreError> {
+    fn kept(&mut self, run: RunId) -> Result<&mut Kept, StoreError> {
         self.runs.get_mut(&run).ok_or(StoreError::UnknownRun(run.0))
     }
 
-    fn leave_lane(&mut self, run: RunId) {
-        if let Some(record) = self.runs.get(&run) {
-            self.lanes.leave(record.lane_id(), run);
+    fn move_to(&mut self, run: RunId, state: State, limits: Limits) {
+        let Some(kept) = self.runs.get_mut(&run) else {
+            return;
+        };
+        let (queue, place) = (queue(&kept.record), kept.place);
+        if kept.record.state == State::Running {
+            self.lanes.rests(&queue.rule);
+        }
+        kept.record.state = state.clone();
+        match (state, place) {
+            (State::Retrying { until }, Some(place)) => self.lanes.park(&queue.rule, place, until),
+            (State::Queued, Some(place)) => self.lanes.ready(&queue.rule, place),
+            (state, place) if state.is_final() => {
+                kept.place = None;
+                let notice = notice(&kept.record);
+                if state.gives_back() {
+                    let asks = kept.asks.clone();
+                    self.charges.give_back(&queue.rule, &asks, run);
+                }
+                if let Some(place) = place {
+                    self.lanes.leave(&queue, place);
+                }
+                self.finish(run, limits);
+                self.tell(notice, limits);
+            }
+            (_, _) => {}
+        }
+    }
+
+    /// Queues the run that tells of a death.
+    fn tell(&mut self, notice: Option<Record>, limits: Limits) {
+        if let Some(notice) = notice {
+            let id = RunId(self.last_id + 1);
+            self.keep(Record { id, ..notice }, Vec::new(), limits);
         }
     }
 
     /// Keeps a finished run for those who ask, and forgets the oldest beyond the limit.
-    fn keep(&mut self, run: RunId, limits: Limits) {
+    fn finish(&mut self, run: RunId, limits: Limits) {
         self.finished.push_back(run);
         while self.finished.len() > limits.finished {
-            if let Some(record) = self
-                .finished
-                .pop_front()
-                .and_then(|id| self.runs.remove(&id))
-            {
+            let oldest = self.finished.pop_front();
+            if let Some(Kept { record, .. }) = oldest.and_then(|id| self.runs.remove(&id)) {
                 let event = EventId::new(&record.event.source, &record.event.id);
                 self.seen.note_last(&event, Placed::of(&record));
             }
@@ -249,54 +374,24 @@ impl Inner {
     }
 
     fn today(&self, placed: &Placed) -> Placed {
-        self.runs
-            .get(&placed.id)
-            .map_or_else(|| placed.clone(), Placed::of)
+        let kept = self.runs.get(&placed.id);
+        kept.map_or_else(|| placed.clone(), |kept| Placed::of(&kept.record))
     }
 }
 
-impl Arrival {
-    fn to_act(&self) -> usize {
-        let acting = |planned: &&Planned| !planned.first_state().is_final();
-        self.planned.iter().filter(acting).count()
-    }
-}
-
-impl Planned {
-    fn first_state(&self) -> State {
-        match self.mode {
-            Mode::Live => State::Queued,
-            Mode::Shadow => State::Shadow,
-            Mode::Disabled => State::Cancelled,
-        }
-    }
-}
-
-impl Placed {
-    fn of(record: &Record) -> Self {
-        Self {
-            id: record.id,
-            rule: record.rule.name.as_str().into(),
-            state: record.state.clone(),
-        }
-    }
-}
-
-impl Record {
-    /// By the rule's name, so that a reload splits no lane.
-    fn lane_id(&self) -> Option<lanes::LaneId> {
-        let value = self.lane.clone()?;
-        Some(lanes::LaneId {
-            rule: self.rule.name.clone(),
-            value,
-        })
+/// By the rule's name, so that a reload splits no lane.
+fn queue(record: &Record) -> Queue {
+    Queue {
+        rule: record.rule.name.clone(),
+        lane: record.lane.clone(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::conformance::{self, arrival, live_rule, now};
+    use crate::core::rule::jobspec::Mode;
+    use crate::store::conformance::{self, arrival, everything, live_rule};
 
     #[tokio::test]
     async fn conforms() {
@@ -311,9 +406,14 @@ mod tests {
         })
     }
 
+    async fn finish(store: &MemoryStore, run: RunId) {
+        let done = Some(State::Done);
+        store.advance(run, Vec::new(), done).await.unwrap();
+    }
+
     async fn finish_all(store: &MemoryStore) {
-        for run in store.claim(100, now()).await.unwrap() {
-            store.set_state(run.id, State::Done).await.unwrap();
+        for run in store.claim(everything()).await.unwrap() {
+            finish(store, run.id).await;
         }
     }
 
@@ -324,7 +424,7 @@ mod tests {
         let arrivals = (0..3).map(|n| arrival(&format!("e{n}"), &rule)).collect();
         let refused = store.commit_all(arrivals).await;
         assert_eq!(refused, Err(StoreError::Full { unfinished: 0 }));
-        assert!(store.unfinished().await.unwrap().is_empty());
+        assert!(store.unfinished(100).await.unwrap().is_empty());
         store.commit(arrival("e0", &rule)).await.unwrap();
         store.commit(arrival("e1", &rule)).await.unwrap();
         assert!(store.commit(arrival("e2", &rule)).await.is_err());

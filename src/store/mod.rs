@@ -10,10 +10,14 @@ use std::future::Future;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
+use crate::core::config;
 use crate::core::event::Event;
+use crate::core::flow::step::Flow;
+use crate::core::gate::Ask;
 use crate::core::rule::jobspec::{Mode, Rule};
-use crate::core::run::{Attempt, RunId, State};
+use crate::core::run::{Line, RunId, State};
 
 pub use memory::{Limits, MemoryStore};
 
@@ -23,8 +27,9 @@ pub trait Store: Send + Sync + 'static {
     const DURABLE: bool;
 
     /// Commits events with their planned runs, all or none, in this order. An event whose id is
-    /// known from its source is a redelivery: it gets its earlier runs, and nothing runs twice. An
-    /// event without runs is not remembered, so that a rule written later may still meet it.
+    /// known from its source is a redelivery: it gets its earlier runs, and nothing runs twice.
+    /// Gates are asked in here, so that no two events pass a gate for one. An event without runs is
+    /// not remembered, so that a rule written later may still meet it.
     fn commit_all(
         &self,
         arrivals: Vec<Arrival>,
@@ -40,27 +45,32 @@ pub trait Store: Send + Sync + 'static {
         }
     }
 
-    /// Takes runs whose turn it is, by store row, and makes them running. A run owns its lane while
-    /// it is queued, running or retrying; only the first of a lane is ever claimed.
-    fn claim(
+    /// Takes runs whose turn it is and makes them running. A run owns its lane while it is queued,
+    /// running or retrying; only the first of a lane is ever claimed. Rules take turns, so that one
+    /// with many runs holds up no other; within a rule the oldest goes first.
+    fn claim(&self, claim: Claim) -> impl Future<Output = Result<Vec<Claimed>, StoreError>> + Send;
+
+    /// Adds lines to the log of a run and, where given, says where the run stands now: both or
+    /// neither. A state that gives up the lane gives it to the next. A run that is over stays as it
+    /// is. When a run dies whose rule has an `on_dead` flow, the run that tells of it is queued with
+    /// it.
+    fn advance(
         &self,
-        limit: usize,
+        run: RunId,
+        lines: Vec<Line>,
+        state: Option<State>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// A person's order: a dead, held or cancelled run is queued again, last in its lane, with its
+    /// flow, its key and its log.
+    fn revive(
+        &self,
+        run: RunId,
         now: Timestamp,
-    ) -> impl Future<Output = Result<Vec<Claimed>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Placed, StoreError>> + Send;
 
-    /// Adds a line to the log of a run.
-    fn append(
-        &self,
-        run: RunId,
-        attempt: Attempt,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
-
-    /// Where a running run stands now. A final state gives its lane to the next.
-    fn set_state(
-        &self,
-        run: RunId,
-        state: State,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+    /// A person's order: a run that is not over, or held, is given up.
+    fn cancel(&self, run: RunId) -> impl Future<Output = Result<Placed, StoreError>> + Send;
 
     /// When the next retrying run is due.
     fn next_due(&self) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
@@ -74,20 +84,44 @@ pub trait Store: Send + Sync + 'static {
         event: &str,
     ) -> impl Future<Output = Result<Vec<Record>, StoreError>> + Send;
 
-    /// Runs that are queued, running or retrying, by store row.
-    fn unfinished(&self) -> impl Future<Output = Result<Vec<Placed>, StoreError>> + Send;
+    /// Runs that are queued, running or retrying, the oldest first, at most so many.
+    fn unfinished(
+        &self,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Placed>, StoreError>> + Send;
 
     /// How many runs stand in each state, by its word.
     fn counts(
         &self,
     ) -> impl Future<Output = Result<BTreeMap<&'static str, u64>, StoreError>> + Send;
+
+    /// Keeps the rules and the configuration that events are judged by from now on.
+    fn adopt(&self, edition: Edition)
+    -> impl Future<Output = Result<EditionId, StoreError>> + Send;
+
+    /// Files an event that led to no run, for those who ask later why. Never waits: what cannot be
+    /// written soon is lost, and counted.
+    fn archive(&self, event: Arc<Event>, edition: EditionId, received: Timestamp);
 }
 
 /// An event that came, with what is to run for it.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     pub event: Arc<Event>,
+    pub received: Timestamp,
+    /// What judged it.
+    pub edition: EditionId,
     pub planned: Vec<Planned>,
+    pub occasion: Occasion,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// The event came from outside.
+    Delivery,
+    /// A person wants a known event acted on again: its runs get a generation of their own, and no
+    /// gate is asked.
+    Replay,
 }
 
 /// One rule that matched.
@@ -98,6 +132,8 @@ pub struct Planned {
     pub mode: Mode,
     /// The value that runs of this rule are kept apart by; None waits for no other run.
     pub lane: Option<String>,
+    /// What its gates are asked, in their order.
+    pub asks: Vec<Ask>,
 }
 
 /// What became of an event.
@@ -116,6 +152,15 @@ pub struct Placed {
     pub state: State,
 }
 
+/// How much may be taken up.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim {
+    pub limit: usize,
+    /// Runs of one rule at work together.
+    pub per_rule: usize,
+    pub now: Timestamp,
+}
+
 /// A run to go on with.
 #[derive(Debug, Clone)]
 pub struct Claimed {
@@ -124,7 +169,9 @@ pub struct Claimed {
     pub rule: Arc<Rule>,
     /// A replay raises it; a retry keeps it. Part of every step's idempotency key.
     pub generation: u32,
-    pub log: Vec<Attempt>,
+    /// `error.…` of a run that tells of another one's death; null of any other.
+    pub error: Value,
+    pub log: Vec<Line>,
 }
 
 /// All that is known of a run.
@@ -133,11 +180,46 @@ pub struct Record {
     pub id: RunId,
     pub event: Arc<Event>,
     pub rule: Arc<Rule>,
+    pub received: Timestamp,
+    pub edition: EditionId,
     pub lane: Option<String>,
     pub generation: u32,
+    /// `error.…` of a run that tells of another one's death; null of any other.
+    pub error: Value,
     pub state: State,
-    pub log: Vec<Attempt>,
+    pub log: Vec<Line>,
 }
+
+impl Claimed {
+    /// What it runs: the rule's flow, or the one that tells of a death.
+    pub fn flow(&self) -> &Flow {
+        flow(&self.rule, &self.error)
+    }
+}
+
+impl Record {
+    pub fn flow(&self) -> &Flow {
+        flow(&self.rule, &self.error)
+    }
+}
+
+fn flow<'r>(rule: &'r Rule, error: &Value) -> &'r Flow {
+    match &rule.on_dead {
+        Some(on_dead) if !error.is_null() => on_dead,
+        Some(_) | None => &rule.flow,
+    }
+}
+
+/// Rules and configuration as they were written at one time.
+#[derive(Debug, Clone)]
+pub struct Edition {
+    /// Name and text of each rule file.
+    pub files: Vec<(Arc<str>, Arc<str>)>,
+    pub config: Arc<config::Source>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct EditionId(pub u64);
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -146,6 +228,80 @@ pub enum StoreError {
         "failed to keep the event: {unfinished} runs are unfinished, the store's limit; send it again later"
     )]
     Full { unfinished: usize },
+    #[error("failed to keep the event in time: the disk is behind; send it again later")]
+    Busy,
     #[error("failed to find run {0}; it may be older than what the store keeps")]
     UnknownRun(u64),
+    #[error("run {run} is {state}, and only {wanted} can be {order}")]
+    WrongState {
+        run: u64,
+        state: &'static str,
+        wanted: &'static str,
+        order: &'static str,
+    },
+    #[error("failed to write to the data folder: {0}")]
+    Broken(String),
+}
+
+impl StoreError {
+    fn cannot_revive(run: RunId, state: &State) -> Self {
+        StoreError::WrongState {
+            run: run.0,
+            state: state.word(),
+            wanted: "dead, held and cancelled runs",
+            order: "retried",
+        }
+    }
+
+    fn cannot_cancel(run: RunId, state: &State) -> Self {
+        StoreError::WrongState {
+            run: run.0,
+            state: state.word(),
+            wanted: "unfinished and held runs",
+            order: "cancelled",
+        }
+    }
+}
+
+impl Planned {
+    /// Where a run begins that every gate lets through.
+    fn first_state(&self) -> State {
+        match self.mode {
+            Mode::Live => State::Queued,
+            Mode::Shadow => State::Shadow,
+            Mode::Disabled => State::Cancelled,
+        }
+    }
+}
+
+impl Placed {
+    fn of(record: &Record) -> Self {
+        Self {
+            id: record.id,
+            rule: record.rule.name.as_str().into(),
+            state: record.state.clone(),
+        }
+    }
+}
+
+/// The run that tells of a death, where the rule wants one; a death of such a run is told to nobody.
+fn notice(dead: &Record) -> Option<Record> {
+    let State::Dead { why } = &dead.state else {
+        return None;
+    };
+    if dead.rule.on_dead.is_none() || !dead.error.is_null() {
+        return None;
+    }
+    Some(Record {
+        error: json!({
+            "message": why,
+            "run": dead.id.0,
+            "rule": dead.rule.name,
+            "attempts": dead.log.iter().filter_map(Line::attempt).count(),
+        }),
+        lane: None,
+        state: State::Queued,
+        log: Vec::new(),
+        ..dead.clone()
+    })
 }

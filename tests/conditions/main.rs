@@ -78,6 +78,7 @@ fn judge(condition: &Condition, body: &Value) -> (Truth, Trace) {
         event: &event,
         vars: &vars,
         steps: &steps,
+        error: &Value::Null,
     };
     let mut trace = Trace::default();
     let explained = evaluate(condition, &scope, &mut trace);

@@ -1,12 +1,16 @@
 //! What a sender is answered, status by status.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use flowtrigger::core::event::Event;
 use flowtrigger::core::flow::call::{Call, Performed, Reply};
-use flowtrigger::core::run::{Attempt, RunId, State};
+use flowtrigger::core::run::{Line, RunId, State};
 use flowtrigger::engine::{Options, Perform};
 use flowtrigger::source::http::Limits;
-use flowtrigger::store::{Arrival, Claimed, Committed, Placed, Record, Store, StoreError};
+use flowtrigger::store::{
+    Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, Store, StoreError,
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -261,17 +265,27 @@ impl Store for Broken {
         Err(FULL)
     }
 
-    async fn claim(&self, _: usize, _: Timestamp) -> Result<Vec<Claimed>, StoreError> {
+    async fn claim(&self, _: Claim) -> Result<Vec<Claimed>, StoreError> {
         Err(FULL)
     }
 
-    async fn append(&self, _: RunId, _: Attempt) -> Result<(), StoreError> {
+    async fn advance(&self, _: RunId, _: Vec<Line>, _: Option<State>) -> Result<(), StoreError> {
         Err(FULL)
     }
 
-    async fn set_state(&self, _: RunId, _: State) -> Result<(), StoreError> {
+    async fn revive(&self, _: RunId, _: Timestamp) -> Result<Placed, StoreError> {
         Err(FULL)
     }
+
+    async fn cancel(&self, _: RunId) -> Result<Placed, StoreError> {
+        Err(FULL)
+    }
+
+    async fn adopt(&self, _: Edition) -> Result<EditionId, StoreError> {
+        Ok(EditionId::default())
+    }
+
+    fn archive(&self, _: Arc<Event>, _: EditionId, _: Timestamp) {}
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         Err(FULL)
@@ -285,7 +299,7 @@ impl Store for Broken {
         Err(FULL)
     }
 
-    async fn unfinished(&self) -> Result<Vec<Placed>, StoreError> {
+    async fn unfinished(&self, _: usize) -> Result<Vec<Placed>, StoreError> {
         Err(FULL)
     }
 

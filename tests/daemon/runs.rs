@@ -1,7 +1,7 @@
 //! Runs to their end: retries, lanes, guards, and a fault that takes nothing else with it.
 
 use flowtrigger::core::flow::call::{Call, Performed, Reply};
-use flowtrigger::core::run::{Outcome, State};
+use flowtrigger::core::run::{Line, Outcome, State};
 use flowtrigger::engine::{Perform, RunReport, act};
 use flowtrigger::store::{MemoryStore, Store};
 use serde_json::json;
@@ -22,7 +22,12 @@ async fn a_dead_receiver_is_tried_again_and_given_up() {
         panic!("{:?}", record.state);
     };
     assert!(why.starts_with("step `tell` failed after 3 tries"), "{why}");
-    let numbers: Vec<u32> = record.log.iter().map(|attempt| attempt.number).collect();
+    let numbers: Vec<u32> = record
+        .log
+        .iter()
+        .filter_map(Line::attempt)
+        .map(|attempt| attempt.number)
+        .collect();
     assert_eq!(numbers, [1, 2, 3]);
     let report = RunReport::of(record);
     assert_eq!((report.steps.len(), report.steps[0].attempts), (1, 3));
@@ -108,7 +113,12 @@ async fn steps_pass_data_on_and_a_guard_ends_a_run() {
     let record = &house.settled(&runs).await[0];
     assert_eq!(record.state.word(), "skipped");
     assert!(record.state.why().unwrap().contains("only_created"));
-    let results: Vec<&Outcome> = record.log.iter().map(|attempt| &attempt.outcome).collect();
+    let results: Vec<&Outcome> = record
+        .log
+        .iter()
+        .filter_map(Line::attempt)
+        .map(|attempt| &attempt.outcome)
+        .collect();
     let seen = json!({"seen": 200});
     assert!(matches!(results[1], Outcome::Succeeded { result } if *result == seen));
 }

@@ -139,6 +139,7 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
     let subject = Subject {
         event,
         vars: &case.rule.vars,
+        error: &Value::Null,
         seed: "",
     };
     let now = test.now.or(event.time).unwrap_or(Timestamp::UNIX_EPOCH);

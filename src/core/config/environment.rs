@@ -53,6 +53,18 @@ pub fn overlay(
     }
 }
 
+/// Those of the variables that set something here; no other, and no secret's, is ever kept.
+pub fn applied(environment: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let sets = |variable: &str| {
+        let setting = variable.strip_prefix(PREFIX).unwrap_or_default();
+        setting == "MODE" || setting.starts_with("VARS_") || setting.starts_with("CONNECTIONS_")
+    };
+    let applied = environment.iter().filter(|(variable, _)| sets(variable));
+    applied
+        .map(|(variable, value)| (variable.clone(), value.clone()))
+        .collect()
+}
+
 fn is_known(variable: &str, setting: &str, config: &Config) -> bool {
     let by_name = |known: &str| match known.ends_with('_') {
         true => setting.starts_with(known),

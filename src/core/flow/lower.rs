@@ -79,6 +79,7 @@ fn lower_step(node: &Node, number: usize, cx: &mut Lowering<'_>) -> Option<Step>
         retry: settings.retry,
         timeout: settings.timeout,
         keep: settings.keep,
+        on_crash: settings.on_crash,
     })
 }
 

@@ -10,12 +10,12 @@ use serde_json::{Map, Value};
 use crate::core::event::Event;
 use crate::core::flow::call::Call;
 use crate::core::flow::render::render_call;
-use crate::core::flow::step::{Action, Flow, Step};
+use crate::core::flow::step::{Action, Flow, OnCrash, Step};
 use crate::core::matching::evaluate::{Truth, evaluate};
 use crate::core::matching::trace::Trace;
 use crate::core::rule::condition::Condition;
 use crate::core::rule::template::{RenderError, Template, TreeTemplate};
-use crate::core::run::{Attempt, Outcome};
+use crate::core::run::{Attempt, Line, Outcome};
 use crate::core::scope::Scope;
 
 /// What a run is about and what it was told by its rule; the same from its first move to its last.
@@ -24,6 +24,8 @@ pub struct Subject<'a> {
     pub event: &'a Event,
     /// `vars.…` of the rule.
     pub vars: &'a Value,
+    /// `error.…`: what went wrong before, in a flow that runs for that reason. Null in any other.
+    pub error: &'a Value,
     /// Spreads the waits of different runs; the same for every move of one run.
     pub seed: &'a str,
 }
@@ -38,8 +40,8 @@ pub enum Move {
         number: u32,
         call: Call,
     },
-    /// Append this attempt: the step needed nothing from outside.
-    Record(Attempt),
+    /// Append this line: the step needs nothing from outside, or not yet.
+    Record(Line),
     /// Ask again then.
     Wait {
         until: Timestamp,
@@ -55,20 +57,25 @@ pub enum Move {
     Dead {
         why: String,
     },
+    /// A person must decide.
+    Hold {
+        why: String,
+    },
 }
 
-pub fn next(flow: &Flow, subject: &Subject<'_>, log: &[Attempt], now: Timestamp) -> Move {
+pub fn next(flow: &Flow, subject: &Subject<'_>, log: &[Line], now: Timestamp) -> Move {
     let steps = results(log);
     let scope = Scope {
         event: subject.event,
         vars: subject.vars,
         steps: &steps,
+        error: subject.error,
     };
     for (index, step) in flow.steps.iter().enumerate() {
         let stand = Stand {
             index,
             step,
-            last: log.iter().rfind(|attempt| attempt.step == step.name),
+            story: Story::of(&step.name, log),
             scope: &scope,
             now,
         };
@@ -80,19 +87,72 @@ pub fn next(flow: &Flow, subject: &Subject<'_>, log: &[Attempt], now: Timestamp)
 }
 
 /// `steps.…`: the results of the steps that succeeded, by name.
-pub fn results(log: &[Attempt]) -> Value {
-    let found = log.iter().filter_map(|attempt| match &attempt.outcome {
+pub fn results(log: &[Line]) -> Value {
+    let attempts = log.iter().filter_map(Line::attempt);
+    let found = attempts.filter_map(|attempt| match &attempt.outcome {
         Outcome::Succeeded { result } => Some((attempt.step.clone(), result.clone())),
         Outcome::Failed { .. } => None,
     });
     Value::Object(found.collect::<Map<_, _>>())
 }
 
+/// What the log says of one step.
+struct Story<'a> {
+    last: Last<'a>,
+    /// Failed tries since a person last ordered the run to go on.
+    tries: u32,
+    /// The run was taken up after the last line of the step.
+    claimed: bool,
+    /// A person ordered the run to go on after the last line of the step.
+    revived: bool,
+}
+
+enum Last<'a> {
+    Nothing,
+    Started { number: u32 },
+    Attempt(&'a Attempt),
+}
+
+impl<'a> Story<'a> {
+    fn of(step: &str, log: &'a [Line]) -> Self {
+        let mut story = Self {
+            last: Last::Nothing,
+            tries: 0,
+            claimed: false,
+            revived: false,
+        };
+        for line in log {
+            match line {
+                Line::Started {
+                    step: name, number, ..
+                } if name == step => story.goes_on(Last::Started { number: *number }),
+                Line::Attempt(attempt) if attempt.step == step => {
+                    story.goes_on(Last::Attempt(attempt));
+                    story.tries += 1;
+                }
+                Line::Started { .. } | Line::Attempt(_) => {}
+                Line::Claimed => story.claimed = true,
+                Line::Revived { .. } => {
+                    story.revived = true;
+                    story.tries = 0;
+                }
+            }
+        }
+        story
+    }
+
+    fn goes_on(&mut self, last: Last<'a>) {
+        self.last = last;
+        self.claimed = false;
+        self.revived = false;
+    }
+}
+
 /// One step and how far the log says it came.
 struct Stand<'a> {
     index: usize,
     step: &'a Step,
-    last: Option<&'a Attempt>,
+    story: Story<'a>,
     scope: &'a Scope<'a>,
     now: Timestamp,
 }
@@ -121,11 +181,11 @@ impl Stand<'_> {
     }
 
     fn set(&self, tree: &TreeTemplate) -> Option<Move> {
-        if self.last.is_some() {
+        if matches!(self.story.last, Last::Attempt(_)) {
             return None;
         }
         Some(match tree.render(self.scope) {
-            Ok(tree) => Move::Record(Attempt {
+            Ok(tree) => Move::Record(Line::Attempt(Attempt {
                 step: self.step.name.clone(),
                 number: 1,
                 started: self.now,
@@ -133,7 +193,7 @@ impl Stand<'_> {
                 outcome: Outcome::Succeeded {
                     result: tree.redacted(),
                 },
-            }),
+            })),
             Err(error) => self.unrendered(&error),
         })
     }
@@ -163,8 +223,10 @@ impl Stand<'_> {
     }
 
     fn perform(&self, seed: &str) -> Option<Move> {
-        let Some(last) = self.last else {
-            return self.call(1);
+        let last = match self.story.last {
+            Last::Nothing => return self.start(1),
+            Last::Started { number } => return self.started(number),
+            Last::Attempt(last) => last,
         };
         let Outcome::Failed {
             message, retryable, ..
@@ -172,18 +234,54 @@ impl Stand<'_> {
         else {
             return None;
         };
-        if !retryable || last.number >= self.step.retry.attempts {
-            return Some(self.give_up(message, last.number));
+        if self.story.revived {
+            return self.start(last.number + 1);
         }
-        let until = self.step.retry.due(last, seed);
-        match until > self.now {
-            true => Some(Move::Wait { until }),
-            false => self.call(last.number + 1),
+        if !retryable || self.story.tries >= self.step.retry.attempts {
+            return Some(self.give_up(message, self.story.tries));
+        }
+        if self.story.claimed {
+            return self.start(last.number + 1);
+        }
+        let until = self.step.retry.due(last, self.story.tries, seed);
+        Some(Move::Wait { until })
+    }
+
+    /// A command that must not run twice is written down before it starts.
+    fn start(&self, number: u32) -> Option<Move> {
+        match self.step.on_crash {
+            OnCrash::Rerun => self.call(number),
+            OnCrash::Hold => Some(match self.render() {
+                Err(error) => self.unrendered(&error),
+                Ok(_) => Move::Record(Line::Started {
+                    step: self.step.name.clone(),
+                    number,
+                    at: self.now,
+                }),
+            }),
         }
     }
 
+    /// Somebody wrote down that the step starts, and nobody how it ended: where that was in an
+    /// earlier life of the program, the command may have run, in part or whole.
+    fn started(&self, number: u32) -> Option<Move> {
+        if self.story.revived || !self.story.claimed {
+            return self.call(number);
+        }
+        Some(Move::Hold {
+            why: format!(
+                "the command of step `{}` was under way when the program ended and may have done its work; look, then `flowtrigger runs retry` runs it again, `runs cancel` gives it up",
+                self.step.name
+            ),
+        })
+    }
+
+    fn render(&self) -> Result<Option<Call>, RenderError> {
+        render_call(self.step, self.scope)
+    }
+
     fn call(&self, number: u32) -> Option<Move> {
-        match render_call(self.step, self.scope) {
+        match self.render() {
             Ok(call) => Some(Move::Perform {
                 step: self.index,
                 number,

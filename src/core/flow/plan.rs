@@ -48,6 +48,7 @@ pub fn plan<'f>(flow: &'f Flow, event: &Event, vars: &Value) -> Vec<Planned<'f>>
             event,
             vars,
             steps: &steps,
+            error: &Value::Null,
         };
         let what = what(step, &scope);
         if let What::Set(value) = &what {

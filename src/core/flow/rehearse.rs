@@ -11,14 +11,14 @@ use crate::core::flow::call::{Call, Keep, is_passing};
 use crate::core::flow::step::Flow;
 use crate::core::flow::{Move, Subject, next};
 use crate::core::rule::ruletest::Mock;
-use crate::core::run::{Attempt, Outcome, State};
+use crate::core::run::{Attempt, Line, Outcome, State};
 
 /// What a rehearsed run did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rehearsal {
     /// Every call in order, with its step's name.
     pub calls: Vec<(String, Call)>,
-    pub log: Vec<Attempt>,
+    pub log: Vec<Line>,
     pub state: State,
 }
 
@@ -35,20 +35,24 @@ pub fn rehearse(
             Move::Perform { step, number, call } => {
                 let name = &flow.steps[step].name;
                 let mock = mock(mocks.get(name), number);
-                log.push(Attempt {
+                log.push(Line::Attempt(Attempt {
                     step: name.clone(),
                     number,
                     started: now,
                     took: Duration::ZERO,
                     outcome: outcome(&call, mock),
-                });
+                }));
                 calls.push((name.clone(), call));
             }
-            Move::Record(attempt) => log.push(attempt),
-            Move::Wait { until } => now = until,
+            Move::Record(line) => log.push(line),
+            Move::Wait { until } => {
+                now = until;
+                log.push(Line::Claimed);
+            }
             Move::Skipped { why, .. } => break State::Skipped { why },
             Move::Done { .. } => break State::Done,
             Move::Dead { why } => break State::Dead { why },
+            Move::Hold { why } => break State::Held { why },
         }
     };
     Rehearsal { calls, log, state }
@@ -145,6 +149,7 @@ flow:
         let subject = Subject {
             event: &event,
             vars: &set.rules[0].vars,
+            error: &Value::Null,
             seed: "",
         };
         let mocks = mocks.as_object().cloned().unwrap_or_default();
@@ -181,7 +186,8 @@ flow:
         };
         assert_eq!(call.argv[1].to_string(), "Acme");
         // The clock jumped over the wait: about a second, with its jitter.
-        let waited = run.log[1].started.duration_since(run.log[0].started);
+        let attempts: Vec<&Attempt> = run.log.iter().filter_map(Line::attempt).collect();
+        let waited = attempts[1].started.duration_since(attempts[0].started);
         assert!((800..=1200).contains(&waited.as_millis()), "{waited:?}");
     }
 

@@ -23,6 +23,16 @@ pub struct Step {
     pub retry: Retry,
     pub timeout: Duration,
     pub keep: Keep,
+    pub on_crash: OnCrash,
+}
+
+/// What becomes of a step that was under way when the program ended without a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnCrash {
+    /// It runs again, under the same key.
+    Rerun,
+    /// The run is held until a person decides.
+    Hold,
 }
 
 impl Flow {

@@ -85,6 +85,7 @@ fn call(yaml: &str) -> Call {
         event: &event,
         vars: &vars,
         steps: &steps,
+        error: &Value::Null,
     };
     let rendered = render_call(&flow(yaml).steps[0], &scope);
     rendered.expect("rendered").expect("a call")

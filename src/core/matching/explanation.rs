@@ -112,6 +112,7 @@ fn near_miss(rule: &Rule, event: &Event, predicate: &Predicate) -> NearMiss {
         event,
         vars: &rule.vars,
         steps: &Value::Null,
+        error: &Value::Null,
     };
     let not = match predicate.polarity {
         Polarity::Positive => "",
@@ -167,6 +168,7 @@ fn mend(rule: &Rule, event: &mut Event, path: &Path) {
             event,
             vars: &rule.vars,
             steps: &steps,
+            error: &Value::Null,
         };
         let fails = predicate.path == *path && predicate.judge(&scope) != Verdict::Match;
         let value = fails

@@ -14,6 +14,7 @@ use crate::core::matching::trace::{NoTrace, Tracer};
 use crate::core::rule::document::{self, Node};
 use crate::core::rule::jobspec::{self, Mode, Rule};
 use crate::core::rule::trigger::TypePattern;
+use crate::core::rule::version::Version;
 use crate::core::scope::Scope;
 
 #[derive(Debug, Clone, Default)]
@@ -51,15 +52,26 @@ impl RuleSet {
             };
             let folder = folder(&source.name);
             let errors = diagnostics.errors();
-            let documents = document::read(file, &source.text, diagnostics);
+            let documents = document::read_documents(file, &source.text, diagnostics);
             if documents.is_empty() && diagnostics.errors() == errors {
                 diagnostics.push(without_rule(file, &source.name));
             }
-            for node in documents {
-                report_duplicate(&node, files, &mut names, diagnostics);
-                if let Some(rule) = jobspec::lower(&node, folder, config, diagnostics) {
-                    rules.push(rule);
-                }
+            for document in documents {
+                report_duplicate(&document.node, files, &mut names, diagnostics);
+                let version = Version::new(
+                    Arc::clone(&source.name),
+                    Arc::clone(&source.text),
+                    document.range,
+                    document.line,
+                    Arc::clone(&config.source),
+                );
+                rules.extend(jobspec::lower(
+                    &document.node,
+                    folder,
+                    version,
+                    config,
+                    diagnostics,
+                ));
             }
         }
         Self::index(rules, Arc::clone(files))
@@ -144,6 +156,7 @@ pub fn judge<T: Tracer>(rule: &Rule, event: &Event, tracer: &mut T) -> Truth {
         event,
         vars: &rule.vars,
         steps: &steps,
+        error: &Value::Null,
     };
     evaluate(&rule.when, &scope, tracer)
 }

@@ -6,6 +6,7 @@ mod raw;
 mod trouble;
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use serde_json::{Number, Value};
 use serde_yaml::{DuplicateKeyPolicy, Location};
@@ -105,13 +106,35 @@ impl Node {
     }
 }
 
+/// One document of a file and where its text stands there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    pub node: Node,
+    /// The bytes of the file that it takes.
+    pub range: Range<usize>,
+    /// How many lines stand before it.
+    pub line: u32,
+}
+
 /// Reads every document of a file. Broken ones are reported and left out, empty ones are skipped.
 pub fn read(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Vec<Node> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    split(text)
-        .into_iter()
-        .filter_map(|chunk| read_document(file, &chunk, diagnostics))
-        .collect()
+    let documents = read_documents(file, text, diagnostics).into_iter();
+    documents.map(|document| document.node).collect()
+}
+
+/// The same, each document with its place.
+pub fn read_documents(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Vec<Document> {
+    let bare = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mark = text.len() - bare.len();
+    let documents = split(bare).into_iter().filter_map(|chunk| {
+        let start = mark + chunk.start as usize;
+        Some(Document {
+            node: read_document(file, &chunk, diagnostics)?,
+            range: start..start + chunk.text.len(),
+            line: chunk.line,
+        })
+    });
+    documents.collect()
 }
 
 /// One document of a file, with the place where its text starts.

@@ -10,6 +10,7 @@ use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
 use crate::core::event::Event;
 use crate::core::flow::lower_flow;
 use crate::core::flow::step::Flow;
+use crate::core::gate::{Ask, Gate};
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::fields::Fields;
@@ -18,6 +19,7 @@ use crate::core::rule::path::{Found, Path};
 use crate::core::rule::ruletest;
 use crate::core::rule::synonyms;
 use crate::core::rule::trigger::{TypePattern, lower_source, lower_types};
+use crate::core::rule::version::Version;
 use crate::core::rule::vocabulary::JOBSPEC;
 use crate::core::scope::Scope;
 
@@ -35,7 +37,13 @@ pub struct Rule {
     /// The configuration's variables with the rule's own laid over them; an object.
     pub vars: Value,
     pub lane: Lane,
+    /// In the order in which they are asked.
+    pub gates: Vec<Gate>,
     pub flow: Flow,
+    /// What runs when a run of this rule is dead: the rule's own, or the configuration's.
+    pub on_dead: Option<Arc<Flow>>,
+    /// As it was written.
+    pub version: Version,
     /// The rule's own tests, as written.
     pub tests: Vec<Node>,
 }
@@ -74,19 +82,38 @@ impl Rule {
         match &self.lane {
             Lane::None => None,
             Lane::Key => event.key.clone(),
-            Lane::Per(path) => {
-                let steps = Value::Null;
-                let scope = Scope {
-                    event,
-                    vars: &self.vars,
-                    steps: &steps,
-                };
-                match path.resolve(&scope) {
-                    Found::Absent => None,
-                    Found::One(value) => Some(value.to_string()),
-                    Found::Many(values) => Some(Value::Array(values).to_string()),
-                }
-            }
+            Lane::Per(path) => self.value_at(path, event),
+        }
+    }
+
+    /// What its gates are asked about an event. A gate whose value the event does not have is not
+    /// asked.
+    pub fn asks_of(&self, event: &Event) -> Vec<Ask> {
+        let asks = self.gates.iter().filter_map(|gate| {
+            let value = match &gate.per {
+                Some(path) => format!("{} {}", path.text, self.value_at(path, event)?),
+                None => String::new(),
+            };
+            Some(Ask {
+                kind: gate.kind,
+                window: gate.window,
+                value,
+            })
+        });
+        asks.collect()
+    }
+
+    fn value_at(&self, path: &Path, event: &Event) -> Option<String> {
+        let scope = Scope {
+            event,
+            vars: &self.vars,
+            steps: &Value::Null,
+            error: &Value::Null,
+        };
+        match path.resolve(&scope) {
+            Found::Absent => None,
+            Found::One(value) => Some(value.to_string()),
+            Found::Many(values) => Some(Value::Array(values).to_string()),
         }
     }
 }
@@ -125,6 +152,7 @@ impl Mode {
 pub fn lower(
     node: &Node,
     folder: &str,
+    version: Version,
     config: &Config,
     diagnostics: &mut Diagnostics,
 ) -> Option<Arc<Rule>> {
@@ -136,7 +164,7 @@ pub fn lower(
         folder: folder.to_owned(),
         ..Lowering::new(config, Fields::Open, diagnostics)
     };
-    let rule = lower_rule(node, &mut cx);
+    let rule = lower_rule(node, version, &mut cx);
     if cx.diagnostics.errors() == before {
         return rule.map(Arc::new);
     }
@@ -193,7 +221,7 @@ fn is_event(entries: &[Entry]) -> bool {
     has("input") || has("webhook_event_id") || (has("detail") && !has("flow"))
 }
 
-fn lower_rule(node: &Node, cx: &mut Lowering<'_>) -> Option<Rule> {
+fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Rule> {
     cx.entries(node, &JOBSPEC)?;
     if let Some(vars) = node.get("vars") {
         lower_vars(vars, cx);
@@ -229,7 +257,10 @@ fn lower_rule(node: &Node, cx: &mut Lowering<'_>) -> Option<Rule> {
         when: when?,
         vars: cx.vars.clone(),
         lane: lane?,
+        gates: Vec::new(),
         flow: flow?,
+        on_dead: None,
+        version,
         tests,
     })
 }

@@ -15,4 +15,5 @@ pub mod template;
 #[cfg(test)]
 mod tests;
 pub mod trigger;
+pub mod version;
 pub mod vocabulary;

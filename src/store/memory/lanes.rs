@@ -1,83 +1,146 @@
-//! Whose turn it is: the heads of all lanes, ready or waiting for their time.
+//! Whose turn it is: the heads of all lanes, ready or waiting for their time, rule by rule.
 //! It never looks at a queue as a whole; joining, claiming and leaving cost the same at any length.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ops::Bound;
 
 use jiff::Timestamp;
 
 use crate::core::run::RunId;
 
-/// Runs of one rule that wait for each other.
+/// Where a run queues: behind those of its rule with the same lane.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct LaneId {
+pub struct Queue {
     pub rule: String,
-    pub value: String,
+    /// None waits for no other run.
+    pub lane: Option<String>,
 }
+
+/// A run's place in the order; a revived run gets a new one.
+pub type Place = (u64, RunId);
 
 #[derive(Debug, Default)]
 pub struct Lanes {
+    places: u64,
     /// Per lane its owner, then those who wait for it.
-    lanes: HashMap<LaneId, VecDeque<RunId>>,
-    /// Owners that may start now, by store row.
-    ready: BTreeSet<RunId>,
-    /// Owners whose next try has a time.
-    due: BTreeSet<(Timestamp, RunId)>,
+    lanes: HashMap<Queue, VecDeque<Place>>,
+    /// Per rule the owners that may start now.
+    ready: BTreeMap<String, BTreeSet<Place>>,
+    /// Owners whose next try has a time, with their rule.
+    due: BTreeMap<(Timestamp, Place), String>,
+    /// The rule that was served last.
+    served: String,
+    /// Runs at work, by rule.
+    at_work: HashMap<String, usize>,
 }
 
 impl Lanes {
-    pub fn join(&mut self, lane: Option<LaneId>, run: RunId) {
-        let Some(lane) = lane else {
-            self.ready.insert(run);
+    /// Puts a run at the end of its queue.
+    pub fn join(&mut self, queue: &Queue, run: RunId) -> Place {
+        self.places += 1;
+        let place = (self.places, run);
+        let first = match &queue.lane {
+            None => true,
+            Some(_) => {
+                let lane = self.lanes.entry(queue.clone()).or_default();
+                lane.push_back(place);
+                lane.len() == 1
+            }
+        };
+        if first {
+            self.ready(&queue.rule, place);
+        }
+        place
+    }
+
+    pub fn leave(&mut self, queue: &Queue, place: Place) {
+        if let Some(ready) = self.ready.get_mut(&queue.rule) {
+            ready.remove(&place);
+            if ready.is_empty() {
+                self.ready.remove(&queue.rule);
+            }
+        }
+        self.due.retain(|(_, waiting), _| *waiting != place);
+        let Some(lane) = self.lanes.get_mut(queue) else {
             return;
         };
-        let queue = self.lanes.entry(lane).or_default();
-        queue.push_back(run);
-        if queue.len() == 1 {
-            self.ready.insert(run);
-        }
-    }
-
-    pub fn leave(&mut self, lane: Option<LaneId>, run: RunId) {
-        self.ready.remove(&run);
-        let Some(lane) = lane else { return };
-        let Some(queue) = self.lanes.get_mut(&lane) else {
-            return;
-        };
-        if queue.front() != Some(&run) {
-            queue.retain(|waiting| *waiting != run);
+        if lane.front() != Some(&place) {
+            lane.retain(|waiting| *waiting != place);
             return;
         }
-        queue.pop_front();
-        match queue.front() {
-            Some(next) => {
-                self.ready.insert(*next);
-            }
-            None => {
-                self.lanes.remove(&lane);
+        lane.pop_front();
+        match lane.front().copied() {
+            Some(next) => self.ready(&queue.rule, next),
+            None => drop(self.lanes.remove(queue)),
+        }
+    }
+
+    pub fn ready(&mut self, rule: &str, place: Place) {
+        self.ready.entry(rule.to_owned()).or_default().insert(place);
+    }
+
+    pub fn park(&mut self, rule: &str, place: Place, until: Timestamp) {
+        self.due.insert((until, place), rule.to_owned());
+    }
+
+    /// A run stopped working.
+    pub fn rests(&mut self, rule: &str) {
+        if let Some(at_work) = self.at_work.get_mut(rule) {
+            *at_work -= 1;
+            if *at_work == 0 {
+                self.at_work.remove(rule);
             }
         }
     }
 
-    pub fn ready(&mut self, run: RunId) {
-        self.ready.insert(run);
-    }
-
-    pub fn park(&mut self, run: RunId, until: Timestamp) {
-        self.due.insert((until, run));
-    }
-
-    pub fn claim(&mut self, limit: usize, now: Timestamp) -> Vec<RunId> {
-        while let Some(&(until, run)) = self.due.first() {
-            if until > now {
-                break;
+    /// Rules take turns from the one after the last served.
+    pub fn claim(&mut self, limit: usize, per_rule: usize, now: Timestamp) -> Vec<RunId> {
+        self.wake(now);
+        let mut claimed = Vec::new();
+        let mut passed_over = 0;
+        while claimed.len() < limit && passed_over < self.ready.len() {
+            let Some(rule) = self.next_rule() else { break };
+            self.served.clone_from(&rule);
+            let at_work = self.at_work.get(&rule).copied().unwrap_or_default();
+            match (at_work < per_rule).then(|| self.take(&rule)).flatten() {
+                Some(run) => {
+                    claimed.push(run);
+                    passed_over = 0;
+                }
+                None => passed_over += 1,
             }
-            self.due.pop_first();
-            self.ready.insert(run);
         }
-        (0..limit).map_while(|_| self.ready.pop_first()).collect()
+        claimed
     }
 
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.due.first().map(|(until, _)| *until)
+        self.due.keys().next().map(|(until, _)| *until)
+    }
+
+    fn wake(&mut self, now: Timestamp) {
+        while let Some(first) = self.due.first_entry() {
+            if first.key().0 > now {
+                return;
+            }
+            let ((_, place), rule) = first.remove_entry();
+            self.ready(&rule, place);
+        }
+    }
+
+    fn next_rule(&self) -> Option<String> {
+        let after = (Bound::Excluded(self.served.clone()), Bound::Unbounded);
+        let mut later = self.ready.range::<String, _>(after);
+        let next = later.next().or_else(|| self.ready.iter().next());
+        next.map(|(rule, _)| rule.clone())
+    }
+
+    fn take(&mut self, rule: &str) -> Option<RunId> {
+        let ready = self.ready.get_mut(rule)?;
+        let (_, run) = ready.pop_first()?;
+        if ready.is_empty() {
+            self.ready.remove(rule);
+        }
+        *self.at_work.entry(rule.to_owned()).or_default() += 1;
+        Some(run)
     }
 }

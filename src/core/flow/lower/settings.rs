@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::http;
 use crate::core::diagnostic::Code;
 use crate::core::flow::call::Keep;
+use crate::core::flow::step::OnCrash;
 use crate::core::flow::vocabulary::RETRY;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::lowering::Lowering;
@@ -19,6 +20,7 @@ pub struct Settings {
     pub retry: Retry,
     pub timeout: Duration,
     pub keep: Keep,
+    pub on_crash: OnCrash,
 }
 
 pub fn lower(
@@ -43,7 +45,13 @@ pub fn lower(
         Some(node) => lower_keep(node, cx),
         None => Some(Keep::default()),
     };
+    // A request says by its key that it is a repeat; a command cannot.
+    let on_crash = match action {
+        Some(entry) if matches!(entry.key.as_str(), "exec" | "shell") => OnCrash::Hold,
+        Some(_) | None => OnCrash::Rerun,
+    };
     Some(Settings {
+        on_crash,
         retry: retry?,
         timeout: timeout?,
         keep: keep?,

@@ -11,7 +11,7 @@ use super::{event, flow};
 use crate::core::flow::call::{Body, Call};
 use crate::core::flow::step::Flow;
 use crate::core::flow::{Move, Subject, next, results};
-use crate::core::run::{Attempt, Outcome};
+use crate::core::run::{Attempt, Line, Outcome};
 
 const STORY: &str = "flow:
 - { name: org, http: { url: \"https://a.example/{{ ticket.id }}\" } }
@@ -26,24 +26,25 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
 }
 
-fn ask(flow: &Flow, log: &[Attempt], now: Timestamp) -> Move {
+fn ask(flow: &Flow, log: &[Line], now: Timestamp) -> Move {
     let (event, vars) = (event(), json!({}));
     let subject = Subject {
         event: &event,
         vars: &vars,
+        error: &Value::Null,
         seed: "seed",
     };
     next(flow, &subject, log, now)
 }
 
-fn attempt(step: &str, number: u32, now: Timestamp, outcome: Outcome) -> Attempt {
-    Attempt {
+fn attempt(step: &str, number: u32, now: Timestamp, outcome: Outcome) -> Line {
+    Line::Attempt(Attempt {
         step: step.into(),
         number,
         started: now,
         took: Duration::from_millis(20),
         outcome,
-    }
+    })
 }
 
 fn ok(result: Value) -> Outcome {
@@ -83,7 +84,8 @@ fn a_run_takes_its_steps_in_order_and_ends_done() {
     let Move::Record(note) = ask(&flow, &log, at(1)) else {
         panic!("a record");
     };
-    assert_eq!(note.outcome, ok(json!({"text": "#35436 Acme"})));
+    let set = note.attempt().map(|note| note.outcome.clone());
+    assert_eq!(set, Some(ok(json!({"text": "#35436 Acme"}))));
     log.push(note);
     let Move::Perform {
         step: 3,
@@ -97,6 +99,10 @@ fn a_run_takes_its_steps_in_order_and_ends_done() {
         matches!(call.body, Some(Body::Json(tree)) if tree.redacted() == json!({"note": "#35436 Acme"}))
     );
     log.push(attempt("page", 1, at(1), ok(json!({"status": 202}))));
+    let Move::Record(started) = ask(&flow, &log, at(2)) else {
+        panic!("a command is written down before it starts");
+    };
+    log.push(started);
     assert!(matches!(
         ask(&flow, &log, at(2)),
         Move::Perform { step: 4, .. }
@@ -147,6 +153,7 @@ fn a_failed_step_is_tried_again_alone_until_its_tries_are_used_up() {
         panic!("a wait");
     };
     assert!(until > at(0) && until <= at(2), "{until}");
+    log.push(Line::Claimed);
     assert!(matches!(
         ask(&flow, &log, until),
         Move::Perform {
@@ -184,31 +191,98 @@ fn what_cannot_be_rendered_ends_the_run_and_names_the_step() {
     );
 }
 
-/// Lets a run go on until it ends, with the given outcomes for what is performed.
-fn finish(flow: &Flow, mut log: Vec<Attempt>, outcomes: &[bool]) -> (Vec<Attempt>, Move) {
-    let mut now = log
+#[test]
+fn a_command_cut_off_is_held_until_a_person_decides() {
+    let flow = flow(
+        "flow:\n- { name: tell, exec: [./tell] }\n- { name: page, http: { url: \"https://b.example\" } }\n",
+    );
+    let started = Line::Started {
+        step: "tell".into(),
+        number: 1,
+        at: at(0),
+    };
+    let mut log = vec![Line::Claimed, started, Line::Claimed];
+    let Move::Hold { why } = ask(&flow, &log, at(1)) else {
+        panic!("held");
+    };
+    assert!(
+        why.contains("step `tell`") && why.contains("runs retry"),
+        "{why}"
+    );
+    log.extend([Line::Revived { at: at(2) }, Line::Claimed]);
+    assert!(matches!(
+        ask(&flow, &log, at(3)),
+        Move::Perform {
+            step: 0,
+            number: 1,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn a_revived_run_has_all_its_tries_again_and_repeats_nothing_that_was_done() {
+    let flow = flow(
+        "flow:\n- { name: a, http: { url: \"https://a.example\" } }\n- { name: b, http: { url: \"https://b.example\" }, retry: { attempts: 2 } }\n",
+    );
+    let mut log = vec![
+        attempt("a", 1, at(0), ok(json!({"status": 200}))),
+        attempt("b", 1, at(0), down(true)),
+        attempt("b", 2, at(0), down(true)),
+    ];
+    assert!(matches!(ask(&flow, &log, at(9)), Move::Dead { .. }));
+    log.extend([Line::Revived { at: at(9) }, Line::Claimed]);
+    for number in [3, 4] {
+        let moved = ask(&flow, &log, at(9));
+        assert!(
+            matches!(&moved, Move::Perform { step: 1, number: n, .. } if *n == number),
+            "{moved:?}"
+        );
+        log.push(attempt("b", number, at(9), down(true)));
+        log.push(Line::Claimed);
+    }
+    let Move::Dead { why } = ask(&flow, &log, at(10)) else {
+        panic!("dead again");
+    };
+    assert!(why.contains("after 2 tries"), "{why}");
+}
+
+/// Lets a run go on until it ends, with the given outcomes for what is performed. Where it stops
+/// because nobody knows whether a command ran, a person says that it may run again.
+fn finish(flow: &Flow, mut log: Vec<Line>, outcomes: &[bool]) -> (Vec<Attempt>, Move) {
+    let mut now = attempts(&log)
         .last()
         .map_or(at(0), |last| last.started + SignedDuration::from_millis(20));
+    log.push(Line::Claimed);
     for _ in 0..200 {
         match ask(flow, &log, now) {
             Move::Perform { step, number, .. } => {
-                let performed = log.iter().filter(|a| a.step != "note").count();
+                let performed = attempts(&log).iter().filter(|a| a.step != "note").count();
                 let good = outcomes.get(performed).copied().unwrap_or(true);
                 let result = json!({"status": 200, "body": {"vip": true, "name": "A"}});
                 let outcome = if good { ok(result) } else { down(true) };
                 log.push(attempt(&flow.steps[step].name, number, now, outcome));
                 now += SignedDuration::from_millis(20);
             }
-            Move::Record(mut attempt) => {
+            Move::Record(Line::Attempt(mut attempt)) => {
                 attempt.took = Duration::from_millis(20);
-                log.push(attempt);
+                log.push(Line::Attempt(attempt));
                 now += SignedDuration::from_millis(20);
             }
-            Move::Wait { until } => now = until,
-            end => return (log, end),
+            Move::Record(line) => log.push(line),
+            Move::Wait { until } => {
+                now = until;
+                log.push(Line::Claimed);
+            }
+            Move::Hold { .. } => log.push(Line::Revived { at: now }),
+            end => return (attempts(&log), end),
         }
     }
     panic!("the run never ends");
+}
+
+fn attempts(log: &[Line]) -> Vec<Attempt> {
+    log.iter().filter_map(Line::attempt).cloned().collect()
 }
 
 proptest! {
@@ -217,15 +291,24 @@ proptest! {
     #[test]
     fn a_run_cut_anywhere_goes_on_to_the_same_end(outcomes in proptest::collection::vec(any::<bool>(), 0..12)) {
         let flow = flow(STORY);
-        let (log, end) = finish(&flow, Vec::new(), &outcomes);
+        let (whole, end) = finish(&flow, Vec::new(), &outcomes);
+        let log: Vec<Line> = whole.iter().cloned().map(Line::Attempt).collect();
         for cut in 0..=log.len() {
             let (again, same) = finish(&flow, log[..cut].to_vec(), &outcomes);
-            prop_assert_eq!(&again, &log);
+            // A wait that was cut off is over when the run is taken up: only times differ.
+            prop_assert_eq!(steps(&again), steps(&whole));
             prop_assert_eq!(&same, &end);
         }
         for name in ["org", "page", "tell"] {
-            let good = log.iter().filter(|a| a.step == name && matches!(a.outcome, Outcome::Succeeded { .. })).count();
+            let good = whole.iter().filter(|a| a.step == name && matches!(a.outcome, Outcome::Succeeded { .. })).count();
             prop_assert!(good <= 1, "{} ran again", name);
         }
     }
+}
+
+fn steps(attempts: &[Attempt]) -> Vec<(&str, u32, &Outcome)> {
+    attempts
+        .iter()
+        .map(|a| (a.step.as_str(), a.number, &a.outcome))
+        .collect()
 }

@@ -71,6 +71,7 @@ fn verdict(field: &str, test: &str, value: Option<&str>) -> (Verdict, Trace) {
         event: &event,
         vars: &vars,
         steps: &steps,
+        error: &Value::Null,
     };
     let mut trace = Trace::default();
     evaluate(&condition, &scope, &mut trace);
@@ -128,6 +129,7 @@ fn what_satisfies_or_violates_an_operator_does() {
                 event: &event,
                 vars: &vars,
                 steps: &steps,
+                error: &Value::Null,
             };
             let found = predicate.path.resolve(&scope);
             for value in predicate.operator.satisfying(&found, &scope) {

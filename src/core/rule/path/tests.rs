@@ -28,6 +28,7 @@ fn found(path: &str) -> Option<Value> {
         event: &event,
         vars: &vars,
         steps: &steps,
+        error: &Value::Null,
     };
     let path = Path::parse(path).expect("a path");
     path.resolve(&scope).to_json().map(Cow::into_owned)

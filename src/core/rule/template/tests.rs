@@ -75,6 +75,7 @@ fn scoped<T>(event: &Event, with: impl FnOnce(&Scope<'_>) -> T) -> T {
         event,
         vars: &vars,
         steps: &steps,
+        error: &serde_json::Value::Null,
     })
 }
 

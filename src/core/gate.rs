@@ -1,0 +1,174 @@
+//! What lets a matched rule run less often than it matches: `dedupe` and `throttle`.
+//! It decides on facts that it is given; it keeps none, and a gate without a value never closes.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::core::rule::path::Path;
+use crate::core::run::RunId;
+
+/// A gate as its rule says it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gate {
+    pub kind: Kind,
+    /// What is told apart; None takes all events of the rule together.
+    pub per: Option<Path>,
+    pub window: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One run in the window.
+    Dedupe,
+    /// So many runs in the window.
+    Throttle { limit: u32 },
+}
+
+impl Kind {
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Dedupe => "dedupe",
+            Kind::Throttle { .. } => "throttle",
+        }
+    }
+
+    fn limit(self) -> u32 {
+        match self {
+            Kind::Dedupe => 1,
+            Kind::Throttle { limit } => limit,
+        }
+    }
+}
+
+/// A gate with the value that one event brings: what the store is asked about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    pub kind: Kind,
+    pub window: Duration,
+    /// The path and its value, as people read it: `ticket.id 7`; empty where all events of the rule
+    /// count together.
+    pub value: String,
+}
+
+/// What the store knows of earlier runs that count, all of them within the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Facts {
+    pub runs: u32,
+    /// The run that must leave the window before the gate opens again, and when it was let through.
+    pub oldest: Option<(RunId, Timestamp)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opening {
+    Open,
+    Closed { why: String },
+}
+
+impl Ask {
+    /// Where the window begins.
+    pub fn since(&self, now: Timestamp) -> Timestamp {
+        let window = SignedDuration::try_from(self.window).unwrap_or(SignedDuration::MAX);
+        now.checked_sub(window).unwrap_or(Timestamp::MIN)
+    }
+
+    /// Whether one more run may pass.
+    pub fn decide(&self, facts: &Facts, now: Timestamp) -> Opening {
+        if facts.runs < self.kind.limit() {
+            return Opening::Open;
+        }
+        let Some((run, at)) = facts.oldest else {
+            return Opening::Open;
+        };
+        let opens = at
+            .checked_add(SignedDuration::try_from(self.window).unwrap_or(SignedDuration::MAX))
+            .unwrap_or(Timestamp::MAX);
+        let left = Duration::try_from(opens.duration_since(now)).unwrap_or_default();
+        let about = match self.value.as_str() {
+            "" => String::new(),
+            value => format!(" for {value}"),
+        };
+        let left = words(left);
+        Opening::Closed {
+            why: match self.kind {
+                Kind::Dedupe => format!(
+                    "run {run}{about} came before; opens again in {left}",
+                    run = run.0
+                ),
+                Kind::Throttle { limit } => format!(
+                    "{limit} runs{about} within {}; opens again in {left}",
+                    words(self.window)
+                ),
+            },
+        }
+    }
+}
+
+/// `24h`, `3m20s`: the two largest units.
+pub fn words(span: Duration) -> String {
+    let mut seconds = span.as_secs();
+    if seconds == 0 {
+        return format!("{}ms", span.as_millis());
+    }
+    let mut parts = Vec::new();
+    for (unit, size) in [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)] {
+        if seconds >= size {
+            parts.push(format!("{}{unit}", seconds / size));
+            seconds %= size;
+        }
+    }
+    parts.truncate(2);
+    parts.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
+    }
+
+    fn ask(kind: Kind) -> Ask {
+        Ask {
+            kind,
+            window: Duration::from_secs(3_600),
+            value: "ticket.id 7".into(),
+        }
+    }
+
+    #[test]
+    fn a_second_run_in_the_window_is_told_when_it_may_come() {
+        let facts = Facts {
+            runs: 1,
+            oldest: Some((RunId(12), at(0))),
+        };
+        assert_eq!(
+            ask(Kind::Dedupe).decide(&facts, at(600)),
+            Opening::Closed {
+                why: "run 12 for ticket.id 7 came before; opens again in 50m".into()
+            }
+        );
+        assert_eq!(
+            ask(Kind::Dedupe).decide(&Facts::default(), at(600)),
+            Opening::Open
+        );
+    }
+
+    #[test]
+    fn a_throttle_lets_its_number_through() {
+        let facts = |runs| Facts {
+            runs,
+            oldest: Some((RunId(1), at(0))),
+        };
+        let throttle = ask(Kind::Throttle { limit: 3 });
+        assert_eq!(throttle.decide(&facts(2), at(1)), Opening::Open);
+        let Opening::Closed { why } = throttle.decide(&facts(3), at(1)) else {
+            panic!("open");
+        };
+        assert_eq!(
+            why,
+            "3 runs for ticket.id 7 within 1h; opens again in 59m59s"
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! A rule as it was written when it was loaded, with the configuration of that time: what a run is kept
+//! with, and what compiles to the same rule again. It refuses to read anything from disk.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::core::config::{self, Config};
+use crate::core::diagnostic::{Diagnostics, Files};
+use crate::core::matching::ruleset::RuleSet;
+use crate::core::rule::jobspec::Rule;
+
+/// The first bytes of a SHA-256.
+pub type Fingerprint = [u8; 16];
+
+/// One version of one rule. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// Of the file's name, the document and the configuration: the same text elsewhere in the same
+    /// file is the same version.
+    pub fingerprint: Fingerprint,
+    pub file: Arc<str>,
+    /// How many lines stand before the document.
+    pub line: u32,
+    pub config: Arc<config::Source>,
+    text: Arc<str>,
+    range: Range<usize>,
+}
+
+impl Version {
+    pub fn new(
+        file: Arc<str>,
+        text: Arc<str>,
+        range: Range<usize>,
+        line: u32,
+        config: Arc<config::Source>,
+    ) -> Self {
+        let document = text.get(range.clone()).unwrap_or_default();
+        let document = document.trim_start_matches("---").trim();
+        Self {
+            fingerprint: fingerprint(&[file.as_bytes(), document.as_bytes(), &config.fingerprint]),
+            file,
+            line,
+            config,
+            text,
+            range,
+        }
+    }
+
+    pub fn document(&self) -> &str {
+        self.text.get(self.range.clone()).unwrap_or_default()
+    }
+
+    /// The rule again. The places in it are those of its file.
+    pub fn compile(&self, config: &Config) -> Result<Arc<Rule>, Diagnostics> {
+        let before = "\n".repeat(self.line as usize);
+        let mut files = Files::default();
+        let file = files.add(
+            Arc::clone(&self.file),
+            format!("{before}{}", self.document()),
+        );
+        let mut diagnostics = Diagnostics::default();
+        let set = RuleSet::compile(&Arc::new(files), &[file], config, &mut diagnostics);
+        match (diagnostics.has_errors(), set.rules.first()) {
+            (false, Some(rule)) => {
+                let mut rule = Rule::clone(rule);
+                // What was padded is no other version.
+                rule.version = self.clone();
+                Ok(Arc::new(rule))
+            }
+            (true | false, _) => Err(diagnostics),
+        }
+    }
+}
+
+/// Each part with its length before it, so that no two lists of parts look alike.
+pub fn fingerprint(parts: &[&[u8]]) -> Fingerprint {
+    let mut sha = Sha256::new();
+    for part in parts {
+        sha.update((part.len() as u64).to_be_bytes());
+        sha.update(part);
+    }
+    let whole: [u8; 32] = sha.finalize().into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&whole[..16]);
+    half
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: &str = "name: first\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: one\n---\nname: second\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: two\n";
+
+    #[test]
+    fn a_version_compiles_to_its_rule_again_at_its_place() {
+        let set = RuleSet::of_text(TWO);
+        for rule in &set.rules {
+            let again = rule.version.compile(&Config::default()).unwrap();
+            assert_eq!((&again.name, again.at.line), (&rule.name, rule.at.line));
+            assert_eq!(again.version.fingerprint, rule.version.fingerprint);
+        }
+        assert_eq!(set.rules[1].at.line, 7);
+    }
+
+    #[test]
+    fn moving_a_document_in_its_file_makes_no_new_version_and_changing_it_does() {
+        let first = &RuleSet::of_text(TWO).rules[1].version;
+        let swapped = {
+            let (one, two) = TWO.split_once("---\n").unwrap();
+            RuleSet::of_text(&format!("---\n{two}---\n{one}"))
+        };
+        let named = |set: &RuleSet| set.rules.iter().find(|r| r.name == "second").cloned();
+        assert_ne!(named(&swapped).unwrap().version.line, first.line);
+        assert_eq!(
+            named(&swapped).unwrap().version.fingerprint,
+            first.fingerprint
+        );
+        let changed = RuleSet::of_text(&TWO.replace("two", "three"));
+        assert_ne!(
+            named(&changed).unwrap().version.fingerprint,
+            first.fingerprint
+        );
+    }
+}
