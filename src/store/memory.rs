@@ -8,7 +8,7 @@ mod seen;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::core::event::Event;
@@ -187,6 +187,11 @@ impl Store for MemoryStore {
         Ok(counts)
     }
 
+    async fn shift(&self, by: SignedDuration) -> Result<(), StoreError> {
+        self.inner().shift(by);
+        Ok(())
+    }
+
     /// Rules live in the runs that were planned with them.
     async fn adopt(&self, _: Edition) -> Result<EditionId, StoreError> {
         Ok(EditionId::default())
@@ -361,6 +366,16 @@ impl Inner {
         }
     }
 
+    fn shift(&mut self, by: SignedDuration) {
+        self.lanes.shift(by);
+        self.charges.shift(by);
+        for kept in self.runs.values_mut() {
+            if let State::Retrying { until } = &mut kept.record.state {
+                *until = moved(*until, by);
+            }
+        }
+    }
+
     /// Keeps a finished run for those who ask, and forgets the oldest beyond the limit.
     fn finish(&mut self, run: RunId, limits: Limits) {
         self.finished.push_back(run);
@@ -377,6 +392,10 @@ impl Inner {
         let kept = self.runs.get(&placed.id);
         kept.map_or_else(|| placed.clone(), |kept| Placed::of(&kept.record))
     }
+}
+
+fn moved(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.checked_add(by).unwrap_or(time)
 }
 
 /// By the rule's name, so that a reload splits no lane.

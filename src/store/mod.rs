@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::core::config;
@@ -94,6 +94,10 @@ pub trait Store: Send + Sync + 'static {
     fn counts(
         &self,
     ) -> impl Future<Output = Result<BTreeMap<&'static str, u64>, StoreError>> + Send;
+
+    /// The clock on the wall was set back by so much (a negative time): what waits for a time and what
+    /// counts at a gate moves with it.
+    fn shift(&self, by: SignedDuration) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Keeps the rules and the configuration that events are judged by from now on.
     fn adopt(&self, edition: Edition)
