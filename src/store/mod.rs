@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod conformance;
 mod memory;
+pub mod sqlite;
 
 use std::collections::BTreeMap;
 use std::future::Future;
