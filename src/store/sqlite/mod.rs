@@ -9,6 +9,8 @@ mod ledger;
 mod records;
 mod recovery;
 mod retention;
+#[cfg(test)]
+mod tests;
 mod turns;
 mod writer;
 
@@ -166,23 +168,5 @@ impl Store for SqliteStore {
 
     fn archive(&self, event: Arc<Event>, edition: EditionId, received: Timestamp) {
         self.shelf.put(&event, edition, received);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::conformance;
-
-    #[tokio::test]
-    async fn conforms() {
-        let folder = tempfile::tempdir().unwrap();
-        let number = std::cell::Cell::new(0);
-        conformance::suite(|| {
-            number.set(number.get() + 1);
-            let path = folder.path().join(format!("{}.db", number.get()));
-            SqliteStore::open(&path, Settings::default()).unwrap().0
-        })
-        .await;
     }
 }

@@ -59,7 +59,7 @@ fn quarantine(connection: &Connection, run: i64, now: Timestamp) -> rusqlite::Re
         "quarantined: the program ended {MOST_CRASHES} times while this run alone was under way; look at its step, then `flowtrigger runs retry {run}` tries again"
     );
     connection.execute(
-        "UPDATE runs SET state = 'held', why = ?2, ready = NULL, changed = ?3 WHERE id = ?1",
+        "UPDATE runs SET state = 'held', why = ?2, ready = NULL, suspect = 0, changed = ?3 WHERE id = ?1",
         params![run, why, micros(now)],
     )?;
     // Its lane goes to the next, or away.

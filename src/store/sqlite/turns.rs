@@ -300,6 +300,8 @@ impl Ledger<'_> {
             if !standing.waiting {
                 self.leave(id, standing.queue, standing.lane.as_deref())?;
             }
+        }
+        if matches!(to, State::Dead { .. }) {
             self.tell(run, now)?;
         }
         if to.gives_back() {
