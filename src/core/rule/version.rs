@@ -48,6 +48,12 @@ impl Version {
         }
     }
 
+    /// From its parts, as a store kept them.
+    pub fn kept(file: String, document: String, line: u32, config: Arc<config::Source>) -> Self {
+        let range = 0..document.len();
+        Self::new(file.into(), document.into(), range, line, config)
+    }
+
     pub fn document(&self) -> &str {
         self.text.get(self.range.clone()).unwrap_or_default()
     }
