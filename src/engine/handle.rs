@@ -15,7 +15,7 @@ use super::dispatcher::dispatch;
 use super::metrics::Metrics;
 use super::places::Places;
 use super::{EngineError, Options, Perform, Reading, Rulebook};
-use crate::store::{Edition, EditionId, Placed, Record, Store, StoreError};
+use crate::store::{Edition, EditionId, Placed, Record, Settings, Store, StoreError};
 
 /// A running engine. Cloning gives another handle to the same one.
 pub struct Engine<S, P> {
@@ -190,6 +190,7 @@ impl Rulebook {
                 .map(|file| (Arc::clone(&file.name), Arc::clone(&file.text)))
                 .collect(),
             config: Arc::clone(&self.config.source),
+            settings: Settings::default(),
         }
     }
 }
