@@ -163,7 +163,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     async fn perform(&mut self, step: usize, number: u32, call: &Call) -> Result<Attempt, Halt> {
         let step = self.run.flow().steps.get(step);
         let step = step.map(|step| step.name.clone()).unwrap_or_default();
-        let key = self.key(&step);
+        let key = key(&self.run, &step);
         let clock = self.shared.clock();
         let began = clock.elapsed();
         let performed = tokio::select! {
@@ -181,16 +181,6 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             took,
             outcome: outcome(performed),
         })
-    }
-
-    /// A run that tells of a death does other work than the one that died.
-    fn key(&self, step: &str) -> String {
-        let run = &self.run;
-        let step = match run.error.is_null() {
-            true => step.to_owned(),
-            false => format!("on_dead/{}/{step}", run.id.0),
-        };
-        idempotency_key(&run.event.id, &run.rule.name, &step, run.generation)
     }
 
     /// Gives the store what it does not have yet, with where the run stands now; while it fails, again
@@ -308,6 +298,15 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     }
 }
 
+/// A run that tells of a death does other work than the one that died.
+fn key(run: &Claimed, step: &str) -> String {
+    let step = match run.error.is_null() {
+        true => step.to_owned(),
+        false => format!("on_dead/{}/{step}", run.id.0),
+    };
+    idempotency_key(&run.event.id, &run.rule.name, &step, run.generation)
+}
+
 /// Waits for an order other than to go on.
 async fn ordered(orders: &mut watch::Receiver<Order>) -> Order {
     let order = orders.wait_for(|order| *order != Order::GoOn).await;
@@ -351,5 +350,43 @@ fn outcome(performed: Performed) -> Outcome {
             retryable,
             retry_after,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::core::config::Config;
+    use crate::core::event::sample::sample;
+    use crate::core::matching::ruleset::RuleSet;
+    use crate::core::run::RunId;
+    use crate::engine::read_event;
+
+    fn claimed(id: u64, error: Value) -> Claimed {
+        let text = "name: r\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: fine\n";
+        let sample = sample("support", "ticket.TicketCreated").unwrap();
+        let value = serde_json::from_str(&sample.text).unwrap();
+        Claimed {
+            id: RunId(id),
+            event: Arc::new(read_event(value, None, &Config::default()).unwrap()),
+            rule: Arc::clone(&RuleSet::of_text(text).rules[0]),
+            generation: 0,
+            error,
+            log: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_run_that_tells_of_a_death_has_keys_of_its_own() {
+        let flow = key(&claimed(1, Value::Null), "page");
+        assert_eq!(flow, key(&claimed(2, Value::Null), "page"));
+        let told = key(&claimed(2, json!({"run": 1})), "page");
+        assert_ne!(told, flow);
+        assert_eq!(told, key(&claimed(2, json!({"run": 1})), "page"));
+        assert_ne!(told, key(&claimed(3, json!({"run": 1})), "page"));
     }
 }

@@ -1,6 +1,8 @@
 //! What every store must do, as one suite that each backend runs.
 //! It looks only through the trait, and never waits for time to pass.
 
+mod clock;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,8 +115,8 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     shadow_runs_are_recorded_and_never_claimed(open()).await;
     the_log_comes_back_with_the_claim(open()).await;
     a_final_state_is_final(open()).await;
-    what_waits_moves_with_the_clock(open()).await;
-    gates_move_with_the_clock(open()).await;
+    clock::what_waits_moves_with_the_clock(open()).await;
+    clock::gates_move_with_the_clock(open()).await;
     an_unknown_run_is_an_error(open()).await;
     one_rule_takes_no_more_than_its_share(open()).await;
     a_gate_lets_through_what_it_says(open()).await;
@@ -421,44 +423,6 @@ async fn a_final_state_is_final<S: Store>(store: S) {
     to(&store, run, State::Retrying { until }).await;
     assert_eq!(store.run(run).await.unwrap().unwrap().state, State::Done);
     assert!(claimed(&store, later(2)).await.is_empty());
-}
-
-async fn what_waits_moves_with_the_clock<S: Store>(store: S) {
-    let run = place(&store, arrival("1", &live_rule("a"))).await;
-    claimed(&store, now()).await;
-    to(&store, run, State::Retrying { until: later(60) }).await;
-    let hour = SignedDuration::from_secs(3_600);
-    store.shift(-hour).await.unwrap();
-    let until = later(60 - 3_600);
-    assert_eq!(store.next_due().await.unwrap(), Some(until));
-    let state = store.run(run).await.unwrap().unwrap().state;
-    assert_eq!(state, State::Retrying { until });
-    assert!(claimed(&store, later(59 - 3_600)).await.is_empty());
-    assert_eq!(claimed(&store, until).await, [run]);
-}
-
-async fn gates_move_with_the_clock<S: Store>(store: S) {
-    let rule = live_rule("a");
-    let ask = Ask {
-        kind: Kind::Dedupe,
-        window: Duration::from_secs(60),
-        value: "ticket.id 7".into(),
-    };
-    let asking = |id: &str, seconds| {
-        let mut asking = arrival(id, &rule);
-        asking.received = later(seconds);
-        asking.planned[0].asks = vec![ask.clone()];
-        asking
-    };
-    place(&store, asking("1", 0)).await;
-    store
-        .shift(SignedDuration::from_secs(-3_600))
-        .await
-        .unwrap();
-    let closed = store.commit(asking("2", 59 - 3_600)).await.unwrap();
-    assert_eq!(closed.runs[0].state.word(), "suppressed");
-    let open = store.commit(asking("3", 61 - 3_600)).await.unwrap();
-    assert_eq!(open.runs[0].state, State::Queued);
 }
 
 async fn an_unknown_run_is_an_error<S: Store>(store: S) {

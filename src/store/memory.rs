@@ -4,6 +4,7 @@
 mod gates;
 mod lanes;
 mod seen;
+mod shift;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -366,16 +367,6 @@ impl Inner {
         }
     }
 
-    fn shift(&mut self, by: SignedDuration) {
-        self.lanes.shift(by);
-        self.charges.shift(by);
-        for kept in self.runs.values_mut() {
-            if let State::Retrying { until } = &mut kept.record.state {
-                *until = moved(*until, by);
-            }
-        }
-    }
-
     /// Keeps a finished run for those who ask, and forgets the oldest beyond the limit.
     fn finish(&mut self, run: RunId, limits: Limits) {
         self.finished.push_back(run);
@@ -392,10 +383,6 @@ impl Inner {
         let kept = self.runs.get(&placed.id);
         kept.map_or_else(|| placed.clone(), |kept| Placed::of(&kept.record))
     }
-}
-
-fn moved(time: Timestamp, by: SignedDuration) -> Timestamp {
-    time.checked_add(by).unwrap_or(time)
 }
 
 /// By the rule's name, so that a reload splits no lane.

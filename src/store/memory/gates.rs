@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::moved;
+use super::shift::moved;
 use crate::core::gate::{Ask, Facts, Kind, Opening};
 use crate::core::run::{RunId, State};
 

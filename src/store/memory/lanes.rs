@@ -6,7 +6,7 @@ use std::ops::Bound;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::moved;
+use super::shift::moved;
 use crate::core::run::RunId;
 
 /// Where a run queues: behind those of its rule with the same lane.
