@@ -42,12 +42,14 @@ pub async fn daemon(daemon: Daemon) -> Result<(), EngineError> {
     folder.lock(Timestamp::now())?;
     let hands = daemon.hands(&rulebook, &folder)?;
     let listener = http::listen(&daemon.listen).await?;
+    let socket = admin::listen(&folder.socket())?;
     let store = MemoryStore::default();
     kill_left_behind(folder.processes()).await;
-    log_start(&rulebook, &listener, &store);
     let options = Options::of(&rulebook.config);
+    log_start(&rulebook, &listener, &store);
     let engine = Engine::open(store, hands, rulebook, options).await?;
-    let served = daemon.serve(&engine, listener, &folder, &mut signals).await;
+    let doors = Doors::open(&engine, listener, socket, daemon.limits.clone());
+    let served = daemon.serve(&engine, doors, &mut signals).await;
     drop(std::fs::remove_file(folder.socket()));
     served
 }
@@ -158,12 +160,9 @@ impl Daemon {
     async fn serve<S: Store>(
         &self,
         engine: &Engine<S, Hands>,
-        listener: TcpListener,
-        folder: &DataFolder,
+        mut doors: Doors,
         signals: &mut Signals,
     ) -> Result<(), EngineError> {
-        let socket = admin::listen(&folder.socket())?;
-        let mut doors = Doors::open(engine, listener, socket, self.limits.clone());
         loop {
             let heard = tokio::select! {
                 heard = signals.next() => heard,
