@@ -1,9 +1,13 @@
 //! What `flowtrigger.yaml` and the environment set: mode, variables, connections, secrets, sources.
 //! It holds where a secret is found, never its value.
 
+mod archive;
 mod connection;
 mod description;
 mod environment;
+mod limits;
+mod retention;
+mod size;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,15 +36,21 @@ pub struct Config {
     /// The sources that a user describes, by the name in their URL.
     pub sources: BTreeMap<String, Description>,
     pub catalogue: Catalogue,
+    pub archive: Archive,
+    pub retention: Retention,
+    pub limits: Limits,
     /// As it was written.
     pub source: Arc<Source>,
     /// Whether all of it could be read. Where not, rules may name what stands in the missing part.
     pub whole: bool,
 }
 
+pub use archive::{ARCHIVE, Archive, Archived};
 pub use connection::{AUTH, CONNECTION, Connection};
 pub use description::SOURCE;
 pub use environment::applied;
+pub use limits::{LIMITS, Limits};
+pub use retention::{RETENTION, Retention};
 
 impl Default for Config {
     fn default() -> Self {
@@ -51,6 +61,9 @@ impl Default for Config {
             secrets: BTreeMap::new(),
             sources: BTreeMap::new(),
             catalogue: Catalogue::built_in().clone(),
+            archive: Archive::default(),
+            retention: Retention::default(),
+            limits: Limits::default(),
             source: Arc::default(),
             whole: true,
         }
@@ -137,9 +150,20 @@ pub const CONFIG: Vocabulary = Vocabulary {
             "on_dead",
             "it comes with durable runs; leave it out for now",
         ),
-        later(
+        word(
             "archive",
-            "it comes with durable runs; leave it out for now",
+            "Which events are remembered for `why`: `full`, `unmatched` or `off`, or a mapping.",
+            archive::schema,
+        ),
+        word(
+            "retention",
+            "How long and how much of finished runs is kept.",
+            retention_schema,
+        ),
+        word(
+            "limits",
+            "How much may be at work and may wait.",
+            limits_schema,
         ),
         later(
             "redact",
@@ -147,6 +171,14 @@ pub const CONFIG: Vocabulary = Vocabulary {
         ),
     ],
 };
+
+fn retention_schema() -> Value {
+    RETENTION.schema(&[])
+}
+
+fn limits_schema() -> Value {
+    LIMITS.schema(&[])
+}
 
 /// The keys of one secret; exactly one stands there.
 pub const SECRET: Vocabulary = Vocabulary {
@@ -216,6 +248,15 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
         if let Some(description) = description::lower(entry, &mut cx) {
             config.sources.insert(entry.key.clone(), description);
         }
+    }
+    if let Some(node) = node.get("archive") {
+        config.archive = archive::lower(node, &mut cx);
+    }
+    if let Some(node) = node.get("retention") {
+        config.retention = retention::lower(node, &mut cx);
+    }
+    if let Some(node) = node.get("limits") {
+        config.limits = limits::lower(node, &mut cx);
     }
     if let Some(types) = node.get("event_types") {
         config.catalogue = config.catalogue.extended(lower_types(types, &mut cx));

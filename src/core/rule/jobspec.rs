@@ -14,6 +14,7 @@ use crate::core::gate::{Ask, Gate};
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::fields::Fields;
+use crate::core::rule::gates;
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::path::{Found, Path};
 use crate::core::rule::ruletest;
@@ -242,6 +243,7 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
         Some(lane) => lower_lane(lane, cx),
         None => Some(Lane::Key),
     };
+    let gates = gates::lower(node, cx);
     let flow = required(node, "flow", cx).and_then(|(flow, _)| lower_flow(flow, cx));
     let tests = lower_tests(node, cx);
     let description = node
@@ -257,7 +259,7 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
         when: when?,
         vars: cx.vars.clone(),
         lane: lane?,
-        gates: Vec::new(),
+        gates: gates?,
         flow: flow?,
         on_dead: None,
         version,

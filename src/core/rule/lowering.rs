@@ -2,6 +2,7 @@
 //! types, the steps before. It collects mistakes and lets the lowering go on.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -128,6 +129,24 @@ impl<'a> Lowering<'a> {
             );
         }
         parsed
+    }
+
+    pub fn whole_number(
+        &mut self,
+        node: &Node,
+        key: &str,
+        range: RangeInclusive<u64>,
+    ) -> Option<u64> {
+        let number = match &node.value {
+            Yaml::Number(number) => number.as_u64().filter(|n| range.contains(n)),
+            Yaml::Null | Yaml::Bool(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => None,
+        };
+        if number.is_none() {
+            let (least, most) = (range.start(), range.end());
+            let message = format!("`{key}` takes a whole number from {least} to {most}");
+            self.error(Code::InvalidValue, node.at, message, "");
+        }
+        number
     }
 
     /// A path that a rule reads: parsed, and checked against what its event types hold.
