@@ -18,12 +18,14 @@ use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Posi
 use crate::core::event::catalogue::{Catalogue, EventType};
 use crate::core::event::user_described::Description;
 use crate::core::flow::call::SecretPlace;
+use crate::core::flow::lower_on_dead;
+use crate::core::flow::step::Flow;
 use crate::core::rule::document::{self, Entry, Node, Yaml};
 use crate::core::rule::fields::Fields;
 use crate::core::rule::jobspec::Mode;
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::version::{Fingerprint, fingerprint};
-use crate::core::rule::vocabulary::{Vocabulary, anything, later, mapping, text, word};
+use crate::core::rule::vocabulary::{Vocabulary, anything, later, mapping, on_dead, text, word};
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -39,6 +41,8 @@ pub struct Config {
     pub archive: Archive,
     pub retention: Retention,
     pub limits: Limits,
+    /// What runs when a run is dead whose rule does not say.
+    pub on_dead: Option<Arc<Flow>>,
     /// As it was written.
     pub source: Arc<Source>,
     /// Whether all of it could be read. Where not, rules may name what stands in the missing part.
@@ -64,6 +68,7 @@ impl Default for Config {
             archive: Archive::default(),
             retention: Retention::default(),
             limits: Limits::default(),
+            on_dead: None,
             source: Arc::default(),
             whole: true,
         }
@@ -146,9 +151,10 @@ pub const CONFIG: Vocabulary = Vocabulary {
             "Event types that the built-in catalogue does not have.",
             anything,
         ),
-        later(
+        word(
             "on_dead",
-            "it comes with durable runs; leave it out for now",
+            "The steps to run when a run gave up whose rule does not say; `error.message` tells why.",
+            on_dead,
         ),
         word(
             "archive",
@@ -215,6 +221,12 @@ pub fn parse(
     }
     environment::overlay(environment, &mut config, start, diagnostics);
     config.whole = diagnostics.errors() == before;
+    if let Some(node) = documents.first().and_then(|first| first.get("on_dead")) {
+        // Its steps name connections and variables: those that hold in the end.
+        let mut cx = Lowering::new(&config, Fields::Any, diagnostics);
+        config.on_dead = lower_on_dead(node, &mut cx).flatten();
+        config.whole = diagnostics.errors() == before;
+    }
     config
 }
 

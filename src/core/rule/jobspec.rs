@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
 use crate::core::event::Event;
-use crate::core::flow::lower_flow;
-use crate::core::flow::step::Flow;
+use crate::core::flow::{lower_flow, lower_on_dead};
+use crate::core::flow::step::{Flow, Step};
 use crate::core::gate::{Ask, Gate};
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{Entry, Node, Yaml};
@@ -71,6 +71,12 @@ impl Rule {
         self.event_source == source && self.event_types.iter().any(|p| p.covers(event_type))
     }
 
+    /// Everything that it may run.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        let on_dead = self.on_dead.iter().flat_map(|flow| &flow.steps);
+        self.flow.steps.iter().chain(on_dead)
+    }
+
     /// Whether the key of its events is a ticket.
     pub fn is_about_tickets(&self) -> bool {
         self.event_types.iter().all(|pattern| match pattern {
@@ -90,18 +96,21 @@ impl Rule {
     /// What its gates are asked about an event. A gate whose value the event does not have is not
     /// asked.
     pub fn asks_of(&self, event: &Event) -> Vec<Ask> {
-        let asks = self.gates.iter().filter_map(|gate| {
-            let value = match &gate.per {
-                Some(path) => format!("{} {}", path.text, self.value_at(path, event)?),
-                None => String::new(),
-            };
-            Some(Ask {
-                kind: gate.kind,
-                window: gate.window,
-                value,
-            })
-        });
-        asks.collect()
+        let gates = self.gates.iter();
+        gates.filter_map(|gate| self.ask_of(gate, event)).collect()
+    }
+
+    /// What one of its gates is asked about an event; None where the event lacks the value.
+    pub fn ask_of(&self, gate: &Gate, event: &Event) -> Option<Ask> {
+        let value = match &gate.per {
+            Some(path) => format!("{} {}", path.text, self.value_at(path, event)?),
+            None => String::new(),
+        };
+        Some(Ask {
+            kind: gate.kind,
+            window: gate.window,
+            value,
+        })
     }
 
     fn value_at(&self, path: &Path, event: &Event) -> Option<String> {
@@ -245,6 +254,10 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
     };
     let gates = gates::lower(node, cx);
     let flow = required(node, "flow", cx).and_then(|(flow, _)| lower_flow(flow, cx));
+    let on_dead = match node.get("on_dead") {
+        Some(on_dead) => lower_on_dead(on_dead, cx),
+        None => Some(cx.config.on_dead.clone()),
+    };
     let tests = lower_tests(node, cx);
     let description = node
         .get("description")
@@ -261,7 +274,7 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
         lane: lane?,
         gates: gates?,
         flow: flow?,
-        on_dead: None,
+        on_dead: on_dead?,
         version,
         tests,
     })
