@@ -36,27 +36,25 @@ pub fn lower_cap(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<u64> {
         ),
         None => (
             format!("`{key}` takes a size"),
-            format!(
-                "write a number and a unit: {}, 256MB, 1GB",
-                suggested(node).unwrap_or("500KiB")
-            ),
+            node.as_text()
+                .and_then(respelled)
+                .unwrap_or("write a number and a unit: 64KiB, 256MB, 1GB".into()),
         ),
     };
     cx.error(Code::InvalidValue, node.at, message, &help);
     None
 }
 
-/// What a unit of another spelling was probably meant to be.
-fn suggested(node: &Node) -> Option<&'static str> {
-    let text = node.as_text()?;
-    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || ".,_ ".contains(c));
-    match unit.to_ascii_lowercase().as_str() {
-        "t" | "tb" => Some("1TB"),
-        "ki" | "kib" => Some("500KiB"),
-        "mi" | "mib" => Some("256MiB"),
-        "gi" | "gib" => Some("1GiB"),
-        _ => None,
-    }
+/// `1gb` and `256M` with the unit that was meant.
+fn respelled(text: &str) -> Option<String> {
+    let split = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, unit) = text.split_at(split);
+    let meant = |name: &str| {
+        name.eq_ignore_ascii_case(unit) || name.eq_ignore_ascii_case(&format!("{unit}B"))
+    };
+    let (name, _) = UNITS.iter().rev().find(|(name, _)| meant(name))?;
+    let text = format!("{}{name}", number.trim_end());
+    bytes(&text).map(|_| format!("write `{text}`"))
 }
 
 /// The bytes that a text such as `1.5GB` names.

@@ -233,7 +233,12 @@ impl Lowering<'_> {
                 self.error(Code::UndefinedName, at, message, &help);
             }
             (None, "step") => {
-                let help = "a step can read only the steps before it, by their `name`";
+                let help = match self.occasion {
+                    Occasion::Event => "a step can read only the steps before it, by their `name`",
+                    Occasion::Death => {
+                        "what the steps of the dead run got is not in reach; `error.message` says why it died"
+                    }
+                };
                 self.error(Code::UndefinedName, at, message, help);
             }
             (None, _) => {
