@@ -136,7 +136,8 @@ B: '{{ secret.KEY_B }}'\n        A: 'é {{ secret.KEY }}{{ secret.KEY }}'\n";
 
     #[test]
     fn what_tells_of_a_death_needs_its_secrets_too() {
-        let own = "mode: live\non_dead: [{ http: { url: 'https://a.example/{{ secret.KEY }}' } }]\n";
+        let own =
+            "mode: live\non_dead: [{ http: { url: 'https://a.example/{{ secret.KEY }}' } }]\n";
         let warnings = warnings(own);
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].0.starts_with("the secret `KEY`"));

@@ -93,8 +93,12 @@ fn lower_events(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Archive
     if events.is_none() {
         let message = format!("`{key}` takes full, unmatched or off");
         let help = match node.value {
-            Yaml::Bool(false) | Yaml::Null => "write `archive: off`; `why` then knows of runs alone",
-            _ => "write `archive: unmatched`, or `archive: { events: full, for: 7d, at_most: 256MB }`",
+            Yaml::Bool(false) | Yaml::Null => {
+                "write `archive: off`; `why` then knows of runs alone"
+            }
+            _ => {
+                "write `archive: unmatched`, or `archive: { events: full, for: 7d, at_most: 256MB }`"
+            }
         };
         cx.error(Code::InvalidValue, node.at, message, help);
     }

@@ -17,11 +17,15 @@ pub struct GateView<'r> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
     /// It tells events apart by something that this event does not have.
-    NeverSuppresses { lacking: String },
+    NeverSuppresses {
+        lacking: String,
+    },
     /// What ran before decides, and that was not looked up.
     NotConsulted,
     Open,
-    Closed { why: String },
+    Closed {
+        why: String,
+    },
 }
 
 /// The gates in the order in which they are asked. `consult` answers what the state says of one, or

@@ -215,8 +215,9 @@ fn lower_window(
         let message = format!(
             "`{key}` is {window}, longer than earlier runs are kept: `retention` says {kept}"
         );
-        let help =
-            format!("write {kept} at most, or set `retention: {{ for: {window} }}` in flowtrigger.yaml");
+        let help = format!(
+            "write {kept} at most, or set `retention: {{ for: {window} }}` in flowtrigger.yaml"
+        );
         cx.not_configured(Code::InvalidValue, node.at, message, &help);
         return None;
     }

@@ -72,7 +72,8 @@ impl Lowering<'_> {
         };
         if dotted == "error" || dotted.starts_with("error.") {
             let message = format!("`{dotted}` is known in the steps of `on_dead` alone");
-            let help = "to hear of a run that gave up write `on_dead:`, a list of steps, beside `flow`";
+            let help =
+                "to hear of a run that gave up write `on_dead:`, a list of steps, beside `flow`";
             self.error(Code::UndefinedName, at, message, help);
             return false;
         }

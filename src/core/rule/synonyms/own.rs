@@ -192,10 +192,7 @@ const LIMITS: Table = &[
         &["queue", "queue_size", "queued", "pending", "max_queue"],
         "write `backlog: NUMBER`",
     ),
-    (
-        &["rule", "per_flow", "rules"],
-        "write `per_rule: NUMBER`",
-    ),
+    (&["rule", "per_flow", "rules"], "write `per_rule: NUMBER`"),
     (
         &["host", "per_connection", "per_target", "hosts"],
         "write `per_host: NUMBER`",
