@@ -115,3 +115,51 @@ fn within(
     cx.error(Code::InvalidValue, at, message, &help);
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::core::config::{Archive, Archived, Config, Retention, parse};
+    use crate::core::diagnostic::{Diagnostics, FileId};
+
+    fn config(text: &str) -> Config {
+        let mut diagnostics = Diagnostics::default();
+        let config = parse(FileId::default(), text, &BTreeMap::new(), &mut diagnostics);
+        assert!(diagnostics.is_empty(), "{text}: {diagnostics:?}");
+        config
+    }
+
+    #[test]
+    fn a_part_that_is_not_given_follows_its_whole() {
+        let limits = config("limits: { runs: 4, backlog: 500 }").limits;
+        assert_eq!((limits.runs, limits.per_rule, limits.per_host), (4, 4, 4));
+        assert_eq!((limits.backlog, limits.per_rule_backlog), (500, 500));
+        let limits = config("limits: { runs: 64, per_rule: 2 }").limits;
+        assert_eq!((limits.per_rule, limits.per_host), (2, 8));
+        assert_eq!(limits.backlog, Limits::default().backlog);
+    }
+
+    #[test]
+    fn what_is_kept_is_said_in_a_word_or_whole() {
+        let archive = config("archive: unmatched").archive;
+        assert_eq!(archive.events, Archived::Unmatched);
+        assert_eq!(archive.at_most, Archive::default().at_most);
+        let all = config(
+            "archive: { events: off, for: 36h, at_most: 2MB }\nretention: { for: 30d, at_most: 5GB }",
+        );
+        let hours = |hours: u64| Duration::from_secs(hours * 3_600);
+        assert_eq!(
+            (all.archive.events, all.archive.keep_for),
+            (Archived::Off, hours(36))
+        );
+        assert_eq!(all.archive.at_most, 2_000_000);
+        let retention = Retention {
+            keep_for: hours(720),
+            at_most: 5_000_000_000,
+        };
+        assert_eq!(all.retention, retention);
+    }
+}
