@@ -12,7 +12,6 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
-use flowtrigger::core::rule::jobspec::Rule;
 use flowtrigger::engine::{self, ConfigFile, Engine, Hands, Options, Perform, Places};
 use flowtrigger::source::http::{self, Limits};
 use flowtrigger::store::{MemoryStore, Placed, Record, Store};
@@ -176,25 +175,6 @@ pub async fn house_on<S: Store>(
     let hands = engine::hands(&rulebook, &folder.path().join("outbox")).unwrap();
     let engine = Engine::open(store, hands, rulebook, options).await;
     open(engine.unwrap(), places, folder, limits).await
-}
-
-/// A house whose rules say what no rule file can say yet.
-pub async fn house_changed(
-    rules: &str,
-    options: Options,
-    change: impl Fn(&mut Rule),
-) -> House<MemoryStore, Hands> {
-    client();
-    let (folder, places) = places(rules);
-    let mut rulebook = read(&places);
-    rulebook
-        .rules
-        .rules
-        .iter_mut()
-        .for_each(|rule| change(Arc::make_mut(rule)));
-    let hands = engine::hands(&rulebook, &folder.path().join("outbox")).unwrap();
-    let engine = Engine::start(MemoryStore::default(), hands, rulebook, options);
-    open(engine, places, folder, Limits::default()).await
 }
 
 /// A house whose store and hands the test brings.

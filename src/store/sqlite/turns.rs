@@ -296,10 +296,8 @@ impl Ledger<'_> {
         self.memory.suspects -= i64::from(standing.suspect);
         let from = known_word(&standing.state);
         self.memory.moved(standing.queue, Some(from), to.word());
-        if to.is_final() && is_open(from) {
-            if !standing.waiting {
-                self.leave(id, standing.queue, standing.lane.as_deref())?;
-            }
+        if to.is_final() && is_open(from) && !standing.waiting {
+            self.leave(id, standing.queue, standing.lane.as_deref())?;
         }
         if matches!(to, State::Dead { .. }) {
             self.tell(run, now)?;

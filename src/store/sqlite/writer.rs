@@ -34,12 +34,14 @@ pub enum Safety {
 }
 
 type Work = Box<dyn FnOnce(&mut Ledger<'_>) -> Verdict + Send>;
+/// Tells whoever asked, once it is known whether the commit held.
+type Tell = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
-/// What came of one order, to be told once it is known whether the commit held.
+/// What came of one order.
 struct Verdict {
     /// The statements failed: what the order changed is to be undone.
     failed: bool,
-    tell: Box<dyn FnOnce(Result<(), StoreError>) + Send>,
+    tell: Tell,
 }
 
 struct Job {
@@ -229,10 +231,7 @@ impl Desk {
     }
 
     /// One order in a savepoint of its own, so that a failing one takes no other with it.
-    fn perform(
-        &mut self,
-        job: Job,
-    ) -> rusqlite::Result<Box<dyn FnOnce(Result<(), StoreError>) + Send>> {
+    fn perform(&mut self, job: Job) -> rusqlite::Result<Tell> {
         self.connection.execute_batch("SAVEPOINT job")?;
         let mut ledger = Ledger::new(&self.connection, &mut self.memory);
         let verdict = (job.work)(&mut ledger);
