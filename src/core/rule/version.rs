@@ -48,6 +48,17 @@ impl Version {
         }
     }
 
+    /// From what was kept of it: the document alone, and where it stood.
+    pub fn of_document(
+        file: Arc<str>,
+        document: Arc<str>,
+        line: u32,
+        config: Arc<config::Source>,
+    ) -> Self {
+        let all = 0..document.len();
+        Self::new(file, document, all, line, config)
+    }
+
     pub fn document(&self) -> &str {
         self.text.get(self.range.clone()).unwrap_or_default()
     }
@@ -102,6 +113,19 @@ mod tests {
             assert_eq!(again.version.fingerprint, rule.version.fingerprint);
         }
         assert_eq!(set.rules[1].at.line, 7);
+    }
+
+    #[test]
+    fn a_version_can_be_kept_by_its_document() {
+        for rule in &RuleSet::of_text(TWO).rules {
+            let version = &rule.version;
+            let document = version.document().into();
+            let config = Arc::clone(&version.config);
+            let kept = Version::of_document("r.yaml".into(), document, version.line, config);
+            assert_eq!(kept.fingerprint, version.fingerprint);
+            let again = kept.compile(&Config::default()).unwrap();
+            assert_eq!((&again.name, again.at.line), (&rule.name, rule.at.line));
+        }
     }
 
     #[test]

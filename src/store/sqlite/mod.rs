@@ -2,3 +2,4 @@
 //! It refuses to answer before what it answers for is on disk.
 
 pub mod codec;
+pub mod journal;
