@@ -80,12 +80,7 @@ pub(super) fn config_source(row: &Row<'_>, first: usize) -> rusqlite::Result<Sou
     Ok(Source::new(file.into(), text.into(), environment))
 }
 
-fn compile(
-    kept: Vec<(String, String)>,
-    since: Timestamp,
-    config: Config,
-    event: &Event,
-) -> Past {
+fn compile(kept: Vec<(String, String)>, since: Timestamp, config: Config, event: &Event) -> Past {
     let size: usize = kept.iter().map(|(_, text)| text.len()).sum();
     let names = Names::of(event, &config);
     let mut files = Files::default();

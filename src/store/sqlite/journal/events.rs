@@ -77,7 +77,7 @@ const HEAD: &str = "e.id, e.source, e.type, e.event_id, e.key, e.received, e.edi
 /// Events among which the nearest names are looked for: the newest.
 const LOOKED_AT: i64 = 5_000;
 /// How alike two names must be, of 1.
-const LIKENESS: f64 = 0.7;
+const LIKENESS: f64 = 0.6;
 
 impl Journal {
     pub fn events(&self, query: &EventQuery) -> Result<Vec<EventHead>, ReadError> {

@@ -16,7 +16,8 @@ const COUNTED: i64 = 1_000_000;
 impl Journal {
     /// The facts that the store would decide on, by the rule's name.
     pub fn facts(&self, rule: &str, ask: &Ask, now: Timestamp) -> Result<Facts, ReadError> {
-        let sql = "WITH counted AS (SELECT c.run, c.at FROM queues q JOIN charges c ON c.queue = q.id
+        let sql =
+            "WITH counted AS (SELECT c.run, c.at FROM queues q JOIN charges c ON c.queue = q.id
                 WHERE q.rule = ?1 AND c.gate = ?2 AND c.value = ?3 AND c.at > ?4
                 ORDER BY c.at, c.run LIMIT ?5)
             SELECT run, at, (SELECT count(*) FROM counted) FROM counted LIMIT 1";

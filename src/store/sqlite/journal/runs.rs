@@ -27,7 +27,7 @@ pub struct Filter {
     /// alike in both cases.
     pub error: Option<String>,
     /// The event by its row.
-    pub(super) row: Option<i64>,
+    pub row: Option<i64>,
 }
 
 /// Which part of the list.
@@ -186,8 +186,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<RunRow, ReadError>> {
         key: row.get(11)?,
         attempts: number(row.get(12)?),
         error: row.get(13)?,
-        tells_of: row
-            .get::<_, Option<i64>>(14)?
-            .map(|run| RunId(number(run))),
+        tells_of: row.get::<_, Option<i64>>(14)?.map(|run| RunId(number(run))),
     }))
 }

@@ -83,8 +83,7 @@ struct Rest {
     queue: i64,
 }
 
-const REST: &str =
-    "event, rule, lane, generation, error, asks, ready, suspect, crashes, queue";
+const REST: &str = "event, rule, lane, generation, error, asks, ready, suspect, crashes, queue";
 
 impl Journal {
     /// None where there is no such run, or no more.
@@ -154,7 +153,8 @@ impl Journal {
     }
 
     fn charges(&self, run: RunId) -> Result<Vec<Charge>, ReadError> {
-        let sql = "SELECT gate, value, at, until FROM charges WHERE run = ?1 ORDER BY gate LIMIT 100";
+        let sql =
+            "SELECT gate, value, at, until FROM charges WHERE run = ?1 ORDER BY gate LIMIT 100";
         self.rows(sql, [row(run)], |row| {
             Ok(Charge {
                 gate: row.get(0)?,
