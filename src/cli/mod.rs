@@ -10,9 +10,11 @@ mod exit;
 mod global;
 mod input;
 mod logging;
+mod moment;
 mod output;
 mod render;
 mod run;
+mod runs;
 mod schema;
 mod test;
 
@@ -31,6 +33,7 @@ Start here:
   flowtrigger check                                   every mistake in the rules at once
   flowtrigger dry-run --explain examples/events/zis/priority-changed.json
                                                       why each rule would fire or not
+  flowtrigger why 90417                               why something happened to a ticket, or nothing
 
 Exit codes: 0 fine, 1 a negative answer, 2 usage, 3 invalid rules or configuration,
 4 bad input event, 5 runtime.";
@@ -53,6 +56,8 @@ enum Command {
     Check(check::Args),
     Test(test::Args),
     Events(events::Args),
+
+    Runs(runs::Args),
     Schema(schema::Args),
     Completions(completions::Args),
 }
@@ -94,6 +99,8 @@ impl Command {
             Command::Check(args) => check::run(args, global, out),
             Command::Test(args) => test::run(args, global, out),
             Command::Events(args) => events::run(args, global, out),
+
+            Command::Runs(args) => runs::run(args, global, out),
             Command::Schema(args) => schema::run(args, global, out),
             Command::Completions(args) => completions::run(args, global, out),
         }
@@ -109,6 +116,7 @@ impl Command {
             | Command::Check(_)
             | Command::Test(_)
             | Command::Events(_)
+            | Command::Runs(_)
             | Command::Schema(_)
             | Command::Completions(_) => "warn",
         }

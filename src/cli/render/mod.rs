@@ -7,4 +7,5 @@ pub mod explanation;
 pub mod message;
 pub mod paint;
 pub mod plan;
+pub mod run;
 pub mod table;
