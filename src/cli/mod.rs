@@ -17,6 +17,7 @@ mod run;
 mod runs;
 mod schema;
 mod test;
+mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -57,6 +58,7 @@ enum Command {
     Test(test::Args),
     Events(events::Args),
 
+    Why(why::Args),
     Runs(runs::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -100,6 +102,7 @@ impl Command {
             Command::Test(args) => test::run(args, global, out),
             Command::Events(args) => events::run(args, global, out),
 
+            Command::Why(args) => why::run(args, global, out),
             Command::Runs(args) => runs::run(args, global, out),
             Command::Schema(args) => schema::run(args, global, out),
             Command::Completions(args) => completions::run(args, global, out),
@@ -116,6 +119,7 @@ impl Command {
             | Command::Check(_)
             | Command::Test(_)
             | Command::Events(_)
+            | Command::Why(_)
             | Command::Runs(_)
             | Command::Schema(_)
             | Command::Completions(_) => "warn",

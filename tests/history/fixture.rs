@@ -125,10 +125,15 @@ impl Data {
 
     pub fn edition(&self, files: &[(&str, &str)], config: &str, since: &str) -> Edition {
         let source = Source::new("flowtrigger.yaml".into(), config.into(), Default::default());
-        let config = self.insert(
-            "INSERT INTO configs (digest, file, text, environment) VALUES (?1, ?2, ?3, '{}')",
-            params![source.fingerprint, &*source.file, self.text(config)],
-        );
+        let insert = "INSERT OR IGNORE INTO configs (digest, file, text, environment)
+            VALUES (?1, ?2, ?3, '{}')";
+        let row = params![source.fingerprint, &*source.file, self.text(config)];
+        self.insert(insert, row);
+        let config = "SELECT id FROM configs WHERE digest = ?1";
+        let config = self
+            .sql
+            .query_row(config, [source.fingerprint], |row| row.get(0));
+        let config: i64 = config.expect("a configuration");
         let list: Vec<Value> = files
             .iter()
             .map(|(name, text)| json!([name, self.text(text)]))

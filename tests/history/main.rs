@@ -3,3 +3,7 @@
 
 mod fixture;
 mod journal;
+mod orders;
+mod program;
+mod runs;
+mod why;

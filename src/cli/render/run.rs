@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 
 use crate::cli::moment::seconds;
 use crate::cli::output::Output;
+use crate::cli::render::diagnostics::number;
 use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::table::Table;
 use crate::core::gate::words;
 use crate::core::run::{Attempt, Line, Outcome, RunId, State};
 use crate::store::sqlite::codec::gate;
-use crate::store::sqlite::journal::{RunRow, RunStory};
+use crate::store::sqlite::journal::{Arrived, RunRow, RunStory};
 
 /// The colour of a state.
 pub fn tone(state: &State) -> Tone {
@@ -75,6 +76,51 @@ pub fn next(row: &RunRow, behind: Option<RunId>) -> String {
         ),
         State::Cancelled => format!("nothing; `flowtrigger runs retry {id}` takes it up again"),
     }
+}
+
+/// When an event came, and how often again.
+pub fn came(arrived: &Arrived) -> String {
+    let head = &arrived.head;
+    let first = seconds(head.received);
+    match (head.redelivered, head.last_came) {
+        (0, _) => format!("came {first}"),
+        (again, Some(last)) => format!(
+            "came {first}, and {} again, last {}: nothing ran twice",
+            number(usize::try_from(again).unwrap_or(usize::MAX), "time"),
+            seconds(last)
+        ),
+        (again, None) => format!("came {first}, and {again} times again"),
+    }
+}
+
+/// What each gate said when the run was planned. Those after a closed one were not asked.
+pub fn gate_lines(story: &RunStory) -> Vec<String> {
+    let mut lines = Vec::new();
+    for ask in &story.asks {
+        let gate = ask.kind.word();
+        let of = format!("{gate}  {}", ask.value);
+        let of = of.trim_end();
+        if let State::Suppressed { gate: closed, why } = &story.row.state
+            && closed == gate
+        {
+            lines.push(format!("{of}  closed: {why}"));
+            return lines;
+        }
+        let charge = story
+            .charges
+            .iter()
+            .find(|charge| charge.gate == gate && charge.value == ask.value);
+        let counts = match charge {
+            Some(charge) => format!("counts until {}", seconds(charge.until)),
+            None => "counts no more".to_owned(),
+        };
+        let window = words(ask.window);
+        lines.push(format!("{of}  open, window {window}; {counts}"));
+    }
+    if let (State::Suppressed { gate, why }, true) = (&story.row.state, story.asks.is_empty()) {
+        lines.push(format!("{gate}  closed: {why}"));
+    }
+    lines
 }
 
 /// Every line of a log.

@@ -15,11 +15,10 @@ use crate::cli::render::diagnostics::number;
 use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::{diagnostics, explanation, message, run};
 use crate::core::flow::{Move, Subject, next};
-use crate::core::gate::words;
 use crate::core::matching::explanation::explain;
 use crate::core::matching::trace::Trace;
 use crate::core::run::{RunId, State};
-use crate::store::sqlite::journal::{Arrived, KeptRule, RunStory};
+use crate::store::sqlite::journal::{KeptRule, RunStory};
 
 pub fn run(args: Show, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let journal = global.journal()?;
@@ -50,7 +49,7 @@ pub fn run(args: Show, global: &Global, out: &mut Output) -> Result<Exit, Failur
 fn text(story: &RunStory, out: &mut Output) -> io::Result<()> {
     heading(story, out)?;
     explanation::event(out, &story.arrived.event)?;
-    writeln!(out, "  {}", came(&story.arrived))?;
+    writeln!(out, "  {}", run::came(&story.arrived))?;
     judged(story, out)?;
     gates(story, out)?;
     run::log(out, &story.log)?;
@@ -120,21 +119,6 @@ fn beside(story: &RunStory) -> Vec<String> {
     lines
 }
 
-/// When an event came, and how often again.
-pub fn came(arrived: &Arrived) -> String {
-    let head = &arrived.head;
-    let first = seconds(head.received);
-    match (head.redelivered, head.last_came) {
-        (0, _) => format!("came {first}"),
-        (again, Some(last)) => format!(
-            "came {first}, and {} again, last {}: nothing ran twice",
-            number(usize::try_from(again).unwrap_or(usize::MAX), "time"),
-            seconds(last)
-        ),
-        (again, None) => format!("came {first}, and {again} times again"),
-    }
-}
-
 fn judged(story: &RunStory, out: &mut Output) -> io::Result<()> {
     let KeptRule {
         rule,
@@ -159,7 +143,7 @@ fn judged(story: &RunStory, out: &mut Output) -> io::Result<()> {
 }
 
 fn gates(story: &RunStory, out: &mut Output) -> io::Result<()> {
-    let lines = gate_lines(story);
+    let lines = run::gate_lines(story);
     if lines.is_empty() {
         return Ok(());
     }
@@ -168,36 +152,6 @@ fn gates(story: &RunStory, out: &mut Output) -> io::Result<()> {
     lines
         .iter()
         .try_for_each(|line| writeln!(out, "    {line}"))
-}
-
-/// What each gate said when the run was planned. Those after a closed one were not asked.
-pub fn gate_lines(story: &RunStory) -> Vec<String> {
-    let mut lines = Vec::new();
-    for ask in &story.asks {
-        let gate = ask.kind.word();
-        let of = format!("{gate}  {}", ask.value);
-        let of = of.trim_end();
-        if let State::Suppressed { gate: closed, why } = &story.row.state
-            && closed == gate
-        {
-            lines.push(format!("{of}  closed: {why}"));
-            return lines;
-        }
-        let charge = story
-            .charges
-            .iter()
-            .find(|charge| charge.gate == gate && charge.value == ask.value);
-        let counts = match charge {
-            Some(charge) => format!("counts until {}", seconds(charge.until)),
-            None => "counts no more".to_owned(),
-        };
-        let window = words(ask.window);
-        lines.push(format!("{of}  open, window {window}; {counts}"));
-    }
-    if let (State::Suppressed { gate, why }, true) = (&story.row.state, story.asks.is_empty()) {
-        lines.push(format!("{gate}  closed: {why}"));
-    }
-    lines
 }
 
 /// The guard that ended a skipped run, with what it saw.
@@ -237,7 +191,7 @@ fn story_json(story: &RunStory) -> Value {
     value["received"] = json!(head.received.to_string());
     value["redelivered"] = json!(head.redelivered);
     value["judged"] = judged;
-    value["gates"] = gates_json(story);
+    value["gates"] = run::gate_lines(story).into_iter().collect();
     value["log"] = run::log_json(story);
     value["lane"] = json!(story.lane);
     value["generation"] = json!(story.generation);
@@ -247,8 +201,4 @@ fn story_json(story: &RunStory) -> Value {
     value["guard"] = json!(guard(story).map(|trace| explanation::trace_json(&trace, files)));
     value["next"] = json!(run::next(&story.row, story.behind));
     value
-}
-
-pub fn gates_json(story: &RunStory) -> Value {
-    gate_lines(story).into_iter().map(Value::from).collect()
 }
