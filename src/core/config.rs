@@ -59,13 +59,19 @@ impl Default for Config {
 
 /// A configuration as it was written: what compiles to the same one again. It holds no secret's
 /// value.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     pub fingerprint: Fingerprint,
     pub file: Arc<str>,
     pub text: Arc<str>,
     /// The variables that lie over it.
     pub environment: BTreeMap<String, String>,
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::new("".into(), "".into(), BTreeMap::new())
+    }
 }
 
 impl Source {

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{Arrival, Claim, EditionId, Occasion, Planned, Store};
 use crate::core::event::Event;
+use crate::core::gate::{Ask, Kind};
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::jobspec::{Mode, Rule};
 use crate::core::run::{Attempt, Line, Outcome, RunId, State};
@@ -113,6 +114,12 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     the_log_comes_back_with_the_claim(open()).await;
     a_final_state_is_final(open()).await;
     an_unknown_run_is_an_error(open()).await;
+    one_rule_takes_no_more_than_its_share(open()).await;
+    a_gate_lets_through_what_it_says(open()).await;
+    a_revived_run_is_last_in_its_lane(open()).await;
+    a_cancelled_run_gives_way(open()).await;
+    a_replay_is_a_new_run_of_a_new_generation(open()).await;
+    a_death_is_told_once_where_the_rule_wants_it(open()).await;
 }
 
 async fn a_redelivery_runs_nothing_twice<S: Store>(store: S) {
@@ -194,12 +201,169 @@ async fn lanes_do_not_wait_for_each_other<S: Store>(store: S) {
     let without = place(&store, in_lane("5", &a, None)).await;
     let also_without = place(&store, in_lane("6", &a, None)).await;
     let limited = store.claim(up_to(2, now())).await.unwrap();
-    assert_eq!(limited.len(), 2);
-    assert_eq!((limited[0].id, limited[1].id), (first, other_ticket));
+    let limited: Vec<RunId> = limited.iter().map(|run| run.id).collect();
+    assert_eq!(limited, [first, other_rule], "rules take turns");
     assert_eq!(
         claimed(&store, now()).await,
-        [other_rule, without, also_without]
+        [other_ticket, without, also_without],
+        "within a rule the oldest goes first"
     );
+}
+
+async fn one_rule_takes_no_more_than_its_share<S: Store>(store: S) {
+    let (a, b) = (live_rule("a"), live_rule("b"));
+    let mut of_a = Vec::new();
+    for n in 0..5 {
+        of_a.push(place(&store, in_lane(&format!("a{n}"), &a, None)).await);
+    }
+    let of_b = place(&store, in_lane("b", &b, None)).await;
+    let two = Claim {
+        per_rule: 2,
+        ..everything()
+    };
+    let ids = |runs: Vec<super::Claimed>| runs.iter().map(|run| run.id).collect::<Vec<_>>();
+    let first = ids(store.claim(two).await.unwrap());
+    assert_eq!(first.len(), 3, "{first:?}");
+    assert!(first.contains(&of_a[0]) && first.contains(&of_a[1]) && first.contains(&of_b));
+    assert!(store.claim(two).await.unwrap().is_empty());
+    to(&store, of_a[0], State::Done).await;
+    assert_eq!(ids(store.claim(two).await.unwrap()), [of_a[2]]);
+}
+
+async fn a_gate_lets_through_what_it_says<S: Store>(store: S) {
+    let ask = |kind| Ask {
+        kind,
+        window: Duration::from_secs(60),
+        value: "ticket.id 7".into(),
+    };
+    let gated = |id: &str, asks: &[Ask], seconds| {
+        let mut arrival = in_lane(id, &live_rule("a"), None);
+        arrival.received = later(seconds);
+        arrival.planned[0].asks = asks.to_vec();
+        arrival
+    };
+    let dedupe = [ask(Kind::Dedupe)];
+    let both = [ask(Kind::Dedupe), ask(Kind::Throttle { limit: 2 })];
+    let mut runs = Vec::new();
+    for (id, asks, seconds, word) in [
+        ("1", &dedupe[..], 0, "queued"),
+        ("2", &dedupe[..], 30, "suppressed"),
+        ("3", &dedupe[..], 61, "queued"),
+        ("4", &[], 62, "queued"),
+        ("5", &both[1..], 63, "queued"),
+        ("6", &both[1..], 64, "queued"),
+        ("7", &both[1..], 65, "suppressed"),
+    ] {
+        let committed = store.commit(gated(id, asks, seconds)).await.unwrap();
+        assert_eq!(committed.runs[0].state.word(), word, "{id}");
+        runs.push(committed.runs[0].clone());
+    }
+    let State::Suppressed { gate, why } = &runs[1].state else {
+        panic!("{:?}", runs[1]);
+    };
+    assert_eq!(gate, "dedupe");
+    assert!(
+        why.contains(&format!("run {} for ticket.id 7", runs[0].id.0)),
+        "{why}"
+    );
+    assert!(claimed(&store, later(70)).await.len() == 5);
+    // A run that never did its work gives its place back, to a dedupe alone.
+    to(&store, runs[2].id, State::Dead { why: "x".into() }).await;
+    to(&store, runs[4].id, State::Dead { why: "x".into() }).await;
+    let again = store.commit(gated("8", &dedupe, 70)).await.unwrap();
+    assert_eq!(again.runs[0].state.word(), "queued");
+    let closed = store.commit(gated("9", &both[1..], 71)).await.unwrap();
+    assert_eq!(closed.runs[0].state.word(), "suppressed");
+    // A gate is charged only by what passes all of them.
+    let shut = store.commit(gated("10", &both, 124)).await.unwrap();
+    assert_eq!(shut.runs[0].state.word(), "suppressed");
+    for (id, word) in [("11", "queued"), ("12", "queued"), ("13", "suppressed")] {
+        let committed = store.commit(gated(id, &both[1..], 125)).await.unwrap();
+        assert_eq!(committed.runs[0].state.word(), word, "{id}");
+    }
+}
+
+async fn a_revived_run_is_last_in_its_lane<S: Store>(store: S) {
+    let rule = live_rule("a");
+    let first = place(&store, arrival("1", &rule)).await;
+    let second = place(&store, arrival("2", &rule)).await;
+    claimed(&store, now()).await;
+    to(&store, first, State::Dead { why: "x".into() }).await;
+    let revived = store.revive(first, now()).await.unwrap();
+    assert_eq!((revived.id, &revived.state), (first, &State::Queued));
+    assert!(store.revive(first, now()).await.is_err());
+    assert_eq!(claimed(&store, now()).await, [second]);
+    to(&store, second, State::Held { why: "look".into() }).await;
+    let again = store.claim(everything()).await.unwrap();
+    assert_eq!(again[0].id, first);
+    assert_eq!(again[0].log, [Line::Revived { at: now() }]);
+    to(&store, first, State::Done).await;
+    assert!(store.revive(first, now()).await.is_err(), "it is done");
+    store.revive(second, now()).await.unwrap();
+    assert_eq!(claimed(&store, now()).await, [second]);
+}
+
+async fn a_cancelled_run_gives_way<S: Store>(store: S) {
+    let rule = live_rule("a");
+    let runs = [
+        place(&store, arrival("1", &rule)).await,
+        place(&store, arrival("2", &rule)).await,
+        place(&store, arrival("3", &rule)).await,
+        place(&store, arrival("4", &rule)).await,
+    ];
+    assert_eq!(store.cancel(runs[1]).await.unwrap().state, State::Cancelled);
+    assert!(store.cancel(runs[1]).await.is_err());
+    assert_eq!(claimed(&store, now()).await, [runs[0]]);
+    store.cancel(runs[0]).await.unwrap();
+    assert_eq!(claimed(&store, now()).await, [runs[2]]);
+    let until = later(9);
+    to(&store, runs[2], State::Retrying { until }).await;
+    store.cancel(runs[2]).await.unwrap();
+    assert_eq!(store.next_due().await.unwrap(), None);
+    assert_eq!(claimed(&store, later(10)).await, [runs[3]]);
+    assert_eq!(store.counts().await.unwrap()["cancelled"], 3);
+}
+
+async fn a_replay_is_a_new_run_of_a_new_generation<S: Store>(store: S) {
+    let rule = live_rule("a");
+    let first = place(&store, arrival("e", &rule)).await;
+    let mut replay = arrival("e", &rule);
+    replay.occasion = Occasion::Replay;
+    replay.planned[0].asks = vec![Ask {
+        kind: Kind::Dedupe,
+        window: Duration::from_secs(60),
+        value: String::new(),
+    }];
+    let again = store.commit(replay.clone()).await.unwrap();
+    assert!(!again.redelivered && again.runs[0].id != first);
+    let thrice = store.commit(replay).await.unwrap();
+    for (run, generation) in [(first, 0), (again.runs[0].id, 1), (thrice.runs[0].id, 2)] {
+        let record = store.run(run).await.unwrap().unwrap();
+        assert_eq!(record.generation, generation);
+    }
+    assert_eq!(store.runs_of("support", "e").await.unwrap().len(), 3);
+}
+
+async fn a_death_is_told_once_where_the_rule_wants_it<S: Store>(store: S) {
+    let mut rule = Rule::clone(&live_rule("a"));
+    rule.on_dead = Some(Arc::new(rule.flow.clone()));
+    let run = place(&store, arrival("1", &Arc::new(rule))).await;
+    claimed(&store, now()).await;
+    let lines = vec![attempt(1)];
+    let dead = State::Dead {
+        why: "gave up".into(),
+    };
+    store.advance(run, lines, Some(dead)).await.unwrap();
+    let told = store.claim(everything()).await.unwrap();
+    assert_eq!(told.len(), 1);
+    assert_ne!(told[0].id, run);
+    assert_eq!(
+        told[0].error,
+        json!({"message": "gave up", "run": run.0, "rule": "a", "attempts": 1})
+    );
+    assert_eq!((told[0].event.id.as_str(), told[0].log.len()), ("1", 0));
+    to(&store, told[0].id, State::Dead { why: "too".into() }).await;
+    assert!(claimed(&store, now()).await.is_empty(), "nobody is told");
 }
 
 async fn a_retrying_run_keeps_its_lane_until_it_is_due<S: Store>(store: S) {

@@ -9,6 +9,7 @@ pub mod sqlite;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -21,6 +22,7 @@ use crate::core::rule::jobspec::{Mode, Rule};
 use crate::core::run::{Line, RunId, State};
 
 pub use memory::{Limits, MemoryStore};
+pub use sqlite::SqliteStore;
 
 /// Journal and queue. Every method answers after its change is as safe as the backend makes it.
 pub trait Store: Send + Sync + 'static {
@@ -211,12 +213,44 @@ fn flow<'r>(rule: &'r Rule, error: &Value) -> &'r Flow {
     }
 }
 
+/// How much is kept, and for how long.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Runs queued, running or retrying, of all rules together; as many again may be held.
+    pub backlog: usize,
+    /// Of one rule, before more of its runs are held.
+    pub per_rule_backlog: usize,
+    /// How long finished runs and their events are kept; as long a repeat of an event is known.
+    pub keep: Duration,
+    /// Bytes of the file, beyond which the oldest finished runs go before their time.
+    pub keep_bytes: u64,
+    /// How long events that led to no run are kept; nothing where they are not.
+    pub archive: Duration,
+    /// Bytes of such events.
+    pub archive_bytes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
+        Self {
+            backlog: 100_000,
+            per_rule_backlog: 10_000,
+            keep: WEEK,
+            keep_bytes: 1 << 30,
+            archive: WEEK,
+            archive_bytes: 256 << 20,
+        }
+    }
+}
+
 /// Rules and configuration as they were written at one time.
 #[derive(Debug, Clone)]
 pub struct Edition {
     /// Name and text of each rule file.
     pub files: Vec<(Arc<str>, Arc<str>)>,
     pub config: Arc<config::Source>,
+    pub settings: Settings,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]

@@ -48,15 +48,10 @@ impl Version {
         }
     }
 
-    /// From what was kept of it: the document alone, and where it stood.
-    pub fn of_document(
-        file: Arc<str>,
-        document: Arc<str>,
-        line: u32,
-        config: Arc<config::Source>,
-    ) -> Self {
-        let all = 0..document.len();
-        Self::new(file, document, all, line, config)
+    /// From its parts, as a store kept them.
+    pub fn kept(file: String, document: String, line: u32, config: Arc<config::Source>) -> Self {
+        let range = 0..document.len();
+        Self::new(file.into(), document.into(), range, line, config)
     }
 
     pub fn document(&self) -> &str {
@@ -119,9 +114,9 @@ mod tests {
     fn a_version_can_be_kept_by_its_document() {
         for rule in &RuleSet::of_text(TWO).rules {
             let version = &rule.version;
-            let document = version.document().into();
+            let document = version.document().to_owned();
             let config = Arc::clone(&version.config);
-            let kept = Version::of_document("r.yaml".into(), document, version.line, config);
+            let kept = Version::kept("r.yaml".into(), document, version.line, config);
             assert_eq!(kept.fingerprint, version.fingerprint);
             let again = kept.compile(&Config::default()).unwrap();
             assert_eq!((&again.name, again.at.line), (&rule.name, rule.at.line));

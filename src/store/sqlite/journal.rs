@@ -19,9 +19,8 @@ pub use runs::{Filter, Page, RunRow};
 pub use story::{Charge, KeptRule, RunStory};
 
 use super::codec::Unreadable;
+use super::{VERSION, version};
 
-/// The version of the file that this program reads.
-const VERSION: i64 = 1;
 /// A question of a person is answered in this time or refused: a reader keeps the write-ahead log
 /// from being emptied for as long as it reads.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -180,10 +179,6 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
-}
-
-fn version(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 fn is_empty(connection: &Connection) -> bool {

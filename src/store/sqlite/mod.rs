@@ -1,5 +1,173 @@
 //! The store on disk: one SQLite file, one thread that writes to it, many commits in one fsync.
 //! It refuses to answer before what it answers for is on disk.
 
+mod archive;
 pub mod codec;
+mod commit;
+mod database;
 pub mod journal;
+mod ledger;
+mod records;
+mod recovery;
+mod retention;
+#[cfg(test)]
+mod tests;
+mod turns;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::core::event::Event;
+use crate::core::run::{Line, RunId, State};
+use crate::store::{
+    Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, Settings, Store,
+    StoreError,
+};
+use archive::Shelf;
+use ledger::Memory;
+use writer::{Safety, Writer};
+
+pub use commit::facts;
+pub use database::{OpenError, VERSION, version};
+pub use ledger::config_source;
+pub use recovery::Recovered;
+pub use writer::Commits;
+
+/// Everything that came and what was done for it, in one file.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    writer: Writer,
+    shelf: Arc<Shelf>,
+}
+
+impl SqliteStore {
+    /// Opens the file, creating it where it is not there, and puts what was under way back into its
+    /// queue. Whoever opens it holds the data folder's lock.
+    pub fn open(path: &Path, settings: Settings) -> Result<(Self, Recovered), OpenError> {
+        let unusable = |error: rusqlite::Error| OpenError::Unusable {
+            path: path.to_owned(),
+            why: error.to_string(),
+        };
+        let mut connection = database::open(path)?;
+        let recovered = recovery::recover(&mut connection, Timestamp::now()).map_err(unusable)?;
+        let shelf = Arc::new(Shelf::default());
+        let memory = Memory::new(&connection, settings, Arc::clone(&shelf)).map_err(unusable)?;
+        let writer = Writer::start(connection, memory, path.to_owned());
+        Ok((Self { writer, shelf }, recovered))
+    }
+
+    /// How often it committed, and how long that took.
+    pub fn commits(&self) -> &Commits {
+        &self.writer.commits
+    }
+
+    /// Unmatched events that were filed, and those that were lost because there was no room.
+    pub fn archived(&self) -> (u64, u64) {
+        (self.shelf.written.get(), self.shelf.lost.get())
+    }
+
+    /// A person's orders on a folder that no daemon has.
+    pub fn revive_blocking(&self, run: RunId, now: Timestamp) -> Result<Placed, StoreError> {
+        let revive = move |ledger: &mut ledger::Ledger<'_>| ledger.revive(run, now);
+        self.writer.order_blocking(Safety::Disk, revive)
+    }
+
+    pub fn cancel_blocking(&self, run: RunId) -> Result<Placed, StoreError> {
+        let cancel = move |ledger: &mut ledger::Ledger<'_>| {
+            let now = ledger.now();
+            ledger.cancel(run, now)
+        };
+        self.writer.order_blocking(Safety::Disk, cancel)
+    }
+
+    pub fn commit_blocking(&self, arrival: Arrival) -> Result<Committed, StoreError> {
+        let commit = move |ledger: &mut ledger::Ledger<'_>| ledger.commit_all(&[arrival]);
+        let mut committed = self.writer.order_blocking(Safety::Disk, commit)?;
+        Ok(committed.pop().unwrap_or_default())
+    }
+
+    pub fn adopt_blocking(&self, edition: Edition) -> Result<EditionId, StoreError> {
+        let adopt = move |ledger: &mut ledger::Ledger<'_>| ledger.adopt(&edition);
+        self.writer.order_blocking(Safety::Disk, adopt)
+    }
+}
+
+impl Store for SqliteStore {
+    const DURABLE: bool = true;
+
+    async fn commit_all(&self, arrivals: Vec<Arrival>) -> Result<Vec<Committed>, StoreError> {
+        let commit = move |ledger: &mut ledger::Ledger<'_>| ledger.commit_all(&arrivals);
+        self.writer.order_in_time(Safety::Disk, commit).await
+    }
+
+    /// Losing a claim with the machine's power costs nothing: nothing is under way then.
+    async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+        let work = move |ledger: &mut ledger::Ledger<'_>| ledger.claim(claim);
+        self.writer.order(Safety::System, work).await
+    }
+
+    async fn advance(
+        &self,
+        run: RunId,
+        lines: Vec<Line>,
+        state: Option<State>,
+    ) -> Result<(), StoreError> {
+        let advance = move |ledger: &mut ledger::Ledger<'_>| {
+            let now = ledger.now();
+            ledger.advance(run, &lines, state.as_ref(), now)
+        };
+        self.writer.order(Safety::Disk, advance).await
+    }
+
+    async fn revive(&self, run: RunId, now: Timestamp) -> Result<Placed, StoreError> {
+        let revive = move |ledger: &mut ledger::Ledger<'_>| ledger.revive(run, now);
+        self.writer.order(Safety::Disk, revive).await
+    }
+
+    async fn cancel(&self, run: RunId) -> Result<Placed, StoreError> {
+        let cancel = move |ledger: &mut ledger::Ledger<'_>| {
+            let now = ledger.now();
+            ledger.cancel(run, now)
+        };
+        self.writer.order(Safety::Disk, cancel).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let ask = |ledger: &mut ledger::Ledger<'_>| ledger.next_due();
+        self.writer.order(Safety::System, ask).await
+    }
+
+    async fn run(&self, run: RunId) -> Result<Option<Record>, StoreError> {
+        let ask = move |ledger: &mut ledger::Ledger<'_>| ledger.record(run);
+        self.writer.order(Safety::System, ask).await
+    }
+
+    async fn runs_of(&self, source: &str, event: &str) -> Result<Vec<Record>, StoreError> {
+        let (source, event) = (source.to_owned(), event.to_owned());
+        let ask = move |ledger: &mut ledger::Ledger<'_>| ledger.runs_of(&source, &event);
+        self.writer.order(Safety::System, ask).await
+    }
+
+    async fn unfinished(&self, limit: usize) -> Result<Vec<Placed>, StoreError> {
+        let ask = move |ledger: &mut ledger::Ledger<'_>| ledger.unfinished(limit);
+        self.writer.order(Safety::System, ask).await
+    }
+
+    async fn counts(&self) -> Result<BTreeMap<&'static str, u64>, StoreError> {
+        let ask = |ledger: &mut ledger::Ledger<'_>| Ok(ledger.counts());
+        self.writer.order(Safety::System, ask).await
+    }
+
+    async fn adopt(&self, edition: Edition) -> Result<EditionId, StoreError> {
+        let adopt = move |ledger: &mut ledger::Ledger<'_>| ledger.adopt(&edition);
+        self.writer.order(Safety::Disk, adopt).await
+    }
+
+    fn archive(&self, event: Arc<Event>, edition: EditionId, received: Timestamp) {
+        self.shelf.put(&event, edition, received);
+    }
+}

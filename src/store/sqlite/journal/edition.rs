@@ -1,20 +1,19 @@
 //! Rules and configuration of an earlier time, compiled again to judge an event as it was judged then.
 //! It never mixes them with today's, and compiles no document that cannot listen to the event.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::Row;
 
 use super::{Journal, ReadError};
-use crate::core::config::{Config, Source};
+use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostics, Files};
 use crate::core::event::Event;
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::document::only_documents;
 use crate::store::EditionId;
 use crate::store::sqlite::codec::{Unreadable, time};
+use crate::store::sqlite::config_source;
 
 /// What an event was judged by.
 #[derive(Debug, Clone)]
@@ -34,27 +33,26 @@ const SMALL: usize = 1 << 20;
 impl Journal {
     /// The edition that an event was judged by; None where it was never kept.
     pub fn edition(&self, id: EditionId, event: &Event) -> Result<Option<Past>, ReadError> {
-        let sql = "SELECT e.files, e.since, c.file, t.text, c.environment FROM editions e
-            JOIN configs c ON c.id = e.config JOIN texts t ON t.id = c.text WHERE e.id = ?1";
+        let sql = "SELECT files, since, config FROM editions WHERE id = ?1";
         let id = i64::try_from(id.0).unwrap_or(i64::MAX);
         let found = self.first(sql, [id], |row| {
-            let files: String = row.get(0)?;
-            Ok((files, time(row.get(1)?), config_source(row, 2)?))
+            Ok((row.get::<_, String>(0)?, time(row.get(1)?), row.get(2)?))
         })?;
-        let Some((files, since, source)) = found else {
+        let Some((files, since, config)) = found else {
             return Ok(None);
         };
+        let source = config_source(&self.connection, config)?;
         let files = self.texts(&files)?;
         Ok(Some(compile(files, since, source.compile(), event)))
     }
 
     /// The configuration that came into force last.
     pub fn latest_config(&self) -> Result<Option<Config>, ReadError> {
-        let sql = "SELECT c.file, t.text, c.environment FROM editions e
-            JOIN configs c ON c.id = e.config JOIN texts t ON t.id = c.text
-            ORDER BY e.since DESC, e.id DESC LIMIT 1";
-        let found = self.first(sql, [], |row| config_source(row, 0))?;
-        Ok(found.map(|source| source.compile()))
+        let sql = "SELECT config FROM editions ORDER BY since DESC, id DESC LIMIT 1";
+        let Some(row) = self.first(sql, [], |row| row.get(0))? else {
+            return Ok(None);
+        };
+        Ok(Some(config_source(&self.connection, row)?.compile()))
     }
 
     /// Names and texts of a list of [name, text id].
@@ -69,15 +67,6 @@ impl Journal {
         }
         Ok(files)
     }
-}
-
-/// The columns file, text, environment of a configuration, from the given one on.
-pub(super) fn config_source(row: &Row<'_>, first: usize) -> rusqlite::Result<Source> {
-    let (file, text): (String, String) = (row.get(first)?, row.get(first + 1)?);
-    let environment: String = row.get(first + 2)?;
-    let environment: BTreeMap<String, String> =
-        serde_json::from_str(&environment).unwrap_or_default();
-    Ok(Source::new(file.into(), text.into(), environment))
 }
 
 fn compile(kept: Vec<(String, String)>, since: Timestamp, config: Config, event: &Event) -> Past {

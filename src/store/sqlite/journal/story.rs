@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use rusqlite::Row;
 use serde_json::Value;
 
-use super::edition::config_source;
 use super::runs::{number, row};
 use super::{Arrived, Filter, Journal, Page, ReadError, RunRow};
 use crate::core::diagnostic::{Diagnostics, Files};
@@ -17,6 +16,7 @@ use crate::core::rule::jobspec::Rule;
 use crate::core::rule::version::Version;
 use crate::core::run::{Line, RunId};
 use crate::store::sqlite::codec::{self, Unreadable, time};
+use crate::store::sqlite::config_source;
 
 #[derive(Debug, Clone)]
 pub struct RunStory {
@@ -124,16 +124,13 @@ impl Journal {
     }
 
     fn kept_rule(&self, rule: i64) -> Result<KeptRule, ReadError> {
-        let sql = "SELECT r.file, r.line, r.document, c.file, t.text, c.environment
-            FROM rules r JOIN configs c ON c.id = r.config JOIN texts t ON t.id = c.text
-            WHERE r.id = ?1";
+        let sql = "SELECT file, line, document, config FROM rules WHERE id = ?1";
         let found = self.first(sql, [rule], |row| {
-            let (file, line): (String, u32) = (row.get(0)?, row.get(1)?);
-            let document: String = row.get(2)?;
-            Ok((file, line, document, config_source(row, 3)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })?;
         let (file, line, document, config) = found.ok_or(Unreadable("rule of a run"))?;
-        let version = Version::of_document(file.into(), document.into(), line, Arc::new(config));
+        let config = Arc::new(config_source(&self.connection, config)?);
+        let version = Version::kept(file, document, line, config);
         let rule = version.compile(&version.config.compile());
         // What compiles alone has its places in the one file there is.
         let mut files = Files::default();

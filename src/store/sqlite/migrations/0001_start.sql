@@ -1,7 +1,7 @@
 -- Everything that came, everything that was done for it, and the rules of the time.
 -- Times are microseconds since 1970, in UTC. What is JSON carries a version of its own.
 
--- Facts about the file: `clock`, the latest time that was written; `retained`, up to where retention came.
+-- Facts about the file: up to where retention came, by what it deletes.
 CREATE TABLE facts (
     name  TEXT PRIMARY KEY,
     value INTEGER NOT NULL
@@ -56,14 +56,16 @@ CREATE TABLE events (
     -- How often it came again, and when last.
     redelivered INTEGER NOT NULL DEFAULT 0,
     last_came   INTEGER,
+    -- Bytes of the body.
+    size        INTEGER NOT NULL,
     -- The whole event as JSON.
-    body        TEXT NOT NULL,
-    size        INTEGER NOT NULL
+    body        TEXT NOT NULL
 );
 CREATE UNIQUE INDEX events_identity ON events (source, event_id) WHERE matched = 1;
 CREATE INDEX events_by_id ON events (event_id);
 CREATE INDEX events_by_key ON events (key, received);
-CREATE INDEX events_unmatched ON events (received) WHERE matched = 0;
+CREATE INDEX events_unmatched ON events (received, size, edition) WHERE matched = 0;
+CREATE INDEX events_matched ON events (received, edition) WHERE matched = 1;
 
 -- Names of rules, small enough to be indexed with every run.
 CREATE TABLE queues (

@@ -1,0 +1,173 @@
+//! The store alone: commits by many callers at once, claims from a long queue, a start with much to do.
+
+use std::fs;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use flowtrigger::core::config::Config;
+use flowtrigger::core::diagnostic::{Diagnostics, Files};
+use flowtrigger::core::event::Event;
+use flowtrigger::core::event::catalogue::Catalogue;
+use flowtrigger::core::event::decode::decode;
+use flowtrigger::core::event::json::accept;
+use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::rule::jobspec::Rule;
+use flowtrigger::core::run::State;
+use flowtrigger::store::{
+    Arrival, Claim, EditionId, Occasion, Planned, Settings, SqliteStore, Store,
+};
+use jiff::Timestamp;
+
+use super::yardstick::{median, rate, single};
+
+const ROUNDS: usize = 5;
+
+fn rule() -> Arc<Rule> {
+    let text = "name: tell\nevent_source: support\nevent_type: ticket.PriorityChanged\nflow:\n- succeed: told\n";
+    let mut files = Files::default();
+    let file = files.add("tell.yaml", text);
+    let config = Config::default();
+    let set = RuleSet::compile(
+        &Arc::new(files),
+        &[file],
+        &config,
+        &mut Diagnostics::default(),
+    );
+    Arc::clone(&set.rules[0])
+}
+
+fn event() -> Event {
+    let text = fs::read("examples/events/zis/priority-changed.json").unwrap();
+    decode(accept(&text).unwrap().value, Catalogue::built_in()).unwrap()
+}
+
+fn arrival(event: &Event, rule: &Arc<Rule>, id: String, lane: Option<String>) -> Arrival {
+    Arrival {
+        event: Arc::new(Event {
+            id,
+            ..event.clone()
+        }),
+        received: Timestamp::now(),
+        edition: EditionId::default(),
+        planned: vec![Planned {
+            rule: Arc::clone(rule),
+            mode: rule.mode,
+            lane,
+            asks: Vec::new(),
+        }],
+        occasion: Occasion::Delivery,
+    }
+}
+
+fn settings() -> Settings {
+    Settings {
+        backlog: 1_000_000,
+        per_rule_backlog: 1_000_000,
+        ..Settings::default()
+    }
+}
+
+/// Commits a second with so many callers.
+async fn by(callers: usize, store: &SqliteStore, round: usize) -> f64 {
+    let (event, rule) = (Arc::new(event()), rule());
+    let each = (4_000 / callers).max(20);
+    let began = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for caller in 0..callers {
+        let (store, event, rule) = (store.clone(), Arc::clone(&event), Arc::clone(&rule));
+        tasks.spawn(async move {
+            for number in 0..each {
+                let id = format!("{round}-{callers}-{caller}-{number}");
+                let arrival = arrival(&event, &rule, id.clone(), Some(id));
+                store.commit(arrival).await.unwrap();
+            }
+        });
+    }
+    while tasks.join_next().await.is_some() {}
+    (callers * each) as f64 / began.elapsed().as_secs_f64()
+}
+
+pub fn commits() {
+    println!("store: commits with an event and a run, as a ratio to single commits beside them");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    for callers in [1, 16, 64, 256] {
+        let ratios = (0..ROUNDS).map(|round| {
+            let folder = tempfile::tempdir_in("target").unwrap();
+            let yardstick = single(folder.path());
+            let (store, _) = SqliteStore::open(&folder.path().join("s.db"), settings()).unwrap();
+            let before = rate(&yardstick);
+            let measured = runtime.block_on(by(callers, &store, round));
+            let after = rate(&yardstick);
+            measured / ((before + after) / 2.0)
+        });
+        println!(
+            "  {callers:>4} callers  {:.1} times",
+            median(ratios.collect())
+        );
+    }
+}
+
+pub fn claims() {
+    println!("store: one claim and its end, with so many queued in one lane");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let mut first = None;
+    for queued in [100, 1_000, 10_000, 100_000] {
+        let folder = tempfile::tempdir_in("target").unwrap();
+        let (store, _) = SqliteStore::open(&folder.path().join("s.db"), settings()).unwrap();
+        runtime.block_on(fill(&store, queued, Some("7")));
+        let mut took = Vec::new();
+        for _ in 0..50 {
+            let began = Instant::now();
+            let claimed = runtime.block_on(store.claim(one())).unwrap();
+            took.push(began.elapsed().as_secs_f64() * 1e6);
+            let done = store.advance(claimed[0].id, Vec::new(), Some(State::Done));
+            runtime.block_on(done).unwrap();
+        }
+        let took = median(took);
+        let first = *first.get_or_insert(took);
+        println!(
+            "  {queued:>7} queued  {:.2} times that of 100",
+            took / first
+        );
+    }
+}
+
+fn one() -> Claim {
+    Claim {
+        limit: 1,
+        per_rule: 16,
+        now: Timestamp::now(),
+    }
+}
+
+async fn fill(store: &SqliteStore, count: usize, lane: Option<&str>) {
+    let (event, rule) = (event(), rule());
+    for chunk in (0..count).collect::<Vec<_>>().chunks(1_000) {
+        let arrivals = chunk.iter().map(|number| {
+            let lane = lane.map_or_else(|| number.to_string(), str::to_owned);
+            arrival(&event, &rule, number.to_string(), Some(lane))
+        });
+        store.commit_all(arrivals.collect()).await.unwrap();
+    }
+}
+
+pub fn restart() {
+    println!("store: a start with 100,000 queued runs, up to the first claim");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let folder = tempfile::tempdir_in("target").unwrap();
+    let path = folder.path().join("s.db");
+    let (store, _) = SqliteStore::open(&path, settings()).unwrap();
+    runtime.block_on(fill(&store, 100_000, None));
+    drop(store);
+    let mut took = Vec::new();
+    for _ in 0..ROUNDS {
+        std::thread::sleep(Duration::from_millis(300));
+        let began = Instant::now();
+        let (store, _) = SqliteStore::open(&path, settings()).unwrap();
+        let claimed = runtime.block_on(store.claim(one())).unwrap();
+        took.push(began.elapsed().as_secs_f64());
+        let back = store.advance(claimed[0].id, Vec::new(), Some(State::Queued));
+        runtime.block_on(back).unwrap();
+    }
+    println!("  {:.2} s", median(took));
+}

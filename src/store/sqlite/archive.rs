@@ -1,0 +1,99 @@
+//! Events that led to no run, on their way to the file: put on a shelf at once, filed soon after.
+//! It never makes anybody wait: what does not fit on the shelf is lost, and counted.
+
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+use rusqlite::params;
+
+use super::codec::{event_text, micros};
+use super::ledger::{Figure, Ledger};
+use crate::core::event::Event;
+use crate::store::{EditionId, StoreError};
+
+/// Bytes on the shelf. At half a second between two filings this is some 4,000 events a second.
+const ROOM: usize = 2 * 1024 * 1024;
+
+#[derive(Debug, Default)]
+pub struct Shelf {
+    inner: Mutex<Inner>,
+    pub written: Figure,
+    pub lost: Figure,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    events: Vec<Shelved>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Shelved {
+    source: String,
+    event_type: String,
+    id: String,
+    key: Option<String>,
+    received: Timestamp,
+    edition: EditionId,
+    body: String,
+}
+
+impl Shelf {
+    pub fn put(&self, event: &Event, edition: EditionId, received: Timestamp) {
+        let body = event_text(event);
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.bytes + body.len() > ROOM {
+            drop(inner);
+            return self.lost.add(1);
+        }
+        inner.bytes += body.len();
+        inner.events.push(Shelved {
+            source: event.source.clone(),
+            event_type: event.event_type.clone(),
+            id: event.id.clone(),
+            key: event.key.clone(),
+            received,
+            edition,
+            body,
+        });
+    }
+
+    fn take(&self) -> Vec<Shelved> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.bytes = 0;
+        std::mem::take(&mut inner.events)
+    }
+}
+
+impl Ledger<'_> {
+    /// Files what is on the shelf.
+    pub fn file_shelf(&mut self) -> Result<(), StoreError> {
+        let shelf = std::sync::Arc::clone(&self.memory.shelf);
+        let events = shelf.take();
+        let count = events.len() as u64;
+        let mut insert = self.connection.prepare_cached(
+            "INSERT INTO events (source, type, event_id, key, received, edition, matched, size, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8)",
+        )?;
+        for event in events {
+            let size = event.body.len() as i64;
+            let filed = insert.execute(params![
+                event.source,
+                event.event_type,
+                event.id,
+                event.key,
+                micros(event.received),
+                event.edition.0 as i64,
+                size,
+                event.body,
+            ]);
+            if let Err(error) = filed {
+                shelf.lost.add(count);
+                return Err(error.into());
+            }
+            self.memory.archived += size;
+        }
+        shelf.written.add(count);
+        Ok(())
+    }
+}

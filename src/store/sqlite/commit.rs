@@ -1,0 +1,326 @@
+//! Events and their runs into the file: redeliveries told, gates asked, bounds kept, all or none.
+//! It judges no rule; what is planned was judged before.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+use serde_json::Value;
+
+use super::codec::{self, asks_text, event_text, micros};
+use super::ledger::Ledger;
+use crate::core::gate::{Ask, Facts, Kind, Opening};
+use crate::core::run::{RunId, State};
+use crate::store::{Arrival, Committed, Edition, EditionId, Occasion, Placed, Planned, StoreError};
+
+/// A run about to be written.
+pub struct NewRun<'a> {
+    pub event: i64,
+    pub rule: i64,
+    pub queue: i64,
+    pub generation: u32,
+    pub lane: Option<&'a str>,
+    pub state: &'a State,
+    pub error: Option<String>,
+    pub asks: Option<String>,
+    pub now: Timestamp,
+}
+
+impl Ledger<'_> {
+    pub fn commit_all(&mut self, arrivals: &[Arrival]) -> Result<Vec<Committed>, StoreError> {
+        let known: Vec<Option<i64>> = arrivals
+            .iter()
+            .map(|arrival| self.known(arrival))
+            .collect::<Result<_, _>>()?;
+        self.check_room(arrivals, &known)?;
+        arrivals
+            .iter()
+            .map(|arrival| self.commit(arrival))
+            .collect()
+    }
+
+    /// The row of an event that led to runs before.
+    fn known(&self, arrival: &Arrival) -> Result<Option<i64>, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT id FROM events WHERE source = ?1 AND event_id = ?2 AND matched = 1",
+            )?
+            .query_row([&arrival.event.source, &arrival.event.id], |row| row.get(0))
+            .optional()?)
+    }
+
+    /// Nothing is written before this says that there is room for all of it.
+    fn check_room(&self, arrivals: &[Arrival], known: &[Option<i64>]) -> Result<(), StoreError> {
+        let new = arrivals
+            .iter()
+            .zip(known)
+            .filter(|(arrival, known)| known.is_none() || arrival.occasion == Occasion::Replay);
+        let coming = new.flat_map(|(arrival, _)| &arrival.planned);
+        let coming = coming
+            .filter(|planned| !planned.first_state().is_final())
+            .count() as i64;
+        let unfinished = self.memory.unfinished();
+        let held = self.memory.counts.get("held").copied().unwrap_or_default();
+        let full = unfinished + coming > self.memory.settings.backlog as i64
+            || held >= self.memory.settings.backlog as i64;
+        match coming > 0 && full {
+            true => Err(StoreError::Full {
+                unfinished: usize::try_from(unfinished).unwrap_or_default(),
+            }),
+            false => Ok(()),
+        }
+    }
+
+    fn commit(&mut self, arrival: &Arrival) -> Result<Committed, StoreError> {
+        let known = self.known(arrival)?;
+        let (event, generation) = match (known, arrival.occasion) {
+            (Some(event), Occasion::Delivery) => return self.redelivered(event, arrival.received),
+            (Some(event), Occasion::Replay) => (event, self.next_generation(event)?),
+            (None, _) if arrival.planned.is_empty() => return Ok(Committed::default()),
+            (None, Occasion::Delivery) => (self.write_event(arrival)?, 0),
+            (None, Occasion::Replay) => (self.write_event(arrival)?, 1),
+        };
+        self.remember(event, &arrival.event);
+        let mut runs = Vec::with_capacity(arrival.planned.len());
+        for planned in &arrival.planned {
+            runs.push(self.plan(planned, arrival, event, generation)?);
+        }
+        Ok(Committed {
+            redelivered: false,
+            runs,
+        })
+    }
+
+    fn redelivered(&mut self, event: i64, now: Timestamp) -> Result<Committed, StoreError> {
+        self.connection
+            .prepare_cached(
+                "UPDATE events SET redelivered = redelivered + 1, last_came = ?2 WHERE id = ?1",
+            )?
+            .execute(params![event, micros(now)])?;
+        Ok(Committed {
+            redelivered: true,
+            runs: self.placed_of(event)?,
+        })
+    }
+
+    fn next_generation(&self, event: i64) -> Result<u32, StoreError> {
+        let sql = "SELECT coalesce(max(generation), 0) + 1 FROM runs WHERE event = ?1";
+        Ok(self.connection.query_row(sql, [event], |row| row.get(0))?)
+    }
+
+    fn write_event(&self, arrival: &Arrival) -> Result<i64, StoreError> {
+        let event = &arrival.event;
+        let body = event_text(event);
+        self.connection
+            .prepare_cached(
+                "INSERT INTO events (source, type, event_id, key, received, edition, matched, size, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8)",
+            )?
+            .execute(params![
+                event.source,
+                event.event_type,
+                event.id,
+                event.key,
+                micros(arrival.received),
+                arrival.edition.0 as i64,
+                body.len() as i64,
+                body,
+            ])?;
+        Ok(self.connection.last_insert_rowid())
+    }
+
+    fn plan(
+        &mut self,
+        planned: &Planned,
+        arrival: &Arrival,
+        event: i64,
+        generation: u32,
+    ) -> Result<Placed, StoreError> {
+        let now = arrival.received;
+        let queue = self.queue(&planned.rule.name)?;
+        let rule = self.version(&planned.rule)?;
+        let asked = match arrival.occasion {
+            Occasion::Delivery => planned.asks.as_slice(),
+            Occasion::Replay => &[],
+        };
+        let state = match self.closed(queue, asked, now)? {
+            Some(closed) => closed,
+            None => self.first_state(planned, queue),
+        };
+        let passed = !matches!(state, State::Suppressed { .. });
+        let run = self.write_run(&NewRun {
+            event,
+            rule,
+            queue,
+            generation,
+            lane: planned.lane.as_deref(),
+            state: &state,
+            error: None,
+            asks: asks_text(&planned.asks),
+            now,
+        })?;
+        if passed {
+            self.charge(queue, asked, run, now)?;
+        }
+        Ok(Placed {
+            id: run,
+            rule: planned.rule.name.as_str().into(),
+            state,
+        })
+    }
+
+    /// A rule that lags far behind is parked, before it fills what all rules share.
+    fn first_state(&self, planned: &Planned, queue: i64) -> State {
+        let first = planned.first_state();
+        let open = self.memory.open.get(&queue).copied().unwrap_or_default();
+        let most = self.memory.settings.per_rule_backlog as i64;
+        match first {
+            State::Queued if open >= most => State::Held {
+                why: format!(
+                    "{open} runs of this rule are unfinished, its limit; `flowtrigger runs retry --all --state held --rule {}` queues those that are held once it has caught up",
+                    planned.rule.name
+                ),
+            },
+            first => first,
+        }
+    }
+
+    pub fn write_run(&mut self, run: &NewRun<'_>) -> Result<RunId, StoreError> {
+        self.memory.turn += 1;
+        let (turn, over) = (self.memory.turn, run.state.is_final());
+        self.connection
+            .prepare_cached(
+                "INSERT INTO runs (event, rule, queue, generation, lane, state, why, gate, error, asks,
+                                   planned, changed, turn)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12)",
+            )?
+            .execute(params![
+                run.event,
+                run.rule,
+                run.queue,
+                run.generation,
+                run.lane,
+                run.state.word(),
+                run.state.why(),
+                codec::gate(run.state),
+                run.error,
+                run.asks,
+                micros(run.now),
+                turn,
+            ])?;
+        let id = self.connection.last_insert_rowid();
+        self.memory.moved(run.queue, None, run.state.word());
+        if !over {
+            self.join(id, run.queue, run.lane)?;
+        }
+        Ok(RunId(id as u64))
+    }
+
+    /// The first gate that is closed.
+    fn closed(
+        &self,
+        queue: i64,
+        asks: &[Ask],
+        now: Timestamp,
+    ) -> Result<Option<State>, StoreError> {
+        for ask in asks {
+            let facts = facts(self.connection, queue, ask, now)?;
+            if let Opening::Closed { why } = ask.decide(&facts, now) {
+                let gate = ask.kind.word().to_owned();
+                return Ok(Some(State::Suppressed { gate, why }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn charge(
+        &self,
+        queue: i64,
+        asks: &[Ask],
+        run: RunId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for ask in asks {
+            let until = micros(now).saturating_add(codec::duration_micros(ask.window));
+            self.connection
+                .prepare_cached("INSERT INTO charges VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+                .execute(params![
+                    queue,
+                    ask.kind.word(),
+                    ask.value,
+                    micros(now),
+                    run.0 as i64,
+                    until
+                ])?;
+        }
+        Ok(())
+    }
+
+    /// What never did its work counts no more for a `dedupe`.
+    pub fn give_back(&self, run: i64) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("DELETE FROM charges WHERE run = ?1 AND gate = ?2")?
+            .execute(params![run, Kind::Dedupe.word()])?;
+        Ok(())
+    }
+
+    pub fn adopt(&mut self, edition: &Edition) -> Result<EditionId, StoreError> {
+        self.memory.settings = edition.settings.clone();
+        let config = self.config(&edition.config)?;
+        let mut files = Vec::with_capacity(edition.files.len());
+        for (name, text) in &edition.files {
+            let digest = crate::core::rule::version::fingerprint(&[text.as_bytes()]);
+            let id = self.text(digest, text)?;
+            files.push(serde_json::json!([&**name, id]));
+        }
+        let files = Value::Array(files).to_string();
+        let digest = crate::core::rule::version::fingerprint(&[
+            &edition.config.fingerprint,
+            files.as_bytes(),
+        ]);
+        let known: Option<i64> = self
+            .connection
+            .query_row(
+                "SELECT id FROM editions WHERE digest = ?1",
+                [digest],
+                |row| row.get(0),
+            )
+            .optional()?;
+        let id = match known {
+            Some(id) => id,
+            None => {
+                self.connection.execute(
+                    "INSERT INTO editions (digest, config, files, since) VALUES (?1, ?2, ?3, ?4)",
+                    params![digest, config, files, micros(self.now())],
+                )?;
+                self.connection.last_insert_rowid()
+            }
+        };
+        self.memory.current = Some(id);
+        Ok(EditionId(id as u64))
+    }
+}
+
+/// What is known of the runs that count at a gate.
+pub fn facts(
+    connection: &rusqlite::Connection,
+    queue: i64,
+    ask: &Ask,
+    now: Timestamp,
+) -> rusqlite::Result<Facts> {
+    connection
+        .prepare_cached(
+            "SELECT count(*), min(at), run FROM charges
+             WHERE queue = ?1 AND gate = ?2 AND value = ?3 AND at > ?4",
+        )?
+        .query_row(
+            params![queue, ask.kind.word(), ask.value, micros(ask.since(now))],
+            |row| {
+                let (runs, at, run): (u32, Option<i64>, Option<i64>) =
+                    (row.get(0)?, row.get(1)?, row.get(2)?);
+                let oldest = at
+                    .zip(run)
+                    .map(|(at, run)| (RunId(run as u64), codec::time(at)));
+                Ok(Facts { runs, oldest })
+            },
+        )
+}

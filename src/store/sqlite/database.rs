@@ -1,0 +1,250 @@
+//! The database file: opened, brought up to date, or refused in words that say what to do.
+//! It never overwrites what it cannot read: a damaged file is set aside under another name.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode};
+
+/// The versions of the file, oldest first: version N is what the first N steps make of an empty file.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_start.sql")];
+
+/// The version that this program reads and writes.
+pub const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Beside the files of SQLite itself: says that the file was found damaged while it was in use.
+const DAMAGED: &str = "-damaged";
+
+/// Why there is no store.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(
+        "failed to open `{path}`: it was written by a newer flowtrigger (file version {found}, this program knows {VERSION}); install that one again, or point `--data` elsewhere"
+    )]
+    Newer { path: PathBuf, found: i64 },
+    #[error(
+        "failed to read `{path}`: the file is damaged; it was set aside as `{aside}` and nothing of it was changed; start again to begin with an empty store, then look at the file with `sqlite3 {aside} .recover`"
+    )]
+    Damaged { path: PathBuf, aside: PathBuf },
+    #[error("failed to open `{path}`: {why}")]
+    Unusable { path: PathBuf, why: String },
+}
+
+/// Opens the file for writing, creating it where it is not there.
+pub fn open(path: &Path) -> Result<Connection, OpenError> {
+    if beside(path, DAMAGED).exists() {
+        return Err(set_aside(path));
+    }
+    match try_open(path) {
+        Ok(connection) => Ok(connection),
+        Err(Trouble::Sql(error)) if is_damage(&error) => Err(set_aside(path)),
+        Err(trouble) => Err(trouble.told(path)),
+    }
+}
+
+enum Trouble {
+    Sql(rusqlite::Error),
+    Io(std::io::Error),
+    Newer(i64),
+}
+
+impl From<rusqlite::Error> for Trouble {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
+
+impl Trouble {
+    fn told(self, path: &Path) -> OpenError {
+        let path = path.to_owned();
+        let help = "check that the data folder is there and can be written to";
+        match self {
+            Trouble::Newer(found) => OpenError::Newer { path, found },
+            Trouble::Sql(error) => OpenError::Unusable {
+                path,
+                why: format!("{error}; {help}"),
+            },
+            Trouble::Io(error) => OpenError::Unusable {
+                path,
+                why: format!("{error}; {help}"),
+            },
+        }
+    }
+}
+
+fn try_open(path: &Path) -> Result<Connection, Trouble> {
+    // What customers wrote stands in it: nobody else on the machine reads it.
+    let private = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path);
+    private.map_err(Trouble::Io)?;
+    let mut connection = Connection::open(path)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    let found = version(&connection)?;
+    if found > VERSION {
+        return Err(Trouble::Newer(found));
+    }
+    // Before the first table, or it has no effect.
+    connection.execute_batch(
+        "PRAGMA auto_vacuum = INCREMENTAL;
+         PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = OFF;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -4000;
+         PRAGMA journal_size_limit = 16777216;",
+    )?;
+    migrate(&mut connection, found)?;
+    Ok(connection)
+}
+
+fn migrate(connection: &mut Connection, found: i64) -> Result<(), Trouble> {
+    let done = usize::try_from(found).unwrap_or_default();
+    for (number, step) in MIGRATIONS.iter().enumerate().skip(done) {
+        let step_of = connection.transaction()?;
+        step_of.execute_batch(step)?;
+        step_of.pragma_update(None, "user_version", number as i64 + 1)?;
+        step_of.commit()?;
+    }
+    Ok(())
+}
+
+pub fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Whether the file itself is broken, as opposed to the disk or the folder.
+pub fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+    )
+}
+
+/// Remembers for the next start that the file is damaged.
+pub fn mark_damaged(path: &Path) {
+    // Without the mark the damage is found again.
+    drop(fs::write(beside(path, DAMAGED), ""));
+}
+
+fn set_aside(path: &Path) -> OpenError {
+    let aside = (1..)
+        .map(|number| beside(path, &format!(".damaged-{number}")))
+        .find(|free| !free.exists())
+        .unwrap_or_else(|| beside(path, ".damaged"));
+    for part in ["", "-wal", "-shm"] {
+        let from = beside(path, part);
+        if from.exists()
+            && let Err(error) = fs::rename(&from, beside(&aside, part))
+        {
+            return OpenError::Unusable {
+                path: path.to_owned(),
+                why: format!(
+                    "it is damaged and cannot be set aside: {error}; move it away by hand"
+                ),
+            };
+        }
+    }
+    drop(fs::remove_file(beside(path, DAMAGED)));
+    OpenError::Damaged {
+        path: path.to_owned(),
+        aside,
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn place() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flowtrigger.db");
+        (folder, path)
+    }
+
+    fn setting(connection: &Connection, name: &str) -> String {
+        connection
+            .pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0))
+            .map(|value| format!("{value:?}"))
+            .unwrap()
+    }
+
+    #[test]
+    fn a_new_file_is_private_and_set_for_durability() {
+        let (_folder, path) = place();
+        let connection = open(&path).unwrap();
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        assert_eq!(setting(&connection, "journal_mode"), r#"Text("wal")"#);
+        assert_eq!(setting(&connection, "synchronous"), "Integer(2)");
+        assert_eq!(setting(&connection, "auto_vacuum"), "Integer(2)");
+        assert_eq!(version(&connection).unwrap(), VERSION);
+        drop(connection);
+        assert_eq!(version(&open(&path).unwrap()).unwrap(), VERSION);
+    }
+
+    #[test]
+    fn a_newer_file_is_refused_and_left_alone() {
+        let (_folder, path) = place();
+        let connection = open(&path).unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        drop(connection);
+        let before = fs::read(&path).unwrap();
+        let error = open(&path).unwrap_err().to_string();
+        assert!(
+            error.contains("newer flowtrigger") && error.contains("99"),
+            "{error}"
+        );
+        assert!(fs::read(&path).unwrap() == before, "the file was changed");
+    }
+
+    #[test]
+    fn a_damaged_file_is_set_aside_whole_and_the_next_start_begins_anew() {
+        let (_folder, path) = place();
+        let rubbish = vec![b'x'; 20_000];
+        for number in 1..=2 {
+            fs::write(&path, &rubbish).unwrap();
+            let Err(OpenError::Damaged { aside, .. }) = open(&path) else {
+                panic!("opened");
+            };
+            assert!(
+                aside
+                    .to_string_lossy()
+                    .ends_with(&format!(".damaged-{number}"))
+            );
+            assert_eq!(fs::read(&aside).unwrap(), rubbish);
+            assert!(!path.exists());
+        }
+        assert!(open(&path).is_ok());
+    }
+
+    #[test]
+    fn damage_that_was_met_in_use_is_set_aside_at_the_next_start() {
+        let (_folder, path) = place();
+        drop(open(&path).unwrap());
+        mark_damaged(&path);
+        assert!(matches!(open(&path), Err(OpenError::Damaged { .. })));
+        assert!(open(&path).is_ok());
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_told() {
+        let (_folder, path) = place();
+        let error = open(&path.join("deeper/x.db")).unwrap_err().to_string();
+        assert!(error.contains("check that the data folder"), "{error}");
+    }
+}

@@ -1,0 +1,138 @@
+//! Runs as they stand, for the engine and for those who ask a running program.
+//! It changes nothing.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+use serde_json::Value;
+
+use super::codec;
+use super::ledger::Ledger;
+use crate::core::run::{RunId, STATES, State};
+use crate::store::{EditionId, Placed, Record, StoreError};
+
+impl Ledger<'_> {
+    pub fn state(&self, run: RunId) -> Result<State, StoreError> {
+        let columns = self
+            .connection
+            .prepare_cached("SELECT state, why, gate, due FROM runs WHERE id = ?1")?
+            .query_row([run.0 as i64], |row| {
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get(1)?,
+                    row.get(2)?,
+                    row.get(3)?,
+                ))
+            })
+            .optional()?
+            .ok_or(StoreError::UnknownRun(run.0))?;
+        let (word, why, gate, due) = columns;
+        codec::state(&word, why, gate, due).map_err(|error| StoreError::Broken(error.to_string()))
+    }
+
+    pub fn placed(&self, run: RunId) -> Result<Placed, StoreError> {
+        let rule: String = self
+            .connection
+            .prepare_cached(
+                "SELECT queues.rule FROM runs JOIN queues ON queues.id = runs.queue WHERE runs.id = ?1",
+            )?
+            .query_row([run.0 as i64], |row| row.get(0))?;
+        Ok(Placed {
+            id: run,
+            rule: rule.into(),
+            state: self.state(run)?,
+        })
+    }
+
+    pub fn placed_of(&self, event: i64) -> Result<Vec<Placed>, StoreError> {
+        self.ids("SELECT id FROM runs WHERE event = ?1 ORDER BY id", [event])?
+            .into_iter()
+            .map(|run| self.placed(run))
+            .collect()
+    }
+
+    fn ids(&self, sql: &str, parameters: impl rusqlite::Params) -> Result<Vec<RunId>, StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let ids = statement.query_map(parameters, |row| Ok(RunId(row.get::<_, i64>(0)? as u64)))?;
+        Ok(ids.collect::<Result<_, _>>()?)
+    }
+
+    pub fn unfinished(&self, limit: usize) -> Result<Vec<Placed>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.ids(
+            "SELECT id FROM runs WHERE state IN ('queued', 'running', 'retrying') ORDER BY id LIMIT ?1",
+            [limit],
+        )?
+        .into_iter()
+        .map(|run| self.placed(run))
+        .collect()
+    }
+
+    pub fn record(&mut self, run: RunId) -> Result<Option<Record>, StoreError> {
+        let columns = self
+            .connection
+            .prepare_cached(
+                "SELECT runs.event, rule, lane, generation, error, received, edition
+                 FROM runs JOIN events ON events.id = runs.event WHERE runs.id = ?1",
+            )?
+            .query_row([run.0 as i64], |row| {
+                let error: Option<String> = row.get(4)?;
+                Ok((
+                    row.get::<_, i64>(0)?,
+                    row.get::<_, i64>(1)?,
+                    row.get(2)?,
+                    row.get(3)?,
+                    error,
+                    row.get::<_, i64>(5)?,
+                    row.get::<_, i64>(6)?,
+                ))
+            })
+            .optional()?;
+        let Some((event, rule, lane, generation, error, received, edition)) = columns else {
+            return Ok(None);
+        };
+        let broken = |error: codec::Unreadable| StoreError::Broken(error.to_string());
+        Ok(Some(Record {
+            id: run,
+            event: self.event(event).map_err(broken)?,
+            rule: self.rule(rule).map_err(broken)?,
+            received: codec::time(received),
+            edition: EditionId(edition as u64),
+            lane,
+            generation,
+            error: error.map_or(Value::Null, |text| codec::json(&text)),
+            state: self.state(run)?,
+            log: self.log(run.0 as i64)?,
+        }))
+    }
+
+    pub fn runs_of(&mut self, source: &str, event: &str) -> Result<Vec<Record>, StoreError> {
+        let runs = self.ids(
+            "SELECT runs.id FROM events JOIN runs ON runs.event = events.id
+             WHERE source = ?1 AND event_id = ?2 AND matched = 1 ORDER BY runs.id",
+            params![source, event],
+        )?;
+        let mut records = Vec::with_capacity(runs.len());
+        for run in runs {
+            records.extend(self.record(run)?);
+        }
+        Ok(records)
+    }
+
+    pub fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        let due: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT min(due) FROM runs WHERE due IS NOT NULL")?
+            .query_row([], |row| row.get(0))?;
+        Ok(due.map(codec::time))
+    }
+
+    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
+        let counts = STATES.iter().filter_map(|word| {
+            let count = self.memory.counts.get(word)?;
+            Some((*word, u64::try_from(*count).ok()?))
+        });
+        counts.filter(|(_, count)| *count > 0).collect()
+    }
+}

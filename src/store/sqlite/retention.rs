@@ -1,0 +1,195 @@
+//! What is old goes: finished runs with their events, archived events, texts that nothing refers to.
+//! It deletes a little at a time, and never more than one interval of age in one go, so that a clock that
+//! jumps ahead costs an hour of history and not all of it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use super::codec::micros;
+use super::ledger::Ledger;
+use crate::store::StoreError;
+
+/// How much age may go in one go, and how often that is.
+const INTERVAL: i64 = 3_600 * 1_000_000;
+const EVERY: u32 = 60;
+/// Rows that one order deletes, so that nobody waits long behind it.
+const ROWS: i64 = 500;
+/// Pages given back to the disk in one go.
+const PAGES: u32 = 256;
+
+/// States whose runs are over for good: held ones wait for a person and are never deleted.
+const OVER: &str = "('done', 'skipped', 'shadow', 'suppressed', 'dead', 'cancelled')";
+
+/// Counts the ticks.
+#[derive(Debug, Default)]
+pub struct Clock {
+    ticks: u32,
+    /// More than one order's rows are due.
+    behind: bool,
+}
+
+impl Ledger<'_> {
+    pub fn tidy(&mut self) -> Result<(), StoreError> {
+        let clock = &mut self.memory.retention;
+        clock.ticks = clock.ticks.wrapping_add(1);
+        if clock.ticks % EVERY != 1 && !clock.behind {
+            return Ok(());
+        }
+        let whole = clock.ticks % EVERY == 1;
+        let now = self.now();
+        if whole {
+            self.move_cutoffs(now)?;
+            self.drop_unreferenced()?;
+        }
+        let deleted = self.delete_old(now)?;
+        self.memory.retention.behind = deleted >= ROWS;
+        if deleted > 0 {
+            let give_back = format!("PRAGMA incremental_vacuum({PAGES})");
+            let mut statement = self.connection.prepare(&give_back)?;
+            let mut rows = statement.query([])?;
+            while rows.next()?.is_some() {}
+        }
+        Ok(())
+    }
+
+    /// Up to where rows may be deleted, by what is deleted.
+    fn move_cutoffs(&self, now: Timestamp) -> Result<(), StoreError> {
+        let settings = &self.memory.settings;
+        for (name, keep) in [
+            ("runs until", settings.keep),
+            ("archive until", settings.archive),
+        ] {
+            let cutoff = next_cutoff(self.fact(name)?, now, keep);
+            self.connection.execute(
+                "INSERT INTO facts VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2",
+                params![name, cutoff],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn fact(&self, name: &str) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT value FROM facts WHERE name = ?1";
+        let found = self.connection.query_row(sql, [name], |row| row.get(0));
+        Ok(found.optional()?)
+    }
+
+    fn delete_old(&mut self, now: Timestamp) -> Result<i64, StoreError> {
+        let runs_until = self.fact("runs until")?.unwrap_or(i64::MIN);
+        let archive_until = self.fact("archive until")?.unwrap_or(i64::MIN);
+        let mut deleted = self.delete_runs(runs_until, ROWS)?;
+        deleted += self.delete_archived(archive_until, ROWS)?;
+        if self.memory.archived > self.memory.settings.archive_bytes as i64 {
+            deleted += self.delete_archived(i64::MAX, ROWS)?;
+        }
+        if self.bytes()? > self.memory.settings.keep_bytes as i64 {
+            deleted += self.delete_runs(i64::MAX, ROWS)?;
+        }
+        self.connection
+            .execute("DELETE FROM charges WHERE until < ?1", [micros(now)])?;
+        Ok(deleted)
+    }
+
+    /// Bytes in use, those that are free within the file left out.
+    fn bytes(&self) -> Result<i64, StoreError> {
+        let number = |name: &str| {
+            self.connection
+                .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+        };
+        Ok((number("page_count")? - number("freelist_count")?) * number("page_size")?)
+    }
+
+    fn delete_runs(&mut self, until: i64, most: i64) -> Result<i64, StoreError> {
+        let old: Vec<(i64, i64, i64, String)> = {
+            let sql = format!(
+                "SELECT id, event, queue, state FROM runs WHERE state IN {OVER} AND changed < ?1
+                 ORDER BY changed LIMIT ?2"
+            );
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            let rows = statement.query_map([until, most], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })?;
+            rows.collect::<Result<_, _>>()?
+        };
+        for (run, event, _, state) in &old {
+            let delete = |sql: &str, id: &i64| self.connection.prepare_cached(sql)?.execute([id]);
+            delete("DELETE FROM lines WHERE run = ?1", run)?;
+            delete("DELETE FROM runs WHERE id = ?1", run)?;
+            delete(
+                "DELETE FROM events WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1)",
+                event,
+            )?;
+            let word = super::turns::known_word(state);
+            *self.memory.counts.entry(word).or_default() -= 1;
+        }
+        Ok(old.len() as i64)
+    }
+
+    fn delete_archived(&mut self, until: i64, most: i64) -> Result<i64, StoreError> {
+        let old: Vec<(i64, i64)> = {
+            let mut statement = self.connection.prepare_cached(
+                "SELECT id, size FROM events WHERE matched = 0 AND received < ?1
+                 ORDER BY received LIMIT ?2",
+            )?;
+            let rows = statement.query_map([until, most], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<Result<_, _>>()?
+        };
+        for (event, size) in &old {
+            self.connection
+                .prepare_cached("DELETE FROM events WHERE id = ?1")?
+                .execute([event])?;
+            self.memory.archived -= size;
+        }
+        Ok(old.len() as i64)
+    }
+
+    /// Rules, editions, configurations and texts live as long as something refers to them.
+    fn drop_unreferenced(&mut self) -> Result<(), StoreError> {
+        let current = self.memory.current.unwrap_or_default();
+        self.connection.execute(
+            "DELETE FROM editions WHERE id <> ?1 AND id NOT IN (SELECT DISTINCT edition FROM events)",
+            [current],
+        )?;
+        let gone = self.connection.execute(
+            "DELETE FROM rules WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.rule = rules.id)",
+            [],
+        )?;
+        self.connection.execute_batch(
+            "DELETE FROM configs WHERE id NOT IN (SELECT config FROM editions)
+                 AND id NOT IN (SELECT config FROM rules);
+             DELETE FROM texts WHERE id NOT IN (SELECT text FROM configs) AND id NOT IN (
+                 SELECT json_extract(value, '$[1]') FROM editions, json_each(editions.files));",
+        )?;
+        if gone > 0 {
+            self.memory.forget_rules();
+        }
+        Ok(())
+    }
+}
+
+/// Moves by one interval at most, and never back.
+fn next_cutoff(before: Option<i64>, now: Timestamp, keep: Duration) -> i64 {
+    let keep = i64::try_from(keep.as_micros()).unwrap_or(i64::MAX);
+    let wanted = micros(now).saturating_sub(keep);
+    match before {
+        None => wanted,
+        Some(before) => wanted.min(before.saturating_add(INTERVAL)).max(before),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cutoff_moves_an_hour_at_most_whatever_the_clock_does() {
+        let (hour, keep) = (INTERVAL, Duration::from_secs(3_600));
+        let at = |hours: i64| Timestamp::from_microsecond(hours * hour).unwrap();
+        assert_eq!(next_cutoff(None, at(10), keep), 9 * hour);
+        assert_eq!(next_cutoff(Some(9 * hour), at(10), keep), 9 * hour);
+        assert_eq!(next_cutoff(Some(9 * hour), at(8_000), keep), 10 * hour);
+        assert_eq!(next_cutoff(Some(9 * hour), at(1), keep), 9 * hour);
+    }
+}

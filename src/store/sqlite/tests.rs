@@ -1,0 +1,443 @@
+//! What only a store on disk can promise: that it is all there after a restart, and what becomes of
+//! what was under way. Everything goes through the file: nothing is looked at from inside but rows.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use serde_json::json;
+
+use super::*;
+use crate::core::run::{Attempt, Outcome};
+use crate::store::Occasion;
+use crate::store::conformance::{self, arrival, everything, live_rule, now};
+
+struct House {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl House {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flowtrigger.db");
+        Self {
+            _folder: folder,
+            path,
+        }
+    }
+
+    fn open(&self) -> (SqliteStore, Recovered) {
+        self.open_with(Settings::default())
+    }
+
+    fn open_with(&self, settings: Settings) -> (SqliteStore, Recovered) {
+        SqliteStore::open(&self.path, settings).unwrap()
+    }
+
+    fn rows(&self, sql: &str) -> i64 {
+        let connection = Connection::open(&self.path).unwrap();
+        connection.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+}
+
+async fn claimed(store: &SqliteStore) -> Vec<RunId> {
+    let runs = store.claim(everything()).await.unwrap();
+    runs.iter().map(|run| run.id).collect()
+}
+
+async fn to(store: &SqliteStore, run: RunId, state: State) {
+    store.advance(run, Vec::new(), Some(state)).await.unwrap();
+}
+
+/// As the kill of the process leaves it: the thread goes on to its end, but nobody says a word more.
+fn killed(store: SqliteStore) {
+    drop(store);
+    std::thread::sleep(Duration::from_millis(50));
+}
+
+#[tokio::test]
+async fn conforms() {
+    let folder = tempfile::tempdir().unwrap();
+    let number = std::cell::Cell::new(0);
+    conformance::suite(|| {
+        number.set(number.get() + 1);
+        let path = folder.path().join(format!("{}.db", number.get()));
+        SqliteStore::open(&path, Settings::default()).unwrap().0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn all_of_it_is_there_after_a_restart() {
+    let house = House::new();
+    let (store, _) = house.open();
+    let rule = live_rule("a");
+    let first = store.commit(arrival("1", &rule)).await.unwrap().runs[0].id;
+    let second = store.commit(arrival("2", &rule)).await.unwrap().runs[0].id;
+    assert_eq!(claimed(&store).await, [first]);
+    let attempt = Line::Attempt(Attempt {
+        step: "one".into(),
+        number: 1,
+        started: now(),
+        took: Duration::from_millis(3),
+        outcome: Outcome::Failed {
+            message: "reach it".into(),
+            retryable: true,
+            retry_after: Some(Duration::from_secs(9)),
+        },
+    });
+    let until = now() + Duration::from_secs(5);
+    let retrying = State::Retrying { until };
+    let lines = vec![attempt.clone()];
+    store
+        .advance(first, lines, Some(retrying.clone()))
+        .await
+        .unwrap();
+    killed(store);
+
+    let (store, recovered) = house.open();
+    assert_eq!(recovered, Recovered::default());
+    let record = store.run(first).await.unwrap().unwrap();
+    assert_eq!((record.state, record.log), (retrying, vec![attempt]));
+    assert_eq!(record.rule.name, "a");
+    assert_eq!(record.rule.version.fingerprint, rule.version.fingerprint);
+    assert!(claimed(&store).await.is_empty(), "the lane is still owned");
+    assert_eq!(store.next_due().await.unwrap(), Some(until));
+    to(&store, first, State::Done).await;
+    assert_eq!(claimed(&store).await, [second]);
+    assert!(store.commit(arrival("1", &rule)).await.unwrap().redelivered);
+    let counts = store.counts().await.unwrap();
+    assert_eq!((counts["done"], counts["running"], counts.len()), (1, 1, 2));
+}
+
+#[tokio::test]
+async fn what_was_under_way_goes_on_alone_one_by_one() {
+    let house = House::new();
+    let (store, _) = house.open();
+    let rule = live_rule("a");
+    let mut runs = Vec::new();
+    for n in 0..4 {
+        let mut arrival = arrival(&n.to_string(), &rule);
+        arrival.planned[0].lane = None;
+        runs.push(store.commit(arrival).await.unwrap().runs[0].id);
+    }
+    let three = Claim {
+        limit: 3,
+        ..everything()
+    };
+    assert_eq!(store.claim(three).await.unwrap().len(), 3);
+    killed(store);
+
+    let (store, recovered) = house.open();
+    assert_eq!(recovered.suspects, runs[..3]);
+    assert_eq!(claimed(&store).await, [runs[0]]);
+    assert!(claimed(&store).await.is_empty(), "nothing beside a suspect");
+    to(&store, runs[0], State::Done).await;
+    assert_eq!(claimed(&store).await, [runs[1]]);
+    let until = now() + Duration::from_secs(5);
+    to(&store, runs[1], State::Retrying { until }).await;
+    assert_eq!(claimed(&store).await, [runs[2]]);
+    to(&store, runs[2], State::Done).await;
+    assert_eq!(claimed(&store).await, [runs[3]], "and all together again");
+}
+
+#[tokio::test]
+async fn a_run_that_ends_the_program_alone_three_times_is_quarantined() {
+    let house = House::new();
+    let (store, _) = house.open();
+    let rule = live_rule("a");
+    let bad = store.commit(arrival("bad", &rule)).await.unwrap().runs[0].id;
+    let next = store.commit(arrival("next", &rule)).await.unwrap().runs[0].id;
+    let mut other = arrival("other", &live_rule("b"));
+    other.planned[0].lane = None;
+    let other = store.commit(other).await.unwrap().runs[0].id;
+    assert_eq!(
+        claimed(&store).await.len(),
+        2,
+        "two under way: nobody is blamed"
+    );
+    killed(store);
+    let mut ends = 0;
+    let (store, recovered) = loop {
+        let (store, recovered) = house.open();
+        if !recovered.quarantined.is_empty() {
+            break (store, recovered);
+        }
+        ends += 1;
+        assert_eq!(claimed(&store).await, [bad]);
+        killed(store);
+        assert!(ends < 9);
+    };
+    assert_eq!(
+        (ends, recovered.quarantined.as_slice()),
+        (3, [bad].as_slice())
+    );
+    let record = store.run(bad).await.unwrap().unwrap();
+    assert!(
+        matches!(&record.state, State::Held { why } if why.contains("quarantined") && why.contains("runs retry")),
+        "{:?}",
+        record.state
+    );
+    assert_eq!(
+        claimed(&store).await,
+        [other],
+        "the other suspect goes on alone"
+    );
+    to(&store, other, State::Done).await;
+    assert_eq!(claimed(&store).await, [next], "its lane went to the next");
+    store.revive(bad, now()).await.unwrap();
+    to(&store, next, State::Done).await;
+    assert_eq!(claimed(&store).await, [bad]);
+}
+
+#[tokio::test]
+async fn progress_clears_a_run_of_blame() {
+    let house = House::new();
+    let (mut store, _) = house.open();
+    let run = store
+        .commit(arrival("1", &live_rule("a")))
+        .await
+        .unwrap()
+        .runs[0]
+        .id;
+    for round in 0..6 {
+        assert_eq!(claimed(&store).await, [run], "{round}");
+        if round % 2 == 1 {
+            let started = Line::Started {
+                step: "s".into(),
+                number: round,
+                at: now(),
+            };
+            store.advance(run, vec![started], None).await.unwrap();
+        }
+        killed(store);
+        let (again, recovered) = house.open();
+        assert!(recovered.quarantined.is_empty(), "{round}");
+        store = again;
+    }
+}
+
+#[tokio::test]
+async fn a_rule_far_behind_is_parked_before_it_fills_what_all_share() {
+    let house = House::new();
+    let settings = Settings {
+        backlog: 5,
+        per_rule_backlog: 3,
+        ..Settings::default()
+    };
+    let (store, _) = house.open_with(settings);
+    let (flood, calm) = (live_rule("flood"), live_rule("calm"));
+    let mut words = Vec::new();
+    for n in 0..5 {
+        let committed = store
+            .commit(arrival(&format!("f{n}"), &flood))
+            .await
+            .unwrap();
+        words.push(committed.runs[0].state.word());
+    }
+    assert_eq!(words, ["queued", "queued", "queued", "held", "held"]);
+    for n in 0..2 {
+        let committed = store
+            .commit(arrival(&format!("c{n}"), &calm))
+            .await
+            .unwrap();
+        assert_eq!(committed.runs[0].state, State::Queued);
+    }
+    let full = store.commit(arrival("c2", &calm)).await;
+    assert_eq!(full, Err(StoreError::Full { unfinished: 5 }));
+    let again = store.commit(arrival("c1", &calm)).await.unwrap();
+    assert!(again.redelivered, "what is known is answered all the same");
+    let runs = store.runs_of("support", "f4").await.unwrap();
+    let State::Held { why } = &runs[0].state else {
+        panic!("{:?}", runs[0].state);
+    };
+    assert!(why.contains("--rule flood"), "{why}");
+}
+
+#[tokio::test]
+async fn an_array_is_kept_whole_or_not_at_all() {
+    let house = House::new();
+    let settings = Settings {
+        backlog: 2,
+        ..Settings::default()
+    };
+    let (store, _) = house.open_with(settings);
+    let rule = live_rule("a");
+    let arrivals: Vec<Arrival> = (0..3).map(|n| arrival(&n.to_string(), &rule)).collect();
+    assert!(store.commit_all(arrivals.clone()).await.is_err());
+    assert_eq!(house.rows("SELECT count(*) FROM events"), 0);
+    store.commit_all(arrivals[..2].to_vec()).await.unwrap();
+    assert_eq!(house.rows("SELECT count(*) FROM events"), 2);
+}
+
+#[tokio::test]
+async fn a_run_keeps_the_rule_it_was_planned_with() {
+    let house = House::new();
+    let (store, _) = house.open();
+    let old = live_rule("a");
+    store.commit(arrival("1", &old)).await.unwrap();
+    let changed = old.version.document().replace("fine", "better");
+    let new = crate::core::matching::ruleset::RuleSet::of_text(&changed);
+    store.commit(arrival("2", &new.rules[0])).await.unwrap();
+    killed(store);
+    let (store, _) = house.open();
+    for (event, document) in [("1", old.version.document()), ("2", changed.as_str())] {
+        let runs = store.runs_of("support", event).await.unwrap();
+        assert_eq!(runs[0].rule.version.document(), document);
+    }
+    assert_eq!(house.rows("SELECT count(*) FROM rules"), 2);
+    assert_eq!(
+        house.rows("SELECT count(*) FROM configs"),
+        1,
+        "each is kept once"
+    );
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_read_back_is_held_and_the_others_go_on() {
+    let house = House::new();
+    let (store, _) = house.open();
+    let broken = store
+        .commit(arrival("1", &live_rule("a")))
+        .await
+        .unwrap()
+        .runs[0]
+        .id;
+    let sound = store
+        .commit(arrival("2", &live_rule("b")))
+        .await
+        .unwrap()
+        .runs[0]
+        .id;
+    killed(store);
+    Connection::open(&house.path)
+        .unwrap()
+        .execute("UPDATE rules SET document = 'name: [' WHERE name = 'a'", [])
+        .unwrap();
+    let (store, _) = house.open();
+    assert_eq!(claimed(&store).await, [sound]);
+    let held = house.rows(&format!(
+        "SELECT count(*) FROM runs WHERE id = {} AND state = 'held'",
+        broken.0
+    ));
+    assert_eq!(held, 1);
+}
+
+#[tokio::test]
+async fn unmatched_events_are_filed_soon_and_what_does_not_fit_is_counted() {
+    let house = House::new();
+    let (store, _) = house.open();
+    let event = arrival("1", &live_rule("a")).event;
+    store.archive(Arc::clone(&event), EditionId(1), now());
+    let mut large = Event::clone(&event);
+    large.body = json!({"text": "x".repeat(3 << 20)});
+    store.archive(Arc::new(large), EditionId(1), now());
+    for _ in 0..100 {
+        if store.archived() == (1, 1) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(store.archived(), (1, 1));
+    assert_eq!(
+        house.rows("SELECT count(*) FROM events WHERE matched = 0"),
+        1
+    );
+    let again = store.commit(arrival("1", &live_rule("a"))).await.unwrap();
+    assert!(!again.redelivered, "an archived event led to nothing");
+}
+
+#[tokio::test]
+async fn editions_are_kept_once() {
+    let house = House::new();
+    let (store, _) = house.open();
+    let edition = |text: &str| Edition {
+        files: vec![
+            ("a.yaml".into(), text.into()),
+            ("b.yaml".into(), "same".into()),
+        ],
+        config: Arc::default(),
+        settings: Settings::default(),
+    };
+    let first = store.adopt(edition("one")).await.unwrap();
+    let second = store.adopt(edition("two")).await.unwrap();
+    assert_ne!(first, second);
+    assert_eq!(store.adopt(edition("one")).await.unwrap(), first);
+    assert_eq!(
+        house.rows("SELECT count(*) FROM texts"),
+        4,
+        "one, two, same, no configuration"
+    );
+}
+
+#[tokio::test]
+async fn what_is_old_goes_and_what_waits_for_a_person_stays() {
+    let house = House::new();
+    let settings = Settings {
+        keep: Duration::ZERO,
+        archive: Duration::ZERO,
+        ..Settings::default()
+    };
+    let (store, _) = house.open_with(settings);
+    let rule = live_rule("a");
+    let mut runs = Vec::new();
+    for n in 0..4 {
+        let mut arrival = arrival(&n.to_string(), &rule);
+        (arrival.planned[0].lane, arrival.received) = (None, Timestamp::now());
+        runs.push(store.commit(arrival).await.unwrap().runs[0].id);
+    }
+    claimed(&store).await;
+    to(&store, runs[0], State::Done).await;
+    to(&store, runs[1], State::Dead { why: "x".into() }).await;
+    to(&store, runs[2], State::Held { why: "y".into() }).await;
+    let event = arrival("9", &rule).event;
+    store.archive(event, EditionId(1), Timestamp::now());
+    for _ in 0..200 {
+        if house.rows("SELECT count(*) FROM runs") == 2 {
+            break;
+        }
+        let tick = |ledger: &mut ledger::Ledger<'_>| {
+            ledger.tick();
+            Ok(())
+        };
+        store.writer.order(Safety::System, tick).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(
+        house.rows("SELECT count(*) FROM runs WHERE state IN ('held', 'running')"),
+        2
+    );
+    assert_eq!(house.rows("SELECT count(*) FROM runs"), 2);
+    assert_eq!(house.rows("SELECT count(*) FROM events"), 2);
+    let counts = store.counts().await.unwrap();
+    assert_eq!((counts.get("done"), counts["held"]), (None, 1));
+}
+
+#[tokio::test]
+async fn a_replay_by_hand_works_on_a_folder_that_no_daemon_has() {
+    let house = House::new();
+    let (store, _) = house.open();
+    let rule = live_rule("a");
+    let run = store.commit(arrival("1", &rule)).await.unwrap().runs[0].id;
+    claimed(&store).await;
+    to(&store, run, State::Dead { why: "x".into() }).await;
+    let by_hand = std::thread::spawn(move || {
+        store.revive_blocking(run, now()).unwrap();
+        store.cancel_blocking(run).unwrap();
+        let replay = Arrival {
+            occasion: Occasion::Replay,
+            ..arrival("1", &rule)
+        };
+        store.commit_blocking(replay).unwrap().runs[0].id
+    });
+    let again = by_hand.join().unwrap();
+    let (store, _) = house.open();
+    assert_eq!(
+        store.run(run).await.unwrap().unwrap().state,
+        State::Cancelled
+    );
+    assert_eq!(claimed(&store).await, [again]);
+}

@@ -1,0 +1,376 @@
+//! Whose turn it is: heads of lanes, rules in turn, suspects alone; and what a change of state moves.
+//! It never looks at a queue as a whole: each step is a look-up by index, at any length.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+use serde_json::Value;
+
+use super::codec::{self, Unreadable, line_row, micros};
+use super::commit::NewRun;
+use super::ledger::Ledger;
+use crate::core::run::{Line, RunId, State};
+use crate::store::{Claim, Claimed, Placed, StoreError, notice};
+
+/// A run as moving it needs it.
+struct Standing {
+    queue: i64,
+    lane: Option<String>,
+    state: String,
+    waiting: bool,
+    suspect: bool,
+}
+
+impl Ledger<'_> {
+    /// A run joins its queue: as the owner of its lane, or behind.
+    pub fn join(&self, run: i64, queue: i64, lane: Option<&str>) -> Result<(), StoreError> {
+        let ready = match lane {
+            None => true,
+            Some(lane) => {
+                self.connection
+                    .prepare_cached(
+                        "INSERT INTO lanes (queue, value, owner) VALUES (?1, ?2, ?3)
+                         ON CONFLICT DO NOTHING",
+                    )?
+                    .execute(params![queue, lane, run])?
+                    > 0
+            }
+        };
+        self.connection
+            .prepare_cached("UPDATE runs SET ready = ?2 WHERE id = ?1")?
+            .execute(params![run, ready])?;
+        Ok(())
+    }
+
+    /// The owner of a lane leaves it to the next.
+    fn leave(&self, run: i64, queue: i64, lane: Option<&str>) -> Result<(), StoreError> {
+        let Some(lane) = lane else { return Ok(()) };
+        let next: Option<i64> = self
+            .connection
+            .prepare_cached(
+                "SELECT id FROM runs WHERE queue = ?1 AND lane = ?2 AND ready = 0
+                 ORDER BY turn LIMIT 1",
+            )?
+            .query_row(params![queue, lane], |row| row.get(0))
+            .optional()?;
+        let Some(next) = next else {
+            self.connection
+                .prepare_cached("DELETE FROM lanes WHERE queue = ?1 AND value = ?2 AND owner = ?3")?
+                .execute(params![queue, lane, run])?;
+            return Ok(());
+        };
+        let taken = self
+            .connection
+            .prepare_cached(
+                "UPDATE lanes SET owner = ?4 WHERE queue = ?1 AND value = ?2 AND owner = ?3",
+            )?
+            .execute(params![queue, lane, run, next])?;
+        if taken > 0 {
+            self.connection
+                .prepare_cached("UPDATE runs SET ready = 1 WHERE id = ?1")?
+                .execute([next])?;
+        }
+        Ok(())
+    }
+
+    pub fn claim(&mut self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+        self.wake(claim.now)?;
+        if self.memory.suspects > 0 {
+            return self.claim_suspect(claim.now);
+        }
+        let mut claimed = Vec::new();
+        let (mut first_served, mut wrapped) = (None, false);
+        while claimed.len() < claim.limit {
+            let Some((run, queue)) = self.next_ready(self.memory.served)? else {
+                if wrapped || self.memory.served == 0 {
+                    break;
+                }
+                (wrapped, self.memory.served) = (true, 0);
+                continue;
+            };
+            self.memory.served = queue;
+            let at_work = self.memory.at_work.get(&queue).copied().unwrap_or_default();
+            if at_work < claim.per_rule as i64 {
+                claimed.extend(self.start(run, claim.now)?);
+                (first_served, wrapped) = (None, false);
+            } else if first_served == Some(queue) {
+                // Once around, and every rule with ready runs is at its limit.
+                break;
+            } else {
+                first_served = first_served.or(Some(queue));
+            }
+        }
+        Ok(claimed)
+    }
+
+    /// The oldest ready run of the first queue after the given one.
+    fn next_ready(&self, after: i64) -> Result<Option<(i64, i64)>, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT id, queue FROM runs WHERE ready = 1 AND queue > ?1
+                 ORDER BY queue, turn LIMIT 1",
+            )?
+            .query_row([after], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?)
+    }
+
+    /// Runs whose time has come are ready.
+    fn wake(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let woken = self
+            .connection
+            .prepare_cached(
+                "UPDATE runs SET state = 'queued', ready = 1, due = NULL WHERE due <= ?1",
+            )?
+            .execute([micros(now)])?;
+        *self.memory.counts.entry("retrying").or_default() -= woken as i64;
+        *self.memory.counts.entry("queued").or_default() += woken as i64;
+        Ok(())
+    }
+
+    /// What was under way at a crash goes on alone, one after the other.
+    fn claim_suspect(&mut self, now: Timestamp) -> Result<Vec<Claimed>, StoreError> {
+        if !self.memory.at_work.is_empty() {
+            return Ok(Vec::new());
+        }
+        let next: Option<i64> = self
+            .connection
+            .query_row(
+                "SELECT id FROM runs WHERE suspect = 1 ORDER BY turn LIMIT 1",
+                [],
+                |row| row.get(0),
+            )
+            .optional()?;
+        match next {
+            Some(run) => Ok(self.start(run, now)?.into_iter().collect()),
+            None => {
+                self.memory.suspects = 0;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    /// None where the run cannot be read back: it is held, and the others go on.
+    fn start(&mut self, run: i64, now: Timestamp) -> Result<Option<Claimed>, StoreError> {
+        match self.load(run) {
+            Ok(claimed) => {
+                let queue = self.queue(&claimed.rule.name)?;
+                self.connection
+                    .prepare_cached(
+                        "UPDATE runs SET state = 'running', ready = NULL, changed = ?2 WHERE id = ?1",
+                    )?
+                    .execute(params![run, micros(now)])?;
+                self.memory.moved(queue, Some("queued"), "running");
+                Ok(Some(claimed))
+            }
+            Err(unreadable) => {
+                tracing::error!(run, %unreadable, "the run is held");
+                let why = unreadable.to_string();
+                self.move_to(RunId(run as u64), &State::Held { why }, now)?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn load(&mut self, run: i64) -> Result<Claimed, Unreadable> {
+        let unreadable = |_| Unreadable("run");
+        let (event, rule, generation, error): (i64, i64, u32, Option<String>) = self
+            .connection
+            .prepare_cached("SELECT event, rule, generation, error FROM runs WHERE id = ?1")
+            .and_then(|mut statement| {
+                statement.query_row([run], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                })
+            })
+            .map_err(unreadable)?;
+        Ok(Claimed {
+            id: RunId(run as u64),
+            event: self.event(event)?,
+            rule: self.rule(rule)?,
+            generation,
+            error: error.map_or(Value::Null, |text| codec::json(&text)),
+            log: self.log(run).map_err(unreadable)?,
+        })
+    }
+
+    pub fn log(&self, run: i64) -> rusqlite::Result<Vec<Line>> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT kind, step, try, at, took, outcome, detail FROM lines WHERE run = ?1
+             ORDER BY number",
+        )?;
+        let lines = statement.query_map([run], codec::line)?;
+        lines.filter_map(Result::transpose).collect()
+    }
+
+    pub fn advance(
+        &mut self,
+        run: RunId,
+        lines: &[Line],
+        state: Option<&State>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let standing = self.standing(run)?;
+        if !is_open(&standing.state) {
+            return Ok(());
+        }
+        self.write_lines(run, lines)?;
+        match state {
+            Some(state) => self.move_to(run, state, now),
+            None => Ok(()),
+        }
+    }
+
+    fn write_lines(&self, run: RunId, lines: &[Line]) -> Result<(), StoreError> {
+        for row in lines.iter().filter_map(line_row) {
+            self.connection
+                .prepare_cached(
+                    "INSERT INTO lines (run, number, kind, step, try, at, took, outcome, detail)
+                     VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM lines WHERE run = ?1),
+                             ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                )?
+                .execute(params![
+                    run.0 as i64,
+                    row.kind,
+                    row.step,
+                    row.number,
+                    row.at,
+                    row.took,
+                    row.outcome,
+                    row.detail
+                ])?;
+        }
+        if !lines.is_empty() {
+            // It came further: whatever ended the program before was not this.
+            self.connection
+                .prepare_cached("UPDATE runs SET crashes = 0 WHERE id = ?1 AND crashes > 0")?
+                .execute([run.0 as i64])?;
+        }
+        Ok(())
+    }
+
+    fn standing(&self, run: RunId) -> Result<Standing, StoreError> {
+        self.connection
+            .prepare_cached("SELECT queue, lane, state, ready, suspect FROM runs WHERE id = ?1")?
+            .query_row([run.0 as i64], |row| {
+                Ok(Standing {
+                    queue: row.get(0)?,
+                    lane: row.get(1)?,
+                    state: row.get(2)?,
+                    waiting: row.get::<_, Option<i64>>(3)? == Some(0),
+                    suspect: row.get(4)?,
+                })
+            })
+            .optional()?
+            .ok_or(StoreError::UnknownRun(run.0))
+    }
+
+    pub fn move_to(&mut self, run: RunId, to: &State, now: Timestamp) -> Result<(), StoreError> {
+        let standing = self.standing(run)?;
+        let id = run.0 as i64;
+        let (ready, due) = match to {
+            State::Queued => (Some(1), None),
+            State::Retrying { until } => (None, Some(micros(*until))),
+            State::Running
+            | State::Done
+            | State::Skipped { .. }
+            | State::Shadow
+            | State::Dead { .. }
+            | State::Held { .. }
+            | State::Suppressed { .. }
+            | State::Cancelled => (None, None),
+        };
+        self.connection
+            .prepare_cached(
+                "UPDATE runs SET state = ?2, why = ?3, gate = ?4, ready = ?5, due = ?6, changed = ?7,
+                                 suspect = 0
+                 WHERE id = ?1",
+            )?
+            .execute(params![
+                id,
+                to.word(),
+                to.why(),
+                codec::gate(to),
+                ready,
+                due,
+                micros(now)
+            ])?;
+        self.memory.suspects -= i64::from(standing.suspect);
+        let from = known_word(&standing.state);
+        self.memory.moved(standing.queue, Some(from), to.word());
+        if to.is_final() && is_open(from) && !standing.waiting {
+            self.leave(id, standing.queue, standing.lane.as_deref())?;
+        }
+        if matches!(to, State::Dead { .. }) {
+            self.tell(run, now)?;
+        }
+        if to.gives_back() {
+            self.give_back(id)?;
+        }
+        Ok(())
+    }
+
+    /// Queues the run that tells of a death, where the rule wants one.
+    fn tell(&mut self, run: RunId, now: Timestamp) -> Result<(), StoreError> {
+        let Some(notice) = self.record(run)?.as_ref().and_then(notice) else {
+            return Ok(());
+        };
+        let (event, rule, queue): (i64, i64, i64) = self.connection.query_row(
+            "SELECT event, rule, queue FROM runs WHERE id = ?1",
+            [run.0 as i64],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )?;
+        self.write_run(&NewRun {
+            event,
+            rule,
+            queue,
+            generation: notice.generation,
+            lane: None,
+            state: &notice.state,
+            error: Some(notice.error.to_string()),
+            asks: None,
+            now,
+        })?;
+        Ok(())
+    }
+
+    /// A person's order: the run is queued again, last in its lane.
+    pub fn revive(&mut self, run: RunId, now: Timestamp) -> Result<Placed, StoreError> {
+        let state = self.state(run)?;
+        if !state.can_revive() {
+            return Err(StoreError::cannot_revive(run, &state));
+        }
+        let standing = self.standing(run)?;
+        self.write_lines(run, &[Line::Revived { at: now }])?;
+        self.memory.turn += 1;
+        self.connection.execute(
+            "UPDATE runs SET state = 'queued', why = NULL, turn = ?2, changed = ?3, crashes = 0
+             WHERE id = ?1",
+            params![run.0 as i64, self.memory.turn, micros(now)],
+        )?;
+        let from = known_word(&standing.state);
+        self.memory.moved(standing.queue, Some(from), "queued");
+        self.join(run.0 as i64, standing.queue, standing.lane.as_deref())?;
+        self.placed(run)
+    }
+
+    /// A person's order: the run is given up.
+    pub fn cancel(&mut self, run: RunId, now: Timestamp) -> Result<Placed, StoreError> {
+        let state = self.state(run)?;
+        if !state.can_cancel() {
+            return Err(StoreError::cannot_cancel(run, &state));
+        }
+        self.move_to(run, &State::Cancelled, now)?;
+        self.placed(run)
+    }
+}
+
+fn is_open(word: &str) -> bool {
+    matches!(word, "queued" | "running" | "retrying")
+}
+
+/// The same word, for the whole life of the program.
+pub fn known_word(word: &str) -> &'static str {
+    let known = crate::core::run::STATES
+        .iter()
+        .find(|known| **known == word);
+    known.copied().unwrap_or("cancelled")
+}
