@@ -83,7 +83,17 @@ impl Global {
 
     /// What is kept of events and runs.
     pub fn journal(&self) -> Result<Journal, Failure> {
-        Ok(Journal::open(&self.data.join("flowtrigger.db"))?)
+        Ok(Journal::open(&self.database())?)
+    }
+
+    /// Where events and runs are kept.
+    pub fn database(&self) -> PathBuf {
+        self.data.join("flowtrigger.db")
+    }
+
+    /// What a daemon locks while it is alive.
+    pub fn lock(&self) -> PathBuf {
+        self.data.join("lock")
     }
 
     /// Where a daemon that is alive takes orders.

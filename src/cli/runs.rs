@@ -13,7 +13,7 @@ use std::num::NonZeroUsize;
 use super::exit::{Exit, Failure};
 use super::global::{Format, Global};
 use super::output::Output;
-use order::Order;
+use order::{Order, Which};
 use selection::Selection;
 
 const AFTER_HELP: &str = "\
@@ -44,8 +44,8 @@ enum Command {
     Show(Show),
     /// Go on with dead, held or cancelled runs where they stopped, last in their lane
     Retry(Orders),
-    /// Act on the events of runs again, with today's rules and past all gates
-    Replay(Orders),
+    /// Act on the event of a run again, with its rule as it is today and past all gates
+    Replay(Replay),
     /// Give up runs that are not over
     Cancel(Orders),
 }
@@ -93,12 +93,27 @@ struct Orders {
     format: Format,
 }
 
+#[derive(Debug, clap::Args)]
+struct Replay {
+    #[command(flatten)]
+    orders: Orders,
+    /// Plan every rule that matches the event today, not the run's own rule alone.
+    #[arg(long)]
+    every_rule: bool,
+}
+
 pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     match args.command {
         Command::List(list) => list::run(list, global, out),
         Command::Show(show) => show::run(show, global, out),
         Command::Retry(orders) => order::run(Order::Retry, orders, global, out),
-        Command::Replay(orders) => order::run(Order::Replay, orders, global, out),
+        Command::Replay(replay) => {
+            let which = match replay.every_rule {
+                true => Which::EveryRule,
+                false => Which::ItsRule,
+            };
+            order::run(Order::Replay(which), replay.orders, global, out)
+        }
         Command::Cancel(orders) => order::run(Order::Cancel, orders, global, out),
     }
 }

@@ -9,10 +9,11 @@ use std::time::Duration;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 use tokio::runtime::Runtime;
+use url::form_urlencoded;
 
-use super::order::{Answer, Order, Placed};
+use super::order::{Answer, Order, Placed, Which};
 use crate::cli::exit::Failure;
-use crate::core::run::RunId;
+use crate::store::sqlite::journal::RunRow;
 
 /// A daemon with a full commit queue answers later than at once.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -56,27 +57,33 @@ impl Admin {
     }
 
     /// Gives the order run by run; what one is refused for does not keep it from the others.
-    pub fn carry_out(&self, order: Order, runs: &[RunId]) -> Result<Vec<Answer>, Failure> {
+    pub fn carry_out(&self, order: Order, runs: &[RunRow]) -> Result<Vec<Answer>, Failure> {
         self.runtime.block_on(async {
             let mut answers = Vec::with_capacity(runs.len());
-            for &run in runs {
+            for run in runs {
                 let result = self.ask(order, run).await.map_err(|why| {
                     let done = answers.len();
                     Failure::runtime(format!(
                         "failed to {} run {}: {why}; {done} before it were told",
                         order.word(),
-                        run.0
+                        run.id.0
                     ))
                 })?;
-                answers.push(Answer { run, result });
+                answers.push(Answer::new(run, result));
             }
             Ok(answers)
         })
     }
 
     /// What became of it; the outer error is one of the way to the daemon.
-    async fn ask(&self, order: Order, run: RunId) -> Result<Result<Vec<Placed>, String>, String> {
-        let url = format!("http://flowtrigger/runs/{}/{}", run.0, order.word());
+    async fn ask(&self, order: Order, run: &RunRow) -> Result<Result<Vec<Placed>, String>, String> {
+        let mut url = format!("http://flowtrigger/runs/{}/{}", run.id.0, order.word());
+        if order == Order::Replay(Which::ItsRule) {
+            let rule = form_urlencoded::Serializer::new(String::new())
+                .append_pair("rule", &run.rule)
+                .finish();
+            url = format!("{url}?{rule}");
+        }
         let answer = self.client.post(url).send().await;
         let answer = answer.map_err(|error| error.without_url().to_string())?;
         let status = answer.status();

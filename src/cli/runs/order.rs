@@ -1,6 +1,7 @@
 //! `runs retry`, `replay` and `cancel`: which runs are meant, and what became of the order to each.
 //! It refuses to take every run there is for want of a filter.
 
+use std::collections::HashSet;
 use std::io::Write;
 
 use jiff::Timestamp;
@@ -20,8 +21,16 @@ use crate::store::sqlite::journal::{Filter, Journal, Page, RunRow};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     Retry,
-    Replay,
+    Replay(Which),
     Cancel,
+}
+
+/// What a replay plans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    ItsRule,
+    /// All that match today.
+    EveryRule,
 }
 
 /// What became of the order to one run.
@@ -39,6 +48,21 @@ pub struct Placed {
     pub state: String,
 }
 
+impl Answer {
+    /// A replay that plans nothing did not do what was asked.
+    pub fn new(run: &RunRow, result: Result<Vec<Placed>, String>) -> Self {
+        let result = result.and_then(|placed| match placed.is_empty() {
+            true => Err(format!(
+                "run {}: `{}` does not match its event today, so that nothing runs; `flowtrigger dry-run --explain` says why",
+                run.id.0, run.rule
+            )),
+            false => Ok(placed),
+        });
+        let run = run.id;
+        Self { run, result }
+    }
+}
+
 /// Runs that are picked in one question.
 const PAGE: usize = 1_000;
 
@@ -46,7 +70,7 @@ impl Order {
     pub fn word(self) -> &'static str {
         match self {
             Order::Retry => "retry",
-            Order::Replay => "replay",
+            Order::Replay(_) => "replay",
             Order::Cancel => "cancel",
         }
     }
@@ -54,7 +78,7 @@ impl Order {
     fn done(self) -> &'static str {
         match self {
             Order::Retry => "retried",
-            Order::Replay => "replayed",
+            Order::Replay(_) => "replayed",
             Order::Cancel => "cancelled",
         }
     }
@@ -64,14 +88,14 @@ impl Order {
     fn states(self) -> &'static [&'static str] {
         match self {
             Order::Retry => &["dead", "held"],
-            Order::Replay => &[],
+            Order::Replay(_) => &[],
             Order::Cancel => &["queued", "running", "retrying", "held"],
         }
     }
 }
 
 pub fn run(order: Order, args: Orders, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-    let runs = meant(order, &args, global)?;
+    let runs = in_order(order, meant(order, &args, global)?, &args.ids);
     if runs.is_empty() {
         if args.format == Format::Text {
             writeln!(out, "no run like that to {}", order.word())?;
@@ -81,16 +105,29 @@ pub fn run(order: Order, args: Orders, global: &Global, out: &mut Output) -> Res
     if args.dry_run {
         return would(order, &runs, args.format, out);
     }
-    let ids: Vec<RunId> = match args.all {
-        // In the order in which they came, since each goes to the end of its lane.
-        true => runs.iter().rev().map(|run| run.id).collect(),
-        false => args.ids.iter().copied().map(RunId).collect(),
-    };
     let answers = match Admin::connect(&global.socket())? {
-        Some(admin) => admin.carry_out(order, &ids)?,
-        None => offline::carry_out(order, &ids, global)?,
+        Some(admin) => admin.carry_out(order, &runs)?,
+        None => offline::carry_out(order, &runs, global)?,
     };
     tell(order, &answers, args.format, global, out)
+}
+
+/// As they were named; else in the order in which they came, since each goes to the end of its lane.
+fn in_order(order: Order, mut runs: Vec<RunRow>, ids: &[u64]) -> Vec<RunRow> {
+    if !ids.is_empty() {
+        runs.sort_by_key(|run| ids.iter().position(|id| *id == run.id.0));
+        return runs;
+    }
+    // A run and its replays are one event and one rule: that is acted on once.
+    if let Order::Replay(which) = order {
+        let mut known = HashSet::new();
+        runs.retain(|run| {
+            let rule = (which == Which::ItsRule).then(|| run.rule.clone());
+            known.insert((run.source.clone(), run.event.clone(), rule))
+        });
+    }
+    runs.reverse();
+    runs
 }
 
 /// The runs that are meant, the newest first.
