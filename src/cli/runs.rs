@@ -52,8 +52,6 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct List {
-    #[command(flatten)]
-    selection: Selection,
     /// How many at most.
     #[arg(long, value_name = "N", default_value = "50")]
     limit: NonZeroUsize,
@@ -63,6 +61,8 @@ struct List {
     /// How runs are printed: text for people, json with one line for each.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 #[derive(Debug, clap::Args)]
@@ -83,23 +83,23 @@ struct Orders {
     /// All runs that the filters take.
     #[arg(long, conflicts_with = "ids")]
     all: bool,
-    #[command(flatten)]
-    selection: Selection,
     /// Show which runs are meant, and do nothing.
     #[arg(long)]
     dry_run: bool,
     /// How the answer is printed: text for people, json with one line for each run.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
+    #[command(flatten)]
+    selection: Selection,
 }
 
 #[derive(Debug, clap::Args)]
 struct Replay {
-    #[command(flatten)]
-    orders: Orders,
     /// Plan every rule that matches the event today, not the run's own rule alone.
     #[arg(long)]
     every_rule: bool,
+    #[command(flatten)]
+    orders: Orders,
 }
 
 pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {

@@ -19,7 +19,7 @@ use judged::{Editions, Judged, judge};
 
 const AFTER_HELP: &str = "\
 Examples:
-  flowtrigger why 90417                              the newest event of the ticket, and those before it
+  flowtrigger why 90417                              the newest event of a ticket
   flowtrigger why 90417 --at 2026-01-07T09:02        the one nearest to that time
   flowtrigger why 90417 --rule page-urgent --all     one rule, for every event of the ticket
   flowtrigger why 01J9Z6V8Q0RM2T3K4N5P6Q7R8S         one event, by its id
