@@ -23,10 +23,11 @@ long seed=`od -An -N4 -tu4 /dev/urandom`:
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=20000 cargo test --test conditions --test hostile_input
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --lib
 
-# Write the JSON Schema that the rules' first lines name.
+# Write the JSON Schemas of rules and configuration.
 schema:
     mkdir -p schema
     cargo run --quiet -- schema > schema/rule.schema.json
+    cargo run --quiet -- schema --of config > schema/config.schema.json
 
 # Explain every sample event against the shipped rules.
 samples:

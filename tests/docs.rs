@@ -5,8 +5,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use flowtrigger::core::config::{CONFIG, CONNECTION, SOURCE};
+use flowtrigger::core::config::{ARCHIVE, CONFIG, CONNECTION, LIMITS, RETENTION, SOURCE};
 use flowtrigger::core::flow::vocabulary::{EXEC, HTTP, RETRY, STEP};
+use flowtrigger::core::rule::gates::{DEDUPE, THROTTLE};
 use flowtrigger::core::rule::operator::SPECS;
 use flowtrigger::core::rule::ruletest::TEST;
 use flowtrigger::core::rule::template::filter::FILTERS;
@@ -50,6 +51,8 @@ fn tables() -> Vec<(&'static str, String)> {
     });
     vec![
         ("rule", words(&JOBSPEC)),
+        ("dedupe", words(&DEDUPE)),
+        ("throttle", words(&THROTTLE)),
         ("operators", table("operator", operators)),
         ("filters", table("filter", filters)),
         ("step", words(&STEP)),
@@ -60,6 +63,9 @@ fn tables() -> Vec<(&'static str, String)> {
         ("config", words(&CONFIG)),
         ("connection", words(&CONNECTION)),
         ("source", words(&SOURCE)),
+        ("archive", words(&ARCHIVE)),
+        ("retention", words(&RETENTION)),
+        ("limits", words(&LIMITS)),
     ]
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::process::{self, Ended, How, Limits};
+use super::process_record::{KEY, Record};
 use super::secret::Secrets;
 use super::{Options, excerpt, program};
 use crate::core::flow::call::{ExecCall, Failure, Keep, Reply};
@@ -40,13 +41,32 @@ pub(super) async fn perform(
         grace: options.grace,
         output: options.output_cap,
     };
-    let ended = process::run(command, input.expose().as_bytes(), &limits)
+    let record = record(&shown, idempotency_key, options)?;
+    let ended = process::run(command, input.expose().as_bytes(), &limits, record)
         .await
         .map_err(|error| unstarted(&shown, &error))?;
     match ended.how {
         How::Itself(status) if status.success() => Ok(reply(&ended, call.keep, secrets)),
         How::Itself(_) | How::Stopped | How::Killed => Err(failure(&shown, &ended, call, secrets)),
     }
+}
+
+/// Written before the command starts, so that none is ever under way without one.
+fn record(
+    shown: &str,
+    idempotency_key: &str,
+    options: &Options,
+) -> Result<Option<Record>, Failure> {
+    let Some(folder) = &options.processes else {
+        return Ok(None);
+    };
+    let record = Record::create(folder, idempotency_key).map_err(|error| {
+        Failure::passing(format!(
+            "the command `{shown}` was not started, because its start cannot be recorded in `{}` ({error}); make room there and let the user that runs flowtrigger write to it",
+            folder.display()
+        ))
+    })?;
+    Ok(Some(record))
 }
 
 fn command(
@@ -132,7 +152,7 @@ fn environment(
     let mut environment: Vec<_> = passed_on
         .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
         .collect();
-    environment.push(("FLOWTRIGGER_IDEMPOTENCY_KEY".into(), idempotency_key.into()));
+    environment.push((KEY.into(), idempotency_key.into()));
     for (name, text) in &call.env {
         if name.is_empty() || name.contains(['=', '\0']) {
             return Err(Failure::lasting(format!(

@@ -4,8 +4,10 @@
 mod excerpt;
 mod exec;
 mod http;
+pub mod orphans;
 mod outbox;
 mod process;
+mod process_record;
 mod program;
 mod redaction;
 mod request;
@@ -34,6 +36,9 @@ pub struct Performer {
 pub struct Options {
     /// The folder that `outbox:` requests are written to.
     pub outbox: PathBuf,
+    /// The folder in which commands under way are recorded, so that a later start can kill those that
+    /// outlived this one. None records nothing.
+    pub processes: Option<PathBuf>,
     /// How many bytes of an answer are read.
     pub response_cap: usize,
     /// How many bytes are kept of each of a command's two outputs.
@@ -46,6 +51,7 @@ impl Options {
     pub fn new(outbox: impl Into<PathBuf>) -> Self {
         Self {
             outbox: outbox.into(),
+            processes: None,
             response_cap: 1024 * 1024,
             output_cap: 64 * 1024,
             grace: Duration::from_secs(5),

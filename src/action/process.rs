@@ -14,6 +14,8 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
+use super::process_record::Record;
+
 /// How long to read on when a process that left the group holds an output open.
 const ESCAPED: Duration = Duration::from_secs(1);
 
@@ -40,8 +42,13 @@ pub(super) enum How {
 }
 
 /// Runs the command to its end. The outputs and the input must be pipes, the group its own.
-pub(super) async fn run(mut command: Command, input: &[u8], limits: &Limits) -> io::Result<Ended> {
-    let mut group = Group::start(&mut command)?;
+pub(super) async fn run(
+    mut command: Command,
+    input: &[u8],
+    limits: &Limits,
+    record: Option<Record>,
+) -> io::Result<Ended> {
+    let mut group = Group::start(&mut command, record)?;
     let (mut stdout, mut stderr) = (Output::head(limits.output), Output::tail(limits.output));
     let how = {
         let (stdin, out, err) = group.pipes();
@@ -87,15 +94,24 @@ struct Group {
     leader: Child,
     /// The group's id, until the leader is reaped: then the number may belong to somebody else.
     id: Option<Pid>,
+    /// Goes last, when nothing of the group is left.
+    _record: Option<Record>,
 }
 
 impl Group {
-    fn start(command: &mut Command) -> io::Result<Self> {
+    fn start(command: &mut Command, record: Option<Record>) -> io::Result<Self> {
         let leader = command.process_group(0).spawn()?;
         let id = leader
             .id()
             .and_then(|id| Pid::from_raw(id.try_into().ok()?));
-        Ok(Self { leader, id })
+        if let (Some(record), Some(id)) = (&record, id) {
+            record.fill(id);
+        }
+        Ok(Self {
+            leader,
+            id,
+            _record: record,
+        })
     }
 
     fn pipes(

@@ -4,7 +4,7 @@
 use super::exit::{Exit, Failure};
 use super::global::Global;
 use super::output::Output;
-use crate::engine::{Daemon, Options, daemon};
+use crate::engine::{Daemon, daemon};
 use crate::source::http::Limits;
 
 const AFTER_HELP: &str = "\
@@ -34,8 +34,8 @@ pub fn run(args: Args, global: &Global, _: &mut Output) -> Result<Exit, Failure>
     let served = daemon(Daemon {
         places: global.places(None),
         listen: args.listen,
+        data: global.data.clone(),
         outbox: global.outbox(),
-        options: Options::default(),
         limits: Limits::default(),
     });
     let runtime = tokio::runtime::Runtime::new()

@@ -12,12 +12,13 @@ use crate::cli::global::{Format, Global};
 use crate::cli::input::{self, Input};
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
-use crate::cli::render::{explanation, message, plan};
+use crate::cli::render::{explanation, gates, message, plan};
 use crate::core::event::Event;
 use crate::core::event::catalogue::FieldLookup;
 use crate::core::flow::plan::{Planned, plan as plan_of};
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::explanation::{Explanation, explain};
+use crate::core::matching::gate_view::{self, GateView};
 use crate::core::rule::jobspec::{Mode, Rule};
 use crate::core::rule::path::Path;
 use crate::core::rule::synonyms::nearest;
@@ -59,6 +60,8 @@ pub struct Args {
 struct Judged<'r> {
     rule: &'r Rule,
     explanation: Explanation,
+    /// None where the rule does not match: then nothing asks them.
+    gates: Vec<GateView<'r>>,
     plan: Vec<Planned<'r>>,
 }
 
@@ -148,13 +151,17 @@ fn one(event: &Event, args: &Args, book: &Rulebook, out: &mut Output) -> io::Res
 
 fn judge<'r>(rule: &'r Rule, event: &Event) -> Judged<'r> {
     let explanation = explain(rule, event);
-    let plan = match explanation.truth {
-        Truth::True => plan_of(&rule.flow, event, &rule.vars),
-        Truth::False | Truth::Unknown => Vec::new(),
+    let (gates, plan) = match explanation.truth {
+        Truth::True => (
+            gate_view::view(rule, event, |_| None),
+            plan_of(&rule.flow, event, &rule.vars),
+        ),
+        Truth::False | Truth::Unknown => (Vec::new(), Vec::new()),
     };
     Judged {
         rule,
         explanation,
+        gates,
         plan,
     }
 }
@@ -177,7 +184,9 @@ fn answer_json(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Ruleboo
         .filter(|j| args.explain || j.matches())
         .map(|j| {
             let mut rule = explanation::rule_json(j.rule, &j.explanation, files);
+            rule["gates"] = gates::json(&j.gates);
             rule["plan"] = plan::json(&j.plan, files);
+            rule["on_dead"] = plan::on_dead_json(j.rule, files);
             rule
         })
         .collect();
@@ -200,6 +209,7 @@ fn answer_text(
     explanation::event(out, event)?;
     for j in judged.iter().filter(|j| args.explain || j.matches()) {
         explanation::rule(out, j.rule, &j.explanation, files)?;
+        gates::text(out, &j.gates)?;
         plan::text(out, &j.plan, j.rule, files)?;
     }
     if !judged.iter().any(Judged::matches) {

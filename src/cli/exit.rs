@@ -141,6 +141,8 @@ impl From<EngineError> for Failure {
             EngineError::Listen(ListenError::Taken { .. } | ListenError::Other { .. })
             | EngineError::Store(_)
             | EngineError::Action(_)
+            | EngineError::Folder(_)
+            | EngineError::Socket(_)
             | EngineError::Serve(_)
             | EngineError::Signals(_)
             | EngineError::Interrupted => Failure::runtime(error.to_string()),

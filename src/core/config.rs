@@ -1,9 +1,13 @@
 //! What `flowtrigger.yaml` and the environment set: mode, variables, connections, secrets, sources.
 //! It holds where a secret is found, never its value.
 
+mod archive;
 mod connection;
 mod description;
 mod environment;
+mod limits;
+mod retention;
+mod size;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,12 +18,14 @@ use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Posi
 use crate::core::event::catalogue::{Catalogue, EventType};
 use crate::core::event::user_described::Description;
 use crate::core::flow::call::SecretPlace;
+use crate::core::flow::lower_on_dead;
+use crate::core::flow::step::Flow;
 use crate::core::rule::document::{self, Entry, Node, Yaml};
 use crate::core::rule::fields::Fields;
 use crate::core::rule::jobspec::Mode;
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::version::{Fingerprint, fingerprint};
-use crate::core::rule::vocabulary::{Vocabulary, anything, later, mapping, text, word};
+use crate::core::rule::vocabulary::{Vocabulary, anything, later, mapping, on_dead, text, word};
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -32,15 +38,23 @@ pub struct Config {
     /// The sources that a user describes, by the name in their URL.
     pub sources: BTreeMap<String, Description>,
     pub catalogue: Catalogue,
+    pub archive: Archive,
+    pub retention: Retention,
+    pub limits: Limits,
+    /// What runs when a run is dead whose rule does not say.
+    pub on_dead: Option<Arc<Flow>>,
     /// As it was written.
     pub source: Arc<Source>,
     /// Whether all of it could be read. Where not, rules may name what stands in the missing part.
     pub whole: bool,
 }
 
+pub use archive::{ARCHIVE, Archive, Archived};
 pub use connection::{AUTH, CONNECTION, Connection};
 pub use description::SOURCE;
 pub use environment::applied;
+pub use limits::{LIMITS, Limits};
+pub use retention::{RETENTION, Retention};
 
 impl Default for Config {
     fn default() -> Self {
@@ -51,6 +65,10 @@ impl Default for Config {
             secrets: BTreeMap::new(),
             sources: BTreeMap::new(),
             catalogue: Catalogue::built_in().clone(),
+            archive: Archive::default(),
+            retention: Retention::default(),
+            limits: Limits::default(),
+            on_dead: None,
             source: Arc::default(),
             whole: true,
         }
@@ -139,13 +157,25 @@ pub const CONFIG: Vocabulary = Vocabulary {
             "Event types that the built-in catalogue does not have.",
             anything,
         ),
-        later(
+        word(
             "on_dead",
-            "it comes with durable runs; leave it out for now",
+            "The steps to run when a run gave up whose rule does not say; `error.message` tells why.",
+            on_dead,
         ),
-        later(
+        word(
             "archive",
-            "it comes with durable runs; leave it out for now",
+            "Which events are remembered for `why`: `full`, `unmatched` or `off`, or a mapping.",
+            archive::schema,
+        ),
+        word(
+            "retention",
+            "How long and how much of finished runs is kept.",
+            retention_schema,
+        ),
+        word(
+            "limits",
+            "How much may be at work and may wait.",
+            limits_schema,
         ),
         later(
             "redact",
@@ -153,6 +183,14 @@ pub const CONFIG: Vocabulary = Vocabulary {
         ),
     ],
 };
+
+fn retention_schema() -> Value {
+    RETENTION.schema(&[])
+}
+
+fn limits_schema() -> Value {
+    LIMITS.schema(&[])
+}
 
 /// The keys of one secret; exactly one stands there.
 pub const SECRET: Vocabulary = Vocabulary {
@@ -189,6 +227,12 @@ pub fn parse(
     }
     environment::overlay(environment, &mut config, start, diagnostics);
     config.whole = diagnostics.errors() == before;
+    if let Some(node) = documents.first().and_then(|first| first.get("on_dead")) {
+        // Its steps name connections and variables: those that hold in the end.
+        let mut cx = Lowering::new(&config, Fields::Any, diagnostics);
+        config.on_dead = lower_on_dead(node, &mut cx).flatten();
+        config.whole = diagnostics.errors() == before;
+    }
     config
 }
 
@@ -222,6 +266,15 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
         if let Some(description) = description::lower(entry, &mut cx) {
             config.sources.insert(entry.key.clone(), description);
         }
+    }
+    if let Some(node) = node.get("archive") {
+        config.archive = archive::lower(node, &mut cx);
+    }
+    if let Some(node) = node.get("retention") {
+        config.retention = retention::lower(node, &mut cx);
+    }
+    if let Some(node) = node.get("limits") {
+        config.limits = limits::lower(node, &mut cx);
     }
     if let Some(types) = node.get("event_types") {
         config.catalogue = config.catalogue.extended(lower_types(types, &mut cx));

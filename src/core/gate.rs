@@ -122,6 +122,9 @@ pub fn words(span: Duration) -> String {
 }
 
 #[cfg(test)]
+mod simulation;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

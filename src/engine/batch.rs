@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::handle::{Engine, Submitted};
+use super::handle::Engine;
 use super::report::RunReport;
+use super::submission::Submitted;
 use super::{EngineError, Perform};
 use crate::core::event::Event;
 use crate::store::{Placed, Record, Store};

@@ -1,19 +1,21 @@
 //! The daemon: rules loaded, the door open, signals heard, until it is told to stop.
 //! It refuses to start with a broken rule or a missing secret, and to stop over one on a reload.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use jiff::Timestamp;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use super::shutdown::{Heard, Signals};
-use super::{Engine, EngineError, Hands, Options, Places, Reading, Rulebook, secrets};
-use crate::action::{self, Performer};
+use super::{DataFolder, Engine, EngineError, Hands, Options, Places, Reading, Rulebook, secrets};
+use crate::action::{self, Performer, orphans};
 use crate::core::diagnostic::Severity;
-use crate::source::http;
+use crate::source::{admin, http};
 use crate::store::{MemoryStore, Store};
 
 /// How long answers under way may take once everything else has ended.
@@ -25,9 +27,10 @@ pub struct Daemon {
     pub places: Places,
     /// Host and port; loopback only. Port 0 takes any that is free and logs which.
     pub listen: String,
+    /// The folder in which everything is kept.
+    pub data: PathBuf,
     /// The folder that `outbox:` requests are written to.
     pub outbox: PathBuf,
-    pub options: Options,
     pub limits: http::Limits,
 }
 
@@ -35,46 +38,96 @@ pub struct Daemon {
 pub async fn daemon(daemon: Daemon) -> Result<(), EngineError> {
     let mut signals = Signals::new()?;
     let rulebook = daemon.read().await?;
-    let hands = hands(&rulebook, &daemon.outbox)?;
+    let mut folder = DataFolder::open(&daemon.data)?;
+    folder.lock(Timestamp::now())?;
+    let hands = daemon.hands(&rulebook, &folder)?;
     let listener = http::listen(&daemon.listen).await?;
-    log_start(&rulebook, &listener);
-    let engine = Engine::start(
-        MemoryStore::default(),
-        hands,
-        rulebook,
-        daemon.options.clone(),
-    );
-    let (close, closed) = oneshot::channel::<()>();
-    let closed = async { drop(closed.await) };
-    let ingest = Arc::new(engine.clone());
-    let server = http::serve(listener, ingest, daemon.limits.clone(), closed);
-    let mut server = tokio::spawn(server);
-    loop {
-        let heard = tokio::select! {
-            heard = signals.next() => heard,
-            ended = &mut server => return ended.unwrap_or(Ok(())).map_err(EngineError::Serve),
-        };
-        match heard {
-            Heard::Reload => daemon.reload(&engine).await,
-            Heard::Stop => break,
+    let store = MemoryStore::default();
+    kill_left_behind(folder.processes()).await;
+    log_start(&rulebook, &listener, &store);
+    let options = Options::of(&rulebook.config);
+    let engine = Engine::open(store, hands, rulebook, options).await?;
+    let served = daemon.serve(&engine, listener, &folder, &mut signals).await;
+    drop(std::fs::remove_file(folder.socket()));
+    served
+}
+
+/// What a daemon that was killed left running is killed before anything starts: it would run beside
+/// what is started in its place.
+async fn kill_left_behind(processes: PathBuf) {
+    let killing = tokio::task::spawn_blocking(move || orphans::kill(&processes));
+    for killed in killing.await.unwrap_or_default() {
+        let (process, key) = (killed.process, killed.key.as_str());
+        match killed.gone {
+            true => warn!(
+                process,
+                key, "killed a command that an earlier daemon left running"
+            ),
+            false => error!(
+                process,
+                key, "a command that an earlier daemon left running cannot be killed"
+            ),
         }
     }
-    stop(&engine, &mut signals).await?;
-    drop(close);
-    if tokio::time::timeout(LAST_ANSWERS, &mut server)
-        .await
-        .is_err()
-    {
-        server.abort();
-    }
-    Ok(())
 }
 
 /// What acts for a rulebook: its secrets are read here, all of them, before anything starts.
-pub fn hands(rulebook: &Rulebook, outbox: &std::path::Path) -> Result<Hands, EngineError> {
+pub fn hands(rulebook: &Rulebook, outbox: &Path) -> Result<Hands, EngineError> {
+    hands_with(rulebook, action::Options::new(outbox))
+}
+
+fn hands_with(rulebook: &Rulebook, options: action::Options) -> Result<Hands, EngineError> {
     let secrets = secrets::load(rulebook).map_err(EngineError::Secrets)?;
-    let performer = Performer::new(secrets, action::Options::new(outbox))?;
-    Ok(Hands::new(performer))
+    Ok(Hands::new(Performer::new(secrets, options)?))
+}
+
+/// The two doors of a daemon: one for events, one for orders.
+struct Doors {
+    events: JoinHandle<std::io::Result<()>>,
+    orders: JoinHandle<std::io::Result<()>>,
+    close: watch::Sender<bool>,
+}
+
+impl Doors {
+    fn open<S: Store>(
+        engine: &Engine<S, Hands>,
+        listener: TcpListener,
+        socket: UnixListener,
+        limits: http::Limits,
+    ) -> Self {
+        let close = watch::Sender::new(false);
+        let closed = || {
+            let mut close = close.subscribe();
+            async move { drop(close.wait_for(|closed| *closed).await) }
+        };
+        let engine = Arc::new(engine.clone());
+        let events = http::serve(listener, Arc::clone(&engine), limits, closed());
+        let orders = admin::serve(socket, engine, closed());
+        Self {
+            events: tokio::spawn(events),
+            orders: tokio::spawn(orders),
+            close,
+        }
+    }
+
+    /// Only where serving fails.
+    async fn ended(&mut self) -> Result<(), EngineError> {
+        let ended = tokio::select! {
+            ended = &mut self.events => ended,
+            ended = &mut self.orders => ended,
+        };
+        ended.unwrap_or(Ok(())).map_err(EngineError::Serve)
+    }
+
+    /// Answers under way may end.
+    async fn close(mut self) {
+        self.close.send_replace(true);
+        let both = async { tokio::join!(&mut self.events, &mut self.orders) };
+        if tokio::time::timeout(LAST_ANSWERS, both).await.is_err() {
+            self.events.abort();
+            self.orders.abort();
+        }
+    }
 }
 
 /// Waits for work in flight; a second signal ends the waiting. The door stays open so that senders
@@ -94,6 +147,38 @@ async fn stop<S: Store>(
 }
 
 impl Daemon {
+    fn hands(&self, rulebook: &Rulebook, folder: &DataFolder) -> Result<Hands, EngineError> {
+        let options = action::Options {
+            processes: Some(folder.processes()),
+            ..action::Options::new(&self.outbox)
+        };
+        hands_with(rulebook, options)
+    }
+
+    async fn serve<S: Store>(
+        &self,
+        engine: &Engine<S, Hands>,
+        listener: TcpListener,
+        folder: &DataFolder,
+        signals: &mut Signals,
+    ) -> Result<(), EngineError> {
+        let socket = admin::listen(&folder.socket())?;
+        let mut doors = Doors::open(engine, listener, socket, self.limits.clone());
+        loop {
+            let heard = tokio::select! {
+                heard = signals.next() => heard,
+                ended = doors.ended() => return ended,
+            };
+            match heard {
+                Heard::Reload => self.reload(engine).await,
+                Heard::Stop => break,
+            }
+        }
+        stop(engine, signals).await?;
+        doors.close().await;
+        Ok(())
+    }
+
     async fn read(&self) -> Result<Rulebook, EngineError> {
         let reading = read(self.places.clone()).await;
         log_warnings(&reading);
@@ -101,7 +186,12 @@ impl Daemon {
     }
 
     async fn reload<S: Store>(&self, engine: &Engine<S, Hands>) {
-        match reload(self.places.clone(), engine).await {
+        let reloaded = reload(self.places.clone(), engine).await;
+        engine.metrics().reloaded(match reloaded {
+            Ok(_) => "ok",
+            Err(_) => "failed",
+        });
+        match reloaded {
             Ok(rules) => return info!(rules, "reloaded"),
             Err(EngineError::Rules(reading)) => log_errors(&reading),
             Err(EngineError::Secrets(missing)) => {
@@ -124,8 +214,8 @@ pub async fn reload<S: Store>(
     }
     log_warnings(&reading);
     let secrets = secrets::load(&reading.rulebook).map_err(EngineError::Secrets)?;
-    engine.performer().renew(secrets);
-    let rulebook = engine.adopt(reading).map_err(EngineError::Rules)?;
+    let renew = |hands: &Hands| hands.renew(secrets);
+    let rulebook = engine.adopt(reading, renew).await?;
     Ok(rulebook.rules.rules.len())
 }
 
@@ -139,12 +229,12 @@ async fn read(places: Places) -> Reading {
         })
 }
 
-fn log_start(rulebook: &Rulebook, listener: &TcpListener) {
+fn log_start<S: Store>(rulebook: &Rulebook, listener: &TcpListener, _: &S) {
     let rules = rulebook.rules.rules.len();
     let address = listener.local_addr().map(|address| address.to_string());
     let address = address.unwrap_or_default();
     info!(rules, %address, "listening");
-    if !MemoryStore::DURABLE {
+    if !S::DURABLE {
         warn!("runs are kept in memory only: what is queued when the program ends is lost");
     }
 }

@@ -5,21 +5,21 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use tokio::sync::{Mutex, Notify, RwLock, watch};
+use tokio::sync::{Mutex, Notify, OnceCell, RwLock, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tracing::{debug, info};
 
+use super::at_work::AtWork;
+use super::clock::Clock;
 use super::dispatcher::dispatch;
-use super::{Options, Perform, Reading, Rulebook};
-use crate::core::event::Event;
-use crate::store::{
-    Arrival, Committed, EditionId, Occasion, Placed, Planned, Record, Store, StoreError,
-};
+use super::metrics::Metrics;
+use super::places::Places;
+use super::{EngineError, Options, Perform, Reading, Rulebook};
+use crate::store::{Edition, EditionId, Placed, Record, Settings, Store, StoreError};
 
 /// A running engine. Cloning gives another handle to the same one.
 pub struct Engine<S, P> {
-    shared: Arc<Shared<S, P>>,
+    pub(super) shared: Arc<Shared<S, P>>,
 }
 
 impl<S, P> Clone for Engine<S, P> {
@@ -35,15 +35,25 @@ pub(super) struct Shared<S, P> {
     pub store: S,
     pub perform: P,
     pub options: Options,
-    pub rulebook: ArcSwap<Rulebook>,
+    pub places: Places,
+    pub metrics: Metrics,
+    pub since: Timestamp,
+    pub judge: ArcSwap<Judge>,
+    pub at_work: Mutex<AtWork>,
     /// There may be a run to claim.
     pub work: Notify,
     /// Some run came to its end.
     pub ended: Notify,
     pub phase: watch::Sender<Phase>,
     /// Held for reading while events are taken in, so that stopping waits for what is half taken.
-    pub door: RwLock<()>,
+    pub door: Arc<RwLock<()>>,
     pub dispatcher: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// A rulebook and the name under which the store keeps it: in use together, and given up together.
+pub(super) struct Judge {
+    pub rulebook: Arc<Rulebook>,
+    edition: OnceCell<EditionId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,27 +65,38 @@ pub(super) enum Phase {
     },
 }
 
-/// An event that was taken in.
-#[derive(Debug, Clone)]
-pub struct Submitted {
-    pub event: Arc<Event>,
-    /// The rules that match it today, by name.
-    pub matched: Vec<String>,
-    pub committed: Committed,
-}
-
 impl<S: Store, P: Perform> Engine<S, P> {
-    /// Starts the dispatcher. Needs a tokio runtime.
+    /// Starts the dispatcher. Needs a tokio runtime. The store gets the rules with the first event.
     pub fn start(store: S, perform: P, rulebook: Rulebook, options: Options) -> Self {
+        Self::judging_by(Judge::new(rulebook), store, perform, options)
+    }
+
+    /// The same, once the store has the rules.
+    pub async fn open(
+        store: S,
+        perform: P,
+        rulebook: Rulebook,
+        options: Options,
+    ) -> Result<Self, StoreError> {
+        let judge = Judge::new(rulebook);
+        judge.edition(&store).await?;
+        Ok(Self::judging_by(judge, store, perform, options))
+    }
+
+    fn judging_by(judge: Judge, store: S, perform: P, options: Options) -> Self {
         let shared = Arc::new(Shared {
             store,
             perform,
+            places: Places::new(options.concurrency, options.per_host),
+            metrics: Metrics::default(),
+            since: options.clock.now(),
             options,
-            rulebook: ArcSwap::from_pointee(rulebook),
+            judge: ArcSwap::from_pointee(judge),
+            at_work: Mutex::default(),
             work: Notify::new(),
             ended: Notify::new(),
             phase: watch::Sender::new(Phase::Accepting),
-            door: RwLock::new(()),
+            door: Arc::default(),
             dispatcher: Mutex::new(None),
         });
         let dispatcher = tokio::spawn(dispatch(Arc::clone(&shared)));
@@ -86,41 +107,23 @@ impl<S: Store, P: Perform> Engine<S, P> {
     }
 
     pub fn rulebook(&self) -> Arc<Rulebook> {
-        self.shared.rulebook.load_full()
+        Arc::clone(&self.shared.judge.load().rulebook)
     }
 
-    /// Judges events by new rules from now on, or keeps the old ones where the reading has errors.
-    /// Runs that were planned keep the rule that they were planned with.
-    pub fn adopt(&self, reading: Reading) -> Result<Arc<Rulebook>, Box<Reading>> {
-        let rulebook = Arc::new(reading.accepted()?);
-        self.shared.rulebook.store(Arc::clone(&rulebook));
+    /// Judges events by new rules from now on, or keeps the old ones where the reading has errors or
+    /// cannot be kept. Runs that were planned keep the rule that they were planned with. `prepare`
+    /// readies the performer for them at the last moment.
+    pub async fn adopt(
+        &self,
+        reading: Reading,
+        prepare: impl FnOnce(&P),
+    ) -> Result<Arc<Rulebook>, EngineError> {
+        let judge = Judge::new(reading.accepted().map_err(EngineError::Rules)?);
+        judge.edition(&self.shared.store).await?;
+        prepare(&self.shared.perform);
+        let rulebook = Arc::clone(&judge.rulebook);
+        self.shared.judge.store(Arc::new(judge));
         Ok(rulebook)
-    }
-
-    /// Takes events in: all or none. Their runs start by themselves.
-    pub async fn submit(&self, events: Vec<Event>) -> Result<Vec<Submitted>, StoreError> {
-        let rulebook = self.rulebook();
-        let events: Vec<Arc<Event>> = events.into_iter().map(Arc::new).collect();
-        let plans: Vec<Vec<Planned>> = events.iter().map(|e| plan(e, &rulebook)).collect();
-        let matched: Vec<Vec<String>> = plans.iter().map(|plan| names(plan)).collect();
-        let arrivals = events.iter().zip(plans).map(|(event, planned)| Arrival {
-            event: Arc::clone(event),
-            received: self.shared.now(),
-            edition: EditionId::default(),
-            planned,
-            occasion: Occasion::Delivery,
-        });
-        let committed = self.shared.store.commit_all(arrivals.collect()).await?;
-        self.shared.work.notify_one();
-        let taken = events.into_iter().zip(matched).zip(committed);
-        let submitted = taken.map(|((event, matched), committed)| Submitted {
-            event,
-            matched,
-            committed,
-        });
-        let submitted: Vec<Submitted> = submitted.collect();
-        submitted.iter().for_each(Submitted::log);
-        Ok(submitted)
     }
 
     /// The runs as the store has them once all of them came to their end.
@@ -148,8 +151,8 @@ impl<S: Store, P: Perform> Engine<S, P> {
         &self.shared.perform
     }
 
-    pub(super) fn shared(&self) -> &Shared<S, P> {
-        &self.shared
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
     }
 }
 
@@ -158,44 +161,36 @@ impl<S, P> Shared<S, P> {
         *self.phase.borrow() == Phase::Accepting
     }
 
-    pub fn now(&self) -> Timestamp {
-        Timestamp::now()
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.options.clock
     }
 }
 
-/// The rules that match, and how their runs wait for each other.
-fn plan(event: &Event, rulebook: &Rulebook) -> Vec<Planned> {
-    let matches = rulebook.rules.matches(event).into_iter();
-    matches
-        .map(|rule| Planned {
-            rule: Arc::clone(rule),
-            mode: rule.mode,
-            lane: rule.lane_of(event),
-            asks: rule.asks_of(event),
-        })
-        .collect()
-}
-
-fn names(plan: &[Planned]) -> Vec<String> {
-    plan.iter().map(|p| p.rule.name.clone()).collect()
-}
-
-impl Submitted {
-    /// Ids, names and states only: what a ticket says stands in no log. What came from outside is
-    /// written quoted, so that it cannot pass for a line of its own.
-    fn log(&self) {
-        let (event, r#type) = (self.event.id.as_str(), self.event.event_type.as_str());
-        let runs: Vec<u64> = self.committed.runs.iter().map(|run| run.id.0).collect();
-        let matched = self.matched.join(",");
-        if self.committed.redelivered {
-            info!(event, r#type, ?runs, "event came again");
-        } else if self.matched.is_empty() {
-            debug!(event, r#type, "event matched no rule");
-        } else {
-            info!(event, r#type, matched, ?runs, "event taken");
+impl Judge {
+    fn new(rulebook: Rulebook) -> Self {
+        Self {
+            rulebook: Arc::new(rulebook),
+            edition: OnceCell::new(),
         }
-        for warning in &self.event.warnings {
-            debug!(event, warning, "event read with a warning");
+    }
+
+    /// Kept by the store before any event is judged.
+    pub async fn edition<S: Store>(&self, store: &S) -> Result<EditionId, StoreError> {
+        let keep = || store.adopt(self.rulebook.edition());
+        self.edition.get_or_try_init(keep).await.copied()
+    }
+}
+
+impl Rulebook {
+    /// As it was written.
+    fn edition(&self) -> Edition {
+        let files = self.rule_files.iter().filter_map(|id| self.files.get(*id));
+        Edition {
+            files: files
+                .map(|file| (Arc::clone(&file.name), Arc::clone(&file.text)))
+                .collect(),
+            config: Arc::clone(&self.config.source),
+            settings: Settings::default(),
         }
     }
 }

@@ -1,16 +1,19 @@
 //! From bytes to accepted events, for whoever sends them: read, decoded, judged, committed, answered.
 //! It refuses an array as a whole for one bad element, and an event at the URL of another source.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use super::handle::{Engine, Submitted};
+use super::handle::Engine;
+use super::submission::Submitted;
 use super::{Perform, Rulebook};
 use crate::core::config::Config;
 use crate::core::event::Event;
 use crate::core::event::decode::{DECODERS, NotAnEvent, decode, decode_described};
 use crate::core::event::json::{Refused, accept};
 use crate::source::{Accepted, AcceptedRun, Answer, Ingest, Refusal, Unsound};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// Elements of one array. A body of the largest size holds fewer real events than this.
 const MOST_EVENTS: usize = 1_000;
@@ -56,34 +59,64 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
     }
 
     fn ready(&self) -> Result<(), String> {
-        match self.shared().accepting() {
+        match self.shared.accepting() {
             true => Ok(()),
             false => Err("stopping; send events to the next start".into()),
         }
     }
 
     async fn receive(&self, source: &str, body: &[u8]) -> Result<Answer, Refusal> {
-        let _open = self.shared().door.read().await;
-        self.ready()
-            .map_err(|reason| Refusal::Unavailable { reason })?;
-        let rulebook = self.rulebook();
-        let known = sources(&rulebook.config);
+        let received = self.take_in(source, body).await;
+        if let Err(refusal) = &received {
+            let known = match refusal {
+                Refusal::UnknownSource { .. } => "",
+                Refusal::Unsound(_) | Refusal::Busy { .. } | Refusal::Unavailable { .. } => source,
+            };
+            self.shared.metrics.refused(known, refusal.word());
+        }
+        received
+    }
+
+    async fn metrics(&self) -> Result<String, String> {
+        let now = self.shared.clock().now();
+        let text = self.shared.metrics.text(&self.shared.store, now).await;
+        text.map_err(|error| error.to_string())
+    }
+}
+
+impl<S: Store, P: Perform> Engine<S, P> {
+    async fn take_in(&self, source: &str, body: &[u8]) -> Result<Answer, Refusal> {
+        let open = Arc::clone(&self.shared.door).read_owned().await;
+        let judge = self.shared.judge.load_full();
+        let known = sources(&judge.rulebook.config);
         if !known.iter().any(|name| name == source) {
             return Err(Refusal::UnknownSource { known });
         }
-        let parcel = Parcel::read(source, body, &rulebook).map_err(Refusal::Unsound)?;
-        let taken = self.submit(parcel.events).await;
+        self.ready()
+            .map_err(|reason| Refusal::Unavailable { reason })?;
+        let parcel = Parcel::read(source, body, &judge.rulebook).map_err(Refusal::Unsound)?;
+        let array = parcel.array;
+        let taken = self.submit_to(judge, parcel.events, Some(open)).await;
         let taken = taken.map_err(|error| {
             tracing::error!(%error, source, "events were refused");
-            Refusal::Unavailable {
-                reason: error.to_string(),
-            }
+            refusal(&error)
         })?;
         let mut answers: Vec<Accepted> = taken.iter().map(answer).collect();
-        Ok(match (parcel.array, answers.len()) {
+        Ok(match (array, answers.len()) {
             (false, 1) => Answer::One(answers.remove(0)),
             (true | false, _) => Answer::Many(answers),
         })
+    }
+}
+
+fn refusal(error: &StoreError) -> Refusal {
+    let reason = error.to_string();
+    match error {
+        StoreError::Full { .. } => Refusal::Busy { reason },
+        StoreError::Busy
+        | StoreError::Broken(_)
+        | StoreError::UnknownRun(_)
+        | StoreError::WrongState { .. } => Refusal::Unavailable { reason },
     }
 }
 

@@ -1,33 +1,48 @@
 //! The running program: rules kept and reloaded, events taken in, runs carried to their end.
 //! It brings the other parts together; it parses nothing, judges nothing and decides no next step.
 
+mod admin;
+mod at_work;
 mod batch;
+mod clock;
 mod daemon;
+mod data_folder;
 mod dispatcher;
 mod handle;
 mod ingest;
+mod metrics;
+mod orders;
 mod perform;
+mod places;
 mod report;
 mod rulebook;
 pub mod secrets;
 mod shutdown;
+mod submission;
 mod worker;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::action;
 use crate::action::secret::Missing;
+use crate::core::config::Config;
+use crate::source::admin::SocketError;
 use crate::source::http::ListenError;
 use crate::store::StoreError;
 
 pub use batch::{EventReport, act};
+pub use clock::{Clock, SystemClock};
 pub use daemon::{Daemon, daemon, hands, reload};
-pub use handle::{Engine, Submitted};
+pub use data_folder::{DataFolder, FolderError};
+pub use handle::Engine;
 pub use ingest::{read_event, sources};
+pub use metrics::Metrics;
 pub use perform::{Hands, Perform};
 pub use report::{RunReport, StepReport};
 pub use rulebook::{ConfigFile, Places, Reading, Rulebook};
 pub use shutdown::{Left, interrupted};
+pub use submission::Submitted;
 
 /// How much the engine does at a time, and how long it takes to stop.
 #[derive(Debug, Clone)]
@@ -35,16 +50,31 @@ pub struct Options {
     /// Runs at work together. Most of a run is waiting for somebody else's server, so 16 keep two
     /// cores far from busy, while a burst cannot flood a receiver or spawn commands without end.
     pub concurrency: usize,
+    /// Runs of one rule at work together.
+    pub per_rule: usize,
+    /// Requests to one host and port under way together.
+    pub per_host: usize,
     /// How long work in flight may take to end when the program is told to stop.
     pub grace: Duration,
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
             concurrency: 16,
+            per_rule: 8,
+            per_host: 8,
             grace: Duration::from_secs(30),
+            clock: Arc::new(SystemClock::default()),
         }
+    }
+}
+
+impl Options {
+    /// As the configuration has them.
+    pub fn of(_: &Config) -> Self {
+        Self::default()
     }
 }
 
@@ -64,6 +94,10 @@ pub enum EngineError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Action(#[from] action::Error),
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Socket(#[from] SocketError),
     #[error("failed to serve: {0}; start the daemon again")]
     Serve(#[source] std::io::Error),
     #[error("failed to hear signals: {0}; start the daemon where signals can be handled")]

@@ -22,7 +22,7 @@ pub fn load(rulebook: &Rulebook) -> Result<Secrets, Vec<Missing>> {
 pub fn names(rulebook: &Rulebook) -> Vec<&str> {
     let live = rulebook.rules.rules.iter();
     let live = live.filter(|rule| rule.mode == Mode::Live);
-    let steps = live.flat_map(|rule| &rule.flow.steps);
+    let steps = live.flat_map(|rule| rule.steps());
     let mut names: Vec<&str> = steps.flat_map(of_step).collect();
     names.sort_unstable();
     names.dedup();

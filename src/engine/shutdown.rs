@@ -26,7 +26,7 @@ pub struct Left {
 impl<S: Store, P: Perform> Engine<S, P> {
     /// Stops: refuses events from now on and waits for work in flight, as long as the options allow.
     pub async fn drain(&self) -> Left {
-        let shared = self.shared();
+        let shared = &self.shared;
         let until = Instant::now() + shared.options.grace;
         let closing = shared.door.write().await;
         shared.phase.send_if_modified(|phase| {
@@ -49,7 +49,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
 
     /// What is not finished now.
     pub async fn left(&self) -> Left {
-        let runs = self.shared().store.unfinished(usize::MAX).await;
+        let runs = self.shared.store.unfinished(usize::MAX).await;
         Left {
             runs: runs.unwrap_or_default(),
         }

@@ -1,7 +1,7 @@
 //! Events over HTTP: the routes, what each answers, and the server around them.
 //! It refuses what is too big, too slow, not JSON or from afar before anything reads it.
 
-mod answer;
+pub(super) mod answer;
 mod body;
 mod connection;
 
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::extract::{ConnectInfo, Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::any;
@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 
 use super::{Answer, Ingest, Refusal};
 use answer::Problem;
-use connection::Doorman;
+use connection::{Doorman, Peer};
 
 /// What bounds every request.
 #[derive(Debug, Clone)]
@@ -95,7 +95,8 @@ pub async fn serve<I: Ingest>(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     let doorman = Doorman::new(listener, &limits);
-    axum::serve(doorman, routes(ingest, limits))
+    let routes = routes(ingest, limits).into_make_service_with_connect_info::<Peer>();
+    axum::serve(doorman, routes)
         .with_graceful_shutdown(stop)
         .await
 }
@@ -110,6 +111,7 @@ fn routes<I: Ingest>(ingest: Arc<I>, limits: Limits) -> Router {
         .route("/events/{source}", any(events::<I>))
         .route("/healthz", any(healthz))
         .route("/readyz", any(readyz::<I>))
+        .route("/metrics", any(metrics::<I>))
         .fallback(nowhere::<I>)
         .with_state(Arc::new(Desk { ingest, limits }))
 }
@@ -187,6 +189,30 @@ async fn readyz<I: Ingest>(State(desk): State<Arc<Desk<I>>>, method: Method) -> 
     }
 }
 
+/// What a proxy adds to what it passes on.
+const PASSED_ON: [&str; 3] = ["forwarded", "via", "x-real-ip"];
+
+/// For this machine alone: a sender's proxy must not pass it on to the world.
+async fn metrics<I: Ingest>(
+    State(desk): State<Arc<Desk<I>>>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    if !is_read(&method) {
+        return answer::problem(&READ_ONLY);
+    }
+    match is_local(peer, &headers) {
+        true => answer::metrics(desk.ingest.metrics().await),
+        false => answer::problem(&Problem::NotLocal),
+    }
+}
+
+fn is_local(Peer(peer): Peer, headers: &HeaderMap) -> bool {
+    let passed_on = |name: &str| PASSED_ON.contains(&name) || name.starts_with("x-forwarded-");
+    peer.ip().to_canonical().is_loopback() && !headers.keys().any(|name| passed_on(name.as_str()))
+}
+
 const READ_ONLY: Problem = Problem::Method {
     allowed: "GET, HEAD",
 };
@@ -225,6 +251,25 @@ mod tests {
             "text/x+json",
         ] {
             assert!(!is_json(media), "{media}");
+        }
+    }
+
+    #[test]
+    fn metrics_are_for_this_machine() {
+        let peer = |address: &str| Peer(address.parse().unwrap());
+        let with = |name: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, header::HeaderValue::from_static("192.0.2.1"));
+            headers
+        };
+        let none = HeaderMap::new();
+        for near in ["127.0.0.1:9", "[::1]:9", "[::ffff:127.0.0.1]:9"] {
+            assert!(is_local(peer(near), &none), "{near}");
+        }
+        assert!(!is_local(peer("192.0.2.1:9"), &none));
+        assert!(is_local(peer("127.0.0.1:9"), &with("accept")));
+        for name in ["forwarded", "x-forwarded-for", "x-forwarded-user", "via"] {
+            assert!(!is_local(peer("127.0.0.1:9"), &with(name)), "{name}");
         }
     }
 

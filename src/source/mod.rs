@@ -1,6 +1,7 @@
 //! Where events come in, and the words in which they are answered.
 //! It knows nothing of rules and runs: whoever takes events implements [`Ingest`].
 
+pub mod admin;
 pub mod http;
 
 use std::future::Future;
@@ -22,6 +23,9 @@ pub trait Ingest: Send + Sync + 'static {
         source: &str,
         body: &[u8],
     ) -> impl Future<Output = Result<Answer, Refusal>> + Send;
+
+    /// What is counted and timed, as OpenMetrics text; otherwise why it cannot be told.
+    fn metrics(&self) -> impl Future<Output = Result<String, String>> + Send;
 }
 
 /// One answer, or one for each element of an array.
@@ -59,10 +63,26 @@ pub enum Refusal {
     },
     /// Not JSON, or not an event.
     Unsound(Unsound),
+    /// Too much is unfinished already.
+    Busy {
+        reason: String,
+    },
     /// Trying again later will help.
     Unavailable {
         reason: String,
     },
+}
+
+impl Refusal {
+    /// Why, in a word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Refusal::UnknownSource { .. } => "unknown_source",
+            Refusal::Unsound(_) => "unsound",
+            Refusal::Busy { .. } => "busy",
+            Refusal::Unavailable { .. } => "unavailable",
+        }
+    }
 }
 
 /// What is wrong with the bytes, and where.

@@ -1,6 +1,8 @@
 //! What every store must do, as one suite that each backend runs.
 //! It looks only through the trait, and never waits for time to pass.
 
+mod clock;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,6 +115,8 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     shadow_runs_are_recorded_and_never_claimed(open()).await;
     the_log_comes_back_with_the_claim(open()).await;
     a_final_state_is_final(open()).await;
+    clock::what_waits_moves_with_the_clock(open()).await;
+    clock::gates_move_with_the_clock(open()).await;
     an_unknown_run_is_an_error(open()).await;
     one_rule_takes_no_more_than_its_share(open()).await;
     a_gate_lets_through_what_it_says(open()).await;

@@ -4,11 +4,12 @@
 mod gates;
 mod lanes;
 mod seen;
+mod shift;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::core::event::Event;
@@ -185,6 +186,11 @@ impl Store for MemoryStore {
             *counts.entry(kept.record.state.word()).or_default() += 1;
         }
         Ok(counts)
+    }
+
+    async fn shift(&self, by: SignedDuration) -> Result<(), StoreError> {
+        self.inner().shift(by);
+        Ok(())
     }
 
     /// Rules live in the runs that were planned with them.

@@ -11,7 +11,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::core::config;
@@ -97,6 +97,10 @@ pub trait Store: Send + Sync + 'static {
     fn counts(
         &self,
     ) -> impl Future<Output = Result<BTreeMap<&'static str, u64>, StoreError>> + Send;
+
+    /// The clock on the wall was set back by so much (a negative time): what waits for a time and what
+    /// counts at a gate moves with it.
+    fn shift(&self, by: SignedDuration) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Keeps the rules and the configuration that events are judged by from now on.
     fn adopt(&self, edition: Edition)

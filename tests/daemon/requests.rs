@@ -11,7 +11,7 @@ use flowtrigger::source::http::Limits;
 use flowtrigger::store::{
     Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, Store, StoreError,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -213,13 +213,28 @@ async fn health_and_readiness() {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_asks_the_sender_to_come_back() {
-    let house = house_of(QUIET, Broken, Idle).await;
-    let refused = house.post(&event(1, "a")).await;
-    assert_eq!(refused.status, 503);
-    let seconds: u64 = refused.header("retry-after").parse().unwrap();
-    assert!((5..=30).contains(&seconds), "{seconds}");
-    assert!(refused.error().contains("send it again later"));
+async fn a_store_that_takes_nothing_asks_the_sender_to_come_back() {
+    for (why, status, error) in [
+        (
+            StoreError::Full { unfinished: 7 },
+            429,
+            "7 runs are unfinished",
+        ),
+        (StoreError::Busy, 503, "send it again later"),
+        (StoreError::Broken("no room".into()), 503, "no room"),
+    ] {
+        let house = house_of(QUIET, Broken(why), Idle).await;
+        let refused = house.post(&event(1, "a")).await;
+        assert_eq!(refused.status, status);
+        let seconds: u64 = refused.header("retry-after").parse().unwrap();
+        assert!((5..=30).contains(&seconds), "{seconds}");
+        assert!(refused.error().contains(error), "{}", refused.error());
+        let mut unmatched = event(1, "a");
+        unmatched["input"]["ticket_event"]["type"] = json!("Ticket Created");
+        assert_eq!(house.post(&unmatched).await.status, 200);
+        let many = json!([unmatched, event(1, "a")]);
+        assert_eq!(house.post(&many).await.status, status);
+    }
 }
 
 #[tokio::test]
@@ -253,32 +268,34 @@ impl Perform for Idle {
     }
 }
 
-/// A store that keeps nothing.
-struct Broken;
-
-const FULL: StoreError = StoreError::Full { unfinished: 0 };
+/// A store that takes nothing, and says why.
+struct Broken(StoreError);
 
 impl Store for Broken {
     const DURABLE: bool = false;
 
     async fn commit_all(&self, _: Vec<Arrival>) -> Result<Vec<Committed>, StoreError> {
-        Err(FULL)
+        Err(self.0.clone())
     }
 
     async fn claim(&self, _: Claim) -> Result<Vec<Claimed>, StoreError> {
-        Err(FULL)
+        Ok(Vec::new())
     }
 
     async fn advance(&self, _: RunId, _: Vec<Line>, _: Option<State>) -> Result<(), StoreError> {
-        Err(FULL)
+        Err(self.0.clone())
     }
 
     async fn revive(&self, _: RunId, _: Timestamp) -> Result<Placed, StoreError> {
-        Err(FULL)
+        Err(self.0.clone())
     }
 
     async fn cancel(&self, _: RunId) -> Result<Placed, StoreError> {
-        Err(FULL)
+        Err(self.0.clone())
+    }
+
+    async fn shift(&self, _: SignedDuration) -> Result<(), StoreError> {
+        Err(self.0.clone())
     }
 
     async fn adopt(&self, _: Edition) -> Result<EditionId, StoreError> {
@@ -288,22 +305,22 @@ impl Store for Broken {
     fn archive(&self, _: Arc<Event>, _: EditionId, _: Timestamp) {}
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        Err(FULL)
+        Err(self.0.clone())
     }
 
     async fn run(&self, _: RunId) -> Result<Option<Record>, StoreError> {
-        Err(FULL)
+        Err(self.0.clone())
     }
 
     async fn runs_of(&self, _: &str, _: &str) -> Result<Vec<Record>, StoreError> {
-        Err(FULL)
+        Err(self.0.clone())
     }
 
     async fn unfinished(&self, _: usize) -> Result<Vec<Placed>, StoreError> {
-        Err(FULL)
+        Err(self.0.clone())
     }
 
     async fn counts(&self) -> Result<BTreeMap<&'static str, u64>, StoreError> {
-        Err(FULL)
+        Err(self.0.clone())
     }
 }

@@ -12,9 +12,10 @@ const QUICKLY: &str = "  retry: { attempts: 3, backoff: 1ms, max_delay: 1ms }\n"
 
 #[tokio::test]
 async fn a_dead_receiver_is_tried_again_and_given_up() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // Bound, so that nobody else gets the port, and never listening.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = nobody.local_addr().unwrap();
-    drop(nobody);
     let house = house(&telling("tell", address, QUICKLY)).await;
     let runs = house.accepted(&event(1, "a")).await;
     let record = &house.settled(&runs).await[0];

@@ -159,18 +159,37 @@ pub async fn house_with(
     options: Options,
     limits: Limits,
 ) -> House<MemoryStore, Hands> {
+    house_on(MemoryStore::default(), rules, options, limits).await
+}
+
+/// A house whose store the test brings.
+pub async fn house_on<S: Store>(
+    store: S,
+    rules: &str,
+    options: Options,
+    limits: Limits,
+) -> House<S, Hands> {
     client();
     let (folder, places) = places(rules);
     let rulebook = read(&places);
     let hands = engine::hands(&rulebook, &folder.path().join("outbox")).unwrap();
-    let engine = Engine::start(MemoryStore::default(), hands, rulebook, options);
-    open(engine, places, folder, limits).await
+    let engine = Engine::open(store, hands, rulebook, options).await;
+    open(engine.unwrap(), places, folder, limits).await
 }
 
 /// A house whose store and hands the test brings.
 pub async fn house_of<S: Store, P: Perform>(rules: &str, store: S, perform: P) -> House<S, P> {
+    house_that(rules, store, perform, Options::default()).await
+}
+
+pub async fn house_that<S: Store, P: Perform>(
+    rules: &str,
+    store: S,
+    perform: P,
+    options: Options,
+) -> House<S, P> {
     let (folder, places) = places(rules);
-    let engine = Engine::start(store, perform, read(&places), Options::default());
+    let engine = Engine::start(store, perform, read(&places), options);
     open(engine, places, folder, Limits::default()).await
 }
 
@@ -265,6 +284,16 @@ fn placed(record: &Record) -> Placed {
         rule: record.rule.name.as_str().into(),
         state: record.state.clone(),
     }
+}
+
+/// Waits until something holds; it must not take time to come, only turns.
+pub async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
+    let wait = async {
+        while !holds().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(what, wait).await;
 }
 
 pub async fn answered(request: reqwest::RequestBuilder) -> Answered {

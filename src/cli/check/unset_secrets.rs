@@ -16,7 +16,7 @@ pub fn warn(book: &Rulebook, diagnostics: &mut Diagnostics) {
     let rules = book.rules.rules.iter();
     let live = rules.filter(|rule| rule.mode == Mode::Live);
     let mut told = BTreeSet::new();
-    for step in live.flat_map(|rule| &rule.flow.steps) {
+    for step in live.flat_map(|rule| rule.steps()) {
         for name in secrets::of_step(step) {
             let missing = missing.iter().find(|missing| missing.name == name);
             if let Some(missing) = missing.filter(|_| told.insert(name)) {
@@ -132,6 +132,15 @@ B: '{{ secret.KEY_B }}'\n        A: 'é {{ secret.KEY }}{{ secret.KEY }}'\n";
         );
         assert!(message.ends_with("/absent` does not exist"), "{message}");
         assert_eq!((*line, *column), (9, 18));
+    }
+
+    #[test]
+    fn what_tells_of_a_death_needs_its_secrets_too() {
+        let own =
+            "mode: live\non_dead: [{ http: { url: 'https://a.example/{{ secret.KEY }}' } }]\n";
+        let warnings = warnings(own);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].0.starts_with("the secret `KEY`"));
     }
 
     #[test]

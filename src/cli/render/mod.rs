@@ -4,6 +4,7 @@
 pub mod columns;
 pub mod diagnostics;
 pub mod explanation;
+pub mod gates;
 pub mod message;
 pub mod paint;
 pub mod plan;

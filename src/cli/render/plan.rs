@@ -11,7 +11,7 @@ use crate::cli::render::paint::{Paint, Tone};
 use crate::core::diagnostic::Files;
 use crate::core::flow::call::{Auth, Body, Call, ExecCall, HttpCall, Text};
 use crate::core::flow::plan::{Planned, What};
-use crate::core::flow::step::Step;
+use crate::core::flow::step::{Action, OnCrash, Step};
 use crate::core::rule::jobspec::{Lane, Mode, Rule};
 
 /// How much of a body or a script is shown.
@@ -39,7 +39,37 @@ pub fn text(out: &mut Output, plan: &[Planned<'_>], rule: &Rule, files: &Files) 
         write!(out, "    {}  ", paint.tone(Tone::Bold, &heading))?;
         one(out, planned, files)?;
     }
-    Ok(())
+    on_dead(out, rule, files)
+}
+
+/// The steps that would tell of a dead run, by name: what they would send depends on its error.
+fn on_dead(out: &mut Output, rule: &Rule, files: &Files) -> io::Result<()> {
+    let Some(first) = rule.on_dead.as_ref().and_then(|flow| flow.steps.first()) else {
+        return Ok(());
+    };
+    let steps = rule.on_dead.iter().flat_map(|flow| &flow.steps);
+    let names: Vec<&str> = steps.map(|step| step.name.as_str()).collect();
+    let paint = Paint::of(out);
+    writeln!(
+        out,
+        "    {}  {}  {}",
+        paint.tone(Tone::Bold, "if it dies"),
+        names.join(", "),
+        paint.tone(Tone::Dim, &files.place(first.at))
+    )
+}
+
+/// As `on_dead` says it, without what its steps would send.
+pub fn on_dead_json(rule: &Rule, files: &Files) -> Value {
+    let steps = rule.on_dead.iter().flat_map(|flow| &flow.steps);
+    let step = |step: &Step| {
+        json!({
+            "step": step.name,
+            "kind": step.action.kind(),
+            "at": files.place(step.at),
+        })
+    };
+    steps.map(step).collect()
 }
 
 fn one(out: &mut Output, planned: &Planned<'_>, files: &Files) -> io::Result<()> {
@@ -105,7 +135,27 @@ fn exec(out: &mut Output, call: &ExecCall, step: &Step) -> io::Result<()> {
 
 fn schedule(out: &mut Output, step: &Step) -> io::Result<()> {
     let timeout = step.timeout.as_secs_f64();
-    writeln!(out, "       time-out {timeout}s; {}", step.retry.words())
+    write!(out, "       time-out {timeout}s; {}", step.retry.words())?;
+    match on_crash(step) {
+        Some(word) => writeln!(out, "; after a crash: {word}"),
+        None => writeln!(out),
+    }
+}
+
+/// What becomes of a command that a crash cut off; a request always runs again.
+fn on_crash(step: &Step) -> Option<&'static str> {
+    match (&step.action, step.on_crash) {
+        (Action::Exec(_), OnCrash::Hold) => Some("hold"),
+        (Action::Exec(_), OnCrash::Rerun) => Some("rerun"),
+        (
+            Action::Http(_)
+            | Action::When(_)
+            | Action::Set(_)
+            | Action::Succeed(_)
+            | Action::Fail(_),
+            _,
+        ) => None,
+    }
 }
 
 fn auth_words(auth: &Auth) -> String {
@@ -173,6 +223,9 @@ fn call_json(call: &Call, step: &Step) -> Value {
     let mut value = sent_json(call);
     value["timeout"] = json!(step.timeout.as_secs_f64());
     value["retry"] = json!(step.retry.words());
+    if let Some(word) = on_crash(step) {
+        value["on_crash"] = word.into();
+    }
     value
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::rule::document;
+use super::rule::{document, step_parts};
 use crate::core::config::{AUTH, CONFIG, CONNECTION, SECRET, SOURCE};
 use crate::core::event::catalogue::FieldType;
 
@@ -21,14 +21,17 @@ pub fn schema() -> Value {
     }
     keys["event_types"]["type"] = "array".into();
     keys["event_types"]["items"] = reference("event_type");
-    schema["$defs"] = json!({
-        "connection": connection(),
-        "auth": auth(),
-        "secret": one_of_its_keys(SECRET.schema(&[])),
-        "source": source(),
-        "event_type": event_type(),
-        "field_type": field_type(),
-    });
+    schema["$defs"] = step_parts();
+    for (part, definition) in [
+        ("connection", connection()),
+        ("auth", auth()),
+        ("secret", one_of_its_keys(SECRET.schema(&[]))),
+        ("source", source()),
+        ("event_type", event_type()),
+        ("field_type", field_type()),
+    ] {
+        schema["$defs"][part] = definition;
+    }
     schema
 }
 

@@ -18,15 +18,20 @@ const REQUIRED: &[&str] = &["name", "event_source", "event_type", "flow"];
 pub fn schema() -> Value {
     let mut schema = document(&JOBSPEC, REQUIRED);
     schema["title"] = "A flowtrigger rule".into();
-    schema["$defs"] = json!({
+    schema["$defs"] = step_parts();
+    schema["$defs"]["event_type"] = event_type(Catalogue::built_in());
+    schema["$defs"]["test"] = test();
+    schema
+}
+
+/// A step and the parts that it refers to, by name.
+pub fn step_parts() -> Value {
+    json!({
         "condition": condition::schema(),
         "test_of_field": test_of_field(),
         "operators": operators(),
-        "event_type": event_type(Catalogue::built_in()),
         "step": step_schema(),
-        "test": test(),
-    });
-    schema
+    })
 }
 
 /// The schema of a whole file whose keys are a vocabulary's.

@@ -170,18 +170,44 @@ fn mistakes_that_loading_refuses_are_refused() {
         changed("event_type", json!([])),
         changed("when", json!({"current": {"is_not": "urgent"}})),
         changed("when", json!({"any": {"current": "urgent"}})),
-        changed("dedupe", json!({"per": "ticket.id", "for": "1h"})),
+        changed("dedupe", json!({"for": "1h"})),
+        changed("dedupe", json!("1h")),
+        changed("throttle", json!({"limit": 0, "in": "1h"})),
+        changed("on_dead", json!({"succeed": null})),
+        changed("debounce", json!({"per": "ticket.id", "quiet": "1h"})),
         changed("tests", json!([{"expect": "match"}])),
     ] {
         assert!(rule.accepts(&bad).is_err(), "{bad}");
     }
+    let gated = with_when(json!({"current": "urgent"}));
+    let mut gated = gated.as_object().cloned().unwrap();
+    for (key, value) in [
+        ("dedupe", json!({"per": "ticket.id", "for": "24h"})),
+        ("throttle", json!({"limit": 3, "in": "1h"})),
+        ("on_dead", json!([])),
+    ] {
+        gated.insert(key.into(), value);
+    }
+    assert_eq!(rule.accepts(&gated.into()), Ok(()));
     let config = Validator::of(Kind::Config.schema());
+    for good in [
+        json!({"archive": "off", "retention": {"for": "30d"}, "limits": {"runs": 4}}),
+        json!({"archive": {"events": "unmatched", "for": "1d", "at_most": "1.5 GB"}}),
+        json!({"on_dead": [{"http": {"url": "https://a.example"}}, {"when": {"error.attempts": 1}}]}),
+    ] {
+        assert_eq!(config.accepts(&good), Ok(()), "{good}");
+    }
     for bad in [
         json!({"connections": {"a": {}}}),
         json!({"connections": {"a": {"base_url": "https://a.example", "auth": {}}}}),
         json!({"secrets": {"A": {"value": "x"}}}),
         json!({"event_types": [{"tag": "a.B"}]}),
         json!({"mode": "on"}),
+        json!({"archive": "on"}),
+        json!({"archive": {"at_most": 7}}),
+        json!({"retention": "7d"}),
+        json!({"limits": {"runs": 0}}),
+        json!({"on_dead": [{"https": {}}]}),
     ] {
         assert!(config.accepts(&bad).is_err(), "{bad}");
     }

@@ -26,7 +26,7 @@ impl Event {
         let start = match root {
             Root::Body => &mut self.body,
             Root::Envelope => &mut self.envelope,
-            Root::Event | Root::Raw | Root::Vars | Root::Steps => {
+            Root::Event | Root::Raw | Root::Vars | Root::Steps | Root::Error => {
                 return Err(SetError::Elsewhere(path.text.clone()));
             }
         };

@@ -3,6 +3,7 @@
 
 mod exec;
 mod http;
+mod on_dead;
 mod settings;
 
 use crate::core::diagnostic::{Code, Diagnostic};
@@ -16,17 +17,24 @@ use crate::core::rule::lowering::Lowering;
 use crate::core::rule::template::{Escape, Template, TreeTemplate};
 
 pub use http::METHODS;
+pub use on_dead::lower_on_dead;
 
 pub fn lower_flow(node: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
+    lower_steps(node, "flow", cx)
+}
+
+/// The steps under a key.
+fn lower_steps(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Flow> {
     let items = match &node.value {
         Yaml::List(items) if !items.is_empty() => items,
         Yaml::List(_) | Yaml::Null => {
             let help = "add a step, for example `- http: { url: … }`";
-            cx.error(Code::InvalidValue, node.at, "`flow` has no step", help);
+            let message = format!("`{key}` has no step");
+            cx.error(Code::InvalidValue, node.at, message, help);
             return None;
         }
         Yaml::Map(_) | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
-            let message = format!("`flow` takes a list of steps, found {}", node.kind());
+            let message = format!("`{key}` takes a list of steps, found {}", node.kind());
             cx.error(
                 Code::WrongType,
                 node.at,

@@ -13,6 +13,6 @@ mod render;
 #[cfg(test)]
 mod tests;
 
-pub use lower::lower_flow;
+pub use lower::{lower_flow, lower_on_dead};
 pub use next::{Move, Subject, next, results};
 pub use render::render_call;

@@ -1,8 +1,10 @@
 //! What a flow promises from its YAML to the call: the exact request or command, secrets as names.
 //! Its mistakes and its moves have files of their own.
 
+mod crashes;
 mod mistakes;
 mod moves;
+mod on_dead;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

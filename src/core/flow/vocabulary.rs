@@ -8,7 +8,6 @@ use crate::core::rule::vocabulary::{
 };
 
 const FLOWS: &str = "it comes with flows and bundles; leave it out for now";
-const DURABLE: &str = "it comes with durable runs; leave it out for now";
 
 /// The keys that say what a step does; a step has exactly one of them.
 pub const ACTIONS: [&str; 7] = ["http", "exec", "shell", "when", "set", "succeed", "fail"];
@@ -64,7 +63,11 @@ pub const STEP: Vocabulary = Vocabulary {
             "What of the result later steps can read: all of it, its status, or nothing.",
             keep,
         ),
-        later("on_crash", DURABLE),
+        word(
+            "on_crash",
+            "What becomes of an `exec` or `shell` that a crash cut off: `hold` it for a person, as unless given, or `rerun` it.",
+            on_crash,
+        ),
         later("catch", FLOWS),
         later("choose", FLOWS),
         later("for_each", FLOWS),
@@ -207,6 +210,10 @@ fn retry() -> Value {
 
 fn keep() -> Value {
     json!({"enum": ["body", "status", "none"], "default": "body"})
+}
+
+fn on_crash() -> Value {
+    json!({"enum": ["hold", "rerun"], "default": "hold"})
 }
 
 fn method() -> Value {

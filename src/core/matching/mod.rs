@@ -3,5 +3,6 @@
 
 pub mod evaluate;
 pub mod explanation;
+pub mod gate_view;
 pub mod ruleset;
 pub mod trace;

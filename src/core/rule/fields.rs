@@ -11,9 +11,20 @@ pub enum Fields {
     Of(Vec<EventType>),
     /// A type is not in the catalogue, and anything may stand in its events.
     Open,
+    /// Of whatever type: only what every event has.
+    Any,
     /// There is no event: the configuration is read before any comes.
     None,
 }
+
+/// What every event has.
+const EVERYWHERE: [&str; 5] = [
+    "event.source",
+    "event.type",
+    "event.id",
+    "event.key",
+    "event.time",
+];
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldCheck {
@@ -31,6 +42,8 @@ impl Fields {
         let types = match self {
             Fields::Of(types) => types,
             Fields::Open => return FieldCheck::Open,
+            Fields::Any if EVERYWHERE.contains(&dotted) => return FieldCheck::Open,
+            Fields::Any => return FieldCheck::Unknown { nearest: None },
             Fields::None => return FieldCheck::Unknown { nearest: None },
         };
         let (mut known, mut near) = (Vec::new(), None);
@@ -73,7 +86,7 @@ impl Fields {
         match self {
             Fields::Of(types) => types.extend(more),
             Fields::None => *self = Fields::Of(more),
-            Fields::Open => {}
+            Fields::Open | Fields::Any => {}
         }
     }
 
@@ -90,7 +103,21 @@ impl Fields {
         match self.types() {
             [one] => format!("`{}`", one.tag),
             [first, rest @ ..] => format!("`{}` (nor any of {} more types)", first.tag, rest.len()),
-            [] => "the configuration".into(),
+            [] => match self {
+                Fields::Any => "an event of any type".into(),
+                Fields::Of(_) | Fields::Open | Fields::None => "the configuration".into(),
+            },
+        }
+    }
+
+    /// What to read instead where events of any type may come.
+    pub fn instead(&self) -> Option<String> {
+        match self {
+            Fields::Any => Some(format!(
+                "it has {}; `event.key` is the ticket; a rule's own `on_dead` reads all fields of its events",
+                EVERYWHERE.map(|field| format!("`{field}`")).join(", ")
+            )),
+            Fields::Of(_) | Fields::Open | Fields::None => None,
         }
     }
 
@@ -105,7 +132,7 @@ impl Fields {
     fn types(&self) -> &[EventType] {
         match self {
             Fields::Of(types) => types,
-            Fields::Open | Fields::None => &[],
+            Fields::Open | Fields::Any | Fields::None => &[],
         }
     }
 }

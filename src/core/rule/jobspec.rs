@@ -8,12 +8,13 @@ use serde_json::Value;
 use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
 use crate::core::event::Event;
-use crate::core::flow::lower_flow;
-use crate::core::flow::step::Flow;
+use crate::core::flow::step::{Flow, Step};
+use crate::core::flow::{lower_flow, lower_on_dead};
 use crate::core::gate::{Ask, Gate};
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::fields::Fields;
+use crate::core::rule::gates;
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::path::{Found, Path};
 use crate::core::rule::ruletest;
@@ -70,6 +71,12 @@ impl Rule {
         self.event_source == source && self.event_types.iter().any(|p| p.covers(event_type))
     }
 
+    /// Everything that it may run.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        let on_dead = self.on_dead.iter().flat_map(|flow| &flow.steps);
+        self.flow.steps.iter().chain(on_dead)
+    }
+
     /// Whether the key of its events is a ticket.
     pub fn is_about_tickets(&self) -> bool {
         self.event_types.iter().all(|pattern| match pattern {
@@ -89,18 +96,21 @@ impl Rule {
     /// What its gates are asked about an event. A gate whose value the event does not have is not
     /// asked.
     pub fn asks_of(&self, event: &Event) -> Vec<Ask> {
-        let asks = self.gates.iter().filter_map(|gate| {
-            let value = match &gate.per {
-                Some(path) => format!("{} {}", path.text, self.value_at(path, event)?),
-                None => String::new(),
-            };
-            Some(Ask {
-                kind: gate.kind,
-                window: gate.window,
-                value,
-            })
-        });
-        asks.collect()
+        let gates = self.gates.iter();
+        gates.filter_map(|gate| self.ask_of(gate, event)).collect()
+    }
+
+    /// What one of its gates is asked about an event; None where the event lacks the value.
+    pub fn ask_of(&self, gate: &Gate, event: &Event) -> Option<Ask> {
+        let value = match &gate.per {
+            Some(path) => format!("{} {}", path.text, self.value_at(path, event)?),
+            None => String::new(),
+        };
+        Some(Ask {
+            kind: gate.kind,
+            window: gate.window,
+            value,
+        })
     }
 
     fn value_at(&self, path: &Path, event: &Event) -> Option<String> {
@@ -242,7 +252,12 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
         Some(lane) => lower_lane(lane, cx),
         None => Some(Lane::Key),
     };
+    let gates = gates::lower(node, cx);
     let flow = required(node, "flow", cx).and_then(|(flow, _)| lower_flow(flow, cx));
+    let on_dead = match node.get("on_dead") {
+        Some(on_dead) => lower_on_dead(on_dead, cx),
+        None => Some(cx.config.on_dead.clone()),
+    };
     let tests = lower_tests(node, cx);
     let description = node
         .get("description")
@@ -257,9 +272,9 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
         when: when?,
         vars: cx.vars.clone(),
         lane: lane?,
-        gates: Vec::new(),
+        gates: gates?,
         flow: flow?,
-        on_dead: None,
+        on_dead: on_dead?,
         version,
         tests,
     })

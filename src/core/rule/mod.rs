@@ -5,6 +5,7 @@ pub mod condition;
 pub mod document;
 pub mod earlier;
 pub mod fields;
+pub mod gates;
 pub mod jobspec;
 pub mod lowering;
 pub mod operator;

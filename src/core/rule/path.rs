@@ -39,6 +39,8 @@ pub enum Root {
     Raw,
     Vars,
     Steps,
+    /// `error.message`, `error.run`, `error.rule`, `error.attempts`: what a run died of.
+    Error,
 }
 
 /// One step of a plain path. A number leads into a list, or to a key of that spelling.
@@ -94,6 +96,9 @@ pub struct PathError {
 
 const ENVELOPE: [&str; 4] = ["account_id", "subdomain", "integration_key", "actor_id"];
 
+/// The names below `error`.
+pub const ERROR: [&str; 4] = ["message", "run", "rule", "attempts"];
+
 impl Path {
     pub fn parse(text: &str) -> Result<Self, PathError> {
         let route = if text.starts_with('$') {
@@ -117,6 +122,19 @@ impl Path {
             text: text.to_owned(),
             route,
         }
+    }
+
+    /// The same path in a flow that runs because a run died: `error.…` is no field of the event there.
+    pub fn of_death(mut self) -> Self {
+        if let Route::Plain { root, keys } = &mut self.route
+            && *root == Root::Body
+            && !self.text.starts_with('$')
+            && keys.first().is_some_and(|key| key.name == "error")
+        {
+            *root = Root::Error;
+            keys.remove(0);
+        }
+        self
     }
 
     pub fn resolve<'a>(&self, scope: &Scope<'a>) -> Found<'a> {
@@ -207,7 +225,7 @@ impl Path {
                     .collect::<Vec<_>>()
                     .join("."),
             ),
-            Root::Raw | Root::Vars | Root::Steps => None,
+            Root::Raw | Root::Vars | Root::Steps | Root::Error => None,
         }
     }
 }
@@ -221,6 +239,7 @@ impl Root {
             Root::Raw => &scope.event.raw,
             Root::Vars => scope.vars,
             Root::Steps => scope.steps,
+            Root::Error => scope.error,
         }
     }
 }

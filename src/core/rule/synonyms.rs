@@ -1,10 +1,15 @@
 //! Words that people bring from other tools, answered with ours; and the nearest of our words where
 //! the table has none. It refuses to guess when nothing is near.
 
+mod own;
+
 use crate::core::rule::vocabulary::{Built, Vocabulary};
 
+/// Words that people write, and what to write here.
+type Table = &'static [(&'static [&'static str], &'static str)];
+
 /// What people write for an operator, and what to write here.
-const OPERATORS: &[(&[&str], &str)] = &[
+const OPERATORS: Table = &[
     (
         &[
             "equals", "eq", "equal", "==", "=", "equal_to", "value", "is_equal",
@@ -142,7 +147,7 @@ const OPERATORS: &[(&[&str], &str)] = &[
 ];
 
 /// What people write for a key, and what to write here.
-const KEYS: &[(&[&str], &str)] = &[
+const KEYS: Table = &[
     (
         &[
             "conditions",
@@ -221,7 +226,7 @@ const KEYS: &[(&[&str], &str)] = &[
 ];
 
 /// What people write for a field, and where it is.
-const FIELDS: &[(&[&str], &str)] = &[
+const FIELDS: Table = &[
     (
         &[
             "ticket.requester.email",
@@ -309,7 +314,7 @@ const FIELDS: &[(&[&str], &str)] = &[
 ];
 
 /// What people call a source.
-const SOURCES: &[(&[&str], &str)] = &[(
+const SOURCES: Table = &[(
     &["zendesk", "Zendesk", "zendesk_support", "Support", "zd"],
     "Zendesk's source is `support`",
 )];
@@ -319,10 +324,14 @@ pub fn for_operator<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Opt
 }
 
 pub fn for_key(word: &str, words: &Vocabulary) -> Option<String> {
+    if let Some(meant) = own::table(words.name).and_then(|table| look_up(table, word)) {
+        return Some(meant);
+    }
     let built = words.words.iter().filter(|w| w.built == Built::Now);
     let near = nearest(word, built.map(|w| w.name));
     // A slip of the finger in one of this mapping's own keys is likelier than another tool's word.
-    if let Some(near) = near.filter(|near| strsim::damerau_levenshtein(word, near) <= 2) {
+    let slip = |near: &&str| strsim::damerau_levenshtein(word, near) <= 2.min(near.len() / 2);
+    if let Some(near) = near.filter(slip) {
         return Some(format!("did you mean `{near}`?"));
     }
     look_up(KEYS, word).or_else(|| did_you_mean(near))
@@ -380,11 +389,11 @@ fn did_you_mean(word: Option<&str>) -> Option<String> {
     word.map(|word| format!("did you mean `{word}`?"))
 }
 
-fn look_up(table: &[(&[&str], &'static str)], word: &str) -> Option<String> {
+fn look_up(table: Table, word: &str) -> Option<String> {
     find(table, word).map(str::to_owned)
 }
 
-fn find(table: &[(&[&str], &'static str)], word: &str) -> Option<&'static str> {
+fn find(table: Table, word: &str) -> Option<&'static str> {
     let row = table.iter().find(|(words, _)| words.contains(&word))?;
     Some(row.1)
 }

@@ -4,6 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::core::rule::gates::{dedupe_schema, throttle_schema};
+
 /// The keys that one mapping may have.
 #[derive(Debug, Clone, Copy)]
 pub struct Vocabulary {
@@ -142,11 +144,14 @@ fn flow() -> Value {
     json!({"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/step"}})
 }
 
+pub fn on_dead() -> Value {
+    json!({"type": "array", "items": {"$ref": "#/$defs/step"}})
+}
+
 fn tests() -> Value {
     json!({"type": "array", "items": {"$ref": "#/$defs/test"}})
 }
 
-const DURABLE: &str = "it comes with durable runs; leave it out for now";
 const FLOWS: &str = "it comes with flows and bundles; leave it out for now";
 
 /// The keys of a rule.
@@ -195,10 +200,22 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
             "Events that this rule must match or not, and what its steps would send.",
             tests,
         ),
-        later("dedupe", DURABLE),
-        later("throttle", DURABLE),
+        word(
+            "dedupe",
+            "One run for each value of `per` in the time `for`; further events of it run nothing.",
+            dedupe_schema,
+        ),
+        word(
+            "throttle",
+            "At most `limit` runs in the time `in`, for each value of `per` or all together.",
+            throttle_schema,
+        ),
+        word(
+            "on_dead",
+            "The steps to run when a run of this rule gave up; `[]` for none. `error.message` says why.",
+            on_dead,
+        ),
         later("debounce", FLOWS),
-        later("on_dead", DURABLE),
         later(
             "redact",
             "it comes with the trust boundary; leave it out for now",

@@ -25,6 +25,8 @@ pub enum Problem {
         limit: usize,
     },
     CutOff,
+    /// Asked for from elsewhere than this machine.
+    NotLocal,
     Refused(Refusal),
 }
 
@@ -48,9 +50,16 @@ pub fn problem(problem: &Problem) -> Response {
             StatusCode::BAD_REQUEST,
             "the body was cut off; send it whole",
         ),
+        Problem::NotLocal => error(
+            StatusCode::FORBIDDEN,
+            "this is told on this machine alone, and through no proxy; ask from here, or with the Unix socket in the data folder",
+        ),
         Problem::Refused(Refusal::UnknownSource { known }) => unknown_source(known),
         Problem::Refused(Refusal::Unsound(unsound)) => self::unsound(unsound),
-        Problem::Refused(Refusal::Unavailable { reason }) => unavailable(reason),
+        Problem::Refused(Refusal::Busy { reason }) => later(StatusCode::TOO_MANY_REQUESTS, reason),
+        Problem::Refused(Refusal::Unavailable { reason }) => {
+            later(StatusCode::SERVICE_UNAVAILABLE, reason)
+        }
     }
 }
 
@@ -95,19 +104,29 @@ fn too_large(limit: usize) -> Response {
 
 /// Asks to come back after 5 to 30 s: never more than 60, which help desks ignore, and never at the
 /// same moment for all.
-fn unavailable(reason: &str) -> Response {
-    let mut response = error(StatusCode::SERVICE_UNAVAILABLE, reason);
+fn later(status: StatusCode, reason: &str) -> Response {
+    let mut response = error(status, reason);
     let seconds = 5 + RandomState::new().hash_one(0) % 26;
     let headers = response.headers_mut();
     headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     response
 }
 
+/// What is counted and timed.
+pub fn metrics(text: Result<String, String>) -> Response {
+    match text {
+        Ok(text) => respond(StatusCode::OK, OPEN_METRICS, text),
+        Err(why) => plain(StatusCode::SERVICE_UNAVAILABLE, &why),
+    }
+}
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 pub fn plain(status: StatusCode, text: &str) -> Response {
     respond(status, "text/plain; charset=utf-8", format!("{text}\n"))
 }
 
-fn body(status: StatusCode, json: &Value) -> Response {
+pub fn body(status: StatusCode, json: &Value) -> Response {
     respond(status, "application/json", format!("{json}\n"))
 }
 

@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use super::shift::moved;
 use crate::core::gate::{Ask, Facts, Kind, Opening};
 use crate::core::run::{RunId, State};
 
@@ -57,6 +58,12 @@ impl Charges {
             if let Some(charges) = self.0.get_mut(&Gate::of(rule, ask)) {
                 charges.retain(|(_, charged)| *charged != run);
             }
+        }
+    }
+
+    pub fn shift(&mut self, by: SignedDuration) {
+        for (at, _) in self.0.values_mut().flatten() {
+            *at = moved(*at, by);
         }
     }
 

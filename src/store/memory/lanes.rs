@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use super::shift::moved;
 use crate::core::run::RunId;
 
 /// Where a run queues: behind those of its rule with the same lane.
@@ -115,6 +116,13 @@ impl Lanes {
 
     pub fn next_due(&self) -> Option<Timestamp> {
         self.due.keys().next().map(|(until, _)| *until)
+    }
+
+    pub fn shift(&mut self, by: SignedDuration) {
+        let due = std::mem::take(&mut self.due).into_iter();
+        self.due = due
+            .map(|((until, place), rule)| ((moved(until, by), place), rule))
+            .collect();
     }
 
     fn wake(&mut self, now: Timestamp) {

@@ -10,6 +10,7 @@ mod ledger;
 mod records;
 mod recovery;
 mod retention;
+mod shift;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -19,7 +20,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::core::event::Event;
 use crate::core::run::{Line, RunId, State};
@@ -160,6 +161,11 @@ impl Store for SqliteStore {
     async fn counts(&self) -> Result<BTreeMap<&'static str, u64>, StoreError> {
         let ask = |ledger: &mut ledger::Ledger<'_>| Ok(ledger.counts());
         self.writer.order(Safety::System, ask).await
+    }
+
+    async fn shift(&self, by: SignedDuration) -> Result<(), StoreError> {
+        let shift = move |ledger: &mut ledger::Ledger<'_>| ledger.shift(by);
+        self.writer.order(Safety::Disk, shift).await
     }
 
     async fn adopt(&self, edition: Edition) -> Result<EditionId, StoreError> {

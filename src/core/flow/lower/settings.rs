@@ -1,4 +1,4 @@
-//! `retry`, `timeout` and `keep` of a step, lowered, with what holds where they are not given.
+//! `retry`, `timeout`, `keep` and `on_crash` of a step, lowered, with what holds where they are not given.
 //! It refuses them beside a step that performs nothing.
 
 use std::time::Duration;
@@ -45,17 +45,47 @@ pub fn lower(
         Some(node) => lower_keep(node, cx),
         None => Some(Keep::default()),
     };
-    // A request says by its key that it is a repeat; a command cannot.
-    let on_crash = match action {
-        Some(entry) if matches!(entry.key.as_str(), "exec" | "shell") => OnCrash::Hold,
-        Some(_) | None => OnCrash::Rerun,
+    let on_crash = match node.get("on_crash") {
+        Some(node) => lower_on_crash(node, action, cx),
+        None => Some(usual_on_crash(action)),
     };
     Some(Settings {
-        on_crash,
+        on_crash: on_crash?,
         retry: retry?,
         timeout: timeout?,
         keep: keep?,
     })
+}
+
+/// A request says by its key that it is a repeat; a command cannot.
+fn usual_on_crash(action: Option<&Entry>) -> OnCrash {
+    match action {
+        Some(entry) if matches!(entry.key.as_str(), "exec" | "shell") => OnCrash::Hold,
+        Some(_) | None => OnCrash::Rerun,
+    }
+}
+
+fn lower_on_crash(node: &Node, action: Option<&Entry>, cx: &mut Lowering<'_>) -> Option<OnCrash> {
+    if action.is_some_and(|action| action.key == "http") {
+        let message = "`on_crash` does nothing beside `http`";
+        let help = "a request always runs again after a crash, under the same `Idempotency-Key`; leave it out here";
+        cx.error(Code::InvalidValue, node.at, message, help);
+        return None;
+    }
+    match node.as_text() {
+        Some("rerun") => Some(OnCrash::Rerun),
+        Some("hold") => Some(OnCrash::Hold),
+        _ => {
+            let help = "rerun runs a command again that a crash cut off, under the same key; hold leaves it to a person";
+            cx.error(
+                Code::InvalidValue,
+                node.at,
+                "`on_crash` takes rerun or hold",
+                help,
+            );
+            None
+        }
+    }
 }
 
 fn refuse_settings(node: &Node, action: &str, cx: &mut Lowering<'_>) {
@@ -65,6 +95,11 @@ fn refuse_settings(node: &Node, action: &str, cx: &mut Lowering<'_>) {
             let help = "it belongs to `http`, `exec` and `shell`; leave it out here";
             cx.error(Code::InvalidValue, setting.at, message, help);
         }
+    }
+    if let Some(setting) = node.get("on_crash") {
+        let message = format!("`on_crash` does nothing beside `{action}`");
+        let help = "it belongs to `exec` and `shell`; leave it out here";
+        cx.error(Code::InvalidValue, setting.at, message, help);
     }
 }
 

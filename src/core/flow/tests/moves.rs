@@ -1,10 +1,8 @@
-//! A run from its first move to its end: in order, repeated where it may be, and the same from
-//! wherever its log was cut.
+//! A run from its first move to its end: in order, repeated where it may be, held where it must be.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{event, flow};
@@ -245,70 +243,4 @@ fn a_revived_run_has_all_its_tries_again_and_repeats_nothing_that_was_done() {
         panic!("dead again");
     };
     assert!(why.contains("after 2 tries"), "{why}");
-}
-
-/// Lets a run go on until it ends, with the given outcomes for what is performed. Where it stops
-/// because nobody knows whether a command ran, a person says that it may run again.
-fn finish(flow: &Flow, mut log: Vec<Line>, outcomes: &[bool]) -> (Vec<Attempt>, Move) {
-    let mut now = attempts(&log)
-        .last()
-        .map_or(at(0), |last| last.started + SignedDuration::from_millis(20));
-    log.push(Line::Claimed);
-    for _ in 0..200 {
-        match ask(flow, &log, now) {
-            Move::Perform { step, number, .. } => {
-                let performed = attempts(&log).iter().filter(|a| a.step != "note").count();
-                let good = outcomes.get(performed).copied().unwrap_or(true);
-                let result = json!({"status": 200, "body": {"vip": true, "name": "A"}});
-                let outcome = if good { ok(result) } else { down(true) };
-                log.push(attempt(&flow.steps[step].name, number, now, outcome));
-                now += SignedDuration::from_millis(20);
-            }
-            Move::Record(Line::Attempt(mut attempt)) => {
-                attempt.took = Duration::from_millis(20);
-                log.push(Line::Attempt(attempt));
-                now += SignedDuration::from_millis(20);
-            }
-            Move::Record(line) => log.push(line),
-            Move::Wait { until } => {
-                now = until;
-                log.push(Line::Claimed);
-            }
-            Move::Hold { .. } => log.push(Line::Revived { at: now }),
-            end => return (attempts(&log), end),
-        }
-    }
-    panic!("the run never ends");
-}
-
-fn attempts(log: &[Line]) -> Vec<Attempt> {
-    log.iter().filter_map(Line::attempt).cloned().collect()
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_run_cut_anywhere_goes_on_to_the_same_end(outcomes in proptest::collection::vec(any::<bool>(), 0..12)) {
-        let flow = flow(STORY);
-        let (whole, end) = finish(&flow, Vec::new(), &outcomes);
-        let log: Vec<Line> = whole.iter().cloned().map(Line::Attempt).collect();
-        for cut in 0..=log.len() {
-            let (again, same) = finish(&flow, log[..cut].to_vec(), &outcomes);
-            // A wait that was cut off is over when the run is taken up: only times differ.
-            prop_assert_eq!(steps(&again), steps(&whole));
-            prop_assert_eq!(&same, &end);
-        }
-        for name in ["org", "page", "tell"] {
-            let good = whole.iter().filter(|a| a.step == name && matches!(a.outcome, Outcome::Succeeded { .. })).count();
-            prop_assert!(good <= 1, "{} ran again", name);
-        }
-    }
-}
-
-fn steps(attempts: &[Attempt]) -> Vec<(&str, u32, &Outcome)> {
-    attempts
-        .iter()
-        .map(|a| (a.step.as_str(), a.number, &a.outcome))
-        .collect()
 }

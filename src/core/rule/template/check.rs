@@ -43,7 +43,8 @@ pub fn check(
         choices: 0,
     };
     checker.statement(template);
-    checker.reading.single = single(template).and_then(|chain| chain.path());
+    let single = single(template).and_then(|chain| chain.path());
+    checker.reading.single = single.map(|path| checker.cx.placed(path));
     checker.sound.then_some(checker.reading)
 }
 
@@ -199,6 +200,7 @@ impl Checker<'_, '_> {
         };
         if let Some(path) = chain.path().filter(|_| self.choices == 0 && self.sound) {
             let at = self.place.of(&chain.span);
+            let path = self.cx.placed(path);
             self.cx.warn_if_absent(&path, at);
         }
     }
@@ -278,6 +280,7 @@ impl Checker<'_, '_> {
         self.reading.reads.add(&names);
         if let Some(path) = chain.prefix() {
             let at = self.place.of(&chain.span);
+            let path = self.cx.placed(path);
             self.sound &= self.cx.check_path(&path, at);
         }
     }

@@ -51,6 +51,8 @@ impl Reads {
             "event" => self.pick(Some(&scope.event.about)),
             "vars" => self.pick(Some(scope.vars)),
             "steps" => self.pick(Some(scope.steps)),
+            // Of a flow that runs for no error, it is a field of the event like any other.
+            "error" if !scope.error.is_null() => self.pick(Some(scope.error)),
             "account_id" | "subdomain" | "integration_key" | "actor_id" => {
                 self.pick(scope.event.envelope.get(name))
             }

@@ -1,0 +1,30 @@
+//! `on_dead:` of a rule or of the configuration: the steps that tell of a run that gave up.
+//! It refuses to read results of the run that died; what is known of that stands under `error`.
+
+use std::mem::{replace, take};
+use std::sync::Arc;
+
+use super::lower_steps;
+use crate::core::diagnostic::Code;
+use crate::core::flow::step::Flow;
+use crate::core::rule::document::{Node, Yaml};
+use crate::core::rule::lowering::{Lowering, Occasion};
+
+/// The flow; the inner None for `[]`, which tells nobody. The outer None after reporting a mistake.
+pub fn lower_on_dead(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<Arc<Flow>>> {
+    match &node.value {
+        Yaml::List(items) if items.is_empty() => return Some(None),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
+            let message = format!("`on_dead` takes a list of steps, found {}", node.kind());
+            let help = "write each step as an item: `- http: { … }`; `on_dead: []` tells nobody";
+            cx.error(Code::WrongType, node.at, message, help);
+            return None;
+        }
+        Yaml::List(_) | Yaml::Map(_) => {}
+    }
+    let before = replace(&mut cx.occasion, Occasion::Death);
+    let steps = take(&mut cx.steps);
+    let flow = lower_steps(node, "on_dead", cx);
+    (cx.occasion, cx.steps) = (before, steps);
+    flow.map(|flow| Some(Arc::new(flow)))
+}

@@ -1,0 +1,133 @@
+//! The flow that tells of a dead run: whose it is, and what its steps read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::event;
+use crate::core::config::{self, Config};
+use crate::core::diagnostic::{Diagnostics, Files};
+use crate::core::flow::call::{Body, Call};
+use crate::core::flow::step::{Flow, OnCrash};
+use crate::core::flow::{Move, Subject, next};
+use crate::core::matching::ruleset::RuleSet;
+use crate::core::rule::jobspec::Rule;
+
+const CONFIG: &str = "
+vars: { desk: one }
+connections: { chat: { base_url: 'outbox:chat' } }
+on_dead:
+  - http: { connection: chat, path: '/{{ event.id }}', json: { why: '{{ error.message }}', desk: '{{ vars.desk }}' } }
+";
+
+fn configured() -> Config {
+    let mut diagnostics = Diagnostics::default();
+    let (mut files, environment) = (Files::default(), BTreeMap::new());
+    let file = files.add("flowtrigger.yaml", CONFIG);
+    let config = config::parse(file, CONFIG, &environment, &mut diagnostics);
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    config
+}
+
+/// Rules of which each has one of the given texts beside its flow.
+fn rules(config: &Config, texts: &[&str]) -> Vec<Arc<Rule>> {
+    let rule = |(index, text): (usize, &&str)| {
+        format!(
+            "---\nname: r{index}\nevent_source: support\nevent_type: ticket.PriorityChanged\n{text}\nflow: [{{ succeed: fine }}]\n"
+        )
+    };
+    let text: String = texts.iter().enumerate().map(rule).collect();
+    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+    let file = files.add("r.yaml", text);
+    let set = RuleSet::compile(&Arc::new(files), &[file], config, &mut diagnostics);
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    set.rules
+}
+
+fn first_move(flow: &Flow, error: &Value) -> Move {
+    let (event, vars) = (event(), json!({"desk": "one"}));
+    let subject = Subject {
+        event: &event,
+        vars: &vars,
+        error,
+        seed: "",
+    };
+    next(flow, &subject, &[], jiff::Timestamp::UNIX_EPOCH)
+}
+
+fn sent(flow: &Flow, error: &Value) -> Value {
+    match first_move(flow, error) {
+        Move::Perform {
+            call: Call::Http(call),
+            ..
+        } => match call.body {
+            Some(Body::Json(tree)) => tree.redacted(),
+            body => panic!("{body:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
+}
+
+fn error() -> Value {
+    json!({"message": "step `page` failed", "run": 7, "rule": "r0", "attempts": 5})
+}
+
+#[test]
+fn a_rule_tells_by_its_own_steps_or_by_those_of_the_configuration() {
+    let config = configured();
+    let own = "on_dead: [{ http: { connection: chat, path: /x, json: { n: '{{ error.attempts }}', all: '{{ error }}' } } }]";
+    let rules = rules(&config, &["", "", own, "on_dead: []"]);
+    let flow = |index: usize| rules[index].on_dead.as_ref();
+    let (first, second) = (flow(0).unwrap(), flow(1).unwrap());
+    assert!(Arc::ptr_eq(first, second), "it is lowered once");
+    assert_eq!(
+        sent(first, &error()),
+        json!({"why": "step `page` failed", "desk": "one"})
+    );
+    assert_eq!(
+        sent(flow(2).unwrap(), &error()),
+        json!({"n": 5, "all": error()})
+    );
+    assert!(flow(3).is_none());
+}
+
+#[test]
+fn conditions_read_the_error_too() {
+    let text = "on_dead:\n- when: { error.message: { contains: page }, error.attempts: { gte: 5 } }\n- exec: [./tell]\n  on_crash: rerun\n";
+    let rules = rules(&Config::default(), &[text]);
+    let flow = rules[0].on_dead.as_ref().unwrap();
+    assert_eq!(flow.steps[1].on_crash, OnCrash::Rerun);
+    assert!(matches!(
+        first_move(flow, &error()),
+        Move::Perform { step: 1, .. }
+    ));
+    let other = json!({"message": "step `page` failed", "run": 7, "rule": "r0", "attempts": 4});
+    assert!(matches!(first_move(flow, &other), Move::Skipped { .. }));
+}
+
+#[test]
+fn elsewhere_error_is_a_field_of_the_event_like_any_other() {
+    let flow = super::flow(
+        "flow:\n- when: { error.message: down }\n- http: { url: 'https://a.example', json: { why: '{{ error.message }}', upper: '{{ error.message | upper }}' } }\n",
+    );
+    let mut event = event();
+    event.body["error"] = json!({"message": "down"});
+    let vars = json!({});
+    let subject = Subject {
+        event: &event,
+        vars: &vars,
+        error: &Value::Null,
+        seed: "",
+    };
+    let Move::Perform {
+        call: Call::Http(call),
+        ..
+    } = next(&flow, &subject, &[], jiff::Timestamp::UNIX_EPOCH)
+    else {
+        panic!("a request");
+    };
+    assert!(
+        matches!(call.body, Some(Body::Json(tree)) if tree.redacted() == json!({"why": "down", "upper": "DOWN"}))
+    );
+}

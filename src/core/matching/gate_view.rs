@@ -1,0 +1,121 @@
+//! The gates of a rule as they stand for one event, for people to read.
+//! It keeps no state and asks none: whoever has the state says what it knows.
+
+use crate::core::event::Event;
+use crate::core::gate::{Ask, Gate, Opening};
+use crate::core::rule::jobspec::Rule;
+
+/// One gate of a rule that matched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GateView<'r> {
+    pub gate: &'r Gate,
+    /// The path and its value in this event; empty where all events of the rule count together.
+    pub value: String,
+    pub standing: Standing,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It tells events apart by something that this event does not have.
+    NeverSuppresses {
+        lacking: String,
+    },
+    /// What ran before decides, and that was not looked up.
+    NotConsulted,
+    Open,
+    Closed {
+        why: String,
+    },
+}
+
+/// The gates in the order in which they are asked. `consult` answers what the state says of one, or
+/// None without a state.
+pub fn view<'r>(
+    rule: &'r Rule,
+    event: &Event,
+    mut consult: impl FnMut(&Ask) -> Option<Opening>,
+) -> Vec<GateView<'r>> {
+    let view = |gate: &'r Gate| match rule.ask_of(gate, event) {
+        Some(ask) => GateView {
+            gate,
+            standing: Standing::of(consult(&ask)),
+            value: ask.value,
+        },
+        None => GateView {
+            gate,
+            value: String::new(),
+            standing: Standing::NeverSuppresses {
+                lacking: gate.per.as_ref().map_or("", |per| &per.text).to_owned(),
+            },
+        },
+    };
+    rule.gates.iter().map(view).collect()
+}
+
+impl Standing {
+    fn of(opening: Option<Opening>) -> Self {
+        match opening {
+            None => Standing::NotConsulted,
+            Some(Opening::Open) => Standing::Open,
+            Some(Opening::Closed { why }) => Standing::Closed { why },
+        }
+    }
+
+    /// As scripts read it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Standing::NeverSuppresses { .. } => "never suppresses",
+            Standing::NotConsulted => "not consulted",
+            Standing::Open => "open",
+            Standing::Closed { .. } => "closed",
+        }
+    }
+
+    /// The word, and why.
+    pub fn words(&self) -> String {
+        match self {
+            Standing::NeverSuppresses { lacking } => {
+                format!("never suppresses: `{lacking}` is not in this event")
+            }
+            Standing::NotConsulted => "not consulted: what ran before decides".into(),
+            Standing::Open => "open".into(),
+            Standing::Closed { why } => format!("closed: {why}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::event::catalogue::Catalogue;
+    use crate::core::event::sample::sample;
+    use crate::core::event::{decode::decode, json::accept};
+    use crate::core::matching::ruleset::RuleSet;
+
+    #[test]
+    fn a_gate_is_consulted_where_the_event_has_its_value() {
+        let set = RuleSet::of_text(
+            "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\n\
+             dedupe: { per: $.raw.nowhere, for: 1h }\nthrottle: { limit: 3, in: 1h }\nflow: [{ succeed: fine }]\n",
+        );
+        let sample = sample("support", "ticket.PriorityChanged").expect("a sample");
+        let value = accept(sample.text.as_bytes()).expect("JSON").value;
+        let event = decode(value, Catalogue::built_in()).expect("an event");
+        let mut asked = Vec::new();
+        let views = view(&set.rules[0], &event, |ask| {
+            asked.push(ask.kind.word());
+            Some(Opening::Closed { why: "full".into() })
+        });
+        assert_eq!(asked, ["throttle"]);
+        let words: Vec<String> = views.iter().map(|view| view.standing.words()).collect();
+        assert_eq!(
+            words,
+            [
+                "never suppresses: `$.raw.nowhere` is not in this event",
+                "closed: full"
+            ]
+        );
+        let without = view(&set.rules[0], &event, |_| None);
+        assert_eq!(without[1].standing, Standing::NotConsulted);
+    }
+}

@@ -1,0 +1,283 @@
+//! `dedupe` and `throttle` of a rule, lowered to the gates that its runs pass, in this order.
+//! It refuses a window that outlasts what is kept of earlier runs: nobody could say what came before.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::gate::{Gate, Kind, words};
+use crate::core::rule::document::{Node, Yaml};
+use crate::core::rule::lowering::{Lowering, duration as read_duration};
+use crate::core::rule::path::Path;
+use crate::core::rule::vocabulary::{Vocabulary, duration, text, word};
+
+pub const DEDUPE: Vocabulary = Vocabulary {
+    name: "`dedupe`",
+    words: &[
+        word(
+            "per",
+            "What counts as the same: a path, such as `ticket.id`.",
+            text,
+        ),
+        word(
+            "for",
+            "How long a further event with the same value runs nothing.",
+            duration,
+        ),
+    ],
+};
+
+pub const THROTTLE: Vocabulary = Vocabulary {
+    name: "`throttle`",
+    words: &[
+        word(
+            "per",
+            "What is counted apart: a path; all runs of the rule together unless given.",
+            text,
+        ),
+        word("limit", "How many runs may begin.", limit),
+        word("in", "Within which time.", duration),
+    ],
+};
+
+const MOST_RUNS: u64 = 1_000_000;
+
+fn limit() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": MOST_RUNS})
+}
+
+pub fn dedupe_schema() -> Value {
+    DEDUPE.schema(&["per", "for"])
+}
+
+pub fn throttle_schema() -> Value {
+    THROTTLE.schema(&["limit", "in"])
+}
+
+/// The gates of a rule in the order in which they are asked; None after reporting a mistake.
+pub fn lower(rule: &Node, cx: &mut Lowering<'_>) -> Option<Vec<Gate>> {
+    let dedupe = rule.get("dedupe").map(|node| lower_dedupe(node, cx));
+    let throttle = rule.get("throttle").map(|node| lower_throttle(node, cx));
+    [dedupe, throttle].into_iter().flatten().collect()
+}
+
+fn lower_dedupe(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
+    entries(node, &DEDUPE, cx)?;
+    let per = match node.get("per") {
+        Some(per) => lower_per(per, cx),
+        None => missing(node, &DEDUPE, "per", cx),
+    };
+    let window = lower_window(node, &DEDUPE, "for", cx);
+    Some(Gate {
+        kind: Kind::Dedupe,
+        per: Some(per?),
+        window: window?,
+    })
+}
+
+fn lower_throttle(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
+    entries(node, &THROTTLE, cx)?;
+    let per = match node.get("per") {
+        Some(per) => lower_per(per, cx).map(Some),
+        None => Some(None),
+    };
+    let limit = match node.get("limit") {
+        Some(limit) => cx.whole_number(limit, "limit", 1..=MOST_RUNS),
+        None => missing(node, &THROTTLE, "limit", cx),
+    };
+    let window = lower_window(node, &THROTTLE, "in", cx);
+    Some(Gate {
+        kind: Kind::Throttle {
+            limit: u32::try_from(limit?).ok()?,
+        },
+        per: per?,
+        window: window?,
+    })
+}
+
+/// Refuses what is no mapping with the mapping that was probably meant.
+fn entries(node: &Node, gate: &Vocabulary, cx: &mut Lowering<'_>) -> Option<()> {
+    if node.as_map().is_some() {
+        return cx.entries(node, gate).map(|_| ());
+    }
+    let message = format!("{} takes a mapping, found {}", gate.name, node.kind());
+    cx.error(Code::WrongType, node.at, message, &meant(node, gate));
+    None
+}
+
+/// The gate that a lone value asks for, as far as it tells.
+fn meant(node: &Node, gate: &Vocabulary) -> String {
+    let text = node.as_text().unwrap_or_default();
+    let window = read_duration(text).map(|_| text);
+    let path = Path::parse(text).ok().filter(|_| window.is_none());
+    let path = path.map(|path| path.text);
+    if gate.name == DEDUPE.name {
+        let path = path.as_deref().unwrap_or("ticket.id");
+        return format!(
+            "write `dedupe: {{ per: {path}, for: {} }}`",
+            window.unwrap_or("24h")
+        );
+    }
+    let rate = text.split_once('/').and_then(|(limit, window)| {
+        let limit: u32 = limit.trim().parse().ok()?;
+        let window = window.trim();
+        let window = match window.starts_with(|c: char| c.is_ascii_digit()) {
+            true => window.to_owned(),
+            false => format!("1{}", window.get(..1)?),
+        };
+        read_duration(&window).map(|_| (limit, window))
+    });
+    match (&node.value, rate) {
+        (_, Some((limit, window))) => {
+            format!("write `throttle: {{ limit: {limit}, in: {window} }}`")
+        }
+        (Yaml::Number(number), None) => {
+            format!("write `throttle: {{ limit: {number}, in: 1h }}`")
+        }
+        (_, None) => format!(
+            "write `throttle: {{ limit: 3, in: {} }}`; with `per: ticket.id` each ticket counts apart",
+            window.unwrap_or("1h")
+        ),
+    }
+}
+
+/// Reports a key that a gate needs, unless another word for it was told already.
+fn missing<T>(node: &Node, gate: &Vocabulary, key: &str, cx: &mut Lowering<'_>) -> Option<T> {
+    let known = |key: &str| gate.get(key).is_some();
+    if node.as_map()?.iter().any(|entry| !known(&entry.key)) {
+        return None;
+    }
+    let message = format!("{} has no `{key}`", gate.name);
+    let help = match key {
+        "per" => {
+            "add what counts as the same, such as `per: ticket.id`; for all events of the rule together write `throttle: { limit: 1, in: 1h }`"
+        }
+        "limit" => "add how many runs may begin, such as `limit: 3`",
+        "for" => "add for how long, such as `for: 24h`",
+        _ => "add within which time, such as `in: 1h`",
+    };
+    cx.error(Code::MissingKey, node.at, message, help);
+    None
+}
+
+fn lower_per(node: &Node, cx: &mut Lowering<'_>) -> Option<Path> {
+    let text = match node.as_text() {
+        Some(text) => text,
+        None => {
+            let message = format!("`per` takes a path, found {}", node.kind());
+            let help = "write one field, such as `per: ticket.id`";
+            cx.error(Code::WrongType, node.at, message, help);
+            return None;
+        }
+    };
+    if read_duration(text).is_some() {
+        let message = format!("`per` takes a path, found the duration `{text}`");
+        let help = "`per` says what counts as the same, such as `ticket.id`; the time stands under `for` or `in`";
+        cx.error(Code::InvalidValue, node.at, message, help);
+        return None;
+    }
+    if text == "steps" || text.starts_with("steps.") {
+        let message = "a gate is asked before any step has run";
+        let help = "take a field of the event, such as `ticket.id`";
+        cx.error(Code::UndefinedName, node.at, message, help);
+        return None;
+    }
+    let path = cx.path(text, node.at)?;
+    if path.text == "event.id" {
+        let message = "`event.id` is another for every event, so that this gate never closes";
+        let help = "a repeat of the same event runs nothing anyway; write `per: ticket.id`";
+        let warning = Diagnostic::warning(Code::InvalidValue, node.at, message);
+        cx.diagnostics.push(warning.help(help));
+    }
+    Some(path)
+}
+
+fn lower_window(
+    node: &Node,
+    gate: &Vocabulary,
+    key: &str,
+    cx: &mut Lowering<'_>,
+) -> Option<Duration> {
+    let Some(node) = node.get(key) else {
+        return missing(node, gate, key, cx);
+    };
+    let window = cx.duration(node, key)?;
+    let kept = cx.config.retention.keep_for;
+    if window.is_zero() {
+        let help = format!("a gate without time never closes; leave {} out", gate.name);
+        let message = format!("`{key}` is more than nothing");
+        cx.error(Code::InvalidValue, node.at, message, &help);
+        return None;
+    }
+    if window > kept {
+        let (window, kept) = (words(window), words(kept));
+        let message = format!(
+            "`{key}` is {window}, longer than earlier runs are kept: `retention` says {kept}"
+        );
+        let help = format!(
+            "write {kept} at most, or set `retention: {{ for: {window} }}` in flowtrigger.yaml"
+        );
+        cx.not_configured(Code::InvalidValue, node.at, message, &help);
+        return None;
+    }
+    Some(window)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::core::config::{self, Config};
+    use crate::core::diagnostic::{Diagnostics, FileId, Files};
+    use crate::core::matching::ruleset::RuleSet;
+
+    fn gates(written: &str) -> Vec<Gate> {
+        let text = format!(
+            "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\n{written}\nflow: [{{ succeed: fine }}]\n"
+        );
+        RuleSet::of_text(&text).rules[0].gates.clone()
+    }
+
+    #[test]
+    fn dedupe_is_asked_before_throttle_whichever_is_written_first() {
+        let both = gates(
+            "throttle: { limit: 3, in: 90m }\ndedupe: { per: $.input.ticket_event.ticket.id, for: 7d }",
+        );
+        assert_eq!(both[0].kind, Kind::Dedupe);
+        assert_eq!(both[0].window, Duration::from_secs(7 * 86_400));
+        let per = both[0].per.as_ref().map(|per| per.text.as_str());
+        assert_eq!(per, Some("$.input.ticket_event.ticket.id"));
+        assert_eq!(both[1].kind, Kind::Throttle { limit: 3 });
+        assert_eq!(both[1].per, None);
+        assert_eq!(gates("mode: live"), []);
+    }
+
+    fn said(config: &Config) -> Vec<String> {
+        let mut files = Files::default();
+        let text = "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\ndedupe: { per: ticket.id, for: 14d }\nflow: [{ succeed: fine }]\n";
+        let file = files.add("r.yaml", text);
+        let mut diagnostics = Diagnostics::default();
+        RuleSet::compile(&Arc::new(files), &[file], config, &mut diagnostics);
+        let all = diagnostics.sorted().into_iter();
+        all.map(|diagnostic| diagnostic.message).collect()
+    }
+
+    #[test]
+    fn a_window_is_as_long_as_retention_at_most() {
+        assert_eq!(
+            said(&Config::default()),
+            ["`for` is 14d, longer than earlier runs are kept: `retention` says 7d"]
+        );
+        let text = "retention: { for: 14d }";
+        let config = config::parse(
+            FileId::default(),
+            text,
+            &BTreeMap::new(),
+            &mut Diagnostics::default(),
+        );
+        assert_eq!(said(&config), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,200 @@
+//! Words for the keys of one mapping alone: what `window` means depends on where it stands.
+//! It refuses words that mean the same everywhere; those stand in the common table.
+
+use super::Table;
+
+/// The words for the keys of a mapping, by the name of its vocabulary.
+pub fn table(vocabulary: &str) -> Option<Table> {
+    let tables = [
+        ("a rule", RULE),
+        ("a step", STEP),
+        ("`dedupe`", DEDUPE),
+        ("`throttle`", THROTTLE),
+        ("flowtrigger.yaml", CONFIG),
+        ("`archive`", ARCHIVE),
+        ("`retention`", RETENTION),
+        ("`limits`", LIMITS),
+    ];
+    let found = tables.into_iter().find(|(name, _)| *name == vocabulary);
+    found.map(|(_, table)| table)
+}
+
+const ON_DEAD: &[&str] = &[
+    "on_failure",
+    "on_error",
+    "on_fail",
+    "onerror",
+    "on_dead_letter",
+    "dead_letter",
+    "dlq",
+    "fallback",
+];
+
+const RULE: Table = &[
+    (
+        &[
+            "deduplicate",
+            "dedup",
+            "deduplication",
+            "unique",
+            "once",
+            "once_per",
+            "cooldown",
+            "suppress",
+            "repeat_interval",
+            "idempotency",
+        ],
+        "write `dedupe: { per: ticket.id, for: 24h }`",
+    ),
+    (
+        &["rate_limit", "ratelimit", "rate", "limit", "max_runs"],
+        "write `throttle: { limit: 3, in: 1h }`",
+    ),
+    (
+        ON_DEAD,
+        "write `on_dead:`, a list of steps that run when a run gave up",
+    ),
+    (&["on_crash"], "it belongs into an `exec` or `shell` step"),
+];
+
+const STEP: Table = &[
+    (
+        ON_DEAD,
+        "write `on_dead:` in the rule: its steps run when a run gave up",
+    ),
+    (
+        &["on_dead"],
+        "it belongs into the rule, beside `flow`: its steps run when a run gave up",
+    ),
+    (
+        &["on_restart", "restart", "rerun", "idempotent", "repeatable"],
+        "write `on_crash: rerun` where the command may run twice",
+    ),
+];
+
+const PER: &[&str] = &[
+    "key",
+    "by",
+    "on",
+    "id",
+    "field",
+    "path",
+    "group",
+    "group_by",
+    "scope",
+    "partition",
+    "unique",
+    "same",
+];
+
+const TIME: &[&str] = &[
+    "window", "within", "interval", "period", "ttl", "time", "duration", "cooldown", "expires",
+    "expire", "timeout", "during", "over", "seconds", "minutes", "hours", "each",
+];
+
+const COUNT: &[&str] = &[
+    "max", "count", "times", "runs", "maximum", "at_most", "burst", "events", "number",
+];
+
+const DEDUPE: Table = &[
+    (PER, "write `per: PATH`, such as `per: ticket.id`"),
+    (TIME, "write `for: DURATION`, such as `for: 24h`"),
+    (
+        &["in", "every"],
+        "write `for: DURATION`, such as `for: 24h`; `in` is a word of `throttle`",
+    ),
+    (
+        COUNT,
+        "`dedupe` lets one run through; for more write `throttle: { limit: 3, in: 1h }`",
+    ),
+    (
+        &["limit", "rate"],
+        "`dedupe` lets one run through; for more write `throttle: { limit: 3, in: 1h }`",
+    ),
+];
+
+const THROTTLE: Table = &[
+    (PER, "write `per: PATH`, such as `per: ticket.id`"),
+    (TIME, "write `in: DURATION`, such as `in: 1h`"),
+    (
+        &["for", "every"],
+        "write `in: DURATION`, such as `in: 1h`; `for` is a word of `dedupe`",
+    ),
+    (COUNT, "write `limit: NUMBER`, such as `limit: 3`"),
+    (
+        &["rate"],
+        "write `limit: NUMBER` and `in: DURATION`, such as `limit: 3, in: 1h`",
+    ),
+];
+
+const CONFIG: Table = &[
+    (
+        ON_DEAD,
+        "write `on_dead:`, a list of steps that run when a run gave up",
+    ),
+    (
+        &[
+            "concurrency",
+            "workers",
+            "max_concurrency",
+            "threads",
+            "parallel",
+        ],
+        "write `limits: { runs: 16 }`",
+    ),
+    (
+        &["history", "ttl", "cleanup", "expire", "max_age"],
+        "write `retention: { for: 7d, at_most: 1GB }`",
+    ),
+    (
+        &["dedupe", "throttle", "rate_limit"],
+        "it belongs into a rule",
+    ),
+];
+
+const AGE: &[&str] = &[
+    "age", "max_age", "days", "keep", "keep_for", "ttl", "time", "duration", "period", "window",
+    "within", "in",
+];
+
+const SIZE: &[&str] = &[
+    "size", "max_size", "max", "limit", "bytes", "cap", "disk", "space",
+];
+
+const ARCHIVE: Table = &[
+    (AGE, "write `for: DURATION`, such as `for: 7d`"),
+    (SIZE, "write `at_most: SIZE`, such as `at_most: 256MB`"),
+    (
+        &["mode", "which", "what", "level", "enabled", "only"],
+        "write `events: full`, `events: unmatched` or `events: off`",
+    ),
+];
+
+const RETENTION: Table = &[
+    (AGE, "write `for: DURATION`, such as `for: 7d`"),
+    (SIZE, "write `at_most: SIZE`, such as `at_most: 1GB`"),
+];
+
+const LIMITS: Table = &[
+    (
+        &[
+            "concurrency",
+            "workers",
+            "threads",
+            "max_concurrency",
+            "parallel",
+            "max_runs",
+            "at_work",
+        ],
+        "write `runs: NUMBER`",
+    ),
+    (
+        &["queue", "queue_size", "queued", "pending", "max_queue"],
+        "write `backlog: NUMBER`",
+    ),
+    (&["rule", "per_flow", "rules"], "write `per_rule: NUMBER`"),
+    (
+        &["host", "per_connection", "per_target", "hosts"],
+        "write `per_host: NUMBER`",
+    ),
+];

@@ -1,0 +1,70 @@
+//! Orders that come through the socket, carried out, and how the daemon is.
+//! It adds nothing to what the engine can do: it puts it in the words of whoever asks.
+
+use super::Perform;
+use super::handle::Engine;
+use super::metrics::oldest_queued;
+use crate::core::run::RunId;
+use crate::source::admin::{Administer, Answer, Refused, Status};
+use crate::source::{AcceptedRun, Ingest};
+use crate::store::{Placed, Store, StoreError};
+
+impl<S: Store, P: Perform> Administer for Engine<S, P> {
+    async fn retry(&self, run: u64) -> Answer {
+        let placed = self.revive(RunId(run)).await;
+        answer(placed.map(|placed| vec![placed]))
+    }
+
+    async fn cancel(&self, run: u64) -> Answer {
+        let placed = Engine::cancel(self, RunId(run)).await;
+        answer(placed.map(|placed| vec![placed]))
+    }
+
+    async fn replay(&self, run: u64, rule: Option<String>) -> Answer {
+        answer(Engine::replay(self, RunId(run), rule.as_deref()).await)
+    }
+
+    async fn status(&self) -> Result<Status, Refused> {
+        let shared = &self.shared;
+        let oldest = oldest_queued(&shared.store, shared.clock().now()).await;
+        let oldest = oldest.map_err(|error| refused(&error))?;
+        Ok(Status {
+            version: env!("CARGO_PKG_VERSION"),
+            pid: std::process::id(),
+            since: format!("{:.0}", shared.since),
+            ready: shared.accepting(),
+            rules: self.rulebook().rules.rules.len(),
+            runs: shared
+                .store
+                .counts()
+                .await
+                .map_err(|error| refused(&error))?,
+            oldest_queued_seconds: oldest.map(|age| age.as_secs()),
+        })
+    }
+
+    async fn metrics(&self) -> Result<String, String> {
+        Ingest::metrics(self).await
+    }
+}
+
+fn answer(placed: Result<Vec<Placed>, StoreError>) -> Answer {
+    let placed = placed.map_err(|error| refused(&error))?;
+    let runs = placed.into_iter().map(|run| AcceptedRun {
+        id: run.id.0,
+        rule: run.rule.to_string(),
+        state: run.state.word(),
+    });
+    Ok(runs.collect())
+}
+
+fn refused(error: &StoreError) -> Refused {
+    let why = error.to_string();
+    match error {
+        StoreError::UnknownRun(_) => Refused::Unknown(why),
+        StoreError::WrongState { .. } => Refused::Conflict(why),
+        StoreError::Full { .. } | StoreError::Busy | StoreError::Broken(_) => {
+            Refused::Unavailable(why)
+        }
+    }
+}

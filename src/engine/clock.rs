@@ -1,0 +1,101 @@
+//! What time it is, and waiting for it: one place, so that a test can bring its own time.
+//! It refuses to trust the clock on the wall alone: a jump back is seen against one that only runs on.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+/// Tells the time and waits for it.
+pub trait Clock: Debug + Send + Sync + 'static {
+    /// By the clock on the wall, which people and other programs may set.
+    fn now(&self) -> Timestamp;
+
+    /// Since some moment; runs on whatever becomes of the clock on the wall.
+    fn elapsed(&self) -> Duration;
+
+    fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// The machine's clocks.
+#[derive(Debug)]
+pub struct SystemClock(Instant);
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(tokio::time::sleep(time))
+    }
+}
+
+/// A clock that is set right moves by less than this at a time.
+const ALLOWED: SignedDuration = SignedDuration::from_secs(2);
+
+/// The two clocks side by side.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pair {
+    wall: Timestamp,
+    steady: Duration,
+}
+
+impl Pair {
+    pub fn of(clock: &dyn Clock) -> Self {
+        Self {
+            wall: clock.now(),
+            steady: clock.elapsed(),
+        }
+    }
+
+    /// How far the clock on the wall was set back between two looks: negative. A jump ahead is none:
+    /// it can only make what waits for it early.
+    pub fn set_back(&self, later: &Pair) -> Option<SignedDuration> {
+        let steady = later.steady.saturating_sub(self.steady);
+        let steady = SignedDuration::try_from(steady).unwrap_or(SignedDuration::MAX);
+        let jump = later
+            .wall
+            .duration_since(self.wall)
+            .checked_sub(steady)
+            .unwrap_or(SignedDuration::MIN);
+        (jump < -ALLOWED).then_some(jump)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(wall: i64, steady: u64) -> Pair {
+        Pair {
+            wall: Timestamp::from_second(1_800_000_000 + wall).unwrap(),
+            steady: Duration::from_secs(steady),
+        }
+    }
+
+    #[test]
+    fn only_a_jump_back_is_one() {
+        let start = pair(0, 0);
+        for (wall, steady) in [(30, 30), (28, 30), (3_600, 1), (0, 2)] {
+            assert_eq!(start.set_back(&pair(wall, steady)), None, "{wall} {steady}");
+        }
+        let hour = SignedDuration::from_secs(-3_600);
+        assert_eq!(start.set_back(&pair(-3_570, 30)), Some(hour));
+        let three = SignedDuration::from_secs(-3);
+        assert_eq!(start.set_back(&pair(0, 3)), Some(three));
+    }
+}

@@ -1,0 +1,277 @@
+//! What is counted and timed, in the words of the states, for whoever watches the program.
+//! It refuses labels without bound: no rule, no run, no ticket and no host names a series.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::core::flow::call::Call;
+use crate::core::run::{Attempt, Outcome, STATES, State};
+use crate::store::{Store, StoreError};
+
+/// How many of the oldest unfinished runs are looked through for one that is queued.
+const LOOKED_THROUGH: usize = 1_000;
+
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Mutex<Registry>,
+    events: Family<EventLabels, Counter>,
+    refused: Family<RefusedLabels, Counter>,
+    runs: Family<StateLabels, Gauge<i64, AtomicI64>>,
+    oldest: Gauge<f64, AtomicU64>,
+    attempts: Family<AttemptLabels, Counter>,
+    attempt_seconds: Family<KindLabels, Histogram, fn() -> Histogram>,
+    commit_seconds: Histogram,
+    reloads: Family<ResultLabels, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EventLabels {
+    source: String,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusedLabels {
+    source: String,
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabels {
+    state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AttemptLabels {
+    kind: &'static str,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabels {
+    result: &'static str,
+}
+
+/// What became of an event that was taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    Accepted,
+    Unmatched,
+    Redelivered,
+}
+
+impl Taken {
+    fn word(self) -> &'static str {
+        match self {
+            Taken::Accepted => "accepted",
+            Taken::Unmatched => "unmatched",
+            Taken::Redelivered => "redelivered",
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let metrics = Self {
+            registry: Mutex::default(),
+            events: Family::default(),
+            refused: Family::default(),
+            runs: Family::default(),
+            oldest: Gauge::default(),
+            attempts: Family::default(),
+            attempt_seconds: Family::new_with_constructor(of_attempts),
+            commit_seconds: of_commits(),
+            reloads: Family::default(),
+        };
+        metrics.with(|registry| metrics.register(registry));
+        metrics
+    }
+}
+
+/// 5 ms to some 3 minutes.
+fn of_attempts() -> Histogram {
+    Histogram::new(exponential_buckets(0.005, 2.0, 16))
+}
+
+/// 0.1 ms to some 3 s, after which a sender is told to come back.
+fn of_commits() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_1, 2.0, 16))
+}
+
+impl Metrics {
+    fn register(&self, registry: &mut Registry) {
+        let name = |name: &str| format!("flowtrigger_{name}");
+        registry.register(
+            name("events"),
+            "Events taken in, by what became of them",
+            self.events.clone(),
+        );
+        registry.register(
+            name("requests_refused"),
+            "Requests with events that were refused, by reason",
+            self.refused.clone(),
+        );
+        registry.register(
+            name("runs"),
+            "Runs that are kept, by state",
+            self.runs.clone(),
+        );
+        registry.register_with_unit(
+            name("oldest_queued_age"),
+            "How long the oldest queued run has been waiting",
+            Unit::Seconds,
+            self.oldest.clone(),
+        );
+        registry.register(
+            name("attempts"),
+            "Tries of steps, by kind and result",
+            self.attempts.clone(),
+        );
+        registry.register_with_unit(
+            name("attempt_duration"),
+            "How long tries of steps took",
+            Unit::Seconds,
+            self.attempt_seconds.clone(),
+        );
+        registry.register_with_unit(
+            name("commit_duration"),
+            "How long the store took to commit events with their runs",
+            Unit::Seconds,
+            self.commit_seconds.clone(),
+        );
+        registry.register(
+            name("reloads"),
+            "Readings of rules and configuration, by result",
+            self.reloads.clone(),
+        );
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Registry) -> T) -> T {
+        let registry = self.registry.lock();
+        act(&mut registry.unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Further series, such as those of a store. They are registered once, with their whole names.
+    pub fn extend(&self, register: impl FnOnce(&mut Registry)) {
+        self.with(register);
+    }
+
+    /// `source` is one that the configuration knows.
+    pub fn taken(&self, source: &str, taken: Taken) {
+        let labels = EventLabels {
+            source: source.to_owned(),
+            outcome: taken.word(),
+        };
+        self.events.get_or_create(&labels).inc();
+    }
+
+    /// `source` is one that the configuration knows, or empty.
+    pub fn refused(&self, source: &str, reason: &'static str) {
+        let source = source.to_owned();
+        let labels = RefusedLabels { source, reason };
+        self.refused.get_or_create(&labels).inc();
+    }
+
+    pub fn committed(&self, took: Duration) {
+        self.commit_seconds.observe(took.as_secs_f64());
+    }
+
+    pub fn attempted(&self, call: &Call, attempt: &Attempt) {
+        let kind = kind(call);
+        let result = match attempt.outcome {
+            Outcome::Succeeded { .. } => "succeeded",
+            Outcome::Failed { .. } => "failed",
+        };
+        self.attempts
+            .get_or_create(&AttemptLabels { kind, result })
+            .inc();
+        self.attempt_seconds
+            .get_or_create(&KindLabels { kind })
+            .observe(attempt.took.as_secs_f64());
+    }
+
+    pub fn reloaded(&self, result: &'static str) {
+        self.reloads.get_or_create(&ResultLabels { result }).inc();
+    }
+
+    /// Everything as text. What the store knows is asked for now.
+    pub async fn text<S: Store>(&self, store: &S, now: Timestamp) -> Result<String, StoreError> {
+        let counts = store.counts().await?;
+        for state in STATES {
+            let count = counts.get(state).copied().unwrap_or_default();
+            let gauge = self.runs.get_or_create(&StateLabels { state });
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        let oldest = oldest_queued(store, now).await?;
+        self.oldest.set(oldest.unwrap_or_default().as_secs_f64());
+        let mut text = String::new();
+        // Writing to a text does not fail.
+        let _ = self.with(|registry| text::encode(&mut text, registry));
+        Ok(text)
+    }
+}
+
+/// How long the oldest queued run has been waiting.
+pub(super) async fn oldest_queued<S: Store>(
+    store: &S,
+    now: Timestamp,
+) -> Result<Option<Duration>, StoreError> {
+    let unfinished = store.unfinished(LOOKED_THROUGH).await?;
+    let Some(oldest) = unfinished.iter().find(|run| run.state == State::Queued) else {
+        return Ok(None);
+    };
+    let record = store.run(oldest.id).await?;
+    let age = record.map(|record| now.duration_since(record.received));
+    Ok(age.map(|age| age.try_into().unwrap_or_default()))
+}
+
+fn kind(call: &Call) -> &'static str {
+    match call {
+        Call::Exec(_) => "exec",
+        Call::Http(call) if call.url.to_string().starts_with("outbox:") => "outbox",
+        Call::Http(_) => "http",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+
+    #[tokio::test]
+    async fn names_have_their_endings_and_every_state_its_gauge() {
+        let metrics = Metrics::default();
+        metrics.taken("support", Taken::Unmatched);
+        metrics.refused("", "unknown_source");
+        metrics.committed(Duration::from_millis(3));
+        metrics.reloaded("ok");
+        let store = MemoryStore::default();
+        let text = metrics.text(&store, Timestamp::UNIX_EPOCH).await.unwrap();
+        for line in [
+            "flowtrigger_events_total{source=\"support\",outcome=\"unmatched\"} 1",
+            "flowtrigger_requests_refused_total{source=\"\",reason=\"unknown_source\"} 1",
+            "flowtrigger_runs{state=\"queued\"} 0",
+            "flowtrigger_runs{state=\"suppressed\"} 0",
+            "flowtrigger_oldest_queued_age_seconds 0.0",
+            "flowtrigger_commit_duration_seconds_count 1",
+            "flowtrigger_reloads_total{result=\"ok\"} 1",
+            "# EOF",
+        ] {
+            assert!(text.lines().any(|known| known == line), "{line}: {text}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! How much is done at a time: places for all runs together, and for each host that they reach.
+//! It lets no host that does not answer take the places of runs to other hosts.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use url::Url;
+
+use crate::core::flow::call::Call;
+
+/// Runs that wait for a place at a host, in memory. Beyond it a run goes back to the store.
+const WAITING: usize = 64;
+/// Hosts that are remembered before those that nobody uses are let go.
+const HOSTS: usize = 1_000;
+
+/// One of the places, given back when dropped.
+pub type Place = OwnedSemaphorePermit;
+
+#[derive(Debug)]
+pub struct Places {
+    all: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+    per_host: usize,
+    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+/// Whether a call may start now.
+#[derive(Debug)]
+pub enum Entry {
+    /// With its place, where the call reaches a host.
+    Open(Option<Place>),
+    /// All places at the host are taken.
+    Taken(Queue),
+    /// And so are all places to wait.
+    Full,
+}
+
+/// A place in the queue for a host.
+#[derive(Debug)]
+pub struct Queue {
+    host: Arc<Semaphore>,
+    _waiting: Place,
+}
+
+impl Places {
+    pub fn new(all: usize, per_host: usize) -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(all.max(1))),
+            waiting: Arc::new(Semaphore::new(WAITING)),
+            per_host: per_host.max(1),
+            hosts: Mutex::default(),
+        }
+    }
+
+    /// All places for runs that are free now.
+    pub fn free(&self) -> Vec<Place> {
+        std::iter::from_fn(|| Arc::clone(&self.all).try_acquire_owned().ok()).collect()
+    }
+
+    pub fn has_free(&self) -> bool {
+        self.all.available_permits() > 0
+    }
+
+    /// A place for a run that gave its own up. Nobody closes the places.
+    pub async fn again(&self) -> Option<Place> {
+        Arc::clone(&self.all).acquire_owned().await.ok()
+    }
+
+    pub fn enter(&self, call: &Call) -> Entry {
+        let Some(host) = host(call) else {
+            return Entry::Open(None);
+        };
+        let host = self.host(host);
+        if let Ok(place) = Arc::clone(&host).try_acquire_owned() {
+            return Entry::Open(Some(place));
+        }
+        match Arc::clone(&self.waiting).try_acquire_owned() {
+            Ok(waiting) => Entry::Taken(Queue {
+                host,
+                _waiting: waiting,
+            }),
+            Err(_) => Entry::Full,
+        }
+    }
+
+    fn host(&self, name: String) -> Arc<Semaphore> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if hosts.len() >= HOSTS {
+            hosts.retain(|_, places| Arc::strong_count(places) > 1);
+        }
+        let places = hosts
+            .entry(name)
+            .or_insert_with(|| Arc::new(Semaphore::new(self.per_host)));
+        Arc::clone(places)
+    }
+}
+
+impl Queue {
+    pub async fn turn(self) -> Option<Place> {
+        self.host.acquire_owned().await.ok()
+    }
+}
+
+/// `host:port` of a request that goes out. It is read from the redacted address: a secret in the path
+/// hides nothing of the host.
+fn host(call: &Call) -> Option<String> {
+    let Call::Http(call) = call else { return None };
+    let shown = call.url.to_string();
+    let (_, rest) = shown.split_once("://")?;
+    let Ok(url) = Url::parse(&shown) else {
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        return Some(rest[..end].to_owned());
+    };
+    let port = url.port_or_known_default().unwrap_or_default();
+    Some(format!("{}:{port}", url.host_str().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::core::flow::call::{Encoding, Expect, HttpCall, Keep, Piece, Text};
+
+    fn call(url: Text) -> Call {
+        Call::Http(HttpCall {
+            method: "GET".into(),
+            url,
+            connection: None,
+            headers: vec![],
+            body: None,
+            auth: None,
+            timeout: Duration::ZERO,
+            expect: Expect::default(),
+            keep: Keep::Body,
+        })
+    }
+
+    fn to(url: &str) -> Call {
+        call(Text::plain(url))
+    }
+
+    #[test]
+    fn a_host_is_known_by_name_and_port() {
+        for (url, wanted) in [
+            ("https://A.example/x", Some("a.example:443")),
+            ("http://u:p@a.example:81/x@y", Some("a.example:81")),
+            ("http://[::1]/", Some("[::1]:80")),
+            ("outbox:note", None),
+        ] {
+            assert_eq!(host(&to(url)).as_deref(), wanted, "{url}");
+        }
+        let secret = Piece::Secret {
+            name: "HOOK".into(),
+            encoding: Encoding::Plain,
+        };
+        let hidden = Text(vec![Piece::Text("https://a.example/".into()), secret]);
+        assert_eq!(host(&call(hidden)).as_deref(), Some("a.example:443"));
+    }
+
+    #[test]
+    fn a_host_has_its_places_and_no_other_waits_for_it() {
+        let places = Places::new(4, 1);
+        let Entry::Open(Some(first)) = places.enter(&to("http://a.example/1")) else {
+            panic!("no place");
+        };
+        let waiting: Vec<Entry> = (0..WAITING)
+            .map(|_| places.enter(&to("http://a.example/2")))
+            .collect();
+        assert!(waiting.iter().all(|entry| matches!(entry, Entry::Taken(_))));
+        let other = to("http://b.example/");
+        assert!(matches!(places.enter(&other), Entry::Open(Some(_))));
+        assert!(matches!(
+            places.enter(&to("http://a.example/3")),
+            Entry::Full
+        ));
+        drop((first, waiting));
+        let free = places.enter(&to("http://a.example/4"));
+        assert!(matches!(free, Entry::Open(Some(_))));
+    }
+
+    #[test]
+    fn the_places_of_all_are_counted() {
+        let places = Places::new(2, 1);
+        let taken = places.free();
+        assert_eq!((taken.len(), places.free().len()), (2, 0));
+        drop(taken);
+        assert!(places.has_free());
+    }
+}

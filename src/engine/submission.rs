@@ -1,0 +1,192 @@
+//! Taking events in: judged, committed all or none, and those without a run filed for later questions.
+//! It refuses to be left half done: whoever hangs up meanwhile stops nothing.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::OwnedRwLockReadGuard;
+use tracing::{debug, info};
+
+use super::handle::{Engine, Judge};
+use super::metrics::Taken;
+use super::{Perform, Rulebook};
+use crate::core::event::Event;
+use crate::store::{Arrival, Committed, EditionId, Occasion, Placed, Planned, Store, StoreError};
+
+/// An event that was taken in.
+#[derive(Debug, Clone)]
+pub struct Submitted {
+    pub event: Arc<Event>,
+    /// The rules that match it today, by name.
+    pub matched: Vec<String>,
+    pub committed: Committed,
+}
+
+/// An event with what is to run for it.
+struct Judged {
+    event: Arc<Event>,
+    planned: Vec<Planned>,
+}
+
+impl<S: Store, P: Perform> Engine<S, P> {
+    /// Takes events in: all or none. Their runs start by themselves.
+    pub async fn submit(&self, events: Vec<Event>) -> Result<Vec<Submitted>, StoreError> {
+        self.submit_to(self.shared.judge.load_full(), events, None)
+            .await
+    }
+
+    /// In a task of its own, which holds the door open until all is done.
+    pub(super) async fn submit_to(
+        &self,
+        judge: Arc<Judge>,
+        events: Vec<Event>,
+        door: Option<OwnedRwLockReadGuard<()>>,
+    ) -> Result<Vec<Submitted>, StoreError> {
+        let engine = self.clone();
+        let task = tokio::spawn(async move {
+            let submitted = engine.take(&judge, events).await;
+            drop(door);
+            submitted
+        });
+        match task.await {
+            Ok(submitted) => submitted,
+            Err(fault) => match fault.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The program ends.
+                Err(_) => Err(StoreError::Busy),
+            },
+        }
+    }
+
+    async fn take(&self, judge: &Judge, events: Vec<Event>) -> Result<Vec<Submitted>, StoreError> {
+        let judged: Vec<Judged> = events
+            .into_iter()
+            .map(|event| Judged::of(event, &judge.rulebook))
+            .collect();
+        let edition = judge.edition(&self.shared.store).await?;
+        let received = self.shared.clock().now();
+        let mut committed = self.commit(&judged, edition, received).await?;
+        let submitted: Vec<Submitted> = judged
+            .into_iter()
+            .zip(&mut committed)
+            .map(|(judged, committed)| Submitted {
+                matched: judged.names(),
+                event: judged.event,
+                committed: std::mem::take(committed),
+            })
+            .collect();
+        for submitted in &submitted {
+            submitted.log();
+            let taken = submitted.taken();
+            self.shared.metrics.taken(&submitted.event.source, taken);
+            if taken == Taken::Unmatched {
+                let event = Arc::clone(&submitted.event);
+                self.shared.store.archive(event, edition, received);
+            }
+        }
+        Ok(submitted)
+    }
+
+    /// What becomes of each event, in the order in which they stand. They are committed in the order
+    /// in which they happened; those without a run are no work for the store, so that they are
+    /// answered however much it has to do.
+    async fn commit(
+        &self,
+        judged: &[Judged],
+        edition: EditionId,
+        received: Timestamp,
+    ) -> Result<Vec<Committed>, StoreError> {
+        let mut order: Vec<usize> = (0..judged.len()).collect();
+        order.retain(|index| !judged[*index].planned.is_empty());
+        order.sort_by_key(|index| (position(&judged[*index].event), *index));
+        let arrivals = order.iter().map(|index| Arrival {
+            event: Arc::clone(&judged[*index].event),
+            received,
+            edition,
+            planned: judged[*index].planned.clone(),
+            occasion: Occasion::Delivery,
+        });
+        let arrivals: Vec<Arrival> = arrivals.collect();
+        let mut committed = vec![Committed::default(); judged.len()];
+        for (index, one) in order.into_iter().zip(self.commit_all(arrivals).await?) {
+            committed[index] = one;
+        }
+        Ok(committed)
+    }
+
+    pub(super) async fn commit_all(
+        &self,
+        arrivals: Vec<Arrival>,
+    ) -> Result<Vec<Committed>, StoreError> {
+        if arrivals.is_empty() {
+            return Ok(Vec::new());
+        }
+        let clock = self.shared.clock();
+        let began = clock.elapsed();
+        let committed = self.shared.store.commit_all(arrivals).await?;
+        let took = clock.elapsed().saturating_sub(began);
+        self.shared.metrics.committed(took);
+        self.shared.work.notify_one();
+        Ok(committed)
+    }
+}
+
+impl Judged {
+    fn of(event: Event, rulebook: &Rulebook) -> Self {
+        Self {
+            planned: plan(&event, rulebook),
+            event: Arc::new(event),
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.planned.iter().map(|p| p.rule.name.clone()).collect()
+    }
+}
+
+/// The rules that match, and how their runs wait for each other.
+pub(super) fn plan(event: &Event, rulebook: &Rulebook) -> Vec<Planned> {
+    let matches = rulebook.rules.matches(event).into_iter();
+    matches
+        .map(|rule| Planned {
+            rule: Arc::clone(rule),
+            mode: rule.mode,
+            lane: rule.lane_of(event),
+            asks: rule.asks_of(event),
+        })
+        .collect()
+}
+
+/// Where an event stands in the update that it is a part of; some shapes write it as text.
+fn position(event: &Event) -> Option<i64> {
+    let position = event.body.pointer("/meta/sequence/position")?;
+    let text = || position.as_str()?.trim().parse().ok();
+    position.as_i64().or_else(text)
+}
+
+impl Submitted {
+    fn taken(&self) -> Taken {
+        match (self.committed.redelivered, self.matched.is_empty()) {
+            (true, _) => Taken::Redelivered,
+            (false, true) => Taken::Unmatched,
+            (false, false) => Taken::Accepted,
+        }
+    }
+
+    /// Ids, names and states only: what a ticket says stands in no log. What came from outside is
+    /// written quoted, so that it cannot pass for a line of its own.
+    fn log(&self) {
+        let (event, r#type) = (self.event.id.as_str(), self.event.event_type.as_str());
+        let runs = self.committed.runs.iter().map(|run: &Placed| run.id.0);
+        let runs: Vec<u64> = runs.collect();
+        let matched = self.matched.join(",");
+        match self.taken() {
+            Taken::Redelivered => info!(event, r#type, ?runs, "event came again"),
+            Taken::Unmatched => debug!(event, r#type, "event matched no rule"),
+            Taken::Accepted => info!(event, r#type, matched, ?runs, "event taken"),
+        }
+        for warning in &self.event.warnings {
+            debug!(event, warning, "event read with a warning");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Times that wait for the clock, moved with it when it was set back.
+//! It leaves alone what is history: when something came, began and ended stays as it was.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Inner;
+use crate::core::run::State;
+
+impl Inner {
+    pub fn shift(&mut self, by: SignedDuration) {
+        self.lanes.shift(by);
+        self.charges.shift(by);
+        for kept in self.runs.values_mut() {
+            if let State::Retrying { until } = &mut kept.record.state {
+                *until = moved(*until, by);
+            }
+        }
+    }
+}
+
+pub fn moved(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.checked_add(by).unwrap_or(time)
+}
