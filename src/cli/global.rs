@@ -91,11 +91,6 @@ impl Global {
         self.data.join("flowtrigger.db")
     }
 
-    /// What a daemon locks while it is alive.
-    pub fn lock(&self) -> PathBuf {
-        self.data.join("lock")
-    }
-
     /// Where a daemon that is alive takes orders.
     pub fn socket(&self) -> PathBuf {
         self.data.join("flowtrigger.sock")

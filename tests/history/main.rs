@@ -2,6 +2,7 @@
 //! The database is made here with the schema and the codec of the store; nothing is read from the clock.
 
 mod fixture;
+mod gates;
 mod journal;
 mod orders;
 mod program;

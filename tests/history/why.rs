@@ -165,7 +165,7 @@ fn that_no_such_event_came_is_an_answer_with_the_nearest() {
         "no event with the id or the ticket `90714` is kept here
   near   ticket 90417
   kept   events that led to runs, from 2026-01-05T09:00:00Z to 2026-01-05T09:00:00Z
-         events that led to none, from 2026-01-06T09:00:00Z to 2026-01-07T09:00:00Z; the newest are written a second later, and lost in a crash
+         events that led to none, from 2026-01-06T09:00:00Z to 2026-01-07T09:00:00Z; the newest are written a second late, and lost in a crash
   else   it was refused at the door (the daemon's log says so), was never sent, or is older
 "
     );
@@ -191,6 +191,19 @@ fn rules_that_are_gone_are_taken_from_the_runs() {
     );
     assert!(
         said.out.contains("MATCH  page-urgent") && said.out.contains("run  1 dead"),
+        "{}",
+        said.out
+    );
+}
+
+#[test]
+fn an_archive_that_is_off_is_said() {
+    let data = Data::new();
+    data.edition(&[("rules/page.yaml", RULES)], "archive: off", MONDAY);
+    let said = flowtrigger(data.folder(), &["why", "5"]);
+    assert!(
+        said.out
+            .contains("`archive: off`: what leads to no run is not kept"),
         "{}",
         said.out
     );

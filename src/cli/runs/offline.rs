@@ -1,7 +1,6 @@
 //! Orders to the runs of a folder that no daemon has open.
 //! It refuses to touch a folder that somebody else holds, and leaves all that is old where it is.
 
-use std::fs::{File, TryLockError};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,14 +9,16 @@ use jiff::Timestamp;
 use super::order::{Answer, Order, Placed, Which};
 use crate::cli::exit::Failure;
 use crate::cli::global::Global;
-use crate::engine::Rulebook;
+use crate::engine::{DataFolder, EngineError, Rulebook};
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::journal::{Journal, RunRow};
 use crate::store::{self, Arrival, Edition, Occasion, Planned, Settings, StoreError};
 
 /// Carries out the order on the database itself, run by run, in this order.
 pub fn carry_out(order: Order, runs: &[RunRow], global: &Global) -> Result<Vec<Answer>, Failure> {
-    let _held_to_the_end = lock(global)?;
+    // Held to the end, so that no daemon starts meanwhile.
+    let mut folder = DataFolder::open(&global.data).map_err(EngineError::from)?;
+    folder.lock(Timestamp::now()).map_err(EngineError::from)?;
     let replayer = match order {
         Order::Replay(which) => Some(Replayer {
             which,
@@ -26,7 +27,7 @@ pub fn carry_out(order: Order, runs: &[RunRow], global: &Global) -> Result<Vec<A
         }),
         Order::Retry | Order::Cancel => None,
     };
-    let opened = SqliteStore::open(&global.database(), settings());
+    let opened = SqliteStore::open(&folder.database(), settings());
     let (store, _) = opened.map_err(|error| Failure::runtime(error.to_string()))?;
     let mut answers = Vec::with_capacity(runs.len());
     for run in runs {
@@ -41,27 +42,6 @@ pub fn carry_out(order: Order, runs: &[RunRow], global: &Global) -> Result<Vec<A
         answers.push(Answer::new(run, told(done)?));
     }
     Ok(answers)
-}
-
-/// The daemon's own lock, so that none starts meanwhile.
-fn lock(global: &Global) -> Result<File, Failure> {
-    let path = global.lock();
-    let failed =
-        |why: String| Failure::runtime(format!("failed to lock `{}`: {why}", path.display()));
-    let file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path);
-    let file = file.map_err(|error| failed(error.to_string()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            let help = "it is starting or stopping: give the order again in a moment";
-            Err(failed("a daemon has it that takes no orders".into()).help(help))
-        }
-        Err(TryLockError::Error(error)) => Err(failed(error.to_string())),
-    }
 }
 
 /// Nothing grows old by an order: what is to be deleted, the daemon deletes.

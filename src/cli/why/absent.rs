@@ -10,6 +10,7 @@ use crate::cli::exit::Failure;
 use crate::cli::global::Format;
 use crate::cli::moment::seconds;
 use crate::cli::output::Output;
+use crate::core::config::{Archived, Config};
 use crate::store::sqlite::journal::{Journal, Near, Span};
 
 pub fn tell(
@@ -37,12 +38,18 @@ pub fn tell(
             });
             writeln!(out, "{answer}")?;
         }
-        Format::Text => text(subject, &near, &span, out)?,
+        Format::Text => text(subject, &near, &span, journal, out)?,
     }
     Ok(())
 }
 
-fn text(subject: &str, near: &[Near], span: &Span, out: &mut Output) -> Result<(), Failure> {
+fn text(
+    subject: &str,
+    near: &[Near],
+    span: &Span,
+    journal: &Journal,
+    out: &mut Output,
+) -> Result<(), Failure> {
     writeln!(
         out,
         "no event with the id or the ticket `{subject}` is kept here"
@@ -52,7 +59,11 @@ fn text(subject: &str, near: &[Near], span: &Span, out: &mut Output) -> Result<(
         writeln!(out, "  near   {}", near.join(", "))?;
     }
     writeln!(out, "  kept   {}", matched(span))?;
-    writeln!(out, "         {}", unmatched(span))?;
+    writeln!(
+        out,
+        "         {}",
+        unmatched(span, journal.latest_config()?.as_ref())
+    )?;
     writeln!(
         out,
         "  else   it was refused at the door (the daemon's log says so), was never sent, or is older"
@@ -78,15 +89,21 @@ fn matched(span: &Span) -> String {
     }
 }
 
-fn unmatched(span: &Span) -> String {
-    match span.unmatched {
+fn unmatched(span: &Span, config: Option<&Config>) -> String {
+    let kept = match span.unmatched {
         Some((first, last)) => format!(
-            "events that led to none, from {} to {}; the newest are written a second later, and lost in a crash",
+            "events that led to none, from {} to {}",
             seconds(first),
             seconds(last)
         ),
-        None => {
-            "no event that led to none; where `archive` is off, they are not kept at all".into()
+        None => "no event that led to none".into(),
+    };
+    match config.map(|config| config.archive.events) {
+        Some(Archived::Off) => {
+            format!("{kept}; `archive: off`: what leads to no run is not kept")
+        }
+        Some(Archived::Full | Archived::Unmatched) | None => {
+            format!("{kept}; the newest are written a second late, and lost in a crash")
         }
     }
 }
