@@ -7,4 +7,5 @@ mod journal;
 mod orders;
 mod program;
 mod runs;
+mod store;
 mod why;

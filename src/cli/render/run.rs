@@ -43,6 +43,14 @@ pub fn why(row: &RunRow) -> String {
     }
 }
 
+/// The same, or else whose death it tells of.
+pub fn about(row: &RunRow) -> String {
+    match (why(row), row.tells_of) {
+        (why, Some(RunId(dead))) if why.is_empty() => format!("tells of the death of run {dead}"),
+        (why, _) => why,
+    }
+}
+
 /// What happens next, or what a person can have happen.
 pub fn next(row: &RunRow, behind: Option<RunId>) -> String {
     let RunId(id) = row.id;

@@ -10,7 +10,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::global::{Format, Global};
 use crate::cli::moment::seconds;
 use crate::cli::output::Output;
-use crate::cli::render::run::{row_json, why};
+use crate::cli::render::run::{about, row_json};
 use crate::cli::render::table::Table;
 use crate::core::run::RunId;
 use crate::store::sqlite::journal::{Filter, Journal, Page, RunRow};
@@ -63,7 +63,7 @@ pub fn table(runs: &[RunRow]) -> Table {
             run.event_type.clone(),
             seconds(run.planned),
             run.attempts.to_string(),
-            one_line(&why(run)),
+            one_line(&about(run)),
         ]);
     }
     table

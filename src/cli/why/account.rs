@@ -11,7 +11,7 @@ use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::explanation;
 use crate::cli::render::paint::{Paint, Tone};
-use crate::cli::render::run::{came, gate_lines, row_json, tone, why};
+use crate::cli::render::run::{about, came, gate_lines, row_json, tone};
 use crate::core::rule::synonyms::nearest;
 use crate::store::sqlite::journal::{Past, RunStory};
 
@@ -93,9 +93,9 @@ fn outcome(out: &mut Output, run: &RunStory) -> io::Result<()> {
         write!(out, " after {tries}")?;
     }
     write!(out, ", {}", seconds(row.changed))?;
-    let why = why(row);
-    if !why.is_empty() {
-        write!(out, ": {why}")?;
+    let about = about(row);
+    if !about.is_empty() {
+        write!(out, ": {about}")?;
     }
     writeln!(out, "; `flowtrigger runs show {}`", row.id.0)
 }

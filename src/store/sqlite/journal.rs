@@ -32,6 +32,8 @@ const STEPS: i32 = 10_000;
 /// The read side of a data folder's database.
 pub struct Journal {
     connection: Connection,
+    /// How long a question may take.
+    longest: Duration,
     /// When the question under way is given up.
     deadline: Arc<Mutex<Instant>>,
 }
@@ -106,6 +108,7 @@ impl Journal {
         connection.progress_handler(STEPS, Some(move || Instant::now() > *until(&seen)))?;
         Ok(Self {
             connection,
+            longest: LONGEST,
             deadline,
         })
     }
@@ -118,7 +121,7 @@ impl Journal {
         params: impl Params,
         read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Result<Vec<T>, ReadError> {
-        *until(&self.deadline) = Instant::now() + LONGEST;
+        *until(&self.deadline) = Instant::now() + self.longest;
         let mut statement = self.connection.prepare_cached(sql)?;
         let rows = statement.query_map(params, read)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -194,5 +197,26 @@ fn told(database: &Path, error: rusqlite::Error) -> OpenError {
             path,
             why: error.to_string(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::database;
+
+    #[test]
+    fn a_question_without_end_is_given_up_and_the_next_one_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flowtrigger.db");
+        drop(database::open(&path).unwrap());
+        let mut journal = Journal::open(&path).unwrap();
+        journal.longest = Duration::from_millis(1);
+        let endless = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)
+            SELECT max(x) FROM n";
+        let asked = journal.first(endless, [], |row| row.get::<_, i64>(0));
+        assert!(matches!(asked, Err(ReadError::TooLong)), "{asked:?}");
+        journal.longest = LONGEST;
+        assert_eq!(journal.counts().unwrap(), []);
     }
 }
