@@ -60,11 +60,10 @@ fn arrival(event: &Event, rule: &Arc<Rule>, id: String, lane: Option<String>) ->
 }
 
 fn settings() -> Settings {
-    Settings {
-        backlog: 1_000_000,
-        per_rule_backlog: 1_000_000,
-        ..Settings::default()
-    }
+    let mut settings = Settings::default();
+    settings.limits.backlog = 1_000_000;
+    settings.limits.per_rule_backlog = 1_000_000;
+    settings
 }
 
 /// Commits a second with so many callers.

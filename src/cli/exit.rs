@@ -140,6 +140,7 @@ impl From<EngineError> for Failure {
             }
             EngineError::Listen(ListenError::Taken { .. } | ListenError::Other { .. })
             | EngineError::Store(_)
+            | EngineError::Open(_)
             | EngineError::Action(_)
             | EngineError::Folder(_)
             | EngineError::Socket(_)

@@ -16,7 +16,8 @@ use super::{DataFolder, Engine, EngineError, Hands, Options, Places, Reading, Ru
 use crate::action::{self, Performer, orphans};
 use crate::core::diagnostic::Severity;
 use crate::source::{admin, http};
-use crate::store::{MemoryStore, Store};
+use crate::store::sqlite::Recovered;
+use crate::store::{Settings, SqliteStore, Store};
 
 /// How long answers under way may take once everything else has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
@@ -42,8 +43,10 @@ pub async fn daemon(daemon: Daemon) -> Result<(), EngineError> {
     folder.lock(Timestamp::now())?;
     let hands = daemon.hands(&rulebook, &folder)?;
     let listener = http::listen(&daemon.listen).await?;
-    let store = MemoryStore::default();
     kill_left_behind(folder.processes()).await;
+    let settings = Settings::of(&rulebook.config);
+    let (store, recovered) = SqliteStore::open(&folder.database(), settings)?;
+    log_recovered(&recovered);
     log_start(&rulebook, &listener, &store);
     let options = Options::of(&rulebook.config);
     let engine = Engine::open(store, hands, rulebook, options).await?;
@@ -227,6 +230,22 @@ async fn read(places: Places) -> Reading {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => Reading::default(),
         })
+}
+
+fn log_recovered(recovered: &Recovered) {
+    let runs = recovered.suspects.len();
+    if runs > 0 {
+        warn!(
+            runs,
+            "runs were under way when the program ended without a word; they go on one at a time"
+        );
+    }
+    for run in &recovered.quarantined {
+        error!(
+            run = run.0,
+            "the program ended three times while this run alone was under way; it is held until a person decides"
+        );
+    }
 }
 
 fn log_start<S: Store>(rulebook: &Rulebook, listener: &TcpListener, _: &S) {

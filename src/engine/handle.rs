@@ -190,7 +190,7 @@ impl Rulebook {
                 .map(|file| (Arc::clone(&file.name), Arc::clone(&file.text)))
                 .collect(),
             config: Arc::clone(&self.config.source),
-            settings: Settings::default(),
+            settings: Settings::of(&self.config),
         }
     }
 }

@@ -30,6 +30,7 @@ use crate::core::config::Config;
 use crate::source::admin::SocketError;
 use crate::source::http::ListenError;
 use crate::store::StoreError;
+use crate::store::sqlite::OpenError;
 
 pub use batch::{EventReport, act};
 pub use clock::{Clock, SystemClock};
@@ -73,8 +74,13 @@ impl Default for Options {
 
 impl Options {
     /// As the configuration has them.
-    pub fn of(_: &Config) -> Self {
-        Self::default()
+    pub fn of(config: &Config) -> Self {
+        Self {
+            concurrency: config.limits.runs,
+            per_rule: config.limits.per_rule,
+            per_host: config.limits.per_host,
+            ..Self::default()
+        }
     }
 }
 
@@ -92,6 +98,8 @@ pub enum EngineError {
     Listen(#[from] ListenError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
     #[error(transparent)]
     Action(#[from] action::Error),
     #[error(transparent)]

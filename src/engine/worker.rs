@@ -369,7 +369,7 @@ mod tests {
     fn claimed(id: u64, error: Value) -> Claimed {
         let text = "name: r\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: fine\n";
         let sample = sample("support", "ticket.TicketCreated").unwrap();
-        let value = serde_json::from_str(&sample.text).unwrap();
+        let value = serde_json::from_str(sample.text).unwrap();
         Claimed {
             id: RunId(id),
             event: Arc::new(read_event(value, None, &Config::default()).unwrap()),

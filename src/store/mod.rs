@@ -9,19 +9,18 @@ pub mod sqlite;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::core::config;
+use crate::core::config::{self, Archive, Config, Limits, Retention};
 use crate::core::event::Event;
 use crate::core::flow::step::Flow;
 use crate::core::gate::Ask;
 use crate::core::rule::jobspec::{Mode, Rule};
 use crate::core::run::{Line, RunId, State};
 
-pub use memory::{Limits, MemoryStore};
+pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
 
 /// Journal and queue. Every method answers after its change is as safe as the backend makes it.
@@ -217,33 +216,20 @@ fn flow<'r>(rule: &'r Rule, error: &Value) -> &'r Flow {
     }
 }
 
-/// How much is kept, and for how long.
-#[derive(Debug, Clone, PartialEq)]
+/// How much is kept, and for how long, as the configuration says it.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
-    /// Runs queued, running or retrying, of all rules together; as many again may be held.
-    pub backlog: usize,
-    /// Of one rule, before more of its runs are held.
-    pub per_rule_backlog: usize,
-    /// How long finished runs and their events are kept; as long a repeat of an event is known.
-    pub keep: Duration,
-    /// Bytes of the file, beyond which the oldest finished runs go before their time.
-    pub keep_bytes: u64,
-    /// How long events that led to no run are kept; nothing where they are not.
-    pub archive: Duration,
-    /// Bytes of such events.
-    pub archive_bytes: u64,
+    pub limits: Limits,
+    pub retention: Retention,
+    pub archive: Archive,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
+impl Settings {
+    pub fn of(config: &Config) -> Self {
         Self {
-            backlog: 100_000,
-            per_rule_backlog: 10_000,
-            keep: WEEK,
-            keep_bytes: 1 << 30,
-            archive: WEEK,
-            archive_bytes: 256 << 20,
+            limits: config.limits,
+            retention: config.retention,
+            archive: config.archive,
         }
     }
 }

@@ -8,6 +8,7 @@ use rusqlite::params;
 
 use super::codec::{event_text, micros};
 use super::ledger::{Figure, Ledger};
+use crate::core::config::Archived;
 use crate::core::event::Event;
 use crate::store::{EditionId, StoreError};
 
@@ -69,7 +70,10 @@ impl Ledger<'_> {
     /// Files what is on the shelf.
     pub fn file_shelf(&mut self) -> Result<(), StoreError> {
         let shelf = std::sync::Arc::clone(&self.memory.shelf);
-        let events = shelf.take();
+        let mut events = shelf.take();
+        if self.memory.settings.archive.events == Archived::Off {
+            events.clear();
+        }
         let count = events.len() as u64;
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO events (source, type, event_id, key, received, edition, matched, size, body)

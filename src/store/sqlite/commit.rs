@@ -60,8 +60,8 @@ impl Ledger<'_> {
             .count() as i64;
         let unfinished = self.memory.unfinished();
         let held = self.memory.counts.get("held").copied().unwrap_or_default();
-        let full = unfinished + coming > self.memory.settings.backlog as i64
-            || held >= self.memory.settings.backlog as i64;
+        let full = unfinished + coming > self.memory.settings.limits.backlog as i64
+            || held >= self.memory.settings.limits.backlog as i64;
         match coming > 0 && full {
             true => Err(StoreError::Full {
                 unfinished: usize::try_from(unfinished).unwrap_or_default(),
@@ -172,7 +172,7 @@ impl Ledger<'_> {
     fn first_state(&self, planned: &Planned, queue: i64) -> State {
         let first = planned.first_state();
         let open = self.memory.open.get(&queue).copied().unwrap_or_default();
-        let most = self.memory.settings.per_rule_backlog as i64;
+        let most = self.memory.settings.limits.per_rule_backlog as i64;
         match first {
             State::Queued if open >= most => State::Held {
                 why: format!(

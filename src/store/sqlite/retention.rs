@@ -9,6 +9,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::codec::micros;
 use super::ledger::Ledger;
+use crate::core::config::Archived;
 use crate::store::StoreError;
 
 /// How much age may go in one go, and how often that is.
@@ -58,8 +59,8 @@ impl Ledger<'_> {
     fn move_cutoffs(&self, now: Timestamp) -> Result<(), StoreError> {
         let settings = &self.memory.settings;
         for (name, keep) in [
-            ("runs until", settings.keep),
-            ("archive until", settings.archive),
+            ("runs until", settings.retention.keep_for),
+            ("archive until", settings.archive.keep_for),
         ] {
             let cutoff = next_cutoff(self.fact(name)?, now, keep);
             self.connection.execute(
@@ -81,10 +82,10 @@ impl Ledger<'_> {
         let archive_until = self.fact("archive until")?.unwrap_or(i64::MIN);
         let mut deleted = self.delete_runs(runs_until, ROWS)?;
         deleted += self.delete_archived(archive_until, ROWS)?;
-        if self.memory.archived > self.memory.settings.archive_bytes as i64 {
+        if self.memory.archived > self.memory.settings.archive.at_most as i64 {
             deleted += self.delete_archived(i64::MAX, ROWS)?;
         }
-        if self.bytes()? > self.memory.settings.keep_bytes as i64 {
+        if self.bytes()? > self.memory.settings.retention.at_most as i64 {
             deleted += self.delete_runs(i64::MAX, ROWS)?;
         }
         self.connection
@@ -102,29 +103,44 @@ impl Ledger<'_> {
     }
 
     fn delete_runs(&mut self, until: i64, most: i64) -> Result<i64, StoreError> {
-        let old: Vec<(i64, i64, i64, String)> = {
+        let old: Vec<(i64, i64, String)> = {
             let sql = format!(
-                "SELECT id, event, queue, state FROM runs WHERE state IN {OVER} AND changed < ?1
+                "SELECT id, event, state FROM runs WHERE state IN {OVER} AND changed < ?1
                  ORDER BY changed LIMIT ?2"
             );
             let mut statement = self.connection.prepare_cached(&sql)?;
             let rows = statement.query_map([until, most], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?;
             rows.collect::<Result<_, _>>()?
         };
-        for (run, event, _, state) in &old {
+        for (run, event, state) in &old {
             let delete = |sql: &str, id: &i64| self.connection.prepare_cached(sql)?.execute([id]);
             delete("DELETE FROM lines WHERE run = ?1", run)?;
             delete("DELETE FROM runs WHERE id = ?1", run)?;
-            delete(
-                "DELETE FROM events WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1)",
-                event,
-            )?;
+            self.leave_event(*event)?;
             let word = super::turns::known_word(state);
             *self.memory.counts.entry(word).or_default() -= 1;
         }
         Ok(old.len() as i64)
+    }
+
+    /// With its last run an event goes too, or into the archive.
+    fn leave_event(&mut self, event: i64) -> Result<(), StoreError> {
+        let free = "id = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1)";
+        if self.memory.settings.archive.events != Archived::Full {
+            let sql = format!("DELETE FROM events WHERE {free}");
+            self.connection.prepare_cached(&sql)?.execute([event])?;
+            return Ok(());
+        }
+        let sql = format!("UPDATE events SET matched = 0 WHERE {free} RETURNING size");
+        let size: Option<i64> = self
+            .connection
+            .prepare_cached(&sql)?
+            .query_row([event], |row| row.get(0))
+            .optional()?;
+        self.memory.archived += size.unwrap_or_default();
+        Ok(())
     }
 
     fn delete_archived(&mut self, until: i64, most: i64) -> Result<i64, StoreError> {

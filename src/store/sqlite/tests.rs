@@ -223,11 +223,8 @@ async fn progress_clears_a_run_of_blame() {
 #[tokio::test]
 async fn a_rule_far_behind_is_parked_before_it_fills_what_all_share() {
     let house = House::new();
-    let settings = Settings {
-        backlog: 5,
-        per_rule_backlog: 3,
-        ..Settings::default()
-    };
+    let mut settings = Settings::default();
+    (settings.limits.backlog, settings.limits.per_rule_backlog) = (5, 3);
     let (store, _) = house.open_with(settings);
     let (flood, calm) = (live_rule("flood"), live_rule("calm"));
     let mut words = Vec::new();
@@ -260,10 +257,8 @@ async fn a_rule_far_behind_is_parked_before_it_fills_what_all_share() {
 #[tokio::test]
 async fn an_array_is_kept_whole_or_not_at_all() {
     let house = House::new();
-    let settings = Settings {
-        backlog: 2,
-        ..Settings::default()
-    };
+    let mut settings = Settings::default();
+    settings.limits.backlog = 2;
     let (store, _) = house.open_with(settings);
     let rule = live_rule("a");
     let arrivals: Vec<Arrival> = (0..3).map(|n| arrival(&n.to_string(), &rule)).collect();
@@ -376,11 +371,9 @@ async fn editions_are_kept_once() {
 #[tokio::test]
 async fn what_is_old_goes_and_what_waits_for_a_person_stays() {
     let house = House::new();
-    let settings = Settings {
-        keep: Duration::ZERO,
-        archive: Duration::ZERO,
-        ..Settings::default()
-    };
+    let mut settings = Settings::default();
+    settings.retention.keep_for = Duration::ZERO;
+    settings.archive.keep_for = Duration::ZERO;
     let (store, _) = house.open_with(settings);
     let rule = live_rule("a");
     let mut runs = Vec::new();
