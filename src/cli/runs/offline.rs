@@ -48,13 +48,12 @@ pub fn carry_out(order: Order, runs: &[RunRow], global: &Global) -> Result<Vec<A
 fn settings() -> Settings {
     const AGES: Duration = Duration::from_secs(100 * 365 * 86_400);
     const ALL: u64 = 1 << 60;
-    Settings {
-        keep: AGES,
-        keep_bytes: ALL,
-        archive: AGES,
-        archive_bytes: ALL,
-        ..Settings::default()
-    }
+    let mut settings = Settings::default();
+    settings.retention.keep_for = AGES;
+    settings.retention.at_most = ALL;
+    settings.archive.keep_for = AGES;
+    settings.archive.at_most = ALL;
+    settings
 }
 
 /// What a person did wrong is told beside the run; what is wrong with the disk ends it all.
