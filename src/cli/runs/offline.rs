@@ -49,8 +49,10 @@ fn settings() -> Settings {
     const AGES: Duration = Duration::from_secs(100 * 365 * 86_400);
     const ALL: u64 = 1 << 60;
     let mut settings = Settings::default();
-    (settings.retention.keep_for, settings.retention.at_most) = (AGES, ALL);
-    (settings.archive.keep_for, settings.archive.at_most) = (AGES, ALL);
+    settings.retention.keep_for = AGES;
+    settings.retention.at_most = ALL;
+    settings.archive.keep_for = AGES;
+    settings.archive.at_most = ALL;
     settings
 }
 
