@@ -175,7 +175,9 @@ pub fn matched() {
             measured / ((before + after) / 2.0)
         });
         let ratio = median(ratios.collect());
-        println!("  {senders:>3} senders, {mode:<6}  {ratio:.1} times; at most {memory:.0} MB resident");
+        println!(
+            "  {senders:>3} senders, {mode:<6}  {ratio:.1} times; at most {memory:.0} MB resident"
+        );
     }
 }
 

@@ -1,8 +1,9 @@
 //! A stand-in for a receiver: `outbox:NAME/…` writes the request as one JSON line to a file of that name.
 //! It refuses to send anything, to write a secret, and names that could lead out of its folder.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -141,10 +142,15 @@ fn add(map: &mut Map<String, Value>, name: &str, value: Value) {
     }
 }
 
-/// One write at the end of the file, so that lines of several writers never mix.
+/// One write at the end of the file, so that lines of several writers never mix. What customers
+/// wrote stands in it: nobody else on the machine reads it.
 fn write(folder: &Path, path: &Path, line: &str) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    let mut options = OpenOptions::new();
+    let mut file = options.create(true).append(true).mode(0o600).open(path)?;
     match file.write(line.as_bytes())? {
         written if written == line.len() => Ok(()),
         _ => Err(io::Error::new(

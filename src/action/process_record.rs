@@ -2,8 +2,9 @@
 //! It is for a later life of the program; it refuses to be mistaken for a note of a process that only
 //! has the same number.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rustix::process::Pid;
@@ -30,7 +31,10 @@ pub(super) struct Noted {
 impl Record {
     /// Before the command starts.
     pub(super) fn create(folder: &Path, key: &str) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
         let path = folder.join(key);
         fs::write(&path, "")?;
         Ok(Self { path })

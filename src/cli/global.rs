@@ -43,7 +43,14 @@ pub struct Global {
     )]
     pub config: Option<PathBuf>,
     /// Folder for what is kept: events, runs and the outbox.
-    #[arg(long, global = true, value_name = "DIR", default_value = "data")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        default_value = "data",
+        env = "FLOWTRIGGER_DATA",
+        hide_env_values = true
+    )]
     pub data: PathBuf,
     /// When to use colour.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]

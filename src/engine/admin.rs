@@ -62,7 +62,7 @@ fn refused(error: &StoreError) -> Refused {
     let why = error.to_string();
     match error {
         StoreError::UnknownRun(_) => Refused::Unknown(why),
-        StoreError::WrongState { .. } => Refused::Conflict(why),
+        StoreError::WrongState { .. } | StoreError::OnlyTells(_) => Refused::Conflict(why),
         StoreError::Full { .. } | StoreError::Busy | StoreError::Broken(_) => {
             Refused::Unavailable(why)
         }

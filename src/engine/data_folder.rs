@@ -23,6 +23,11 @@ pub enum FolderError {
     )]
     Unusable { path: PathBuf, why: io::Error },
     #[error(
+        "failed to use the data folder `{}`: it is a file; name a folder with `--data`",
+        path.display()
+    )]
+    File { path: PathBuf },
+    #[error(
         "failed to lock the data folder `{}`: {holder} works in it; stop that one, or name another folder with `--data`",
         path.display()
     )]
@@ -36,6 +41,7 @@ impl DataFolder {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
         match made.and_then(|()| path.canonicalize()) {
             Ok(path) => Ok(Self { path, lock: None }),
+            Err(_) if path.is_file() => Err(FolderError::File { path }),
             Err(why) => Err(FolderError::Unusable { path, why }),
         }
     }
@@ -139,6 +145,6 @@ mod tests {
         let path = folder.path().join("data");
         fs::write(&path, "").unwrap();
         let refused = DataFolder::open(&path).unwrap_err().to_string();
-        assert!(refused.starts_with("failed to use the data folder"));
+        assert!(refused.contains("it is a file"), "{refused}");
     }
 }

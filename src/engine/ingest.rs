@@ -116,6 +116,7 @@ fn refusal(error: &StoreError) -> Refusal {
         StoreError::Busy
         | StoreError::Broken(_)
         | StoreError::UnknownRun(_)
+        | StoreError::OnlyTells(_)
         | StoreError::WrongState { .. } => Refusal::Unavailable { reason },
     }
 }

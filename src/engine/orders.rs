@@ -58,6 +58,9 @@ impl<S: Store, P: Perform> Engine<S, P> {
     pub async fn replay(&self, run: RunId, rule: Option<&str>) -> Result<Vec<Placed>, StoreError> {
         let unknown = StoreError::UnknownRun(run.0);
         let record = self.shared.store.run(run).await?.ok_or(unknown)?;
+        if !record.error.is_null() {
+            return Err(StoreError::OnlyTells(run.0));
+        }
         let judge = self.shared.judge.load_full();
         let mut planned = plan(&record.event, &judge.rulebook);
         planned.retain(|planned| rule.is_none_or(|name| planned.rule.name == name));

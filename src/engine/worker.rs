@@ -321,9 +321,10 @@ async fn ordered(orders: &mut watch::Receiver<Order>) -> Order {
 pub(super) fn passes(error: &StoreError) -> bool {
     match error {
         StoreError::Busy | StoreError::Broken(_) => true,
-        StoreError::Full { .. } | StoreError::UnknownRun(_) | StoreError::WrongState { .. } => {
-            false
-        }
+        StoreError::Full { .. }
+        | StoreError::UnknownRun(_)
+        | StoreError::OnlyTells(_)
+        | StoreError::WrongState { .. } => false,
     }
 }
 

@@ -264,6 +264,10 @@ pub enum StoreError {
         wanted: &'static str,
         order: &'static str,
     },
+    #[error(
+        "run {0} tells of another run's death and acts on no event of its own; replay that run"
+    )]
+    OnlyTells(u64),
     #[error("failed to write to the data folder: {0}")]
     Broken(String),
 }

@@ -12,6 +12,7 @@ use crate::cli::moment::seconds;
 use crate::cli::output::Output;
 use crate::cli::render::run::{about, row_json};
 use crate::cli::render::table::Table;
+use crate::core::rule::synonyms::nearest;
 use crate::core::run::RunId;
 use crate::store::sqlite::journal::{Filter, Journal, Page, RunRow};
 
@@ -58,7 +59,7 @@ pub fn table(runs: &[RunRow]) -> Table {
         table.row([
             run.id.0.to_string(),
             run.state.word().to_owned(),
-            run.rule.clone(),
+            rule_of(run),
             run.key.clone().unwrap_or_default(),
             run.event_type.clone(),
             seconds(run.planned),
@@ -67,6 +68,14 @@ pub fn table(runs: &[RunRow]) -> Table {
         ]);
     }
     table
+}
+
+/// The rule, and whose death the run tells of where it does.
+pub fn rule_of(run: &RunRow) -> String {
+    match run.tells_of {
+        Some(RunId(dead)) => format!("{} (tells of {dead})", run.rule),
+        None => run.rule.clone(),
+    }
 }
 
 fn one_line(text: &str) -> String {
@@ -90,7 +99,22 @@ fn none(filter: &Filter, journal: &Journal, out: &mut Output) -> Result<(), Fail
         false => "no run like that",
     };
     writeln!(out, "{which}; there are {}", counts.join(", "))?;
+    if let Some(near) = near_rule(filter, journal)? {
+        writeln!(out, "did you mean `--rule {near}`?")?;
+    }
     Ok(())
+}
+
+/// The rule that was meant, where none with runs is called as asked.
+fn near_rule(filter: &Filter, journal: &Journal) -> Result<Option<String>, Failure> {
+    let Some(asked) = &filter.rule else {
+        return Ok(None);
+    };
+    let names = journal.rules_with_runs()?;
+    if names.contains(asked) {
+        return Ok(None);
+    }
+    Ok(nearest(asked, names.iter().map(String::as_str)).map(str::to_owned))
 }
 
 #[cfg(test)]

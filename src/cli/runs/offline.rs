@@ -62,9 +62,11 @@ fn told(
 ) -> Result<Result<Vec<Placed>, String>, Failure> {
     match done {
         Ok(placed) => Ok(Ok(placed.into_iter().map(Placed::of).collect())),
-        Err(error @ (StoreError::UnknownRun(_) | StoreError::WrongState { .. })) => {
-            Ok(Err(error.to_string()))
-        }
+        Err(
+            error @ (StoreError::UnknownRun(_)
+            | StoreError::OnlyTells(_)
+            | StoreError::WrongState { .. }),
+        ) => Ok(Err(error.to_string())),
         Err(error @ (StoreError::Full { .. } | StoreError::Busy | StoreError::Broken(_))) => {
             Err(Failure::runtime(error.to_string()))
         }
@@ -97,6 +99,9 @@ impl Replayer {
         let Some(story) = self.journal.run(run.id)? else {
             return Ok(Err(StoreError::UnknownRun(run.id.0)));
         };
+        if run.tells_of.is_some() {
+            return Ok(Err(StoreError::OnlyTells(run.id.0)));
+        }
         let event = story.arrived.event;
         let mut rules = self.book.rules.matches(&event);
         rules.retain(|rule| self.which == Which::EveryRule || rule.name == run.rule);

@@ -15,7 +15,7 @@ use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::message;
 use crate::cli::render::run::row_json;
-use crate::core::run::RunId;
+use crate::core::run::{RunId, STATES};
 use crate::store::sqlite::journal::{Filter, Journal, Page, RunRow};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +80,15 @@ impl Order {
             Order::Retry => "retried",
             Order::Replay(_) => "replayed",
             Order::Cancel => "cancelled",
+        }
+    }
+
+    /// The states in which it can be carried out.
+    fn takes(self) -> &'static [&'static str] {
+        match self {
+            Order::Retry => &["dead", "held", "cancelled"],
+            Order::Replay(_) => &STATES,
+            Order::Cancel => &["queued", "running", "retrying", "held"],
         }
     }
 
@@ -150,6 +159,7 @@ fn meant(order: Order, args: &Orders, global: &Global) -> Result<Vec<RunRow>, Fa
         }
         (true, false) | (false, true) => {}
     }
+    refuse_states(order, &filter)?;
     filter.ids = args.ids.iter().copied().map(RunId).collect();
     if args.all && filter.states.is_empty() {
         filter.states = order.states().iter().copied().map(str::to_owned).collect();
@@ -160,6 +170,18 @@ fn meant(order: Order, args: &Orders, global: &Global) -> Result<Vec<RunRow>, Fa
         true => Ok(runs),
         false => Err(unknown(&filter.ids, &runs)),
     }
+}
+
+/// States whose runs would all be refused one by one.
+fn refuse_states(order: Order, filter: &Filter) -> Result<(), Failure> {
+    let takes = order.takes();
+    let wrong = filter
+        .states
+        .iter()
+        .find(|state| !takes.contains(&state.as_str()));
+    let Some(wrong) = wrong else { return Ok(()) };
+    let failure = Failure::usage(format!("a run that is {wrong} cannot be {}", order.done()));
+    Err(failure.help(format!("these can: {}", takes.join(", "))))
 }
 
 fn every(journal: &Journal, filter: &Filter) -> Result<Vec<RunRow>, Failure> {

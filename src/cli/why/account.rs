@@ -13,6 +13,7 @@ use crate::cli::render::explanation;
 use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::run::{about, came, gate_lines, row_json, tone};
 use crate::core::rule::synonyms::nearest;
+use crate::core::run::RunId;
 use crate::store::sqlite::journal::{Past, RunStory};
 
 pub fn text(judged: &Judged, only: &[String], out: &mut Output) -> io::Result<()> {
@@ -91,6 +92,9 @@ fn outcome(out: &mut Output, run: &RunStory) -> io::Result<()> {
             tries => format!("{tries} tries"),
         };
         write!(out, " after {tries}")?;
+    }
+    if let Some(RunId(dead)) = row.tells_of {
+        write!(out, ", tells of the death of run {dead}")?;
     }
     write!(out, ", {}", seconds(row.changed))?;
     let about = about(row);

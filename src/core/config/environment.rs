@@ -14,13 +14,14 @@ use crate::core::rule::synonyms::nearest;
 const PREFIX: &str = "FLOWTRIGGER_";
 
 /// What may follow the prefix; a name follows those that end in `_`.
-const SETTINGS: [&str; 7] = [
+const SETTINGS: [&str; 8] = [
     "MODE",
     "VARS_",
     "CONNECTIONS_",
     "SECRET_",
     "RULES",
     "CONFIG",
+    "DATA",
     "LISTEN",
 ];
 

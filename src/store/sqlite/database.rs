@@ -24,7 +24,7 @@ pub enum OpenError {
     )]
     Newer { path: PathBuf, found: i64 },
     #[error(
-        "failed to read `{path}`: the file is damaged; it was set aside as `{aside}` and nothing of it was changed; start again to begin with an empty store, then look at the file with `sqlite3 {aside} .recover`"
+        "failed to read `{path}`: the file is damaged; it was set aside as `{aside}`; start again to begin with an empty store, and get back what can be read of the old one with `.recover` of a current `sqlite3`"
     )]
     Damaged { path: PathBuf, aside: PathBuf },
     #[error("failed to open `{path}`: {why}")]

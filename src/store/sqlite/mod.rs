@@ -41,7 +41,7 @@ pub use writer::Commits;
 /// Everything that came and what was done for it, in one file.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
-    writer: Writer,
+    writer: Arc<Writer>,
     shelf: Arc<Shelf>,
 }
 
@@ -57,7 +57,7 @@ impl SqliteStore {
         let recovered = recovery::recover(&mut connection, Timestamp::now()).map_err(unusable)?;
         let shelf = Arc::new(Shelf::default());
         let memory = Memory::new(&connection, settings, Arc::clone(&shelf)).map_err(unusable)?;
-        let writer = Writer::start(connection, memory, path.to_owned());
+        let writer = Arc::new(Writer::start(connection, memory, path.to_owned()));
         Ok((Self { writer, shelf }, recovered))
     }
 

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ffi};
@@ -58,11 +59,23 @@ pub struct Commits {
     pub orders: AtomicU64,
 }
 
-/// The way to the thread. Cloning gives another handle; the thread ends with the last.
-#[derive(Debug, Clone)]
+/// The way to the thread. The thread ends with it, and the file is tidy then.
+#[derive(Debug)]
 pub struct Writer {
-    jobs: mpsc::Sender<Job>,
+    /// None only while it is dropped.
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
     pub commits: Arc<Commits>,
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there was told by the thread itself.
+            drop(thread.join());
+        }
+    }
 }
 
 impl std::fmt::Debug for Job {
@@ -82,10 +95,16 @@ impl Writer {
             path,
             commits: Arc::clone(&commits),
         };
-        std::thread::spawn(move || desk.run(inbox));
-        let writer = Self { jobs, commits };
-        writer.clone().tick();
-        writer
+        tick(jobs.downgrade());
+        Self {
+            thread: Some(std::thread::spawn(move || desk.run(inbox))),
+            jobs: Some(jobs),
+            commits,
+        }
+    }
+
+    fn jobs(&self) -> Result<&mpsc::Sender<Job>, StoreError> {
+        self.jobs.as_ref().ok_or_else(gone)
     }
 
     /// Has the thread do something that only the queue's length may delay.
@@ -95,7 +114,7 @@ impl Writer {
         work: impl FnOnce(&mut Ledger<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (job, answer) = job(safety, work);
-        self.jobs.send(job).await.map_err(|_| gone())?;
+        self.jobs()?.send(job).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
@@ -106,7 +125,7 @@ impl Writer {
         work: impl FnOnce(&mut Ledger<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (job, answer) = job(safety, work);
-        let sent = tokio::time::timeout(PATIENCE, self.jobs.send(job)).await;
+        let sent = tokio::time::timeout(PATIENCE, self.jobs()?.send(job)).await;
         sent.map_err(|_| StoreError::Busy)?.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
@@ -118,27 +137,25 @@ impl Writer {
         work: impl FnOnce(&mut Ledger<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (job, answer) = job(safety, work);
-        self.jobs.blocking_send(job).map_err(|_| gone())?;
+        self.jobs()?.blocking_send(job).map_err(|_| gone())?;
         answer.blocking_recv().map_err(|_| gone())?
     }
+}
 
-    /// Asks for what the clock brings, until nobody else needs the thread.
-    fn tick(self) {
-        let jobs = self.jobs.downgrade();
-        drop(self);
-        std::thread::spawn(move || {
-            loop {
-                std::thread::sleep(TICK);
-                let Some(jobs) = jobs.upgrade() else { return };
-                let (job, _) = job(Safety::Disk, |ledger: &mut Ledger<'_>| {
-                    ledger.tick();
-                    Ok(())
-                });
-                // A full queue is looked after without us.
-                drop(jobs.try_send(job));
-            }
-        });
-    }
+/// Asks for what the clock brings, until nobody else needs the thread.
+fn tick(jobs: mpsc::WeakSender<Job>) {
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(TICK);
+            let Some(jobs) = jobs.upgrade() else { return };
+            let (job, _) = job(Safety::Disk, |ledger: &mut Ledger<'_>| {
+                ledger.tick();
+                Ok(())
+            });
+            // A full queue is looked after without us.
+            drop(jobs.try_send(job));
+        }
+    });
 }
 
 fn job<T: Send + 'static>(

@@ -149,6 +149,13 @@ impl Journal {
         rows.into_iter().collect()
     }
 
+    /// The names of rules that ever had a run.
+    pub fn rules_with_runs(&self) -> Result<Vec<String>, ReadError> {
+        self.rows("SELECT rule FROM queues ORDER BY rule", [], |row| {
+            row.get(0)
+        })
+    }
+
     /// How many there are of each state's word.
     pub fn counts(&self) -> Result<Vec<(String, u64)>, ReadError> {
         self.rows(
