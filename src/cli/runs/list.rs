@@ -63,15 +63,10 @@ pub fn table(runs: &[RunRow]) -> Table {
             run.event_type.clone(),
             seconds(run.planned),
             run.attempts.to_string(),
-            one_line(&about(run)),
+            about(run),
         ]);
     }
     table
-}
-
-fn one_line(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ")
 }
 
 fn none(filter: &Filter, journal: &Journal, out: &mut Output) -> Result<(), Failure> {
@@ -91,14 +86,4 @@ fn none(filter: &Filter, journal: &Journal, out: &mut Output) -> Result<(), Fail
     };
     writeln!(out, "{which}; there are {}", counts.join(", "))?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reason_takes_one_line() {
-        assert_eq!(one_line("a\n  b\tc"), "a b c");
-    }
 }
