@@ -77,10 +77,11 @@ impl Performer {
         })
     }
 
-    /// The same performer with other secrets, for a reload.
-    pub fn with_secrets(&self, secrets: Secrets) -> Self {
+    /// The same performer with new secrets, for a reload. Those that no rule names any more stay as
+    /// they were: runs that were planned before still send them.
+    pub fn with_secrets(&self, secrets: &Secrets) -> Self {
         Self {
-            secrets,
+            secrets: secrets.over(&self.secrets),
             ..self.clone()
         }
     }

@@ -104,6 +104,13 @@ impl Secrets {
         Self::of(values)
     }
 
+    /// These, and of the earlier ones those that have no newer value.
+    pub(super) fn over(&self, earlier: &Self) -> Self {
+        let mut values = earlier.0.values.clone();
+        values.extend(self.0.values.clone());
+        Self::of(values)
+    }
+
     pub fn is_set(&self, name: &str) -> bool {
         self.0.values.contains_key(name)
     }
@@ -183,6 +190,22 @@ mod tests {
             Ok(value) => value.0,
             Err(failure) => panic!("{}", failure.message),
         }
+    }
+
+    #[test]
+    fn a_secret_that_no_rule_names_any_more_stays_and_a_renewed_one_is_new() {
+        let of = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter();
+            Secrets::of(
+                pairs
+                    .map(|(name, value)| ((*name).to_owned(), SecretValue((*value).to_owned())))
+                    .collect(),
+            )
+        };
+        let before = of(&[("GONE", "old"), ("KEPT", "old")]);
+        let now = of(&[("KEPT", "new")]).over(&before);
+        assert_eq!(now.value("GONE").unwrap().expose(), "old");
+        assert_eq!(now.value("KEPT").unwrap().expose(), "new");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::render::diagnostics::number;
 use super::render::explanation;
 use super::render::message;
 use super::render::paint::{Paint, Tone};
+use super::render::plain::plain;
 use crate::core::event::Event;
 use crate::core::run::State;
 use crate::engine::{
@@ -268,7 +269,7 @@ fn run_text(run: &RunReport, out: &mut Output) -> io::Result<()> {
         paint.tone(Tone::Bold, &run.rule)
     )?;
     match &run.message {
-        Some(message) => writeln!(out, "  {message}")?,
+        Some(message) => writeln!(out, "  {}", plain(message))?,
         None => writeln!(out)?,
     }
     for step in &run.steps {
@@ -289,8 +290,8 @@ fn step_words(step: &StepReport, said: Option<&str>) -> String {
     };
     let detail = match (&step.error, &step.note) {
         (Some(error), _) if said.is_some_and(|said| said.ends_with(error)) => String::new(),
-        (Some(error), _) => format!(": {error}"),
-        (None, Some(note)) => format!("  {note}"),
+        (Some(error), _) => format!(": {}", plain(error)),
+        (None, Some(note)) => format!("  {}", plain(note)),
         (None, None) => String::new(),
     };
     format!("{} {}{tries}{detail}", step.name, step.outcome)

@@ -63,8 +63,9 @@ fn refused(error: &StoreError) -> Refused {
     match error {
         StoreError::UnknownRun(_) => Refused::Unknown(why),
         StoreError::WrongState { .. } | StoreError::OnlyTells(_) => Refused::Conflict(why),
-        StoreError::Full { .. } | StoreError::Busy | StoreError::Broken(_) => {
-            Refused::Unavailable(why)
-        }
+        StoreError::Full { .. }
+        | StoreError::Busy
+        | StoreError::Broken(_)
+        | StoreError::Damaged(_) => Refused::Unavailable(why),
     }
 }

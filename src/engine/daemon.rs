@@ -50,11 +50,22 @@ pub async fn daemon(daemon: Daemon) -> Result<(), EngineError> {
     log_recovered(&recovered);
     let options = Options::of(&rulebook.config);
     log_start(&rulebook, &listener, &store);
-    let engine = Engine::open(store, hands, rulebook, options).await?;
+    let engine = Engine::open(store.clone(), hands, rulebook, options).await?;
+    engine.metrics().extend(store.clone());
     let doors = Doors::open(&engine, listener, socket, daemon.limits.clone());
     let served = daemon.serve(&engine, doors, &mut signals).await;
     drop(std::fs::remove_file(folder.socket()));
+    file_last(&store).await;
     served
+}
+
+/// The last events that led to no run are filed, unless the disk does not answer.
+async fn file_last(store: &SqliteStore) {
+    match tokio::time::timeout(LAST_ANSWERS, store.flush()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => error!(%error, "the last events without runs could not be filed"),
+        Err(_) => error!("the last events without runs could not be filed in time"),
+    }
 }
 
 /// What a daemon that was killed left running is killed before anything starts: it would run beside
@@ -151,7 +162,10 @@ async fn stop<S: Store>(
     tokio::select! {
         _ = drain => Ok(()),
         () = signals.stop_again() => {
-            engine.left().await.log::<S>();
+            // Where the store does not answer, nobody waits for it.
+            if let Ok(left) = tokio::time::timeout(LAST_ANSWERS, engine.left()).await {
+                left.log::<S>();
+            }
             Err(EngineError::Interrupted)
         }
     }

@@ -14,7 +14,7 @@ use super::Perform;
 use super::at_work::Order;
 use super::clock::Pair;
 use super::handle::{Phase, Shared};
-use super::worker::work;
+use super::worker::{LAST_TRIES, passes, work};
 use crate::core::run::{RunId, State};
 use crate::store::{Claim, Store};
 
@@ -153,29 +153,16 @@ impl<S: Store, P: Perform> Crew<S, P> {
             Err(fault) => fault.id(),
         };
         let run = self.shared.at_work.lock().await.remove(task);
-        if let (Err(fault), Some(run)) = (ended, run) {
-            self.bury(run, fault).await;
-        }
-        self.shared.ended.notify_waiters();
-    }
-
-    async fn bury(&self, run: RunId, fault: JoinError) {
-        let why = match fault.try_into_panic() {
-            Ok(panic) => format!(
+        if let (Err(fault), Some(run)) = (ended, run)
+            && let Ok(panic) = fault.try_into_panic()
+        {
+            let why = format!(
                 "a fault of the program stopped this run: {}; please report it",
                 said(&*panic)
-            ),
-            Err(_) => return,
-        };
-        error!(
-            run = run.0,
-            state = "dead",
-            "run stopped by a fault of the program"
-        );
-        let dead = Some(State::Dead { why });
-        if let Err(error) = self.shared.store.advance(run, Vec::new(), dead).await {
-            error!(run = run.0, %error, "the run's end could not be kept");
+            );
+            self.tasks.spawn(bury(Arc::clone(&self.shared), run, why));
         }
+        self.shared.ended.notify_waiters();
     }
 
     /// Stops what is still at work when the time is over.
@@ -191,6 +178,32 @@ impl<S: Store, P: Perform> Crew<S, P> {
         while let Some(ended) = self.tasks.join_next_with_id().await {
             self.ended(ended).await;
         }
+    }
+}
+
+/// Tells the store, until it hears, of a run that nobody works on any more: it would be running for
+/// ever.
+async fn bury<S: Store, P: Perform>(shared: Arc<Shared<S, P>>, run: RunId, why: String) {
+    error!(
+        run = run.0,
+        state = "dead",
+        "run stopped by a fault of the program"
+    );
+    let mut last_tries = LAST_TRIES;
+    let dead = State::Dead { why };
+    while let Err(error) = shared
+        .store
+        .advance(run, Vec::new(), Some(dead.clone()))
+        .await
+    {
+        error!(run = run.0, %error, "the run's end could not be kept");
+        if !shared.accepting() {
+            last_tries -= 1;
+        }
+        if last_tries == 0 || !passes(&error) {
+            return;
+        }
+        shared.clock().sleep(STORE_PAUSE).await;
     }
 }
 

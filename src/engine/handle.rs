@@ -183,7 +183,7 @@ impl Judge {
 
 impl Rulebook {
     /// As it was written.
-    fn edition(&self) -> Edition {
+    pub fn edition(&self) -> Edition {
         let files = self.rule_files.iter().filter_map(|id| self.files.get(*id));
         Edition {
             files: files

@@ -115,6 +115,7 @@ fn refusal(error: &StoreError) -> Refusal {
         StoreError::Full { .. } => Refusal::Busy { reason },
         StoreError::Busy
         | StoreError::Broken(_)
+        | StoreError::Damaged(_)
         | StoreError::UnknownRun(_)
         | StoreError::OnlyTells(_)
         | StoreError::WrongState { .. } => Refusal::Unavailable { reason },

@@ -1,6 +1,8 @@
 //! What is counted and timed, in the words of the states, for whoever watches the program.
 //! It refuses labels without bound: no rule, no run, no ticket and no host names a series.
 
+mod kept;
+
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;
@@ -14,11 +16,9 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::core::flow::call::Call;
-use crate::core::run::{Attempt, Outcome, STATES, State};
-use crate::store::{Store, StoreError};
-
-/// How many of the oldest unfinished runs are looked through for one that is queued.
-const LOOKED_THROUGH: usize = 1_000;
+use crate::core::run::{Attempt, Outcome, STATES};
+use crate::store::{SqliteStore, Store, StoreError};
+use kept::Kept;
 
 #[derive(Debug)]
 pub struct Metrics {
@@ -165,9 +165,9 @@ impl Metrics {
         act(&mut registry.unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// Further series, such as those of a store. They are registered once, with their whole names.
-    pub fn extend(&self, register: impl FnOnce(&mut Registry)) {
-        self.with(register);
+    /// Adds what only a store on disk can tell.
+    pub fn extend(&self, store: SqliteStore) {
+        self.with(|registry| registry.register_collector(Box::new(Kept(store))));
     }
 
     /// `source` is one that the configuration knows.
@@ -230,13 +230,8 @@ pub(super) async fn oldest_queued<S: Store>(
     store: &S,
     now: Timestamp,
 ) -> Result<Option<Duration>, StoreError> {
-    let unfinished = store.unfinished(LOOKED_THROUGH).await?;
-    let Some(oldest) = unfinished.iter().find(|run| run.state == State::Queued) else {
-        return Ok(None);
-    };
-    let record = store.run(oldest.id).await?;
-    let age = record.map(|record| now.duration_since(record.received));
-    Ok(age.map(|age| age.try_into().unwrap_or_default()))
+    let since = store.oldest_queued().await?;
+    Ok(since.map(|since| now.duration_since(since).try_into().unwrap_or_default()))
 }
 
 fn kind(call: &Call) -> &'static str {

@@ -5,7 +5,6 @@ use tracing::{error, info};
 
 use super::Perform;
 use super::handle::Engine;
-use super::submission::plan;
 use super::worker::passes;
 use crate::core::run::{RunId, State};
 use crate::store::{Arrival, Occasion, Placed, Store, StoreError};
@@ -62,7 +61,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             return Err(StoreError::OnlyTells(run.0));
         }
         let judge = self.shared.judge.load_full();
-        let mut planned = plan(&record.event, &judge.rulebook);
+        let mut planned = judge.rulebook.plan(&record.event);
         planned.retain(|planned| rule.is_none_or(|name| planned.rule.name == name));
         if planned.is_empty() {
             return Ok(Vec::new());

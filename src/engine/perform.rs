@@ -32,7 +32,7 @@ impl Hands {
 
     /// Calls that start from now on use these secrets.
     pub fn renew(&self, secrets: Secrets) {
-        self.0.store(Arc::new(self.0.load().with_secrets(secrets)));
+        self.0.store(Arc::new(self.0.load().with_secrets(&secrets)));
     }
 }
 

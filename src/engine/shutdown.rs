@@ -14,12 +14,16 @@ use crate::store::{Placed, Store};
 
 /// Signals within this time are one order.
 const TOGETHER: Duration = Duration::from_millis(200);
+const UNFINISHED: [&str; 3] = ["queued", "running", "retrying"];
 /// Runs named one by one in the log; more are counted.
 const NAMED: usize = 50;
 
 /// What was not finished when the engine stopped.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Left {
+    /// How many by state.
+    pub counts: BTreeMap<&'static str, u64>,
+    /// The oldest of them; all, where they are kept in memory.
     pub runs: Vec<Placed>,
 }
 
@@ -54,22 +58,24 @@ impl<S: Store, P: Perform> Engine<S, P> {
 
     /// What is not finished now.
     pub async fn left(&self) -> Left {
-        let runs = self.shared.store.unfinished(usize::MAX).await;
-        Left {
-            runs: runs.unwrap_or_default(),
-        }
+        let store = &self.shared.store;
+        let limit = if S::DURABLE { NAMED } else { usize::MAX };
+        let runs = store.unfinished(limit).await.unwrap_or_default();
+        let mut counts = store.counts().await.unwrap_or_default();
+        counts.retain(|word, _| UNFINISHED.contains(word));
+        Left { counts, runs }
     }
 }
 
 impl Left {
     /// Names every run that was not finished, and says whether a next start goes on with it.
     pub(super) fn log<S: Store>(&self) {
-        if self.runs.is_empty() {
+        if self.counts.is_empty() {
             info!("every run came to its end");
             return;
         }
         let by_state = self.by_state();
-        let count = self.runs.len();
+        let count: u64 = self.counts.values().sum();
         match S::DURABLE {
             true => info!(count, %by_state, "runs go on at the next start"),
             false => error!(
@@ -81,18 +87,16 @@ impl Left {
         for run in self.runs.iter().take(NAMED) {
             warn!(run = run.id.0, rule = %run.rule, state = run.state.word(), "run not finished");
         }
-        if count > NAMED {
-            warn!(more = count - NAMED, "and more runs not finished");
+        let more = count.saturating_sub(NAMED as u64);
+        if more > 0 {
+            warn!(more, "and more runs not finished");
         }
     }
 
     /// `2 queued, 1 retrying`.
     fn by_state(&self) -> String {
-        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-        for run in &self.runs {
-            *counts.entry(run.state.word()).or_default() += 1;
-        }
-        let parts: Vec<String> = counts.iter().map(|(s, n)| format!("{n} {s}")).collect();
+        let parts = self.counts.iter().map(|(s, n)| format!("{n} {s}"));
+        let parts: Vec<String> = parts.collect();
         parts.join(", ")
     }
 }

@@ -134,7 +134,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
 impl Judged {
     fn of(event: Event, rulebook: &Rulebook) -> Self {
         Self {
-            planned: plan(&event, rulebook),
+            planned: rulebook.plan(&event),
             event: Arc::new(event),
         }
     }
@@ -144,17 +144,19 @@ impl Judged {
     }
 }
 
-/// The rules that match, and how their runs wait for each other.
-pub(super) fn plan(event: &Event, rulebook: &Rulebook) -> Vec<Planned> {
-    let matches = rulebook.rules.matches(event).into_iter();
-    matches
-        .map(|rule| Planned {
-            rule: Arc::clone(rule),
-            mode: rule.mode,
-            lane: rule.lane_of(event),
-            asks: rule.asks_of(event),
-        })
-        .collect()
+impl Rulebook {
+    /// The rules that match, and how their runs wait for each other.
+    pub fn plan(&self, event: &Event) -> Vec<Planned> {
+        let matches = self.rules.matches(event).into_iter();
+        matches
+            .map(|rule| Planned {
+                rule: Arc::clone(rule),
+                mode: rule.mode,
+                lane: rule.lane_of(event),
+                asks: rule.asks_of(event),
+            })
+            .collect()
+    }
 }
 
 /// Where an event stands in the update that it is a part of; some shapes write it as text.

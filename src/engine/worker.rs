@@ -19,7 +19,7 @@ use crate::store::{Claimed, Store, StoreError};
 /// Between two tries of a store that fails.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 /// Tries of a store that fails once the program is to end.
-const LAST_TRIES: u32 = 3;
+pub(super) const LAST_TRIES: u32 = 3;
 /// How long a run stays away for which there is not even a place to wait.
 const COME_BACK: SignedDuration = SignedDuration::from_secs(1);
 
@@ -320,7 +320,7 @@ async fn ordered(orders: &mut watch::Receiver<Order>) -> Order {
 /// Whether the store may do later what it cannot do now.
 pub(super) fn passes(error: &StoreError) -> bool {
     match error {
-        StoreError::Busy | StoreError::Broken(_) => true,
+        StoreError::Busy | StoreError::Broken(_) | StoreError::Damaged(_) => true,
         StoreError::Full { .. }
         | StoreError::UnknownRun(_)
         | StoreError::OnlyTells(_)

@@ -180,6 +180,11 @@ impl Store for MemoryStore {
         Ok(open.take(limit).map(Placed::of).collect())
     }
 
+    /// As its event came: this store keeps no later times.
+    async fn oldest_queued(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.inner().oldest_queued())
+    }
+
     async fn counts(&self) -> Result<BTreeMap<&'static str, u64>, StoreError> {
         let mut counts = BTreeMap::new();
         for kept in self.inner().runs.values() {

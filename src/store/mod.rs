@@ -92,6 +92,9 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> impl Future<Output = Result<Vec<Placed>, StoreError>> + Send;
 
+    /// Since when the run waits that has been queued longest.
+    fn oldest_queued(&self) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
+
     /// How many runs stand in each state, by its word.
     fn counts(
         &self,
@@ -270,6 +273,8 @@ pub enum StoreError {
     OnlyTells(u64),
     #[error("failed to write to the data folder: {0}")]
     Broken(String),
+    #[error("failed to read the database: {0}; start again, which sets the damaged file aside")]
+    Damaged(String),
 }
 
 impl StoreError {

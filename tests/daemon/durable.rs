@@ -125,6 +125,10 @@ impl Store for Durable {
         self.0.store.unfinished(limit).await
     }
 
+    async fn oldest_queued(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.0.store.oldest_queued().await
+    }
+
     async fn counts(&self) -> Result<BTreeMap<&'static str, u64>, StoreError> {
         self.0.store.counts().await
     }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use flowtrigger::core::flow::call::{Call, Performed};
 use flowtrigger::core::run::{Line, State};
-use flowtrigger::engine::Options;
+use flowtrigger::engine::{Options, Perform};
 use flowtrigger::source::http::Limits;
 use flowtrigger::store::{Placed, Store};
 
 use crate::durable::Durable;
-use crate::support::{House, Receiver, event, house_on, soon, telling, until};
+use crate::support::{House, Receiver, event, house_on, house_that, soon, telling, until};
 use crate::time::Moved;
 
 async fn house<P>(
@@ -174,4 +175,33 @@ async fn a_dead_run_goes_on_and_a_done_one_is_acted_on_anew() {
     let unknown = flowtrigger::core::run::RunId(999);
     assert!(house.engine.replay(unknown, None).await.is_err());
     assert_eq!(house.engine.store().unfinished(9).await.unwrap(), []);
+}
+
+/// Hands that let everything fall.
+struct Clumsy;
+
+impl Perform for Clumsy {
+    async fn perform(&self, _: &Call, _: &str) -> Performed {
+        panic!("dropped")
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_panicked_is_buried_once_the_store_takes_it() {
+    let (store, clock) = (Durable::default(), Moved::default());
+    let rules = "name: sleeper\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n- name: it\n  exec: [\"true\"]\n  on_crash: rerun\n";
+    let house = house_that(rules, store.clone(), Clumsy, clock.options()).await;
+    store.fails(2);
+    let runs = house.accepted(&event(1, "a")).await;
+    until("it is buried", || async {
+        clock.passes(Duration::from_secs(1));
+        store.advanced() == [(0, Some("dead"))]
+    })
+    .await;
+    let record = house.settled(&runs).await.remove(0);
+    assert!(
+        matches!(&record.state, State::Dead { why } if why.contains("dropped")),
+        "{:?}",
+        record.state
+    );
 }

@@ -320,6 +320,10 @@ impl Store for Broken {
         Err(self.0.clone())
     }
 
+    async fn oldest_queued(&self) -> Result<Option<Timestamp>, StoreError> {
+        Err(self.0.clone())
+    }
+
     async fn counts(&self) -> Result<BTreeMap<&'static str, u64>, StoreError> {
         Err(self.0.clone())
     }

@@ -1,7 +1,7 @@
 //! The daemon's data folder: one daemon at a time, orders over its socket, and what a killed one left.
 
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
@@ -78,4 +78,74 @@ fn a_command_that_outlived_its_daemon_is_killed_before_the_next_starts() {
     assert_eq!(left.count(), 0);
     next.signal(Signal::TERM);
     assert_eq!(next.ends(), 0);
+}
+
+/// Writes rubbish over the first page of a table.
+fn damage(database: &std::path::Path, table: &str) {
+    let connection = rusqlite::Connection::open(database).unwrap();
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+    let root: i64 = connection
+        .query_row(sql, [table], |row| row.get(0))
+        .unwrap();
+    let size: i64 = connection
+        .pragma_query_value(None, "page_size", |row| row.get(0))
+        .unwrap();
+    drop(connection);
+    let file = std::fs::OpenOptions::new().write(true).open(database);
+    let at = u64::try_from((root - 1) * size).unwrap();
+    file.unwrap().write_all_at(&[0xab; 512], at).unwrap();
+}
+
+#[test]
+fn damage_that_is_met_in_use_ends_the_daemon_and_is_set_aside() {
+    let place = Place::with_flow(NOTE);
+    let mut daemon = Daemon::start(&place);
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ends(), 0);
+    let database = place.path("data/flowtrigger.db");
+    damage(&database, "events");
+    let mut daemon = Daemon::start(&place);
+    let event = urgent(1).to_string();
+    let mut stream = std::net::TcpStream::connect(&daemon.address).unwrap();
+    write!(
+        stream,
+        "POST /events/support HTTP/1.1\r\nhost: f\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{event}",
+        event.len()
+    )
+    .unwrap();
+    assert_eq!(daemon.ends(), 5);
+    assert!(
+        daemon.log().contains("the database is damaged"),
+        "{}",
+        daemon.log()
+    );
+    let refused = place.says(&["daemon", "--listen", "127.0.0.1:0"]);
+    refused.tells(5, &["set aside", "flowtrigger.db.damaged-1"]);
+    let mut fresh = Daemon::start(&place);
+    assert_eq!(fresh.post("/events/support", &event).status, 200);
+    fresh.signal(Signal::TERM);
+    assert_eq!(fresh.ends(), 0);
+}
+
+#[test]
+fn an_orderly_end_files_the_last_events_without_runs_and_metrics_tell_of_the_archive() {
+    let place = Place::with_flow(NOTE);
+    let mut daemon = Daemon::start(&place);
+    let unmatched = crate::support::subject(7, "nothing listens").to_string();
+    assert_eq!(daemon.post("/events/support", &unmatched).status, 200);
+    let metrics = daemon.get("/metrics").body;
+    for name in [
+        "flowtrigger_store_commits_total ",
+        "flowtrigger_store_commit_time_seconds_total ",
+        "flowtrigger_archive_events_filed_total ",
+        "flowtrigger_archive_events_lost_total 0",
+        "flowtrigger_archive_size_bytes ",
+    ] {
+        assert!(metrics.contains(name), "no {name}: {metrics}");
+    }
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ends(), 0);
+    place
+        .says(&["why", "7"])
+        .prints(0, &["ticket.SubjectChanged"]);
 }

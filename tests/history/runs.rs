@@ -256,3 +256,28 @@ fn a_rule_that_cannot_be_read_any_more_hides_nothing_else() {
     );
     assert!(said.out.contains("answered 404"), "{}", said.out);
 }
+
+#[test]
+fn nothing_that_came_from_outside_reaches_the_terminal_as_a_command() {
+    let (data, edition) = folder();
+    let evil = "x\u{1b}[2J\u{1b}]0;t\u{7}\r\nrun 9  done\u{9b}1m\u{202e}";
+    let mut event = priority(7, "urgent", DAY);
+    event.id = format!("id{evil}");
+    event.key = Some(format!("key{evil}"));
+    let event = data.event(&event, DAY, &edition, 1);
+    let why = State::Dead { why: evil.into() };
+    let log = [failed("page", 1, at("2026-01-07T09:02:01Z"), evil)];
+    data.run(event, &edition, "page-urgent", &why, &log);
+    let key = format!("key{evil}");
+    for arguments in [
+        ["runs", "list"].as_slice(),
+        &["runs", "show", "1"],
+        &["why", &key],
+        &["why", "keyx"],
+    ] {
+        let said = flowtrigger(data.folder(), arguments);
+        let obeyed = |letter: char| (letter.is_control() && letter != '\n') || letter == '\u{202e}';
+        assert!(!said.out.contains(obeyed), "{arguments:?}: {said:?}");
+        assert!(!said.out.contains("\nrun 9"), "{arguments:?}: {said:?}");
+    }
+}

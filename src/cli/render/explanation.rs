@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::output::Output;
 use crate::cli::render::columns::{padded, width};
 use crate::cli::render::paint::{Paint, Tone};
+use crate::cli::render::plain::plain;
 use crate::core::diagnostic::Files;
 use crate::core::event::Event;
 use crate::core::matching::evaluate::Truth;
@@ -28,18 +29,19 @@ pub fn event(out: &mut Output, event: &Event) -> io::Result<()> {
         "{} {}/{}",
         paint.tone(Tone::Bold, "event"),
         event.source,
-        event.event_type
+        plain(&event.event_type)
     )?;
-    write!(out, "  id {}", event.id)?;
+    write!(out, "  id {}", plain(&event.id))?;
     if let Some(key) = &event.key {
-        write!(out, "  key {key}")?;
+        write!(out, "  key {}", plain(key))?;
     }
     if let Some(time) = event.time {
         write!(out, "  {time}")?;
     }
     writeln!(out, "  ({})", event.shape)?;
     for warning in &event.warnings {
-        writeln!(out, "  {} {warning}", paint.tone(Tone::Yellow, "warning:"))?;
+        let label = paint.tone(Tone::Yellow, "warning:");
+        writeln!(out, "  {label} {}", plain(warning))?;
     }
     Ok(())
 }
@@ -130,8 +132,8 @@ fn columns(line: &TraceLine) -> [String; 4] {
 
 fn cut(text: &str) -> String {
     match text.char_indices().nth(VALUE) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", plain(&text[..end])),
+        None => plain(text).into_owned(),
     }
 }
 

@@ -7,6 +7,7 @@ pub mod explanation;
 pub mod gates;
 pub mod message;
 pub mod paint;
+pub mod plain;
 pub mod plan;
 pub mod run;
 pub mod table;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::output::Output;
 use crate::cli::render::explanation::{lines, trace_json};
 use crate::cli::render::paint::{Paint, Tone};
+use crate::cli::render::plain::plain;
 use crate::core::diagnostic::Files;
 use crate::core::flow::call::{Auth, Body, Call, ExecCall, HttpCall, Text};
 use crate::core::flow::plan::{Planned, What};
@@ -100,14 +101,14 @@ fn one(out: &mut Output, planned: &Planned<'_>, files: &Files) -> io::Result<()>
             out,
             "{kind}  reads what an earlier step gets; known when that has run"
         ),
-        What::Fails(why) => writeln!(out, "{kind}  would end the run as dead: {why}"),
+        What::Fails(why) => writeln!(out, "{kind}  would end the run as dead: {}", plain(why)),
     }
 }
 
 fn http(out: &mut Output, call: &HttpCall, step: &Step) -> io::Result<()> {
-    writeln!(out, "{} {}", call.method, call.url)?;
+    writeln!(out, "{} {}", call.method, plain(&call.url.to_string()))?;
     for (name, value) in &call.headers {
-        writeln!(out, "       {name}: {value}")?;
+        writeln!(out, "       {name}: {}", plain(&value.to_string()))?;
     }
     if let Some(auth) = &call.auth {
         writeln!(out, "       {}", auth_words(auth))?;
@@ -128,7 +129,7 @@ fn exec(out: &mut Output, call: &ExecCall, step: &Step) -> io::Result<()> {
         call.cwd
     )?;
     for (name, value) in &call.env {
-        writeln!(out, "       {name}={value}")?;
+        writeln!(out, "       {name}={}", plain(&value.to_string()))?;
     }
     schedule(out, step)
 }
@@ -184,9 +185,15 @@ fn body_text(body: &Body) -> String {
 
 fn cut(text: &str) -> String {
     match text.char_indices().nth(BODY) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", plain_lines(&text[..end])),
+        None => plain_lines(text),
     }
+}
+
+/// A body or a script may have several lines.
+fn plain_lines(text: &str) -> String {
+    let lines: Vec<_> = text.split('\n').map(plain).collect();
+    lines.join("\n")
 }
 
 pub fn json(plan: &[Planned<'_>], files: &Files) -> Value {

@@ -9,6 +9,7 @@ use crate::cli::moment::seconds;
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::paint::{Paint, Tone};
+use crate::cli::render::plain::plain;
 use crate::cli::render::table::Table;
 use crate::core::gate::words;
 use crate::core::run::{Attempt, Line, Outcome, RunId, State};
@@ -33,10 +34,12 @@ pub fn why(row: &RunRow) -> String {
     match &row.state {
         State::Retrying { until } => {
             let error = row.error.as_deref().unwrap_or("a step failed");
-            format!("{error}; again at {}", seconds(*until))
+            format!("{}; again at {}", plain(error), seconds(*until))
         }
-        State::Suppressed { gate, why } => format!("{gate}: {why}"),
-        State::Skipped { why } | State::Dead { why } | State::Held { why } => why.clone(),
+        State::Suppressed { gate, why } => format!("{gate}: {}", plain(why)),
+        State::Skipped { why } | State::Dead { why } | State::Held { why } => {
+            plain(why).into_owned()
+        }
         State::Queued | State::Running | State::Done | State::Shadow | State::Cancelled => {
             String::new()
         }
@@ -106,12 +109,12 @@ pub fn gate_lines(story: &RunStory) -> Vec<String> {
     let mut lines = Vec::new();
     for ask in &story.asks {
         let gate = ask.kind.word();
-        let of = format!("{gate}  {}", ask.value);
+        let of = format!("{gate}  {}", plain(&ask.value));
         let of = of.trim_end();
         if let State::Suppressed { gate: closed, why } = &story.row.state
             && closed == gate
         {
-            lines.push(format!("{of}  closed: {why}"));
+            lines.push(format!("{of}  closed: {}", plain(why)));
             return lines;
         }
         let charge = story
@@ -126,7 +129,7 @@ pub fn gate_lines(story: &RunStory) -> Vec<String> {
         lines.push(format!("{of}  open, window {window}; {counts}"));
     }
     if let (State::Suppressed { gate, why }, true) = (&story.row.state, story.asks.is_empty()) {
-        lines.push(format!("{gate}  closed: {why}"));
+        lines.push(format!("{gate}  closed: {}", plain(why)));
     }
     lines
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 
 use crate::cli::output::Output;
 use crate::cli::render::columns::{cut, padded, width};
+use crate::cli::render::plain::plain;
 
 #[derive(Debug, Default)]
 pub struct Table {
@@ -30,7 +31,9 @@ impl Table {
         &mut self,
         cells: impl IntoIterator<Item = impl Into<std::borrow::Cow<'a, str>>>,
     ) {
-        let cells = cells.into_iter().map(|cell| cell.into().into_owned());
+        let cells = cells
+            .into_iter()
+            .map(|cell| plain(&cell.into()).into_owned());
         self.lines.push(Line::Row(cells.collect()));
     }
 

@@ -64,7 +64,7 @@ pub fn table(runs: &[RunRow]) -> Table {
             run.event_type.clone(),
             seconds(run.planned),
             run.attempts.to_string(),
-            one_line(&about(run)),
+            about(run),
         ]);
     }
     table
@@ -76,11 +76,6 @@ pub fn rule_of(run: &RunRow) -> String {
         Some(RunId(dead)) => format!("{} (tells of {dead})", run.rule),
         None => run.rule.clone(),
     }
-}
-
-fn one_line(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ")
 }
 
 fn none(filter: &Filter, journal: &Journal, out: &mut Output) -> Result<(), Failure> {
@@ -115,14 +110,4 @@ fn near_rule(filter: &Filter, journal: &Journal) -> Result<Option<String>, Failu
         return Ok(None);
     }
     Ok(nearest(asked, names.iter().map(String::as_str)).map(str::to_owned))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reason_takes_one_line() {
-        assert_eq!(one_line("a\n  b\tc"), "a b c");
-    }
 }

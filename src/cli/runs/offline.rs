@@ -1,7 +1,6 @@
 //! Orders to the runs of a folder that no daemon has open.
 //! It refuses to touch a folder that somebody else holds, and leaves all that is old where it is.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,7 +11,7 @@ use crate::cli::global::Global;
 use crate::engine::{DataFolder, EngineError, Rulebook};
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::journal::{Journal, RunRow};
-use crate::store::{self, Arrival, Edition, Occasion, Planned, Settings, StoreError};
+use crate::store::{self, Arrival, Edition, Occasion, Settings, StoreError};
 
 /// Carries out the order on the database itself, run by run, in this order.
 pub fn carry_out(order: Order, runs: &[RunRow], global: &Global) -> Result<Vec<Answer>, Failure> {
@@ -67,9 +66,12 @@ fn told(
             | StoreError::OnlyTells(_)
             | StoreError::WrongState { .. }),
         ) => Ok(Err(error.to_string())),
-        Err(error @ (StoreError::Full { .. } | StoreError::Busy | StoreError::Broken(_))) => {
-            Err(Failure::runtime(error.to_string()))
-        }
+        Err(
+            error @ (StoreError::Full { .. }
+            | StoreError::Busy
+            | StoreError::Broken(_)
+            | StoreError::Damaged(_)),
+        ) => Err(Failure::runtime(error.to_string())),
     }
 }
 
@@ -103,18 +105,11 @@ impl Replayer {
             return Ok(Err(StoreError::OnlyTells(run.id.0)));
         }
         let event = story.arrived.event;
-        let mut rules = self.book.rules.matches(&event);
-        rules.retain(|rule| self.which == Which::EveryRule || rule.name == run.rule);
-        if rules.is_empty() {
+        let mut planned = self.book.plan(&event);
+        planned.retain(|planned| self.which == Which::EveryRule || planned.rule.name == run.rule);
+        if planned.is_empty() {
             return Ok(Ok(Vec::new()));
         }
-        let planned = rules.into_iter().map(|rule| Planned {
-            rule: Arc::clone(rule),
-            mode: rule.mode,
-            lane: rule.lane_of(&event),
-            asks: rule.asks_of(&event),
-        });
-        let planned = planned.collect();
         Ok(store.adopt_blocking(self.edition()).and_then(|edition| {
             let arrival = Arrival {
                 event,
@@ -129,15 +124,11 @@ impl Replayer {
         }))
     }
 
+    /// Today's rules, by which nothing grows old.
     fn edition(&self) -> Edition {
-        let files = self.book.rule_files.iter();
-        let files = files.filter_map(|id| self.book.files.get(*id));
         Edition {
-            files: files
-                .map(|file| (Arc::clone(&file.name), Arc::clone(&file.text)))
-                .collect(),
-            config: Arc::clone(&self.book.config.source),
             settings: settings(),
+            ..self.book.edition()
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::cli::moment::seconds;
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::paint::{Paint, Tone};
+use crate::cli::render::plain::plain;
 use crate::cli::render::{diagnostics, explanation, message, run};
 use crate::core::flow::{Move, Subject, next};
 use crate::core::matching::explanation::explain;
@@ -86,7 +87,11 @@ fn heading(story: &RunStory, out: &mut Output) -> io::Result<()> {
         write!(out, ", {} since {}", row.state.word(), seconds(row.changed))?;
     }
     match &story.lane {
-        Some(lane) => writeln!(out, "; one at a time with runs of this rule for {lane}")?,
+        Some(lane) => writeln!(
+            out,
+            "; one at a time with runs of this rule for {}",
+            plain(lane)
+        )?,
         None => writeln!(out, "; waits for no other run")?,
     }
     for beside in beside(story) {

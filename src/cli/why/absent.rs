@@ -10,6 +10,7 @@ use crate::cli::exit::Failure;
 use crate::cli::global::Format;
 use crate::cli::moment::seconds;
 use crate::cli::output::Output;
+use crate::cli::render::plain::plain;
 use crate::core::config::{Archived, Config};
 use crate::store::sqlite::journal::{Journal, Near, Span};
 
@@ -73,8 +74,8 @@ fn text(
 
 fn named(near: &Near) -> String {
     match near {
-        Near::Id(id) => format!("event {id}"),
-        Near::Key(key) => format!("ticket {key}"),
+        Near::Id(id) => format!("event {}", plain(id)),
+        Near::Key(key) => format!("ticket {}", plain(key)),
     }
 }
 

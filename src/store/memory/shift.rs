@@ -1,4 +1,4 @@
-//! Times that wait for the clock, moved with it when it was set back.
+//! Times that runs wait by: since when, and until when, moved with the clock when it was set back.
 //! It leaves alone what is history: when something came, began and ended stays as it was.
 
 use jiff::{SignedDuration, Timestamp};
@@ -7,6 +7,12 @@ use super::Inner;
 use crate::core::run::State;
 
 impl Inner {
+    pub fn oldest_queued(&self) -> Option<Timestamp> {
+        let records = self.runs.values().map(|kept| &kept.record);
+        let queued = records.filter(|record| record.state == State::Queued);
+        queued.map(|record| record.received).min()
+    }
+
     pub fn shift(&mut self, by: SignedDuration) {
         self.lanes.shift(by);
         self.charges.shift(by);

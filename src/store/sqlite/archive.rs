@@ -20,6 +20,8 @@ pub struct Shelf {
     inner: Mutex<Inner>,
     pub written: Figure,
     pub lost: Figure,
+    /// Bytes of what is filed.
+    pub size: Figure,
 }
 
 #[derive(Debug, Default)]
@@ -74,14 +76,16 @@ impl Ledger<'_> {
         if self.memory.settings.archive.events == Archived::Off {
             events.clear();
         }
-        let count = events.len() as u64;
+        // They count as filed once their commit holds, and as lost where it does not.
+        self.memory.filed += events.len() as u64;
+        self.memory.retention.filed += events.len() as i64;
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO events (source, type, event_id, key, received, edition, matched, size, body)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8)",
         )?;
         for event in events {
             let size = event.body.len() as i64;
-            let filed = insert.execute(params![
+            insert.execute(params![
                 event.source,
                 event.event_type,
                 event.id,
@@ -90,14 +94,9 @@ impl Ledger<'_> {
                 event.edition.0 as i64,
                 size,
                 event.body,
-            ]);
-            if let Err(error) = filed {
-                shelf.lost.add(count);
-                return Err(error.into());
-            }
+            ])?;
             self.memory.archived += size;
         }
-        shelf.written.add(count);
         Ok(())
     }
 }

@@ -79,7 +79,6 @@ impl Ledger<'_> {
             (None, Occasion::Delivery) => (self.write_event(arrival)?, 0),
             (None, Occasion::Replay) => (self.write_event(arrival)?, 1),
         };
-        self.remember(event, &arrival.event);
         let mut runs = Vec::with_capacity(arrival.planned.len());
         for planned in &arrival.planned {
             runs.push(self.plan(planned, arrival, event, generation)?);
@@ -107,7 +106,7 @@ impl Ledger<'_> {
         Ok(self.connection.query_row(sql, [event], |row| row.get(0))?)
     }
 
-    fn write_event(&self, arrival: &Arrival) -> Result<i64, StoreError> {
+    fn write_event(&mut self, arrival: &Arrival) -> Result<i64, StoreError> {
         let event = &arrival.event;
         let body = event_text(event);
         self.connection
@@ -125,7 +124,9 @@ impl Ledger<'_> {
                 body.len() as i64,
                 body,
             ])?;
-        Ok(self.connection.last_insert_rowid())
+        let row = self.connection.last_insert_rowid();
+        self.remember(row, event, body.len());
+        Ok(row)
     }
 
     fn plan(
@@ -295,7 +296,7 @@ impl Ledger<'_> {
                 self.connection.last_insert_rowid()
             }
         };
-        self.memory.current = Some(id);
+        self.memory.in_force(id);
         Ok(EditionId(id as u64))
     }
 }

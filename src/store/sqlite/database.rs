@@ -38,8 +38,16 @@ pub fn open(path: &Path) -> Result<Connection, OpenError> {
     }
     match try_open(path) {
         Ok(connection) => Ok(connection),
-        Err(Trouble::Sql(error)) if is_damage(&error) => Err(set_aside(path)),
+        Err(Trouble::Sql(error)) => Err(refused(path, error)),
         Err(trouble) => Err(trouble.told(path)),
+    }
+}
+
+/// What becomes of a file that cannot be read, once nobody has it open.
+pub fn refused(path: &Path, error: rusqlite::Error) -> OpenError {
+    match is_damage(&error) {
+        true => set_aside(path),
+        false => Trouble::Sql(error).told(path),
     }
 }
 

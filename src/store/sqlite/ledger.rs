@@ -10,6 +10,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::archive::Shelf;
 use super::codec::{self, Unreadable};
+use super::database;
+use super::recent::Recent;
+use super::unread::Unread;
 use crate::core::config::{self, Config};
 use crate::core::event::Event;
 use crate::core::rule::jobspec::Rule;
@@ -17,11 +20,11 @@ use crate::core::rule::version::{Fingerprint, Version};
 use crate::core::run::STATES;
 use crate::store::{Settings, StoreError};
 
-/// Events that were just committed or claimed: most runs start at once.
-const RECENT: usize = 128;
 /// Compiled rules of runs that are under way.
 const RULES: usize = 1_024;
 const CONFIGS: usize = 16;
+/// Editions that came into force last.
+const EDITIONS: usize = 16;
 
 /// What the thread keeps in its head. All of it can be made again from the file.
 #[derive(Debug)]
@@ -41,13 +44,16 @@ pub struct Memory {
     pub archived: i64,
     /// Whether something was committed that is not on disk yet.
     pub unsynced: bool,
-    pub current: Option<i64>,
+    /// Editions that events may still come to be judged by: the newest last.
+    pub editions: VecDeque<i64>,
+    /// Unmatched events that the commit under way files, or loses where it fails.
+    pub filed: u64,
     pub retention: super::retention::Clock,
     queues: HashMap<String, i64>,
     versions: HashMap<Fingerprint, i64>,
     rules: HashMap<i64, Arc<Rule>>,
     configs: HashMap<i64, Arc<Config>>,
-    recent: VecDeque<(i64, Arc<Event>)>,
+    recent: Recent,
 }
 
 impl Memory {
@@ -67,13 +73,14 @@ impl Memory {
             suspects: 0,
             archived: 0,
             unsynced: false,
-            current: None,
+            editions: VecDeque::new(),
+            filed: 0,
             retention: super::retention::Clock::default(),
             queues: HashMap::new(),
             versions: HashMap::new(),
             rules: HashMap::new(),
             configs: HashMap::new(),
-            recent: VecDeque::new(),
+            recent: Recent::default(),
         };
         memory.reload(connection)?;
         Ok(memory)
@@ -95,8 +102,17 @@ impl Memory {
         self.forget_rules();
         self.queues.clear();
         self.configs.clear();
-        self.recent.clear();
+        self.recent = Recent::default();
         Ok(())
+    }
+
+    /// Events are judged by it from now on; those under way may still come with an earlier one.
+    pub fn in_force(&mut self, edition: i64) {
+        self.editions.retain(|known| *known != edition);
+        self.editions.push_back(edition);
+        if self.editions.len() > EDITIONS {
+            self.editions.pop_front();
+        }
     }
 
     /// Rows of rules may have gone.
@@ -203,11 +219,10 @@ impl<'c> Ledger<'c> {
     }
 
     /// The rule of a row, compiled again where it is not at hand.
-    pub fn rule(&mut self, row: i64) -> Result<Arc<Rule>, Unreadable> {
+    pub fn rule(&mut self, row: i64) -> Result<Arc<Rule>, Unread> {
         if let Some(rule) = self.memory.rules.get(&row) {
             return Ok(Arc::clone(rule));
         }
-        let unreadable = |_| Unreadable("rule of a run");
         let (file, line, document, config): (String, u32, String, i64) = self
             .connection
             .query_row(
@@ -215,7 +230,7 @@ impl<'c> Ledger<'c> {
                 [row],
                 |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
             )
-            .map_err(unreadable)?;
+            .map_err(Unread::of("rule of a run"))?;
         let config = self.compiled_config(config)?;
         let version = Version::kept(file, document, line, Arc::clone(&config.source));
         let rule = version
@@ -238,27 +253,23 @@ impl<'c> Ledger<'c> {
     }
 
     /// An event by its row.
-    pub fn event(&mut self, row: i64) -> Result<Arc<Event>, Unreadable> {
-        let mut recent = self.memory.recent.iter();
-        if let Some((_, event)) = recent.find(|(known, _)| *known == row) {
-            return Ok(Arc::clone(event));
+    pub fn event(&mut self, row: i64) -> Result<Arc<Event>, Unread> {
+        if let Some(event) = self.memory.recent.get(row) {
+            return Ok(event);
         }
         let body: String = self
             .connection
             .prepare_cached("SELECT body FROM events WHERE id = ?1")
             .and_then(|mut statement| statement.query_row([row], |row| row.get(0)))
-            .map_err(|_| Unreadable("event"))?;
+            .map_err(Unread::of("event"))?;
         let event = Arc::new(codec::event(&body)?);
-        self.remember(row, &event);
+        self.remember(row, &event, body.len());
         Ok(event)
     }
 
-    pub fn remember(&mut self, row: i64, event: &Arc<Event>) {
-        let recent = &mut self.memory.recent;
-        if recent.len() >= RECENT {
-            recent.pop_front();
-        }
-        recent.push_back((row, Arc::clone(event)));
+    /// `size` is that of its text.
+    pub fn remember(&mut self, row: i64, event: &Arc<Event>, size: usize) {
+        self.memory.recent.put(row, event, size);
     }
 
     pub fn text(&mut self, digest: Fingerprint, text: &str) -> Result<i64, StoreError> {
@@ -293,21 +304,17 @@ impl<'c> Ledger<'c> {
     }
 
     /// What the clock brings: the archive's shelf emptied, old rows deleted, everything on disk.
-    pub fn tick(&mut self) {
-        let done = self.file_shelf().and_then(|()| self.tidy());
-        if let Err(error) = done {
-            tracing::error!(%error, "the store could not be tidied");
-        }
+    pub fn tick(&mut self) -> Result<(), StoreError> {
+        self.file_shelf()?;
+        self.tidy()?;
         if self.memory.unsynced {
-            let clock = codec::micros(self.now());
-            let written = self.connection.execute(
+            // Any change will do: its commit brings those before it to disk.
+            self.connection.execute(
                 "INSERT INTO facts VALUES ('clock', ?1) ON CONFLICT DO UPDATE SET value = ?1",
-                [clock],
-            );
-            if let Err(error) = written {
-                tracing::error!(%error, "the store could not be brought to disk");
-            }
+                [codec::micros(self.now())],
+            )?;
         }
+        Ok(())
     }
 }
 
@@ -333,7 +340,10 @@ fn bounded<K, V>(cache: &mut HashMap<K, V>, most: usize) {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        StoreError::Broken(error.to_string())
+        match database::is_damage(&error) {
+            true => StoreError::Damaged(error.to_string()),
+            false => StoreError::Broken(error.to_string()),
+        }
     }
 }
 
@@ -344,6 +354,10 @@ pub struct Figure(AtomicU64);
 impl Figure {
     pub fn add(&self, by: u64) {
         self.0.fetch_add(by, Ordering::Relaxed);
+    }
+
+    pub fn set(&self, to: u64) {
+        self.0.store(to, Ordering::Relaxed);
     }
 
     pub fn get(&self) -> u64 {

@@ -7,6 +7,7 @@ mod commit;
 mod database;
 pub mod journal;
 mod ledger;
+mod recent;
 mod records;
 mod recovery;
 mod retention;
@@ -14,6 +15,7 @@ mod shift;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod unread;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -49,14 +51,19 @@ impl SqliteStore {
     /// Opens the file, creating it where it is not there, and puts what was under way back into its
     /// queue. Whoever opens it holds the data folder's lock.
     pub fn open(path: &Path, settings: Settings) -> Result<(Self, Recovered), OpenError> {
-        let unusable = |error: rusqlite::Error| OpenError::Unusable {
-            path: path.to_owned(),
-            why: error.to_string(),
-        };
         let mut connection = database::open(path)?;
-        let recovered = recovery::recover(&mut connection, Timestamp::now()).map_err(unusable)?;
         let shelf = Arc::new(Shelf::default());
-        let memory = Memory::new(&connection, settings, Arc::clone(&shelf)).map_err(unusable)?;
+        let read = recovery::recover(&mut connection, Timestamp::now()).and_then(|recovered| {
+            let memory = Memory::new(&connection, settings, Arc::clone(&shelf))?;
+            Ok((recovered, memory))
+        });
+        let (recovered, memory) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                drop(connection);
+                return Err(database::refused(path, error));
+            }
+        };
         let writer = Arc::new(Writer::start(connection, memory, path.to_owned()));
         Ok((Self { writer, shelf }, recovered))
     }
@@ -69,6 +76,17 @@ impl SqliteStore {
     /// Unmatched events that were filed, and those that were lost because there was no room.
     pub fn archived(&self) -> (u64, u64) {
         (self.shelf.written.get(), self.shelf.lost.get())
+    }
+
+    /// Bytes of the events that are filed and led to no run.
+    pub fn archive_size(&self) -> u64 {
+        self.shelf.size.get()
+    }
+
+    /// Files the unmatched events that wait to be filed, before an orderly end.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        let file = |ledger: &mut ledger::Ledger<'_>| ledger.file_shelf();
+        self.writer.order(Safety::Disk, file).await
     }
 
     /// A person's orders on a folder that no daemon has.
@@ -155,6 +173,11 @@ impl Store for SqliteStore {
 
     async fn unfinished(&self, limit: usize) -> Result<Vec<Placed>, StoreError> {
         let ask = move |ledger: &mut ledger::Ledger<'_>| ledger.unfinished(limit);
+        self.writer.order(Safety::System, ask).await
+    }
+
+    async fn oldest_queued(&self) -> Result<Option<Timestamp>, StoreError> {
+        let ask = |ledger: &mut ledger::Ledger<'_>| ledger.oldest_queued();
         self.writer.order(Safety::System, ask).await
     }
 

@@ -92,11 +92,10 @@ impl Ledger<'_> {
         let Some((event, rule, lane, generation, error, received, edition)) = columns else {
             return Ok(None);
         };
-        let broken = |error: codec::Unreadable| StoreError::Broken(error.to_string());
         Ok(Some(Record {
             id: run,
-            event: self.event(event).map_err(broken)?,
-            rule: self.rule(rule).map_err(broken)?,
+            event: self.event(event)?,
+            rule: self.rule(rule)?,
             received: codec::time(received),
             edition: EditionId(edition as u64),
             lane,
@@ -126,6 +125,14 @@ impl Ledger<'_> {
             .prepare_cached("SELECT min(due) FROM runs WHERE due IS NOT NULL")?
             .query_row([], |row| row.get(0))?;
         Ok(due.map(codec::time))
+    }
+
+    pub fn oldest_queued(&self) -> Result<Option<Timestamp>, StoreError> {
+        let since: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT min(changed) FROM runs WHERE state = 'queued'")?
+            .query_row([], |row| row.get(0))?;
+        Ok(since.map(codec::time))
     }
 
     pub fn counts(&self) -> BTreeMap<&'static str, u64> {

@@ -15,7 +15,8 @@ use crate::store::StoreError;
 /// How much age may go in one go, and how often that is.
 const INTERVAL: i64 = 3_600 * 1_000_000;
 const EVERY: u32 = 60;
-/// Rows that one order deletes, so that nobody waits long behind it.
+/// Rows that one order deletes, so that nobody waits long behind it; where more came since the last
+/// one, so many and half as many again, or they would never be caught up with.
 const ROWS: i64 = 500;
 /// Pages given back to the disk in one go.
 const PAGES: u32 = 256;
@@ -29,22 +30,43 @@ pub struct Clock {
     ticks: u32,
     /// More than one order's rows are due.
     behind: bool,
+    /// Rows that came since the last look: events without runs, and runs.
+    pub filed: i64,
+    turn: Option<i64>,
+}
+
+/// Runs that came since the last look of which account is taken, at most: a look can come late.
+const MOST_PLANNED: i64 = 5_000;
+
+/// How many rows one order may delete.
+#[derive(Clone, Copy)]
+struct Most {
+    archived: i64,
+    runs: i64,
 }
 
 impl Ledger<'_> {
     pub fn tidy(&mut self) -> Result<(), StoreError> {
+        let overfull = self.memory.archived > self.memory.settings.archive.at_most as i64;
+        let turn = self.memory.turn;
         let clock = &mut self.memory.retention;
         clock.ticks = clock.ticks.wrapping_add(1);
-        if clock.ticks % EVERY != 1 && !clock.behind {
+        let whole = clock.ticks % EVERY == 1;
+        let filed = std::mem::take(&mut clock.filed);
+        let planned = turn - clock.turn.replace(turn).unwrap_or(turn);
+        if !whole && !clock.behind && !overfull {
             return Ok(());
         }
-        let whole = clock.ticks % EVERY == 1;
+        let most = Most {
+            archived: ROWS.max(filed + filed / 2),
+            runs: ROWS.max(planned.min(MOST_PLANNED) * 3 / 2),
+        };
         let now = self.now();
         if whole {
             self.move_cutoffs(now)?;
             self.drop_unreferenced()?;
         }
-        let deleted = self.delete_old(now)?;
+        let deleted = self.delete_old(now, most)?;
         self.memory.retention.behind = deleted >= ROWS;
         if deleted > 0 {
             let give_back = format!("PRAGMA incremental_vacuum({PAGES})");
@@ -77,16 +99,17 @@ impl Ledger<'_> {
         Ok(found.optional()?)
     }
 
-    fn delete_old(&mut self, now: Timestamp) -> Result<i64, StoreError> {
+    fn delete_old(&mut self, now: Timestamp, most: Most) -> Result<i64, StoreError> {
         let runs_until = self.fact("runs until")?.unwrap_or(i64::MIN);
         let archive_until = self.fact("archive until")?.unwrap_or(i64::MIN);
-        let mut deleted = self.delete_runs(runs_until, ROWS)?;
-        deleted += self.delete_archived(archive_until, ROWS)?;
-        if self.memory.archived > self.memory.settings.archive.at_most as i64 {
-            deleted += self.delete_archived(i64::MAX, ROWS)?;
+        let mut deleted = self.delete_runs(runs_until, most.runs)?;
+        deleted += self.delete_archived(archive_until, most.archived, i64::MIN)?;
+        let room = self.memory.settings.archive.at_most as i64;
+        if self.memory.archived > room {
+            deleted += self.delete_archived(i64::MAX, most.archived, room)?;
         }
         if self.bytes()? > self.memory.settings.retention.at_most as i64 {
-            deleted += self.delete_runs(i64::MAX, ROWS)?;
+            deleted += self.delete_runs(i64::MAX, most.runs)?;
         }
         self.connection
             .execute("DELETE FROM charges WHERE until < ?1", [micros(now)])?;
@@ -143,7 +166,8 @@ impl Ledger<'_> {
         Ok(())
     }
 
-    fn delete_archived(&mut self, until: i64, most: i64) -> Result<i64, StoreError> {
+    /// The oldest first, down to so many bytes.
+    fn delete_archived(&mut self, until: i64, most: i64, room: i64) -> Result<i64, StoreError> {
         let old: Vec<(i64, i64)> = {
             let mut statement = self.connection.prepare_cached(
                 "SELECT id, size FROM events WHERE matched = 0 AND received < ?1
@@ -152,35 +176,46 @@ impl Ledger<'_> {
             let rows = statement.query_map([until, most], |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect::<Result<_, _>>()?
         };
+        let mut deleted = 0;
         for (event, size) in &old {
+            if self.memory.archived <= room {
+                break;
+            }
             self.connection
                 .prepare_cached("DELETE FROM events WHERE id = ?1")?
                 .execute([event])?;
             self.memory.archived -= size;
+            deleted += 1;
         }
-        Ok(old.len() as i64)
+        Ok(deleted)
     }
 
     /// Rules, editions, configurations and texts live as long as something refers to them.
     fn drop_unreferenced(&mut self) -> Result<(), StoreError> {
-        let current = self.memory.current.unwrap_or_default();
-        self.connection.execute(
-            "DELETE FROM editions WHERE id <> ?1 AND id NOT IN (SELECT DISTINCT edition FROM events)",
-            [current],
+        let in_force: Vec<i64> = self.memory.editions.iter().copied().collect();
+        let editions = self.connection.execute(
+            "DELETE FROM editions
+             WHERE id NOT IN (SELECT value FROM json_each(?1))
+                 AND id <> (SELECT id FROM editions ORDER BY since DESC, id DESC LIMIT 1)
+                 AND NOT EXISTS (SELECT 1 FROM events WHERE events.edition = editions.id)",
+            [serde_json::json!(in_force).to_string()],
         )?;
-        let gone = self.connection.execute(
+        let rules = self.connection.execute(
             "DELETE FROM rules WHERE NOT EXISTS (SELECT 1 FROM runs WHERE runs.rule = rules.id)",
             [],
         )?;
+        if rules > 0 {
+            self.memory.forget_rules();
+        }
+        if rules + editions == 0 {
+            return Ok(());
+        }
         self.connection.execute_batch(
             "DELETE FROM configs WHERE id NOT IN (SELECT config FROM editions)
                  AND id NOT IN (SELECT config FROM rules);
              DELETE FROM texts WHERE id NOT IN (SELECT text FROM configs) AND id NOT IN (
                  SELECT json_extract(value, '$[1]') FROM editions, json_each(editions.files));",
         )?;
-        if gone > 0 {
-            self.memory.forget_rules();
-        }
         Ok(())
     }
 }

@@ -1,6 +1,8 @@
 //! What only a store on disk can promise: that it is all there after a restart, and what becomes of
 //! what was under way. Everything goes through the file: nothing is looked at from inside but rows.
 
+mod tidy;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -403,10 +405,7 @@ async fn what_is_old_goes_and_what_waits_for_a_person_stays() {
         if house.rows("SELECT count(*) FROM runs") == 2 {
             break;
         }
-        let tick = |ledger: &mut ledger::Ledger<'_>| {
-            ledger.tick();
-            Ok(())
-        };
+        let tick = |ledger: &mut ledger::Ledger<'_>| ledger.tick();
         store.writer.order(Safety::System, tick).await.unwrap();
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 
-use super::codec::{self, Unreadable, line_row, micros};
+use super::codec::{self, line_row, micros};
 use super::commit::NewRun;
 use super::ledger::Ledger;
+use super::unread::Unread;
 use crate::core::run::{Line, RunId, State};
 use crate::store::{Claim, Claimed, Placed, StoreError, notice};
 
@@ -75,7 +76,10 @@ impl Ledger<'_> {
     pub fn claim(&mut self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
         self.wake(claim.now)?;
         if self.memory.suspects > 0 {
-            return self.claim_suspect(claim.now);
+            let suspect = self.claim_suspect(claim.now)?;
+            if self.memory.suspects > 0 {
+                return Ok(suspect);
+            }
         }
         let mut claimed = Vec::new();
         let (mut first_served, mut wrapped) = (None, false);
@@ -119,7 +123,8 @@ impl Ledger<'_> {
         let woken = self
             .connection
             .prepare_cached(
-                "UPDATE runs SET state = 'queued', ready = 1, due = NULL WHERE due <= ?1",
+                "UPDATE runs SET state = 'queued', ready = 1, due = NULL, changed = ?1
+                 WHERE due <= ?1",
             )?
             .execute([micros(now)])?;
         *self.memory.counts.entry("retrying").or_default() -= woken as i64;
@@ -132,21 +137,22 @@ impl Ledger<'_> {
         if !self.memory.at_work.is_empty() {
             return Ok(Vec::new());
         }
-        let next: Option<i64> = self
-            .connection
-            .query_row(
-                "SELECT id FROM runs WHERE suspect = 1 ORDER BY turn LIMIT 1",
-                [],
-                |row| row.get(0),
-            )
-            .optional()?;
-        match next {
-            Some(run) => Ok(self.start(run, now)?.into_iter().collect()),
-            None => {
-                self.memory.suspects = 0;
-                Ok(Vec::new())
+        // One that cannot be read back is held, and keeps nobody waiting.
+        while let Some(run) = self.next_suspect()? {
+            if let Some(claimed) = self.start(run, now)? {
+                return Ok(vec![claimed]);
             }
         }
+        self.memory.suspects = 0;
+        Ok(Vec::new())
+    }
+
+    fn next_suspect(&self) -> Result<Option<i64>, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT id FROM runs WHERE suspect = 1 ORDER BY turn LIMIT 1")?
+            .query_row([], |row| row.get(0))
+            .optional()?)
     }
 
     /// None where the run cannot be read back: it is held, and the others go on.
@@ -162,7 +168,8 @@ impl Ledger<'_> {
                 self.memory.moved(queue, Some("queued"), "running");
                 Ok(Some(claimed))
             }
-            Err(unreadable) => {
+            Err(Unread::Now(error)) => Err(error.into()),
+            Err(Unread::ForGood(unreadable)) => {
                 tracing::error!(run, %unreadable, "the run is held");
                 let why = unreadable.to_string();
                 self.move_to(RunId(run as u64), &State::Held { why }, now)?;
@@ -171,8 +178,8 @@ impl Ledger<'_> {
         }
     }
 
-    fn load(&mut self, run: i64) -> Result<Claimed, Unreadable> {
-        let unreadable = |_| Unreadable("run");
+    fn load(&mut self, run: i64) -> Result<Claimed, Unread> {
+        let unreadable = Unread::of("run");
         let (event, rule, generation, error): (i64, i64, u32, Option<String>) = self
             .connection
             .prepare_cached("SELECT event, rule, generation, error FROM runs WHERE id = ?1")
@@ -181,14 +188,14 @@ impl Ledger<'_> {
                     Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
                 })
             })
-            .map_err(unreadable)?;
+            .map_err(&unreadable)?;
         Ok(Claimed {
             id: RunId(run as u64),
             event: self.event(event)?,
             rule: self.rule(rule)?,
             generation,
             error: error.map_or(Value::Null, |text| codec::json(&text)),
-            log: self.log(run).map_err(unreadable)?,
+            log: self.log(run).map_err(&unreadable)?,
         })
     }
 

@@ -40,9 +40,34 @@ type Tell = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// What came of one order.
 struct Verdict {
-    /// The statements failed: what the order changed is to be undone.
-    failed: bool,
+    outcome: Outcome,
     tell: Tell,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    /// The statements failed: what the order changed is to be undone.
+    Failed,
+    /// They failed because the file is damaged.
+    Damaged,
+}
+
+impl Outcome {
+    fn of<T>(result: &Result<T, StoreError>) -> Self {
+        match result {
+            Err(StoreError::Broken(_)) => Outcome::Failed,
+            Err(StoreError::Damaged(_)) => Outcome::Damaged,
+            Ok(_)
+            | Err(
+                StoreError::Full { .. }
+                | StoreError::Busy
+                | StoreError::UnknownRun(_)
+                | StoreError::OnlyTells(_)
+                | StoreError::WrongState { .. },
+            ) => Outcome::Done,
+        }
+    }
 }
 
 struct Job {
@@ -96,8 +121,12 @@ impl Writer {
             commits: Arc::clone(&commits),
         };
         tick(jobs.downgrade());
+        let thread = std::thread::spawn(move || {
+            let _end = EndOnPanic;
+            desk.run(inbox);
+        });
         Self {
-            thread: Some(std::thread::spawn(move || desk.run(inbox))),
+            thread: Some(thread),
             jobs: Some(jobs),
             commits,
         }
@@ -149,8 +178,9 @@ fn tick(jobs: mpsc::WeakSender<Job>) {
             std::thread::sleep(TICK);
             let Some(jobs) = jobs.upgrade() else { return };
             let (job, _) = job(Safety::Disk, |ledger: &mut Ledger<'_>| {
-                ledger.tick();
-                Ok(())
+                ledger.tick().inspect_err(|error| {
+                    tracing::error!(%error, "the store could not be tidied");
+                })
             });
             // A full queue is looked after without us.
             drop(jobs.try_send(job));
@@ -166,7 +196,7 @@ fn job<T: Send + 'static>(
     let work: Work = Box::new(move |ledger| {
         let result = work(ledger);
         Verdict {
-            failed: matches!(result, Err(StoreError::Broken(_))),
+            outcome: Outcome::of(&result),
             tell: Box::new(move |committed| {
                 // Whoever asked may have gone; what was done stays done.
                 drop(reply.send(committed.and(result)));
@@ -174,6 +204,20 @@ fn job<T: Send + 'static>(
         }
     });
     (Job { safety, work }, answer)
+}
+
+/// Without its thread the store would refuse everything for ever, and nobody would see why.
+struct EndOnPanic;
+
+impl Drop for EndOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!(
+                "a fault of the program stopped the store; the program ends, and the next start goes on from what is on disk: please report it"
+            );
+            std::process::exit(5);
+        }
+    }
 }
 
 /// What the most careful of them asks for.
@@ -184,6 +228,11 @@ fn needed(batch: &[Job]) -> Safety {
 
 fn gone() -> StoreError {
     StoreError::Broken("the store could not do it; see the log".into())
+}
+
+enum Filed {
+    Kept,
+    Lost,
 }
 
 /// The thread's own things.
@@ -224,6 +273,10 @@ impl Desk {
             self.connection.execute_batch("COMMIT")
         });
         let result = done.map_err(|error| self.undo(&error));
+        self.settle_filed(match result {
+            Ok(()) => Filed::Kept,
+            Err(_) => Filed::Lost,
+        });
         if result.is_ok() {
             if self.connection.total_changes() != changes {
                 self.memory.unsynced = safety == Safety::System;
@@ -250,11 +303,16 @@ impl Desk {
     /// One order in a savepoint of its own, so that a failing one takes no other with it.
     fn perform(&mut self, job: Job) -> rusqlite::Result<Tell> {
         self.connection.execute_batch("SAVEPOINT job")?;
+        let before = self.memory.filed;
         let mut ledger = Ledger::new(&self.connection, &mut self.memory);
         let verdict = (job.work)(&mut ledger);
-        if !verdict.failed {
-            self.connection.execute_batch("RELEASE job")?;
-            return Ok(verdict.tell);
+        match verdict.outcome {
+            Outcome::Failed => {}
+            Outcome::Damaged => self.end_damaged(),
+            Outcome::Done => {
+                self.connection.execute_batch("RELEASE job")?;
+                return Ok(verdict.tell);
+            }
         }
         if self.connection.is_autocommit() {
             // The failure undid the whole transaction: nothing of this batch stands.
@@ -265,8 +323,23 @@ impl Desk {
         }
         self.connection
             .execute_batch("ROLLBACK TO job; RELEASE job")?;
+        self.memory.shelf.lost.add(self.memory.filed - before);
+        self.memory.filed = before;
         self.memory.reload(&self.connection)?;
         Ok(verdict.tell)
+    }
+
+    /// Tells the figures of the archive, now that the fate of what went into it is known.
+    fn settle_filed(&mut self, filed: Filed) {
+        let count = std::mem::take(&mut self.memory.filed);
+        let shelf = &self.memory.shelf;
+        match filed {
+            Filed::Kept => shelf.written.add(count),
+            Filed::Lost => shelf.lost.add(count),
+        }
+        shelf
+            .size
+            .set(self.memory.archived.try_into().unwrap_or_default());
     }
 
     fn undo(&mut self, error: &rusqlite::Error) -> StoreError {
@@ -300,12 +373,16 @@ impl Desk {
             std::process::exit(5);
         }
         if database::is_damage(error) {
-            database::mark_damaged(&self.path);
-            tracing::error!(
-                database = %self.path.display(),
-                "the database is damaged; the program ends, and the next start sets the file aside"
-            );
-            std::process::exit(5);
+            self.end_damaged();
         }
+    }
+
+    fn end_damaged(&self) -> ! {
+        database::mark_damaged(&self.path);
+        tracing::error!(
+            database = %self.path.display(),
+            "the database is damaged; the program ends, and the next start sets the file aside"
+        );
+        std::process::exit(5);
     }
 }

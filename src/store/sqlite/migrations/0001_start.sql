@@ -66,6 +66,7 @@ CREATE INDEX events_by_id ON events (event_id);
 CREATE INDEX events_by_key ON events (key, received);
 CREATE INDEX events_unmatched ON events (received, size, edition) WHERE matched = 0;
 CREATE INDEX events_matched ON events (received, edition) WHERE matched = 1;
+CREATE INDEX events_by_edition ON events (edition);
 
 -- Names of rules, small enough to be indexed with every run.
 CREATE TABLE queues (
@@ -113,10 +114,12 @@ CREATE TABLE runs (
     crashes    INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX runs_by_event ON runs (event);
+CREATE INDEX runs_by_rule ON runs (rule);
 CREATE INDEX runs_ready ON runs (queue, turn) WHERE ready = 1;
 CREATE INDEX runs_behind ON runs (queue, lane, turn) WHERE ready = 0;
 CREATE INDEX runs_due ON runs (due) WHERE due IS NOT NULL;
 CREATE INDEX runs_by_state ON runs (state, id);
+CREATE INDEX runs_queued ON runs (changed) WHERE state = 'queued';
 CREATE INDEX runs_suspect ON runs (turn) WHERE suspect = 1;
 -- What can be deleted one day.
 CREATE INDEX runs_over ON runs (changed)
