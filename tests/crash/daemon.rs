@@ -166,8 +166,13 @@ impl Daemon {
 
     /// Over its Unix socket.
     pub fn order(&self, method: &str, path: &str) -> Message {
-        let stream = UnixStream::connect(&self.socket).unwrap();
-        Wire::new(stream).ask(method, path, "").unwrap()
+        let mut stream = None;
+        // It listens to events a moment before it listens to orders.
+        until("the daemon takes orders", || {
+            stream = UnixStream::connect(&self.socket).ok();
+            stream.is_some()
+        });
+        Wire::new(stream.unwrap()).ask(method, path, "").unwrap()
     }
 
     /// Runs in a state.

@@ -23,6 +23,10 @@ fn used(events: u64) -> (Receiver, Place) {
     }
     daemon.rests();
     daemon.stops();
+    // All in one file, and nothing beside it.
+    let database = rusqlite::Connection::open(place.database()).unwrap();
+    let whole = "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE;";
+    database.execute_batch(whole).unwrap();
     (receiver, place)
 }
 
@@ -92,9 +96,23 @@ fn aside(place: &Place) -> Vec<PathBuf> {
 
 /// Damages the file of a store in use, and sees it set aside untouched.
 fn damaged(damage: impl Fn(&mut Vec<u8>)) {
+    damaged_at(|bytes, _| damage(bytes));
+}
+
+/// The same, with a way to find where a table or an index begins.
+fn damaged_at(damage: impl Fn(&mut Vec<u8>, &dyn Fn(&str) -> usize)) {
     let (receiver, place) = used(40);
     let mut bytes = fs::read(place.database()).unwrap();
-    damage(&mut bytes);
+    let database = rusqlite::Connection::open(place.database()).unwrap();
+    let begins = |name: &str| {
+        let sql = "SELECT (rootpage - 1) * page_size FROM sqlite_master, pragma_page_size WHERE name = ?1";
+        {
+            let at: i64 = database.query_row(sql, [name], |row| row.get(0)).unwrap();
+            at as usize
+        }
+    };
+    damage(&mut bytes, &begins);
+    drop(database);
     fs::write(place.database(), &bytes).unwrap();
     let refused = place.refused();
     refused.tells(5, &["the file is damaged", "set aside", ".recover"]);
@@ -127,4 +145,14 @@ fn a_database_whose_middle_is_damaged_is_set_aside() {
 #[test]
 fn a_database_that_was_cut_is_set_aside() {
     damaged(|bytes| bytes.truncate(bytes.len() / 8));
+}
+
+#[test]
+fn a_damage_that_only_the_start_meets_is_set_aside() {
+    for name in ["runs_by_state", "events", "queues"] {
+        damaged_at(|bytes, begins| {
+            let begin = begins(name);
+            bytes[begin..begin + 100].fill(0xA5);
+        });
+    }
 }

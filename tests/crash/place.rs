@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use flowtrigger::store::{Record, Settings, SqliteStore, Store};
 use serde_json::{Value, json};
@@ -12,6 +13,9 @@ use crate::turn::until;
 
 /// A source of our own: the id of an event is what its sender says it is.
 pub const DESK: &str = "sources: { desk: { event_type: { path: kind }, id: id, key: ticket } }\n";
+
+/// Who has not given up by then has started.
+const REFUSAL: Duration = Duration::from_secs(10);
 
 pub struct Place {
     folder: tempfile::TempDir,
@@ -82,10 +86,23 @@ impl Place {
     /// A daemon that is expected not to start.
     pub fn refused(&self) -> Said {
         let arguments = ["daemon", "--listen", "127.0.0.1:0"];
-        let output = self.command(&arguments).output().unwrap();
-        let stderr = String::from_utf8(output.stderr).unwrap();
+        let mut child = self.command(&arguments).spawn().unwrap();
+        let mut pipe = child.stderr.take().unwrap();
+        let said = std::thread::spawn(move || std::io::read_to_string(&mut pipe).unwrap());
+        let mut ended = None;
+        let began = Instant::now();
+        while ended.is_none() && began.elapsed() < REFUSAL {
+            std::thread::sleep(Duration::from_millis(5));
+            ended = child.try_wait().unwrap();
+        }
+        if ended.is_none() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        let stderr = said.join().unwrap();
+        assert!(ended.is_some(), "it was not refused: {stderr}");
         assert!(!stderr.contains("panicked"), "{stderr}");
-        let code = output.status.code();
+        let code = ended.and_then(|status| status.code());
         Said { code, stderr }
     }
 
