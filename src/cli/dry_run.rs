@@ -1,6 +1,8 @@
 //! `dry-run`: what would match, why, and exactly what would be sent, without any effect.
 //! It runs the daemon's own decoder and evaluator, and stops before anything is done.
 
+mod charged;
+
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use crate::core::rule::jobspec::{Mode, Rule};
 use crate::core::rule::path::Path;
 use crate::core::rule::synonyms::nearest;
 use crate::engine::Rulebook;
+use charged::Charged;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -74,13 +77,13 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
         .map(|set| change(set))
         .collect::<Result<Vec<_>, _>>()?;
     let inputs = input::read(&args.files, args.source.as_deref(), &book.config)?;
-    let mut tally = Tally::default();
+    let (charged, mut tally) = (Charged::of(global), Tally::default());
     for Input { place, event } in inputs {
         match event {
             Ok(mut event) => {
                 apply(&changes, &mut event, &book)?;
                 tally.events += 1;
-                tally.matched += usize::from(one(&event, &args, &book, out)?);
+                tally.matched += usize::from(one(&event, &args, &book, &charged, out)?);
             }
             Err(bad) => {
                 tally.bad += 1;
@@ -133,13 +136,19 @@ impl Tally {
 }
 
 /// Judges one event and prints the answer; tells whether a rule matched.
-fn one(event: &Event, args: &Args, book: &Rulebook, out: &mut Output) -> io::Result<bool> {
+fn one(
+    event: &Event,
+    args: &Args,
+    book: &Rulebook,
+    charged: &Charged,
+    out: &mut Output,
+) -> io::Result<bool> {
     let listening = book.rules.listening(event);
     let asked = |rule: &Arc<Rule>| args.rule.is_empty() || args.rule.contains(&rule.name);
     let judged: Vec<Judged<'_>> = listening
         .iter()
         .filter(|rule| asked(rule))
-        .map(|rule| judge(rule, event))
+        .map(|rule| judge(rule, event, charged))
         .collect();
     let matched = judged.iter().any(Judged::matches);
     match args.format {
@@ -149,11 +158,11 @@ fn one(event: &Event, args: &Args, book: &Rulebook, out: &mut Output) -> io::Res
     Ok(matched)
 }
 
-fn judge<'r>(rule: &'r Rule, event: &Event) -> Judged<'r> {
+fn judge<'r>(rule: &'r Rule, event: &Event, charged: &Charged) -> Judged<'r> {
     let explanation = explain(rule, event);
     let (gates, plan) = match explanation.truth {
         Truth::True => (
-            gate_view::view(rule, event, |_| None),
+            gate_view::view(rule, event, |ask| charged.consult(rule, ask)),
             plan_of(&rule.flow, event, &rule.vars),
         ),
         Truth::False | Truth::Unknown => (Vec::new(), Vec::new()),

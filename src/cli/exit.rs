@@ -12,6 +12,7 @@ use super::render;
 use crate::core::diagnostic::{Diagnostics, Files};
 use crate::engine::EngineError;
 use crate::source::http::ListenError;
+use crate::store::sqlite::journal::{OpenError, ReadError};
 
 /// The exit codes of every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,6 +148,25 @@ impl From<EngineError> for Failure {
             | EngineError::Signals(_)
             | EngineError::Interrupted => Failure::runtime(error.to_string()),
         }
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Nothing(_) => Failure::nothing(error.to_string())
+                .help("start `flowtrigger daemon`, or point `--data` at the folder that one keeps"),
+            OpenError::Newer { .. }
+            | OpenError::Foreign(_)
+            | OpenError::Damaged(_)
+            | OpenError::Unusable { .. } => Failure::runtime(error.to_string()),
+        }
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        Failure::runtime(error.to_string())
     }
 }
 

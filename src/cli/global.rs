@@ -13,6 +13,7 @@ use super::render::diagnostics;
 use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostics, Files};
 use crate::engine::{ConfigFile, Places, Rulebook};
+use crate::store::sqlite::journal::Journal;
 
 /// Where the configuration is looked for; only there may it be absent.
 const CONFIG: &str = "flowtrigger.yaml";
@@ -41,7 +42,7 @@ pub struct Global {
         hide_env_values = true
     )]
     pub config: Option<PathBuf>,
-    /// Folder for what is kept: the outbox and, later, events and runs.
+    /// Folder for what is kept: events, runs and the outbox.
     #[arg(long, global = true, value_name = "DIR", default_value = "data")]
     pub data: PathBuf,
     /// When to use colour.
@@ -78,6 +79,21 @@ impl Global {
     /// Where requests to `outbox:NAME` are written.
     pub fn outbox(&self) -> PathBuf {
         self.data.join("outbox")
+    }
+
+    /// What is kept of events and runs.
+    pub fn journal(&self) -> Result<Journal, Failure> {
+        Ok(Journal::open(&self.database())?)
+    }
+
+    /// Where events and runs are kept.
+    pub fn database(&self) -> PathBuf {
+        self.data.join("flowtrigger.db")
+    }
+
+    /// Where a daemon that is alive takes orders.
+    pub fn socket(&self) -> PathBuf {
+        self.data.join("flowtrigger.sock")
     }
 
     /// The configuration alone, or its mistakes.

@@ -10,11 +10,14 @@ mod exit;
 mod global;
 mod input;
 mod logging;
+mod moment;
 mod output;
 mod render;
 mod run;
+mod runs;
 mod schema;
 mod test;
+mod why;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -31,6 +34,7 @@ Start here:
   flowtrigger check                                   every mistake in the rules at once
   flowtrigger dry-run --explain examples/events/zis/priority-changed.json
                                                       why each rule would fire or not
+  flowtrigger why 90417                               why something happened to a ticket, or nothing
 
 Exit codes: 0 fine, 1 a negative answer, 2 usage, 3 invalid rules or configuration,
 4 bad input event, 5 runtime.";
@@ -53,6 +57,9 @@ enum Command {
     Check(check::Args),
     Test(test::Args),
     Events(events::Args),
+
+    Why(why::Args),
+    Runs(runs::Args),
     Schema(schema::Args),
     Completions(completions::Args),
 }
@@ -94,6 +101,9 @@ impl Command {
             Command::Check(args) => check::run(args, global, out),
             Command::Test(args) => test::run(args, global, out),
             Command::Events(args) => events::run(args, global, out),
+
+            Command::Why(args) => why::run(args, global, out),
+            Command::Runs(args) => runs::run(args, global, out),
             Command::Schema(args) => schema::run(args, global, out),
             Command::Completions(args) => completions::run(args, global, out),
         }
@@ -109,6 +119,8 @@ impl Command {
             | Command::Check(_)
             | Command::Test(_)
             | Command::Events(_)
+            | Command::Why(_)
+            | Command::Runs(_)
             | Command::Schema(_)
             | Command::Completions(_) => "warn",
         }

@@ -43,14 +43,16 @@ pub async fn daemon(daemon: Daemon) -> Result<(), EngineError> {
     folder.lock(Timestamp::now())?;
     let hands = daemon.hands(&rulebook, &folder)?;
     let listener = http::listen(&daemon.listen).await?;
+    let socket = admin::listen(&folder.socket())?;
     kill_left_behind(folder.processes()).await;
     let settings = Settings::of(&rulebook.config);
     let (store, recovered) = SqliteStore::open(&folder.database(), settings)?;
     log_recovered(&recovered);
-    log_start(&rulebook, &listener, &store);
     let options = Options::of(&rulebook.config);
+    log_start(&rulebook, &listener, &store);
     let engine = Engine::open(store, hands, rulebook, options).await?;
-    let served = daemon.serve(&engine, listener, &folder, &mut signals).await;
+    let doors = Doors::open(&engine, listener, socket, daemon.limits.clone());
+    let served = daemon.serve(&engine, doors, &mut signals).await;
     drop(std::fs::remove_file(folder.socket()));
     served
 }
@@ -139,9 +141,15 @@ async fn stop<S: Store>(
     engine: &Engine<S, Hands>,
     signals: &mut Signals,
 ) -> Result<(), EngineError> {
-    info!("stopping: events are refused, work in flight may end; a second signal stops at once");
+    let drain = async {
+        engine.close().await;
+        info!(
+            "stopping: events are refused, work in flight may end; a second signal stops at once"
+        );
+        engine.drain().await
+    };
     tokio::select! {
-        _ = engine.drain() => Ok(()),
+        _ = drain => Ok(()),
         () = signals.stop_again() => {
             engine.left().await.log::<S>();
             Err(EngineError::Interrupted)
@@ -161,12 +169,9 @@ impl Daemon {
     async fn serve<S: Store>(
         &self,
         engine: &Engine<S, Hands>,
-        listener: TcpListener,
-        folder: &DataFolder,
+        mut doors: Doors,
         signals: &mut Signals,
     ) -> Result<(), EngineError> {
-        let socket = admin::listen(&folder.socket())?;
-        let mut doors = Doors::open(engine, listener, socket, self.limits.clone());
         loop {
             let heard = tokio::select! {
                 heard = signals.next() => heard,

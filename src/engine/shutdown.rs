@@ -24,11 +24,11 @@ pub struct Left {
 }
 
 impl<S: Store, P: Perform> Engine<S, P> {
-    /// Stops: refuses events from now on and waits for work in flight, as long as the options allow.
-    pub async fn drain(&self) -> Left {
+    /// Refuses events from now on; those that are half taken are taken.
+    pub async fn close(&self) {
         let shared = &self.shared;
         let until = Instant::now() + shared.options.grace;
-        let closing = shared.door.write().await;
+        let _closing = shared.door.write().await;
         shared.phase.send_if_modified(|phase| {
             let first = *phase == Phase::Accepting;
             if first {
@@ -36,7 +36,12 @@ impl<S: Store, P: Perform> Engine<S, P> {
             }
             first
         });
-        drop(closing);
+    }
+
+    /// Stops: refuses events from now on and waits for work in flight, as long as the options allow.
+    pub async fn drain(&self) -> Left {
+        self.close().await;
+        let shared = &self.shared;
         if let Some(dispatcher) = shared.dispatcher.lock().await.take()
             && let Err(fault) = dispatcher.await
         {

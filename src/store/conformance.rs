@@ -2,6 +2,7 @@
 //! It looks only through the trait, and never waits for time to pass.
 
 mod clock;
+mod orders;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,9 +121,9 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     an_unknown_run_is_an_error(open()).await;
     one_rule_takes_no_more_than_its_share(open()).await;
     a_gate_lets_through_what_it_says(open()).await;
-    a_revived_run_is_last_in_its_lane(open()).await;
-    a_cancelled_run_gives_way(open()).await;
-    a_replay_is_a_new_run_of_a_new_generation(open()).await;
+    orders::a_revived_run_is_last_in_its_lane(open()).await;
+    orders::a_cancelled_run_gives_way(open()).await;
+    orders::a_replay_is_a_new_run_of_a_new_generation(open()).await;
     a_death_is_told_once_where_the_rule_wants_it(open()).await;
 }
 
@@ -285,67 +286,6 @@ async fn a_gate_lets_through_what_it_says<S: Store>(store: S) {
         let committed = store.commit(gated(id, &both[1..], 125)).await.unwrap();
         assert_eq!(committed.runs[0].state.word(), word, "{id}");
     }
-}
-
-async fn a_revived_run_is_last_in_its_lane<S: Store>(store: S) {
-    let rule = live_rule("a");
-    let first = place(&store, arrival("1", &rule)).await;
-    let second = place(&store, arrival("2", &rule)).await;
-    claimed(&store, now()).await;
-    to(&store, first, State::Dead { why: "x".into() }).await;
-    let revived = store.revive(first, now()).await.unwrap();
-    assert_eq!((revived.id, &revived.state), (first, &State::Queued));
-    assert!(store.revive(first, now()).await.is_err());
-    assert_eq!(claimed(&store, now()).await, [second]);
-    to(&store, second, State::Held { why: "look".into() }).await;
-    let again = store.claim(everything()).await.unwrap();
-    assert_eq!(again[0].id, first);
-    assert_eq!(again[0].log, [Line::Revived { at: now() }]);
-    to(&store, first, State::Done).await;
-    assert!(store.revive(first, now()).await.is_err(), "it is done");
-    store.revive(second, now()).await.unwrap();
-    assert_eq!(claimed(&store, now()).await, [second]);
-}
-
-async fn a_cancelled_run_gives_way<S: Store>(store: S) {
-    let rule = live_rule("a");
-    let runs = [
-        place(&store, arrival("1", &rule)).await,
-        place(&store, arrival("2", &rule)).await,
-        place(&store, arrival("3", &rule)).await,
-        place(&store, arrival("4", &rule)).await,
-    ];
-    assert_eq!(store.cancel(runs[1]).await.unwrap().state, State::Cancelled);
-    assert!(store.cancel(runs[1]).await.is_err());
-    assert_eq!(claimed(&store, now()).await, [runs[0]]);
-    store.cancel(runs[0]).await.unwrap();
-    assert_eq!(claimed(&store, now()).await, [runs[2]]);
-    let until = later(9);
-    to(&store, runs[2], State::Retrying { until }).await;
-    store.cancel(runs[2]).await.unwrap();
-    assert_eq!(store.next_due().await.unwrap(), None);
-    assert_eq!(claimed(&store, later(10)).await, [runs[3]]);
-    assert_eq!(store.counts().await.unwrap()["cancelled"], 3);
-}
-
-async fn a_replay_is_a_new_run_of_a_new_generation<S: Store>(store: S) {
-    let rule = live_rule("a");
-    let first = place(&store, arrival("e", &rule)).await;
-    let mut replay = arrival("e", &rule);
-    replay.occasion = Occasion::Replay;
-    replay.planned[0].asks = vec![Ask {
-        kind: Kind::Dedupe,
-        window: Duration::from_secs(60),
-        value: String::new(),
-    }];
-    let again = store.commit(replay.clone()).await.unwrap();
-    assert!(!again.redelivered && again.runs[0].id != first);
-    let thrice = store.commit(replay).await.unwrap();
-    for (run, generation) in [(first, 0), (again.runs[0].id, 1), (thrice.runs[0].id, 2)] {
-        let record = store.run(run).await.unwrap().unwrap();
-        assert_eq!(record.generation, generation);
-    }
-    assert_eq!(store.runs_of("support", "e").await.unwrap().len(), 3);
 }
 
 async fn a_death_is_told_once_where_the_rule_wants_it<S: Store>(store: S) {

@@ -71,7 +71,7 @@ async fn one_rule_takes_no_more_than_its_share() {
     house.settled(&runs).await;
 }
 
-/// Queued, running and retrying runs.
+/// The state of each run, and how many lines its log has.
 async fn standing(store: &impl Store, runs: &[Placed]) -> Vec<(&'static str, usize)> {
     let mut standing = Vec::new();
     for run in runs {

@@ -5,6 +5,7 @@ mod actions;
 mod configuration;
 mod contracts;
 mod daemon;
+mod data_folder;
 mod input;
 mod payload;
 mod receiver;

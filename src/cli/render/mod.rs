@@ -8,4 +8,5 @@ pub mod gates;
 pub mod message;
 pub mod paint;
 pub mod plan;
+pub mod run;
 pub mod table;

@@ -137,6 +137,22 @@ pub fn read_documents(file: FileId, text: &str, diagnostics: &mut Diagnostics) -
     documents.collect()
 }
 
+/// A file's text with some of its documents alone; what is left stands where it stood.
+pub fn only_documents(text: &str, keep: impl Fn(&str) -> bool) -> String {
+    let mut kept = String::with_capacity(text.len());
+    for chunk in split(text) {
+        if keep(chunk.text) {
+            kept.push_str(chunk.text);
+            continue;
+        }
+        if is_separator(chunk.text.lines().next().unwrap_or_default()) {
+            kept.push_str("---");
+        }
+        kept.extend(chunk.text.matches('\n'));
+    }
+    kept
+}
+
 /// One document of a file, with the place where its text starts.
 struct Chunk<'a> {
     text: &'a str,

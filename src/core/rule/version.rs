@@ -111,6 +111,19 @@ mod tests {
     }
 
     #[test]
+    fn a_version_can_be_kept_by_its_document() {
+        for rule in &RuleSet::of_text(TWO).rules {
+            let version = &rule.version;
+            let document = version.document().to_owned();
+            let config = Arc::clone(&version.config);
+            let kept = Version::kept("r.yaml".into(), document, version.line, config);
+            assert_eq!(kept.fingerprint, version.fingerprint);
+            let again = kept.compile(&Config::default()).unwrap();
+            assert_eq!((&again.name, again.at.line), (&rule.name, rule.at.line));
+        }
+    }
+
+    #[test]
     fn moving_a_document_in_its_file_makes_no_new_version_and_changing_it_does() {
         let first = &RuleSet::of_text(TWO).rules[1].version;
         let swapped = {

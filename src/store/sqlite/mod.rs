@@ -5,6 +5,7 @@ mod archive;
 pub mod codec;
 mod commit;
 mod database;
+pub mod journal;
 mod ledger;
 mod records;
 mod recovery;

@@ -13,7 +13,7 @@ mod gt;
 mod gte;
 mod has;
 mod has_all;
-mod instant;
+pub mod instant;
 mod is;
 mod lt;
 mod lte;

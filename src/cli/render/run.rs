@@ -1,0 +1,247 @@
+//! A run as text and as JSON: where it stands, what was tried, what a person can do about it.
+//! It judges nothing and knows no rule.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::cli::moment::seconds;
+use crate::cli::output::Output;
+use crate::cli::render::diagnostics::number;
+use crate::cli::render::paint::{Paint, Tone};
+use crate::cli::render::table::Table;
+use crate::core::gate::words;
+use crate::core::run::{Attempt, Line, Outcome, RunId, State};
+use crate::store::sqlite::codec::gate;
+use crate::store::sqlite::journal::{Arrived, RunRow, RunStory};
+
+/// The colour of a state.
+pub fn tone(state: &State) -> Tone {
+    match state {
+        State::Queued | State::Running | State::Retrying { .. } => Tone::Cyan,
+        State::Done => Tone::Green,
+        State::Skipped { .. } | State::Shadow | State::Suppressed { .. } | State::Cancelled => {
+            Tone::Dim
+        }
+        State::Held { .. } => Tone::Yellow,
+        State::Dead { .. } => Tone::Red,
+    }
+}
+
+/// Why it stands where it does, in words; empty where that says itself.
+pub fn why(row: &RunRow) -> String {
+    match &row.state {
+        State::Retrying { until } => {
+            let error = row.error.as_deref().unwrap_or("a step failed");
+            format!("{error}; again at {}", seconds(*until))
+        }
+        State::Suppressed { gate, why } => format!("{gate}: {why}"),
+        State::Skipped { why } | State::Dead { why } | State::Held { why } => why.clone(),
+        State::Queued | State::Running | State::Done | State::Shadow | State::Cancelled => {
+            String::new()
+        }
+    }
+}
+
+/// The same, or else whose death it tells of.
+pub fn about(row: &RunRow) -> String {
+    match (why(row), row.tells_of) {
+        (why, Some(RunId(dead))) if why.is_empty() => format!("tells of the death of run {dead}"),
+        (why, _) => why,
+    }
+}
+
+/// What happens next, or what a person can have happen.
+pub fn next(row: &RunRow, behind: Option<RunId>) -> String {
+    let RunId(id) = row.id;
+    match &row.state {
+        State::Queued => match behind {
+            Some(RunId(first)) => {
+                format!("waits for run {first}, which comes before it in its lane")
+            }
+            None => "it starts when a daemon has room for it".into(),
+        },
+        State::Running => "a daemon is at it; after a crash the next one goes on with it".into(),
+        State::Retrying { until } => format!(
+            "tries again at {}; `flowtrigger runs cancel {id}` gives it up",
+            seconds(*until)
+        ),
+        State::Done => "nothing".into(),
+        State::Skipped { .. } => format!(
+            "nothing; where its guard was wrong, mend the rule and `flowtrigger runs replay {id}`"
+        ),
+        State::Shadow => format!(
+            "nothing: its rule only watches; set `mode: live`, and `flowtrigger runs replay {id}` acts"
+        ),
+        State::Suppressed { .. } => {
+            format!("nothing; `flowtrigger runs replay {id}` runs it past its gates")
+        }
+        State::Held { .. } => format!(
+            "nothing until you decide: `flowtrigger runs retry {id}` goes on with it, `flowtrigger runs cancel {id}` gives it up"
+        ),
+        State::Dead { .. } => format!(
+            "nothing; when the cause is mended, `flowtrigger runs retry {id}` goes on where it stopped, `flowtrigger runs replay {id}` starts anew with today's rules"
+        ),
+        State::Cancelled => format!("nothing; `flowtrigger runs retry {id}` takes it up again"),
+    }
+}
+
+/// When an event came, and how often again.
+pub fn came(arrived: &Arrived) -> String {
+    let head = &arrived.head;
+    let first = seconds(head.received);
+    match (head.redelivered, head.last_came) {
+        (0, _) => format!("came {first}"),
+        (again, Some(last)) => format!(
+            "came {first}, and {} again, last {}: nothing ran twice",
+            number(usize::try_from(again).unwrap_or(usize::MAX), "time"),
+            seconds(last)
+        ),
+        (again, None) => format!("came {first}, and {again} times again"),
+    }
+}
+
+/// What each gate said when the run was planned. Those after a closed one were not asked.
+pub fn gate_lines(story: &RunStory) -> Vec<String> {
+    let mut lines = Vec::new();
+    for ask in &story.asks {
+        let gate = ask.kind.word();
+        let of = format!("{gate}  {}", ask.value);
+        let of = of.trim_end();
+        if let State::Suppressed { gate: closed, why } = &story.row.state
+            && closed == gate
+        {
+            lines.push(format!("{of}  closed: {why}"));
+            return lines;
+        }
+        let charge = story
+            .charges
+            .iter()
+            .find(|charge| charge.gate == gate && charge.value == ask.value);
+        let counts = match charge {
+            Some(charge) => format!("counts until {}", seconds(charge.until)),
+            None => "counts no more".to_owned(),
+        };
+        let window = words(ask.window);
+        lines.push(format!("{of}  open, window {window}; {counts}"));
+    }
+    if let (State::Suppressed { gate, why }, true) = (&story.row.state, story.asks.is_empty()) {
+        lines.push(format!("{gate}  closed: {why}"));
+    }
+    lines
+}
+
+/// Every line of a log.
+pub fn log(out: &mut Output, log: &[Line]) -> io::Result<()> {
+    let mut table = Table::default();
+    for line in log {
+        match line {
+            Line::Attempt(attempt) => table.row([
+                format!("  {}", attempt.step),
+                format!("try {}", attempt.number),
+                millis(attempt),
+                words(attempt.took),
+                outcome(&attempt.outcome),
+            ]),
+            Line::Started { step, number, at } => table.row([
+                format!("  {step}"),
+                format!("try {number}"),
+                at.to_string(),
+                String::new(),
+                "started".to_owned(),
+            ]),
+            Line::Revived { at } => table.row([
+                "  (order)".to_owned(),
+                String::new(),
+                at.to_string(),
+                String::new(),
+                "retried by a person: tries count anew".to_owned(),
+            ]),
+            Line::Claimed => {}
+        }
+    }
+    let paint = Paint::of(out);
+    match log.is_empty() {
+        true => writeln!(out, "  {}  none yet", paint.tone(Tone::Bold, "tries")),
+        false => {
+            writeln!(out, "  {}", paint.tone(Tone::Bold, "tries"))?;
+            table.write(out)
+        }
+    }
+}
+
+fn millis(attempt: &Attempt) -> String {
+    let at = attempt.started;
+    jiff::Timestamp::from_millisecond(at.as_millisecond())
+        .unwrap_or(at)
+        .to_string()
+}
+
+fn outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Succeeded { result } => match &result["status"] {
+            Value::Null => "ok".into(),
+            status => format!("ok, status {status}"),
+        },
+        Outcome::Failed {
+            message,
+            retryable,
+            retry_after,
+        } => {
+            let last = if *retryable { "" } else { " (not tried again)" };
+            let asked = retry_after
+                .map(|after| format!(" (asked to wait {})", words(after)))
+                .unwrap_or_default();
+            format!("failed: {message}{last}{asked}")
+        }
+    }
+}
+
+/// A run as every command's JSON has it.
+pub fn row_json(row: &RunRow) -> Value {
+    let mut due = None;
+    if let State::Retrying { until } = &row.state {
+        due = Some(until.to_string());
+    }
+    json!({
+        "id": row.id.0,
+        "rule": row.rule,
+        "state": row.state.word(),
+        "why": row.state.why(),
+        "gate": gate(&row.state),
+        "event": {"source": row.source, "type": row.event_type, "id": row.event, "key": row.key},
+        "planned": row.planned.to_string(),
+        "changed": row.changed.to_string(),
+        "due": due,
+        "attempts": row.attempts,
+        "error": row.error,
+        "tells_of": row.tells_of.map(|run| run.0),
+    })
+}
+
+/// Its log as JSON.
+pub fn log_json(story: &RunStory) -> Value {
+    let line = |line: &Line| match line {
+        Line::Attempt(attempt) => {
+            let (outcome, status, error) = match &attempt.outcome {
+                Outcome::Succeeded { result } => ("succeeded", result["status"].clone(), None),
+                Outcome::Failed { message, .. } => ("failed", Value::Null, Some(message)),
+            };
+            Some(json!({
+                "step": attempt.step,
+                "try": attempt.number,
+                "at": attempt.started.to_string(),
+                "seconds": attempt.took.as_secs_f64(),
+                "outcome": outcome,
+                "status": status,
+                "error": error,
+            }))
+        }
+        Line::Started { step, number, at } => {
+            Some(json!({"step": step, "try": number, "at": at.to_string(), "outcome": "started"}))
+        }
+        Line::Revived { at } => Some(json!({"at": at.to_string(), "outcome": "revived"})),
+        Line::Claimed => None,
+    };
+    story.log.iter().filter_map(line).collect()
+}

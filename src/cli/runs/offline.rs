@@ -1,0 +1,138 @@
+//! Orders to the runs of a folder that no daemon has open.
+//! It refuses to touch a folder that somebody else holds, and leaves all that is old where it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::order::{Answer, Order, Placed, Which};
+use crate::cli::exit::Failure;
+use crate::cli::global::Global;
+use crate::engine::{DataFolder, EngineError, Rulebook};
+use crate::store::sqlite::SqliteStore;
+use crate::store::sqlite::journal::{Journal, RunRow};
+use crate::store::{self, Arrival, Edition, Occasion, Planned, Settings, StoreError};
+
+/// Carries out the order on the database itself, run by run, in this order.
+pub fn carry_out(order: Order, runs: &[RunRow], global: &Global) -> Result<Vec<Answer>, Failure> {
+    // Held to the end, so that no daemon starts meanwhile.
+    let mut folder = DataFolder::open(&global.data).map_err(EngineError::from)?;
+    folder.lock(Timestamp::now()).map_err(EngineError::from)?;
+    let replayer = match order {
+        Order::Replay(which) => Some(Replayer {
+            which,
+            book: global.rulebook(None)?,
+            journal: global.journal()?,
+        }),
+        Order::Retry | Order::Cancel => None,
+    };
+    let opened = SqliteStore::open(&folder.database(), settings());
+    let (store, _) = opened.map_err(|error| Failure::runtime(error.to_string()))?;
+    let mut answers = Vec::with_capacity(runs.len());
+    for run in runs {
+        let done = match (&replayer, order) {
+            (Some(replayer), _) => replayer.replay(run, &store)?,
+            (None, Order::Cancel) => store.cancel_blocking(run.id).map(|placed| vec![placed]),
+            (None, Order::Retry | Order::Replay(_)) => {
+                let revived = store.revive_blocking(run.id, Timestamp::now());
+                revived.map(|placed| vec![placed])
+            }
+        };
+        answers.push(Answer::new(run, told(done)?));
+    }
+    Ok(answers)
+}
+
+/// Nothing grows old by an order: what is to be deleted, the daemon deletes.
+fn settings() -> Settings {
+    const AGES: Duration = Duration::from_secs(100 * 365 * 86_400);
+    const ALL: u64 = 1 << 60;
+    let mut settings = Settings::default();
+    settings.retention.keep_for = AGES;
+    settings.retention.at_most = ALL;
+    settings.archive.keep_for = AGES;
+    settings.archive.at_most = ALL;
+    settings
+}
+
+/// What a person did wrong is told beside the run; what is wrong with the disk ends it all.
+fn told(
+    done: Result<Vec<store::Placed>, StoreError>,
+) -> Result<Result<Vec<Placed>, String>, Failure> {
+    match done {
+        Ok(placed) => Ok(Ok(placed.into_iter().map(Placed::of).collect())),
+        Err(error @ (StoreError::UnknownRun(_) | StoreError::WrongState { .. })) => {
+            Ok(Err(error.to_string()))
+        }
+        Err(error @ (StoreError::Full { .. } | StoreError::Busy | StoreError::Broken(_))) => {
+            Err(Failure::runtime(error.to_string()))
+        }
+    }
+}
+
+impl Placed {
+    fn of(placed: store::Placed) -> Self {
+        Self {
+            id: placed.id.0,
+            rule: placed.rule.to_string(),
+            state: placed.state.word().to_owned(),
+        }
+    }
+}
+
+/// Plans anew with today's rules.
+struct Replayer {
+    which: Which,
+    book: Rulebook,
+    journal: Journal,
+}
+
+impl Replayer {
+    fn replay(
+        &self,
+        run: &RunRow,
+        store: &SqliteStore,
+    ) -> Result<Result<Vec<store::Placed>, StoreError>, Failure> {
+        let Some(story) = self.journal.run(run.id)? else {
+            return Ok(Err(StoreError::UnknownRun(run.id.0)));
+        };
+        let event = story.arrived.event;
+        let mut rules = self.book.rules.matches(&event);
+        rules.retain(|rule| self.which == Which::EveryRule || rule.name == run.rule);
+        if rules.is_empty() {
+            return Ok(Ok(Vec::new()));
+        }
+        let planned = rules.into_iter().map(|rule| Planned {
+            rule: Arc::clone(rule),
+            mode: rule.mode,
+            lane: rule.lane_of(&event),
+            asks: rule.asks_of(&event),
+        });
+        let planned = planned.collect();
+        Ok(store.adopt_blocking(self.edition()).and_then(|edition| {
+            let arrival = Arrival {
+                event,
+                received: Timestamp::now(),
+                edition,
+                planned,
+                occasion: Occasion::Replay,
+            };
+            store
+                .commit_blocking(arrival)
+                .map(|committed| committed.runs)
+        }))
+    }
+
+    fn edition(&self) -> Edition {
+        let files = self.book.rule_files.iter();
+        let files = files.filter_map(|id| self.book.files.get(*id));
+        Edition {
+            files: files
+                .map(|file| (Arc::clone(&file.name), Arc::clone(&file.text)))
+                .collect(),
+            config: Arc::clone(&self.book.config.source),
+            settings: settings(),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Which runs are meant, as the command line says it.
+//! It refuses nothing: a rule that no run has leaves a list empty.
+
+use clap::builder::PossibleValuesParser;
+use jiff::Timestamp;
+
+use crate::cli::moment::Moment;
+use crate::core::run::STATES;
+use crate::store::sqlite::journal::Filter;
+
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Which runs")]
+pub struct Selection {
+    /// Runs of this rule.
+    #[arg(long, value_name = "NAME")]
+    pub rule: Option<String>,
+    /// Runs in this state, or in one of several: dead,held.
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = PossibleValuesParser::new(STATES), hide_possible_values = true)]
+    pub state: Vec<String>,
+    /// Runs for events of this ticket.
+    #[arg(long, value_name = "ID")]
+    pub ticket: Option<String>,
+    /// Runs for this event.
+    #[arg(long, value_name = "ID")]
+    pub event: Option<String>,
+    /// Runs planned at this time or later: 2026-01-07T09:02 in UTC, or -2h.
+    #[arg(long, value_name = "TIME", value_parser = Moment::parse, allow_hyphen_values = true)]
+    pub since: Option<Moment>,
+    /// Runs planned before this time.
+    #[arg(long, value_name = "TIME", value_parser = Moment::parse, allow_hyphen_values = true)]
+    pub until: Option<Moment>,
+    /// Runs that say this of why they stand where they do, or of a failed try.
+    #[arg(long, value_name = "TEXT")]
+    pub error: Option<String>,
+}
+
+impl Selection {
+    pub fn filter(&self, now: Timestamp) -> Filter {
+        Filter {
+            rule: self.rule.clone(),
+            states: self.state.clone(),
+            key: self.ticket.clone(),
+            event: self.event.clone(),
+            since: self.since.map(|since| since.from(now)),
+            until: self.until.map(|until| until.from(now)),
+            error: self.error.clone(),
+            ..Filter::default()
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! `runs show`: one run in full, with the rule as it was when the run was planned.
+//! The trace is not kept but found again, from the kept event and rule, by the same evaluator.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::Show;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::global::{Format, Global};
+use crate::cli::moment::seconds;
+use crate::cli::output::Output;
+use crate::cli::render::diagnostics::number;
+use crate::cli::render::paint::{Paint, Tone};
+use crate::cli::render::{diagnostics, explanation, message, run};
+use crate::core::flow::{Move, Subject, next};
+use crate::core::matching::explanation::explain;
+use crate::core::matching::trace::Trace;
+use crate::core::run::{RunId, State};
+use crate::store::sqlite::journal::{KeptRule, RunStory};
+
+pub fn run(args: Show, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    let journal = global.journal()?;
+    let mut exit = Exit::Fine;
+    for (number, id) in args.ids.into_iter().enumerate() {
+        let Some(story) = journal.run(RunId(id))? else {
+            out.flush()?;
+            let mut stderr = Output::stderr(global.color);
+            let help = "`flowtrigger runs list` shows those there are; old ones are deleted";
+            message::error(&mut stderr, &format!("there is no run {id}"), Some(help))?;
+            stderr.finish()?;
+            exit = Exit::Negative;
+            continue;
+        };
+        match args.format {
+            Format::Json => writeln!(out, "{}", story_json(&story))?,
+            Format::Text => {
+                if number > 0 {
+                    writeln!(out)?;
+                }
+                text(&story, out)?;
+            }
+        }
+    }
+    Ok(exit)
+}
+
+fn text(story: &RunStory, out: &mut Output) -> io::Result<()> {
+    heading(story, out)?;
+    explanation::event(out, &story.arrived.event)?;
+    writeln!(out, "  {}", run::came(&story.arrived))?;
+    judged(story, out)?;
+    gates(story, out)?;
+    run::log(out, &story.log)?;
+    if let Some(trace) = guard(story) {
+        label(out, "guard")?;
+        writeln!(out, "did not hold")?;
+        explanation::lines(out, &trace, &story.rule.files)?;
+    }
+    label(out, "next")?;
+    writeln!(out, "{}", run::next(&story.row, story.behind))
+}
+
+fn label(out: &mut Output, word: &str) -> io::Result<()> {
+    let paint = Paint::of(out);
+    write!(out, "  {}  ", paint.tone(Tone::Bold, word))
+}
+
+fn heading(story: &RunStory, out: &mut Output) -> io::Result<()> {
+    let (paint, row) = (Paint::of(out), &story.row);
+    writeln!(
+        out,
+        "{} {}  {}  {}",
+        paint.tone(Tone::Bold, "run"),
+        row.id.0,
+        paint.tone(run::tone(&row.state), row.state.word()),
+        paint.tone(Tone::Bold, &row.rule),
+    )?;
+    let why = run::why(row);
+    if !why.is_empty() {
+        writeln!(out, "  {why}")?;
+    }
+    write!(out, "  planned {}", seconds(row.planned))?;
+    if row.changed != row.planned {
+        write!(out, ", {} since {}", row.state.word(), seconds(row.changed))?;
+    }
+    match &story.lane {
+        Some(lane) => writeln!(out, "; one at a time with runs of this rule for {lane}")?,
+        None => writeln!(out, "; waits for no other run")?,
+    }
+    for beside in beside(story) {
+        writeln!(out, "  {beside}")?;
+    }
+    Ok(())
+}
+
+/// What other runs and earlier lives have to do with it.
+fn beside(story: &RunStory) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(RunId(dead)) = story.row.tells_of {
+        lines.push(format!("tells of the death of run {dead}"));
+    }
+    if let Some(RunId(told)) = story.told_by {
+        lines.push(format!("its death is told by run {told}"));
+    }
+    if story.generation > 0 {
+        lines.push(format!("a replay, generation {}", story.generation));
+    }
+    if story.suspect {
+        lines.push("was under way when the daemon ended without a word".into());
+    }
+    if story.crashes > 0 {
+        let times = number(story.crashes as usize, "time");
+        lines.push(format!(
+            "the daemon ended {times} while it alone was under way"
+        ));
+    }
+    lines
+}
+
+fn judged(story: &RunStory, out: &mut Output) -> io::Result<()> {
+    let KeptRule {
+        rule,
+        files,
+        version,
+    } = &story.rule;
+    match rule {
+        Ok(rule) => {
+            let explanation = explain(rule, &story.arrived.event);
+            explanation::rule(out, rule, &explanation, files)
+        }
+        Err(found) => {
+            writeln!(
+                out,
+                "\nthe rule as it was, {}:{}, is none to this version of the program:",
+                version.file,
+                version.line + 1
+            )?;
+            diagnostics::text(out, files, found)
+        }
+    }
+}
+
+fn gates(story: &RunStory, out: &mut Output) -> io::Result<()> {
+    let lines = run::gate_lines(story);
+    if lines.is_empty() {
+        return Ok(());
+    }
+    label(out, "gates")?;
+    writeln!(out)?;
+    lines
+        .iter()
+        .try_for_each(|line| writeln!(out, "    {line}"))
+}
+
+/// The guard that ended a skipped run, with what it saw.
+fn guard(story: &RunStory) -> Option<Trace> {
+    if !matches!(story.row.state, State::Skipped { .. }) {
+        return None;
+    }
+    let rule = story.rule.rule.as_ref().ok()?;
+    let subject = Subject {
+        event: &story.arrived.event,
+        vars: &rule.vars,
+        error: &story.error,
+        seed: "",
+    };
+    match next(story.flow()?, &subject, &story.log, Timestamp::MIN) {
+        Move::Skipped { trace, .. } => Some(trace),
+        Move::Perform { .. }
+        | Move::Record(_)
+        | Move::Wait { .. }
+        | Move::Done { .. }
+        | Move::Dead { .. }
+        | Move::Hold { .. } => None,
+    }
+}
+
+fn story_json(story: &RunStory) -> Value {
+    let mut value = run::row_json(&story.row);
+    let head = &story.arrived.head;
+    let files = &story.rule.files;
+    let event = &story.arrived.event;
+    let judged = match &story.rule.rule {
+        Ok(rule) => explanation::rule_json(rule, &explain(rule, event), files),
+        Err(found) => json!({"errors": diagnostics::json(files, found)}),
+    };
+    let run = |run: Option<RunId>| run.map(|RunId(id)| id);
+    value["event"] = explanation::event_json(event);
+    value["received"] = json!(head.received.to_string());
+    value["redelivered"] = json!(head.redelivered);
+    value["judged"] = judged;
+    value["gates"] = run::gate_lines(story).into_iter().collect();
+    value["log"] = run::log_json(story);
+    value["lane"] = json!(story.lane);
+    value["generation"] = json!(story.generation);
+    value["behind"] = json!(run(story.behind));
+    value["told_by"] = json!(run(story.told_by));
+    value["crashes"] = json!(story.crashes);
+    value["guard"] = json!(guard(story).map(|trace| explanation::trace_json(&trace, files)));
+    value["next"] = json!(run::next(&story.row, story.behind));
+    value
+}

@@ -1,0 +1,120 @@
+//! One event with the rules that were judged for it, each with the runs that it led to.
+//! It takes rules from the edition that judged the event, and from the runs where that is gone.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::cli::exit::Failure;
+use crate::core::diagnostic::Files;
+use crate::core::event::Event;
+use crate::core::matching::evaluate::Truth;
+use crate::core::matching::explanation::{Explanation, explain};
+use crate::core::rule::jobspec::{Mode, Rule};
+use crate::store::EditionId;
+use crate::store::sqlite::journal::{Arrived, EventHead, Journal, Past, RunStory};
+
+pub struct Judged {
+    pub arrived: Arrived,
+    /// None where the rules of that time are gone.
+    pub past: Option<Arc<Past>>,
+    pub rules: Vec<JudgedRule>,
+    /// How many rules listened, those that nobody asks for included.
+    pub listening: usize,
+    /// Runs of rules that did not listen then: replays with later rules.
+    pub others: Vec<RunStory>,
+}
+
+pub struct JudgedRule {
+    pub rule: Arc<Rule>,
+    pub files: Arc<Files>,
+    pub explanation: Explanation,
+    pub runs: Vec<RunStory>,
+}
+
+impl JudgedRule {
+    pub fn matches(&self) -> bool {
+        self.explanation.truth == Truth::True && self.rule.mode != Mode::Disabled
+    }
+}
+
+/// Editions that were compiled for one event serve others of its type.
+#[derive(Default)]
+pub struct Editions(HashMap<(EditionId, String, String), Option<Arc<Past>>>);
+
+impl Editions {
+    fn of(&mut self, head: &EventHead, event: &Event, journal: &Journal) -> Found {
+        let known = (head.edition, head.source.clone(), head.event_type.clone());
+        if let Some(past) = self.0.get(&known) {
+            return Ok(past.clone());
+        }
+        let past = journal.edition(head.edition, event)?.map(Arc::new);
+        self.0.insert(known, past.clone());
+        Ok(past)
+    }
+}
+
+type Found = Result<Option<Arc<Past>>, Failure>;
+
+/// Judges an event again as it was judged then. None where it was deleted meanwhile.
+pub fn judge(
+    head: &EventHead,
+    only: &[String],
+    editions: &mut Editions,
+    journal: &Journal,
+) -> Result<Option<Judged>, Failure> {
+    let Some(arrived) = journal.event(head.row)? else {
+        return Ok(None);
+    };
+    let past = editions.of(head, &arrived.event, journal)?;
+    let mut runs = Vec::new();
+    for run in journal.runs_of(head.row)? {
+        runs.extend(journal.run(run.id)?);
+    }
+    let listened = match &past {
+        Some(past) => listened(past, &arrived),
+        None => kept(&runs),
+    };
+    let listening = listened.len();
+    let asked = |rule: &Rule| only.is_empty() || only.contains(&rule.name);
+    let mut rules = Vec::with_capacity(listening);
+    for (rule, files) in listened {
+        let (of_rule, rest) = runs.into_iter().partition(|run| run.row.rule == rule.name);
+        runs = rest;
+        if asked(&rule) {
+            rules.push(JudgedRule {
+                explanation: explain(&rule, &arrived.event),
+                runs: of_rule,
+                rule,
+                files,
+            });
+        }
+    }
+    runs.retain(|run| only.is_empty() || only.contains(&run.row.rule));
+    Ok(Some(Judged {
+        arrived,
+        past,
+        rules,
+        listening,
+        others: runs,
+    }))
+}
+
+fn listened(past: &Past, arrived: &Arrived) -> Vec<(Arc<Rule>, Arc<Files>)> {
+    let rules = past.rules.listening(&arrived.event).into_iter();
+    rules
+        .map(|rule| (Arc::clone(rule), Arc::clone(&past.rules.files)))
+        .collect()
+}
+
+/// The rules that runs were planned with, each once.
+fn kept(runs: &[RunStory]) -> Vec<(Arc<Rule>, Arc<Files>)> {
+    let mut rules: Vec<(Arc<Rule>, Arc<Files>)> = Vec::new();
+    for run in runs {
+        if let Ok(rule) = &run.rule.rule
+            && rules.iter().all(|(known, _)| known.name != rule.name)
+        {
+            rules.push((Arc::clone(rule), Arc::clone(&run.rule.files)));
+        }
+    }
+    rules
+}

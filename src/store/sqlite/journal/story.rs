@@ -1,0 +1,195 @@
+//! All that is known of one run: its event, its rule as it was, its log, and the runs beside it.
+//! It compiles the rule that was kept with the run; today's rules do not come into it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rusqlite::Row;
+use serde_json::Value;
+
+use super::runs::{number, row};
+use super::{Arrived, Filter, Journal, Page, ReadError, RunRow};
+use crate::core::diagnostic::{Diagnostics, Files};
+use crate::core::flow::step::Flow;
+use crate::core::gate::Ask;
+use crate::core::rule::jobspec::Rule;
+use crate::core::rule::version::Version;
+use crate::core::run::{Line, RunId};
+use crate::store::sqlite::codec::{self, Unreadable, time};
+use crate::store::sqlite::config_source;
+
+#[derive(Debug, Clone)]
+pub struct RunStory {
+    pub row: RunRow,
+    pub arrived: Arrived,
+    pub rule: KeptRule,
+    pub lane: Option<String>,
+    pub generation: u32,
+    /// `error.…` of a run that tells of another one's death; null of any other.
+    pub error: Value,
+    /// What its gates were asked, in their order.
+    pub asks: Vec<Ask>,
+    /// Where it still counts at a gate.
+    pub charges: Vec<Charge>,
+    pub log: Vec<Line>,
+    /// The run whose end it waits for.
+    pub behind: Option<RunId>,
+    /// The run that tells of this one's death.
+    pub told_by: Option<RunId>,
+    /// It was under way when the program ended without a word, and has not been taken up since.
+    pub suspect: bool,
+    /// How often the program ended while this run alone was under way.
+    pub crashes: u32,
+}
+
+/// The rule that a run was planned with.
+#[derive(Debug, Clone)]
+pub struct KeptRule {
+    pub version: Version,
+    /// Compiled again; or why this program cannot.
+    pub rule: Result<Arc<Rule>, Diagnostics>,
+    /// The file that the rule's positions point into.
+    pub files: Arc<Files>,
+}
+
+/// A run counts at a gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charge {
+    pub gate: String,
+    pub value: String,
+    pub at: Timestamp,
+    pub until: Timestamp,
+}
+
+impl RunStory {
+    /// What it runs: the rule's flow, or the one that tells of a death.
+    pub fn flow(&self) -> Option<&Flow> {
+        let rule = self.rule.rule.as_ref().ok()?;
+        Some(crate::store::flow(rule, &self.error))
+    }
+}
+
+/// The columns of a run that its line does not have.
+struct Rest {
+    event: i64,
+    rule: i64,
+    lane: Option<String>,
+    generation: u32,
+    error: Option<String>,
+    asks: Option<String>,
+    ready: Option<i64>,
+    suspect: bool,
+    crashes: u32,
+    queue: i64,
+}
+
+const REST: &str = "event, rule, lane, generation, error, asks, ready, suspect, crashes, queue";
+
+impl Journal {
+    /// None where there is no such run, or no more.
+    pub fn run(&self, run: RunId) -> Result<Option<RunStory>, ReadError> {
+        let filter = Filter {
+            ids: vec![run],
+            ..Filter::default()
+        };
+        let page = Page {
+            limit: 1,
+            before: None,
+        };
+        let Some(line) = self.runs(&filter, page)?.pop() else {
+            return Ok(None);
+        };
+        let sql = format!("SELECT {REST} FROM runs WHERE id = ?1");
+        let Some(rest) = self.first(&sql, [row(run)], rest)? else {
+            return Ok(None);
+        };
+        let Some(arrived) = self.event(rest.event)? else {
+            return Ok(None);
+        };
+        Ok(Some(RunStory {
+            rule: self.kept_rule(rest.rule)?,
+            charges: self.charges(run)?,
+            log: self.log(run)?,
+            behind: self.behind(&rest)?,
+            told_by: self.told_by(run, rest.event)?,
+            asks: codec::asks(rest.asks.as_deref()),
+            error: rest.error.as_deref().map(codec::json).unwrap_or_default(),
+            row: line,
+            arrived,
+            lane: rest.lane,
+            generation: rest.generation,
+            suspect: rest.suspect,
+            crashes: rest.crashes,
+        }))
+    }
+
+    fn kept_rule(&self, rule: i64) -> Result<KeptRule, ReadError> {
+        let sql = "SELECT file, line, document, config FROM rules WHERE id = ?1";
+        let found = self.first(sql, [rule], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
+        let (file, line, document, config) = found.ok_or(Unreadable("rule of a run"))?;
+        let config = Arc::new(config_source(&self.connection, config)?);
+        let version = Version::kept(file, document, line, config);
+        let rule = version.compile(&version.config.compile());
+        // What compiles alone has its places in the one file there is.
+        let mut files = Files::default();
+        files.add(Arc::clone(&version.file), version.document());
+        Ok(KeptRule {
+            version,
+            rule,
+            files: Arc::new(files),
+        })
+    }
+
+    fn log(&self, run: RunId) -> Result<Vec<Line>, ReadError> {
+        let sql = "SELECT kind, step, try, at, took, outcome, detail FROM lines
+            WHERE run = ?1 ORDER BY number LIMIT 10000";
+        let lines = self.rows(sql, [row(run)], codec::line)?;
+        Ok(lines.into_iter().flatten().collect())
+    }
+
+    fn charges(&self, run: RunId) -> Result<Vec<Charge>, ReadError> {
+        let sql =
+            "SELECT gate, value, at, until FROM charges WHERE run = ?1 ORDER BY gate LIMIT 100";
+        self.rows(sql, [row(run)], |row| {
+            Ok(Charge {
+                gate: row.get(0)?,
+                value: row.get(1)?,
+                at: time(row.get(2)?),
+                until: time(row.get(3)?),
+            })
+        })
+    }
+
+    fn behind(&self, rest: &Rest) -> Result<Option<RunId>, ReadError> {
+        if rest.ready != Some(0) {
+            return Ok(None);
+        }
+        let sql = "SELECT owner FROM lanes WHERE queue = ?1 AND value = ?2";
+        let owner = self.first(sql, (rest.queue, &rest.lane), |row| row.get(0))?;
+        Ok(owner.map(|run| RunId(number(run))))
+    }
+
+    fn told_by(&self, run: RunId, event: i64) -> Result<Option<RunId>, ReadError> {
+        let sql = "SELECT id FROM runs WHERE event = ?1 AND json_extract(error, '$.run') = ?2
+            ORDER BY id DESC LIMIT 1";
+        let found = self.first(sql, (event, row(run)), |row| row.get(0))?;
+        Ok(found.map(|run| RunId(number(run))))
+    }
+}
+
+fn rest(row: &Row<'_>) -> rusqlite::Result<Rest> {
+    Ok(Rest {
+        event: row.get(0)?,
+        rule: row.get(1)?,
+        lane: row.get(2)?,
+        generation: row.get(3)?,
+        error: row.get(4)?,
+        asks: row.get(5)?,
+        ready: row.get(6)?,
+        suspect: row.get(7)?,
+        crashes: row.get(8)?,
+        queue: row.get(9)?,
+    })
+}

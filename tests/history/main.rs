@@ -1,0 +1,11 @@
+//! What a data folder remembers, asked from outside: the journal, `runs` and `why`.
+//! The database is made here with the schema and the codec of the store; nothing is read from the clock.
+
+mod fixture;
+mod gates;
+mod journal;
+mod orders;
+mod program;
+mod runs;
+mod store;
+mod why;
