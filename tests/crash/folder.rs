@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::daemon::Daemon;
 use crate::place::{Place, event, telling};
 use crate::receiver::Receiver;
+use crate::wire::Wire;
 
 fn place() -> (Receiver, Place) {
     let receiver = Receiver::fine();
@@ -24,9 +25,11 @@ fn used(events: u64) -> (Receiver, Place) {
     daemon.rests();
     daemon.stops();
     // All in one file, and nothing beside it.
-    let database = rusqlite::Connection::open(place.database()).unwrap();
-    let whole = "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE;";
-    database.execute_batch(whole).unwrap();
+    drop(
+        rusqlite::Connection::open(place.database())
+            .unwrap()
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())),
+    );
     (receiver, place)
 }
 
@@ -90,69 +93,93 @@ fn a_file_of_a_newer_version_is_refused_and_left_alone() {
 fn aside(place: &Place) -> Vec<PathBuf> {
     let files = fs::read_dir(place.path("data")).unwrap();
     let files = files.map(|file| file.unwrap().path());
-    let aside = files.filter(|path| path.to_string_lossy().contains(".db.damaged-"));
+    let aside = files.filter(|path| {
+        let name = path.to_string_lossy();
+        name.contains(".db.damaged-") && !name.ends_with("-wal") && !name.ends_with("-shm")
+    });
     aside.collect()
 }
 
-/// Damages the file of a store in use, and sees it set aside untouched.
-fn damaged(damage: impl Fn(&mut Vec<u8>)) {
-    damaged_at(|bytes, _| damage(bytes));
-}
-
-/// The same, with a way to find where a table or an index begins.
-fn damaged_at(damage: impl Fn(&mut Vec<u8>, &dyn Fn(&str) -> usize)) {
+/// A store in use with its file damaged, in a place that is told from where a table or an index begins.
+fn damaged(damage: impl Fn(&mut Vec<u8>, &dyn Fn(&str) -> usize)) -> (Receiver, Place, Vec<u8>) {
     let (receiver, place) = used(40);
     let mut bytes = fs::read(place.database()).unwrap();
     let database = rusqlite::Connection::open(place.database()).unwrap();
     let begins = |name: &str| {
         let sql = "SELECT (rootpage - 1) * page_size FROM sqlite_master, pragma_page_size WHERE name = ?1";
-        {
-            let at: i64 = database.query_row(sql, [name], |row| row.get(0)).unwrap();
-            at as usize
-        }
+        let begin: i64 = database.query_row(sql, [name], |row| row.get(0)).unwrap();
+        usize::try_from(begin).unwrap()
     };
     damage(&mut bytes, &begins);
     drop(database);
     fs::write(place.database(), &bytes).unwrap();
+    (receiver, place, bytes)
+}
+
+/// A start refuses the file and sets it aside untouched; the next one begins anew.
+#[track_caller]
+fn is_set_aside(receiver: &Receiver, place: &Place, bytes: &[u8]) {
     let refused = place.refused();
     refused.tells(5, &["the file is damaged", "set aside", ".recover"]);
-    let aside = aside(&place);
+    let aside = aside(place);
     assert_eq!(aside.len(), 1, "{aside:?}");
     let named = aside[0].file_name().unwrap().to_string_lossy().into_owned();
     refused.tells(5, &[&named]);
-    assert!(fs::read(&aside[0]).unwrap() == bytes, "it was changed");
-    let daemon = Daemon::start(&place);
+    let is_as_it_was = || fs::read(&aside[0]).unwrap() == bytes;
+    assert!(is_as_it_was(), "it was changed");
+    let daemon = Daemon::start(place);
+    let came = receiver.count();
     daemon.takes(&event("new", 1, "made"));
     daemon.rests();
-    assert_eq!((daemon.count("done"), receiver.count()), (1, 41));
+    assert_eq!((daemon.count("done"), receiver.count()), (1, came + 1));
     daemon.stops();
-    assert!(
-        fs::read(&aside[0]).unwrap() == bytes,
-        "it was changed later"
-    );
+    assert!(is_as_it_was(), "it was changed later");
 }
 
 #[test]
 fn rubbish_in_place_of_a_database_is_set_aside() {
-    damaged(|bytes| bytes.fill(b'x'));
+    let (receiver, place, bytes) = damaged(|bytes, _| bytes.fill(b'x'));
+    is_set_aside(&receiver, &place, &bytes);
 }
 
 #[test]
 fn a_database_whose_middle_is_damaged_is_set_aside() {
-    damaged(|bytes| bytes[4096..].fill(0xA5));
+    let (receiver, place, bytes) = damaged(|bytes, _| bytes[4096..].fill(0xA5));
+    is_set_aside(&receiver, &place, &bytes);
 }
 
 #[test]
 fn a_database_that_was_cut_is_set_aside() {
-    damaged(|bytes| bytes.truncate(bytes.len() / 8));
+    let (receiver, place, bytes) = damaged(|bytes, _| bytes.truncate(bytes.len() / 8));
+    is_set_aside(&receiver, &place, &bytes);
+}
+
+fn spoil(bytes: &mut [u8], begin: usize) {
+    bytes[begin..begin + 100].fill(0xA5);
 }
 
 #[test]
-fn a_damage_that_only_the_start_meets_is_set_aside() {
-    for name in ["runs_by_state", "events", "queues"] {
-        damaged_at(|bytes, begins| {
-            let begin = begins(name);
-            bytes[begin..begin + 100].fill(0xA5);
-        });
+fn a_damage_that_is_met_when_runs_are_looked_for_is_set_aside() {
+    let (receiver, place, bytes) = damaged(|bytes, begins| spoil(bytes, begins("runs_by_state")));
+    is_set_aside(&receiver, &place, &bytes);
+}
+
+#[test]
+fn a_damage_that_is_met_in_use_ends_the_program_and_the_next_start_sets_it_aside() {
+    for table in ["events", "lines"] {
+        let (receiver, place, bytes) = damaged(|bytes, begins| spoil(bytes, begins(table)));
+        let mut daemon = Daemon::start(&place);
+        let mut wire = Wire::connect(&daemon.address).unwrap();
+        let event = event("more", 1, "made").to_string();
+        let answer = wire.ask("POST", "/events/desk", &event);
+        // Where the damage is met later, it is taken.
+        assert!(table == "lines" || answer.is_err() || answer.unwrap().status() == 503);
+        assert_eq!(daemon.ends(), Some(5), "{}", daemon.log());
+        daemon.says("the database is damaged");
+        let bytes = match table {
+            "lines" => fs::read(place.database()).unwrap(),
+            _ => bytes,
+        };
+        is_set_aside(&receiver, &place, &bytes);
     }
 }

@@ -2,17 +2,17 @@
 //! folder that it cannot have and receivers that misbehave. What was accepted is done, or can be found.
 
 mod again;
-// mod backlog;
+mod backlog;
 mod commands;
 mod daemon;
 mod folder;
-// mod hour;
+mod hour;
 mod kills;
 mod ledger;
 // mod overload;
 mod place;
 mod receiver;
-// mod receivers;
+mod receivers;
 mod reload;
 mod sender;
 mod stopping;

@@ -5,6 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 /// The versions of the file, oldest first: version N is what the first N steps make of an empty file.
@@ -36,11 +37,12 @@ pub fn open(path: &Path) -> Result<Connection, OpenError> {
     if beside(path, DAMAGED).exists() {
         return Err(set_aside(path));
     }
-    match try_open(path) {
-        Ok(connection) => Ok(connection),
-        Err(Trouble::Sql(error)) if is_damage(&error) => Err(set_aside(path)),
-        Err(trouble) => Err(trouble.told(path)),
-    }
+    try_open(path).map_err(|trouble| trouble.told(path))
+}
+
+/// What was opened cannot be worked with after all. Whoever says so has closed it.
+pub fn refused(path: &Path, error: rusqlite::Error) -> OpenError {
+    Trouble::Sql(error).told(path)
 }
 
 enum Trouble {
@@ -57,6 +59,11 @@ impl From<rusqlite::Error> for Trouble {
 
 impl Trouble {
     fn told(self, path: &Path) -> OpenError {
+        if let Trouble::Sql(error) = &self
+            && is_damage(error)
+        {
+            return set_aside(path);
+        }
         let path = path.to_owned();
         let help = "check that the data folder is there and can be written to";
         match self {
@@ -83,6 +90,9 @@ fn try_open(path: &Path) -> Result<Connection, Trouble> {
         .open(path);
     private.map_err(Trouble::Io)?;
     let mut connection = Connection::open(path)?;
+    // A file that is set aside must be as it was found: nothing is moved into it by closing it. Whoever
+    // leaves a sound one tidies it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.set_prepared_statement_cache_capacity(128);
     let found = version(&connection)?;
     if found > VERSION {
