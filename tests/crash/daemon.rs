@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -181,15 +181,29 @@ impl Daemon {
         status["runs"][state].as_u64().unwrap_or_default()
     }
 
-    /// Waits until nothing is left that goes on by itself.
+    /// Waits until nothing is left that goes on by itself, as long as there is progress.
     #[track_caller]
     pub fn rests(&self) {
-        until("all runs rest", || {
-            let status = self.order("GET", "/status").json();
+        let (mut before, mut since) = (Value::Null, Instant::now());
+        loop {
+            let runs = self.order("GET", "/status").json()["runs"].clone();
             let open = ["queued", "running", "retrying"];
-            open.iter()
-                .all(|state| status["runs"][state].as_u64().unwrap_or_default() == 0)
-        });
+            if open
+                .iter()
+                .all(|state| runs[state].as_u64().unwrap_or_default() == 0)
+            {
+                return;
+            }
+            if runs != before {
+                (before, since) = (runs, Instant::now());
+            }
+            assert!(
+                since.elapsed() < PATIENCE,
+                "no progress: {before}, {}",
+                self.log()
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// The most memory that it ever held, in bytes.

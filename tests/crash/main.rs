@@ -9,7 +9,7 @@ mod folder;
 mod hour;
 mod kills;
 mod ledger;
-// mod overload;
+mod overload;
 mod place;
 mod receiver;
 mod receivers;
