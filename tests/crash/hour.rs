@@ -128,7 +128,12 @@ impl House {
             let State::Retrying { until } = state else {
                 return (record, waits);
             };
-            let last = record.log.iter().filter_map(Line::attempt).last().unwrap();
+            let last = record
+                .log
+                .iter()
+                .filter_map(Line::attempt)
+                .next_back()
+                .unwrap();
             let ended = last.started + last.took;
             waits.push(until.duration_since(ended).as_secs_f64());
             if until.duration_since(start) >= when {

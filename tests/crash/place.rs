@@ -86,23 +86,21 @@ impl Place {
     /// A daemon that is expected not to start.
     pub fn refused(&self) -> Said {
         let arguments = ["daemon", "--listen", "127.0.0.1:0"];
-        let mut child = self.command(&arguments).spawn().unwrap();
-        let mut pipe = child.stderr.take().unwrap();
-        let said = std::thread::spawn(move || std::io::read_to_string(&mut pipe).unwrap());
-        let mut ended = None;
+        let mut command = self.command(&arguments);
+        let mut child = command.spawn().unwrap();
         let began = Instant::now();
+        let mut ended = child.try_wait().unwrap();
+        // What it says fits into the pipe.
         while ended.is_none() && began.elapsed() < REFUSAL {
             std::thread::sleep(Duration::from_millis(5));
             ended = child.try_wait().unwrap();
         }
-        if ended.is_none() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
-        let stderr = said.join().unwrap();
+        drop(child.kill());
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
         assert!(ended.is_some(), "it was not refused: {stderr}");
         assert!(!stderr.contains("panicked"), "{stderr}");
-        let code = ended.and_then(|status| status.code());
+        let code = output.status.code();
         Said { code, stderr }
     }
 

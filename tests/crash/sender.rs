@@ -97,7 +97,7 @@ impl Sender {
                     id: format!("made-{ticket}-{number}"),
                     ticket,
                     number,
-                    commands: (ticket + number) % COMMANDS == 0,
+                    commands: (ticket + number).is_multiple_of(COMMANDS),
                 };
                 if !self.waits_for_room() {
                     return;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Far longer than anything here takes; only what hangs gets there.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until something holds.
 #[track_caller]
@@ -61,8 +61,9 @@ impl Chance {
     }
 }
 
-/// For whoever reads the output of a test: the seed, and what was counted.
+/// For whoever reads the output of a test: the seed, and what was counted. It is shown where the test
+/// fails, or where all output is asked for.
+#[allow(clippy::print_stderr)]
 pub fn tell(text: &str) {
-    use std::io::Write;
-    drop(writeln!(std::io::stderr(), "{text}"));
+    eprintln!("{text}");
 }
