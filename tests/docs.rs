@@ -123,6 +123,21 @@ fn every_dependency_has_its_reason() {
     }
 }
 
+#[test]
+fn every_figure_is_told() {
+    let readme = read(root().join("README.md"));
+    let source = read(root().join("src/engine/metrics.rs"));
+    let names = source.split("name(\"").skip(1);
+    let names: Vec<&str> = names
+        .filter_map(|rest| Some(rest.split_once('"')?.0))
+        .collect();
+    assert!(names.len() >= 8, "{names:?}");
+    for name in names {
+        let told = readme.contains(&format!("| `flowtrigger_{name}"));
+        assert!(told, "README.md does not tell of `flowtrigger_{name}`");
+    }
+}
+
 fn documents() -> Vec<PathBuf> {
     let markdown = |folder: PathBuf| {
         let entries = fs::read_dir(folder).into_iter().flatten();

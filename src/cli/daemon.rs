@@ -13,7 +13,11 @@ Examples:
   flowtrigger daemon --rules rules/ --data /var/lib/flowtrigger --listen 127.0.0.1:8080
   curl -d @event.json -H 'Content-Type: application/json' http://127.0.0.1:8080/events/support
 
-SIGHUP reads rules and configuration again, SIGTERM ends the work in flight and stops.";
+What it answers with 200 is on disk, in the folder that --data names; `flowtrigger runs` and
+`flowtrigger why` read it. One daemon at a time has the folder.
+
+SIGHUP reads rules and configuration again. SIGTERM refuses new events, gives work in flight 30 s
+to end, and exits with 0; a second one stops at once. What is left goes on at the next start.";
 
 /// Serve the endpoint that help desks post events to.
 #[derive(Debug, clap::Args)]

@@ -26,6 +26,7 @@ Examples:
   flowtrigger runs replay --all --state skipped --since 2026-01-07T09:00
   flowtrigger runs cancel --all --rule page-urgent --state queued
 
+States: queued, running, retrying, done, skipped, shadow, suppressed, held, dead, cancelled.
 Times are UTC. Exit code: 0 fine, 1 when nothing is found or an order is refused.";
 
 /// List runs, show all about one, retry, replay or cancel them
@@ -43,20 +44,29 @@ enum Command {
     /// All about runs: event, rule, why it matched, every try, what comes next
     Show(Show),
     /// Go on with dead, held or cancelled runs where they stopped, last in their lane
+    #[command(
+        override_usage = "flowtrigger runs retry [OPTIONS] <ID>...\n       flowtrigger runs retry [OPTIONS] --all <WHICH RUNS>"
+    )]
     Retry(Orders),
     /// Act on the event of a run again, with its rule as it is today and past all gates
+    #[command(
+        override_usage = "flowtrigger runs replay [OPTIONS] <ID>...\n       flowtrigger runs replay [OPTIONS] --all <WHICH RUNS>"
+    )]
     Replay(Replay),
     /// Give up runs that are not over
+    #[command(
+        override_usage = "flowtrigger runs cancel [OPTIONS] <ID>...\n       flowtrigger runs cancel [OPTIONS] --all <WHICH RUNS>"
+    )]
     Cancel(Orders),
 }
 
 #[derive(Debug, clap::Args)]
 struct List {
     /// How many at most.
-    #[arg(long, value_name = "N", default_value = "50")]
+    #[arg(long, value_name = "N", default_value = "50", value_parser = count)]
     limit: NonZeroUsize,
     /// Only runs older than this one: the next page.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = id)]
     before: Option<u64>,
     /// How runs are printed: text for people, json with one line for each.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -68,7 +78,7 @@ struct List {
 #[derive(Debug, clap::Args)]
 struct Show {
     /// Runs, by their ids.
-    #[arg(required = true, value_name = "ID")]
+    #[arg(required = true, value_name = "ID", value_parser = id)]
     ids: Vec<u64>,
     /// How runs are printed: text for people, json with one line for each.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -78,7 +88,7 @@ struct Show {
 #[derive(Debug, clap::Args)]
 struct Orders {
     /// Runs, by their ids.
-    #[arg(value_name = "ID", required_unless_present = "all")]
+    #[arg(value_name = "ID", required_unless_present = "all", value_parser = id)]
     ids: Vec<u64>,
     /// All runs that the filters take.
     #[arg(long, conflicts_with = "ids")]
@@ -100,6 +110,16 @@ struct Replay {
     every_rule: bool,
     #[command(flatten)]
     orders: Orders,
+}
+
+fn id(text: &str) -> Result<u64, String> {
+    let help = "runs have numbers; `flowtrigger runs list` shows them";
+    text.parse().map_err(|_| help.to_owned())
+}
+
+fn count(text: &str) -> Result<NonZeroUsize, String> {
+    let help = "write a number from 1";
+    text.parse().map_err(|_| help.to_owned())
 }
 
 pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {

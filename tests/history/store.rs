@@ -109,7 +109,7 @@ fn what_the_store_wrote_is_read_and_explained() {
     let ask = &suppressed.asks[0];
     let now = Timestamp::now();
     let facts = journal.facts("page-urgent", ask, now).unwrap();
-    assert_eq!(ask.decide(&facts, now), Opening::Open);
+    assert_eq!(ask.decide(&facts), Opening::Open);
     let past = journal.edition(suppressed.arrived.head.edition, &suppressed.arrived.event);
     assert_eq!(past.unwrap().expect("kept").rules.rules.len(), 2);
     let why = flowtrigger(folder.path(), &["why", "7", "--all"]);

@@ -145,14 +145,14 @@ fn a_closed_gate_is_said_beside_the_run_that_it_kept_from_beginning() {
     let event = data.event(&priority(5, "urgent", WEDNESDAY), WEDNESDAY, &edition, 0);
     let state = State::Suppressed {
         gate: "dedupe".into(),
-        why: "run 1 for ticket.id 5 came before; opens again in 2h".into(),
+        why: "run 1 for ticket.id 5 came before; opens again at 2026-01-05T11:00:00Z".into(),
     };
     data.run(event, &edition, "page-urgent", &state, &[]);
     data.sql
         .execute(r#"UPDATE runs SET asks = '[{"gate":"dedupe","window":86400000000,"value":"ticket.id 5"}]' WHERE id = 2"#, [])
         .unwrap();
     let said = flowtrigger(data.folder(), &["why", "5"]);
-    assert!(said.out.contains("\n  gate  dedupe  ticket.id 5  closed: run 1 for ticket.id 5 came before; opens again in 2h\n"), "{}", said.out);
+    assert!(said.out.contains("\n  gate  dedupe  ticket.id 5  closed: run 1 for ticket.id 5 came before; opens again at 2026-01-05T11:00:00Z\n"), "{}", said.out);
     assert!(said.out.contains("  run  2 suppressed"), "{}", said.out);
 }
 
@@ -165,7 +165,7 @@ fn that_no_such_event_came_is_an_answer_with_the_nearest() {
         "no event with the id or the ticket `90714` is kept here
   near   ticket 90417
   kept   events that led to runs, from 2026-01-05T09:00:00Z to 2026-01-05T09:00:00Z
-         events that led to none, from 2026-01-06T09:00:00Z to 2026-01-07T09:00:00Z; the newest are written a second late, and lost in a crash
+         events that led to none, from 2026-01-06T09:00:00Z to 2026-01-07T09:00:00Z; the newest second of these is lost in a crash
   else   it was refused at the door (the daemon's log says so), was never sent, or is older
 "
     );

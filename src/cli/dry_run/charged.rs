@@ -34,7 +34,7 @@ impl Charged {
     pub fn consult(&self, rule: &Rule, ask: &Ask) -> Option<Opening> {
         let facts = self.journal.as_ref()?.facts(&rule.name, ask, self.now);
         match facts {
-            Ok(facts) => Some(ask.decide(&facts, self.now)),
+            Ok(facts) => Some(ask.decide(&facts)),
             Err(error) => {
                 warn!(rule = %rule.name, %error, "a gate is not consulted");
                 None

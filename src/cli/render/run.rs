@@ -61,7 +61,7 @@ pub fn next(row: &RunRow, behind: Option<RunId>) -> String {
             }
             None => "it starts when a daemon has room for it".into(),
         },
-        State::Running => "a daemon is at it; after a crash the next one goes on with it".into(),
+        State::Running => "a daemon is at it; where that one has ended without a word, the next start goes on with it".into(),
         State::Retrying { until } => format!(
             "tries again at {}; `flowtrigger runs cancel {id}` gives it up",
             seconds(*until)

@@ -147,8 +147,7 @@ fn gates(story: &RunStory, out: &mut Output) -> io::Result<()> {
     if lines.is_empty() {
         return Ok(());
     }
-    label(out, "gates")?;
-    writeln!(out)?;
+    writeln!(out, "  {}", Paint::of(out).tone(Tone::Bold, "gates"))?;
     lines
         .iter()
         .try_for_each(|line| writeln!(out, "    {line}"))

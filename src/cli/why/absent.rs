@@ -103,7 +103,7 @@ fn unmatched(span: &Span, config: Option<&Config>) -> String {
             format!("{kept}; `archive: off`: what leads to no run is not kept")
         }
         Some(Archived::Full | Archived::Unmatched) | None => {
-            format!("{kept}; the newest are written a second late, and lost in a crash")
+            format!("{kept}; the newest second of these is lost in a crash")
         }
     }
 }

@@ -270,7 +270,7 @@ impl Stand<'_> {
         }
         Some(Move::Hold {
             why: format!(
-                "the command of step `{}` was under way when the program ended and may have done its work; look, then `flowtrigger runs retry` runs it again, `runs cancel` gives it up",
+                "the command of step `{}` was under way when the program ended and may have done its work or a part of it; look, then `flowtrigger runs retry` runs it again, `runs cancel` gives it up",
                 self.step.name
             ),
         })

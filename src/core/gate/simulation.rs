@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::{Ask, Facts, Kind, Opening, words};
+use super::{Ask, Facts, Kind, Opening};
 use crate::core::run::RunId;
 
 /// An event that matched: seconds after the one before, what it is about, and whether its run later
@@ -77,16 +77,16 @@ fn opens_as_told(
     now: i64,
     why: &str,
 ) -> Result<(), TestCaseError> {
-    let decide = |second| ask.decide(&facts(ask, passed, second), at(second));
+    let decide = |second| ask.decide(&facts(ask, passed, second));
     let window = i64::try_from(ask.window.as_secs()).unwrap();
     let opens = (now..=now + window).find(|second| decide(*second) == Opening::Open);
     prop_assert!(opens.is_some(), "it never opens: {}", why);
-    let left = Duration::from_secs((opens.unwrap_or(now) - now).unsigned_abs());
+    let opens = at(opens.unwrap_or(now));
     prop_assert!(
-        why.ends_with(&format!("opens again in {}", words(left))),
-        "{} is {:?}",
+        why.ends_with(&format!("opens again at {opens}")),
+        "{} is {}",
         why,
-        left
+        opens
     );
     Ok(())
 }
@@ -111,7 +111,7 @@ proptest! {
             let second = ask(Kind::Throttle { limit }, throttle, per.map(value).unwrap_or_default());
             let naive = [seen.at(now, Some(about)) == 0, rate.at(now, per) < limit];
             for (gate, open) in [&first, &second].into_iter().zip(naive) {
-                match gate.decide(&facts(gate, &passed, now), at(now)) {
+                match gate.decide(&facts(gate, &passed, now)) {
                     Opening::Open => prop_assert!(open, "{:?} at {}", gate, now),
                     Opening::Closed { why } => {
                         prop_assert!(!open, "{:?} at {}: {}", gate, now, why);

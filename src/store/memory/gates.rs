@@ -34,7 +34,7 @@ impl Charges {
     pub fn closed(&mut self, rule: &str, asks: &[Ask], now: Timestamp) -> Option<State> {
         asks.iter().find_map(|ask| {
             let facts = self.facts(rule, ask, now);
-            match ask.decide(&facts, now) {
+            match ask.decide(&facts) {
                 Opening::Open => None,
                 Opening::Closed { why } => Some(State::Suppressed {
                     gate: ask.kind.word().to_owned(),

@@ -224,7 +224,7 @@ impl Ledger<'_> {
     ) -> Result<Option<State>, StoreError> {
         for ask in asks {
             let facts = facts(self.connection, queue, ask, now)?;
-            if let Opening::Closed { why } = ask.decide(&facts, now) {
+            if let Opening::Closed { why } = ask.decide(&facts) {
                 let gate = ask.kind.word().to_owned();
                 return Ok(Some(State::Suppressed { gate, why }));
             }

@@ -41,7 +41,7 @@ pub struct Journal {
 /// Why there is nothing to read.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("`{}` is not there: no daemon has kept anything here yet", .0.display())]
+    #[error("`{}` is not there: no daemon has kept anything here yet, and `flowtrigger run` keeps nothing", .0.display())]
     Nothing(PathBuf),
     #[error(
         "failed to read `{}`: it was written by a newer flowtrigger (file version {found}, this program knows {VERSION}); run that one",
