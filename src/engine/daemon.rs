@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 use super::shutdown::{Heard, Signals};
 use super::{DataFolder, Engine, EngineError, Hands, Options, Places, Reading, Rulebook, secrets};
 use crate::action::{self, Performer, orphans};
+use crate::core::config::Config;
 use crate::core::diagnostic::Severity;
 use crate::source::{admin, http};
 use crate::store::sqlite::Recovered;
@@ -236,9 +237,21 @@ pub async fn reload<S: Store>(
     }
     log_warnings(&reading);
     let secrets = secrets::load(&reading.rulebook).map_err(EngineError::Secrets)?;
+    warn_of_fixed(&engine.rulebook().config, &reading.rulebook.config);
     let renew = |hands: &Hands| hands.renew(secrets);
     let rulebook = engine.adopt(reading, renew).await?;
     Ok(rulebook.rules.rules.len())
+}
+
+/// How much is at work together is settled when the program starts.
+fn warn_of_fixed(before: &Config, after: &Config) {
+    let at_work = |config: &Config| {
+        let limits = config.limits;
+        (limits.runs, limits.per_rule, limits.per_host)
+    };
+    if at_work(before) != at_work(after) {
+        warn!("`limits.runs`, `per_rule` and `per_host` take effect at the next start");
+    }
 }
 
 /// Files are read off the threads that answer requests.

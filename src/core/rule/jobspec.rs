@@ -106,6 +106,12 @@ impl Rule {
             Some(path) => format!("{} {}", path.text, self.value_at(path, event)?),
             None => String::new(),
         };
+        // What never acts must not keep from acting: runs in shadow count among themselves.
+        let value = match (self.mode, value.as_str()) {
+            (Mode::Live | Mode::Disabled, _) => value,
+            (Mode::Shadow, "") => "runs in shadow".into(),
+            (Mode::Shadow, value) => format!("{value} in shadow"),
+        };
         Some(Ask {
             kind: gate.kind,
             window: gate.window,

@@ -2,6 +2,8 @@
 //! It judges no rule; what is planned was judged before.
 
 use jiff::Timestamp;
+use std::collections::HashMap;
+
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 
@@ -31,6 +33,7 @@ impl Ledger<'_> {
             .map(|arrival| self.known(arrival))
             .collect::<Result<_, _>>()?;
         self.check_room(arrivals, &known)?;
+        // Looked up again: an array may hold an event twice.
         arrivals
             .iter()
             .map(|arrival| self.commit(arrival))
@@ -49,25 +52,40 @@ impl Ledger<'_> {
     }
 
     /// Nothing is written before this says that there is room for all of it.
-    fn check_room(&self, arrivals: &[Arrival], known: &[Option<i64>]) -> Result<(), StoreError> {
+    fn check_room(
+        &mut self,
+        arrivals: &[Arrival],
+        known: &[Option<i64>],
+    ) -> Result<(), StoreError> {
         let new = arrivals
             .iter()
             .zip(known)
             .filter(|(arrival, known)| known.is_none() || arrival.occasion == Occasion::Replay);
-        let coming = new.flat_map(|(arrival, _)| &arrival.planned);
-        let coming = coming
-            .filter(|planned| !planned.first_state().is_final())
-            .count() as i64;
+        let planned = new.flat_map(|(arrival, _)| &arrival.planned);
+        let (mut coming, mut parked_full) = (0, false);
+        for planned in planned.filter(|planned| !planned.first_state().is_final()) {
+            coming += 1;
+            parked_full |= self.parked_is_full(&planned.rule.name)?;
+        }
         let unfinished = self.memory.unfinished();
-        let held = self.memory.counts.get("held").copied().unwrap_or_default();
-        let full = unfinished + coming > self.memory.settings.limits.backlog as i64
-            || held >= self.memory.settings.limits.backlog as i64;
-        match coming > 0 && full {
+        let full = unfinished + coming > self.memory.settings.limits.backlog as i64;
+        match coming > 0 && (full || parked_full) {
             true => Err(StoreError::Full {
                 unfinished: usize::try_from(unfinished).unwrap_or_default(),
             }),
             false => Ok(()),
         }
+    }
+
+    /// A rule whose runs are parked has as much room for them as all rules have for their backlog;
+    /// beyond it its own events are refused, and no other rule's.
+    fn parked_is_full(&mut self, rule: &str) -> Result<bool, StoreError> {
+        let queue = self.queue(rule)?;
+        let memory = &self.memory;
+        let of = |counts: &HashMap<i64, i64>| counts.get(&queue).copied().unwrap_or_default();
+        let limits = &memory.settings.limits;
+        Ok(of(&memory.open) >= limits.per_rule_backlog as i64
+            && of(&memory.held) >= limits.backlog as i64)
     }
 
     fn commit(&mut self, arrival: &Arrival) -> Result<Committed, StoreError> {

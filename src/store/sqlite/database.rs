@@ -5,6 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 /// The versions of the file, oldest first: version N is what the first N steps make of an empty file.
@@ -36,19 +37,12 @@ pub fn open(path: &Path) -> Result<Connection, OpenError> {
     if beside(path, DAMAGED).exists() {
         return Err(set_aside(path));
     }
-    match try_open(path) {
-        Ok(connection) => Ok(connection),
-        Err(Trouble::Sql(error)) => Err(refused(path, error)),
-        Err(trouble) => Err(trouble.told(path)),
-    }
+    try_open(path).map_err(|trouble| trouble.told(path))
 }
 
 /// What becomes of a file that cannot be read, once nobody has it open.
 pub fn refused(path: &Path, error: rusqlite::Error) -> OpenError {
-    match is_damage(&error) {
-        true => set_aside(path),
-        false => Trouble::Sql(error).told(path),
-    }
+    Trouble::Sql(error).told(path)
 }
 
 enum Trouble {
@@ -65,6 +59,11 @@ impl From<rusqlite::Error> for Trouble {
 
 impl Trouble {
     fn told(self, path: &Path) -> OpenError {
+        if let Trouble::Sql(error) = &self
+            && is_damage(error)
+        {
+            return set_aside(path);
+        }
         let path = path.to_owned();
         let help = "check that the data folder is there and can be written to";
         match self {
@@ -91,6 +90,9 @@ fn try_open(path: &Path) -> Result<Connection, Trouble> {
         .open(path);
     private.map_err(Trouble::Io)?;
     let mut connection = Connection::open(path)?;
+    // A file that is set aside must be as it was found: nothing is moved into it by closing it. Whoever
+    // leaves a sound one tidies it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     connection.set_prepared_statement_cache_capacity(128);
     let found = version(&connection)?;
     if found > VERSION {

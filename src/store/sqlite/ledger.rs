@@ -39,6 +39,8 @@ pub struct Memory {
     /// Per queue: runs queued, running or retrying, and those of them at work.
     pub open: HashMap<i64, i64>,
     pub at_work: HashMap<i64, i64>,
+    /// Per queue: runs that wait for a person.
+    pub held: HashMap<i64, i64>,
     pub suspects: i64,
     /// Bytes of unmatched events.
     pub archived: i64,
@@ -70,6 +72,7 @@ impl Memory {
             counts: HashMap::new(),
             open: HashMap::new(),
             at_work: HashMap::new(),
+            held: HashMap::new(),
             suspects: 0,
             archived: 0,
             unsynced: false,
@@ -99,6 +102,7 @@ impl Memory {
         }
         self.open = by_queue(connection, "('queued', 'running', 'retrying')")?;
         self.at_work = by_queue(connection, "('running')")?;
+        self.held = by_queue(connection, "('held')")?;
         self.forget_rules();
         self.queues.clear();
         self.configs.clear();
@@ -133,10 +137,12 @@ impl Memory {
             *self.counts.entry(from).or_default() -= 1;
             add(&mut self.open, queue, -i64::from(is_open(from)));
             add(&mut self.at_work, queue, -i64::from(from == "running"));
+            add(&mut self.held, queue, -i64::from(from == "held"));
         }
         *self.counts.entry(to).or_default() += 1;
         add(&mut self.open, queue, i64::from(is_open(to)));
         add(&mut self.at_work, queue, i64::from(to == "running"));
+        add(&mut self.held, queue, i64::from(to == "held"));
     }
 }
 

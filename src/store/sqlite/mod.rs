@@ -23,6 +23,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use rusqlite::Connection;
 
 use crate::core::event::Event;
 use crate::core::run::{Line, RunId, State};
@@ -51,19 +52,10 @@ impl SqliteStore {
     /// Opens the file, creating it where it is not there, and puts what was under way back into its
     /// queue. Whoever opens it holds the data folder's lock.
     pub fn open(path: &Path, settings: Settings) -> Result<(Self, Recovered), OpenError> {
-        let mut connection = database::open(path)?;
         let shelf = Arc::new(Shelf::default());
-        let read = recovery::recover(&mut connection, Timestamp::now()).and_then(|recovered| {
-            let memory = Memory::new(&connection, settings, Arc::clone(&shelf))?;
-            Ok((recovered, memory))
-        });
-        let (recovered, memory) = match read {
-            Ok(read) => read,
-            Err(error) => {
-                drop(connection);
-                return Err(database::refused(path, error));
-            }
-        };
+        let prepared = prepare(database::open(path)?, settings, &shelf);
+        let (connection, memory, recovered) =
+            prepared.map_err(|error| database::refused(path, error))?;
         let writer = Arc::new(Writer::start(connection, memory, path.to_owned()));
         Ok((Self { writer, shelf }, recovered))
     }
@@ -113,6 +105,18 @@ impl SqliteStore {
         let adopt = move |ledger: &mut ledger::Ledger<'_>| ledger.adopt(&edition);
         self.writer.order_blocking(Safety::Disk, adopt)
     }
+}
+
+/// What was under way goes back into its queue, and what is looked up often is read. Where that fails,
+/// the file is closed again.
+fn prepare(
+    mut connection: Connection,
+    settings: Settings,
+    shelf: &Arc<Shelf>,
+) -> rusqlite::Result<(Connection, Memory, Recovered)> {
+    let recovered = recovery::recover(&mut connection, Timestamp::now())?;
+    let memory = Memory::new(&connection, settings, Arc::clone(shelf))?;
+    Ok((connection, memory, recovered))
 }
 
 impl Store for SqliteStore {

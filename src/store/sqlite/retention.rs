@@ -108,7 +108,9 @@ impl Ledger<'_> {
         if self.memory.archived > room {
             deleted += self.delete_archived(i64::MAX, most.archived, room)?;
         }
-        if self.bytes()? > self.memory.settings.retention.at_most as i64 {
+        // The archive has a bound of its own.
+        let bytes = self.bytes()? - self.memory.archived;
+        if bytes > self.memory.settings.retention.at_most as i64 {
             deleted += self.delete_runs(i64::MAX, most.runs)?;
         }
         self.connection

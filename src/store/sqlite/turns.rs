@@ -12,6 +12,9 @@ use super::unread::Unread;
 use crate::core::run::{Line, RunId, State};
 use crate::store::{Claim, Claimed, Placed, StoreError, notice};
 
+/// Runs that one claim makes ready, so that nobody waits long behind many that are due together.
+const WOKEN: i64 = 1_000;
+
 /// A run as moving it needs it.
 struct Standing {
     queue: i64,
@@ -124,9 +127,9 @@ impl Ledger<'_> {
             .connection
             .prepare_cached(
                 "UPDATE runs SET state = 'queued', ready = 1, due = NULL, changed = ?1
-                 WHERE due <= ?1",
+                 WHERE id IN (SELECT id FROM runs WHERE due <= ?1 ORDER BY due LIMIT ?2)",
             )?
-            .execute([micros(now)])?;
+            .execute([micros(now), WOKEN])?;
         *self.memory.counts.entry("retrying").or_default() -= woken as i64;
         *self.memory.counts.entry("queued").or_default() += woken as i64;
         Ok(())

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ffi};
 use tokio::sync::{mpsc, oneshot};
 
@@ -254,11 +255,17 @@ impl Desk {
             }
             self.commit(batch);
         }
-        // The last handle is gone: leave the file tidy.
-        drop(
-            self.connection
-                .execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE);"),
-        );
+        // Where it cannot be made tidy, the next start does it.
+        drop(self.leave_tidy());
+    }
+
+    /// One file, without a log beside it.
+    fn leave_tidy(&self) -> rusqlite::Result<()> {
+        self.connection
+            .execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE);")?;
+        let closing = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+        self.connection.set_db_config(closing, false)?;
+        Ok(())
     }
 
     fn commit(&mut self, batch: Vec<Job>) {

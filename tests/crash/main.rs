@@ -1,0 +1,20 @@
+//! Faults that a daemon survives, as a process of its own: killed at any instant, stopped, flooded, with a
+//! folder that it cannot have and receivers that misbehave. What was accepted is done, or can be found.
+
+mod again;
+mod backlog;
+mod commands;
+mod daemon;
+mod folder;
+mod hour;
+mod kills;
+mod ledger;
+mod overload;
+mod place;
+mod receiver;
+mod receivers;
+mod reload;
+mod sender;
+mod stopping;
+mod turn;
+mod wire;
