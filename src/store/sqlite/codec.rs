@@ -36,38 +36,54 @@ fn duration(micros: i64) -> Duration {
 }
 
 /// An event in version 1 of its kept form. `raw` is left out where it is the body.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct KeptEvent {
-    v: u32,
     source: String,
     r#type: String,
     id: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     time: Option<Timestamp>,
     shape: String,
     envelope: Value,
     body: Value,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     raw: Option<Value>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     warnings: Vec<String>,
 }
 
+/// The same, borrowed: an event is written far more often than read back.
+#[derive(Serialize)]
+struct KeepEvent<'e> {
+    v: u32,
+    source: &'e str,
+    r#type: &'e str,
+    id: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<Timestamp>,
+    shape: &'e str,
+    envelope: &'e Value,
+    body: &'e Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw: Option<&'e Value>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'e [String],
+}
+
 pub fn event_text(event: &Event) -> String {
-    let kept = KeptEvent {
+    let kept = KeepEvent {
         v: 1,
-        source: event.source.clone(),
-        r#type: event.event_type.clone(),
-        id: event.id.clone(),
-        key: event.key.clone(),
+        source: &event.source,
+        r#type: &event.event_type,
+        id: &event.id,
+        key: event.key.as_deref(),
         time: event.time,
-        shape: event.shape.to_owned(),
-        envelope: event.envelope.clone(),
-        body: event.body.clone(),
-        raw: (event.raw != event.body).then(|| event.raw.clone()),
-        warnings: event.warnings.clone(),
+        shape: event.shape,
+        envelope: &event.envelope,
+        body: &event.body,
+        raw: (event.raw != event.body).then_some(&event.raw),
+        warnings: &event.warnings,
     };
     // Maps have text keys and numbers are finite: this cannot fail.
     serde_json::to_string(&kept).unwrap_or_default()

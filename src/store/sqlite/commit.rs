@@ -13,6 +13,22 @@ use crate::core::gate::{Ask, Facts, Kind, Opening};
 use crate::core::run::{RunId, State};
 use crate::store::{Arrival, Committed, Edition, EditionId, Occasion, Placed, Planned, StoreError};
 
+/// An arrival on its way in, its event written out as it is kept: that is done before the one thread
+/// that writes has it.
+pub struct Coming {
+    arrival: Arrival,
+    body: String,
+}
+
+impl Coming {
+    pub fn of(arrival: Arrival) -> Self {
+        Self {
+            body: event_text(&arrival.event),
+            arrival,
+        }
+    }
+}
+
 /// A run about to be written.
 pub struct NewRun<'a> {
     pub event: i64,
@@ -27,17 +43,22 @@ pub struct NewRun<'a> {
 }
 
 impl Ledger<'_> {
-    pub fn commit_all(&mut self, arrivals: &[Arrival]) -> Result<Vec<Committed>, StoreError> {
-        let known: Vec<Option<i64>> = arrivals
+    pub fn commit_all(&mut self, coming: &[Coming]) -> Result<Vec<Committed>, StoreError> {
+        let known: Vec<Option<i64>> = coming
             .iter()
-            .map(|arrival| self.known(arrival))
+            .map(|coming| self.known(&coming.arrival))
             .collect::<Result<_, _>>()?;
-        self.check_room(arrivals, &known)?;
-        // Looked up again: an array may hold an event twice.
-        arrivals
-            .iter()
-            .map(|arrival| self.commit(arrival))
-            .collect()
+        self.check_room(coming, &known)?;
+        if let ([one], [known]) = (coming, known.as_slice()) {
+            return Ok(vec![self.commit(one, *known)?]);
+        }
+        let mut committed = Vec::with_capacity(coming.len());
+        for coming in coming {
+            // Looked up again: an array may hold an event twice.
+            let known = self.known(&coming.arrival)?;
+            committed.push(self.commit(coming, known)?);
+        }
+        Ok(committed)
     }
 
     /// The row of an event that led to runs before.
@@ -45,20 +66,17 @@ impl Ledger<'_> {
         Ok(self
             .connection
             .prepare_cached(
-                "SELECT id FROM events WHERE source = ?1 AND event_id = ?2 AND matched = 1",
+                "SELECT id FROM events INDEXED BY events_by_id
+                 WHERE event_id = ?2 AND source = ?1 AND matched = 1",
             )?
             .query_row([&arrival.event.source, &arrival.event.id], |row| row.get(0))
             .optional()?)
     }
 
     /// Nothing is written before this says that there is room for all of it.
-    fn check_room(
-        &mut self,
-        arrivals: &[Arrival],
-        known: &[Option<i64>],
-    ) -> Result<(), StoreError> {
+    fn check_room(&mut self, coming: &[Coming], known: &[Option<i64>]) -> Result<(), StoreError> {
+        let arrivals = coming.iter().map(|coming| &coming.arrival);
         let new = arrivals
-            .iter()
             .zip(known)
             .filter(|(arrival, known)| known.is_none() || arrival.occasion == Occasion::Replay);
         let planned = new.flat_map(|(arrival, _)| &arrival.planned);
@@ -88,14 +106,14 @@ impl Ledger<'_> {
             && of(&memory.held) >= limits.backlog as i64)
     }
 
-    fn commit(&mut self, arrival: &Arrival) -> Result<Committed, StoreError> {
-        let known = self.known(arrival)?;
+    fn commit(&mut self, coming: &Coming, known: Option<i64>) -> Result<Committed, StoreError> {
+        let arrival = &coming.arrival;
         let (event, generation) = match (known, arrival.occasion) {
             (Some(event), Occasion::Delivery) => return self.redelivered(event, arrival.received),
             (Some(event), Occasion::Replay) => (event, self.next_generation(event)?),
             (None, _) if arrival.planned.is_empty() => return Ok(Committed::default()),
-            (None, Occasion::Delivery) => (self.write_event(arrival)?, 0),
-            (None, Occasion::Replay) => (self.write_event(arrival)?, 1),
+            (None, Occasion::Delivery) => (self.write_event(coming)?, 0),
+            (None, Occasion::Replay) => (self.write_event(coming)?, 1),
         };
         let mut runs = Vec::with_capacity(arrival.planned.len());
         for planned in &arrival.planned {
@@ -124,9 +142,9 @@ impl Ledger<'_> {
         Ok(self.connection.query_row(sql, [event], |row| row.get(0))?)
     }
 
-    fn write_event(&mut self, arrival: &Arrival) -> Result<i64, StoreError> {
+    fn write_event(&mut self, coming: &Coming) -> Result<i64, StoreError> {
+        let Coming { arrival, body } = coming;
         let event = &arrival.event;
-        let body = event_text(event);
         self.connection
             .prepare_cached(
                 "INSERT INTO events (source, type, event_id, key, received, edition, matched, size, body)

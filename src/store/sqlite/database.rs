@@ -106,6 +106,7 @@ fn try_open(path: &Path) -> Result<Connection, Trouble> {
          PRAGMA foreign_keys = OFF;
          PRAGMA temp_store = MEMORY;
          PRAGMA cache_size = -4000;
+         PRAGMA wal_autocheckpoint = 4000;
          PRAGMA journal_size_limit = 16777216;",
     )?;
     migrate(&mut connection, found)?;

@@ -32,6 +32,7 @@ use crate::store::{
     StoreError,
 };
 use archive::Shelf;
+use commit::Coming;
 use ledger::Memory;
 use writer::{Safety, Writer};
 
@@ -96,7 +97,8 @@ impl SqliteStore {
     }
 
     pub fn commit_blocking(&self, arrival: Arrival) -> Result<Committed, StoreError> {
-        let commit = move |ledger: &mut ledger::Ledger<'_>| ledger.commit_all(&[arrival]);
+        let coming = [Coming::of(arrival)];
+        let commit = move |ledger: &mut ledger::Ledger<'_>| ledger.commit_all(&coming);
         let mut committed = self.writer.order_blocking(Safety::Disk, commit)?;
         Ok(committed.pop().unwrap_or_default())
     }
@@ -123,7 +125,8 @@ impl Store for SqliteStore {
     const DURABLE: bool = true;
 
     async fn commit_all(&self, arrivals: Vec<Arrival>) -> Result<Vec<Committed>, StoreError> {
-        let commit = move |ledger: &mut ledger::Ledger<'_>| ledger.commit_all(&arrivals);
+        let coming: Vec<Coming> = arrivals.into_iter().map(Coming::of).collect();
+        let commit = move |ledger: &mut ledger::Ledger<'_>| ledger.commit_all(&coming);
         self.writer.order_in_time(Safety::Disk, commit).await
     }
 

@@ -130,8 +130,9 @@ impl Ledger<'_> {
     pub fn oldest_queued(&self) -> Result<Option<Timestamp>, StoreError> {
         let since: Option<i64> = self
             .connection
-            .prepare_cached("SELECT min(changed) FROM runs WHERE state = 'queued'")?
-            .query_row([], |row| row.get(0))?;
+            .prepare_cached("SELECT changed FROM runs WHERE state = 'queued' ORDER BY id LIMIT 1")?
+            .query_row([], |row| row.get(0))
+            .optional()?;
         Ok(since.map(codec::time))
     }
 

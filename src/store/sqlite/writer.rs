@@ -277,7 +277,7 @@ impl Desk {
             for job in batch {
                 tells.push(self.perform(job)?);
             }
-            self.connection.execute_batch("COMMIT")
+            self.short("COMMIT")
         });
         let result = done.map_err(|error| self.undo(&error));
         self.settle_filed(match result {
@@ -307,9 +307,14 @@ impl Desk {
         })
     }
 
+    /// A statement that is needed for every order: compiled once.
+    fn short(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
+
     /// One order in a savepoint of its own, so that a failing one takes no other with it.
     fn perform(&mut self, job: Job) -> rusqlite::Result<Tell> {
-        self.connection.execute_batch("SAVEPOINT job")?;
+        self.short("SAVEPOINT job")?;
         let before = self.memory.filed;
         let mut ledger = Ledger::new(&self.connection, &mut self.memory);
         let verdict = (job.work)(&mut ledger);
@@ -317,7 +322,7 @@ impl Desk {
             Outcome::Failed => {}
             Outcome::Damaged => self.end_damaged(),
             Outcome::Done => {
-                self.connection.execute_batch("RELEASE job")?;
+                self.short("RELEASE job")?;
                 return Ok(verdict.tell);
             }
         }

@@ -61,11 +61,9 @@ CREATE TABLE events (
     -- The whole event as JSON.
     body        TEXT NOT NULL
 );
-CREATE UNIQUE INDEX events_identity ON events (source, event_id) WHERE matched = 1;
 CREATE INDEX events_by_id ON events (event_id);
 CREATE INDEX events_by_key ON events (key, received);
-CREATE INDEX events_unmatched ON events (received, size, edition) WHERE matched = 0;
-CREATE INDEX events_matched ON events (received, edition) WHERE matched = 1;
+CREATE INDEX events_unmatched ON events (received, size) WHERE matched = 0;
 CREATE INDEX events_by_edition ON events (edition);
 
 -- Names of rules, small enough to be indexed with every run.
@@ -76,12 +74,11 @@ CREATE TABLE queues (
 
 -- A lane is there while a run owns it.
 CREATE TABLE lanes (
-    id    INTEGER PRIMARY KEY AUTOINCREMENT,
     queue INTEGER NOT NULL,
     value TEXT NOT NULL,
     owner INTEGER NOT NULL,
-    UNIQUE (queue, value)
-);
+    PRIMARY KEY (queue, value)
+) WITHOUT ROWID;
 
 CREATE TABLE runs (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -119,7 +116,6 @@ CREATE INDEX runs_ready ON runs (queue, turn) WHERE ready = 1;
 CREATE INDEX runs_behind ON runs (queue, lane, turn) WHERE ready = 0;
 CREATE INDEX runs_due ON runs (due) WHERE due IS NOT NULL;
 CREATE INDEX runs_by_state ON runs (state, id);
-CREATE INDEX runs_queued ON runs (changed) WHERE state = 'queued';
 CREATE INDEX runs_suspect ON runs (turn) WHERE suspect = 1;
 -- What can be deleted one day.
 CREATE INDEX runs_over ON runs (changed)
