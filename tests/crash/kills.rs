@@ -93,7 +93,7 @@ fn whatever_was_accepted_is_done_or_held_after_any_kill() {
     let _turn = Turn::take();
     let kills = if is_long() { 100 } else { 10 };
     let seed = Chance::seed();
-    tell(&format!("{kills} kills, FLOWTRIGGER_TESTS_SEED={seed}"));
+    tell(&format!("{kills} kills, DURABILITY_TESTS_SEED={seed}"));
     let mut campaign = Campaign::new(seed);
     for _ in 0..kills {
         campaign.lives_once();

@@ -34,16 +34,16 @@ impl Turn {
 
 /// Whether the long tests are wanted: `just long` sets it.
 pub fn is_long() -> bool {
-    std::env::var_os("FLOWTRIGGER_TESTS_LONG").is_some()
+    std::env::var_os("DURABILITY_TESTS_LONG").is_some()
 }
 
 /// Numbers that look random and come again with the same seed (splitmix64).
 pub struct Chance(u64);
 
 impl Chance {
-    /// The seed that `FLOWTRIGGER_TESTS_SEED` names, or always the same one. Whoever uses it prints it.
+    /// The seed that `DURABILITY_TESTS_SEED` names, or always the same one. Whoever uses it prints it.
     pub fn seed() -> u64 {
-        let named = std::env::var("FLOWTRIGGER_TESTS_SEED").ok();
+        let named = std::env::var("DURABILITY_TESTS_SEED").ok();
         named.map_or(20_261_122, |seed| seed.trim().parse().unwrap())
     }
 

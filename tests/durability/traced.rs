@@ -13,7 +13,7 @@ const FOLDER: &str = "DURABILITY_FOLDER";
 const COMMITS: usize = 12;
 
 /// Set where every check must be made, as on a build machine.
-const MUST: &str = "FLOWTRIGGER_TESTS_MUST_TRACE";
+const MUST: &str = "DURABILITY_TESTS_MUST_TRACE";
 
 fn can_trace() -> bool {
     let there = Command::new("strace")
