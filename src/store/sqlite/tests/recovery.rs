@@ -1,0 +1,110 @@
+//! What becomes of runs that were under way when the program ended without a word.
+
+use super::*;
+
+#[tokio::test]
+async fn what_was_under_way_goes_on_alone_one_by_one() {
+    let house = House::new();
+    let (store, _) = house.open();
+    let rule = live_rule("a");
+    let mut runs = Vec::new();
+    for n in 0..4 {
+        let mut arrival = arrival(&n.to_string(), &rule);
+        arrival.planned[0].lane = None;
+        runs.push(store.commit(arrival).await.unwrap().runs[0].id);
+    }
+    let three = Claim {
+        limit: 3,
+        ..everything()
+    };
+    assert_eq!(store.claim(three).await.unwrap().len(), 3);
+    killed(store);
+
+    let (store, recovered) = house.open();
+    assert_eq!(recovered.suspects, runs[..3]);
+    assert_eq!(claimed(&store).await, [runs[0]]);
+    assert!(claimed(&store).await.is_empty(), "nothing beside a suspect");
+    to(&store, runs[0], State::Done).await;
+    assert_eq!(claimed(&store).await, [runs[1]]);
+    let until = now() + Duration::from_secs(5);
+    to(&store, runs[1], State::Retrying { until }).await;
+    assert_eq!(claimed(&store).await, [runs[2]]);
+    to(&store, runs[2], State::Done).await;
+    assert_eq!(claimed(&store).await, [runs[3]], "and all together again");
+}
+
+#[tokio::test]
+async fn a_run_that_ends_the_program_alone_three_times_is_quarantined() {
+    let house = House::new();
+    let (store, _) = house.open();
+    let rule = live_rule("a");
+    let bad = store.commit(arrival("bad", &rule)).await.unwrap().runs[0].id;
+    let next = store.commit(arrival("next", &rule)).await.unwrap().runs[0].id;
+    let mut other = arrival("other", &live_rule("b"));
+    other.planned[0].lane = None;
+    let other = store.commit(other).await.unwrap().runs[0].id;
+    assert_eq!(
+        claimed(&store).await.len(),
+        2,
+        "two under way: nobody is blamed"
+    );
+    killed(store);
+    let mut ends = 0;
+    let (store, recovered) = loop {
+        let (store, recovered) = house.open();
+        if !recovered.quarantined.is_empty() {
+            break (store, recovered);
+        }
+        ends += 1;
+        assert_eq!(claimed(&store).await, [bad]);
+        killed(store);
+        assert!(ends < 9);
+    };
+    assert_eq!(
+        (ends, recovered.quarantined.as_slice()),
+        (3, [bad].as_slice())
+    );
+    let record = store.run(bad).await.unwrap().unwrap();
+    assert!(
+        matches!(&record.state, State::Held { why } if why.contains("quarantined") && why.contains("runs retry")),
+        "{:?}",
+        record.state
+    );
+    assert_eq!(
+        claimed(&store).await,
+        [other],
+        "the other suspect goes on alone"
+    );
+    to(&store, other, State::Done).await;
+    assert_eq!(claimed(&store).await, [next], "its lane went to the next");
+    store.revive(bad, now()).await.unwrap();
+    to(&store, next, State::Done).await;
+    assert_eq!(claimed(&store).await, [bad]);
+}
+
+#[tokio::test]
+async fn progress_clears_a_run_of_blame() {
+    let house = House::new();
+    let (mut store, _) = house.open();
+    let run = store
+        .commit(arrival("1", &live_rule("a")))
+        .await
+        .unwrap()
+        .runs[0]
+        .id;
+    for round in 0..6 {
+        assert_eq!(claimed(&store).await, [run], "{round}");
+        if round % 2 == 1 {
+            let started = Line::Started {
+                step: "s".into(),
+                number: round,
+                at: now(),
+            };
+            store.advance(run, vec![started], None).await.unwrap();
+        }
+        killed(store);
+        let (again, recovered) = house.open();
+        assert!(recovered.quarantined.is_empty(), "{round}");
+        store = again;
+    }
+}
