@@ -50,7 +50,7 @@ pub async fn daemon(daemon: Daemon) -> Result<(), EngineError> {
     let (store, recovered) = SqliteStore::open(&folder.database(), settings)?;
     log_recovered(&recovered);
     let options = Options::of(&rulebook.config);
-    log_start(&rulebook, &listener, &store);
+    log_start(&rulebook, &listener);
     let engine = Engine::open(store.clone(), hands, rulebook, options).await?;
     engine.metrics().extend(store.clone());
     let doors = Doors::open(&engine, listener, socket, daemon.limits.clone());
@@ -280,14 +280,11 @@ fn log_recovered(recovered: &Recovered) {
     }
 }
 
-fn log_start<S: Store>(rulebook: &Rulebook, listener: &TcpListener, _: &S) {
+fn log_start(rulebook: &Rulebook, listener: &TcpListener) {
     let rules = rulebook.rules.rules.len();
     let address = listener.local_addr().map(|address| address.to_string());
     let address = address.unwrap_or_default();
     info!(rules, %address, "listening");
-    if !S::DURABLE {
-        warn!("runs are kept in memory only: what is queued when the program ends is lost");
-    }
 }
 
 fn log_warnings(reading: &Reading) {

@@ -1,4 +1,4 @@
-//! The store in memory: for `run`, for tests, and for a daemon that may forget its runs when it ends.
+//! The store in memory: for `run` and for tests, whose runs may be forgotten when the process ends.
 //! It refuses to grow without bound: finished runs, known ids and the backlog have limits.
 
 mod gates;

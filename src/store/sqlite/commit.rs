@@ -73,7 +73,7 @@ impl Ledger<'_> {
             .optional()?)
     }
 
-    /// Nothing is written before this says that there is room for all of it.
+    /// No event and no run is written before this says that there is room for all of it.
     fn check_room(&mut self, coming: &[Coming], known: &[Option<i64>]) -> Result<(), StoreError> {
         let arrivals = coming.iter().map(|coming| &coming.arrival);
         let new = arrivals
