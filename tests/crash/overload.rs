@@ -187,13 +187,14 @@ fn a_disk_that_stands_still_sends_senders_away_and_goes_on() {
         assert_eq!(answer.status(), 503, "{answer:?}");
         comes_back_soon(answer);
     }
+    // Whoever was sent away may come back now; how many still waited then is a matter of pace.
+    daemon.takes(&event("after", 1, "made"));
     daemon.rests();
     let accepted = taken
         .iter()
         .map(|taken| taken.json()["event"].as_str().unwrap().to_owned());
     let accepted: Vec<String> = accepted.collect();
-    assert!(!accepted.is_empty());
     daemon.stops();
     assert_eq!(lost(&place, &accepted, &receiver), Vec::<String>::new());
-    assert_eq!(receiver.count(), accepted.len() + 1, "refused is refused");
+    assert_eq!(receiver.count(), accepted.len() + 2, "refused is refused");
 }
