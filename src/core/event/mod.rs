@@ -3,6 +3,7 @@
 
 pub mod catalogue;
 pub mod change;
+pub mod datum;
 pub mod decode;
 pub mod decoder;
 mod event_type;
@@ -14,6 +15,7 @@ pub mod leaf;
 mod naming;
 pub mod place;
 pub mod sample;
+pub mod tape;
 mod upmind;
 pub mod user_described;
 mod zendesk_webhook;

@@ -1,0 +1,120 @@
+//! A JSON value that can be looked into, whether it was built or stands on a tape: decoders and the index
+//! read both in the same way. It refuses nothing: what is not there is None.
+
+use std::borrow::Cow;
+
+use serde_json::{Number, Value};
+
+use super::tape::{Item, Key, Kind};
+
+#[derive(Debug, Clone, Copy)]
+pub enum Datum<'a> {
+    Built(&'a Value),
+    Taped(Item<'a>),
+}
+
+impl<'a> Datum<'a> {
+    pub fn kind(self) -> Kind {
+        match self {
+            Datum::Taped(item) => item.kind(),
+            Datum::Built(value) => match value {
+                Value::Null => Kind::Null,
+                Value::Bool(_) => Kind::Bool,
+                Value::Number(_) => Kind::Number,
+                Value::String(_) => Kind::Text,
+                Value::Array(_) => Kind::List,
+                Value::Object(_) => Kind::Object,
+            },
+        }
+    }
+
+    pub fn is_null(self) -> bool {
+        self.kind() == Kind::Null
+    }
+
+    /// The value under a key of an object.
+    pub fn get(self, key: &str) -> Option<Datum<'a>> {
+        match self {
+            Datum::Built(value) => value.as_object()?.get(key).map(Datum::Built),
+            Datum::Taped(item) => item.get(key).map(Datum::Taped),
+        }
+    }
+
+    /// The same, with the key's hash at hand.
+    pub fn find(self, key: &Key) -> Option<Datum<'a>> {
+        match self {
+            Datum::Built(_) => self.get(&key.name),
+            Datum::Taped(item) => item.find(&key.name, key.hash).map(Datum::Taped),
+        }
+    }
+
+    /// The element of a list.
+    pub fn at(self, index: usize) -> Option<Datum<'a>> {
+        match self {
+            Datum::Built(value) => value.as_array()?.get(index).map(Datum::Built),
+            Datum::Taped(item) => item.elements().nth(index).map(Datum::Taped),
+        }
+    }
+
+    /// One step of a path: a key of an object, or a number into a list.
+    pub fn step(self, name: &str) -> Option<Datum<'a>> {
+        match self.kind() {
+            Kind::Object => self.get(name),
+            Kind::List => self.at(name.parse().ok()?),
+            Kind::Null | Kind::Bool | Kind::Number | Kind::Text => None,
+        }
+    }
+
+    /// The elements of a list; none of anything else.
+    pub fn elements(self) -> impl Iterator<Item = Datum<'a>> {
+        let (built, taped) = match self {
+            Datum::Built(Value::Array(elements)) => (Some(elements), None),
+            Datum::Built(_) => (None, None),
+            Datum::Taped(item) => (None, Some(item)),
+        };
+        let built = built.into_iter().flatten().map(Datum::Built);
+        let taped = taped.into_iter().flat_map(Item::elements);
+        built.chain(taped.map(Datum::Taped))
+    }
+
+    pub fn bool(self) -> Option<bool> {
+        match self {
+            Datum::Built(value) => value.as_bool(),
+            Datum::Taped(item) => item.bool(),
+        }
+    }
+
+    pub fn number(self) -> Option<Number> {
+        match self {
+            Datum::Built(value) => value.as_number().cloned(),
+            Datum::Taped(item) => item.number(),
+        }
+    }
+
+    pub fn text(self) -> Option<Cow<'a, str>> {
+        match self {
+            Datum::Built(value) => value.as_str().map(Cow::Borrowed),
+            Datum::Taped(item) => item.text(),
+        }
+    }
+
+    /// The value itself.
+    pub fn value(self) -> Cow<'a, Value> {
+        match self {
+            Datum::Built(value) => Cow::Borrowed(value),
+            Datum::Taped(item) => Cow::Owned(item.value()),
+        }
+    }
+
+    /// What it is, for a message: "a list", "null".
+    pub fn words(self) -> &'static str {
+        match self.kind() {
+            Kind::Null => "null",
+            Kind::Bool => "true or false",
+            Kind::Number => "a number",
+            Kind::Text => "text",
+            Kind::List => "a list",
+            Kind::Object => "an object",
+        }
+    }
+}

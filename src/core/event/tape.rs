@@ -1,0 +1,239 @@
+//! A JSON text written down as a tape, one entry a value, in one pass over its bytes and without building
+//! anything. It takes less than the door does: whatever the door would refuse, repair or note, and what is
+//! too rare to be worth it, is left to the door.
+
+mod scan;
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Number, Value};
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Null,
+    Bool,
+    Number,
+    Text,
+    List,
+    Object,
+}
+
+/// The room that scanning needs; kept from one text to the next, so that nothing is allocated anew.
+#[derive(Debug, Default)]
+pub struct Tape {
+    entries: Vec<Entry>,
+    /// Those of the keys of all objects that are open.
+    hashes: Vec<u32>,
+}
+
+/// A text that was scanned, with its tape.
+#[derive(Debug, Clone, Copy)]
+pub struct Scanned<'a> {
+    text: &'a str,
+    entries: &'a [Entry],
+}
+
+/// One value on a tape.
+#[derive(Debug, Clone, Copy)]
+pub struct Item<'a> {
+    of: &'a Scanned<'a>,
+    at: u32,
+}
+
+/// A key to look for, with its hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    pub name: Box<str>,
+    pub hash: u32,
+}
+
+/// A value, or the key before it.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    mark: Mark,
+    /// Whether the text has escapes.
+    escaped: bool,
+    /// The bytes of the text; of a text in quotes, those between them.
+    start: u32,
+    end: u32,
+    /// Of a value, the entry behind all that is in it; of a key, its hash.
+    link: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Null,
+    True,
+    False,
+    Integer,
+    Decimal,
+    Text,
+    List,
+    Object,
+    Key,
+}
+
+impl Tape {
+    /// Scans one JSON text. None where the door has to look at it.
+    pub fn scan<'a>(&'a mut self, bytes: &'a [u8]) -> Option<Scanned<'a>> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        scan::scan(bytes, &mut self.entries, &mut self.hashes)?;
+        Some(Scanned {
+            text,
+            entries: &self.entries,
+        })
+    }
+}
+
+impl<'a> Scanned<'a> {
+    pub fn root(&'a self) -> Item<'a> {
+        self.item(0)
+    }
+
+    /// The value of an entry, as [`Item::number_on_tape`] told it.
+    pub fn item(&'a self, at: u32) -> Item<'a> {
+        Item { of: self, at }
+    }
+
+    fn slice(&self, entry: &Entry) -> &'a str {
+        let span = entry.start as usize..entry.end as usize;
+        self.text.get(span).unwrap_or_default()
+    }
+}
+
+impl Key {
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            hash: scan::hash(name.as_bytes()),
+        }
+    }
+}
+
+impl<'a> Item<'a> {
+    pub fn number_on_tape(self) -> u32 {
+        self.at
+    }
+
+    pub fn kind(self) -> Kind {
+        match self.entry().mark {
+            Mark::Null => Kind::Null,
+            Mark::True | Mark::False => Kind::Bool,
+            Mark::Integer | Mark::Decimal => Kind::Number,
+            Mark::Text | Mark::Key => Kind::Text,
+            Mark::List => Kind::List,
+            Mark::Object => Kind::Object,
+        }
+    }
+
+    pub fn get(self, name: &str) -> Option<Item<'a>> {
+        self.find(name, scan::hash(name.as_bytes()))
+    }
+
+    pub fn find(self, name: &str, hash: u32) -> Option<Item<'a>> {
+        let mut entries = self.entries();
+        let found = entries.find(|(key, _)| key.link == hash && self.of.slice(key) == name);
+        found.map(|(_, item)| item)
+    }
+
+    /// The keys of an object, as hash and name, with their values.
+    pub fn keys(self) -> impl Iterator<Item = (u32, &'a str, Item<'a>)> {
+        self.entries()
+            .map(move |(key, item)| (key.link, self.of.slice(key), item))
+    }
+
+    pub fn elements(self) -> impl Iterator<Item = Item<'a>> {
+        let (mut at, end) = match self.entry().mark {
+            Mark::List => (self.at + 1, self.entry().link),
+            _ => (0, 0),
+        };
+        std::iter::from_fn(move || {
+            let item = (at < end).then(|| self.of.item(at))?;
+            at = item.entry().link;
+            Some(item)
+        })
+    }
+
+    pub fn bool(self) -> Option<bool> {
+        match self.entry().mark {
+            Mark::True => Some(true),
+            Mark::False => Some(false),
+            _ => None,
+        }
+    }
+
+    pub fn text(self) -> Option<Cow<'a, str>> {
+        let entry = self.entry();
+        if entry.mark != Mark::Text {
+            return None;
+        }
+        Some(self.of.unescaped(entry))
+    }
+
+    pub fn number(self) -> Option<Number> {
+        let entry = self.entry();
+        let text = self.of.slice(entry);
+        match entry.mark {
+            Mark::Integer => match text.parse::<u64>() {
+                Ok(number) => Some(number.into()),
+                Err(_) => text.parse::<i64>().ok().map(Number::from),
+            },
+            // The parser that the door has, so that both read the same number.
+            Mark::Decimal => serde_json::from_str(text).ok(),
+            _ => None,
+        }
+    }
+
+    /// The value, built.
+    pub fn value(self) -> Value {
+        match self.entry().mark {
+            Mark::Null => Value::Null,
+            Mark::True => Value::Bool(true),
+            Mark::False => Value::Bool(false),
+            Mark::Integer | Mark::Decimal => self.number().map_or(Value::Null, Value::Number),
+            Mark::Text | Mark::Key => Value::String(self.of.unescaped(self.entry()).into_owned()),
+            Mark::List => self.elements().map(Item::value).collect(),
+            Mark::Object => {
+                let entries = self
+                    .keys()
+                    .map(|(_, key, item)| (key.to_owned(), item.value()));
+                Value::Object(entries.collect::<Map<String, Value>>())
+            }
+        }
+    }
+
+    fn entry(self) -> &'a Entry {
+        &self.of.entries[self.at as usize]
+    }
+
+    fn entries(self) -> impl Iterator<Item = (&'a Entry, Item<'a>)> {
+        let (mut at, end) = match self.entry().mark {
+            Mark::Object => (self.at + 1, self.entry().link),
+            _ => (0, 0),
+        };
+        std::iter::from_fn(move || {
+            let key = (at < end).then(|| &self.of.entries[at as usize])?;
+            let item = self.of.item(at + 1);
+            at = item.entry().link;
+            Some((key, item))
+        })
+    }
+}
+
+impl<'a> Scanned<'a> {
+    fn unescaped(&self, entry: &Entry) -> Cow<'a, str> {
+        let text = self.slice(entry);
+        if !entry.escaped {
+            return Cow::Borrowed(text);
+        }
+        let quoted = self
+            .text
+            .get(entry.start as usize - 1..entry.end as usize + 1);
+        let read = quoted.and_then(|quoted| serde_json::from_str(quoted).ok());
+        Cow::Owned(read.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests;
