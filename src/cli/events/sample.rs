@@ -108,6 +108,7 @@ fn values(field_type: &FieldType) -> [Value; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::event::datum::Datum;
     use crate::core::event::decode::decode;
     use crate::core::event::place::find;
 
@@ -137,7 +138,10 @@ mod tests {
             let event = decode(value, all).expect("an event");
             for (path, _) in &event_type.fields.0 {
                 let tag = &event_type.tag;
-                assert!(find(&event.body, path).is_some(), "{tag} lacks {path}");
+                assert!(
+                    find(Datum::Built(&event.body), path).is_some(),
+                    "{tag} lacks {path}"
+                );
             }
         }
     }

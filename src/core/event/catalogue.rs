@@ -3,6 +3,8 @@
 
 use std::sync::LazyLock;
 
+use rustc_hash::FxHashMap;
+
 pub use super::event_type::{EventType, Field, FieldLookup, OwnFields};
 pub use super::field_type::FieldType;
 
@@ -15,15 +17,39 @@ const LIKENESS: f64 = 0.6;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Catalogue {
     types: Vec<EventType>,
+    names: Names,
+}
+
+/// The places of the types by each kind of name, those of a source together.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Names {
+    sources: FxHashMap<String, OfSource>,
+    webhooks: FxHashMap<String, usize>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+struct OfSource {
+    tags: FxHashMap<String, usize>,
+    codes: FxHashMap<String, usize>,
+    /// As they are written, and in lower case: the number of what they show.
+    displays: FxHashMap<String, usize>,
+    shown: Vec<Vec<usize>>,
 }
 
 impl Catalogue {
     /// The types that come with the program.
     pub fn built_in() -> &'static Catalogue {
-        static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue {
-            types: BUILT_IN.types.clone(),
-        });
+        static CATALOGUE: LazyLock<Catalogue> =
+            LazyLock::new(|| Catalogue::with(BUILT_IN.types.clone()));
         &CATALOGUE
+    }
+
+    fn with(types: Vec<EventType>) -> Catalogue {
+        let mut names = Names::default();
+        for (place, event_type) in types.iter().enumerate() {
+            names.add(place, event_type);
+        }
+        Catalogue { types, names }
     }
 
     /// This catalogue with more types; one of the same source and tag is replaced in its place.
@@ -36,7 +62,7 @@ impl Catalogue {
                 None => all.push(added),
             }
         }
-        Catalogue { types: all }
+        Catalogue::with(all)
     }
 
     pub fn types(&self) -> impl Iterator<Item = &EventType> {
@@ -69,7 +95,8 @@ impl Catalogue {
     }
 
     pub fn by_tag(&self, source: &str, tag: &str) -> Option<&EventType> {
-        self.of(source).find(|t| t.tag == tag)
+        let place = self.names.sources.get(source)?.tags.get(tag)?;
+        self.types.get(*place)
     }
 
     /// The one type of this display name; `None` where several share it, as users, organizations
@@ -83,22 +110,37 @@ impl Catalogue {
 
     /// All types of a display name, whatever its case.
     pub fn displayed(&self, source: &str, display: &str) -> Vec<&EventType> {
-        let wanted = display.trim().to_lowercase();
-        let shows = |t: &&EventType| t.display.as_ref().map(|d| d.to_lowercase());
-        self.of(source)
-            .filter(|t| shows(t).is_some_and(|d| d == wanted))
-            .collect()
+        self.shown(source, display).collect()
+    }
+
+    /// The type of a family by its display name, whatever its case.
+    pub fn displayed_in(&self, source: &str, display: &str, family: &str) -> Option<&EventType> {
+        self.shown(source, display).find(|t| t.family() == family)
+    }
+
+    fn shown(&self, source: &str, display: &str) -> impl Iterator<Item = &EventType> {
+        let places = self.names.sources.get(source).and_then(|of| {
+            let exact = of.displays.get(display);
+            let number = exact.or_else(|| of.displays.get(&lower(display)))?;
+            of.shown.get(*number)
+        });
+        let places = places.into_iter().flatten();
+        places.filter_map(|place| self.types.get(*place))
     }
 
     /// The type of an event webhook's suffix: `ticket.priority_changed`.
     pub fn by_webhook(&self, suffix: &str) -> Option<&EventType> {
-        self.types
-            .iter()
-            .find(|t| t.webhook.as_deref() == Some(suffix))
+        self.types.get(*self.names.webhooks.get(suffix)?)
     }
 
     pub fn by_code(&self, source: &str, code: &str) -> Option<&EventType> {
-        self.of(source).find(|t| t.codes.iter().any(|c| c == code))
+        let place = self.names.sources.get(source)?.codes.get(code)?;
+        self.types.get(*place)
+    }
+
+    /// Whether anybody listed types of this source.
+    pub fn has(&self, source: &str) -> bool {
+        self.names.sources.contains_key(source)
     }
 
     /// The type whose name in any shape is most like a word; `None` where nothing is like it.
@@ -128,6 +170,33 @@ impl Catalogue {
     fn of(&self, source: &str) -> impl Iterator<Item = &EventType> {
         self.types.iter().filter(move |t| t.source == source)
     }
+}
+
+impl Names {
+    /// Of two types with one name the first has it.
+    fn add(&mut self, place: usize, event_type: &EventType) {
+        if let Some(webhook) = &event_type.webhook {
+            self.webhooks.entry(webhook.clone()).or_insert(place);
+        }
+        let of = self.sources.entry(event_type.source.clone()).or_default();
+        of.tags.entry(event_type.tag.clone()).or_insert(place);
+        for code in &event_type.codes {
+            of.codes.entry(code.clone()).or_insert(place);
+        }
+        let Some(display) = &event_type.display else {
+            return;
+        };
+        let number = *of.displays.entry(lower(display)).or_insert_with(|| {
+            of.shown.push(Vec::new());
+            of.shown.len() - 1
+        });
+        of.shown[number].push(place);
+        of.displays.insert(display.clone(), number);
+    }
+}
+
+fn lower(display: &str) -> String {
+    display.trim().to_lowercase()
 }
 
 // Case, blanks and punctuation say nothing here: `ticket.CommentCreated` is what people make of

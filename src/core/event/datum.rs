@@ -77,6 +77,21 @@ impl<'a> Datum<'a> {
         built.chain(taped.map(Datum::Taped))
     }
 
+    /// The keys of an object with what stands under them; none of anything else.
+    pub fn entries(self) -> Vec<(&'a str, Datum<'a>)> {
+        match self {
+            Datum::Built(Value::Object(object)) => object
+                .iter()
+                .map(|(key, value)| (key.as_str(), Datum::Built(value)))
+                .collect(),
+            Datum::Built(_) => Vec::new(),
+            Datum::Taped(item) => item
+                .keys()
+                .map(|(_, key, item)| (key, Datum::Taped(item)))
+                .collect(),
+        }
+    }
+
     pub fn bool(self) -> Option<bool> {
         match self {
             Datum::Built(value) => value.as_bool(),

@@ -4,8 +4,9 @@
 use serde_json::Value;
 
 use super::catalogue::Catalogue;
+use super::datum::Datum;
 use super::decoder::Decoder;
-use super::place::{find, kind};
+use super::head::Head;
 use super::user_described::Description;
 use super::{Event, eventbridge, upmind, zendesk_webhook, zis};
 
@@ -61,12 +62,39 @@ impl NotAnEvent {
     }
 }
 
+/// What says how a document is to be read.
+#[derive(Debug, Clone, Copy)]
+pub enum Told<'a> {
+    /// Its content.
+    ByContent,
+    /// The configuration.
+    Described(&'a Description),
+}
+
+/// What stands above the event of a document.
+pub fn head<'a>(
+    document: Datum<'a>,
+    told: Told<'a>,
+    catalogue: &'a Catalogue,
+) -> Result<Head<'a>, NotAnEvent> {
+    match told {
+        Told::Described(description) => description.head(document, catalogue),
+        Told::ByContent => match DECODERS.iter().find(|decoder| decoder.tells(document)) {
+            Some(decoder) => decoder.head(document, catalogue),
+            None => Err(unknown_shape(&document.value())),
+        },
+    }
+}
+
+/// The event of a document that is built already.
+pub fn read(raw: Value, told: Told<'_>, catalogue: &Catalogue) -> Result<Event, NotAnEvent> {
+    let event = head(Datum::Built(&raw), told, catalogue)?.without_raw(catalogue);
+    Ok(Event { raw, ..event })
+}
+
 /// Decodes a value whose shape is told by its content.
 pub fn decode(value: Value, catalogue: &Catalogue) -> Result<Event, NotAnEvent> {
-    match DECODERS.iter().find(|decoder| decoder.tells(&value)) {
-        Some(decoder) => decoder.event(value, catalogue),
-        None => Err(unknown_shape(&value)),
-    }
+    read(value, Told::ByContent, catalogue)
 }
 
 /// Decodes a value of a source that the configuration describes.
@@ -75,7 +103,7 @@ pub fn decode_described(
     description: &Description,
     catalogue: &Catalogue,
 ) -> Result<Event, NotAnEvent> {
-    description.event(value, catalogue)
+    read(value, Told::Described(description), catalogue)
 }
 
 fn unknown_shape(value: &Value) -> NotAnEvent {
@@ -97,7 +125,7 @@ fn unknown_shape(value: &Value) -> NotAnEvent {
             "wrap it as `{\"input\": {\"ticket_event\": …}}`",
         );
     }
-    if find(value, "detail-type").is_some() {
+    if object.contains_key("detail-type") {
         let message = "`detail` holds no `ticket_event`, `user_event` or `organization_event`";
         return NotAnEvent::at("detail", message.to_owned());
     }
@@ -108,6 +136,10 @@ fn unknown_shape(value: &Value) -> NotAnEvent {
         ),
         SHAPES,
     )
+}
+
+fn kind(value: &Value) -> &'static str {
+    Datum::Built(value).words()
 }
 
 const SHAPES: &str = "known are the ZIS envelope (`input.ticket_event`), the Zendesk event webhook \

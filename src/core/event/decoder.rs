@@ -1,17 +1,19 @@
-//! One shape of event as a table, and the builder that runs such a table into a normalised event.
+//! One shape of event as a table: how it is told, and where everything stands in it.
 //! It refuses a body whose own signs do not hold, and says what stands in their place.
 
-use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::catalogue::{Catalogue, EventType};
+use super::datum::Datum;
 use super::decode::NotAnEvent;
 use super::fingerprint::fingerprint;
+use super::head::{Head, Id, Shape, name_of};
 use super::leaf::Leaf;
-use super::place::{find, first, kind, put};
-use super::{Event, naming::Named, naming::Naming};
+use super::naming::{Named, Naming};
+use super::place::{find, first, put};
+use super::tape::Kind;
 
 /// How one shape is told and where its parts are. Every reader of events runs these tables.
 #[derive(Debug)]
@@ -104,107 +106,99 @@ pub const fn own(to: &'static str, from: &'static [&'static str], leaf: Leaf) ->
 
 impl Decoder {
     /// Whether a document is of this shape.
-    pub fn tells(&self, document: &Value) -> bool {
+    pub fn tells(&self, document: Datum<'_>) -> bool {
         match &self.sign {
             Sign::Has(path) => find(document, path).is_some(),
             Sign::Starts(path, starts) => find(document, path)
-                .and_then(Value::as_str)
+                .and_then(Datum::text)
                 .is_some_and(|text| starts.iter().any(|start| text.starts_with(start))),
         }
     }
 
-    /// The normalised event of a document of this shape.
-    pub fn event(&self, raw: Value, catalogue: &Catalogue) -> Result<Event, NotAnEvent> {
+    /// What stands above an event of this shape.
+    pub fn head<'a>(
+        &'static self,
+        document: Datum<'a>,
+        catalogue: &'a Catalogue,
+    ) -> Result<Head<'a>, NotAnEvent> {
         for demand in self.demands {
-            demand.check(&raw)?;
+            demand.check(document)?;
         }
-        let named = self.naming.name(&raw, self.source, catalogue)?;
-        let mut warnings: Vec<String> = named.warning.clone().into_iter().collect();
-        let body = self.body(&raw, &named);
-        let key = self.key(&raw)?;
-        let time = self.time(&raw, &mut warnings)?;
-        let id = self.id(&raw, &named.tag)?;
-        let about = Event::about(self.source, &named.tag, &id, key.as_deref(), time);
-        Ok(Event {
-            source: self.source.to_owned(),
-            event_type: named.tag,
-            id,
-            key,
-            time,
-            envelope: built(self.envelope, &raw, None),
-            body,
-            raw,
-            about,
-            shape: self.shape,
-            warnings,
+        let named = self.naming.name(document, self.source, catalogue)?;
+        Ok(Head {
+            document,
+            shape: Shape::BuiltIn(self),
+            source: self.source,
+            named,
+            key: self.key(document)?,
+            time: self.time(document)?,
+            id: self.id(document)?,
         })
     }
 
-    fn body(&self, raw: &Value, named: &Named) -> Value {
-        let mut body = built(self.body, raw, named.known);
-        if let (Value::Object(body), Some(display)) = (&mut body, &named.display) {
-            body.insert("type".into(), Value::from(display.as_str()));
+    /// The normalised body of a document.
+    pub fn body(&self, document: Datum<'_>, named: &Named<'_>) -> Value {
+        let mut body = built(self.body, document, named.known);
+        if let Value::Object(body) = &mut body {
+            body.insert("type".into(), Value::from(&*named.display));
         }
         body
     }
 
-    fn key(&self, raw: &Value) -> Result<Option<String>, NotAnEvent> {
-        let there = self
+    pub fn envelope(&self, document: Datum<'_>) -> Value {
+        built(self.envelope, document, None)
+    }
+
+    fn key<'a>(&self, document: Datum<'a>) -> Result<Option<Datum<'a>>, NotAnEvent> {
+        let mut there = self
             .key
             .iter()
-            .find_map(|path| find(raw, path).filter(|v| !v.is_null()).map(|v| (path, v)));
-        match there {
-            Some((path, value)) => name_of(value, path).map(Some),
+            .filter_map(|path| Some((path, find(document, path)?)));
+        match there.find(|(_, key)| !key.is_null()) {
+            Some((path, key)) => name_of(key, path).map(Some),
             None => Ok(None),
         }
     }
 
-    fn time(
+    fn time<'a>(
         &self,
-        raw: &Value,
-        warnings: &mut Vec<String>,
-    ) -> Result<Option<Timestamp>, NotAnEvent> {
-        let Some((path, value)) = first(raw, self.time) else {
+        document: Datum<'a>,
+    ) -> Result<Option<(&'static str, Datum<'a>)>, NotAnEvent> {
+        let Some((path, time)) = first(document, self.time) else {
             return Ok(None);
         };
-        match value {
-            Value::Null => Ok(None),
-            Value::String(text) => Ok(moment(text).or_else(|| {
-                warnings.push(not_a_time(path, text));
-                None
-            })),
-            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-                Err(NotAnEvent::wrong(path, Some(value), "a time"))
+        match time.kind() {
+            Kind::Null => Ok(None),
+            Kind::Text => Ok(Some((path, time))),
+            Kind::Bool | Kind::Number | Kind::List | Kind::Object => {
+                Err(NotAnEvent::wrong(path, Some(time), "a time"))
             }
         }
     }
 
-    fn id(&self, raw: &Value, tag: &str) -> Result<String, NotAnEvent> {
+    fn id<'a>(&self, document: Datum<'a>) -> Result<Id<'a>, NotAnEvent> {
         match &self.id {
-            Identity::At(path) => match find(raw, path) {
-                Some(value) => name_of(value, path),
+            Identity::At(path) => match find(document, path) {
+                Some(id) => name_of(id, path).map(Id::Said),
                 // A body written by hand may lack it; the hash still tells a repeat.
-                None => Ok(format!("sha256-{}", fingerprint(raw))),
+                None => Ok(Id::Hash),
             },
-            Identity::Sequence { of } => Ok(sequence_id(find(raw, of).unwrap_or(raw), tag)),
+            Identity::Sequence { of } => Ok(Id::Sequence(find(document, of).unwrap_or(document))),
         }
     }
 }
 
 impl Demand {
-    fn check(&self, document: &Value) -> Result<(), NotAnEvent> {
+    fn check(&self, document: Datum<'_>) -> Result<(), NotAnEvent> {
+        let is = |path, kind| find(document, path).is_some_and(|datum| datum.kind() == kind);
         let (path, expected, holds) = match self {
-            Demand::Object(path) => (path, "an object", is(document, path, Value::is_object)),
+            Demand::Object(path) => (path, "an object", is(path, Kind::Object)),
             Demand::ObjectIfThere(path) => {
-                let absent = find(document, path).is_none_or(Value::is_null);
-                (
-                    path,
-                    "an object",
-                    absent || is(document, path, Value::is_object),
-                )
+                let absent = find(document, path).is_none_or(Datum::is_null);
+                (path, "an object", absent || is(path, Kind::Object))
             }
-            Demand::Text(path) => (path, "text", is(document, path, Value::is_string)),
-            Demand::Id(path) => (path, "an id", is(document, path, is_id)),
+            Demand::Text(path) => (path, "text", is(path, Kind::Text)),
+            Demand::Id(path) => (path, "an id", find(document, path).is_some_and(is_id)),
         };
         if holds {
             return Ok(());
@@ -213,50 +207,28 @@ impl Demand {
     }
 }
 
-fn is(document: &Value, path: &str, holds: fn(&Value) -> bool) -> bool {
-    find(document, path).is_some_and(holds)
-}
-
-fn is_id(value: &Value) -> bool {
-    Leaf::Id.apply(value.clone(), None).is_u64()
-}
-
-/// A time as help desks write it. One without a zone is UTC.
-pub fn moment(text: &str) -> Option<Timestamp> {
-    let text = text.trim();
-    text.parse::<Timestamp>().ok().or_else(|| {
-        let local: DateTime = text.parse().ok()?;
-        local.to_zoned(TimeZone::UTC).ok().map(|z| z.timestamp())
-    })
-}
-
-pub fn not_a_time(path: &str, text: &str) -> String {
-    format!("`{path}` is `{text}`, which is no time: the event is treated as one without a time")
-}
-
-/// An id or key as text.
-pub fn name_of(value: &Value, path: &str) -> Result<String, NotAnEvent> {
-    match value {
-        Value::String(text) if !text.is_empty() => Ok(text.clone()),
-        Value::Number(number) => Ok(number.to_string()),
-        Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
-            Err(NotAnEvent::wrong(path, Some(value), "an id"))
-        }
+fn is_id(datum: Datum<'_>) -> bool {
+    match datum.number() {
+        Some(number) => number.is_u64(),
+        None => Leaf::Id.apply(datum.value().into_owned(), None).is_u64(),
     }
 }
 
-fn sequence_id(body: &Value, tag: &str) -> String {
+/// The id of an event of an update: what the sender says of its place there, and a hash.
+pub fn sequence_id(body: Datum<'_>, tag: &str) -> String {
     let part = |path| match find(body, path) {
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(Value::Number(number)) => Some(number.to_string()),
-        Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => None,
+        Some(part) => match part.number() {
+            Some(number) => Some(Cow::Owned(number.to_string())),
+            None => part.text(),
+        },
+        None => None,
     };
-    let hash = fingerprint(body)[..16].to_owned();
+    let hash = &fingerprint(body)[..16];
     [
         part("meta.sequence.id"),
         part("meta.sequence.position"),
-        Some(tag.to_owned()),
-        Some(hash),
+        Some(Cow::Borrowed(tag)),
+        Some(Cow::Borrowed(hash)),
     ]
     .into_iter()
     .flatten()
@@ -264,16 +236,15 @@ fn sequence_id(body: &Value, tag: &str) -> String {
     .join("-")
 }
 
-fn built(places: &[Place], raw: &Value, known: Option<&EventType>) -> Value {
+fn built(places: &[Place], document: Datum<'_>, known: Option<&EventType>) -> Value {
     let mut object = Map::new();
     for place in places {
         if place.when == When::Own && !known.is_some_and(|t| t.owns(place.to)) {
             continue;
         }
-        if let Some((_, value)) = first(raw, place.from) {
-            let value = place
-                .leaf
-                .apply(value.clone(), known.map(|t| (t, place.to)));
+        if let Some((_, found)) = first(document, place.from) {
+            let value = found.value().into_owned();
+            let value = place.leaf.apply(value, known.map(|t| (t, place.to)));
             put(&mut object, place.to, value);
         }
     }
@@ -282,13 +253,16 @@ fn built(places: &[Place], raw: &Value, known: Option<&EventType>) -> Value {
 
 impl NotAnEvent {
     /// Something else stands where a shape has its own.
-    pub(super) fn wrong(path: &str, value: Option<&Value>, expected: &str) -> NotAnEvent {
-        let found = match value {
+    pub(super) fn wrong(path: &str, found: Option<Datum<'_>>, expected: &str) -> NotAnEvent {
+        let found = match found {
             None => "absent".to_owned(),
             // Of the right kind, so that only the value itself tells what is wrong.
-            Some(Value::String(text)) if expected == "an id" => format!("`{text}`"),
-            Some(Value::Number(number)) if expected == "an id" => number.to_string(),
-            Some(value) => kind(value).to_owned(),
+            Some(found) if expected == "an id" => match (found.text(), found.number()) {
+                (Some(text), _) => format!("`{text}`"),
+                (None, Some(number)) => number.to_string(),
+                (None, None) => found.words().to_owned(),
+            },
+            Some(found) => found.words().to_owned(),
         };
         NotAnEvent::at(path, format!("`{path}` is {found}, expected {expected}"))
     }

@@ -1,31 +1,41 @@
 //! A name for a value that has none: a hash of its canonical JSON (keys sorted, no blanks).
 //! It refuses to depend on the order of keys or on white space, so a repeat has the same name.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::datum::Datum;
+use super::tape::Kind;
+
 /// The SHA-256 of a value's canonical form, in hexadecimal.
-pub fn fingerprint(value: &Value) -> String {
+pub fn fingerprint(datum: Datum<'_>) -> String {
     let mut text = String::new();
-    write(value, &mut text);
+    write(datum, &mut text);
     let digest = Sha256::digest(text.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = String::with_capacity(64);
+    for byte in digest {
+        // Writing to a text cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }
 
-fn write(value: &Value, text: &mut String) {
-    match value {
-        Value::Object(object) => {
-            let mut entries: Vec<_> = object.iter().collect();
+fn write(datum: Datum<'_>, text: &mut String) {
+    match datum.kind() {
+        Kind::Object => {
+            let mut entries = datum.entries();
             entries.sort_unstable_by_key(|(key, _)| *key);
             write_all('{', entries, '}', text, |(key, value), text| {
-                text.push_str(&Value::from(key.as_str()).to_string());
+                text.push_str(&Value::from(key).to_string());
                 text.push(':');
                 write(value, text);
             });
         }
-        Value::Array(elements) => write_all('[', elements, ']', text, write),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            text.push_str(&value.to_string());
+        Kind::List => write_all('[', datum.elements(), ']', text, write),
+        Kind::Null | Kind::Bool | Kind::Number | Kind::Text => {
+            text.push_str(&datum.value().to_string());
         }
     }
 }
@@ -53,23 +63,25 @@ mod tests {
 
     use super::*;
 
+    fn named(value: Value) -> String {
+        fingerprint(Datum::Built(&value))
+    }
+
     #[test]
     fn the_canonical_form_is_what_is_hashed() {
         let mut text = String::new();
-        write(
-            &json!({"b": [1, {"d": null, "c": "é\""}], "a": 1.5}),
-            &mut text,
-        );
+        let value = json!({"b": [1, {"d": null, "c": "é\""}], "a": 1.5});
+        write(Datum::Built(&value), &mut text);
         assert_eq!(text, r#"{"a":1.5,"b":[1,{"c":"é\"","d":null}]}"#);
         let empty = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
-        assert_eq!(fingerprint(&json!({})), empty);
+        assert_eq!(named(json!({})), empty);
     }
 
     #[test]
     fn the_order_of_keys_says_nothing_and_values_everything() {
-        let one = fingerprint(&json!({"a": 1, "b": [1, 2]}));
-        assert_eq!(one, fingerprint(&json!({"b": [1, 2], "a": 1})));
-        assert_ne!(one, fingerprint(&json!({"b": [2, 1], "a": 1})));
-        assert_ne!(fingerprint(&json!("1")), fingerprint(&json!(1)));
+        let one = named(json!({"a": 1, "b": [1, 2]}));
+        assert_eq!(one, named(json!({"b": [1, 2], "a": 1})));
+        assert_ne!(one, named(json!({"b": [2, 1], "a": 1})));
+        assert_ne!(named(json!("1")), named(json!(1)));
     }
 }

@@ -10,6 +10,7 @@ mod event_type;
 mod eventbridge;
 mod field_type;
 pub mod fingerprint;
+pub mod head;
 pub mod json;
 pub mod leaf;
 mod naming;

@@ -1,9 +1,10 @@
 //! From the type as a shape writes it to the tag that rules use.
 //! It refuses a type that is not text; one that nobody knows is carried, with a warning.
 
-use serde_json::Value;
+use std::borrow::Cow;
 
 use super::catalogue::{Catalogue, EventType};
+use super::datum::Datum;
 use super::decode::NotAnEvent;
 use super::place::find;
 
@@ -24,34 +25,34 @@ pub enum Naming {
 /// A type of event as it was named.
 #[derive(Debug)]
 pub struct Named<'a> {
-    pub tag: String,
+    pub tag: Cow<'a, str>,
     /// What `type` reads in the normalised body.
-    pub display: Option<String>,
+    pub display: Cow<'a, str>,
     pub known: Option<&'a EventType>,
-    pub warning: Option<String>,
+    /// The word that named it, where nobody knows it.
+    pub unknown: Option<Cow<'a, str>>,
 }
 
 impl Naming {
     pub fn name<'a>(
         &self,
-        document: &Value,
+        document: Datum<'a>,
         source: &str,
         catalogue: &'a Catalogue,
     ) -> Result<Named<'a>, NotAnEvent> {
         match self {
             Naming::Display { at, family } => {
                 let word = text(document, at)?;
-                let known = catalogue
-                    .displayed(source, word)
-                    .into_iter()
-                    .find(|t| t.family() == *family);
-                Ok(named(known, word, word.to_owned(), source, catalogue))
+                let known = catalogue.displayed_in(source, &word, family);
+                Ok(named(known, word))
             }
             Naming::Webhook { at } => {
                 let word = text(document, at)?;
-                let suffix = suffix(word);
-                let known = catalogue.by_webhook(suffix);
-                Ok(named(known, suffix, camel_case(suffix), source, catalogue))
+                let suffix = suffix(&word);
+                Ok(match catalogue.by_webhook(suffix) {
+                    Some(known) => Named::known(known, suffix),
+                    None => Named::unknown(suffix.to_owned().into(), camel_case(suffix).into()),
+                })
             }
             Naming::Code { at } => {
                 let word = text(document, at)?;
@@ -62,53 +63,63 @@ impl Naming {
 }
 
 /// The type of any of its names: tag, hook code, display name.
-pub fn by_any_name<'a>(word: &str, source: &str, catalogue: &'a Catalogue) -> Named<'a> {
+pub fn by_any_name<'a>(word: Cow<'a, str>, source: &str, catalogue: &'a Catalogue) -> Named<'a> {
     let known = catalogue
-        .by_tag(source, word)
-        .or_else(|| catalogue.by_code(source, word))
-        .or_else(|| catalogue.by_display(source, word));
-    named(known, word, word.to_owned(), source, catalogue)
+        .by_tag(source, &word)
+        .or_else(|| catalogue.by_code(source, &word))
+        .or_else(|| catalogue.by_display(source, &word));
+    named(known, word)
 }
 
-fn named<'a>(
-    known: Option<&'a EventType>,
-    word: &str,
-    tag: String,
-    source: &str,
-    catalogue: &'a Catalogue,
-) -> Named<'a> {
+fn named<'a>(known: Option<&'a EventType>, word: Cow<'a, str>) -> Named<'a> {
     match known {
-        Some(known) => Named {
-            tag: known.tag.clone(),
-            display: known.display.clone().or_else(|| Some(word.to_owned())),
-            known: Some(known),
-            warning: None,
-        },
-        None => Named {
-            warning: Some(unknown(word, &tag, source, catalogue)),
-            tag,
-            display: Some(word.to_owned()),
-            known: None,
-        },
+        Some(known) => Named::known(known, &word),
+        None => Named::unknown(word.clone(), word),
     }
 }
 
-fn unknown(word: &str, tag: &str, source: &str, catalogue: &Catalogue) -> String {
-    let nearest = match catalogue.nearest(source, word) {
-        Some(near) => format!("the nearest known one is `{}`", near.tag),
-        None => "no known one is like it".to_owned(),
-    };
-    format!("unknown event type `{word}` of `{source}`: {nearest}; rules see it as `{tag}`")
+impl<'a> Named<'a> {
+    fn known(known: &'a EventType, word: &str) -> Self {
+        let display = known.display.as_deref().map(Cow::Borrowed);
+        Self {
+            tag: Cow::Borrowed(&known.tag),
+            display: display.unwrap_or_else(|| Cow::Owned(word.to_owned())),
+            known: Some(known),
+            unknown: None,
+        }
+    }
+
+    fn unknown(word: Cow<'a, str>, tag: Cow<'a, str>) -> Self {
+        Self {
+            tag,
+            display: word.clone(),
+            known: None,
+            unknown: Some(word),
+        }
+    }
+
+    /// What a person should know of a type that nobody knows.
+    pub fn warning(&self, source: &str, catalogue: &Catalogue) -> Option<String> {
+        let (word, tag) = (self.unknown.as_ref()?, &self.tag);
+        let nearest = match catalogue.nearest(source, word) {
+            Some(near) => format!("the nearest known one is `{}`", near.tag),
+            None => "no known one is like it".to_owned(),
+        };
+        Some(format!(
+            "unknown event type `{word}` of `{source}`: {nearest}; rules see it as `{tag}`"
+        ))
+    }
 }
 
-fn text<'a>(document: &'a Value, path: &'static str) -> Result<&'a str, NotAnEvent> {
-    match find(document, path) {
-        Some(Value::String(text)) if !text.trim().is_empty() => Ok(text),
-        Some(Value::String(_)) => Err(NotAnEvent::at(
+fn text<'a>(document: Datum<'a>, path: &'static str) -> Result<Cow<'a, str>, NotAnEvent> {
+    let found = find(document, path);
+    match found.and_then(Datum::text) {
+        Some(text) if !text.trim().is_empty() => Ok(text),
+        Some(_) => Err(NotAnEvent::at(
             path,
             format!("`{path}` is an empty text, expected the type of the event"),
         )),
-        other => Err(NotAnEvent::wrong(path, other, "text")),
+        None => Err(NotAnEvent::wrong(path, found, "text")),
     }
 }
 
@@ -153,9 +164,9 @@ mod tests {
             "client_posted_ticket_message_hook",
             "client posted ticket message",
         ] {
-            let named = by_any_name(word, "upmind", all);
+            let named = by_any_name(word.into(), "upmind", all);
             assert_eq!(named.tag, "ticket_message.ClientPosted");
-            assert_eq!(named.warning, None);
+            assert_eq!(named.warning("upmind", all), None);
         }
     }
 }

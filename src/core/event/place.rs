@@ -3,24 +3,19 @@
 
 use serde_json::{Map, Value};
 
+use super::datum::Datum;
+
 /// The value at a dotted path; the empty path is the document itself. A number picks an element.
-pub fn find<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
-    let mut value = document;
-    for step in path.split('.').filter(|step| !step.is_empty()) {
-        value = match value {
-            Value::Object(object) => object.get(step)?,
-            Value::Array(elements) => elements.get(step.parse::<usize>().ok()?)?,
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return None,
-        };
-    }
-    Some(value)
+pub fn find<'a>(document: Datum<'a>, path: &str) -> Option<Datum<'a>> {
+    let mut steps = path.split('.').filter(|step| !step.is_empty());
+    steps.try_fold(document, |datum, step| datum.step(step))
 }
 
 /// The first of several places that is there, with its path.
-pub fn first<'a>(document: &'a Value, paths: &[&'static str]) -> Option<(&'static str, &'a Value)> {
+pub fn first<'a>(document: Datum<'a>, paths: &[&'static str]) -> Option<(&'static str, Datum<'a>)> {
     paths
         .iter()
-        .find_map(|path| find(document, path).map(|value| (*path, value)))
+        .find_map(|path| find(document, path).map(|datum| (*path, datum)))
 }
 
 /// Puts a value at a dotted path and makes the objects on the way; what stands in the way of one
@@ -45,31 +40,26 @@ pub fn put(object: &mut Map<String, Value>, path: &str, value: Value) {
     }
 }
 
-/// What a value is, for a message: "a list", "null".
-pub fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
+    use super::super::tape::Tape;
     use super::*;
 
     #[test]
     fn a_path_follows_objects_and_lists() {
-        let document = json!({"a": {"b": [null, {"c": 1}]}, "d": "text"});
-        assert_eq!(find(&document, "a.b.1.c"), Some(&json!(1)));
-        assert_eq!(find(&document, ""), Some(&document));
-        for absent in ["a.x", "a.b.2", "a.b.x", "a.b.0.c", "d.e"] {
-            assert_eq!(find(&document, absent), None, "{absent}");
+        let value = json!({"a": {"b": [null, {"c": 1}]}, "d": "text"});
+        let text = value.to_string();
+        let mut tape = Tape::default();
+        let scanned = tape.scan(text.as_bytes()).unwrap();
+        for document in [Datum::Built(&value), Datum::Taped(scanned.root())] {
+            let found = |path| find(document, path).map(|found| found.value().into_owned());
+            assert_eq!(found("a.b.1.c"), Some(json!(1)));
+            assert_eq!(found(""), Some(value.clone()));
+            for absent in ["a.x", "a.b.2", "a.b.x", "a.b.0.c", "d.e"] {
+                assert_eq!(found(absent), None, "{absent}");
+            }
         }
     }
 

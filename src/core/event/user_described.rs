@@ -1,15 +1,13 @@
 //! A source that the configuration describes: the places of type, id, key and time in a body of any make.
 //! It refuses a body that lacks the type that its description promises; the body itself stays as it is.
 
-use serde_json::{Map, Value};
-
-use super::Event;
 use super::catalogue::Catalogue;
+use super::datum::Datum;
 use super::decode::NotAnEvent;
-use super::decoder::{moment, name_of, not_a_time};
-use super::fingerprint::fingerprint;
+use super::head::{Head, Id, Shape, name_of};
 use super::naming::{Named, by_any_name};
-use super::place::{find, kind};
+use super::place::find;
+use super::tape::Kind;
 
 /// Where a source of the user's own has its parts. Paths are dotted and start at the body; `$.` may
 /// stand before them.
@@ -36,97 +34,81 @@ pub enum TypeFrom {
 }
 
 impl Description {
-    pub(super) fn event(&self, raw: Value, catalogue: &Catalogue) -> Result<Event, NotAnEvent> {
-        if !raw.is_object() {
-            let message = format!("this JSON is {}, expected an object", kind(&raw));
+    pub(super) fn head<'a>(
+        &'a self,
+        document: Datum<'a>,
+        catalogue: &'a Catalogue,
+    ) -> Result<Head<'a>, NotAnEvent> {
+        if document.kind() != Kind::Object {
+            let message = format!("this JSON is {}, expected an object", document.words());
             return Err(NotAnEvent::of_the_whole(message));
         }
-        let named = self.named(&raw, catalogue)?;
-        let mut warnings: Vec<String> = named.warning.into_iter().collect();
-        let id = self.id(&raw)?;
-        let key = self.key(&raw)?;
-        let time = self.time(&raw, &mut warnings)?;
-        let about = Event::about(&self.source, &named.tag, &id, key.as_deref(), time);
-        Ok(Event {
-            source: self.source.clone(),
-            event_type: named.tag,
-            id,
-            key,
-            time,
-            envelope: Value::Object(Map::new()),
-            body: raw.clone(),
-            raw,
-            about,
-            shape: "json",
-            warnings,
+        Ok(Head {
+            document,
+            shape: Shape::Described(self),
+            source: &self.source,
+            named: self.named(document, catalogue)?,
+            id: self.id(document)?,
+            key: self.key(document)?,
+            time: self.time(document)?,
         })
     }
 
-    fn named<'a>(&self, raw: &Value, catalogue: &'a Catalogue) -> Result<Named<'a>, NotAnEvent> {
+    fn named<'a>(
+        &'a self,
+        document: Datum<'a>,
+        catalogue: &'a Catalogue,
+    ) -> Result<Named<'a>, NotAnEvent> {
         let word = match &self.event_type {
-            TypeFrom::Constant(word) => word.as_str(),
-            TypeFrom::Path(path) => match place(raw, path) {
-                Some(Value::String(word)) if !word.trim().is_empty() => word,
-                other => return Err(self.lacks("event_type", path, other, "text")),
-            },
+            TypeFrom::Constant(word) => word.into(),
+            TypeFrom::Path(path) => {
+                let found = place(document, path);
+                match found.and_then(Datum::text) {
+                    Some(word) if !word.trim().is_empty() => word,
+                    Some(_) | None => return Err(self.lacks("event_type", path, found, "text")),
+                }
+            }
         };
         let mut named = by_any_name(word, &self.source, catalogue);
         // Nobody listed the types of this source, so none of them is out of place.
-        if !catalogue.sources().contains(&self.source.as_str()) {
-            named.warning = None;
+        if !catalogue.has(&self.source) {
+            named.unknown = None;
         }
         Ok(named)
     }
 
-    fn id(&self, raw: &Value) -> Result<String, NotAnEvent> {
+    fn id<'a>(&self, document: Datum<'a>) -> Result<Id<'a>, NotAnEvent> {
         let Some(path) = &self.id else {
-            return Ok(format!("sha256-{}", fingerprint(raw)));
+            return Ok(Id::Hash);
         };
-        let value = place(raw, path).unwrap_or(&Value::Null);
-        name_of(value, plain(path))
-            .map_err(|_| self.lacks("id", path, place(raw, path), "text or a number"))
+        let found = place(document, path);
+        let id = found.and_then(|id| name_of(id, plain(path)).ok());
+        id.map(Id::Said)
+            .ok_or_else(|| self.lacks("id", path, found, "text or a number"))
     }
 
-    fn key(&self, raw: &Value) -> Result<Option<String>, NotAnEvent> {
-        let there = self
-            .key
-            .as_ref()
-            .and_then(|path| Some((path, place(raw, path)?)));
-        match there {
-            None | Some((_, Value::Null)) => Ok(None),
-            Some((path, value)) => name_of(value, plain(path))
-                .map(Some)
-                .map_err(|_| self.lacks("key", path, Some(value), "text or a number")),
-        }
-    }
-
-    fn time(
-        &self,
-        raw: &Value,
-        warnings: &mut Vec<String>,
-    ) -> Result<Option<jiff::Timestamp>, NotAnEvent> {
-        let there = self
-            .time
-            .as_ref()
-            .and_then(|path| Some((path, place(raw, path)?)));
-        let Some((path, value)) = there else {
+    fn key<'a>(&self, document: Datum<'a>) -> Result<Option<Datum<'a>>, NotAnEvent> {
+        let Some((path, key)) = there(document, self.key.as_deref()) else {
             return Ok(None);
         };
-        let (time, text) = match value {
-            Value::Null => return Ok(None),
-            Value::String(text) => (moment(text), text.clone()),
-            Value::Number(number) => (seconds(number), number.to_string()),
-            Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
-                return Err(self.lacks("time", path, Some(value), "a time"));
-            }
-        };
-        if time.is_none() {
-            warnings.push(not_a_time(plain(path), &text));
-        }
-        Ok(time)
+        name_of(key, plain(path))
+            .map(Some)
+            .map_err(|_| self.lacks("key", path, Some(key), "text or a number"))
     }
 
-    fn lacks(&self, what: &str, path: &str, found: Option<&Value>, wanted: &str) -> NotAnEvent {
+    fn time<'a>(&'a self, document: Datum<'a>) -> Result<Option<(&'a str, Datum<'a>)>, NotAnEvent> {
+        let Some((path, time)) = there(document, self.time.as_deref()) else {
+            return Ok(None);
+        };
+        match time.kind() {
+            Kind::Text | Kind::Number => Ok(Some((plain(path), time))),
+            Kind::Null | Kind::Bool | Kind::List | Kind::Object => {
+                Err(self.lacks("time", path, Some(time), "a time"))
+            }
+        }
+    }
+
+    fn lacks(&self, what: &str, path: &str, found: Option<Datum<'_>>, wanted: &str) -> NotAnEvent {
         let mut error = NotAnEvent::wrong(plain(path), found, wanted);
         error.help = Some(format!(
             "the source `{}` says that its `{what}` stands there",
@@ -136,28 +118,25 @@ impl Description {
     }
 }
 
+/// What stands at a path that may be described, unless it is null.
+fn there<'p, 'a>(document: Datum<'a>, path: Option<&'p str>) -> Option<(&'p str, Datum<'a>)> {
+    let found = place(document, path?)?;
+    (!found.is_null()).then_some((path?, found))
+}
+
 fn plain(path: &str) -> &str {
     path.strip_prefix("$.").unwrap_or(path)
 }
 
-fn place<'a>(raw: &'a Value, path: &str) -> Option<&'a Value> {
-    find(raw, plain(path))
-}
-
-fn seconds(number: &serde_json::Number) -> Option<jiff::Timestamp> {
-    match number.as_i64() {
-        Some(whole) => jiff::Timestamp::from_second(whole).ok(),
-        None => {
-            let duration = jiff::SignedDuration::try_from_secs_f64(number.as_f64()?).ok()?;
-            jiff::Timestamp::from_duration(duration).ok()
-        }
-    }
+fn place<'a>(document: Datum<'a>, path: &str) -> Option<Datum<'a>> {
+    find(document, plain(path))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
+    use super::super::Event;
     use super::super::decode::decode_described;
     use super::*;
 
