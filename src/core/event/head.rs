@@ -50,6 +50,16 @@ pub enum Id<'a> {
     Sequence(Datum<'a>),
 }
 
+impl Shape<'_> {
+    /// The table of a shape that comes with the program.
+    pub fn decoder(&self) -> Option<&'static Decoder> {
+        match self {
+            Shape::BuiltIn(decoder) => Some(decoder),
+            Shape::Described(_) => None,
+        }
+    }
+}
+
 impl<'a> Head<'a> {
     pub fn id(&self) -> String {
         match self.id {

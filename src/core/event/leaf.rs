@@ -4,6 +4,8 @@
 use serde_json::{Map, Value};
 
 use super::catalogue::{EventType, FieldLookup, FieldType};
+use super::datum::Datum;
+use super::tape::Kind;
 
 /// The transform of one place in a decoder's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +28,20 @@ pub enum Leaf {
 impl Leaf {
     /// The normalised value. `field` is the place that it goes to, where the type is known.
     pub fn apply(self, value: Value, field: Option<(&EventType, &str)>) -> Value {
+        self.settle(value, self.field_type(field))
+    }
+
+    /// What the catalogue says of the place, where that counts.
+    pub fn field_type<'t>(self, field: Option<(&'t EventType, &str)>) -> Option<&'t FieldType> {
+        let (known, path) = field.filter(|_| self == Leaf::Typed)?;
+        match known.field(path) {
+            FieldLookup::Known(field_type) => Some(field_type),
+            FieldLookup::Open | FieldLookup::Unknown { .. } => None,
+        }
+    }
+
+    /// The normalised value of a place whose type is looked up already.
+    pub fn settle(self, value: Value, field_type: Option<&FieldType>) -> Value {
         match self {
             Leaf::AsIs => value,
             Leaf::Emptied => match value {
@@ -35,15 +51,58 @@ impl Leaf {
             Leaf::Id => id(value),
             Leaf::Lower => lower(value),
             Leaf::Tags => list(value, |tag| tag),
-            Leaf::Typed => match field.map(|(known, path)| known.field(path)) {
-                Some(FieldLookup::Known(field_type)) => typed(value, field_type),
-                Some(FieldLookup::Open | FieldLookup::Unknown { .. }) | None => value,
+            Leaf::Typed => match field_type {
+                Some(field_type) => typed(value, field_type),
+                None => value,
             },
             Leaf::Part(n) => match value.as_str().and_then(|text| text.split('/').nth(n)) {
                 Some(part) => id(Value::from(part)),
                 None => Value::Null,
             },
         }
+    }
+
+    /// Whether a value is its own normal form for sure, so that nothing need be built.
+    pub fn keeps(self, datum: Datum<'_>, field_type: Option<&FieldType>) -> bool {
+        match self {
+            Leaf::AsIs => true,
+            Leaf::Emptied => datum.kind() != Kind::Object,
+            Leaf::Id => is_no_id(datum),
+            Leaf::Lower => is_lower(datum),
+            Leaf::Tags => !datum.is_null(),
+            Leaf::Typed => field_type.is_none_or(|field_type| is_typed(datum, field_type)),
+            Leaf::Part(_) => false,
+        }
+    }
+}
+
+/// Neither digits nor empty.
+fn is_no_id(datum: Datum<'_>) -> bool {
+    datum
+        .text()
+        .is_none_or(|text| !text.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn is_lower(datum: Datum<'_>) -> bool {
+    let is_lower = |byte: u8| byte.is_ascii() && !byte.is_ascii_uppercase();
+    datum
+        .text()
+        .is_none_or(|text| !text.is_empty() && text.bytes().all(is_lower))
+}
+
+fn is_typed(datum: Datum<'_>, field_type: &FieldType) -> bool {
+    match field_type {
+        FieldType::Id => is_no_id(datum),
+        FieldType::Priority | FieldType::Status | FieldType::TicketType => is_lower(datum),
+        FieldType::List(_) => false,
+        FieldType::Integer
+        | FieldType::Decimal
+        | FieldType::Text
+        | FieldType::Boolean
+        | FieldType::Time
+        | FieldType::Date
+        | FieldType::Object
+        | FieldType::Any => true,
     }
 }
 
@@ -151,6 +210,41 @@ mod tests {
             typed("ticket.TagsChanged", "tags_added", json!(null)),
             json!([])
         );
+    }
+
+    #[test]
+    fn what_is_kept_is_its_own_normal_form() {
+        let types = [
+            FieldType::Id,
+            FieldType::Status,
+            FieldType::Text,
+            FieldType::Any,
+            FieldType::List(Box::new(FieldType::Id)),
+        ];
+        let leaves = [
+            Leaf::AsIs,
+            Leaf::Emptied,
+            Leaf::Id,
+            Leaf::Lower,
+            Leaf::Tags,
+            Leaf::Typed,
+            Leaf::Part(1),
+        ];
+        let values = json!([
+            null, true, 0, -1.5, "", "0", "12", "012", "a", "A", "é", "É", "a/7", [], ["1", "A"], {}, {"a": "1"}
+        ]);
+        let mut kept = 0;
+        for value in values.as_array().unwrap() {
+            for leaf in leaves {
+                for field_type in types.iter().map(Some).chain([None]) {
+                    if leaf.keeps(Datum::Built(value), field_type) {
+                        assert_eq!(leaf.settle(value.clone(), field_type), *value, "{leaf:?}");
+                        kept += 1;
+                    }
+                }
+            }
+        }
+        assert!(kept > 300, "{kept}");
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub mod head;
 pub mod json;
 pub mod leaf;
 mod naming;
+#[cfg(test)]
+pub mod odd;
 pub mod place;
 pub mod sample;
 pub mod tape;

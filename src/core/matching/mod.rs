@@ -3,6 +3,7 @@
 
 pub mod evaluate;
 pub mod explanation;
+pub mod extract;
 pub mod gate_view;
 pub mod ruleset;
 pub mod trace;

@@ -51,10 +51,19 @@ pub struct Key {
 }
 
 impl Key {
-    fn new(name: &str) -> Self {
+    pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
             index: name.parse().ok(),
+        }
+    }
+
+    /// What it leads to. A path through null or a scalar leads nowhere.
+    pub fn of<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+        match value {
+            Value::Object(map) => map.get(&self.name),
+            Value::Array(items) => items.get(self.index?),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
         }
     }
 }
@@ -244,21 +253,12 @@ impl Root {
     }
 }
 
-/// A path through null or a scalar leads nowhere.
 fn walk<'a>(start: &'a Value, keys: &[Key]) -> Found<'a> {
-    let mut value = start;
-    for key in keys {
-        let next = match value {
-            Value::Object(map) => map.get(&key.name),
-            Value::Array(items) => key.index.and_then(|index| items.get(index)),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-        };
-        let Some(next) = next else {
-            return Found::Absent;
-        };
-        value = next;
+    let mut keys = keys.iter();
+    match keys.try_fold(start, |value, key| key.of(value)) {
+        Some(value) => Found::One(value),
+        None => Found::Absent,
     }
-    Found::One(value)
 }
 
 fn parse_dotted(text: &str) -> Result<Route, PathError> {
