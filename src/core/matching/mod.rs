@@ -4,5 +4,6 @@
 pub mod evaluate;
 pub mod explanation;
 pub mod gate_view;
+pub mod index;
 pub mod ruleset;
 pub mod trace;
