@@ -10,6 +10,7 @@ use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::event::Event;
 use flowtrigger::core::event::datum::Datum;
 use flowtrigger::core::event::tape::{Scanned, Tape};
+use flowtrigger::core::event::user_described::{Description, TypeFrom};
 use flowtrigger::core::matching::evaluate::Truth;
 use flowtrigger::core::matching::index::{Index, Scratch, Slots};
 use flowtrigger::core::matching::ruleset::{RuleSet, judge};
@@ -22,14 +23,29 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use strategy::{Parts, condition, parts, predicate, rules};
+use strategy::{Parts, parts, rules, tests};
+
+/// A source of whose events nothing is known.
+fn config() -> Config {
+    let shop = Description {
+        name: "shop".into(),
+        source: "shop".into(),
+        event_type: TypeFrom::Constant("order".into()),
+        id: None,
+        key: None,
+        time: None,
+    };
+    let mut config = Config::default();
+    config.sources.insert("shop".into(), shop);
+    config
+}
 
 /// The rules that load.
 fn load(text: &str) -> Vec<Arc<Rule>> {
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let file = files.add("rules.yaml", text);
     let files = Arc::new(files);
-    RuleSet::compile(&files, &[file], &Config::default(), &mut diagnostics).rules
+    RuleSet::compile(&files, &[file], &config(), &mut diagnostics).rules
 }
 
 fn event(parts: &Parts) -> Event {
@@ -131,11 +147,23 @@ fn agree(rules: &[Arc<Rule>], events: &[Event]) -> Result<usize, TestCaseError> 
     Ok(matched)
 }
 
+/// Loading rules takes the time here, so there are fewer cases of more events each.
+fn cases() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig {
+        cases: default.cases.div_ceil(4),
+        max_shrink_iters: 500,
+        ..default
+    }
+}
+
 proptest! {
+    #![proptest_config(cases())]
+
     #[test]
     fn the_index_finds_what_the_evaluator_says(
-        text in rules(condition(), 1..9),
-        parts in vec(parts(), 6),
+        text in rules(1..9),
+        parts in vec(parts(), 12),
     ) {
         let events: Vec<Event> = parts.iter().map(event).collect();
         agree(&load(&text), &events)?;
@@ -143,8 +171,8 @@ proptest! {
 
     #[test]
     fn every_operator_is_found_by_its_own_narrowing(
-        text in rules(predicate(), 8..20),
-        parts in vec(parts(), 6),
+        text in tests(8..20),
+        parts in vec(parts(), 12),
     ) {
         let events: Vec<Event> = parts.iter().map(event).collect();
         agree(&load(&text), &events)?;

@@ -1,9 +1,11 @@
 //! Rules and events that meet often: few paths, few values of every type, every operator on each.
 //! What it writes need not load; who uses it takes the rules that do.
 
+use std::ops::Range;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
 
 /// Texts that are alike in some way: in letters, as numbers, as times, as words of an order.
@@ -83,19 +85,6 @@ const FIELDS: &[&str] = &[
     "$.input.ticket_event",
 ];
 
-/// Fields of the catalogue's types, whose operands are checked.
-const KNOWN: &[&str] = &[
-    "current",
-    "previous",
-    "ticket.priority",
-    "ticket.status",
-    "ticket.tags",
-    "ticket.id",
-    "ticket.subject",
-    "ticket.created_at",
-    "ticket.brand_id",
-];
-
 /// Where many values may stand.
 const QUERIES: &[&str] = &[
     "$.input.ticket_event.f.list[*]",
@@ -137,8 +126,26 @@ const PATTERNS: &[&str] = &[
 ];
 
 fn text() -> impl Strategy<Value = Value> {
-    select(TEXTS).prop_map(Value::from)
+    // Some so often that rules are true of many events.
+    prop_oneof![1 => select(TEXTS), 1 => select(&TEXTS[..8])].prop_map(Value::from)
 }
+
+const DATES: &[&str] = &[
+    "2026-03-01",
+    "2026-03-01T10:00:00Z",
+    "2026-03-08T11:00:00Z",
+    "2027-01-01",
+];
+
+const MOMENTS: &[&str] = &[
+    "2026-03-01",
+    "2026-03-01T10:00:00.0007Z",
+    "-1h",
+    "+1d",
+    "2026-03-08T11:00:00Z",
+];
+
+const SIDES: &[&str] = &["lt", "lte", "gt", "gte"];
 
 fn number() -> impl Strategy<Value = Value> {
     select(vec![
@@ -180,158 +187,263 @@ pub fn value() -> impl Strategy<Value = Value> {
 }
 
 fn path() -> impl Strategy<Value = &'static str> {
-    prop_oneof![
-        12 => select(FIELDS),
-        6 => select(KNOWN),
-        2 => select(QUERIES),
-        1 => select(VARIABLES),
-    ]
+    prop_oneof![12 => select(FIELDS), 2 => select(QUERIES), 1 => select(VARIABLES)]
 }
 
-/// What an operator compares with, of a kind that it takes: written out, a variable, another field.
-fn operand(plain: impl Strategy<Value = Value> + 'static) -> BoxedStrategy<Value> {
-    let paths = [FIELDS, KNOWN, VARIABLES, VARIABLES, QUERIES].concat();
-    let path = select(paths).prop_map(|path| json!({ "path": path }));
+/// What an operator compares with: written out, the variable of that kind, another field.
+fn operand(plain: BoxedStrategy<Value>, variable: &'static str) -> BoxedStrategy<Value> {
+    let other = prop_oneof![2 => select(FIELDS), 1 => select(QUERIES)];
+    let path = prop_oneof![1 => other.boxed(), 1 => Just(variable).boxed()];
+    let path = path.prop_map(|path| json!({ "path": path }));
     prop_oneof![9 => plain, 2 => path].boxed()
 }
 
-fn any_of(plain: impl Strategy<Value = Value> + Clone + 'static) -> BoxedStrategy<Value> {
-    let list = vec(operand(plain.clone()), 1..4).prop_map(Value::from);
-    prop_oneof![3 => operand(plain), 1 => list].boxed()
+/// One operand, or a list of them.
+fn any_of(plain: BoxedStrategy<Value>, variable: &'static str) -> BoxedStrategy<Value> {
+    let list = vec(operand(plain.clone(), variable), 1..4).prop_map(Value::from);
+    prop_oneof![3 => operand(plain, variable), 1 => list].boxed()
 }
 
-fn ordered() -> impl Strategy<Value = Value> + Clone {
-    let words = select(["low", "normal", "high", "open", "solved", "2026-03-01"].as_slice());
-    let words = words.prop_map(Value::from);
-    prop_oneof![3 => number().boxed(), 1 => text().boxed(), 2 => words.boxed()].boxed()
+fn some_text() -> BoxedStrategy<Value> {
+    let texts: Vec<&str> = TEXTS
+        .iter()
+        .copied()
+        .filter(|text| !text.is_empty())
+        .collect();
+    select(texts).prop_map(Value::from).boxed()
 }
 
-fn moment() -> impl Strategy<Value = Value> + Clone {
-    const MOMENTS: &[&str] = &[
-        "2026-03-01",
-        "2026-03-01T10:00:00Z",
-        "2026-03-01T10:00:00.0007Z",
-        "-2h",
-        "+1d",
-        "2026-03-08T11:00:00Z",
-    ];
-    select(MOMENTS).prop_map(Value::from).boxed()
+fn one_of(texts: &'static [&'static str]) -> BoxedStrategy<Value> {
+    select(texts).prop_map(Value::from).boxed()
 }
 
-fn written(value: impl Strategy<Value = Value> + 'static) -> impl Strategy<Value = Value> + Clone {
-    value.boxed()
+/// What has an order.
+fn ordered() -> BoxedStrategy<Value> {
+    prop_oneof![3 => number().boxed(), 2 => some_text(), 1 => one_of(DATES)].boxed()
 }
 
-/// One operator with its operand.
-fn comparison() -> impl Strategy<Value = (&'static str, Value)> {
-    let is = any_of(written(scalar())).prop_map(|v| ("is", v));
-    let list = value().prop_filter("a list beside `is` means any of", |v| !v.is_array());
-    let is_object = operand(list).prop_map(|v| ("is", v));
-    let sides = (
-        select(["lt", "lte", "gt", "gte"].as_slice()),
-        any_of(ordered()),
-    );
-    let between = (operand(ordered()), operand(ordered()))
-        .prop_map(|(low, high)| ("between", json!([low, high])));
-    let lists = (
-        select(["has", "has_all"].as_slice()),
-        any_of(written(scalar())),
-    );
+/// Two ends with something between them.
+fn ends() -> BoxedStrategy<Value> {
+    let numbers = vec(number(), 2).prop_map(|mut ends| {
+        ends.sort_by(|a, b| {
+            a.as_f64()
+                .unwrap_or(0.0)
+                .total_cmp(&b.as_f64().unwrap_or(0.0))
+        });
+        json!(ends)
+    });
+    let dates = subsequence(DATES, 2).prop_map(|ends| json!(ends));
+    let words = select(vec![
+        json!(["a", "vip"]),
+        json!(["0", "10"]),
+        json!([1, "10"]),
+    ]);
+    let path = select(FIELDS).prop_map(|path| json!({ "path": path }));
+    let mixed = (path, number()).prop_map(|(path, number)| json!([number, path]));
+    prop_oneof![4 => numbers, 2 => dates, 1 => words, 1 => mixed].boxed()
+}
+
+type Comparison = (&'static str, Value);
+
+/// Operators that compare text, for which `ignore_case` means something.
+fn textual() -> BoxedStrategy<Comparison> {
+    let is = any_of(scalar().boxed(), "vars.words").prop_map(|v| ("is", v));
+    let lists = select(["has", "has_all"].as_slice());
+    let lists = (lists, any_of(scalar().boxed(), "vars.words"));
     let texts = select(["contains", "starts_with", "ends_with"].as_slice());
-    let texts = (texts, any_of(written(text())));
-    let matches = vec(select(PATTERNS), 1..3).prop_map(|patterns| ("matches", json!(patterns)));
-    let flags = (select(["exists", "present"].as_slice()), any::<bool>())
-        .prop_map(|(name, wanted)| (name, json!(wanted)));
-    let moments = (select(["before", "after"].as_slice()), any_of(moment()));
+    let texts = (texts, any_of(some_text(), "vars.word"));
+    prop_oneof![4 => is, 3 => lists, 4 => texts, 3 => matches()].boxed()
+}
+
+fn matches() -> BoxedStrategy<Comparison> {
+    let patterns = vec(select(PATTERNS), 1..3);
+    patterns
+        .prop_map(|patterns| ("matches", json!(patterns)))
+        .boxed()
+}
+
+fn comparison() -> BoxedStrategy<Comparison> {
+    let sides = any_of(ordered(), "vars.number").boxed();
     prop_oneof![
-        4 => is, 1 => is_object, 4 => sides, 3 => between, 3 => lists, 4 => texts, 3 => matches,
-        3 => flags, 2 => moments
+        5 => textual(),
+        3 => (select(SIDES), sides),
+        2 => ends().prop_map(|ends| ("between", ends)),
+        2 => (select(["exists", "present"].as_slice()), any::<bool>().prop_map(Value::from)),
+        2 => (select(["before", "after"].as_slice()), any_of(one_of(MOMENTS), "vars.date")),
     ]
+    .boxed()
 }
 
-/// What stands beside a field: one operator or two, perhaps negated, perhaps in any case.
-fn test() -> impl Strategy<Value = Value> {
-    let plain = comparison().prop_map(|(name, operand)| json!({ name: operand }));
+/// What stands beside a field: an operator or two, perhaps negated, perhaps in any case.
+fn beside(comparison: BoxedStrategy<Comparison>) -> BoxedStrategy<Value> {
+    let plain = comparison
+        .clone()
+        .prop_map(|(name, operand)| json!({ name: operand }));
+    let two = (comparison.clone(), comparison.clone());
+    let two = two.prop_map(|(a, b)| json!({ a.0: a.1, b.0: b.1 }));
+    let not = comparison.prop_map(|(name, operand)| json!({ "not": { name: operand } }));
+    prop_oneof![3 => plain, 1 => two, 2 => not].boxed()
+}
+
+fn test() -> BoxedStrategy<Value> {
     let folded =
-        comparison().prop_map(|(name, operand)| json!({ name: operand, "ignore_case": true }));
-    let two = (comparison(), comparison()).prop_map(|(a, b)| json!({ a.0: a.1, b.0: b.1 }));
-    let not = comparison().prop_map(|(name, operand)| json!({ "not": { name: operand } }));
-    let bare = any_of(written(scalar()));
-    prop_oneof![4 => plain, 2 => folded, 2 => two, 2 => not, 2 => bare]
+        textual().prop_map(|(name, operand)| json!({ name: operand, "ignore_case": true }));
+    let not = folded.clone().prop_map(|test| json!({ "not": test }));
+    let bare = any_of(scalar().boxed(), "vars.words");
+    prop_oneof![6 => beside(comparison()), 2 => folded, 1 => not, 2 => bare].boxed()
 }
 
-/// What stands under `when`.
-pub fn condition() -> impl Strategy<Value = Value> {
-    let leaf = vec((path(), test()), 1..4).prop_map(|tests| {
+/// One field of which nothing is known, and its test.
+fn open() -> BoxedStrategy<(&'static str, Value)> {
+    (path(), test()).boxed()
+}
+
+/// One field whose type the catalogue knows, with operands that fit it.
+fn known(words: &'static [&'static str]) -> BoxedStrategy<(&'static str, Value)> {
+    let ranks = prop_oneof![
+        3 => (select(SIDES), one_of(words)),
+        1 => select(SIDES).prop_map(|side| (side, json!({ "path": "previous" }))),
+        1 => subsequence(words, 2).prop_map(|ends| ("between", json!(ends))),
+        2 => subsequence(words, 1..3).prop_map(|words| ("is", json!(words))),
+        1 => Just(("is", Value::Null)),
+    ];
+    let ids = prop_oneof![
+        2 => (select(SIDES), number()),
+        1 => number().prop_map(|id| ("is", id)),
+        1 => select(SIDES).prop_map(|side| (side, json!({ "path": "vars.number" }))),
+    ];
+    let texts = select(["contains", "starts_with", "ends_with", "gt", "lte"].as_slice());
+    let texts = prop_oneof![2 => (texts, some_text()).boxed(), 1 => matches()];
+    let tags = (
+        select(["has", "has_all"].as_slice()),
+        any_of(some_text(), "vars.words"),
+    );
+    let times = prop_oneof![
+        2 => (select(["before", "after"].as_slice()), one_of(MOMENTS)),
+        1 => (select(SIDES), one_of(DATES)),
+        1 => subsequence(DATES, 2).prop_map(|ends| ("between", json!(ends))),
+    ];
+    prop_oneof![
+        3 => (select(["current", "previous"].as_slice()), beside(ranks.boxed())),
+        1 => (Just("ticket.id"), beside(ids.boxed())),
+        1 => (Just("ticket.subject"), beside(texts.boxed())),
+        1 => (Just("ticket.tags"), beside(tags.boxed())),
+        1 => (Just("ticket.created_at"), beside(times.boxed())),
+    ]
+    .boxed()
+}
+
+/// A tree of all, any and none over tests of fields.
+fn tree(field: BoxedStrategy<(&'static str, Value)>) -> BoxedStrategy<Value> {
+    let leaf = vec(field, 1..4).prop_map(|tests| {
         let tests = tests
             .into_iter()
             .map(|(path, test)| (path.to_owned(), test));
         Value::Object(tests.collect::<Map<_, _>>())
     });
-    leaf.prop_recursive(3, 12, 3, |inner| {
+    let groups = |inner: BoxedStrategy<Value>| {
         let group = select(["all", "any", "none"].as_slice());
         let group =
             (group, vec(inner.clone(), 1..4)).prop_map(|(key, parts)| json!({ key: parts }));
-        let beside = (group.clone(), inner).prop_map(|(group, beside)| {
-            let mut both = group;
+        let beside = (group.clone(), inner).prop_map(|(mut group, beside)| {
             for (key, value) in beside.as_object().cloned().unwrap_or_default() {
-                both[key] = value;
+                group[key] = value;
             }
-            both
+            group
         });
         prop_oneof![group, beside]
-    })
+    };
+    leaf.prop_recursive(3, 8, 3, groups).boxed()
 }
 
-/// A condition of one operator on one field.
-pub fn predicate() -> impl Strategy<Value = Value> {
-    (select([FIELDS, KNOWN].concat()), test()).prop_map(|(path, test)| json!({ path: test }))
-}
-
-/// A rule's document. JSON is YAML.
-pub fn rule(name: usize, when: &Value, vars: &Value, types: &Value) -> String {
-    let rule = json!({
-        "name": format!("r{name}"),
-        "event_source": "support",
-        "event_type": types,
-        "vars": vars,
-        "when": when,
-        "flow": [{ "succeed": "ok" }],
+/// A rule's document; JSON is YAML. Of some types the catalogue knows the fields, of `shop` nothing.
+fn document(field: fn(Kind) -> BoxedStrategy<Value>) -> BoxedStrategy<Value> {
+    let rules = select(KINDS).prop_flat_map(move |kind| (Just(kind), field(kind), vars()));
+    let rules = rules.prop_map(|(kind, when, vars)| {
+        let (source, types) = kind.trigger();
+        json!({
+            "event_source": source,
+            "event_type": types,
+            "vars": vars,
+            "when": when,
+            "flow": [{ "succeed": "ok" }],
+        })
     });
-    format!("{rule}\n")
+    rules.boxed()
+}
+
+/// What a rule listens to.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Priority,
+    Status,
+    Either,
+    Shop,
+}
+
+const KINDS: &[Kind] = &[
+    Kind::Priority,
+    Kind::Status,
+    Kind::Either,
+    Kind::Shop,
+    Kind::Shop,
+    Kind::Shop,
+    Kind::Shop,
+    Kind::Shop,
+];
+
+impl Kind {
+    fn trigger(self) -> (&'static str, Value) {
+        match self {
+            Kind::Priority => ("support", json!("ticket.PriorityChanged")),
+            Kind::Status => ("support", json!("ticket.StatusChanged")),
+            Kind::Either => (
+                "support",
+                json!(["ticket.PriorityChanged", "ticket.StatusChanged"]),
+            ),
+            Kind::Shop => ("shop", json!("order")),
+        }
+    }
+
+    fn field(self) -> BoxedStrategy<(&'static str, Value)> {
+        match self {
+            Kind::Priority => known(&["low", "normal", "high", "urgent"]),
+            Kind::Status => known(&["new", "open", "pending", "solved"]),
+            Kind::Either => known(&["low", "open"]),
+            Kind::Shop => open(),
+        }
+    }
 }
 
 /// The variables of a rule.
-pub fn vars() -> impl Strategy<Value = Value> {
-    let words = vec(text(), 0..3);
-    let date = select(["2026-03-01", "2026-03-08T11:00:00Z", "soon"].as_slice());
-    (text(), number(), words, date).prop_map(|(word, number, words, date)| {
+fn vars() -> impl Strategy<Value = Value> {
+    let words = vec(some_text(), 0..3);
+    (some_text(), number(), words, one_of(DATES)).prop_map(|(word, number, words, date)| {
         json!({ "word": word, "number": number, "words": words, "date": date, "nothing": null })
     })
 }
 
-/// The types of a rule: of some the catalogue knows the fields, of others nothing.
-pub fn types() -> impl Strategy<Value = Value> {
-    select(vec![
-        json!("ticket.PriorityChanged"),
-        json!("ticket.StatusChanged"),
-        json!(["ticket.PriorityChanged", "ticket.StatusChanged"]),
-        json!("ticket.Anything"),
-        json!("ticket.Anything"),
-        json!("ticket.Anything"),
-    ])
+/// The text of a rule file with whole conditions.
+pub fn rules(count: Range<usize>) -> impl Strategy<Value = String> {
+    vec(document(|kind| tree(kind.field())), count).prop_map(file)
 }
 
-/// The text of a rule file.
-pub fn rules(
-    condition: impl Strategy<Value = Value>,
-    count: std::ops::Range<usize>,
-) -> impl Strategy<Value = String> {
-    vec((condition, vars(), types()), count).prop_map(|rules| {
-        let rules = rules.iter().enumerate();
-        let rules = rules.map(|(name, (when, vars, types))| rule(name, when, vars, types));
-        rules.collect::<Vec<_>>().join("---\n")
-    })
+/// The text of a rule file with one test in each rule.
+pub fn tests(count: Range<usize>) -> impl Strategy<Value = String> {
+    let single = |kind: Kind| {
+        kind.field()
+            .prop_map(|(path, test)| json!({ path: test }))
+            .boxed()
+    };
+    vec(document(single), count).prop_map(file)
+}
+
+fn file(rules: Vec<Value>) -> String {
+    let rules = rules.into_iter().enumerate().map(|(number, mut rule)| {
+        rule["name"] = json!(format!("r{number}"));
+        format!("{rule}\n")
+    });
+    rules.collect::<Vec<_>>().join("---\n")
 }
 
 /// The normalised parts of an event: body, envelope and body as received.
