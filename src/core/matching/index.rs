@@ -234,3 +234,6 @@ impl<'f> Building<'f> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -229,3 +229,85 @@ impl Texts {
         self.anywhere.find(text, seen, found);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::core::matching::index::check::Check;
+
+    fn clues() -> Vec<Clue> {
+        let is = |value: Value, case| Clue::Equal(Point::of(&value, case).0);
+        let has = |value: Value, case| Clue::Element(Point::of(&value, case).0);
+        let piece = |stand, text: &str, case| {
+            let bytes = text.as_bytes().into();
+            Clue::Text(stand, Piece { bytes, case })
+        };
+        let interval = |low, high| Interval { low, high };
+        vec![
+            Clue::Absent,
+            Clue::Standing,
+            Clue::Present,
+            is(json!("vip"), Case::Exact),
+            is(json!("VIP"), Case::Ignored),
+            is(json!(1), Case::Exact),
+            is(json!(null), Case::Exact),
+            has(json!("vip"), Case::Exact),
+            has(json!(1.0), Case::Exact),
+            has(json!("Vip"), Case::Ignored),
+            Clue::Number(interval(0.0, 5.0)),
+            Clue::Instant(interval(0.0, f64::INFINITY)),
+            piece(Stand::Start, "vi", Case::Exact),
+            piece(Stand::End, "ip", Case::Exact),
+            piece(Stand::Anywhere, "p e", Case::Exact),
+            piece(Stand::Start, "vip", Case::Ignored),
+        ]
+    }
+
+    fn found(value: Option<Value>) -> Vec<u32> {
+        let (mut filling, mut postings) = (Filling::default(), Postings::default());
+        for (rule, clue) in (0..).zip(&clues()) {
+            let check = Check::NOTHING;
+            filling.add(clue, Posting { rule, check });
+        }
+        let table = filling.finish(&mut postings).expect("a table");
+        let (postings, mut spans) = (postings.finish(), Vec::new());
+        let datum = value.as_ref().map(Datum::Built);
+        table.find(datum, &mut Buffers::default(), &mut spans);
+        let found = spans.iter().flat_map(|span| span.of(&postings));
+        let mut found: Vec<u32> = found.map(|posting| posting.rule).collect();
+        found.sort_unstable();
+        found
+    }
+
+    #[test]
+    fn a_value_leads_to_the_clues_that_are_true_of_it() {
+        for (value, expected) in [
+            (json!("vip"), &[1, 2, 3, 4, 12, 13, 15][..]),
+            (json!("VIP emea"), &[1, 2, 15]),
+            (json!("vip emea"), &[1, 2, 12, 14, 15]),
+            (json!(1.0), &[1, 2, 5, 10]),
+            (json!(5.5), &[1, 2]),
+            (json!("4.5"), &[1, 2, 10]),
+            (json!("1999-01-01"), &[1, 2, 11]),
+            (json!(null), &[1, 6]),
+            (json!(""), &[1]),
+            (json!([]), &[1]),
+            (json!(false), &[1, 2]),
+            (json!(["VIP", "vip", "vip", 1, "x", 1]), &[1, 2, 7, 8, 9]),
+        ] {
+            assert_eq!(found(Some(value.clone())), expected, "{value}");
+        }
+        assert_eq!(found(None), [0]);
+    }
+
+    #[test]
+    fn a_table_without_rules_is_none() {
+        assert!(
+            Filling::default()
+                .finish(&mut Postings::default())
+                .is_none()
+        );
+    }
+}

@@ -8,6 +8,9 @@ use regex_syntax::hir::{Hir, Look};
 use crate::core::rule::operator::Case;
 use crate::core::rule::operator::narrowing::{Clue, Piece, Stand};
 
+/// How many forms one letter may have; a class of more is not written out.
+const LETTER: usize = 4;
+
 /// How many alternatives are worth looking for: four letters in either case.
 const ALTERNATIVES: usize = 16;
 
@@ -42,7 +45,7 @@ fn literals(hir: &Hir, kind: ExtractKind) -> Option<Vec<Vec<u8>>> {
     let mut extractor = Extractor::new();
     extractor
         .kind(kind)
-        .limit_class(ALTERNATIVES)
+        .limit_class(LETTER)
         .limit_total(ALTERNATIVES);
     let found: Seq = extractor.extract(hir);
     let texts = found.literals()?.iter();
