@@ -60,7 +60,8 @@ impl Predicate {
         self.verdict(&self.path.resolve(scope), scope)
     }
 
-    fn verdict(&self, found: &Found<'_>, scope: &Scope<'_>) -> Verdict {
+    /// The same, of what was found.
+    pub fn verdict(&self, found: &Found<'_>, scope: &Scope<'_>) -> Verdict {
         self.polarity.apply(self.operator.judge(found, scope))
     }
 }

@@ -5,5 +5,6 @@ pub mod evaluate;
 pub mod explanation;
 pub mod extract;
 pub mod gate_view;
+pub mod index;
 pub mod ruleset;
 pub mod trace;

@@ -4,6 +4,8 @@
 mod lower;
 mod schema;
 
+use std::sync::Arc;
+
 use crate::core::diagnostic::Position;
 use crate::core::rule::document::Node;
 use crate::core::rule::lowering::Lowering;
@@ -17,7 +19,8 @@ pub use schema::schema;
 pub enum Condition {
     All(Vec<Condition>),
     Any(Vec<Condition>),
-    Predicate(Box<Predicate>),
+    /// Shared with the index.
+    Predicate(Arc<Predicate>),
 }
 
 /// One comparison: a field, an operator with its operand, and whether it must hold or must not.

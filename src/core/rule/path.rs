@@ -4,6 +4,7 @@
 mod query;
 
 use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 
 use jsonpath_rust::parser::model::JpQuery;
 use serde_json::Value;
@@ -16,6 +17,15 @@ use crate::core::scope::Scope;
 pub struct Path {
     pub text: String,
     pub route: Route,
+}
+
+// A query may hold decimals, none of which is other than itself.
+impl Eq for Path {}
+
+impl Hash for Path {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

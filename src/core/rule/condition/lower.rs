@@ -1,6 +1,8 @@
 //! From the YAML under `when` to a condition: groups, fields, operators, and negation pushed down.
 //! It refuses what tests nothing, and operators and words that are not ours.
 
+use std::sync::Arc;
+
 use crate::core::diagnostic::Code;
 use crate::core::rule::condition::{Condition, Polarity, Predicate};
 use crate::core::rule::document::{Entry, Node, Yaml};
@@ -284,7 +286,7 @@ fn predicate(
         cx,
     };
     let operator = (spec.parse)(value, &mut parsing)?;
-    Some(Condition::Predicate(Box::new(Predicate {
+    Some(Condition::Predicate(Arc::new(Predicate {
         path: path.clone(),
         operator,
         polarity: branch.polarity,

@@ -57,5 +57,5 @@ const EXAMPLES: &[Example] = &[
 ];
 
 fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
-    Moments::parse(node, SPEC.name, Side::ABOVE, parsing).map(Operator::After)
+    Moments::parse(node, SPEC.name, Side::Above, parsing).map(Operator::After)
 }

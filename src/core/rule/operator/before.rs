@@ -57,5 +57,5 @@ const EXAMPLES: &[Example] = &[
 ];
 
 fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
-    Moments::parse(node, SPEC.name, Side::BELOW, parsing).map(Operator::Before)
+    Moments::parse(node, SPEC.name, Side::Below, parsing).map(Operator::Before)
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::core::diagnostic::Code;
 use crate::core::rule::document::{Node, Yaml};
+use crate::core::rule::operator::narrowing::{Clue, Narrowing};
 use crate::core::rule::operator::operand::Operand;
 use crate::core::rule::operator::order::{Ordered, Side};
 use crate::core::rule::operator::{
@@ -13,7 +14,7 @@ use crate::core::rule::operator::{
 use crate::core::rule::path::Found;
 use crate::core::scope::Scope;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Between {
     pub low: Ordered,
     pub high: Ordered,
@@ -71,8 +72,8 @@ fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
         parsing.cx.error(Code::InvalidValue, node.at, message, help);
         return None;
     };
-    let low = parse_end(low, Side::FROM, parsing);
-    let high = parse_end(high, Side::UP_TO, parsing);
+    let low = parse_end(low, Side::From, parsing);
+    let high = parse_end(high, Side::UpTo, parsing);
     let between = Between {
         low: low?,
         high: high?,
@@ -121,6 +122,37 @@ impl Compare for Between {
     fn operands(&self) -> Vec<&Operand> {
         let (low, high) = (&self.low.operands.0, &self.high.operands.0);
         low.iter().chain(high).collect()
+    }
+
+    fn operands_mut(&mut self) -> Vec<&mut Operand> {
+        let (low, high) = (&mut self.low.operands.0, &mut self.high.operands.0);
+        low.iter_mut().chain(high).collect()
+    }
+
+    /// One interval where both ends are numbers or both are times; or either end alone.
+    fn narrowings(&self) -> Vec<Narrowing> {
+        let ends = [self.low.narrowings(), self.high.narrowings()].concat();
+        let [low, high] = ends.as_slice() else {
+            return ends;
+        };
+        let exact = low.exact && high.exact;
+        let clue = match (low.clues.as_slice(), high.clues.as_slice()) {
+            ([Clue::Number(low)], [Clue::Number(high)]) => Clue::Number(low.meet(*high)),
+            ([Clue::Instant(low)], [Clue::Instant(high)]) => Clue::Instant(low.meet(*high)),
+            _ => {
+                let either = ends.into_iter();
+                return either
+                    .map(|end| Narrowing {
+                        exact: false,
+                        ..end
+                    })
+                    .collect();
+            }
+        };
+        vec![Narrowing {
+            clues: vec![clue],
+            exact,
+        }]
     }
 
     fn want(&self, scope: &Scope<'_>) -> String {

@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use crate::core::rule::document::Node;
+use crate::core::rule::operator::narrowing::Stand;
 use crate::core::rule::operator::textual::Textual;
 use crate::core::rule::operator::{Example, Operator, Parsing, Spec, Verdict, absent, example};
 
@@ -53,6 +54,5 @@ const EXAMPLES: &[Example] = &[
 ];
 
 fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
-    let holds = |text: &str, part: &str| text.contains(part);
-    Textual::parse(node, SPEC.name, holds, parsing).map(Operator::Contains)
+    Textual::parse(node, SPEC.name, Stand::Anywhere, parsing).map(Operator::Contains)
 }

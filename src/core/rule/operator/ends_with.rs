@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use crate::core::rule::document::Node;
+use crate::core::rule::operator::narrowing::Stand;
 use crate::core::rule::operator::textual::Textual;
 use crate::core::rule::operator::{Example, Operator, Parsing, Spec, Verdict, absent, example};
 
@@ -52,6 +53,5 @@ const EXAMPLES: &[Example] = &[
 ];
 
 fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
-    let holds = |text: &str, part: &str| text.ends_with(part);
-    Textual::parse(node, SPEC.name, holds, parsing).map(Operator::EndsWith)
+    Textual::parse(node, SPEC.name, Stand::End, parsing).map(Operator::EndsWith)
 }

@@ -37,6 +37,20 @@ pub fn fold(text: &str) -> String {
     text.to_lowercase()
 }
 
+/// The same, written into a text whose memory is kept.
+pub fn fold_into(text: &str, folded: &mut String) {
+    folded.clear();
+    if text.is_ascii() {
+        folded.push_str(text);
+        folded.make_ascii_lowercase();
+    } else if text.contains('Σ') {
+        // The one letter whose small form hangs on where it stands.
+        folded.push_str(&fold(text));
+    } else {
+        folded.extend(text.chars().flat_map(char::to_lowercase));
+    }
+}
+
 fn same_number(a: &Number, b: &Number) -> bool {
     if a == b {
         return true;
@@ -148,5 +162,21 @@ fn value_help(field: &FieldType, text: &str) -> String {
     match synonyms::nearest(&lower, values.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("it is one of {}", values.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn text_is_folded_alike_wherever_it_is_written(text in "([A-Za-z0-9ΣÀÉßİKſ ]|\\PC){0,8}") {
+            let mut folded = String::from("before");
+            fold_into(&text, &mut folded);
+            prop_assert_eq!(folded, fold(&text));
+        }
     }
 }

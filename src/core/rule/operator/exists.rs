@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::core::rule::document::Node;
+use crate::core::rule::operator::narrowing::{Clue, Narrowing};
 use crate::core::rule::operator::operand::boolean;
 use crate::core::rule::operator::{
     Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
@@ -11,7 +12,7 @@ use crate::core::rule::operator::{
 use crate::core::rule::path::Found;
 use crate::core::scope::Scope;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Exists {
     pub wanted: bool,
 }
@@ -38,6 +39,15 @@ fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
     Some(Operator::Exists(Exists { wanted }))
 }
 
+impl Exists {
+    fn narrowing(wanted: bool) -> Vec<Narrowing> {
+        vec![Narrowing::exactly(match wanted {
+            true => Clue::Standing,
+            false => Clue::Absent,
+        })]
+    }
+}
+
 impl Compare for Exists {
     fn test(&self, _: &Value, _: &Scope<'_>) -> Verdict {
         Verdict::of(self.wanted)
@@ -45,6 +55,14 @@ impl Compare for Exists {
 
     fn judge(&self, found: &Found<'_>, _: &Scope<'_>) -> Verdict {
         Verdict::of((*found != Found::Absent) == self.wanted)
+    }
+
+    fn narrowings(&self) -> Vec<Narrowing> {
+        Self::narrowing(self.wanted)
+    }
+
+    fn narrowings_of_negation(&self) -> Vec<Narrowing> {
+        Self::narrowing(!self.wanted)
     }
 
     fn want(&self, _: &Scope<'_>) -> String {

@@ -27,5 +27,5 @@ const EXAMPLES: &[Example] = &[
 ];
 
 fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
-    Ordered::parse(node, SPEC.name, Side::ABOVE, parsing).map(Operator::Gt)
+    Ordered::parse(node, SPEC.name, Side::Above, parsing).map(Operator::Gt)
 }

@@ -27,5 +27,5 @@ const EXAMPLES: &[Example] = &[
 ];
 
 fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
-    Ordered::parse(node, SPEC.name, Side::FROM, parsing).map(Operator::Gte)
+    Ordered::parse(node, SPEC.name, Side::From, parsing).map(Operator::Gte)
 }

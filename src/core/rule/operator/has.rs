@@ -7,6 +7,7 @@ use crate::core::diagnostic::Code;
 use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::Node;
 use crate::core::rule::operator::equality::{equal, near_miss};
+use crate::core::rule::operator::narrowing::{Clue, Narrowing, Point};
 use crate::core::rule::operator::operand::{Operand, Operands};
 use crate::core::rule::operator::{
     Case, Compare, Example, Operator, Parsing, Spec, Verdict, absent, example, words,
@@ -14,7 +15,7 @@ use crate::core::rule::operator::{
 use crate::core::rule::path::Found;
 use crate::core::scope::Scope;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Has {
     pub operands: Operands,
     pub case: Case,
@@ -175,6 +176,18 @@ impl Compare for Has {
 
     fn operands(&self) -> Vec<&Operand> {
         self.operands.0.iter().collect()
+    }
+
+    fn operands_mut(&mut self) -> Vec<&mut Operand> {
+        self.operands.0.iter_mut().collect()
+    }
+
+    fn narrowings(&self) -> Vec<Narrowing> {
+        let narrowing = self.operands.narrowing(self.case, Clue::Element);
+        match narrowing.clues.as_slice() {
+            [Clue::Standing] => vec![Narrowing::within(Clue::Equal(Point::List))],
+            _ => vec![narrowing],
+        }
     }
 
     fn want(&self, scope: &Scope<'_>) -> String {

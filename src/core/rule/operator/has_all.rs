@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::core::rule::document::Node;
 use crate::core::rule::operator::equality::equal;
 use crate::core::rule::operator::has::{element_hint, elements, list_or_empty, parse_elements};
+use crate::core::rule::operator::narrowing::{Clue, Narrowing, Point};
 use crate::core::rule::operator::operand::{Operand, Operands};
 use crate::core::rule::operator::{
     Case, Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
@@ -13,7 +14,7 @@ use crate::core::rule::operator::{
 use crate::core::rule::path::Found;
 use crate::core::scope::Scope;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HasAll {
     pub operands: Operands,
     pub case: Case,
@@ -74,6 +75,27 @@ impl Compare for HasAll {
 
     fn operands(&self) -> Vec<&Operand> {
         self.operands.0.iter().collect()
+    }
+
+    fn operands_mut(&mut self) -> Vec<&mut Operand> {
+        self.operands.0.iter_mut().collect()
+    }
+
+    /// Each element that is asked for will do; a list that is asked for nothing holds it.
+    fn narrowings(&self) -> Vec<Narrowing> {
+        let list = Narrowing {
+            exact: self.operands.0.is_empty(),
+            ..Narrowing::within(Clue::Equal(Point::List))
+        };
+        let wanted = self.operands.0.iter().filter(|wanted| !wanted.is_path());
+        let mut narrowings: Vec<_> = wanted
+            .map(|wanted| wanted.narrowing(self.case, Clue::Element))
+            .collect();
+        for narrowing in &mut narrowings {
+            narrowing.exact &= self.operands.0.len() == 1;
+        }
+        narrowings.push(list);
+        narrowings
     }
 
     fn want(&self, scope: &Scope<'_>) -> String {

@@ -10,6 +10,7 @@ use crate::core::diagnostic::Code;
 use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::lowering::duration;
+use crate::core::rule::operator::narrowing::{Clue, Narrowing};
 use crate::core::rule::operator::operand::Operand;
 use crate::core::rule::operator::order::Side;
 use crate::core::rule::operator::{Compare, Parsing, Verdict, words};
@@ -17,13 +18,13 @@ use crate::core::rule::path::Found;
 use crate::core::scope::Scope;
 
 /// `before` or `after`: the moments it compares with, and the side of them that is wanted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Moments {
     moments: Vec<Moment>,
     side: Side,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Moment {
     At(Timestamp, String),
     /// `-2h`: counted from the event's time.
@@ -50,6 +51,13 @@ pub fn instant(text: &str) -> Option<Timestamp> {
         .map(|zoned| zoned.timestamp())
 }
 
+/// For finding: coarser than an instant, and in the same order.
+#[allow(clippy::cast_precision_loss)]
+pub fn milliseconds(at: Timestamp) -> f64 {
+    // Exact: no instant is as far as 2^53 milliseconds away.
+    at.as_millisecond() as f64
+}
+
 impl Moments {
     /// One moment, or a list of which any may hold.
     pub fn parse(
@@ -74,7 +82,7 @@ impl Moments {
     }
 
     fn holds(&self, at: Timestamp, wanted: Timestamp) -> Verdict {
-        Verdict::of((self.side.holds)(at.cmp(&wanted)))
+        Verdict::of(self.side.holds(at.cmp(&wanted)))
     }
 
     fn compare(&self, at: Timestamp, moment: &Moment, scope: &Scope<'_>) -> Verdict {
@@ -88,6 +96,18 @@ impl Moments {
                 Ok(wanted) => self.holds(at, wanted),
                 Err(verdict) => verdict,
             }),
+        }
+    }
+
+    fn narrowing_by(&self, moment: &Moment) -> Narrowing {
+        let at = match moment {
+            Moment::At(at, _) => Ok(*at),
+            Moment::Of(Operand::Literal(value)) => read(value),
+            Moment::Relative(..) | Moment::Of(Operand::Path(_)) => return Narrowing::standing(),
+        };
+        match at {
+            Ok(at) => Narrowing::within(Clue::Instant(self.side.up_to_and_with(milliseconds(at)))),
+            Err(_) => Narrowing::never(),
         }
     }
 
@@ -121,6 +141,28 @@ impl Compare for Moments {
         operands.collect()
     }
 
+    fn operands_mut(&mut self) -> Vec<&mut Operand> {
+        let operands = self.moments.iter_mut().filter_map(|moment| match moment {
+            Moment::At(..) | Moment::Relative(..) => None,
+            Moment::Of(operand) => Some(operand),
+        });
+        operands.collect()
+    }
+
+    fn reads_event(&self) -> bool {
+        let mut moments = self.moments.iter();
+        moments.any(|moment| match moment {
+            Moment::At(..) => false,
+            Moment::Relative(..) => true,
+            Moment::Of(operand) => operand.is_path(),
+        })
+    }
+
+    fn narrowings(&self) -> Vec<Narrowing> {
+        let parts = self.moments.iter();
+        vec![Narrowing::any(parts.map(|part| self.narrowing_by(part)))]
+    }
+
     fn want(&self, scope: &Scope<'_>) -> String {
         let words = self.moments.iter().map(|moment| match moment {
             Moment::At(_, text) => text.clone(),
@@ -144,11 +186,11 @@ impl Compare for Moments {
     }
 
     fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
-        self.beside(scope, self.side.inside).into_iter().collect()
+        self.beside(scope, self.side.inside()).into_iter().collect()
     }
 
     fn violating(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
-        self.beside(scope, self.side.outside)
+        self.beside(scope, self.side.outside())
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::core::rule::document::Node;
 use crate::core::rule::operator::equality::{check_literal, equal, near_miss};
+use crate::core::rule::operator::narrowing::{Clue, Narrowing};
 use crate::core::rule::operator::operand::{Operand, Operands};
 use crate::core::rule::operator::{
     Case, Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
@@ -12,7 +13,7 @@ use crate::core::rule::operator::{
 use crate::core::rule::path::Found;
 use crate::core::scope::Scope;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Is {
     pub operands: Operands,
     pub case: Case,
@@ -64,6 +65,14 @@ impl Compare for Is {
 
     fn operands(&self) -> Vec<&Operand> {
         self.operands.0.iter().collect()
+    }
+
+    fn operands_mut(&mut self) -> Vec<&mut Operand> {
+        self.operands.0.iter_mut().collect()
+    }
+
+    fn narrowings(&self) -> Vec<Narrowing> {
+        vec![self.operands.narrowing(self.case, Clue::Equal)]
     }
 
     fn want(&self, scope: &Scope<'_>) -> String {

@@ -27,5 +27,5 @@ const EXAMPLES: &[Example] = &[
 ];
 
 fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
-    Ordered::parse(node, SPEC.name, Side::BELOW, parsing).map(Operator::Lt)
+    Ordered::parse(node, SPEC.name, Side::Below, parsing).map(Operator::Lt)
 }

@@ -27,5 +27,5 @@ const EXAMPLES: &[Example] = &[
 ];
 
 fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
-    Ordered::parse(node, SPEC.name, Side::UP_TO, parsing).map(Operator::Lte)
+    Ordered::parse(node, SPEC.name, Side::UpTo, parsing).map(Operator::Lte)
 }

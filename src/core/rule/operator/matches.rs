@@ -1,12 +1,16 @@
 //! `matches`: the text matches a regular expression anywhere, or one of a list.
 //! It refuses at load what does not compile or compiles too large; matching is linear in the text.
 
+use std::hash::{Hash, Hasher};
+
 use regex::{Regex, RegexBuilder};
 use serde_json::{Value, json};
 
 use crate::core::diagnostic::Code;
 use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::{Node, Yaml};
+use crate::core::rule::operator::literals;
+use crate::core::rule::operator::narrowing::Narrowing;
 use crate::core::rule::operator::textual::instead;
 use crate::core::rule::operator::{
     Case, Compare, Example, Operator, Parsing, Spec, Verdict, absent, example, words,
@@ -130,6 +134,38 @@ fn explain(pattern: &str, error: &regex::Error) -> (String, &'static str) {
     (format!("not a regular expression: {reason}"), help)
 }
 
+/// Patterns are equal as they are written.
+impl PartialEq for Matches {
+    fn eq(&self, other: &Self) -> bool {
+        self.case == other.case && self.written().eq(other.written())
+    }
+}
+
+impl Eq for Matches {}
+
+impl Hash for Matches {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.case.hash(state);
+        self.written().for_each(|pattern| pattern.hash(state));
+    }
+}
+
+impl Matches {
+    fn written(&self) -> impl Iterator<Item = &str> {
+        self.patterns.iter().map(Regex::as_str)
+    }
+
+    fn narrowing_by(&self, pattern: &str) -> Narrowing {
+        match literals::clues(pattern, self.case) {
+            Some(clues) => Narrowing {
+                clues,
+                exact: false,
+            },
+            None => Narrowing::standing(),
+        }
+    }
+}
+
 impl Compare for Matches {
     fn test(&self, value: &Value, _: &Scope<'_>) -> Verdict {
         match value {
@@ -139,6 +175,11 @@ impl Compare for Matches {
                 Verdict::WrongType
             }
         }
+    }
+
+    fn narrowings(&self) -> Vec<Narrowing> {
+        let parts = self.written();
+        vec![Narrowing::any(parts.map(|part| self.narrowing_by(part)))]
     }
 
     fn want(&self, _: &Scope<'_>) -> String {

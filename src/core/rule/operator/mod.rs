@@ -15,23 +15,29 @@ mod has;
 mod has_all;
 pub mod instant;
 mod is;
+mod literals;
 mod lt;
 mod lte;
 mod matches;
+pub mod narrowing;
 pub mod operand;
-mod order;
+pub mod order;
 mod present;
 mod starts_with;
 mod textual;
+
+use std::borrow::Cow;
 
 use serde_json::Value;
 
 use crate::core::diagnostic::Code;
 use crate::core::event::catalogue::FieldType;
+use crate::core::rule::condition::Polarity;
 use crate::core::rule::document::Node;
 use crate::core::rule::fields::FieldCheck;
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::operator::instant::Moments;
+use crate::core::rule::operator::narrowing::Narrowing;
 use crate::core::rule::operator::operand::Operand;
 use crate::core::rule::operator::order::Ordered;
 use crate::core::rule::operator::textual::Textual;
@@ -120,6 +126,25 @@ pub trait Compare {
         Vec::new()
     }
 
+    fn operands_mut(&mut self) -> Vec<&mut Operand> {
+        Vec::new()
+    }
+
+    /// Whether its verdict hangs on more of the event than the value at the path.
+    fn reads_event(&self) -> bool {
+        self.operands().into_iter().any(Operand::is_path)
+    }
+
+    /// What a value must be so that it can hold; each alone is enough to go by.
+    fn narrowings(&self) -> Vec<Narrowing> {
+        vec![Narrowing::standing()]
+    }
+
+    /// The same of its negation, which what is absent never fulfils, unless the operator asks for that.
+    fn narrowings_of_negation(&self) -> Vec<Narrowing> {
+        vec![Narrowing::standing()]
+    }
+
     /// What was asked for, in words; other fields with the value they have now.
     fn want(&self, scope: &Scope<'_>) -> String;
 
@@ -188,7 +213,7 @@ pub const fn absent(field: &'static str, test: &'static str, verdict: Verdict) -
 /// Writes the enum over all operators: the file that describes each, and the type that judges.
 macro_rules! operators {
     ($($variant:ident($module:ident: $payload:ty)),+ $(,)?) => {
-        #[derive(Debug, Clone)]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
         pub enum Operator {
             $($variant($payload),)+
         }
@@ -204,6 +229,12 @@ macro_rules! operators {
             }
 
             fn compare(&self) -> &dyn Compare {
+                match self {
+                    $(Operator::$variant(operator) => operator,)+
+                }
+            }
+
+            fn compare_mut(&mut self) -> &mut dyn Compare {
                 match self {
                     $(Operator::$variant(operator) => operator,)+
                 }
@@ -234,6 +265,33 @@ operators! {
 impl Operator {
     pub fn judge(&self, found: &Found<'_>, scope: &Scope<'_>) -> Verdict {
         self.compare().judge(found, scope)
+    }
+
+    pub fn reads_event(&self) -> bool {
+        self.compare().reads_event()
+    }
+
+    pub fn narrowings(&self, polarity: Polarity) -> Vec<Narrowing> {
+        match polarity {
+            Polarity::Positive => self.compare().narrowings(),
+            Polarity::Negated => self.compare().narrowings_of_negation(),
+        }
+    }
+
+    /// The operator with the values of these variables in their place; it judges alike.
+    pub fn settled(&self, vars: &Value) -> Cow<'_, Operator> {
+        if !self.paths().any(|path| path.in_variables(vars).is_some()) {
+            return Cow::Borrowed(self);
+        }
+        let mut settled = self.clone();
+        for operand in settled.compare_mut().operands_mut() {
+            if let Operand::Path(path) = operand
+                && let Some(value) = path.in_variables(vars)
+            {
+                *operand = Operand::Literal(value.clone());
+            }
+        }
+        Cow::Owned(settled)
     }
 
     /// The fields that it compares with.

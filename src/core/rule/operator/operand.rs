@@ -7,11 +7,12 @@ use crate::core::diagnostic::{Code, Diagnostic};
 use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::fields::FieldCheck;
-use crate::core::rule::operator::{Parsing, Verdict, find, words};
+use crate::core::rule::operator::narrowing::{Clue, Narrowing, Point};
+use crate::core::rule::operator::{Case, Parsing, Verdict, find, words};
 use crate::core::rule::path::{Found, Path};
 use crate::core::scope::Scope;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Operand {
     Literal(Value),
     /// `{ path: previous }`: whatever stands there when the event comes.
@@ -54,6 +55,25 @@ impl Operand {
         match self {
             Operand::Literal(value) => Some(value.clone()),
             Operand::Path(path) => path.in_variables(&parsing.cx.vars).cloned(),
+        }
+    }
+
+    pub fn is_path(&self) -> bool {
+        match self {
+            Operand::Literal(_) => false,
+            Operand::Path(_) => true,
+        }
+    }
+
+    /// What equals it.
+    pub fn narrowing(&self, case: Case, clue: fn(Point) -> Clue) -> Narrowing {
+        let Operand::Literal(value) = self else {
+            return Narrowing::standing();
+        };
+        let (point, exact) = Point::of(value, case);
+        Narrowing {
+            clues: vec![clue(point)],
+            exact,
         }
     }
 
@@ -128,7 +148,7 @@ impl Operand {
 }
 
 /// Any of several operands; a single one where the author wrote no list.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Operands(pub Vec<Operand>);
 
 impl Operands {
@@ -164,6 +184,12 @@ impl Operands {
 
     pub fn all(&self, scope: &Scope<'_>, test: impl Fn(&Value) -> Verdict) -> Verdict {
         Verdict::all(self.0.iter().map(|operand| operand.judge(scope, &test)))
+    }
+
+    /// What equals one of them.
+    pub fn narrowing(&self, case: Case, clue: fn(Point) -> Clue) -> Narrowing {
+        let operands = self.0.iter();
+        Narrowing::any(operands.map(|operand| operand.narrowing(case, clue)))
     }
 
     pub fn words(&self, between: &str, scope: &Scope<'_>) -> String {

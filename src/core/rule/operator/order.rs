@@ -9,9 +9,10 @@ use serde_json::{Number, Value, json};
 use crate::core::diagnostic::{Code, Diagnostic};
 use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::Node;
-use crate::core::rule::operator::instant::instant;
+use crate::core::rule::operator::instant::{instant, milliseconds};
+use crate::core::rule::operator::narrowing::{Clue, Interval, Narrowing, Point, is_exact, nearest};
 use crate::core::rule::operator::operand::{Operand, Operands};
-use crate::core::rule::operator::{Compare, Parsing, Verdict, words};
+use crate::core::rule::operator::{Case, Compare, Parsing, Verdict, words};
 use crate::core::rule::path::Found;
 use crate::core::rule::synonyms;
 use crate::core::scope::Scope;
@@ -21,47 +22,76 @@ type Ranks = &'static [&'static str];
 
 /// An ordering operator: its operands, the field's own order where it has one, and the side of the
 /// operands that is wanted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Ordered {
     pub operands: Operands,
     scale: Scale,
     side: Side,
 }
 
-/// The side of an operand that a value must be on, and how far from the operand the nearest value
-/// inside and outside of it lies.
-#[derive(Debug, Clone, Copy)]
-pub struct Side {
-    pub holds: fn(Ordering) -> bool,
-    pub inside: i64,
-    pub outside: i64,
+/// The side of an operand that a value must be on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    Below,
+    UpTo,
+    From,
+    Above,
 }
 
 impl Side {
-    pub const BELOW: Self = Self {
-        holds: Ordering::is_lt,
-        inside: -1,
-        outside: 0,
-    };
-    pub const UP_TO: Self = Self {
-        holds: Ordering::is_le,
-        inside: 0,
-        outside: 1,
-    };
-    pub const FROM: Self = Self {
-        holds: Ordering::is_ge,
-        inside: 0,
-        outside: -1,
-    };
-    pub const ABOVE: Self = Self {
-        holds: Ordering::is_gt,
-        inside: 1,
-        outside: 0,
-    };
+    pub fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Side::Below => ordering.is_lt(),
+            Side::UpTo => ordering.is_le(),
+            Side::From => ordering.is_ge(),
+            Side::Above => ordering.is_gt(),
+        }
+    }
+
+    /// How far from the operand the nearest value on this side of it lies.
+    pub fn inside(self) -> i64 {
+        match self {
+            Side::Below => -1,
+            Side::UpTo | Side::From => 0,
+            Side::Above => 1,
+        }
+    }
+
+    /// How far from it the nearest value lies that is not on this side.
+    pub fn outside(self) -> i64 {
+        match self {
+            Side::UpTo => 1,
+            Side::Below | Side::Above => 0,
+            Side::From => -1,
+        }
+    }
+
+    /// This side of a number, the number itself included.
+    pub fn up_to_and_with(self, number: f64) -> Interval {
+        match self {
+            Side::Below | Side::UpTo => Interval {
+                high: number,
+                ..Interval::ALL
+            },
+            Side::From | Side::Above => Interval {
+                low: number,
+                ..Interval::ALL
+            },
+        }
+    }
+
+    /// The numbers on this side of one.
+    pub fn of_number(self, number: f64) -> Interval {
+        self.up_to_and_with(match self {
+            Side::Below => number.next_down(),
+            Side::UpTo | Side::From => number,
+            Side::Above => number.next_up(),
+        })
+    }
 }
 
 /// How texts are ordered.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Scale {
     /// The orders of the field's types; each word stands in one of them at most.
     ranks: Vec<Ranks>,
@@ -115,9 +145,51 @@ impl Ordered {
             return Verdict::NoMatch;
         }
         match order(value, operand, &self.scale) {
-            Some(ordering) => Verdict::of((self.side.holds)(ordering)),
+            Some(ordering) => Verdict::of(self.side.holds(ordering)),
             None => Verdict::WrongType,
         }
+    }
+
+    /// What a value must be to be on the wanted side of an operand.
+    fn narrowing_by(&self, operand: &Operand) -> Narrowing {
+        let value = match operand {
+            Operand::Literal(value) => value,
+            Operand::Path(_) => return Narrowing::standing(),
+        };
+        match value {
+            Value::Number(number) if is_exact(number) => {
+                Narrowing::exactly(Clue::Number(self.side.of_number(nearest(number))))
+            }
+            Value::Number(number) => {
+                let side = self.side.up_to_and_with(nearest(number));
+                Narrowing::within(Clue::Number(side))
+            }
+            Value::String(text) => self.narrowing_by_text(text),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => Narrowing::never(),
+        }
+    }
+
+    fn narrowing_by_text(&self, text: &str) -> Narrowing {
+        if let Some((ranks, wanted)) = self.scale.rank(text) {
+            return match self.scale.closed {
+                true => self.narrowing_by_rank(ranks, wanted),
+                false => Narrowing::standing(),
+            };
+        }
+        match instant(text) {
+            Some(at) if !self.scale.closed && number(text).is_none() => {
+                Narrowing::within(Clue::Instant(self.side.up_to_and_with(milliseconds(at))))
+            }
+            Some(_) | None => Narrowing::standing(),
+        }
+    }
+
+    /// The words on the wanted side of one.
+    fn narrowing_by_rank(&self, ranks: Ranks, wanted: usize) -> Narrowing {
+        let words = ranks.iter().enumerate();
+        let words = words.filter(|(rank, _)| self.side.holds(rank.cmp(&wanted)));
+        let clue = |word: &str| Clue::Equal(Point::of(&Value::from(word), Case::Exact).0);
+        Narrowing::any(words.map(|(_, word)| Narrowing::exactly(clue(word))))
     }
 
     /// A value so far from the first operand.
@@ -148,6 +220,15 @@ impl Compare for Ordered {
         self.operands.0.iter().collect()
     }
 
+    fn operands_mut(&mut self) -> Vec<&mut Operand> {
+        self.operands.0.iter_mut().collect()
+    }
+
+    fn narrowings(&self) -> Vec<Narrowing> {
+        let parts = self.operands.0.iter();
+        vec![Narrowing::any(parts.map(|part| self.narrowing_by(part)))]
+    }
+
     fn want(&self, scope: &Scope<'_>) -> String {
         self.operands.words(" | ", scope)
     }
@@ -170,11 +251,11 @@ impl Compare for Ordered {
     }
 
     fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
-        self.beside(scope, self.side.inside).into_iter().collect()
+        self.beside(scope, self.side.inside()).into_iter().collect()
     }
 
     fn violating(&self, _: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
-        self.beside(scope, self.side.outside)
+        self.beside(scope, self.side.outside())
     }
 }
 
@@ -223,7 +304,7 @@ fn numbers(a: &Number, b: &Number) -> Option<Ordering> {
 }
 
 /// A number written as text, in the JSON form: `99.99`, not ` 99`, `1_000` or `0x1f`.
-fn number(text: &str) -> Option<Number> {
+pub fn number(text: &str) -> Option<Number> {
     let starts = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
     let plain = text
         .bytes()

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::core::rule::document::Node;
+use crate::core::rule::operator::narrowing::{Clue, Narrowing, Point};
 use crate::core::rule::operator::operand::boolean;
 use crate::core::rule::operator::{
     Compare, Example, Operator, Parsing, Spec, Verdict, absent, example,
@@ -11,7 +12,7 @@ use crate::core::rule::operator::{
 use crate::core::rule::path::Found;
 use crate::core::scope::Scope;
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Present {
     pub wanted: bool,
 }
@@ -49,6 +50,20 @@ fn holds_something(value: &Value) -> bool {
     }
 }
 
+impl Present {
+    fn narrowing(wanted: bool) -> Vec<Narrowing> {
+        if wanted {
+            return vec![Narrowing::exactly(Clue::Present)];
+        }
+        let nothing = [Point::Null, Point::Text("".into()), Point::List];
+        let clues = nothing.map(Clue::Equal).into_iter();
+        vec![Narrowing {
+            clues: clues.chain([Clue::Absent]).collect(),
+            exact: false,
+        }]
+    }
+}
+
 impl Compare for Present {
     fn test(&self, value: &Value, _: &Scope<'_>) -> Verdict {
         Verdict::of(holds_something(value) == self.wanted)
@@ -56,6 +71,14 @@ impl Compare for Present {
 
     fn judge(&self, found: &Found<'_>, _: &Scope<'_>) -> Verdict {
         Verdict::of(found.values().iter().any(holds_something) == self.wanted)
+    }
+
+    fn narrowings(&self) -> Vec<Narrowing> {
+        Self::narrowing(self.wanted)
+    }
+
+    fn narrowings_of_negation(&self) -> Vec<Narrowing> {
+        Self::narrowing(!self.wanted)
     }
 
     fn want(&self, _: &Scope<'_>) -> String {

@@ -6,17 +6,18 @@ use serde_json::Value;
 use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::Node;
 use crate::core::rule::operator::equality::fold;
+use crate::core::rule::operator::narrowing::{Clue, Narrowing, Piece, Stand};
 use crate::core::rule::operator::operand::{Operand, Operands, text_only};
 use crate::core::rule::operator::{Case, Compare, Parsing, Verdict, words};
 use crate::core::rule::path::Found;
 use crate::core::scope::Scope;
 
 /// A substring operator: texts to look for, where they must stand, and whether their case counts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Textual {
     operands: Operands,
     case: Case,
-    holds: fn(&str, &str) -> bool,
+    stand: Stand,
 }
 
 impl Textual {
@@ -24,7 +25,7 @@ impl Textual {
     pub fn parse(
         node: &Node,
         operator: &str,
-        holds: fn(&str, &str) -> bool,
+        stand: Stand,
         parsing: &mut Parsing<'_, '_>,
     ) -> Option<Self> {
         if !parsing.applies(node, operator, FieldType::is_text, instead) {
@@ -35,14 +36,33 @@ impl Textual {
         Some(Self {
             operands,
             case,
-            holds,
+            stand,
         })
+    }
+}
+
+impl Textual {
+    fn narrowing_by(&self, operand: &Operand) -> Narrowing {
+        let text = match operand {
+            Operand::Literal(Value::String(text)) if !text.is_empty() => text,
+            Operand::Literal(Value::String(_)) | Operand::Path(_) => return Narrowing::standing(),
+            Operand::Literal(_) => return Narrowing::never(),
+        };
+        let bytes = match self.case {
+            Case::Exact => text.as_bytes().into(),
+            Case::Ignored => fold(text).into_bytes().into(),
+        };
+        let piece = Piece {
+            bytes,
+            case: self.case,
+        };
+        Narrowing::exactly(Clue::Text(self.stand, piece))
     }
 }
 
 impl Compare for Textual {
     fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
-        let holds = self.holds;
+        let holds = |text: &str, part: &str| self.stand.holds(text, part);
         let text = match value {
             Value::String(text) => text,
             Value::Null => return Verdict::NoMatch,
@@ -66,6 +86,15 @@ impl Compare for Textual {
         self.operands.0.iter().collect()
     }
 
+    fn operands_mut(&mut self) -> Vec<&mut Operand> {
+        self.operands.0.iter_mut().collect()
+    }
+
+    fn narrowings(&self) -> Vec<Narrowing> {
+        let parts = self.operands.0.iter();
+        vec![Narrowing::any(parts.map(|part| self.narrowing_by(part)))]
+    }
+
     fn want(&self, scope: &Scope<'_>) -> String {
         let case = match self.case {
             Case::Exact => "",
@@ -79,7 +108,7 @@ impl Compare for Textual {
             [Value::String(text)] => {
                 let folded = fold(text);
                 let mut texts = self.operands.values(scope);
-                let holds = |part: &str| (self.holds)(&folded, &fold(part));
+                let holds = |part: &str| self.stand.holds(&folded, &fold(part));
                 let near = texts.any(|part| part.as_str().is_some_and(holds));
                 near.then(|| "differs only in letter case; `ignore_case: true` ignores it".into())
             }

@@ -1,0 +1,180 @@
+//! Finding rules against judging them one by one: the index and the evaluator give the same answer, on
+//! random rules and random events, on values that were built and on values that stand on a tape.
+
+mod strategy;
+
+use std::sync::Arc;
+
+use flowtrigger::core::config::Config;
+use flowtrigger::core::diagnostic::{Diagnostics, Files};
+use flowtrigger::core::event::Event;
+use flowtrigger::core::event::datum::Datum;
+use flowtrigger::core::event::tape::{Scanned, Tape};
+use flowtrigger::core::event::user_described::{Description, TypeFrom};
+use flowtrigger::core::matching::evaluate::Truth;
+use flowtrigger::core::matching::index::{Index, Scratch, Slots};
+use flowtrigger::core::matching::ruleset::{RuleSet, judge};
+use flowtrigger::core::matching::trace::NoTrace;
+use flowtrigger::core::rule::jobspec::Rule;
+use flowtrigger::core::rule::operator::Verdict;
+use flowtrigger::core::rule::path::{Found, Path};
+use flowtrigger::core::scope::Scope;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use strategy::{Parts, parts, rules, tests};
+
+/// A source of whose events nothing is known.
+fn config() -> Config {
+    let shop = Description {
+        name: "shop".into(),
+        source: "shop".into(),
+        event_type: TypeFrom::Constant("order".into()),
+        id: None,
+        key: None,
+        time: None,
+    };
+    let mut config = Config::default();
+    config.sources.insert("shop".into(), shop);
+    config
+}
+
+/// The rules that load.
+fn load(text: &str) -> Vec<Arc<Rule>> {
+    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+    let file = files.add("rules.yaml", text);
+    let files = Arc::new(files);
+    RuleSet::compile(&files, &[file], &config(), &mut diagnostics).rules
+}
+
+fn event(parts: &Parts) -> Event {
+    let time = parts.time.and_then(|time| time.parse().ok());
+    Event {
+        source: "support".into(),
+        event_type: "ticket.Anything".into(),
+        id: "e1".into(),
+        key: Some("7".into()),
+        time,
+        envelope: parts.envelope.clone(),
+        body: parts.body.clone(),
+        raw: parts.raw.clone(),
+        about: Event::about("support", "ticket.Anything", "e1", Some("7"), time),
+        shape: "zis",
+        warnings: Vec::new(),
+    }
+}
+
+fn scope<'a>(event: &'a Event, vars: &'a Value) -> Scope<'a> {
+    Scope {
+        event,
+        vars,
+        steps: &Value::Null,
+        error: &Value::Null,
+    }
+}
+
+fn resolve<'e>(path: &Path, event: &'e Event) -> Option<&'e Value> {
+    match path.resolve(&scope(event, &Value::Null)) {
+        Found::Absent => None,
+        Found::One(value) => Some(value),
+        Found::Many(_) => panic!("`{}` is no plain path", path.text),
+    }
+}
+
+/// Values as they stand in an event.
+struct Built<'e>(Vec<Option<&'e Value>>);
+
+impl Slots for Built<'_> {
+    fn slot(&self, number: usize) -> Option<Datum<'_>> {
+        self.0[number].map(Datum::Built)
+    }
+}
+
+/// The same on the tape of a list of them.
+struct Taped<'t> {
+    scanned: Scanned<'t>,
+    there: Vec<bool>,
+}
+
+impl Slots for Taped<'_> {
+    fn slot(&self, number: usize) -> Option<Datum<'_>> {
+        let element = self.scanned.root().elements().nth(number)?;
+        self.there[number].then_some(Datum::Taped(element))
+    }
+}
+
+fn find(
+    index: &Index,
+    rules: &[Arc<Rule>],
+    event: &Event,
+    slots: &impl Slots,
+    scratch: &mut Scratch,
+) -> Vec<u32> {
+    let mut matches = vec![u32::MAX];
+    let mut whole = |rule: u32, predicate: &_| {
+        let predicate: &flowtrigger::core::rule::condition::Predicate = predicate;
+        let vars = &rules[rule as usize].vars;
+        predicate.judge(&scope(event, vars)) == Verdict::Match
+    };
+    index.find(slots, &mut whole, scratch, &mut matches);
+    matches
+}
+
+fn agree(rules: &[Arc<Rule>], events: &[Event]) -> Result<usize, TestCaseError> {
+    let numbered = rules
+        .iter()
+        .zip(0..)
+        .map(|(rule, number)| (number, rule.as_ref()));
+    let index = Index::new(&numbered.collect::<Vec<_>>());
+    let (mut scratch, mut tape, mut matched) = (Scratch::default(), Tape::default(), 0);
+    for event in events {
+        let judged = |rule: &Rule| judge(rule, event, &mut NoTrace) == Truth::True;
+        let numbers = 0..u32::try_from(rules.len()).expect("few");
+        let expected: Vec<u32> = numbers.filter(|&n| judged(&rules[n as usize])).collect();
+        let values = index.paths().iter().map(|path| resolve(path, event));
+        let built = Built(values.collect());
+        prop_assert_eq!(&find(&index, rules, event, &built, &mut scratch), &expected);
+        let text = json!(built.0).to_string();
+        // What is too rare for the tape reaches the index as it was built.
+        if let Some(scanned) = tape.scan(text.as_bytes()) {
+            let there = built.0.iter().map(Option::is_some).collect();
+            let taped = Taped { scanned, there };
+            prop_assert_eq!(&find(&index, rules, event, &taped, &mut scratch), &expected);
+        }
+        matched += expected.len();
+    }
+    Ok(matched)
+}
+
+/// Loading rules takes the time here, so there are fewer cases of more events each.
+fn cases() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig {
+        cases: default.cases.div_ceil(4),
+        max_shrink_iters: 500,
+        ..default
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn the_index_finds_what_the_evaluator_says(
+        text in rules(1..9),
+        parts in vec(parts(), 12),
+    ) {
+        let events: Vec<Event> = parts.iter().map(event).collect();
+        agree(&load(&text), &events)?;
+    }
+
+    #[test]
+    fn every_operator_is_found_by_its_own_narrowing(
+        text in tests(8..20),
+        parts in vec(parts(), 12),
+    ) {
+        let events: Vec<Event> = parts.iter().map(event).collect();
+        agree(&load(&text), &events)?;
+    }
+}

@@ -1,0 +1,513 @@
+//! Rules and events that meet often: few paths, few values of every type, every operator on each.
+//! What it writes need not load; who uses it takes the rules that do.
+
+use std::ops::Range;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{select, subsequence};
+use serde_json::{Map, Value, json};
+
+/// Texts that are alike in some way: in letters, as numbers, as times, as words of an order.
+const TEXTS: &[&str] = &[
+    "",
+    "a",
+    "A",
+    "ab",
+    "ba",
+    "vip",
+    "VIP",
+    "vip emea",
+    "emea vip",
+    "ß",
+    "SS",
+    "ss",
+    "İ",
+    "i",
+    "σας",
+    "ΣΑΣ",
+    "ΣΑΣ ",
+    "\u{212a}",
+    "k",
+    "low",
+    "normal",
+    "high",
+    "urgent",
+    "Urgent",
+    "new",
+    "open",
+    "solved",
+    "deleted",
+    "null",
+    "true",
+    "0",
+    "-0",
+    "1",
+    "1.0",
+    " 1",
+    "10",
+    "1e1",
+    "1e999",
+    "007",
+    "-3",
+    "9007199254740993",
+    "18446744073709551615",
+    "2026-03-01",
+    "2026-03-01T00:00:00Z",
+    "2026-03-01T10:00:00Z",
+    "2026-03-01T10:00:00.0005Z",
+    "2026-03-01T11:00:00+01:00",
+    "2026-03-08T11:00:00Z",
+    "2027-01-01",
+    "soon",
+    "a\"b\\c",
+    "😀",
+    "aaaa",
+];
+
+/// Where a rule may look.
+const FIELDS: &[&str] = &[
+    "f.a",
+    "f.b",
+    "f.c",
+    "f.list",
+    "f.list.0",
+    "f.a.deep",
+    "f.o.k",
+    "f.nowhere",
+    "account_id",
+    "event.time",
+    "event.key",
+    "$.raw.f.a",
+    "$.raw.x",
+    "$.input.ticket_event.f.list[1]",
+    "$['input']['ticket_event']['f']['b']",
+    "$.input.ticket_event",
+];
+
+/// Where many values may stand.
+const QUERIES: &[&str] = &[
+    "$.input.ticket_event.f.list[*]",
+    "$..a",
+    "$.input.ticket_event.f.list[?@ == 'vip']",
+    "$.input.ticket_event.f[*].k",
+];
+
+const VARIABLES: &[&str] = &[
+    "vars.word",
+    "vars.number",
+    "vars.words",
+    "vars.date",
+    "vars.nothing",
+];
+
+const PATTERNS: &[&str] = &[
+    "vip",
+    "^vip",
+    "vip$",
+    "^vip$",
+    "(?i)vip",
+    "a+b",
+    "^(low|high)",
+    "e?m?ea",
+    r"\d",
+    r"^\d+\.0$",
+    ".",
+    "a*",
+    "ß|ss",
+    r"\bvip\b",
+    "(?m)^vip",
+    "^.*emea",
+    "(a|b)(a|b)",
+    "[^a]",
+    "k",
+    "σ",
+    "ΣΑ",
+];
+
+fn text() -> impl Strategy<Value = Value> {
+    // Some so often that rules are true of many events.
+    prop_oneof![1 => select(TEXTS), 1 => select(&TEXTS[..8])].prop_map(Value::from)
+}
+
+const DATES: &[&str] = &[
+    "2026-03-01",
+    "2026-03-01T10:00:00Z",
+    "2026-03-08T11:00:00Z",
+    "2027-01-01",
+];
+
+const MOMENTS: &[&str] = &[
+    "2026-03-01",
+    "2026-03-01T10:00:00.0007Z",
+    "-1h",
+    "+1d",
+    "2026-03-08T11:00:00Z",
+];
+
+const SIDES: &[&str] = &["lt", "lte", "gt", "gte"];
+
+fn number() -> impl Strategy<Value = Value> {
+    select(vec![
+        json!(0),
+        json!(-0.0),
+        json!(1),
+        json!(1.0),
+        json!(1.5),
+        json!(-3),
+        json!(10),
+        json!(10.0),
+        json!(35),
+        json!(1e300),
+        json!(9_007_199_254_740_991_u64),
+        json!(9_007_199_254_740_992_u64),
+        json!(9_007_199_254_740_993_u64),
+        json!(9_007_199_254_740_992.0),
+        json!(u64::MAX),
+        json!(i64::MIN),
+        json!(i64::MAX),
+    ])
+}
+
+fn scalar() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        6 => text(),
+        3 => number(),
+        1 => any::<bool>().prop_map(Value::from),
+        1 => Just(Value::Null),
+    ]
+}
+
+/// A value of any type.
+pub fn value() -> impl Strategy<Value = Value> {
+    let list = vec(scalar(), 0..4).prop_map(Value::from);
+    let nested = vec(vec(scalar(), 0..2).prop_map(Value::from), 1..2).prop_map(Value::from);
+    let object = scalar().prop_map(|value| json!({ "k": value }));
+    prop_oneof![8 => scalar(), 3 => list, 1 => nested, 1 => object]
+}
+
+fn path() -> impl Strategy<Value = &'static str> {
+    prop_oneof![12 => select(FIELDS), 2 => select(QUERIES), 1 => select(VARIABLES)]
+}
+
+/// What an operator compares with: written out, the variable of that kind, another field.
+fn operand(plain: BoxedStrategy<Value>, variable: &'static str) -> BoxedStrategy<Value> {
+    let other = prop_oneof![2 => select(FIELDS), 1 => select(QUERIES)];
+    let path = prop_oneof![1 => other.boxed(), 1 => Just(variable).boxed()];
+    let path = path.prop_map(|path| json!({ "path": path }));
+    prop_oneof![9 => plain, 2 => path].boxed()
+}
+
+/// One operand, or a list of them.
+fn any_of(plain: BoxedStrategy<Value>, variable: &'static str) -> BoxedStrategy<Value> {
+    let list = vec(operand(plain.clone(), variable), 1..4).prop_map(Value::from);
+    prop_oneof![3 => operand(plain, variable), 1 => list].boxed()
+}
+
+fn some_text() -> BoxedStrategy<Value> {
+    let texts: Vec<&str> = TEXTS
+        .iter()
+        .copied()
+        .filter(|text| !text.is_empty())
+        .collect();
+    select(texts).prop_map(Value::from).boxed()
+}
+
+fn one_of(texts: &'static [&'static str]) -> BoxedStrategy<Value> {
+    select(texts).prop_map(Value::from).boxed()
+}
+
+/// What has an order.
+fn ordered() -> BoxedStrategy<Value> {
+    prop_oneof![3 => number().boxed(), 2 => some_text(), 1 => one_of(DATES)].boxed()
+}
+
+/// Two ends with something between them.
+fn ends() -> BoxedStrategy<Value> {
+    let numbers = vec(number(), 2).prop_map(|mut ends| {
+        ends.sort_by(|a, b| {
+            a.as_f64()
+                .unwrap_or(0.0)
+                .total_cmp(&b.as_f64().unwrap_or(0.0))
+        });
+        json!(ends)
+    });
+    let dates = subsequence(DATES, 2).prop_map(|ends| json!(ends));
+    let words = select(vec![
+        json!(["a", "vip"]),
+        json!(["0", "10"]),
+        json!([1, "10"]),
+    ]);
+    let path = select(FIELDS).prop_map(|path| json!({ "path": path }));
+    let mixed = (path, number()).prop_map(|(path, number)| json!([number, path]));
+    prop_oneof![4 => numbers, 2 => dates, 1 => words, 1 => mixed].boxed()
+}
+
+type Comparison = (&'static str, Value);
+
+/// Operators that compare text, for which `ignore_case` means something.
+fn textual() -> BoxedStrategy<Comparison> {
+    let is = any_of(scalar().boxed(), "vars.words").prop_map(|v| ("is", v));
+    let lists = select(["has", "has_all"].as_slice());
+    let lists = (lists, any_of(scalar().boxed(), "vars.words"));
+    let texts = select(["contains", "starts_with", "ends_with"].as_slice());
+    let texts = (texts, any_of(some_text(), "vars.word"));
+    prop_oneof![4 => is, 3 => lists, 4 => texts, 3 => matches()].boxed()
+}
+
+fn matches() -> BoxedStrategy<Comparison> {
+    let patterns = vec(select(PATTERNS), 1..3);
+    patterns
+        .prop_map(|patterns| ("matches", json!(patterns)))
+        .boxed()
+}
+
+fn comparison() -> BoxedStrategy<Comparison> {
+    let sides = any_of(ordered(), "vars.number").boxed();
+    prop_oneof![
+        5 => textual(),
+        3 => (select(SIDES), sides),
+        2 => ends().prop_map(|ends| ("between", ends)),
+        2 => (select(["exists", "present"].as_slice()), any::<bool>().prop_map(Value::from)),
+        2 => (select(["before", "after"].as_slice()), any_of(one_of(MOMENTS), "vars.date")),
+    ]
+    .boxed()
+}
+
+/// What stands beside a field: an operator or two, perhaps negated, perhaps in any case.
+fn beside(comparison: BoxedStrategy<Comparison>) -> BoxedStrategy<Value> {
+    let plain = comparison
+        .clone()
+        .prop_map(|(name, operand)| json!({ name: operand }));
+    let two = (comparison.clone(), comparison.clone());
+    let two = two.prop_map(|(a, b)| json!({ a.0: a.1, b.0: b.1 }));
+    let not = comparison.prop_map(|(name, operand)| json!({ "not": { name: operand } }));
+    prop_oneof![3 => plain, 1 => two, 2 => not].boxed()
+}
+
+fn test() -> BoxedStrategy<Value> {
+    let folded =
+        textual().prop_map(|(name, operand)| json!({ name: operand, "ignore_case": true }));
+    let not = folded.clone().prop_map(|test| json!({ "not": test }));
+    let bare = any_of(scalar().boxed(), "vars.words");
+    prop_oneof![6 => beside(comparison()), 2 => folded, 1 => not, 2 => bare].boxed()
+}
+
+/// One field of which nothing is known, and its test.
+fn open() -> BoxedStrategy<(&'static str, Value)> {
+    (path(), test()).boxed()
+}
+
+/// One field whose type the catalogue knows, with operands that fit it.
+fn known(words: &'static [&'static str]) -> BoxedStrategy<(&'static str, Value)> {
+    let ranks = prop_oneof![
+        3 => (select(SIDES), one_of(words)),
+        1 => select(SIDES).prop_map(|side| (side, json!({ "path": "previous" }))),
+        1 => subsequence(words, 2).prop_map(|ends| ("between", json!(ends))),
+        2 => subsequence(words, 1..3).prop_map(|words| ("is", json!(words))),
+        1 => Just(("is", Value::Null)),
+    ];
+    let ids = prop_oneof![
+        2 => (select(SIDES), number()),
+        1 => number().prop_map(|id| ("is", id)),
+        1 => select(SIDES).prop_map(|side| (side, json!({ "path": "vars.number" }))),
+    ];
+    let texts = select(["contains", "starts_with", "ends_with", "gt", "lte"].as_slice());
+    let texts = prop_oneof![2 => (texts, some_text()).boxed(), 1 => matches()];
+    let tags = (
+        select(["has", "has_all"].as_slice()),
+        any_of(some_text(), "vars.words"),
+    );
+    let times = prop_oneof![
+        2 => (select(["before", "after"].as_slice()), one_of(MOMENTS)),
+        1 => (select(SIDES), one_of(DATES)),
+        1 => subsequence(DATES, 2).prop_map(|ends| ("between", json!(ends))),
+    ];
+    prop_oneof![
+        3 => (select(["current", "previous"].as_slice()), beside(ranks.boxed())),
+        1 => (Just("ticket.id"), beside(ids.boxed())),
+        1 => (Just("ticket.subject"), beside(texts.boxed())),
+        1 => (Just("ticket.tags"), beside(tags.boxed())),
+        1 => (Just("ticket.created_at"), beside(times.boxed())),
+    ]
+    .boxed()
+}
+
+/// A tree of all, any and none over tests of fields.
+fn tree(field: BoxedStrategy<(&'static str, Value)>) -> BoxedStrategy<Value> {
+    let leaf = vec(field, 1..4).prop_map(|tests| {
+        let tests = tests
+            .into_iter()
+            .map(|(path, test)| (path.to_owned(), test));
+        Value::Object(tests.collect::<Map<_, _>>())
+    });
+    let groups = |inner: BoxedStrategy<Value>| {
+        let group = select(["all", "any", "none"].as_slice());
+        let group =
+            (group, vec(inner.clone(), 1..4)).prop_map(|(key, parts)| json!({ key: parts }));
+        let beside = (group.clone(), inner).prop_map(|(mut group, beside)| {
+            for (key, value) in beside.as_object().cloned().unwrap_or_default() {
+                group[key] = value;
+            }
+            group
+        });
+        prop_oneof![group, beside]
+    };
+    leaf.prop_recursive(3, 8, 3, groups).boxed()
+}
+
+/// A rule's document; JSON is YAML. Of some types the catalogue knows the fields, of `shop` nothing.
+fn document(field: fn(Kind) -> BoxedStrategy<Value>) -> BoxedStrategy<Value> {
+    let rules = select(KINDS).prop_flat_map(move |kind| (Just(kind), field(kind), vars()));
+    let rules = rules.prop_map(|(kind, when, vars)| {
+        let (source, types) = kind.trigger();
+        json!({
+            "event_source": source,
+            "event_type": types,
+            "vars": vars,
+            "when": when,
+            "flow": [{ "succeed": "ok" }],
+        })
+    });
+    rules.boxed()
+}
+
+/// What a rule listens to.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Priority,
+    Status,
+    Either,
+    Shop,
+}
+
+const KINDS: &[Kind] = &[
+    Kind::Priority,
+    Kind::Status,
+    Kind::Either,
+    Kind::Shop,
+    Kind::Shop,
+    Kind::Shop,
+    Kind::Shop,
+    Kind::Shop,
+];
+
+impl Kind {
+    fn trigger(self) -> (&'static str, Value) {
+        match self {
+            Kind::Priority => ("support", json!("ticket.PriorityChanged")),
+            Kind::Status => ("support", json!("ticket.StatusChanged")),
+            Kind::Either => (
+                "support",
+                json!(["ticket.PriorityChanged", "ticket.StatusChanged"]),
+            ),
+            Kind::Shop => ("shop", json!("order")),
+        }
+    }
+
+    fn field(self) -> BoxedStrategy<(&'static str, Value)> {
+        match self {
+            Kind::Priority => known(&["low", "normal", "high", "urgent"]),
+            Kind::Status => known(&["new", "open", "pending", "solved"]),
+            Kind::Either => known(&["low", "open"]),
+            Kind::Shop => open(),
+        }
+    }
+}
+
+/// The variables of a rule.
+fn vars() -> impl Strategy<Value = Value> {
+    let words = vec(some_text(), 0..3);
+    (some_text(), number(), words, one_of(DATES)).prop_map(|(word, number, words, date)| {
+        json!({ "word": word, "number": number, "words": words, "date": date, "nothing": null })
+    })
+}
+
+/// The text of a rule file with whole conditions.
+pub fn rules(count: Range<usize>) -> impl Strategy<Value = String> {
+    vec(document(|kind| tree(kind.field())), count).prop_map(file)
+}
+
+/// The text of a rule file with one test in each rule.
+pub fn tests(count: Range<usize>) -> impl Strategy<Value = String> {
+    let single = |kind: Kind| {
+        kind.field()
+            .prop_map(|(path, test)| json!({ path: test }))
+            .boxed()
+    };
+    vec(document(single), count).prop_map(file)
+}
+
+fn file(rules: Vec<Value>) -> String {
+    let rules = rules.into_iter().enumerate().map(|(number, mut rule)| {
+        rule["name"] = json!(format!("r{number}"));
+        format!("{rule}\n")
+    });
+    rules.collect::<Vec<_>>().join("---\n")
+}
+
+/// The normalised parts of an event: body, envelope and body as received.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    pub body: Value,
+    pub envelope: Value,
+    pub raw: Value,
+    pub time: Option<&'static str>,
+}
+
+pub fn parts() -> impl Strategy<Value = Parts> {
+    let time = select(
+        [
+            Some("2026-03-08T12:00:00Z"),
+            Some("2026-03-01T10:00:00Z"),
+            None,
+        ]
+        .as_slice(),
+    );
+    (body(), value(), body(), time).prop_map(|(body, account, raw, time)| Parts {
+        body,
+        envelope: json!({ "account_id": account }),
+        raw,
+        time,
+    })
+}
+
+/// A body with some of the fields, each of any value.
+pub fn body() -> impl Strategy<Value = Value> {
+    let fields = vec(proptest::option::weighted(0.8, value()), 16);
+    fields.prop_map(|values| {
+        let mut body = json!({});
+        let places = [
+            "/f/a",
+            "/f/b",
+            "/f/c",
+            "/f/list",
+            "/f/o",
+            "/f/list",
+            "/x",
+            "/current",
+            "/previous",
+            "/ticket/priority",
+            "/ticket/status",
+            "/ticket/tags",
+            "/ticket/id",
+            "/ticket/subject",
+            "/ticket/created_at",
+            "/ticket/brand_id",
+        ];
+        for (place, value) in places.iter().zip(values) {
+            if let Some(value) = value {
+                put(&mut body, place, value);
+            }
+        }
+        body
+    })
+}
+
+fn put(body: &mut Value, place: &str, value: Value) {
+    let mut here = body;
+    for key in place.trim_start_matches('/').split('/') {
+        here = &mut here[key];
+    }
+    *here = value;
+}
