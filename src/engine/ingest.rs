@@ -6,12 +6,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::handle::Engine;
-use super::submission::Submitted;
+use super::sight::Sighted;
+use super::submission::{Judged, Submitted};
 use super::{Perform, Rulebook};
 use crate::core::config::Config;
-use crate::core::event::Event;
 use crate::core::event::decode::{DECODERS, NotAnEvent, decode, decode_described};
 use crate::core::event::json::{Refused, accept};
+use crate::core::event::{Brief, Event};
 use crate::source::{Accepted, AcceptedRun, Answer, Ingest, Refusal, Unsound};
 use crate::store::{Store, StoreError};
 
@@ -94,13 +95,24 @@ impl<S: Store, P: Perform> Engine<S, P> {
         }
         self.ready()
             .map_err(|reason| Refusal::Unavailable { reason })?;
-        let parcel = Parcel::read(source, body, &judge.rulebook).map_err(Refusal::Unsound)?;
-        let array = parcel.array;
-        let taken = self.submit_to(judge, parcel.events, Some(open)).await;
-        let taken = taken.map_err(|error| {
+        let refused = |error: StoreError| {
             tracing::error!(%error, source, "events were refused");
             refusal(&error)
-        })?;
+        };
+        let parcel = match judge.rulebook.sight(source, body) {
+            Some(Sighted::Unmatched { brief, event }) => {
+                let passed = self.pass_by(&judge, &brief, event).await;
+                return passed.map_err(refused).map(|()| unmatched(brief));
+            }
+            Some(Sighted::Judged(judged)) => Parcel {
+                events: vec![judged],
+                array: false,
+            },
+            None => Parcel::read(source, body, &judge.rulebook).map_err(Refusal::Unsound)?,
+        };
+        let array = parcel.array;
+        let taken = self.submit_to(judge, parcel.events, Some(open)).await;
+        let taken = taken.map_err(refused)?;
         let mut answers: Vec<Accepted> = taken.iter().map(answer).collect();
         Ok(match (array, answers.len()) {
             (false, 1) => Answer::One(answers.remove(0)),
@@ -125,7 +137,7 @@ fn refusal(error: &StoreError) -> Refusal {
 /// What one request brought.
 #[derive(Debug)]
 struct Parcel {
-    events: Vec<Event>,
+    events: Vec<Judged>,
     array: bool,
 }
 
@@ -142,7 +154,7 @@ impl Parcel {
             let read = read_event(value, Some(source), &rulebook.config);
             let mut event = read.map_err(|error| no_event(error, array.then_some(index)))?;
             event.warnings.extend(accepted.repairs.iter().cloned());
-            events.push(event);
+            events.push(Judged::of(event, rulebook));
         }
         Ok(Self { events, array })
     }
@@ -183,6 +195,16 @@ fn no_event(error: NotAnEvent, index: Option<usize>) -> Unsound {
     }
 }
 
+fn unmatched(event: Brief) -> Answer {
+    Answer::One(Accepted {
+        accepted: true,
+        event: event.id,
+        runs: Vec::new(),
+        redelivered: false,
+        warnings: event.warnings,
+    })
+}
+
 fn answer(submitted: &Submitted) -> Accepted {
     let runs = submitted.committed.runs.iter().map(|run| AcceptedRun {
         id: run.id.0,
@@ -218,7 +240,7 @@ mod tests {
         assert!(!one.array && one.events.len() == 1);
         let many = parcel("support", &format!("[{}, {}]", ticket("1"), ticket("2")));
         let many = many.expect("two events");
-        assert!(many.array && many.events[1].key.as_deref() == Some("2"));
+        assert!(many.array && many.events[1].event.key.as_deref() == Some("2"));
     }
 
     #[test]

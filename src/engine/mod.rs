@@ -18,6 +18,7 @@ mod report;
 mod rulebook;
 pub mod secrets;
 mod shutdown;
+mod sight;
 mod submission;
 mod worker;
 

@@ -10,8 +10,11 @@ use tracing::{debug, info};
 use super::handle::{Engine, Judge};
 use super::metrics::Taken;
 use super::{Perform, Rulebook};
-use crate::core::event::Event;
-use crate::store::{Arrival, Committed, EditionId, Occasion, Placed, Planned, Store, StoreError};
+use crate::core::event::{Brief, Event};
+use crate::core::rule::jobspec::Rule;
+use crate::store::{
+    Arrival, Committed, EditionId, Occasion, Placed, Planned, Store, StoreError, Unmatched,
+};
 
 /// An event that was taken in.
 #[derive(Debug, Clone)]
@@ -23,28 +26,32 @@ pub struct Submitted {
 }
 
 /// An event with what is to run for it.
-struct Judged {
-    event: Arc<Event>,
+#[derive(Debug)]
+pub struct Judged {
+    pub event: Arc<Event>,
     planned: Vec<Planned>,
 }
 
 impl<S: Store, P: Perform> Engine<S, P> {
     /// Takes events in: all or none. Their runs start by themselves.
     pub async fn submit(&self, events: Vec<Event>) -> Result<Vec<Submitted>, StoreError> {
-        self.submit_to(self.shared.judge.load_full(), events, None)
-            .await
+        let judge = self.shared.judge.load_full();
+        let judged = events.into_iter();
+        let judged = judged.map(|event| Judged::of(event, &judge.rulebook));
+        let judged = judged.collect();
+        self.submit_to(judge, judged, None).await
     }
 
     /// In a task of its own, which holds the door open until all is done.
     pub(super) async fn submit_to(
         &self,
         judge: Arc<Judge>,
-        events: Vec<Event>,
+        judged: Vec<Judged>,
         door: Option<OwnedRwLockReadGuard<()>>,
     ) -> Result<Vec<Submitted>, StoreError> {
         let engine = self.clone();
         let task = tokio::spawn(async move {
-            let submitted = engine.take(&judge, events).await;
+            let submitted = engine.take(&judge, judged).await;
             drop(door);
             submitted
         });
@@ -58,11 +65,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         }
     }
 
-    async fn take(&self, judge: &Judge, events: Vec<Event>) -> Result<Vec<Submitted>, StoreError> {
-        let judged: Vec<Judged> = events
-            .into_iter()
-            .map(|event| Judged::of(event, &judge.rulebook))
-            .collect();
+    async fn take(&self, judge: &Judge, judged: Vec<Judged>) -> Result<Vec<Submitted>, StoreError> {
         let edition = judge.edition(&self.shared.store).await?;
         let received = self.shared.clock().now();
         let mut committed = self.commit(&judged, edition, received).await?;
@@ -81,10 +84,25 @@ impl<S: Store, P: Perform> Engine<S, P> {
             self.shared.metrics.taken(&submitted.event.source, taken);
             if taken == Taken::Unmatched {
                 let event = Arc::clone(&submitted.event);
-                self.shared.store.archive(event, edition, received);
+                self.shared.store.archive(event.into(), edition, received);
             }
         }
         Ok(submitted)
+    }
+
+    /// Files an event that no rule wants.
+    pub(super) async fn pass_by(
+        &self,
+        judge: &Judge,
+        brief: &Brief,
+        event: Unmatched,
+    ) -> Result<(), StoreError> {
+        let edition = judge.edition(&self.shared.store).await?;
+        let received = self.shared.clock().now();
+        log_unmatched(brief);
+        self.shared.metrics.taken(&brief.source, Taken::Unmatched);
+        self.shared.store.archive(event, edition, received);
+        Ok(())
     }
 
     /// What becomes of each event, in the order in which they stand. They are committed in the order
@@ -132,9 +150,15 @@ impl<S: Store, P: Perform> Engine<S, P> {
 }
 
 impl Judged {
-    fn of(event: Event, rulebook: &Rulebook) -> Self {
+    pub fn of(event: Event, rulebook: &Rulebook) -> Self {
+        let rules = rulebook.rules.matches(&event).into_iter().map(Arc::clone);
+        Self::by(rules.collect(), event)
+    }
+
+    /// An event that these rules match.
+    pub fn by(rules: Vec<Arc<Rule>>, event: Event) -> Self {
         Self {
-            planned: rulebook.plan(&event),
+            planned: rules.iter().map(|rule| planned(rule, &event)).collect(),
             event: Arc::new(event),
         }
     }
@@ -148,14 +172,16 @@ impl Rulebook {
     /// The rules that match, and how their runs wait for each other.
     pub fn plan(&self, event: &Event) -> Vec<Planned> {
         let matches = self.rules.matches(event).into_iter();
-        matches
-            .map(|rule| Planned {
-                rule: Arc::clone(rule),
-                mode: rule.mode,
-                lane: rule.lane_of(event),
-                asks: rule.asks_of(event),
-            })
-            .collect()
+        matches.map(|rule| planned(rule, event)).collect()
+    }
+}
+
+fn planned(rule: &Arc<Rule>, event: &Event) -> Planned {
+    Planned {
+        rule: Arc::clone(rule),
+        mode: rule.mode,
+        lane: rule.lane_of(event),
+        asks: rule.asks_of(event),
     }
 }
 
@@ -179,16 +205,30 @@ impl Submitted {
     /// written quoted, so that it cannot pass for a line of its own.
     fn log(&self) {
         let (event, r#type) = (self.event.id.as_str(), self.event.event_type.as_str());
+        if self.taken() == Taken::Unmatched {
+            return log_unmatched(&Brief::of(&self.event));
+        }
         let runs = self.committed.runs.iter().map(|run: &Placed| run.id.0);
         let runs: Vec<u64> = runs.collect();
         let matched = self.matched.join(",");
         match self.taken() {
             Taken::Redelivered => info!(event, r#type, ?runs, "event came again"),
-            Taken::Unmatched => debug!(event, r#type, "event matched no rule"),
-            Taken::Accepted => info!(event, r#type, matched, ?runs, "event taken"),
+            Taken::Accepted | Taken::Unmatched => {
+                info!(event, r#type, matched, ?runs, "event taken");
+            }
         }
-        for warning in &self.event.warnings {
-            debug!(event, warning, "event read with a warning");
-        }
+        log_warnings(event, &self.event.warnings);
+    }
+}
+
+fn log_unmatched(event: &Brief) {
+    let (id, r#type) = (event.id.as_str(), event.event_type.as_str());
+    debug!(event = id, r#type, "event matched no rule");
+    log_warnings(id, &event.warnings);
+}
+
+fn log_warnings(event: &str, warnings: &[String]) {
+    for warning in warnings {
+        debug!(event, warning, "event read with a warning");
     }
 }

@@ -12,12 +12,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::core::event::Event;
 use crate::core::gate::Ask;
 use crate::core::run::{Line, RunId, State};
 use crate::store::{
     Arrival, Claim, Claimed, Committed, Edition, EditionId, Occasion, Placed, Planned, Record,
-    Store, StoreError, notice,
+    Store, StoreError, Unmatched, notice,
 };
 use gates::Charges;
 use lanes::{Lanes, Place, Queue};
@@ -204,7 +203,7 @@ impl Store for MemoryStore {
     }
 
     /// Nobody asks a process that is gone.
-    fn archive(&self, _: Arc<Event>, _: EditionId, _: Timestamp) {}
+    fn archive(&self, _: Unmatched, _: EditionId, _: Timestamp) {}
 }
 
 impl Inner {

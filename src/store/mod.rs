@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::core::config::{self, Archive, Config, Limits, Retention};
-use crate::core::event::Event;
+use crate::core::event::{Brief, Event};
 use crate::core::flow::step::Flow;
 use crate::core::gate::Ask;
 use crate::core::rule::jobspec::{Mode, Rule};
@@ -110,7 +110,24 @@ pub trait Store: Send + Sync + 'static {
 
     /// Files an event that led to no run, for those who ask later why. Never waits: what cannot be
     /// written soon is lost, and counted.
-    fn archive(&self, event: Arc<Event>, edition: EditionId, received: Timestamp);
+    fn archive(&self, event: Unmatched, edition: EditionId, received: Timestamp);
+}
+
+/// An event that led to no run.
+#[derive(Debug, Clone)]
+pub enum Unmatched {
+    Built(Arc<Event>),
+    /// As it came; nothing was built of it. Only what the built-in catalogue alone can read.
+    Scanned {
+        brief: Brief,
+        raw: Box<str>,
+    },
+}
+
+impl From<Arc<Event>> for Unmatched {
+    fn from(event: Arc<Event>) -> Self {
+        Unmatched::Built(event)
+    }
 }
 
 /// An event that came, with what is to run for it.

@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use flowtrigger::core::event::Event;
 use flowtrigger::core::run::{Line, RunId, State};
 use flowtrigger::store::{
     Arrival, Claim, Claimed, Committed, Edition, EditionId, MemoryStore, Placed, Record, Store,
-    StoreError,
+    StoreError, Unmatched,
 };
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
@@ -139,8 +138,12 @@ impl Store for Durable {
         Ok(EditionId(editions.len() as u64))
     }
 
-    fn archive(&self, event: Arc<Event>, edition: EditionId, _: Timestamp) {
-        let filed = (event.id.clone(), edition);
+    fn archive(&self, event: Unmatched, edition: EditionId, _: Timestamp) {
+        let id = match event {
+            Unmatched::Built(event) => event.id.clone(),
+            Unmatched::Scanned { brief, .. } => brief.id,
+        };
+        let filed = (id, edition);
         self.0.archived.lock().unwrap().push(filed);
     }
 }

@@ -1,15 +1,14 @@
 //! What a sender is answered, status by status.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use flowtrigger::core::event::Event;
 use flowtrigger::core::flow::call::{Call, Performed, Reply};
 use flowtrigger::core::run::{Line, RunId, State};
 use flowtrigger::engine::{Options, Perform};
 use flowtrigger::source::http::Limits;
 use flowtrigger::store::{
     Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, Store, StoreError,
+    Unmatched,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -302,7 +301,7 @@ impl Store for Broken {
         Ok(EditionId::default())
     }
 
-    fn archive(&self, _: Arc<Event>, _: EditionId, _: Timestamp) {}
+    fn archive(&self, _: Unmatched, _: EditionId, _: Timestamp) {}
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         Err(self.0.clone())

@@ -77,7 +77,7 @@ async fn week(store: &SqliteStore, rules: &RuleSet) {
         .advance(RunId(1), lines, Some(State::Dead { why }))
         .await
         .unwrap();
-    store.archive(Arc::new(priority(8, "high", TIME)), edition, now);
+    store.archive(Arc::new(priority(8, "high", TIME)).into(), edition, now);
 }
 
 #[test]

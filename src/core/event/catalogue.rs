@@ -18,6 +18,7 @@ const LIKENESS: f64 = 0.6;
 pub struct Catalogue {
     types: Vec<EventType>,
     names: Names,
+    extended: bool,
 }
 
 /// The places of the types by each kind of name, those of a source together.
@@ -49,7 +50,11 @@ impl Catalogue {
         for (place, event_type) in types.iter().enumerate() {
             names.add(place, event_type);
         }
-        Catalogue { types, names }
+        Catalogue {
+            types,
+            names,
+            extended: false,
+        }
     }
 
     /// This catalogue with more types; one of the same source and tag is replaced in its place.
@@ -62,7 +67,15 @@ impl Catalogue {
                 None => all.push(added),
             }
         }
-        Catalogue::with(all)
+        Catalogue {
+            extended: true,
+            ..Catalogue::with(all)
+        }
+    }
+
+    /// Whether a configuration added types to those that come with the program.
+    pub fn is_extended(&self) -> bool {
+        self.extended
     }
 
     pub fn types(&self) -> impl Iterator<Item = &EventType> {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use serde_json::{Number, Value};
 
-use super::tape::{Item, Key, Kind};
+use super::tape::{Item, Kind};
 
 #[derive(Debug, Clone, Copy)]
 pub enum Datum<'a> {
@@ -40,14 +40,6 @@ impl<'a> Datum<'a> {
         }
     }
 
-    /// The same, with the key's hash at hand.
-    pub fn find(self, key: &Key) -> Option<Datum<'a>> {
-        match self {
-            Datum::Built(_) => self.get(&key.name),
-            Datum::Taped(item) => item.find(&key.name, key.hash).map(Datum::Taped),
-        }
-    }
-
     /// The element of a list.
     pub fn at(self, index: usize) -> Option<Datum<'a>> {
         match self {
@@ -62,6 +54,17 @@ impl<'a> Datum<'a> {
             Kind::Object => self.get(name),
             Kind::List => self.at(name.parse().ok()?),
             Kind::Null | Kind::Bool | Kind::Number | Kind::Text => None,
+        }
+    }
+
+    /// The same, with the name's hash at hand.
+    #[inline]
+    pub fn step_by(self, name: &str, hash: u32) -> Option<Datum<'a>> {
+        match self {
+            Datum::Taped(item) if item.kind() == Kind::Object => {
+                item.find(name, hash).map(Datum::Taped)
+            }
+            Datum::Taped(_) | Datum::Built(_) => self.step(name),
         }
     }
 

@@ -12,7 +12,7 @@ use super::fingerprint::fingerprint;
 use super::head::{Head, Id, Shape, name_of};
 use super::leaf::Leaf;
 use super::naming::{Named, Naming};
-use super::place::{find, first, put};
+use super::place::{At, find, first, put};
 use super::tape::Kind;
 
 /// How one shape is told and where its parts are. Every reader of events runs these tables.
@@ -29,8 +29,8 @@ pub struct Decoder {
     pub naming: Naming,
     pub id: Identity,
     /// What the event is about; the first place that is there and not null.
-    pub key: &'static [&'static str],
-    pub time: &'static [&'static str],
+    pub key: &'static [At],
+    pub time: &'static [At],
     pub envelope: &'static [Place],
     /// From the general to the particular: a later place overrides an earlier one above it.
     pub body: &'static [Place],
@@ -40,20 +40,20 @@ pub struct Decoder {
 #[derive(Debug)]
 pub enum Sign {
     /// The key is there, whatever it holds.
-    Has(&'static str),
+    Has(At),
     /// The text starts with one of these.
-    Starts(&'static str, &'static [&'static str]),
+    Starts(At, &'static [&'static str]),
 }
 
 /// What must hold in a body of a shape.
 #[derive(Debug)]
 pub enum Demand {
-    Object(&'static str),
+    Object(At),
     /// An object, null, or not there at all.
-    ObjectIfThere(&'static str),
-    Text(&'static str),
+    ObjectIfThere(At),
+    Text(At),
     /// A whole number, as such or in text.
-    Id(&'static str),
+    Id(At),
 }
 
 /// Where a normalised path comes from, and what is done to the value on the way.
@@ -61,7 +61,7 @@ pub enum Demand {
 pub struct Place {
     pub to: &'static str,
     /// The first of these that is there.
-    pub from: &'static [&'static str],
+    pub from: &'static [At],
     pub leaf: Leaf,
     pub when: When,
 }
@@ -78,14 +78,14 @@ pub enum When {
 #[derive(Debug)]
 pub enum Identity {
     /// The sender's own id.
-    At(&'static str),
+    At(At),
     /// The sequence's id and position, the tag and a hash: the first two may be shared by several
     /// events of one update.
-    Sequence { of: &'static str },
+    Sequence { of: At },
 }
 
 /// A place for every type of event.
-pub const fn place(to: &'static str, from: &'static [&'static str], leaf: Leaf) -> Place {
+pub const fn place(to: &'static str, from: &'static [At], leaf: Leaf) -> Place {
     Place {
         to,
         from,
@@ -95,7 +95,7 @@ pub const fn place(to: &'static str, from: &'static [&'static str], leaf: Leaf) 
 }
 
 /// A place for the types that own the field.
-pub const fn own(to: &'static str, from: &'static [&'static str], leaf: Leaf) -> Place {
+pub const fn own(to: &'static str, from: &'static [At], leaf: Leaf) -> Place {
     Place {
         to,
         from,
@@ -108,8 +108,9 @@ impl Decoder {
     /// Whether a document is of this shape.
     pub fn tells(&self, document: Datum<'_>) -> bool {
         match &self.sign {
-            Sign::Has(path) => find(document, path).is_some(),
-            Sign::Starts(path, starts) => find(document, path)
+            Sign::Has(at) => at.find(document).is_some(),
+            Sign::Starts(at, starts) => at
+                .find(document)
                 .and_then(Datum::text)
                 .is_some_and(|text| starts.iter().any(|start| text.starts_with(start))),
         }
@@ -153,7 +154,7 @@ impl Decoder {
         let mut there = self
             .key
             .iter()
-            .filter_map(|path| Some((path, find(document, path)?)));
+            .filter_map(|at| Some((at.text, at.find(document)?)));
         match there.find(|(_, key)| !key.is_null()) {
             Some((path, key)) => name_of(key, path).map(Some),
             None => Ok(None),
@@ -178,32 +179,35 @@ impl Decoder {
 
     fn id<'a>(&self, document: Datum<'a>) -> Result<Id<'a>, NotAnEvent> {
         match &self.id {
-            Identity::At(path) => match find(document, path) {
-                Some(id) => name_of(id, path).map(Id::Said),
+            Identity::At(at) => match at.find(document) {
+                Some(id) => name_of(id, at.text).map(Id::Said),
                 // A body written by hand may lack it; the hash still tells a repeat.
                 None => Ok(Id::Hash),
             },
-            Identity::Sequence { of } => Ok(Id::Sequence(find(document, of).unwrap_or(document))),
+            Identity::Sequence { of } => Ok(Id::Sequence(of.find(document).unwrap_or(document))),
         }
     }
 }
 
 impl Demand {
     fn check(&self, document: Datum<'_>) -> Result<(), NotAnEvent> {
-        let is = |path, kind| find(document, path).is_some_and(|datum| datum.kind() == kind);
-        let (path, expected, holds) = match self {
-            Demand::Object(path) => (path, "an object", is(path, Kind::Object)),
-            Demand::ObjectIfThere(path) => {
-                let absent = find(document, path).is_none_or(Datum::is_null);
-                (path, "an object", absent || is(path, Kind::Object))
+        let (Demand::Object(at) | Demand::ObjectIfThere(at) | Demand::Text(at) | Demand::Id(at)) =
+            self;
+        let found = at.find(document);
+        let is = |kind| found.is_some_and(|datum| datum.kind() == kind);
+        let (expected, holds) = match self {
+            Demand::Object(_) => ("an object", is(Kind::Object)),
+            Demand::ObjectIfThere(_) => {
+                let absent = found.is_none_or(Datum::is_null);
+                ("an object", absent || is(Kind::Object))
             }
-            Demand::Text(path) => (path, "text", is(path, Kind::Text)),
-            Demand::Id(path) => (path, "an id", find(document, path).is_some_and(is_id)),
+            Demand::Text(_) => ("text", is(Kind::Text)),
+            Demand::Id(_) => ("an id", found.is_some_and(is_id)),
         };
-        if holds {
-            return Ok(());
+        match holds {
+            true => Ok(()),
+            false => Err(NotAnEvent::wrong(at.text, found, expected)),
         }
-        Err(NotAnEvent::wrong(path, find(document, path), expected))
     }
 }
 

@@ -4,35 +4,40 @@
 use super::decoder::{Decoder, Demand, Identity, Sign, place};
 use super::leaf::Leaf;
 use super::naming::Naming;
+use super::place::{At, at};
 
 pub static TICKET: Decoder = Decoder {
     shape: "eventbridge",
     source: "support",
-    sign: Sign::Has("detail.ticket_event"),
+    sign: Sign::Has(At::new("detail.ticket_event")),
     demands: &[
-        Demand::Object("detail.ticket_event"),
-        Demand::Text("detail.ticket_event.type"),
-        Demand::Object("detail.ticket_event.ticket"),
-        Demand::Id("detail.ticket_event.ticket.id"),
+        Demand::Object(At::new("detail.ticket_event")),
+        Demand::Text(At::new("detail.ticket_event.type")),
+        Demand::Object(At::new("detail.ticket_event.ticket")),
+        Demand::Id(At::new("detail.ticket_event.ticket.id")),
     ],
     naming: Naming::Display {
-        at: "detail.ticket_event.type",
+        at: At::new("detail.ticket_event.type"),
         family: "ticket",
     },
-    id: Identity::At("id"),
-    key: &["detail.ticket_event.ticket.id"],
-    time: &["detail.ticket_event.meta.occurred_at", "time"],
+    id: Identity::At(At::new("id")),
+    key: at!["detail.ticket_event.ticket.id"],
+    time: at!["detail.ticket_event.meta.occurred_at", "time"],
     // The partner source is `aws.partner/zendesk.com/ACCOUNT/default`.
     envelope: &[
-        place("account_id", &["source"], Leaf::Part(2)),
-        place("actor_id", &["detail.ticket_event.meta.actor_id"], Leaf::Id),
+        place("account_id", at!["source"], Leaf::Part(2)),
+        place(
+            "actor_id",
+            at!["detail.ticket_event.meta.actor_id"],
+            Leaf::Id,
+        ),
     ],
     body: &[
-        place("", &["detail.ticket_event"], Leaf::AsIs),
-        place("ticket.id", &["detail.ticket_event.ticket.id"], Leaf::Id),
+        place("", at!["detail.ticket_event"], Leaf::AsIs),
+        place("ticket.id", at!["detail.ticket_event.ticket.id"], Leaf::Id),
         place(
             "ticket.tags",
-            &["detail.ticket_event.ticket.tags"],
+            at!["detail.ticket_event.ticket.tags"],
             Leaf::Tags,
         ),
     ],
@@ -41,47 +46,47 @@ pub static TICKET: Decoder = Decoder {
 pub static USER: Decoder = Decoder {
     shape: "eventbridge",
     source: "support",
-    sign: Sign::Has("detail.user_event"),
+    sign: Sign::Has(At::new("detail.user_event")),
     demands: &[
-        Demand::Object("detail.user_event"),
-        Demand::ObjectIfThere("detail.user_event.user"),
+        Demand::Object(At::new("detail.user_event")),
+        Demand::ObjectIfThere(At::new("detail.user_event.user")),
     ],
     naming: Naming::Display {
-        at: "detail.user_event.type",
+        at: At::new("detail.user_event.type"),
         family: "user",
     },
-    id: Identity::At("id"),
-    key: &["detail.user_event.user.id"],
-    time: &["detail.user_event.meta.occurred_at", "time"],
+    id: Identity::At(At::new("id")),
+    key: at!["detail.user_event.user.id"],
+    time: at!["detail.user_event.meta.occurred_at", "time"],
     envelope: &[
-        place("account_id", &["source"], Leaf::Part(2)),
-        place("actor_id", &["detail.user_event.meta.actor_id"], Leaf::Id),
+        place("account_id", at!["source"], Leaf::Part(2)),
+        place("actor_id", at!["detail.user_event.meta.actor_id"], Leaf::Id),
     ],
-    body: &[place("", &["detail.user_event"], Leaf::AsIs)],
+    body: &[place("", at!["detail.user_event"], Leaf::AsIs)],
 };
 
 pub static ORGANIZATION: Decoder = Decoder {
     shape: "eventbridge",
     source: "support",
-    sign: Sign::Has("detail.organization_event"),
+    sign: Sign::Has(At::new("detail.organization_event")),
     demands: &[
-        Demand::Object("detail.organization_event"),
-        Demand::ObjectIfThere("detail.organization_event.organization"),
+        Demand::Object(At::new("detail.organization_event")),
+        Demand::ObjectIfThere(At::new("detail.organization_event.organization")),
     ],
     naming: Naming::Display {
-        at: "detail.organization_event.type",
+        at: At::new("detail.organization_event.type"),
         family: "organization",
     },
-    id: Identity::At("id"),
-    key: &["detail.organization_event.organization.id"],
-    time: &["detail.organization_event.meta.occurred_at", "time"],
+    id: Identity::At(At::new("id")),
+    key: at!["detail.organization_event.organization.id"],
+    time: at!["detail.organization_event.meta.occurred_at", "time"],
     envelope: &[
-        place("account_id", &["source"], Leaf::Part(2)),
+        place("account_id", at!["source"], Leaf::Part(2)),
         place(
             "actor_id",
-            &["detail.organization_event.meta.actor_id"],
+            at!["detail.organization_event.meta.actor_id"],
             Leaf::Id,
         ),
     ],
-    body: &[place("", &["detail.organization_event"], Leaf::AsIs)],
+    body: &[place("", at!["detail.organization_event"], Leaf::AsIs)],
 };

@@ -9,7 +9,6 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Number, Value};
 
-use super::Event;
 use super::catalogue::Catalogue;
 use super::datum::Datum;
 use super::decode::NotAnEvent;
@@ -18,6 +17,7 @@ use super::fingerprint::fingerprint;
 use super::naming::Named;
 use super::tape::Kind;
 use super::user_described::Description;
+use super::{Brief, Event};
 
 #[derive(Debug)]
 pub struct Head<'a> {
@@ -89,6 +89,18 @@ impl<'a> Head<'a> {
         unknown.into_iter().chain(timeless).collect()
     }
 
+    pub fn brief(&self, catalogue: &Catalogue) -> Brief {
+        Brief {
+            source: self.source.to_owned(),
+            event_type: self.named.tag.clone().into_owned(),
+            id: self.id(),
+            key: self.key().map(Cow::into_owned),
+            time: self.time(),
+            shape: self.shape(),
+            warnings: self.warnings(catalogue),
+        }
+    }
+
     /// The shape's name: `zis`, `json`.
     pub fn shape(&self) -> &'static str {
         match self.shape {
@@ -99,7 +111,7 @@ impl<'a> Head<'a> {
 
     /// The event, without the document as it came.
     pub(super) fn without_raw(&self, catalogue: &Catalogue) -> Event {
-        let (id, key, time) = (self.id(), self.key().map(Cow::into_owned), self.time());
+        let brief = self.brief(catalogue);
         let (envelope, body) = match self.shape {
             Shape::BuiltIn(decoder) => (
                 decoder.envelope(self.document),
@@ -111,17 +123,23 @@ impl<'a> Head<'a> {
             ),
         };
         Event {
-            source: self.source.to_owned(),
-            event_type: self.named.tag.clone().into_owned(),
-            about: Event::about(self.source, &self.named.tag, &id, key.as_deref(), time),
-            id,
-            key,
-            time,
+            about: Event::about(
+                &brief.source,
+                &brief.event_type,
+                &brief.id,
+                brief.key.as_deref(),
+                brief.time,
+            ),
+            source: brief.source,
+            event_type: brief.event_type,
+            id: brief.id,
+            key: brief.key,
+            time: brief.time,
             envelope,
             body,
             raw: Value::Null,
-            shape: self.shape(),
-            warnings: self.warnings(catalogue),
+            shape: brief.shape,
+            warnings: brief.warnings,
         }
     }
 

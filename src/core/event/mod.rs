@@ -1,6 +1,7 @@
 //! One change at the help desk, normalised: the same event whichever shape brought it.
 //! Decoders fill it; it refuses nothing itself, and what it could not make sense of it carries in `raw`.
 
+mod brief;
 pub mod catalogue;
 pub mod change;
 pub mod datum;
@@ -23,6 +24,8 @@ mod upmind;
 pub mod user_described;
 mod zendesk_webhook;
 mod zis;
+
+pub use brief::Brief;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -6,20 +6,17 @@ use std::borrow::Cow;
 use super::catalogue::{Catalogue, EventType};
 use super::datum::Datum;
 use super::decode::NotAnEvent;
-use super::place::find;
+use super::place::At;
 
 /// Where a shape writes the type, and in which of its names.
 #[derive(Debug)]
 pub enum Naming {
     /// The display name; several families share some, so the family is told.
-    Display {
-        at: &'static str,
-        family: &'static str,
-    },
+    Display { at: At, family: &'static str },
     /// `zen:event-type:` and the suffix.
-    Webhook { at: &'static str },
+    Webhook { at: At },
     /// A hook code.
-    Code { at: &'static str },
+    Code { at: At },
 }
 
 /// A type of event as it was named.
@@ -111,8 +108,8 @@ impl<'a> Named<'a> {
     }
 }
 
-fn text<'a>(document: Datum<'a>, path: &'static str) -> Result<Cow<'a, str>, NotAnEvent> {
-    let found = find(document, path);
+fn text<'a>(document: Datum<'a>, at: &At) -> Result<Cow<'a, str>, NotAnEvent> {
+    let (found, path) = (at.find(document), at.text);
     match found.and_then(Datum::text) {
         Some(text) if !text.trim().is_empty() => Ok(text),
         Some(_) => Err(NotAnEvent::at(

@@ -4,6 +4,8 @@
 
 mod scan;
 
+pub(super) use scan::hash;
+
 use std::borrow::Cow;
 
 use serde_json::{Map, Number, Value};
@@ -91,6 +93,10 @@ impl<'a> Scanned<'a> {
         self.item(0)
     }
 
+    pub fn text(&self) -> &'a str {
+        self.text
+    }
+
     /// The value of an entry, as [`Item::number_on_tape`] told it.
     pub fn item(&'a self, at: u32) -> Item<'a> {
         Item { of: self, at }
@@ -106,7 +112,7 @@ impl Key {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.into(),
-            hash: scan::hash(name.as_bytes()),
+            hash: hash(name.as_bytes(), 0, name.len()),
         }
     }
 }
@@ -127,10 +133,15 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// The value under a key of an object.
     pub fn get(self, name: &str) -> Option<Item<'a>> {
-        self.find(name, scan::hash(name.as_bytes()))
+        let is_it = |key: &Entry| key.length() == name.len() && self.of.slice(key) == name;
+        let mut entries = self.entries();
+        entries.find(|(key, _)| is_it(key)).map(|(_, item)| item)
     }
 
+    /// The same, with the name's hash at hand.
+    #[inline]
     pub fn find(self, name: &str, hash: u32) -> Option<Item<'a>> {
         let mut entries = self.entries();
         let found = entries.find(|(key, _)| key.link == hash && self.of.slice(key) == name);
@@ -218,6 +229,12 @@ impl<'a> Item<'a> {
             at = item.entry().link;
             Some((key, item))
         })
+    }
+}
+
+impl Entry {
+    fn length(&self) -> usize {
+        (self.end - self.start) as usize
     }
 }
 

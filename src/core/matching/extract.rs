@@ -194,14 +194,14 @@ fn turned(
         && place.leaf == Leaf::AsIs
         && let [from] = place.from
     {
-        let from: Vec<Key> = steps(from).map(Key::new).collect();
+        let from: Vec<Key> = steps(from.text).map(Key::new).collect();
         return Origin::Spot(trie.spot(&[from, rest.to_vec()].concat()));
     }
     let sources = sources.into_iter().map(|(place, rest, field_type)| {
         let from = place.from.iter();
         Source {
             from: from
-                .map(|from| trie.spot(&steps(from).map(Key::new).collect::<Vec<_>>()))
+                .map(|from| trie.spot(&steps(from.text).map(Key::new).collect::<Vec<_>>()))
                 .collect(),
             leaf: place.leaf,
             field_type,

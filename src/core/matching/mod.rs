@@ -4,7 +4,9 @@
 pub mod evaluate;
 pub mod explanation;
 pub mod extract;
+pub mod find;
 pub mod gate_view;
 pub mod index;
+pub mod listeners;
 pub mod ruleset;
 pub mod trace;

@@ -10,10 +10,10 @@ use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
 use crate::core::event::Event;
 use crate::core::matching::evaluate::{Truth, evaluate};
-use crate::core::matching::trace::{NoTrace, Tracer};
+use crate::core::matching::listeners::Listeners;
+use crate::core::matching::trace::Tracer;
 use crate::core::rule::document::{self, Node};
-use crate::core::rule::jobspec::{self, Mode, Rule};
-use crate::core::rule::trigger::TypePattern;
+use crate::core::rule::jobspec::{self, Rule};
 use crate::core::rule::version::Version;
 use crate::core::scope::Scope;
 
@@ -23,16 +23,7 @@ pub struct RuleSet {
     pub rules: Vec<Arc<Rule>>,
     /// The texts that the rules' positions point into.
     pub files: Arc<Files>,
-    by_tag: HashMap<Trigger, Vec<usize>>,
-    /// Rules that listen to whole families.
-    families: Vec<usize>,
-}
-
-/// Source and type of an event: the first index key.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Trigger {
-    source: String,
-    event_type: String,
+    pub(super) listeners: Arc<Listeners>,
 }
 
 impl RuleSet {
@@ -74,7 +65,11 @@ impl RuleSet {
                 ));
             }
         }
-        Self::index(rules, Arc::clone(files))
+        Self {
+            listeners: Arc::new(Listeners::new(&rules, &config.catalogue)),
+            rules,
+            files: Arc::clone(files),
+        }
     }
 
     /// The rules of one text, with no configuration.
@@ -89,63 +84,17 @@ impl RuleSet {
         set
     }
 
-    fn index(rules: Vec<Arc<Rule>>, files: Arc<Files>) -> Self {
-        let mut set = Self {
-            rules,
-            files,
-            ..Self::default()
-        };
-        for (number, rule) in set.rules.iter().enumerate() {
-            let mut family = false;
-            for pattern in &rule.event_types {
-                match pattern {
-                    TypePattern::Tag(tag) => {
-                        let trigger = Trigger {
-                            source: rule.event_source.clone(),
-                            event_type: tag.clone(),
-                        };
-                        let numbers = set.by_tag.entry(trigger).or_default();
-                        if numbers.last() != Some(&number) {
-                            numbers.push(number);
-                        }
-                    }
-                    TypePattern::Family(_) => family = true,
-                }
-            }
-            if family {
-                set.families.push(number);
-            }
-        }
-        set
-    }
-
     /// The rules that listen to the event's trigger, in the order of the files.
     pub fn listening(&self, event: &Event) -> Vec<&Arc<Rule>> {
-        let trigger = Trigger {
-            source: event.source.clone(),
-            event_type: event.event_type.clone(),
-        };
-        let mut numbers = self.by_tag.get(&trigger).cloned().unwrap_or_default();
-        let families = self
-            .families
-            .iter()
-            .filter(|&&number| self.rules[number].listens_to(&event.source, &event.event_type));
-        numbers.extend(families);
+        let all = self.listeners.of(&event.source, &event.event_type);
+        let mut numbers: Vec<u32> = all
+            .flat_map(|listening| &listening.rules)
+            .copied()
+            .collect();
         numbers.sort_unstable();
         numbers.dedup();
-        numbers
-            .into_iter()
-            .map(|number| &self.rules[number])
-            .collect()
-    }
-
-    /// The rules that match, without those that are disabled.
-    pub fn matches(&self, event: &Event) -> Vec<&Arc<Rule>> {
-        let listening = self.listening(event).into_iter();
-        listening
-            .filter(|rule| rule.mode != Mode::Disabled)
-            .filter(|rule| judge(rule, event, &mut NoTrace) == Truth::True)
-            .collect()
+        let rules = numbers.into_iter();
+        rules.map(|number| &self.rules[number as usize]).collect()
     }
 }
 

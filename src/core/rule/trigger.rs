@@ -13,7 +13,7 @@ use crate::core::rule::lowering::Lowering;
 use crate::core::rule::synonyms;
 
 /// Which types of events a rule listens to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TypePattern {
     Tag(String),
     /// `ticket.*`, kept with its dot: `ticket.`. Empty for `*`.

@@ -6,11 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::codec::{event_text, micros};
+use super::codec::{event_text, micros, scanned_text};
 use super::ledger::{Figure, Ledger};
 use crate::core::config::Archived;
-use crate::core::event::Event;
-use crate::store::{EditionId, StoreError};
+use crate::core::event::Brief;
+use crate::store::{EditionId, StoreError, Unmatched};
 
 /// Bytes on the shelf. At half a second between two filings this is some 4,000 events a second.
 const ROOM: usize = 2 * 1024 * 1024;
@@ -32,18 +32,18 @@ struct Inner {
 
 #[derive(Debug)]
 struct Shelved {
-    source: String,
-    event_type: String,
-    id: String,
-    key: Option<String>,
+    brief: Brief,
     received: Timestamp,
     edition: EditionId,
     body: String,
 }
 
 impl Shelf {
-    pub fn put(&self, event: &Event, edition: EditionId, received: Timestamp) {
-        let body = event_text(event);
+    pub fn put(&self, event: &Unmatched, edition: EditionId, received: Timestamp) {
+        let (brief, body) = match event {
+            Unmatched::Built(event) => (Brief::of(event), event_text(event)),
+            Unmatched::Scanned { brief, raw } => (brief.clone(), scanned_text(brief, raw)),
+        };
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.bytes + body.len() > ROOM {
             drop(inner);
@@ -51,10 +51,7 @@ impl Shelf {
         }
         inner.bytes += body.len();
         inner.events.push(Shelved {
-            source: event.source.clone(),
-            event_type: event.event_type.clone(),
-            id: event.id.clone(),
-            key: event.key.clone(),
+            brief,
             received,
             edition,
             body,
@@ -86,10 +83,10 @@ impl Ledger<'_> {
         for event in events {
             let size = event.body.len() as i64;
             insert.execute(params![
-                event.source,
-                event.event_type,
-                event.id,
-                event.key,
+                event.brief.source,
+                event.brief.event_type,
+                event.brief.id,
+                event.brief.key,
                 micros(event.received),
                 event.edition.0 as i64,
                 size,

@@ -6,10 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::Row;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::core::event::Event;
-use crate::core::event::decode::DECODERS;
+use crate::core::event::catalogue::Catalogue;
+use crate::core::event::decode::{DECODERS, decode};
+use crate::core::event::{Brief, Event};
 use crate::core::gate::{Ask, Kind};
 use crate::core::run::{Attempt, Line, Outcome, State};
 
@@ -35,7 +36,8 @@ fn duration(micros: i64) -> Duration {
     Duration::from_micros(micros.try_into().unwrap_or_default())
 }
 
-/// An event in version 1 of its kept form. `raw` is left out where it is the body.
+/// An event in its kept form. In version 1, `raw` is left out where it is the body. In version 2 it is all
+/// that is kept of one that was only scanned: the decoder makes the rest of it again.
 #[derive(Deserialize)]
 struct KeptEvent {
     source: String,
@@ -44,8 +46,9 @@ struct KeptEvent {
     key: Option<String>,
     time: Option<Timestamp>,
     shape: String,
+    #[serde(default)]
     envelope: Value,
-    body: Value,
+    body: Option<Value>,
     raw: Option<Value>,
     #[serde(default)]
     warnings: Vec<String>,
@@ -89,9 +92,57 @@ pub fn event_text(event: &Event) -> String {
     serde_json::to_string(&kept).unwrap_or_default()
 }
 
+/// What is kept of a scanned event beside the text that came.
+#[derive(Serialize)]
+struct KeepScanned<'e> {
+    v: u32,
+    source: &'e str,
+    r#type: &'e str,
+    id: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<Timestamp>,
+    shape: &'e str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'e [String],
+}
+
+/// An event that was only scanned, with the text that came as it is.
+pub fn scanned_text(brief: &Brief, raw: &str) -> String {
+    let kept = KeepScanned {
+        v: 2,
+        source: &brief.source,
+        r#type: &brief.event_type,
+        id: &brief.id,
+        key: brief.key.as_deref(),
+        time: brief.time,
+        shape: brief.shape,
+        warnings: &brief.warnings,
+    };
+    let mut text = serde_json::to_string(&kept).unwrap_or_default();
+    text.pop();
+    text.reserve(raw.len() + 8);
+    text.push_str(",\"raw\":");
+    text.push_str(raw);
+    text.push('}');
+    text
+}
+
 pub fn event(text: &str) -> Result<Event, Unreadable> {
-    let kept: KeptEvent = deep(text).ok_or(Unreadable("event"))?;
+    let mut kept: KeptEvent = deep(text).ok_or(Unreadable("event"))?;
     let shape = DECODERS.iter().map(|decoder| decoder.shape);
+    let body = match (kept.body.take(), &kept.raw) {
+        (Some(body), _) => body,
+        (None, Some(raw)) if kept.shape == "json" => raw.clone(),
+        (None, Some(raw)) => {
+            let read = decode(raw.clone(), Catalogue::built_in());
+            let read = read.map_err(|_| Unreadable("event"))?;
+            kept.envelope = read.envelope;
+            read.body
+        }
+        (None, None) => return Err(Unreadable("event")),
+    };
     let about = Event::about(
         &kept.source,
         &kept.r#type,
@@ -105,14 +156,17 @@ pub fn event(text: &str) -> Result<Event, Unreadable> {
             .into_iter()
             .find(|name| *name == kept.shape)
             .unwrap_or("json"),
-        raw: kept.raw.unwrap_or_else(|| kept.body.clone()),
+        raw: kept.raw.unwrap_or_else(|| body.clone()),
         source: kept.source,
         event_type: kept.r#type,
         id: kept.id,
         key: kept.key,
         time: kept.time,
-        envelope: kept.envelope,
-        body: kept.body,
+        envelope: match kept.envelope {
+            Value::Null => Value::Object(Map::new()),
+            envelope => envelope,
+        },
+        body,
         warnings: kept.warnings,
     })
 }

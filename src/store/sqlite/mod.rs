@@ -25,11 +25,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 
-use crate::core::event::Event;
 use crate::core::run::{Line, RunId, State};
 use crate::store::{
     Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, Settings, Store,
-    StoreError,
+    StoreError, Unmatched,
 };
 use archive::Shelf;
 use commit::Coming;
@@ -203,7 +202,7 @@ impl Store for SqliteStore {
         self.writer.order(Safety::Disk, adopt).await
     }
 
-    fn archive(&self, event: Arc<Event>, edition: EditionId, received: Timestamp) {
+    fn archive(&self, event: Unmatched, edition: EditionId, received: Timestamp) {
         self.shelf.put(&event, edition, received);
     }
 }

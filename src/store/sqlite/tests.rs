@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
+
+use crate::core::event::Event;
 use serde_json::json;
 
 use super::*;
@@ -222,10 +224,10 @@ async fn unmatched_events_are_filed_soon_and_what_does_not_fit_is_counted() {
     let house = House::new();
     let (store, _) = house.open();
     let event = arrival("1", &live_rule("a")).event;
-    store.archive(Arc::clone(&event), EditionId(1), now());
+    store.archive(Arc::clone(&event).into(), EditionId(1), now());
     let mut large = Event::clone(&event);
     large.body = json!({"text": "x".repeat(3 << 20)});
-    store.archive(Arc::new(large), EditionId(1), now());
+    store.archive(Arc::new(large).into(), EditionId(1), now());
     for _ in 0..100 {
         if store.archived() == (1, 1) {
             break;
@@ -294,7 +296,7 @@ async fn what_is_old_goes_and_what_waits_for_a_person_stays() {
     to(&store, runs[1], State::Dead { why: "x".into() }).await;
     to(&store, runs[2], State::Held { why: "y".into() }).await;
     let event = arrival("9", &rule).event;
-    store.archive(event, EditionId(1), Timestamp::now());
+    store.archive(event.into(), EditionId(1), Timestamp::now());
     for _ in 0..200 {
         if house.rows("SELECT count(*) FROM runs") == 2 {
             break;

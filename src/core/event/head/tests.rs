@@ -1,3 +1,5 @@
+//! Both readers of the decoders against each other: from a built value, and from the tape.
+
 use proptest::prelude::*;
 use serde_json::Value;
 

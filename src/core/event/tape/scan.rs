@@ -1,6 +1,8 @@
 //! The one pass over the bytes of a JSON text: strict in structure, escapes, numbers and repeated keys.
 //! It refuses to correct or to explain anything: what is not plainly sound is None.
 
+use std::ops::Range;
+
 use super::{Entry, Mark};
 
 /// Objects and lists in each other; the door's own bound.
@@ -18,190 +20,225 @@ pub fn scan(bytes: &[u8], entries: &mut Vec<Entry>, hashes: &mut Vec<u32>) -> Op
     u32::try_from(bytes.len()).ok()?;
     let mut scan = Scan {
         bytes,
-        at: 0,
         entries,
         hashes,
     };
-    scan.visible()?;
-    scan.value(0)?;
-    match scan.visible() {
+    let (_, at) = scan.visible(0)?;
+    let end = scan.value(at, 0)?;
+    match scan.visible(end) {
         None => Some(()),
         Some(_) => None,
     }
 }
 
 /// Tells keys apart most of the time: of the first and last eight bytes and the length.
-pub fn hash(key: &[u8]) -> u32 {
-    let (head, tail) = match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
-        (Some(head), Some(tail)) => (u64::from_le_bytes(*head), u64::from_le_bytes(*tail)),
-        _ => (short(key), 0),
-    };
-    mix(head, tail, key.len())
+pub const fn hash(bytes: &[u8], start: usize, end: usize) -> u32 {
+    let len = end - start;
+    if len < 8 {
+        return mix(word(bytes, start, end), 0, len);
+    }
+    mix(
+        word(bytes, start, start + 8),
+        word(bytes, end - 8, end),
+        len,
+    )
 }
 
-/// Up to seven bytes as one number.
-fn short(key: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    word[..key.len()].copy_from_slice(key);
-    u64::from_le_bytes(word)
+/// Up to eight bytes as one number.
+const fn word(bytes: &[u8], start: usize, end: usize) -> u64 {
+    let (mut word, mut at) = (0, end);
+    while at > start {
+        at -= 1;
+        word = word << 8 | bytes[at] as u64;
+    }
+    word
 }
 
-fn mix(head: u64, tail: u64, len: usize) -> u32 {
+#[inline]
+const fn mix(head: u64, tail: u64, len: usize) -> u32 {
     let mixed =
         (head ^ tail.rotate_left(23) ^ ((len as u64) << 56)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (mixed >> 32) as u32
 }
 
+/// Every step takes the place where it starts and gives the one behind what it passed, so that the place
+/// stays in a register.
 struct Scan<'a> {
     bytes: &'a [u8],
-    at: usize,
     entries: &'a mut Vec<Entry>,
     hashes: &'a mut Vec<u32>,
 }
 
+/// The keys of an object so far.
+struct Keys {
+    object: usize,
+    /// The number of the first one's hash.
+    first: usize,
+    /// One bit for each hash, so that most new ones are told at once.
+    bits: u64,
+}
+
 impl Scan<'_> {
-    /// The next byte that is no blank; it stays there.
+    /// The next byte that is no blank, and its place.
     #[inline]
-    fn visible(&mut self) -> Option<u8> {
+    fn visible(&self, mut at: usize) -> Option<(u8, usize)> {
         loop {
-            let byte = *self.bytes.get(self.at)?;
-            if byte > b' ' {
-                return Some(byte);
-            }
+            let byte = *self.bytes.get(at)?;
             if !matches!(byte, b' ' | b'\n' | b'\r' | b'\t') {
-                return Some(byte);
+                return Some((byte, at));
             }
-            self.at += 1;
+            at += 1;
         }
     }
 
-    /// The value that starts here.
-    fn value(&mut self, depth: usize) -> Option<()> {
-        match *self.bytes.get(self.at)? {
+    #[inline]
+    fn value(&mut self, at: usize, depth: usize) -> Option<usize> {
+        match *self.bytes.get(at)? {
             b'"' => {
-                let (start, escaped) = self.text()?;
-                self.push(Mark::Text, start, self.at - 1, escaped);
-                Some(())
+                let (end, escaped) = self.text(at)?;
+                self.push(Mark::Text, at + 1, end, escaped);
+                Some(end + 1)
             }
-            b'{' => self.object(depth),
-            b'[' => self.list(depth),
-            b'-' | b'0'..=b'9' => self.number(),
-            b't' => self.word(b"true", Mark::True),
-            b'f' => self.word(b"false", Mark::False),
-            b'n' => self.word(b"null", Mark::Null),
+            b'-' | b'0'..=b'9' => self.number(at),
+            b'n' => self.word(at, b"null", Mark::Null),
+            b't' => self.word(at, b"true", Mark::True),
+            b'f' => self.word(at, b"false", Mark::False),
+            b'{' => self.object(at, depth),
+            b'[' => self.list(at, depth),
             _ => None,
         }
     }
 
+    /// The places fit, as the length of the whole does.
     #[inline]
     fn push(&mut self, mark: Mark, start: usize, end: usize, escaped: bool) {
-        let link = number(self.entries.len() + 1);
+        let link = self.entries.len() as u32 + 1;
         self.entries.push(Entry {
             mark,
             escaped,
-            start: number(start),
-            end: number(end),
+            start: start as u32,
+            end: end as u32,
             link,
         });
     }
 
-    fn object(&mut self, depth: usize) -> Option<()> {
-        let (open, first) = (self.open(Mark::Object, depth)?, self.hashes.len());
-        if self.visible()? == b'}' {
-            return self.close(open);
+    fn object(&mut self, start: usize, depth: usize) -> Option<usize> {
+        let mut keys = Keys {
+            object: self.open(Mark::Object, start, depth)?,
+            first: self.hashes.len(),
+            bits: 0,
+        };
+        let (mut byte, mut at) = self.visible(start + 1)?;
+        if byte == b'}' {
+            return self.close(keys.object, at);
         }
         loop {
-            self.key(open, first)?;
-            if self.visible()? != b':' {
+            if byte != b'"' {
                 return None;
             }
-            self.at += 1;
-            self.visible()?;
-            self.value(depth + 1)?;
-            match self.visible()? {
-                b',' => self.at += 1,
-                b'}' => break,
-                _ => return None,
+            at = self.key(at, &mut keys)?;
+            (byte, at) = self.visible(at)?;
+            if byte != b':' {
+                return None;
             }
-            self.visible()?;
+            (_, at) = self.visible(at + 1)?;
+            at = self.value(at, depth + 1)?;
+            (byte, at) = self.visible(at)?;
+            if byte != b',' {
+                break;
+            }
+            (byte, at) = self.visible(at + 1)?;
         }
-        self.hashes.truncate(first);
-        self.close(open)
+        if byte != b'}' {
+            return None;
+        }
+        self.hashes.truncate(keys.first);
+        self.close(keys.object, at)
     }
 
-    fn list(&mut self, depth: usize) -> Option<()> {
-        let open = self.open(Mark::List, depth)?;
-        if self.visible()? == b']' {
-            return self.close(open);
+    fn list(&mut self, start: usize, depth: usize) -> Option<usize> {
+        let list = self.open(Mark::List, start, depth)?;
+        let (mut byte, mut at) = self.visible(start + 1)?;
+        if byte == b']' {
+            return self.close(list, at);
         }
         loop {
-            self.value(depth + 1)?;
-            match self.visible()? {
-                b',' => self.at += 1,
-                b']' => return self.close(open),
+            at = self.value(at, depth + 1)?;
+            (byte, at) = self.visible(at)?;
+            match byte {
+                b',' => (_, at) = self.visible(at + 1)?,
+                b']' => return self.close(list, at),
                 _ => return None,
             }
-            self.visible()?;
         }
     }
 
-    fn open(&mut self, mark: Mark, depth: usize) -> Option<usize> {
+    fn open(&mut self, mark: Mark, at: usize, depth: usize) -> Option<usize> {
         if depth == DEEPEST {
             return None;
         }
-        let open = self.entries.len();
-        self.push(mark, self.at, self.at, false);
-        self.at += 1;
-        Some(open)
+        self.push(mark, at, at, false);
+        Some(self.entries.len() - 1)
     }
 
-    fn close(&mut self, open: usize) -> Option<()> {
-        self.at += 1;
-        let next = number(self.entries.len());
+    fn close(&mut self, open: usize, at: usize) -> Option<usize> {
+        let next = self.entries.len() as u32;
         let entry = self.entries.get_mut(open)?;
-        (entry.end, entry.link) = (number(self.at), next);
-        Some(())
+        (entry.end, entry.link) = (at as u32 + 1, next);
+        Some(at + 1)
     }
 
-    fn key(&mut self, object: usize, first: usize) -> Option<()> {
-        if *self.bytes.get(self.at)? != b'"' {
+    #[inline]
+    fn key(&mut self, at: usize, keys: &mut Keys) -> Option<usize> {
+        let (end, escaped) = self.text(at)?;
+        if escaped {
             return None;
         }
-        let (start, escaped) = self.text()?;
-        let end = self.at - 1;
-        let key = self.bytes.get(start..end)?;
-        let before = self.hashes.get(first..)?;
-        if escaped || before.len() == MOST_KEYS {
+        let hash = self.hash(at + 1, end);
+        let bit = 1 << (hash % 64);
+        if keys.bits & bit != 0 && self.repeats(hash, at + 1..end, keys) {
             return None;
         }
-        let hash = self.hash(start, key);
-        if before.contains(&hash) && self.has(object, key) {
+        keys.bits |= bit;
+        if self.hashes.len() - keys.first == MOST_KEYS {
             return None;
         }
         self.hashes.push(hash);
-        self.push(Mark::Key, start, end, false);
-        self.entries.last_mut()?.link = hash;
-        Some(())
+        self.entries.push(Entry {
+            mark: Mark::Key,
+            escaped: false,
+            start: at as u32 + 1,
+            end: end as u32,
+            link: hash,
+        });
+        Some(end + 1)
     }
 
     /// The same as of the key alone, with fewer steps where bytes follow it.
     #[inline]
-    fn hash(&self, start: usize, key: &[u8]) -> u32 {
-        match self
-            .bytes
-            .get(start..)
-            .and_then(|rest| rest.first_chunk::<8>())
-        {
-            Some(head) if key.len() < 8 => {
-                let kept = (1u64 << (8 * key.len())) - 1;
-                mix(u64::from_le_bytes(*head) & kept, 0, key.len())
-            }
-            _ => hash(key),
+    fn hash(&self, start: usize, end: usize) -> u32 {
+        let len = end - start;
+        let chunk = |at: usize| {
+            let chunk = self
+                .bytes
+                .get(at..)
+                .and_then(|rest| rest.first_chunk::<8>());
+            chunk.map(|chunk| u64::from_le_bytes(*chunk))
+        };
+        match (len < 8, chunk(start)) {
+            (true, Some(head)) => mix(head & ((1 << (8 * len)) - 1), 0, len),
+            (false, Some(head)) => mix(head, chunk(end - 8).unwrap_or_default(), len),
+            (_, None) => hash(self.bytes, start, end),
         }
     }
 
     /// Whether an object that is still open has a key already.
-    #[cold]
+    #[inline(never)]
+    fn repeats(&self, hash: u32, key: Range<usize>, keys: &Keys) -> bool {
+        let before = self.hashes.get(keys.first..).unwrap_or_default();
+        before.contains(&hash) && self.has(keys.object, self.bytes.get(key).unwrap_or_default())
+    }
+
     fn has(&self, object: usize, wanted: &[u8]) -> bool {
         let mut at = object + 1;
         while let (Some(key), Some(value)) = (self.entries.get(at), self.entries.get(at + 1)) {
@@ -213,24 +250,27 @@ impl Scan<'_> {
         false
     }
 
-    /// Passes a text in quotes: where it starts, and whether it has escapes.
+    /// The place of the quote that ends a text, and whether it has escapes.
     #[inline]
-    fn text(&mut self) -> Option<(usize, bool)> {
-        let start = self.at + 1;
-        let mut at = plain(self.bytes, start);
-        let mut escaped = false;
+    fn text(&self, start: usize) -> Option<(usize, bool)> {
+        let at = plain(self.bytes, start + 1);
+        match *self.bytes.get(at)? {
+            b'"' => Some((at, false)),
+            b'\\' => Some((self.escaped(at)?, true)),
+            _ => None,
+        }
+    }
+
+    /// The rest of a text from its first escape.
+    #[inline(never)]
+    fn escaped(&self, mut at: usize) -> Option<usize> {
         loop {
             match *self.bytes.get(at)? {
-                b'"' => break,
-                b'\\' => {
-                    escaped = true;
-                    at = plain(self.bytes, self.escape(at)?);
-                }
+                b'"' => return Some(at),
+                b'\\' => at = plain(self.bytes, self.escape(at)?),
                 _ => return None,
             }
         }
-        self.at = at + 1;
-        Some((start, escaped))
     }
 
     /// The place behind an escape.
@@ -258,37 +298,42 @@ impl Scan<'_> {
         })
     }
 
-    fn word(&mut self, word: &[u8], mark: Mark) -> Option<()> {
-        let end = self.at + word.len();
-        if self.bytes.get(self.at..end)? != word {
+    fn word(&mut self, at: usize, word: &[u8], mark: Mark) -> Option<usize> {
+        let end = at + word.len();
+        if self.bytes.get(at..end)? != word {
             return None;
         }
-        self.push(mark, self.at, end, false);
-        self.at = end;
-        Some(())
+        self.push(mark, at, end, false);
+        Some(end)
     }
 
-    fn number(&mut self) -> Option<()> {
-        let start = self.at;
+    fn number(&mut self, start: usize) -> Option<usize> {
         let negative = self.bytes.get(start) == Some(&b'-');
         let digits = start + usize::from(negative);
-        let mut at = self.digits(digits)?;
+        let at = self.digits(digits)?;
         let (whole, leading) = (at - digits, self.bytes.get(digits) == Some(&b'0'));
-        if whole > DIGITS || (leading && whole > 1) {
+        if whole > DIGITS || (leading && (whole > 1 || negative)) {
             return None;
         }
-        let mut mark = Mark::Integer;
-        if self.bytes.get(at) == Some(&b'.') {
-            (mark, at) = (Mark::Decimal, self.digits(at + 1)?);
+        match self.bytes.get(at) {
+            Some(b'.') => self.decimal(start, at + 1),
+            // A power of ten may lead out of range.
+            Some(b'e' | b'E') => None,
+            _ => {
+                self.push(Mark::Integer, start, at, false);
+                Some(at)
+            }
         }
-        // A power of ten may lead out of range, and zero below zero is no whole number.
-        let odd = matches!(self.bytes.get(at), Some(b'e' | b'E')) || (negative && leading);
-        if odd || at - start > LONGEST_DECIMAL {
+    }
+
+    fn decimal(&mut self, start: usize, at: usize) -> Option<usize> {
+        let end = self.digits(at)?;
+        let power = matches!(self.bytes.get(end), Some(b'e' | b'E'));
+        if power || end - start > LONGEST_DECIMAL {
             return None;
         }
-        self.push(mark, start, at, false);
-        self.at = at;
-        Some(())
+        self.push(Mark::Decimal, start, end, false);
+        Some(end)
     }
 
     /// The place behind one digit or more.
@@ -333,10 +378,4 @@ fn special(word: u64) -> u64 {
     let is_backslash = backslash.wrapping_sub(ONES) & !backslash;
     let is_control = word.wrapping_sub(ONES * 0x20) & !word;
     (is_quote | is_backslash | is_control) & HIGH
-}
-
-/// A place in a text, whose length was looked at before.
-#[inline]
-fn number(place: usize) -> u32 {
-    u32::try_from(place).unwrap_or(u32::MAX)
 }

@@ -1,3 +1,5 @@
+//! The tape against the door: what it takes, what it leaves, and that both say the same.
+
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -1,3 +1,5 @@
+//! What is taken from the tape against what stands in the built event.
+
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;

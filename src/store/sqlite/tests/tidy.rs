@@ -58,7 +58,7 @@ async fn an_edition_that_nothing_refers_to_goes_with_its_texts() {
     }
     let event = arrival("1", &live_rule("a")).event;
     let used = store.adopt(edition("used")).await.unwrap();
-    store.archive(event, used, Timestamp::now());
+    store.archive(event.into(), used, Timestamp::now());
     for number in 20..40 {
         store.adopt(edition(&number.to_string())).await.unwrap();
     }
@@ -79,7 +79,7 @@ async fn events_that_a_failed_commit_took_with_it_count_as_lost() {
     let house = House::new();
     let (store, _) = house.open();
     let event = arrival("1", &live_rule("a")).event;
-    store.archive(Arc::clone(&event), EditionId(1), now());
+    store.archive(Arc::clone(&event).into(), EditionId(1), now());
     undone(&store, |ledger| ledger.file_shelf()).await;
     let (filed, lost) = store.archived();
     // The clock may have come first.
@@ -88,7 +88,7 @@ async fn events_that_a_failed_commit_took_with_it_count_as_lost() {
         house.rows("SELECT count(*) FROM events"),
         i64::try_from(filed).unwrap()
     );
-    store.archive(event, EditionId(1), now());
+    store.archive(event.into(), EditionId(1), now());
     store.flush().await.unwrap();
     assert_eq!(store.archived(), (filed + 1, lost));
     assert!(store.archive_size() > 0);
@@ -103,7 +103,7 @@ async fn the_archive_keeps_to_its_cap_however_fast_events_come() {
     let event = arrival("1", &live_rule("a")).event;
     for _ in 0..6 {
         for _ in 0..2_000 {
-            store.archive(Arc::clone(&event), EditionId(1), Timestamp::now());
+            store.archive(Arc::clone(&event).into(), EditionId(1), Timestamp::now());
         }
         tick(&store).await;
     }
