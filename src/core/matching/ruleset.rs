@@ -89,7 +89,8 @@ impl RuleSet {
         set
     }
 
-    fn index(rules: Vec<Arc<Rule>>, files: Arc<Files>) -> Self {
+    /// Rules that were compiled, found by their triggers.
+    pub fn index(rules: Vec<Arc<Rule>>, files: Arc<Files>) -> Self {
         let mut set = Self {
             rules,
             files,
