@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::draw;
 use crate::engine::{Deadline, Input, Kind, Role, ours};
+use crate::guard::guarded;
 use crate::measure::{peak, processor, resident};
 use crate::options::Options;
 use crate::{yaml, yaml_library};
@@ -31,24 +32,28 @@ pub enum Part {
     Index,
 }
 
+/// What is measured of loading.
+pub const PARTS: &[Part] = &[
+    Part::YamlWhole,
+    Part::YamlValues,
+    Part::YamlPlaces,
+    Part::Nodes,
+    Part::Index,
+    Part::Engine(Kind::Ours),
+];
+
+const ROUNDS: usize = 3;
+
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Cost {
     pub seconds: f64,
     /// What stands behind the process more than before.
     pub bytes: u64,
-    /// The most that ever stood behind the process.
+    /// The most that stood behind it more than before, at any time.
     pub peak: u64,
 }
 
 impl Part {
-    pub const YAML: [Self; 5] = [
-        Self::YamlWhole,
-        Self::YamlValues,
-        Self::YamlPlaces,
-        Self::Nodes,
-        Self::Index,
-    ];
-
     pub fn word(self) -> &'static str {
         match self {
             Self::Engine(kind) => kind.word(),
@@ -61,8 +66,8 @@ impl Part {
     }
 
     pub fn named(word: &str) -> Option<Self> {
-        let yaml = Self::YAML.into_iter().find(|part| part.word() == word);
-        yaml.or_else(|| Kind::named(word).map(Self::Engine))
+        let part = PARTS.iter().copied().find(|part| part.word() == word);
+        part.or_else(|| Kind::named(word).map(Self::Engine))
     }
 
     pub fn title(self) -> &'static str {
@@ -87,6 +92,25 @@ impl Part {
         };
         Duration::from_secs(options.build_seconds * patience)
     }
+}
+
+/// Each part in turn, some times over, so that noise meets all: the median of each.
+pub fn medians(size: usize, options: &Options) -> Vec<(&'static str, Result<Cost, String>)> {
+    let mut all: Vec<(Part, Vec<Result<Cost, String>>)> =
+        PARTS.iter().map(|&part| (part, Vec::new())).collect();
+    for _ in 0..ROUNDS {
+        for (part, costs) in &mut all {
+            costs.push(elsewhere(*part, size, options));
+        }
+    }
+    let middle = |costs: Vec<Result<Cost, String>>| {
+        let mut costs = costs.into_iter().collect::<Result<Vec<Cost>, String>>()?;
+        costs.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
+        Ok(costs[costs.len() / 2])
+    };
+    all.into_iter()
+        .map(|(part, costs)| (part.word(), middle(costs)))
+        .collect()
 }
 
 /// Builds it in another process.
@@ -139,7 +163,7 @@ pub fn here(part: Part, options: &Options) -> Result<Cost, String> {
     let size = options.sizes.first().copied().unwrap_or_default();
     let rules = draw::rules::rules(options.seed, size, options.rules, options.only);
     let yaml = yaml::file(&rules);
-    let event = draw::event::events(options.seed, 1, options.only);
+    let events = draw::event::one_of_each(options.seed);
     let input = Input {
         rules: &rules,
         yaml: &yaml,
@@ -148,8 +172,10 @@ pub fn here(part: Part, options: &Options) -> Result<Cost, String> {
     match part {
         Part::Engine(kind) => cost(|| {
             let mut engine = kind.build(&input)?;
-            // Some do the larger part of it when they are first asked.
-            engine.matches(&event[0], &mut Vec::new());
+            // Some do the larger part of it when they are first asked, type by type.
+            for event in &events {
+                engine.matches(event, &mut Vec::new());
+            }
             Ok(engine)
         }),
         Part::YamlWhole => cost(|| yaml_library::whole(&yaml)),
@@ -168,11 +194,11 @@ pub fn here(part: Part, options: &Options) -> Result<Cost, String> {
 
 fn cost<T>(build: impl FnOnce() -> Result<T, String>) -> Result<Cost, String> {
     let (before, began) = (resident(), processor());
-    let built = build()?;
+    let built = guarded(build)?;
     let cost = Cost {
         seconds: (processor() - began).as_secs_f64(),
         bytes: resident().saturating_sub(before),
-        peak: peak(),
+        peak: peak().saturating_sub(before),
     };
     drop(built);
     Ok(cost)

@@ -3,6 +3,7 @@
 
 mod draw;
 mod engine;
+mod guard;
 mod load;
 mod measure;
 mod options;
@@ -57,9 +58,7 @@ fn measure(options: &Options) -> Report {
         eprintln!("{size} rules");
         races.push(race::run(size, &events, options));
         if options.loading == Loading::Measured {
-            let costs =
-                report::parts().map(|part| (part.word(), load::elsewhere(part, size, options)));
-            loads.push((size, costs.collect()));
+            loads.push((size, load::medians(size, options)));
         }
     }
     Report {

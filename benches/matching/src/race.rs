@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::draw;
 use crate::engine::{Deadline, Engine, Input, Kind, Role};
+use crate::guard::guarded;
 use crate::load::{self, Cost, Part};
 use crate::measure::{median, processor};
 use crate::options::Options;
@@ -76,6 +77,8 @@ struct Runner<'a> {
     /// How many events about two milliseconds are.
     batch: usize,
     rates: Vec<f64>,
+    /// What it said when it panicked; it is asked nothing more.
+    failure: Option<String>,
 }
 
 pub fn run(size: usize, events: &[Vec<u8>], options: &Options) -> Race {
@@ -104,20 +107,20 @@ pub fn run(size: usize, events: &[Vec<u8>], options: &Options) -> Race {
         }
     }
     for runner in &mut runners {
-        runner.check(events, &expected, options);
+        runner.attempt(|runner| runner.check(events, &expected, options));
     }
     let turn = Duration::from_secs_f64(options.seconds / options.rounds as f64);
     for round in 0..options.rounds {
         // Another one begins each time.
         let count = runners.len().max(1);
         for place in 0..runners.len() {
-            runners[(place + round) % count].turn(events, turn);
+            runners[(place + round) % count].attempt(|runner| runner.turn(events, turn));
         }
     }
     let total: usize = expected.iter().map(Vec::len).sum();
     let lanes = runners
         .into_iter()
-        .map(|runner| (runner.kind, Ok(runner.lane())));
+        .map(|runner| (runner.kind, runner.lane()));
     let mut lanes: Vec<_> = lanes.chain(failed).collect();
     lanes.sort_by_key(|(kind, _)| options.engines.iter().position(|asked| asked == kind));
     Race {
@@ -168,7 +171,19 @@ impl<'a> Runner<'a> {
             next: 0,
             batch: 1,
             rates: Vec::new(),
+            failure: None,
         }
+    }
+
+    fn attempt(&mut self, work: impl FnOnce(&mut Self)) {
+        if self.failure.is_some() {
+            return;
+        }
+        let done = guarded(|| {
+            work(self);
+            Ok(())
+        });
+        self.failure = done.err();
     }
 
     /// Compares with the reference, as far as the time reaches.
@@ -224,14 +239,17 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn lane(self) -> Lane {
-        Lane {
+    fn lane(self) -> Result<Lane, String> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        Ok(Lane {
             lowest: self.rates.iter().copied().fold(f64::INFINITY, f64::min),
             highest: self.rates.iter().copied().fold(0.0, f64::max),
             rate: median(self.rates),
             answers: self.answers,
             build: self.build,
-        }
+        })
     }
 }
 

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::engine::{Kind, Role};
-use crate::load::{Cost, Part};
+use crate::load::{Cost, PARTS};
 use crate::options::Options;
 use crate::race::{Answers, Lane, Race};
 use crate::table::{Table, bytes, rate, ratio, seconds, thousands};
@@ -114,15 +114,16 @@ impl Report {
 
     fn builds(&self, options: &Options) -> String {
         let mut table = self.head("time to build, memory a rule");
-        for &kind in options
-            .engines
-            .iter()
-            .filter(|kind| kind.role() != Role::Floor)
-        {
+        let kinds = options.engines.iter().copied();
+        let built = kinds.filter(|kind| match kind.role() {
+            Role::Ours | Role::Peer | Role::HelpedPeer => true,
+            // The loop's rules come to it compiled.
+            Role::Reference | Role::Floor => false,
+        });
+        for kind in built {
             table.push(self.row(kind.title(), |race| {
                 let cost = race.lane(kind)?.build?;
-                let each = cost.bytes / race.rules.max(1) as u64;
-                Some(format!("{}, {}", seconds(cost.seconds), bytes(each)))
+                Some(built_for(cost, race.rules))
             }));
         }
         table.to_string()
@@ -133,7 +134,7 @@ impl Report {
         let mut table = Table::new(
             std::iter::once("reading YAML: time, the most memory".to_owned()).chain(sizes),
         );
-        for part in parts() {
+        for part in PARTS {
             let cells = self.loads.iter().map(|(_, costs)| {
                 let found = costs.iter().find(|(word, _)| *word == part.word());
                 match found {
@@ -157,9 +158,13 @@ impl Report {
     }
 }
 
-/// What is measured of loading.
-pub fn parts() -> impl Iterator<Item = Part> {
-    Part::YAML.into_iter().chain([Part::Engine(Kind::Ours)])
+/// Few rules say nothing about the memory of one.
+fn built_for(cost: Cost, rules: usize) -> String {
+    let time = seconds(cost.seconds);
+    if rules < 1_000 {
+        return time;
+    }
+    format!("{time}, {}", bytes(cost.bytes / rules as u64))
 }
 
 fn speed(lane: &Lane) -> String {

@@ -16,6 +16,12 @@ pub fn events(seed: u64, count: usize, only: Option<&'static EventType>) -> Vec<
         .collect()
 }
 
+/// One event of each type.
+pub fn one_of_each(seed: u64) -> Vec<Vec<u8>> {
+    let of_type = |event_type| events(seed, 1, Some(event_type));
+    event_type::TYPES.iter().flat_map(of_type).collect()
+}
+
 fn envelope(event_type: &EventType, number: usize, random: &mut Random) -> String {
     let ticket = Ticket::draw(random);
     let total = random.between(1, 4);

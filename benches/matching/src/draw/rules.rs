@@ -40,7 +40,7 @@ fn flat(event_type: &EventType, random: &mut Random) -> Condition {
     while all.len() < count {
         // One alone is broad only now and then; beside a narrow one, most are.
         let predicate = match all.len() {
-            0 if random.percent(95) => narrow(random),
+            0 if random.percent(93) => narrow(random),
             _ if random.percent(30) => own(event_type.own, random).unwrap_or_else(|| broad(random)),
             _ => broad(random),
         };
