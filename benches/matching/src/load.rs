@@ -53,6 +53,9 @@ pub struct Cost {
     pub peak: u64,
 }
 
+/// What each part cost, by its word.
+pub type Costs = Vec<(&'static str, Result<Cost, String>)>;
+
 impl Part {
     pub fn word(self) -> &'static str {
         match self {
@@ -95,7 +98,7 @@ impl Part {
 }
 
 /// Each part in turn, some times over, so that noise meets all: the median of each.
-pub fn medians(size: usize, options: &Options) -> Vec<(&'static str, Result<Cost, String>)> {
+pub fn medians(size: usize, options: &Options) -> Costs {
     let mut all: Vec<(Part, Vec<Result<Cost, String>>)> =
         PARTS.iter().map(|&part| (part, Vec::new())).collect();
     for _ in 0..ROUNDS {

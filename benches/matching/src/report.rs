@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::engine::{Kind, Role};
-use crate::load::{Cost, PARTS};
+use crate::load::{Cost, Costs, PARTS};
 use crate::options::Options;
 use crate::race::{Answers, Lane, Race};
 use crate::table::{Table, bytes, rate, ratio, seconds, thousands};
@@ -15,7 +15,7 @@ pub struct Report {
     pub events: usize,
     pub races: Vec<Race>,
     /// For each number of rules, what reading them costs.
-    pub loads: Vec<(usize, Vec<(&'static str, Result<Cost, String>)>)>,
+    pub loads: Vec<(usize, Costs)>,
 }
 
 impl Report {

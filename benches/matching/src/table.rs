@@ -58,7 +58,7 @@ pub fn seconds(seconds: f64) -> String {
 
 pub fn bytes(bytes: u64) -> String {
     match bytes {
-        b if b >= 1 << 20 => format!("{:.0} MB", b as f64 / 1e6),
+        b if b >= 1_000_000 => format!("{:.0} MB", b as f64 / 1e6),
         b if b >= 10_000 => format!("{:.0} kB", b as f64 / 1e3),
         b => format!("{b} B"),
     }
