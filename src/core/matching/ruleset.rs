@@ -65,11 +65,7 @@ impl RuleSet {
                 ));
             }
         }
-        Self {
-            listeners: Arc::new(Listeners::new(&rules, &config.catalogue)),
-            rules,
-            files: Arc::clone(files),
-        }
+        Self::index(rules, Arc::clone(files), config)
     }
 
     /// The rules of one text, with no configuration.
@@ -82,6 +78,15 @@ impl RuleSet {
         let set = Self::compile(&Arc::new(files), &[file], &config, &mut diagnostics);
         assert!(!diagnostics.has_errors(), "{text}: {diagnostics:?}");
         set
+    }
+
+    /// Rules that are compiled already, ready to be found.
+    pub fn index(rules: Vec<Arc<Rule>>, files: Arc<Files>, config: &Config) -> Self {
+        Self {
+            listeners: Arc::new(Listeners::new(&rules, &config.catalogue)),
+            rules,
+            files,
+        }
     }
 
     /// The rules that listen to the event's trigger, in the order of the files.

@@ -1,0 +1,76 @@
+//! flowtrigger through its public door: YAML as a person writes it, bytes as a help desk sends them.
+//! It refuses rules with a mistake, as every command does.
+
+use std::sync::Arc;
+
+use flowtrigger::core::config::Config;
+use flowtrigger::core::diagnostic::{Diagnostics, Files};
+use flowtrigger::core::event::catalogue::Catalogue;
+use flowtrigger::core::event::decode::Told;
+use flowtrigger::core::matching::find::Scratch;
+use flowtrigger::core::matching::ruleset::RuleSet;
+
+use super::{Engine, Input};
+use crate::yaml;
+
+pub struct Ours {
+    rules: RuleSet,
+    /// What each rule of the set is called in the race.
+    names: Vec<u32>,
+    scratch: Scratch,
+}
+
+impl Ours {
+    pub fn build(input: &Input<'_>) -> Result<Self, String> {
+        let rules = load(input.yaml)?;
+        let names = rules.rules.iter().map(|rule| yaml::number(&rule.name));
+        let names: Option<Vec<u32>> = names.collect();
+        Ok(Self {
+            names: names.ok_or("a rule has no number for a name")?,
+            scratch: Scratch::default(),
+            rules,
+        })
+    }
+
+    fn find(&mut self, bytes: &[u8], out: &mut Vec<u32>) {
+        let (catalogue, names) = (Catalogue::built_in(), &self.names);
+        let found = self.rules.find(
+            bytes,
+            Told::ByContent,
+            catalogue,
+            &mut self.scratch,
+            |sighting| {
+                let matches = sighting.matches.iter();
+                out.extend(matches.map(|number| names[*number as usize]));
+            },
+        );
+        found.expect("the samples are plainly sound events");
+    }
+}
+
+impl Engine for Ours {
+    fn matches(&mut self, event: &[u8], out: &mut Vec<u32>) {
+        self.find(event, out);
+    }
+}
+
+/// Reads, checks and indexes one file of rules.
+pub fn load(text: &str) -> Result<RuleSet, String> {
+    let mut files = Files::default();
+    let file = files.add("rules.yaml", text);
+    let mut found = Diagnostics::default();
+    let rules = RuleSet::compile(&Arc::new(files), &[file], &Config::default(), &mut found);
+    match found.sorted().first() {
+        Some(diagnostic) => Err(format!("our rules have mistakes: {diagnostic:?}")),
+        None => Ok(rules),
+    }
+}
+
+/// The index alone, over rules that were read and checked.
+pub fn index(read: &RuleSet) -> RuleSet {
+    RuleSet::index(
+        read.rules.clone(),
+        Arc::clone(&read.files),
+        &Config::default(),
+    )
+}

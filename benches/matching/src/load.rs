@@ -1,0 +1,208 @@
+//! How long a thing takes to build and what memory stands behind it afterwards, each in a process of its own,
+//! so that no other build's leavings count. What takes too long is ended.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use flowtrigger::core::diagnostic::{Diagnostics, FileId};
+use flowtrigger::core::rule::document;
+use serde::{Deserialize, Serialize};
+
+use crate::draw;
+use crate::engine::{Deadline, Input, Kind, Role, ours};
+use crate::guard::guarded;
+use crate::measure::{peak, processor, resident};
+use crate::options::Options;
+use crate::{yaml, yaml_library};
+
+/// What can be built alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Engine(Kind),
+    /// Every document to a value, by the library, the file as a whole.
+    YamlWhole,
+    /// The same, one document after the other.
+    YamlValues,
+    /// The same, each node with its place, as every reader who names places needs it.
+    YamlPlaces,
+    /// Our own first step: the library's places turned into nodes.
+    Nodes,
+    /// Our index alone, over rules that are read and checked.
+    Index,
+}
+
+/// What is measured of loading.
+pub const PARTS: &[Part] = &[
+    Part::YamlWhole,
+    Part::YamlValues,
+    Part::YamlPlaces,
+    Part::Nodes,
+    Part::Index,
+    Part::Engine(Kind::Ours),
+];
+
+const ROUNDS: usize = 3;
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Cost {
+    pub seconds: f64,
+    /// What stands behind the process more than before.
+    pub bytes: u64,
+    /// The most that stood behind it more than before, at any time.
+    pub peak: u64,
+}
+
+/// What each part cost, by its word.
+pub type Costs = Vec<(&'static str, Result<Cost, String>)>;
+
+impl Part {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Engine(kind) => kind.word(),
+            Self::YamlWhole => "yaml-whole",
+            Self::YamlValues => "yaml-values",
+            Self::YamlPlaces => "yaml-places",
+            Self::Nodes => "nodes",
+            Self::Index => "index",
+        }
+    }
+
+    pub fn named(word: &str) -> Option<Self> {
+        let part = PARTS.iter().copied().find(|part| part.word() == word);
+        part.or_else(|| Kind::named(word).map(Self::Engine))
+    }
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Engine(_) => "rules read, checked and indexed",
+            Self::YamlWhole => "the YAML library: the whole file to values",
+            Self::YamlValues => "the YAML library: document by document, to values",
+            Self::YamlPlaces => "the YAML library: document by document, to a tree with places",
+            Self::Nodes => "our nodes, document by document",
+            Self::Index => "the index alone",
+        }
+    }
+
+    /// How long it may take. What we build ourselves is waited for.
+    fn limit(self, options: &Options) -> Duration {
+        let patience = match self {
+            Self::Engine(kind) => match kind.role() {
+                Role::Peer | Role::HelpedPeer => 1,
+                Role::Ours | Role::Reference | Role::Floor => 10,
+            },
+            Self::YamlWhole | Self::YamlValues | Self::YamlPlaces | Self::Nodes | Self::Index => 10,
+        };
+        Duration::from_secs(options.build_seconds * patience)
+    }
+}
+
+/// Each part in turn, some times over, so that noise meets all: the median of each.
+pub fn medians(size: usize, options: &Options) -> Costs {
+    let mut all: Vec<(Part, Vec<Result<Cost, String>>)> =
+        PARTS.iter().map(|&part| (part, Vec::new())).collect();
+    for _ in 0..ROUNDS {
+        for (part, costs) in &mut all {
+            costs.push(elsewhere(*part, size, options));
+        }
+    }
+    let middle = |costs: Vec<Result<Cost, String>>| {
+        let mut costs = costs.into_iter().collect::<Result<Vec<Cost>, String>>()?;
+        costs.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
+        Ok(costs[costs.len() / 2])
+    };
+    all.into_iter()
+        .map(|(part, costs)| (part.word(), middle(costs)))
+        .collect()
+}
+
+/// Builds it in another process.
+pub fn elsewhere(part: Part, size: usize, options: &Options) -> Result<Cost, String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let mut child = Command::new(program)
+        .args(options.words(part, size))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| error.to_string())?;
+    let limit = part.limit(options);
+    // The rules are drawn first, and a build that may stop by itself is given the time to say why.
+    let end = Instant::now() + limit * 2 + Duration::from_secs(10);
+    loop {
+        match child.try_wait().map_err(|error| error.to_string())? {
+            Some(_) => break,
+            None if Instant::now() > end => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(format!("over {} s", limit.as_secs()));
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+    let mut said = String::new();
+    let read = child
+        .stdout
+        .take()
+        .map(|mut out| out.read_to_string(&mut said));
+    if read.is_some()
+        && let Ok(cost) = serde_json::from_str(&said)
+    {
+        return Ok(cost);
+    }
+    let mut complaint = String::new();
+    let _ = child
+        .stderr
+        .take()
+        .map(|mut err| err.read_to_string(&mut complaint));
+    Err(complaint
+        .lines()
+        .next()
+        .unwrap_or("ended without a word")
+        .to_owned())
+}
+
+/// Builds it here.
+pub fn here(part: Part, options: &Options) -> Result<Cost, String> {
+    let size = options.sizes.first().copied().unwrap_or_default();
+    let rules = draw::rules::rules(options.seed, size, options.rules, options.only);
+    let yaml = yaml::file(&rules);
+    let events = draw::event::one_of_each(options.seed);
+    let input = Input {
+        rules: &rules,
+        yaml: &yaml,
+        deadline: Deadline::after(part.limit(options)),
+    };
+    match part {
+        Part::Engine(kind) => cost(|| {
+            let mut engine = kind.build(&input)?;
+            // Some do the larger part of it when they are first asked, type by type.
+            for event in &events {
+                engine.matches(event, &mut Vec::new());
+            }
+            Ok(engine)
+        }),
+        Part::YamlWhole => cost(|| yaml_library::whole(&yaml)),
+        Part::YamlValues => cost(|| yaml_library::values(&yaml)),
+        Part::YamlPlaces => cost(|| yaml_library::places(&yaml)),
+        Part::Nodes => cost(|| {
+            let mut found = Diagnostics::default();
+            Ok(document::read(FileId::default(), &yaml, &mut found))
+        }),
+        Part::Index => {
+            let read = ours::load(&yaml)?;
+            cost(|| Ok(ours::index(&read)))
+        }
+    }
+}
+
+fn cost<T>(build: impl FnOnce() -> Result<T, String>) -> Result<Cost, String> {
+    let (before, began) = (resident(), processor());
+    let built = guarded(build)?;
+    let cost = Cost {
+        seconds: (processor() - began).as_secs_f64(),
+        bytes: resident().saturating_sub(before),
+        peak: peak().saturating_sub(before),
+    };
+    drop(built);
+    Ok(cost)
+}

@@ -1,0 +1,166 @@
+//! What was asked for on the command line.
+//! An unknown word is refused with those that are known.
+
+use crate::draw::event_type::{EventType, TYPES};
+use crate::draw::rules::Kind as Rules;
+use crate::engine::{self, Kind, Role};
+use crate::load::Part;
+
+pub const HELP: &str = "\
+events a second, by engine and number of rules
+
+  --sizes 10,1000        how many rules (default 10,100,1000,10000,100000)
+  --engines ours,loop    which engines; see `--engines help` (default: all that can answer)
+  --events 100000        how many events to draw and go round in
+  --seconds 2            processor time for an engine at one size, over all rounds
+  --rounds 5             the median of so many counts
+  --build-seconds 20     how long a peer may build
+  --seed 1               what everything is drawn from
+  --one-type             all rules and all events are of one type
+  --hard                 a third of the rules nested, negated, with substrings and loose patterns
+  --no-load              leave out loading, which takes a minute at 100,000 rules
+  --format markdown      or json
+";
+
+#[derive(Clone)]
+pub struct Options {
+    pub sizes: Vec<usize>,
+    pub engines: Vec<Kind>,
+    pub events: usize,
+    pub seconds: f64,
+    pub rounds: usize,
+    pub build_seconds: u64,
+    pub seed: u64,
+    pub only: Option<&'static EventType>,
+    pub rules: Rules,
+    pub loading: Loading,
+    pub format: Format,
+    /// Build this alone, say what it took, and end: how each build gets a process of its own.
+    pub part: Option<Part>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Loading {
+    Measured,
+    LeftOut,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Markdown,
+    Json,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            sizes: vec![10, 100, 1_000, 10_000, 100_000],
+            engines: Vec::new(),
+            events: 100_000,
+            seconds: 2.0,
+            rounds: 5,
+            build_seconds: 20,
+            seed: 1,
+            only: None,
+            rules: Rules::Plain,
+            loading: Loading::Measured,
+            format: Format::Markdown,
+            part: None,
+        }
+    }
+}
+
+impl Options {
+    pub fn read(mut words: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut options = Self::default();
+        while let Some(word) = words.next() {
+            let mut value = || {
+                words
+                    .next()
+                    .ok_or(format!("`{word}` needs a value\n{HELP}"))
+            };
+            match word.as_str() {
+                "--sizes" => options.sizes = list(&value()?, |size| size.parse().ok())?,
+                "--engines" => options.engines = list(&value()?, Kind::named)?,
+                "--events" => options.events = number(&value()?)?,
+                "--seconds" => options.seconds = number(&value()?)?,
+                "--rounds" => options.rounds = number(&value()?)?,
+                "--build-seconds" => options.build_seconds = number(&value()?)?,
+                "--seed" => options.seed = number(&value()?)?,
+                "--one-type" => options.only = Some(&TYPES[0]),
+                "--hard" => options.rules = Rules::Hard,
+                "--no-load" => options.loading = Loading::LeftOut,
+                "--format" => options.format = format(&value()?)?,
+                "--part" => options.part = Some(Part::named(&value()?).ok_or(HELP)?),
+                // `cargo bench` adds it.
+                "--bench" => {}
+                _ => return Err(format!("`{word}` is no option\n{HELP}")),
+            }
+        }
+        if options.engines.is_empty() {
+            options.engines = able(options.rules);
+        }
+        Ok(options)
+    }
+
+    /// The same, as the words that another process is started with.
+    pub fn words(&self, part: Part, size: usize) -> Vec<String> {
+        let mut words = vec![
+            "--part".to_owned(),
+            part.word().to_owned(),
+            "--sizes".to_owned(),
+            size.to_string(),
+            "--seed".to_owned(),
+            self.seed.to_string(),
+            "--build-seconds".to_owned(),
+            self.build_seconds.to_string(),
+        ];
+        if self.only.is_some() {
+            words.push("--one-type".to_owned());
+        }
+        if self.rules == Rules::Hard {
+            words.push("--hard".to_owned());
+        }
+        words
+    }
+}
+
+/// The engines that can answer such rules, without the one that is known to answer wrongly.
+fn able(rules: Rules) -> Vec<Kind> {
+    let able = engine::ALL
+        .iter()
+        .copied()
+        .filter(|kind| match kind.role() {
+            Role::Ours | Role::Reference | Role::Floor => true,
+            // Known to be wrong: only who asks for it gets it.
+            Role::Peer | Role::HelpedPeer => {
+                rules == Rules::Plain && *kind != Kind::QuaminaOwnRanges
+            }
+        });
+    able.collect()
+}
+
+fn list<T>(text: &str, read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, String> {
+    let known: Vec<&str> = engine::ALL.iter().map(|kind| kind.word()).collect();
+    let items = text.split(',').map(|item| {
+        let refusal = format!(
+            "`{item}` is not known\n{HELP}\nengines: {}",
+            known.join(", ")
+        );
+        read(item).ok_or(refusal)
+    });
+    items.collect()
+}
+
+fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is no number\n{HELP}"))
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    match text {
+        "markdown" => Ok(Format::Markdown),
+        "json" => Ok(Format::Json),
+        _ => Err(format!("`{text}` is no format\n{HELP}")),
+    }
+}
