@@ -14,12 +14,10 @@ pub fn fingerprint(datum: Datum<'_>) -> String {
     let mut text = String::new();
     write(datum, &mut text);
     let digest = Sha256::digest(text.as_bytes());
-    let mut hex = String::with_capacity(64);
-    for byte in digest {
-        // Writing to a text cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
 }
 
 fn write(datum: Datum<'_>, text: &mut String) {
@@ -28,16 +26,36 @@ fn write(datum: Datum<'_>, text: &mut String) {
             let mut entries = datum.entries();
             entries.sort_unstable_by_key(|(key, _)| *key);
             write_all('{', entries, '}', text, |(key, value), text| {
-                text.push_str(&Value::from(key).to_string());
+                write_text(key, text);
                 text.push(':');
                 write(value, text);
             });
         }
         Kind::List => write_all('[', datum.elements(), ']', text, write),
-        Kind::Null | Kind::Bool | Kind::Number | Kind::Text => {
-            text.push_str(&datum.value().to_string());
+        Kind::Text => write_text(&datum.text().unwrap_or_default(), text),
+        Kind::Null => text.push_str("null"),
+        Kind::Bool => text.push_str(if datum.bool() == Some(true) {
+            "true"
+        } else {
+            "false"
+        }),
+        Kind::Number => {
+            if let Some(number) = datum.number() {
+                // Writing to a text cannot fail.
+                let _ = write!(text, "{number}");
+            }
         }
     }
+}
+
+fn write_text(value: &str, text: &mut String) {
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if !value.bytes().all(is_plain) {
+        return text.push_str(&Value::from(value).to_string());
+    }
+    text.push('"');
+    text.push_str(value);
+    text.push('"');
 }
 
 fn write_all<T>(
@@ -75,6 +93,27 @@ mod tests {
         assert_eq!(text, r#"{"a":1.5,"b":[1,{"c":"é\"","d":null}]}"#);
         let empty = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
         assert_eq!(named(json!({})), empty);
+    }
+
+    #[test]
+    fn scalars_are_written_as_json_writes_them() {
+        let value = json!([
+            null,
+            true,
+            false,
+            0,
+            -7,
+            u64::MAX,
+            1e300,
+            -0.0,
+            12.50,
+            "",
+            "é/😀",
+            "\u{7f}\u{1}\n\\\""
+        ]);
+        let mut text = String::new();
+        write(Datum::Built(&value), &mut text);
+        assert_eq!(text, value.to_string());
     }
 
     #[test]
