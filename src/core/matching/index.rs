@@ -7,6 +7,7 @@ mod check;
 mod intervals;
 mod leaves;
 mod posting;
+mod quick;
 mod scratch;
 mod share;
 mod substrings;
@@ -27,6 +28,7 @@ use crate::core::scope::Scope;
 use check::{Code, holds};
 use leaves::{Leaf, Leaves, Reads};
 use posting::{Posting, Postings, Span, number};
+use quick::{Quick, Words};
 pub use scratch::Scratch;
 use share::Shares;
 use table::{Filling, Table};
@@ -50,6 +52,9 @@ pub struct Index {
     postings: Box<[Posting]>,
     code: Box<[u32]>,
     leaves: Box<[Leaf]>,
+    /// By the number of the predicate.
+    quick: Box<[Quick]>,
+    words: Words,
 }
 
 /// An event with nothing in it, for predicates that look at none.
@@ -89,6 +94,11 @@ impl Index {
             building.add(rule, tree);
         }
         let mut index = building.finish();
+        index.quick = leaves
+            .facts
+            .iter()
+            .map(|facts| index.words.quick(facts))
+            .collect();
         index.paths = leaves.paths.into();
         index.leaves = leaves.leaves.into();
         index
@@ -138,6 +148,14 @@ impl Index {
         whole: &mut W,
         scratch: &mut Scratch,
     ) -> bool {
+        let quick = self.quick[number as usize];
+        if let Some(slot) = quick.slot() {
+            let datum = || slots.slot(slot as usize);
+            let digest = scratch
+                .digests
+                .get(slot, |digest| digest.fill(datum(), &self.words));
+            return quick.holds(digest, &self.words);
+        }
         if let Some(holds) = scratch.verdicts.get(number) {
             return holds;
         }
