@@ -29,8 +29,8 @@ pub enum Quick {
 pub struct Words {
     numbers: FxHashMap<u64, u32>,
     texts: FxHashMap<Box<str>, u32>,
-    /// The words of each predicate, one after the other.
-    pub asked: Vec<u32>,
+    /// The words of each predicate, one after the other; until they are written into conditions.
+    asked: Vec<u32>,
 }
 
 const NULL: u32 = 0;
@@ -52,6 +52,10 @@ pub struct Digest {
 }
 
 impl Words {
+    pub fn take_asked(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.asked)
+    }
+
     pub fn quick(&mut self, facts: &Facts) -> Quick {
         let exact = facts.narrowings.iter().find(|narrowing| narrowing.exact);
         let (Some(slot), Some(Narrowing { clues, .. })) = (facts.slot, exact) else {
@@ -172,37 +176,61 @@ impl Digest {
     }
 }
 
-impl Quick {
-    /// The slot that it looks at.
-    pub fn slot(self) -> Option<u32> {
-        match self {
-            Quick::Asked => None,
-            Quick::Absent(slot)
-            | Quick::Standing(slot)
-            | Quick::Present(slot)
-            | Quick::Number(slot, _)
-            | Quick::Equal(slot, _)
-            | Quick::Element(slot, _) => Some(slot),
-        }
-    }
+const ABSENT: u32 = 0;
+const STANDING: u32 = 1;
+const PRESENT: u32 = 2;
+const NUMBER: u32 = 3;
+const EQUAL: u32 = 4;
+const ELEMENT: u32 = 5;
 
-    pub fn holds(self, digest: &Digest, words: &Words) -> bool {
-        match self {
-            Quick::Asked => false,
-            Quick::Absent(_) => digest.kind.is_none(),
-            Quick::Standing(_) => digest.kind.is_some(),
-            Quick::Present(_) => !digest.empty,
-            Quick::Number(_, Interval { low, high }) => {
-                low <= digest.number && digest.number <= high
+impl Quick {
+    /// What it looks at, as slot and question, and the words that it looks for.
+    pub fn written(self, asked: &[u32]) -> Option<(u32, Vec<u32>)> {
+        let looks = |slot: u32, question: u32| slot << 3 | question;
+        Some(match self {
+            Quick::Asked => return None,
+            Quick::Absent(slot) => (looks(slot, ABSENT), Vec::new()),
+            Quick::Standing(slot) => (looks(slot, STANDING), Vec::new()),
+            Quick::Present(slot) => (looks(slot, PRESENT), Vec::new()),
+            Quick::Number(slot, Interval { low, high }) => {
+                let words = [low, high].map(f64::to_bits).map(halves);
+                (looks(slot, NUMBER), words.concat())
             }
-            Quick::Equal(_, asked) => {
-                digest.word != UNKNOWN && asked.of(&words.asked).contains(&digest.word)
-            }
-            Quick::Element(_, asked) => {
-                let asked = asked.of(&words.asked);
-                let mut elements = digest.elements.iter();
-                elements.any(|word| *word != UNKNOWN && asked.contains(word))
-            }
+            Quick::Equal(slot, span) => (looks(slot, EQUAL), span.of(asked).to_vec()),
+            Quick::Element(slot, span) => (looks(slot, ELEMENT), span.of(asked).to_vec()),
+        })
+    }
+}
+
+/// The slot of what was written.
+pub fn slot(looks: u32) -> u32 {
+    looks >> 3
+}
+
+#[inline]
+pub fn holds(looks: u32, wanted: &[u32], digest: &Digest) -> bool {
+    match looks & 7 {
+        ABSENT => digest.kind.is_none(),
+        STANDING => digest.kind.is_some(),
+        PRESENT => !digest.empty,
+        NUMBER => lies_within(digest.number, wanted),
+        EQUAL => digest.word != UNKNOWN && wanted.contains(&digest.word),
+        _ => {
+            let mut elements = digest.elements.iter();
+            elements.any(|word| *word != UNKNOWN && wanted.contains(word))
         }
     }
+}
+
+fn lies_within(number: f64, ends: &[u32]) -> bool {
+    let end = |high: u32, low: u32| f64::from_bits(u64::from(high) << 32 | u64::from(low));
+    match *ends {
+        [a, b, c, d] => end(a, b) <= number && number <= end(c, d),
+        _ => false,
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)]
+fn halves(bits: u64) -> [u32; 2] {
+    [(bits >> 32) as u32, bits as u32]
 }
