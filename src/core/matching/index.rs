@@ -7,6 +7,7 @@ mod check;
 mod intervals;
 mod leaves;
 mod posting;
+mod quick;
 mod scratch;
 mod share;
 mod substrings;
@@ -24,9 +25,10 @@ use crate::core::rule::jobspec::Rule;
 use crate::core::rule::operator::{Operator, Verdict};
 use crate::core::rule::path::{Found, Path};
 use crate::core::scope::Scope;
-use check::{Code, holds};
+use check::{Check, Judge, holds};
 use leaves::{Leaf, Leaves, Reads};
-use posting::{Posting, Postings, Span, number};
+use posting::{Posting, Postings, Rest, Span, number};
+use quick::{Quick, Words};
 pub use scratch::Scratch;
 use share::Shares;
 use table::{Filling, Table};
@@ -50,6 +52,7 @@ pub struct Index {
     postings: Box<[Posting]>,
     code: Box<[u32]>,
     leaves: Box<[Leaf]>,
+    words: Words,
 }
 
 /// An event with nothing in it, for predicates that look at none.
@@ -117,10 +120,15 @@ impl Index {
         }
         values::push(self.always, &mut scratch.spans);
         let spans = std::mem::take(&mut scratch.spans);
-        let mut leaf = |leaf| self.leaf_holds(leaf, slots, whole, scratch);
+        let mut judge = Judging {
+            index: self,
+            slots,
+            whole,
+            scratch,
+        };
         for span in &spans {
             for posting in span.of(&self.postings) {
-                if holds(posting.check, &self.code, &mut leaf) {
+                if holds(posting.check, &self.code, &mut judge) {
                     matches.push(posting.rule);
                 }
             }
@@ -129,34 +137,49 @@ impl Index {
         matches.sort_unstable();
         matches.dedup();
     }
+}
 
-    #[inline]
-    fn leaf_holds<S: Slots, W: FnMut(u32, &Predicate) -> bool>(
-        &self,
-        number: u32,
-        slots: &S,
-        whole: &mut W,
-        scratch: &mut Scratch,
-    ) -> bool {
-        if let Some(holds) = scratch.verdicts.get(number) {
+/// The predicates of an index against one event.
+struct Judging<'a, S, W> {
+    index: &'a Index,
+    slots: &'a S,
+    whole: &'a mut W,
+    scratch: &'a mut Scratch,
+}
+
+impl<S: Slots, W: FnMut(u32, &Predicate) -> bool> Judge for Judging<'_, S, W> {
+    fn asked(&mut self, number: u32) -> bool {
+        if let Some(holds) = self.scratch.verdicts.get(number) {
             return holds;
         }
-        let leaf = &self.leaves[number as usize];
+        let leaf = &self.index.leaves[number as usize];
         let holds = match leaf.reads {
-            Reads::Whole(rule) => whole(rule, &leaf.predicate),
+            Reads::Whole(rule) => (self.whole)(rule, &leaf.predicate),
             Reads::Slot(slot) => {
                 let slot = slot as usize;
-                let found = match slots.slot(slot) {
+                let found = match self.slots.slot(slot) {
                     None => Found::Absent,
-                    Some(datum) => Found::One(scratch.rooms.value(slot, datum)),
+                    Some(datum) => Found::One(self.scratch.rooms.value(slot, datum)),
                 };
                 leaf.predicate.verdict(&found, &ALONE) == Verdict::Match
             }
         };
-        scratch.verdicts.set(number, holds);
+        self.scratch.verdicts.set(number, holds);
         holds
     }
+
+    #[inline]
+    fn quick(&mut self, looks: u32, wanted: &[u32]) -> bool {
+        let (slot, words) = (quick::slot(looks), &self.index.words);
+        let datum = || self.slots.slot(slot as usize);
+        let digests = &mut self.scratch.digests;
+        let digest = digests.get(slot, |digest| digest.fill(datum(), words));
+        quick::holds(looks, wanted, digest)
+    }
 }
+
+/// How often a condition is written that several values lead to.
+const COPIES: u32 = 4;
 
 /// An index that is being filled.
 struct Building<'f> {
@@ -164,7 +187,7 @@ struct Building<'f> {
     leaves: &'f [Leaf],
     tables: Vec<Filling>,
     always: Vec<Posting>,
-    code: Code,
+    rests: Vec<Rest>,
 }
 
 impl<'f> Building<'f> {
@@ -177,24 +200,41 @@ impl<'f> Building<'f> {
             leaves: &leaves.leaves,
             tables: leaves.paths.iter().map(|_| Filling::default()).collect(),
             always: Vec::new(),
-            code: Code::default(),
+            rests: Vec::new(),
         }
     }
 
     fn add(&mut self, rule: u32, mut tree: Tree) {
         tree.sort(&|leaf| self.order(leaf));
         let Some(way) = self.ways.of(&tree) else {
-            let check = self.code.add(&tree);
+            let check = self.rest(tree);
             self.always
                 .extend(check.map(|check| Posting { rule, check }));
             return;
         };
         for access in way {
-            let Some(check) = self.code.add(&tree.given(&access.proven)) else {
+            let Some(check) = self.rest(tree.given(&access.proven)) else {
                 continue;
             };
             for clue in access.clues.iter() {
                 self.tables[access.slot as usize].add(clue, Posting { rule, check });
+            }
+        }
+    }
+
+    /// The number of what is left to check; None where it never holds.
+    fn rest(&mut self, tree: Tree) -> Option<Check> {
+        match tree {
+            Tree::True => Some(Check::NOTHING),
+            Tree::False => None,
+            Tree::Leaf(_) | Tree::All(_) | Tree::Any(_) => {
+                let check = Check(number(self.rests.len()));
+                self.rests.push(Rest {
+                    tree,
+                    copies: COPIES,
+                    written: Check::NOTHING,
+                });
+                Some(check)
             }
         }
     }
@@ -221,15 +261,22 @@ impl<'f> Building<'f> {
     }
 
     fn finish(self) -> Index {
-        let mut postings = Postings::default();
+        let mut words = Words::default();
+        let facts = self.ways.facts.iter();
+        let quick: Vec<Quick> = facts.map(|facts| words.quick(facts)).collect();
+        let mut postings = Postings::new(self.rests, quick, words.take_asked());
         let tables = self.tables.into_iter().enumerate();
         let tables = tables
             .filter_map(|(slot, filling)| Some((number(slot), filling.finish(&mut postings)?)));
+        let tables: Box<[_]> = tables.collect();
+        let always = postings.add(self.always);
+        let (postings, code) = postings.finish();
         Index {
-            tables: tables.collect(),
-            always: postings.add(self.always),
-            postings: postings.finish(),
-            code: self.code.finish(),
+            tables,
+            always,
+            postings,
+            code,
+            words,
             ..Index::default()
         }
     }

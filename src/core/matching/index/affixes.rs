@@ -107,7 +107,7 @@ mod tests {
             };
             let mut postings = Postings::default();
             let affixes = Affixes::new(pieces.iter().enumerate().map(entry).collect(), &mut postings);
-            let (mut spans, postings) = (Vec::new(), postings.finish());
+            let (mut spans, postings) = (Vec::new(), postings.finish().0);
             affixes.find(text.as_bytes(), &mut spans);
             let found = spans.iter().flat_map(|span| span.of(&postings));
             let mut found: Vec<usize> = found.map(|posting| posting.rule as usize).collect();

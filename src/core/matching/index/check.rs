@@ -1,46 +1,47 @@
-//! What of a condition is left to judge, written as numbers one after the other: most conditions are a few
-//! predicates of which all must hold. It judges none itself.
+//! What of a condition is left to judge, written as numbers one after the other, in the order in which
+//! rules are tried: most conditions are a few predicates of which all must hold. It judges none itself.
 
-use super::posting::number;
+use super::quick::Quick;
 use super::tree::Tree;
 
-/// Nothing; one predicate; or where in the code a condition begins.
+/// Nothing; or where a condition begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Check(u32);
+pub struct Check(pub u32);
 
-/// Words: a predicate's number, or a mark with the length of what it spans.
+/// Words: a mark in the two highest bits. All and any have the number of the words that they span; a
+/// predicate that is asked has its number; a quick one what it looks at, and what for in further words.
 #[derive(Debug, Default)]
 pub struct Code {
     words: Vec<u32>,
 }
 
-const ELSEWHERE: u32 = 1 << 31;
+/// Judges predicates.
+pub trait Judge {
+    fn asked(&mut self, predicate: u32) -> bool;
+    fn quick(&mut self, looks: u32, wanted: &[u32]) -> bool;
+}
+
+const ASKED: u32 = 0;
 const ALL: u32 = 1 << 30;
-const ANY: u32 = 1 << 31;
-const LENGTH: u32 = ALL - 1;
+const ANY: u32 = 2 << 30;
+const QUICK: u32 = 3 << 30;
+const MARK: u32 = 3 << 30;
+/// Of a quick predicate: how many words follow.
+const WANTED: u32 = 15;
 
 impl Check {
     pub const NOTHING: Self = Self(u32::MAX);
 }
 
 impl Code {
-    /// None where the condition never holds.
-    pub fn add(&mut self, tree: &Tree) -> Option<Check> {
-        match tree {
-            Tree::True => Some(Check::NOTHING),
-            Tree::False => None,
-            Tree::Leaf(leaf) => Some(Check(*leaf)),
-            Tree::All(_) | Tree::Any(_) => {
-                let start = number(self.words.len());
-                self.write(tree);
-                Some(Check(ELSEWHERE | start))
-            }
-        }
+    /// The number of words so far, which is where the next condition begins.
+    pub fn length(&self) -> usize {
+        self.words.len()
     }
 
-    fn write(&mut self, tree: &Tree) {
+    pub fn write(&mut self, tree: &Tree, quick: &[Quick], asked: &[u32]) {
         let (mark, parts) = match tree {
-            Tree::Leaf(leaf) => return self.words.push(*leaf),
+            Tree::Leaf(leaf) => return self.leaf(*leaf, quick[*leaf as usize], asked),
             Tree::All(parts) => (ALL, parts.as_slice()),
             Tree::Any(parts) => (ANY, parts.as_slice()),
             // All of none, and any of none.
@@ -50,9 +51,22 @@ impl Code {
         let at = self.words.len();
         self.words.push(mark);
         for part in parts {
-            self.write(part);
+            self.write(part, quick, asked);
         }
-        self.words[at] |= number(self.words.len() - at - 1) & LENGTH;
+        let spanned = self.words.len() - at - 1;
+        self.words[at] |= super::posting::number(spanned) & !MARK;
+    }
+
+    fn leaf(&mut self, leaf: u32, quick: Quick, asked: &[u32]) {
+        let Some((looks, wanted)) = quick.written(asked) else {
+            return self.words.push(leaf);
+        };
+        let length = super::posting::number(wanted.len());
+        if length > WANTED || looks > (!MARK >> 4) {
+            return self.words.push(leaf);
+        }
+        self.words.push(QUICK | (looks << 4) | length);
+        self.words.extend(wanted);
     }
 
     pub fn finish(self) -> Box<[u32]> {
@@ -60,44 +74,62 @@ impl Code {
     }
 }
 
-/// Whether what is left holds, where `leaf` judges a predicate.
+/// Whether what is left holds.
 #[inline]
-pub fn holds(check: Check, code: &[u32], leaf: &mut impl FnMut(u32) -> bool) -> bool {
+pub fn holds(check: Check, code: &[u32], judge: &mut impl Judge) -> bool {
     match check {
         Check::NOTHING => true,
-        Check(word) if word & ELSEWHERE == 0 => leaf(word),
-        Check(word) => group_holds((word & !ELSEWHERE) as usize, code, leaf),
+        Check(at) => node_holds(&code[at as usize..], judge),
     }
 }
 
-fn group_holds(at: usize, code: &[u32], leaf: &mut impl FnMut(u32) -> bool) -> bool {
-    let decisive = code[at] & ANY != 0;
-    let end = end(at, code);
-    let mut at = at + 1;
-    while at < end {
-        let holds = match code[at] & (ALL | ANY) {
-            0 => leaf(code[at]),
-            _ => group_holds(at, code, leaf),
-        };
-        if holds == decisive {
+fn node_holds(code: &[u32], judge: &mut impl Judge) -> bool {
+    let word = code[0];
+    let decisive = match word & MARK {
+        ASKED => return judge.asked(word),
+        QUICK => {
+            let wanted = &code[1..=(word & WANTED) as usize];
+            return judge.quick((word & !MARK) >> 4, wanted);
+        }
+        mark => mark == ANY,
+    };
+    let mut parts = &code[1..=(word & !MARK) as usize];
+    while let Some(word) = parts.first() {
+        if node_holds(parts, judge) == decisive {
             return decisive;
         }
-        at = self::end(at, code);
+        parts = &parts[length(*word)..];
     }
     !decisive
 }
 
-/// The word behind a condition.
-fn end(at: usize, code: &[u32]) -> usize {
-    match code[at] & (ALL | ANY) {
-        0 => at + 1,
-        _ => at + 1 + (code[at] & LENGTH) as usize,
+/// The words of a condition that begins with this one.
+fn length(word: u32) -> usize {
+    match word & MARK {
+        ASKED => 1,
+        QUICK => 1 + (word & WANTED) as usize,
+        _ => 1 + (word & !MARK) as usize,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::rule::operator::narrowing::Interval;
+
+    /// Predicates as bits; a quick one looks at the slot of its bit.
+    struct Bits(u32);
+
+    impl Judge for Bits {
+        fn asked(&mut self, predicate: u32) -> bool {
+            self.0 & (1 << predicate) != 0
+        }
+
+        fn quick(&mut self, looks: u32, _: &[u32]) -> bool {
+            let slot = looks >> 3;
+            self.0 & (1 << slot) != 0
+        }
+    }
 
     #[test]
     fn a_condition_holds_as_its_tree_does() {
@@ -107,22 +139,27 @@ mod tests {
             Tree::Any(vec![leaf(1), Tree::All(vec![leaf(2), leaf(3)])]),
             leaf(4),
         ]);
+        let quick = [
+            Quick::Asked,
+            Quick::Standing(1),
+            Quick::Number(2, Interval::ALL),
+            Quick::Asked,
+            Quick::Present(4),
+        ];
         let mut code = Code::default();
-        code.add(&Tree::All(vec![leaf(4), leaf(3)]));
-        let check = code.add(&tree).expect("a condition");
+        code.write(&leaf(4), &quick, &[]);
+        let check = Check(super::super::posting::number(code.length()));
+        code.write(&tree, &quick, &[]);
         let code = code.finish();
         for bits in 0..32_u32 {
-            let mut is = |leaf: u32| bits & (1 << leaf) != 0;
+            let is = |leaf: u32| bits & (1 << leaf) != 0;
             let expected = is(0) && (is(1) || (is(2) && is(3))) && is(4);
-            assert_eq!(holds(check, &code, &mut is), expected, "{bits:05b}");
+            assert_eq!(holds(check, &code, &mut Bits(bits)), expected, "{bits:05b}");
         }
     }
 
     #[test]
-    fn what_is_settled_needs_no_predicate() {
-        let mut code = Code::default();
-        assert_eq!(code.add(&Tree::True), Some(Check::NOTHING));
-        assert_eq!(code.add(&Tree::False), None);
-        assert!(holds(Check::NOTHING, &[], &mut |_| unreachable!()));
+    fn nothing_left_holds() {
+        assert!(holds(Check::NOTHING, &[], &mut Bits(0)));
     }
 }

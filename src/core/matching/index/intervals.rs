@@ -157,7 +157,7 @@ mod tests {
             };
             let entries: Vec<Entry> = ends.iter().enumerate().map(entry).collect();
             let intervals = Intervals::new(entries.clone(), &mut postings);
-            let (mut spans, postings) = (Vec::new(), postings.finish());
+            let (mut spans, postings) = (Vec::new(), postings.finish().0);
             intervals.find(number, &mut spans);
             let found = spans.iter().flat_map(|span| span.of(&postings));
             let mut found: Vec<u32> = found.map(|posting| posting.rule).collect();

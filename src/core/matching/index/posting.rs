@@ -1,7 +1,9 @@
 //! The lists of rules to try, all of an index in one piece of memory.
 //! It refuses to grow once it is built.
 
-use super::check::Check;
+use super::check::{Check, Code};
+use super::quick::Quick;
+use super::tree::Tree;
 
 /// A rule to try: its number in the set, and what of its condition is not known yet to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,24 +19,64 @@ pub struct Span {
     pub length: u32,
 }
 
-/// Where lists are written one after the other.
+/// Where lists are written one after the other, and what is to be checked in the same order, so that
+/// trying a list reads memory from front to back.
 #[derive(Debug, Default)]
 pub struct Postings {
     list: Vec<Posting>,
+    code: Code,
+    rests: Vec<Rest>,
+    quick: Vec<Quick>,
+    asked: Vec<u32>,
+}
+
+/// What of a condition is left to check, to be written where it is first tried.
+#[derive(Debug)]
+pub struct Rest {
+    pub tree: Tree,
+    /// How often it may still be written; then it is shared.
+    pub copies: u32,
+    pub written: Check,
 }
 
 impl Postings {
+    pub fn new(rests: Vec<Rest>, quick: Vec<Quick>, asked: Vec<u32>) -> Self {
+        Self {
+            rests,
+            quick,
+            asked,
+            ..Self::default()
+        }
+    }
+
+    /// Their checks are numbers of rests until then.
     pub fn add(&mut self, postings: impl IntoIterator<Item = Posting>) -> Span {
         let start = number(self.list.len());
-        self.list.extend(postings);
+        for posting in postings {
+            let check = self.written(posting.check);
+            self.list.push(Posting { check, ..posting });
+        }
         Span {
             start,
             length: number(self.list.len()) - start,
         }
     }
 
-    pub fn finish(self) -> Box<[Posting]> {
-        self.list.into()
+    fn written(&mut self, check: Check) -> Check {
+        if check == Check::NOTHING {
+            return check;
+        }
+        let rest = &mut self.rests[check.0 as usize];
+        if rest.copies > 0 {
+            rest.copies -= 1;
+            rest.written = Check(number(self.code.length()));
+            self.code.write(&rest.tree, &self.quick, &self.asked);
+        }
+        rest.written
+    }
+
+    pub fn finish(self) -> (Box<[Posting]>, Box<[u32]>) {
+        (self.list.into(), self.code.finish())
     }
 }
 

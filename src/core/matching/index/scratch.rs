@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::posting::Span;
+use super::quick::Digest;
 use crate::core::event::datum::Datum;
 use crate::core::event::tape::Kind;
 
@@ -13,6 +14,7 @@ pub struct Scratch {
     pub(super) spans: Vec<Span>,
     pub(super) verdicts: Verdicts,
     pub(super) rooms: Rooms,
+    pub(super) digests: Digests,
     pub(super) buffers: Buffers,
 }
 
@@ -46,6 +48,13 @@ pub(super) struct Rooms {
     event: u32,
 }
 
+/// What stands at each slot in this event, in short.
+#[derive(Debug, Default)]
+pub(super) struct Digests {
+    digests: Vec<(u32, Digest)>,
+    event: u32,
+}
+
 /// A text and a list keep their memory while other values come and go.
 #[derive(Debug)]
 struct Room {
@@ -61,6 +70,7 @@ impl Scratch {
         self.spans.clear();
         self.verdicts.begin(predicates);
         self.rooms.begin(slots);
+        self.digests.begin(slots);
     }
 }
 
@@ -123,6 +133,28 @@ impl Rooms {
             room.fill(built);
         }
         room.value()
+    }
+}
+
+impl Digests {
+    fn begin(&mut self, length: usize) {
+        if self.digests.len() < length {
+            self.digests.resize_with(length, Default::default);
+        }
+        let digests = &mut self.digests;
+        self.event = next(self.event, u32::MAX, || {
+            digests.iter_mut().for_each(|(event, _)| *event = 0);
+        });
+    }
+
+    #[inline]
+    pub fn get(&mut self, slot: u32, fill: impl FnOnce(&mut Digest)) -> &Digest {
+        let (event, digest) = &mut self.digests[slot as usize];
+        if *event != self.event {
+            *event = self.event;
+            fill(digest);
+        }
+        digest
     }
 }
 

@@ -93,7 +93,7 @@ mod tests {
         let mut postings = Postings::default();
         let entries = texts.iter().enumerate().map(entry).collect();
         let substrings = Substrings::new(entries, &mut postings);
-        let (mut spans, postings) = (Vec::new(), postings.finish());
+        let (mut spans, postings) = (Vec::new(), postings.finish().0);
         let mut seen = Seen::default();
         for _ in 0..2 {
             spans.clear();

@@ -272,7 +272,7 @@ mod tests {
             filling.add(clue, Posting { rule, check });
         }
         let table = filling.finish(&mut postings).expect("a table");
-        let (postings, mut spans) = (postings.finish(), Vec::new());
+        let (postings, mut spans) = (postings.finish().0, Vec::new());
         let datum = value.as_ref().map(Datum::Built);
         table.find(datum, &mut Buffers::default(), &mut spans);
         let found = spans.iter().flat_map(|span| span.of(&postings));

@@ -163,7 +163,10 @@ mod tests {
         all
     }
 
-    fn way(tree: &Tree) -> Option<Vec<(u32, Vec<Clue>, Vec<u32>)>> {
+    /// Slot, clues and what they prove.
+    type Told = (u32, Vec<Clue>, Vec<u32>);
+
+    fn way(tree: &Tree) -> Option<Vec<Told>> {
         let facts = all_facts();
         let shares = Shares::new(&facts, 3);
         let ways = Ways {

@@ -23,6 +23,7 @@ pub mod narrowing;
 pub mod operand;
 pub mod order;
 mod present;
+mod side;
 mod starts_with;
 mod textual;
 
