@@ -52,26 +52,24 @@ impl RuleSet {
             };
             let folder = folder(&source.name);
             let errors = diagnostics.errors();
-            let documents = document::read_documents(file, &source.text, diagnostics);
-            if documents.is_empty() && diagnostics.errors() == errors {
-                diagnostics.push(without_rule(file, &source.name));
-            }
-            for document in documents {
-                report_duplicate(&document.node, files, &mut names, diagnostics);
+            let mut holds = false;
+            for chunk in document::chunks(&source.text) {
+                let Some(node) = document::read_chunk(file, &chunk, diagnostics) else {
+                    continue;
+                };
+                holds = true;
+                report_duplicate(&node, files, &mut names, diagnostics);
                 let version = Version::new(
                     Arc::clone(&source.name),
                     Arc::clone(&source.text),
-                    document.range,
-                    document.line,
+                    chunk.range(),
+                    chunk.line,
                     Arc::clone(&config.source),
                 );
-                rules.extend(jobspec::lower(
-                    &document.node,
-                    folder,
-                    version,
-                    config,
-                    diagnostics,
-                ));
+                rules.extend(jobspec::lower(&node, folder, version, config, diagnostics));
+            }
+            if !holds && diagnostics.errors() == errors {
+                diagnostics.push(without_rule(file, &source.name));
             }
         }
         Self::index(rules, Arc::clone(files))
