@@ -74,8 +74,8 @@ pub fn gather(book: &Rulebook, lost: Lost) -> Suite {
     };
     for rule in &book.rules.rules {
         let file = suite.files.name(rule.at.file).to_owned();
-        for node in &rule.tests {
-            suite.add(node, &file, Some(rule), book);
+        for node in rule.tests() {
+            suite.add(&node, &file, Some(rule), book);
         }
     }
     for file in &book.test_files {
@@ -133,7 +133,7 @@ impl Suite {
             .to_owned();
         let known = fields(&rule, &book.config.catalogue);
         let mut cx = Lowering {
-            vars: rule.vars.clone(),
+            vars: Arc::clone(&rule.vars),
             folder: folder.to_string_lossy().into_owned(),
             ..Lowering::new(&book.config, known, &mut self.diagnostics)
         };
@@ -240,7 +240,7 @@ fn fields(rule: &Rule, catalogue: &Catalogue) -> Fields {
             }
         }
     }
-    Fields::Of(types)
+    Fields::Of(types.into_iter().collect())
 }
 
 /// Whether a value holds everything that is wanted of it: named keys of objects, whole lists, equal

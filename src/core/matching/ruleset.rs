@@ -13,6 +13,7 @@ use crate::core::matching::evaluate::{Truth, evaluate};
 use crate::core::matching::trace::{NoTrace, Tracer};
 use crate::core::rule::document::{self, Node};
 use crate::core::rule::jobspec::{self, Mode, Rule};
+use crate::core::rule::shared::Shared;
 use crate::core::rule::trigger::TypePattern;
 use crate::core::rule::version::Version;
 use crate::core::scope::Scope;
@@ -46,6 +47,7 @@ impl RuleSet {
     ) -> Self {
         let mut rules: Vec<Arc<Rule>> = Vec::new();
         let mut names = HashMap::new();
+        let mut shared = Shared::default();
         for &file in rule_files {
             let Some(source) = files.get(file) else {
                 continue;
@@ -66,7 +68,14 @@ impl RuleSet {
                     chunk.line,
                     Arc::clone(&config.source),
                 );
-                rules.extend(jobspec::lower(&node, folder, version, config, diagnostics));
+                rules.extend(jobspec::lower(
+                    &node,
+                    folder,
+                    version,
+                    config,
+                    &mut shared,
+                    diagnostics,
+                ));
             }
             if !holds && diagnostics.errors() == errors {
                 diagnostics.push(without_rule(file, &source.name));

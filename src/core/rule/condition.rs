@@ -4,6 +4,8 @@
 mod lower;
 mod schema;
 
+use std::sync::Arc;
+
 use crate::core::diagnostic::Position;
 use crate::core::rule::document::Node;
 use crate::core::rule::lowering::Lowering;
@@ -23,18 +25,18 @@ pub enum Condition {
 /// One comparison: a field, an operator with its operand, and whether it must hold or must not.
 #[derive(Debug, Clone)]
 pub struct Predicate {
-    pub path: Path,
+    pub path: Arc<Path>,
     pub operator: Operator,
     pub polarity: Polarity,
     /// Where in the tree: `all`, `any[1].none[0]`.
-    pub group: String,
+    pub group: Arc<str>,
     pub at: Position,
 }
 
 impl Predicate {
     /// Every path that it reads: its own and those that it compares with.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        std::iter::once(&self.path).chain(self.operator.paths())
+        std::iter::once(&*self.path).chain(self.operator.paths())
     }
 }
 

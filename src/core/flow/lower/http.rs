@@ -47,9 +47,7 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Http> {
         inherit(&mut headers, &connection.headers);
     }
     Some(Http {
-        method: method?
-            .unwrap_or(if body.is_some() { "POST" } else { "GET" })
-            .to_owned(),
+        method: method?.unwrap_or(if body.is_some() { "POST" } else { "GET" }),
         url: url?,
         connection: connection.map(|connection| connection.name.clone()),
         query: query?,

@@ -1,6 +1,8 @@
 //! From the YAML under `when` to a condition: groups, fields, operators, and negation pushed down.
 //! It refuses what tests nothing, and operators and words that are not ours.
 
+use std::sync::Arc;
+
 use crate::core::diagnostic::Code;
 use crate::core::rule::condition::{Condition, Polarity, Predicate};
 use crate::core::rule::document::{Entry, Node, Yaml};
@@ -61,10 +63,10 @@ impl Branch {
         }
     }
 
-    fn group(&self) -> String {
+    fn group(&self) -> &str {
         match self.group.as_str() {
-            "" => "all".into(),
-            group => group.into(),
+            "" => "all",
+            group => group,
         }
     }
 }
@@ -179,9 +181,10 @@ fn lower_field(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) -> Option<
         cx.error(Code::UnknownField, entry.key_at, message, &help);
         return None;
     }
-    let path = cx.path(&entry.key, entry.key_at);
+    let path = cx.shared_path(&entry.key, entry.key_at);
     // The test of a wrong field is judged as far as it does not hang on what the field holds.
-    let judged = path.clone().unwrap_or_else(|| Path::unknown(&entry.key));
+    let unknown = || Arc::new(Path::unknown(&entry.key));
+    let judged = path.clone().unwrap_or_else(unknown);
     let test = lower_test(&judged, &entry.value, branch, cx);
     path.and(test)
 }
@@ -196,7 +199,7 @@ fn misplaced_operator(entry: &Entry) -> Option<String> {
 
 /// What may stand beside a field: a scalar (equals), a list (any of), or operators.
 fn lower_test(
-    path: &Path,
+    path: &Arc<Path>,
     node: &Node,
     branch: &Branch,
     cx: &mut Lowering<'_>,
@@ -211,7 +214,7 @@ fn lower_test(
 }
 
 fn lower_operators(
-    path: &Path,
+    path: &Arc<Path>,
     node: &Node,
     entries: &[Entry],
     branch: &Branch,
@@ -269,7 +272,7 @@ fn unknown_operator(path: &Path, entry: &Entry, cx: &mut Lowering<'_>) {
 }
 
 fn predicate(
-    path: &Path,
+    path: &Arc<Path>,
     name: &str,
     value: &Node,
     branch: &Branch,
@@ -285,10 +288,10 @@ fn predicate(
     };
     let operator = (spec.parse)(value, &mut parsing)?;
     Some(Condition::Predicate(Box::new(Predicate {
-        path: path.clone(),
+        path: Arc::clone(path),
         operator,
         polarity: branch.polarity,
-        group: branch.group(),
+        group: cx.shared.words.share(branch.group()),
         at: value.at,
     })))
 }

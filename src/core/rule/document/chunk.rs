@@ -15,7 +15,18 @@ pub struct Chunk<'a> {
     before: usize,
 }
 
-impl Chunk<'_> {
+impl<'a> Chunk<'a> {
+    /// A document that was cut from this file before.
+    pub fn of(file: &'a str, range: Range<usize>, line: u32) -> Self {
+        let mark = file.len() - without_mark(file).len();
+        Self {
+            line,
+            start: count(range.start.saturating_sub(mark)),
+            before: range.start,
+            text: file.get(range).unwrap_or_default(),
+        }
+    }
+
     /// The bytes of the file that it takes.
     pub fn range(&self) -> Range<usize> {
         self.before..self.before + self.text.len()
@@ -32,7 +43,7 @@ impl Chunk<'_> {
 
 /// The documents of a file, in its order. There is always one.
 pub fn chunks(text: &str) -> impl Iterator<Item = Chunk<'_>> {
-    let bare = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let bare = without_mark(text);
     let mark = text.len() - bare.len();
     let (mut rest, mut start, mut line) = (Some(bare), 0, 0);
     std::iter::from_fn(move || {
@@ -84,6 +95,10 @@ fn first_cut(text: &str) -> Option<usize> {
 fn is_separator(text: &str) -> bool {
     text.strip_prefix("---")
         .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
+}
+
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 fn count(n: usize) -> u32 {

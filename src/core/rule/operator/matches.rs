@@ -1,7 +1,7 @@
 //! `matches`: the text matches a regular expression anywhere, or one of a list.
 //! It refuses at load what does not compile or compiles too large; matching is linear in the text.
 
-use regex::{Regex, RegexBuilder};
+use regex::RegexBuilder;
 use serde_json::{Value, json};
 
 use crate::core::diagnostic::Code;
@@ -12,14 +12,12 @@ use crate::core::rule::operator::{
     Case, Compare, Example, Operator, Parsing, Spec, Verdict, absent, example, words,
 };
 use crate::core::rule::path::Found;
+use crate::core::rule::pattern::Pattern;
 use crate::core::scope::Scope;
-
-/// What a pattern may grow to when compiled.
-const SIZE_LIMIT: usize = 1 << 20;
 
 #[derive(Debug, Clone)]
 pub struct Matches {
-    pub patterns: Vec<Regex>,
+    pub patterns: Vec<Pattern>,
     pub case: Case,
 }
 
@@ -78,7 +76,7 @@ fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
     Some(Operator::Matches(Matches { patterns, case }))
 }
 
-fn parse_pattern(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Regex> {
+fn parse_pattern(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Pattern> {
     let Some(pattern) = node.as_text() else {
         parsing
             .cx
@@ -97,12 +95,8 @@ fn parse_pattern(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Regex> {
         parsing.cx.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
-    let built = RegexBuilder::new(pattern)
-        .case_insensitive(parsing.case == Case::Ignored)
-        .size_limit(SIZE_LIMIT)
-        .build();
-    match built {
-        Ok(regex) => Some(regex),
+    match parsing.cx.shared.patterns.share(pattern, parsing.case) {
+        Ok(pattern) => Some(pattern),
         Err(error) => {
             let (message, help) = explain(pattern, &error);
             parsing.cx.error(Code::BadRegex, node.at, message, help);
