@@ -45,6 +45,18 @@ impl RuleSet {
         config: &Config,
         diagnostics: &mut Diagnostics,
     ) -> Self {
+        Self::compile_telling(files, rule_files, config, diagnostics, &mut |_| {})
+    }
+
+    /// The same; `tell` hears after each document how many were read.
+    pub fn compile_telling(
+        files: &Arc<Files>,
+        rule_files: &[FileId],
+        config: &Config,
+        diagnostics: &mut Diagnostics,
+        tell: &mut dyn FnMut(usize),
+    ) -> Self {
+        let mut read = 0;
         let mut rules: Vec<Arc<Rule>> = Vec::new();
         let mut names = HashMap::new();
         let mut shared = Shared::default();
@@ -56,6 +68,8 @@ impl RuleSet {
             let errors = diagnostics.errors();
             let mut holds = false;
             for chunk in document::chunks(&source.text) {
+                read += 1;
+                tell(read);
                 let Some(node) = document::read_chunk(file, &chunk, diagnostics) else {
                     continue;
                 };

@@ -26,7 +26,8 @@ pub enum Condition {
 #[derive(Debug, Clone)]
 pub struct Predicate {
     pub path: Arc<Path>,
-    pub operator: Operator,
+    /// One for all rules that test the same.
+    pub operator: Arc<Operator>,
     pub polarity: Polarity,
     /// Where in the tree: `all`, `any[1].none[0]`.
     pub group: Arc<str>,

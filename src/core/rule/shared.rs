@@ -1,6 +1,8 @@
 //! What the rules of a set have in common, found or built once while they are lowered: paths, words,
 //! patterns, texts. It refuses to outlive the lowering: what a rule needs later it holds itself.
 
+pub mod comparisons;
+
 use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -9,6 +11,7 @@ use std::sync::Arc;
 use crate::core::rule::fields::Fields;
 use crate::core::rule::path::Path;
 use crate::core::rule::pattern::Patterns;
+use crate::core::rule::shared::comparisons::Comparisons;
 use crate::core::rule::template::{Reads, Sound};
 use crate::core::rule::trigger::TypePattern;
 
@@ -20,6 +23,7 @@ pub struct Shared {
     pub reads: Pool<Reads>,
     pub texts: Sound,
     pub patterns: Patterns,
+    pub comparisons: Comparisons,
     pub sources: HashSet<String>,
     /// What a source and the words under `event_type` stand for.
     pub listening: HashMap<Vec<String>, (Vec<TypePattern>, Fields)>,

@@ -8,8 +8,9 @@ use crate::core::rule::condition::{Condition, Polarity, Predicate};
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::fields::FieldCheck;
 use crate::core::rule::lowering::Lowering;
-use crate::core::rule::operator::{self, Case, Parsing};
+use crate::core::rule::operator::{self, Case, Operator, Parsing, Spec};
 use crate::core::rule::path::Path;
+use crate::core::rule::shared::comparisons::Comparison;
 
 /// Where in the tree the lowering stands.
 #[derive(Debug, Clone)]
@@ -279,14 +280,7 @@ fn predicate(
     cx: &mut Lowering<'_>,
 ) -> Option<Condition> {
     let spec = operator::find(name)?;
-    let fields = path.dotted().map(|dotted| cx.fields.check(&dotted));
-    let mut parsing = Parsing {
-        path,
-        fields: fields.unwrap_or(FieldCheck::Open),
-        case: branch.case,
-        cx,
-    };
-    let operator = (spec.parse)(value, &mut parsing)?;
+    let operator = lower_operator(spec, path, value, branch.case, cx)?;
     Some(Condition::Predicate(Box::new(Predicate {
         path: Arc::clone(path),
         operator,
@@ -294,6 +288,37 @@ fn predicate(
         group: cx.shared.words.share(branch.group()),
         at: value.at,
     })))
+}
+
+/// The operator with its operand; the same one where a rule before tested the same, with nothing to say
+/// about it.
+fn lower_operator(
+    spec: &Spec,
+    path: &Path,
+    value: &Node,
+    case: Case,
+    cx: &mut Lowering<'_>,
+) -> Option<Arc<Operator>> {
+    let test = Comparison::of(spec, path, value, case, cx);
+    if let Some(known) = test
+        .as_ref()
+        .and_then(|test| cx.shared.comparisons.get(test))
+    {
+        return Some(known);
+    }
+    let said = cx.diagnostics.count();
+    let fields = path.dotted().map(|dotted| cx.fields.check(&dotted));
+    let mut parsing = Parsing {
+        path,
+        fields: fields.unwrap_or(FieldCheck::Open),
+        case,
+        cx,
+    };
+    let operator = Arc::new((spec.parse)(value, &mut parsing)?);
+    if let Some(test) = test.filter(|_| cx.diagnostics.count() == said) {
+        cx.shared.comparisons.keep(test, &operator);
+    }
+    Some(operator)
 }
 
 /// What the `ignore_case` beside the operators says; None after reporting one that cannot stand
