@@ -240,7 +240,7 @@ impl Suite {
 /// What events of the rule's types hold, for the paths under `set`.
 fn fields(rule: &Rule, catalogue: &Catalogue) -> Fields {
     let mut types = Vec::new();
-    for pattern in &rule.event_types {
+    for pattern in rule.event_types.iter() {
         match pattern {
             TypePattern::Tag(tag) => match catalogue.by_tag(&rule.event_source, tag) {
                 Some(known) => types.push(known.clone()),

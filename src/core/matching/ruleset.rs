@@ -118,7 +118,7 @@ impl RuleSet {
         };
         for (number, rule) in set.rules.iter().enumerate() {
             let mut family = false;
-            for pattern in &rule.event_types {
+            for pattern in rule.event_types.iter() {
                 match pattern {
                     TypePattern::Tag(tag) => {
                         let trigger = Trigger {

@@ -3,6 +3,7 @@
 //! crate, and refuses what could blow up: deep nesting, alias bombs, duplicate keys.
 
 mod chunk;
+mod plain;
 mod reader;
 mod trouble;
 
@@ -122,23 +123,33 @@ pub fn read_chunk(file: FileId, chunk: &Chunk<'_>, diagnostics: &mut Diagnostics
         return None;
     }
     let place = Place::new(file, chunk);
+    let node = match plain::read(&place) {
+        Some(node) => node,
+        None => read_any(&place, diagnostics)?,
+    };
+    templates_in_comments(&node, &place, diagnostics);
+    Some(node)
+}
+
+/// Whatever YAML knows, with every mistake in it.
+fn read_any(place: &Place<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
     let mut found = Vec::new();
     let reader = Reader {
-        place: &place,
+        place,
         found: &mut found,
     };
-    let options = options(chunk.text.len());
-    let read = serde_yaml::with_deserializer_from_str_with_options(chunk.text, options, |yaml| {
-        reader.deserialize(yaml)
-    });
+    let text = place.chunk.text;
+    let read =
+        serde_yaml::with_deserializer_from_str_with_options(text, options(text.len()), |yaml| {
+            reader.deserialize(yaml)
+        });
     match read {
         Ok(node) => {
             found.into_iter().for_each(|found| diagnostics.push(found));
-            templates_in_comments(&node, &place, diagnostics);
             Some(node)
         }
         Err(error) => {
-            diagnostics.push(syntax_error(&error, &place));
+            diagnostics.push(syntax_error(&error, place));
             None
         }
     }

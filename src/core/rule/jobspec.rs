@@ -34,7 +34,7 @@ pub struct Rule {
     /// Where its name stands.
     pub at: Position,
     pub event_source: String,
-    pub event_types: Vec<TypePattern>,
+    pub event_types: Arc<[TypePattern]>,
     pub mode: Mode,
     pub when: Condition,
     /// The configuration's variables with the rule's own laid over them; an object.

@@ -26,7 +26,7 @@ pub struct Shared {
     pub comparisons: Comparisons,
     pub sources: HashSet<String>,
     /// What a source and the words under `event_type` stand for.
-    pub listening: HashMap<Vec<String>, (Vec<TypePattern>, Fields)>,
+    pub listening: HashMap<Vec<String>, (Arc<[TypePattern]>, Fields)>,
 }
 
 /// Equal values, each kept once.

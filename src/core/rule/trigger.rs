@@ -2,6 +2,7 @@
 //! It refuses sources and types that nobody knows, with the one that was meant.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::core::config::Config;
 use crate::core::diagnostic::Code;
@@ -73,7 +74,7 @@ pub fn lower_types(
     node: &Node,
     source: Option<&str>,
     cx: &mut Lowering<'_>,
-) -> Option<Vec<TypePattern>> {
+) -> Option<Arc<[TypePattern]>> {
     let nodes = match &node.value {
         Yaml::List(items) if items.is_empty() => {
             let help = "name at least one type, or `ticket.*` for all of a family";
@@ -94,7 +95,7 @@ pub fn lower_types(
         cx.fields = fields;
         return Some(patterns);
     }
-    let patterns = lower_each(nodes, source, cx)?;
+    let patterns: Arc<[TypePattern]> = lower_each(nodes, source, cx)?.into();
     if let Some(key) = key {
         let known = (patterns.clone(), cx.fields.clone());
         cx.shared.listening.insert(key, known);

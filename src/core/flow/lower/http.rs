@@ -265,7 +265,10 @@ fn templates(
             Some((name, template))
         })
         .collect();
-    lowered.into_iter().collect()
+    let mut lowered: Vec<_> = lowered.into_iter().collect::<Option<_>>()?;
+    // Many thousand rules are kept.
+    lowered.shrink_to_fit();
+    Some(lowered)
 }
 
 /// The body where there is one; the outer None after reporting a bad one.

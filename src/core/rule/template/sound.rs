@@ -17,7 +17,7 @@ pub enum Form {
 }
 
 /// Beyond it texts are lowered one by one: they are hardly the same then.
-const MOST: usize = 50_000;
+const MOST: usize = 10_000;
 
 #[derive(Default)]
 pub struct Sound {
