@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use super::exit::{Exit, Failure};
 use super::global::{Format, Global};
 use super::output::Output;
+use super::progress::ProgressLine;
 use super::render::diagnostics::{self, counted, number};
 use super::test::{Lost, gather};
 use crate::engine::{Places, Reading};
@@ -54,7 +55,9 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
 /// Reads rules, configuration, the tests of the rules that are sound and, where all are, the secrets
 /// that they need.
 fn read(places: &Places) -> Reading {
-    let mut reading = places.read();
+    let mut line = ProgressLine::new();
+    let mut reading = places.read_telling(&mut |progress| line.tell(progress));
+    drop(line);
     let lost = match reading.diagnostics.has_errors() {
         true => Lost::Skipped,
         false => Lost::Told,
@@ -69,10 +72,7 @@ fn read(places: &Places) -> Reading {
 }
 
 fn summary(reading: &Reading) -> String {
-    let Reading {
-        rulebook,
-        diagnostics,
-    } = reading;
+    let (rulebook, diagnostics) = (&reading.rulebook, &reading.diagnostics);
     let files = number(rulebook.rule_files.len(), "file");
     if diagnostics.has_errors() {
         return match rulebook.rule_files.is_empty() {
@@ -81,8 +81,18 @@ fn summary(reading: &Reading) -> String {
         };
     }
     let rules = number(rulebook.rules.rules.len(), "rule");
-    match diagnostics.warnings() {
-        0 => format!("{rules} in {files}, no errors"),
-        _ => format!("{rules} in {files}, no errors, {}", counted(diagnostics)),
+    let found = match diagnostics.warnings() {
+        0 => "no errors".to_owned(),
+        _ => format!("no errors, {}", counted(diagnostics)),
+    };
+    match reading.memory_per_rule() {
+        None => format!("{rules} in {files}, {found}"),
+        Some(bytes) => format!("{rules} in {files}, {found}; {} a rule", memory(bytes)),
     }
+}
+
+/// `1.9 kB of memory`.
+fn memory(bytes: u64) -> String {
+    let tenths = (bytes + 50) / 100;
+    format!("{}.{} kB of memory", tenths / 10, tenths % 10)
 }

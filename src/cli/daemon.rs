@@ -4,6 +4,7 @@
 use super::exit::{Exit, Failure};
 use super::global::Global;
 use super::output::Output;
+use super::progress::ProgressLine;
 use crate::engine::{Daemon, daemon};
 use crate::source::http::Limits;
 
@@ -35,13 +36,15 @@ pub struct Args {
 }
 
 pub fn run(args: Args, global: &Global, _: &mut Output) -> Result<Exit, Failure> {
-    let served = daemon(Daemon {
+    let served = Daemon {
         places: global.places(None),
         listen: args.listen,
         data: global.data.clone(),
         outbox: global.outbox(),
         limits: Limits::default(),
-    });
+    };
+    let mut line = ProgressLine::new();
+    let served = daemon(served, move |progress| line.tell(progress));
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::runtime(format!("failed to start: {error}")))?;
     runtime.block_on(served)?;

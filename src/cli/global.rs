@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 
 use super::exit::Failure;
 use super::output::{Color, Output};
+use super::progress::ProgressLine;
 use super::render::diagnostics;
 use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostics, Files};
@@ -116,7 +117,11 @@ impl Global {
 
     /// Rules and configuration without a mistake, or all mistakes. Warnings alone are told.
     pub fn rulebook(&self, path: Option<&Path>) -> Result<Rulebook, Failure> {
-        let reading = self.places(path).read();
+        let mut line = ProgressLine::new();
+        let reading = self
+            .places(path)
+            .read_telling(&mut |progress| line.tell(progress));
+        drop(line);
         if !reading.diagnostics.has_errors() {
             let mut stderr = Output::stderr(self.color);
             diagnostics::text(&mut stderr, &reading.rulebook.files, &reading.diagnostics)?;

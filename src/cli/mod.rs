@@ -12,6 +12,7 @@ mod input;
 mod logging;
 mod moment;
 mod output;
+mod progress;
 mod render;
 mod run;
 mod runs;

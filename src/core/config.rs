@@ -32,7 +32,7 @@ pub struct Config {
     /// Caps the mode of every rule.
     pub mode: Mode,
     /// `vars.…`; an object.
-    pub vars: Value,
+    pub vars: Arc<Value>,
     pub connections: BTreeMap<String, Connection>,
     pub secrets: BTreeMap<String, SecretPlace>,
     /// The sources that a user describes, by the name in their URL.
@@ -60,7 +60,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             mode: Mode::Live,
-            vars: Value::Object(serde_json::Map::new()),
+            vars: Arc::new(Value::Object(serde_json::Map::new())),
             connections: BTreeMap::new(),
             secrets: BTreeMap::new(),
             sources: BTreeMap::new(),
@@ -247,11 +247,11 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
     }
     if let Some(vars) = node.get("vars") {
         match &vars.value {
-            Yaml::Map(_) => config.vars = vars.to_json(),
+            Yaml::Map(_) => config.vars = Arc::new(vars.to_json()),
             _ => cx.wrong_type(vars, "vars", "a mapping"),
         }
     }
-    cx.vars = config.vars.clone();
+    cx.vars = Arc::clone(&config.vars);
     for entry in section(node, "connections", &mut cx) {
         if let Some(connection) = connection::lower(entry, &mut cx) {
             config.connections.insert(entry.key.clone(), connection);

@@ -185,6 +185,11 @@ impl Diagnostics {
         self.items.len() - self.errors
     }
 
+    /// How many there are, errors and warnings.
+    pub fn count(&self) -> usize {
+        self.items.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }

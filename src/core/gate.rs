@@ -1,6 +1,7 @@
 //! What lets a matched rule run less often than it matches: `dedupe` and `throttle`.
 //! It decides on facts that it is given; it keeps none, and a gate without a value never closes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -13,7 +14,7 @@ use crate::core::run::RunId;
 pub struct Gate {
     pub kind: Kind,
     /// What is told apart; None takes all events of the rule together.
-    pub per: Option<Path>,
+    pub per: Option<Arc<Path>>,
     pub window: Duration,
 }
 

@@ -12,10 +12,12 @@ use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
 use super::shutdown::{Heard, Signals};
-use super::{DataFolder, Engine, EngineError, Hands, Options, Places, Reading, Rulebook, secrets};
+use super::{
+    DataFolder, Engine, EngineError, Hands, Options, Places, Progress, Reading, Rulebook, secrets,
+};
 use crate::action::{self, Performer, orphans};
 use crate::core::config::Config;
-use crate::core::diagnostic::Severity;
+use crate::core::diagnostic::{Diagnostic, Severity};
 use crate::source::{admin, http};
 use crate::store::sqlite::Recovered;
 use crate::store::{Settings, SqliteStore, Store};
@@ -37,9 +39,18 @@ pub struct Daemon {
 }
 
 /// Runs until a signal ends it.
-pub async fn daemon(daemon: Daemon) -> Result<(), EngineError> {
+pub async fn daemon(
+    daemon: Daemon,
+    mut tell: impl FnMut(Progress) + Send + 'static,
+) -> Result<(), EngineError> {
     let mut signals = Signals::new()?;
-    let rulebook = daemon.read().await?;
+    let reading = read(daemon.places.clone(), move |places| {
+        places.read_telling(&mut tell)
+    });
+    let reading = reading.await;
+    log_warnings(&reading);
+    let memory = reading.memory_per_rule();
+    let rulebook = reading.accepted().map_err(EngineError::Rules)?;
     let mut folder = DataFolder::open(&daemon.data)?;
     folder.lock(Timestamp::now())?;
     let hands = daemon.hands(&rulebook, &folder)?;
@@ -50,7 +61,7 @@ pub async fn daemon(daemon: Daemon) -> Result<(), EngineError> {
     let (store, recovered) = SqliteStore::open(&folder.database(), settings)?;
     log_recovered(&recovered);
     let options = Options::of(&rulebook.config);
-    log_start(&rulebook, &listener);
+    log_start(&rulebook, memory, &listener);
     let engine = Engine::open(store.clone(), hands, rulebook, options).await?;
     engine.metrics().extend(store.clone());
     let doors = Doors::open(&engine, listener, socket, daemon.limits.clone());
@@ -202,12 +213,6 @@ impl Daemon {
         Ok(())
     }
 
-    async fn read(&self) -> Result<Rulebook, EngineError> {
-        let reading = read(self.places.clone()).await;
-        log_warnings(&reading);
-        reading.accepted().map_err(EngineError::Rules)
-    }
-
     async fn reload<S: Store>(&self, engine: &Engine<S, Hands>) {
         let reloaded = reload(self.places.clone(), engine).await;
         engine.metrics().reloaded(match reloaded {
@@ -231,7 +236,7 @@ pub async fn reload<S: Store>(
     places: Places,
     engine: &Engine<S, Hands>,
 ) -> Result<usize, EngineError> {
-    let reading = read(places).await;
+    let reading = read(places, |places| places.read()).await;
     if reading.diagnostics.has_errors() {
         return Err(EngineError::Rules(Box::new(reading)));
     }
@@ -255,8 +260,8 @@ fn warn_of_fixed(before: &Config, after: &Config) {
 }
 
 /// Files are read off the threads that answer requests.
-async fn read(places: Places) -> Reading {
-    let read = tokio::task::spawn_blocking(move || places.read());
+async fn read(places: Places, read: impl FnOnce(&Places) -> Reading + Send + 'static) -> Reading {
+    let read = tokio::task::spawn_blocking(move || read(&places));
     read.await
         .unwrap_or_else(|fault| match fault.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
@@ -280,27 +285,41 @@ fn log_recovered(recovered: &Recovered) {
     }
 }
 
-fn log_start(rulebook: &Rulebook, listener: &TcpListener) {
+fn log_start(rulebook: &Rulebook, bytes_per_rule: Option<u64>, listener: &TcpListener) {
     let rules = rulebook.rules.rules.len();
     let address = listener.local_addr().map(|address| address.to_string());
     let address = address.unwrap_or_default();
-    info!(rules, %address, "listening");
+    info!(rules, bytes_per_rule, %address, "listening");
 }
 
 fn log_warnings(reading: &Reading) {
-    for warning in reading.diagnostics.sorted() {
-        if warning.severity == Severity::Warning {
-            let at = reading.rulebook.files.place(warning.at);
-            warn!(%at, help = warning.help, "{}", warning.message);
-        }
+    let mut warnings = reading.diagnostics.sorted();
+    warnings.retain(|found| found.severity == Severity::Warning);
+    for warning in warnings.iter().take(MOST_LOGGED) {
+        let at = reading.rulebook.files.place(warning.at);
+        warn!(%at, help = warning.help, "{}", warning.message);
+    }
+    if let Some(more) = more_than_logged(&warnings) {
+        warn!("{more} more warnings; `flowtrigger check --format json` tells all");
     }
 }
 
+/// A log that thousands of rules flood tells nothing.
+const MOST_LOGGED: usize = 100;
+
+fn more_than_logged(found: &[Diagnostic]) -> Option<usize> {
+    let more = found.len().saturating_sub(MOST_LOGGED);
+    (more > 0).then_some(more)
+}
+
 fn log_errors(reading: &Reading) {
-    for mistake in reading.diagnostics.sorted() {
-        if mistake.severity == Severity::Error {
-            let at = reading.rulebook.files.place(mistake.at);
-            error!(%at, help = mistake.help, "{}", mistake.message);
-        }
+    let mut mistakes = reading.diagnostics.sorted();
+    mistakes.retain(|found| found.severity == Severity::Error);
+    for mistake in mistakes.iter().take(MOST_LOGGED) {
+        let at = reading.rulebook.files.place(mistake.at);
+        error!(%at, help = mistake.help, "{}", mistake.message);
+    }
+    if let Some(more) = more_than_logged(&mistakes) {
+        error!("{more} more mistakes; `flowtrigger check --format json` tells all");
     }
 }

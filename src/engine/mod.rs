@@ -10,6 +10,7 @@ mod data_folder;
 mod dispatcher;
 mod handle;
 mod ingest;
+mod memory;
 mod metrics;
 mod orders;
 mod perform;
@@ -42,7 +43,7 @@ pub use ingest::{read_event, sources};
 pub use metrics::Metrics;
 pub use perform::{Hands, Perform};
 pub use report::{RunReport, StepReport};
-pub use rulebook::{ConfigFile, Places, Reading, Rulebook};
+pub use rulebook::{ConfigFile, Places, Progress, Reading, Rulebook, Tell};
 pub use shutdown::{Left, interrupted};
 pub use submission::Submitted;
 

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use crate::core::config::{self, Config};
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
 use crate::core::matching::ruleset::RuleSet;
+use crate::core::rule::document::count_chunks;
+use crate::engine::memory;
 
 /// Everything that events are judged by.
 #[derive(Debug, Clone, Default)]
@@ -44,11 +46,23 @@ pub enum ConfigFile {
     IfThere(PathBuf),
 }
 
+/// How far a reading is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    Files { read: usize, of: usize },
+    Rules { read: usize, of: usize },
+}
+
+/// Hears how far a reading is, at every file and rule.
+pub type Tell<'t> = &'t mut dyn FnMut(Progress);
+
 /// What reading gave: a rulebook that is whole only without errors among the diagnostics.
 #[derive(Debug, Clone, Default)]
 pub struct Reading {
     pub rulebook: Rulebook,
     pub diagnostics: Diagnostics,
+    /// The resident bytes that it added to the process, where that is known.
+    pub memory: Option<u64>,
 }
 
 impl Places {
@@ -63,20 +77,43 @@ impl Places {
 
     /// Reads everything and reports every mistake in it.
     pub fn read(&self) -> Reading {
+        self.read_with(None)
+    }
+
+    /// The same, told on the way.
+    pub fn read_telling(&self, tell: Tell<'_>) -> Reading {
+        self.read_with(Some(tell))
+    }
+
+    fn read_with(&self, mut tell: Option<Tell<'_>>) -> Reading {
+        let before = memory::resident();
         let mut files = Files::default();
         let mut diagnostics = Diagnostics::default();
         let config = self.read_config(&mut files, &mut diagnostics);
         let found = folder::find(&self.rules);
         let mut rule_files = Vec::new();
-        for path in &found.rules {
+        for (read, path) in found.rules.iter().enumerate() {
             rule_files.extend(text::read(path, &mut files, &mut diagnostics));
+            if let Some(tell) = &mut tell {
+                let of = found.rules.len();
+                tell(Progress::Files { read: read + 1, of });
+            }
         }
         for refusal in &found.refused {
             refusal.report(&mut files, &mut diagnostics);
         }
         let files = Arc::new(files);
-        let rules = RuleSet::compile(&files, &rule_files, &config, &mut diagnostics);
+        let rules = match tell {
+            None => RuleSet::compile(&files, &rule_files, &config, &mut diagnostics),
+            Some(tell) => {
+                let of = documents(&files, &rule_files);
+                let mut tell = |read| tell(Progress::Rules { read, of });
+                RuleSet::compile_telling(&files, &rule_files, &config, &mut diagnostics, &mut tell)
+            }
+        };
+        let grown = |after: u64| Some(after.saturating_sub(before?));
         Reading {
+            memory: memory::resident().and_then(grown),
             rulebook: Rulebook {
                 config,
                 rules,
@@ -124,6 +161,13 @@ impl Places {
 }
 
 impl Reading {
+    /// The memory that each rule took; None where that is not known, or where there are so few that
+    /// it says nothing of them.
+    pub fn memory_per_rule(&self) -> Option<u64> {
+        let rules = u64::try_from(self.rulebook.rules.rules.len()).ok()?;
+        (rules >= 1_000).then_some(self.memory? / rules)
+    }
+
     /// The rulebook, or the whole reading back where it holds errors.
     pub fn accepted(self) -> Result<Rulebook, Box<Reading>> {
         match self.diagnostics.has_errors() {
@@ -131,6 +175,12 @@ impl Reading {
             false => Ok(self.rulebook),
         }
     }
+}
+
+/// How many documents the files hold.
+fn documents(files: &Files, of: &[FileId]) -> usize {
+    let texts = of.iter().filter_map(|id| files.get(*id));
+    texts.map(|file| count_chunks(&file.text)).sum()
 }
 
 /// A mistake about a path as a whole.

@@ -44,7 +44,7 @@ fn refuse(files: &Files, diagnostics: &Diagnostics) {
 fn lower(node: &Node) -> Condition {
     let (config, mut diagnostics) = (Config::default(), Diagnostics::default());
     let mut cx = Lowering {
-        vars: vars(),
+        vars: vars().into(),
         ..Lowering::new(&config, Fields::Open, &mut diagnostics)
     };
     let condition = Condition::lower(node, &mut cx);

@@ -195,7 +195,7 @@ fn a_story_holds_all_that_is_known_of_a_run() {
     assert_eq!(*story.arrived.event, priority(9, "urgent", DAY));
     assert_eq!(story.arrived.head.redelivered, 2);
     let rule = story.rule.rule.as_ref().expect("it compiles");
-    assert_eq!(rule.vars, serde_json::json!({"a": 1}));
+    assert_eq!(*rule.vars, serde_json::json!({"a": 1}));
     assert_eq!(story.rule.files.place(rule.at), "rules/page.yaml:1:7");
     assert_eq!(story.flow().map(|flow| flow.steps.len()), Some(2));
     assert_eq!(
@@ -332,7 +332,7 @@ fn an_event_is_judged_by_the_rules_of_its_time() {
     assert!(names(after.row).is_empty());
     assert!(journal.edition(EditionId(9), &urgent).unwrap().is_none());
     let latest = journal.latest_config().unwrap().expect("a configuration");
-    assert_eq!(latest.vars, serde_json::json!({"a": 2}));
+    assert_eq!(*latest.vars, serde_json::json!({"a": 2}));
 }
 
 #[test]

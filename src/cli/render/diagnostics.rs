@@ -14,6 +14,9 @@ use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position, Se
 /// one line of megabytes.
 const AROUND: usize = 1_000;
 
+/// How many are shown. A slip in a generator is the same mistake in every rule.
+const SHOWN: usize = 100;
+
 /// Every diagnostic with its source line.
 pub fn text(out: &mut Output, files: &Files, diagnostics: &Diagnostics) -> io::Result<()> {
     let renderer = match out.color {
@@ -21,11 +24,38 @@ pub fn text(out: &mut Output, files: &Files, diagnostics: &Diagnostics) -> io::R
         false => Renderer::plain(),
     };
     let renderer = renderer.term_width(out.width);
-    for diagnostic in diagnostics.sorted() {
+    let (shown, more) = most_telling(diagnostics.sorted());
+    for diagnostic in shown {
         let rendered = renderer.render(&[report(files, &diagnostic)]);
         writeln!(out, "{rendered}\n")?;
     }
-    Ok(())
+    match more {
+        0 => Ok(()),
+        more => {
+            let more = grouped(more);
+            let help = "`flowtrigger check --format json` tells all of them";
+            writeln!(out, "{more} more, not shown; {help}\n")
+        }
+    }
+}
+
+/// As many as a person can look at, in their order, and how many are left out. No warning stands where
+/// an error is left out.
+fn most_telling(mut found: Vec<Diagnostic>) -> (Vec<Diagnostic>, usize) {
+    let more = found.len().saturating_sub(SHOWN);
+    if more == 0 {
+        return (found, 0);
+    }
+    let is_error = |found: &Diagnostic| found.severity == Severity::Error;
+    let errors = found.iter().filter(|found| is_error(found)).count();
+    let mut room = [SHOWN.min(errors), SHOWN.saturating_sub(errors)];
+    found.retain(|found| {
+        let room = &mut room[usize::from(!is_error(found))];
+        let fits = *room > 0;
+        *room = room.saturating_sub(1);
+        fits
+    });
+    (found, more)
 }
 
 /// `3 errors, 1 warning`; the words for none are the caller's.
@@ -41,12 +71,25 @@ pub fn counted(diagnostics: &Diagnostics) -> String {
     }
 }
 
-/// `1 rule`, `2 rules`.
+/// `1 rule`, `2 rules`, `100,000 rules`.
 pub fn number(count: usize, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
-        _ => format!("{count} {noun}s"),
+        _ => format!("{} {noun}s", grouped(count)),
     }
+}
+
+/// `100,000`.
+pub fn grouped(count: usize) -> String {
+    let digits = count.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.char_indices() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 /// The diagnostics as scripts read them.

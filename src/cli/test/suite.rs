@@ -15,6 +15,7 @@ use crate::core::rule::fields::Fields;
 use crate::core::rule::jobspec::Rule;
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::ruletest::{self, RuleTest};
+use crate::core::rule::synonyms;
 use crate::core::rule::trigger::TypePattern;
 use crate::engine::Rulebook;
 
@@ -45,6 +46,10 @@ struct Index {
 impl Index {
     fn of(book: &Rulebook) -> Self {
         let mut index = Self::default();
+        if book.test_files.is_empty() {
+            // A rule's own tests need nothing to be found by.
+            return index;
+        }
         for rule in &book.rules.rules {
             let name = index.by_name.entry(rule.name.clone());
             name.or_insert_with(|| Arc::clone(rule));
@@ -74,8 +79,8 @@ pub fn gather(book: &Rulebook, lost: Lost) -> Suite {
     };
     for rule in &book.rules.rules {
         let file = suite.files.name(rule.at.file).to_owned();
-        for node in &rule.tests {
-            suite.add(node, &file, Some(rule), book);
+        for node in rule.tests() {
+            suite.add(&node, &file, Some(rule), book);
         }
     }
     for file in &book.test_files {
@@ -133,7 +138,7 @@ impl Suite {
             .to_owned();
         let known = fields(&rule, &book.config.catalogue);
         let mut cx = Lowering {
-            vars: rule.vars.clone(),
+            vars: Arc::clone(&rule.vars),
             folder: folder.to_string_lossy().into_owned(),
             ..Lowering::new(&book.config, known, &mut self.diagnostics)
         };
@@ -150,8 +155,7 @@ impl Suite {
             let name = named.as_text().unwrap_or_default();
             let found = self.index.by_name.get(name).cloned();
             if found.is_none() && self.lost == Lost::Told {
-                let names = self.index.by_name.keys().map(String::as_str);
-                let near = crate::core::rule::synonyms::nearest(name, names);
+                let near = self.nearest(name);
                 let diagnostic = Diagnostic::error(
                     Code::UndefinedName,
                     named.at,
@@ -177,6 +181,14 @@ impl Suite {
         self.diagnostics
             .push(Diagnostic::error(Code::MissingKey, node.at, message).help(help));
         None
+    }
+
+    /// The rule that a test meant. Thousands of tests that name none of thousands of rules would wait
+    /// for an answer that is the same for all.
+    fn nearest(&self, name: &str) -> Option<&str> {
+        let names = self.index.by_name.keys().map(String::as_str);
+        let few = self.index.by_name.len() <= 1_000 || self.diagnostics.count() < 100;
+        few.then(|| synonyms::nearest(name, names)).flatten()
     }
 
     /// Steps and predicates that a test names must be the rule's.
@@ -228,7 +240,7 @@ impl Suite {
 /// What events of the rule's types hold, for the paths under `set`.
 fn fields(rule: &Rule, catalogue: &Catalogue) -> Fields {
     let mut types = Vec::new();
-    for pattern in &rule.event_types {
+    for pattern in rule.event_types.iter() {
         match pattern {
             TypePattern::Tag(tag) => match catalogue.by_tag(&rule.event_source, tag) {
                 Some(known) => types.push(known.clone()),
@@ -240,7 +252,7 @@ fn fields(rule: &Rule, catalogue: &Catalogue) -> Fields {
             }
         }
     }
-    Fields::Of(types)
+    Fields::Of(types.into_iter().collect())
 }
 
 /// Whether a value holds everything that is wanted of it: named keys of objects, whole lists, equal

@@ -2,6 +2,7 @@
 //! It refuses values that make no sense, and passes no variable of its prefix over in silence.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -103,7 +104,7 @@ fn set(setting: &str, value: &str, config: &mut Config) -> Result<(), String> {
         config.mode = Mode::parse(value).ok_or("takes live, shadow or disabled")?;
     } else if let Some(name) = setting.strip_prefix("VARS_") {
         check_text(value)?;
-        let variable = &mut config.vars[name.to_lowercase()];
+        let variable = &mut Arc::make_mut(&mut config.vars)[name.to_lowercase()];
         *variable = typed(value, variable)?;
     } else if let Some(rest) = setting.strip_prefix("CONNECTIONS_") {
         let name = rest
@@ -201,7 +202,7 @@ mod tests {
             ("NEW", "7", Some(serde_json::json!("7"))),
         ] {
             let mut config = Config {
-                vars: written.clone(),
+                vars: Arc::new(written.clone()),
                 ..Config::default()
             };
             let mut diagnostics = Diagnostics::default();

@@ -223,8 +223,8 @@ fn lower_action(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Action> {
     let node = &entry.value;
     match entry.key.as_str() {
         "http" => http::lower(node, cx).map(|http| Action::Http(Box::new(http))),
-        "exec" => exec::lower(node, cx).map(Action::Exec),
-        "shell" => exec::lower_shell(node, cx).map(Action::Exec),
+        "exec" => exec::lower(node, cx).map(|exec| Action::Exec(Box::new(exec))),
+        "shell" => exec::lower_shell(node, cx).map(|exec| Action::Exec(Box::new(exec))),
         "when" => Condition::lower(node, cx).map(Action::When),
         "set" => lower_set(node, cx).map(Action::Set),
         "succeed" => lower_message(node, "succeed", cx).map(Action::Succeed),

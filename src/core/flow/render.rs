@@ -23,7 +23,7 @@ fn render_http(step: &Step, http: &Http, scope: &Scope<'_>) -> Result<HttpCall, 
     let query = pairs(&http.query, scope)?;
     let headers = pairs(&http.headers, scope)?;
     Ok(HttpCall {
-        method: http.method.clone(),
+        method: http.method.to_owned(),
         url: with_query(http.url.render(scope)?, query),
         connection: http.connection.clone(),
         headers: headers

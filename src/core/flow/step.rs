@@ -50,7 +50,7 @@ impl Flow {
 #[derive(Debug, Clone)]
 pub enum Action {
     Http(Box<Http>),
-    Exec(Exec),
+    Exec(Box<Exec>),
     /// A guard: unless true, the run ends skipped.
     When(Condition),
     Set(TreeTemplate),
@@ -87,7 +87,7 @@ impl Action {
 
 #[derive(Debug, Clone)]
 pub struct Http {
-    pub method: String,
+    pub method: &'static str,
     /// `url:`, or the connection's base URL joined with `path:`.
     pub url: Template,
     /// The configured connection whose credentials go with the request.

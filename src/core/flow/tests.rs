@@ -66,7 +66,7 @@ fn lower(yaml: &str) -> (Option<Flow>, Diagnostics) {
     let nodes = document::read(FileId(0), yaml, &mut diagnostics);
     assert!(diagnostics.is_empty(), "{yaml}: {diagnostics:?}");
     let mut cx = Lowering {
-        vars: json!({"base": "https://pager.example"}),
+        vars: json!({"base": "https://pager.example"}).into(),
         folder: "rules".into(),
         ..Lowering::new(&config, Fields::Open, &mut diagnostics)
     };

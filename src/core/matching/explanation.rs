@@ -170,7 +170,7 @@ fn mend(rule: &Rule, event: &mut Event, path: &Path) {
             steps: &steps,
             error: &Value::Null,
         };
-        let fails = predicate.path == *path && predicate.judge(&scope) != Verdict::Match;
+        let fails = *predicate.path == *path && predicate.judge(&scope) != Verdict::Match;
         let value = fails
             .then(|| wished(predicate, &scope))
             .into_iter()

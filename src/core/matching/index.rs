@@ -252,7 +252,7 @@ impl<'f> Building<'f> {
                 .map(|n| self.ways.shares.of(slot, n));
             shares.min_by(f32::total_cmp)
         });
-        let cost = match (leaf.reads, &leaf.predicate.operator) {
+        let cost = match (leaf.reads, &*leaf.predicate.operator) {
             (Reads::Whole(_), _) => 2.0,
             (Reads::Slot(_), Operator::Matches(_)) => 1.0,
             (Reads::Slot(_), _) => 0.0,

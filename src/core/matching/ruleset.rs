@@ -14,6 +14,7 @@ use crate::core::matching::listeners::Listeners;
 use crate::core::matching::trace::Tracer;
 use crate::core::rule::document::{self, Node};
 use crate::core::rule::jobspec::{self, Rule};
+use crate::core::rule::shared::Shared;
 use crate::core::rule::version::Version;
 use crate::core::scope::Scope;
 
@@ -35,34 +36,54 @@ impl RuleSet {
         config: &Config,
         diagnostics: &mut Diagnostics,
     ) -> Self {
+        Self::compile_telling(files, rule_files, config, diagnostics, &mut |_| {})
+    }
+
+    /// The same; `tell` hears after each document how many were read.
+    pub fn compile_telling(
+        files: &Arc<Files>,
+        rule_files: &[FileId],
+        config: &Config,
+        diagnostics: &mut Diagnostics,
+        tell: &mut dyn FnMut(usize),
+    ) -> Self {
+        let mut read = 0;
         let mut rules: Vec<Arc<Rule>> = Vec::new();
         let mut names = HashMap::new();
+        let mut shared = Shared::default();
         for &file in rule_files {
             let Some(source) = files.get(file) else {
                 continue;
             };
             let folder = folder(&source.name);
             let errors = diagnostics.errors();
-            let documents = document::read_documents(file, &source.text, diagnostics);
-            if documents.is_empty() && diagnostics.errors() == errors {
-                diagnostics.push(without_rule(file, &source.name));
-            }
-            for document in documents {
-                report_duplicate(&document.node, files, &mut names, diagnostics);
+            let mut holds = false;
+            for chunk in document::chunks(&source.text) {
+                read += 1;
+                tell(read);
+                let Some(node) = document::read_chunk(file, &chunk, diagnostics) else {
+                    continue;
+                };
+                holds = true;
+                report_duplicate(&node, files, &mut names, diagnostics);
                 let version = Version::new(
                     Arc::clone(&source.name),
                     Arc::clone(&source.text),
-                    document.range,
-                    document.line,
+                    chunk.range(),
+                    chunk.line,
                     Arc::clone(&config.source),
                 );
                 rules.extend(jobspec::lower(
-                    &document.node,
+                    &node,
                     folder,
                     version,
                     config,
+                    &mut shared,
                     diagnostics,
                 ));
+            }
+            if !holds && diagnostics.errors() == errors {
+                diagnostics.push(without_rule(file, &source.name));
             }
         }
         Self::index(rules, Arc::clone(files), config)

@@ -78,7 +78,7 @@ impl Tracer for Trace {
             Verdict::Missing => missing_hint(predicate, found, scope),
         };
         self.lines.push(TraceLine {
-            group: predicate.group.clone(),
+            group: predicate.group.to_string(),
             path: predicate.path.text.clone(),
             operator: predicate.operator.name(),
             polarity: predicate.polarity,

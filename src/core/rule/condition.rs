@@ -26,18 +26,19 @@ pub enum Condition {
 /// One comparison: a field, an operator with its operand, and whether it must hold or must not.
 #[derive(Debug, Clone)]
 pub struct Predicate {
-    pub path: Path,
-    pub operator: Operator,
+    pub path: Arc<Path>,
+    /// One for all rules that test the same.
+    pub operator: Arc<Operator>,
     pub polarity: Polarity,
     /// Where in the tree: `all`, `any[1].none[0]`.
-    pub group: String,
+    pub group: Arc<str>,
     pub at: Position,
 }
 
 impl Predicate {
     /// Every path that it reads: its own and those that it compares with.
     pub fn paths(&self) -> impl Iterator<Item = &Path> {
-        std::iter::once(&self.path).chain(self.operator.paths())
+        std::iter::once(&*self.path).chain(self.operator.paths())
     }
 }
 

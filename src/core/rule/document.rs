@@ -2,18 +2,21 @@
 //! broken document hides no other. It gives no meaning to keys; it is the only user of the YAML
 //! crate, and refuses what could blow up: deep nesting, alias bombs, duplicate keys.
 
-mod raw;
+mod chunk;
+mod plain;
+mod reader;
 mod trouble;
 
-use std::collections::HashMap;
-use std::ops::Range;
+use std::cell::OnceCell;
 
+use serde::de::DeserializeSeed;
 use serde_json::{Number, Value};
 use serde_yaml::{DuplicateKeyPolicy, Location};
 
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Position};
-use raw::{Raw, RawValue};
-use trouble::{syntax_error, templates_in_comments, unquoted_template};
+use crate::core::diagnostic::{Diagnostics, FileId, Position};
+pub use chunk::{Chunk, chunks, count_chunks, only_documents};
+use reader::Reader;
+use trouble::{syntax_error, templates_in_comments};
 
 /// A YAML value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,109 +109,47 @@ impl Node {
     }
 }
 
-/// One document of a file and where its text stands there.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Document {
-    pub node: Node,
-    /// The bytes of the file that it takes.
-    pub range: Range<usize>,
-    /// How many lines stand before it.
-    pub line: u32,
-}
-
 /// Reads every document of a file. Broken ones are reported and left out, empty ones are skipped.
 pub fn read(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Vec<Node> {
-    let documents = read_documents(file, text, diagnostics).into_iter();
-    documents.map(|document| document.node).collect()
-}
-
-/// The same, each document with its place.
-pub fn read_documents(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Vec<Document> {
-    let bare = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mark = text.len() - bare.len();
-    let documents = split(bare).into_iter().filter_map(|chunk| {
-        let start = mark + chunk.start as usize;
-        Some(Document {
-            node: read_document(file, &chunk, diagnostics)?,
-            range: start..start + chunk.text.len(),
-            line: chunk.line,
-        })
-    });
-    documents.collect()
-}
-
-/// A file's text with some of its documents alone; what is left stands where it stood.
-pub fn only_documents(text: &str, keep: impl Fn(&str) -> bool) -> String {
-    let mut kept = String::with_capacity(text.len());
-    for chunk in split(text) {
-        if keep(chunk.text) {
-            kept.push_str(chunk.text);
-            continue;
-        }
-        if is_separator(chunk.text.lines().next().unwrap_or_default()) {
-            kept.push_str("---");
-        }
-        kept.extend(chunk.text.matches('\n'));
-    }
-    kept
-}
-
-/// One document of a file, with the place where its text starts.
-struct Chunk<'a> {
-    text: &'a str,
-    line: u32,
-    start: u32,
-}
-
-/// Cuts a file at its `---` lines. Such a line cannot stand inside a scalar, so this never cuts
-/// through one.
-fn split(text: &str) -> Vec<Chunk<'_>> {
-    let mut chunks = Vec::new();
-    let (mut start, mut line, mut offset) = (0, 0, 0);
-    for (number, full) in text.split_inclusive('\n').enumerate() {
-        if is_separator(full) && offset > start {
-            chunks.push((start, offset, line));
-            (start, line) = (offset, number);
-        }
-        offset += full.len();
-    }
-    chunks.push((start, text.len(), line));
+    let chunks = chunks(text);
     chunks
-        .into_iter()
-        .map(|(start, end, line)| Chunk {
-            text: &text[start..end],
-            line: count(line),
-            start: count(start),
-        })
+        .filter_map(|chunk| read_chunk(file, &chunk, diagnostics))
         .collect()
 }
 
-fn is_separator(line: &str) -> bool {
-    line.strip_prefix("---")
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
-}
-
-fn count(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
-}
-
-fn read_document(file: FileId, chunk: &Chunk<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
-    let only_comments = chunk.text.lines().all(|line| {
-        let line = line.trim();
-        line.is_empty() || line.starts_with('#') || line == "---" || line == "..."
-    });
-    if only_comments {
+/// Reads one document of a file. None where it is empty, or after reporting why it cannot be read.
+pub fn read_chunk(file: FileId, chunk: &Chunk<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
+    if chunk.is_empty() {
         return None;
     }
     let place = Place::new(file, chunk);
-    match serde_yaml::from_str_with_options::<Raw>(chunk.text, options(chunk.text.len())) {
-        Ok(raw) => {
-            let node = lower(raw, &place, diagnostics);
-            templates_in_comments(&node, &place, diagnostics);
+    let node = match plain::read(&place) {
+        Some(node) => node,
+        None => read_any(&place, diagnostics)?,
+    };
+    templates_in_comments(&node, &place, diagnostics);
+    Some(node)
+}
+
+/// Whatever YAML knows, with every mistake in it.
+fn read_any(place: &Place<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
+    let mut found = Vec::new();
+    let reader = Reader {
+        place,
+        found: &mut found,
+    };
+    let text = place.chunk.text;
+    let read =
+        serde_yaml::with_deserializer_from_str_with_options(text, options(text.len()), |yaml| {
+            reader.deserialize(yaml)
+        });
+    match read {
+        Ok(node) => {
+            found.into_iter().for_each(|found| diagnostics.push(found));
             Some(node)
         }
         Err(error) => {
-            diagnostics.push(syntax_error(&error, &place));
+            diagnostics.push(syntax_error(&error, place));
             None
         }
     }
@@ -238,15 +179,22 @@ fn options(len: usize) -> serde_yaml::Options {
 struct Place<'a> {
     file: FileId,
     chunk: &'a Chunk<'a>,
-    /// Where each line of the document starts, so that no place costs a walk through the text.
-    lines: Vec<usize>,
+    /// Where each line of the document starts, once a mistake is told: so that no place costs a walk
+    /// through the text, and a document without one costs none either.
+    lines: OnceCell<Vec<usize>>,
 }
 
 impl<'a> Place<'a> {
     fn new(file: FileId, chunk: &'a Chunk<'a>) -> Self {
-        let ends = chunk.text.match_indices('\n').map(|(end, _)| end + 1);
-        let lines = std::iter::once(0).chain(ends).collect();
+        let lines = OnceCell::new();
         Self { file, chunk, lines }
+    }
+
+    fn lines(&self) -> &[usize] {
+        self.lines.get_or_init(|| {
+            let ends = self.chunk.text.match_indices('\n').map(|(end, _)| end + 1);
+            std::iter::once(0).chain(ends).collect()
+        })
     }
 
     /// Where a node stands; its bytes come with it.
@@ -274,7 +222,7 @@ impl<'a> Place<'a> {
     /// A line and a column of the document, both from 1, as a place in the file.
     fn at(&self, line: usize, column: usize) -> Position {
         let last = self.chunk.text.len();
-        let before = self.lines.get(line - 1).copied().unwrap_or(last);
+        let before = self.lines().get(line - 1).copied().unwrap_or(last);
         let rest = self.chunk.text.get(before..).unwrap_or_default();
         let within: usize = rest.chars().take(column - 1).map(char::len_utf8).sum();
         Position {
@@ -287,80 +235,6 @@ impl<'a> Place<'a> {
     }
 }
 
-fn lower(raw: Raw, place: &Place<'_>, diagnostics: &mut Diagnostics) -> Node {
-    let mut at = place.of(raw.0.referenced);
-    let value = match raw.0.value {
-        RawValue::Null => Yaml::Null,
-        RawValue::Bool(b) => Yaml::Bool(b),
-        RawValue::Number(n) => Yaml::Number(n),
-        RawValue::Text(text) => Yaml::Text(text),
-        RawValue::List(items) => Yaml::List(
-            items
-                .into_iter()
-                .map(|item| lower(item, place, diagnostics))
-                .collect(),
-        ),
-        // An unquoted template was meant as text; as such it causes no second mistake.
-        RawValue::Map(entries) if is_unquoted_template(&entries) => {
-            diagnostics.push(unquoted_template(at));
-            Yaml::Text(" ".into())
-        }
-        RawValue::Map(entries) => Yaml::Map(lower_entries(entries, at, place, diagnostics)),
-    };
-    if matches!(value, Yaml::List(_) | Yaml::Map(_)) {
-        at.len = at.len.min(1);
-    }
-    Node { value, at }
-}
-
-fn is_unquoted_template(entries: &[(Raw, Raw)]) -> bool {
-    matches!(entries, [(key, _)] if matches!(key.0.value, RawValue::Map(_)))
-}
-
-fn lower_entries(
-    raw: Vec<(Raw, Raw)>,
-    at: Position,
-    place: &Place<'_>,
-    diagnostics: &mut Diagnostics,
-) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = Vec::with_capacity(raw.len());
-    let mut lines: HashMap<String, u32> = HashMap::with_capacity(raw.len());
-    for (key, value) in raw {
-        let key = lower(key, place, diagnostics);
-        let value = lower(value, place, diagnostics);
-        let Some(text) = key_text(&key) else {
-            diagnostics.push(unquoted_template(at));
-            continue;
-        };
-        if let Some(first) = lines.get(&text) {
-            diagnostics.push(
-                Diagnostic::error(
-                    Code::DuplicateKey,
-                    key.at,
-                    format!("duplicate key `{text}`"),
-                )
-                .help(format!(
-                    "it stands on line {first} already; remove one of them"
-                )),
-            );
-            continue;
-        }
-        lines.insert(text.clone(), key.at.line);
-        entries.push(Entry {
-            key: text,
-            key_at: key.at,
-            value,
-        });
-    }
-    entries
-}
-
-fn key_text(key: &Node) -> Option<String> {
-    match &key.value {
-        Yaml::Null => Some("null".into()),
-        Yaml::Bool(b) => Some(b.to_string()),
-        Yaml::Number(n) => Some(n.to_string()),
-        Yaml::Text(text) => Some(text.clone()),
-        Yaml::List(_) | Yaml::Map(_) => None,
-    }
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }

@@ -1,6 +1,7 @@
 //! `dedupe` and `throttle` of a rule, lowered to the gates that its runs pass, in this order.
 //! It refuses a window that outlasts what is kept of earlier runs: nobody could say what came before.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -161,7 +162,7 @@ fn missing<T>(node: &Node, gate: &Vocabulary, key: &str, cx: &mut Lowering<'_>) 
     None
 }
 
-fn lower_per(node: &Node, cx: &mut Lowering<'_>) -> Option<Path> {
+fn lower_per(node: &Node, cx: &mut Lowering<'_>) -> Option<Arc<Path>> {
     let text = match node.as_text() {
         Some(text) => text,
         None => {
@@ -183,7 +184,7 @@ fn lower_per(node: &Node, cx: &mut Lowering<'_>) -> Option<Path> {
         cx.error(Code::UndefinedName, node.at, message, help);
         return None;
     }
-    let path = cx.path(text, node.at)?;
+    let path = cx.shared_path(text, node.at)?;
     if path.text == "event.id" {
         let message = "`event.id` is another for every event, so that this gate never closes";
         let help = "a repeat of the same event runs nothing anyway; write `per: ticket.id`";

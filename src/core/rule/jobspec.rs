@@ -1,6 +1,7 @@
 //! A rule from its document: which events, when, and what to run. Lowering reports every mistake in it
 //! and goes on; only a rule without any becomes one.
 
+use std::mem::take;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -12,12 +13,13 @@ use crate::core::flow::step::{Flow, Step};
 use crate::core::flow::{lower_flow, lower_on_dead};
 use crate::core::gate::{Ask, Gate};
 use crate::core::rule::condition::Condition;
-use crate::core::rule::document::{Entry, Node, Yaml};
+use crate::core::rule::document::{self, Entry, Node, Yaml};
 use crate::core::rule::fields::Fields;
 use crate::core::rule::gates;
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::path::{Found, Path};
 use crate::core::rule::ruletest;
+use crate::core::rule::shared::Shared;
 use crate::core::rule::synonyms;
 use crate::core::rule::trigger::{TypePattern, lower_source, lower_types};
 use crate::core::rule::version::Version;
@@ -28,15 +30,15 @@ use crate::core::scope::Scope;
 #[derive(Debug, Clone)]
 pub struct Rule {
     pub name: String,
-    pub description: Option<String>,
+    pub description: Option<Box<str>>,
     /// Where its name stands.
     pub at: Position,
     pub event_source: String,
-    pub event_types: Vec<TypePattern>,
+    pub event_types: Arc<[TypePattern]>,
     pub mode: Mode,
     pub when: Condition,
     /// The configuration's variables with the rule's own laid over them; an object.
-    pub vars: Value,
+    pub vars: Arc<Value>,
     pub lane: Lane,
     /// In the order in which they are asked.
     pub gates: Vec<Gate>,
@@ -45,8 +47,8 @@ pub struct Rule {
     pub on_dead: Option<Arc<Flow>>,
     /// As it was written.
     pub version: Version,
-    /// The rule's own tests, as written.
-    pub tests: Vec<Node>,
+    /// Whether its document holds tests of its own.
+    has_tests: bool,
 }
 
 /// What becomes of a match.
@@ -62,7 +64,7 @@ pub enum Mode {
 pub enum Lane {
     /// Those of the same ticket.
     Key,
-    Per(Path),
+    Per(Arc<Path>),
     None,
 }
 
@@ -82,6 +84,17 @@ impl Rule {
         self.event_types.iter().all(|pattern| match pattern {
             TypePattern::Tag(name) | TypePattern::Family(name) => name.starts_with("ticket"),
         })
+    }
+
+    /// The rule's own tests, as written. They are read anew: whoever acts on events needs none of them.
+    pub fn tests(&self) -> Vec<Node> {
+        if !self.has_tests {
+            return Vec::new();
+        }
+        let told_before = &mut Diagnostics::default();
+        let document = document::read_chunk(self.at.file, &self.version.chunk(), told_before);
+        let tests = document.as_ref().and_then(|document| document.get("tests"));
+        tests.and_then(Node::as_list).unwrap_or_default().to_vec()
     }
 
     /// The lane of a run of this rule for an event; None where it waits for no other.
@@ -170,6 +183,7 @@ pub fn lower(
     folder: &str,
     version: Version,
     config: &Config,
+    shared: &mut Shared,
     diagnostics: &mut Diagnostics,
 ) -> Option<Arc<Rule>> {
     if refuse_other_documents(node, diagnostics) {
@@ -178,21 +192,24 @@ pub fn lower(
     let before = diagnostics.errors();
     let mut cx = Lowering {
         folder: folder.to_owned(),
+        shared: take(shared),
         ..Lowering::new(config, Fields::Open, diagnostics)
     };
     let rule = lower_rule(node, version, &mut cx);
-    if cx.diagnostics.errors() == before {
-        return rule.map(Arc::new);
+    let sound = cx.diagnostics.errors() == before;
+    if !sound {
+        lower_tests_of_broken(node, &mut cx);
     }
-    // The tests of a sound rule are judged with what they name; those of a broken one, as they stand.
-    for test in node
-        .get("tests")
-        .and_then(Node::as_list)
-        .unwrap_or_default()
-    {
-        ruletest::lower(test, &mut cx);
+    *shared = cx.shared;
+    rule.filter(|_| sound).map(Arc::new)
+}
+
+/// The tests of a sound rule are judged with what they name; those of a broken one, as they stand.
+fn lower_tests_of_broken(node: &Node, cx: &mut Lowering<'_>) {
+    let tests = node.get("tests").and_then(Node::as_list);
+    for test in tests.unwrap_or_default() {
+        ruletest::lower(test, cx);
     }
-    None
 }
 
 /// Documents that are something else than a rule.
@@ -264,10 +281,11 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
         Some(on_dead) => lower_on_dead(on_dead, cx),
         None => Some(cx.config.on_dead.clone()),
     };
-    let tests = lower_tests(node, cx);
+    let has_tests = check_tests(node, cx);
     let description = node
         .get("description")
-        .and_then(|d| cx.text(d, "description"));
+        .and_then(|d| cx.text(d, "description"))
+        .map(String::into_boxed_str);
     Some(Rule {
         at: node.get("name").map_or(node.at, |name| name.at),
         name: name?,
@@ -276,13 +294,13 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
         event_types: event_types?,
         mode: mode?.min(cx.config.mode),
         when: when?,
-        vars: cx.vars.clone(),
+        vars: Arc::clone(&cx.vars),
         lane: lane?,
         gates: gates?,
         flow: flow?,
         on_dead: on_dead?,
         version,
-        tests,
+        has_tests,
     })
 }
 
@@ -337,26 +355,27 @@ fn lower_vars(node: &Node, cx: &mut Lowering<'_>) {
     for entry in entries {
         vars.insert(entry.key.clone(), entry.value.to_json());
     }
-    cx.vars = Value::Object(vars);
+    cx.vars = Arc::new(Value::Object(vars));
 }
 
 fn lower_lane(node: &Node, cx: &mut Lowering<'_>) -> Option<Lane> {
     let text = cx.text(node, "one_at_a_time_per")?;
     match text.as_str() {
         "none" => Some(Lane::None),
-        path => cx.path(path, node.at).map(Lane::Per),
+        path => cx.shared_path(path, node.at).map(Lane::Per),
     }
 }
 
-fn lower_tests(node: &Node, cx: &mut Lowering<'_>) -> Vec<Node> {
+/// Whether there are tests; reports what is no list of them.
+fn check_tests(node: &Node, cx: &mut Lowering<'_>) -> bool {
     let Some(tests) = node.get("tests") else {
-        return Vec::new();
+        return false;
     };
     match &tests.value {
-        Yaml::List(items) => items.clone(),
-        _ => {
+        Yaml::List(items) => !items.is_empty(),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::Map(_) => {
             cx.wrong_type(tests, "tests", "a list of tests");
-            Vec::new()
+            false
         }
     }
 }

@@ -5,6 +5,7 @@ mod reading;
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,6 +15,7 @@ use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::earlier::Earlier;
 use crate::core::rule::fields::Fields;
+use crate::core::rule::shared::Shared;
 use crate::core::rule::synonyms;
 use crate::core::rule::vocabulary::{Built, Vocabulary};
 
@@ -22,19 +24,23 @@ pub struct Lowering<'a> {
     /// What events of the rule's types hold.
     pub fields: Fields,
     /// The variables in reach of the rule; an object.
-    pub vars: Value,
+    pub vars: Arc<Value>,
     /// The steps before the one being lowered, whose results can be read.
     pub steps: Vec<Earlier>,
     pub occasion: Occasion,
     /// Paths that a condition before has tested: it is the author's word that they may be absent.
     pub tested: BTreeSet<String>,
+    /// Whether a test before excused a field that may be absent.
+    pub excused: bool,
     /// The folder of the rule file; relative programs and files start there.
     pub folder: String,
+    /// What was found for the rules before.
+    pub shared: Shared,
     pub diagnostics: &'a mut Diagnostics,
 }
 
 /// Why that what is lowered would run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Occasion {
     /// An event matched.
     Event,
@@ -48,11 +54,13 @@ impl<'a> Lowering<'a> {
         Self {
             config,
             fields,
-            vars: config.vars.clone(),
+            vars: Arc::clone(&config.vars),
             steps: Vec::new(),
             occasion: Occasion::Event,
             tested: BTreeSet::new(),
+            excused: false,
             folder: ".".into(),
+            shared: Shared::default(),
             diagnostics,
         }
     }

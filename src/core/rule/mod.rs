@@ -10,7 +10,9 @@ pub mod jobspec;
 pub mod lowering;
 pub mod operator;
 pub mod path;
+pub mod pattern;
 pub mod ruletest;
+pub mod shared;
 pub mod synonyms;
 pub mod template;
 #[cfg(test)]

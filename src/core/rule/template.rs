@@ -11,13 +11,13 @@ pub mod filter;
 mod place;
 mod scan;
 mod secret;
+mod sound;
 #[cfg(test)]
 mod tests;
 mod text_filter;
 mod tree;
 mod uses;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -29,17 +29,19 @@ use crate::core::flow::call::Text;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::template::check::Reading;
-use crate::core::rule::template::context::Reads;
 use crate::core::rule::template::engine::{Limited, environment, syntax};
 use crate::core::rule::template::place::Place;
 use crate::core::rule::template::scan::{Segment, scan};
+use crate::core::rule::template::sound::Form;
 use crate::core::scope::Scope;
 
+pub use context::Reads;
 pub use engine::RESERVED;
+pub use sound::Sound;
 pub use tree::TreeTemplate;
 
 /// What happens to values on their way into the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Escape {
     None,
     /// The text is a URL: values are percent-encoded and can never form the host.
@@ -51,10 +53,9 @@ pub enum Escape {
 pub struct Template(Arc<Compiled>);
 
 struct Compiled {
-    source: String,
+    source: Box<str>,
     escape: Escape,
     body: Body,
-    secrets: BTreeSet<String>,
 }
 
 enum Body {
@@ -62,7 +63,7 @@ enum Body {
     Literal,
     /// Goes through the engine, which reads the text anew each time: what it makes of a text takes
     /// many times the room of the text, and reading takes microseconds.
-    Rendered(Reads),
+    Rendered(Arc<Reads>),
 }
 
 /// What a template is called inside of the engine.
@@ -72,10 +73,9 @@ impl Template {
     /// Text that stands as it is.
     pub fn literal(text: impl Into<String>) -> Self {
         Self(Arc::new(Compiled {
-            source: text.into(),
+            source: text.into().into_boxed_str(),
             escape: Escape::None,
             body: Body::Literal,
-            secrets: BTreeSet::new(),
         }))
     }
 
@@ -103,12 +103,16 @@ impl Template {
 
     /// The names of the secrets that it writes out.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        self.0.secrets.iter().map(String::as_str)
+        let reads = match &self.0.body {
+            Body::Literal => None,
+            Body::Rendered(reads) => Some(reads.secrets()),
+        };
+        reads.into_iter().flatten()
     }
 
     pub fn render(&self, scope: &Scope<'_>) -> Result<Text, RenderError> {
         let reads = match &self.0.body {
-            Body::Literal => return Ok(Text::plain(self.0.source.clone())),
+            Body::Literal => return Ok(Text::plain(&*self.0.source)),
             Body::Rendered(reads) => reads,
         };
         RenderError::unless_run(reads, scope)?;
@@ -220,20 +224,31 @@ impl<'a> Source<'a> {
     }
 
     fn compile(self, cx: &mut Lowering<'_>) -> Option<Template> {
+        let form = Form::Text(self.escape);
+        let compiled = sound::once(&self, form, cx, |source, cx| {
+            let template = source.compile_anew(cx)?;
+            Some(TreeTemplate::Text(template))
+        })?;
+        match compiled {
+            TreeTemplate::Text(template) => Some(template),
+            _ => None,
+        }
+    }
+
+    fn compile_anew(&self, cx: &mut Lowering<'_>) -> Option<Template> {
         let literal = self.segments.iter().all(|segment| *segment == Segment::Raw);
-        let (body, secrets) = match literal {
-            true => (Body::Literal, BTreeSet::new()),
+        let body = match literal {
+            true => Body::Literal,
             false => {
                 let reading = self.check(cx)?;
                 self.check_compiles(cx)?;
-                (Body::Rendered(reading.reads), reading.secrets)
+                Body::Rendered(cx.shared.reads.share(reading.reads))
             }
         };
         Some(Template(Arc::new(Compiled {
-            source: self.text,
+            source: self.text.as_str().into(),
             escape: self.escape,
             body,
-            secrets,
         })))
     }
 

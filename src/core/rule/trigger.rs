@@ -2,6 +2,7 @@
 //! It refuses sources and types that nobody knows, with the one that was meant.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::core::config::Config;
 use crate::core::diagnostic::Code;
@@ -31,8 +32,12 @@ impl TypePattern {
 
 pub fn lower_source(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
     let source = cx.text(node, "event_source")?;
+    if cx.shared.sources.contains(&source) {
+        return Some(source);
+    }
     let known = known_sources(cx.config);
     if known.contains(&source) {
+        cx.shared.sources.insert(source.clone());
         return Some(source);
     }
     let message = format!("no source is called `{source}`");
@@ -69,7 +74,7 @@ pub fn lower_types(
     node: &Node,
     source: Option<&str>,
     cx: &mut Lowering<'_>,
-) -> Option<Vec<TypePattern>> {
+) -> Option<Arc<[TypePattern]>> {
     let nodes = match &node.value {
         Yaml::List(items) if items.is_empty() => {
             let help = "name at least one type, or `ticket.*` for all of a family";
@@ -84,25 +89,52 @@ pub fn lower_types(
         Yaml::List(items) => items.as_slice(),
         _ => std::slice::from_ref(node),
     };
-    let (mut patterns, mut fields) = (Vec::new(), Fields::Of(Vec::new()));
+    let key = shared_key(nodes, source);
+    if let Some(known) = key.as_ref().and_then(|key| cx.shared.listening.get(key)) {
+        let (patterns, fields) = known.clone();
+        cx.fields = fields;
+        return Some(patterns);
+    }
+    let patterns: Arc<[TypePattern]> = lower_each(nodes, source, cx)?.into();
+    if let Some(key) = key {
+        let known = (patterns.clone(), cx.fields.clone());
+        cx.shared.listening.insert(key, known);
+    }
+    Some(patterns)
+}
+
+/// What thousands of rules may have in common here.
+fn shared_key(nodes: &[Node], source: Option<&str>) -> Option<Vec<String>> {
+    let types = nodes.iter().map(Node::as_text);
+    let words = std::iter::once(source).chain(types);
+    words.map(|word| word.map(str::to_owned)).collect()
+}
+
+fn lower_each(
+    nodes: &[Node],
+    source: Option<&str>,
+    cx: &mut Lowering<'_>,
+) -> Option<Vec<TypePattern>> {
+    let (mut patterns, mut types, mut open) = (Vec::new(), Vec::new(), false);
     for node in nodes {
-        match cx
-            .text(node, "event_type")
-            .and_then(|text| lower_type(&text, node, source, cx))
-        {
-            Some((pattern, Some(types))) => {
+        let text = cx.text(node, "event_type");
+        match text.and_then(|text| lower_type(&text, node, source, cx)) {
+            Some((pattern, Some(more))) => {
                 patterns.push(pattern);
-                fields.add(types);
+                types.extend(more);
             }
             Some((pattern, None)) => {
                 patterns.push(pattern);
-                fields = Fields::Open;
+                open = true;
             }
             // What was meant may hold any field.
-            None => fields = Fields::Open,
+            None => open = true,
         }
     }
-    cx.fields = fields;
+    cx.fields = match open {
+        true => Fields::Open,
+        false => Fields::Of(types.into_iter().collect()),
+    };
     (patterns.len() == nodes.len()).then_some(patterns)
 }
 

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::core::config::{self, Config};
 use crate::core::diagnostic::{Diagnostics, Files};
 use crate::core::matching::ruleset::RuleSet;
+use crate::core::rule::document::Chunk;
 use crate::core::rule::jobspec::Rule;
 
 /// The first bytes of a SHA-256.
@@ -56,6 +57,11 @@ impl Version {
 
     pub fn document(&self) -> &str {
         self.text.get(self.range.clone()).unwrap_or_default()
+    }
+
+    /// The document with its place.
+    pub fn chunk(&self) -> Chunk<'_> {
+        Chunk::of(&self.text, self.range.clone(), self.line)
     }
 
     /// The rule again. The places in it are those of its file.

@@ -47,9 +47,7 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Http> {
         inherit(&mut headers, &connection.headers);
     }
     Some(Http {
-        method: method?
-            .unwrap_or(if body.is_some() { "POST" } else { "GET" })
-            .to_owned(),
+        method: method?.unwrap_or(if body.is_some() { "POST" } else { "GET" }),
         url: url?,
         connection: connection.map(|connection| connection.name.clone()),
         query: query?,
@@ -267,7 +265,10 @@ fn templates(
             Some((name, template))
         })
         .collect();
-    lowered.into_iter().collect()
+    let mut lowered: Vec<_> = lowered.into_iter().collect::<Option<_>>()?;
+    // Many thousand rules are kept.
+    lowered.shrink_to_fit();
+    Some(lowered)
 }
 
 /// The body where there is one; the outer None after reporting a bad one.

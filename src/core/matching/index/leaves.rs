@@ -121,7 +121,7 @@ impl<'r> Leaves<'r> {
         let predicate = match &identity.operator {
             Cow::Borrowed(_) => Arc::clone(predicate),
             Cow::Owned(settled) => Arc::new(Predicate {
-                operator: settled.clone(),
+                operator: settled.clone().into(),
                 ..predicate.as_ref().clone()
             }),
         };

@@ -8,8 +8,9 @@ use crate::core::rule::condition::{Condition, Polarity, Predicate};
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::fields::FieldCheck;
 use crate::core::rule::lowering::Lowering;
-use crate::core::rule::operator::{self, Case, Parsing};
+use crate::core::rule::operator::{self, Case, Operator, Parsing, Spec};
 use crate::core::rule::path::Path;
+use crate::core::rule::shared::comparisons::Comparison;
 
 /// Where in the tree the lowering stands.
 #[derive(Debug, Clone)]
@@ -63,10 +64,10 @@ impl Branch {
         }
     }
 
-    fn group(&self) -> String {
+    fn group(&self) -> &str {
         match self.group.as_str() {
-            "" => "all".into(),
-            group => group.into(),
+            "" => "all",
+            group => group,
         }
     }
 }
@@ -181,9 +182,10 @@ fn lower_field(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) -> Option<
         cx.error(Code::UnknownField, entry.key_at, message, &help);
         return None;
     }
-    let path = cx.path(&entry.key, entry.key_at);
+    let path = cx.shared_path(&entry.key, entry.key_at);
     // The test of a wrong field is judged as far as it does not hang on what the field holds.
-    let judged = path.clone().unwrap_or_else(|| Path::unknown(&entry.key));
+    let unknown = || Arc::new(Path::unknown(&entry.key));
+    let judged = path.clone().unwrap_or_else(unknown);
     let test = lower_test(&judged, &entry.value, branch, cx);
     path.and(test)
 }
@@ -198,7 +200,7 @@ fn misplaced_operator(entry: &Entry) -> Option<String> {
 
 /// What may stand beside a field: a scalar (equals), a list (any of), or operators.
 fn lower_test(
-    path: &Path,
+    path: &Arc<Path>,
     node: &Node,
     branch: &Branch,
     cx: &mut Lowering<'_>,
@@ -213,7 +215,7 @@ fn lower_test(
 }
 
 fn lower_operators(
-    path: &Path,
+    path: &Arc<Path>,
     node: &Node,
     entries: &[Entry],
     branch: &Branch,
@@ -271,28 +273,52 @@ fn unknown_operator(path: &Path, entry: &Entry, cx: &mut Lowering<'_>) {
 }
 
 fn predicate(
-    path: &Path,
+    path: &Arc<Path>,
     name: &str,
     value: &Node,
     branch: &Branch,
     cx: &mut Lowering<'_>,
 ) -> Option<Condition> {
     let spec = operator::find(name)?;
+    let operator = lower_operator(spec, path, value, branch.case, cx)?;
+    Some(Condition::Predicate(Arc::new(Predicate {
+        path: Arc::clone(path),
+        operator,
+        polarity: branch.polarity,
+        group: cx.shared.words.share(branch.group()),
+        at: value.at,
+    })))
+}
+
+/// The operator with its operand; the same one where a rule before tested the same, with nothing to say
+/// about it.
+fn lower_operator(
+    spec: &Spec,
+    path: &Path,
+    value: &Node,
+    case: Case,
+    cx: &mut Lowering<'_>,
+) -> Option<Arc<Operator>> {
+    let test = Comparison::of(spec, path, value, case, cx);
+    if let Some(known) = test
+        .as_ref()
+        .and_then(|test| cx.shared.comparisons.get(test))
+    {
+        return Some(known);
+    }
+    let said = cx.diagnostics.count();
     let fields = path.dotted().map(|dotted| cx.fields.check(&dotted));
     let mut parsing = Parsing {
         path,
         fields: fields.unwrap_or(FieldCheck::Open),
-        case: branch.case,
+        case,
         cx,
     };
-    let operator = (spec.parse)(value, &mut parsing)?;
-    Some(Condition::Predicate(Arc::new(Predicate {
-        path: path.clone(),
-        operator,
-        polarity: branch.polarity,
-        group: branch.group(),
-        at: value.at,
-    })))
+    let operator = Arc::new((spec.parse)(value, &mut parsing)?);
+    if let Some(test) = test.filter(|_| cx.diagnostics.count() == said) {
+        cx.shared.comparisons.keep(test, &operator);
+    }
+    Some(operator)
 }
 
 /// What the `ignore_case` beside the operators says; None after reporting one that cannot stand

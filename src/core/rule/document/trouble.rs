@@ -13,6 +13,12 @@ pub fn unquoted_template(at: Position) -> Diagnostic {
     .help("put quotes around the whole value: \"{{ … }}\"")
 }
 
+pub fn duplicate(key: &str, at: Position, first: u32) -> Diagnostic {
+    let message = format!("duplicate key `{key}`");
+    let help = format!("it stands on line {first} already; remove one of them");
+    Diagnostic::error(Code::DuplicateKey, at, message).help(help)
+}
+
 /// `text: #{{ ticket.id }}` is a comment to YAML, and the value silently null.
 pub fn templates_in_comments(node: &Node, place: &Place<'_>, diagnostics: &mut Diagnostics) {
     let text = place.chunk.text;

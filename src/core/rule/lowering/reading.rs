@@ -1,6 +1,8 @@
 //! What a rule may read: its paths, held against the fields of its events, its variables, the steps
 //! before. It refuses what could never be there, and says where it is instead.
 
+use std::sync::Arc;
+
 use super::{Lowering, Occasion};
 use crate::core::diagnostic::{Code, Diagnostic, Position};
 use crate::core::event::catalogue::FieldLookup;
@@ -12,15 +14,36 @@ use crate::core::rule::synonyms;
 impl Lowering<'_> {
     /// A path that a rule reads: parsed, and checked against what its event types hold.
     pub fn path(&mut self, text: &str, at: Position) -> Option<Path> {
-        let path = match Path::parse(text) {
-            Ok(path) => self.placed(path),
+        self.shared_path(text, at).map(Arc::unwrap_or_clone)
+    }
+
+    /// The same, one for all rules that spell it alike.
+    pub fn shared_path(&mut self, text: &str, at: Position) -> Option<Arc<Path>> {
+        let path = match self.shared.paths.get(text) {
+            Some(path) => Arc::clone(path),
+            None => self.parse_path(text, at)?,
+        };
+        let path = match self.occasion {
+            Occasion::Event => path,
+            Occasion::Death => Arc::new(self.placed(Path::clone(&path))),
+        };
+        self.check_path(&path, at).then_some(path)
+    }
+
+    fn parse_path(&mut self, text: &str, at: Position) -> Option<Arc<Path>> {
+        match Path::parse(text) {
+            Ok(path) => {
+                let path = Arc::new(path);
+                let paths = &mut self.shared.paths;
+                paths.insert(text.to_owned(), Arc::clone(&path));
+                Some(path)
+            }
             Err(error) => {
                 let diagnostic = Diagnostic::error(Code::BadPath, at, error.message);
                 self.diagnostics.push(diagnostic.maybe_help(error.help));
-                return None;
+                None
             }
-        };
-        self.check_path(&path, at).then_some(path)
+        }
     }
 
     /// `error.…` is a field of the event, but where there is an error to tell of.
@@ -147,7 +170,7 @@ impl Lowering<'_> {
         let Fields::Of(here) = &self.fields else {
             return None;
         };
-        let source = &here.first()?.source;
+        let source = &here.types().first()?.source;
         let first = dotted.split('.').next().unwrap_or(dotted);
         let others = self.config.catalogue.types().filter(|other| {
             let known = matches!(other.field(dotted), FieldLookup::Known(_));
@@ -179,6 +202,7 @@ impl Lowering<'_> {
             return;
         };
         if self.tested.iter().any(tested) {
+            self.excused = true;
             return;
         }
         let message =

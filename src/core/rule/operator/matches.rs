@@ -3,7 +3,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use regex::{Regex, RegexBuilder};
+use regex::RegexBuilder;
 use serde_json::{Value, json};
 
 use crate::core::diagnostic::Code;
@@ -16,14 +16,12 @@ use crate::core::rule::operator::{
     Case, Compare, Example, Operator, Parsing, Spec, Verdict, absent, example, words,
 };
 use crate::core::rule::path::Found;
+use crate::core::rule::pattern::Pattern;
 use crate::core::scope::Scope;
-
-/// What a pattern may grow to when compiled.
-const SIZE_LIMIT: usize = 1 << 20;
 
 #[derive(Debug, Clone)]
 pub struct Matches {
-    pub patterns: Vec<Regex>,
+    pub patterns: Vec<Pattern>,
     pub case: Case,
 }
 
@@ -82,7 +80,7 @@ fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
     Some(Operator::Matches(Matches { patterns, case }))
 }
 
-fn parse_pattern(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Regex> {
+fn parse_pattern(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Pattern> {
     let Some(pattern) = node.as_text() else {
         parsing
             .cx
@@ -101,12 +99,8 @@ fn parse_pattern(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Regex> {
         parsing.cx.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
-    let built = RegexBuilder::new(pattern)
-        .case_insensitive(parsing.case == Case::Ignored)
-        .size_limit(SIZE_LIMIT)
-        .build();
-    match built {
-        Ok(regex) => Some(regex),
+    match parsing.cx.shared.patterns.share(pattern, parsing.case) {
+        Ok(pattern) => Some(pattern),
         Err(error) => {
             let (message, help) = explain(pattern, &error);
             parsing.cx.error(Code::BadRegex, node.at, message, help);
@@ -152,7 +146,7 @@ impl Hash for Matches {
 
 impl Matches {
     fn written(&self) -> impl Iterator<Item = &str> {
-        self.patterns.iter().map(Regex::as_str)
+        self.patterns.iter().map(Pattern::as_str)
     }
 
     fn narrowing_by(&self, pattern: &str) -> Narrowing {

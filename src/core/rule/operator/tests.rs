@@ -52,7 +52,7 @@ fn lower(field: &str, test: &str) -> Result<Condition, Diagnostics> {
     };
     let config = Config::default();
     let mut cx = Lowering {
-        vars: vars(),
+        vars: vars().into(),
         ..Lowering::new(&config, fields, &mut diagnostics)
     };
     let condition = nodes

@@ -21,7 +21,6 @@ use crate::core::rule::template::place::Place;
 #[derive(Debug, Default)]
 pub struct Reading {
     pub reads: Reads,
-    pub secrets: BTreeSet<String>,
     /// The path, where the template is one plain `{{ path }}`.
     pub single: Option<Path>,
 }
@@ -247,8 +246,8 @@ impl Checker<'_, '_> {
     fn secret(&mut self, chain: &Chain<'_>) {
         match chain.names.as_slice() {
             [_, name] if is_secret_name(name) => {
-                self.reading.secrets.insert((*name).to_owned());
-                self.reading.reads.add(&["secret".to_owned()]);
+                let secret = ["secret".to_owned(), (*name).to_owned()];
+                self.reading.reads.add(&secret);
             }
             _ => {
                 let help = "write `{{ secret.NAME }}`; a name has letters, digits and `_`";

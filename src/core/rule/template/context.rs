@@ -12,7 +12,7 @@ use crate::core::rule::template::secret::{Secret, Secrets};
 use crate::core::scope::Scope;
 
 /// The places that a template reads, as a tree of names.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Reads {
     /// The value here is read as it is, not only through the names below.
     whole: bool,
@@ -26,6 +26,18 @@ impl Reads {
             place = place.below.entry(name.clone()).or_default();
         }
         place.whole = true;
+    }
+
+    /// The names of the secrets that are written out.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let secrets = self.below.get("secret").into_iter();
+        secrets.flat_map(|secret| secret.below.keys().map(String::as_str))
+    }
+
+    /// Whether it reads the event alone: no variable, no step, no error.
+    pub fn is_of_event(&self) -> bool {
+        let others = ["vars", "steps", "error"];
+        !others.iter().any(|other| self.below.contains_key(*other))
     }
 
     /// The values in reach, cut down to what is read.

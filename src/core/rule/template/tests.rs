@@ -49,7 +49,7 @@ fn lower<T>(
     let nodes = document::read(FileId(0), yaml, &mut diagnostics);
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     let mut cx = Lowering {
-        vars: json!({"base": "https://pager.example", "deep": {"x": "y"}, "list": [1]}),
+        vars: json!({"base": "https://pager.example", "deep": {"x": "y"}, "list": [1]}).into(),
         steps: vec!["org".into()],
         ..Lowering::new(&config, Fields::Open, &mut diagnostics)
     };

@@ -15,26 +15,27 @@ use crate::core::rule::path::{Found, Path};
 use crate::core::rule::template::context::{Reads, to_json};
 use crate::core::rule::template::engine::environment;
 use crate::core::rule::template::scan::Segment;
+use crate::core::rule::template::sound::{self, Form};
 use crate::core::rule::template::{Escape, RenderError, Source, Template};
 use crate::core::scope::Scope;
 
 #[derive(Debug, Clone)]
 pub enum TreeTemplate {
-    Value(Json),
+    /// Null, a boolean or a number.
+    Value(Arc<Json>),
     /// One field, as it is.
-    Field(Path),
+    Field(Arc<Path>),
     /// The value of one expression, whatever its type.
-    Typed(Typed),
+    Typed(Arc<Typed>),
     Text(Template),
-    List(Vec<TreeTemplate>),
-    Map(Vec<(String, TreeTemplate)>),
+    List(Box<[TreeTemplate]>),
+    Map(Box<[(Arc<str>, TreeTemplate)]>),
 }
 
 /// Read anew by the engine each time, as the text of a template is.
-#[derive(Clone)]
 pub struct Typed {
-    source: Arc<str>,
-    reads: Reads,
+    source: Box<str>,
+    pub reads: Arc<Reads>,
 }
 
 impl fmt::Debug for Typed {
@@ -46,7 +47,9 @@ impl fmt::Debug for Typed {
 impl TreeTemplate {
     pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Self> {
         match &node.value {
-            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => Some(Self::Value(node.to_json())),
+            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {
+                Some(Self::Value(Arc::new(node.to_json())))
+            }
             Yaml::Text(_) => lower_leaf(node, cx),
             Yaml::List(items) => {
                 let items: Vec<_> = items.iter().map(|item| Self::lower(item, cx)).collect();
@@ -61,7 +64,7 @@ impl TreeTemplate {
 
     pub fn render(&self, scope: &Scope<'_>) -> Result<Tree, RenderError> {
         Ok(match self {
-            Self::Value(value) => Tree::Value(value.clone()),
+            Self::Value(value) => Tree::Value(Json::clone(value)),
             Self::Field(path) => Tree::Value(field(path, scope)?),
             Self::Typed(typed) => Tree::Value(typed.evaluate(scope)?),
             Self::Text(template) => match template.render(scope)? {
@@ -77,7 +80,7 @@ impl TreeTemplate {
             Self::Map(entries) => Tree::Map(
                 entries
                     .iter()
-                    .map(|(key, value)| Ok((key.clone(), value.render(scope)?)))
+                    .map(|(key, value)| Ok((key.to_string(), value.render(scope)?)))
                     .collect::<Result<_, RenderError>>()?,
             ),
         })
@@ -97,7 +100,7 @@ impl TreeTemplate {
     }
 }
 
-fn lower_entry(entry: &Entry, cx: &mut Lowering<'_>) -> Option<(String, TreeTemplate)> {
+fn lower_entry(entry: &Entry, cx: &mut Lowering<'_>) -> Option<(Arc<str>, TreeTemplate)> {
     if entry.key.contains("{{") || entry.key.contains("{%") {
         let help = "templates stand in values alone";
         let message = format!("the key `{}` is a template", entry.key);
@@ -105,28 +108,38 @@ fn lower_entry(entry: &Entry, cx: &mut Lowering<'_>) -> Option<(String, TreeTemp
         return None;
     }
     let value = TreeTemplate::lower(&entry.value, cx)?;
-    Some((entry.key.clone(), value))
+    Some((cx.shared.words.share(entry.key.as_str()), value))
 }
 
 fn lower_leaf(node: &Node, cx: &mut Lowering<'_>) -> Option<TreeTemplate> {
     let source = Source::of(node, Escape::None, cx)?;
+    sound::once(&source, Form::Leaf, cx, |source, cx| {
+        lower_leaf_anew(node, source, cx)
+    })
+}
+
+fn lower_leaf_anew(
+    node: &Node,
+    source: &Source<'_>,
+    cx: &mut Lowering<'_>,
+) -> Option<TreeTemplate> {
     let [Segment::Expression { inner, .. }] = source.segments.as_slice() else {
-        return source.compile(cx).map(TreeTemplate::Text);
+        return source.compile_anew(cx).map(TreeTemplate::Text);
     };
     let reading = source.check(cx)?;
-    if !reading.secrets.is_empty() {
-        return source.compile(cx).map(TreeTemplate::Text);
+    if reading.reads.secrets().next().is_some() {
+        return source.compile_anew(cx).map(TreeTemplate::Text);
     }
     if let Some(path) = reading.single {
-        return Some(TreeTemplate::Field(path));
+        return Some(TreeTemplate::Field(Arc::new(path)));
     }
     let text = source.text[inner.clone()].trim();
     let environment: &Environment<'_> = environment(Escape::None);
     match environment.compile_expression(text) {
-        Ok(_) => Some(TreeTemplate::Typed(Typed {
+        Ok(_) => Some(TreeTemplate::Typed(Arc::new(Typed {
             source: text.into(),
-            reads: reading.reads,
-        })),
+            reads: cx.shared.reads.share(reading.reads),
+        }))),
         Err(error) => {
             cx.error(Code::BadTemplate, node.at, error.to_string(), "");
             None

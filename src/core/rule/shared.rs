@@ -1,0 +1,63 @@
+//! What the rules of a set have in common, found or built once while they are lowered: paths, words,
+//! patterns, texts. It refuses to outlive the lowering: what a rule needs later it holds itself.
+
+pub mod comparisons;
+
+use std::borrow::Borrow;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+use std::sync::Arc;
+
+use crate::core::rule::fields::Fields;
+use crate::core::rule::path::Path;
+use crate::core::rule::pattern::Patterns;
+use crate::core::rule::shared::comparisons::Comparisons;
+use crate::core::rule::template::{Reads, Sound};
+use crate::core::rule::trigger::TypePattern;
+
+#[derive(Default)]
+pub struct Shared {
+    /// Paths by their spelling, as they lead into an event.
+    pub paths: HashMap<String, Arc<Path>>,
+    pub words: Pool<str>,
+    pub reads: Pool<Reads>,
+    pub texts: Sound,
+    pub patterns: Patterns,
+    pub comparisons: Comparisons,
+    pub sources: HashSet<String>,
+    /// What a source and the words under `event_type` stand for.
+    pub listening: HashMap<Vec<String>, (Arc<[TypePattern]>, Fields)>,
+}
+
+/// Equal values, each kept once.
+pub struct Pool<T: ?Sized>(HashSet<Arc<T>>);
+
+impl<T: ?Sized> Default for Pool<T> {
+    fn default() -> Self {
+        Self(HashSet::new())
+    }
+}
+
+impl<T: ?Sized + Eq + Hash> Pool<T> {
+    pub fn share(&mut self, value: impl Borrow<T> + Into<Arc<T>>) -> Arc<T> {
+        if let Some(known) = self.0.get(value.borrow()) {
+            return Arc::clone(known);
+        }
+        let new: Arc<T> = value.into();
+        self.0.insert(Arc::clone(&new));
+        new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_values_are_kept_once() {
+        let mut pool: Pool<str> = Pool::default();
+        let (a, b, c) = (pool.share("a"), pool.share("a"), pool.share("c"));
+        assert!(Arc::ptr_eq(&a, &b));
+        assert_eq!((&*a, &*c), ("a", "c"));
+    }
+}
