@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
+use crate::core::flow::step::Settings;
 use crate::core::rule::fields::Fields;
 use crate::core::rule::path::Path;
 use crate::core::rule::pattern::Patterns;
@@ -20,6 +21,9 @@ pub struct Shared {
     /// Paths by their spelling, as they lead into an event.
     pub paths: HashMap<String, Arc<Path>>,
     pub words: Pool<str>,
+    /// The keys of mappings that texts are put into.
+    pub keys: Pool<[Arc<str>]>,
+    pub settings: Pool<Settings>,
     pub reads: Pool<Reads>,
     pub texts: Sound,
     pub patterns: Patterns,
