@@ -9,7 +9,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::core::flow::step::Settings;
-use crate::core::rule::fields::Fields;
+use crate::core::rule::fields::{Fields, Identity};
 use crate::core::rule::path::Path;
 use crate::core::rule::pattern::Patterns;
 use crate::core::rule::shared::comparisons::Comparisons;
@@ -29,6 +29,10 @@ pub struct Shared {
     pub patterns: Patterns,
     pub comparisons: Comparisons,
     pub sources: HashSet<String>,
+    /// What to write instead of an event type that a source does not have.
+    pub unknown_types: HashMap<(String, String), String>,
+    /// Which types have a field that others of their source lack.
+    pub elsewhere: HashMap<(Identity, String), Option<String>>,
     /// What a source and the words under `event_type` stand for.
     pub listening: HashMap<Vec<String>, (Arc<[TypePattern]>, Fields)>,
 }
