@@ -83,7 +83,7 @@ fn each_has_its_tests_and_its_schema_line() {
 fn each_says_what_it_is_for() {
     let (_, set, _) = load();
     for rule in &set.rules {
-        assert!(rule.description.is_some(), "{}", rule.name);
+        assert!(rule.description().is_some(), "{}", rule.name);
     }
 }
 

@@ -165,7 +165,10 @@ impl Reading {
     /// it says nothing of them.
     pub fn memory_per_rule(&self) -> Option<u64> {
         let rules = u64::try_from(self.rulebook.rules.rules.len()).ok()?;
-        (rules >= 1_000).then_some(self.memory? / rules)
+        match rules {
+            0..1_000 => None,
+            _ => Some(self.memory? / rules),
+        }
     }
 
     /// The rulebook, or the whole reading back where it holds errors.

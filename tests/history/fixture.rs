@@ -198,7 +198,7 @@ impl Data {
                 params![
                     version.fingerprint,
                     rule.name,
-                    &*version.file,
+                    &**version.file(),
                     version.line,
                     version.document(),
                     edition.config

@@ -37,7 +37,7 @@ fn edition(rules: &RuleSet) -> Edition {
     let file = rules.files.get(rules.rules[0].at.file).expect("a file");
     Edition {
         files: vec![(Arc::clone(&file.name), Arc::clone(&file.text))],
-        config: Arc::clone(&version.config),
+        config: Arc::clone(version.config()),
         settings: Settings::default(),
     }
 }

@@ -135,8 +135,12 @@ fn exec(out: &mut Output, call: &ExecCall, step: &Step) -> io::Result<()> {
 }
 
 fn schedule(out: &mut Output, step: &Step) -> io::Result<()> {
-    let timeout = step.timeout.as_secs_f64();
-    write!(out, "       time-out {timeout}s; {}", step.retry.words())?;
+    let timeout = step.settings.timeout.as_secs_f64();
+    write!(
+        out,
+        "       time-out {timeout}s; {}",
+        step.settings.retry.words()
+    )?;
     match on_crash(step) {
         Some(word) => writeln!(out, "; after a crash: {word}"),
         None => writeln!(out),
@@ -145,7 +149,7 @@ fn schedule(out: &mut Output, step: &Step) -> io::Result<()> {
 
 /// What becomes of a command that a crash cut off; a request always runs again.
 fn on_crash(step: &Step) -> Option<&'static str> {
-    match (&step.action, step.on_crash) {
+    match (&step.action, step.settings.on_crash) {
         (Action::Exec(_), OnCrash::Hold) => Some("hold"),
         (Action::Exec(_), OnCrash::Rerun) => Some("rerun"),
         (
@@ -228,8 +232,8 @@ fn one_json(planned: &Planned<'_>, files: &Files) -> Value {
 /// A call with its secrets redacted and its schedule.
 fn call_json(call: &Call, step: &Step) -> Value {
     let mut value = sent_json(call);
-    value["timeout"] = json!(step.timeout.as_secs_f64());
-    value["retry"] = json!(step.retry.words());
+    value["timeout"] = json!(step.settings.timeout.as_secs_f64());
+    value["retry"] = json!(step.settings.retry.words());
     if let Some(word) = on_crash(step) {
         value["on_crash"] = word.into();
     }

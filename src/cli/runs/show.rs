@@ -139,7 +139,7 @@ fn judged(story: &RunStory, out: &mut Output) -> io::Result<()> {
             writeln!(
                 out,
                 "\nthe rule as it was, {}:{}, is none to this version of the program:",
-                version.file,
+                version.file(),
                 version.line + 1
             )?;
             diagnostics::text(out, files, found)

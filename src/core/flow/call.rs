@@ -142,7 +142,7 @@ impl Expect {
 }
 
 /// What of a result is kept for later steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Keep {
     #[default]
     Body,

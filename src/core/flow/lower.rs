@@ -8,7 +8,7 @@ mod settings;
 
 use crate::core::diagnostic::{Code, Diagnostic};
 use crate::core::flow::call::Keep;
-use crate::core::flow::step::{Action, Flow, Step};
+use crate::core::flow::step::{Action, Flow, Settings, Step};
 use crate::core::flow::vocabulary::{ACTIONS, EXEC, HTTP, RETRY, STEP};
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{Entry, Node, Yaml};
@@ -84,15 +84,12 @@ fn lower_step(node: &Node, number: usize, cx: &mut Lowering<'_>) -> Option<Step>
         name: name?.unwrap_or_else(|| format!("{}-{number}", action.kind())),
         at: node.at,
         action,
-        retry: settings.retry,
-        timeout: settings.timeout,
-        keep: settings.keep,
-        on_crash: settings.on_crash,
+        settings: cx.shared.settings.share(settings),
     })
 }
 
 /// What later steps can read of a step.
-fn gives(action: Option<&Entry>, settings: Option<&settings::Settings>) -> Gives {
+fn gives(action: Option<&Entry>, settings: Option<&Settings>) -> Gives {
     let (Some(action), Some(settings)) = (action, settings) else {
         return Gives::Anything;
     };

@@ -237,19 +237,19 @@ impl Stand<'_> {
         if self.story.revived {
             return self.start(last.number + 1);
         }
-        if !retryable || self.story.tries >= self.step.retry.attempts {
+        if !retryable || self.story.tries >= self.step.settings.retry.attempts {
             return Some(self.give_up(message, self.story.tries));
         }
         if self.story.claimed {
             return self.start(last.number + 1);
         }
-        let until = self.step.retry.due(last, self.story.tries, seed);
+        let until = self.step.settings.retry.due(last, self.story.tries, seed);
         Some(Move::Wait { until })
     }
 
     /// A command that must not run twice is written down before it starts.
     fn start(&self, number: u32) -> Option<Move> {
-        match self.step.on_crash {
+        match self.step.settings.on_crash {
             OnCrash::Rerun => self.call(number),
             OnCrash::Hold => Some(match self.render() {
                 Err(error) => self.unrendered(&error),

@@ -40,9 +40,9 @@ fn render_http(step: &Step, http: &Http, scope: &Scope<'_>) -> Result<HttpCall, 
             .as_ref()
             .map(|auth| render_auth(auth, scope))
             .transpose()?,
-        timeout: step.timeout,
+        timeout: step.settings.timeout,
         expect: http.expect.clone(),
-        keep: step.keep,
+        keep: step.settings.keep,
     })
 }
 
@@ -160,8 +160,8 @@ fn render_exec(step: &Step, exec: &Exec, scope: &Scope<'_>) -> Result<ExecCall, 
         },
         cwd: exec.cwd.clone(),
         env,
-        timeout: step.timeout,
-        keep: step.keep,
+        timeout: step.settings.timeout,
+        keep: step.settings.keep,
     })
 }
 

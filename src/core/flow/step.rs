@@ -1,6 +1,7 @@
 //! A compiled flow: steps with their templates, guards and retry schedules.
 //! It is immutable; whatever could be wrong in it was found when it was loaded.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::diagnostic::Position;
@@ -20,6 +21,13 @@ pub struct Step {
     pub name: String,
     pub at: Position,
     pub action: Action,
+    /// Most steps have the same.
+    pub settings: Arc<Settings>,
+}
+
+/// How a step is carried out, whatever it does.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Settings {
     pub retry: Retry,
     pub timeout: Duration,
     pub keep: Keep,
@@ -27,7 +35,7 @@ pub struct Step {
 }
 
 /// What becomes of a step that was under way when the program ended without a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OnCrash {
     /// It runs again, under the same key.
     Rerun,

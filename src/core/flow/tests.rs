@@ -167,7 +167,7 @@ fn commands_take_values_as_arguments_and_the_event_as_input() {
     assert!(env.contains(&"FLOWTRIGGER_KEY=35436".to_owned()), "{env:?}");
     let script = flow("flow:\n- shell: echo \"$FLOWTRIGGER_EVENT_ID\"\n");
     assert_eq!(script.steps[0].action.kind(), "shell");
-    assert_eq!(script.steps[0].retry.attempts, 1);
+    assert_eq!(script.steps[0].settings.retry.attempts, 1);
 }
 
 #[test]

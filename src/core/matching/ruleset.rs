@@ -15,7 +15,7 @@ use crate::core::matching::trace::Tracer;
 use crate::core::rule::document::{self, Node};
 use crate::core::rule::jobspec::{self, Rule};
 use crate::core::rule::shared::Shared;
-use crate::core::rule::version::Version;
+use crate::core::rule::version::{Origin, Version};
 use crate::core::scope::Scope;
 
 #[derive(Debug, Clone, Default)]
@@ -57,6 +57,11 @@ impl RuleSet {
             };
             let folder = folder(&source.name);
             let errors = diagnostics.errors();
+            let origin = Arc::new(Origin {
+                file: Arc::clone(&source.name),
+                text: Arc::clone(&source.text),
+                config: Arc::clone(&config.source),
+            });
             let mut holds = false;
             for chunk in document::chunks(&source.text) {
                 read += 1;
@@ -66,13 +71,7 @@ impl RuleSet {
                 };
                 holds = true;
                 report_duplicate(&node, files, &mut names, diagnostics);
-                let version = Version::new(
-                    Arc::clone(&source.name),
-                    Arc::clone(&source.text),
-                    chunk.range(),
-                    chunk.line,
-                    Arc::clone(&config.source),
-                );
+                let version = Version::new(Arc::clone(&origin), chunk.range(), chunk.line);
                 rules.extend(jobspec::lower(
                     &node,
                     folder,

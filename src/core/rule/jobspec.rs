@@ -30,7 +30,6 @@ use crate::core::scope::Scope;
 #[derive(Debug, Clone)]
 pub struct Rule {
     pub name: String,
-    pub description: Option<Box<str>>,
     /// Where its name stands.
     pub at: Position,
     pub event_source: String,
@@ -88,13 +87,21 @@ impl Rule {
 
     /// The rule's own tests, as written. They are read anew: whoever acts on events needs none of them.
     pub fn tests(&self) -> Vec<Node> {
-        if !self.has_tests {
-            return Vec::new();
-        }
+        let tests = self.has_tests.then(|| self.written("tests")).flatten();
+        let tests = tests.as_ref().and_then(Node::as_list);
+        tests.unwrap_or_default().to_vec()
+    }
+
+    /// What its author says of it.
+    pub fn description(&self) -> Option<String> {
+        self.written("description")?.scalar_text()
+    }
+
+    /// What stands under a key of its document.
+    fn written(&self, key: &str) -> Option<Node> {
         let told_before = &mut Diagnostics::default();
         let document = document::read_chunk(self.at.file, &self.version.chunk(), told_before);
-        let tests = document.as_ref().and_then(|document| document.get("tests"));
-        tests.and_then(Node::as_list).unwrap_or_default().to_vec()
+        document?.get(key).cloned()
     }
 
     /// The lane of a run of this rule for an event; None where it waits for no other.
@@ -282,14 +289,12 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
         None => Some(cx.config.on_dead.clone()),
     };
     let has_tests = check_tests(node, cx);
-    let description = node
-        .get("description")
-        .and_then(|d| cx.text(d, "description"))
-        .map(String::into_boxed_str);
+    if let Some(description) = node.get("description") {
+        cx.text(description, "description");
+    }
     Some(Rule {
         at: node.get("name").map_or(node.at, |name| name.at),
         name: name?,
-        description,
         event_source: source?,
         event_types: event_types?,
         mode: mode?.min(cx.config.mode),

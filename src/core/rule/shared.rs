@@ -8,7 +8,8 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::core::rule::fields::Fields;
+use crate::core::flow::step::Settings;
+use crate::core::rule::fields::{Fields, Identity};
 use crate::core::rule::path::Path;
 use crate::core::rule::pattern::Patterns;
 use crate::core::rule::shared::comparisons::Comparisons;
@@ -20,11 +21,18 @@ pub struct Shared {
     /// Paths by their spelling, as they lead into an event.
     pub paths: HashMap<String, Arc<Path>>,
     pub words: Pool<str>,
+    /// The keys of mappings that texts are put into.
+    pub keys: Pool<[Arc<str>]>,
+    pub settings: Pool<Settings>,
     pub reads: Pool<Reads>,
     pub texts: Sound,
     pub patterns: Patterns,
     pub comparisons: Comparisons,
     pub sources: HashSet<String>,
+    /// What to write instead of an event type that a source does not have.
+    pub unknown_types: HashMap<(String, String), String>,
+    /// Which types have a field that others of their source lack.
+    pub elsewhere: HashMap<(Identity, String), Option<String>>,
     /// What a source and the words under `event_type` stand for.
     pub listening: HashMap<Vec<String>, (Arc<[TypePattern]>, Fields)>,
 }

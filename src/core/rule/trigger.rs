@@ -149,7 +149,7 @@ fn lower_type(
     let Some(source) = source else {
         return lower_type_of_any(text, node, cx);
     };
-    match resolve_type(text, source, cx.config) {
+    match resolve_once(text, source, cx) {
         Ok((pattern, types)) => Some((pattern, Some(types))),
         Err(help) => match undescribed(text, source, cx.config) {
             None => Some((open_pattern(text), None)),
@@ -248,6 +248,23 @@ fn any_change(source: &str, text: &str) -> Option<String> {
     (source == "support" && meant).then(|| {
         "each change has a type of its own: `ticket.StatusChanged`, `ticket.TagsChanged` …; `ticket.*` is all of them".into()
     })
+}
+
+/// The same; what to write instead of a word that a generator put into every rule is looked for once.
+fn resolve_once(
+    text: &str,
+    source: &str,
+    cx: &mut Lowering<'_>,
+) -> Result<(TypePattern, Vec<EventType>), String> {
+    let key = (source.to_owned(), text.to_owned());
+    if let Some(help) = cx.shared.unknown_types.get(&key) {
+        return Err(help.clone());
+    }
+    let resolved = resolve_type(text, source, cx.config);
+    if let Err(help) = &resolved {
+        cx.shared.unknown_types.insert(key, help.clone());
+    }
+    resolved
 }
 
 /// The pattern that a text stands for and the known types it covers; or what to write instead.

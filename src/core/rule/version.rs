@@ -21,30 +21,29 @@ pub struct Version {
     /// Of the file's name, the document and the configuration: the same text elsewhere in the same
     /// file is the same version.
     pub fingerprint: Fingerprint,
-    pub file: Arc<str>,
     /// How many lines stand before the document.
     pub line: u32,
-    pub config: Arc<config::Source>,
-    text: Arc<str>,
+    origin: Arc<Origin>,
     range: Range<usize>,
 }
 
+/// A file with the configuration beside it: what all rules in it have in common.
+#[derive(Debug)]
+pub struct Origin {
+    pub file: Arc<str>,
+    pub text: Arc<str>,
+    pub config: Arc<config::Source>,
+}
+
 impl Version {
-    pub fn new(
-        file: Arc<str>,
-        text: Arc<str>,
-        range: Range<usize>,
-        line: u32,
-        config: Arc<config::Source>,
-    ) -> Self {
-        let document = text.get(range.clone()).unwrap_or_default();
+    pub fn new(origin: Arc<Origin>, range: Range<usize>, line: u32) -> Self {
+        let document = origin.text.get(range.clone()).unwrap_or_default();
         let document = document.trim_start_matches("---").trim();
+        let config = &origin.config.fingerprint;
         Self {
-            fingerprint: fingerprint(&[file.as_bytes(), document.as_bytes(), &config.fingerprint]),
-            file,
+            fingerprint: fingerprint(&[origin.file.as_bytes(), document.as_bytes(), config]),
             line,
-            config,
-            text,
+            origin,
             range,
         }
     }
@@ -52,16 +51,29 @@ impl Version {
     /// From its parts, as a store kept them.
     pub fn kept(file: String, document: String, line: u32, config: Arc<config::Source>) -> Self {
         let range = 0..document.len();
-        Self::new(file.into(), document.into(), range, line, config)
+        let origin = Origin {
+            file: file.into(),
+            text: document.into(),
+            config,
+        };
+        Self::new(Arc::new(origin), range, line)
+    }
+
+    pub fn file(&self) -> &Arc<str> {
+        &self.origin.file
+    }
+
+    pub fn config(&self) -> &Arc<config::Source> {
+        &self.origin.config
     }
 
     pub fn document(&self) -> &str {
-        self.text.get(self.range.clone()).unwrap_or_default()
+        self.origin.text.get(self.range.clone()).unwrap_or_default()
     }
 
     /// The document with its place.
     pub fn chunk(&self) -> Chunk<'_> {
-        Chunk::of(&self.text, self.range.clone(), self.line)
+        Chunk::of(&self.origin.text, self.range.clone(), self.line)
     }
 
     /// The rule again. The places in it are those of its file.
@@ -69,7 +81,7 @@ impl Version {
         let before = "\n".repeat(self.line as usize);
         let mut files = Files::default();
         let file = files.add(
-            Arc::clone(&self.file),
+            Arc::clone(self.file()),
             format!("{before}{}", self.document()),
         );
         let mut diagnostics = Diagnostics::default();
@@ -121,7 +133,7 @@ mod tests {
         for rule in &RuleSet::of_text(TWO).rules {
             let version = &rule.version;
             let document = version.document().to_owned();
-            let config = Arc::clone(&version.config);
+            let config = Arc::clone(version.config());
             let kept = Version::kept("r.yaml".into(), document, version.line, config);
             assert_eq!(kept.fingerprint, version.fingerprint);
             let again = kept.compile(&Config::default()).unwrap();

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Attempt, Outcome, hash};
 
 /// When a failed step is tried again.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Retry {
     /// Tries in all, the first included.
     pub attempts: u32,

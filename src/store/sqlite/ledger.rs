@@ -199,7 +199,7 @@ impl<'c> Ledger<'c> {
         if let Some(row) = self.memory.versions.get(&version.fingerprint) {
             return Ok(*row);
         }
-        let config = self.config(&version.config)?;
+        let config = self.config(version.config())?;
         self.connection
             .prepare_cached(
                 "INSERT INTO rules (digest, name, file, line, document, config)
@@ -208,7 +208,7 @@ impl<'c> Ledger<'c> {
             .execute(params![
                 version.fingerprint,
                 rule.name,
-                &*version.file,
+                &**version.file(),
                 version.line,
                 version.document(),
                 config,

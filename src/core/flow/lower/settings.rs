@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::http;
 use crate::core::diagnostic::Code;
 use crate::core::flow::call::Keep;
-use crate::core::flow::step::OnCrash;
+use crate::core::flow::step::{OnCrash, Settings};
 use crate::core::flow::vocabulary::RETRY;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::lowering::Lowering;
@@ -15,13 +15,6 @@ use crate::core::run::Retry;
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
 const MOST_ATTEMPTS: u64 = 100;
-
-pub struct Settings {
-    pub retry: Retry,
-    pub timeout: Duration,
-    pub keep: Keep,
-    pub on_crash: OnCrash,
-}
 
 pub fn lower(
     node: &Node,

@@ -97,7 +97,7 @@ fn conditions_read_the_error_too() {
     let text = "on_dead:\n- when: { error.message: { contains: page }, error.attempts: { gte: 5 } }\n- exec: [./tell]\n  on_crash: rerun\n";
     let rules = rules(&Config::default(), &[text]);
     let flow = rules[0].on_dead.as_ref().unwrap();
-    assert_eq!(flow.steps[1].on_crash, OnCrash::Rerun);
+    assert_eq!(flow.steps[1].settings.on_crash, OnCrash::Rerun);
     assert!(matches!(
         first_move(flow, &error()),
         Move::Perform { step: 1, .. }

@@ -165,8 +165,18 @@ impl Lowering<'_> {
         })
     }
 
-    /// The event types of the same source that do have a field.
-    fn comes_with(&self, dotted: &str) -> Option<String> {
+    /// The event types of the same source that do have a field; looked for once for each.
+    fn comes_with(&mut self, dotted: &str) -> Option<String> {
+        let key = (self.fields.identity()?, dotted.to_owned());
+        if let Some(known) = self.shared.elsewhere.get(&key) {
+            return known.clone();
+        }
+        let found = self.find_elsewhere(dotted);
+        self.shared.elsewhere.insert(key, found.clone());
+        found
+    }
+
+    fn find_elsewhere(&self, dotted: &str) -> Option<String> {
         let Fields::Of(here) = &self.fields else {
             return None;
         };

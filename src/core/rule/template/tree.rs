@@ -28,8 +28,21 @@ pub enum TreeTemplate {
     /// The value of one expression, whatever its type.
     Typed(Arc<Typed>),
     Text(Template),
-    List(Box<[TreeTemplate]>),
-    Map(Box<[(Arc<str>, TreeTemplate)]>),
+    List(Arc<Vec<TreeTemplate>>),
+    Map(Arc<Mapping>),
+}
+
+/// The values of a mapping, in the order of its keys. Thousands of rules send the same keys.
+#[derive(Debug)]
+pub struct Mapping {
+    keys: Arc<[Arc<str>]>,
+    values: Box<[TreeTemplate]>,
+}
+
+impl Mapping {
+    fn entries(&self) -> impl Iterator<Item = (&Arc<str>, &TreeTemplate)> {
+        self.keys.iter().zip(&self.values)
+    }
 }
 
 /// Read anew by the engine each time, as the text of a template is.
@@ -53,11 +66,13 @@ impl TreeTemplate {
             Yaml::Text(_) => lower_leaf(node, cx),
             Yaml::List(items) => {
                 let items: Vec<_> = items.iter().map(|item| Self::lower(item, cx)).collect();
-                items.into_iter().collect::<Option<_>>().map(Self::List)
+                let items: Option<Vec<_>> = items.into_iter().collect();
+                items.map(|items| Self::List(Arc::new(items)))
             }
             Yaml::Map(entries) => {
                 let entries: Vec<_> = entries.iter().map(|entry| lower_entry(entry, cx)).collect();
-                entries.into_iter().collect::<Option<_>>().map(Self::Map)
+                let entries: Option<Vec<_>> = entries.into_iter().collect();
+                entries.map(|entries| Self::Map(Arc::new(mapping(entries, cx))))
             }
         }
     }
@@ -77,9 +92,9 @@ impl TreeTemplate {
                     .map(|item| item.render(scope))
                     .collect::<Result<_, _>>()?,
             ),
-            Self::Map(entries) => Tree::Map(
-                entries
-                    .iter()
+            Self::Map(mapping) => Tree::Map(
+                mapping
+                    .entries()
                     .map(|(key, value)| Ok((key.to_string(), value.render(scope)?)))
                     .collect::<Result<_, RenderError>>()?,
             ),
@@ -92,10 +107,7 @@ impl TreeTemplate {
             Self::Value(_) | Self::Field(_) | Self::Typed(_) => Vec::new(),
             Self::Text(template) => template.secrets().collect(),
             Self::List(items) => items.iter().flat_map(Self::secrets).collect(),
-            Self::Map(entries) => entries
-                .iter()
-                .flat_map(|(_, value)| value.secrets())
-                .collect(),
+            Self::Map(mapping) => mapping.values.iter().flat_map(Self::secrets).collect(),
         }
     }
 }
@@ -109,6 +121,14 @@ fn lower_entry(entry: &Entry, cx: &mut Lowering<'_>) -> Option<(Arc<str>, TreeTe
     }
     let value = TreeTemplate::lower(&entry.value, cx)?;
     Some((cx.shared.words.share(entry.key.as_str()), value))
+}
+
+fn mapping(entries: Vec<(Arc<str>, TreeTemplate)>, cx: &mut Lowering<'_>) -> Mapping {
+    let (keys, values): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+    Mapping {
+        keys: cx.shared.keys.share(keys),
+        values: values.into_boxed_slice(),
+    }
 }
 
 fn lower_leaf(node: &Node, cx: &mut Lowering<'_>) -> Option<TreeTemplate> {

@@ -131,10 +131,10 @@ impl Journal {
         let (file, line, document, config) = found.ok_or(Unreadable("rule of a run"))?;
         let config = Arc::new(config_source(&self.connection, config)?);
         let version = Version::kept(file, document, line, config);
-        let rule = version.compile(&version.config.compile());
+        let rule = version.compile(&version.config().compile());
         // What compiles alone has its places in the one file there is.
         let mut files = Files::default();
-        files.add(Arc::clone(&version.file), version.document());
+        files.add(Arc::clone(version.file()), version.document());
         Ok(KeptRule {
             version,
             rule,
