@@ -23,10 +23,11 @@ use crate::odd::SAMPLES;
 use crate::readers::{House, config, extended, readers};
 use crate::strategy;
 
-static READERS: LazyLock<House> = LazyLock::new(|| House::new(config(), &readers(&config())));
+static READERS: LazyLock<House> = LazyLock::new(|| House::new(config(), &readers(&config(), 18)));
 
 /// The same rules, where other types are known.
-static EXTENDED: LazyLock<House> = LazyLock::new(|| House::new(extended(), &readers(&extended())));
+static EXTENDED: LazyLock<House> =
+    LazyLock::new(|| House::new(extended(), &readers(&extended(), 60)));
 
 /// What is told of an event, without its values and with them.
 #[derive(Debug, PartialEq)]
@@ -158,17 +159,11 @@ fn random_house(runner: &mut TestRunner) -> House {
     House::new(config(), &format!("{whole}---\n{single}"))
 }
 
-#[test]
-fn the_rules_read_everything() {
-    let rules = &READERS.rules.rules;
-    assert!(rules.len() > 300, "{}", rules.len());
-    let disabled = rules.iter().filter(|rule| rule.mode == Mode::Disabled);
-    assert!(disabled.count() > 30);
-}
-
 /// What is sound is found in its bytes: none of the samples is too rare for it.
 #[test]
 fn every_sample_is_found_and_rules_match_it() {
+    let rules = &READERS.rules.rules;
+    assert!(rules.len() > 250, "{}", rules.len());
     let mut scratch = Scratch::default();
     for bytes in SAMPLES.iter() {
         let tally = Tally::default();
@@ -184,7 +179,7 @@ fn every_sample_is_found_and_rules_match_it() {
 
 #[test]
 fn what_is_found_in_damaged_bytes_is_what_reading_them_whole_says() {
-    let (mut runner, tally) = (runner(2), Tally::default());
+    let (mut runner, tally) = (runner(4), Tally::default());
     let scratch = RefCell::new(Scratch::default());
     let random = random_house(&mut runner);
     let houses = [&*READERS, &random, &*EXTENDED];
@@ -209,7 +204,7 @@ fn what_is_found_in_damaged_bytes_is_what_reading_them_whole_says() {
 /// Rules and events that meet often, from bytes.
 #[test]
 fn random_rules_find_random_events_in_their_bytes() {
-    const EVENTS: u32 = 24;
+    const EVENTS: u32 = 16;
     let scratch = RefCell::new(Scratch::default());
     let tally = Tally::default();
     let strategy = (
@@ -217,7 +212,7 @@ fn random_rules_find_random_events_in_their_bytes() {
         strategy::tests(4..12),
         vec(bodies(), EVENTS as usize),
     );
-    let result = runner(EVENTS).run(&strategy, |(whole, single, bodies)| {
+    let result = runner(EVENTS * 2).run(&strategy, |(whole, single, bodies)| {
         let houses = [whole, single].map(|text| House::new(config(), &text));
         let scratch = &mut scratch.borrow_mut();
         for body in &bodies {

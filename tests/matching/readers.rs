@@ -103,8 +103,12 @@ pub fn extended() -> Config {
 }
 
 /// A rule for each place of each sample's event, and others that combine them.
-pub fn readers(config: &Config) -> String {
-    let mut writer = Writer::default();
+/// Of so many places one gets a rule, so that loading does not take the time.
+pub fn readers(config: &Config, step: usize) -> String {
+    let mut writer = Writer {
+        step,
+        ..Writer::default()
+    };
     for event in events(config) {
         for (path, value) in places(&event) {
             writer.reader(&event, path, value);
@@ -114,7 +118,7 @@ pub fn readers(config: &Config) -> String {
         let (source, types) = listening(n);
         writer.write(source, types, when.clone());
         // Every type's fields are looked through for each of these.
-        if n.is_multiple_of(4) {
+        if n.is_multiple_of(8) {
             writer.write("support", json!("*"), when);
         }
     }
@@ -179,21 +183,19 @@ struct Writer {
     text: String,
     count: usize,
     turn: usize,
+    step: usize,
     seen: BTreeSet<String>,
-}
-
-/// Of so many places one gets a rule, so that loading does not take the time.
-fn step(event: &Event) -> usize {
-    match event.source.as_str() {
-        "shop" | "watch" => 1,
-        _ => 14,
-    }
 }
 
 impl Writer {
     fn reader(&mut self, event: &Event, path: String, value: Value) {
         self.turn += 1;
-        if !self.turn.is_multiple_of(step(event))
+        // Of one's own sources there are few samples.
+        let step = match event.source.as_str() {
+            "shop" | "watch" => 1,
+            _ => self.step,
+        };
+        if !self.turn.is_multiple_of(step)
             || !self.seen.insert(format!("{} {path}", event.event_type))
         {
             return;
