@@ -164,7 +164,7 @@ fn lines(place: &Place, arguments: &[&str]) -> Vec<Value> {
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
-    let lines = text.lines().map(|line| serde_json::from_str(line));
+    let lines = text.lines().map(serde_json::from_str);
     lines
         .collect::<Result<_, _>>()
         .unwrap_or_else(|_| panic!("{arguments:?}: {text}{errors}"))
