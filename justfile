@@ -20,7 +20,7 @@ ci:
 # The property tests with many more cases, and other ones each time; a hundred kills, a minute of flood.
 long seed=`od -An -N4 -tu4 /dev/urandom`:
     @echo "seed {{ trim(seed) }}"
-    PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=20000 cargo test --test conditions --test hostile_input
+    PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=20000 cargo test --test conditions --test hostile_input --test matching
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --lib
     DURABILITY_TESTS_SEED={{ trim(seed) }} DURABILITY_TESTS_LONG=1 cargo test --test crash -- --nocapture
 

@@ -17,4 +17,5 @@ mod reload;
 mod sender;
 mod stopping;
 mod turn;
+mod unmatched;
 mod wire;

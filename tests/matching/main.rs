@@ -1,6 +1,12 @@
 //! Finding rules against judging them one by one: the index and the evaluator give the same answer, on
-//! random rules and random events, on values that were built and on values that stand on a tape.
+//! random rules and random events, on values that were built, on values that stand on a tape, and on the
+//! bytes of events.
 
+mod bytes;
+mod damage;
+mod layout;
+mod odd;
+mod readers;
 mod strategy;
 
 use std::sync::Arc;
