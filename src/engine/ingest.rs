@@ -100,9 +100,9 @@ impl<S: Store, P: Perform> Engine<S, P> {
             refusal(&error)
         };
         let parcel = match judge.rulebook.sight(source, body) {
-            Some(Sighted::Unmatched { brief, event }) => {
+            Some(Sighted::Unmatched(brief, event)) => {
                 let passed = self.pass_by(&judge, &brief, event).await;
-                return passed.map_err(refused).map(|()| unmatched(brief));
+                return passed.map_err(refused).map(|()| unmatched(*brief));
             }
             Some(Sighted::Judged(judged)) => Parcel {
                 events: vec![judged],

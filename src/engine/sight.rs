@@ -14,10 +14,7 @@ use crate::store::Unmatched;
 /// An event in its bytes.
 pub enum Sighted {
     /// No rule wants it, and nothing was built.
-    Unmatched {
-        brief: Brief,
-        event: Unmatched,
-    },
+    Unmatched(Box<Brief>, Unmatched),
     Judged(Judged),
 }
 
@@ -47,12 +44,12 @@ impl Rulebook {
     fn sighted(&self, sighting: Sighting<'_>) -> Sighted {
         // What is filed must be readable without this configuration.
         if sighting.matches.is_empty() && !self.config.catalogue.is_extended() {
-            let brief = sighting.brief();
+            let brief = Box::new(sighting.brief());
             let event = Unmatched::Scanned {
-                brief: brief.clone(),
+                brief: Box::clone(&brief),
                 raw: sighting.text.into(),
             };
-            return Sighted::Unmatched { brief, event };
+            return Sighted::Unmatched(brief, event);
         }
         let matches = sighting.matches.iter();
         let rules: Vec<_> = matches

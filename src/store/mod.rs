@@ -119,7 +119,7 @@ pub enum Unmatched {
     Built(Arc<Event>),
     /// As it came; nothing was built of it. Only what the built-in catalogue alone can read.
     Scanned {
-        brief: Brief,
+        brief: Box<Brief>,
         raw: Box<str>,
     },
 }

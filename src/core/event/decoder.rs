@@ -12,7 +12,7 @@ use super::fingerprint::fingerprint;
 use super::head::{Head, Id, Shape, name_of};
 use super::leaf::Leaf;
 use super::naming::{Named, Naming};
-use super::place::{At, find, first, put};
+use super::place::{At, Walk, find, first, put};
 use super::tape::Kind;
 
 /// How one shape is told and where its parts are. Every reader of events runs these tables.
@@ -122,18 +122,19 @@ impl Decoder {
         document: Datum<'a>,
         catalogue: &'a Catalogue,
     ) -> Result<Head<'a>, NotAnEvent> {
+        let walk = &mut Walk::new(document);
         for demand in self.demands {
-            demand.check(document)?;
+            demand.check(walk)?;
         }
-        let named = self.naming.name(document, self.source, catalogue)?;
+        let named = self.naming.name(walk, self.source, catalogue)?;
         Ok(Head {
             document,
             shape: Shape::BuiltIn(self),
             source: self.source,
             named,
-            key: self.key(document)?,
-            time: self.time(document)?,
-            id: self.id(document)?,
+            key: self.key(walk)?,
+            time: self.time(walk)?,
+            id: self.id(walk)?,
         })
     }
 
@@ -150,11 +151,11 @@ impl Decoder {
         built(self.envelope, document, None)
     }
 
-    fn key<'a>(&self, document: Datum<'a>) -> Result<Option<Datum<'a>>, NotAnEvent> {
+    fn key<'a>(&'static self, walk: &mut Walk<'a>) -> Result<Option<Datum<'a>>, NotAnEvent> {
         let mut there = self
             .key
             .iter()
-            .filter_map(|at| Some((at.text, at.find(document)?)));
+            .filter_map(|at| Some((at.text, walk.find(at)?)));
         match there.find(|(_, key)| !key.is_null()) {
             Some((path, key)) => name_of(key, path).map(Some),
             None => Ok(None),
@@ -162,10 +163,10 @@ impl Decoder {
     }
 
     fn time<'a>(
-        &self,
-        document: Datum<'a>,
+        &'static self,
+        walk: &mut Walk<'a>,
     ) -> Result<Option<(&'static str, Datum<'a>)>, NotAnEvent> {
-        let Some((path, time)) = first(document, self.time) else {
+        let Some((path, time)) = walk.first(self.time) else {
             return Ok(None);
         };
         match time.kind() {
@@ -177,23 +178,23 @@ impl Decoder {
         }
     }
 
-    fn id<'a>(&self, document: Datum<'a>) -> Result<Id<'a>, NotAnEvent> {
+    fn id<'a>(&'static self, walk: &mut Walk<'a>) -> Result<Id<'a>, NotAnEvent> {
         match &self.id {
-            Identity::At(at) => match at.find(document) {
+            Identity::At(at) => match walk.find(at) {
                 Some(id) => name_of(id, at.text).map(Id::Said),
                 // A body written by hand may lack it; the hash still tells a repeat.
                 None => Ok(Id::Hash),
             },
-            Identity::Sequence { of } => Ok(Id::Sequence(of.find(document).unwrap_or(document))),
+            Identity::Sequence { of } => Ok(Id::Sequence(walk.find(of).unwrap_or(walk.document))),
         }
     }
 }
 
 impl Demand {
-    fn check(&self, document: Datum<'_>) -> Result<(), NotAnEvent> {
+    fn check(&'static self, walk: &mut Walk<'_>) -> Result<(), NotAnEvent> {
         let (Demand::Object(at) | Demand::ObjectIfThere(at) | Demand::Text(at) | Demand::Id(at)) =
             self;
-        let found = at.find(document);
+        let found = walk.find(at);
         let is = |kind| found.is_some_and(|datum| datum.kind() == kind);
         let (expected, holds) = match self {
             Demand::Object(_) => ("an object", is(Kind::Object)),

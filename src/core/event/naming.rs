@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::catalogue::{Catalogue, EventType};
 use super::datum::Datum;
 use super::decode::NotAnEvent;
-use super::place::At;
+use super::place::{At, Walk};
 
 /// Where a shape writes the type, and in which of its names.
 #[derive(Debug)]
@@ -32,19 +32,19 @@ pub struct Named<'a> {
 
 impl Naming {
     pub fn name<'a>(
-        &self,
-        document: Datum<'a>,
+        &'static self,
+        walk: &mut Walk<'a>,
         source: &str,
         catalogue: &'a Catalogue,
     ) -> Result<Named<'a>, NotAnEvent> {
         match self {
             Naming::Display { at, family } => {
-                let word = text(document, at)?;
+                let word = text(walk, at)?;
                 let known = catalogue.displayed_in(source, &word, family);
                 Ok(named(known, word))
             }
             Naming::Webhook { at } => {
-                let word = text(document, at)?;
+                let word = text(walk, at)?;
                 let suffix = suffix(&word);
                 Ok(match catalogue.by_webhook(suffix) {
                     Some(known) => Named::known(known, suffix),
@@ -52,7 +52,7 @@ impl Naming {
                 })
             }
             Naming::Code { at } => {
-                let word = text(document, at)?;
+                let word = text(walk, at)?;
                 Ok(by_any_name(word, source, catalogue))
             }
         }
@@ -108,8 +108,8 @@ impl<'a> Named<'a> {
     }
 }
 
-fn text<'a>(document: Datum<'a>, at: &At) -> Result<Cow<'a, str>, NotAnEvent> {
-    let (found, path) = (at.find(document), at.text);
+fn text<'a>(walk: &mut Walk<'a>, at: &'static At) -> Result<Cow<'a, str>, NotAnEvent> {
+    let (found, path) = (walk.find(at), at.text);
     match found.and_then(Datum::text) {
         Some(text) if !text.trim().is_empty() => Ok(text),
         Some(_) => Err(NotAnEvent::at(

@@ -53,11 +53,72 @@ impl At {
     }
 
     pub fn find<'a>(&self, document: Datum<'a>) -> Option<Datum<'a>> {
-        let mut steps = self.steps[..self.count].iter();
-        steps.try_fold(document, |datum, step| {
-            let name = &self.text[step.start..step.end];
-            datum.step_by(name, step.hash)
-        })
+        (0..self.count).try_fold(document, |datum, step| self.step(step, datum))
+    }
+
+    fn step<'a>(&self, number: usize, datum: Datum<'a>) -> Option<Datum<'a>> {
+        datum.step_by(self.name(number), self.steps[number].hash)
+    }
+
+    fn name(&self, number: usize) -> &'static str {
+        let step = self.steps[number];
+        &self.text[step.start..step.end]
+    }
+
+    /// How many steps it has in common with another one.
+    fn common(&self, other: &At) -> usize {
+        let same = |step: &usize| {
+            self.steps[*step].hash == other.steps[*step].hash
+                && self.name(*step) == other.name(*step)
+        };
+        (0..self.count.min(other.count)).take_while(same).count()
+    }
+}
+
+/// A document in which many places are looked for one after the other: the way to each begins where it
+/// leaves that to the one before.
+#[derive(Debug)]
+pub struct Walk<'a> {
+    pub document: Datum<'a>,
+    last: Option<&'static At>,
+    /// What stands behind each step of the last way, as far as it led.
+    passed: [Datum<'a>; MOST],
+    count: usize,
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(document: Datum<'a>) -> Self {
+        Self {
+            document,
+            last: None,
+            passed: [document; MOST],
+            count: 0,
+        }
+    }
+
+    pub fn find(&mut self, at: &'static At) -> Option<Datum<'a>> {
+        let common = self.last.map_or(0, |last| last.common(at));
+        if self.count < common {
+            // The last way ended within what is common, and so does this one.
+            return None;
+        }
+        (self.last, self.count) = (Some(at), common);
+        let mut datum = match common {
+            0 => self.document,
+            _ => self.passed[common - 1],
+        };
+        while self.count < at.count {
+            datum = at.step(self.count, datum)?;
+            self.passed[self.count] = datum;
+            self.count += 1;
+        }
+        Some(datum)
+    }
+
+    /// The first of several places that is there, with its path.
+    pub fn first(&mut self, places: &'static [At]) -> Option<(&'static str, Datum<'a>)> {
+        let mut places = places.iter();
+        places.find_map(|at| self.find(at).map(|datum| (at.text, datum)))
     }
 }
 
@@ -103,15 +164,25 @@ mod tests {
     use super::super::tape::Tape;
     use super::*;
 
+    static PATHS: &[At] = at![
+        "a.b.1.c", "a.b.1.x", "a.b.1", "", "a.x", "a.x.y", "a.x.y.z", "a.x.z", "a.b.2", "a.b.2.c",
+        "a.b.x", "a.b.0.c", "d.e", "d"
+    ];
+
     #[test]
     fn a_path_follows_objects_and_lists() {
         let value = json!({"a": {"b": [null, {"c": 1}]}, "d": "text"});
         let text = value.to_string();
         let mut tape = Tape::default();
         let scanned = tape.scan(text.as_bytes()).unwrap();
-        let paths: &[At] = at!["a.b.1.c", "", "a.x", "a.b.2", "a.b.x", "a.b.0.c", "d.e"];
         for document in [Datum::Built(&value), Datum::Taped(scanned.root())] {
-            for at in paths {
+            let mut walk = Walk::new(document);
+            for at in PATHS.iter().chain(PATHS.iter().rev()) {
+                let walked = walk.find(at).map(|found| found.value().into_owned());
+                let found = at.find(document).map(|found| found.value().into_owned());
+                assert_eq!(walked, found, "{}", at.text);
+            }
+            for at in PATHS {
                 let found = at.find(document).map(|found| found.value().into_owned());
                 let read = find(document, at.text).map(|found| found.value().into_owned());
                 assert_eq!(found, read, "{}", at.text);

@@ -101,11 +101,10 @@ fn gather(rules: &[Arc<Rule>]) -> BTreeMap<&str, Patterns<'_>> {
 }
 
 fn is_covered(pattern: &TypePattern, rule: &Rule) -> bool {
-    let families = rule.event_types.iter().any(|other| match (pattern, other) {
+    rule.event_types.iter().any(|other| match (pattern, other) {
         (TypePattern::Tag(tag), TypePattern::Family(_)) => other.covers(tag),
         (TypePattern::Tag(_) | TypePattern::Family(_), _) => false,
-    });
-    families
+    })
 }
 
 fn known(source: &str, pattern: &TypePattern, catalogue: &Catalogue) -> Vec<String> {

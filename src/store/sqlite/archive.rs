@@ -42,7 +42,7 @@ impl Shelf {
     pub fn put(&self, event: &Unmatched, edition: EditionId, received: Timestamp) {
         let (brief, body) = match event {
             Unmatched::Built(event) => (Brief::of(event), event_text(event)),
-            Unmatched::Scanned { brief, raw } => (brief.clone(), scanned_text(brief, raw)),
+            Unmatched::Scanned { brief, raw } => (Brief::clone(brief), scanned_text(brief, raw)),
         };
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.bytes + body.len() > ROOM {
