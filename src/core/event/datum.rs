@@ -14,6 +14,7 @@ pub enum Datum<'a> {
 }
 
 impl<'a> Datum<'a> {
+    #[inline]
     pub fn kind(self) -> Kind {
         match self {
             Datum::Taped(item) => item.kind(),
@@ -28,6 +29,7 @@ impl<'a> Datum<'a> {
         }
     }
 
+    #[inline]
     pub fn is_null(self) -> bool {
         self.kind() == Kind::Null
     }
@@ -102,6 +104,7 @@ impl<'a> Datum<'a> {
         }
     }
 
+    #[inline]
     pub fn number(self) -> Option<Number> {
         match self {
             Datum::Built(value) => value.as_number().cloned(),
@@ -109,6 +112,7 @@ impl<'a> Datum<'a> {
         }
     }
 
+    #[inline]
     pub fn text(self) -> Option<Cow<'a, str>> {
         match self {
             Datum::Built(value) => value.as_str().map(Cow::Borrowed),

@@ -138,6 +138,32 @@ impl Decoder {
         })
     }
 
+    /// Every place that it looks at.
+    #[cfg(test)]
+    pub fn places(&'static self) -> Vec<&'static At> {
+        let (Sign::Has(sign) | Sign::Starts(sign, _)) = &self.sign;
+        let (Naming::Display { at: naming, .. }
+        | Naming::Webhook { at: naming }
+        | Naming::Code { at: naming }) = &self.naming;
+        let (Identity::At(id) | Identity::Sequence { of: id }) = &self.id;
+        let demands = self.demands.iter().map(|demand| match demand {
+            Demand::Object(at) | Demand::ObjectIfThere(at) | Demand::Text(at) | Demand::Id(at) => {
+                at
+            }
+        });
+        let body = self.body.iter().chain(self.envelope);
+        let lists = self
+            .key
+            .iter()
+            .chain(self.time)
+            .chain(body.flat_map(|place| place.from));
+        [sign, naming, id]
+            .into_iter()
+            .chain(demands)
+            .chain(lists)
+            .collect()
+    }
+
     /// The normalised body of a document.
     pub fn body(&self, document: Datum<'_>, named: &Named<'_>) -> Value {
         let mut body = built(self.body, document, named.known);

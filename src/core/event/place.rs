@@ -20,8 +20,8 @@ const MOST: usize = 6;
 
 #[derive(Debug, Clone, Copy)]
 struct Step {
-    start: usize,
-    end: usize,
+    start: u16,
+    end: u16,
     hash: u32,
 }
 
@@ -45,7 +45,11 @@ impl At {
             end += 1;
             if end == text.len() || text.as_bytes()[end] == b'.' {
                 let hash = hash(text.as_bytes(), start, end);
-                steps[count] = Step { start, end, hash };
+                steps[count] = Step {
+                    start: start as u16,
+                    end: end as u16,
+                    hash,
+                };
                 (count, start) = (count + 1, end + 1);
             }
         }
@@ -56,21 +60,20 @@ impl At {
         (0..self.count).try_fold(document, |datum, step| self.step(step, datum))
     }
 
+    #[inline]
     fn step<'a>(&self, number: usize, datum: Datum<'a>) -> Option<Datum<'a>> {
         datum.step_by(self.name(number), self.steps[number].hash)
     }
 
     fn name(&self, number: usize) -> &'static str {
         let step = self.steps[number];
-        &self.text[step.start..step.end]
+        &self.text[step.start.into()..step.end.into()]
     }
 
-    /// How many steps it has in common with another one.
+    /// How many steps it has in common with another one. No two names in the tables have one hash.
+    #[inline]
     fn common(&self, other: &At) -> usize {
-        let same = |step: &usize| {
-            self.steps[*step].hash == other.steps[*step].hash
-                && self.name(*step) == other.name(*step)
-        };
+        let same = |step: &usize| self.steps[*step].hash == other.steps[*step].hash;
         (0..self.count.min(other.count)).take_while(same).count()
     }
 }
@@ -96,6 +99,7 @@ impl<'a> Walk<'a> {
         }
     }
 
+    #[inline]
     pub fn find(&mut self, at: &'static At) -> Option<Datum<'a>> {
         let common = self.last.map_or(0, |last| last.common(at));
         if self.count < common {
@@ -161,6 +165,7 @@ pub fn put(object: &mut Map<String, Value>, path: &str, value: Value) {
 mod tests {
     use serde_json::json;
 
+    use super::super::decode::DECODERS;
     use super::super::tape::Tape;
     use super::*;
 
@@ -194,6 +199,18 @@ mod tests {
                 assert_eq!(found(absent), None, "{absent}");
             }
         }
+    }
+
+    #[test]
+    fn no_two_names_in_the_tables_have_one_hash() {
+        let mut names = std::collections::BTreeMap::new();
+        for at in DECODERS.iter().flat_map(|decoder| decoder.places()) {
+            for step in 0..at.count {
+                let name = names.entry(at.steps[step].hash).or_insert(at.name(step));
+                assert_eq!(*name, at.name(step));
+            }
+        }
+        assert!(names.len() > 50, "{}", names.len());
     }
 
     #[test]

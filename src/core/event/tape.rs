@@ -98,10 +98,12 @@ impl<'a> Scanned<'a> {
     }
 
     /// The value of an entry, as [`Item::number_on_tape`] told it.
+    #[inline]
     pub fn item(&'a self, at: u32) -> Item<'a> {
         Item { of: self, at }
     }
 
+    #[inline]
     fn slice(&self, entry: &Entry) -> &'a str {
         let span = entry.start as usize..entry.end as usize;
         self.text.get(span).unwrap_or_default()
@@ -118,10 +120,12 @@ impl Key {
 }
 
 impl<'a> Item<'a> {
+    #[inline]
     pub fn number_on_tape(self) -> u32 {
         self.at
     }
 
+    #[inline]
     pub fn kind(self) -> Kind {
         match self.entry().mark {
             Mark::Null => Kind::Null,
@@ -134,6 +138,7 @@ impl<'a> Item<'a> {
     }
 
     /// The value under a key of an object.
+    #[inline]
     pub fn get(self, name: &str) -> Option<Item<'a>> {
         let is_it = |key: &Entry| key.length() == name.len() && self.of.slice(key) == name;
         let mut entries = self.entries();
@@ -149,11 +154,13 @@ impl<'a> Item<'a> {
     }
 
     /// The keys of an object, as hash and name, with their values.
+    #[inline]
     pub fn keys(self) -> impl Iterator<Item = (u32, &'a str, Item<'a>)> {
         self.entries()
             .map(move |(key, item)| (key.link, self.of.slice(key), item))
     }
 
+    #[inline]
     pub fn elements(self) -> impl Iterator<Item = Item<'a>> {
         let (mut at, end) = match self.entry().mark {
             Mark::List => (self.at + 1, self.entry().link),
@@ -174,6 +181,7 @@ impl<'a> Item<'a> {
         }
     }
 
+    #[inline]
     pub fn text(self) -> Option<Cow<'a, str>> {
         let entry = self.entry();
         if entry.mark != Mark::Text {
@@ -214,10 +222,12 @@ impl<'a> Item<'a> {
         }
     }
 
+    #[inline]
     fn entry(self) -> &'a Entry {
         &self.of.entries[self.at as usize]
     }
 
+    #[inline]
     fn entries(self) -> impl Iterator<Item = (&'a Entry, Item<'a>)> {
         let (mut at, end) = match self.entry().mark {
             Mark::Object => (self.at + 1, self.entry().link),
