@@ -10,6 +10,9 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Number, Value};
 
+/// Entries that a tape keeps room for: a megabyte.
+const KEPT: usize = 1 << 16;
+
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -80,6 +83,10 @@ impl Tape {
     /// Scans one JSON text. None where the door has to look at it.
     pub fn scan<'a>(&'a mut self, bytes: &'a [u8]) -> Option<Scanned<'a>> {
         let text = std::str::from_utf8(bytes).ok()?;
+        // One large text leaves no large tape behind.
+        if self.entries.capacity() > KEPT && bytes.len() < KEPT {
+            self.entries = Vec::new();
+        }
         scan::scan(bytes, &mut self.entries, &mut self.hashes)?;
         Some(Scanned {
             text,

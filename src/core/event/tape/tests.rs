@@ -174,6 +174,16 @@ fn a_tape_can_be_used_again() {
 }
 
 #[test]
+fn a_large_text_leaves_no_large_tape_behind() {
+    let mut tape = Tape::default();
+    let large = format!("[{}1]", "1,".repeat(200_000));
+    assert!(tape.scan(large.as_bytes()).is_some());
+    assert!(tape.entries.capacity() > KEPT);
+    assert!(tape.scan(b"{}").is_some());
+    assert!(tape.entries.capacity() <= KEPT);
+}
+
+#[test]
 fn items_are_found_by_key_and_place() {
     let mut tape = Tape::default();
     let text = r#"{"skip":{"deep":[1,2]},"list":["x",{"k":true},2.5],"name":"J\u00f6"}"#;
