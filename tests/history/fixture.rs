@@ -13,6 +13,7 @@ use flowtrigger::core::event::json::accept;
 use flowtrigger::core::matching::ruleset::RuleSet;
 use flowtrigger::core::run::{Attempt, Line, Outcome, RunId, State};
 use flowtrigger::store::sqlite::codec;
+use flowtrigger::store::sqlite::kept_event::event_text;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
@@ -156,7 +157,7 @@ impl Data {
 
     /// An event that came, and how often it came again.
     pub fn event(&self, event: &Event, received: &str, edition: &Edition, again: u32) -> i64 {
-        let body = codec::event_text(event);
+        let body = event_text(event);
         let received = codec::micros(at(received));
         let last = (again > 0).then_some(received + 60_000_000);
         self.insert(

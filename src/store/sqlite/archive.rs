@@ -6,7 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use rusqlite::params;
 
-use super::codec::{event_text, micros, scanned_text};
+use super::codec::micros;
+use super::kept_event::{event_text, scanned_text};
 use super::ledger::{Figure, Ledger};
 use crate::core::config::Archived;
 use crate::core::event::Brief;

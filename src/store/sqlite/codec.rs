@@ -5,12 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::Row;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
-use crate::core::event::catalogue::Catalogue;
-use crate::core::event::decode::{DECODERS, decode};
-use crate::core::event::{Brief, Event};
 use crate::core::gate::{Ask, Kind};
 use crate::core::run::{Attempt, Line, Outcome, State};
 
@@ -36,144 +33,9 @@ fn duration(micros: i64) -> Duration {
     Duration::from_micros(micros.try_into().unwrap_or_default())
 }
 
-/// An event in its kept form. In version 1, `raw` is left out where it is the body. In version 2 it is all
-/// that is kept of one that was only scanned: the decoder makes the rest of it again.
-#[derive(Deserialize)]
-struct KeptEvent {
-    source: String,
-    r#type: String,
-    id: String,
-    key: Option<String>,
-    time: Option<Timestamp>,
-    shape: String,
-    #[serde(default)]
-    envelope: Value,
-    body: Option<Value>,
-    raw: Option<Value>,
-    #[serde(default)]
-    warnings: Vec<String>,
-}
-
-/// The same, borrowed: an event is written far more often than read back.
-#[derive(Serialize)]
-struct KeepEvent<'e> {
-    v: u32,
-    source: &'e str,
-    r#type: &'e str,
-    id: &'e str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'e str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time: Option<Timestamp>,
-    shape: &'e str,
-    envelope: &'e Value,
-    body: &'e Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    raw: Option<&'e Value>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    warnings: &'e [String],
-}
-
-pub fn event_text(event: &Event) -> String {
-    let kept = KeepEvent {
-        v: 1,
-        source: &event.source,
-        r#type: &event.event_type,
-        id: &event.id,
-        key: event.key.as_deref(),
-        time: event.time,
-        shape: event.shape,
-        envelope: &event.envelope,
-        body: &event.body,
-        raw: (event.raw != event.body).then_some(&event.raw),
-        warnings: &event.warnings,
-    };
-    // Maps have text keys and numbers are finite: this cannot fail.
-    serde_json::to_string(&kept).unwrap_or_default()
-}
-
-/// What is kept of a scanned event beside the text that came.
-#[derive(Serialize)]
-struct KeepScanned<'e> {
-    v: u32,
-    source: &'e str,
-    r#type: &'e str,
-    id: &'e str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'e str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time: Option<Timestamp>,
-    shape: &'e str,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    warnings: &'e [String],
-}
-
-/// An event that was only scanned, with the text that came as it is.
-pub fn scanned_text(brief: &Brief, raw: &str) -> String {
-    let kept = KeepScanned {
-        v: 2,
-        source: &brief.source,
-        r#type: &brief.event_type,
-        id: &brief.id,
-        key: brief.key.as_deref(),
-        time: brief.time,
-        shape: brief.shape,
-        warnings: &brief.warnings,
-    };
-    let mut text = serde_json::to_string(&kept).unwrap_or_default();
-    text.pop();
-    text.reserve(raw.len() + 8);
-    text.push_str(",\"raw\":");
-    text.push_str(raw);
-    text.push('}');
-    text
-}
-
-pub fn event(text: &str) -> Result<Event, Unreadable> {
-    let mut kept: KeptEvent = deep(text).ok_or(Unreadable("event"))?;
-    let shape = DECODERS.iter().map(|decoder| decoder.shape);
-    let body = match (kept.body.take(), &kept.raw) {
-        (Some(body), _) => body,
-        (None, Some(raw)) if kept.shape == "json" => raw.clone(),
-        (None, Some(raw)) => {
-            let read = decode(raw.clone(), Catalogue::built_in());
-            let read = read.map_err(|_| Unreadable("event"))?;
-            kept.envelope = read.envelope;
-            read.body
-        }
-        (None, None) => return Err(Unreadable("event")),
-    };
-    let about = Event::about(
-        &kept.source,
-        &kept.r#type,
-        &kept.id,
-        kept.key.as_deref(),
-        kept.time,
-    );
-    Ok(Event {
-        about,
-        shape: shape
-            .into_iter()
-            .find(|name| *name == kept.shape)
-            .unwrap_or("json"),
-        raw: kept.raw.unwrap_or_else(|| body.clone()),
-        source: kept.source,
-        event_type: kept.r#type,
-        id: kept.id,
-        key: kept.key,
-        time: kept.time,
-        envelope: match kept.envelope {
-            Value::Null => Value::Object(Map::new()),
-            envelope => envelope,
-        },
-        body,
-        warnings: kept.warnings,
-    })
-}
-
 /// JSON that this program wrote: an accepted body inside a record of its own is a few levels deeper
 /// than what is accepted.
-fn deep<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
+pub fn deep<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
     let mut reader = serde_json::Deserializer::from_str(text);
     reader.disable_recursion_limit();
     T::deserialize(&mut reader).ok()
@@ -368,31 +230,6 @@ pub fn asks(text: Option<&str>) -> Vec<Ask> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::event::catalogue::Catalogue;
-    use crate::core::event::decode::decode;
-    use crate::core::event::json::accept;
-    use crate::core::event::sample;
-
-    #[test]
-    fn every_sample_event_comes_back_whole() {
-        for tag in ["ticket.PriorityChanged", "ticket.CommentAdded"] {
-            let sample = sample::sample("support", tag).expect("a sample");
-            let value = accept(sample.text.as_bytes()).expect("JSON").value;
-            let event = decode(value, Catalogue::built_in()).expect("an event");
-            assert_eq!(super::event(&event_text(&event)).expect("readable"), event);
-        }
-    }
-
-    #[test]
-    fn the_deepest_event_that_is_accepted_comes_back() {
-        let deep = format!("{}1{}", "[".repeat(120), "]".repeat(120));
-        let text = format!(
-            r#"{{"input":{{"ticket_event":{{"type":"Ticket Created","x":{deep},"ticket":{{"id":1}}}}}}}}"#
-        );
-        let value = accept(text.as_bytes()).expect("JSON").value;
-        let event = decode(value, Catalogue::built_in()).expect("an event");
-        assert_eq!(super::event(&event_text(&event)).expect("readable"), event);
-    }
 
     #[test]
     fn asks_come_back() {

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 
-use super::codec::{self, asks_text, event_text, micros};
+use super::codec::{self, asks_text, micros};
+use super::kept_event::event_text;
 use super::ledger::Ledger;
 use crate::core::gate::{Ask, Facts, Kind, Opening};
 use crate::core::run::{RunId, State};

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::archive::Shelf;
 use super::codec::{self, Unreadable};
 use super::database;
+use super::kept_event;
 use super::recent::Recent;
 use super::unread::Unread;
 use crate::core::config::{self, Config};
@@ -268,7 +269,7 @@ impl<'c> Ledger<'c> {
             .prepare_cached("SELECT body FROM events WHERE id = ?1")
             .and_then(|mut statement| statement.query_row([row], |row| row.get(0)))
             .map_err(Unread::of("event"))?;
-        let event = Arc::new(codec::event(&body)?);
+        let event = Arc::new(kept_event::event(&body)?);
         self.remember(row, &event, body.len());
         Ok(event)
     }

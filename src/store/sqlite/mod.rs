@@ -6,6 +6,7 @@ pub mod codec;
 mod commit;
 mod database;
 pub mod journal;
+pub mod kept_event;
 mod ledger;
 mod recent;
 mod records;

@@ -11,7 +11,8 @@ use super::runs::number;
 use super::{Filter, Journal, Page, ReadError, RunRow};
 use crate::core::event::Event;
 use crate::store::EditionId;
-use crate::store::sqlite::codec::{self, micros, time};
+use crate::store::sqlite::codec::{micros, time};
+use crate::store::sqlite::kept_event;
 
 /// How a person names an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +102,7 @@ impl Journal {
         let sql = format!("SELECT {HEAD}, e.body FROM events e WHERE e.id = ?1");
         let found = self.first(&sql, [row], |row| Ok((head(row)?, row.get(10)?)))?;
         let read = |(head, body): (EventHead, String)| {
-            let event = Arc::new(codec::event(&body)?);
+            let event = Arc::new(kept_event::event(&body)?);
             Ok(Arrived { head, event })
         };
         found.map(read).transpose()

@@ -1,0 +1,169 @@
+//! An event as a row holds it: built, or as it came where nothing was built of it.
+//! It refuses to guess: what it cannot read back is an error.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::codec::{Unreadable, deep};
+use crate::core::event::catalogue::Catalogue;
+use crate::core::event::decode::{DECODERS, decode};
+use crate::core::event::{Brief, Event};
+
+/// An event in its kept form. In version 1, `raw` is left out where it is the body. In version 2 it is all
+/// that is kept of one that was only scanned: the decoder makes the rest of it again.
+#[derive(Deserialize)]
+struct KeptEvent {
+    source: String,
+    r#type: String,
+    id: String,
+    key: Option<String>,
+    time: Option<Timestamp>,
+    shape: String,
+    #[serde(default)]
+    envelope: Value,
+    body: Option<Value>,
+    raw: Option<Value>,
+    #[serde(default)]
+    warnings: Vec<String>,
+}
+
+/// The same, borrowed: an event is written far more often than read back.
+#[derive(Serialize)]
+struct KeepEvent<'e> {
+    v: u32,
+    source: &'e str,
+    r#type: &'e str,
+    id: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<Timestamp>,
+    shape: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    envelope: Option<&'e Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<&'e Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw: Option<&'e Value>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'e [String],
+}
+
+impl KeepEvent<'_> {
+    fn text(&self) -> String {
+        // Maps have text keys and numbers are finite: this cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+pub fn event_text(event: &Event) -> String {
+    let kept = KeepEvent {
+        v: 1,
+        source: &event.source,
+        r#type: &event.event_type,
+        id: &event.id,
+        key: event.key.as_deref(),
+        time: event.time,
+        shape: event.shape,
+        envelope: Some(&event.envelope),
+        body: Some(&event.body),
+        raw: (event.raw != event.body).then_some(&event.raw),
+        warnings: &event.warnings,
+    };
+    kept.text()
+}
+
+/// An event that was only scanned, with the text that came as it is.
+pub fn scanned_text(brief: &Brief, raw: &str) -> String {
+    let kept = KeepEvent {
+        v: 2,
+        source: &brief.source,
+        r#type: &brief.event_type,
+        id: &brief.id,
+        key: brief.key.as_deref(),
+        time: brief.time,
+        shape: brief.shape,
+        envelope: None,
+        body: None,
+        raw: None,
+        warnings: &brief.warnings,
+    };
+    let mut text = kept.text();
+    text.pop();
+    text.reserve(raw.len() + 8);
+    text.push_str(",\"raw\":");
+    text.push_str(raw);
+    text.push('}');
+    text
+}
+
+pub fn event(text: &str) -> Result<Event, Unreadable> {
+    let mut kept: KeptEvent = deep(text).ok_or(Unreadable("event"))?;
+    let shape = DECODERS.iter().map(|decoder| decoder.shape);
+    let body = match (kept.body.take(), &kept.raw) {
+        (Some(body), _) => body,
+        (None, Some(raw)) if kept.shape == "json" => raw.clone(),
+        (None, Some(raw)) => {
+            let read = decode(raw.clone(), Catalogue::built_in());
+            let read = read.map_err(|_| Unreadable("event"))?;
+            kept.envelope = read.envelope;
+            read.body
+        }
+        (None, None) => return Err(Unreadable("event")),
+    };
+    let about = Event::about(
+        &kept.source,
+        &kept.r#type,
+        &kept.id,
+        kept.key.as_deref(),
+        kept.time,
+    );
+    Ok(Event {
+        about,
+        shape: shape
+            .into_iter()
+            .find(|name| *name == kept.shape)
+            .unwrap_or("json"),
+        raw: kept.raw.unwrap_or_else(|| body.clone()),
+        source: kept.source,
+        event_type: kept.r#type,
+        id: kept.id,
+        key: kept.key,
+        time: kept.time,
+        envelope: match kept.envelope {
+            Value::Null => Value::Object(Map::new()),
+            envelope => envelope,
+        },
+        body,
+        warnings: kept.warnings,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::event::json::accept;
+    use crate::core::event::sample;
+
+    #[test]
+    fn every_sample_event_comes_back_whole() {
+        for tag in ["ticket.PriorityChanged", "ticket.CommentAdded"] {
+            let sample = sample::sample("support", tag).expect("a sample");
+            let value = accept(sample.text.as_bytes()).expect("JSON").value;
+            let event = decode(value, Catalogue::built_in()).expect("an event");
+            assert_eq!(super::event(&event_text(&event)).expect("readable"), event);
+        }
+    }
+
+    #[test]
+    fn the_deepest_event_that_is_accepted_comes_back() {
+        let deep = format!("{}1{}", "[".repeat(120), "]".repeat(120));
+        let text = format!(
+            r#"{{"input":{{"ticket_event":{{"type":"Ticket Created","x":{deep},"ticket":{{"id":1}}}}}}}}"#
+        );
+        let value = accept(text.as_bytes()).expect("JSON").value;
+        let event = decode(value, Catalogue::built_in()).expect("an event");
+        assert_eq!(super::event(&event_text(&event)).expect("readable"), event);
+    }
+}
