@@ -14,6 +14,8 @@ use super::process_record::{KEY, Noted, boot, stat};
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(10);
+/// What a process may take to become another program.
+const BECOMING: Duration = Duration::from_millis(200);
 
 /// A command that was found alive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,10 +147,31 @@ fn group(process: i32) -> Option<i32> {
 
 fn carries(process: i32, key: &str) -> bool {
     let wanted = format!("{KEY}={key}");
-    let environment = fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
-    environment
+    environment(process)
         .split(|byte| *byte == 0)
         .any(|variable| variable == wanted.as_bytes())
+}
+
+/// Looked at again while there is none: a process that is becoming another program has none for a
+/// moment.
+fn environment(process: i32) -> Vec<u8> {
+    let until = Instant::now() + BECOMING;
+    loop {
+        let found = fs::read(format!("/proc/{process}/environ"));
+        match found {
+            Ok(empty) if empty.is_empty() && Instant::now() < until && may_carry(process) => {
+                std::thread::sleep(LOOK);
+            }
+            found => return found.unwrap_or_default(),
+        }
+    }
+}
+
+/// The kernel's own never do.
+fn may_carry(process: i32) -> bool {
+    const KERNEL: u64 = 0x0020_0000;
+    let flags = stat(process).and_then(|stat| stat.get(6)?.parse::<u64>().ok());
+    flags.is_some_and(|flags| flags & KERNEL == 0) && is_alive(process)
 }
 
 #[cfg(test)]
