@@ -5,7 +5,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use flowtrigger::core::config::{ARCHIVE, CONFIG, CONNECTION, LIMITS, RETENTION, SOURCE};
+use flowtrigger::core::config::{
+    ARCHIVE, COMMANDS, CONFIG, CONNECTION, HMAC, LIMITS, LISTEN, LOOP_GUARD, OUTGOING, RETENTION,
+    SOURCE, VERIFY,
+};
 use flowtrigger::core::flow::vocabulary::{EXEC, HTTP, RETRY, STEP};
 use flowtrigger::core::rule::gates::{DEDUPE, THROTTLE};
 use flowtrigger::core::rule::operator::SPECS;
@@ -63,6 +66,12 @@ fn tables() -> Vec<(&'static str, String)> {
         ("config", words(&CONFIG)),
         ("connection", words(&CONNECTION)),
         ("source", words(&SOURCE)),
+        ("verify", words(&VERIFY)),
+        ("hmac", words(&HMAC)),
+        ("listen", words(&LISTEN)),
+        ("outgoing", words(&OUTGOING)),
+        ("commands", words(&COMMANDS)),
+        ("loop_guard", words(&LOOP_GUARD)),
         ("archive", words(&ARCHIVE)),
         ("retention", words(&RETENTION)),
         ("limits", words(&LIMITS)),

@@ -11,6 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 pub use super::secret_place::Missing;
+pub use crate::core::secret::SecretValue;
 
 use super::redaction::Redaction;
 use super::secret_place;
@@ -32,26 +33,11 @@ struct Inner {
     redaction: Redaction,
 }
 
-/// Text that may only be sent. No Debug, Display, PartialEq or Serialize, on purpose.
-#[derive(Clone)]
-pub struct SecretValue(String);
-
-impl SecretValue {
-    pub fn new(value: impl Into<String>) -> Self {
-        Self(value.into())
-    }
-
-    /// The value itself, for what is sent and nothing else.
-    pub(super) fn expose(&self) -> &str {
-        &self.0
-    }
-
-    fn encoded(&self, encoding: Encoding) -> Cow<'_, str> {
-        match encoding {
-            Encoding::Plain => Cow::Borrowed(&self.0),
-            Encoding::Percent => percent(&self.0),
-            Encoding::Base64 => Cow::Owned(STANDARD.encode(&self.0)),
-        }
+fn encoded(value: &SecretValue, encoding: Encoding) -> Cow<'_, str> {
+    match encoding {
+        Encoding::Plain => Cow::Borrowed(value.expose()),
+        Encoding::Percent => percent(value.expose()),
+        Encoding::Base64 => Cow::Owned(STANDARD.encode(value.expose())),
     }
 }
 
@@ -111,6 +97,10 @@ impl Secrets {
         Self::of(values)
     }
 
+    pub fn get(&self, name: &str) -> Option<&SecretValue> {
+        self.0.values.get(name)
+    }
+
     pub fn is_set(&self, name: &str) -> bool {
         self.0.values.contains_key(name)
     }
@@ -122,18 +112,18 @@ impl Secrets {
             match piece {
                 Piece::Text(text) => revealed.push_str(text),
                 Piece::Secret { name, encoding } => {
-                    revealed.push_str(&self.value(name)?.encoded(*encoding));
+                    revealed.push_str(&encoded(self.value(name)?, *encoding));
                 }
             }
         }
-        Ok(SecretValue(revealed))
+        Ok(SecretValue::new(revealed))
     }
 
     /// The tree as JSON, as it is sent.
     pub(super) fn reveal_tree(&self, tree: &Tree) -> Result<Value, Failure> {
         Ok(match tree {
             Tree::Value(value) => value.clone(),
-            Tree::Text(text) => Value::String(self.reveal(text)?.0),
+            Tree::Text(text) => Value::String(self.reveal(text)?.expose().to_owned()),
             Tree::List(items) => items
                 .iter()
                 .map(|item| self.reveal_tree(item))
@@ -187,7 +177,7 @@ mod tests {
 
     fn revealed(secrets: &Secrets, encoding: Encoding) -> String {
         match secrets.reveal(&text(encoding)) {
-            Ok(value) => value.0,
+            Ok(value) => value.expose().to_owned(),
             Err(failure) => panic!("{}", failure.message),
         }
     }
@@ -198,7 +188,7 @@ mod tests {
             let pairs = pairs.iter();
             Secrets::of(
                 pairs
-                    .map(|(name, value)| ((*name).to_owned(), SecretValue((*value).to_owned())))
+                    .map(|(name, value)| ((*name).to_owned(), SecretValue::new(*value)))
                     .collect(),
             )
         };

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use crate::cli::exit::Failure;
-use crate::core::config::Config;
+use crate::core::config::{Config, Reads};
 use crate::core::event::Event;
 use crate::core::event::decode::{NotAnEvent, decode, decode_described};
 use crate::core::event::json::{Accepted, Refused, accept, accept_many};
@@ -119,12 +119,11 @@ enum Told<'c> {
 
 /// What is known of events that come under a source's name.
 fn named<'c>(name: &'c str, config: &'c Config) -> Result<Told<'c>, Failure> {
-    if let Some(description) = config.sources.get(name) {
-        return Ok(Told::Described(description));
-    }
     let known = sources(config);
-    if known.iter().any(|known| known == name) {
-        return Ok(Told::BuiltIn(name));
+    match config.sources.get(name).map(|entrance| &entrance.reads) {
+        Some(Reads::Described(description)) => return Ok(Told::Described(description)),
+        Some(Reads::BuiltIn(source)) => return Ok(Told::BuiltIn(source)),
+        None => {}
     }
     let failure = Failure::usage(format!("no source is called `{name}`"));
     Err(failure.help(format!("the sources are {}", known.join(", "))))
@@ -167,8 +166,7 @@ fn event(accepted: Accepted, told: &Told<'_>, config: &Config) -> Result<Event, 
 fn by_any_description(value: Value, config: &Config) -> Option<Event> {
     let catalogue = &config.catalogue;
     let mut fitting = config
-        .sources
-        .values()
+        .descriptions()
         .filter_map(|description| decode_described(value.clone(), description, catalogue).ok());
     let event = fitting.next()?;
     fitting.next().is_none().then_some(event)

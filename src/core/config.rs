@@ -2,12 +2,21 @@
 //! It holds where a secret is found, never its value.
 
 mod archive;
+mod commands;
 mod connection;
 mod description;
+mod entrance;
 mod environment;
 mod limits;
+mod listen;
+mod loop_guard;
+mod network;
+mod outgoing;
+mod redact;
 mod retention;
 mod size;
+mod verification;
+mod vocabulary;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,8 +33,8 @@ use crate::core::rule::document::{self, Entry, Node, Yaml};
 use crate::core::rule::fields::Fields;
 use crate::core::rule::jobspec::Mode;
 use crate::core::rule::lowering::Lowering;
+use crate::core::rule::path::Path;
 use crate::core::rule::version::{Fingerprint, fingerprint};
-use crate::core::rule::vocabulary::{Vocabulary, anything, later, mapping, on_dead, text, word};
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -35,12 +44,19 @@ pub struct Config {
     pub vars: Arc<Value>,
     pub connections: BTreeMap<String, Connection>,
     pub secrets: BTreeMap<String, SecretPlace>,
-    /// The sources that a user describes, by the name in their URL.
-    pub sources: BTreeMap<String, Description>,
+    /// Where events come in, built-in sources included, by the source's name.
+    pub sources: BTreeMap<String, Entrance>,
     pub catalogue: Catalogue,
     pub archive: Archive,
     pub retention: Retention,
     pub limits: Limits,
+    pub listen: Listen,
+    pub outgoing: Outgoing,
+    pub commands: Commands,
+    /// None where it is off.
+    pub loop_guard: Option<LoopGuard>,
+    /// The fields of events that are not kept once their runs are over.
+    pub redact: Vec<Path>,
     /// What runs when a run is dead whose rule does not say.
     pub on_dead: Option<Arc<Flow>>,
     /// As it was written.
@@ -50,11 +66,20 @@ pub struct Config {
 }
 
 pub use archive::{ARCHIVE, Archive, Archived};
+pub use commands::{COMMANDS, Commands};
 pub use connection::{AUTH, CONNECTION, Connection};
-pub use description::SOURCE;
+pub use entrance::{Entrance, Reads, SOURCE};
 pub use environment::applied;
 pub use limits::{LIMITS, Limits};
+pub use listen::{LISTEN, Listen};
+pub use loop_guard::{LOOP_GUARD, LoopGuard};
+pub use outgoing::{Allowed, OUTGOING, Outgoing, Proxy};
 pub use retention::{RETENTION, Retention};
+pub use verification::{
+    Algorithm, BASIC, Encoding, HMAC, Hmac, Key, Part, Scheme, Signatures, Signed, Stamp, VERIFY,
+    Verification, github, standard_webhooks, upmind, zendesk,
+};
+pub use vocabulary::{CONFIG, SECRET};
 
 impl Default for Config {
     fn default() -> Self {
@@ -63,15 +88,32 @@ impl Default for Config {
             vars: Arc::new(Value::Object(serde_json::Map::new())),
             connections: BTreeMap::new(),
             secrets: BTreeMap::new(),
-            sources: BTreeMap::new(),
+            sources: built_in_sources(),
             catalogue: Catalogue::built_in().clone(),
             archive: Archive::default(),
             retention: Retention::default(),
             limits: Limits::default(),
+            listen: Listen::default(),
+            outgoing: Outgoing::default(),
+            commands: Commands::default(),
+            loop_guard: Some(LoopGuard::default()),
+            redact: Vec::new(),
             on_dead: None,
             source: Arc::default(),
             whole: true,
         }
+    }
+}
+
+fn built_in_sources() -> BTreeMap<String, Entrance> {
+    let named = entrance::built_in().map(|entrance| (entrance.name.clone(), entrance));
+    named.collect()
+}
+
+impl Config {
+    /// The sources that the configuration describes.
+    pub fn descriptions(&self) -> impl Iterator<Item = &Description> {
+        self.sources.values().filter_map(Entrance::description)
     }
 }
 
@@ -122,84 +164,6 @@ impl Source {
         config
     }
 }
-
-/// The keys of `flowtrigger.yaml`.
-pub const CONFIG: Vocabulary = Vocabulary {
-    name: "flowtrigger.yaml",
-    words: &[
-        word(
-            "mode",
-            "Caps the mode of every rule: `shadow` on a staging machine.",
-            text,
-        ),
-        word(
-            "vars",
-            "Values for templates and conditions of every rule: `vars.NAME`.",
-            mapping,
-        ),
-        word(
-            "connections",
-            "Where requests go and with which credentials, by name.",
-            mapping,
-        ),
-        word(
-            "secrets",
-            "Where each secret is found: an environment variable or a file.",
-            mapping,
-        ),
-        word(
-            "sources",
-            "Systems whose events you describe yourself, by the name in their URL.",
-            mapping,
-        ),
-        word(
-            "event_types",
-            "Event types that the built-in catalogue does not have.",
-            anything,
-        ),
-        word(
-            "on_dead",
-            "The steps to run when a run gave up whose rule does not say; `error.message` tells why.",
-            on_dead,
-        ),
-        word(
-            "archive",
-            "Which events are remembered for `why`: `full`, `unmatched` or `off`, or a mapping.",
-            archive::schema,
-        ),
-        word(
-            "retention",
-            "How long and how much of finished runs is kept.",
-            retention_schema,
-        ),
-        word(
-            "limits",
-            "How much may be at work and may wait.",
-            limits_schema,
-        ),
-        later(
-            "redact",
-            "it comes with the trust boundary; leave it out for now",
-        ),
-    ],
-};
-
-fn retention_schema() -> Value {
-    RETENTION.schema(&[])
-}
-
-fn limits_schema() -> Value {
-    LIMITS.schema(&[])
-}
-
-/// The keys of one secret; exactly one stands there.
-pub const SECRET: Vocabulary = Vocabulary {
-    name: "a secret",
-    words: &[
-        word("env", "The environment variable that holds it.", text),
-        word("file", "The file that holds it.", text),
-    ],
-};
 
 /// Reads `flowtrigger.yaml` and the environment over it. Every mistake is reported; what is sound
 /// is kept, so that rules can be checked against it all the same.
@@ -263,9 +227,25 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
         }
     }
     for entry in section(node, "sources", &mut cx) {
-        if let Some(description) = description::lower(entry, &mut cx) {
-            config.sources.insert(entry.key.clone(), description);
+        if let Some(entrance) = entrance::lower(entry, &mut cx) {
+            check_path(&entrance, entry, config, &mut cx);
+            config.sources.insert(entry.key.clone(), entrance);
         }
+    }
+    if let Some(node) = node.get("listen") {
+        config.listen = listen::lower(node, &mut cx);
+    }
+    if let Some(node) = node.get("outgoing") {
+        config.outgoing = outgoing::lower(node, &mut cx);
+    }
+    if let Some(node) = node.get("commands") {
+        config.commands = commands::lower(node, &mut cx);
+    }
+    if let Some(node) = node.get("loop_guard") {
+        config.loop_guard = loop_guard::lower(node, &mut cx);
+    }
+    if let Some(node) = node.get("redact") {
+        config.redact = redact::lower(node, &mut cx);
     }
     if let Some(node) = node.get("archive") {
         config.archive = archive::lower(node, &mut cx);
@@ -278,6 +258,20 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
     }
     if let Some(types) = node.get("event_types") {
         config.catalogue = config.catalogue.extended(lower_types(types, &mut cx));
+    }
+}
+
+/// Each source has a path of its own.
+fn check_path(entrance: &Entrance, entry: &Entry, config: &Config, cx: &mut Lowering<'_>) {
+    let others = config.sources.values();
+    let mut others = others.filter(|other| other.name != entrance.name);
+    if let Some(other) = others.find(|other| other.path == entrance.path) {
+        let message = format!(
+            "the sources `{}` and `{}` have one path, `{}`",
+            other.name, entrance.name, entrance.path
+        );
+        let help = "give one of them another `path`";
+        cx.error(Code::DuplicateName, entry.key_at, message, help);
     }
 }
 

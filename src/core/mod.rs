@@ -10,3 +10,4 @@ pub mod matching;
 pub mod rule;
 pub mod run;
 pub mod scope;
+pub mod secret;

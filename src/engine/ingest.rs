@@ -9,8 +9,8 @@ use super::handle::Engine;
 use super::sight::Sighted;
 use super::submission::{Judged, Submitted};
 use super::{Perform, Rulebook};
-use crate::core::config::Config;
-use crate::core::event::decode::{DECODERS, NotAnEvent, decode, decode_described};
+use crate::core::config::{Config, Entrance};
+use crate::core::event::decode::{NotAnEvent, decode, decode_described};
 use crate::core::event::json::{Refused, accept};
 use crate::core::event::{Brief, Event};
 use crate::source::{Accepted, AcceptedRun, Answer, Ingest, Refusal, Unsound};
@@ -21,14 +21,7 @@ const MOST_EVENTS: usize = 1_000;
 
 /// Every name that events may come under: `support`, `upmind`, and what the configuration describes.
 pub fn sources(config: &Config) -> Vec<String> {
-    let mut names = Vec::new();
-    let built_in = DECODERS.iter().map(|decoder| decoder.source);
-    for name in built_in.chain(config.sources.keys().map(String::as_str)) {
-        if !names.iter().any(|known| known == name) {
-            names.push(name.to_owned());
-        }
-    }
-    names
+    config.sources.keys().cloned().collect()
 }
 
 /// An event from a value, of the named source or of whichever its content tells.
@@ -40,11 +33,12 @@ pub fn read_event(
     let Some(source) = source else {
         return decode(value, &config.catalogue);
     };
-    if let Some(description) = config.sources.get(source) {
+    let entrance = config.sources.get(source);
+    if let Some(description) = entrance.and_then(Entrance::description) {
         return decode_described(value, description, &config.catalogue);
     }
     let event = decode(value, &config.catalogue)?;
-    if event.source == source {
+    if event.source == entrance.map_or(source, Entrance::source) {
         return Ok(event);
     }
     Err(NotAnEvent {

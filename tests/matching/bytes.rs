@@ -187,7 +187,7 @@ fn what_is_found_in_damaged_bytes_is_what_reading_them_whole_says() {
     let result = runner.run(&strategy, |(bytes, described)| {
         let scratch = &mut scratch.borrow_mut();
         for house in houses {
-            let described = described.select(house.config.sources.values());
+            let described = described.select(house.config.descriptions());
             for told in [Told::ByContent, Told::Described(described)] {
                 agree(&bytes, told, house, scratch, &tally)?;
             }

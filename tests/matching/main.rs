@@ -11,7 +11,7 @@ mod strategy;
 
 use std::sync::Arc;
 
-use flowtrigger::core::config::Config;
+use flowtrigger::core::config::{Config, Entrance};
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::event::Event;
 use flowtrigger::core::event::datum::Datum;
@@ -42,7 +42,9 @@ fn config() -> Config {
         time: None,
     };
     let mut config = Config::default();
-    config.sources.insert("shop".into(), shop);
+    config
+        .sources
+        .insert("shop".into(), Entrance::described(shop));
     config
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use flowtrigger::core::config::Config;
+use flowtrigger::core::config::{Config, Entrance};
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::event::catalogue::Catalogue;
 use flowtrigger::core::event::decode::{Told, read};
@@ -31,7 +31,7 @@ impl House {
 
     /// By content, and by every description.
     pub fn all_told(&self) -> impl Iterator<Item = Told<'_>> {
-        let described = self.config.sources.values().map(Told::Described);
+        let described = self.config.descriptions().map(Told::Described);
         std::iter::once(Told::ByContent).chain(described)
     }
 }
@@ -81,7 +81,9 @@ pub fn config() -> Config {
             ["webhook_event_id", "object_id", ""],
         ),
     ] {
-        config.sources.insert(source.name.clone(), source);
+        config
+            .sources
+            .insert(source.name.clone(), Entrance::described(source));
     }
     config
 }
@@ -141,7 +143,7 @@ fn listening(n: usize) -> (&'static str, Value) {
 
 fn events(config: &Config) -> Vec<Event> {
     let (mut events, mut seen) = (Vec::new(), BTreeSet::new());
-    let told = std::iter::once(Told::ByContent).chain(config.sources.values().map(Told::Described));
+    let told = std::iter::once(Told::ByContent).chain(config.descriptions().map(Told::Described));
     for told in told {
         for text in SAMPLES.iter().step_by(2) {
             let value = accept(text).expect("a sample").value;

@@ -53,8 +53,8 @@ fn auth() -> Value {
 }
 
 fn source() -> Value {
-    let mut schema = SOURCE.schema(&["event_type"]);
-    schema["properties"]["decoder"]["enum"] = json!(["json"]);
+    let mut schema = SOURCE.schema(&[]);
+    schema["properties"]["decoder"]["enum"] = json!(["support", "upmind", "json"]);
     schema
 }
 

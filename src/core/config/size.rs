@@ -25,14 +25,32 @@ const UNITS: [(&str, u64); 10] = [
 /// What a cap on disk may be: enough to be of use, and nothing beyond a disk.
 const CAPS: RangeInclusive<u64> = 1_000_000..=1_000_000_000_000_000;
 
-/// The cap under a key; None after reporting why it is none.
+/// The cap on disk under a key; None after reporting why it is none.
 pub fn lower_cap(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<u64> {
+    lower(node, key, CAPS, cx)
+}
+
+/// The size under a key; None after reporting why it is none.
+pub fn lower(
+    node: &Node,
+    key: &str,
+    range: RangeInclusive<u64>,
+    cx: &mut Lowering<'_>,
+) -> Option<u64> {
     let parsed = node.as_text().and_then(bytes);
     let (message, help) = match parsed {
-        Some(size) if CAPS.contains(&size) => return Some(size),
+        Some(size) if range.contains(&size) => return Some(size),
         Some(_) => (
-            format!("`{key}` is at least 1MB and at most 1000TB"),
-            "below that nothing of use could be kept, above it no disk would do".to_owned(),
+            format!(
+                "`{key}` is at least {} and at most {}",
+                words(*range.start()),
+                words(*range.end())
+            ),
+            match range == CAPS {
+                true => "below that nothing of use could be kept, above it no disk would do",
+                false => "what is less is of no use, and what is more no longer bounds anything",
+            }
+            .to_owned(),
         ),
         None => (
             format!("`{key}` takes a size"),
@@ -43,6 +61,13 @@ pub fn lower_cap(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<u64> {
     };
     cx.error(Code::InvalidValue, node.at, message, &help);
     None
+}
+
+/// The largest unit that gives a whole number.
+fn words(size: u64) -> String {
+    let fitting = UNITS.iter().filter(|(_, unit)| size.is_multiple_of(*unit));
+    let (name, unit) = fitting.max_by_key(|(_, unit)| *unit).unwrap_or(&UNITS[0]);
+    format!("{}{name}", size / unit)
 }
 
 /// `1gb` and `256M` with the unit that was meant.

@@ -55,7 +55,7 @@ pub fn lower_source(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
 
 /// Every `event_source` that an event can have.
 fn known_sources(config: &Config) -> Vec<String> {
-    let described = config.sources.values().map(|d| d.source.as_str());
+    let described = config.descriptions().map(|d| d.source.as_str());
     let mut known: Vec<String> = config
         .catalogue
         .sources()
@@ -203,7 +203,7 @@ fn open_pattern(text: &str) -> TypePattern {
 /// one can. The inner None leaves the advice to the catalogue.
 fn undescribed(text: &str, source: &str, config: &Config) -> Option<Option<String>> {
     let mut constants = Vec::new();
-    for described in config.sources.values().filter(|d| d.source == source) {
+    for described in config.descriptions().filter(|d| d.source == source) {
         match &described.event_type {
             TypeFrom::Path(_) => return None,
             TypeFrom::Constant(constant) if open_pattern(text).covers(constant) => return None,

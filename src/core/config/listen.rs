@@ -1,0 +1,114 @@
+//! Where the daemon listens, whom it believes about who is behind a proxy, and what bounds senders.
+//! It refuses a bound that no sender could keep to.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde_json::{Value, json};
+
+use super::network;
+use super::size;
+use crate::core::diagnostic::Code;
+use crate::core::rule::document::{Node, Yaml};
+use crate::core::rule::lowering::Lowering;
+use crate::core::rule::vocabulary::{Vocabulary, duration, text, word};
+
+/// What stands under `listen`. None leaves it to the command line, or to what is usual.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listen {
+    pub address: Option<String>,
+    /// Whose word about the sender's address is taken.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Connections at a time.
+    pub connections: Option<usize>,
+    /// Of one address.
+    pub connections_per_address: Option<usize>,
+    /// Bytes of a body.
+    pub body: Option<usize>,
+    /// From the first byte of a request to its last.
+    pub request: Option<Duration>,
+}
+
+pub const LISTEN: Vocabulary = Vocabulary {
+    name: "`listen`",
+    words: &[
+        word(
+            "address",
+            "Host and port, unless `--listen` says; 127.0.0.1:8080 unless given. Beyond this machine every source needs `verify`.",
+            text,
+        ),
+        word(
+            "trusted_proxies",
+            "Proxies whose word about the sender's address is taken: addresses or networks.",
+            network::list_schema,
+        ),
+        word(
+            "connections",
+            "Connections at a time; 1000 unless given.",
+            connections,
+        ),
+        word(
+            "connections_per_address",
+            "Connections of one address at a time, proxies and this machine excepted; 100 unless given.",
+            connections,
+        ),
+        word("body", "The longest body; 1MiB unless given.", size::schema),
+        word(
+            "request",
+            "How long a request may take to come in; 15s unless given.",
+            duration,
+        ),
+    ],
+};
+
+const MOST_CONNECTIONS: u64 = 100_000;
+
+fn connections() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": MOST_CONNECTIONS})
+}
+
+pub fn schema() -> Value {
+    json!({"oneOf": [{"type": "string"}, LISTEN.schema(&[])]})
+}
+
+/// An address, or a mapping. What is wrong in it is reported, and what is usual holds.
+pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Listen {
+    let mut listen = Listen::default();
+    if !matches!(node.value, Yaml::Map(_)) {
+        listen.address = cx.text(node, "listen");
+        return listen;
+    }
+    cx.entries(node, &LISTEN);
+    listen.address = node
+        .get("address")
+        .and_then(|address| cx.text(address, "address"));
+    if let Some(proxies) = node.get("trusted_proxies") {
+        listen.trusted_proxies = network::lower_list(proxies, "trusted_proxies", cx);
+    }
+    let mut count = |key: &str| {
+        let number = cx.whole_number(node.get(key)?, key, 1..=MOST_CONNECTIONS)?;
+        usize::try_from(number).ok()
+    };
+    listen.connections = count("connections");
+    listen.connections_per_address = count("connections_per_address");
+    listen.body = node
+        .get("body")
+        .and_then(|body| size::lower(body, "body", BODIES, cx))
+        .and_then(|body| usize::try_from(body).ok());
+    listen.request = node.get("request").and_then(|node| lower_time(node, cx));
+    listen
+}
+
+/// A help desk's largest events have some 100 KB; beyond 64 MiB a few senders would fill the memory.
+const BODIES: std::ops::RangeInclusive<u64> = 16 * 1024..=64 * 1024 * 1024;
+
+fn lower_time(node: &Node, cx: &mut Lowering<'_>) -> Option<Duration> {
+    let time = cx.duration(node, "request")?;
+    if (Duration::from_secs(1)..=Duration::from_secs(300)).contains(&time) {
+        return Some(time);
+    }
+    let message = "`request` is at least 1s and at most 5m";
+    let help = "senders give up after 10 to 12 s themselves";
+    cx.error(Code::InvalidValue, node.at, message, help);
+    None
+}

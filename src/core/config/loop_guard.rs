@@ -1,0 +1,87 @@
+//! When the guard against loops stops a rule: how deep events may follow from our own actions, and
+//! how often one rule may run for one ticket. It refuses a guard that never acts; `off` says so.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::core::diagnostic::Code;
+use crate::core::rule::document::{Node, Yaml};
+use crate::core::rule::lowering::Lowering;
+use crate::core::rule::vocabulary::{Vocabulary, duration, word};
+
+/// What stands under `loop_guard`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoopGuard {
+    /// How many times an event may follow from an event that followed from our own action.
+    pub depth: u32,
+    /// Runs of one rule for one ticket within `within`, where no event tells its actor.
+    pub runs: u32,
+    pub within: Duration,
+}
+
+impl Default for LoopGuard {
+    fn default() -> Self {
+        Self {
+            depth: 5,
+            runs: 20,
+            within: Duration::from_secs(600),
+        }
+    }
+}
+
+pub const LOOP_GUARD: Vocabulary = Vocabulary {
+    name: "`loop_guard`",
+    words: &[
+        word(
+            "depth",
+            "How many times in a row an event may follow from our own action (the actor is a connection's `actor_id`); 5 unless given.",
+            depth,
+        ),
+        word(
+            "runs",
+            "How often one rule may run for one ticket in the time `in`, where events do not tell who acted; 20 unless given.",
+            runs,
+        ),
+        word("in", "The time for `runs`; 10m unless given.", duration),
+    ],
+};
+
+fn depth() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": 100})
+}
+
+fn runs() -> Value {
+    json!({"type": "integer", "minimum": 2, "maximum": 10_000})
+}
+
+pub fn schema() -> Value {
+    json!({"oneOf": [{"const": "off"}, LOOP_GUARD.schema(&[])]})
+}
+
+/// A mapping, or `off`, which is None. What is wrong in it is reported, and the usual value holds.
+pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<LoopGuard> {
+    let mut guard = LoopGuard::default();
+    if node.as_text() == Some("off") || matches!(node.value, Yaml::Bool(false)) {
+        return None;
+    }
+    if cx.entries(node, &LOOP_GUARD).is_none() {
+        return Some(guard);
+    }
+    let mut number = |key: &str, range| {
+        let number = cx.whole_number(node.get(key)?, key, range)?;
+        u32::try_from(number).ok()
+    };
+    guard.depth = number("depth", 1..=100).unwrap_or(guard.depth);
+    guard.runs = number("runs", 2..=10_000).unwrap_or(guard.runs);
+    if let Some(within) = node.get("in").and_then(|node| cx.duration(node, "in")) {
+        match within > Duration::from_secs(86_400) || within < Duration::from_secs(1) {
+            true => {
+                let message = "`in` is at least 1s and at most 1d";
+                cx.error(Code::InvalidValue, node.at, message, "");
+            }
+            false => guard.within = within,
+        }
+    }
+    Some(guard)
+}

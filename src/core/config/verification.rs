@@ -1,0 +1,251 @@
+//! How senders of a source prove who they are: a scheme and the names of the secrets.
+//! It refuses a scheme without a secret and a secret without a scheme; it never sees a value.
+
+mod hmac;
+mod preset;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::core::diagnostic::{Code, Position};
+use crate::core::rule::document::{Entry, Node};
+use crate::core::rule::lowering::Lowering;
+use crate::core::rule::vocabulary::{Vocabulary, text, word};
+
+pub use hmac::{Algorithm, Encoding, HMAC, Hmac, Key, Part, Signatures, Signed, Stamp};
+pub use preset::{github, standard_webhooks, upmind, zendesk};
+
+/// What a sender must show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification {
+    pub scheme: Scheme,
+    /// Any one of them will do.
+    pub secrets: Vec<String>,
+    pub at: Position,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scheme {
+    /// A signature over the bytes of the body.
+    Hmac(Hmac),
+    /// `Authorization: Bearer SECRET`.
+    Bearer,
+    /// `Authorization: Basic …`; the secret is the password.
+    Basic { username: String },
+}
+
+/// How old a signed request may be where the scheme does not say.
+pub const WINDOW: Duration = Duration::from_secs(300);
+
+/// The schemes that `verify` names; a mapping holds one of them with its own keys.
+pub const VERIFY: Vocabulary = Vocabulary {
+    name: "`verify`",
+    words: &[
+        word(
+            "zendesk",
+            "Zendesk's webhook signature, over time and body.",
+            preset::schema,
+        ),
+        word("upmind", "Upmind's hook signature, over the body.", empty),
+        word(
+            "standard_webhooks",
+            "The Standard Webhooks signature, over id, time and body.",
+            preset::schema,
+        ),
+        word(
+            "github",
+            "`X-Hub-Signature-256`: `sha256=` and hexadecimal, over the body.",
+            empty,
+        ),
+        word(
+            "hmac",
+            "Any other signature: which header, what is signed, how it is written.",
+            hmac::schema,
+        ),
+        word("bearer", "A token: `Authorization: Bearer …`.", empty),
+        word(
+            "basic",
+            "A user name, and the secret as its password.",
+            basic_schema,
+        ),
+    ],
+};
+
+pub const BASIC: Vocabulary = Vocabulary {
+    name: "`basic`",
+    words: &[word("username", "The user name that senders give.", text)],
+};
+
+const NOTHING: Vocabulary = Vocabulary {
+    name: "this scheme",
+    words: &[],
+};
+
+fn empty() -> Value {
+    json!({"type": ["object", "null"], "additionalProperties": false})
+}
+
+fn basic_schema() -> Value {
+    BASIC.schema(&["username"])
+}
+
+/// The schemes that need no word beside their name.
+const PLAIN: [&str; 6] = [
+    "zendesk",
+    "upmind",
+    "standard_webhooks",
+    "github",
+    "bearer",
+    "none",
+];
+
+pub fn schema() -> Value {
+    let mut mapping = VERIFY.schema(&[]);
+    mapping["minProperties"] = 1.into();
+    mapping["maxProperties"] = 1.into();
+    json!({"oneOf": [{"enum": PLAIN}, mapping]})
+}
+
+pub fn secrets_schema() -> Value {
+    json!({"oneOf": [
+        {"type": "string"},
+        {"type": "array", "minItems": 1, "maxItems": MOST_SECRETS, "items": {"type": "string"}},
+    ]})
+}
+
+const MOST_SECRETS: usize = 8;
+
+/// What stands under a source's entry; the outer None after reporting a mistake.
+pub fn lower(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Option<Verification>> {
+    let node = &entry.value;
+    let (verify, secrets) = (node.get("verify"), node.get("secrets"));
+    let Some(verify) = verify else {
+        let Some(secrets) = secrets else {
+            return Some(None);
+        };
+        let message = format!("the source `{}` has secrets and no `verify`", entry.key);
+        let help = "say how senders use them: `verify: zendesk`, `verify: bearer`, …";
+        cx.error(Code::MissingKey, secrets.at, message, help);
+        return None;
+    };
+    let scheme = lower_scheme(verify, cx);
+    let names = secrets.map(|secrets| lower_secrets(secrets, cx));
+    match (scheme?, names) {
+        (None, None) => Some(None),
+        (None, Some(_)) => {
+            let message = format!("the source `{}` verifies nobody and has secrets", entry.key);
+            let help = "name a scheme, or leave the secrets out";
+            cx.error(Code::InvalidValue, verify.at, message, help);
+            None
+        }
+        (Some(_), None) => {
+            let message = format!("the source `{}` has no `secrets`", entry.key);
+            let help = "add `secrets: [NAME]`; its value comes from the environment variable FLOWTRIGGER_SECRET_NAME, or from the place that `secrets:` of the file gives";
+            cx.error(Code::MissingKey, verify.at, message, help);
+            None
+        }
+        (Some(scheme), Some(secrets)) => Some(Some(Verification {
+            scheme,
+            secrets: secrets?,
+            at: verify.at,
+        })),
+    }
+}
+
+/// The inner None is `none`.
+fn lower_scheme(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<Scheme>> {
+    let (name, options) = match node.as_map() {
+        Some([one]) => {
+            cx.check_key(one, &VERIFY);
+            (one.key.as_str(), Some(&one.value))
+        }
+        Some(_) => {
+            let message = "`verify` takes one scheme";
+            let help = "one of zendesk, upmind, standard_webhooks, github, hmac, bearer, basic";
+            cx.error(Code::InvalidValue, node.at, message, help);
+            return None;
+        }
+        None => (node.as_text().unwrap_or_default(), None),
+    };
+    let empty = |cx: &mut Lowering<'_>| match options {
+        Some(options) if options.as_map().is_some_and(|map| !map.is_empty()) => {
+            cx.entries(options, &NOTHING);
+            None
+        }
+        Some(_) | None => Some(()),
+    };
+    let scheme = match name {
+        "none" if options.is_none() => return Some(None),
+        "zendesk" => Scheme::Hmac(zendesk(preset::lower(options, cx)?)),
+        "standard_webhooks" => Scheme::Hmac(standard_webhooks(preset::lower(options, cx)?)),
+        "upmind" => empty(cx).map(|()| Scheme::Hmac(upmind()))?,
+        "github" => empty(cx).map(|()| Scheme::Hmac(github()))?,
+        "bearer" => empty(cx).map(|()| Scheme::Bearer)?,
+        "hmac" => Scheme::Hmac(hmac::lower(options, node, cx)?),
+        "basic" => lower_basic(options, node, cx)?,
+        // An unknown key of a mapping was told already.
+        _ if options.is_some() => return None,
+        _ => return unknown(node, name, cx),
+    };
+    Some(Some(scheme))
+}
+
+fn lower_basic(options: Option<&Node>, at: &Node, cx: &mut Lowering<'_>) -> Option<Scheme> {
+    let username = options.and_then(|options| {
+        cx.entries(options, &BASIC)?;
+        options.get("username")
+    });
+    let Some(username) = username else {
+        let help = "write `verify: { basic: { username: NAME } }`; the secret is the password";
+        cx.error(Code::MissingKey, at.at, "`basic` needs a `username`", help);
+        return None;
+    };
+    let username = cx.text(username, "username")?;
+    if username.is_empty() || username.contains(':') {
+        let message = "`username` is text without a colon";
+        cx.error(Code::InvalidValue, at.at, message, "");
+        return None;
+    }
+    Some(Scheme::Basic { username })
+}
+
+fn unknown<T>(node: &Node, name: &str, cx: &mut Lowering<'_>) -> Option<T> {
+    let message = "`verify` takes zendesk, upmind, standard_webhooks, github, bearer, none, or a mapping with hmac or basic";
+    let near = crate::core::rule::synonyms::nearest(name, PLAIN.into_iter());
+    let help = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "any other signature: `verify: { hmac: { header: X-Signature } }`".to_owned(),
+    };
+    cx.error(Code::InvalidValue, node.at, message, &help);
+    None
+}
+
+fn lower_secrets(node: &Node, cx: &mut Lowering<'_>) -> Option<Vec<String>> {
+    let nodes = match node.as_list() {
+        Some(list) => list.iter().collect(),
+        None => vec![node],
+    };
+    if nodes.is_empty() || nodes.len() > MOST_SECRETS {
+        let message = format!("`secrets` takes 1 to {MOST_SECRETS} names");
+        let help = "two at once while one is being replaced";
+        cx.error(Code::InvalidValue, node.at, message, help);
+        return None;
+    }
+    let names = nodes.into_iter().map(|node| lower_name(node, cx));
+    let names: Vec<_> = names.collect();
+    names.into_iter().collect()
+}
+
+fn lower_name(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
+    let name = cx.text(node, "secrets")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !name.is_empty() && name.chars().all(plain) {
+        return Some(name);
+    }
+    // What stands there may be the value itself: it is not repeated.
+    let message = "`secrets` takes names of letters, digits and `_`, never the value";
+    let help = "write a name such as ZENDESK_KEY, and put the value into the environment variable FLOWTRIGGER_SECRET_ZENDESK_KEY";
+    cx.error(Code::SecretInFile, node.at, message, help);
+    None
+}
