@@ -25,12 +25,15 @@ use crate::store::{Settings, SqliteStore, Store};
 /// How long answers under way may take once everything else has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
+/// Where it listens unless something else is said.
+const ADDRESS: &str = "127.0.0.1:8080";
+
 /// What a daemon is started with.
 #[derive(Debug, Clone)]
 pub struct Daemon {
     pub places: Places,
-    /// Host and port; loopback only. Port 0 takes any that is free and logs which.
-    pub listen: String,
+    /// Host and port, over what the configuration says. Port 0 takes any that is free and logs which.
+    pub listen: Option<String>,
     /// The folder in which everything is kept.
     pub data: PathBuf,
     /// The folder that `outbox:` requests are written to.
@@ -54,7 +57,7 @@ pub async fn daemon(
     let mut folder = DataFolder::open(&daemon.data)?;
     folder.lock(Timestamp::now())?;
     let hands = daemon.hands(&rulebook, &folder)?;
-    let listener = http::listen(&daemon.listen).await?;
+    let listener = http::listen(daemon.address(&rulebook.config)).await?;
     let socket = admin::listen(&folder.socket())?;
     kill_left_behind(folder.processes()).await;
     let settings = Settings::of(&rulebook.config);
@@ -64,7 +67,8 @@ pub async fn daemon(
     log_start(&rulebook, memory, &listener);
     let engine = Engine::open(store.clone(), hands, rulebook, options).await?;
     engine.metrics().extend(store.clone());
-    let doors = Doors::open(&engine, listener, socket, daemon.limits.clone());
+    let limits = daemon.limits.clone().with(&engine.rulebook().config.listen);
+    let doors = Doors::open(&engine, listener, socket, limits);
     let served = daemon.serve(&engine, doors, &mut signals).await;
     drop(std::fs::remove_file(folder.socket()));
     file_last(&store).await;
@@ -184,6 +188,11 @@ async fn stop<S: Store>(
 }
 
 impl Daemon {
+    fn address<'a>(&'a self, config: &'a Config) -> &'a str {
+        let told = self.listen.as_deref().or(config.listen.address.as_deref());
+        told.unwrap_or(ADDRESS)
+    }
+
     fn hands(&self, rulebook: &Rulebook, folder: &DataFolder) -> Result<Hands, EngineError> {
         let options = action::Options {
             processes: Some(folder.processes()),
@@ -248,7 +257,7 @@ pub async fn reload<S: Store>(
     Ok(rulebook.rules.rules.len())
 }
 
-/// How much is at work together is settled when the program starts.
+/// How much is at work together, and where events come in, is settled when the program starts.
 fn warn_of_fixed(before: &Config, after: &Config) {
     let at_work = |config: &Config| {
         let limits = config.limits;
@@ -256,6 +265,9 @@ fn warn_of_fixed(before: &Config, after: &Config) {
     };
     if at_work(before) != at_work(after) {
         warn!("`limits.runs`, `per_rule` and `per_host` take effect at the next start");
+    }
+    if before.listen != after.listen {
+        warn!("`listen` takes effect at the next start");
     }
 }
 
