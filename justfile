@@ -22,7 +22,11 @@ long seed=`od -An -N4 -tu4 /dev/urandom`:
     @echo "seed {{ trim(seed) }}"
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=20000 cargo test --test conditions --test hostile_input --test matching
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --lib
-    DURABILITY_TESTS_SEED={{ trim(seed) }} DURABILITY_TESTS_LONG=1 cargo test --test crash -- --nocapture
+    DURABILITY_TESTS_SEED={{ trim(seed) }} DURABILITY_TESTS_LONG=1 cargo test --test crash --test attack -- --nocapture
+
+# An attack on a daemon: what was tried, and what came of it.
+attack:
+    cargo test --test attack -- --nocapture
 
 # Write the JSON Schemas of rules and configuration.
 schema:
