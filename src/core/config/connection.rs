@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
+use super::rate::{self, Rate};
 use crate::core::config::section;
 use crate::core::diagnostic::{Code, Position};
 use crate::core::flow::step::AuthTemplate;
 use crate::core::rule::document::{Entry, Node};
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::template::{Escape, Template};
-use crate::core::rule::vocabulary::{Vocabulary, duration, later, mapping, number, text, word};
+use crate::core::rule::vocabulary::{Vocabulary, duration, mapping, number, text, word};
 
 /// Where requests of a rule go and with which credentials, kept out of the rules.
 #[derive(Debug, Clone)]
@@ -22,6 +23,7 @@ pub struct Connection {
     pub timeout: Option<Duration>,
     /// Who our own requests act as at the help desk.
     pub actor_id: Option<u64>,
+    pub rate_limit: Option<Rate>,
 }
 
 pub const CONNECTION: Vocabulary = Vocabulary {
@@ -48,9 +50,10 @@ pub const CONNECTION: Vocabulary = Vocabulary {
             "The user that our own requests act as at the help desk.",
             number,
         ),
-        later(
+        word(
             "rate_limit",
-            "it comes with durable runs; leave it out for now",
+            "How many requests may go out in which time, evenly spread; none unless given.",
+            rate::schema,
         ),
     ],
 };
@@ -97,6 +100,10 @@ pub fn lower(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Connection> {
         Some((_, id)) => id,
         None => None,
     };
+    let rate_limit = match node.get("rate_limit") {
+        Some(rate) => Some(rate::lower(rate, cx)?),
+        None => None,
+    };
     Some(Connection {
         name: entry.key.clone(),
         at: entry.key_at,
@@ -105,6 +112,7 @@ pub fn lower(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Connection> {
         headers: headers.into_iter().collect::<Option<_>>()?,
         timeout,
         actor_id,
+        rate_limit,
     })
 }
 
