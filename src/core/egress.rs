@@ -192,6 +192,8 @@ impl fmt::Display for Refused {
     }
 }
 
+impl ::core::error::Error for Refused {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
