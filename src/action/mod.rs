@@ -3,6 +3,7 @@
 
 mod excerpt;
 mod exec;
+pub mod guard;
 mod http;
 pub mod orphans;
 mod outbox;
@@ -10,6 +11,7 @@ mod process;
 mod process_record;
 mod program;
 mod redaction;
+mod redirect;
 mod request;
 mod response;
 mod retry_after;
@@ -18,15 +20,18 @@ mod secret_place;
 mod target;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::core::config::Outgoing;
 use crate::core::flow::call::{Call, Performed};
+use guard::{Lookup, SystemLookup};
 use secret::Secrets;
 
 /// Performs calls. Cloning is cheap and shares the connection pool.
 #[derive(Clone)]
 pub struct Performer {
-    client: reqwest::Client,
+    sender: http::Sender,
     secrets: Secrets,
     options: Options,
 }
@@ -39,6 +44,10 @@ pub struct Options {
     /// The folder in which commands under way are recorded, so that a later start can kill those that
     /// outlived this one. None records nothing.
     pub processes: Option<PathBuf>,
+    /// Where requests may go.
+    pub outgoing: Outgoing,
+    /// Who knows the addresses of hosts.
+    pub lookup: Arc<dyn Lookup>,
     /// How many bytes of an answer are read.
     pub response_cap: usize,
     /// How many bytes are kept of each of a command's two outputs.
@@ -52,6 +61,8 @@ impl Options {
         Self {
             outbox: outbox.into(),
             processes: None,
+            outgoing: Outgoing::default(),
+            lookup: Arc::new(SystemLookup),
             response_cap: 1024 * 1024,
             output_cap: 64 * 1024,
             grace: Duration::from_secs(5),
@@ -63,27 +74,39 @@ impl Options {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(
-        "failed to prepare the HTTP client: {0}; this is a fault of the program, please report it"
+        "failed to prepare the HTTP client: {0}; check `outgoing.proxy` and the proxy that the environment names"
     )]
     Client(#[source] reqwest::Error),
+}
+
+fn sender(options: &Options) -> Result<http::Sender, Error> {
+    let lookup = Arc::clone(&options.lookup);
+    http::Sender::new(&options.outgoing, lookup).map_err(Error::Client)
 }
 
 impl Performer {
     pub fn new(secrets: Secrets, options: Options) -> Result<Self, Error> {
         Ok(Self {
-            client: http::client().map_err(Error::Client)?,
+            sender: sender(&options)?,
             secrets,
             options,
         })
     }
 
-    /// The same performer with new secrets, for a reload. Those that no rule names any more stay as
-    /// they were: runs that were planned before still send them.
-    pub fn with_secrets(&self, secrets: &Secrets) -> Self {
-        Self {
+    /// The same performer with new secrets and a new policy, for a reload. Secrets that no rule names
+    /// any more stay as they were: runs that were planned before still send them. The policy holds for
+    /// those runs too.
+    pub fn renewed(&self, secrets: &Secrets, outgoing: &Outgoing) -> Result<Self, Error> {
+        let lookup = Arc::clone(&self.options.lookup);
+        let sender = self.sender.renewed(outgoing, lookup);
+        Ok(Self {
+            sender: sender.map_err(Error::Client)?,
             secrets: secrets.over(&self.secrets),
-            ..self.clone()
-        }
+            options: Options {
+                outgoing: outgoing.clone(),
+                ..self.options.clone()
+            },
+        })
     }
 
     /// Performs the call. Dropping the future stops it: the connection is closed, the command and
@@ -96,7 +119,7 @@ impl Performer {
                 Some(outbox) => outbox.append(call, idempotency_key, &self.options).await,
                 None => {
                     http::perform(
-                        &self.client,
+                        &self.sender,
                         call,
                         idempotency_key,
                         &self.secrets,

@@ -3,6 +3,7 @@
 
 pub mod config;
 pub mod diagnostic;
+pub mod egress;
 pub mod event;
 pub mod flow;
 pub mod gate;

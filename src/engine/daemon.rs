@@ -110,6 +110,10 @@ pub fn hands(rulebook: &Rulebook, outbox: &Path) -> Result<Hands, EngineError> {
 
 fn hands_with(rulebook: &Rulebook, options: action::Options) -> Result<Hands, EngineError> {
     let secrets = secrets::load(rulebook).map_err(EngineError::Secrets)?;
+    let options = action::Options {
+        outgoing: rulebook.config.outgoing.clone(),
+        ..options
+    };
     Ok(Hands::new(Performer::new(secrets, options)?))
 }
 
@@ -252,7 +256,10 @@ pub async fn reload<S: Store>(
     log_warnings(&reading);
     let secrets = secrets::load(&reading.rulebook).map_err(EngineError::Secrets)?;
     warn_of_fixed(&engine.rulebook().config, &reading.rulebook.config);
-    let renew = |hands: &Hands| hands.renew(secrets);
+    let performer = engine
+        .performer()
+        .renewed(&secrets, &reading.rulebook.config)?;
+    let renew = |hands: &Hands| hands.replace(performer);
     let rulebook = engine.adopt(reading, renew).await?;
     Ok(rulebook.rules.rules.len())
 }

@@ -130,7 +130,9 @@ impl Places {
         let path = match &self.config {
             ConfigFile::IfThere(path) if !path.exists() => {
                 let file = files.add(path.to_string_lossy(), "");
-                return self.parse_config(file, files, diagnostics);
+                let mut config = self.parse_config(file, files, diagnostics);
+                config.outgoing.unconfigured = true;
+                return config;
             }
             ConfigFile::Named(path) | ConfigFile::IfThere(path) => path,
         };

@@ -110,6 +110,8 @@ pub struct HttpCall {
     pub body: Option<Body>,
     pub auth: Option<Auth>,
     pub timeout: Duration,
+    /// How many redirects are followed.
+    pub redirects: u8,
     pub expect: Expect,
     pub keep: Keep,
 }

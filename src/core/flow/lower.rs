@@ -16,7 +16,7 @@ use crate::core::rule::earlier::{Earlier, Gives};
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::template::{Escape, Template, TreeTemplate};
 
-pub use http::METHODS;
+pub use http::{METHODS, MOST_REDIRECTS};
 pub use on_dead::lower_on_dead;
 
 pub fn lower_flow(node: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {

@@ -41,6 +41,7 @@ fn render_http(step: &Step, http: &Http, scope: &Scope<'_>) -> Result<HttpCall, 
             .map(|auth| render_auth(auth, scope))
             .transpose()?,
         timeout: step.settings.timeout,
+        redirects: http.redirects,
         expect: http.expect.clone(),
         keep: step.settings.keep,
     })

@@ -105,6 +105,8 @@ pub struct Http {
     pub body: Option<BodyTemplate>,
     pub auth: Option<AuthTemplate>,
     pub expect: Expect,
+    /// How many redirects are followed.
+    pub redirects: u8,
 }
 
 #[derive(Debug, Clone)]

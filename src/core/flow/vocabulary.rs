@@ -123,6 +123,11 @@ pub const HTTP: Vocabulary = Vocabulary {
             "The statuses that count as success: `200`, `2xx`, `200-299`, or a list of these; every 2xx unless given.",
             expect,
         ),
+        word(
+            "redirects",
+            "How many redirects are followed, each checked anew; none unless given. Another host gets no credentials, no header with a secret and no `Idempotency-Key`.",
+            redirects,
+        ),
     ],
 };
 
@@ -222,6 +227,10 @@ fn method() -> Value {
 
 fn path() -> Value {
     json!({"type": "string", "pattern": "^/"})
+}
+
+fn redirects() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": super::lower::MOST_REDIRECTS})
 }
 
 fn expect() -> Value {
