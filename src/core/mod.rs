@@ -6,6 +6,7 @@ pub mod diagnostic;
 pub mod event;
 pub mod flow;
 pub mod gate;
+pub mod loop_guard;
 pub mod matching;
 pub mod rule;
 pub mod run;
