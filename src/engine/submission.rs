@@ -181,6 +181,7 @@ fn planned(rule: &Arc<Rule>, event: &Event) -> Planned {
         rule: Arc::clone(rule),
         mode: rule.mode,
         lane: rule.lane_of(event),
+        loop_ask: rule.loop_ask_of(event),
         asks: rule.asks_of(event),
     }
 }

@@ -101,6 +101,14 @@ impl Template {
         &self.0.source
     }
 
+    /// The text itself where nothing is put into it.
+    pub fn constant(&self) -> Option<&str> {
+        match &self.0.body {
+            Body::Literal => Some(&self.0.source),
+            Body::Rendered(_) => None,
+        }
+    }
+
     /// The names of the secrets that it writes out.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let reads = match &self.0.body {
