@@ -78,8 +78,8 @@ pub use outgoing::{Allowed, OUTGOING, Outgoing, Proxy};
 pub use rate::{RATE, Rate};
 pub use retention::{RETENTION, Retention};
 pub use verification::{
-    Algorithm, BASIC, Encoding, HMAC, Hmac, Key, Part, Scheme, Signatures, Signed, Stamp, VERIFY,
-    Verification, github, standard_webhooks, upmind, zendesk,
+    Algorithm, BASIC, Encoding, HMAC, Hmac, Key, Part, Scheme, Signatures, Signed, Stamp,
+    StampForm, VERIFY, Verification, github, standard_webhooks, upmind, zendesk,
 };
 pub use vocabulary::{CONFIG, SECRET};
 

@@ -13,7 +13,7 @@ use crate::core::rule::document::{Entry, Node};
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::vocabulary::{Vocabulary, text, word};
 
-pub use hmac::{Algorithm, Encoding, HMAC, Hmac, Key, Part, Signatures, Signed, Stamp};
+pub use hmac::{Algorithm, Encoding, HMAC, Hmac, Key, Part, Signatures, Signed, Stamp, StampForm};
 pub use preset::{github, standard_webhooks, upmind, zendesk};
 
 /// What a sender must show.
