@@ -8,6 +8,7 @@ mod check;
 mod context;
 mod engine;
 pub mod filter;
+mod growth;
 mod place;
 mod scan;
 mod secret;
