@@ -14,7 +14,7 @@ mod network;
 mod outgoing;
 mod redact;
 mod retention;
-mod size;
+pub mod size;
 mod verification;
 mod vocabulary;
 

@@ -15,6 +15,7 @@ mod metrics;
 mod orders;
 mod perform;
 mod places;
+mod policy;
 mod report;
 mod rulebook;
 pub mod secrets;
