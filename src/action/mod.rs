@@ -1,6 +1,9 @@
 //! Performing one rendered call: an HTTP request, a line in an outbox, or a command, and what came of it.
 //! It refuses to decide what follows: a failed action is data, and whether to try again is `core::flow`'s.
 
+pub mod bounds;
+pub mod confined;
+pub mod doubt;
 mod excerpt;
 mod exec;
 pub mod guard;
@@ -10,6 +13,7 @@ mod outbox;
 mod process;
 mod process_record;
 mod program;
+pub mod programs;
 mod redaction;
 mod redirect;
 mod request;
@@ -18,6 +22,7 @@ mod retry_after;
 pub mod secret;
 mod secret_place;
 mod target;
+mod user;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,6 +31,7 @@ use std::time::Duration;
 use crate::core::config::Outgoing;
 use crate::core::flow::call::{Call, Performed};
 use guard::{Lookup, SystemLookup};
+use programs::Programs;
 use secret::Secrets;
 
 /// Performs calls. Cloning is cheap and shares the connection pool.
@@ -46,6 +52,10 @@ pub struct Options {
     pub processes: Option<PathBuf>,
     /// Where requests may go.
     pub outgoing: Outgoing,
+    /// The programs that may run; None for any.
+    pub programs: Option<Programs>,
+    /// The program that binds a command before it becomes it: this one.
+    pub confiner: PathBuf,
     /// Who knows the addresses of hosts.
     pub lookup: Arc<dyn Lookup>,
     /// How many bytes of an answer are read.
@@ -62,6 +72,8 @@ impl Options {
             outbox: outbox.into(),
             processes: None,
             outgoing: Outgoing::default(),
+            programs: None,
+            confiner: "/proc/self/exe".into(),
             lookup: Arc::new(SystemLookup),
             response_cap: 1024 * 1024,
             output_cap: 64 * 1024,
@@ -96,7 +108,12 @@ impl Performer {
     /// The same performer with new secrets and a new policy, for a reload. Secrets that no rule names
     /// any more stay as they were: runs that were planned before still send them. The policy holds for
     /// those runs too.
-    pub fn renewed(&self, secrets: &Secrets, outgoing: &Outgoing) -> Result<Self, Error> {
+    pub fn renewed(
+        &self,
+        secrets: &Secrets,
+        outgoing: &Outgoing,
+        programs: Option<Programs>,
+    ) -> Result<Self, Error> {
         let lookup = Arc::clone(&self.options.lookup);
         let sender = self.sender.renewed(outgoing, lookup);
         Ok(Self {
@@ -104,6 +121,7 @@ impl Performer {
             secrets: secrets.over(&self.secrets),
             options: Options {
                 outgoing: outgoing.clone(),
+                programs,
                 ..self.options.clone()
             },
         })

@@ -194,7 +194,7 @@ fn answer_json(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Ruleboo
         .map(|j| {
             let mut rule = explanation::rule_json(j.rule, &j.explanation, files);
             rule["gates"] = gates::json(&j.gates);
-            rule["plan"] = plan::json(&j.plan, files);
+            rule["plan"] = plan::json(&j.plan, &book.config.outgoing, files);
             rule["on_dead"] = plan::on_dead_json(j.rule, files);
             rule
         })
@@ -219,7 +219,7 @@ fn answer_text(
     for j in judged.iter().filter(|j| args.explain || j.matches()) {
         explanation::rule(out, j.rule, &j.explanation, files)?;
         gates::text(out, &j.gates)?;
-        plan::text(out, &j.plan, j.rule, files)?;
+        plan::text(out, &j.plan, j.rule, (&book.config.outgoing, files))?;
     }
     if !judged.iter().any(Judged::matches) {
         writeln!(out, "\n{}", nothing(event, judged, args, book))?;

@@ -15,7 +15,7 @@ mod outgoing;
 mod rate;
 mod redact;
 mod retention;
-mod size;
+pub mod size;
 mod verification;
 mod vocabulary;
 

@@ -88,6 +88,12 @@ pub enum Code {
     TemplateInShell,
     UnknownConnection,
     UnsetSecret,
+    /// A request that would be refused when it is sent.
+    RefusedTarget,
+    /// A program that is not on the list of those that may run.
+    RefusedProgram,
+    /// Bounds for a command that this machine cannot put in force.
+    Unconfinable,
     /// A secret itself where its place belongs: the line is not shown.
     SecretInFile,
     /// Part of the language that this version recognises and does not run.

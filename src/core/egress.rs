@@ -107,6 +107,21 @@ impl Outgoing {
         })
     }
 
+    /// What is seen, in words that a plan can show.
+    pub fn words(&self, seen: &Foresight) -> String {
+        match seen {
+            Foresight::Name => "public name, checked when it is sent".to_owned(),
+            Foresight::NameAtProxy => "a name, looked up by the proxy".to_owned(),
+            Foresight::Public => "public address".to_owned(),
+            Foresight::Allowed if self.unconfigured => {
+                "this machine, allowed as long as there is no flowtrigger.yaml".to_owned()
+            }
+            Foresight::Allowed => "not public, allowed by `outgoing`".to_owned(),
+            Foresight::Hidden => "not known yet, checked when it is sent".to_owned(),
+            Foresight::Refused(refused) => format!("refused: {refused}; {}", refused.help()),
+        }
+    }
+
     /// Whether a host is allowed by its name, whatever address it has.
     fn names(&self, host: &str) -> bool {
         self.allow.iter().any(|allowed| match allowed {

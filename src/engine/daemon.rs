@@ -13,9 +13,10 @@ use tracing::{error, info, warn};
 
 use super::shutdown::{Heard, Signals};
 use super::{
-    DataFolder, Engine, EngineError, Hands, Options, Places, Progress, Reading, Rulebook, secrets,
+    DataFolder, Engine, EngineError, Hands, Options, Places, Progress, Reading, Rulebook, policy,
+    secrets,
 };
-use crate::action::{self, Performer, orphans};
+use crate::action::{self, Performer, confined, orphans};
 use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostic, Severity};
 use crate::source::{admin, http};
@@ -112,8 +113,10 @@ fn hands_with(rulebook: &Rulebook, options: action::Options) -> Result<Hands, En
     let secrets = secrets::load(rulebook).map_err(EngineError::Secrets)?;
     let options = action::Options {
         outgoing: rulebook.config.outgoing.clone(),
+        programs: policy::programs(&rulebook.config),
         ..options
     };
+    confined::no_core_files();
     Ok(Hands::new(Performer::new(secrets, options)?))
 }
 
@@ -309,6 +312,12 @@ fn log_start(rulebook: &Rulebook, bytes_per_rule: Option<u64>, listener: &TcpLis
     let address = listener.local_addr().map(|address| address.to_string());
     let address = address.unwrap_or_default();
     info!(rules, bytes_per_rule, %address, "listening");
+    if rulebook.config.outgoing.unconfigured {
+        info!(
+            "there is no flowtrigger.yaml yet: requests may reach this machine itself; with one, \
+             only what `outgoing.allow` lists beside the public internet"
+        );
+    }
 }
 
 fn log_warnings(reading: &Reading) {

@@ -16,6 +16,7 @@ mod orders;
 mod perform;
 mod places;
 mod rates;
+mod policy;
 mod report;
 mod rulebook;
 pub mod secrets;

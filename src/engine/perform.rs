@@ -11,6 +11,8 @@ use crate::action::{self, Performer};
 use crate::core::config::Config;
 use crate::core::flow::call::{Call, Performed};
 
+use super::policy;
+
 /// Performs calls. A failed call is data, not an error.
 pub trait Perform: Send + Sync + 'static {
     /// `key` is the same for every try of one step of one run. Dropping the future stops the call.
@@ -33,7 +35,8 @@ impl Hands {
 
     /// What would use these secrets and go where this configuration lets it.
     pub fn renewed(&self, secrets: &Secrets, config: &Config) -> Result<Performer, action::Error> {
-        self.0.load().renewed(secrets, &config.outgoing)
+        let programs = policy::programs(config);
+        self.0.load().renewed(secrets, &config.outgoing, programs)
     }
 
     /// Calls that start from now on are performed by this one.

@@ -12,7 +12,7 @@ use crate::core::config::{self, Config};
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::document::count_chunks;
-use crate::engine::memory;
+use crate::engine::{memory, policy};
 
 /// Everything that events are judged by.
 #[derive(Debug, Clone, Default)]
@@ -111,6 +111,7 @@ impl Places {
                 RuleSet::compile_telling(&files, &rule_files, &config, &mut diagnostics, &mut tell)
             }
         };
+        policy::judge(&rules, &config, &mut diagnostics);
         let grown = |after: u64| Some(after.saturating_sub(before?));
         Reading {
             memory: memory::resident().and_then(grown),

@@ -1,6 +1,7 @@
 //! Calls performed for real: loopback receivers, commands and outboxes, and every way in which they fail.
 //! It refuses the network beyond this machine, and verdicts that depend on speed.
 
+mod confine;
 mod exec;
 mod hostile_answers;
 mod http;
@@ -8,6 +9,7 @@ mod http_failures;
 mod lookup;
 mod outbox;
 mod outgoing;
+mod programs;
 mod receiver;
 mod redirects;
 
@@ -36,6 +38,7 @@ pub fn performer() -> Performer {
 pub fn with(change: impl FnOnce(&mut Options)) -> Performer {
     let mut options = Options::new("/nowhere/outbox");
     options.outgoing = allowing(&["127.0.0.1"]);
+    options.confiner = env!("CARGO_BIN_EXE_flowtrigger").into();
     change(&mut options);
     let secrets = Secrets::of(BTreeMap::from([
         ("TOKEN".to_owned(), SecretValue::new("s3cr\"t/1")),
@@ -82,6 +85,7 @@ pub fn exec(argv: &[&str]) -> ExecCall {
         stdin: Text::default(),
         cwd: "/".into(),
         env: vec![],
+        confine: None,
         timeout: AMPLE,
         keep: Keep::Body,
     }

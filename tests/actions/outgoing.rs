@@ -229,7 +229,9 @@ async fn a_new_policy_holds_for_connections_that_are_kept_open() {
     let call = || http("GET", format!("http://desk.example:{}/x", receiver.port()));
     succeeded(perform_http(&before, call()).await);
     let secrets = flowtrigger::action::secret::Secrets::none();
-    let after = before.renewed(&secrets, &Outgoing::default()).unwrap();
+    let after = before
+        .renewed(&secrets, &Outgoing::default(), None)
+        .unwrap();
     let failure = failed(perform_http(&after, call()).await);
     assert!(
         failure.message.contains("refused to connect"),

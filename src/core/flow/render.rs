@@ -161,6 +161,7 @@ fn render_exec(step: &Step, exec: &Exec, scope: &Scope<'_>) -> Result<ExecCall, 
         },
         cwd: exec.cwd.clone(),
         env,
+        confine: exec.confine.clone(),
         timeout: step.settings.timeout,
         keep: step.settings.keep,
     })

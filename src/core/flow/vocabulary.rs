@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::core::config::size;
 use crate::core::rule::vocabulary::{
     Vocabulary, anything, boolean, condition, duration, later, mapping, number, text, word,
 };
@@ -67,6 +68,11 @@ pub const STEP: Vocabulary = Vocabulary {
             "on_crash",
             "What becomes of an `exec` or `shell` that a crash cut off: `hold` it for a person, as unless given, or `rerun` it.",
             on_crash,
+        ),
+        word(
+            "confine",
+            "What an `exec` or `shell` may use up and touch, enforced wholly or the command does not start.",
+            confine,
         ),
         later("catch", FLOWS),
         later("choose", FLOWS),
@@ -154,6 +160,48 @@ pub const EXEC: Vocabulary = Vocabulary {
     ],
 };
 
+/// The keys under `confine`.
+pub const CONFINE: Vocabulary = Vocabulary {
+    name: "`confine`",
+    words: &[
+        word(
+            "cpu",
+            "Processor time of each process, in whole seconds.",
+            duration,
+        ),
+        word(
+            "memory",
+            "Address space of each process; 16MiB at least.",
+            size::schema,
+        ),
+        word(
+            "file_size",
+            "Size of each file that it writes; pipes are not files.",
+            size::schema,
+        ),
+        word(
+            "processes",
+            "Processes of its user together, what else it runs included; needs a `user` where flowtrigger runs as root.",
+            processes,
+        ),
+        word(
+            "user",
+            "The user of /etc/passwd that it runs as, with that user's group and home and no other group; only root can give it.",
+            text,
+        ),
+        word(
+            "read",
+            "Where it may read and run programs, beside itself and what the system's programs need; it then writes only where `write` says.",
+            paths,
+        ),
+        word(
+            "write",
+            "Where it may write, beside devices such as /dev/null; `[]` for nowhere.",
+            paths,
+        ),
+    ],
+};
+
 /// The keys under `retry`.
 pub const RETRY: Vocabulary = Vocabulary {
     name: "`retry`",
@@ -207,6 +255,20 @@ fn exec() -> Value {
 fn argv() -> Value {
     let item = json!({"type": ["string", "number", boolean()["type"]]});
     json!({"type": "array", "minItems": 1, "items": item})
+}
+
+fn confine() -> Value {
+    let mut schema = CONFINE.schema(&[]);
+    schema["minProperties"] = json!(1);
+    schema
+}
+
+fn processes() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": super::lower::MOST_PROCESSES})
+}
+
+fn paths() -> Value {
+    json!({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
 }
 
 fn retry() -> Value {

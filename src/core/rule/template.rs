@@ -110,6 +110,11 @@ impl Template {
         }
     }
 
+    /// Where it stands as written, up to what is put in first.
+    pub fn beginning(&self) -> &str {
+        scan::literal_prefix(&self.0.source)
+    }
+
     /// The names of the secrets that it writes out.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let reads = match &self.0.body {
