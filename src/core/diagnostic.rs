@@ -88,6 +88,8 @@ pub enum Code {
     TemplateInShell,
     UnknownConnection,
     UnsetSecret,
+    /// A secret that is taken and may not be what was meant.
+    OddSecret,
     /// A secret itself where its place belongs: the line is not shown.
     SecretInFile,
     /// Part of the language that this version recognises and does not run.

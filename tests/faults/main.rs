@@ -12,4 +12,5 @@ mod receiver;
 mod rules;
 mod secrets;
 mod serving;
+mod signed;
 mod support;
