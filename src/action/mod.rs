@@ -6,6 +6,7 @@ mod exec;
 mod http;
 pub mod orphans;
 mod outbox;
+pub mod post;
 mod process;
 mod process_record;
 mod program;

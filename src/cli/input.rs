@@ -2,6 +2,7 @@
 //! A bad one is told with its place and loses none of the others.
 
 mod lines;
+pub mod parcel;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;

@@ -17,6 +17,9 @@ mod render;
 mod run;
 mod runs;
 mod schema;
+mod send;
+mod sign;
+mod signer;
 mod test;
 mod why;
 
@@ -61,6 +64,8 @@ enum Command {
 
     Why(why::Args),
     Runs(runs::Args),
+    Send(send::Args),
+    Sign(sign::Args),
     Schema(schema::Args),
     Completions(completions::Args),
 }
@@ -105,6 +110,8 @@ impl Command {
 
             Command::Why(args) => why::run(args, global, out),
             Command::Runs(args) => runs::run(args, global, out),
+            Command::Send(args) => send::run(args, global, out),
+            Command::Sign(args) => sign::run(args, global, out),
             Command::Schema(args) => schema::run(args, global, out),
             Command::Completions(args) => completions::run(args, global, out),
         }
@@ -122,6 +129,8 @@ impl Command {
             | Command::Events(_)
             | Command::Why(_)
             | Command::Runs(_)
+            | Command::Send(_)
+            | Command::Sign(_)
             | Command::Schema(_)
             | Command::Completions(_) => "warn",
         }

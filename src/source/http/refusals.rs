@@ -36,7 +36,8 @@ impl Refusals {
         let peer = sender.peer.map(|peer| peer.ip().to_canonical().to_string());
         let (check, help) = (refused.word(), help(sender, refused, body));
         let left_out = (left_out > 0).then_some(left_out);
-        warn!(%source, peer, check, help, left_out, "a request was refused: {refused}");
+        let secrets = secrets(sender);
+        warn!(%source, peer, check, secrets, help, left_out, "a request was refused: {refused}");
     }
 
     /// How many were left out since the last line, where one may be written.
@@ -66,6 +67,12 @@ impl Lines {
             self.since = now;
         }
     }
+}
+
+/// The names of what its senders must know.
+fn secrets(sender: &Sender<'_>) -> Option<String> {
+    let verifier = sender.entrance.verifier.as_ref()?;
+    Some(verifier.secrets().collect::<Vec<_>>().join(", "))
 }
 
 /// What is known of the mistake beyond that it is one. It is looked for only where it will be told.
