@@ -15,12 +15,12 @@ use sha2::Sha256;
 use crate::serving::{Answer, Daemon};
 use crate::support::{NOTE, PATIENCE, Place, urgent};
 
-const KEY: &str = "c4nary-Zl9kD0yQm7xV2sR5uJ8bN1cH6pE";
+pub const KEY: &str = "c4nary-Zl9kD0yQm7xV2sR5uJ8bN1cH6pE";
 const OLD: &str = "c4nary-Kq2wE8rT5yU1iO6pA3sD9fG4hJ7";
 const WHSEC: &str = "whsec_YzRuYXJ5LXNlY3JldC1vZi0zMi1ieXRlcyEhISE=";
 
 /// A source of every scheme; all read events of Zendesk.
-const SOURCES: &str = "sources:
+pub const SOURCES: &str = "sources:
   support: { verify: zendesk, secrets: [KEY, OLD] }
   hex: { decoder: support, verify: upmind, secrets: KEY }
   standard: { decoder: support, verify: standard_webhooks, secrets: WHSEC }
@@ -43,7 +43,7 @@ const PATHS: [&str; 7] = [
     "/events/own",
 ];
 
-fn place(config: &str) -> Place {
+pub fn place(config: &str) -> Place {
     let place = Place::with_flow(NOTE);
     place.write("flowtrigger.yaml", config);
     place
