@@ -24,7 +24,7 @@ to end, and exits with 0; a second one stops at once. What is left goes on at th
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Address and port to listen on, 127.0.0.1:8080 unless given; port 0 takes any that is free.
+    /// Address and port to listen on, 127.0.0.1:8080 unless the configuration says; port 0 takes any.
     #[arg(
         long,
         value_name = "ADDRESS",

@@ -74,6 +74,10 @@ impl Failure {
         Self::Usage(Told::new(message))
     }
 
+    pub fn unset(message: impl Into<String>) -> Self {
+        Self::Unset(Told::new(message))
+    }
+
     pub fn nothing(message: impl Into<String>) -> Self {
         Self::Nothing(Told::new(message))
     }

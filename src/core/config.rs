@@ -45,7 +45,7 @@ pub struct Config {
     pub vars: Arc<Value>,
     pub connections: BTreeMap<String, Connection>,
     pub secrets: BTreeMap<String, SecretPlace>,
-    /// Where events come in, built-in sources included, by the source's name.
+    /// Where events come in, by the source's name: the built-in ones, or those that are named.
     pub sources: BTreeMap<String, Entrance>,
     pub catalogue: Catalogue,
     pub archive: Archive,
@@ -227,6 +227,10 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
         if let Some(place) = lower_secret(entry, &mut cx) {
             config.secrets.insert(entry.key.clone(), place);
         }
+    }
+    if node.get("sources").is_some() {
+        // Whoever names sources names them all: what stands open is what stands there.
+        config.sources.clear();
     }
     for entry in section(node, "sources", &mut cx) {
         if let Some(entrance) = entrance::lower(entry, &mut cx) {

@@ -11,5 +11,7 @@ mod payload;
 mod receiver;
 mod rules;
 mod secrets;
+mod sending;
 mod serving;
+mod signed;
 mod support;
