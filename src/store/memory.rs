@@ -16,8 +16,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::core::gate::Ask;
 use crate::core::run::{Line, RunId, State};
 use crate::store::{
-    Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record,
-    Store, StoreError, Unmatched, notice,
+    Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, Store, StoreError,
+    Unmatched, notice,
 };
 use gates::Charges;
 use lanes::{Lanes, Place, Queue};

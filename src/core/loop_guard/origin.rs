@@ -85,7 +85,12 @@ mod tests {
         for (text, actor) in [(webhook, "900"), (eventbridge, "900"), (upmind, "7c1e")] {
             let event = event(&text.to_string());
             let actor = actor.to_owned();
-            assert_eq!(Origin::of(&event, &ours()), Origin::Ours { actor: actor.clone() });
+            assert_eq!(
+                Origin::of(&event, &ours()),
+                Origin::Ours {
+                    actor: actor.clone()
+                }
+            );
             assert_eq!(Origin::of(&event, &[]), Origin::Person { actor });
         }
     }
@@ -96,7 +101,10 @@ mod tests {
         let status = of("ticket.StatusChanged");
         assert_eq!(Origin::of(&status, &ours()), Origin::Untold);
         let mut comment = of("ticket.CommentAdded");
-        assert!(matches!(Origin::of(&comment, &ours()), Origin::Person { .. }));
+        assert!(matches!(
+            Origin::of(&comment, &ours()),
+            Origin::Person { .. }
+        ));
         comment.body["comment"]["author"]["id"] = json!(900);
         assert!(matches!(Origin::of(&comment, &ours()), Origin::Ours { .. }));
         // Who wrote it is not who redacts it.
@@ -106,8 +114,19 @@ mod tests {
 
     #[test]
     fn the_help_desk_itself_is_nobody() {
-        let mut event = event(&sample("support", "ticket.StatusChanged").expect("a sample").text);
-        for nobody in [json!(-1), json!("-1"), json!(0), json!(""), json!(null), json!([])] {
+        let mut event = event(
+            &sample("support", "ticket.StatusChanged")
+                .expect("a sample")
+                .text,
+        );
+        for nobody in [
+            json!(-1),
+            json!("-1"),
+            json!(0),
+            json!(""),
+            json!(null),
+            json!([]),
+        ] {
             event.envelope["actor_id"] = nobody;
             assert_eq!(Origin::of(&event, &ours()), Origin::Untold);
         }

@@ -129,14 +129,38 @@ mod tests {
     #[test]
     fn whom_a_rule_writes_as_is_told_by_its_connections() {
         for (step, acts_as, unnamed) in [
-            ("{ http: { connection: desk, path: /t, method: PUT } }", vec!["900"], false),
-            ("{ http: { connection: bare, path: /t, method: PUT } }", vec![], true),
-            ("{ http: { url: 'https://help.example/api/v2/tickets/{{ ticket.id }}', method: PUT } }", vec![], true),
-            ("{ http: { connection: chat, path: /t, json: { a: 1 } } }", vec![], false),
-            ("{ http: { connection: desk, path: /t, json: { ticket: { comment: { body: b, author_id: 5 } } } } }", vec!["900"], true),
+            (
+                "{ http: { connection: desk, path: /t, method: PUT } }",
+                vec!["900"],
+                false,
+            ),
+            (
+                "{ http: { connection: bare, path: /t, method: PUT } }",
+                vec![],
+                true,
+            ),
+            (
+                "{ http: { url: 'https://help.example/api/v2/tickets/{{ ticket.id }}', method: PUT } }",
+                vec![],
+                true,
+            ),
+            (
+                "{ http: { connection: chat, path: /t, json: { a: 1 } } }",
+                vec![],
+                false,
+            ),
+            (
+                "{ http: { connection: desk, path: /t, json: { ticket: { comment: { body: b, author_id: 5 } } } } }",
+                vec!["900"],
+                true,
+            ),
         ] {
             let guard = guard(CONFIG, step).expect("a guard");
-            assert_eq!((&guard.acts_as, guard.unnamed), (&acts_as.iter().map(|&a| a.to_owned()).collect(), unnamed), "{step}");
+            assert_eq!(
+                (&guard.acts_as, guard.unnamed),
+                (&acts_as.iter().map(|&a| a.to_owned()).collect(), unnamed),
+                "{step}"
+            );
             assert_eq!(guard.ours, ["7c1e", "900"]);
         }
     }

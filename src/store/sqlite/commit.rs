@@ -206,7 +206,10 @@ impl Ledger<'_> {
             error: None,
             asks: asks_text(&planned.asks),
             lineage,
-            actors: planned.loop_ask.as_ref().and_then(|ask| actors_text(&ask.guard)),
+            actors: planned
+                .loop_ask
+                .as_ref()
+                .and_then(|ask| actors_text(&ask.guard)),
             now,
         })?;
         if passed {
@@ -381,15 +384,12 @@ pub fn counted(
             "SELECT count(*), min(at), run FROM charges
              WHERE queue = ?1 AND gate = ?2 AND value = ?3 AND at > ?4",
         )?
-        .query_row(
-            params![queue, gate, value, micros(since)],
-            |row| {
-                let (runs, at, run): (u32, Option<i64>, Option<i64>) =
-                    (row.get(0)?, row.get(1)?, row.get(2)?);
-                let oldest = at
-                    .zip(run)
-                    .map(|(at, run)| (RunId(run as u64), codec::time(at)));
-                Ok(Facts { runs, oldest })
-            },
-        )
+        .query_row(params![queue, gate, value, micros(since)], |row| {
+            let (runs, at, run): (u32, Option<i64>, Option<i64>) =
+                (row.get(0)?, row.get(1)?, row.get(2)?);
+            let oldest = at
+                .zip(run)
+                .map(|(at, run)| (RunId(run as u64), codec::time(at)));
+            Ok(Facts { runs, oldest })
+        })
 }

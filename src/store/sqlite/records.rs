@@ -90,7 +90,8 @@ impl Ledger<'_> {
                 ))
             })
             .optional()?;
-        let Some((event, rule, lane, generation, error, received, edition, lineage)) = columns else {
+        let Some((event, rule, lane, generation, error, received, edition, lineage)) = columns
+        else {
             return Ok(None);
         };
         Ok(Some(Record {
