@@ -26,7 +26,10 @@ pub const ECHO: Duration = Duration::from_secs(60);
 const ELSEWHERE: u32 = 10;
 
 /// Links of a chain that a reason names.
-const NAMED: usize = 6;
+const NAMED: usize = 3;
+
+/// Links that a reason is made of: one more, so that it can say that there are more.
+pub const LINKS: usize = NAMED + 1;
 
 /// What the guard knows of a rule that writes something somewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

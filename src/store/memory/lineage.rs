@@ -9,11 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::Inner;
 use super::shift::moved;
 use crate::core::gate::Facts;
-use crate::core::loop_guard::{GATE, Guard, Lineage, Link, LoopAsk, LoopFacts, Search};
+use crate::core::loop_guard::{GATE, Guard, LINKS, Lineage, Link, LoopAsk, LoopFacts, Search};
 use crate::core::run::{RunId, State};
-
-/// Links that a reason is made of: it names fewer and says that there are more.
-const LINKS: usize = 10;
 
 /// By source and key.
 #[derive(Debug)]

@@ -8,19 +8,12 @@ use serde_json::json;
 use super::codec::{self, micros};
 use super::commit::counted;
 use super::ledger::Ledger;
-use crate::core::loop_guard::{GATE, Guard, Lineage, Link, LoopAsk, LoopFacts, Search};
+use crate::core::loop_guard::{GATE, Guard, LINKS, Lineage, Link, LoopAsk, LoopFacts, Search};
 use crate::core::run::{RunId, State};
 use crate::store::StoreError;
 
-/// Links that a reason is made of: it names fewer and says that there are more.
-const LINKS: usize = 10;
-
 /// The queue of runs that count in no rate.
 const NO_QUEUE: i64 = 0;
-
-/// What has not begun has written nothing.
-const BEGAN: &str = "(r.state NOT IN ('queued', 'held', 'skipped', 'cancelled')
-    OR EXISTS (SELECT 1 FROM lines WHERE run = r.id))";
 
 /// What the guard is told; `queue` is that of the rule, where it ever had a run.
 pub fn loop_facts(
@@ -40,18 +33,19 @@ pub fn loop_facts(
     Ok(LoopFacts { cause, rate })
 }
 
+/// The latest run that wrote about something.
+pub const CAUSE: &str = "
+    SELECT c.run, r.depth FROM charges c INDEXED BY charges_of_loops CROSS JOIN runs r ON r.id = c.run
+    WHERE c.gate = 'loop_guard' AND c.value = ?1 AND c.at > ?2
+        AND (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(r.actors) WHERE value = ?3))
+        -- What has not begun has written nothing.
+        AND (r.state NOT IN ('queued', 'held', 'skipped', 'cancelled')
+            OR EXISTS (SELECT 1 FROM lines WHERE run = r.id))
+    ORDER BY c.at DESC, c.run DESC LIMIT 1";
+
 fn cause(connection: &Connection, search: Search<'_>) -> rusqlite::Result<Option<(RunId, u32)>> {
-    let as_actor = match search.actor {
-        Some(_) => "EXISTS (SELECT 1 FROM json_each(r.actors) WHERE value = ?3)",
-        None => "?3 IS NULL",
-    };
-    let sql = format!(
-        "SELECT c.run, r.depth FROM charges c JOIN runs r ON r.id = c.run
-         WHERE c.gate = 'loop_guard' AND c.value = ?1 AND c.at > ?2 AND {BEGAN} AND {as_actor}
-         ORDER BY c.at DESC, c.run DESC LIMIT 1"
-    );
     connection
-        .prepare_cached(&sql)?
+        .prepare_cached(CAUSE)?
         .query_row(
             params![search.about, micros(search.since), search.actor],
             |row| Ok((RunId(row.get::<_, i64>(0)? as u64), row.get(1)?)),

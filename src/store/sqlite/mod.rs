@@ -40,7 +40,7 @@ use writer::{Safety, Writer};
 pub use commit::facts;
 pub use database::{OpenError, VERSION, version};
 pub use ledger::config_source;
-pub use lineage::loop_facts;
+pub use lineage::{chain, loop_facts};
 pub use recovery::Recovered;
 pub use writer::Commits;
 
