@@ -9,7 +9,7 @@ use flowtrigger::core::config::{
     ARCHIVE, COMMANDS, CONFIG, CONNECTION, HMAC, LIMITS, LISTEN, LOOP_GUARD, OUTGOING, RETENTION,
     SOURCE, VERIFY,
 };
-use flowtrigger::core::flow::vocabulary::{EXEC, HTTP, RETRY, STEP};
+use flowtrigger::core::flow::vocabulary::{CONFINE, EXEC, HTTP, RETRY, STEP};
 use flowtrigger::core::rule::gates::{DEDUPE, THROTTLE};
 use flowtrigger::core::rule::operator::SPECS;
 use flowtrigger::core::rule::ruletest::TEST;
@@ -61,6 +61,7 @@ fn tables() -> Vec<(&'static str, String)> {
         ("step", words(&STEP)),
         ("http", words(&HTTP)),
         ("exec", words(&EXEC)),
+        ("confine", words(&CONFINE)),
         ("retry", words(&RETRY)),
         ("test", words(&TEST)),
         ("config", words(&CONFIG)),

@@ -81,7 +81,9 @@ impl Programs {
 }
 
 fn refused(shown: &str, found: &Path) -> Doubt {
-    let path = found.display();
+    // Without the `./` that a rule writes.
+    let path: PathBuf = found.components().collect();
+    let path = path.display();
     Doubt::new(
         format!("the command `{shown}` is not among the programs that may run"),
         format!("if it may, write `{path}` under `commands.allow` in flowtrigger.yaml"),

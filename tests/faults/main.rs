@@ -7,6 +7,7 @@ mod contracts;
 mod daemon;
 mod data_folder;
 mod input;
+mod outward;
 mod payload;
 mod receiver;
 mod rules;

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
+use crate::support::PATIENCE;
+
 pub struct Receiver {
     pub port: u16,
     got: Arc<Mutex<Vec<Got>>>,
@@ -70,6 +72,15 @@ impl Receiver {
             }
         });
         Self { port, got }
+    }
+
+    /// Waits until as many requests came.
+    pub fn waits_for(&self, count: usize) {
+        let began = std::time::Instant::now();
+        while self.got().len() < count {
+            assert!(began.elapsed() < PATIENCE, "only {:?} came", self.got());
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
     }
 
     pub fn got(&self) -> Vec<Got> {

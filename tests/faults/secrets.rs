@@ -16,7 +16,8 @@ use crate::support::{Place, urgent};
 const CANARY: &str = "c4nary / \"é\"+key&1";
 const PASSWORD: &str = "pa55word/of?the=bot";
 
-const CONFIG: &str = "connections:
+const CONFIG: &str = "outgoing: { allow: [127.0.0.1] }
+connections:
   desk:
     base_url: http://127.0.0.1:PORT/base
     auth: { basic: { username: bot, password: '{{ secret.PASSWORD }}' } }

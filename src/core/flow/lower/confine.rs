@@ -103,7 +103,7 @@ fn lower_path(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<String> {
         text if text.contains("{{") => "write it out: no event may choose what is opened to it",
         text if text.contains('*') => "write the folder: everything below it goes with it",
         _ => {
-            let joined = Path::new(&cx.folder).join(path);
+            let joined = Path::new(&cx.folder).join(path.strip_prefix("./").unwrap_or(&path));
             return Some(joined.to_string_lossy().into_owned());
         }
     };

@@ -9,18 +9,20 @@ const SHELLS: [&str; 9] = [
     "sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "csh",
 ];
 
-/// Interpreters, and the options that take a program.
-const LANGUAGES: [(&str, &[&str]); 9] = [
-    ("python", &["-c"]),
-    ("pypy", &["-c"]),
-    ("perl", &["-e", "-E"]),
-    ("ruby", &["-e"]),
-    ("node", &["-e", "-p", "--eval", "--print"]),
-    ("deno", &["eval"]),
-    ("bun", &["-e", "--eval"]),
-    ("php", &["-r"]),
-    ("lua", &["-e"]),
+/// Interpreters, the letters of the options that take a program, and the long ones.
+const LANGUAGES: [(&str, &str, &[&str]); 8] = [
+    ("python", "c", &[]),
+    ("pypy", "c", &[]),
+    ("perl", "eE", &[]),
+    ("ruby", "e", &[]),
+    ("node", "ep", &["--eval", "--print"]),
+    ("bun", "ep", &["--eval", "--print"]),
+    ("php", "r", &[]),
+    ("lua", "e", &[]),
 ];
+
+/// The letters of options whose value is the next argument.
+const VALUED: &str = "oOWXIr";
 
 /// Whether no argument is a program with a template in it; false after reporting.
 pub fn check(argv: &[Node], cx: &mut Lowering<'_>) -> bool {
@@ -50,26 +52,45 @@ pub fn check(argv: &[Node], cx: &mut Lowering<'_>) -> bool {
 fn script(name: &str, arguments: &[String]) -> Option<usize> {
     let name = name.rsplit('/').next().unwrap_or(name);
     if SHELLS.contains(&name) {
-        let takes = |option: &String| {
-            option.starts_with('-') && !option.starts_with("--") && option.contains('c')
-        };
-        let at = arguments.iter().position(takes)?;
-        // `-c -e SCRIPT`: further options may stand between.
-        let behind = arguments[at + 1..]
+        // `-lc` and `-ce` are `-c` with more.
+        let plain = arguments
             .iter()
-            .position(|next| !next.starts_with('-'))?;
-        return Some(at + 1 + behind);
+            .map(|given| match is_short(given) && given.contains('c') {
+                true => "-c".to_owned(),
+                false => given.clone(),
+            });
+        return behind_options(&plain.collect::<Vec<_>>(), "c", &[]);
     }
     let versionless = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let (_, options) = LANGUAGES.iter().find(|(known, _)| *known == versionless)?;
-    let at = arguments.iter().position(|given| {
-        let attached = |option: &&str| option.len() == 2 && given.starts_with(option);
-        options.contains(&given.as_str()) || options.iter().any(attached)
-    })?;
-    match options.contains(&arguments[at].as_str()) {
-        true => (at + 1 < arguments.len()).then_some(at + 1),
-        false => Some(at),
+    let (_, letters, long) = LANGUAGES.iter().find(|(known, ..)| *known == versionless)?;
+    behind_options(arguments, letters, long)
+}
+
+/// The first argument that is no option ends the search: it names a file, and what follows is the
+/// file's.
+fn behind_options(arguments: &[String], letters: &str, long: &[&str]) -> Option<usize> {
+    let mut at = 0;
+    while let Some(given) = arguments.get(at) {
+        let option = given.strip_prefix(['-', '+'])?;
+        let (first, last) = (option.chars().next()?, option.chars().last()?);
+        let short = is_short(given);
+        if long.contains(&given.as_str()) || (short && letters.contains(last)) {
+            // Further options may stand between.
+            let behind = arguments[at + 1..]
+                .iter()
+                .position(|next| !next.starts_with('-'))?;
+            return Some(at + 1 + behind);
+        }
+        if short && letters.contains(first) {
+            return Some(at);
+        }
+        at += 1 + usize::from(short && VALUED.contains(last));
     }
+    None
+}
+
+fn is_short(option: &str) -> bool {
+    option.starts_with(['-', '+']) && !option.starts_with("--")
 }
 
 #[cfg(test)]
@@ -95,6 +116,11 @@ mod tests {
             (&["python3", "-u", "-c", "x"], Some(2)),
             (&["python3", "x.py", "y"], None),
             (&["perl", "-ex"], Some(0)),
+            (&["perl", "-lane", "x"], Some(1)),
+            (&["bash", "-euo", "pipefail", "-c", "x"], Some(3)),
+            (&["bash", "run.sh", "-c", "x"], None),
+            (&["python3", "-m", "tool", "-c", "x"], None),
+            (&["python3", "-cx"], Some(0)),
             (&["node", "--eval", "x"], Some(1)),
             (&["php", "-r", "x"], Some(1)),
             (&["printf", "-c", "x"], None),

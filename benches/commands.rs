@@ -1,0 +1,107 @@
+//! How many commands start in a second, as they are and bound by `confine`: `cargo bench --bench commands`.
+//! It refuses to compare with anything but itself on the same machine.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use flowtrigger::action::secret::Secrets;
+use flowtrigger::action::{Options, Performer, bounds};
+use flowtrigger::core::flow::call::{Call, ExecCall, Keep, Performed, Text};
+use flowtrigger::core::flow::confinement::Confinement;
+
+const AT_A_TIME: usize = 4;
+const EACH: usize = 250;
+const ROUNDS: usize = 3;
+
+fn kinds() -> Vec<(&'static str, Option<Confinement>)> {
+    let none = Confinement::default();
+    let limits = Confinement {
+        cpu: Some(Duration::from_secs(10)),
+        memory: Some(256 << 20),
+        ..none.clone()
+    };
+    let user = Confinement {
+        user: Some("nobody".into()),
+        ..none.clone()
+    };
+    let files = Confinement {
+        read: Some(vec!["/tmp".into()]),
+        ..none
+    };
+    vec![
+        ("as it is", None),
+        ("cpu and memory", Some(limits)),
+        ("user", Some(user)),
+        ("files", Some(files)),
+    ]
+}
+
+async fn start_many(performer: Performer, confinement: Option<Confinement>) -> usize {
+    let call = Call::Exec(ExecCall {
+        argv: vec![Text::plain("/bin/true")],
+        stdin: Text::default(),
+        cwd: "/".into(),
+        env: vec![],
+        confine: confinement.map(Box::new),
+        timeout: Duration::from_secs(60),
+        keep: Keep::None,
+    });
+    let mut failed = 0;
+    for _ in 0..EACH {
+        let performed = performer.perform(&call, "bench").await;
+        failed += usize::from(!matches!(performed, Performed::Succeeded(_)));
+    }
+    failed
+}
+
+async fn rate(performer: &Performer, confinement: Option<&Confinement>) -> Option<f64> {
+    let began = Instant::now();
+    let tasks: Vec<_> = (0..AT_A_TIME)
+        .map(|_| tokio::spawn(start_many(performer.clone(), confinement.cloned())))
+        .collect();
+    for task in tasks {
+        if task.await.ok()? > 0 {
+            return None;
+        }
+    }
+    let started = u32::try_from(AT_A_TIME * EACH).ok()?;
+    Some(f64::from(started) / began.elapsed().as_secs_f64())
+}
+
+/// The best of some rounds: what else runs on the machine only slows.
+async fn best(performer: &Performer, confinement: Option<&Confinement>) -> Option<f64> {
+    let mut best: Option<f64> = None;
+    for _ in 0..ROUNDS {
+        let rate = rate(performer, confinement).await?;
+        best = Some(best.map_or(rate, |best| best.max(rate)));
+    }
+    best
+}
+
+#[allow(clippy::print_stdout)]
+fn main() -> ExitCode {
+    let mut options = Options::new("/nowhere");
+    options.confiner = Path::new(env!("CARGO_BIN_EXE_flowtrigger")).to_owned();
+    let Ok(performer) = Performer::new(Secrets::none(), options) else {
+        return ExitCode::FAILURE;
+    };
+    let Ok(runtime) = tokio::runtime::Runtime::new() else {
+        return ExitCode::FAILURE;
+    };
+    let mut bare = None;
+    for (name, confinement) in kinds() {
+        let confinement = confinement.as_ref();
+        if let Some(doubt) = confinement.and_then(|asked| bounds::doubts(asked).into_iter().next()) {
+            println!("{name:16} not on this machine: {doubt}");
+            continue;
+        }
+        let Some(rate) = runtime.block_on(best(&performer, confinement)) else {
+            println!("{name:16} failed");
+            return ExitCode::FAILURE;
+        };
+        let share = rate / *bare.get_or_insert(rate);
+        println!("{name:16} {rate:8.0}/s  {share:.2}");
+    }
+    ExitCode::SUCCESS
+}
