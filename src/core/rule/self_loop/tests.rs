@@ -1,3 +1,6 @@
+//! Rules that start themselves, and rules that only look as if they did.
+//! What no reader would see at once is not asked for.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
