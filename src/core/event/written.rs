@@ -14,6 +14,9 @@ pub struct Written {
     /// The tag of the event.
     #[serde(rename = "type")]
     pub event_type: String,
+    /// Which ticket the request is about.
+    #[serde(default)]
+    pub of: Ticket,
     /// The field: keys joined by dots.
     pub writes: String,
     /// Paths of the event, with the field whose value then stands there. Null: it depends on what
@@ -22,6 +25,16 @@ pub struct Written {
     /// What a field is that the body leaves out.
     #[serde(default)]
     pub unless_given: BTreeMap<String, Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ticket {
+    /// The one that the event is about.
+    #[default]
+    Own,
+    /// One that the request makes.
+    New,
 }
 
 impl Written {
@@ -52,7 +65,7 @@ mod tests {
 
     #[test]
     fn every_entry_names_an_event_and_paths_that_it_has() {
-        assert_eq!(Written::all().len(), 22);
+        assert_eq!(Written::all().len(), 23);
         for written in Written::all() {
             let known = Catalogue::built_in().by_tag("support", &written.event_type);
             let known = known.unwrap_or_else(|| panic!("{}", written.event_type));
@@ -65,7 +78,9 @@ mod tests {
 
     #[test]
     fn the_nearest_listed_path_counts() {
-        let comment = Written::all().last().expect("an entry");
+        let mut all = Written::all().iter();
+        let comment = all.find(|written| written.writes == "ticket.comment");
+        let comment = comment.expect("an entry");
         assert_eq!(
             comment.source_of("comment.is_public"),
             Some(Some("ticket.comment.public"))

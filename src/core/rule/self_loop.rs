@@ -8,7 +8,7 @@ use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::core::event::Event;
 use crate::core::event::catalogue::{Catalogue, FieldLookup};
-use crate::core::event::written::Written;
+use crate::core::event::written::{Ticket, Written};
 use crate::core::flow::step::{Action, BodyTemplate, Http, Step};
 use crate::core::gate::Kind;
 use crate::core::matching::evaluate::Truth;
@@ -23,6 +23,8 @@ use crate::core::scope::Scope;
 /// Where a ticket's own address stands in a path.
 const OWN: [&str; 2] = ["ticket.id", "event.key"];
 
+/// How a path ends that makes a ticket.
+const NEW: [&str; 2] = ["/tickets", "/tickets.json"];
 const ADDED: &str = "ticket.additional_tags";
 const REMOVED: &str = "ticket.remove_tags";
 
@@ -56,7 +58,7 @@ fn comes_back(
     guards: &[&Condition],
     config: &Config,
 ) -> Option<&'static Written> {
-    let body = own_ticket(http, config)?;
+    let (body, ticket) = ticket(http, config)?;
     let mut listed = Written::all().iter().filter(|written| {
         let listens = |pattern: &TypePattern| pattern.covers(&written.event_type);
         rule.event_types.iter().any(listens)
@@ -68,20 +70,25 @@ fn comes_back(
             body,
             catalogue: &config.catalogue,
         };
-        change.is_one() && guards.iter().all(|guard| change.may_pass(guard))
+        written.of == ticket && change.is_one() && guards.iter().all(|guard| change.may_pass(guard))
     })
 }
 
-/// The body of a request that changes the ticket of the event.
-fn own_ticket<'h>(http: &'h Http, config: &Config) -> Option<&'h TreeTemplate> {
-    let changes = matches!(http.method, "PUT" | "POST" | "PATCH");
-    let address = http.url.source();
-    let own = OWN.iter().any(|own| address.contains(own));
-    if !changes || !own || !writes::to_help_desk(http, config) {
+/// The body of a request that writes a ticket, and which.
+fn ticket<'h>(http: &'h Http, config: &Config) -> Option<(&'h TreeTemplate, Ticket)> {
+    if !writes::to_help_desk(http, config) {
         return None;
     }
+    let address = http.url.source();
+    let own = OWN.iter().any(|own| address.contains(own));
+    let new = NEW.iter().any(|new| address.ends_with(new));
+    let ticket = match http.method {
+        "PUT" | "POST" | "PATCH" if own => Ticket::Own,
+        "POST" if new => Ticket::New,
+        _ => return None,
+    };
     match http.body.as_ref()? {
-        BodyTemplate::Json(body) => Some(body),
+        BodyTemplate::Json(body) => Some((body, ticket)),
         BodyTemplate::Form(_) | BodyTemplate::Raw(_) => None,
     }
 }

@@ -207,3 +207,13 @@ fn a_guard_before_the_step_counts_as_the_condition_does() {
         );
     }
 }
+
+#[test]
+fn a_ticket_for_each_new_ticket_is_told() {
+    let post = "method: POST, connection: desk, path: /api/v2/tickets.json, json: { ticket: { subject: copy } }";
+    assert_eq!(step("TicketCreated", "", post).len(), 1);
+    // What is not the same in every ticket may tell them apart.
+    let mail = "when: { ticket.via.channel: email }";
+    assert_eq!(step("TicketCreated", mail, post), Vec::<String>::new());
+    assert_eq!(step("StatusChanged", "", post), Vec::<String>::new());
+}
