@@ -16,6 +16,8 @@ vars: { desk: 'https://desk.example', tier: gold }
 connections:
   chat: { base_url: 'outbox:chat' }
   crm: { base_url: 'https://crm.example' }
+  desk: { base_url: 'https://desk.example', actor_id: 900 }
+  zendesk: { base_url: 'https://acme.zendesk.com' }
 ";
 
 fn cases() -> Vec<PathBuf> {

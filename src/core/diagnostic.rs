@@ -98,6 +98,8 @@ pub enum Code {
     OddSecret,
     /// A secret itself where its place belongs: the line is not shown.
     SecretInFile,
+    /// A rule that writes what it listens to.
+    StartsItself,
     /// Part of the language that this version recognises and does not run.
     NotBuiltYet,
     /// A rules folder without a rule, a rule test without a rule.

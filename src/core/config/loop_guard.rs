@@ -17,6 +17,7 @@ pub struct LoopGuard {
     pub depth: u32,
     /// Runs of one rule for one ticket within `within`, where no event tells its actor.
     pub runs: u32,
+    /// How far back runs are counted, and the cause of an event is looked for.
     pub within: Duration,
 }
 
@@ -43,7 +44,11 @@ pub const LOOP_GUARD: Vocabulary = Vocabulary {
             "How often one rule may run for one ticket in the time `in`, where events do not tell who acted; 20 unless given.",
             runs,
         ),
-        word("in", "The time for `runs`; 10m unless given.", duration),
+        word(
+            "in",
+            "The time for `runs`, and how far back the run is looked for that caused an event; 10m unless given.",
+            duration,
+        ),
     ],
 };
 

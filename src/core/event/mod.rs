@@ -22,6 +22,7 @@ pub mod sample;
 pub mod tape;
 mod upmind;
 pub mod user_described;
+pub mod written;
 mod zendesk_webhook;
 mod zis;
 

@@ -1,3 +1,6 @@
+//! How deep a chain may go and how fast one may run, decided on made-up facts.
+//! No store is asked.
+
 use super::*;
 
 fn at(seconds: i64) -> Timestamp {

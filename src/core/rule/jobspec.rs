@@ -12,7 +12,7 @@ use crate::core::event::Event;
 use crate::core::flow::step::{Flow, Step};
 use crate::core::flow::{lower_flow, lower_on_dead};
 use crate::core::gate::{Ask, Gate};
-use crate::core::loop_guard::{Guard, LoopAsk};
+use crate::core::loop_guard::Guard;
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{self, Entry, Node, Yaml};
 use crate::core::rule::fields::Fields;
@@ -20,6 +20,7 @@ use crate::core::rule::gates;
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::path::{Found, Path};
 use crate::core::rule::ruletest;
+use crate::core::rule::self_loop;
 use crate::core::rule::shared::Shared;
 use crate::core::rule::synonyms;
 use crate::core::rule::trigger::{TypePattern, lower_source, lower_types};
@@ -115,16 +116,6 @@ impl Rule {
             Lane::Key => event.key.clone(),
             Lane::Per(path) => self.value_at(path, event),
         }
-    }
-
-    /// What the loop guard is asked about an event. What never acts is not asked about: nothing follows
-    /// from it.
-    pub fn loop_ask_of(&self, event: &Event) -> Option<LoopAsk> {
-        let acts = match self.mode {
-            Mode::Live => true,
-            Mode::Shadow | Mode::Disabled => false,
-        };
-        Some(self.guard.as_ref().filter(|_| acts)?.ask(event))
     }
 
     /// What its gates are asked about an event. A gate whose value the event does not have is not
@@ -308,7 +299,7 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
     if let Some(description) = node.get("description") {
         cx.text(description, "description");
     }
-    Some(Rule {
+    let rule = Rule {
         at: node.get("name").map_or(node.at, |name| name.at),
         name: name?,
         event_source: source?,
@@ -323,7 +314,9 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
         on_dead: on_dead?,
         version,
         has_tests,
-    })
+    };
+    self_loop::warn(&rule, cx.config, cx.diagnostics);
+    Some(rule)
 }
 
 fn required<'n>(node: &'n Node, key: &str, cx: &mut Lowering<'_>) -> Option<(&'n Node, Position)> {

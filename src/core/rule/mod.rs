@@ -12,6 +12,7 @@ pub mod operator;
 pub mod path;
 pub mod pattern;
 pub mod ruletest;
+pub mod self_loop;
 pub mod shared;
 pub mod synonyms;
 pub mod template;

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::core::config::Config;
+use crate::core::event::Event;
 use crate::core::flow::step::{Action, BodyTemplate, Flow, Http, Step};
-use crate::core::loop_guard::Guard;
+use crate::core::loop_guard::{Guard, LoopAsk};
+use crate::core::rule::jobspec::{Mode, Rule};
 use crate::core::rule::lowering::Lowering;
 
 /// The API of Zendesk, whatever the host is called.
@@ -49,6 +51,18 @@ pub fn guard(
         unnamed,
     };
     Some(cx.shared.guards.share(guard))
+}
+
+impl Rule {
+    /// What the loop guard is asked about an event. What never acts is not asked about: nothing follows
+    /// from it.
+    pub fn loop_ask_of(&self, event: &Event) -> Option<LoopAsk> {
+        let acts = match self.mode {
+            Mode::Live => true,
+            Mode::Shadow | Mode::Disabled => false,
+        };
+        Some(self.guard.as_ref().filter(|_| acts)?.ask(event))
+    }
 }
 
 fn writes(flow: Option<&Flow>) -> impl Iterator<Item = &Http> {
