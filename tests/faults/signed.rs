@@ -414,6 +414,13 @@ fn two_accounts_have_a_path_and_a_secret_each() {
     daemon
         .post("/events/support", &body)
         .refuses(404, &["`/zendesk/north`, `/zendesk/south`"]);
+    let passed_on = post(
+        &daemon,
+        "/events/support",
+        "x-forwarded-for: 192.0.2.1\r\n",
+        &body,
+    );
+    assert!(!passed_on.body.contains("north"), "{passed_on:?}");
     daemon.logs(|line| line["source"] == "north" && line["verify"] == "zendesk");
 }
 
