@@ -1,6 +1,7 @@
 //! `check`: every mistake in the rules and the configuration at once, each at its place.
 //! It refuses nothing that runs: what it passes, the other commands load.
 
+mod open_door;
 mod unset_secrets;
 
 use std::io::Write;
@@ -65,6 +66,7 @@ fn read(places: &Places) -> Reading {
     let suite = gather(&reading.rulebook, lost);
     reading.rulebook.files = suite.files.into();
     reading.diagnostics.extend(suite.diagnostics);
+    open_door::warn(&reading.rulebook.config, &mut reading.diagnostics);
     if lost == Lost::Told {
         unset_secrets::warn(&reading.rulebook, &mut reading.diagnostics);
     }

@@ -125,28 +125,28 @@ fn curl(
     file: &std::path::Path,
     config: &Config,
 ) -> String {
-    let mut lines = vec![format!("curl {}", quoted(url.as_str()))];
-    lines.push("-H 'content-type: application/json'".into());
+    let mut parts = vec![format!("curl {}", quoted(url.as_str()))];
+    parts.push("-H 'content-type: application/json'".into());
     let verification = entrance.verification.as_ref();
     let secret = verification.and_then(|verification| verification.secrets.first());
     let token = secret.map_or_else(String::new, |name| token(name, config));
     match verification.map(|verification| &verification.scheme) {
-        Some(Scheme::Bearer) => lines.push(format!("-H \"authorization: Bearer {token}\"")),
+        Some(Scheme::Bearer) => parts.push(format!("-H \"authorization: Bearer {token}\"")),
         Some(Scheme::Basic { username }) => {
-            lines.push(format!("-u {}:\"{token}\"", quoted(username)))
+            parts.push(format!("-u {}:\"{token}\"", quoted(username)))
         }
         Some(Scheme::Hmac(_)) | None => {
             let headers = headers.unwrap_or_default().iter();
-            lines.extend(
+            parts.extend(
                 headers.map(|h| format!("-H {}", quoted(&format!("{}: {}", h.name, h.shown)))),
             );
         }
     }
-    lines.push(format!(
+    parts.push(format!(
         "--data-binary {}",
         quoted(&format!("@{}", file.display()))
     ));
-    lines.join(" \\\n  ")
+    parts.join(" ")
 }
 
 fn token(name: &str, config: &Config) -> String {

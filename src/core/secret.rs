@@ -15,3 +15,36 @@ impl SecretValue {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::{Debug, Display};
+    use std::marker::PhantomData;
+
+    use serde::Serialize;
+
+    use super::*;
+
+    /// Whether a type has a trait: what is said of it alone goes before what is said of all.
+    macro_rules! can {
+        ($ability:path) => {{
+            struct Probe<T>(PhantomData<T>);
+            trait Cannot {
+                const CAN: bool = false;
+            }
+            impl<T> Cannot for Probe<T> {}
+            impl<T: $ability> Probe<T> {
+                const CAN: bool = true;
+            }
+            (Probe::<SecretValue>::CAN, Probe::<String>::CAN)
+        }};
+    }
+
+    #[test]
+    fn a_secret_can_neither_be_printed_nor_compared() {
+        assert_eq!(can!(Debug), (false, true));
+        assert_eq!(can!(Display), (false, true));
+        assert_eq!(can!(Serialize), (false, true));
+        assert_eq!(can!(PartialEq), (false, true));
+    }
+}

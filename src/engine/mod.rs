@@ -42,7 +42,7 @@ pub use batch::{EventReport, act};
 pub use clock::{Clock, SystemClock};
 pub use daemon::{Daemon, USUAL_ADDRESS, daemon, hands, reload};
 pub use data_folder::{DataFolder, FolderError};
-pub use entrances::{Doubt, Entrances};
+pub use entrances::{Doubt, Entrances, unverified};
 pub use handle::Engine;
 pub use ingest::{read_event, sources};
 pub use metrics::Metrics;

@@ -16,6 +16,8 @@ use crate::place::Place;
 use crate::wire::{Message, Wire};
 
 const CONFIG: &str = "sources:
+  support: {}
+  upmind: {}
   watch: { event_type: { path: kind }, id: delivery, key: incident.number, time: sent_at }
   plain: { event_source: desk, event_type: { path: event } }
 ";

@@ -15,4 +15,5 @@ mod secrets;
 mod sending;
 mod serving;
 mod signed;
+mod sources;
 mod support;

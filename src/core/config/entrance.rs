@@ -47,7 +47,7 @@ pub const SOURCE: Vocabulary = Vocabulary {
         ),
         word(
             "secrets",
-            "The names of the secrets that senders sign with; two while one is being replaced.",
+            "The names of the secrets that senders sign with; two while one is being replaced, and the first signs for `send`.",
             verification::secrets_schema,
         ),
         word(

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::network;
 use super::size;
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Position};
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::vocabulary::{Vocabulary, duration, text, word};
@@ -17,6 +17,8 @@ use crate::core::rule::vocabulary::{Vocabulary, duration, text, word};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Listen {
     pub address: Option<String>,
+    /// Where that is said.
+    pub at: Position,
     /// Whose word about the sender's address is taken.
     pub trusted_proxies: Vec<IpNet>,
     /// Connections at a time.
@@ -73,7 +75,10 @@ pub fn schema() -> Value {
 
 /// An address, or a mapping. What is wrong in it is reported, and what is usual holds.
 pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Listen {
-    let mut listen = Listen::default();
+    let mut listen = Listen {
+        at: node.at,
+        ..Listen::default()
+    };
     if !matches!(node.value, Yaml::Map(_)) {
         listen.address = cx.text(node, "listen");
         return listen;

@@ -261,10 +261,11 @@ fn lower_name(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
     None
 }
 
-/// Keys and tokens have a long word of letters and digits mixed; what people name them has not.
+/// Keys and tokens have a long word in which letters and digits mix; what people name them has not.
 fn looks_random(name: &str) -> bool {
     name.split('_').any(|word| {
-        let digits = word.chars().filter(char::is_ascii_digit).count();
-        word.len() >= 20 && digits >= 2 && digits < word.len()
+        let digits = word.as_bytes().windows(2);
+        let turns = digits.filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit());
+        word.len() >= 20 && turns.count() >= 3
     })
 }

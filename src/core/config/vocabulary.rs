@@ -32,7 +32,7 @@ pub const CONFIG: Vocabulary = Vocabulary {
         ),
         word(
             "sources",
-            "Where events come in, by the name in their URL: how senders prove who they are, and systems whose events you describe yourself.",
+            "Where events come in, by the name in their URL: how senders prove who they are, and systems whose events you describe yourself. Once it stands here, no other source is open; Zendesk's (`support`) and Upmind's (`upmind`) are without it.",
             mapping,
         ),
         word(

@@ -5,12 +5,18 @@ use super::mac::{Mac, decoded};
 use super::{Candidates, Key, Piece, Proof, Shown, Verifier};
 use crate::core::config::{self, Hmac};
 
+/// Each guess reads the body once more, and those who send long ones for no reason shall not keep us busy.
+const LONGEST: usize = 256 * 1024;
+
 impl Verifier {
     /// What would make the signature fit, where it is one of the usual mistakes.
     pub fn hint(&self, shown: &Shown, body: &[u8]) -> Option<String> {
         let (Shown::Signature(candidates), Some(hmac)) = (shown, self.hmac()) else {
             return None;
         };
+        if body.len() > LONGEST {
+            return None;
+        }
         let keys = || self.keys.iter();
         let by_body = keys().find_map(|key| of_body(key, candidates, body));
         by_body
