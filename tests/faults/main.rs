@@ -3,6 +3,7 @@
 
 mod actions;
 mod bounds;
+mod canary;
 mod configuration;
 mod contracts;
 mod daemon;

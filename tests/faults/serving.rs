@@ -56,7 +56,12 @@ impl Answer {
 
 impl Daemon {
     pub fn start(place: &Place) -> Self {
+        Self::start_with(place, &[])
+    }
+
+    pub fn start_with(place: &Place, more: &[&str]) -> Self {
         let arguments = ["daemon", "--listen", "127.0.0.1:0", "--log-format", "json"];
+        let arguments = [&arguments[..], more].concat();
         let mut command = place.command(&arguments);
         let mut child = command.stdout(Stdio::null()).spawn().unwrap();
         let log = Arc::new(Log::default());
@@ -88,6 +93,24 @@ impl Daemon {
             .unwrap();
         assert!(!waited.timed_out(), "not in the log: {lines:#?}");
         parsed(&lines).into_iter().find(wanted).unwrap()
+    }
+
+    /// Waits until so many lines are such.
+    #[track_caller]
+    pub fn logs_often(&self, times: usize, wanted: impl Fn(&Value) -> bool) {
+        let lines = self.log.lines.lock().unwrap();
+        let too_few = |lines: &mut Vec<String>| {
+            parsed(lines).iter().filter(|line| wanted(line)).count() < times
+        };
+        let (lines, waited) = self
+            .log
+            .more
+            .wait_timeout_while(lines, PATIENCE, too_few)
+            .unwrap();
+        assert!(
+            !waited.timed_out(),
+            "not {times} times in the log: {lines:#?}"
+        );
     }
 
     pub fn log(&self) -> String {
