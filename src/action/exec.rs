@@ -257,17 +257,20 @@ fn unstarted(shown: &str, error: &io::Error) -> Failure {
 
 fn reply(ended: &Ended, keep: Keep, secrets: &Secrets) -> Reply {
     let value = match keep {
-        Keep::Body => secrets.redact_value(value(ended)),
+        Keep::Body => secrets.redact_value(value(ended, secrets)),
         Keep::Status => json!({ "status": 0 }),
         Keep::None => json!({}),
     };
     Reply { value }
 }
 
-fn value(ended: &Ended) -> Value {
-    let stdout = ended.stdout.text();
+fn value(ended: &Ended, secrets: &Secrets) -> Value {
+    let stdout = match ended.stdout.truncated {
+        true => secrets.redact_head(&ended.stdout.text()),
+        false => ended.stdout.text(),
+    };
     let body = serde_json::from_str::<Value>(&stdout).ok();
-    let mut value = json!({ "status": 0, "stdout": stdout, "stderr": ended.stderr.text() });
+    let mut value = json!({ "status": 0, "stdout": stdout, "stderr": words(ended, secrets) });
     // Half an output may still be JSON, such as the first line of two.
     if let Some(body) = body.filter(|_| !ended.stdout.truncated) {
         value["body"] = body;
@@ -276,6 +279,14 @@ fn value(ended: &Ended) -> Value {
         value["truncated"] = true.into();
     }
     value
+}
+
+/// What it said on standard error.
+fn words(ended: &Ended, secrets: &Secrets) -> String {
+    match ended.stderr.truncated {
+        true => secrets.redact_tail(&ended.stderr.text()),
+        false => secrets.redact(&ended.stderr.text()),
+    }
 }
 
 /// Every end but a good one may pass: the author's `retry` decides.
@@ -294,7 +305,7 @@ fn failure(shown: &str, ended: &Ended, call: &ExecCall, secrets: &Secrets) -> Fa
             "see what it waits for, or raise the step's `timeout`",
         ),
     };
-    let words = excerpt::last(&secrets.redact(&ended.stderr.text()), SHOWN);
+    let words = excerpt::last(&words(ended, secrets), SHOWN);
     if words.is_empty() {
         return Failure::passing(format!(
             "the command `{shown}` {what}, with nothing on standard error; {advice}"

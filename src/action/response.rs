@@ -54,19 +54,22 @@ impl Answer {
             return Err(self.failure(target, secrets));
         }
         let value = match call.keep {
-            Keep::Body => secrets.redact_value(self.value()),
+            Keep::Body => secrets.redact_value(self.value(secrets)),
             Keep::Status => json!({ "status": self.status.as_u16() }),
             Keep::None => json!({}),
         };
         Ok(Reply { value })
     }
 
-    fn value(&self) -> Value {
+    fn value(&self, secrets: &Secrets) -> Value {
         let mut value = json!({
             "status": self.status.as_u16(),
             "headers": self.headers(),
             "body": self.body(),
         });
+        if let Some(text) = value["body"].as_str().filter(|_| self.truncated) {
+            value["body"] = secrets.redact_head(text).into();
+        }
         if self.truncated {
             value["truncated"] = true.into();
         }

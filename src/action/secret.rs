@@ -141,6 +141,16 @@ impl Secrets {
         self.0.redaction.text(text).into_owned()
     }
 
+    /// Like `redact`, of a text whose end was cut off.
+    pub(super) fn redact_head(&self, text: &str) -> String {
+        self.0.redaction.without_end(text)
+    }
+
+    /// Like `redact`, of a text whose beginning was cut off.
+    pub(super) fn redact_tail(&self, text: &str) -> String {
+        self.0.redaction.without_start(text)
+    }
+
     /// Like `redact`, for every text in a value.
     pub(super) fn redact_value(&self, value: Value) -> Value {
         self.0.redaction.value(value)

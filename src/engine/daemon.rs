@@ -30,7 +30,6 @@ pub const USUAL_ADDRESS: &str = "127.0.0.1:8080";
 /// How long answers under way may take once everything else has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
-
 /// What a daemon is started with.
 #[derive(Debug, Clone)]
 pub struct Daemon {

@@ -2,6 +2,8 @@
 //! name the thing and what to do, nothing lost and nothing silent. It looks at no part from inside.
 
 mod actions;
+mod bounds;
+mod canary;
 mod configuration;
 mod contracts;
 mod daemon;

@@ -48,6 +48,27 @@ impl Receiver {
         Self::answering(&["200 OK"])
     }
 
+    /// Gives back all that it gets, as text and in a header; a path with `fail` fails.
+    pub fn echoing() -> Self {
+        let got: Arc<Mutex<Vec<Got>>> = Arc::default();
+        let seen = Arc::clone(&got);
+        Self::serving_into(got, move |stream, count| {
+            let request = seen.lock().unwrap()[count - 1].clone();
+            let first = request.head.lines().next().unwrap_or_default().to_owned();
+            let status = match first.contains("fail") {
+                true => "500 Oops",
+                false => "200 OK",
+            };
+            let credentials = request.header("authorization").unwrap_or_default();
+            let body = format!("{}\n\n{}", request.head, request.body);
+            let text = format!(
+                "HTTP/1.1 {status}\r\nx-echo: {credentials}\r\nx-first: {first}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            drop(stream.write_all(text.as_bytes()));
+        })
+    }
+
     /// Takes requests and says nothing.
     pub fn silent() -> Self {
         let held = Mutex::new(Vec::new());
@@ -55,9 +76,15 @@ impl Receiver {
     }
 
     fn serving(answer: impl Fn(&mut TcpStream, usize) + Send + Sync + 'static) -> Self {
+        Self::serving_into(Arc::default(), answer)
+    }
+
+    fn serving_into(
+        got: Arc<Mutex<Vec<Got>>>,
+        answer: impl Fn(&mut TcpStream, usize) + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let got = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&got);
         std::thread::spawn(move || {
             for mut stream in listener.incoming().flatten() {

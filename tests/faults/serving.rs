@@ -56,11 +56,20 @@ impl Answer {
 
 impl Daemon {
     pub fn start(place: &Place) -> Self {
-        Self::listening(place, "127.0.0.1:0")
+        Self::begin(place, "127.0.0.1:0", &[])
     }
 
     pub fn listening(place: &Place, address: &str) -> Self {
+        Self::begin(place, address, &[])
+    }
+
+    pub fn start_with(place: &Place, more: &[&str]) -> Self {
+        Self::begin(place, "127.0.0.1:0", more)
+    }
+
+    fn begin(place: &Place, address: &str, more: &[&str]) -> Self {
         let arguments = ["daemon", "--listen", address, "--log-format", "json"];
+        let arguments = [&arguments[..], more].concat();
         let mut command = place.command(&arguments);
         let mut child = command.stdout(Stdio::null()).spawn().unwrap();
         let log = Arc::new(Log::default());
@@ -92,6 +101,24 @@ impl Daemon {
             .unwrap();
         assert!(!waited.timed_out(), "not in the log: {lines:#?}");
         parsed(&lines).into_iter().find(wanted).unwrap()
+    }
+
+    /// Waits until so many lines are such.
+    #[track_caller]
+    pub fn logs_often(&self, times: usize, wanted: impl Fn(&Value) -> bool) {
+        let lines = self.log.lines.lock().unwrap();
+        let too_few = |lines: &mut Vec<String>| {
+            parsed(lines).iter().filter(|line| wanted(line)).count() < times
+        };
+        let (lines, waited) = self
+            .log
+            .more
+            .wait_timeout_while(lines, PATIENCE, too_few)
+            .unwrap();
+        assert!(
+            !waited.timed_out(),
+            "not {times} times in the log: {lines:#?}"
+        );
     }
 
     pub fn log(&self) -> String {

@@ -15,8 +15,10 @@ pub struct Item {
 
 /// Reads one event, an array of events, or several texts, each of which may be either.
 pub fn accept_many(bytes: &[u8]) -> Vec<Item> {
+    // The door takes one mark off, so it is shown the bytes with theirs.
+    let accepted = accept(bytes);
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
-    match accept(bytes) {
+    match accepted {
         Ok(accepted) => flattened(accepted, bytes, 0),
         Err(whole) => several(bytes).unwrap_or_else(|| {
             vec![Item {
@@ -247,6 +249,12 @@ mod tests {
     }
 
     #[test]
+    fn one_mark_of_the_byte_order_is_taken_off_and_no_second() {
+        assert_eq!(items("\u{feff}\n{\"a\": 1}"), [(2, json!({"a": 1}))]);
+        assert!(items("\u{feff}\u{feff}4")[0].1.is_string());
+    }
+
+    #[test]
     fn a_bad_line_loses_no_other() {
         let text = "{\"a\":1}\r\n\r\n{\"a\":\r\nnonsense\r\n[{\"b\":1},{\"b\":2}]\r\n{\"a\":2,\"a\":3}\r\n";
         let read = items(text);
@@ -277,6 +285,7 @@ mod tests {
         for text in [
             "{\n  \"a\": 1,\n",
             "hello",
+            "\u{feff}\u{feff}4",
             "",
             "[\n{\"a\":1},\n{\"b\":2}\n",
         ] {
