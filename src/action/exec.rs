@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
 use rustix::io::Errno;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
+use super::bounds;
+use super::confined::{Bounds, Refusal, UNSTARTED};
 use super::process::{self, Ended, How, Limits};
 use super::process_record::{KEY, Record};
 use super::secret::Secrets;
@@ -34,7 +37,7 @@ pub(super) async fn perform(
         .first()
         .map(ToString::to_string)
         .unwrap_or_default();
-    let command = command(call, &shown, idempotency_key, secrets)?;
+    let Prepared { command, bounds } = prepare(call, &shown, idempotency_key, secrets, options)?;
     let input = secrets.reveal(&call.stdin)?;
     let limits = Limits {
         time: call.timeout,
@@ -45,6 +48,9 @@ pub(super) async fn perform(
     let ended = process::run(command, input.expose().as_bytes(), &limits, record)
         .await
         .map_err(|error| unstarted(&shown, &error))?;
+    if let Some(failure) = bounds.and_then(|bounds| not_started(&shown, &bounds, &ended)) {
+        return Err(failure);
+    }
     match ended.how {
         How::Itself(status) if status.success() => Ok(reply(&ended, call.keep, secrets)),
         How::Itself(_) | How::Stopped | How::Killed => Err(failure(&shown, &ended, call, secrets)),
@@ -69,27 +75,52 @@ fn record(
     Ok(Some(record))
 }
 
-fn command(
+/// A command ready to be started, and what binds it then.
+struct Prepared {
+    command: Command,
+    bounds: Option<Bounds>,
+}
+
+fn prepare(
     call: &ExecCall,
     shown: &str,
     idempotency_key: &str,
     secrets: &Secrets,
-) -> Result<Command, Failure> {
+    options: &Options,
+) -> Result<Prepared, Failure> {
     let argv = arguments(call, shown, secrets)?;
     let Some((name, arguments)) = argv.split_first() else {
         return Err(Failure::lasting("the command is empty; name a program"));
     };
     let folder = folder(call, shown)?;
-    let environment = environment(call, shown, idempotency_key, secrets)?;
+    let mut environment = environment(call, shown, idempotency_key, secrets)?;
     let path = environment.iter().rfind(|(name, _)| name == "PATH");
     let path = path.map(|(_, path)| path.as_str());
-    let program = program::find(name, shown, &folder, path).map_err(|failure| Failure {
+    let redacted = |failure: Failure| Failure {
         message: secrets.redact(&failure.message),
         ..failure
-    })?;
-    let mut command = Command::new(program);
+    };
+    let mut program = program::find(name, shown, &folder, path).map_err(redacted)?;
+    if let Some(programs) = &options.programs {
+        program = programs.admit(&program, shown).map_err(redacted)?;
+    }
+    let confinement = call.confine.as_deref();
+    let found = confinement.map(|confinement| bounds::find(confinement, &program, shown));
+    let found = found.transpose()?;
+    if let Some(home) = found.as_ref().and_then(|found| found.home.clone()) {
+        let own = call.env.iter().any(|(name, _)| name == "HOME");
+        environment.extend((!own).then(|| ("HOME".to_owned(), home)));
+    }
+    let bounds = found.map(|found| found.bounds);
+    let mut command = match &bounds {
+        None => {
+            let mut command = Command::new(program);
+            command.arg0(name);
+            command
+        }
+        Some(bounds) => by_way_of(&options.confiner, bounds, name)?,
+    };
     command
-        .arg0(name)
         .args(arguments)
         .current_dir(folder)
         .env_clear()
@@ -97,7 +128,36 @@ fn command(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    Ok(Prepared { command, bounds })
+}
+
+/// The program that binds itself and then becomes the command.
+fn by_way_of(confiner: &Path, bounds: &Bounds, name: &str) -> Result<Command, Failure> {
+    let asked = bounds.arguments().map_err(|error| {
+        Failure::lasting(format!(
+            "the bounds of a command cannot be written ({error}); this is a fault of the program, \
+             please report it"
+        ))
+    })?;
+    let mut command = Command::new(confiner);
+    command.arg0("flowtrigger").args(asked).arg(name);
     Ok(command)
+}
+
+/// Why a command with bounds is none: they were not in force, or its start failed.
+fn not_started(shown: &str, bounds: &Bounds, ended: &Ended) -> Option<Failure> {
+    let How::Itself(status) = ended.how else {
+        return None;
+    };
+    if status.code() != Some(UNSTARTED) {
+        return None;
+    }
+    Some(match bounds.refusal(&ended.stderr.text())? {
+        Refusal::Start(code) => unstarted(shown, &io::Error::from_raw_os_error(code)),
+        Refusal::Bounds(why) => {
+            Failure::lasting(format!("the command `{shown}` was not started: {why}"))
+        }
+    })
 }
 
 fn arguments(call: &ExecCall, shown: &str, secrets: &Secrets) -> Result<Vec<String>, Failure> {
@@ -243,10 +303,22 @@ fn failure(shown: &str, ended: &Ended, call: &ExecCall, secrets: &Secrets) -> Fa
     Failure::passing(format!("the command `{shown}` {what}: {words}; {advice}"))
 }
 
+/// The limit that a signal tells of.
+fn limit(signal: i32) -> Option<&'static str> {
+    match Signal::from_named_raw(signal)? {
+        Signal::XCPU => Some("limit of processor time (`confine.cpu`)"),
+        Signal::XFSZ => Some("limit of a file's size (`confine.file_size`)"),
+        _ => None,
+    }
+}
+
 fn end(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with status {code}"),
-        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, Some(signal)) => match limit(signal) {
+            Some(limit) => format!("was ended by signal {signal}, since it reached its {limit}"),
+            None => format!("was ended by signal {signal}"),
+        },
         (None, None) => "ended without a status".to_owned(),
     }
 }

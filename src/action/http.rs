@@ -1,41 +1,80 @@
 //! Sends one HTTP request and says what came of it, with words of its own for each way to fail.
-//! It refuses to follow redirects, to use a proxy from the environment and to wait past the time limit.
+//! It refuses to go where the guard does not let it, at any hop, and to wait past the time limit.
 
 use std::error::Error;
 use std::io;
 use std::iter;
+use std::sync::Arc;
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder};
+use reqwest::{Client, ClientBuilder, Request, Response};
 
-use super::Options;
+use super::guard::{self, Guard, Lookup};
 use super::request::{self, Prepared};
 use super::response::Answer;
 use super::secret::Secrets;
 use super::target::Target;
+use super::{Options, excerpt, redirect};
+use crate::core::config::{Outgoing, Proxy};
 use crate::core::flow::call::{Failure, HttpCall, Reply};
 
-/// The one client, with its connection pool.
-pub(super) fn client() -> Result<Client, reqwest::Error> {
-    // Somebody else's provider is as good as ours: all that matters is that there is one.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    builder().build().or_else(|error| {
-        // A machine without certificates can still do all that needs none.
-        tracing::warn!(
-            %error,
-            "no https request can succeed: no certificate authorities were found on this machine; \
-             install `ca-certificates` or set `SSL_CERT_FILE`"
-        );
-        builder().tls_certs_only([]).build()
+/// How much of an address stands in a message.
+const SHOWN: usize = 200;
+
+/// The one client, with its connection pool, and the guard that its connections go through.
+#[derive(Clone)]
+pub(super) struct Sender {
+    client: Client,
+    guard: Guard,
+}
+
+impl Sender {
+    pub(super) fn new(
+        outgoing: &Outgoing,
+        lookup: Arc<dyn Lookup>,
+    ) -> Result<Self, reqwest::Error> {
+        // Somebody else's provider is as good as ours: all that matters is that there is one.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let guard = Guard::new(outgoing, lookup);
+        let build = |builder: ClientBuilder| builder.dns_resolver(Arc::new(guard.clone())).build();
+        let client = build(through(outgoing.proxy.as_ref())?);
+        let client = client.or_else(|error| {
+            // A machine without certificates can still do all that needs none.
+            tracing::warn!(
+                %error,
+                "no https request can succeed: no certificate authorities were found on this \
+                 machine; install `ca-certificates` or set `SSL_CERT_FILE`"
+            );
+            build(through(outgoing.proxy.as_ref())?.tls_certs_only([]))
+        })?;
+        Ok(Self { client, guard })
+    }
+
+    /// This one where it sends as is wanted now, else a new one: connections that are kept open were
+    /// checked by what held when they were opened.
+    pub(super) fn renewed(
+        &self,
+        outgoing: &Outgoing,
+        lookup: Arc<dyn Lookup>,
+    ) -> Result<Self, reqwest::Error> {
+        match self.guard.is_of(outgoing) {
+            true => Ok(self.clone()),
+            false => Self::new(outgoing, lookup),
+        }
+    }
+}
+
+fn through(proxy: Option<&Proxy>) -> Result<ClientBuilder, reqwest::Error> {
+    let builder = Client::builder().redirect(Policy::none());
+    Ok(match proxy {
+        None => builder.no_proxy(),
+        Some(Proxy::Environment) => builder,
+        Some(Proxy::Address(url)) => builder.proxy(reqwest::Proxy::all(url)?),
     })
 }
 
-fn builder() -> ClientBuilder {
-    Client::builder().redirect(Policy::none()).no_proxy()
-}
-
 pub(super) async fn perform(
-    client: &Client,
+    sender: &Sender,
     call: &HttpCall,
     idempotency_key: &str,
     secrets: &Secrets,
@@ -43,19 +82,117 @@ pub(super) async fn perform(
 ) -> Result<Reply, Failure> {
     let target = Target::of(call);
     let Prepared { request, secrets } =
-        request::prepare(client, call, idempotency_key, secrets, &target)?;
-    let answer = async {
-        let response = client.execute(request).await?;
-        Answer::read(response, options.response_cap).await
+        request::prepare(&sender.client, call, idempotency_key, secrets, &target)?;
+    let journey = Journey {
+        sender,
+        call,
+        secrets: &secrets,
+        cap: options.response_cap,
     };
-    match tokio::time::timeout(call.timeout, answer).await {
-        Ok(Ok(answer)) => answer.judge(call, &target, &secrets),
-        Ok(Err(error)) => Err(trouble(&error.without_url(), &target, &secrets)),
+    // One limit for all hops.
+    match tokio::time::timeout(call.timeout, journey.travel(request, &target)).await {
+        Ok(reply) => reply,
         Err(_) => Err(target.passing(format_args!(
             "`{}` gave no complete answer within {:?}; see why it is slow, or raise the step's \
              `timeout`",
             target.peer, call.timeout
         ))),
+    }
+}
+
+/// One request and the redirects that its step lets it follow.
+struct Journey<'j> {
+    sender: &'j Sender,
+    call: &'j HttpCall,
+    secrets: &'j Secrets,
+    cap: usize,
+}
+
+impl Journey<'_> {
+    async fn travel(&self, request: Request, first: &Target) -> Result<Reply, Failure> {
+        let mut request = request;
+        let mut hop: Option<Target> = None;
+        let mut left = self.call.redirects;
+        loop {
+            let target = hop.as_ref().unwrap_or(first);
+            let repeat = (self.call.redirects > 0).then(|| request.try_clone());
+            let response = self.send(request, target).await?;
+            let onward = match repeat.flatten() {
+                Some(sent) => self.onward(sent, &response, left, target)?,
+                None => None,
+            };
+            let Some((next, place)) = onward else {
+                let answer = Answer::read(response, self.cap).await;
+                let answer = answer.map_err(|error| self.trouble(&error.without_url(), target))?;
+                return answer.judge(self.call, target, self.secrets);
+            };
+            (request, hop) = (next, Some(place));
+            left = left.saturating_sub(1);
+        }
+    }
+
+    async fn send(&self, request: Request, target: &Target) -> Result<Response, Failure> {
+        let guard = &self.sender.guard;
+        guard
+            .check(request.url())
+            .map_err(|refused| guard::refusal(&refused, target, self.secrets))?;
+        let sent = self.sender.client.execute(request).await;
+        sent.map_err(|error| self.trouble(&error.without_url(), target))
+    }
+
+    /// The next request, and how it is named; None where the answer is to be judged.
+    fn onward(
+        &self,
+        sent: Request,
+        response: &Response,
+        left: u8,
+        target: &Target,
+    ) -> Result<Option<(Request, Target)>, Failure> {
+        let status = response.status();
+        if self.call.expect.accepts(status.as_u16()) {
+            return Ok(None);
+        }
+        let Some(place) = redirect::place(sent.url(), response) else {
+            return Ok(None);
+        };
+        let shown = excerpt::first(&self.secrets.redact(place.as_str()), SHOWN);
+        if left == 0 {
+            return Err(target.lasting(format_args!(
+                "answered {} and leads on to {shown}, one more than `redirects: {}` follows; put \
+                 the final address in `url`, or raise it",
+                status.as_u16(),
+                self.call.redirects
+            )));
+        }
+        match redirect::onward(sent, status, place, self.call) {
+            Ok(request) => {
+                let target = Target::at(request.method().as_str(), &shown);
+                Ok(Some((request, target)))
+            }
+            Err(refusal) => Err(target.lasting(format_args!(
+                "answered {} and leads on to {shown}, which {} and is not followed; put the final \
+                 address in `url`",
+                status.as_u16(),
+                refusal.words()
+            ))),
+        }
+    }
+
+    fn trouble(&self, error: &reqwest::Error, target: &Target) -> Failure {
+        if let Some(refused) = guard::found(causes(error)) {
+            return guard::refusal(refused, target, self.secrets);
+        }
+        let failure = trouble(error, target, self.secrets);
+        match self.sender.guard.has_proxy() {
+            true => Failure {
+                message: format!(
+                    "{}; it went by the proxy of `outgoing.proxy`",
+                    failure.message
+                ),
+                ..failure
+            },
+            false => failure,
+        }
     }
 }
 

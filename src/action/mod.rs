@@ -1,8 +1,12 @@
 //! Performing one rendered call: an HTTP request, a line in an outbox, or a command, and what came of it.
 //! It refuses to decide what follows: a failed action is data, and whether to try again is `core::flow`'s.
 
+pub mod bounds;
+pub mod confined;
+pub mod doubt;
 mod excerpt;
 mod exec;
+pub mod guard;
 mod http;
 pub mod orphans;
 mod outbox;
@@ -10,24 +14,31 @@ pub mod post;
 mod process;
 mod process_record;
 mod program;
+pub mod programs;
 mod redaction;
+mod redirect;
 mod request;
 mod response;
 mod retry_after;
 pub mod secret;
 mod secret_place;
 mod target;
+mod user;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::core::config::Outgoing;
 use crate::core::flow::call::{Call, Performed};
+use guard::{Lookup, SystemLookup};
+use programs::Programs;
 use secret::Secrets;
 
 /// Performs calls. Cloning is cheap and shares the connection pool.
 #[derive(Clone)]
 pub struct Performer {
-    client: reqwest::Client,
+    sender: http::Sender,
     secrets: Secrets,
     options: Options,
 }
@@ -40,6 +51,14 @@ pub struct Options {
     /// The folder in which commands under way are recorded, so that a later start can kill those that
     /// outlived this one. None records nothing.
     pub processes: Option<PathBuf>,
+    /// Where requests may go.
+    pub outgoing: Outgoing,
+    /// The programs that may run; None for any.
+    pub programs: Option<Programs>,
+    /// The program that binds a command before it becomes it: this one.
+    pub confiner: PathBuf,
+    /// Who knows the addresses of hosts.
+    pub lookup: Arc<dyn Lookup>,
     /// How many bytes of an answer are read.
     pub response_cap: usize,
     /// How many bytes are kept of each of a command's two outputs.
@@ -53,6 +72,10 @@ impl Options {
         Self {
             outbox: outbox.into(),
             processes: None,
+            outgoing: Outgoing::default(),
+            programs: None,
+            confiner: "/proc/self/exe".into(),
+            lookup: Arc::new(SystemLookup),
             response_cap: 1024 * 1024,
             output_cap: 64 * 1024,
             grace: Duration::from_secs(5),
@@ -64,27 +87,45 @@ impl Options {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(
-        "failed to prepare the HTTP client: {0}; this is a fault of the program, please report it"
+        "failed to prepare the HTTP client: {0}; check `outgoing.proxy` and the proxy that the environment names"
     )]
     Client(#[source] reqwest::Error),
+}
+
+fn sender(options: &Options) -> Result<http::Sender, Error> {
+    let lookup = Arc::clone(&options.lookup);
+    http::Sender::new(&options.outgoing, lookup).map_err(Error::Client)
 }
 
 impl Performer {
     pub fn new(secrets: Secrets, options: Options) -> Result<Self, Error> {
         Ok(Self {
-            client: http::client().map_err(Error::Client)?,
+            sender: sender(&options)?,
             secrets,
             options,
         })
     }
 
-    /// The same performer with new secrets, for a reload. Those that no rule names any more stay as
-    /// they were: runs that were planned before still send them.
-    pub fn with_secrets(&self, secrets: &Secrets) -> Self {
-        Self {
+    /// The same performer with new secrets and a new policy, for a reload. Secrets that no rule names
+    /// any more stay as they were: runs that were planned before still send them. The policy holds for
+    /// those runs too.
+    pub fn renewed(
+        &self,
+        secrets: &Secrets,
+        outgoing: &Outgoing,
+        programs: Option<Programs>,
+    ) -> Result<Self, Error> {
+        let lookup = Arc::clone(&self.options.lookup);
+        let sender = self.sender.renewed(outgoing, lookup);
+        Ok(Self {
+            sender: sender.map_err(Error::Client)?,
             secrets: secrets.over(&self.secrets),
-            ..self.clone()
-        }
+            options: Options {
+                outgoing: outgoing.clone(),
+                programs,
+                ..self.options.clone()
+            },
+        })
     }
 
     /// Performs the call. Dropping the future stops it: the connection is closed, the command and
@@ -97,7 +138,7 @@ impl Performer {
                 Some(outbox) => outbox.append(call, idempotency_key, &self.options).await,
                 None => {
                     http::perform(
-                        &self.client,
+                        &self.sender,
                         call,
                         idempotency_key,
                         &self.secrets,

@@ -12,16 +12,25 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn of(call: &HttpCall) -> Self {
-        let url = call.url.to_string();
+        Self::at(&call.method, &call.url.to_string())
+    }
+
+    /// A redacted address that a request goes on to.
+    pub(super) fn at(method: &str, url: &str) -> Self {
         let end = url.find(['?', '#']).unwrap_or(url.len());
         let (address, peer) = match url[..end].split_once("://") {
             Some((scheme, rest)) => named(scheme, rest),
             None => (url[..end].to_owned(), url[..end].to_owned()),
         };
         Self {
-            shown: format!("{} {address}", call.method),
+            shown: format!("{method} {address}"),
             peer,
         }
+    }
+
+    /// Whether a secret forms the host, so that nothing may be told of it.
+    pub(super) fn hides_its_host(&self) -> bool {
+        self.peer.contains("[secret ")
     }
 
     pub(super) fn lasting(&self, what: impl std::fmt::Display) -> Failure {
@@ -65,6 +74,7 @@ mod tests {
             body: None,
             auth: None,
             timeout: Duration::ZERO,
+            redirects: 0,
             expect: Expect::default(),
             keep: Keep::Body,
         });

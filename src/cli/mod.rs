@@ -28,6 +28,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::action::confined::become_command;
+
 use exit::{Exit, Failure};
 use global::Global;
 use output::Output;
@@ -72,6 +74,9 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
+    if let Some(exit) = become_command(std::env::args_os()) {
+        return exit;
+    }
     let cli = match parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {

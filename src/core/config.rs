@@ -12,9 +12,10 @@ mod listen;
 mod loop_guard;
 mod network;
 mod outgoing;
+mod rate;
 mod redact;
 mod retention;
-mod size;
+pub mod size;
 mod verification;
 mod vocabulary;
 
@@ -74,6 +75,7 @@ pub use limits::{LIMITS, Limits};
 pub use listen::{LISTEN, Listen};
 pub use loop_guard::{LOOP_GUARD, LoopGuard};
 pub use outgoing::{Allowed, OUTGOING, Outgoing, Proxy};
+pub use rate::{RATE, Rate};
 pub use retention::{RETENTION, Retention};
 pub use verification::{
     Algorithm, BASIC, Encoding, HMAC, Hmac, Key, Part, Scheme, Signatures, Signed, Stamp,

@@ -88,6 +88,12 @@ pub enum Code {
     TemplateInShell,
     UnknownConnection,
     UnsetSecret,
+    /// A request that would be refused when it is sent.
+    RefusedTarget,
+    /// A program that is not on the list of those that may run.
+    RefusedProgram,
+    /// Bounds for a command that this machine cannot put in force.
+    Unconfinable,
     /// A secret that is taken and may not be what was meant.
     OddSecret,
     /// A secret itself where its place belongs: the line is not shown.

@@ -3,9 +3,11 @@
 
 pub mod config;
 pub mod diagnostic;
+pub mod egress;
 pub mod event;
 pub mod flow;
 pub mod gate;
+pub mod loop_guard;
 pub mod matching;
 pub mod rule;
 pub mod run;

@@ -14,10 +14,10 @@ use tracing::{error, info, warn};
 use super::shutdown::{Heard, Signals};
 use super::{
     DataFolder, Engine, EngineError, Hands, Options, Places, Progress, Reading, Rulebook,
-    entrances, secrets,
+    entrances, policy, secrets,
 };
 use crate::action::secret::Secrets;
-use crate::action::{self, Performer, orphans};
+use crate::action::{self, Performer, confined, orphans};
 use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostic, Severity};
 use crate::source::{admin, http};
@@ -60,7 +60,7 @@ pub async fn daemon(
     let secrets = ready(&mut rulebook)?;
     let mut folder = DataFolder::open(&daemon.data)?;
     folder.lock(Timestamp::now())?;
-    let hands = daemon.hands(secrets, &folder)?;
+    let hands = daemon.hands(&rulebook.config, secrets, &folder)?;
     let listener = daemon.listen(&rulebook.config).await?;
     let socket = admin::listen(&folder.socket())?;
     kill_left_behind(folder.processes()).await;
@@ -77,7 +77,8 @@ pub async fn daemon(
     entrances::warn_of_clear(&rulebook.config, open_at);
     let engine = Engine::open(store.clone(), hands, rulebook, options).await?;
     engine.metrics().extend(store.clone());
-    let doors = Doors::open(&engine, listener, socket, daemon.limits.clone());
+    let limits = daemon.limits.clone().with(&engine.rulebook().config.listen);
+    let doors = Doors::open(&engine, listener, socket, limits);
     let served = daemon.serve(&engine, doors, &mut signals).await;
     drop(std::fs::remove_file(folder.socket()));
     file_last(&store).await;
@@ -115,10 +116,20 @@ async fn kill_left_behind(processes: PathBuf) {
 /// What acts for a rulebook: its secrets are read here, all of them, before anything starts.
 pub fn hands(rulebook: &Rulebook, outbox: &Path) -> Result<Hands, EngineError> {
     let secrets = secrets::load(rulebook).map_err(EngineError::Secrets)?;
-    hands_with(secrets, action::Options::new(outbox))
+    hands_with(&rulebook.config, secrets, action::Options::new(outbox))
 }
 
-fn hands_with(secrets: Secrets, options: action::Options) -> Result<Hands, EngineError> {
+fn hands_with(
+    config: &Config,
+    secrets: Secrets,
+    options: action::Options,
+) -> Result<Hands, EngineError> {
+    let options = action::Options {
+        outgoing: config.outgoing.clone(),
+        programs: policy::programs(config),
+        ..options
+    };
+    confined::no_core_files();
     Ok(Hands::new(Performer::new(secrets, options)?))
 }
 
@@ -217,12 +228,17 @@ impl Daemon {
         Ok(http::listen(address, &entrances::unverified(config)).await?)
     }
 
-    fn hands(&self, secrets: Secrets, folder: &DataFolder) -> Result<Hands, EngineError> {
+    fn hands(
+        &self,
+        config: &Config,
+        secrets: Secrets,
+        folder: &DataFolder,
+    ) -> Result<Hands, EngineError> {
         let options = action::Options {
             processes: Some(folder.processes()),
             ..action::Options::new(&self.outbox)
         };
-        hands_with(secrets, options)
+        hands_with(config, secrets, options)
     }
 
     async fn serve<S: Store>(
@@ -278,7 +294,10 @@ pub async fn reload<S: Store>(
     stay_closed(engine, &reading.rulebook.config)?;
     let secrets = ready(&mut reading.rulebook)?;
     warn_of_fixed(&engine.rulebook().config, &reading.rulebook.config);
-    let renew = |hands: &Hands| hands.renew(secrets);
+    let performer = engine
+        .performer()
+        .renewed(&secrets, &reading.rulebook.config)?;
+    let renew = |hands: &Hands| hands.replace(performer);
     let rulebook = engine.adopt(reading, renew).await?;
     entrances::tell(&rulebook);
     Ok(rulebook.rules.rules.len())
@@ -298,7 +317,7 @@ fn stay_closed<S: Store>(engine: &Engine<S, Hands>, config: &Config) -> Result<(
     }
 }
 
-/// How much is at work together is settled when the program starts.
+/// How much is at work together, and where events come in, is settled when the program starts.
 fn warn_of_fixed(before: &Config, after: &Config) {
     let at_work = |config: &Config| {
         let limits = config.limits;
@@ -306,6 +325,9 @@ fn warn_of_fixed(before: &Config, after: &Config) {
     };
     if at_work(before) != at_work(after) {
         warn!("`limits.runs`, `per_rule` and `per_host` take effect at the next start");
+    }
+    if before.listen != after.listen {
+        warn!("`listen` takes effect at the next start");
     }
 }
 
@@ -340,6 +362,12 @@ fn log_start(rulebook: &Rulebook, bytes_per_rule: Option<u64>, listener: &TcpLis
     let address = listener.local_addr().map(|address| address.to_string());
     let address = address.unwrap_or_default();
     info!(rules, bytes_per_rule, %address, "listening");
+    if rulebook.config.outgoing.unconfigured {
+        info!(
+            "there is no flowtrigger.yaml yet: requests may reach this machine itself; with one, \
+             only what `outgoing.allow` lists beside the public internet"
+        );
+    }
 }
 
 fn log_warnings(reading: &Reading) {

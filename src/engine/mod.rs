@@ -16,6 +16,8 @@ mod metrics;
 mod orders;
 mod perform;
 mod places;
+mod policy;
+mod rates;
 mod report;
 mod rulebook;
 pub mod secrets;

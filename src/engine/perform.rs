@@ -1,14 +1,17 @@
 //! Who does what a step says: the outside world behind one method.
-//! It holds the secrets of the moment, and swaps them whole on a reload.
+//! It holds the secrets and the policy of the moment, and swaps them whole on a reload.
 
 use std::future::Future;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::action::Performer;
 use crate::action::secret::Secrets;
+use crate::action::{self, Performer};
+use crate::core::config::Config;
 use crate::core::flow::call::{Call, Performed};
+
+use super::policy;
 
 /// Performs calls. A failed call is data, not an error.
 pub trait Perform: Send + Sync + 'static {
@@ -22,7 +25,7 @@ impl Perform for Performer {
     }
 }
 
-/// A performer whose secrets can be renewed while it works.
+/// A performer whose secrets and policy can be renewed while it works.
 pub struct Hands(ArcSwap<Performer>);
 
 impl Hands {
@@ -30,9 +33,15 @@ impl Hands {
         Self(ArcSwap::from_pointee(performer))
     }
 
-    /// Calls that start from now on use these secrets.
-    pub fn renew(&self, secrets: Secrets) {
-        self.0.store(Arc::new(self.0.load().with_secrets(&secrets)));
+    /// What would use these secrets and go where this configuration lets it.
+    pub fn renewed(&self, secrets: &Secrets, config: &Config) -> Result<Performer, action::Error> {
+        let programs = policy::programs(config);
+        self.0.load().renewed(secrets, &config.outgoing, programs)
+    }
+
+    /// Calls that start from now on are performed by this one.
+    pub fn replace(&self, performer: Performer) {
+        self.0.store(Arc::new(performer));
     }
 }
 

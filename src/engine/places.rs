@@ -132,6 +132,7 @@ mod tests {
             body: None,
             auth: None,
             timeout: Duration::ZERO,
+            redirects: 0,
             expect: Expect::default(),
             keep: Keep::Body,
         })

@@ -13,7 +13,7 @@ use crate::core::config::{self, Config};
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::document::count_chunks;
-use crate::engine::{Entrances, memory};
+use crate::engine::{Entrances, memory, policy};
 
 /// Everything that events are judged by.
 #[derive(Debug, Clone, Default)]
@@ -114,6 +114,7 @@ impl Places {
                 RuleSet::compile_telling(&files, &rule_files, &config, &mut diagnostics, &mut tell)
             }
         };
+        policy::judge(&rules, &config, &mut diagnostics);
         let grown = |after: u64| Some(after.saturating_sub(before?));
         Reading {
             memory: memory::resident().and_then(grown),
@@ -134,7 +135,9 @@ impl Places {
         let path = match &self.config {
             ConfigFile::IfThere(path) if !path.exists() => {
                 let file = files.add(path.to_string_lossy(), "");
-                return self.parse_config(file, files, diagnostics);
+                let mut config = self.parse_config(file, files, diagnostics);
+                config.outgoing.unconfigured = true;
+                return config;
             }
             ConfigFile::Named(path) | ConfigFile::IfThere(path) => path,
         };

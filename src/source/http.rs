@@ -4,53 +4,43 @@
 pub(super) mod answer;
 mod body;
 mod connection;
+mod crowd;
+mod limits;
+mod peer;
 mod refusals;
 mod sender;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::any;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use ipnet::IpNet;
 use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
+use tracing::debug;
 
 use super::signature::Refused;
 use super::{Answer, Entrance, Ingest, Refusal};
 use answer::Problem;
-use connection::{Doorman, Peer};
+use body::Bodies;
+use connection::{Connection, Doorman};
 use refusals::Refusals;
 use sender::Sender;
 
-/// What bounds every request.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Bytes of a body. The largest event that a help desk sends has some 100 KB.
-    pub body: usize,
-    /// Connections at a time: each costs some 20 KB, so 1,000 stay under 20 MB. Others wait to be
-    /// accepted.
-    pub connections: usize,
-    /// From the first byte of a request to its last. Senders give up after 10 to 12 s themselves.
-    pub request: Duration,
-    /// How long a connection may lie idle between requests.
-    pub idle: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body: 1024 * 1024,
-            connections: 1_000,
-            request: Duration::from_secs(15),
-            idle: Duration::from_secs(75),
-        }
-    }
-}
+pub use limits::Limits;
+pub use peer::Peer;
 
 /// Why nothing is listening.
 #[derive(Debug, thiserror::Error)]
@@ -119,16 +109,62 @@ pub async fn serve<I: Ingest>(
     limits: Limits,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let doorman = Doorman::new(listener, &limits);
-    let routes = routes(ingest, limits).into_make_service_with_connect_info::<Peer>();
-    axum::serve(doorman, routes)
-        .with_graceful_shutdown(stop)
-        .await
+    let mut doorman = Doorman::new(listener, &limits);
+    let server = server(&limits);
+    let routes = routes(ingest, limits);
+    let ending = GracefulShutdown::new();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        tokio::select! {
+            (connection, peer) = doorman.accept() => {
+                attend(connection, peer, &server, &routes, &ending);
+            }
+            () = &mut stop => break,
+        }
+    }
+    // Nobody new is let in meanwhile.
+    drop(doorman);
+    ending.shutdown().await;
+    Ok(())
+}
+
+/// A head beyond the limits is answered with 431 before anything reads it.
+fn server(limits: &Limits) -> http1::Builder {
+    let mut server = http1::Builder::new();
+    server
+        .max_buf_size(limits.head)
+        .max_headers(limits.headers)
+        .half_close(false);
+    server
+}
+
+fn attend(
+    connection: Connection,
+    peer: Peer,
+    server: &http1::Builder,
+    routes: &Router,
+    ending: &GracefulShutdown,
+) {
+    let routes = TowerToHyperService::new(routes.clone());
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        routes.call(request)
+    });
+    let served = server.serve_connection(TokioIo::new(connection), service);
+    let served = ending.watch(served);
+    tokio::spawn(async move {
+        // Senders hang up and dribble as they like.
+        if let Err(error) = served.await {
+            debug!(peer = %peer.0, %error, "a connection broke");
+        }
+    });
 }
 
 struct Desk<I> {
     ingest: Arc<I>,
-    limits: Limits,
+    bodies: Bodies,
+    trusted_proxies: Vec<IpNet>,
     refusals: Refusals,
 }
 
@@ -140,7 +176,8 @@ fn routes<I: Ingest>(ingest: Arc<I>, limits: Limits) -> Router {
         .fallback(events::<I>)
         .with_state(Arc::new(Desk {
             ingest,
-            limits,
+            bodies: Bodies::new(&limits),
+            trusted_proxies: limits.trusted_proxies,
             refusals: Refusals::default(),
         }))
 }
@@ -166,14 +203,14 @@ async fn take<I: Ingest>(
     if request.method() != Method::POST {
         return Err(Problem::Method { allowed: "POST" });
     }
-    let mut sender = Sender::new(entrance, &request);
+    let mut sender = Sender::new(entrance, &request, &desk.trusted_proxies);
     if let Err(refused) = sender.show(request.headers()) {
         let problem = desk.refuse(&sender, &refused, &[]);
         sender::hear_out(request).await;
         return Err(problem);
     }
     check_media(request.headers())?;
-    let bytes = body::read(request, desk.limits.body).await?;
+    let bytes = desk.bodies.read(request).await?;
     sender
         .prove(&bytes)
         .map_err(|refused| desk.refuse(&sender, &refused, &bytes))?;
@@ -256,9 +293,9 @@ async fn metrics<I: Ingest>(
     }
 }
 
-fn is_local(Peer(peer): Peer, headers: &HeaderMap) -> bool {
+fn is_local(peer: Peer, headers: &HeaderMap) -> bool {
     let passed_on = |name: &str| PASSED_ON.contains(&name) || name.starts_with("x-forwarded-");
-    peer.ip().to_canonical().is_loopback() && !headers.keys().any(|name| passed_on(name.as_str()))
+    peer.address().is_loopback() && !headers.keys().any(|name| passed_on(name.as_str()))
 }
 
 const READ_ONLY: Problem = Problem::Method {

@@ -1,20 +1,29 @@
 //! Calls performed for real: loopback receivers, commands and outboxes, and every way in which they fail.
 //! It refuses the network beyond this machine, and verdicts that depend on speed.
 
+mod confine;
 mod exec;
+mod hostile_answers;
 mod http;
 mod http_failures;
+mod lookup;
 mod outbox;
+mod outgoing;
+mod programs;
 mod receiver;
+mod redirects;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use flowtrigger::action::secret::{SecretValue, Secrets};
 use flowtrigger::action::{Options, Performer};
+use flowtrigger::core::config::{Allowed, Outgoing};
 use flowtrigger::core::flow::call::{
     Call, Encoding, ExecCall, Expect, Failure, HttpCall, Keep, Performed, Piece, Text,
 };
+use ipnet::IpNet;
 use serde_json::Value;
 
 /// Long enough that only a hang reaches it.
@@ -28,12 +37,31 @@ pub fn performer() -> Performer {
 /// A performer that knows two secrets, with options of the test's own.
 pub fn with(change: impl FnOnce(&mut Options)) -> Performer {
     let mut options = Options::new("/nowhere/outbox");
+    options.outgoing = allowing(&["127.0.0.1"]);
+    options.confiner = env!("CARGO_BIN_EXE_flowtrigger").into();
     change(&mut options);
     let secrets = Secrets::of(BTreeMap::from([
         ("TOKEN".to_owned(), SecretValue::new("s3cr\"t/1")),
+        ("INSIDE".to_owned(), SecretValue::new("10.1.2.3")),
         ("BROKEN".to_owned(), SecretValue::new("hidden\r\nX-Evil: 1")),
     ]));
     Performer::new(secrets, options).unwrap()
+}
+
+/// A policy that lets requests go to these networks, hosts and endings (`*.internal`) too.
+pub fn allowing(entries: &[&str]) -> Outgoing {
+    let allowed = |entry: &&str| match (entry.strip_prefix('*'), entry.parse::<IpNet>()) {
+        (Some(end), _) => Allowed::Under(end.to_owned()),
+        (None, Ok(network)) => Allowed::Network(network),
+        (None, Err(_)) => match entry.parse::<IpAddr>() {
+            Ok(address) => Allowed::Network(address.into()),
+            Err(_) => Allowed::Host((*entry).to_owned()),
+        },
+    };
+    Outgoing {
+        allow: entries.iter().map(allowed).collect(),
+        ..Outgoing::default()
+    }
 }
 
 pub fn http(method: &str, url: impl Into<String>) -> HttpCall {
@@ -45,6 +73,7 @@ pub fn http(method: &str, url: impl Into<String>) -> HttpCall {
         body: None,
         auth: None,
         timeout: AMPLE,
+        redirects: 0,
         expect: Expect::default(),
         keep: Keep::Body,
     }
@@ -56,6 +85,7 @@ pub fn exec(argv: &[&str]) -> ExecCall {
         stdin: Text::default(),
         cwd: "/".into(),
         env: vec![],
+        confine: None,
         timeout: AMPLE,
         keep: Keep::Body,
     }

@@ -2,6 +2,7 @@
 //! It refuses to be a real server: one answer for all, one request a connection.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,6 +18,8 @@ pub enum Then {
     Close,
     /// Keeps the connection open and says no more.
     Hang,
+    /// Says this again and again, with a pause between.
+    Repeat(&'static str, Duration),
 }
 
 impl Receiver {
@@ -30,7 +33,12 @@ impl Receiver {
     }
 
     pub async fn raw(answer: impl Into<String>, then: Then) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::at("127.0.0.1:0", answer, then).await
+    }
+
+    /// Listens at an address of this machine.
+    pub async fn at(address: &str, answer: impl Into<String>, then: Then) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let requests = Arc::new(Mutex::new(vec![]));
         let (answer, seen) = (answer.into(), requests.clone());
@@ -53,6 +61,15 @@ impl Receiver {
         requests[0].clone()
     }
 
+    pub fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    pub fn port(&self) -> u16 {
+        let (_, port) = self.address.rsplit_once(':').unwrap();
+        port.parse().unwrap()
+    }
+
     pub fn count(&self) -> usize {
         self.requests.lock().unwrap().len()
     }
@@ -73,6 +90,11 @@ async fn serve(mut stream: TcpStream, answer: String, then: Then, seen: Arc<Mute
     match then {
         Then::Close => drop(stream.shutdown().await),
         Then::Hang => std::future::pending().await,
+        Then::Repeat(words, pause) => {
+            while stream.write_all(words.as_bytes()).await.is_ok() {
+                tokio::time::sleep(pause).await;
+            }
+        }
     }
 }
 

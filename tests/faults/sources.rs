@@ -252,7 +252,7 @@ fn the_log_says_how_to_mend_what_people_get_wrong() {
         "{line}"
     );
     assert_eq!(
-        (&line["source"], &line["peer"]),
+        (&line["source"], &line["address"]),
         (&json!("support"), &json!("127.0.0.1"))
     );
     let base64 = STANDARD.encode(mac(KEY.as_bytes(), &[body.as_bytes()]));

@@ -9,6 +9,7 @@ use crate::cli::output::Output;
 use crate::cli::render::explanation::{lines, trace_json};
 use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::plain::plain;
+use crate::core::config::Outgoing;
 use crate::core::diagnostic::Files;
 use crate::core::flow::call::{Auth, Body, Call, ExecCall, HttpCall, Text};
 use crate::core::flow::plan::{Planned, What};
@@ -18,7 +19,12 @@ use crate::core::rule::jobspec::{Lane, Mode, Rule};
 /// How much of a body or a script is shown.
 const BODY: usize = 2_000;
 
-pub fn text(out: &mut Output, plan: &[Planned<'_>], rule: &Rule, files: &Files) -> io::Result<()> {
+pub fn text(
+    out: &mut Output,
+    plan: &[Planned<'_>],
+    rule: &Rule,
+    (outgoing, files): (&Outgoing, &Files),
+) -> io::Result<()> {
     if plan.is_empty() {
         return Ok(());
     }
@@ -38,7 +44,7 @@ pub fn text(out: &mut Output, plan: &[Planned<'_>], rule: &Rule, files: &Files) 
         let step = planned.step;
         let heading = format!("{} {}", number + 1, step.name);
         write!(out, "    {}  ", paint.tone(Tone::Bold, &heading))?;
-        one(out, planned, files)?;
+        one(out, planned, outgoing, files)?;
     }
     on_dead(out, rule, files)
 }
@@ -73,10 +79,15 @@ pub fn on_dead_json(rule: &Rule, files: &Files) -> Value {
     steps.map(step).collect()
 }
 
-fn one(out: &mut Output, planned: &Planned<'_>, files: &Files) -> io::Result<()> {
+fn one(
+    out: &mut Output,
+    planned: &Planned<'_>,
+    outgoing: &Outgoing,
+    files: &Files,
+) -> io::Result<()> {
     let kind = planned.step.action.kind();
     match &planned.what {
-        What::Call(Call::Http(call)) => http(out, call, planned.step),
+        What::Call(Call::Http(call)) => http(out, call, planned.step, outgoing),
         What::Call(Call::Exec(call)) => exec(out, call, planned.step),
         What::Guard { truth, trace } => {
             writeln!(
@@ -105,7 +116,7 @@ fn one(out: &mut Output, planned: &Planned<'_>, files: &Files) -> io::Result<()>
     }
 }
 
-fn http(out: &mut Output, call: &HttpCall, step: &Step) -> io::Result<()> {
+fn http(out: &mut Output, call: &HttpCall, step: &Step, outgoing: &Outgoing) -> io::Result<()> {
     writeln!(out, "{} {}", call.method, plain(&call.url.to_string()))?;
     for (name, value) in &call.headers {
         writeln!(out, "       {name}: {}", plain(&value.to_string()))?;
@@ -116,7 +127,21 @@ fn http(out: &mut Output, call: &HttpCall, step: &Step) -> io::Result<()> {
     if let Some(body) = &call.body {
         writeln!(out, "       {}", cut(&body_text(body)))?;
     }
+    if let Some(egress) = egress(call, outgoing) {
+        writeln!(out, "       egress: {egress}")?;
+    }
     schedule(out, step)
+}
+
+/// Where the request may go, as far as it can be told; None for an outbox.
+fn egress(call: &HttpCall, outgoing: &Outgoing) -> Option<String> {
+    let seen = outgoing.foresee(&call.url.to_string())?;
+    let words = plain(&outgoing.words(&seen)).into_owned();
+    Some(match call.redirects {
+        0 => words,
+        1 => format!("{words}; one redirect is followed, checked again"),
+        many => format!("{words}; {many} redirects are followed, each checked again"),
+    })
 }
 
 fn exec(out: &mut Output, call: &ExecCall, step: &Step) -> io::Result<()> {
@@ -130,6 +155,9 @@ fn exec(out: &mut Output, call: &ExecCall, step: &Step) -> io::Result<()> {
     )?;
     for (name, value) in &call.env {
         writeln!(out, "       {name}={}", plain(&value.to_string()))?;
+    }
+    if let Some(confinement) = &call.confine {
+        writeln!(out, "       confined: {}", plain(&confinement.words()))?;
     }
     schedule(out, step)
 }
@@ -200,13 +228,13 @@ fn plain_lines(text: &str) -> String {
     lines.join("\n")
 }
 
-pub fn json(plan: &[Planned<'_>], files: &Files) -> Value {
+pub fn json(plan: &[Planned<'_>], outgoing: &Outgoing, files: &Files) -> Value {
     plan.iter()
-        .map(|planned| one_json(planned, files))
+        .map(|planned| one_json(planned, outgoing, files))
         .collect()
 }
 
-fn one_json(planned: &Planned<'_>, files: &Files) -> Value {
+fn one_json(planned: &Planned<'_>, outgoing: &Outgoing, files: &Files) -> Value {
     let step = planned.step;
     let mut line = json!({
         "step": step.name,
@@ -214,7 +242,7 @@ fn one_json(planned: &Planned<'_>, files: &Files) -> Value {
         "at": files.place(step.at),
     });
     let details = match &planned.what {
-        What::Call(call) => call_json(call, step),
+        What::Call(call) => call_json(call, step, outgoing),
         What::Guard { truth, trace } => {
             json!({"verdict": truth.words(), "predicates": trace_json(trace, files)})
         }
@@ -230,8 +258,20 @@ fn one_json(planned: &Planned<'_>, files: &Files) -> Value {
 }
 
 /// A call with its secrets redacted and its schedule.
-fn call_json(call: &Call, step: &Step) -> Value {
+fn call_json(call: &Call, step: &Step, outgoing: &Outgoing) -> Value {
     let mut value = sent_json(call);
+    match call {
+        Call::Http(call) => {
+            if let Some(egress) = egress(call, outgoing) {
+                value["egress"] = egress.into();
+            }
+        }
+        Call::Exec(call) => {
+            if let Some(confinement) = &call.confine {
+                value["confined"] = confinement.words().into();
+            }
+        }
+    }
     value["timeout"] = json!(step.settings.timeout.as_secs_f64());
     value["retry"] = json!(step.settings.retry.words());
     if let Some(word) = on_crash(step) {

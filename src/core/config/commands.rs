@@ -49,8 +49,25 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Commands {
             allow: Some(Vec::new()),
         };
     };
-    let programs: Vec<_> = list.iter().map(|node| cx.text(node, "allow")).collect();
+    let programs: Vec<_> = list.iter().map(|node| lower_program(node, cx)).collect();
     Commands {
         allow: Some(programs.into_iter().flatten().collect()),
     }
+}
+
+fn lower_program(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
+    let path = cx.text(node, "allow")?;
+    let literal = path.strip_suffix("/*").unwrap_or(&path);
+    if path.contains('/') && !literal.contains('*') {
+        return Some(path);
+    }
+    let message = format!("`{path}` is no path of a program");
+    let help = match path.contains('/') {
+        true => "`/*` stands at the end alone, and takes what is directly in the folder".to_owned(),
+        false => {
+            format!("write where it is, `/usr/bin/{path}`, or `./{path}` for one beside this file")
+        }
+    };
+    cx.error(Code::InvalidValue, node.at, message, &help);
+    None
 }

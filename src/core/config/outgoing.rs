@@ -15,6 +15,8 @@ use crate::core::rule::vocabulary::{Vocabulary, text, word};
 pub struct Outgoing {
     pub allow: Vec<Allowed>,
     pub proxy: Option<Proxy>,
+    /// There is no configuration yet: this machine itself may be reached.
+    pub unconfigured: bool,
 }
 
 /// What may be reached although it is not public.
@@ -76,6 +78,7 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Outgoing {
     Outgoing {
         allow: allow.into_iter().flatten().collect(),
         proxy: node.get("proxy").and_then(|node| lower_proxy(node, cx)),
+        unconfigured: false,
     }
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::core::flow::confinement::Confinement;
+
 /// Text in pieces. `Display` is the redacted form: `Bearer [secret API_TOKEN]`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Text(pub Vec<Piece>);
@@ -110,6 +112,8 @@ pub struct HttpCall {
     pub body: Option<Body>,
     pub auth: Option<Auth>,
     pub timeout: Duration,
+    /// How many redirects are followed.
+    pub redirects: u8,
     pub expect: Expect,
     pub keep: Keep,
 }
@@ -159,6 +163,8 @@ pub struct ExecCall {
     /// The folder that relative programs and the working directory are resolved against.
     pub cwd: String,
     pub env: Vec<(String, Text)>,
+    /// What it may use up and touch.
+    pub confine: Option<Box<Confinement>>,
     pub timeout: Duration,
     pub keep: Keep,
 }

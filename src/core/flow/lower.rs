@@ -1,9 +1,11 @@
 //! From `flow:` in a rule to a compiled flow: every mistake of every step at once.
 //! It refuses steps that do two things or nothing, and settings that could have no effect.
 
+mod confine;
 mod exec;
 mod http;
 mod on_dead;
+mod script;
 mod settings;
 
 use crate::core::diagnostic::{Code, Diagnostic};
@@ -16,7 +18,8 @@ use crate::core::rule::earlier::{Earlier, Gives};
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::template::{Escape, Template, TreeTemplate};
 
-pub use http::METHODS;
+pub use confine::MOST_PROCESSES;
+pub use http::{METHODS, MOST_REDIRECTS};
 pub use on_dead::lower_on_dead;
 
 pub fn lower_flow(node: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
@@ -72,6 +75,10 @@ fn lower_step(node: &Node, number: usize, cx: &mut Lowering<'_>) -> Option<Step>
     let action = found.and_then(|entry| lower_action(entry, cx));
     let performs =
         found.is_some_and(|entry| matches!(entry.key.as_str(), "http" | "exec" | "shell"));
+    let action = action.and_then(|mut action| {
+        let sound = confine::lower_into(&mut action, node, cx);
+        sound.then_some(action)
+    });
     let settings = settings::lower(node, found, performs, cx);
     if let Some(Some(name)) = &name {
         cx.steps.push(Earlier {

@@ -2,6 +2,7 @@
 //! `next` alone decides what follows; nothing here performs anything.
 
 pub mod call;
+pub mod confinement;
 pub mod plan;
 pub mod rehearse;
 pub mod step;

@@ -41,6 +41,7 @@ fn render_http(step: &Step, http: &Http, scope: &Scope<'_>) -> Result<HttpCall, 
             .map(|auth| render_auth(auth, scope))
             .transpose()?,
         timeout: step.settings.timeout,
+        redirects: http.redirects,
         expect: http.expect.clone(),
         keep: step.settings.keep,
     })
@@ -160,6 +161,7 @@ fn render_exec(step: &Step, exec: &Exec, scope: &Scope<'_>) -> Result<ExecCall, 
         },
         cwd: exec.cwd.clone(),
         env,
+        confine: exec.confine.clone(),
         timeout: step.settings.timeout,
         keep: step.settings.keep,
     })

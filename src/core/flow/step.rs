@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::core::diagnostic::Position;
 use crate::core::flow::call::{Expect, Keep};
+use crate::core::flow::confinement::Confinement;
 use crate::core::rule::condition::Condition;
 use crate::core::rule::template::{Template, TreeTemplate};
 use crate::core::run::Retry;
@@ -105,6 +106,8 @@ pub struct Http {
     pub body: Option<BodyTemplate>,
     pub auth: Option<AuthTemplate>,
     pub expect: Expect,
+    /// How many redirects are followed.
+    pub redirects: u8,
 }
 
 #[derive(Debug, Clone)]
@@ -134,6 +137,8 @@ pub struct Exec {
     pub stdin: Option<Template>,
     pub cwd: String,
     pub env: Vec<(String, Template)>,
+    /// What it may use up and touch. Few steps say.
+    pub confine: Option<Box<Confinement>>,
     /// Written as `shell:`: argv is `/bin/sh -c SCRIPT`.
     pub shell: bool,
 }

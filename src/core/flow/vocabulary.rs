@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::core::config::size;
 use crate::core::rule::vocabulary::{
     Vocabulary, anything, boolean, condition, duration, later, mapping, number, text, word,
 };
@@ -68,6 +69,11 @@ pub const STEP: Vocabulary = Vocabulary {
             "What becomes of an `exec` or `shell` that a crash cut off: `hold` it for a person, as unless given, or `rerun` it.",
             on_crash,
         ),
+        word(
+            "confine",
+            "What an `exec` or `shell` may use up and touch, enforced wholly or the command does not start.",
+            confine,
+        ),
         later("catch", FLOWS),
         later("choose", FLOWS),
         later("for_each", FLOWS),
@@ -123,6 +129,11 @@ pub const HTTP: Vocabulary = Vocabulary {
             "The statuses that count as success: `200`, `2xx`, `200-299`, or a list of these; every 2xx unless given.",
             expect,
         ),
+        word(
+            "redirects",
+            "How many redirects are followed, each checked anew; none unless given. Another host gets no credentials, no header with a secret and no `Idempotency-Key`.",
+            redirects,
+        ),
     ],
 };
 
@@ -145,6 +156,48 @@ pub const EXEC: Vocabulary = Vocabulary {
             "env",
             "Environment variables by name, beside `FLOWTRIGGER_EVENT_…`.",
             mapping,
+        ),
+    ],
+};
+
+/// The keys under `confine`.
+pub const CONFINE: Vocabulary = Vocabulary {
+    name: "`confine`",
+    words: &[
+        word(
+            "cpu",
+            "Processor time of each process, in whole seconds.",
+            duration,
+        ),
+        word(
+            "memory",
+            "Address space of each process; 16MiB at least.",
+            size::schema,
+        ),
+        word(
+            "file_size",
+            "Size of each file that it writes; pipes are not files.",
+            size::schema,
+        ),
+        word(
+            "processes",
+            "Processes of its user together, what else it runs included; needs a `user` where flowtrigger runs as root.",
+            processes,
+        ),
+        word(
+            "user",
+            "The user of /etc/passwd that it runs as, with that user's group and home and no other group; only root can give it.",
+            text,
+        ),
+        word(
+            "read",
+            "Where it may read and run programs, beside itself and what the system's programs need; it then writes only where `write` says.",
+            paths,
+        ),
+        word(
+            "write",
+            "Where it may write, beside devices such as /dev/null; `[]` for nowhere.",
+            paths,
         ),
     ],
 };
@@ -204,6 +257,20 @@ fn argv() -> Value {
     json!({"type": "array", "minItems": 1, "items": item})
 }
 
+fn confine() -> Value {
+    let mut schema = CONFINE.schema(&[]);
+    schema["minProperties"] = json!(1);
+    schema
+}
+
+fn processes() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": super::lower::MOST_PROCESSES})
+}
+
+fn paths() -> Value {
+    json!({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
+}
+
 fn retry() -> Value {
     RETRY.schema(&[])
 }
@@ -222,6 +289,10 @@ fn method() -> Value {
 
 fn path() -> Value {
     json!({"type": "string", "pattern": "^/"})
+}
+
+fn redirects() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": super::lower::MOST_REDIRECTS})
 }
 
 fn expect() -> Value {

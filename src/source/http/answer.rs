@@ -25,6 +25,8 @@ pub enum Problem {
         limit: usize,
     },
     CutOff,
+    /// Other bodies take all the room.
+    Crowded,
     /// Asked for from elsewhere than this machine.
     NotLocal,
     /// The sender did not prove who it is.
@@ -53,6 +55,10 @@ pub fn problem(problem: &Problem) -> Response {
         Problem::CutOff => error(
             StatusCode::BAD_REQUEST,
             "the body was cut off; send it whole",
+        ),
+        Problem::Crowded => later(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many large bodies at a time; send it again later",
         ),
         Problem::NotLocal => error(
             StatusCode::FORBIDDEN,

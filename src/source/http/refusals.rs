@@ -33,11 +33,11 @@ impl Refusals {
         let Some(left_out) = self.may(source, Instant::now()) else {
             return;
         };
-        let peer = sender.peer.map(|peer| peer.ip().to_canonical().to_string());
+        let address = sender.address.map(|address| address.to_string());
         let (check, help) = (refused.word(), help(sender, refused, body));
         let left_out = (left_out > 0).then_some(left_out);
         let secrets = secrets(sender);
-        warn!(%source, peer, check, secrets, help, left_out, "a request was refused: {refused}");
+        warn!(%source, address, check, secrets, help, left_out, "a request was refused: {refused}");
     }
 
     /// How many were left out since the last line, where one may be written.

@@ -1,30 +1,32 @@
 //! Who sends a request: asked before a byte of its body is read, and again over the bytes.
 //! It refuses to read on from somebody who may not send, but for what is under way already.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, header};
+use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::body;
-use super::connection::Peer;
+use super::peer::Peer;
 use crate::source::Entrance;
 use crate::source::signature::{Refused, Shown};
 
 pub struct Sender<'e> {
     pub entrance: &'e Entrance,
-    pub peer: Option<SocketAddr>,
+    /// Where it comes from, as far as that is known.
+    pub address: Option<IpAddr>,
     /// What its headers showed; a source that takes whoever comes asks for nothing.
     pub shown: Option<Shown>,
 }
 
 impl<'e> Sender<'e> {
-    pub fn new(entrance: &'e Entrance, request: &Request) -> Self {
+    pub fn new(entrance: &'e Entrance, request: &Request, proxies: &[IpNet]) -> Self {
         let peer = request.extensions().get::<ConnectInfo<Peer>>();
         Self {
             entrance,
-            peer: peer.map(|ConnectInfo(Peer(address))| *address),
+            address: peer.map(|ConnectInfo(peer)| peer.sender(request.headers(), proxies)),
             shown: None,
         }
     }
@@ -54,6 +56,6 @@ pub async fn hear_out(request: Request) {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length <= ON_ITS_WAY) {
-        drop(body::read(request, 0).await);
+        body::pass_over(request).await;
     }
 }

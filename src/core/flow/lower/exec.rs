@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::script;
 use crate::core::diagnostic::Code;
 use crate::core::flow::step::Exec;
 use crate::core::flow::vocabulary::EXEC;
@@ -17,6 +18,7 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Exec> {
             stdin: None,
             cwd: cx.folder.clone(),
             env: Vec::new(),
+            confine: None,
             shell: false,
         }),
         Yaml::Map(_) => lower_mapping(node, cx),
@@ -56,6 +58,7 @@ fn lower_mapping(node: &Node, cx: &mut Lowering<'_>) -> Option<Exec> {
         stdin: stdin?,
         cwd: cwd?,
         env: env?,
+        confine: None,
         shell: false,
     })
 }
@@ -81,6 +84,9 @@ fn lower_argv(node: &Node, cx: &mut Lowering<'_>) -> Option<Vec<Template>> {
             message,
             "write its name or its path",
         );
+        return None;
+    }
+    if !script::check(items, cx) {
         return None;
     }
     let argv: Vec<_> = items
@@ -164,6 +170,7 @@ pub fn lower_shell(node: &Node, cx: &mut Lowering<'_>) -> Option<Exec> {
         stdin: None,
         cwd: cx.folder.clone(),
         env: Vec::new(),
+        confine: None,
         shell: true,
     })
 }

@@ -40,6 +40,7 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Http> {
     let headers = lower_headers(node, cx);
     let query = lower_query(node, cx);
     let expect = lower_expect(node, cx);
+    let redirects = lower_redirects(node, cx);
     let body = body?;
     let connection = connection?;
     let mut headers = headers?;
@@ -55,6 +56,7 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Http> {
         body,
         auth: connection.and_then(|connection| connection.auth.clone()),
         expect: expect?,
+        redirects: redirects?,
     })
 }
 
@@ -335,6 +337,26 @@ fn lower_expect(node: &Node, cx: &mut Lowering<'_>) -> Option<Expect> {
         ranges.push(range);
     }
     ranges.into_iter().collect::<Option<_>>().map(Expect)
+}
+
+/// Browsers follow 20; a receiver that needs more than a few is set up wrong.
+pub const MOST_REDIRECTS: u8 = 10;
+
+fn lower_redirects(node: &Node, cx: &mut Lowering<'_>) -> Option<u8> {
+    let Some(node) = node.get("redirects") else {
+        return Some(0);
+    };
+    let number = match &node.value {
+        Yaml::Number(number) => number.as_u64().and_then(|n| u8::try_from(n).ok()),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => None,
+    };
+    let number = number.filter(|n| (1..=MOST_REDIRECTS).contains(n));
+    if number.is_none() {
+        let message = format!("`redirects` takes a number from 1 to {MOST_REDIRECTS}");
+        let help = "it is how many are followed; leave it out to follow none";
+        cx.error(Code::InvalidValue, node.at, message, help);
+    }
+    number
 }
 
 fn no_status(node: &Node, cx: &mut Lowering<'_>) {

@@ -14,6 +14,11 @@ pub fn table(vocabulary: &str) -> Option<Table> {
         ("`archive`", ARCHIVE),
         ("`retention`", RETENTION),
         ("`limits`", LIMITS),
+        ("`http`", HTTP),
+        ("`exec`", EXEC),
+        ("`confine`", CONFINE),
+        ("`outgoing`", OUTGOING),
+        ("`commands`", COMMANDS),
     ];
     let found = tables.into_iter().find(|(name, _)| *name == vocabulary);
     found.map(|(_, table)| table)
@@ -69,6 +74,153 @@ const STEP: Table = &[
     (
         &["on_restart", "restart", "rerun", "idempotent", "repeatable"],
         "write `on_crash: rerun` where the command may run twice",
+    ),
+    (
+        SANDBOX,
+        "write `confine: { cpu: 10s, memory: 256MiB, user: nobody }`",
+    ),
+    (
+        &["cpu", "memory", "user", "read", "write"],
+        "put it under `confine:`, beside `exec` or `shell`",
+    ),
+];
+
+const SANDBOX: &[&str] = &[
+    "sandbox",
+    "limits",
+    "resources",
+    "ulimit",
+    "isolate",
+    "isolation",
+    "security",
+    "run_as",
+    "landlock",
+    "restrict",
+];
+
+const HTTP: Table = &[(
+    &[
+        "follow",
+        "follow_redirects",
+        "redirect",
+        "max_redirects",
+        "allow_redirects",
+        "location",
+    ],
+    "write `redirects: 3`; none is followed unless given",
+)];
+
+const EXEC: Table = &[
+    (SANDBOX, "write `confine:` beside `exec`, in the step"),
+    (
+        &["confine", "cpu", "memory", "user"],
+        "write `confine:` beside `exec`, in the step",
+    ),
+    (
+        &["timeout", "retry", "keep", "on_crash"],
+        "write it beside `exec`, in the step",
+    ),
+];
+
+const CONFINE: Table = &[
+    (
+        &[
+            "mem",
+            "ram",
+            "max_memory",
+            "memory_limit",
+            "rss",
+            "as",
+            "address_space",
+        ],
+        "write `memory: 256MiB`",
+    ),
+    (
+        &["cpu_time", "cpus", "seconds", "time"],
+        "write `cpu: 10s`, processor time",
+    ),
+    (
+        &["timeout"],
+        "what a step may take by the clock is its `timeout`, beside `confine`; `cpu` is processor time",
+    ),
+    (
+        &["fsize", "files", "disk", "filesize"],
+        "write `file_size: 10MiB`",
+    ),
+    (
+        &["nproc", "pids", "procs", "threads", "forks"],
+        "write `processes: 32`",
+    ),
+    (
+        &["run_as", "uid", "as_user", "username", "group", "gid"],
+        "write `user: NAME`; its group goes with it",
+    ),
+    (
+        &["readonly", "read_only", "ro", "paths", "allow", "execute"],
+        "write `read: [/srv/data]`",
+    ),
+    (
+        &["writable", "rw", "read_write", "writes"],
+        "write `write: [/var/spool/desk]`",
+    ),
+    (
+        &["network", "net"],
+        "what a command reaches by the network is not bound here; run it as a `user` that a firewall knows",
+    ),
+];
+
+const ALLOWED: &[&str] = &[
+    "allowlist",
+    "allow_list",
+    "whitelist",
+    "allowed",
+    "permit",
+    "only",
+];
+
+const OUTGOING: Table = &[
+    (
+        ALLOWED,
+        "write `allow: [10.1.0.0/16, crm.internal, '*.internal']`",
+    ),
+    (
+        &[
+            "hosts",
+            "networks",
+            "subnets",
+            "whitelist_subnets",
+            "cidr",
+            "cidrs",
+        ],
+        "write `allow: [10.1.0.0/16, crm.internal, '*.internal']`",
+    ),
+    (
+        &["deny", "block", "denylist", "blocklist"],
+        "what is not public is refused as it is; `allow` says what of it may be reached",
+    ),
+    (
+        &["http_proxy", "https_proxy", "proxy_url"],
+        "write `proxy: http://proxy.internal:3128`, or `proxy: environment`",
+    ),
+    (
+        &["no_proxy"],
+        "write `proxy: environment` and set `NO_PROXY` there",
+    ),
+    (
+        &["redirects", "follow_redirects"],
+        "it belongs into a step, under `http`: `redirects: 3`",
+    ),
+];
+
+const COMMANDS: Table = &[
+    (ALLOWED, "write `allow: [/usr/bin/curl, ./bin/*]`"),
+    (
+        &["programs", "paths", "exec", "shell"],
+        "write `allow: [/usr/bin/curl, ./bin/*]`",
+    ),
+    (
+        SANDBOX,
+        "it belongs into a step: `confine:`, beside `exec` or `shell`",
     ),
 ];
 

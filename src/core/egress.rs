@@ -1,0 +1,402 @@
+//! Whether a request may go to a host at an address, and in words why not.
+//! It refuses to look a name up: whoever connects asks about the very address it connects to.
+
+pub mod range;
+
+use ::core::fmt;
+use ::core::net::{IpAddr, Ipv4Addr};
+
+use url::{Host, Url};
+
+use crate::core::config::{Allowed, Outgoing};
+use range::{Range, range, reached};
+
+/// Why a request may not go where it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    pub host: String,
+    pub address: IpAddr,
+    pub range: Range,
+}
+
+/// What can be told of a request before it is sent, without looking a name up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Foresight {
+    /// A name whose addresses are checked when it is sent.
+    Name,
+    /// A name that the proxy looks up.
+    NameAtProxy,
+    /// A public address that is written out.
+    Public,
+    /// Not public, and allowed.
+    Allowed,
+    /// A host that is not known yet.
+    Hidden,
+    Refused(Refused),
+}
+
+/// Names that stand for an address wherever they are looked up.
+const NAMES: [(&str, Ipv4Addr); 2] = [
+    ("localhost", Ipv4Addr::LOCALHOST),
+    (
+        "metadata.google.internal",
+        Ipv4Addr::new(169, 254, 169, 254),
+    ),
+];
+
+impl Outgoing {
+    /// Whether a request for this host may be sent to this address.
+    pub fn admits(&self, host: &str, address: IpAddr) -> Result<(), Refused> {
+        let host = plain(host);
+        if self.names(&host) {
+            return Ok(());
+        }
+        let special = reached(address).into_iter();
+        let special = special.filter_map(|inner| Some((inner, range(inner)?)));
+        for (inner, range) in special {
+            if !self.reaches(address, inner, range) {
+                return Err(Refused {
+                    host,
+                    address,
+                    range,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a host may be reached as far as its own text says: written as an address, or by a name
+    /// that means this machine everywhere.
+    pub fn admits_host(&self, host: &Host<&str>) -> Result<(), Refused> {
+        let Some((name, address)) = told(host) else {
+            return Ok(());
+        };
+        let admitted = self.admits(&name, address);
+        match (host, address) {
+            // This machine has two loopback addresses.
+            (Host::Domain(_), IpAddr::V4(Ipv4Addr::LOCALHOST)) => {
+                let sixth = self.admits(&name, IpAddr::V6(::core::net::Ipv6Addr::LOCALHOST));
+                admitted.or(sixth.map_err(|refused| Refused { address, ..refused }))
+            }
+            _ => admitted,
+        }
+    }
+
+    /// What can be told of an address before anything is sent; None for what is no HTTP address.
+    /// Secrets in it are still names in brackets.
+    pub fn foresee(&self, url: &str) -> Option<Foresight> {
+        let (scheme, _) = url.split_once("://")?;
+        if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
+            return None;
+        }
+        let Ok(url) = Url::parse(url) else {
+            return Some(Foresight::Hidden);
+        };
+        let host = url.host()?;
+        if let Err(refused) = self.admits_host(&host) {
+            return Some(Foresight::Refused(refused));
+        }
+        Some(match (told(&host), host) {
+            (Some((_, address)), _) => match reached(address).into_iter().find_map(range) {
+                Some(_) => Foresight::Allowed,
+                None => Foresight::Public,
+            },
+            (None, Host::Domain(name)) if self.names(&plain(name)) => Foresight::Allowed,
+            (None, _) if self.proxy.is_some() => Foresight::NameAtProxy,
+            (None, _) => Foresight::Name,
+        })
+    }
+
+    /// What is seen, in words that a plan can show.
+    pub fn words(&self, seen: &Foresight) -> String {
+        match seen {
+            Foresight::Name => "public name, checked when it is sent".to_owned(),
+            Foresight::NameAtProxy => "a name, looked up by the proxy".to_owned(),
+            Foresight::Public => "public address".to_owned(),
+            Foresight::Allowed if self.unconfigured => {
+                "this machine, allowed as long as there is no flowtrigger.yaml".to_owned()
+            }
+            Foresight::Allowed => "not public, allowed by `outgoing`".to_owned(),
+            Foresight::Hidden => "not known yet, checked when it is sent".to_owned(),
+            Foresight::Refused(refused) => format!("refused: {refused}; {}", refused.help()),
+        }
+    }
+
+    /// Whether a host is allowed by its name, whatever address it has.
+    fn names(&self, host: &str) -> bool {
+        self.allow.iter().any(|allowed| match allowed {
+            Allowed::Network(_) => false,
+            Allowed::Host(name) => host == name,
+            Allowed::Under(end) => host.ends_with(end) && host.len() > end.len(),
+        })
+    }
+
+    fn reaches(&self, outer: IpAddr, inner: IpAddr, range: Range) -> bool {
+        if range == Range::Loopback && self.unconfigured {
+            return true;
+        }
+        self.allow.iter().any(|allowed| match allowed {
+            // Whoever allows a network means its machines, not the credentials of this one.
+            Allowed::Network(network) if range == Range::Metadata => {
+                network.prefix_len() == network.max_prefix_len()
+                    && [outer, inner].contains(&network.addr())
+            }
+            Allowed::Network(network) => network.contains(&outer) || network.contains(&inner),
+            Allowed::Host(_) | Allowed::Under(_) => false,
+        })
+    }
+}
+
+/// What a host says of its address itself.
+fn told(host: &Host<&str>) -> Option<(String, IpAddr)> {
+    match host {
+        Host::Ipv4(address) => Some((address.to_string(), IpAddr::V4(*address))),
+        Host::Ipv6(address) => Some((address.to_string(), IpAddr::V6(*address))),
+        Host::Domain(name) => {
+            let name = plain(name);
+            let means = |(known, _): &&(&str, Ipv4Addr)| {
+                let before = name.strip_suffix(known);
+                before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+            };
+            let (_, address) = NAMES.iter().find(means)?;
+            Some((name, IpAddr::V4(*address)))
+        }
+    }
+}
+
+/// A name as names are compared: in lower case, and without the dot of the root.
+fn plain(host: &str) -> String {
+    let host = host.to_ascii_lowercase();
+    host.strip_suffix('.').unwrap_or(&host).to_owned()
+}
+
+impl Refused {
+    /// What stands under `outgoing.allow` to let it through.
+    pub fn entry(&self) -> String {
+        match self.range {
+            Range::Metadata => self.address.to_string(),
+            _ => self.host.clone(),
+        }
+    }
+
+    /// What to do, where it is meant.
+    pub fn help(&self) -> String {
+        format!(
+            "if it is meant, write `outgoing: {{ allow: [{}] }}` in flowtrigger.yaml",
+            quoted(&self.entry())
+        )
+    }
+}
+
+/// An entry as YAML takes it within brackets.
+fn quoted(entry: &str) -> String {
+    match entry.contains(':') {
+        true => format!("'{entry}'"),
+        false => entry.to_owned(),
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (host, address) = (&self.host, self.address);
+        let words = self.range.words();
+        match *host == address.to_string() {
+            true => write!(f, "`{host}` is {words}"),
+            false => write!(f, "`{host}` is at {address}, {words}"),
+        }
+    }
+}
+
+impl ::core::error::Error for Refused {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowing(entries: &[&str]) -> Outgoing {
+        let allow = entries.iter().map(|entry| match entry.strip_prefix('*') {
+            Some(end) => Allowed::Under(end.to_owned()),
+            None => match entry.parse::<ipnet::IpNet>() {
+                Ok(network) => Allowed::Network(network),
+                Err(_) => match entry.parse::<IpAddr>() {
+                    Ok(address) => Allowed::Network(address.into()),
+                    Err(_) => Allowed::Host((*entry).to_owned()),
+                },
+            },
+        });
+        Outgoing {
+            allow: allow.collect(),
+            ..Outgoing::default()
+        }
+    }
+
+    fn admits(outgoing: &Outgoing, host: &str, address: &str) -> bool {
+        outgoing.admits(host, address.parse().unwrap()).is_ok()
+    }
+
+    #[test]
+    fn what_is_not_public_is_refused_unless_network_host_or_ending_is_allowed() {
+        for (entries, host, address, wanted) in [
+            (&[][..], "a.example", "1.1.1.1", true),
+            (&[], "a.example", "10.1.2.3", false),
+            (&["10.0.0.0/8"], "a.example", "10.1.2.3", true),
+            (&["10.0.0.0/8"], "a.example", "11.1.2.3", true),
+            (&["10.0.0.0/8"], "a.example", "192.168.0.1", false),
+            (&["10.0.0.0/8"], "10.1.2.3", "::ffff:10.1.2.3", true),
+            (&["127.0.0.1"], "::1", "::1", false),
+            (&["::1"], "::1", "::1", true),
+            (&["crm.internal"], "crm.internal", "10.1.2.3", true),
+            (&["crm.internal"], "CRM.internal.", "10.1.2.3", true),
+            (&["crm.internal"], "a.crm.internal", "10.1.2.3", false),
+            (&["crm.internal"], "xcrm.internal", "10.1.2.3", false),
+            (&["*.internal"], "crm.internal", "10.1.2.3", true),
+            (&["*.internal"], "a.crm.internal", "10.1.2.3", true),
+            (&["*.internal"], "internal", "10.1.2.3", false),
+            (&["*.internal"], "crm.internal.example", "10.1.2.3", false),
+            // A network does not open what lies in it by accident.
+            (&["0.0.0.0/0"], "a.example", "169.254.169.254", false),
+            (&["169.254.0.0/16"], "a.example", "169.254.169.254", false),
+            (&["169.254.169.254"], "a.example", "169.254.169.254", true),
+            (
+                &["169.254.169.254"],
+                "a.example",
+                "::ffff:169.254.169.254",
+                true,
+            ),
+        ] {
+            let outgoing = allowing(entries);
+            assert_eq!(
+                admits(&outgoing, host, address),
+                wanted,
+                "{entries:?} {host} {address}"
+            );
+        }
+    }
+
+    #[test]
+    fn without_a_configuration_this_machine_alone_may_be_reached() {
+        let outgoing = Outgoing {
+            unconfigured: true,
+            ..Outgoing::default()
+        };
+        for (address, wanted) in [
+            ("127.0.0.1", true),
+            ("127.9.9.9", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("10.0.0.1", false),
+            ("169.254.169.254", false),
+            ("0.0.0.0", false),
+        ] {
+            assert_eq!(admits(&outgoing, "h", address), wanted, "{address}");
+        }
+    }
+
+    #[test]
+    fn an_address_in_any_spelling_and_a_name_of_this_machine_are_seen_before_sending() {
+        for host in [
+            "127.0.0.1",
+            "0x7f.1",
+            "0x7f000001",
+            "2130706433",
+            "017700000001",
+            "127.1",
+            "127.0.0.1.",
+            "[::1]",
+            "[::ffff:127.0.0.1]",
+            "[::ffff:7f00:1]",
+            "[0:0:0:0:0:0:0:1]",
+            "localhost",
+            "LOCALHOST",
+            "localhost.",
+            "a.localhost",
+            "a.b.localhost.",
+            "%6c%6f%63alhost",
+            "①②⑦.0.0.1",
+            "user:word@127.0.0.1:80",
+            "[::127.0.0.1]",
+            "[64:ff9b::7f00:1]",
+        ] {
+            let seen = Outgoing::default().foresee(&format!("http://{host}/x"));
+            let Some(Foresight::Refused(refused)) = seen else {
+                panic!("{host}: {seen:?}");
+            };
+            assert_eq!(refused.range, Range::Loopback, "{host}");
+        }
+    }
+
+    #[test]
+    fn what_is_known_before_sending_is_told() {
+        let seen = |entries: &[&str], url: &str| allowing(entries).foresee(url);
+        assert_eq!(seen(&[], "https://a.example/x"), Some(Foresight::Name));
+        assert_eq!(seen(&[], "https://1.1.1.1/x"), Some(Foresight::Public));
+        assert_eq!(
+            seen(&["127.0.0.0/8"], "http://localhost/"),
+            Some(Foresight::Allowed)
+        );
+        assert_eq!(
+            seen(&["::1"], "http://localhost/"),
+            Some(Foresight::Allowed)
+        );
+        assert_eq!(
+            seen(&["localhost"], "http://localhost:1/"),
+            Some(Foresight::Allowed)
+        );
+        assert_eq!(
+            seen(&["crm.internal"], "http://crm.internal/"),
+            Some(Foresight::Allowed)
+        );
+        assert_eq!(
+            seen(&[], "https://[secret HOST]/x"),
+            Some(Foresight::Hidden)
+        );
+        assert_eq!(seen(&[], "outbox:pager/x"), None);
+        assert_eq!(seen(&[], "notlocalhost://x"), None);
+        assert_eq!(seen(&[], "http://notlocalhost/"), Some(Foresight::Name));
+        let google = seen(&[], "http://metadata.google.internal/x");
+        let Some(Foresight::Refused(refused)) = google else {
+            panic!("{google:?}");
+        };
+        assert_eq!(refused.entry(), "169.254.169.254");
+        let proxied = Outgoing {
+            proxy: Some(crate::core::config::Proxy::Environment),
+            ..Outgoing::default()
+        };
+        assert_eq!(
+            proxied.foresee("https://a.example/"),
+            Some(Foresight::NameAtProxy)
+        );
+        assert!(matches!(
+            proxied.foresee("https://10.0.0.1/"),
+            Some(Foresight::Refused(_))
+        ));
+    }
+
+    #[test]
+    fn a_refusal_names_host_address_range_and_what_to_write() {
+        let refused = |host: &str, address: &str| {
+            let address = address.parse().unwrap();
+            Outgoing::default().admits(host, address).unwrap_err()
+        };
+        let by_name = refused("crm.internal", "10.1.2.3");
+        assert_eq!(
+            by_name.to_string(),
+            "`crm.internal` is at 10.1.2.3, a private address"
+        );
+        assert_eq!(
+            by_name.help(),
+            "if it is meant, write `outgoing: { allow: [crm.internal] }` in flowtrigger.yaml"
+        );
+        let literal = refused("::1", "::1");
+        assert_eq!(literal.to_string(), "`::1` is a loopback address");
+        assert!(
+            literal.help().contains("allow: ['::1']"),
+            "{}",
+            literal.help()
+        );
+        assert_eq!(
+            refused("x.example", "169.254.169.254").entry(),
+            "169.254.169.254"
+        );
+    }
+}

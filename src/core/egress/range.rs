@@ -1,0 +1,446 @@
+//! Which range an address belongs to, when it is not one of the public internet.
+//! It refuses to take an address at its word that only wraps another: the one inside is judged too.
+
+use ::core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A range of addresses that is not the public internet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Range {
+    Loopback,
+    Private,
+    LinkLocal,
+    /// Gives a cloud machine its credentials.
+    Metadata,
+    CarrierNat,
+    Unspecified,
+    Broadcast,
+    Multicast,
+    Documentation,
+    Benchmarking,
+    UniqueLocal,
+    SiteLocal,
+    Discard,
+    /// Addresses of an own translator, which may lead anywhere inside.
+    LocalTranslation,
+    /// Set aside for protocols, or for later.
+    Reserved,
+}
+
+use Range::{
+    Benchmarking, Broadcast, CarrierNat, Discard, Documentation, LinkLocal, LocalTranslation,
+    Loopback, Metadata, Multicast, Private, Reserved, SiteLocal, UniqueLocal, Unspecified,
+};
+
+impl Range {
+    /// `127.0.0.1 is …`
+    pub fn words(self) -> &'static str {
+        match self {
+            Loopback => "a loopback address",
+            Private => "a private address",
+            LinkLocal => "a link-local address",
+            Metadata => "the metadata service of a cloud",
+            CarrierNat => "an address of a carrier's own network",
+            Unspecified => "an unspecified address",
+            Broadcast => "the broadcast address",
+            Multicast => "a multicast address",
+            Documentation => "an address for documentation",
+            Benchmarking => "an address for benchmarks",
+            UniqueLocal => "a unique local address",
+            SiteLocal => "a site-local address",
+            Discard => "a discard address",
+            LocalTranslation => "an address of a local translator",
+            Reserved => "a reserved address",
+        }
+    }
+}
+
+/// The narrower stands before the wider.
+const V4: [(Ipv4Addr, u32, Range); 22] = [
+    (Ipv4Addr::new(169, 254, 169, 254), 32, Metadata),
+    // Credentials of a container, of a virtual machine, and two that lie outside of link-local.
+    (Ipv4Addr::new(169, 254, 170, 2), 32, Metadata),
+    (Ipv4Addr::new(169, 254, 170, 23), 32, Metadata),
+    (Ipv4Addr::new(100, 100, 100, 200), 32, Metadata),
+    (Ipv4Addr::new(168, 63, 129, 16), 32, Metadata),
+    (Ipv4Addr::new(192, 0, 0, 192), 32, Metadata),
+    (Ipv4Addr::new(0, 0, 0, 0), 8, Unspecified),
+    (Ipv4Addr::new(10, 0, 0, 0), 8, Private),
+    (Ipv4Addr::new(100, 64, 0, 0), 10, CarrierNat),
+    (Ipv4Addr::new(127, 0, 0, 0), 8, Loopback),
+    (Ipv4Addr::new(169, 254, 0, 0), 16, LinkLocal),
+    (Ipv4Addr::new(172, 16, 0, 0), 12, Private),
+    (Ipv4Addr::new(192, 0, 0, 0), 24, Reserved),
+    (Ipv4Addr::new(192, 0, 2, 0), 24, Documentation),
+    (Ipv4Addr::new(192, 88, 99, 0), 24, Reserved),
+    (Ipv4Addr::new(192, 168, 0, 0), 16, Private),
+    (Ipv4Addr::new(198, 18, 0, 0), 15, Benchmarking),
+    (Ipv4Addr::new(198, 51, 100, 0), 24, Documentation),
+    (Ipv4Addr::new(203, 0, 113, 0), 24, Documentation),
+    (Ipv4Addr::new(224, 0, 0, 0), 4, Multicast),
+    (Ipv4Addr::new(255, 255, 255, 255), 32, Broadcast),
+    (Ipv4Addr::new(240, 0, 0, 0), 4, Reserved),
+];
+
+const V6: [(Ipv6Addr, u32, Range); 18] = [
+    (v6(0, 0, 0, 0), 128, Unspecified),
+    (Ipv6Addr::LOCALHOST, 128, Loopback),
+    (
+        Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+        128,
+        Metadata,
+    ),
+    (
+        Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+        128,
+        Metadata,
+    ),
+    (v6(0x64, 0xff9b, 1, 0), 48, LocalTranslation),
+    (v6(0x100, 0, 0, 0), 64, Discard),
+    (v6(0x100, 0, 0, 1), 64, Discard),
+    (v6(0x2001, 2, 0, 0), 48, Benchmarking),
+    (v6(0x2001, 0xdb8, 0, 0), 32, Documentation),
+    (v6(0x2001, 0, 0, 0), 23, Reserved),
+    (v6(0x3fff, 0, 0, 0), 20, Documentation),
+    (v6(0xfc00, 0, 0, 0), 7, UniqueLocal),
+    (v6(0xfe80, 0, 0, 0), 10, LinkLocal),
+    (v6(0xfec0, 0, 0, 0), 10, SiteLocal),
+    (v6(0xff00, 0, 0, 0), 8, Multicast),
+    // Of what is left only 2000::/3 is given out.
+    (v6(0, 0, 0, 0), 3, Reserved),
+    (v6(0x4000, 0, 0, 0), 2, Reserved),
+    (v6(0x8000, 0, 0, 0), 1, Reserved),
+];
+
+const fn v6(a: u16, b: u16, c: u16, d: u16) -> Ipv6Addr {
+    Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0)
+}
+
+/// The range of an address alone, whatever it wraps; None for the public internet.
+pub fn range(address: IpAddr) -> Option<Range> {
+    match address {
+        IpAddr::V4(address) => {
+            let within = |(first, length, _): &&(Ipv4Addr, u32, Range)| {
+                (address.to_bits() ^ first.to_bits()) >> (32 - length) == 0
+            };
+            V4.iter().find(within).map(|(_, _, range)| *range)
+        }
+        IpAddr::V6(address) => {
+            let within = |(first, length, _): &&(Ipv6Addr, u32, Range)| {
+                (address.to_bits() ^ first.to_bits()) >> (128 - length) == 0
+            };
+            V6.iter().find(within).map(|(_, _, range)| *range)
+        }
+    }
+}
+
+/// What a connection to the address reaches in the end: the IPv4 addresses inside of one that wraps
+/// them, else the address itself.
+pub fn reached(address: IpAddr) -> Vec<IpAddr> {
+    let inside = match address {
+        IpAddr::V4(_) => Vec::new(),
+        IpAddr::V6(address) => inside(address),
+    };
+    match inside.is_empty() {
+        true => vec![address],
+        false => inside.into_iter().map(IpAddr::V4).collect(),
+    }
+}
+
+fn inside(address: Ipv6Addr) -> Vec<Ipv4Addr> {
+    let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+    match address.segments() {
+        // The unspecified address and loopback are themselves.
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => Vec::new(),
+        // Compatible, mapped, translated, and what a public translator reaches.
+        [0, 0, 0, 0, 0, 0, high, low]
+        | [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => vec![v4(high, low)],
+        [0x2002, high, low, ..] => vec![v4(high, low)],
+        // Teredo: its server, and the client with all bits turned.
+        [0x2001, 0, server, of, _, _, high, low] => vec![v4(server, of), v4(!high, !low)],
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(address: &str) -> Option<Range> {
+        let address: IpAddr = address.parse().unwrap();
+        reached(address).into_iter().find_map(range)
+    }
+
+    /// Each range with its first and last address; what lies beside it belongs to what is named last.
+    #[test]
+    fn every_range_of_ipv4_begins_and_ends_where_it_should() {
+        for (first, last, wanted, before, after) in [
+            ("0.0.0.0", "0.255.255.255", Unspecified, None, None),
+            ("10.0.0.0", "10.255.255.255", Private, None, None),
+            (
+                "100.64.0.0",
+                "100.100.100.199",
+                CarrierNat,
+                None,
+                Some(Metadata),
+            ),
+            (
+                "100.100.100.200",
+                "100.100.100.200",
+                Metadata,
+                Some(CarrierNat),
+                Some(CarrierNat),
+            ),
+            (
+                "100.100.100.201",
+                "100.127.255.255",
+                CarrierNat,
+                Some(Metadata),
+                None,
+            ),
+            ("127.0.0.0", "127.255.255.255", Loopback, None, None),
+            ("168.63.129.16", "168.63.129.16", Metadata, None, None),
+            (
+                "169.254.0.0",
+                "169.254.169.253",
+                LinkLocal,
+                None,
+                Some(Metadata),
+            ),
+            (
+                "169.254.169.254",
+                "169.254.169.254",
+                Metadata,
+                Some(LinkLocal),
+                Some(LinkLocal),
+            ),
+            (
+                "169.254.170.2",
+                "169.254.170.2",
+                Metadata,
+                Some(LinkLocal),
+                Some(LinkLocal),
+            ),
+            (
+                "169.254.170.24",
+                "169.254.255.255",
+                LinkLocal,
+                Some(Metadata),
+                None,
+            ),
+            ("172.16.0.0", "172.31.255.255", Private, None, None),
+            ("192.0.0.0", "192.0.0.191", Reserved, None, Some(Metadata)),
+            ("192.0.0.193", "192.0.0.255", Reserved, Some(Metadata), None),
+            ("192.0.2.0", "192.0.2.255", Documentation, None, None),
+            ("192.88.99.0", "192.88.99.255", Reserved, None, None),
+            ("192.168.0.0", "192.168.255.255", Private, None, None),
+            ("198.18.0.0", "198.19.255.255", Benchmarking, None, None),
+            ("198.51.100.0", "198.51.100.255", Documentation, None, None),
+            ("203.0.113.0", "203.0.113.255", Documentation, None, None),
+            (
+                "224.0.0.0",
+                "239.255.255.255",
+                Multicast,
+                None,
+                Some(Reserved),
+            ),
+            (
+                "240.0.0.0",
+                "255.255.255.254",
+                Reserved,
+                Some(Multicast),
+                Some(Broadcast),
+            ),
+            (
+                "255.255.255.255",
+                "255.255.255.255",
+                Broadcast,
+                Some(Reserved),
+                None,
+            ),
+        ] {
+            assert_eq!(judged(first), Some(wanted), "{first}");
+            assert_eq!(judged(last), Some(wanted), "{last}");
+            let bits = |text: &str| text.parse::<Ipv4Addr>().unwrap().to_bits();
+            let at = |bits: Option<u32>| bits.map(|bits| Ipv4Addr::from_bits(bits).to_string());
+            if let Some(address) = at(bits(first).checked_sub(1)) {
+                assert_eq!(judged(&address), before, "before {first}");
+            }
+            if let Some(address) = at(bits(last).checked_add(1)) {
+                assert_eq!(judged(&address), after, "after {last}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_range_of_ipv6_begins_and_ends_where_it_should() {
+        const ONES: &str = "ffff:ffff:ffff:ffff";
+        let end = |prefix: &str, groups: usize| {
+            let ones = vec!["ffff"; groups].join(":");
+            format!("{prefix}:{ones}")
+        };
+        for (first, last, wanted, before, after) in [
+            (
+                "::".to_owned(),
+                "::".to_owned(),
+                Unspecified,
+                None,
+                Some(Loopback),
+            ),
+            (
+                "::1".into(),
+                "::1".into(),
+                Loopback,
+                Some(Unspecified),
+                Some(Unspecified),
+            ),
+            (
+                "64:ff9b:1::".into(),
+                end("64:ff9b:1", 5),
+                LocalTranslation,
+                Some(Reserved),
+                Some(Reserved),
+            ),
+            (
+                "100::".into(),
+                format!("100:0:0:1:{ONES}"),
+                Discard,
+                Some(Reserved),
+                Some(Reserved),
+            ),
+            (
+                "2001:2::".into(),
+                end("2001:2:0", 5),
+                Benchmarking,
+                Some(Reserved),
+                Some(Reserved),
+            ),
+            (
+                "2001:10::".into(),
+                end("2001:1ff", 6),
+                Reserved,
+                Some(Reserved),
+                None,
+            ),
+            (
+                "2001:db8::".into(),
+                end("2001:db8", 6),
+                Documentation,
+                None,
+                None,
+            ),
+            (
+                "3fff::".into(),
+                end("3fff:fff", 6),
+                Documentation,
+                None,
+                None,
+            ),
+            (
+                "4000::".into(),
+                end("fbff", 7),
+                Reserved,
+                None,
+                Some(UniqueLocal),
+            ),
+            (
+                "fc00::".into(),
+                end("fdff", 7),
+                UniqueLocal,
+                Some(Reserved),
+                Some(Reserved),
+            ),
+            (
+                "fd00:ec2::254".into(),
+                "fd00:ec2::254".into(),
+                Metadata,
+                Some(UniqueLocal),
+                Some(UniqueLocal),
+            ),
+            (
+                "fd20:ce::254".into(),
+                "fd20:ce::254".into(),
+                Metadata,
+                Some(UniqueLocal),
+                Some(UniqueLocal),
+            ),
+            (
+                "fe80::".into(),
+                end("febf", 7),
+                LinkLocal,
+                Some(Reserved),
+                Some(SiteLocal),
+            ),
+            (
+                "fec0::".into(),
+                end("feff", 7),
+                SiteLocal,
+                Some(LinkLocal),
+                Some(Multicast),
+            ),
+            (
+                "ff00::".into(),
+                end("ffff", 7),
+                Multicast,
+                Some(SiteLocal),
+                None,
+            ),
+        ] {
+            assert_eq!(judged(&first), Some(wanted), "{first}");
+            assert_eq!(judged(&last), Some(wanted), "{last}");
+            let bits = |text: &str| text.parse::<Ipv6Addr>().unwrap().to_bits();
+            let at = |bits: Option<u128>| bits.map(|bits| Ipv6Addr::from_bits(bits).to_string());
+            if let Some(address) = at(bits(&first).checked_sub(1)) {
+                assert_eq!(judged(&address), before, "before {first}");
+            }
+            if let Some(address) = at(bits(&last).checked_add(1)) {
+                assert_eq!(judged(&address), after, "after {last}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_that_wraps_another_is_judged_by_the_one_inside() {
+        for (address, wanted) in [
+            ("::ffff:127.0.0.1", Some(Loopback)),
+            ("::ffff:10.1.2.3", Some(Private)),
+            ("::ffff:169.254.169.254", Some(Metadata)),
+            ("::ffff:1.1.1.1", None),
+            ("::127.0.0.1", Some(Loopback)),
+            ("::1.1.1.1", None),
+            ("::ffff:0:192.168.0.1", Some(Private)),
+            ("64:ff9b::127.0.0.1", Some(Loopback)),
+            ("64:ff9b::8.8.8.8", None),
+            ("64:ff9b:1::8.8.8.8", Some(LocalTranslation)),
+            ("2002:7f00:1::", Some(Loopback)),
+            ("2002:a00:1::1", Some(Private)),
+            ("2002:808:808::1", None),
+            // A public server before a private client, and the other way round.
+            ("2001:0:808:808::f5ff:fffe", Some(Private)),
+            ("2001:0:a00:1::f7f7:f7f7", Some(Private)),
+            ("2001:0:808:808::f7f7:f7f7", None),
+        ] {
+            assert_eq!(judged(address), wanted, "{address}");
+        }
+    }
+
+    #[test]
+    fn the_public_internet_is_no_range() {
+        for address in [
+            "1.1.1.1",
+            "8.8.8.8",
+            "100.63.255.255",
+            "172.15.0.1",
+            "192.0.1.1",
+            "198.17.255.255",
+            "223.255.255.255",
+            "2606:4700::1111",
+            "2a00:1450::1",
+            "2001:4860::8888",
+            "2000::1",
+        ] {
+            assert_eq!(judged(address), None, "{address}");
+        }
+    }
+}
