@@ -291,7 +291,7 @@ pub async fn reload<S: Store>(
         return Err(EngineError::Rules(Box::new(reading)));
     }
     log_warnings(&reading);
-    stay_closed(engine, &reading.rulebook.config)?;
+    entrances::stay_closed(&reading.rulebook.config, engine.shared.options.open_at)?;
     let secrets = ready(&mut reading.rulebook)?;
     warn_of_fixed(&engine.rulebook().config, &reading.rulebook.config);
     let performer = engine
@@ -301,20 +301,6 @@ pub async fn reload<S: Store>(
     let rulebook = engine.adopt(reading, renew).await?;
     entrances::tell(&rulebook);
     Ok(rulebook.rules.rules.len())
-}
-
-/// A door that others reach opens for no source that takes whoever comes.
-fn stay_closed<S: Store>(engine: &Engine<S, Hands>, config: &Config) -> Result<(), EngineError> {
-    let unverified = entrances::unverified(config);
-    match engine.shared.options.open_at {
-        Some(address) if !unverified.is_empty() => {
-            Err(EngineError::Listen(http::ListenError::NotLoopback {
-                address,
-                unverified,
-            }))
-        }
-        Some(_) | None => Ok(()),
-    }
 }
 
 /// How much is at work together, and where events come in, is settled when the program starts.

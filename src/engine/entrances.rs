@@ -13,6 +13,7 @@ use crate::action::secret::{Missing, Secrets};
 use crate::core::config::{self, Config, Scheme, Verification};
 use crate::core::flow::call::SecretPlace;
 use crate::source::Entrance;
+use crate::source::http::ListenError;
 use crate::source::signature::{Unusable, Verifier};
 
 /// The entrances by their paths. Cloning shares the secrets.
@@ -124,6 +125,18 @@ fn told_in_clear(config: &Config) -> Vec<&str> {
     let sources = config.sources.values();
     let sources = sources.filter(|entrance| entrance.verification.as_ref().is_some_and(tells));
     sources.map(|entrance| entrance.name.as_str()).collect()
+}
+
+/// A door that others reach opens for no source that takes whoever comes.
+pub fn stay_closed(config: &Config, open_at: Option<SocketAddr>) -> Result<(), ListenError> {
+    let unverified = unverified(config);
+    match open_at {
+        Some(address) if !unverified.is_empty() => Err(ListenError::NotLoopback {
+            address,
+            unverified,
+        }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Who may come in where, and what is odd about their secrets.

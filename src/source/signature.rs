@@ -106,11 +106,18 @@ impl Verifier {
         if self.keys.is_empty() {
             return Err(Refused::Locked);
         }
-        match &self.scheme {
+        let shown = match &self.scheme {
             Scheme::Hmac(hmac) => Candidates::read(hmac, headers, now).map(Shown::Signature),
-            Scheme::Bearer => self.judge_token(token::bearer(headers)?),
-            Scheme::Basic { .. } => self.judge_token(token::basic(headers)?),
-        }
+            Scheme::Bearer => token::bearer(headers).and_then(|told| self.judge_token(told)),
+            Scheme::Basic { .. } => token::basic(headers).and_then(|told| self.judge_token(told)),
+        };
+        shown.map_err(|refused| match refused {
+            Refused::Missing { header, .. } => Refused::Missing {
+                instead: hint::scheme_of(headers, self.scheme.word()),
+                header,
+            },
+            other => other,
+        })
     }
 
     fn judge_token(&self, told: Token) -> Result<Shown, Refused> {
@@ -209,7 +216,10 @@ fn only<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h HeaderValue, Refus
     let mut values = headers.get_all(name).iter();
     let header = name.to_owned();
     match (values.next(), values.next()) {
-        (None, _) => Err(Refused::Missing { header }),
+        (None, _) => Err(Refused::Missing {
+            header,
+            instead: None,
+        }),
         (Some(_), Some(_)) => Err(Refused::Repeated { header }),
         (Some(value), None) if value.is_empty() => Err(Refused::Malformed {
             header,

@@ -1,6 +1,8 @@
 //! What a signature that does not fit would have fitted: the mistakes that people make, tried for the log.
 //! It lets nobody in by what it finds, and answers no sender.
 
+use axum::http::HeaderMap;
+
 use super::mac::{Mac, decoded};
 use super::{Candidates, Key, Piece, Proof, Shown, Verifier};
 use crate::core::config::{self, Hmac};
@@ -41,6 +43,22 @@ impl Verifier {
         doubts
     }
 }
+
+/// The scheme, other than this, whose header a request brings.
+pub fn scheme_of(headers: &HeaderMap, but: &str) -> Option<&'static str> {
+    let mut known = SCHEMES.into_iter().filter(|(_, scheme)| *scheme != but);
+    known
+        .find(|(header, _)| headers.contains_key(*header))
+        .map(|(_, scheme)| scheme)
+}
+
+const SCHEMES: [(&str, &str); 5] = [
+    ("x-zendesk-webhook-signature", "zendesk"),
+    ("x-webhook-signature", "upmind"),
+    ("webhook-signature", "standard_webhooks"),
+    ("x-hub-signature-256", "github"),
+    ("authorization", "bearer"),
+];
 
 /// Shorter ones can be guessed.
 const SHORT: usize = 16;

@@ -11,6 +11,8 @@ use crate::core::config::{Algorithm, Encoding};
 pub enum Refused {
     Missing {
         header: String,
+        /// The scheme whose header stands there in its place.
+        instead: Option<&'static str>,
     },
     /// The header stands there more than once.
     Repeated {
@@ -90,7 +92,13 @@ impl Refused {
     /// What whoever runs the program can do.
     pub fn help(&self) -> String {
         match self {
-            Refused::Missing { .. } => "let the sender sign what it sends, or look who else knows this address; does `verify` name the scheme of this sender, and does a proxy pass its headers on?".into(),
+            Refused::Missing {
+                instead: Some(scheme),
+                ..
+            } => format!(
+                "it comes with the header of `{scheme}`: let `verify` say that if this sender is sound"
+            ),
+            Refused::Missing { instead: None, .. } => "let the sender sign what it sends, or look who else knows this address; does `verify` name the scheme of this sender, and does a proxy pass its headers on?".into(),
             Refused::Repeated { .. } => "a proxy may add a header that the sender wrote already".into(),
             Refused::Malformed { fault, .. } => fault.help(),
             Refused::Stale { .. } => "is this machine's clock right? A recorded request that is sent again is refused like this; where the sender signs long before it sends, raise `window`".into(),
@@ -106,7 +114,7 @@ impl Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refused::Missing { header } => write!(f, "the header `{header}` is missing"),
+            Refused::Missing { header, .. } => write!(f, "the header `{header}` is missing"),
             Refused::Repeated { header } => {
                 write!(f, "the header `{header}` stands there more than once")
             }

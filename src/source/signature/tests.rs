@@ -292,7 +292,9 @@ fn a_header_that_comes_twice_is_refused() {
             without.remove(name);
             let judged = judge(&verifier, &without, BODY, now());
             let header = name.to_string();
-            assert_eq!(judged, Err(Refused::Missing { header }));
+            let missing =
+                matches!(judged, Err(Refused::Missing { header: told, .. }) if told == header);
+            assert!(missing, "{header}");
         }
     }
 }

@@ -1,13 +1,15 @@
 //! What whoever runs the program is told of a signature that does not fit.
 //! No secret stands in it.
 
-use super::{BODY, KEY, WINDOW, hmac, judge, now, signed};
+use super::{BODY, KEY, WINDOW, hmac, judge, now, signed, verifier};
 use crate::core::config::{
-    self, Algorithm, Encoding, Hmac, Scheme, Verification, standard_webhooks, upmind, zendesk,
+    self, Algorithm, Encoding, Hmac, Scheme, Verification, github, standard_webhooks, upmind,
+    zendesk,
 };
 use crate::core::diagnostic::Position;
 use crate::core::secret::SecretValue;
 use crate::source::signature::Verifier;
+use crate::source::signature::hint::scheme_of;
 
 #[test]
 fn a_secret_that_cannot_be_decoded_is_named_and_not_shown() {
@@ -99,4 +101,44 @@ fn a_log_says_what_a_signature_looks_like() {
         "{}",
         refused.help()
     );
+}
+
+#[test]
+fn a_log_says_whose_header_comes_in_place_of_ours() {
+    let headers = signed(&hmac(github(), &[KEY]), BODY, now());
+    let told = |verifier: &Verifier| judge(verifier, &headers, BODY, now()).unwrap_err();
+    let refused = told(&hmac(zendesk(WINDOW), &[KEY]));
+    assert_eq!(refused.word(), "sender_unsigned");
+    assert!(
+        refused.help().contains("the header of `github`"),
+        "{}",
+        refused.help()
+    );
+    let refused = told(&verifier(Scheme::Bearer, &[KEY]));
+    assert!(
+        refused.help().contains("the header of `github`"),
+        "{}",
+        refused.help()
+    );
+    let unsigned = judge(&hmac(github(), &[KEY]), &Default::default(), BODY, now()).unwrap_err();
+    assert!(
+        unsigned.help().contains("let the sender sign"),
+        "{}",
+        unsigned.help()
+    );
+}
+
+#[test]
+fn the_table_of_headers_is_that_of_the_schemes() {
+    for scheme in [
+        zendesk(WINDOW),
+        upmind(),
+        standard_webhooks(WINDOW),
+        github(),
+    ] {
+        let name = scheme.name;
+        let headers = signed(&hmac(scheme, &["d2hzZWNfd2hzZWM="]), BODY, now());
+        assert_eq!(scheme_of(&headers, "other"), Some(name));
+        assert_eq!(scheme_of(&headers, name), None);
+    }
 }

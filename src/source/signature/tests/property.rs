@@ -11,6 +11,8 @@ use crate::core::config::Encoding;
 use crate::source::signature::{Refused, Verifier};
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn nothing_but_the_whole_signature_passes(
         body in prop::collection::vec(any::<u8>(), 0..80),
