@@ -92,7 +92,8 @@ fn main() -> ExitCode {
     let mut bare = None;
     for (name, confinement) in kinds() {
         let confinement = confinement.as_ref();
-        if let Some(doubt) = confinement.and_then(|asked| bounds::doubts(asked).into_iter().next()) {
+        if let Some(doubt) = confinement.and_then(|asked| bounds::doubts(asked).into_iter().next())
+        {
             println!("{name:16} not on this machine: {doubt}");
             continue;
         }
