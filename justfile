@@ -17,12 +17,22 @@ lint:
 ci:
     .ci/run
 
-# The property tests with many more cases, and other ones each time; a hundred kills, a minute of flood.
+# The property tests with many more cases, and other ones each time; a hundred kills, a minute of
+# flood; ten minutes of each target of the fuzzer.
 long seed=`od -An -N4 -tu4 /dev/urandom`:
     @echo "seed {{ trim(seed) }}"
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=20000 cargo test --test conditions --test hostile_input --test matching
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --lib
-    DURABILITY_TESTS_SEED={{ trim(seed) }} DURABILITY_TESTS_LONG=1 cargo test --test crash -- --nocapture
+    DURABILITY_TESTS_SEED={{ trim(seed) }} DURABILITY_TESTS_LONG=1 cargo test --test crash --test attack -- --nocapture
+    just fuzz
+
+# Whatever bytes, for so many seconds each: all targets of the fuzzer, or those named. It needs cargo-fuzz.
+fuzz seconds="600" *targets:
+    fuzz/run {{ seconds }} {{ targets }}
+
+# An attack on a daemon: what was tried, and what came of it.
+attack:
+    cargo test --test attack -- --nocapture
 
 # Write the JSON Schemas of rules and configuration.
 schema:

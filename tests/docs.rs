@@ -232,3 +232,36 @@ fn the_schema_is_that_of_the_program() {
         "schema/rule.schema.json is old: `just schema` writes it anew"
     );
 }
+
+/// Every test that SECURITY.md names is one that exists.
+#[test]
+fn every_defence_has_its_test() {
+    let security = read(root().join("SECURITY.md"));
+    let (_, rest) = security.split_once("<!-- threats -->\n").expect("a table");
+    let (table, _) = rest.split_once("<!-- end of threats -->").expect("its end");
+    let sources = sources(&root().join("src")) + &sources(&root().join("tests"));
+    let rows = table.lines().skip(2);
+    let mut named = 0;
+    for row in rows {
+        let tests = row.trim_end_matches('|').rsplit('|').next().unwrap_or("");
+        let tests = tests.split('`').skip(1).step_by(2);
+        for test in tests {
+            let exists = sources.contains(&format!("fn {test}("));
+            assert!(exists, "SECURITY.md: no test is called `{test}`");
+            named += 1;
+        }
+        assert!(row.contains('`'), "SECURITY.md: no test in {row}");
+    }
+    assert!(named >= 10, "{named}");
+}
+
+fn sources(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let texts = paths.map(|path| match path.is_dir() {
+        true => sources(&path),
+        false if path.extension().is_some_and(|ending| ending == "rs") => read(&path),
+        false => String::new(),
+    });
+    texts.collect()
+}

@@ -10,6 +10,7 @@ pub mod guard;
 mod http;
 pub mod orphans;
 mod outbox;
+pub mod post;
 mod process;
 mod process_record;
 mod program;

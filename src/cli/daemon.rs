@@ -24,15 +24,14 @@ to end, and exits with 0; a second one stops at once. What is left goes on at th
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Address and port to listen on; port 0 takes any that is free.
+    /// Address and port to listen on, 127.0.0.1:8080 unless the configuration says; port 0 takes any.
     #[arg(
         long,
         value_name = "ADDRESS",
-        default_value = "127.0.0.1:8080",
         env = "FLOWTRIGGER_LISTEN",
         hide_env_values = true
     )]
-    listen: String,
+    listen: Option<String>,
 }
 
 pub fn run(args: Args, global: &Global, _: &mut Output) -> Result<Exit, Failure> {

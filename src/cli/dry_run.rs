@@ -21,6 +21,7 @@ use crate::core::flow::plan::{Planned, plan as plan_of};
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::explanation::{Explanation, explain};
 use crate::core::matching::gate_view::{self, GateView};
+use crate::core::matching::loop_view::{self, LoopView};
 use crate::core::rule::jobspec::{Mode, Rule};
 use crate::core::rule::path::Path;
 use crate::core::rule::synonyms::nearest;
@@ -63,6 +64,8 @@ pub struct Args {
 struct Judged<'r> {
     rule: &'r Rule,
     explanation: Explanation,
+    /// Where the rule writes something and matches.
+    loops: Option<LoopView>,
     /// None where the rule does not match: then nothing asks them.
     gates: Vec<GateView<'r>>,
     plan: Vec<Planned<'r>>,
@@ -160,16 +163,18 @@ fn one(
 
 fn judge<'r>(rule: &'r Rule, event: &Event, charged: &Charged) -> Judged<'r> {
     let explanation = explain(rule, event);
-    let (gates, plan) = match explanation.truth {
+    let (loops, gates, plan) = match explanation.truth {
         Truth::True => (
+            loop_view::view(rule, event, |ask| charged.consult_loops(rule, ask)),
             gate_view::view(rule, event, |ask| charged.consult(rule, ask)),
             plan_of(&rule.flow, event, &rule.vars),
         ),
-        Truth::False | Truth::Unknown => (Vec::new(), Vec::new()),
+        Truth::False | Truth::Unknown => (None, Vec::new(), Vec::new()),
     };
     Judged {
         rule,
         explanation,
+        loops,
         gates,
         plan,
     }
@@ -193,7 +198,7 @@ fn answer_json(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Ruleboo
         .filter(|j| args.explain || j.matches())
         .map(|j| {
             let mut rule = explanation::rule_json(j.rule, &j.explanation, files);
-            rule["gates"] = gates::json(&j.gates);
+            rule["gates"] = gates::json(j.loops.as_ref(), &j.gates);
             rule["plan"] = plan::json(&j.plan, &book.config.outgoing, files);
             rule["on_dead"] = plan::on_dead_json(j.rule, files);
             rule
@@ -218,7 +223,7 @@ fn answer_text(
     explanation::event(out, event)?;
     for j in judged.iter().filter(|j| args.explain || j.matches()) {
         explanation::rule(out, j.rule, &j.explanation, files)?;
-        gates::text(out, &j.gates)?;
+        gates::text(out, j.loops.as_ref(), &j.gates)?;
         plan::text(out, &j.plan, j.rule, (&book.config.outgoing, files))?;
     }
     if !judged.iter().any(Judged::matches) {

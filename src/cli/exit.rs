@@ -74,6 +74,10 @@ impl Failure {
         Self::Usage(Told::new(message))
     }
 
+    pub fn unset(message: impl Into<String>) -> Self {
+        Self::Unset(Told::new(message))
+    }
+
     pub fn nothing(message: impl Into<String>) -> Self {
         Self::Nothing(Told::new(message))
     }
@@ -157,6 +161,7 @@ impl From<OpenError> for Failure {
             OpenError::Nothing(_) => Failure::nothing(error.to_string())
                 .help("start `flowtrigger daemon`, or point `--data` at the folder that one keeps"),
             OpenError::Newer { .. }
+            | OpenError::Older { .. }
             | OpenError::Foreign(_)
             | OpenError::Damaged(_)
             | OpenError::Unusable { .. } => Failure::runtime(error.to_string()),

@@ -2,6 +2,7 @@
 //! A bad one is told with its place and loses none of the others.
 
 mod lines;
+pub mod parcel;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -11,7 +12,7 @@ use serde_json::Value;
 use crate::cli::exit::Failure;
 use crate::core::config::{Config, Reads};
 use crate::core::event::Event;
-use crate::core::event::decode::{NotAnEvent, decode, decode_described};
+use crate::core::event::decode::{DECODERS, NotAnEvent, decode, decode_described};
 use crate::core::event::json::{Accepted, Refused, accept, accept_many};
 use crate::core::event::user_described::Description;
 use crate::engine::sources;
@@ -124,6 +125,11 @@ fn named<'c>(name: &'c str, config: &'c Config) -> Result<Told<'c>, Failure> {
         Some(Reads::Described(description)) => return Ok(Told::Described(description)),
         Some(Reads::BuiltIn(source)) => return Ok(Told::BuiltIn(source)),
         None => {}
+    }
+    // A file is read whether or not the daemon takes events of its source.
+    let mut decoders = DECODERS.iter();
+    if let Some(decoder) = decoders.find(|decoder| decoder.source == name) {
+        return Ok(Told::BuiltIn(decoder.source));
     }
     let failure = Failure::usage(format!("no source is called `{name}`"));
     Err(failure.help(format!("the sources are {}", known.join(", "))))

@@ -17,6 +17,9 @@ mod render;
 mod run;
 mod runs;
 mod schema;
+mod send;
+mod sign;
+mod signer;
 mod test;
 mod why;
 
@@ -63,6 +66,8 @@ enum Command {
 
     Why(why::Args),
     Runs(runs::Args),
+    Send(send::Args),
+    Sign(sign::Args),
     Schema(schema::Args),
     Completions(completions::Args),
 }
@@ -110,6 +115,8 @@ impl Command {
 
             Command::Why(args) => why::run(args, global, out),
             Command::Runs(args) => runs::run(args, global, out),
+            Command::Send(args) => send::run(args, global, out),
+            Command::Sign(args) => sign::run(args, global, out),
             Command::Schema(args) => schema::run(args, global, out),
             Command::Completions(args) => completions::run(args, global, out),
         }
@@ -127,6 +134,8 @@ impl Command {
             | Command::Events(_)
             | Command::Why(_)
             | Command::Runs(_)
+            | Command::Send(_)
+            | Command::Sign(_)
             | Command::Schema(_)
             | Command::Completions(_) => "warn",
         }

@@ -12,6 +12,7 @@ mod listen;
 mod loop_guard;
 mod network;
 mod outgoing;
+mod rate;
 mod redact;
 mod retention;
 pub mod size;
@@ -44,7 +45,7 @@ pub struct Config {
     pub vars: Arc<Value>,
     pub connections: BTreeMap<String, Connection>,
     pub secrets: BTreeMap<String, SecretPlace>,
-    /// Where events come in, built-in sources included, by the source's name.
+    /// Where events come in, by the source's name: the built-in ones, or those that are named.
     pub sources: BTreeMap<String, Entrance>,
     pub catalogue: Catalogue,
     pub archive: Archive,
@@ -74,10 +75,11 @@ pub use limits::{LIMITS, Limits};
 pub use listen::{LISTEN, Listen};
 pub use loop_guard::{LOOP_GUARD, LoopGuard};
 pub use outgoing::{Allowed, OUTGOING, Outgoing, Proxy};
+pub use rate::{RATE, Rate};
 pub use retention::{RETENTION, Retention};
 pub use verification::{
-    Algorithm, BASIC, Encoding, HMAC, Hmac, Key, Part, Scheme, Signatures, Signed, Stamp, VERIFY,
-    Verification, github, standard_webhooks, upmind, zendesk,
+    Algorithm, BASIC, Encoding, HMAC, Hmac, Key, Part, Scheme, Signatures, Signed, Stamp,
+    StampForm, VERIFY, Verification, github, standard_webhooks, upmind, zendesk,
 };
 pub use vocabulary::{CONFIG, SECRET};
 
@@ -225,6 +227,10 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
         if let Some(place) = lower_secret(entry, &mut cx) {
             config.secrets.insert(entry.key.clone(), place);
         }
+    }
+    if node.get("sources").is_some() {
+        // Whoever names sources names them all: what stands open is what stands there.
+        config.sources.clear();
     }
     for entry in section(node, "sources", &mut cx) {
         if let Some(entrance) = entrance::lower(entry, &mut cx) {

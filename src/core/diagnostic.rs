@@ -94,6 +94,8 @@ pub enum Code {
     RefusedProgram,
     /// Bounds for a command that this machine cannot put in force.
     Unconfinable,
+    /// A secret that is taken and may not be what was meant.
+    OddSecret,
     /// A secret itself where its place belongs: the line is not shown.
     SecretInFile,
     /// Part of the language that this version recognises and does not run.

@@ -7,6 +7,7 @@ pub mod egress;
 pub mod event;
 pub mod flow;
 pub mod gate;
+pub mod loop_guard;
 pub mod matching;
 pub mod rule;
 pub mod run;

@@ -13,9 +13,10 @@ use tracing::{error, info, warn};
 
 use super::shutdown::{Heard, Signals};
 use super::{
-    DataFolder, Engine, EngineError, Hands, Options, Places, Progress, Reading, Rulebook, policy,
-    secrets,
+    DataFolder, Engine, EngineError, Hands, Options, Places, Progress, Reading, Rulebook,
+    entrances, policy, secrets,
 };
+use crate::action::secret::Secrets;
 use crate::action::{self, Performer, confined, orphans};
 use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostic, Severity};
@@ -23,15 +24,20 @@ use crate::source::{admin, http};
 use crate::store::sqlite::Recovered;
 use crate::store::{Settings, SqliteStore, Store};
 
+/// Where the daemon listens unless something else is said.
+pub const USUAL_ADDRESS: &str = "127.0.0.1:8080";
+
 /// How long answers under way may take once everything else has ended.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
 
 /// What a daemon is started with.
 #[derive(Debug, Clone)]
 pub struct Daemon {
     pub places: Places,
-    /// Host and port; loopback only. Port 0 takes any that is free and logs which.
-    pub listen: String,
+    /// Host and port; where none is given, those of the configuration or the usual ones. Port 0 takes
+    /// any that is free and logs which.
+    pub listen: Option<String>,
     /// The folder in which everything is kept.
     pub data: PathBuf,
     /// The folder that `outbox:` requests are written to.
@@ -51,21 +57,29 @@ pub async fn daemon(
     let reading = reading.await;
     log_warnings(&reading);
     let memory = reading.memory_per_rule();
-    let rulebook = reading.accepted().map_err(EngineError::Rules)?;
+    let mut rulebook = reading.accepted().map_err(EngineError::Rules)?;
+    let secrets = ready(&mut rulebook)?;
     let mut folder = DataFolder::open(&daemon.data)?;
     folder.lock(Timestamp::now())?;
-    let hands = daemon.hands(&rulebook, &folder)?;
-    let listener = http::listen(&daemon.listen).await?;
+    let hands = daemon.hands(&rulebook.config, secrets, &folder)?;
+    let listener = daemon.listen(&rulebook.config).await?;
     let socket = admin::listen(&folder.socket())?;
     kill_left_behind(folder.processes()).await;
     let settings = Settings::of(&rulebook.config);
     let (store, recovered) = SqliteStore::open(&folder.database(), settings)?;
     log_recovered(&recovered);
-    let options = Options::of(&rulebook.config);
+    let open_at = listener.local_addr().ok().filter(|at| http::is_open(*at));
+    let options = Options {
+        open_at,
+        ..Options::of(&rulebook.config)
+    };
     log_start(&rulebook, memory, &listener);
+    entrances::tell(&rulebook);
+    entrances::warn_of_clear(&rulebook.config, open_at);
     let engine = Engine::open(store.clone(), hands, rulebook, options).await?;
     engine.metrics().extend(store.clone());
-    let doors = Doors::open(&engine, listener, socket, daemon.limits.clone());
+    let limits = daemon.limits.clone().with(&engine.rulebook().config.listen);
+    let doors = Doors::open(&engine, listener, socket, limits);
     let served = daemon.serve(&engine, doors, &mut signals).await;
     drop(std::fs::remove_file(folder.socket()));
     file_last(&store).await;
@@ -102,18 +116,36 @@ async fn kill_left_behind(processes: PathBuf) {
 
 /// What acts for a rulebook: its secrets are read here, all of them, before anything starts.
 pub fn hands(rulebook: &Rulebook, outbox: &Path) -> Result<Hands, EngineError> {
-    hands_with(rulebook, action::Options::new(outbox))
+    let secrets = secrets::load(rulebook).map_err(EngineError::Secrets)?;
+    hands_with(&rulebook.config, secrets, action::Options::new(outbox))
 }
 
-fn hands_with(rulebook: &Rulebook, options: action::Options) -> Result<Hands, EngineError> {
-    let secrets = secrets::load(rulebook).map_err(EngineError::Secrets)?;
+fn hands_with(
+    config: &Config,
+    secrets: Secrets,
+    options: action::Options,
+) -> Result<Hands, EngineError> {
     let options = action::Options {
-        outgoing: rulebook.config.outgoing.clone(),
-        programs: policy::programs(&rulebook.config),
+        outgoing: config.outgoing.clone(),
+        programs: policy::programs(config),
         ..options
     };
     confined::no_core_files();
     Ok(Hands::new(Performer::new(secrets, options)?))
+}
+
+/// Reads the secrets of rules and sources, or tells of all that cannot be had.
+fn ready(rulebook: &mut Rulebook) -> Result<Secrets, EngineError> {
+    match (secrets::load(rulebook), rulebook.unlock()) {
+        (Ok(secrets), Ok(())) => Ok(secrets),
+        (of_rules, of_sources) => {
+            let mut missing = of_rules.err().unwrap_or_default();
+            missing.extend(of_sources.err().unwrap_or_default());
+            missing.sort_by(|a, b| a.name.cmp(&b.name));
+            missing.dedup();
+            Err(EngineError::Secrets(missing))
+        }
+    }
 }
 
 /// The two doors of a daemon: one for events, one for orders.
@@ -191,12 +223,23 @@ async fn stop<S: Store>(
 }
 
 impl Daemon {
-    fn hands(&self, rulebook: &Rulebook, folder: &DataFolder) -> Result<Hands, EngineError> {
+    async fn listen(&self, config: &Config) -> Result<TcpListener, EngineError> {
+        let told = self.listen.as_ref().or(config.listen.address.as_ref());
+        let address = told.map_or(USUAL_ADDRESS, String::as_str);
+        Ok(http::listen(address, &entrances::unverified(config)).await?)
+    }
+
+    fn hands(
+        &self,
+        config: &Config,
+        secrets: Secrets,
+        folder: &DataFolder,
+    ) -> Result<Hands, EngineError> {
         let options = action::Options {
             processes: Some(folder.processes()),
             ..action::Options::new(&self.outbox)
         };
-        hands_with(rulebook, options)
+        hands_with(config, secrets, options)
     }
 
     async fn serve<S: Store>(
@@ -229,6 +272,7 @@ impl Daemon {
         match reloaded {
             Ok(rules) => return info!(rules, "reloaded"),
             Err(EngineError::Rules(reading)) => log_errors(&reading),
+            Err(EngineError::Listen(error)) => error!("{error}"),
             Err(EngineError::Secrets(missing)) => {
                 missing.iter().for_each(|secret| error!("{secret}"));
             }
@@ -243,22 +287,38 @@ pub async fn reload<S: Store>(
     places: Places,
     engine: &Engine<S, Hands>,
 ) -> Result<usize, EngineError> {
-    let reading = read(places, |places| places.read()).await;
+    let mut reading = read(places, |places| places.read()).await;
     if reading.diagnostics.has_errors() {
         return Err(EngineError::Rules(Box::new(reading)));
     }
     log_warnings(&reading);
-    let secrets = secrets::load(&reading.rulebook).map_err(EngineError::Secrets)?;
+    stay_closed(engine, &reading.rulebook.config)?;
+    let secrets = ready(&mut reading.rulebook)?;
     warn_of_fixed(&engine.rulebook().config, &reading.rulebook.config);
     let performer = engine
         .performer()
         .renewed(&secrets, &reading.rulebook.config)?;
     let renew = |hands: &Hands| hands.replace(performer);
     let rulebook = engine.adopt(reading, renew).await?;
+    entrances::tell(&rulebook);
     Ok(rulebook.rules.rules.len())
 }
 
-/// How much is at work together is settled when the program starts.
+/// A door that others reach opens for no source that takes whoever comes.
+fn stay_closed<S: Store>(engine: &Engine<S, Hands>, config: &Config) -> Result<(), EngineError> {
+    let unverified = entrances::unverified(config);
+    match engine.shared.options.open_at {
+        Some(address) if !unverified.is_empty() => {
+            Err(EngineError::Listen(http::ListenError::NotLoopback {
+                address,
+                unverified,
+            }))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// How much is at work together, and where events come in, is settled when the program starts.
 fn warn_of_fixed(before: &Config, after: &Config) {
     let at_work = |config: &Config| {
         let limits = config.limits;
@@ -266,6 +326,9 @@ fn warn_of_fixed(before: &Config, after: &Config) {
     };
     if at_work(before) != at_work(after) {
         warn!("`limits.runs`, `per_rule` and `per_host` take effect at the next start");
+    }
+    if before.listen != after.listen {
+        warn!("`listen` takes effect at the next start");
     }
 }
 

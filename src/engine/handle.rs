@@ -14,6 +14,7 @@ use super::clock::Clock;
 use super::dispatcher::dispatch;
 use super::metrics::Metrics;
 use super::places::Places;
+use super::rates::Rates;
 use super::{EngineError, Options, Perform, Reading, Rulebook};
 use crate::store::{Edition, EditionId, Placed, Record, Settings, Store, StoreError};
 
@@ -36,6 +37,7 @@ pub(super) struct Shared<S, P> {
     pub perform: P,
     pub options: Options,
     pub places: Places,
+    pub rates: Rates,
     pub metrics: Metrics,
     pub since: Timestamp,
     pub judge: ArcSwap<Judge>,
@@ -88,6 +90,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             store,
             perform,
             places: Places::new(options.concurrency, options.per_host),
+            rates: Rates::default(),
             metrics: Metrics::default(),
             since: options.clock.now(),
             options,

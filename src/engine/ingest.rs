@@ -9,17 +9,17 @@ use super::handle::Engine;
 use super::sight::Sighted;
 use super::submission::{Judged, Submitted};
 use super::{Perform, Rulebook};
-use crate::core::config::{Config, Entrance};
+use crate::core::config::{self, Config};
 use crate::core::event::decode::{NotAnEvent, decode, decode_described};
 use crate::core::event::json::{Refused, accept};
 use crate::core::event::{Brief, Event};
-use crate::source::{Accepted, AcceptedRun, Answer, Ingest, Refusal, Unsound};
+use crate::source::{Accepted, AcceptedRun, Answer, Entrance, Ingest, Refusal, Unsound};
 use crate::store::{Store, StoreError};
 
 /// Elements of one array. A body of the largest size holds fewer real events than this.
 const MOST_EVENTS: usize = 1_000;
 
-/// Every name that events may come under: `support`, `upmind`, and what the configuration describes.
+/// Every name that events may come under.
 pub fn sources(config: &Config) -> Vec<String> {
     config.sources.keys().cloned().collect()
 }
@@ -34,11 +34,11 @@ pub fn read_event(
         return decode(value, &config.catalogue);
     };
     let entrance = config.sources.get(source);
-    if let Some(description) = entrance.and_then(Entrance::description) {
+    if let Some(description) = entrance.and_then(config::Entrance::description) {
         return decode_described(value, description, &config.catalogue);
     }
     let event = decode(value, &config.catalogue)?;
-    if event.source == entrance.map_or(source, Entrance::source) {
+    if event.source == entrance.map_or(source, config::Entrance::source) {
         return Ok(event);
     }
     Err(NotAnEvent {
@@ -49,8 +49,17 @@ pub fn read_event(
 }
 
 impl<S: Store, P: Perform> Ingest for Engine<S, P> {
-    fn sources(&self) -> Vec<String> {
-        sources(&self.rulebook().config)
+    fn entrance(&self, path: &str) -> Option<Entrance> {
+        let judge = self.shared.judge.load();
+        judge.rulebook.entrances.at(path).cloned()
+    }
+
+    fn paths(&self) -> Vec<String> {
+        self.rulebook().entrances.paths()
+    }
+
+    fn refused(&self, source: &str, reason: &'static str) {
+        self.shared.metrics.refused(source, reason);
     }
 
     fn ready(&self) -> Result<(), String> {
@@ -83,8 +92,8 @@ impl<S: Store, P: Perform> Engine<S, P> {
     async fn take_in(&self, source: &str, body: &[u8]) -> Result<Answer, Refusal> {
         let open = Arc::clone(&self.shared.door).read_owned().await;
         let judge = self.shared.judge.load_full();
-        let known = sources(&judge.rulebook.config);
-        if !known.iter().any(|name| name == source) {
+        if !judge.rulebook.config.sources.contains_key(source) {
+            let known = Vec::new();
             return Err(Refusal::UnknownSource { known });
         }
         self.ready()

@@ -26,6 +26,7 @@ pub struct Metrics {
     events: Family<EventLabels, Counter>,
     refused: Family<RefusedLabels, Counter>,
     runs: Family<StateLabels, Gauge<i64, AtomicI64>>,
+    suppressed: Family<GateLabels, Counter>,
     oldest: Gauge<f64, AtomicU64>,
     attempts: Family<AttemptLabels, Counter>,
     attempt_seconds: Family<KindLabels, Histogram, fn() -> Histogram>,
@@ -48,6 +49,11 @@ struct RefusedLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabels {
     state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GateLabels {
+    gate: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -91,6 +97,7 @@ impl Default for Metrics {
             events: Family::default(),
             refused: Family::default(),
             runs: Family::default(),
+            suppressed: Family::default(),
             oldest: Gauge::default(),
             attempts: Family::default(),
             attempt_seconds: Family::new_with_constructor(of_attempts),
@@ -129,6 +136,11 @@ impl Metrics {
             name("runs"),
             "Runs that are kept, by state",
             self.runs.clone(),
+        );
+        registry.register(
+            name("suppressed"),
+            "Runs that a gate suppressed, by gate",
+            self.suppressed.clone(),
         );
         registry.register_with_unit(
             name("oldest_queued_age"),
@@ -184,6 +196,12 @@ impl Metrics {
         let source = source.to_owned();
         let labels = RefusedLabels { source, reason };
         self.refused.get_or_create(&labels).inc();
+    }
+
+    /// `gate` is the word of one of ours.
+    pub fn suppressed(&self, gate: &str) {
+        let gate = gate.to_owned();
+        self.suppressed.get_or_create(&GateLabels { gate }).inc();
     }
 
     pub fn committed(&self, took: Duration) {
@@ -254,6 +272,7 @@ mod tests {
         metrics.refused("", "unknown_source");
         metrics.committed(Duration::from_millis(3));
         metrics.reloaded("ok");
+        metrics.suppressed("loop_guard");
         let store = MemoryStore::default();
         let text = metrics.text(&store, Timestamp::UNIX_EPOCH).await.unwrap();
         for line in [
@@ -261,6 +280,7 @@ mod tests {
             "flowtrigger_requests_refused_total{source=\"\",reason=\"unknown_source\"} 1",
             "flowtrigger_runs{state=\"queued\"} 0",
             "flowtrigger_runs{state=\"suppressed\"} 0",
+            "flowtrigger_suppressed_total{gate=\"loop_guard\"} 1",
             "flowtrigger_oldest_queued_age_seconds 0.0",
             "flowtrigger_commit_duration_seconds_count 1",
             "flowtrigger_reloads_total{result=\"ok\"} 1",

@@ -8,6 +8,7 @@ mod clock;
 mod daemon;
 mod data_folder;
 mod dispatcher;
+mod entrances;
 mod handle;
 mod ingest;
 mod memory;
@@ -16,6 +17,7 @@ mod orders;
 mod perform;
 mod places;
 mod policy;
+mod rates;
 mod report;
 mod rulebook;
 pub mod secrets;
@@ -24,6 +26,7 @@ mod sight;
 mod submission;
 mod worker;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,8 +40,9 @@ use crate::store::sqlite::OpenError;
 
 pub use batch::{EventReport, act};
 pub use clock::{Clock, SystemClock};
-pub use daemon::{Daemon, daemon, hands, reload};
+pub use daemon::{Daemon, USUAL_ADDRESS, daemon, hands, reload};
 pub use data_folder::{DataFolder, FolderError};
+pub use entrances::{Doubt, Entrances};
 pub use handle::Engine;
 pub use ingest::{read_event, sources};
 pub use metrics::Metrics;
@@ -61,6 +65,8 @@ pub struct Options {
     /// How long work in flight may take to end when the program is told to stop.
     pub grace: Duration,
     pub clock: Arc<dyn Clock>,
+    /// The address of the door, where others than this machine reach it.
+    pub open_at: Option<SocketAddr>,
 }
 
 impl Default for Options {
@@ -71,6 +77,7 @@ impl Default for Options {
             per_host: 8,
             grace: Duration::from_secs(30),
             clock: Arc::new(SystemClock::default()),
+            open_at: None,
         }
     }
 }
@@ -95,7 +102,7 @@ pub enum EngineError {
         .0.diagnostics.errors()
     )]
     Rules(Box<Reading>),
-    #[error("failed to find secrets that rules need:\n  {}\n`flowtrigger check` names the places that need them", lines(.0))]
+    #[error("failed to find secrets that rules or sources need:\n  {}\n`flowtrigger check` names the places that need them", lines(.0))]
     Secrets(Vec<Missing>),
     #[error(transparent)]
     Listen(#[from] ListenError),

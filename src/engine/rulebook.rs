@@ -8,16 +8,19 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::action::secret::Missing;
 use crate::core::config::{self, Config};
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::document::count_chunks;
-use crate::engine::{memory, policy};
+use crate::engine::{Entrances, memory, policy};
 
 /// Everything that events are judged by.
 #[derive(Debug, Clone, Default)]
 pub struct Rulebook {
     pub config: Config,
+    /// Where its events come in; locked until [`Rulebook::unlock`].
+    pub entrances: Entrances,
     pub rules: RuleSet,
     /// The texts of the configuration and of the rules, that positions point into.
     pub files: Arc<Files>,
@@ -116,6 +119,7 @@ impl Places {
         Reading {
             memory: memory::resident().and_then(grown),
             rulebook: Rulebook {
+                entrances: Entrances::locked(&config),
                 config,
                 rules,
                 files,
@@ -160,6 +164,18 @@ impl Places {
             source: Arc::new(source),
             ..config
         }
+    }
+}
+
+impl Rulebook {
+    /// Reads the secrets of the sources, so that who proves to know them is let in.
+    pub fn unlock(&mut self) -> Result<(), Vec<Missing>> {
+        let (entrances, missing) = Entrances::load(&self.config);
+        if !missing.is_empty() {
+            return Err(missing);
+        }
+        self.entrances = entrances;
+        Ok(())
     }
 }
 

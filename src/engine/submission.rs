@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::OwnedRwLockReadGuard;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::handle::{Engine, Judge};
 use super::metrics::Taken;
 use super::{Perform, Rulebook};
 use crate::core::event::{Brief, Event};
+use crate::core::loop_guard::GATE;
 use crate::core::rule::jobspec::Rule;
+use crate::core::run::State;
 use crate::store::{
     Arrival, Committed, EditionId, Occasion, Placed, Planned, Store, StoreError, Unmatched,
 };
@@ -82,6 +84,9 @@ impl<S: Store, P: Perform> Engine<S, P> {
             submitted.log();
             let taken = submitted.taken();
             self.shared.metrics.taken(&submitted.event.source, taken);
+            for (gate, _, _) in submitted.suppressed() {
+                self.shared.metrics.suppressed(gate);
+            }
             if taken == Taken::Unmatched {
                 let event = Arc::clone(&submitted.event);
                 self.shared.store.archive(event.into(), edition, received);
@@ -181,6 +186,7 @@ fn planned(rule: &Arc<Rule>, event: &Event) -> Planned {
         rule: Arc::clone(rule),
         mode: rule.mode,
         lane: rule.lane_of(event),
+        loop_ask: rule.loop_ask_of(event),
         asks: rule.asks_of(event),
     }
 }
@@ -201,6 +207,24 @@ impl Submitted {
         }
     }
 
+    /// Runs that a gate kept from beginning, and why; those of a redelivery were told before.
+    fn suppressed(&self) -> impl Iterator<Item = (&str, &Placed, &str)> {
+        let runs = self.committed.runs.iter();
+        let new = runs.filter(|_| !self.committed.redelivered);
+        new.filter_map(|run| match &run.state {
+            State::Suppressed { gate, why } => Some((gate.as_str(), run, why.as_str())),
+            State::Queued
+            | State::Running
+            | State::Retrying { .. }
+            | State::Done
+            | State::Skipped { .. }
+            | State::Shadow
+            | State::Dead { .. }
+            | State::Held { .. }
+            | State::Cancelled => None,
+        })
+    }
+
     /// Ids, names and states only: what a ticket says stands in no log. What came from outside is
     /// written quoted, so that it cannot pass for a line of its own.
     fn log(&self) {
@@ -216,6 +240,13 @@ impl Submitted {
             Taken::Accepted | Taken::Unmatched => {
                 info!(event, r#type, matched, ?runs, "event taken");
             }
+        }
+        for (gate, run, why) in self.suppressed().filter(|(gate, _, _)| *gate == GATE) {
+            let rule = &*run.rule;
+            warn!(
+                run = run.id.0,
+                rule, event, gate, why, "run suppressed: a loop, as it looks"
+            );
         }
         log_warnings(event, &self.event.warnings);
     }

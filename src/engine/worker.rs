@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::Perform;
 use super::at_work::Order;
@@ -54,6 +54,8 @@ enum Halt {
     Ordered(Order),
     /// Too many runs wait for the host already.
     NoPlace,
+    /// Its turn at the connection comes then.
+    Paced(Duration),
     /// The store does not take what happened.
     Unkept,
 }
@@ -137,6 +139,9 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
 
     /// Waits for a place at the host. The run's own place goes to another one meanwhile.
     async fn enter(&mut self, call: &Call) -> Result<Option<Place>, Halt> {
+        if let Some(wait) = self.pace(call) {
+            return Err(Halt::Paced(wait));
+        }
         let queue = match self.shared.places.enter(call) {
             Entry::Open(place) => return Ok(place),
             Entry::Full => return Err(Halt::NoPlace),
@@ -158,6 +163,19 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 Ok(at_host)
             }
         }
+    }
+
+    /// How long the request waits for its turn at its connection.
+    fn pace(&self, call: &Call) -> Option<Duration> {
+        let Call::Http(call) = call else { return None };
+        let name = call.connection.as_deref()?;
+        let judge = self.shared.judge.load();
+        let rate = judge.rulebook.config.connections.get(name)?.rate_limit?;
+        let now = self.shared.clock().elapsed();
+        let wait = self.shared.rates.wait(self.run.id, name, rate, now)?;
+        let (run, wait_ms) = (self.run.id.0, wait.as_millis() as u64);
+        debug!(run, connection = name, wait_ms, "waits for its turn");
+        Some(wait)
     }
 
     async fn perform(&mut self, step: usize, number: u32, call: &Call) -> Result<Attempt, Halt> {
@@ -225,6 +243,12 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 until: after(self.shared.clock().now(), COME_BACK),
             }),
             // What is kept in memory is lost with it, and said to be lost as it stands.
+            Halt::Paced(wait) => Some(State::Retrying {
+                until: after(
+                    self.shared.clock().now(),
+                    SignedDuration::try_from(wait).unwrap_or(COME_BACK),
+                ),
+            }),
             Halt::Ordered(Order::Stop) => S::DURABLE.then_some(State::Queued),
             Halt::Ordered(Order::Cancel | Order::GoOn) => None,
         };

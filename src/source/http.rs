@@ -4,47 +4,43 @@
 pub(super) mod answer;
 mod body;
 mod connection;
+mod crowd;
+mod limits;
+mod peer;
+mod refusals;
+mod sender;
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Path, Request, State};
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::Response;
 use axum::routing::any;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use ipnet::IpNet;
+use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
+use tracing::debug;
 
-use super::{Answer, Ingest, Refusal};
+use super::signature::Refused;
+use super::{Answer, Entrance, Ingest, Refusal};
 use answer::Problem;
-use connection::{Doorman, Peer};
+use body::Bodies;
+use connection::{Connection, Doorman};
+use refusals::Refusals;
+use sender::Sender;
 
-/// What bounds every request.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Bytes of a body. The largest event that a help desk sends has some 100 KB.
-    pub body: usize,
-    /// Connections at a time: each costs some 20 KB, so 1,000 stay under 20 MB. Others wait to be
-    /// accepted.
-    pub connections: usize,
-    /// From the first byte of a request to its last. Senders give up after 10 to 12 s themselves.
-    pub request: Duration,
-    /// How long a connection may lie idle between requests.
-    pub idle: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body: 1024 * 1024,
-            connections: 1_000,
-            request: Duration::from_secs(15),
-            idle: Duration::from_secs(75),
-        }
-    }
-}
+pub use limits::Limits;
+pub use peer::Peer;
 
 /// Why nothing is listening.
 #[derive(Debug, thiserror::Error)]
@@ -52,9 +48,13 @@ pub enum ListenError {
     #[error("failed to understand the address `{address}`: {why}; write it as `127.0.0.1:8080`")]
     Address { address: String, why: String },
     #[error(
-        "refused to listen on `{address}`: it can be reached from other machines and no sender is authenticated yet; listen on 127.0.0.1 and put a proxy that checks senders in front"
+        "refused to listen on `{address}`: it can be reached from other machines, and these sources take whoever comes: {}; give each `verify` and `secrets` under `sources` in flowtrigger.yaml (once `sources` stands there, a source that it does not name is closed), or listen on 127.0.0.1",
+        quoted(.unverified)
     )]
-    NotLoopback { address: SocketAddr },
+    NotLoopback {
+        address: SocketAddr,
+        unverified: Vec<String>,
+    },
     #[error(
         "failed to listen on `{address}`: the port is taken; stop the program that has it, or choose another with `--listen`"
     )]
@@ -63,16 +63,31 @@ pub enum ListenError {
     Other { address: SocketAddr, why: String },
 }
 
-/// Opens the door, on loopback addresses only.
-pub async fn listen(address: &str) -> Result<TcpListener, ListenError> {
+fn quoted(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+/// Whether others than this machine reach an address.
+pub fn is_open(address: SocketAddr) -> bool {
+    !address.ip().to_canonical().is_loopback()
+}
+
+/// Opens the door; on loopback addresses only, where some sources take whoever comes.
+pub async fn listen(address: &str, unverified: &[String]) -> Result<TcpListener, ListenError> {
     let unclear = |why: String| ListenError::Address {
         address: address.to_owned(),
         why,
     };
     let found = tokio::net::lookup_host(address).await;
     let found: Vec<SocketAddr> = found.map_err(|e| unclear(e.to_string()))?.collect();
-    if let Some(&address) = found.iter().find(|address| !address.ip().is_loopback()) {
-        return Err(ListenError::NotLoopback { address });
+    let open = found.iter().find(|address| is_open(**address));
+    if let (Some(&address), false) = (open, unverified.is_empty()) {
+        let unverified = unverified.to_vec();
+        return Err(ListenError::NotLoopback {
+            address,
+            unverified,
+        });
     }
     let Some(&address) = found.first() else {
         return Err(unclear("it leads nowhere".into()));
@@ -94,34 +109,87 @@ pub async fn serve<I: Ingest>(
     limits: Limits,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let doorman = Doorman::new(listener, &limits);
-    let routes = routes(ingest, limits).into_make_service_with_connect_info::<Peer>();
-    axum::serve(doorman, routes)
-        .with_graceful_shutdown(stop)
-        .await
+    let mut doorman = Doorman::new(listener, &limits);
+    let server = server(&limits);
+    let routes = routes(ingest, limits);
+    let ending = GracefulShutdown::new();
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        tokio::select! {
+            (connection, peer) = doorman.accept() => {
+                attend(connection, peer, &server, &routes, &ending);
+            }
+            () = &mut stop => break,
+        }
+    }
+    // Nobody new is let in meanwhile.
+    drop(doorman);
+    ending.shutdown().await;
+    Ok(())
+}
+
+/// A head beyond the limits is answered with 431 before anything reads it.
+fn server(limits: &Limits) -> http1::Builder {
+    let mut server = http1::Builder::new();
+    server
+        .max_buf_size(limits.head)
+        .max_headers(limits.headers)
+        .half_close(false);
+    server
+}
+
+fn attend(
+    connection: Connection,
+    peer: Peer,
+    server: &http1::Builder,
+    routes: &Router,
+    ending: &GracefulShutdown,
+) {
+    let routes = TowerToHyperService::new(routes.clone());
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        routes.call(request)
+    });
+    let served = server.serve_connection(TokioIo::new(connection), service);
+    let served = ending.watch(served);
+    tokio::spawn(async move {
+        // Senders hang up and dribble as they like.
+        if let Err(error) = served.await {
+            debug!(peer = %peer.0, %error, "a connection broke");
+        }
+    });
 }
 
 struct Desk<I> {
     ingest: Arc<I>,
-    limits: Limits,
+    bodies: Bodies,
+    trusted_proxies: Vec<IpNet>,
+    refusals: Refusals,
 }
 
 fn routes<I: Ingest>(ingest: Arc<I>, limits: Limits) -> Router {
     Router::new()
-        .route("/events/{source}", any(events::<I>))
         .route("/healthz", any(healthz))
         .route("/readyz", any(readyz::<I>))
         .route("/metrics", any(metrics::<I>))
-        .fallback(nowhere::<I>)
-        .with_state(Arc::new(Desk { ingest, limits }))
+        .fallback(events::<I>)
+        .with_state(Arc::new(Desk {
+            ingest,
+            bodies: Bodies::new(&limits),
+            trusted_proxies: limits.trusted_proxies,
+            refusals: Refusals::default(),
+        }))
 }
 
-async fn events<I: Ingest>(
-    State(desk): State<Arc<Desk<I>>>,
-    Path(source): Path<String>,
-    request: Request,
-) -> Response {
-    match take(&desk, &source, request).await {
+/// Each source has a path of its own, and a reload may change them.
+async fn events<I: Ingest>(State(desk): State<Arc<Desk<I>>>, request: Request) -> Response {
+    let path = percent_decode_str(request.uri().path()).decode_utf8_lossy();
+    let taken = match desk.ingest.entrance(&path) {
+        Some(entrance) => take(&desk, &entrance, request).await,
+        None => Err(nowhere(&desk, &request)),
+    };
+    match taken {
         Ok(taken) => answer::accepted(&taken),
         Err(problem) => answer::problem(&problem),
     }
@@ -129,20 +197,37 @@ async fn events<I: Ingest>(
 
 async fn take<I: Ingest>(
     desk: &Desk<I>,
-    source: &str,
+    entrance: &Entrance,
     request: Request,
 ) -> Result<Answer, Problem> {
     if request.method() != Method::POST {
         return Err(Problem::Method { allowed: "POST" });
     }
-    let known = desk.ingest.sources();
-    if !known.iter().any(|name| name == source) {
-        return Err(Problem::Refused(Refusal::UnknownSource { known }));
+    let mut sender = Sender::new(entrance, &request, &desk.trusted_proxies);
+    if let Err(refused) = sender.show(request.headers()) {
+        let problem = desk.refuse(&sender, &refused, &[]);
+        sender::hear_out(request).await;
+        return Err(problem);
     }
     check_media(request.headers())?;
-    let bytes = body::read(request, desk.limits.body).await?;
-    let received = desk.ingest.receive(source, &bytes).await;
+    let bytes = desk.bodies.read(request).await?;
+    sender
+        .prove(&bytes)
+        .map_err(|refused| desk.refuse(&sender, &refused, &bytes))?;
+    let received = desk.ingest.receive(&entrance.source, &bytes).await;
     received.map_err(Problem::Refused)
+}
+
+impl<I: Ingest> Desk<I> {
+    fn refuse(&self, sender: &Sender<'_>, refused: &Refused, body: &[u8]) -> Problem {
+        let entrance = sender.entrance;
+        self.ingest.refused(&entrance.source, refused.word());
+        self.refusals.tell(sender, refused, body);
+        let challenge = entrance.verifier.as_ref();
+        Problem::Unverified {
+            challenge: challenge.map_or("", |verifier| verifier.challenge()),
+        }
+    }
 }
 
 /// A sender that says what it sends must say JSON; one that says nothing is taken at its body.
@@ -208,9 +293,9 @@ async fn metrics<I: Ingest>(
     }
 }
 
-fn is_local(Peer(peer): Peer, headers: &HeaderMap) -> bool {
+fn is_local(peer: Peer, headers: &HeaderMap) -> bool {
     let passed_on = |name: &str| PASSED_ON.contains(&name) || name.starts_with("x-forwarded-");
-    peer.ip().to_canonical().is_loopback() && !headers.keys().any(|name| passed_on(name.as_str()))
+    peer.address().is_loopback() && !headers.keys().any(|name| passed_on(name.as_str()))
 }
 
 const READ_ONLY: Problem = Problem::Method {
@@ -221,13 +306,19 @@ fn is_read(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-async fn nowhere<I: Ingest>(State(desk): State<Arc<Desk<I>>>, request: Request) -> Response {
-    let path = request.uri().path().trim_end_matches('/');
-    let known = desk.ingest.sources();
-    answer::problem(&match path {
-        "/events" => Problem::Refused(Refusal::UnknownSource { known }),
-        _ => Problem::Nowhere,
-    })
+/// Which sources there are is told on this machine alone: elsewhere a path may be hard to guess.
+fn nowhere<I: Ingest>(desk: &Desk<I>, request: &Request) -> Problem {
+    let path = request.uri().path();
+    if path != "/events" && !path.starts_with("/events/") {
+        return Problem::Nowhere;
+    }
+    let peer = request.extensions().get::<ConnectInfo<Peer>>();
+    let local = peer.is_some_and(|ConnectInfo(peer)| is_local(*peer, request.headers()));
+    let known = match local {
+        true => desk.ingest.paths(),
+        false => Vec::new(),
+    };
+    Problem::Refused(Refusal::UnknownSource { known })
 }
 
 #[cfg(test)]
@@ -276,16 +367,21 @@ mod tests {
     #[tokio::test]
     async fn only_loopback_is_listened_on() {
         let message = |error: ListenError| error.to_string();
-        let far = message(listen("0.0.0.0:0").await.unwrap_err());
-        assert!(far.starts_with("refused to listen on `0.0.0.0:0`"), "{far}");
-        let unclear = message(listen("nonsense").await.unwrap_err());
+        let open = ["support".to_owned()];
+        for address in ["0.0.0.0:0", "[::]:0", "[::ffff:0.0.0.0]:0"] {
+            let far = message(listen(address, &open).await.unwrap_err());
+            assert!(far.starts_with("refused to listen on `"), "{far}");
+            assert!(far.contains("whoever comes: `support`; give"), "{far}");
+        }
+        assert!(listen("0.0.0.0:0", &[]).await.is_ok());
+        let unclear = message(listen("nonsense", &open).await.unwrap_err());
         assert!(
             unclear.ends_with("write it as `127.0.0.1:8080`"),
             "{unclear}"
         );
-        let first = listen("127.0.0.1:0").await.expect("a free port");
+        let first = listen("127.0.0.1:0", &open).await.expect("a free port");
         let address = first.local_addr().unwrap().to_string();
-        let taken = message(listen(&address).await.unwrap_err());
+        let taken = message(listen(&address, &[]).await.unwrap_err());
         assert!(taken.contains("the port is taken"), "{taken}");
         assert!(taken.contains(&address), "{taken}");
     }

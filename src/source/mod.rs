@@ -3,16 +3,26 @@
 
 pub mod admin;
 pub mod http;
+pub mod signature;
 
 use std::future::Future;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 
+use signature::Verifier;
+
 /// Takes events. The engine implements it.
 pub trait Ingest: Send + Sync + 'static {
-    /// The names that may stand in `/events/{source}`.
-    fn sources(&self) -> Vec<String>;
+    /// What stands at a path, where events come in there.
+    fn entrance(&self, path: &str) -> Option<Entrance>;
+
+    /// The paths at which events come in.
+    fn paths(&self) -> Vec<String>;
+
+    /// Counts a request whose sender was not let in.
+    fn refused(&self, source: &str, reason: &'static str);
 
     /// Whether events are taken now; otherwise why not.
     fn ready(&self) -> Result<(), String>;
@@ -26,6 +36,14 @@ pub trait Ingest: Send + Sync + 'static {
 
     /// What is counted and timed, as OpenMetrics text; otherwise why it cannot be told.
     fn metrics(&self) -> impl Future<Output = Result<String, String>> + Send;
+}
+
+/// Where the events of one source come in.
+#[derive(Clone)]
+pub struct Entrance {
+    pub source: Arc<str>,
+    /// None takes whoever comes.
+    pub verifier: Option<Arc<Verifier>>,
 }
 
 /// One answer, or one for each element of an array.
@@ -59,18 +77,15 @@ pub struct AcceptedRun {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Refusal {
     UnknownSource {
+        /// The paths that lead somewhere; empty for those who need not know.
         known: Vec<String>,
     },
     /// Not JSON, or not an event.
     Unsound(Unsound),
     /// Too much is unfinished already.
-    Busy {
-        reason: String,
-    },
+    Busy { reason: String },
     /// Trying again later will help.
-    Unavailable {
-        reason: String,
-    },
+    Unavailable { reason: String },
 }
 
 impl Refusal {

@@ -2,6 +2,7 @@
 //! It looks only through the trait, and never waits for time to pass.
 
 mod clock;
+mod loops;
 mod orders;
 
 use std::sync::Arc;
@@ -63,6 +64,7 @@ fn in_lane(id: &str, rule: &Arc<Rule>, lane: Option<&str>) -> Arrival {
             rule: Arc::clone(rule),
             mode: Mode::Live,
             lane: lane.map(str::to_owned),
+            loop_ask: None,
             asks: Vec::new(),
         }],
     }
@@ -121,6 +123,13 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     an_unknown_run_is_an_error(open()).await;
     one_rule_takes_no_more_than_its_share(open()).await;
     a_gate_lets_through_what_it_says(open()).await;
+    loops::a_chain_of_our_own_events_ends_at_its_depth(open()).await;
+    loops::a_person_begins_a_chain_anew(open()).await;
+    loops::two_rules_share_a_chain_and_other_tickets_go_on(open()).await;
+    loops::only_what_began_to_write_as_the_actor_is_a_cause(open()).await;
+    loops::without_an_actor_the_rate_of_a_rule_decides(open()).await;
+    loops::a_replay_begins_anew_and_counts_in_no_rate(open()).await;
+    loops::the_guard_moves_with_the_clock(open()).await;
     orders::a_revived_run_is_last_in_its_lane(open()).await;
     orders::a_cancelled_run_gives_way(open()).await;
     orders::a_replay_is_a_new_run_of_a_new_generation(open()).await;

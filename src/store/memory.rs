@@ -1,8 +1,10 @@
 //! The store in memory: for `run` and for tests, whose runs may be forgotten when the process ends.
 //! It refuses to grow without bound: finished runs, known ids and the backlog have limits.
 
+mod commit;
 mod gates;
 mod lanes;
+mod lineage;
 mod seen;
 mod shift;
 
@@ -10,16 +12,16 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 
 use crate::core::gate::Ask;
 use crate::core::run::{Line, RunId, State};
 use crate::store::{
-    Arrival, Claim, Claimed, Committed, Edition, EditionId, Occasion, Placed, Planned, Record,
-    Store, StoreError, Unmatched, notice,
+    Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, Store, StoreError,
+    Unmatched, notice,
 };
 use gates::Charges;
 use lanes::{Lanes, Place, Queue};
+use lineage::Traces;
 use seen::{EventId, Seen};
 
 /// Runs and the ids of events, gone when the process ends.
@@ -59,6 +61,7 @@ struct Inner {
     finished: VecDeque<RunId>,
     lanes: Lanes,
     charges: Charges,
+    traces: Traces,
     seen: Seen,
 }
 
@@ -209,112 +212,6 @@ impl Store for MemoryStore {
 impl Inner {
     fn unfinished(&self) -> usize {
         self.runs.len() - self.finished.len()
-    }
-
-    /// The runs that an arrival would add to the backlog.
-    fn to_act(&self, arrival: &Arrival) -> usize {
-        let id = EventId::new(&arrival.event.source, &arrival.event.id);
-        if arrival.occasion == Occasion::Delivery && self.seen.get(&id).is_some() {
-            return 0;
-        }
-        let acting = |planned: &&Planned| !planned.first_state().is_final();
-        arrival.planned.iter().filter(acting).count()
-    }
-
-    fn commit(&mut self, arrival: Arrival, limits: Limits) -> Committed {
-        let id = EventId::new(&arrival.event.source, &arrival.event.id);
-        let earlier = self.seen.get(&id).cloned().unwrap_or_default();
-        if arrival.occasion == Occasion::Delivery && !earlier.is_empty() {
-            return Committed {
-                redelivered: true,
-                runs: earlier.iter().map(|placed| self.today(placed)).collect(),
-            };
-        }
-        let generation = self.next_generation(&arrival, &earlier);
-        let mut runs = Vec::with_capacity(arrival.planned.len());
-        for planned in &arrival.planned {
-            runs.push(self.place(planned, &arrival, generation, limits));
-        }
-        if !runs.is_empty() {
-            let all: Vec<Placed> = earlier.into_iter().chain(runs.iter().cloned()).collect();
-            self.remember(id, &all, limits);
-        }
-        Committed {
-            redelivered: false,
-            runs,
-        }
-    }
-
-    fn next_generation(&self, arrival: &Arrival, earlier: &[Placed]) -> u32 {
-        if arrival.occasion == Occasion::Delivery {
-            return 0;
-        }
-        let runs = earlier
-            .iter()
-            .filter_map(|placed| self.runs.get(&placed.id));
-        let newest = runs.map(|kept| kept.record.generation).max();
-        newest.map_or(1, |newest| newest + 1)
-    }
-
-    fn place(
-        &mut self,
-        planned: &Planned,
-        arrival: &Arrival,
-        generation: u32,
-        limits: Limits,
-    ) -> Placed {
-        let (rule, now) = (&planned.rule.name, arrival.received);
-        let closed = match arrival.occasion {
-            Occasion::Delivery => self.charges.closed(rule, &planned.asks, now),
-            Occasion::Replay => None,
-        };
-        let passed = closed.is_none();
-        let run = self.keep(
-            Record {
-                id: RunId(self.last_id + 1),
-                event: Arc::clone(&arrival.event),
-                rule: Arc::clone(&planned.rule),
-                received: now,
-                edition: arrival.edition,
-                lane: planned.lane.clone(),
-                generation,
-                error: Value::Null,
-                state: closed.unwrap_or_else(|| planned.first_state()),
-                log: Vec::new(),
-            },
-            planned.asks.clone(),
-            limits,
-        );
-        if passed {
-            self.charges.charge(rule, &planned.asks, run.id, now);
-        }
-        run
-    }
-
-    fn keep(&mut self, record: Record, asks: Vec<Ask>, limits: Limits) -> Placed {
-        let id = record.id;
-        self.last_id = id.0;
-        let placed = Placed::of(&record);
-        let over = record.state.is_final();
-        let place = (!over).then(|| self.lanes.join(&queue(&record), id));
-        let kept = Kept {
-            record,
-            asks,
-            place,
-        };
-        self.runs.insert(id, kept);
-        if over {
-            self.finish(id, limits);
-        }
-        placed
-    }
-
-    fn remember(&mut self, id: EventId, runs: &[Placed], limits: Limits) {
-        let open = |placed: &Placed| {
-            let run = self.runs.get(&placed.id);
-            run.is_some_and(|kept| !kept.record.state.is_final())
-        };
-        self.seen.insert(id, runs.to_vec(), limits.seen, open);
     }
 
     fn start(&mut self, id: RunId) -> Option<Claimed> {

@@ -17,6 +17,7 @@ use crate::core::config::{self, Archive, Config, Limits, Retention};
 use crate::core::event::{Brief, Event};
 use crate::core::flow::step::Flow;
 use crate::core::gate::Ask;
+use crate::core::loop_guard::{Lineage, LoopAsk};
 use crate::core::rule::jobspec::{Mode, Rule};
 use crate::core::run::{Line, RunId, State};
 
@@ -158,6 +159,8 @@ pub struct Planned {
     pub mode: Mode,
     /// The value that runs of this rule are kept apart by; None waits for no other run.
     pub lane: Option<String>,
+    /// What the loop guard is asked, before its gates; None where nothing follows from the run.
+    pub loop_ask: Option<LoopAsk>,
     /// What its gates are asked, in their order.
     pub asks: Vec<Ask>,
 }
@@ -212,6 +215,7 @@ pub struct Record {
     pub generation: u32,
     /// `error.…` of a run that tells of another one's death; null of any other.
     pub error: Value,
+    pub lineage: Lineage,
     pub state: State,
     pub log: Vec<Line>,
 }
@@ -351,6 +355,7 @@ fn notice(dead: &Record) -> Option<Record> {
             "attempts": dead.log.iter().filter_map(Line::attempt).count(),
         }),
         lane: None,
+        lineage: Lineage::default(),
         state: State::Queued,
         log: Vec::new(),
         ..dead.clone()

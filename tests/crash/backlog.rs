@@ -46,6 +46,7 @@ fn arrival(number: u64, rulebook: &Rulebook) -> Arrival {
             rule: rule.clone(),
             mode: rule.mode,
             lane: rule.lane_of(&event),
+            loop_ask: rule.loop_ask_of(&event),
             asks: rule.asks_of(&event),
         });
     Arrival {

@@ -9,6 +9,7 @@ mod folder;
 mod hour;
 mod kills;
 mod ledger;
+mod loops;
 mod overload;
 mod place;
 mod receiver;

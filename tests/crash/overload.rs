@@ -198,3 +198,21 @@ fn a_disk_that_stands_still_sends_senders_away_and_goes_on() {
     assert_eq!(lost(&place, &accepted, &receiver), Vec::<String>::new());
     assert_eq!(receiver.count(), accepted.len() + 2, "refused is refused");
 }
+
+#[test]
+fn a_connection_sends_no_faster_than_its_rate() {
+    let receiver = Receiver::fine();
+    let rule = "name: tell\nevent_source: desk\nevent_type: a\none_at_a_time_per: none\nflow:\n- http: { connection: crm, path: /told, json: { id: \"{{ id }}\" } }\n";
+    let place = Place::new(rule);
+    place.configure(&format!(
+        "connections: {{ crm: {{ base_url: \"http://127.0.0.1:{}\", rate_limit: {{ limit: 1, in: 1h }} }} }}\n",
+        receiver.port
+    ));
+    let daemon = Daemon::start(&place);
+    daemon.takes(&event("1", 1, "a"));
+    receiver.gets(1);
+    daemon.takes(&event("2", 2, "a"));
+    until("the second waits", || daemon.count("retrying") == 1);
+    assert_eq!((receiver.count(), daemon.count("done")), (1, 1));
+    daemon.stops();
+}

@@ -60,7 +60,14 @@ impl Receiver {
 
     /// Each answer takes so long.
     pub fn taking(takes: Duration, answer: impl Fn(&Got) -> u16 + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::serving(TcpListener::bind("127.0.0.1:0").unwrap(), takes, answer)
+    }
+
+    pub fn serving(
+        listener: TcpListener,
+        takes: Duration,
+        answer: impl Fn(&Got) -> u16 + Send + Sync + 'static,
+    ) -> Self {
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
             desk: Mutex::default(),

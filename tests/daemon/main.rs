@@ -3,6 +3,7 @@
 
 mod administration;
 mod durable;
+mod floods;
 mod intake;
 mod keeping;
 mod limits;

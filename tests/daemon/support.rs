@@ -221,7 +221,7 @@ async fn open<S: Store, P: Perform>(
     folder: tempfile::TempDir,
     limits: Limits,
 ) -> House<S, P> {
-    let listener = http::listen("127.0.0.1:0").await.unwrap();
+    let listener = http::listen("127.0.0.1:0", &[]).await.unwrap();
     let address = listener.local_addr().unwrap();
     let ingest = Arc::new(engine.clone());
     tokio::spawn(http::serve(

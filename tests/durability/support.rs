@@ -64,6 +64,7 @@ pub fn arrival(rule: &Arc<Rule>, id: &str, size: usize) -> Arrival {
             rule: Arc::clone(rule),
             mode: rule.mode,
             lane: Some(id.into()),
+            loop_ask: None,
             asks: Vec::new(),
         }],
         occasion: Occasion::Delivery,

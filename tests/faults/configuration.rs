@@ -216,7 +216,11 @@ fn an_address_that_cannot_be_listened_on_is_named() {
         ),
         ("nonsense", 2, "write it as `127.0.0.1:8080`"),
         ("127.0.0.1:99999", 2, "write it as `127.0.0.1:8080`"),
-        ("0.0.0.0:0", 2, "listen on 127.0.0.1 and put a proxy"),
+        (
+            "0.0.0.0:0",
+            2,
+            "whoever comes: `support`, `upmind`; give each `verify`",
+        ),
     ] {
         let said = place.says(&["daemon", "--listen", address]);
         said.tells(code, &[address, told]);

@@ -12,5 +12,7 @@ mod payload;
 mod receiver;
 mod rules;
 mod secrets;
+mod sending;
 mod serving;
+mod signed;
 mod support;

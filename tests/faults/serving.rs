@@ -56,7 +56,11 @@ impl Answer {
 
 impl Daemon {
     pub fn start(place: &Place) -> Self {
-        let arguments = ["daemon", "--listen", "127.0.0.1:0", "--log-format", "json"];
+        Self::listening(place, "127.0.0.1:0")
+    }
+
+    pub fn listening(place: &Place, address: &str) -> Self {
+        let arguments = ["daemon", "--listen", address, "--log-format", "json"];
         let mut command = place.command(&arguments);
         let mut child = command.stdout(Stdio::null()).spawn().unwrap();
         let log = Arc::new(Log::default());

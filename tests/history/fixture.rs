@@ -18,7 +18,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
-const SCHEMA: &str = include_str!("../../src/store/sqlite/migrations/0001_start.sql");
+const SCHEMA: [&str; 2] = [
+    include_str!("../../src/store/sqlite/migrations/0001_start.sql"),
+    include_str!("../../src/store/sqlite/migrations/0002_loops.sql"),
+];
 
 /// A rule that pages when an important ticket turns urgent; a file holds a second one after it.
 pub const RULES: &str = r#"name: page-urgent
@@ -105,8 +108,8 @@ impl Data {
         let sql = Connection::open(folder.path().join("flowtrigger.db")).expect("a file");
         let settings = "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;";
         sql.execute_batch(settings).expect("settings");
-        sql.execute_batch(SCHEMA).expect("the schema");
-        sql.pragma_update(None, "user_version", 1)
+        sql.execute_batch(&SCHEMA.concat()).expect("the schema");
+        sql.pragma_update(None, "user_version", SCHEMA.len() as i64)
             .expect("a version");
         Self { folder, sql }
     }

@@ -53,6 +53,7 @@ async fn week(store: &SqliteStore, rules: &RuleSet) {
             rule: Arc::clone(rule),
             mode: rule.mode,
             lane: rule.lane_of(&event),
+            loop_ask: rule.loop_ask_of(&event),
             asks: rule.asks_of(&event),
         });
         let arrival = Arrival {

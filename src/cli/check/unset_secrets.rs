@@ -1,5 +1,6 @@
-//! Which secrets live rules name and nothing sets, each at the first place that names it.
-//! It refuses to be an error: rules are checked where their secrets are not kept.
+//! Which secrets live rules and sources name and nothing sets, each at the first place that names it, and
+//! which of a source may not be what was meant. It refuses to be an error: rules are checked where their
+//! secrets are not kept.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,7 @@ use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
 use crate::core::flow::call::SecretPlace;
 use crate::core::flow::step::Step;
 use crate::core::rule::jobspec::Mode;
-use crate::engine::{Rulebook, secrets};
+use crate::engine::{Entrances, Rulebook, secrets};
 
 pub fn warn(book: &Rulebook, diagnostics: &mut Diagnostics) {
     let names = secrets::names(book);
@@ -24,6 +25,30 @@ pub fn warn(book: &Rulebook, diagnostics: &mut Diagnostics) {
                 diagnostics.push(warning(missing, at));
             }
         }
+    }
+    warn_of_sources(book, diagnostics);
+}
+
+/// A source tells of its own: its secret may be one that no rule names.
+fn warn_of_sources(book: &Rulebook, diagnostics: &mut Diagnostics) {
+    let (entrances, missing) = Entrances::load(&book.config);
+    let verifications = book.config.sources.values();
+    for verification in verifications.filter_map(|entrance| entrance.verification.as_ref()) {
+        let own = |missing: &&Missing| verification.secrets.contains(&missing.name);
+        for missing in missing.iter().filter(own) {
+            diagnostics.push(warning(missing, verification.at));
+        }
+    }
+    for doubt in entrances.doubts() {
+        let entrance = book.config.sources.get(&doubt.source);
+        let verification = entrance.and_then(|entrance| entrance.verification.as_ref());
+        let at = verification.map(|verification| verification.at);
+        let message = doubt.to_string();
+        diagnostics.push(Diagnostic::warning(
+            Code::OddSecret,
+            at.unwrap_or_default(),
+            message,
+        ));
     }
 }
 

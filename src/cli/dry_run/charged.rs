@@ -6,6 +6,7 @@ use tracing::warn;
 
 use crate::cli::global::Global;
 use crate::core::gate::{Ask, Opening};
+use crate::core::loop_guard::{Link, LoopAsk, LoopFacts};
 use crate::core::rule::jobspec::Rule;
 use crate::store::sqlite::journal::{Journal, OpenError};
 
@@ -28,6 +29,14 @@ impl Charged {
             journal,
             now: Timestamp::now(),
         }
+    }
+
+    /// The same of the loop guard, with the chain that leads to the event.
+    pub fn consult_loops(&self, rule: &Rule, ask: &LoopAsk) -> Option<(LoopFacts, Vec<Link>)> {
+        let facts = self.journal.as_ref()?.loop_facts(&rule.name, ask, self.now);
+        facts
+            .map_err(|error| warn!(rule = %rule.name, %error, "the loop guard is not consulted"))
+            .ok()
     }
 
     /// None where nothing is known.

@@ -141,7 +141,7 @@ fn a_rule(file: &Path) -> Bad {
     }
 }
 
-fn open(file: &Path) -> Result<Box<dyn BufRead + Send>, Bad> {
+pub fn open(file: &Path) -> Result<Box<dyn BufRead + Send>, Bad> {
     if file == Path::new("-") {
         return Ok(Box::new(BufReader::new(io::stdin())));
     }
@@ -169,7 +169,7 @@ fn unopened(file: &Path, error: &io::Error) -> Bad {
     }
 }
 
-fn unread(name: &str, error: &io::Error) -> Bad {
+pub fn unread(name: &str, error: &io::Error) -> Bad {
     Bad {
         message: format!("failed to read {name}: {error}"),
         help: Some("feed it events, or name a file".into()),

@@ -7,26 +7,43 @@ use serde_json::{Value, json};
 
 use crate::cli::output::Output;
 use crate::cli::render::paint::{Paint, Tone};
+use crate::cli::render::plain::plain;
 use crate::core::gate::{Gate, Kind, words};
+use crate::core::loop_guard::{GATE, Origin};
 use crate::core::matching::gate_view::{GateView, Standing};
+use crate::core::matching::loop_view::LoopView;
 
-pub fn text(out: &mut Output, views: &[GateView<'_>]) -> io::Result<()> {
-    let paint = Paint::of(out);
+pub fn text(out: &mut Output, loops: Option<&LoopView>, views: &[GateView<'_>]) -> io::Result<()> {
+    if let Some(view) = loops {
+        let standing = view.standing.words() + &view.cause_words();
+        line(out, GATE, &view.words(), (&view.standing, &standing))?;
+    }
     for view in views {
-        let tone = match view.standing {
-            Standing::Closed { .. } => Tone::Red,
-            Standing::Open => Tone::Green,
-            Standing::NotConsulted | Standing::NeverSuppresses { .. } => Tone::Dim,
-        };
-        writeln!(
+        let words = view.standing.words();
+        line(
             out,
-            "  {}  {}  {}",
-            paint.tone(Tone::Bold, view.gate.kind.word()),
-            rule(view),
-            paint.tone(tone, &view.standing.words()),
+            view.gate.kind.word(),
+            &rule(view),
+            (&view.standing, &words),
         )?;
     }
     Ok(())
+}
+
+fn line(
+    out: &mut Output,
+    gate: &str,
+    rule: &str,
+    (standing, words): (&Standing, &str),
+) -> io::Result<()> {
+    let paint = Paint::of(out);
+    let tone = match standing {
+        Standing::Closed { .. } => Tone::Red,
+        Standing::Open => Tone::Green,
+        Standing::NotConsulted | Standing::NeverSuppresses { .. } => Tone::Dim,
+    };
+    let (gate, words) = (paint.tone(Tone::Bold, gate), paint.tone(tone, words));
+    writeln!(out, "  {gate}  {}  {words}", plain(rule))
 }
 
 /// What the gate lets through: `1 run for ticket.id 7 in 24h`.
@@ -43,8 +60,35 @@ fn rule(view: &GateView<'_>) -> String {
     format!("{runs}{about} in {}", words(view.gate.window))
 }
 
-pub fn json(views: &[GateView<'_>]) -> Value {
-    views.iter().map(one).collect()
+pub fn json(loops: Option<&LoopView>, views: &[GateView<'_>]) -> Value {
+    let gates = loops.map(of_loops).into_iter();
+    gates.chain(views.iter().map(one)).collect()
+}
+
+fn of_loops(view: &LoopView) -> Value {
+    let (ours, actor) = match &view.origin {
+        Origin::Ours { actor } => (Some(true), Some(actor)),
+        Origin::Person { actor } => (Some(false), Some(actor)),
+        Origin::Untold => (None, None),
+    };
+    let limits = &view.guard.limits;
+    let mut gate = json!({
+        "gate": GATE,
+        "per": "event.key",
+        "value": view.about,
+        "window": limits.within.as_secs_f64(),
+        "limit": view.counts.then(|| view.guard.most_runs()),
+        "actor": actor,
+        "ours": ours,
+        "depth": view.lineage.map(|lineage| lineage.depth),
+        "depth_limit": limits.depth,
+        "caused_by": view.lineage.and_then(|lineage| lineage.cause).map(|run| run.0),
+        "standing": view.standing.word(),
+    });
+    if let Standing::Closed { why } = &view.standing {
+        gate["why"] = why.as_str().into();
+    }
+    gate
 }
 
 fn one(view: &GateView<'_>) -> Value {

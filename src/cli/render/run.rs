@@ -12,6 +12,7 @@ use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::plain::plain;
 use crate::cli::render::table::Table;
 use crate::core::gate::words;
+use crate::core::loop_guard::{GATE, Lineage};
 use crate::core::run::{Attempt, Line, Outcome, RunId, State};
 use crate::store::sqlite::codec::gate;
 use crate::store::sqlite::journal::{Arrived, RunRow, RunStory};
@@ -107,6 +108,14 @@ pub fn came(arrived: &Arrived) -> String {
 /// What each gate said when the run was planned. Those after a closed one were not asked.
 pub fn gate_lines(story: &RunStory) -> Vec<String> {
     let mut lines = Vec::new();
+    if let State::Suppressed { gate, why } = &story.row.state
+        && gate == GATE
+    {
+        return vec![format!("{gate}  closed: {}", plain(why))];
+    }
+    if let Some(lineage) = lineage(&story.row) {
+        lines.push(format!("{GATE}  open; {lineage}"));
+    }
     for ask in &story.asks {
         let gate = ask.kind.word();
         let of = format!("{gate}  {}", plain(&ask.value));
@@ -132,6 +141,50 @@ pub fn gate_lines(story: &RunStory) -> Vec<String> {
         lines.push(format!("{gate}  closed: {}", plain(why)));
     }
     lines
+}
+
+/// Where a run stands in a chain of our own actions; None where nothing led to it.
+pub fn lineage(row: &RunRow) -> Option<String> {
+    let Lineage { depth, cause } = row.lineage;
+    match (depth, cause) {
+        (0, None) => None,
+        (0, Some(RunId(run))) => Some(format!("may be caused by run {run}: no actor was told")),
+        (depth, Some(RunId(run))) => Some(format!("caused by run {run}, depth {depth}")),
+        (depth, None) => Some(format!(
+            "caused by us, depth {depth}; which run it was is not known"
+        )),
+    }
+}
+
+/// The chain that ends in a suppressed run: each run with the event that it was planned for, which the
+/// run below it caused.
+pub fn chain(out: &mut Output, story: &RunStory) -> io::Result<()> {
+    if story.chain.is_empty() {
+        return Ok(());
+    }
+    let certain = match story.row.lineage.depth {
+        0 => "the event of each run came soon after the run below it, and tells no actor",
+        _ => "the event of each run was caused by the run below it",
+    };
+    let title = Paint::of(out).tone(Tone::Bold, "chain").to_string();
+    writeln!(out, "  {title}  {certain}")?;
+    let mut table = Table::default();
+    for (number, row) in std::iter::once(&story.row).chain(&story.chain).enumerate() {
+        let arrow = if number == 0 { " " } else { "←" };
+        table.row([
+            format!("    {arrow} run {}", row.id.0),
+            row.state.word().to_owned(),
+            row.rule.clone(),
+            seconds(row.planned),
+            format!("← event {} {}", row.event_type, plain(&row.event)),
+        ]);
+    }
+    table.write(out)?;
+    let last = story.chain.last().and_then(|last| last.lineage.cause);
+    match last {
+        Some(RunId(run)) => writeln!(out, "    ← run {run}, and what came before it"),
+        None => Ok(()),
+    }
 }
 
 /// Every line of a log.
@@ -219,6 +272,8 @@ pub fn row_json(row: &RunRow) -> Value {
         "attempts": row.attempts,
         "error": row.error,
         "tells_of": row.tells_of.map(|run| run.0),
+        "depth": row.lineage.depth,
+        "caused_by": row.lineage.cause.map(|run| run.0),
     })
 }
 

@@ -53,6 +53,7 @@ fn text(story: &RunStory, out: &mut Output) -> io::Result<()> {
     writeln!(out, "  {}", run::came(&story.arrived))?;
     judged(story, out)?;
     gates(story, out)?;
+    run::chain(out, story)?;
     run::log(out, &story.log)?;
     if let Some(trace) = guard(story) {
         label(out, "guard")?;
@@ -196,6 +197,7 @@ fn story_json(story: &RunStory) -> Value {
     value["redelivered"] = json!(head.redelivered);
     value["judged"] = judged;
     value["gates"] = run::gate_lines(story).into_iter().collect();
+    value["chain"] = story.chain.iter().map(run::row_json).collect();
     value["log"] = run::log_json(story);
     value["lane"] = json!(story.lane);
     value["generation"] = json!(story.generation);

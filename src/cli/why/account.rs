@@ -11,7 +11,7 @@ use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::explanation;
 use crate::cli::render::paint::{Paint, Tone};
-use crate::cli::render::run::{about, came, gate_lines, row_json, tone};
+use crate::cli::render::run::{about, came, chain, gate_lines, row_json, tone};
 use crate::core::rule::synonyms::nearest;
 use crate::core::run::RunId;
 use crate::store::sqlite::journal::{Past, RunStory};
@@ -69,6 +69,7 @@ fn runs(out: &mut Output, rule: &JudgedRule) -> io::Result<()> {
             writeln!(out, "  {}  {gate}", paint.tone(Tone::Bold, "gate"))?;
         }
         outcome(out, run)?;
+        chain(out, run)?;
     }
     if rule.matches() && rule.runs.is_empty() {
         writeln!(out, "  no run of it is kept")?;
@@ -161,5 +162,7 @@ fn rule_json(rule: &JudgedRule) -> Value {
 }
 
 fn run_json(run: &RunStory) -> Value {
-    row_json(&run.row)
+    let mut value = row_json(&run.row);
+    value["chain"] = run.chain.iter().map(row_json).collect();
+    value
 }

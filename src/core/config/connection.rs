@@ -3,13 +3,16 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
+use super::rate::{self, Rate};
 use crate::core::config::section;
 use crate::core::diagnostic::{Code, Position};
 use crate::core::flow::step::AuthTemplate;
 use crate::core::rule::document::{Entry, Node};
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::template::{Escape, Template};
-use crate::core::rule::vocabulary::{Vocabulary, duration, later, mapping, number, text, word};
+use crate::core::rule::vocabulary::{Vocabulary, duration, mapping, text, word};
 
 /// Where requests of a rule go and with which credentials, kept out of the rules.
 #[derive(Debug, Clone)]
@@ -21,7 +24,8 @@ pub struct Connection {
     pub headers: Vec<(String, Template)>,
     pub timeout: Option<Duration>,
     /// Who our own requests act as at the help desk.
-    pub actor_id: Option<u64>,
+    pub actor_id: Option<String>,
+    pub rate_limit: Option<Rate>,
 }
 
 pub const CONNECTION: Vocabulary = Vocabulary {
@@ -45,15 +49,20 @@ pub const CONNECTION: Vocabulary = Vocabulary {
         ),
         word(
             "actor_id",
-            "The user that our own requests act as at the help desk.",
-            number,
+            "The id of the user that our own requests act as at the help desk: what its events then tell as their actor, so that a loop is known as one.",
+            user,
         ),
-        later(
+        word(
             "rate_limit",
-            "it comes with durable runs; leave it out for now",
+            "How many requests may go out in which time, evenly spread; none unless given.",
+            rate::schema,
         ),
     ],
 };
+
+fn user() -> Value {
+    json!({"type": ["integer", "string"], "minimum": 1, "minLength": 1})
+}
 
 /// The keys of one set of credentials; exactly one stands there.
 pub const AUTH: Vocabulary = Vocabulary {
@@ -89,12 +98,9 @@ pub fn lower(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Connection> {
         headers.push(value.map(|value| (header.key.clone(), value)));
     }
     let timeout = node.get("timeout").and_then(|t| cx.duration(t, "timeout"));
-    let actor_id = match node.get("actor_id").map(|id| (id, id.to_json().as_u64())) {
-        Some((id, None)) => {
-            cx.wrong_type(id, "actor_id", "a user's id, a number");
-            None
-        }
-        Some((_, id)) => id,
+    let actor_id = node.get("actor_id").and_then(|id| lower_actor(id, cx));
+    let rate_limit = match node.get("rate_limit") {
+        Some(rate) => Some(rate::lower(rate, cx)?),
         None => None,
     };
     Some(Connection {
@@ -105,7 +111,23 @@ pub fn lower(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Connection> {
         headers: headers.into_iter().collect::<Option<_>>()?,
         timeout,
         actor_id,
+        rate_limit,
     })
+}
+
+/// A number at Zendesk, a text at Upmind.
+fn lower_actor(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
+    let id = node.to_json();
+    let id = match id.as_u64() {
+        Some(0) => String::new(),
+        Some(number) => number.to_string(),
+        None => id.as_str().unwrap_or_default().trim().to_owned(),
+    };
+    if id.is_empty() {
+        cx.wrong_type(node, "actor_id", "a user's id, a number or text");
+        return None;
+    }
+    Some(id)
 }
 
 fn base_url(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {

@@ -11,7 +11,7 @@ use crate::core::rule::lowering::Lowering;
 use crate::core::rule::vocabulary::{Vocabulary, duration, word};
 
 /// What stands under `loop_guard`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LoopGuard {
     /// How many times an event may follow from an event that followed from our own action.
     pub depth: u32,

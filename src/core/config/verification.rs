@@ -13,7 +13,7 @@ use crate::core::rule::document::{Entry, Node};
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::vocabulary::{Vocabulary, text, word};
 
-pub use hmac::{Algorithm, Encoding, HMAC, Hmac, Key, Part, Signatures, Signed, Stamp};
+pub use hmac::{Algorithm, Encoding, HMAC, Hmac, Key, Part, Signatures, Signed, Stamp, StampForm};
 pub use preset::{github, standard_webhooks, upmind, zendesk};
 
 /// What a sender must show.
@@ -33,6 +33,17 @@ pub enum Scheme {
     Bearer,
     /// `Authorization: Basic …`; the secret is the password.
     Basic { username: String },
+}
+
+impl Scheme {
+    /// What the configuration calls it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Scheme::Hmac(hmac) => hmac.name,
+            Scheme::Bearer => "bearer",
+            Scheme::Basic { .. } => "basic",
+        }
+    }
 }
 
 /// How old a signed request may be where the scheme does not say.
@@ -240,7 +251,7 @@ fn lower_secrets(node: &Node, cx: &mut Lowering<'_>) -> Option<Vec<String>> {
 fn lower_name(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
     let name = cx.text(node, "secrets")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if !name.is_empty() && name.chars().all(plain) {
+    if !name.is_empty() && name.chars().all(plain) && !looks_random(&name) {
         return Some(name);
     }
     // What stands there may be the value itself: it is not repeated.
@@ -248,4 +259,12 @@ fn lower_name(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
     let help = "write a name such as ZENDESK_KEY, and put the value into the environment variable FLOWTRIGGER_SECRET_ZENDESK_KEY";
     cx.error(Code::SecretInFile, node.at, message, help);
     None
+}
+
+/// Keys and tokens have a long word of letters and digits mixed; what people name them has not.
+fn looks_random(name: &str) -> bool {
+    name.split('_').any(|word| {
+        let digits = word.chars().filter(char::is_ascii_digit).count();
+        word.len() >= 20 && digits >= 2 && digits < word.len()
+    })
 }

@@ -54,6 +54,7 @@ fn config() -> Config {
         ],
         timeout: Some(Duration::from_secs(3)),
         actor_id: None,
+        rate_limit: None,
     };
     Config {
         connections: BTreeMap::from([("zendesk".into(), connection)]),

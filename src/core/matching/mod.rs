@@ -8,5 +8,6 @@ pub mod find;
 pub mod gate_view;
 pub mod index;
 pub mod listeners;
+pub mod loop_view;
 pub mod ruleset;
 pub mod trace;

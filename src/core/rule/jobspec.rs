@@ -12,6 +12,7 @@ use crate::core::event::Event;
 use crate::core::flow::step::{Flow, Step};
 use crate::core::flow::{lower_flow, lower_on_dead};
 use crate::core::gate::{Ask, Gate};
+use crate::core::loop_guard::{Guard, LoopAsk};
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{self, Entry, Node, Yaml};
 use crate::core::rule::fields::Fields;
@@ -24,6 +25,7 @@ use crate::core::rule::synonyms;
 use crate::core::rule::trigger::{TypePattern, lower_source, lower_types};
 use crate::core::rule::version::Version;
 use crate::core::rule::vocabulary::JOBSPEC;
+use crate::core::rule::writes;
 use crate::core::scope::Scope;
 
 /// A compiled rule.
@@ -39,6 +41,8 @@ pub struct Rule {
     /// The configuration's variables with the rule's own laid over them; an object.
     pub vars: Arc<Value>,
     pub lane: Lane,
+    /// What the loop guard knows of it, which is asked first; None where nothing follows from its runs.
+    pub guard: Option<Arc<Guard>>,
     /// In the order in which they are asked.
     pub gates: Vec<Gate>,
     pub flow: Flow,
@@ -111,6 +115,16 @@ impl Rule {
             Lane::Key => event.key.clone(),
             Lane::Per(path) => self.value_at(path, event),
         }
+    }
+
+    /// What the loop guard is asked about an event. What never acts is not asked about: nothing follows
+    /// from it.
+    pub fn loop_ask_of(&self, event: &Event) -> Option<LoopAsk> {
+        let acts = match self.mode {
+            Mode::Live => true,
+            Mode::Shadow | Mode::Disabled => false,
+        };
+        Some(self.guard.as_ref().filter(|_| acts)?.ask(event))
     }
 
     /// What its gates are asked about an event. A gate whose value the event does not have is not
@@ -288,6 +302,8 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
         Some(on_dead) => lower_on_dead(on_dead, cx),
         None => Some(cx.config.on_dead.clone()),
     };
+    let told = on_dead.as_ref().and_then(Option::as_deref);
+    let guard = writes::guard(flow.as_ref(), told, cx);
     let has_tests = check_tests(node, cx);
     if let Some(description) = node.get("description") {
         cx.text(description, "description");
@@ -301,6 +317,7 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
         when: when?,
         vars: Arc::clone(&cx.vars),
         lane: lane?,
+        guard,
         gates: gates?,
         flow: flow?,
         on_dead: on_dead?,

@@ -20,3 +20,4 @@ mod tests;
 pub mod trigger;
 pub mod version;
 pub mod vocabulary;
+pub mod writes;

@@ -1,6 +1,7 @@
 //! A place in an event, written `ticket.via.channel` or as JSONPath, compiled once at load.
 //! It refuses paths that could never lead anywhere, and JSONPath that could cost too much.
 
+mod cost;
 mod query;
 
 use std::borrow::Cow;

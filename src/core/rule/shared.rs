@@ -9,6 +9,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::core::flow::step::Settings;
+use crate::core::loop_guard::Guard;
 use crate::core::rule::fields::{Fields, Identity};
 use crate::core::rule::path::Path;
 use crate::core::rule::pattern::Patterns;
@@ -24,6 +25,7 @@ pub struct Shared {
     /// The keys of mappings that texts are put into.
     pub keys: Pool<[Arc<str>]>,
     pub settings: Pool<Settings>,
+    pub guards: Pool<Guard>,
     pub reads: Pool<Reads>,
     pub texts: Sound,
     pub patterns: Patterns,

@@ -8,6 +8,7 @@ mod check;
 mod context;
 mod engine;
 pub mod filter;
+mod growth;
 mod place;
 mod scan;
 mod secret;
@@ -99,6 +100,14 @@ impl Template {
     /// The text as its author wrote it.
     pub fn source(&self) -> &str {
         &self.0.source
+    }
+
+    /// The text itself where nothing is put into it.
+    pub fn constant(&self) -> Option<&str> {
+        match &self.0.body {
+            Body::Literal => Some(&self.0.source),
+            Body::Rendered(_) => None,
+        }
     }
 
     /// Where it stands as written, up to what is put in first.

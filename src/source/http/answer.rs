@@ -25,8 +25,14 @@ pub enum Problem {
         limit: usize,
     },
     CutOff,
+    /// Other bodies take all the room.
+    Crowded,
     /// Asked for from elsewhere than this machine.
     NotLocal,
+    /// The sender did not prove who it is.
+    Unverified {
+        challenge: &'static str,
+    },
     Refused(Refusal),
 }
 
@@ -50,10 +56,15 @@ pub fn problem(problem: &Problem) -> Response {
             StatusCode::BAD_REQUEST,
             "the body was cut off; send it whole",
         ),
+        Problem::Crowded => later(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many large bodies at a time; send it again later",
+        ),
         Problem::NotLocal => error(
             StatusCode::FORBIDDEN,
             "this is told on this machine alone, and through no proxy; ask from here, or with the Unix socket in the data folder",
         ),
+        Problem::Unverified { challenge } => unverified(challenge),
         Problem::Refused(Refusal::UnknownSource { known }) => unknown_source(known),
         Problem::Refused(Refusal::Unsound(unsound)) => self::unsound(unsound),
         Problem::Refused(Refusal::Busy { reason }) => later(StatusCode::TOO_MANY_REQUESTS, reason),
@@ -78,12 +89,27 @@ fn error(status: StatusCode, error: &str) -> Response {
 }
 
 fn unknown_source(known: &[String]) -> Response {
-    let known: Vec<String> = known.iter().map(|k| format!("`/events/{k}`")).collect();
-    let known = known.join(", ");
-    let error = format!(
-        "no such source; send to one of {known}, or describe another under `sources` in flowtrigger.yaml"
-    );
+    let known: Vec<String> = known.iter().map(|path| format!("`{path}`")).collect();
+    let error = match known.as_slice() {
+        [] => "no such source".into(),
+        known => format!(
+            "no such source; send to one of {}, or add another under `sources` in flowtrigger.yaml",
+            known.join(", ")
+        ),
+    };
     self::error(StatusCode::NOT_FOUND, &error)
+}
+
+/// The same whatever failed: only the log tells.
+fn unverified(challenge: &'static str) -> Response {
+    let mut response = error(
+        StatusCode::UNAUTHORIZED,
+        "the sender did not prove who it is; the log of this program says what is missing",
+    );
+    let challenge = HeaderValue::from_static(challenge);
+    let headers = response.headers_mut();
+    headers.insert(header::WWW_AUTHENTICATE, challenge);
+    response
 }
 
 fn method(allowed: &'static str) -> Response {

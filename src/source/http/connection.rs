@@ -2,27 +2,34 @@
 //! It refuses to wait for a sender that dribbles: the time for a request starts with its first byte.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
+use axum::serve::Listener;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
+use tracing::warn;
 
 use super::Limits;
+use super::crowd::{Counted, Crowd};
+use super::peer::Peer;
+
+/// Between two words about senders that were hung up on.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// Lets in as many connections as there are places.
 pub struct Doorman {
     listener: TcpListener,
     places: Arc<Semaphore>,
+    crowd: Crowd,
     request: Duration,
     idle: Duration,
+    hung_up: u64,
+    told: Option<Instant>,
 }
 
 impl Doorman {
@@ -30,42 +37,51 @@ impl Doorman {
         Self {
             listener,
             places: Arc::new(Semaphore::new(limits.connections)),
+            crowd: Crowd::new(limits.per_address, &limits.trusted_proxies),
             request: limits.request,
             idle: limits.idle,
+            hung_up: 0,
+            told: None,
         }
     }
-}
 
-/// Who is at the other end.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
-
-impl Connected<IncomingStream<'_, Doorman>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Doorman>) -> Self {
-        Self(*stream.remote_addr())
-    }
-}
-
-impl Listener for Doorman {
-    type Io = Connection;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Connection, SocketAddr) {
-        let place = Arc::clone(&self.places).acquire_owned().await;
-        let (stream, address) = Listener::accept(&mut self.listener).await;
-        let connection = Connection {
-            stream,
-            deadline: Box::pin(sleep(self.request)),
-            phase: Phase::Quiet,
-            request: self.request,
-            idle: self.idle,
-            _place: place.ok(),
-        };
-        (connection, address)
+    /// The next connection that has a place. Where the machine has no more files to give, axum's
+    /// listener waits a second and tries again.
+    pub async fn accept(&mut self) -> (Connection, Peer) {
+        loop {
+            let place = Arc::clone(&self.places).acquire_owned().await;
+            let (stream, address) = Listener::accept(&mut self.listener).await;
+            let peer = Peer(address);
+            let Some(counted) = self.crowd.enter(peer) else {
+                self.hang_up(peer);
+                continue;
+            };
+            let connection = Connection {
+                stream,
+                deadline: Box::pin(sleep(self.request)),
+                phase: Phase::Quiet,
+                request: self.request,
+                idle: self.idle,
+                _place: place.ok(),
+                _counted: counted,
+            };
+            return (connection, peer);
+        }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    /// A flood of connections is no flood of words.
+    fn hang_up(&mut self, peer: Peer) {
+        self.hung_up += 1;
+        if self.told.is_some_and(|told| told.elapsed() < QUIET) {
+            return;
+        }
+        let (address, connections) = (peer.address(), self.hung_up);
+        warn!(
+            %address,
+            connections,
+            "hung up on connections beyond an address's share; if it is a proxy, name it under `listen.trusted_proxies`"
+        );
+        (self.hung_up, self.told) = (0, Some(Instant::now()));
     }
 }
 
@@ -77,6 +93,7 @@ pub struct Connection {
     request: Duration,
     idle: Duration,
     _place: Option<OwnedSemaphorePermit>,
+    _counted: Option<Counted>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +102,8 @@ enum Phase {
     Quiet,
     /// A request is coming in; more bytes of it gain no more time.
     Request,
+    /// An answer is going out; a reader that does not take it gains no more time.
+    Answer,
 }
 
 impl Connection {
@@ -123,9 +142,23 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let idle = self.idle;
-        self.enter(Phase::Quiet, idle);
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        if self.phase != Phase::Answer {
+            let request = self.request;
+            self.enter(Phase::Answer, request);
+        }
+        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        match written {
+            Poll::Ready(Ok(_)) => {
+                let idle = self.idle;
+                self.enter(Phase::Quiet, idle);
+            }
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending if self.overdue(cx) => {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            Poll::Pending => {}
+        }
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -16,6 +16,7 @@ impl Inner {
     pub fn shift(&mut self, by: SignedDuration) {
         self.lanes.shift(by);
         self.charges.shift(by);
+        self.traces.shift(by);
         for kept in self.runs.values_mut() {
             if let State::Retrying { until } = &mut kept.record.state {
                 *until = moved(*until, by);

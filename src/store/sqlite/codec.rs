@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::core::gate::{Ask, Kind};
-use crate::core::run::{Attempt, Line, Outcome, State};
+use crate::core::loop_guard::Lineage;
+use crate::core::run::{Attempt, Line, Outcome, RunId, State};
 
 /// A part of a row that cannot be read back.
 #[derive(Debug, thiserror::Error)]
@@ -174,6 +175,14 @@ pub fn state(
         "cancelled" => State::Cancelled,
         _ => return Err(Unreadable("state of a run")),
     })
+}
+
+/// From the columns depth, cause.
+pub fn lineage(depth: u32, cause: Option<i64>) -> Lineage {
+    Lineage {
+        depth,
+        cause: cause.map(|run| RunId(u64::try_from(run).unwrap_or_default())),
+    }
 }
 
 /// The gate of a state, where one is closed.

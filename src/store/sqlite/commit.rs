@@ -10,7 +10,9 @@ use serde_json::Value;
 use super::codec::{self, asks_text, micros};
 use super::kept_event::event_text;
 use super::ledger::Ledger;
+use super::lineage::actors_text;
 use crate::core::gate::{Ask, Facts, Kind, Opening};
+use crate::core::loop_guard::Lineage;
 use crate::core::run::{RunId, State};
 use crate::store::{Arrival, Committed, Edition, EditionId, Occasion, Placed, Planned, StoreError};
 
@@ -40,6 +42,9 @@ pub struct NewRun<'a> {
     pub state: &'a State,
     pub error: Option<String>,
     pub asks: Option<String>,
+    pub lineage: Lineage,
+    /// Whom it writes as, as JSON.
+    pub actors: Option<String>,
     pub now: Timestamp,
 }
 
@@ -176,14 +181,20 @@ impl Ledger<'_> {
         let now = arrival.received;
         let queue = self.queue(&planned.rule.name)?;
         let rule = self.version(&planned.rule)?;
-        let asked = match arrival.occasion {
-            Occasion::Delivery => planned.asks.as_slice(),
-            Occasion::Replay => &[],
+        // A replay asks no gate, counts at none, and begins a chain anew.
+        let (asked, loop_ask) = match arrival.occasion {
+            Occasion::Delivery => (planned.asks.as_slice(), planned.loop_ask.as_ref()),
+            Occasion::Replay => (&[][..], None),
         };
-        let state = match self.closed(queue, asked, now)? {
-            Some(closed) => closed,
-            None => self.first_state(planned, queue),
+        let (lineage, looping) = match loop_ask {
+            Some(ask) => self.loop_guard(queue, ask, now)?,
+            None => (Lineage::default(), None),
         };
+        let closed = match looping {
+            Some(closed) => Some(closed),
+            None => self.closed(queue, asked, now)?,
+        };
+        let state = closed.unwrap_or_else(|| self.first_state(planned, queue));
         let passed = !matches!(state, State::Suppressed { .. });
         let run = self.write_run(&NewRun {
             event,
@@ -194,10 +205,18 @@ impl Ledger<'_> {
             state: &state,
             error: None,
             asks: asks_text(&planned.asks),
+            lineage,
+            actors: planned
+                .loop_ask
+                .as_ref()
+                .and_then(|ask| actors_text(&ask.guard)),
             now,
         })?;
         if passed {
             self.charge(queue, asked, run, now)?;
+            if let Some(ask) = &planned.loop_ask {
+                self.trace(loop_ask.map(|_| queue), ask, run, now)?;
+            }
         }
         Ok(Placed {
             id: run,
@@ -228,8 +247,8 @@ impl Ledger<'_> {
         self.connection
             .prepare_cached(
                 "INSERT INTO runs (event, rule, queue, generation, lane, state, why, gate, error, asks,
-                                   planned, changed, turn)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12)",
+                                   planned, changed, turn, depth, cause, actors)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15)",
             )?
             .execute(params![
                 run.event,
@@ -244,6 +263,9 @@ impl Ledger<'_> {
                 run.asks,
                 micros(run.now),
                 turn,
+                run.lineage.depth,
+                run.lineage.cause.map(|cause| cause.0 as i64),
+                run.actors,
             ])?;
         let id = self.connection.last_insert_rowid();
         self.memory.moved(run.queue, None, run.state.word());
@@ -345,20 +367,29 @@ pub fn facts(
     ask: &Ask,
     now: Timestamp,
 ) -> rusqlite::Result<Facts> {
+    let (gate, since) = (ask.kind.word(), ask.since(now));
+    counted(connection, queue, gate, &ask.value, since)
+}
+
+/// The runs of a rule that count for a value since a time.
+pub fn counted(
+    connection: &rusqlite::Connection,
+    queue: i64,
+    gate: &str,
+    value: &str,
+    since: Timestamp,
+) -> rusqlite::Result<Facts> {
     connection
         .prepare_cached(
             "SELECT count(*), min(at), run FROM charges
              WHERE queue = ?1 AND gate = ?2 AND value = ?3 AND at > ?4",
         )?
-        .query_row(
-            params![queue, ask.kind.word(), ask.value, micros(ask.since(now))],
-            |row| {
-                let (runs, at, run): (u32, Option<i64>, Option<i64>) =
-                    (row.get(0)?, row.get(1)?, row.get(2)?);
-                let oldest = at
-                    .zip(run)
-                    .map(|(at, run)| (RunId(run as u64), codec::time(at)));
-                Ok(Facts { runs, oldest })
-            },
-        )
+        .query_row(params![queue, gate, value, micros(since)], |row| {
+            let (runs, at, run): (u32, Option<i64>, Option<i64>) =
+                (row.get(0)?, row.get(1)?, row.get(2)?);
+            let oldest = at
+                .zip(run)
+                .map(|(at, run)| (RunId(run as u64), codec::time(at)));
+            Ok(Facts { runs, oldest })
+        })
 }

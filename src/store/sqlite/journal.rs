@@ -49,6 +49,11 @@ pub enum OpenError {
     )]
     Newer { path: PathBuf, found: i64 },
     #[error(
+        "failed to read `{}`: it was written by an older flowtrigger (file version {found}, this program reads {VERSION}); start the daemon of this version on it once, which brings it up to date",
+        path.display()
+    )]
+    Older { path: PathBuf, found: i64 },
+    #[error(
         "failed to read `{}`: it is no database of flowtrigger; point `--data` at the folder of a daemon",
         .0.display()
     )]
@@ -94,6 +99,10 @@ impl Journal {
             // A daemon that starts for the first time has not come to write it yet.
             0 if is_empty(&connection) => Err(OpenError::Nothing(database.to_owned())),
             ..=0 => Err(OpenError::Foreign(database.to_owned())),
+            found @ 1..VERSION => Err(OpenError::Older {
+                path: database.to_owned(),
+                found,
+            }),
             found => Err(OpenError::Newer {
                 path: database.to_owned(),
                 found,

@@ -8,6 +8,7 @@ mod database;
 pub mod journal;
 pub mod kept_event;
 mod ledger;
+mod lineage;
 mod recent;
 mod records;
 mod recovery;
@@ -39,6 +40,7 @@ use writer::{Safety, Writer};
 pub use commit::facts;
 pub use database::{OpenError, VERSION, version};
 pub use ledger::config_source;
+pub use lineage::{chain, loop_facts};
 pub use recovery::Recovered;
 pub use writer::Commits;
 

@@ -73,7 +73,7 @@ impl Ledger<'_> {
         let columns = self
             .connection
             .prepare_cached(
-                "SELECT runs.event, rule, lane, generation, error, received, edition
+                "SELECT runs.event, rule, lane, generation, error, received, edition, depth, cause
                  FROM runs JOIN events ON events.id = runs.event WHERE runs.id = ?1",
             )?
             .query_row([run.0 as i64], |row| {
@@ -86,10 +86,12 @@ impl Ledger<'_> {
                     error,
                     row.get::<_, i64>(5)?,
                     row.get::<_, i64>(6)?,
+                    codec::lineage(row.get(7)?, row.get(8)?),
                 ))
             })
             .optional()?;
-        let Some((event, rule, lane, generation, error, received, edition)) = columns else {
+        let Some((event, rule, lane, generation, error, received, edition, lineage)) = columns
+        else {
             return Ok(None);
         };
         Ok(Some(Record {
@@ -101,6 +103,7 @@ impl Ledger<'_> {
             lane,
             generation,
             error: error.map_or(Value::Null, |text| codec::json(&text)),
+            lineage,
             state: self.state(run)?,
             log: self.log(run.0 as i64)?,
         }))

@@ -340,3 +340,57 @@ async fn a_replay_by_hand_works_on_a_folder_that_no_daemon_has() {
     );
     assert_eq!(claimed(&store).await, [again]);
 }
+
+#[tokio::test]
+async fn a_file_from_before_the_loop_guard_is_brought_up_to_date() {
+    let house = House::new();
+    let connection = Connection::open(&house.path).unwrap();
+    connection
+        .execute_batch(include_str!("migrations/0001_start.sql"))
+        .unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA user_version = 1;
+             PRAGMA foreign_keys = OFF;
+             INSERT INTO events VALUES (1, 'support', 'ticket.TicketCreated', 'e', '7', 0, 1, 1, 0, NULL, 2, '{}');
+             INSERT INTO queues VALUES (1, 'a');
+             INSERT INTO runs (id, event, rule, queue, generation, state, planned, changed, turn)
+                 VALUES (1, 1, 1, 1, 0, 'done', 0, 0, 1);
+             INSERT INTO charges VALUES (1, 'dedupe', 'ticket.id 7', 5, 1, 9);",
+        )
+        .unwrap();
+    drop(connection);
+    let refused = journal::Journal::open(&house.path).map(drop).unwrap_err();
+    let refused = refused.to_string();
+    assert!(refused.contains("an older flowtrigger"), "{refused}");
+    drop(house.open());
+    assert_eq!(house.rows("PRAGMA user_version"), VERSION);
+    assert_eq!(
+        house.rows("SELECT depth FROM runs WHERE cause IS NULL AND id = 1"),
+        0
+    );
+    assert_eq!(house.rows("SELECT count(*) FROM charges"), 1);
+    assert!(journal::Journal::open(&house.path).is_ok());
+}
+
+#[tokio::test]
+async fn looking_for_a_cause_is_a_look_into_an_index() {
+    let house = House::new();
+    let (store, _) = house.open();
+    drop(store);
+    let connection = Connection::open(&house.path).unwrap();
+    let mut plan = connection
+        .prepare(&format!("EXPLAIN QUERY PLAN {}", lineage::CAUSE))
+        .unwrap();
+    let steps = plan.query_map(["support 7", "0", "900"], |row| row.get::<_, String>(3));
+    let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
+    let steps = steps.join("\n");
+    assert!(
+        steps.contains("SEARCH c USING COVERING INDEX charges_of_loops (value=? AND at>?)"),
+        "{steps}"
+    );
+    assert!(
+        !steps.contains("USE TEMP B-TREE") && !steps.contains("SCAN r"),
+        "{steps}"
+    );
+}

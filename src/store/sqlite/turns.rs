@@ -337,6 +337,8 @@ impl Ledger<'_> {
             state: &notice.state,
             error: Some(notice.error.to_string()),
             asks: None,
+            lineage: notice.lineage,
+            actors: None,
             now,
         })?;
         Ok(())

@@ -71,8 +71,16 @@ pub enum Part {
 pub struct Stamp {
     /// In lower case.
     pub header: String,
+    /// How whoever signs writes it; all forms are read.
+    pub form: StampForm,
     /// How far it may be from now, before and after.
     pub window: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StampForm {
+    Seconds,
+    Rfc3339,
 }
 
 /// How the secret's text becomes the key.
@@ -143,6 +151,24 @@ pub fn schema() -> Value {
 }
 
 impl Algorithm {
+    /// What the configuration calls it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Algorithm::Sha256 => "sha256",
+            Algorithm::Sha512 => "sha512",
+            Algorithm::Sha1 => "sha1",
+        }
+    }
+
+    /// The bytes of a signature.
+    pub fn size(self) -> usize {
+        match self {
+            Algorithm::Sha256 => 32,
+            Algorithm::Sha512 => 64,
+            Algorithm::Sha1 => 20,
+        }
+    }
+
     fn parse(word: &str) -> Option<Self> {
         match word {
             "sha256" => Some(Algorithm::Sha256),
@@ -154,6 +180,14 @@ impl Algorithm {
 }
 
 impl Encoding {
+    /// What the configuration calls it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Encoding::Hex => "hex",
+            Encoding::Base64 => "base64",
+        }
+    }
+
     fn parse(word: &str) -> Option<Self> {
         match word {
             "hex" => Some(Encoding::Hex),
@@ -327,8 +361,11 @@ fn lower_stamp(options: &Node, cx: &mut Lowering<'_>) -> Option<Option<Stamp>> {
     match options.get("timestamp") {
         Some(node) => {
             let header = lower_header(node, "timestamp", cx)?;
-            let window = window?;
-            Some(Some(Stamp { header, window }))
+            Some(Some(Stamp {
+                header,
+                form: StampForm::Seconds,
+                window: window?,
+            }))
         }
         None if options.get("window").is_some() => {
             let help = "add `timestamp: HEADER`, or leave the window out";
@@ -338,12 +375,4 @@ fn lower_stamp(options: &Node, cx: &mut Lowering<'_>) -> Option<Option<Stamp>> {
         }
         None => Some(None),
     }
-}
-
-/// How old a request may be where nothing else is said.
-pub(super) fn stamp(header: &str, window: Duration) -> Option<Stamp> {
-    Some(Stamp {
-        header: header.to_owned(),
-        window,
-    })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::WINDOW;
-use super::hmac::{Algorithm, Encoding, Hmac, Key, Part, Signatures, Signed, stamp};
+use super::hmac::{Algorithm, Encoding, Hmac, Key, Part, Signatures, Signed, Stamp, StampForm};
 use crate::core::diagnostic::Code;
 use crate::core::rule::document::Node;
 use crate::core::rule::lowering::Lowering;
@@ -35,7 +35,11 @@ pub fn zendesk(window: Duration) -> Hmac {
         header: "x-zendesk-webhook-signature".into(),
         encoding: Encoding::Base64,
         signed: Signed(vec![Part::Timestamp, Part::Body]),
-        stamp: stamp("x-zendesk-webhook-signature-timestamp", window),
+        stamp: stamp(
+            "x-zendesk-webhook-signature-timestamp",
+            StampForm::Rfc3339,
+            window,
+        ),
         // What Zendesk signs with when a webhook that is not saved yet is tested.
         test_secret: Some("dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ=="),
         ..plain()
@@ -68,7 +72,7 @@ pub fn standard_webhooks(window: Duration) -> Hmac {
             dot(),
             Part::Body,
         ]),
-        stamp: stamp("webhook-timestamp", window),
+        stamp: stamp("webhook-timestamp", StampForm::Seconds, window),
         key: Key::Base64,
         ..plain()
     }
@@ -82,6 +86,14 @@ pub fn github() -> Hmac {
         prefix: "sha256=".into(),
         ..plain()
     }
+}
+
+fn stamp(header: &str, form: StampForm, window: Duration) -> Option<Stamp> {
+    Some(Stamp {
+        header: header.to_owned(),
+        form,
+        window,
+    })
 }
 
 fn plain() -> Hmac {

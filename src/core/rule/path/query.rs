@@ -1,14 +1,12 @@
 //! JSONPath: singular queries become plain paths, wide ones run through the library.
 //! It refuses queries that lead out of an event, and those whose cost could grow without bound.
 
-use jsonpath_rust::parser::model::{
-    Comparable, Filter, FilterAtom, JpQuery, Segment, Selector, Test,
-};
+use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
 use jsonpath_rust::parser::parse_json_path;
 use jsonpath_rust::query::js_path_process;
 use serde_json::Value;
 
-use crate::core::rule::path::{ENVELOPE, Found, Key, PathError, Root, Route};
+use crate::core::rule::path::{ENVELOPE, Found, Key, PathError, Root, Route, cost};
 
 pub fn parse(text: &str) -> Result<Route, PathError> {
     let query = parse_json_path(text).map_err(|error| PathError {
@@ -18,7 +16,7 @@ pub fn parse(text: &str) -> Result<Route, PathError> {
         ),
         help: Some("for a plain field write it dotted from the event's body: `ticket.id`".into()),
     })?;
-    refuse_costly(text, &query)?;
+    cost::check(text, &query)?;
     match singular(&query) {
         Some(keys) => place_in_document(text, keys),
         None => {
@@ -125,69 +123,6 @@ fn place_in_document(text: &str, mut keys: Vec<Key>) -> Result<Route, PathError>
     };
     keys.drain(..skip);
     Ok(Route::Plain { root, keys })
-}
-
-/// Two `..` multiply, and a regex in a filter is compiled again for every node of every event.
-fn refuse_costly(text: &str, query: &JpQuery) -> Result<(), PathError> {
-    let descents = query
-        .segments
-        .iter()
-        .filter(|s| matches!(s, Segment::Descendant(_)));
-    if descents.count() > 1 {
-        return Err(PathError {
-            message: format!("`{text}` has more than one `..`"),
-            help: Some("one descent is allowed; name the keys in between".into()),
-        });
-    }
-    if query.segments.iter().any(segment_has_regex) {
-        return Err(PathError {
-            message: format!("`{text}` uses a regex function in a filter"),
-            help: Some("select the nodes with the path and test them with `matches:`".into()),
-        });
-    }
-    Ok(())
-}
-
-fn segment_has_regex(segment: &Segment) -> bool {
-    match segment {
-        Segment::Descendant(inner) => segment_has_regex(inner),
-        Segment::Selector(selector) => selector_has_regex(selector),
-        Segment::Selectors(selectors) => selectors.iter().any(selector_has_regex),
-    }
-}
-
-fn selector_has_regex(selector: &Selector) -> bool {
-    match selector {
-        Selector::Filter(filter) => filter_has_regex(filter),
-        Selector::Name(_) | Selector::Wildcard | Selector::Index(_) | Selector::Slice(..) => false,
-    }
-}
-
-fn filter_has_regex(filter: &Filter) -> bool {
-    match filter {
-        Filter::Or(filters) | Filter::And(filters) => filters.iter().any(filter_has_regex),
-        Filter::Atom(FilterAtom::Filter { expr, .. }) => filter_has_regex(expr),
-        Filter::Atom(FilterAtom::Test { expr, .. }) => test_has_regex(expr),
-        Filter::Atom(FilterAtom::Comparison(comparison)) => {
-            let (left, right) = comparison.vals();
-            [left, right].into_iter().any(|side| match side {
-                Comparable::Function(function) => is_regex(&function.to_string()),
-                Comparable::Literal(_) | Comparable::SingularQuery(_) => false,
-            })
-        }
-    }
-}
-
-fn test_has_regex(test: &Test) -> bool {
-    match test {
-        Test::RelQuery(segments) => segments.iter().any(segment_has_regex),
-        Test::AbsQuery(query) => query.segments.iter().any(segment_has_regex),
-        Test::Function(function) => is_regex(&function.to_string()),
-    }
-}
-
-fn is_regex(function: &str) -> bool {
-    function.starts_with("match") || function.starts_with("search")
 }
 
 /// Every value that a query yields.

@@ -81,6 +81,20 @@ fn a_wide_query_yields_many_or_nothing() {
 }
 
 #[test]
+fn filters_that_look_at_their_node_are_fine() {
+    for text in [
+        "$.input.ticket_event.ticket.tags[?@ == $.input.ticket_event.current]",
+        "$.raw.custom_fields[?@.id == 7 && @.value]",
+        "$.raw.custom_fields[?count(@.values[*]) > 2].id",
+        "$.raw['a','b','c']['d','e']",
+        "$..tags[?@ != 'vip']",
+        "$.raw.list[?$.raw.flag]",
+    ] {
+        assert!(Path::parse(text).is_ok(), "{text}");
+    }
+}
+
+#[test]
 fn what_leads_nowhere_or_costs_too_much_is_refused_with_advice() {
     for (text, advice) in [
         ("ticket.tags[0]", "write `ticket.tags.0`"),
@@ -98,6 +112,18 @@ fn what_leads_nowhere_or_costs_too_much_is_refused_with_advice() {
         (
             "$.input.ticket_event.ticket.tags[?!search(@, 'a')]",
             "`matches:`",
+        ),
+        ("$.raw[?length(value(@..a)) == 1]", "name the keys"),
+        ("$.input[?@..[?@..b]]", "name the keys"),
+        ("$..a[?@..b]", "name the keys"),
+        ("$.raw[?count($..*) > 1]", "looks at `@`"),
+        ("$.raw[?$.raw[*]]", "looks at `@`"),
+        ("$.raw[?$.raw == $.raw]", "a condition of its own"),
+        ("$.raw[?!(count(@[?match(@.a, 'x')]) == 1)]", "`matches:`"),
+        ("$.raw[*,*][*,*][*,*][*,*][*,*][*,*][*,*]", "under `any:`"),
+        (
+            "$.raw['a','a','a','a','a','a','a','a']['b','b','b','b','b','b','b','b','b']",
+            "under `any:`",
         ),
         ("$[", "for a plain field"),
         ("{{ ticket.id }}", "written bare"),

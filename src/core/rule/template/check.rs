@@ -2,7 +2,6 @@
 //! defines, filters and tests that do not exist, secrets that are read instead of written out.
 //! It refuses the statements that reach outside of one text or could grow without limit.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use minijinja::machinery::ast::{Expr, Spanned, Stmt, UnaryOpKind};
@@ -15,6 +14,7 @@ use crate::core::rule::template::Escape;
 use crate::core::rule::template::chain::{Chain, chain, is_secret_name, range, single};
 use crate::core::rule::template::context::Reads;
 use crate::core::rule::template::filter::OF_SECRETS;
+use crate::core::rule::template::growth::{MOST, Weights, weight};
 use crate::core::rule::template::place::Place;
 
 /// What a sound template reads.
@@ -36,7 +36,7 @@ pub fn check(
         place,
         escape,
         cx,
-        locals: vec![BTreeSet::new()],
+        locals: vec![Weights::new()],
         reading: Reading::default(),
         sound: true,
         choices: 0,
@@ -52,7 +52,7 @@ pub struct Checker<'c, 'a> {
     escape: Escape,
     cx: &'c mut Lowering<'a>,
     /// Names that the template itself defines, innermost last.
-    locals: Vec<BTreeSet<String>>,
+    locals: Vec<Weights>,
     reading: Reading,
     sound: bool,
     /// How many `if` the checker stands inside of.
@@ -72,7 +72,7 @@ impl Checker<'_, '_> {
     }
 
     fn scoped(&mut self, statements: &[Stmt<'_>]) {
-        self.locals.push(BTreeSet::new());
+        self.locals.push(Weights::new());
         self.statements(statements);
         self.locals.pop();
     }
@@ -85,24 +85,24 @@ impl Checker<'_, '_> {
             Stmt::ForLoop(each) => self.for_loop(each),
             Stmt::IfCond(condition) => {
                 // An `if` is no scope to the engine: what is set inside stays set after it.
-                self.expression(&condition.expr);
+                self.grown(&condition.expr);
                 self.choices += 1;
                 self.statements(&condition.true_body);
                 self.statements(&condition.false_body);
                 self.choices -= 1;
             }
             Stmt::WithBlock(with) => {
-                self.locals.push(BTreeSet::new());
+                self.locals.push(Weights::new());
                 for (target, value) in &with.assignments {
-                    self.expression(value);
-                    self.define(target);
+                    let weight = self.grown(value);
+                    self.define(target, weight);
                 }
                 self.statements(&with.body);
                 self.locals.pop();
             }
             Stmt::Set(set) => {
-                self.expression(&set.expr);
-                self.define(&set.target);
+                let weight = self.grown(&set.expr);
+                self.define(&set.target, weight);
             }
             Stmt::SetBlock(s) => self.no_statement("set … endset", s.span()),
             Stmt::AutoEscape(s) => self.no_statement("autoescape", s.span()),
@@ -132,9 +132,9 @@ impl Checker<'_, '_> {
         if each.recursive {
             self.no_statement("for … recursive", each.span());
         }
-        self.expression(&each.iter);
-        self.locals.push(BTreeSet::from(["loop".to_owned()]));
-        self.define(&each.target);
+        let weight = self.grown(&each.iter);
+        self.locals.push(Weights::from([("loop".to_owned(), 1)]));
+        self.define(&each.target, weight);
         if let Some(condition) = &each.filter_expr {
             self.expression(condition);
         }
@@ -143,15 +143,36 @@ impl Checker<'_, '_> {
         self.scoped(&each.else_body);
     }
 
-    fn define(&mut self, target: &Expr<'_>) {
+    /// What is said of an expression, and how much it puts together.
+    fn grown(&mut self, expr: &Expr<'_>) -> u64 {
+        self.expression(expr);
+        let known = self.locals.iter().flatten();
+        let known = known
+            .map(|(name, weight)| (name.clone(), *weight))
+            .collect();
+        let weight = weight(expr, &known);
+        if weight > MOST {
+            let message = format!("this puts more than {MOST} values together");
+            let help = "write them out one after the other: `{{ a }}{{ b }}`";
+            self.refuse(Code::BadTemplate, range(expr.span()), message, help);
+        }
+        weight
+    }
+
+    fn define(&mut self, target: &Expr<'_>, weight: u64) {
         match target {
             Expr::Var(var) => {
                 if let Some(locals) = self.locals.last_mut() {
-                    locals.insert(var.id.to_owned());
+                    // Which branch of an `if` was taken is not known.
+                    let known = locals.entry(var.id.to_owned()).or_default();
+                    *known = weight.max(*known);
                 }
             }
-            Expr::List(list) => list.items.iter().for_each(|item| self.define(item)),
-            Expr::Tuple(tuple) => tuple.items.iter().for_each(|item| self.define(item)),
+            Expr::List(list) => list.items.iter().for_each(|item| self.define(item, weight)),
+            Expr::Tuple(tuple) => tuple
+                .items
+                .iter()
+                .for_each(|item| self.define(item, weight)),
             _ => {
                 let at = range(target.span());
                 self.refuse(
@@ -165,14 +186,14 @@ impl Checker<'_, '_> {
     }
 
     pub fn is_local(&self, name: &str) -> bool {
-        self.locals.iter().any(|locals| locals.contains(name))
+        self.locals.iter().any(|locals| locals.contains_key(name))
     }
 
     /// An expression whose value is written out; the only place for a secret.
     fn emitted(&mut self, expr: &Expr<'_>) {
         match expr {
             Expr::IfExpr(choice) => {
-                self.expression(&choice.test_expr);
+                self.grown(&choice.test_expr);
                 self.choices += 1;
                 self.emitted(&choice.true_expr);
                 match &choice.false_expr {
@@ -185,7 +206,7 @@ impl Checker<'_, '_> {
             _ => match chain(expr).filter(|chain| self.is_secret(chain)) {
                 Some(secret) => self.secret(&secret),
                 None => {
-                    self.expression(expr);
+                    self.grown(expr);
                     self.warn_if_absent(expr);
                 }
             },

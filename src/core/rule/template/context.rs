@@ -115,7 +115,7 @@ fn from_number(number: &serde_json::Number) -> Value {
 }
 
 /// More values than this in one result is a mistake.
-const MOST_VALUES: usize = 50_000;
+pub const MOST_VALUES: usize = 50_000;
 
 /// The JSON of a value. Undefined is an error wherever it stands, and so is a secret.
 pub fn to_json(value: &Value) -> Result<Json, Error> {

@@ -8,7 +8,7 @@ use minijinja::value::{Rest, Value};
 use percent_encoding::utf8_percent_encode;
 
 use crate::core::flow::call::Encoding;
-use crate::core::rule::template::context::{to_json, too_much};
+use crate::core::rule::template::context::{MOST_VALUES, to_json, too_much};
 use crate::core::rule::template::engine::{MOST_OUTPUT, RESERVED, text, undefined};
 use crate::core::rule::template::secret::Secret;
 
@@ -86,38 +86,51 @@ fn within_limit(bytes: usize) -> Result<(), Error> {
 
 pub fn split(value: &Value, at: Option<String>) -> Result<Vec<String>, Error> {
     let text = text(value)?;
-    Ok(match at.as_deref() {
-        None | Some("") => text.split_whitespace().map(str::to_owned).collect(),
-        Some(at) => text.split(at).map(str::to_owned).collect(),
-    })
+    match at.as_deref() {
+        None | Some("") => few(text.split_whitespace()),
+        Some(at) => few(text.split(at)),
+    }
 }
 
 pub fn lines(value: &Value) -> Result<Vec<String>, Error> {
-    Ok(text(value)?.lines().map(str::to_owned).collect())
+    few(text(value)?.lines())
+}
+
+fn few<'t>(parts: impl Iterator<Item = &'t str>) -> Result<Vec<String>, Error> {
+    let parts: Vec<String> = parts.take(MOST_VALUES + 1).map(str::to_owned).collect();
+    match parts.len() > MOST_VALUES {
+        true => Err(too_much("it makes more than 50,000 values")),
+        false => Ok(parts),
+    }
 }
 
 pub fn string(value: &Value) -> Result<String, Error> {
-    text(value)
+    bounded(text(value)?)
 }
 
 pub fn tojson(value: &Value) -> Result<String, Error> {
-    Ok(to_json(value)?.to_string())
+    bounded(to_json(value)?.to_string())
+}
+
+/// Put through again and again, what escapes and encodes grows without end.
+fn bounded(text: String) -> Result<String, Error> {
+    within_limit(text.len())?;
+    Ok(text)
 }
 
 pub fn urlencode(value: &Value) -> Result<Value, Error> {
     if let Some(secret) = encoded(value, Encoding::Percent) {
         return Ok(secret);
     }
-    Ok(utf8_percent_encode(&text(value)?, RESERVED)
-        .to_string()
-        .into())
+    let encoded = utf8_percent_encode(&text(value)?, RESERVED).to_string();
+    Ok(bounded(encoded)?.into())
 }
 
 pub fn b64encode(value: &Value) -> Result<Value, Error> {
     if let Some(secret) = encoded(value, Encoding::Base64) {
         return Ok(secret);
     }
-    Ok(STANDARD.encode(text(value)?).into())
+    Ok(bounded(STANDARD.encode(text(value)?))?.into())
 }
 
 /// A secret that is to be written in this encoding.

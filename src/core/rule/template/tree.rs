@@ -101,6 +101,33 @@ impl TreeTemplate {
         })
     }
 
+    /// What stands under these keys; None where one of them is not there, or not in the text.
+    pub fn at(&self, keys: &[&str]) -> Option<&Self> {
+        let Some((first, rest)) = keys.split_first() else {
+            return Some(self);
+        };
+        let Self::Map(mapping) = self else {
+            return None;
+        };
+        let mut entries = mapping.entries();
+        let (_, value) = entries.find(|(key, _)| &***key == *first)?;
+        value.at(rest)
+    }
+
+    /// What it renders to whatever the event is; None where an event decides.
+    pub fn constant(&self) -> Option<Json> {
+        match self {
+            Self::Value(value) => Some(Json::clone(value)),
+            Self::Field(_) | Self::Typed(_) => None,
+            Self::Text(template) => template.constant().map(Json::from),
+            Self::List(items) => items.iter().map(Self::constant).collect(),
+            Self::Map(mapping) => mapping
+                .entries()
+                .map(|(key, value)| Some((key.to_string(), value.constant()?)))
+                .collect(),
+        }
+    }
+
     /// The names of the secrets that it writes out.
     pub fn secrets(&self) -> Vec<&str> {
         match self {

@@ -10,6 +10,7 @@ use crate::core::rule::synonyms;
 use crate::core::rule::template::chain::{chain, range, repeats};
 use crate::core::rule::template::check::Checker;
 use crate::core::rule::template::filter::{self, FILTERS, TESTS};
+use crate::core::rule::template::growth::is_number;
 
 impl Checker<'_, '_> {
     pub fn operation(&mut self, op: &Spanned<ast::BinOp<'_>>) {
@@ -20,18 +21,23 @@ impl Checker<'_, '_> {
                 let message = "`~` writes `none` for a value that is null";
                 self.refuse(Code::BadTemplate, range(op.span()), message, help);
             }
-            ast::BinOpKind::Mul if repeats(&op.left) || repeats(&op.right) => {
-                let message = "`*` multiplies numbers, not texts or lists";
-                self.refuse(
-                    Code::BadTemplate,
-                    range(op.span()),
-                    message,
-                    "write the text out",
-                );
-            }
+            ast::BinOpKind::Mul => self.multiplied(op),
             _ => {}
         }
         self.expressions([&op.left, &op.right]);
+    }
+
+    /// A text times a number is that text so many times, and both may be what somebody sent.
+    fn multiplied(&mut self, op: &Spanned<ast::BinOp<'_>>) {
+        if is_number(&op.left) && is_number(&op.right) {
+            return;
+        }
+        let message = "`*` multiplies numbers, not texts or lists";
+        let help = match repeats(&op.left) || repeats(&op.right) {
+            true => "write the text out",
+            false => "say that both are numbers: `(a | int) * 2`, `(a | float) * (b | float)`",
+        };
+        self.refuse(Code::BadTemplate, range(op.span()), message, help);
     }
 
     /// `steps.page-oncall.status` is a subtraction to the engine, and never meant as one.

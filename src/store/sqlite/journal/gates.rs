@@ -1,19 +1,39 @@
-//! What a gate would be told now: runs of its rule that count for it.
+//! What a gate would be told now: runs of its rule that count for it, and what an event may follow from.
 //! It decides nothing, and what it says may be another thing a moment later.
 
 use jiff::Timestamp;
 
 use super::{Journal, ReadError};
 use crate::core::gate::{Ask, Facts};
-use crate::store::sqlite::facts;
+use crate::core::loop_guard::{LINKS, Link, LoopAsk, LoopFacts};
+use crate::store::sqlite::{chain, facts, loop_facts};
 
 impl Journal {
     /// The facts that the store would decide on, by the rule's name.
     pub fn facts(&self, rule: &str, ask: &Ask, now: Timestamp) -> Result<Facts, ReadError> {
-        let sql = "SELECT id FROM queues WHERE rule = ?1";
-        let Some(queue) = self.first(sql, [rule], |row| row.get(0))? else {
-            return Ok(Facts::default());
+        match self.queue(rule)? {
+            Some(queue) => Ok(facts(&self.connection, queue, ask, now)?),
+            None => Ok(Facts::default()),
+        }
+    }
+
+    /// The same for the loop guard, with the chain that leads to the event.
+    pub fn loop_facts(
+        &self,
+        rule: &str,
+        ask: &LoopAsk,
+        now: Timestamp,
+    ) -> Result<(LoopFacts, Vec<Link>), ReadError> {
+        let facts = loop_facts(&self.connection, self.queue(rule)?, ask, now)?;
+        let chain = match facts.cause {
+            Some((cause, _)) => chain(&self.connection, cause, LINKS)?,
+            None => Vec::new(),
         };
-        Ok(facts(&self.connection, queue, ask, now)?)
+        Ok((facts, chain))
+    }
+
+    fn queue(&self, rule: &str) -> Result<Option<i64>, ReadError> {
+        let sql = "SELECT id FROM queues WHERE rule = ?1";
+        self.first(sql, [rule], |row| row.get(0))
     }
 }

@@ -6,6 +6,7 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Row, params_from_iter};
 
 use super::{Journal, ReadError};
+use crate::core::loop_guard::Lineage;
 use crate::core::run::{RunId, State};
 use crate::store::sqlite::codec::{self, micros, time};
 
@@ -56,6 +57,7 @@ pub struct RunRow {
     pub error: Option<String>,
     /// It tells of this run's death.
     pub tells_of: Option<RunId>,
+    pub lineage: Lineage,
 }
 
 impl Filter {
@@ -122,7 +124,7 @@ const COLUMNS: &str = "r.id, q.rule, r.state, r.why, r.gate, r.due, r.planned, r
     (SELECT count(*) FROM lines WHERE run = r.id AND kind = 'attempt'),
     (SELECT json_extract(detail, '$.message') FROM lines
         WHERE run = r.id AND outcome = 'failed' ORDER BY number DESC LIMIT 1),
-    json_extract(r.error, '$.run')";
+    json_extract(r.error, '$.run'), r.depth, r.cause";
 
 impl Journal {
     /// The newest first.
@@ -147,6 +149,29 @@ impl Journal {
         );
         let rows = self.rows(&sql, params_from_iter(values), read)?;
         rows.into_iter().collect()
+    }
+
+    /// What led to a run, the nearest first, at most so many; shorter where retention took the rest.
+    pub fn chain(&self, lineage: Lineage, most: usize) -> Result<Vec<RunRow>, ReadError> {
+        let mut chain: Vec<RunRow> = Vec::new();
+        let mut cause = lineage.cause;
+        while let Some(run) = cause.filter(|_| chain.len() < most) {
+            let filter = Filter {
+                ids: vec![run],
+                ..Filter::default()
+            };
+            let page = Page {
+                limit: 1,
+                before: None,
+            };
+            let Some(row) = self.runs(&filter, page)?.pop() else {
+                break;
+            };
+            // A cause is always older, whatever a damaged row says.
+            cause = row.lineage.cause.filter(|cause| *cause < run);
+            chain.push(row);
+        }
+        Ok(chain)
     }
 
     /// The names of rules that ever had a run.
@@ -194,5 +219,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Result<RunRow, ReadError>> {
         attempts: number(row.get(12)?),
         error: row.get(13)?,
         tells_of: row.get::<_, Option<i64>>(14)?.map(|run| RunId(number(run))),
+        lineage: codec::lineage(row.get(15)?, row.get(16)?),
     }))
 }

@@ -12,6 +12,7 @@ use super::{Arrived, Filter, Journal, Page, ReadError, RunRow};
 use crate::core::diagnostic::{Diagnostics, Files};
 use crate::core::flow::step::Flow;
 use crate::core::gate::Ask;
+use crate::core::loop_guard::GATE;
 use crate::core::rule::jobspec::Rule;
 use crate::core::rule::version::Version;
 use crate::core::run::{Line, RunId};
@@ -32,6 +33,8 @@ pub struct RunStory {
     /// Where it still counts at a gate.
     pub charges: Vec<Charge>,
     pub log: Vec<Line>,
+    /// What led to it, the nearest first, where the loop guard suppressed it.
+    pub chain: Vec<RunRow>,
     /// The run whose end it waits for.
     pub behind: Option<RunId>,
     /// The run that tells of this one's death.
@@ -68,6 +71,9 @@ impl RunStory {
         Some(crate::store::flow(rule, &self.error))
     }
 }
+
+/// Links of a chain that are shown.
+const CHAIN: usize = 12;
 
 /// The columns of a run that its line does not have.
 struct Rest {
@@ -110,6 +116,7 @@ impl Journal {
             rule: self.kept_rule(rest.rule)?,
             charges: self.charges(run)?,
             log: self.log(run)?,
+            chain: self.chain_of(&line)?,
             behind: self.behind(&rest)?,
             told_by: self.told_by(run, rest.event)?,
             asks: codec::asks(rest.asks.as_deref()),
@@ -121,6 +128,13 @@ impl Journal {
             suspect: rest.suspect,
             crashes: rest.crashes,
         }))
+    }
+
+    fn chain_of(&self, run: &RunRow) -> Result<Vec<RunRow>, ReadError> {
+        match codec::gate(&run.state) {
+            Some(GATE) => self.chain(run.lineage, CHAIN),
+            Some(_) | None => Ok(Vec::new()),
+        }
     }
 
     fn kept_rule(&self, rule: i64) -> Result<KeptRule, ReadError> {

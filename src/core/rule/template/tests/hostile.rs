@@ -62,15 +62,86 @@ fn runaway_templates_are_stopped() {
             "{% for i in range(50000) %}{{ comment.body }}{% endfor %}",
             "256 KiB",
         ),
-        ("{{ comment.body * 100000 }}", "256 KiB"),
         (
-            "{{ (comment.body * 100000) | replace('l', comment.body * 100000) }}",
+            "{{ range(90000) | join('x') | replace('x', range(9000) | join('y')) }}",
             "1 MB",
+        ),
+        (
+            "{% set a = range(90000) | join('xxxxxx') %}{% set a = a | b64encode | b64encode | b64encode | b64encode %}",
+            "1 MB",
+        ),
+        (
+            "{% set a = range(90000) | join('\"\"') %}{{ a | tojson | tojson | tojson | tojson }}",
+            "1 MB",
+        ),
+        (
+            "{% set a = range(90000) | join('%%') %}{{ a | urlencode | urlencode | urlencode | urlencode | length }}",
+            "1 MB",
+        ),
+        (
+            "{% set a = range(90000) | join('\"') %}{{ [[[a] | string] | string] | string | length }}",
+            "1 MB",
+        ),
+        (
+            "{% set a = range(90000) | join(',') %}{{ a | split(',') | length }}",
+            "50,000 values",
+        ),
+        (
+            "{% set a = range(90000) | join('\n') %}{{ a | lines | length }}",
+            "50,000 values",
         ),
     ] {
         let error = rendered(text).expect_err(text).to_string();
         assert!(error.contains(why), "{text}: {error}");
     }
+}
+
+#[test]
+fn what_would_grow_without_end_is_refused_when_it_is_loaded() {
+    let doubled = "{% set a = a + a %}".repeat(7);
+    let lists = "{% set a = [a, a] %}".repeat(4);
+    for text in [
+        format!("{{% set a = comment.body %}}{doubled}{{{{ a }}}}"),
+        format!("{{% set a = ticket.tags %}}{lists}{{{{ a | string }}}}"),
+        format!("{{{{ {} }}}}", vec!["comment.body"; 65].join("+")),
+        format!(
+            "{{{{ [{}] | length }}}}",
+            vec!["comment.body"; 33].join(",")
+        ),
+    ] {
+        let (said, help) = mistake(&text, Escape::None);
+        assert!(said.contains("more than 64 values"), "{text}: {said}");
+        assert!(help.contains("one after the other"), "{help}");
+    }
+    for text in [
+        "{{ comment.body * 100000 }}",
+        "{{ comment.body * ticket.id }}",
+        "{{ 2 * ticket.tags }}",
+        "{% set n = comment.body %}{{ n * 2 }}",
+        "{{ (comment.body | int('x')) * 2 }}",
+        "{{ (ticket.id + comment.body) * 2 }}",
+    ] {
+        let (said, _) = mistake(text, Escape::None);
+        assert!(said.contains("multiplies numbers"), "{text}: {said}");
+    }
+    for (text, wanted) in [
+        ("{{ (ticket.id | int) * 2 }}", "70872"),
+        ("{{ 2 * 3 * (ticket.tags | length) }}", "12"),
+        (
+            "{% for t in ticket.tags %}{{ loop.index * 10 }} {% endfor %}",
+            "10 20 ",
+        ),
+        ("{{ 1 + 1 + (7 - 2) * 3 }}", "17"),
+    ] {
+        assert_eq!(rendered(text).expect(text).to_string(), wanted);
+    }
+}
+
+/// What a loop may grow to is bounded by its body, since each turn begins as the first did.
+#[test]
+fn what_is_set_in_a_loop_is_gone_in_its_next_turn() {
+    let text = "{% set a = 'x' %}{% for i in range(3) %}{{ a }},{% set a = a + a %}{% endfor %}";
+    assert_eq!(rendered(text).expect(text).to_string(), "x,x,x,");
 }
 
 #[test]

@@ -1,0 +1,127 @@
+//! Conditions, operators, patterns and paths, for any text: the index finds what the evaluator says, a
+//! negation never holds together with what it negates, and a path leads to the same place twice.
+
+use flowtrigger::core::event::decode::read;
+use flowtrigger::core::event::json::accept;
+use flowtrigger::core::matching::find::Scratch;
+use flowtrigger::core::rule::path::{Found, Path, Route};
+use flowtrigger::core::scope::Scope;
+use serde_json::{Value, json};
+
+use super::house::{CONFIG, EVENTS, agree, described, load, text};
+use super::rules::judged;
+
+/// What stands under `when`, in a rule for events of the help desk and in one for a system of one's own.
+pub fn conditions(bytes: &[u8]) {
+    let Some(text) = text(bytes) else {
+        return;
+    };
+    let when = text.replace('\n', "\n  ");
+    let rule = |name: &str, source: &str| {
+        format!(
+            "name: {name}\nevent_source: {source}\nevent_type: \"*\"\nwhen:\n  {when}\nflow: [{{ succeed: ok }}]\n"
+        )
+    };
+    for source in ["support", "shop"] {
+        judged(&load(&rule("r", source)).0);
+    }
+}
+
+/// An operator, its operand and a value, a line each; operand and value are JSON.
+pub fn operators(bytes: &[u8]) {
+    let Some(text) = text(bytes) else {
+        return;
+    };
+    let mut lines = text.splitn(3, '\n');
+    let operator = lines.next().unwrap_or_default();
+    let mut value = || serde_json::from_str(lines.next()?).ok();
+    if let (Some(operand), Some(value)) = (value(), value()) {
+        compare(operator, operand, value);
+    }
+}
+
+/// A regular expression, and the text after the first line break.
+pub fn patterns(bytes: &[u8]) {
+    if let Some((pattern, value)) = text(bytes).and_then(|text| text.split_once('\n')) {
+        compare("matches", pattern.into(), value.into());
+    }
+}
+
+fn compare(operator: &str, operand: Value, value: Value) {
+    let body = json!({ "kind": "order.paid", "v": value, "previous": 3, "at": "2026-05-01" });
+    let test = json!({ operator: operand });
+    let ignored = json!({ operator: operand, "ignore_case": true });
+    let whens = [
+        json!({ "v": test }),
+        json!({ "v": { "not": test } }),
+        json!({ "none": [{ "v": test }] }),
+        json!({ "v": ignored }),
+        json!({ "any": [{ "v": ignored }, { "kind": "x" }] }),
+    ];
+    let rules = whens.into_iter().zip(0..).map(|(when, n)| {
+        json!({ "name": format!("r{n}"), "event_source": "shop", "event_type": "*",
+            "when": when, "flow": [{ "succeed": "ok" }] })
+        .to_string()
+    });
+    let (set, _) = load(&rules.collect::<Vec<_>>().join("\n---\n"));
+    let (bytes, told) = (body.to_string().into_bytes(), described("shop"));
+    let read_back = accept(&bytes).expect("JSON was written");
+    let event = read(read_back.value, told, &CONFIG.catalogue).expect("an event");
+    agree(&set, &bytes, told, &event, &mut Scratch::default());
+    let matched: Vec<&str> = set
+        .matches(&event)
+        .into_iter()
+        .map(|rule| &*rule.name)
+        .collect();
+    let both = |a, b| matched.contains(&a) && matched.contains(&b);
+    assert!(
+        !both("r0", "r1") && !both("r0", "r2"),
+        "both it and its negation: {matched:?}"
+    );
+    if set.rules.len() == 5 {
+        assert_eq!(
+            matched.contains(&"r1"),
+            matched.contains(&"r2"),
+            "two ways to negate"
+        );
+    }
+}
+
+/// Dotted, or JSONPath.
+pub fn paths(bytes: &[u8]) {
+    let Some(text) = text(bytes) else {
+        return;
+    };
+    let path = match Path::parse(text) {
+        Ok(path) => path,
+        Err(error) => return assert!(!error.message.is_empty()),
+    };
+    assert_eq!(path, Path::parse(text).expect("as before"));
+    for (_, _, event) in EVENTS.iter().step_by(5) {
+        let scope = Scope {
+            event,
+            vars: &CONFIG.vars,
+            steps: &Value::Null,
+            error: &Value::Null,
+        };
+        let found = path.resolve(&scope);
+        match (&path.route, &found) {
+            (Route::Plain { .. }, Found::Absent) => drop(path.neighbour(&scope)),
+            (Route::Plain { .. }, Found::One(_))
+            | (Route::Query(_), Found::Absent | Found::Many(_)) => {}
+            (Route::Plain { .. }, Found::Many(_)) | (Route::Query(_), Found::One(_)) => {
+                panic!("{found:?}")
+            }
+        }
+    }
+    // The catalogue's spelling of a place is a path to it.
+    if let Some(again) = path.dotted().and_then(|dotted| Path::parse(&dotted).ok()) {
+        let of = |path: &Path| path.dotted();
+        assert!(
+            again.step().is_some() || of(&again) == of(&path),
+            "{:?}",
+            of(&again)
+        );
+    }
+    let _ = (path.below(), path.body_key(), path.step());
+}

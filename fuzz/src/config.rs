@@ -1,0 +1,38 @@
+//! The configuration, for any text and any environment: it is read or its mistakes are told, each with its
+//! place, and what was read is read the same again.
+
+use std::collections::BTreeMap;
+
+use flowtrigger::core::config::{self, Source};
+use flowtrigger::core::diagnostic::{Diagnostics, Files};
+
+use super::house::text;
+
+/// `flowtrigger.yaml`; behind a NUL, variables of the environment, a line each.
+pub fn config(bytes: &[u8]) {
+    let Some(text) = text(bytes) else {
+        return;
+    };
+    let (text, variables) = text.split_once('\0').unwrap_or((text, ""));
+    let environment: BTreeMap<String, String> = variables
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (format!("FLOWTRIGGER_{name}"), value.to_owned()))
+        .collect();
+    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+    let file = files.add("flowtrigger.yaml", text);
+    let read = config::parse(file, text, &environment, &mut diagnostics);
+    assert_eq!(read.whole, !diagnostics.has_errors(), "{diagnostics:?}");
+    for diagnostic in diagnostics.iter() {
+        assert!(diagnostic.at.line > 0, "{diagnostic:?}");
+    }
+    let again = Source::new("flowtrigger.yaml".into(), text.into(), environment).compile();
+    assert_eq!(
+        format!("{:?}", again.sources),
+        format!("{:?}", read.sources)
+    );
+    assert_eq!(
+        format!("{:?}", again.connections),
+        format!("{:?}", read.connections)
+    );
+}

@@ -1,0 +1,124 @@
+//! The configuration and the events that rules are tried with, and the oracle that holds the index against
+//! the evaluator. It refuses rules with mistakes: a set is what loads.
+
+use std::sync::{Arc, LazyLock};
+
+use flowtrigger::core::config::{self, Config};
+use flowtrigger::core::diagnostic::{Diagnostics, Files};
+use flowtrigger::core::event::Event;
+use flowtrigger::core::event::decode::{Told, read};
+use flowtrigger::core::event::json::accept;
+use flowtrigger::core::event::sample::SAMPLES;
+use flowtrigger::core::matching::evaluate::Truth;
+use flowtrigger::core::matching::explanation::explain;
+use flowtrigger::core::matching::find::Scratch;
+use flowtrigger::core::matching::ruleset::{RuleSet, judge};
+use flowtrigger::core::matching::trace::NoTrace;
+use flowtrigger::core::rule::jobspec::{Mode, Rule};
+
+pub static CONFIG: LazyLock<Config> = LazyLock::new(|| {
+    let text = include_str!("house.yaml");
+    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+    let file = files.add("flowtrigger.yaml", text);
+    let config = config::parse(file, text, &Default::default(), &mut diagnostics);
+    assert!(!diagnostics.has_errors(), "{diagnostics:?}");
+    config
+});
+
+/// Events of every source, with the bytes that they came in and how they are told.
+pub static EVENTS: LazyLock<Vec<(Vec<u8>, Told<'static>, Event)>> = LazyLock::new(|| {
+    let by_content = SAMPLES.iter().map(|sample| (sample.text, Told::ByContent));
+    let shop = r#"{"kind":"order.paid","v":"urgent","at":"2026-05-01","n":7,"tags":["vip"],"o":{"a":null}}"#;
+    let own = [
+        ("shop", shop),
+        (
+            "monitoring",
+            include_str!("../../examples/events/json/monitoring.json"),
+        ),
+        (
+            "trigger",
+            include_str!("../../examples/events/json/zendesk-trigger.json"),
+        ),
+    ];
+    let own = own.map(|(source, text)| (text, described(source)));
+    by_content
+        .chain(own)
+        .map(|(text, told)| whole(text, told))
+        .collect()
+});
+
+fn whole(text: &str, told: Told<'static>) -> (Vec<u8>, Told<'static>, Event) {
+    let value = accept(text.as_bytes()).expect("JSON").value;
+    let event = read(value, told, &CONFIG.catalogue).expect("an event");
+    (text.into(), told, event)
+}
+
+/// How the events of a source of one's own are read.
+pub fn described(source: &str) -> Told<'static> {
+    let entrance = &CONFIG.sources[source];
+    Told::Described(entrance.description().expect("a source of one's own"))
+}
+
+/// The rules of a text, and what was said about it.
+pub fn load(text: &str) -> (RuleSet, Diagnostics) {
+    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+    let file = files.add("rules/r.yaml", text);
+    let files = Arc::new(files);
+    let set = RuleSet::compile(&files, &[file], &CONFIG, &mut diagnostics);
+    for diagnostic in diagnostics.iter() {
+        assert!(
+            diagnostic.at.line > 0 && diagnostic.at.column > 0,
+            "{diagnostic:?}"
+        );
+        assert!(!diagnostic.message.is_empty());
+    }
+    (set, diagnostics)
+}
+
+/// What the index finds is what the evaluator says, and the explanation says the same.
+pub fn agree(set: &RuleSet, bytes: &[u8], told: Told<'_>, event: &Event, scratch: &mut Scratch) {
+    let judged: Vec<&str> = set
+        .rules
+        .iter()
+        .filter(|rule| holds(rule, event))
+        .map(|rule| &*rule.name)
+        .collect();
+    let built: Vec<&str> = set
+        .matches(event)
+        .into_iter()
+        .map(|rule| &*rule.name)
+        .collect();
+    assert_eq!(built, judged, "{}", String::from_utf8_lossy(bytes));
+    let found = set.find(bytes, told, &CONFIG.catalogue, scratch, |sighting| {
+        sighting.matches.to_vec()
+    });
+    if let Some(found) = found {
+        let found: Vec<&str> = found
+            .iter()
+            .map(|n| &*set.rules[*n as usize].name)
+            .collect();
+        assert_eq!(
+            found,
+            judged,
+            "in the bytes {}",
+            String::from_utf8_lossy(bytes)
+        );
+    }
+}
+
+fn holds(rule: &Rule, event: &Event) -> bool {
+    if rule.mode == Mode::Disabled || !rule.listens_to(&event.source, &event.event_type) {
+        return false;
+    }
+    let truth = judge(rule, event, &mut NoTrace);
+    // Without an end to it, an explanation would cost more than it tells.
+    if rule.when.predicates().len() <= 16 {
+        assert_eq!(explain(rule, event).truth, truth);
+    }
+    truth == Truth::True
+}
+
+/// The text that bytes are, if they are one.
+pub fn text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok()
+}

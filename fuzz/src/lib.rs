@@ -1,0 +1,35 @@
+//! What must hold for whatever bytes: one function for each target, which the fuzzer and `tests/fuzz.rs`
+//! both call. A function panics where something does not hold; it refuses nothing.
+
+mod conditions;
+mod config;
+mod events;
+mod house;
+mod json;
+mod rules;
+mod signed;
+mod templates;
+
+pub use conditions::{conditions, operators, paths, patterns};
+pub use config::config;
+pub use events::{decoders, described};
+pub use json::{json, many};
+pub use rules::rules;
+pub use signed::signed;
+pub use templates::templates;
+
+/// What is tried, by name: the folder of its corpus, and the file in `fuzz_targets/`.
+pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("conditions", conditions),
+    ("config", config),
+    ("decoders", decoders),
+    ("described", described),
+    ("json", json),
+    ("many", many),
+    ("operators", operators),
+    ("paths", paths),
+    ("patterns", patterns),
+    ("rules", rules),
+    ("signed", signed),
+    ("templates", templates),
+];

@@ -1,0 +1,54 @@
+//! Rule files, for any text: what loads is judged, planned and rehearsed for every sample event, with the
+//! index and the evaluator of one mind.
+
+use std::collections::BTreeMap;
+
+use flowtrigger::core::event::Event;
+use flowtrigger::core::flow::Subject;
+use flowtrigger::core::flow::plan::plan;
+use flowtrigger::core::flow::rehearse::rehearse;
+use flowtrigger::core::matching::find::Scratch;
+use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::rule::jobspec::Rule;
+use serde_json::Value;
+
+use super::house::{EVENTS, agree, load, text};
+
+/// A file of rules.
+pub fn rules(bytes: &[u8]) {
+    let Some(text) = text(bytes) else {
+        return;
+    };
+    let (set, _) = load(text);
+    judged(&set);
+    for (_, _, event) in EVENTS.iter() {
+        for rule in set.matches(event).into_iter().take(4) {
+            rehearsed(rule, event);
+        }
+    }
+}
+
+/// Every sample event by these rules.
+pub fn judged(set: &RuleSet) {
+    let mut scratch = Scratch::default();
+    if set.rules.is_empty() {
+        return;
+    }
+    for (bytes, told, event) in EVENTS.iter() {
+        agree(set, bytes, *told, event, &mut scratch);
+    }
+}
+
+/// The flow of a rule that matched, as a plan and with every step answered.
+fn rehearsed(rule: &Rule, event: &Event) {
+    let planned = plan(&rule.flow, event, &rule.vars);
+    assert!(planned.len() <= rule.flow.steps.len());
+    let subject = Subject {
+        event,
+        vars: &rule.vars,
+        error: &Value::Null,
+        seed: "",
+    };
+    let now = event.time.unwrap_or_default();
+    rehearse(&rule.flow, &subject, &BTreeMap::new(), now);
+}

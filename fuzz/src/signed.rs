@@ -1,0 +1,52 @@
+//! What a signature is made over, for any text under `signed`: it is taken as written or refused, and the
+//! body is always in it.
+
+use flowtrigger::core::config::{self, Part, Scheme};
+use flowtrigger::core::diagnostic::{Diagnostics, Files};
+use serde_json::json;
+
+use super::house::text;
+
+/// The name of the signature's header and, behind a line break, what is signed.
+pub fn signed(bytes: &[u8]) {
+    let Some((header, signed)) = text(bytes).and_then(|text| text.split_once('\n')) else {
+        return;
+    };
+    for timestamp in [None, Some("x-time")] {
+        let mut hmac = json!({ "header": header, "signed": signed });
+        if let Some(timestamp) = timestamp {
+            hmac["timestamp"] = timestamp.into();
+        }
+        let source = json!({ "event_type": "x", "verify": { "hmac": hmac }, "secrets": "S" });
+        let text = json!({ "sources": { "shop": source } }).to_string();
+        let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+        let file = files.add("flowtrigger.yaml", text.as_str());
+        let config = config::parse(file, &text, &Default::default(), &mut diagnostics);
+        if diagnostics.has_errors() {
+            continue;
+        }
+        let verification = config.sources["shop"]
+            .verification
+            .as_ref()
+            .expect("it was given");
+        let Scheme::Hmac(hmac) = &verification.scheme else {
+            panic!("{verification:?}");
+        };
+        assert!(hmac.header.eq_ignore_ascii_case(header));
+        let has = |part: &Part| hmac.signed.0.contains(part);
+        assert!(has(&Part::Body) || has(&Part::TrimmedBody));
+        assert_eq!(has(&Part::Timestamp), timestamp.is_some());
+        let written: String = hmac.signed.0.iter().map(written).collect();
+        assert!(written.eq_ignore_ascii_case(signed), "{written}");
+    }
+}
+
+fn written(part: &Part) -> String {
+    match part {
+        Part::Body => "{body}".into(),
+        Part::TrimmedBody => "{trimmed_body}".into(),
+        Part::Timestamp => "{timestamp}".into(),
+        Part::Header(name) => format!("{{header:{name}}}"),
+        Part::Text(text) => text.clone(),
+    }
+}

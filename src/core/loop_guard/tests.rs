@@ -1,0 +1,139 @@
+use super::*;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
+}
+
+fn guard(acts_as: &[&str], unnamed: bool) -> Guard {
+    Guard {
+        limits: LoopGuard::default(),
+        ours: vec!["900".into()],
+        acts_as: acts_as.iter().map(|&actor| actor.to_owned()).collect(),
+        unnamed,
+    }
+}
+
+fn ask(guard: Guard, origin: Origin) -> LoopAsk {
+    LoopAsk {
+        guard: Arc::new(guard),
+        origin,
+        about: Some("support 7".into()),
+    }
+}
+
+fn ours() -> Origin {
+    Origin::Ours {
+        actor: "900".into(),
+    }
+}
+
+fn person() -> Origin {
+    Origin::Person { actor: "12".into() }
+}
+
+fn after(depth: u32) -> LoopFacts {
+    LoopFacts {
+        cause: Some((RunId(9), depth)),
+        ..LoopFacts::default()
+    }
+}
+
+fn runs(runs: u32) -> LoopFacts {
+    LoopFacts {
+        rate: Facts {
+            runs,
+            oldest: Some((RunId(1), at(0))),
+        },
+        ..LoopFacts::default()
+    }
+}
+
+fn chain(runs: &[u64]) -> Vec<Link> {
+    let link = |run: &u64| Link {
+        run: RunId(*run),
+        rule: "ping".into(),
+    };
+    runs.iter().map(link).collect()
+}
+
+#[test]
+fn depth_5_lets_5_events_of_our_own_through_and_not_the_sixth() {
+    let ask = ask(guard(&["900"], false), ours());
+    for (facts, depth, tripped) in [
+        (LoopFacts::default(), 1, None),
+        (after(0), 1, None),
+        (after(4), 5, None),
+        (after(5), 6, Some(Tripped::Depth)),
+    ] {
+        assert_eq!(ask.lineage(&facts).depth, depth);
+        assert_eq!(ask.decide(&facts), tripped, "{depth}");
+    }
+    assert_eq!(
+        ask.why(Tripped::Depth, &after(5), &chain(&[9, 8, 7, 6, 5, 4, 3])),
+        "the event is number 6 in a row that our own actions caused, `depth` allows 5, caused by \
+         run 9 (ping) ← run 8 (ping) ← run 7 (ping) ← …"
+    );
+}
+
+#[test]
+fn an_event_of_a_person_begins_anew_and_asks_nothing() {
+    let ask = ask(guard(&["900"], false), person());
+    assert_eq!((ask.cause(at(0)), ask.rate(at(0))), (None, None));
+    assert_eq!(ask.lineage(&LoopFacts::default()), Lineage::default());
+    assert_eq!(ask.trace(), Some("support 7"));
+}
+
+#[test]
+fn without_an_actor_the_rate_decides_and_the_cause_is_only_possible() {
+    let ask = ask(guard(&["900"], false), Origin::Untold);
+    let cause = ask.cause(at(100)).expect("a search");
+    assert_eq!((cause.actor, cause.since), (None, at(40)));
+    assert_eq!(ask.rate(at(1_000)), Some(("support 7", at(400))));
+    assert_eq!(ask.decide(&runs(19)), None);
+    let tripped = ask.decide(&runs(20)).expect("tripped");
+    assert_eq!(
+        ask.why(tripped, &runs(20), &chain(&[20])),
+        "20 runs for support 7 within 10m, no more may begin; may be caused by run 20 (ping); \
+         opens again at 1970-01-01T00:10:00Z"
+    );
+    // However deep the possible cause stands, nobody says that it is one.
+    let lineage = ask.lineage(&after(5));
+    assert_eq!((lineage.depth, lineage.cause), (0, Some(RunId(9))));
+}
+
+#[test]
+fn a_chat_that_is_passed_on_elsewhere_may_be_lively() {
+    let elsewhere = ask(guard(&[], false), Origin::Untold);
+    assert_eq!(elsewhere.decide(&runs(199)), None);
+    assert!(elsewhere.decide(&runs(200)).is_some());
+    let person = ask(guard(&[], false), person());
+    assert_eq!((person.rate(at(0)), person.trace()), (None, None));
+    // What comes back as one of us through a third system is no known cause.
+    let back = ask(guard(&[], false), ours());
+    assert!(back.rate(at(0)).is_some());
+}
+
+#[test]
+fn a_help_desk_written_to_as_nobody_known_is_limited_by_rate_whoever_acts() {
+    for origin in [person(), ours(), Origin::Untold] {
+        let ask = ask(guard(&["900"], true), origin);
+        assert!(ask.rate(at(0)).is_some());
+    }
+    let person = ask(guard(&[], true), person());
+    let tripped = person.decide(&runs(20)).expect("tripped");
+    let why = person.why(tripped, &runs(20), &[]);
+    assert!(why.contains("without `actor_id`"), "{why}");
+}
+
+#[test]
+fn an_event_without_a_key_is_never_suppressed() {
+    for origin in [ours(), Origin::Untold] {
+        let ask = LoopAsk {
+            about: None,
+            ..ask(guard(&["900"], true), origin)
+        };
+        assert_eq!((ask.cause(at(0)), ask.rate(at(0))), (None, None));
+        assert_eq!(ask.trace(), None);
+        assert_eq!(ask.decide(&after(50)), None);
+    }
+}

@@ -1,0 +1,220 @@
+//! Whether a request comes from who may send: what its headers show, and what was signed of its bytes.
+//! It refuses whatever is not shown exactly as the scheme has it, and lets nothing but a log know why.
+
+mod candidates;
+mod hint;
+mod mac;
+mod refused;
+mod sign;
+mod stamp;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use axum::http::{HeaderMap, HeaderValue};
+use jiff::Timestamp;
+
+use crate::core::config::{Hmac, Part, Scheme, Verification};
+use crate::core::secret::SecretValue;
+use mac::Mac;
+use token::Token;
+
+pub use refused::{Fault, Refused};
+pub use sign::SignedHeader;
+
+/// What the senders of one source must show. It holds secrets and prints nothing.
+pub struct Verifier {
+    scheme: Scheme,
+    /// None where the secrets cannot be had: nobody is let in.
+    keys: Vec<Key>,
+}
+
+/// One of the secrets, ready to be compared with.
+struct Key {
+    name: String,
+    value: SecretValue,
+    proof: Proof,
+}
+
+enum Proof {
+    Signature(Mac),
+    /// Of a secret that everybody knows: it lets nobody in.
+    Public(Mac),
+    Token(Token),
+}
+
+/// Why a secret cannot serve its scheme.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unusable {
+    pub name: String,
+    pub why: &'static str,
+}
+
+/// What the headers showed.
+pub enum Shown {
+    /// Enough: a token needs no body.
+    Token,
+    /// A signature of the right form, to be held against the body.
+    Signature(Candidates),
+}
+
+/// The signatures that a request brought, and what of its headers is signed.
+pub struct Candidates {
+    signatures: Vec<Vec<u8>>,
+    signed: Vec<Piece>,
+}
+
+/// What is signed, as the request has it.
+enum Piece {
+    Body,
+    TrimmedBody,
+    Bytes(Vec<u8>),
+}
+
+impl Verifier {
+    /// Any one of the secrets will do. All that cannot serve are told.
+    pub fn new(
+        verification: &Verification,
+        secrets: Vec<(String, SecretValue)>,
+    ) -> Result<Self, Vec<Unusable>> {
+        let scheme = &verification.scheme;
+        let mut keys = Vec::with_capacity(secrets.len());
+        let mut unusable = Vec::new();
+        for (name, value) in secrets {
+            match Proof::of(scheme, &value) {
+                Ok(proof) => keys.push(Key { name, value, proof }),
+                Err(why) => unusable.push(Unusable { name, why }),
+            }
+        }
+        let scheme = scheme.clone();
+        match unusable.is_empty() {
+            true => Ok(Self { scheme, keys }),
+            false => Err(unusable),
+        }
+    }
+
+    /// For a source whose secrets cannot be had.
+    pub fn locked(verification: &Verification) -> Self {
+        Self {
+            scheme: verification.scheme.clone(),
+            keys: Vec::new(),
+        }
+    }
+
+    /// What can be told before the body is read.
+    pub fn judge_head(&self, headers: &HeaderMap, now: Timestamp) -> Result<Shown, Refused> {
+        if self.keys.is_empty() {
+            return Err(Refused::Locked);
+        }
+        match &self.scheme {
+            Scheme::Hmac(hmac) => Candidates::read(hmac, headers, now).map(Shown::Signature),
+            Scheme::Bearer => self.judge_token(token::bearer(headers)?),
+            Scheme::Basic { .. } => self.judge_token(token::basic(headers)?),
+        }
+    }
+
+    fn judge_token(&self, told: Token) -> Result<Shown, Refused> {
+        // All are compared, whichever fits.
+        let fits = self.keys.iter().fold(false, |fits, key| {
+            fits | matches!(&key.proof, Proof::Token(token) if token.equals(&told))
+        });
+        match fits {
+            true => Ok(Shown::Token),
+            false => Err(Refused::WrongToken),
+        }
+    }
+
+    /// The rest, over the bytes as they came.
+    pub fn judge_body(&self, shown: &Shown, body: &[u8]) -> Result<(), Refused> {
+        let Shown::Signature(candidates) = shown else {
+            return Ok(());
+        };
+        let fits = self.keys.iter().fold(false, |fits, key| {
+            fits | matches!(&key.proof, Proof::Signature(mac) if candidates.fit(mac, body))
+        });
+        match (fits, self.test_key()) {
+            (true, _) => Ok(()),
+            (false, Some(test)) if candidates.fit(&test, body) => Err(Refused::TestSecret),
+            (false, _) => Err(Refused::WrongSignature),
+        }
+    }
+
+    /// The challenge of an answer; it tells no more than the scheme's kind.
+    pub fn challenge(&self) -> &'static str {
+        match &self.scheme {
+            Scheme::Hmac(_) => "Signature realm=\"events\"",
+            Scheme::Bearer => "Bearer realm=\"events\"",
+            Scheme::Basic { .. } => "Basic realm=\"events\"",
+        }
+    }
+
+    /// The names of the secrets.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(|key| key.name.as_str())
+    }
+
+    fn hmac(&self) -> Option<&Hmac> {
+        match &self.scheme {
+            Scheme::Hmac(hmac) => Some(hmac),
+            Scheme::Bearer | Scheme::Basic { .. } => None,
+        }
+    }
+
+    fn test_key(&self) -> Option<Mac> {
+        let hmac = self.hmac()?;
+        Mac::of(hmac, hmac.test_secret?).ok()
+    }
+}
+
+impl Proof {
+    fn of(scheme: &Scheme, value: &SecretValue) -> Result<Self, &'static str> {
+        let value = value.expose();
+        match scheme {
+            Scheme::Hmac(hmac) if hmac.test_secret == Some(value) => {
+                Mac::of(hmac, value).map(Proof::Public)
+            }
+            Scheme::Hmac(hmac) => Mac::of(hmac, value).map(Proof::Signature),
+            Scheme::Bearer => Ok(Proof::Token(Token::of(value.as_bytes()))),
+            Scheme::Basic { username } => {
+                let told = format!("{username}:{value}");
+                Ok(Proof::Token(Token::of(told.as_bytes())))
+            }
+        }
+    }
+}
+
+impl Candidates {
+    fn fit(&self, mac: &Mac, body: &[u8]) -> bool {
+        let mut mac = mac.clone();
+        for piece in &self.signed {
+            mac.update(piece.bytes(body));
+        }
+        let signatures = self.signatures.iter();
+        signatures.fold(false, |fits, signature| fits | mac.is(signature))
+    }
+}
+
+impl Piece {
+    fn bytes<'b>(&'b self, body: &'b [u8]) -> &'b [u8] {
+        match self {
+            Piece::Body => body,
+            Piece::TrimmedBody => body.trim_ascii(),
+            Piece::Bytes(bytes) => bytes,
+        }
+    }
+}
+
+/// The one value of a header.
+fn only<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h HeaderValue, Refused> {
+    let mut values = headers.get_all(name).iter();
+    let header = name.to_owned();
+    match (values.next(), values.next()) {
+        (None, _) => Err(Refused::Missing { header }),
+        (Some(_), Some(_)) => Err(Refused::Repeated { header }),
+        (Some(value), None) if value.is_empty() => Err(Refused::Malformed {
+            header,
+            fault: Fault::Empty,
+        }),
+        (Some(value), None) => Ok(value),
+    }
+}

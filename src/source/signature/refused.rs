@@ -1,0 +1,180 @@
+//! Why a sender was not let in: a word to count by, and for the log alone what failed and how to mend it.
+//! It repeats nothing that was sent, and no secret.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::core::config::{Algorithm, Encoding};
+
+/// Which check failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    Missing {
+        header: String,
+    },
+    /// The header stands there more than once.
+    Repeated {
+        header: String,
+    },
+    Malformed {
+        header: String,
+        fault: Fault,
+    },
+    Stale {
+        by: Duration,
+        window: Duration,
+    },
+    /// Signed in the future.
+    Early {
+        by: Duration,
+        window: Duration,
+    },
+    WrongSignature,
+    WrongToken,
+    /// Signed with the secret that everybody knows.
+    TestSecret,
+    /// The source's secrets cannot be had.
+    Locked,
+}
+
+/// What is wrong with a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    Empty,
+    /// It does not begin with this.
+    Prefix(String),
+    Form {
+        algorithm: Algorithm,
+        encoding: Encoding,
+        length: usize,
+        /// What it has the form of instead.
+        looks: Option<(Algorithm, Encoding)>,
+    },
+    TooMany,
+    NoTime,
+    /// Credentials of another kind than this.
+    Kind(&'static str),
+    Base64,
+}
+
+impl Refused {
+    /// Every word that refusals are counted by.
+    pub const WORDS: [&'static str; 9] = [
+        "sender_unsigned",
+        "sender_repeated",
+        "sender_malformed",
+        "sender_stale",
+        "sender_early",
+        "sender_wrong_signature",
+        "sender_wrong_token",
+        "sender_test_secret",
+        "sender_locked",
+    ];
+
+    /// Why, in a word.
+    pub fn word(&self) -> &'static str {
+        let place = match self {
+            Refused::Missing { .. } => 0,
+            Refused::Repeated { .. } => 1,
+            Refused::Malformed { .. } => 2,
+            Refused::Stale { .. } => 3,
+            Refused::Early { .. } => 4,
+            Refused::WrongSignature => 5,
+            Refused::WrongToken => 6,
+            Refused::TestSecret => 7,
+            Refused::Locked => 8,
+        };
+        Self::WORDS[place]
+    }
+
+    /// What whoever runs the program can do.
+    pub fn help(&self) -> String {
+        match self {
+            Refused::Missing { .. } => "let the sender sign what it sends, or look who else knows this address; does `verify` name the scheme of this sender, and does a proxy pass its headers on?".into(),
+            Refused::Repeated { .. } => "a proxy may add a header that the sender wrote already".into(),
+            Refused::Malformed { fault, .. } => fault.help(),
+            Refused::Stale { .. } => "is this machine's clock right? A recorded request that is sent again is refused like this; where the sender signs long before it sends, raise `window`".into(),
+            Refused::Early { .. } => "one of the two clocks is wrong: see to the time of this machine first".into(),
+            Refused::WrongSignature => "copy the secret from the sender once more, and see that no proxy changes the body".into(),
+            Refused::WrongToken => "copy the secret to the sender once more; a token that is being replaced stays under `secrets` beside the new one".into(),
+            Refused::TestSecret => "this was a test of a webhook that is not saved yet: save it, copy its own secret, and test it again".into(),
+            Refused::Locked => "see the errors at the start".into(),
+        }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refused::Missing { header } => write!(f, "the header `{header}` is missing"),
+            Refused::Repeated { header } => {
+                write!(f, "the header `{header}` stands there more than once")
+            }
+            Refused::Malformed { header, fault } => write!(f, "the header `{header}` {fault}"),
+            Refused::Stale { by, window } => write!(
+                f,
+                "it was signed {} s ago, and the window is {} s",
+                by.as_secs(),
+                window.as_secs()
+            ),
+            Refused::Early { by, window } => write!(
+                f,
+                "it was signed {} s in the future, and the window is {} s",
+                by.as_secs(),
+                window.as_secs()
+            ),
+            Refused::WrongSignature => f.write_str("the signature does not fit what was sent"),
+            Refused::WrongToken => f.write_str("the token is none of this source"),
+            Refused::TestSecret => {
+                f.write_str("it is signed with the test secret that everybody knows")
+            }
+            Refused::Locked => f.write_str("the source has no secret that could be read"),
+        }
+    }
+}
+
+impl Fault {
+    fn help(&self) -> String {
+        match self {
+            Fault::Form {
+                looks: Some((algorithm, encoding)),
+                ..
+            } => format!(
+                "it has the form of {} in {}: let `verify` say so if this sender is sound",
+                algorithm.word(),
+                encoding.word()
+            ),
+            Fault::Form { looks: None, .. } | Fault::Empty | Fault::Prefix(_) | Fault::NoTime => {
+                "does `verify` name the scheme of this sender, and does a proxy pass its headers on unchanged?".into()
+            }
+            Fault::TooMany => "a sender that replaces its secret signs twice; more was not meant".into(),
+            Fault::Kind(_) | Fault::Base64 => {
+                "set the sender's credentials to the kind that `verify` names".into()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Empty => f.write_str("is empty"),
+            Fault::Prefix(prefix) => write!(f, "does not begin with `{prefix}`"),
+            Fault::Form {
+                algorithm,
+                encoding,
+                length,
+                ..
+            } => write!(
+                f,
+                "holds no {} in {}: it has {length} characters",
+                algorithm.word(),
+                encoding.word(),
+            ),
+            Fault::TooMany => f.write_str("holds too many signatures"),
+            Fault::NoTime => f.write_str("holds no time"),
+            Fault::Kind(kind) => write!(f, "is not of the kind `{kind}`"),
+            Fault::Base64 => f.write_str("holds no whole base64"),
+        }
+    }
+}

@@ -1,0 +1,629 @@
+//! Vectors from public specifications, and the property that nothing but the whole signature passes.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+use super::mac::Mac;
+use super::{Refused, Verifier};
+use crate::core::config::{
+    self, Algorithm, Encoding, Hmac, Scheme, Signatures, Verification, github, standard_webhooks,
+    upmind, zendesk,
+};
+use crate::core::diagnostic::Position;
+use crate::core::secret::SecretValue;
+
+const WINDOW: Duration = Duration::from_secs(300);
+const KEY: &str = "wq3TfZl9kD0yQm7xV2sR5uJ8bN1cH6pE";
+const BODY: &[u8] = br#"{"type":"zen:event-type:ticket.status_changed","id":"b1946ac9"}"#;
+
+fn verifier(scheme: Scheme, secrets: &[&str]) -> Verifier {
+    let verification = Verification {
+        scheme,
+        secrets: Vec::new(),
+        at: Position::default(),
+    };
+    let named = secrets.iter().enumerate();
+    let named = named.map(|(n, value)| (format!("KEY_{n}"), SecretValue::new(*value)));
+    match Verifier::new(&verification, named.collect()) {
+        Ok(verifier) => verifier,
+        Err(unusable) => panic!("{unusable:?}"),
+    }
+}
+
+fn hmac(hmac: Hmac, secrets: &[&str]) -> Verifier {
+    verifier(Scheme::Hmac(hmac), secrets)
+}
+
+fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        let name: HeaderName = name.parse().unwrap();
+        headers.append(name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+    }
+    headers
+}
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn now() -> Timestamp {
+    at("2026-03-25T05:09:27Z")
+}
+
+fn judge(
+    verifier: &Verifier,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<(), Refused> {
+    let shown = verifier.judge_head(headers, now)?;
+    verifier.judge_body(&shown, body)
+}
+
+fn signed(verifier: &Verifier, body: &[u8], at: Timestamp) -> HeaderMap {
+    let signed = verifier.sign(body, at);
+    let pairs = signed.iter().map(|h| (&*h.name, h.value.expose()));
+    headers(&pairs.collect::<Vec<_>>())
+}
+
+#[test]
+fn github_as_its_documentation_has_it() {
+    let verifier = hmac(github(), &["It's a Secret to Everybody"]);
+    let signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+    let headers = headers(&[("X-Hub-Signature-256", signature)]);
+    assert_eq!(judge(&verifier, &headers, b"Hello, World!", now()), Ok(()));
+    assert_eq!(
+        verifier.sign(b"Hello, World!", now())[0].value.expose(),
+        signature
+    );
+}
+
+#[test]
+fn standard_webhooks_as_the_specification_has_it() {
+    let verifier = hmac(
+        standard_webhooks(WINDOW),
+        &["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],
+    );
+    let signature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+    let with = |signature: &str| {
+        headers(&[
+            ("webhook-id", "msg_p5jXN8AQM9LWM0D4loKWxJek"),
+            ("webhook-timestamp", "1614265330"),
+            ("webhook-signature", signature),
+        ])
+    };
+    let then = Timestamp::from_second(1_614_265_330).unwrap();
+    let body = br#"{"test": 2432232314}"#;
+    assert_eq!(judge(&verifier, &with(signature), body, then), Ok(()));
+    let several = format!("v1a,AAAA v1,{} {signature}", STANDARD.encode([0; 32]));
+    assert_eq!(judge(&verifier, &with(&several), body, then), Ok(()));
+    for refused in [
+        "v1,",
+        "v1",
+        "v1a,AAAA",
+        &signature.replace("v1,", "v2,"),
+        &signature[3..],
+    ] {
+        assert!(
+            judge(&verifier, &with(refused), body, then).is_err(),
+            "{refused}"
+        );
+    }
+    let flood = vec![signature; 17].join(" ");
+    assert!(judge(&verifier, &with(&flood), body, then).is_err());
+}
+
+/// Computed with `openssl dgst -sha256 -hmac KEY -binary | base64` over the time and the body.
+#[test]
+fn zendesk_as_it_signs() {
+    let verifier = hmac(zendesk(WINDOW), &[KEY]);
+    let with = |signature: &str| {
+        headers(&[
+            ("X-Zendesk-Webhook-Signature", signature),
+            (
+                "X-Zendesk-Webhook-Signature-Timestamp",
+                "2026-03-25T05:09:27Z",
+            ),
+        ])
+    };
+    let signature = with("m2f2jvdk3yKKAxT4vGx5WbNO/X8rGp4kYiqYkX3qlC0=");
+    assert_eq!(judge(&verifier, &signature, BODY, now()), Ok(()));
+    let of_nothing = with("99KDPZncnagiRcEn7H7Y7M0kjXMkmL3PEf3obSIuLBY=");
+    assert_eq!(judge(&verifier, &of_nothing, b"", now()), Ok(()));
+    assert_eq!(
+        verifier.sign(BODY, now())[1].value.expose(),
+        "m2f2jvdk3yKKAxT4vGx5WbNO/X8rGp4kYiqYkX3qlC0="
+    );
+}
+
+/// Computed with `openssl dgst -sha256 -hmac KEY`.
+#[test]
+fn upmind_signs_the_body_without_white_space_around_it() {
+    let verifier = hmac(upmind(), &[KEY]);
+    let signature = "934e4651ac9b14f446a399e83266a94b6ea5cfb68a9ce97d8fcad8bc8c4f46f3";
+    let headers = headers(&[("X-Webhook-Signature", signature)]);
+    for body in ["{\"hook_code\":\"x\"}", " \r\n{\"hook_code\":\"x\"}\n"] {
+        assert_eq!(
+            judge(&verifier, &headers, body.as_bytes(), now()),
+            Ok(()),
+            "{body:?}"
+        );
+    }
+    assert!(judge(&verifier, &headers, b"{\"hook_code\": \"x\"}", now()).is_err());
+}
+
+#[test]
+fn the_algorithms_as_rfc_4231_and_rfc_2202_have_them() {
+    let (ones, many): (&[u8], &[u8]) = (&[0x0b; 20], &[0xaa; 131]);
+    let hi = "Hi There";
+    let want = "what do ya want for nothing?";
+    let larger = "Test Using Larger Than Block-Size Key - Hash Key First";
+    for (algorithm, key, text, wanted) in [
+        (
+            Algorithm::Sha256,
+            ones,
+            hi,
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
+        ),
+        (
+            Algorithm::Sha256,
+            b"Jefe",
+            want,
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+        ),
+        (
+            Algorithm::Sha256,
+            many,
+            larger,
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54",
+        ),
+        (
+            Algorithm::Sha512,
+            ones,
+            hi,
+            "87aa7cdea5ef619d4ff0b4241a1d6cb02379f4e2ce4ec2787ad0b30545e17cdedaa833b7d6b8a702038b274eaea3f4e4be9d914eeb61f1702e696c203a126854",
+        ),
+        (
+            Algorithm::Sha512,
+            b"Jefe",
+            want,
+            "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737",
+        ),
+        (
+            Algorithm::Sha512,
+            many,
+            larger,
+            "80b24263c7c1a3ebb71493c1dd7be8b49b46d1f41b4aeec1121b013783f8f3526b56d037e05f2598bd0fd2215d6a1e5295e64f73f63f0aec8b915a985d786598",
+        ),
+        (
+            Algorithm::Sha1,
+            ones,
+            hi,
+            "b617318655057264e28bc0b6fb378c8ef146be00",
+        ),
+        (
+            Algorithm::Sha1,
+            b"Jefe",
+            want,
+            "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79",
+        ),
+        (
+            Algorithm::Sha1,
+            &many[..80],
+            larger,
+            "aa4ae5e15272d00e95705637ce8a3b55ed402112",
+        ),
+    ] {
+        let mut mac = Mac::keyed(algorithm, key).unwrap_or_else(|why| panic!("{why}"));
+        mac.update(text.as_bytes());
+        assert_eq!(mac.write(Encoding::Hex), wanted, "{algorithm:?}");
+    }
+}
+
+#[test]
+fn the_window_holds_on_both_sides() {
+    let verifier = hmac(zendesk(WINDOW), &[KEY]);
+    let headers = signed(&verifier, BODY, now());
+    for (seconds, wanted) in [
+        (0, None),
+        (300, None),
+        (-300, None),
+        (301, Some("sender_stale")),
+        (-301, Some("sender_early")),
+        (90_000_000, Some("sender_stale")),
+    ] {
+        let then = now() + jiff::SignedDuration::from_secs(seconds);
+        let judged = judge(&verifier, &headers, BODY, then);
+        assert_eq!(judged.err().map(|r| r.word()), wanted, "{seconds}");
+    }
+}
+
+#[test]
+fn the_test_secret_lets_nobody_in() {
+    let public = zendesk(WINDOW).test_secret.unwrap();
+    let headers = signed(&hmac(zendesk(WINDOW), &[public]), BODY, now());
+    for secrets in [&[KEY][..], &[public], &[KEY, public]] {
+        let verifier = hmac(zendesk(WINDOW), secrets);
+        let judged = judge(&verifier, &headers, BODY, now());
+        assert_eq!(judged, Err(Refused::TestSecret));
+    }
+    let doubts = hmac(zendesk(WINDOW), &[KEY, public]);
+    let doubts = doubts.doubts();
+    assert_eq!(doubts.len(), 1);
+    assert_eq!(doubts[0].0, "KEY_1");
+    assert!(!doubts[0].1.contains(public));
+}
+
+#[test]
+fn a_source_without_its_secrets_lets_nobody_in() {
+    let open = hmac(github(), &[KEY]);
+    let headers = signed(&open, BODY, now());
+    let verification = Verification {
+        scheme: Scheme::Hmac(github()),
+        secrets: vec!["GONE".into()],
+        at: Position::default(),
+    };
+    let locked = Verifier::locked(&verification);
+    assert_eq!(judge(&locked, &headers, BODY, now()), Err(Refused::Locked));
+    assert!(locked.sign(BODY, now()).is_empty());
+}
+
+#[test]
+fn a_header_that_comes_twice_is_refused() {
+    for verifier in schemes(&[KEY]) {
+        let sound = signed(&verifier, BODY, now());
+        assert_eq!(judge(&verifier, &sound, BODY, now()), Ok(()));
+        for (name, value) in &sound {
+            let mut twice = sound.clone();
+            twice.append(name, value.clone());
+            let judged = judge(&verifier, &twice, BODY, now());
+            let header = name.to_string();
+            assert_eq!(judged, Err(Refused::Repeated { header }));
+            let mut without = sound.clone();
+            without.remove(name);
+            let judged = judge(&verifier, &without, BODY, now());
+            let header = name.to_string();
+            assert_eq!(judged, Err(Refused::Missing { header }));
+        }
+    }
+}
+
+#[test]
+fn either_secret_will_do_while_one_is_replaced() {
+    let (old, new) = ("the old secret of it", "the new secret of it");
+    let third = schemes(&["a third"]);
+    let all = schemes(&[old]).into_iter().zip(schemes(&[new])).zip(third);
+    for ((before, after), other) in all {
+        let both = verifier_like(before.scheme.clone(), &[new, old]);
+        for (signer, wanted) in [(&before, true), (&after, true), (&other, false)] {
+            let headers = signed(signer, BODY, now());
+            assert_eq!(judge(&both, &headers, BODY, now()).is_ok(), wanted);
+        }
+    }
+}
+
+#[test]
+fn weak_tokens_are_refused() {
+    let bearer = verifier(Scheme::Bearer, &["a-token-of-some-length"]);
+    let basic = basic(&["a-token-of-some-length"]);
+    let wrong = STANDARD.encode("desk:a-token-of-some-lengt");
+    let no_user = STANDARD.encode(":a-token-of-some-length");
+    for value in [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer nothing",
+        "bearer x",
+        "Bearer a-token-of-some-lengt",
+        "Bearer a-token-of-some-lengthh",
+        "Bearer A-TOKEN-OF-SOME-LENGTH",
+        "Bearer a-token-of-some-length extra",
+        "Bearera-token-of-some-length",
+        "a-token-of-some-length",
+        "Basic",
+        "Basic ===",
+        &format!("Basic {wrong}"),
+        &format!("Basic {no_user}"),
+        &format!("Basic {}", STANDARD.encode("desk:")),
+        &format!(
+            "Basic {}",
+            STANDARD
+                .encode("desk:a-token-of-some-length")
+                .trim_end_matches("Ro")
+        ),
+        "Digest username=\"desk\"",
+    ] {
+        let headers = headers(&[("authorization", value)]);
+        assert!(judge(&bearer, &headers, BODY, now()).is_err(), "{value}");
+        assert!(judge(&basic, &headers, BODY, now()).is_err(), "{value}");
+    }
+    for value in [
+        "Bearer a-token-of-some-length",
+        "bearer  a-token-of-some-length",
+    ] {
+        let headers = headers(&[("authorization", value)]);
+        assert_eq!(judge(&bearer, &headers, BODY, now()), Ok(()), "{value}");
+    }
+}
+
+#[test]
+fn a_secret_that_cannot_be_decoded_is_named_and_not_shown() {
+    let verification = Verification {
+        scheme: Scheme::Hmac(standard_webhooks(WINDOW)),
+        secrets: Vec::new(),
+        at: Position::default(),
+    };
+    for value in ["c4nary, no base64", "whsec_", "whsec_c4nary!"] {
+        let secrets = vec![("PAY".to_owned(), SecretValue::new(value))];
+        let Err(unusable) = Verifier::new(&verification, secrets) else {
+            panic!("{value} was taken");
+        };
+        assert_eq!(unusable[0].name, "PAY");
+        assert!(!format!("{unusable:?}").contains("c4nary"));
+    }
+}
+
+#[test]
+fn a_log_says_what_would_have_fitted() {
+    let told = |sender: &Verifier, receiver: &Verifier, sent: &[u8], got: &[u8]| {
+        let headers = signed(sender, sent, now());
+        let shown = receiver.judge_head(&headers, now()).ok().unwrap();
+        assert!(receiver.judge_body(&shown, got).is_err());
+        receiver.hint(&shown, got).unwrap_or_default()
+    };
+    let zendesk_of = |secret: &str| hmac(zendesk(WINDOW), &[secret]);
+    let here = zendesk_of(KEY);
+    for (sent, got, wanted) in [
+        ("{}", "{}\r\n", "without the white space around it"),
+        ("{}\n", "{}", "`--data-binary @FILE` does not"),
+        ("{\n}", "{\r\n}", "changes CRLF and LF"),
+        ("{\r\n}", "{\n}", "changes CRLF and LF"),
+        ("{}", "{ }", ""),
+    ] {
+        let hint = told(&here, &here, sent.as_bytes(), got.as_bytes());
+        assert!(hint.contains(wanted), "{sent:?} {got:?}: {hint}");
+        assert_eq!(hint.is_empty(), wanted.is_empty(), "{hint}");
+    }
+    let decoding = |key| Hmac {
+        key,
+        ..zendesk(WINDOW)
+    };
+    let decoded = hmac(
+        decoding(config::Key::Base64),
+        &["whsec_d3EzVGZabDlrRDB5UW0="],
+    );
+    let verbatim = hmac(
+        decoding(config::Key::Verbatim),
+        &["whsec_d3EzVGZabDlrRDB5UW0="],
+    );
+    let hint = told(&decoded, &verbatim, BODY, BODY);
+    assert!(hint.ends_with("write `key: base64`"), "{hint}");
+    let hint = told(&verbatim, &decoded, BODY, BODY);
+    assert!(hint.ends_with("write `key: verbatim`"), "{hint}");
+    let padded = zendesk_of(&format!("{KEY} "));
+    let hint = told(&here, &padded, BODY, BODY);
+    assert!(hint.contains("without white space"), "{hint}");
+    assert!(padded.doubts()[0].1.contains("white space"));
+    assert!(verbatim.doubts()[0].1.contains("whsec_"));
+    assert!(!hint.contains(KEY));
+}
+
+#[test]
+fn a_log_says_what_a_signature_looks_like() {
+    let hex = signed(&hmac(upmind(), &[KEY]), BODY, now());
+    let base64 = hmac(
+        Hmac {
+            encoding: Encoding::Base64,
+            ..upmind()
+        },
+        &[KEY],
+    );
+    let refused = judge(&base64, &hex, BODY, now()).unwrap_err();
+    assert_eq!(refused.word(), "sender_malformed");
+    assert!(
+        refused.help().contains("sha256 in hex"),
+        "{}",
+        refused.help()
+    );
+    let sha512 = Hmac {
+        algorithm: Algorithm::Sha512,
+        ..upmind()
+    };
+    let longer = signed(&hmac(sha512, &[KEY]), BODY, now());
+    let refused = judge(&hmac(upmind(), &[KEY]), &longer, BODY, now()).unwrap_err();
+    assert!(
+        refused.help().contains("sha512 in hex"),
+        "{}",
+        refused.help()
+    );
+}
+
+fn basic(secrets: &[&str]) -> Verifier {
+    let username = "desk".into();
+    verifier(Scheme::Basic { username }, secrets)
+}
+
+/// The same scheme with other secrets, which are told as text.
+fn verifier_like(scheme: Scheme, secrets: &[&str]) -> Verifier {
+    match &scheme {
+        Scheme::Hmac(hmac) if hmac.key == config::Key::Base64 => {
+            let encoded: Vec<String> = secrets.iter().map(|s| STANDARD.encode(s)).collect();
+            verifier(
+                scheme,
+                &encoded.iter().map(String::as_str).collect::<Vec<_>>(),
+            )
+        }
+        Scheme::Hmac(_) | Scheme::Bearer | Scheme::Basic { .. } => verifier(scheme, secrets),
+    }
+}
+
+/// One verifier of every scheme.
+fn schemes(secrets: &[&str]) -> Vec<Verifier> {
+    let generic = Hmac {
+        header: "x-signature".into(),
+        algorithm: Algorithm::Sha512,
+        encoding: Encoding::Base64,
+        prefix: "t=".into(),
+        ..standard_webhooks(WINDOW)
+    };
+    let sha1 = Hmac {
+        header: "x-hub-signature".into(),
+        algorithm: Algorithm::Sha1,
+        prefix: "sha1=".into(),
+        ..github()
+    };
+    let one = Hmac {
+        signatures: Signatures::One,
+        ..generic
+    };
+    let hmacs = [
+        zendesk(WINDOW),
+        upmind(),
+        standard_webhooks(WINDOW),
+        github(),
+        one,
+        sha1,
+    ];
+    let mut schemes: Vec<Scheme> = hmacs.into_iter().map(Scheme::Hmac).collect();
+    schemes.push(Scheme::Bearer);
+    schemes.push(Scheme::Basic {
+        username: "desk".into(),
+    });
+    let made = schemes.into_iter();
+    made.map(|scheme| verifier_like(scheme, secrets)).collect()
+}
+
+/// Everything that a text can be changed into without being itself.
+fn changed(text: &[u8], place: usize, byte: u8) -> Vec<Vec<u8>> {
+    let place = place % text.len();
+    let mut other = text.to_vec();
+    other[place] = byte;
+    let mut without = text.to_vec();
+    without.remove(place);
+    let twice = [text, text].concat();
+    let beside = [text, b",", text].concat();
+    let extended = [text, &[byte]].concat();
+    let before = [&[byte], text].concat();
+    let upper = text.to_ascii_uppercase();
+    let lower = text.to_ascii_lowercase();
+    let mut all = vec![
+        other,
+        without,
+        twice,
+        beside,
+        extended,
+        before,
+        upper,
+        lower,
+        text[..place].to_vec(),
+        text[place + 1..].to_vec(),
+        b"null".to_vec(),
+    ];
+    all.retain(|changed| changed != text);
+    all
+}
+
+/// The same signature, written in other ways.
+fn rewritten(verifier: &Verifier, value: &[u8]) -> Vec<Vec<u8>> {
+    let Some(hmac) = verifier.hmac() else {
+        return Vec::new();
+    };
+    let signature = &value[hmac.prefix.len()..];
+    let texts = match hmac.encoding {
+        Encoding::Hex => {
+            let text = std::str::from_utf8(signature).unwrap();
+            let bytes: Vec<u8> = (0..text.len() / 2)
+                .map(|n| u8::from_str_radix(&text[2 * n..2 * n + 2], 16).unwrap())
+                .collect();
+            vec![
+                STANDARD.encode(&bytes),
+                text.to_uppercase(),
+                format!("0x{text}"),
+            ]
+        }
+        Encoding::Base64 => {
+            let bytes = STANDARD.decode(signature).unwrap();
+            vec![
+                bytes.iter().map(|b| format!("{b:02x}")).collect(),
+                STANDARD_NO_PAD.encode(&bytes),
+                URL_SAFE.encode(&bytes).replace('=', ""),
+                STANDARD.encode(STANDARD.encode(&bytes)),
+            ]
+        }
+    };
+    let prefixed = texts
+        .into_iter()
+        .map(|text| format!("{}{text}", hmac.prefix));
+    prefixed.map(String::into_bytes).collect()
+}
+
+fn with(headers: &HeaderMap, name: &HeaderName, value: &[u8]) -> Option<HeaderMap> {
+    let mut headers = headers.clone();
+    // As they are read from a connection: without white space around.
+    let value = HeaderValue::from_bytes(value.trim_ascii()).ok()?;
+    (value != headers[name]).then(|| headers.insert(name, value))?;
+    Some(headers)
+}
+
+proptest! {
+    #[test]
+    fn nothing_but_the_whole_signature_passes(
+        body in prop::collection::vec(any::<u8>(), 0..80),
+        place: usize,
+        byte: u8,
+    ) {
+        for verifier in schemes(&[KEY]) {
+            let sound = signed(&verifier, &body, now());
+            prop_assert_eq!(judge(&verifier, &sound, &body, now()), Ok(()));
+            for (name, value) in &sound {
+                let mut others = changed(value.as_bytes(), place, byte);
+                if Some(name.as_str()) == verifier.hmac().map(|hmac| &*hmac.header) {
+                    others.extend(rewritten(&verifier, value.as_bytes()));
+                }
+                for other in others {
+                    let Some(headers) = with(&sound, name, &other) else { continue };
+                    // The kind of credentials has no letter case.
+                    if name == "authorization" && same_credentials(value.as_bytes(), headers[name].as_bytes()) {
+                        continue;
+                    }
+                    let judged = judge(&verifier, &headers, &body, now());
+                    prop_assert!(judged.is_err(), "{}: {:?}", name, other.escape_ascii().to_string());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn another_body_never_passes(
+        body in prop::collection::vec(any::<u8>(), 1..80),
+        place: usize,
+        byte: u8,
+    ) {
+        for verifier in schemes(&[KEY]).into_iter().filter(|v| v.hmac().is_some()) {
+            let sound = signed(&verifier, &body, now());
+            for other in changed(&body, place, byte) {
+                let trims = verifier.hmac().is_some_and(|hmac| hmac.name == "upmind");
+                if trims && other.trim_ascii() == body.trim_ascii() {
+                    continue;
+                }
+                let judged = judge(&verifier, &sound, &other, now());
+                prop_assert_eq!(judged, Err(Refused::WrongSignature));
+            }
+        }
+    }
+}
+
+fn same_credentials(one: &[u8], other: &[u8]) -> bool {
+    let split = |text: &[u8]| {
+        let space = text.iter().position(|b| *b == b' ').unwrap_or(text.len());
+        let (kind, rest) = text.split_at(space);
+        (kind.to_ascii_lowercase(), rest.trim_ascii_start().to_vec())
+    };
+    split(one) == split(other)
+}

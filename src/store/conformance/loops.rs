@@ -1,0 +1,188 @@
+//! What a store does about events that follow from our own actions.
+//! It looks only through the trait.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::{arrival, everything, in_lane, later, live_rule, to};
+use crate::core::config::LoopGuard;
+use crate::core::loop_guard::{Guard, Lineage, LoopAsk, Origin};
+use crate::core::run::{RunId, State};
+use crate::store::{Arrival, Occasion, Placed, Store};
+
+const LIMITS: LoopGuard = LoopGuard {
+    depth: 2,
+    runs: 3,
+    within: Duration::from_secs(100),
+};
+
+fn ours() -> Origin {
+    Origin::Ours {
+        actor: "900".into(),
+    }
+}
+
+fn person() -> Origin {
+    Origin::Person { actor: "12".into() }
+}
+
+/// An event about ticket 7 at so many seconds, and the rule that writes as somebody.
+fn wrote(rule: &str, acts_as: &str, origin: Origin, seconds: i64) -> Arrival {
+    let id = format!("{rule} {seconds} {origin:?}");
+    let mut arrival = in_lane(&id, &live_rule(rule), None);
+    arrival.received = later(seconds);
+    arrival.planned[0].loop_ask = Some(LoopAsk {
+        guard: Arc::new(Guard {
+            limits: LIMITS,
+            ours: vec!["900".into(), "901".into()],
+            acts_as: vec![acts_as.to_owned()],
+            unnamed: false,
+        }),
+        origin,
+        about: Some("support 7".into()),
+    });
+    arrival
+}
+
+/// Commits it and lets it run to its end.
+async fn acts<S: Store>(store: &S, arrival: Arrival) -> Placed {
+    let placed = store.commit(arrival).await.unwrap().runs.remove(0);
+    store.claim(everything()).await.unwrap();
+    if !placed.state.is_final() {
+        to(store, placed.id, State::Done).await;
+    }
+    placed
+}
+
+async fn lineage<S: Store>(store: &S, run: RunId) -> (u32, Option<RunId>) {
+    let Lineage { depth, cause } = store.run(run).await.unwrap().unwrap().lineage;
+    (depth, cause)
+}
+
+#[track_caller]
+fn why(placed: &Placed) -> &str {
+    match &placed.state {
+        State::Suppressed { gate, why } if gate == "loop_guard" => why,
+        other => panic!("not suppressed by the guard: {other:?}"),
+    }
+}
+
+pub async fn a_chain_of_our_own_events_ends_at_its_depth<S: Store>(store: S) {
+    let first = acts(&store, wrote("a", "900", person(), 0)).await;
+    let second = acts(&store, wrote("a", "900", ours(), 1)).await;
+    let third = acts(&store, wrote("a", "900", ours(), 2)).await;
+    let fourth = acts(&store, wrote("a", "900", ours(), 3)).await;
+    assert_eq!(lineage(&store, first.id).await, (0, None));
+    assert_eq!(lineage(&store, second.id).await, (1, Some(first.id)));
+    assert_eq!(lineage(&store, third.id).await, (2, Some(second.id)));
+    assert_eq!(third.state, State::Queued);
+    assert_eq!(lineage(&store, fourth.id).await, (3, Some(third.id)));
+    let chain = format!(
+        "caused by run {} (a) ← run {} (a) ← run {} (a)",
+        third.id.0, second.id.0, first.id.0
+    );
+    assert!(why(&fourth).ends_with(&chain), "{}", why(&fourth));
+    // A suppressed run writes nothing, and so causes nothing.
+    let fifth = acts(&store, wrote("a", "900", ours(), 4)).await;
+    assert_eq!(lineage(&store, fifth.id).await, (3, Some(third.id)));
+    // What is longer ago than the guard looks back caused nothing either.
+    let late = acts(&store, wrote("a", "900", ours(), 102)).await;
+    assert_eq!(lineage(&store, late.id).await, (1, None));
+}
+
+pub async fn a_person_begins_a_chain_anew<S: Store>(store: S) {
+    for seconds in 0..3 {
+        acts(&store, wrote("a", "900", ours(), seconds)).await;
+    }
+    let between = acts(&store, wrote("a", "900", person(), 3)).await;
+    assert_eq!(lineage(&store, between.id).await, (0, None));
+    let next = acts(&store, wrote("a", "900", ours(), 4)).await;
+    assert_eq!(lineage(&store, next.id).await, (1, Some(between.id)));
+    // However many they are, people are not limited.
+    for seconds in 10..30 {
+        let placed = acts(&store, wrote("a", "900", person(), seconds)).await;
+        assert_eq!(placed.state, State::Queued);
+    }
+}
+
+pub async fn two_rules_share_a_chain_and_other_tickets_go_on<S: Store>(store: S) {
+    let first = acts(&store, wrote("a", "900", ours(), 0)).await;
+    let second = acts(&store, wrote("b", "900", ours(), 1)).await;
+    assert_eq!(lineage(&store, second.id).await, (2, Some(first.id)));
+    assert!(why(&acts(&store, wrote("a", "900", ours(), 2)).await).contains("(b) ←"));
+    let other_ticket = Arrival {
+        planned: {
+            let mut planned = wrote("a", "900", ours(), 3).planned;
+            planned[0].loop_ask.as_mut().unwrap().about = Some("support 8".into());
+            planned
+        },
+        ..arrival("other", &live_rule("a"))
+    };
+    let other = acts(&store, other_ticket).await;
+    assert_eq!(other.state, State::Queued);
+    assert_eq!(lineage(&store, other.id).await, (1, None));
+    let unguarded = acts(&store, arrival("unguarded", &live_rule("c"))).await;
+    assert_eq!(unguarded.state, State::Queued);
+}
+
+pub async fn only_what_began_to_write_as_the_actor_is_a_cause<S: Store>(store: S) {
+    let first = acts(&store, wrote("a", "900", person(), 0)).await;
+    acts(&store, wrote("b", "901", person(), 1)).await;
+    let skipped = store.commit(wrote("c", "900", person(), 2)).await.unwrap();
+    store.claim(everything()).await.unwrap();
+    let why = "a guard".to_owned();
+    to(&store, skipped.runs[0].id, State::Skipped { why }).await;
+    store.commit(wrote("d", "900", person(), 3)).await.unwrap();
+    let next = acts(&store, wrote("a", "900", ours(), 4)).await;
+    assert_eq!(lineage(&store, next.id).await, (1, Some(first.id)));
+}
+
+pub async fn without_an_actor_the_rate_of_a_rule_decides<S: Store>(store: S) {
+    let untold = |rule: &str, seconds| wrote(rule, "900", Origin::Untold, seconds);
+    let mut runs = Vec::new();
+    for seconds in 0..3 {
+        runs.push(acts(&store, untold("a", seconds)).await);
+    }
+    assert_eq!(lineage(&store, runs[0].id).await, (0, None));
+    assert_eq!(lineage(&store, runs[2].id).await, (0, Some(runs[1].id)));
+    let suppressed = acts(&store, untold("a", 3)).await;
+    let may = format!("; may be caused by run {} (a)", runs[2].id.0);
+    assert!(why(&suppressed).contains(&may), "{}", why(&suppressed));
+    assert_eq!(acts(&store, untold("b", 4)).await.state, State::Queued);
+    assert_eq!(acts(&store, untold("a", 101)).await.state, State::Queued);
+}
+
+pub async fn a_replay_begins_anew_and_counts_in_no_rate<S: Store>(store: S) {
+    for seconds in 0..2 {
+        acts(&store, wrote("a", "900", ours(), seconds)).await;
+    }
+    why(&acts(&store, wrote("a", "900", ours(), 2)).await);
+    let replay = Arrival {
+        occasion: Occasion::Replay,
+        ..wrote("a", "900", ours(), 2)
+    };
+    let replayed = acts(&store, replay).await;
+    assert_eq!(replayed.state, State::Queued);
+    assert_eq!(lineage(&store, replayed.id).await, (0, None));
+    let echo = acts(&store, wrote("a", "900", ours(), 3)).await;
+    assert_eq!(lineage(&store, echo.id).await, (1, Some(replayed.id)));
+    for seconds in 10..20 {
+        let replay = Arrival {
+            occasion: Occasion::Replay,
+            ..wrote("b", "900", Origin::Untold, seconds)
+        };
+        acts(&store, replay).await;
+    }
+    let counted = acts(&store, wrote("b", "900", Origin::Untold, 20)).await;
+    assert_eq!(counted.state, State::Queued);
+}
+
+pub async fn the_guard_moves_with_the_clock<S: Store>(store: S) {
+    acts(&store, wrote("a", "900", person(), 0)).await;
+    store.shift(SignedDuration::from_secs(-500)).await.unwrap();
+    let known = acts(&store, wrote("a", "900", ours(), -401)).await;
+    assert_eq!(lineage(&store, known.id).await.0, 1);
+    assert!(lineage(&store, known.id).await.1.is_some());
+}
