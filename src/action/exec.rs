@@ -153,6 +153,13 @@ fn not_started(shown: &str, bounds: &Bounds, ended: &Ended) -> Option<Failure> {
         return None;
     }
     Some(match bounds.refusal(&ended.stderr.text())? {
+        Refusal::Start(code) if Errno::from_raw_os_error(code) == Errno::ACCESS => {
+            Failure::lasting(format!(
+                "the command `{shown}` could not be started: permission denied under `confine`; let \
+                 its `user` execute it, and give what runs it, such as an interpreter of its own, \
+                 under `read`"
+            ))
+        }
         Refusal::Start(code) => unstarted(shown, &io::Error::from_raw_os_error(code)),
         Refusal::Bounds(why) => {
             Failure::lasting(format!("the command `{shown}` was not started: {why}"))
@@ -292,6 +299,10 @@ fn words(ended: &Ended, secrets: &Secrets) -> String {
 /// Every end but a good one may pass: the author's `retry` decides.
 fn failure(shown: &str, ended: &Ended, call: &ExecCall, secrets: &Secrets) -> Failure {
     let (what, advice) = match ended.how {
+        How::Itself(status) if call.confine.is_some() => (
+            end(status),
+            "run it by hand with the same input to see why, or see whether `confine` leaves it too little",
+        ),
         How::Itself(status) => (end(status), "run it by hand with the same input to see why"),
         How::Stopped => (
             format!("did not end within {:?} and was stopped", call.timeout),

@@ -125,3 +125,72 @@ fn tree_holds_secret(tree: &Tree) -> bool {
         Tree::Map(entries) => entries.iter().any(|(_, value)| tree_holds_secret(value)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::flow::call::{Expect, Keep, Text};
+    use reqwest::header::HeaderValue;
+    use std::time::Duration;
+
+    fn call(body: Option<Body>) -> HttpCall {
+        HttpCall {
+            method: "POST".into(),
+            url: Text::default(),
+            connection: None,
+            headers: vec![],
+            body,
+            auth: None,
+            timeout: Duration::ZERO,
+            redirects: 1,
+            expect: Expect::default(),
+            keep: Keep::Body,
+        }
+    }
+
+    fn sent(url: &str) -> Request {
+        let mut request = Request::new(Method::POST, url.parse().unwrap());
+        let secret = HeaderValue::from_static("secret");
+        request.headers_mut().insert(AUTHORIZATION, secret);
+        *request.body_mut() = Some("text".into());
+        request
+    }
+
+    fn leads(from: &str, to: &str) -> Result<Request, Refusal> {
+        let body = Some(Body::Raw(Text::plain("text")));
+        let status = StatusCode::TEMPORARY_REDIRECT;
+        onward(sent(from), status, to.parse().unwrap(), &call(body))
+    }
+
+    #[test]
+    fn https_is_never_left_for_http() {
+        for to in [
+            "http://a.example/",
+            "http://b.example/",
+            "http://a.example:443/",
+        ] {
+            assert_eq!(
+                leads("https://a.example/", to).err(),
+                Some(Refusal::Downgrade),
+                "{to}"
+            );
+        }
+        assert!(leads("http://a.example/", "https://a.example/").is_ok());
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        for (from, to, same) in [
+            ("https://a.example/", "https://a.example:443/x", true),
+            ("https://a.example/", "https://A.EXAMPLE/x", true),
+            ("https://a.example/", "https://a.example:8443/", false),
+            ("https://a.example/", "https://b.example/", false),
+            ("https://a.example/", "https://x.a.example/", false),
+            ("http://a.example/", "https://a.example/", false),
+        ] {
+            let request = leads(from, to).unwrap();
+            let kept = request.headers().contains_key(AUTHORIZATION);
+            assert_eq!(kept, same, "{from} {to}");
+        }
+    }
+}

@@ -118,7 +118,7 @@ impl Outgoing {
             }
             Foresight::Allowed => "not public, allowed by `outgoing`".to_owned(),
             Foresight::Hidden => "not known yet, checked when it is sent".to_owned(),
-            Foresight::Refused(refused) => format!("refused: {refused}; {}", refused.help()),
+            Foresight::Refused(refused) => format!("refused: {refused}"),
         }
     }
 

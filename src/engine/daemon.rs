@@ -348,12 +348,7 @@ fn log_start(rulebook: &Rulebook, bytes_per_rule: Option<u64>, listener: &TcpLis
     let address = listener.local_addr().map(|address| address.to_string());
     let address = address.unwrap_or_default();
     info!(rules, bytes_per_rule, %address, "listening");
-    if rulebook.config.outgoing.unconfigured {
-        info!(
-            "there is no flowtrigger.yaml yet: requests may reach this machine itself; with one, \
-             only what `outgoing.allow` lists beside the public internet"
-        );
-    }
+    policy::tell(&rulebook.config);
 }
 
 fn log_warnings(reading: &Reading) {

@@ -21,6 +21,16 @@ pub fn programs(config: &Config) -> Option<Programs> {
     Programs::of(&config.commands, folder.unwrap_or(Path::new(".")))
 }
 
+/// Tells what holds only as long as nobody has configured anything.
+pub fn tell(config: &Config) {
+    if config.outgoing.unconfigured {
+        tracing::info!(
+            "there is no flowtrigger.yaml yet: requests may reach this machine itself; with one, \
+             only what `outgoing.allow` lists beside the public internet"
+        );
+    }
+}
+
 /// Reports what rules ask for and would not get: a program that may not run is an error, what may be
 /// otherwise on the machine that acts is a warning.
 pub fn judge(rules: &RuleSet, config: &Config, diagnostics: &mut Diagnostics) {

@@ -347,7 +347,7 @@ async fn a_program_that_its_user_may_not_run_is_told_as_such() {
         assert!(
             failure
                 .message
-                .contains("could not be started: permission denied"),
+                .contains("could not be started: permission denied under `confine`"),
             "{}",
             failure.message
         );

@@ -127,8 +127,9 @@ fn a_plan_says_of_each_request_whether_it_would_go_out() {
         [
             "public name, checked when it is sent".into(),
             "public address".into(),
-            "refused: `10.0.0.1` is a private address; if it is meant, write `outgoing: { allow: [10.0.0.1] }` in flowtrigger.yaml".into(),
-            "not public, allowed by `outgoing`; 2 redirects are followed, each checked again".into(),
+            "refused: `10.0.0.1` is a private address".into(),
+            "not public, allowed by `outgoing`; 2 redirects are followed, each checked again"
+                .into(),
             Value::Null,
         ]
     );

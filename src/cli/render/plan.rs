@@ -11,6 +11,7 @@ use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::plain::plain;
 use crate::core::config::Outgoing;
 use crate::core::diagnostic::Files;
+use crate::core::egress::Foresight;
 use crate::core::flow::call::{Auth, Body, Call, ExecCall, HttpCall, Text};
 use crate::core::flow::plan::{Planned, What};
 use crate::core::flow::step::{Action, OnCrash, Step};
@@ -138,6 +139,7 @@ fn egress(call: &HttpCall, outgoing: &Outgoing) -> Option<String> {
     let seen = outgoing.foresee(&call.url.to_string())?;
     let words = plain(&outgoing.words(&seen)).into_owned();
     Some(match call.redirects {
+        _ if matches!(seen, Foresight::Refused(_)) => words,
         0 => words,
         1 => format!("{words}; one redirect is followed, checked again"),
         many => format!("{words}; {many} redirects are followed, each checked again"),

@@ -131,7 +131,7 @@ pub const HTTP: Vocabulary = Vocabulary {
         ),
         word(
             "redirects",
-            "How many redirects are followed, each checked anew; none unless given. Another host gets no credentials, no header with a secret and no `Idempotency-Key`.",
+            "How many redirects are followed, each checked anew; none unless given. Another origin gets no credentials, no header with a secret and no `Idempotency-Key`.",
             redirects,
         ),
     ],
@@ -191,7 +191,7 @@ pub const CONFINE: Vocabulary = Vocabulary {
         ),
         word(
             "read",
-            "Where it may read and run programs, beside itself and what the system's programs need; it then writes only where `write` says.",
+            "Where it may read and run programs, beside itself and what the system's programs need; it then writes only where `write` says. Relative to the rule file's folder, as `write` is.",
             paths,
         ),
         word(
