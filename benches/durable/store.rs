@@ -54,6 +54,7 @@ fn arrival(event: &Event, rule: &Arc<Rule>, id: String, lane: Option<String>) ->
             mode: rule.mode,
             lane,
             asks: Vec::new(),
+            loop_ask: None,
         }],
         occasion: Occasion::Delivery,
     }
