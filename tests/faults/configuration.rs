@@ -164,7 +164,7 @@ fn a_slip_in_the_environment_names_the_variable() {
         (
             "FLOWTRIGGER_CONNECTIONS_DESK_URL",
             "http://x",
-            "BASE_URL only",
+            "BASE_URL or ACTOR_ID only",
         ),
         (
             "FLOWTRIGGER_CONNECTIONS_DESK_BASE_URL",

@@ -35,7 +35,8 @@ const GIVEN: [&str; 5] = [
     "IDEMPOTENCY_KEY",
 ];
 
-/// `FLOWTRIGGER_MODE`, `FLOWTRIGGER_VARS_NAME`, `FLOWTRIGGER_CONNECTIONS_NAME_BASE_URL`.
+/// `FLOWTRIGGER_MODE`, `FLOWTRIGGER_VARS_NAME`, `FLOWTRIGGER_CONNECTIONS_NAME_BASE_URL` and
+/// `…_ACTOR_ID`.
 pub fn overlay(
     environment: &BTreeMap<String, String>,
     config: &mut Config,
@@ -107,16 +108,35 @@ fn set(setting: &str, value: &str, config: &mut Config) -> Result<(), String> {
         let variable = &mut Arc::make_mut(&mut config.vars)[name.to_lowercase()];
         *variable = typed(value, variable)?;
     } else if let Some(rest) = setting.strip_prefix("CONNECTIONS_") {
-        let name = rest
-            .strip_suffix("_BASE_URL")
-            .ok_or("can set a connection's BASE_URL only")?;
-        connection::check_base_url(value).map_err(|reason| format!("is no base URL: {reason}"))?;
-        let mut connections = config.connections.values_mut();
-        let connection = connections
-            .find(|c| c.name.replace('-', "_").eq_ignore_ascii_case(name))
-            .ok_or("names a connection that flowtrigger.yaml does not have")?;
-        connection.base_url = value.to_owned();
+        set_connection(rest, value, config)?;
     }
+    Ok(())
+}
+
+/// Another help desk has another address, and another user that we act as.
+fn set_connection(setting: &str, value: &str, config: &mut Config) -> Result<(), String> {
+    let (name, is_address) = match setting.strip_suffix("_BASE_URL") {
+        Some(name) => (name, true),
+        None => (setting.strip_suffix("_ACTOR_ID").unwrap_or_default(), false),
+    };
+    if name.is_empty() {
+        return Err("can set a connection's BASE_URL or ACTOR_ID only".into());
+    }
+    let mut connections = config.connections.values_mut();
+    let connection = connections
+        .find(|c| c.name.replace('-', "_").eq_ignore_ascii_case(name))
+        .ok_or("names a connection that flowtrigger.yaml does not have")?;
+    if is_address {
+        let sound = connection::check_base_url(value);
+        sound.map_err(|reason| format!("is no base URL: {reason}"))?;
+        connection.base_url = value.to_owned();
+        return Ok(());
+    }
+    check_text(value)?;
+    if value.trim().is_empty() {
+        return Err("is empty; set it to the id of a user".into());
+    }
+    connection.actor_id = Some(value.trim().to_owned());
     Ok(())
 }
 
@@ -224,6 +244,36 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_connection_takes_its_address_and_its_actor_from_here() {
+        let text = "connections: { front-desk: { base_url: https://a.example, actor_id: 7 } }";
+        let variable = |key: &str, value: &str| {
+            let key = format!("FLOWTRIGGER_CONNECTIONS_FRONT_DESK_{key}");
+            BTreeMap::from([(key, value.to_owned())])
+        };
+        let parse = |environment| {
+            let mut diagnostics = Diagnostics::default();
+            let file = crate::core::diagnostic::FileId::default();
+            let config = super::super::parse(file, text, &environment, &mut diagnostics);
+            (
+                config.connections["front-desk"].clone(),
+                diagnostics.errors(),
+            )
+        };
+        let (desk, _) = parse(variable("BASE_URL", "https://b.example"));
+        assert_eq!(
+            (desk.base_url.as_str(), desk.actor_id.as_deref()),
+            ("https://b.example", Some("7"))
+        );
+        let (desk, _) = parse(variable("ACTOR_ID", "900"));
+        assert_eq!(
+            (desk.base_url.as_str(), desk.actor_id.as_deref()),
+            ("https://a.example", Some("900"))
+        );
+        assert_eq!(parse(variable("ACTOR_ID", " ")).1, 1);
+        assert_eq!(parse(variable("TIMEOUT", "1s")).1, 1);
     }
 
     #[test]

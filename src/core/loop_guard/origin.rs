@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn the_zis_envelope_tells_none_but_the_author_of_a_comment() {
-        let of = |tag| event(&sample("support", tag).expect("a sample").text);
+        let of = |tag| event(sample("support", tag).expect("a sample").text);
         let status = of("ticket.StatusChanged");
         assert_eq!(Origin::of(&status, &ours()), Origin::Untold);
         let mut comment = of("ticket.CommentAdded");
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn the_help_desk_itself_is_nobody() {
         let mut event = event(
-            &sample("support", "ticket.StatusChanged")
+            sample("support", "ticket.StatusChanged")
                 .expect("a sample")
                 .text,
         );
