@@ -3,6 +3,7 @@
 
 mod gates;
 mod lanes;
+mod redaction;
 mod seen;
 mod shift;
 
@@ -12,7 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use crate::core::event::redacted::is_redacted;
 use crate::core::gate::Ask;
+use crate::core::rule::path::Path;
 use crate::core::run::{Line, RunId, State};
 use crate::store::{
     Arrival, Claim, Claimed, Committed, Edition, EditionId, Occasion, Placed, Planned, Record,
@@ -60,6 +63,8 @@ struct Inner {
     lanes: Lanes,
     charges: Charges,
     seen: Seen,
+    /// Fields of events that are not kept.
+    redact: Vec<Path>,
 }
 
 #[derive(Debug)]
@@ -134,6 +139,9 @@ impl Store for MemoryStore {
         if !record.state.can_revive() {
             return Err(StoreError::cannot_revive(run, &record.state));
         }
+        if is_redacted(&record.event) {
+            return Err(StoreError::Redacted(run.0));
+        }
         record.log.push(Line::Revived { at: now });
         record.state = State::Queued;
         let queue = queue(record);
@@ -198,7 +206,8 @@ impl Store for MemoryStore {
     }
 
     /// Rules live in the runs that were planned with them.
-    async fn adopt(&self, _: Edition) -> Result<EditionId, StoreError> {
+    async fn adopt(&self, edition: Edition) -> Result<EditionId, StoreError> {
+        self.inner().redact = edition.settings.redact;
         Ok(EditionId::default())
     }
 
@@ -374,6 +383,7 @@ impl Inner {
     /// Keeps a finished run for those who ask, and forgets the oldest beyond the limit.
     fn finish(&mut self, run: RunId, limits: Limits) {
         self.finished.push_back(run);
+        self.let_go(run);
         while self.finished.len() > limits.finished {
             let oldest = self.finished.pop_front();
             if let Some(Kept { record, .. }) = oldest.and_then(|id| self.runs.remove(&id)) {

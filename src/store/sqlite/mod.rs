@@ -11,6 +11,7 @@ mod ledger;
 mod recent;
 mod records;
 mod recovery;
+mod redaction;
 mod retention;
 mod shift;
 #[cfg(test)]
@@ -54,6 +55,7 @@ impl SqliteStore {
     /// queue. Whoever opens it holds the data folder's lock.
     pub fn open(path: &Path, settings: Settings) -> Result<(Self, Recovered), OpenError> {
         let shelf = Arc::new(Shelf::default());
+        shelf.redact(&settings.redact);
         let prepared = prepare(database::open(path)?, settings, &shelf);
         let (connection, memory, recovered) =
             prepared.map_err(|error| database::refused(path, error))?;

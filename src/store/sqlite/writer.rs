@@ -65,6 +65,7 @@ impl Outcome {
                 | StoreError::Busy
                 | StoreError::UnknownRun(_)
                 | StoreError::OnlyTells(_)
+                | StoreError::Redacted(_)
                 | StoreError::WrongState { .. },
             ) => Outcome::Done,
         }
