@@ -11,6 +11,7 @@ mod data_folder;
 mod input;
 mod payload;
 mod receiver;
+mod redact;
 mod rules;
 mod secrets;
 mod serving;
