@@ -128,7 +128,9 @@ fn events_that_only_some_rule_of_another_type_wants_are_filed_without_it() {
     stopped(daemon);
     let kept = kept(&place);
     assert!(!kept.contains(SAID) && kept.contains("[redacted]"));
-    place.says(&["why", "7"]).prints(0, &["redacted: previous, current"]);
+    place
+        .says(&["why", "7"])
+        .prints(0, &["redacted: previous, current"]);
 }
 
 /// The search would find it.

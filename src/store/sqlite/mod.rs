@@ -8,6 +8,7 @@ mod database;
 pub mod journal;
 pub mod kept_event;
 mod ledger;
+mod outcome;
 mod recent;
 mod records;
 mod recovery;
