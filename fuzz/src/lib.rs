@@ -18,8 +18,11 @@ pub use rules::rules;
 pub use signed::signed;
 pub use templates::templates;
 
+/// What must hold of some bytes; it panics where it does not.
+pub type Target = fn(&[u8]);
+
 /// What is tried, by name: the folder of its corpus, and the file in `fuzz_targets/`.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Target)] = &[
     ("conditions", conditions),
     ("config", config),
     ("decoders", decoders),

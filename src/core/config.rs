@@ -250,9 +250,6 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
     if let Some(node) = node.get("loop_guard") {
         config.loop_guard = loop_guard::lower(node, &mut cx);
     }
-    if let Some(node) = node.get("redact") {
-        config.redact = redact::lower(node, &mut cx);
-    }
     if let Some(node) = node.get("archive") {
         config.archive = archive::lower(node, &mut cx);
     }
@@ -264,6 +261,9 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
     }
     if let Some(types) = node.get("event_types") {
         config.catalogue = config.catalogue.extended(lower_types(types, &mut cx));
+    }
+    if let Some(node) = node.get("redact") {
+        config.redact = redact::lower(node, &config.catalogue, &mut cx);
     }
 }
 

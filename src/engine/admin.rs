@@ -62,7 +62,9 @@ fn refused(error: &StoreError) -> Refused {
     let why = error.to_string();
     match error {
         StoreError::UnknownRun(_) => Refused::Unknown(why),
-        StoreError::WrongState { .. } | StoreError::OnlyTells(_) => Refused::Conflict(why),
+        StoreError::WrongState { .. } | StoreError::OnlyTells(_) | StoreError::Redacted(_) => {
+            Refused::Conflict(why)
+        }
         StoreError::Full { .. }
         | StoreError::Busy
         | StoreError::Broken(_)

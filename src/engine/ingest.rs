@@ -133,6 +133,7 @@ fn refusal(error: &StoreError) -> Refusal {
         | StoreError::Damaged(_)
         | StoreError::UnknownRun(_)
         | StoreError::OnlyTells(_)
+        | StoreError::Redacted(_)
         | StoreError::WrongState { .. } => Refusal::Unavailable { reason },
     }
 }

@@ -6,6 +6,7 @@ use tracing::{error, info};
 use super::Perform;
 use super::handle::Engine;
 use super::worker::passes;
+use crate::core::event::redacted::is_redacted;
 use crate::core::run::{RunId, State};
 use crate::store::{Arrival, Occasion, Placed, Store, StoreError};
 
@@ -59,6 +60,9 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let record = self.shared.store.run(run).await?.ok_or(unknown)?;
         if !record.error.is_null() {
             return Err(StoreError::OnlyTells(run.0));
+        }
+        if is_redacted(&record.event) {
+            return Err(StoreError::Redacted(run.0));
         }
         let judge = self.shared.judge.load_full();
         let mut planned = judge.rulebook.plan(&record.event);

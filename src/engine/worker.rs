@@ -348,6 +348,7 @@ pub(super) fn passes(error: &StoreError) -> bool {
         StoreError::Full { .. }
         | StoreError::UnknownRun(_)
         | StoreError::OnlyTells(_)
+        | StoreError::Redacted(_)
         | StoreError::WrongState { .. } => false,
     }
 }

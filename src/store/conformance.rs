@@ -4,6 +4,7 @@
 mod clock;
 mod loops;
 mod orders;
+mod redaction;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -133,6 +134,10 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     orders::a_revived_run_is_last_in_its_lane(open()).await;
     orders::a_cancelled_run_gives_way(open()).await;
     orders::a_replay_is_a_new_run_of_a_new_generation(open()).await;
+    redaction::fields_are_let_go_with_the_last_run_that_may_need_them(open()).await;
+    redaction::what_is_let_go_cannot_be_acted_on(open()).await;
+    redaction::an_event_that_acts_on_nothing_is_let_go_at_once(open()).await;
+    redaction::without_a_word_everything_is_kept(open()).await;
     a_death_is_told_once_where_the_rule_wants_it(open()).await;
 }
 

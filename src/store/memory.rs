@@ -4,7 +4,9 @@
 mod commit;
 mod gates;
 mod lanes;
+mod limits;
 mod lineage;
+mod redaction;
 mod seen;
 mod shift;
 
@@ -13,7 +15,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::core::event::redacted::is_redacted;
 use crate::core::gate::Ask;
+use crate::core::rule::path::Path;
 use crate::core::run::{Line, RunId, State};
 use crate::store::{
     Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, Store, StoreError,
@@ -21,6 +25,7 @@ use crate::store::{
 };
 use gates::Charges;
 use lanes::{Lanes, Place, Queue};
+pub use limits::Limits;
 use lineage::Traces;
 use seen::{EventId, Seen};
 
@@ -29,28 +34,6 @@ use seen::{EventId, Seen};
 pub struct MemoryStore {
     limits: Limits,
     inner: Mutex<Inner>,
-}
-
-/// What bounds the memory. Runs of one event share it, and it is let go with the last of them.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Finished runs that can still be looked up; the oldest are forgotten first.
-    pub finished: usize,
-    /// Events, by id, whose redelivery is recognised: some 20 MB when full. A sender that repeats
-    /// an event later than this many others runs it again.
-    pub seen: usize,
-    /// Runs queued, running or retrying. Beyond it nothing is accepted.
-    pub unfinished: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            finished: 10_000,
-            seen: 100_000,
-            unfinished: 20_000,
-        }
-    }
 }
 
 #[derive(Debug, Default)]
@@ -63,6 +46,8 @@ struct Inner {
     charges: Charges,
     traces: Traces,
     seen: Seen,
+    /// Fields of events that are not kept.
+    redact: Vec<Path>,
 }
 
 #[derive(Debug)]
@@ -137,6 +122,9 @@ impl Store for MemoryStore {
         if !record.state.can_revive() {
             return Err(StoreError::cannot_revive(run, &record.state));
         }
+        if is_redacted(&record.event) {
+            return Err(StoreError::Redacted(run.0));
+        }
         record.log.push(Line::Revived { at: now });
         record.state = State::Queued;
         let queue = queue(record);
@@ -201,7 +189,8 @@ impl Store for MemoryStore {
     }
 
     /// Rules live in the runs that were planned with them.
-    async fn adopt(&self, _: Edition) -> Result<EditionId, StoreError> {
+    async fn adopt(&self, edition: Edition) -> Result<EditionId, StoreError> {
+        self.inner().redact = edition.settings.redact;
         Ok(EditionId::default())
     }
 
@@ -271,6 +260,7 @@ impl Inner {
     /// Keeps a finished run for those who ask, and forgets the oldest beyond the limit.
     fn finish(&mut self, run: RunId, limits: Limits) {
         self.finished.push_back(run);
+        self.let_go(run);
         while self.finished.len() > limits.finished {
             let oldest = self.finished.pop_front();
             if let Some(Kept { record, .. }) = oldest.and_then(|id| self.runs.remove(&id)) {

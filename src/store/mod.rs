@@ -19,6 +19,7 @@ use crate::core::flow::step::Flow;
 use crate::core::gate::Ask;
 use crate::core::loop_guard::{Lineage, LoopAsk};
 use crate::core::rule::jobspec::{Mode, Rule};
+use crate::core::rule::path::Path;
 use crate::core::run::{Line, RunId, State};
 
 pub use memory::MemoryStore;
@@ -65,7 +66,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// A person's order: a dead, held or cancelled run is queued again, last in its lane, with its
-    /// flow, its key and its log.
+    /// flow, its key and its log. One whose event is not kept whole any more is not.
     fn revive(
         &self,
         run: RunId,
@@ -105,7 +106,9 @@ pub trait Store: Send + Sync + 'static {
     /// counts at a gate moves with it.
     fn shift(&self, by: SignedDuration) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Keeps the rules and the configuration that events are judged by from now on.
+    /// Keeps the rules and the configuration that events are judged by from now on. Fields that are to be
+    /// redacted are let go with the last run of an event that may need them: at once where there is none,
+    /// and not while one is dead or held, which a person may retry.
     fn adopt(&self, edition: Edition)
     -> impl Future<Output = Result<EditionId, StoreError>> + Send;
 
@@ -246,6 +249,8 @@ pub struct Settings {
     pub limits: Limits,
     pub retention: Retention,
     pub archive: Archive,
+    /// Fields of events that are not kept once nothing needs them.
+    pub redact: Vec<Path>,
 }
 
 impl Settings {
@@ -254,6 +259,7 @@ impl Settings {
             limits: config.limits,
             retention: config.retention,
             archive: config.archive,
+            redact: config.redact.clone(),
         }
     }
 }
@@ -292,6 +298,10 @@ pub enum StoreError {
         "run {0} tells of another run's death and acts on no event of its own; replay that run"
     )]
     OnlyTells(u64),
+    #[error(
+        "fields of the event of run {0} are no longer kept (`redact` in flowtrigger.yaml), and it cannot be acted on without them; have it sent again"
+    )]
+    Redacted(u64),
     #[error("failed to write to the data folder: {0}")]
     Broken(String),
     #[error("failed to read the database: {0}; start again, which sets the damaged file aside")]
@@ -360,4 +370,20 @@ fn notice(dead: &Record) -> Option<Record> {
         log: Vec::new(),
         ..dead.clone()
     })
+}
+
+/// Whether a run in this state needs its event no more: it is over, and no retry is to be expected.
+fn lets_go(state: &State) -> bool {
+    match state {
+        State::Done
+        | State::Skipped { .. }
+        | State::Suppressed { .. }
+        | State::Shadow
+        | State::Cancelled => true,
+        State::Queued
+        | State::Running
+        | State::Retrying { .. }
+        | State::Held { .. }
+        | State::Dead { .. } => false,
+    }
 }

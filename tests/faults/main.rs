@@ -12,6 +12,7 @@ mod input;
 mod outward;
 mod payload;
 mod receiver;
+mod redact;
 mod rules;
 mod secrets;
 mod sending;

@@ -10,7 +10,7 @@ use crate::cli::render::columns::{padded, width};
 use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::plain::plain;
 use crate::core::diagnostic::Files;
-use crate::core::event::Event;
+use crate::core::event::{Event, redacted};
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::explanation::{Explanation, NearMiss};
 use crate::core::matching::trace::{Trace, TraceLine};
@@ -42,6 +42,15 @@ pub fn event(out: &mut Output, event: &Event) -> io::Result<()> {
     for warning in &event.warnings {
         let label = paint.tone(Tone::Yellow, "warning:");
         writeln!(out, "  {label} {}", plain(warning))?;
+    }
+    let places = redacted::places(event);
+    if !places.is_empty() {
+        let label = paint.tone(Tone::Yellow, "redacted:");
+        writeln!(
+            out,
+            "  {label} {}, and the body as received",
+            plain(&places.join(", "))
+        )?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::order::{Answer, Order, Placed, Which};
 use crate::cli::exit::Failure;
 use crate::cli::global::Global;
+use crate::core::event::redacted::is_redacted;
 use crate::engine::{DataFolder, EngineError, Rulebook};
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::journal::{Journal, RunRow};
@@ -26,7 +27,7 @@ pub fn carry_out(order: Order, runs: &[RunRow], global: &Global) -> Result<Vec<A
         }),
         Order::Retry | Order::Cancel => None,
     };
-    let opened = SqliteStore::open(&folder.database(), settings());
+    let opened = SqliteStore::open(&folder.database(), settings_of(global));
     let (store, _) = opened.map_err(|error| Failure::runtime(error.to_string()))?;
     let mut answers = Vec::with_capacity(runs.len());
     for run in runs {
@@ -41,6 +42,15 @@ pub fn carry_out(order: Order, runs: &[RunRow], global: &Global) -> Result<Vec<A
         answers.push(Answer::new(run, told(done)?));
     }
     Ok(answers)
+}
+
+/// What is let go with a run that is given up, where the configuration can be read.
+fn settings_of(global: &Global) -> Settings {
+    let book = global.rulebook(None);
+    Settings {
+        redact: book.map_or_else(|_| Vec::new(), |book| book.config.redact.clone()),
+        ..settings()
+    }
 }
 
 /// Nothing grows old by an order: what is to be deleted, the daemon deletes.
@@ -64,6 +74,7 @@ fn told(
         Err(
             error @ (StoreError::UnknownRun(_)
             | StoreError::OnlyTells(_)
+            | StoreError::Redacted(_)
             | StoreError::WrongState { .. }),
         ) => Ok(Err(error.to_string())),
         Err(
@@ -105,6 +116,9 @@ impl Replayer {
             return Ok(Err(StoreError::OnlyTells(run.id.0)));
         }
         let event = story.arrived.event;
+        if is_redacted(&event) {
+            return Ok(Err(StoreError::Redacted(run.id.0)));
+        }
         let mut planned = self.book.plan(&event);
         planned.retain(|planned| self.which == Which::EveryRule || planned.rule.name == run.rule);
         if planned.is_empty() {
@@ -126,9 +140,14 @@ impl Replayer {
 
     /// Today's rules, by which nothing grows old.
     fn edition(&self) -> Edition {
+        let edition = self.book.edition();
+        let settings = Settings {
+            redact: edition.settings.redact,
+            ..settings()
+        };
         Edition {
-            settings: settings(),
-            ..self.book.edition()
+            settings,
+            ..edition
         }
     }
 }

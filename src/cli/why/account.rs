@@ -12,6 +12,7 @@ use crate::cli::render::diagnostics::number;
 use crate::cli::render::explanation;
 use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::run::{about, came, chain, gate_lines, row_json, tone};
+use crate::core::event::redacted;
 use crate::core::rule::synonyms::nearest;
 use crate::core::run::RunId;
 use crate::store::sqlite::journal::{Past, RunStory};
@@ -122,6 +123,13 @@ fn nothing(judged: &Judged, only: &[String]) -> Option<String> {
     if judged.rules.iter().any(JudgedRule::matches) || !judged.others.is_empty() {
         return None;
     }
+    let open = judged.rules.iter().filter(|rule| rule.is_open()).count();
+    if open > 0 {
+        return Some(format!(
+            "nothing happened; of {} nobody can tell any more why, since fields of this event are not kept",
+            number(open, "rule")
+        ));
+    }
     Some(match judged.rules.len() {
         0 => format!(
             "nothing happened: no rule listened to {}/{tag}",
@@ -151,6 +159,7 @@ pub fn json(judged: &Judged, found: usize) -> Value {
         "other_runs": judged.others.iter().map(run_json).collect::<Vec<_>>(),
         "found": found,
         "warnings": event.warnings,
+        "redacted": redacted::places(event),
     })
 }
 

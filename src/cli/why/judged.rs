@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::cli::exit::Failure;
 use crate::core::diagnostic::Files;
 use crate::core::event::Event;
+use crate::core::event::redacted::is_redacted;
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::explanation::{Explanation, explain};
 use crate::core::rule::jobspec::{Mode, Rule};
@@ -28,12 +29,25 @@ pub struct JudgedRule {
     pub rule: Arc<Rule>,
     pub files: Arc<Files>,
     pub explanation: Explanation,
+    /// Fields of the event are not kept.
+    unsure: bool,
     pub runs: Vec<RunStory>,
 }
 
 impl JudgedRule {
     pub fn matches(&self) -> bool {
-        self.explanation.truth == Truth::True && self.rule.mode != Mode::Disabled
+        let matched = match self.explanation.truth {
+            Truth::True => true,
+            Truth::False => false,
+            // It cannot be judged again, and a run says that it did.
+            Truth::Unknown => self.unsure && !self.runs.is_empty(),
+        };
+        matched && self.rule.mode != Mode::Disabled
+    }
+
+    /// Whether nobody can say any more if it matched.
+    pub fn is_open(&self) -> bool {
+        self.unsure && self.explanation.truth == Truth::Unknown && self.runs.is_empty()
     }
 }
 
@@ -83,6 +97,7 @@ pub fn judge(
         if asked(&rule) {
             rules.push(JudgedRule {
                 explanation: explain(&rule, &arrived.event),
+                unsure: is_redacted(&arrived.event),
                 runs: of_rule,
                 rule,
                 files,

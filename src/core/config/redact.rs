@@ -1,36 +1,125 @@
 //! Which fields of events are not kept: customers' text that runs may use and nobody may read later.
-//! It refuses what is no field of an event.
+//! It refuses what is no field of an event, and what would name many at once.
 
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::event::catalogue::{Catalogue, FieldLookup};
 use crate::core::rule::document::Node;
 use crate::core::rule::lowering::Lowering;
-use crate::core::rule::path::Path;
+use crate::core::rule::path::{Path, Root, Route};
 
 pub fn schema() -> Value {
     json!({"type": "array", "items": {"type": "string"}, "examples": [["comment.body", "ticket.subject"]]})
 }
 
 /// The paths under `redact`. What is wrong in it is reported and left out.
-pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Vec<Path> {
+pub fn lower(node: &Node, catalogue: &Catalogue, cx: &mut Lowering<'_>) -> Vec<Path> {
     let nodes: Vec<&Node> = match node.as_list() {
         Some(list) => list.iter().collect(),
         None => vec![node],
     };
-    let lowered: Vec<_> = nodes.into_iter().map(|node| path(node, cx)).collect();
+    let lowered = nodes.into_iter().map(|node| path(node, catalogue, cx));
+    let lowered: Vec<_> = lowered.collect();
     lowered.into_iter().flatten().collect()
 }
 
-fn path(node: &Node, cx: &mut Lowering<'_>) -> Option<Path> {
+fn path(node: &Node, catalogue: &Catalogue, cx: &mut Lowering<'_>) -> Option<Path> {
     let text = cx.text(node, "redact")?;
-    match Path::parse(&text) {
-        Ok(path) => Some(path),
-        Err(_) => {
-            let message = format!("`{text}` is no field");
-            let help = "write paths such as `comment.body`; `flowtrigger events TYPE` lists them";
-            cx.error(Code::InvalidValue, node.at, message, help);
-            None
+    let help = "write paths such as `comment.body`; `flowtrigger events TYPE` lists them";
+    let Ok(path) = Path::parse(&text) else {
+        let message = format!("`{text}` is no field");
+        cx.error(Code::InvalidValue, node.at, message, help);
+        return None;
+    };
+    let message = match &path.route {
+        Route::Plain {
+            root: Root::Body | Root::Envelope,
+            keys,
+        } if !keys.is_empty() => {
+            warn_if_unknown(&path, node, catalogue, cx);
+            return Some(path);
+        }
+        Route::Plain {
+            root: Root::Raw, ..
+        } => {
+            format!("`{text}` is no field as rules read it; the body as received goes with it")
+        }
+        Route::Plain { .. } => format!("`{text}` is kept: it is no text of the event's body"),
+        Route::Query(_) => {
+            format!("`{text}` may lead to many places, and `redact` takes one field")
+        }
+    };
+    cx.error(Code::InvalidValue, node.at, message, help);
+    None
+}
+
+/// A field that no type of event has is a slip where another is nearly called so. Of one's own sources
+/// nobody knows what their events hold.
+fn warn_if_unknown(path: &Path, node: &Node, catalogue: &Catalogue, cx: &mut Lowering<'_>) {
+    let mut near = None;
+    for event_type in catalogue.types() {
+        match event_type.field(&path.dotted().unwrap_or_default()) {
+            FieldLookup::Known(_) => return,
+            FieldLookup::Open => {}
+            FieldLookup::Unknown { nearest } => near = near.or(nearest),
+        }
+    }
+    if let Some(near) = near {
+        let message = format!("no event has a field `{}`", path.text);
+        let warning = Diagnostic::warning(Code::UnknownField, node.at, message);
+        cx.diagnostics
+            .push(warning.help(format!("did you mean `{near}`?")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use crate::core::diagnostic::{Diagnostics, Files};
+
+    /// The paths that are taken, and what is said.
+    fn read(text: &str) -> (Vec<String>, String) {
+        let text = format!("redact: {text}\n");
+        let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+        let file = files.add("flowtrigger.yaml", text.as_str());
+        let config = parse(file, &text, &Default::default(), &mut diagnostics);
+        let said = diagnostics.iter().map(|found| {
+            let help = found.help.as_deref().unwrap_or_default();
+            format!("{:?} {}; {help}", found.severity, found.message)
+        });
+        let paths = config.redact.iter().map(|path| path.text.clone()).collect();
+        (paths, said.collect::<Vec<_>>().join("\n"))
+    }
+
+    #[test]
+    fn fields_of_events_are_taken_and_slips_are_told() {
+        let (paths, said) =
+            read("[comment.body, ticket.subject, subdomain, custom_field.raw_title]");
+        assert_eq!(paths.len(), 4);
+        assert_eq!(said, "");
+        let (paths, said) = read("comment.bdy");
+        assert_eq!(paths, ["comment.bdy"]);
+        assert!(
+            said.starts_with("Warning no event has a field `comment.bdy`"),
+            "{said}"
+        );
+        assert!(said.contains("did you mean `comment.body`?"), "{said}");
+    }
+
+    #[test]
+    fn what_is_no_field_of_the_body_is_refused() {
+        for (text, wanted) in [
+            ("event.id", "is kept"),
+            ("vars.a", "is kept"),
+            ("$.raw.detail", "as received goes with it"),
+            ("$..body", "may lead to many places"),
+            ("'a[0]'", "is no field"),
+            ("7", "is no field"),
+        ] {
+            let (paths, said) = read(text);
+            assert!(paths.is_empty() || text == "7", "{text}: {paths:?}");
+            assert!(said.contains(wanted) || text == "7", "{text}: {said}");
         }
     }
 }

@@ -18,6 +18,7 @@ mod naming;
 #[cfg(test)]
 pub mod odd;
 pub mod place;
+pub mod redacted;
 pub mod sample;
 pub mod tape;
 mod upmind;

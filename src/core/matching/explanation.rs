@@ -4,13 +4,13 @@
 use serde_json::Value;
 
 use crate::core::diagnostic::Position;
-use crate::core::event::Event;
+use crate::core::event::{Event, redacted};
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::ruleset::judge;
 use crate::core::matching::trace::{NoTrace, Trace};
 use crate::core::rule::condition::{Condition, Polarity, Predicate};
 use crate::core::rule::jobspec::Rule;
-use crate::core::rule::operator::Verdict;
+use crate::core::rule::operator::{Operator, Verdict};
 use crate::core::rule::path::Path;
 use crate::core::scope::Scope;
 
@@ -36,6 +36,9 @@ pub struct NearMiss {
 pub fn explain(rule: &Rule, event: &Event) -> Explanation {
     let mut trace = Trace::default();
     let truth = judge(rule, event, &mut trace);
+    if redacted::is_redacted(event) {
+        return of_what_is_kept(rule, event, trace);
+    }
     let near_misses = match truth {
         Truth::True => Vec::new(),
         Truth::False | Truth::Unknown => near_misses(rule, event, &trace),
@@ -44,6 +47,44 @@ pub fn explain(rule: &Rule, event: &Event) -> Explanation {
         truth,
         trace,
         near_misses,
+    }
+}
+
+/// What reads a field that is not kept is missing: it decided something once, and cannot again.
+fn of_what_is_kept(rule: &Rule, event: &Event, mut trace: Trace) -> Explanation {
+    let places = redacted::places(event);
+    let predicates = rule.when.predicates();
+    for (predicate, line) in predicates.into_iter().zip(&mut trace.lines) {
+        if !is_unsure(predicate, &places) {
+            continue;
+        }
+        line.verdict = Verdict::Missing;
+        line.hint = Some(NOT_KEPT.into());
+    }
+    let mut lines = trace.lines.iter();
+    let truth = truth_of(&rule.when, &mut |_| {
+        lines.next().map_or(Verdict::Missing, |line| line.verdict)
+    });
+    Explanation {
+        truth,
+        trace,
+        near_misses: Vec::new(),
+    }
+}
+
+const NOT_KEPT: &str =
+    "what stood here is not kept (`redact` in flowtrigger.yaml), so it cannot be judged again";
+
+/// Where something stands in the place of a value, that there was one is still told.
+fn is_unsure(predicate: &Predicate, places: &[String]) -> bool {
+    let reads = |path: &Path| redacted::reads(path, places);
+    let of_presence = matches!(
+        *predicate.operator,
+        Operator::Exists(_) | Operator::Present(_)
+    );
+    match of_presence {
+        true => reads(&predicate.path) && !redacted::leads_to(&predicate.path, places),
+        false => predicate.paths().any(reads),
     }
 }
 

@@ -218,7 +218,7 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
         later("debounce", FLOWS),
         later(
             "redact",
-            "it comes with the trust boundary; leave it out for now",
+            "what is not kept is said for all rules together: write `redact: [comment.body]` into flowtrigger.yaml",
         ),
         later("catch", FLOWS),
         later(

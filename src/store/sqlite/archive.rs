@@ -1,16 +1,18 @@
 //! Events that led to no run, on their way to the file: put on a shelf at once, filed soon after.
 //! It never makes anybody wait: what does not fit on the shelf is lost, and counted.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use rusqlite::params;
 
 use super::codec::micros;
-use super::kept_event::{event_text, scanned_text};
+use super::kept_event::{self, event_text, scanned_text};
 use super::ledger::{Figure, Ledger};
 use crate::core::config::Archived;
 use crate::core::event::Brief;
+use crate::core::event::redacted::redacted;
+use crate::core::rule::path::Path;
 use crate::store::{EditionId, StoreError, Unmatched};
 
 /// Bytes on the shelf. At half a second between two filings this is some 4,000 events a second.
@@ -19,6 +21,8 @@ const ROOM: usize = 2 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub struct Shelf {
     inner: Mutex<Inner>,
+    /// What is not filed.
+    redact: Mutex<Arc<[Path]>>,
     pub written: Figure,
     pub lost: Figure,
     /// Bytes of what is filed.
@@ -41,10 +45,7 @@ struct Shelved {
 
 impl Shelf {
     pub fn put(&self, event: &Unmatched, edition: EditionId, received: Timestamp) {
-        let (brief, body) = match event {
-            Unmatched::Built(event) => (Brief::of(event), event_text(event)),
-            Unmatched::Scanned { brief, raw } => (Brief::clone(brief), scanned_text(brief, raw)),
-        };
+        let (brief, body) = self.written(event);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.bytes + body.len() > ROOM {
             drop(inner);
@@ -59,11 +60,41 @@ impl Shelf {
         });
     }
 
+    /// From now on these fields are filed of no event.
+    pub fn redact(&self, paths: &[Path]) {
+        *self.redact.lock().unwrap_or_else(PoisonError::into_inner) = paths.into();
+    }
+
+    fn written(&self, event: &Unmatched) -> (Brief, String) {
+        let redact = self.redact.lock().unwrap_or_else(PoisonError::into_inner);
+        let redact = Arc::clone(&redact);
+        match event {
+            Unmatched::Built(event) => {
+                let kept = redacted(event, &redact);
+                (Brief::of(event), event_text(kept.as_ref().unwrap_or(event)))
+            }
+            Unmatched::Scanned { brief, raw } => {
+                let text = scanned_text(brief, raw);
+                (Brief::clone(brief), without(text, &redact))
+            }
+        }
+    }
+
     fn take(&self) -> Vec<Shelved> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.bytes = 0;
         std::mem::take(&mut inner.events)
     }
+}
+
+/// An event that came as it is is built where something of it may not be kept.
+fn without(text: String, redact: &[Path]) -> String {
+    if redact.is_empty() {
+        return text;
+    }
+    let event = kept_event::event(&text).ok();
+    let kept = event.and_then(|event| redacted(&event, redact));
+    kept.map_or(text, |kept| event_text(&kept))
 }
 
 impl Ledger<'_> {

@@ -14,7 +14,9 @@ use super::lineage::actors_text;
 use crate::core::gate::{Ask, Facts, Kind, Opening};
 use crate::core::loop_guard::Lineage;
 use crate::core::run::{RunId, State};
-use crate::store::{Arrival, Committed, Edition, EditionId, Occasion, Placed, Planned, StoreError};
+use crate::store::{
+    Arrival, Committed, Edition, EditionId, Occasion, Placed, Planned, StoreError, lets_go,
+};
 
 /// An arrival on its way in, its event written out as it is kept: that is done before the one thread
 /// that writes has it.
@@ -124,6 +126,9 @@ impl Ledger<'_> {
         let mut runs = Vec::with_capacity(arrival.planned.len());
         for planned in &arrival.planned {
             runs.push(self.plan(planned, arrival, event, generation)?);
+        }
+        if runs.iter().all(|placed| lets_go(&placed.state)) {
+            self.let_go(event)?;
         }
         Ok(Committed {
             redelivered: false,
@@ -325,6 +330,8 @@ impl Ledger<'_> {
 
     pub fn adopt(&mut self, edition: &Edition) -> Result<EditionId, StoreError> {
         self.memory.settings = edition.settings.clone();
+        self.memory.shelf.redact(&edition.settings.redact);
+        self.overwrite_what_is_let_go()?;
         let config = self.config(&edition.config)?;
         let mut files = Vec::with_capacity(edition.files.len());
         for (name, text) in &edition.files {

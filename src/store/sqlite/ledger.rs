@@ -120,6 +120,10 @@ impl Memory {
         }
     }
 
+    pub fn forget_event(&mut self, row: i64) {
+        self.recent.forget(row);
+    }
+
     /// Rows of rules may have gone.
     pub fn forget_rules(&mut self) {
         self.rules.clear();

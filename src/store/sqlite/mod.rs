@@ -9,9 +9,11 @@ pub mod journal;
 pub mod kept_event;
 mod ledger;
 mod lineage;
+mod outcome;
 mod recent;
 mod records;
 mod recovery;
+mod redaction;
 mod retention;
 mod shift;
 #[cfg(test)]
@@ -56,6 +58,7 @@ impl SqliteStore {
     /// queue. Whoever opens it holds the data folder's lock.
     pub fn open(path: &Path, settings: Settings) -> Result<(Self, Recovered), OpenError> {
         let shelf = Arc::new(Shelf::default());
+        shelf.redact(&settings.redact);
         let prepared = prepare(database::open(path)?, settings, &shelf);
         let (connection, memory, recovered) =
             prepared.map_err(|error| database::refused(path, error))?;

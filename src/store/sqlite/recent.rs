@@ -23,6 +23,15 @@ impl Recent {
         found.map(|(_, _, event)| Arc::clone(event))
     }
 
+    /// It is no longer as it was.
+    pub fn forget(&mut self, row: i64) {
+        self.events.retain(|(known, size, _)| {
+            let other = *known != row;
+            self.bytes -= if other { 0 } else { *size };
+            other
+        });
+    }
+
     pub fn put(&mut self, row: i64, event: &Arc<Event>, size: usize) {
         self.bytes += size;
         self.events.push_back((row, size, Arc::clone(event)));

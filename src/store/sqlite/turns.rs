@@ -315,7 +315,7 @@ impl Ledger<'_> {
         if to.gives_back() {
             self.give_back(id)?;
         }
-        Ok(())
+        self.after_run(run, to)
     }
 
     /// Queues the run that tells of a death, where the rule wants one.
@@ -350,6 +350,7 @@ impl Ledger<'_> {
         if !state.can_revive() {
             return Err(StoreError::cannot_revive(run, &state));
         }
+        self.check_whole(run)?;
         let standing = self.standing(run)?;
         self.write_lines(run, &[Line::Revived { at: now }])?;
         self.memory.turn += 1;

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::database;
 use super::ledger::{Ledger, Memory};
+use super::outcome::Outcome;
 use crate::store::StoreError;
 
 /// Orders that wait for the thread. One commit takes them all; more than this means that the disk is
@@ -43,32 +44,6 @@ type Tell = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 struct Verdict {
     outcome: Outcome,
     tell: Tell,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Done,
-    /// The statements failed: what the order changed is to be undone.
-    Failed,
-    /// They failed because the file is damaged.
-    Damaged,
-}
-
-impl Outcome {
-    fn of<T>(result: &Result<T, StoreError>) -> Self {
-        match result {
-            Err(StoreError::Broken(_)) => Outcome::Failed,
-            Err(StoreError::Damaged(_)) => Outcome::Damaged,
-            Ok(_)
-            | Err(
-                StoreError::Full { .. }
-                | StoreError::Busy
-                | StoreError::UnknownRun(_)
-                | StoreError::OnlyTells(_)
-                | StoreError::WrongState { .. },
-            ) => Outcome::Done,
-        }
-    }
 }
 
 struct Job {

@@ -1,0 +1,110 @@
+//! What a store does with fields that are not kept: there while a run may need them, and gone with it.
+//! It looks only through the trait.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::{arrival, claimed, live_rule, now, place, to};
+use crate::core::config;
+use crate::core::event::redacted::{REDACTED, is_redacted};
+use crate::core::rule::jobspec::Mode;
+use crate::core::rule::path::Path;
+use crate::core::run::{RunId, State};
+use crate::store::{Arrival, Edition, Settings, Store, StoreError};
+
+const SAID: &str = "a customer's own words";
+
+/// A store that keeps no comments.
+async fn adopted<S: Store>(store: S, redact: &[&str]) -> S {
+    let paths = redact.iter().map(|path| Path::parse(path).unwrap());
+    let edition = Edition {
+        files: Vec::new(),
+        config: Arc::new(config::Source::default()),
+        settings: Settings {
+            redact: paths.collect(),
+            ..Settings::default()
+        },
+    };
+    store.adopt(edition).await.unwrap();
+    store
+}
+
+/// An event with a comment, and a run of each of these rules in a lane of its own.
+fn said(rules: &[&str]) -> Arrival {
+    let mut arrival = arrival("said", &live_rule(rules[0]));
+    let mut event = (*arrival.event).clone();
+    event.body = json!({ "comment": { "body": SAID, "public": true } });
+    event.raw = json!({ "detail": { "text": SAID } });
+    arrival.event = Arc::new(event);
+    let planned = arrival.planned.remove(0);
+    for name in rules {
+        let mut planned = planned.clone();
+        planned.rule = live_rule(name);
+        arrival.planned.push(planned);
+    }
+    arrival
+}
+
+async fn is_whole<S: Store>(store: &S, run: RunId) -> bool {
+    let event = store.run(run).await.unwrap().unwrap().event;
+    let text = format!("{event:?}");
+    assert_eq!(text.contains(SAID), !is_redacted(&event), "{text}");
+    assert_eq!(event.body["comment"]["public"], true);
+    if is_redacted(&event) {
+        assert_eq!(event.body["comment"]["body"], REDACTED);
+        assert_eq!(event.id, "said");
+    }
+    !is_redacted(&event)
+}
+
+pub async fn fields_are_let_go_with_the_last_run_that_may_need_them<S: Store>(store: S) {
+    let store = adopted(store, &["comment.body"]).await;
+    let runs = store.commit(said(&["a", "b", "c"])).await.unwrap().runs;
+    let [a, b, c] = [runs[0].id, runs[1].id, runs[2].id];
+    assert_eq!(claimed(&store, now()).await.len(), 3);
+    to(&store, a, State::Done).await;
+    to(&store, b, State::Dead { why: "x".into() }).await;
+    to(&store, c, State::Held { why: "x".into() }).await;
+    assert!(
+        is_whole(&store, a).await,
+        "a dead run and a held one may be retried"
+    );
+    store.cancel(c).await.unwrap();
+    store.revive(b, now()).await.unwrap();
+    assert_eq!(claimed(&store, now()).await, [b]);
+    assert!(is_whole(&store, b).await);
+    to(&store, b, State::Skipped { why: "x".into() }).await;
+    for run in [a, b, c] {
+        assert!(!is_whole(&store, run).await, "{run:?}");
+    }
+    let again = store.commit(said(&["a"])).await.unwrap();
+    assert!(again.redelivered);
+    assert!(!is_whole(&store, a).await);
+}
+
+pub async fn what_is_let_go_cannot_be_acted_on<S: Store>(store: S) {
+    let store = adopted(store, &["comment.body"]).await;
+    let run = place(&store, said(&["a"])).await;
+    store.cancel(run).await.unwrap();
+    assert!(!is_whole(&store, run).await);
+    let refused = store.revive(run, now()).await;
+    assert_eq!(refused, Err(StoreError::Redacted(run.0)));
+    assert_eq!(store.counts().await.unwrap()["cancelled"], 1);
+}
+
+pub async fn an_event_that_acts_on_nothing_is_let_go_at_once<S: Store>(store: S) {
+    let store = adopted(store, &["comment.body"]).await;
+    let mut arrival = said(&["a"]);
+    arrival.planned[0].mode = Mode::Shadow;
+    let run = place(&store, arrival).await;
+    assert!(!is_whole(&store, run).await);
+}
+
+pub async fn without_a_word_everything_is_kept<S: Store>(store: S) {
+    let store = adopted(store, &["comment.author", "ticket.subject"]).await;
+    let run = place(&store, said(&["a"])).await;
+    claimed(&store, now()).await;
+    to(&store, run, State::Done).await;
+    assert!(is_whole(&store, run).await);
+}
