@@ -61,7 +61,7 @@ impl Desk {
         let place = Place::new(rules);
         let port = self.receiver.port;
         place.configure(&format!(
-            "connections:\n  desk: {{ base_url: \"http://127.0.0.1:{port}\", actor_id: {US} }}\noutgoing: {{ allow: [127.0.0.0/8] }}\n{more}"
+            "connections:\n  desk: {{ base_url: \"http://127.0.0.1:{port}\", actor_id: {US} }}\n{more}"
         ));
         place
     }

@@ -24,7 +24,8 @@ fn value(name: &str) -> String {
     format!("{name}kana \"rie\"/+é{}vogel", name.to_lowercase())
 }
 
-const CONFIG: &str = "connections:
+const CONFIG: &str = "outgoing: { allow: [127.0.0.1] }
+connections:
   bearer: { base_url: 'http://127.0.0.1:PORT', auth: { bearer: '{{ secret.BEARER }}' } }
   basic: { base_url: 'http://127.0.0.1:PORT', auth: { basic: { username: bot, password: '{{ secret.BASIC }}' } } }
   dead: { base_url: 'http://127.0.0.1:DEAD', auth: { bearer: '{{ secret.BEARER }}' } }
