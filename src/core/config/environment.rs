@@ -115,29 +115,32 @@ fn set(setting: &str, value: &str, config: &mut Config) -> Result<(), String> {
 
 /// Another help desk has another address, and another user that we act as.
 fn set_connection(setting: &str, value: &str, config: &mut Config) -> Result<(), String> {
-    let (name, is_address) = match setting.strip_suffix("_BASE_URL") {
-        Some(name) => (name, true),
-        None => (setting.strip_suffix("_ACTOR_ID").unwrap_or_default(), false),
-    };
-    if name.is_empty() {
-        return Err("can set a connection's BASE_URL or ACTOR_ID only".into());
+    let address = setting.strip_suffix("_BASE_URL");
+    let name = address
+        .or_else(|| setting.strip_suffix("_ACTOR_ID"))
+        .ok_or("can set a connection's BASE_URL or ACTOR_ID only")?;
+    match address {
+        Some(_) => connection::check_base_url(value)
+            .map_err(|reason| format!("is no base URL: {reason}"))?,
+        None => check_actor(value)?,
     }
     let mut connections = config.connections.values_mut();
     let connection = connections
         .find(|c| c.name.replace('-', "_").eq_ignore_ascii_case(name))
         .ok_or("names a connection that flowtrigger.yaml does not have")?;
-    if is_address {
-        let sound = connection::check_base_url(value);
-        sound.map_err(|reason| format!("is no base URL: {reason}"))?;
-        connection.base_url = value.to_owned();
-        return Ok(());
+    match address {
+        Some(_) => connection.base_url = value.to_owned(),
+        None => connection.actor_id = Some(value.trim().to_owned()),
     }
-    check_text(value)?;
-    if value.trim().is_empty() {
-        return Err("is empty; set it to the id of a user".into());
-    }
-    connection.actor_id = Some(value.trim().to_owned());
     Ok(())
+}
+
+fn check_actor(value: &str) -> Result<(), String> {
+    check_text(value)?;
+    match value.trim().is_empty() {
+        true => Err("is empty; set it to the id of a user".into()),
+        false => Ok(()),
+    }
 }
 
 /// The value in the type of the one that it replaces; text where that is text, or not there.
