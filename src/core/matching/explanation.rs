@@ -259,6 +259,46 @@ mod tests {
         near.map(|near| (near.path, near.set)).collect()
     }
 
+    /// What is said of the whole event, and of one without its `current` and a tag.
+    fn truths(when: &str) -> (Truth, Truth) {
+        let paths = ["current", "ticket.tags.0"].map(|path| Path::parse(path).expect(path));
+        let kept = redacted::redacted(&event(), &paths).expect("it holds both");
+        let of = |event| explain(&rule(when), event).truth;
+        (of(&event()), of(&kept))
+    }
+
+    #[test]
+    fn of_what_is_not_kept_nothing_is_said_that_was_not_so() {
+        use Truth::{False, True, Unknown};
+        for (when, whole, kept) in [
+            ("{ current: high }", True, Unknown),
+            ("{ current: urgent }", False, Unknown),
+            ("{ current: { not: urgent } }", True, Unknown),
+            ("{ previous: { not: { path: current } } }", True, Unknown),
+            ("{ ticket.tags: { has: test } }", True, Unknown),
+            ("{ '$..tags[*]': vip }", True, Unknown),
+            ("{ $.raw.input.ticket_event.previous: low }", True, Unknown),
+            ("{ $.raw: { exists: true } }", True, Unknown),
+            (
+                "{ current: { present: true }, ticket.tags.0: { exists: true } }",
+                True,
+                True,
+            ),
+            ("{ current: { present: false } }", False, False),
+            ("{ current: urgent, previous: normal }", False, False),
+            (
+                "{ any: [{ current: urgent }, { previous: low }] }",
+                True,
+                True,
+            ),
+            ("{ none: [{ current: urgent }] }", True, Unknown),
+            ("{ ticket.status: open }", True, True),
+            ("{ ticket.external_id: x }", Unknown, Unknown),
+        ] {
+            assert_eq!(truths(when), (whole, kept), "{when}");
+        }
+    }
+
     #[test]
     fn one_change_that_would_do_is_suggested() {
         assert_eq!(
