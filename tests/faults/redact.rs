@@ -32,7 +32,10 @@ fn place(flow: &str) -> Place {
         ),
     ];
     place.write("rules/rules.yaml", rules.join("---\n"));
-    place.write("flowtrigger.yaml", "redact: [current, previous]\n");
+    place.write(
+        "flowtrigger.yaml",
+        "outgoing: { allow: [127.0.0.1] }\nredact: [current, previous]\n",
+    );
     place
 }
 

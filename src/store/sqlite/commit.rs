@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension, params};
-use serde_json::Value;
 
 use super::codec::{self, asks_text, micros};
 use super::kept_event::event_text;
@@ -14,9 +13,7 @@ use super::lineage::actors_text;
 use crate::core::gate::{Ask, Facts, Kind, Opening};
 use crate::core::loop_guard::Lineage;
 use crate::core::run::{RunId, State};
-use crate::store::{
-    Arrival, Committed, Edition, EditionId, Occasion, Placed, Planned, StoreError, lets_go,
-};
+use crate::store::{Arrival, Committed, Occasion, Placed, Planned, StoreError, lets_go};
 
 /// An arrival on its way in, its event written out as it is kept: that is done before the one thread
 /// that writes has it.
@@ -326,44 +323,6 @@ impl Ledger<'_> {
             .prepare_cached("DELETE FROM charges WHERE run = ?1 AND gate = ?2")?
             .execute(params![run, Kind::Dedupe.word()])?;
         Ok(())
-    }
-
-    pub fn adopt(&mut self, edition: &Edition) -> Result<EditionId, StoreError> {
-        self.memory.settings = edition.settings.clone();
-        self.memory.shelf.redact(&edition.settings.redact);
-        self.overwrite_what_is_let_go()?;
-        let config = self.config(&edition.config)?;
-        let mut files = Vec::with_capacity(edition.files.len());
-        for (name, text) in &edition.files {
-            let digest = crate::core::rule::version::fingerprint(&[text.as_bytes()]);
-            let id = self.text(digest, text)?;
-            files.push(serde_json::json!([&**name, id]));
-        }
-        let files = Value::Array(files).to_string();
-        let digest = crate::core::rule::version::fingerprint(&[
-            &edition.config.fingerprint,
-            files.as_bytes(),
-        ]);
-        let known: Option<i64> = self
-            .connection
-            .query_row(
-                "SELECT id FROM editions WHERE digest = ?1",
-                [digest],
-                |row| row.get(0),
-            )
-            .optional()?;
-        let id = match known {
-            Some(id) => id,
-            None => {
-                self.connection.execute(
-                    "INSERT INTO editions (digest, config, files, since) VALUES (?1, ?2, ?3, ?4)",
-                    params![digest, config, files, micros(self.now())],
-                )?;
-                self.connection.last_insert_rowid()
-            }
-        };
-        self.memory.in_force(id);
-        Ok(EditionId(id as u64))
     }
 }
 

@@ -5,6 +5,7 @@ mod archive;
 pub mod codec;
 mod commit;
 mod database;
+mod editions;
 pub mod journal;
 pub mod kept_event;
 mod ledger;
