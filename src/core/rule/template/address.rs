@@ -108,6 +108,9 @@ fn host(prefix: &str, whole: bool) -> Result<(), (String, &'static str)> {
     if after.is_none() {
         return Err((format!("`{prefix}` is no address"), WHOLE_ADDRESS));
     }
+    if !begins_with_host(prefix) {
+        return Err((format!("`{prefix}` names no host"), WHOLE_ADDRESS));
+    }
     let url = url::Url::parse(prefix)
         .map_err(|error| (format!("`{prefix}` is no address: {error}"), WHOLE_ADDRESS))?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -135,6 +138,17 @@ fn host(prefix: &str, whole: bool) -> Result<(), (String, &'static str)> {
         ));
     }
     Ok(())
+}
+
+/// Whether a host follows the scheme at once. Those who read URLs skip further slashes, blanks and
+/// backslashes there, and would find the host in what comes behind.
+fn begins_with_host(prefix: &str) -> bool {
+    let Some((scheme, rest)) = prefix.split_once("://") else {
+        return false;
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let odd = |c: char| c == '\\' || c.is_whitespace() || c.is_control();
+    scheme.chars().all(|c| c.is_ascii_alphanumeric()) && !host.is_empty() && !host.contains(odd)
 }
 
 fn outbox(rest: &str, whole: bool) -> Result<(), (String, &'static str)> {

@@ -116,33 +116,57 @@ fn from_number(number: &serde_json::Number) -> Value {
 
 /// More values than this in one result is a mistake.
 pub const MOST_VALUES: usize = 50_000;
+/// More text than this, in bytes, is one too: as much as the largest of events that is taken anyhow.
+const MOST_TEXT: usize = 4 << 20;
+
+/// What was made so far.
+#[derive(Default)]
+struct Made {
+    values: usize,
+    text: usize,
+}
+
+impl Made {
+    fn value(&mut self) -> Result<(), Error> {
+        self.values += 1;
+        match self.values > MOST_VALUES {
+            true => Err(too_much("it makes more than 50,000 values")),
+            false => Ok(()),
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Result<String, Error> {
+        self.text += text.len();
+        match self.text > MOST_TEXT {
+            true => Err(too_much("it makes more than 4 MB of text")),
+            false => Ok(text.to_owned()),
+        }
+    }
+}
 
 /// The JSON of a value. Undefined is an error wherever it stands, and so is a secret.
 pub fn to_json(value: &Value) -> Result<Json, Error> {
-    json(value, &mut 0)
+    json(value, &mut Made::default())
 }
 
-fn json(value: &Value, count: &mut usize) -> Result<Json, Error> {
-    *count += 1;
-    if *count > MOST_VALUES {
-        return Err(too_much("it makes more than 50,000 values"));
-    }
+fn json(value: &Value, made: &mut Made) -> Result<Json, Error> {
+    made.value()?;
     match value.kind() {
         ValueKind::Undefined => Err(undefined(value)),
         ValueKind::None => Ok(Json::Null),
         ValueKind::Bool => Ok(Json::Bool(value.is_true())),
         ValueKind::Number => number(value),
-        ValueKind::String => Ok(Json::String(value.as_str().unwrap_or_default().to_owned())),
+        ValueKind::String => Ok(Json::String(made.text(value.as_str().unwrap_or_default())?)),
         ValueKind::Map => {
             let mut map = serde_json::Map::new();
             for key in value.try_iter()? {
                 let item = value.get_item(&key)?;
-                map.insert(key.to_string(), json(&item, count)?);
+                map.insert(made.text(&key.to_string())?, json(&item, made)?);
             }
             Ok(Json::Object(map))
         }
         ValueKind::Seq | ValueKind::Iterable => {
-            let items = value.try_iter()?.map(|item| json(&item, count));
+            let items = value.try_iter()?.map(|item| json(&item, made));
             Ok(Json::Array(items.collect::<Result<_, _>>()?))
         }
         _ => Err(not_json(value)),

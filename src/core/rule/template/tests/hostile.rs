@@ -83,6 +83,10 @@ fn runaway_templates_are_stopped() {
             "1 MB",
         ),
         (
+            "{% set a = range(90000) | join('x') %}{{ [a,a,a,a,a,a,a,a,a] }}",
+            "4 MB",
+        ),
+        (
             "{% set a = range(90000) | join(',') %}{{ a | split(',') | length }}",
             "50,000 values",
         ),
@@ -179,6 +183,12 @@ fn values_in_a_url_are_encoded_and_never_form_the_host() {
         ("{{ vars.nope }}/x", "nothing defines"),
         ("a.example/x", "no address"),
         ("/api/v2", "no address"),
+        ("https:////{{ current }}/x", "names no host"),
+        ("https:///a.example/{{ current }}", "names no host"),
+        ("https://\\a.example/{{ current }}", "names no host"),
+        ("https://a.example\\@b/{{ current }}", "names no host"),
+        ("https:\\x://a/{{ current }}", "names no host"),
+        ("https://\t/a.example/{{ current }}", "names no host"),
         ("ftp://a.example/x", "cannot be called"),
         ("https://u:p@a.example/x", "no user name"),
         ("https://a.example/../x", "`..`"),
