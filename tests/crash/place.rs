@@ -13,7 +13,7 @@ use crate::turn::until;
 
 /// A source of our own: the id of an event is what its sender says it is.
 /// Its receivers are on this machine.
-pub const DESK: &str = "outgoing: { allow: [127.0.0.1] }\nsources: { desk: { event_type: { path: kind }, id: id, key: ticket } }\n";
+pub const DESK: &str = "outgoing: { allow: [127.0.0.1] }\nsources: { support: {}, desk: { event_type: { path: kind }, id: id, key: ticket } }\n";
 
 /// Who has not given up by then has started.
 const REFUSAL: Duration = Duration::from_secs(10);
