@@ -7,6 +7,7 @@ mod events;
 mod house;
 mod json;
 mod rules;
+mod signatures;
 mod signed;
 mod templates;
 
@@ -15,6 +16,7 @@ pub use config::config;
 pub use events::{decoders, described};
 pub use json::{json, many};
 pub use rules::rules;
+pub use signatures::signatures;
 pub use signed::signed;
 pub use templates::templates;
 
@@ -33,6 +35,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("paths", paths),
     ("patterns", patterns),
     ("rules", rules),
+    ("signatures", signatures),
     ("signed", signed),
     ("templates", templates),
 ];

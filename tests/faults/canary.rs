@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -16,8 +16,8 @@ use crate::serving::Daemon;
 use crate::support::{Place, urgent};
 
 /// One for each way to the outside; with a space, a quote, a slash, a plus and a letter beyond ASCII.
-const NAMES: [&str; 9] = [
-    "BEARER", "BASIC", "PATH", "QUERY", "HEADER", "JSON", "FORM", "ARGV", "FILED",
+const NAMES: [&str; 11] = [
+    "BEARER", "BASIC", "PATH", "QUERY", "HEADER", "JSON", "FORM", "ARGV", "FILED", "SIGNS", "ASKS",
 ];
 
 fn value(name: &str) -> String {
@@ -29,6 +29,10 @@ connections:
   bearer: { base_url: 'http://127.0.0.1:PORT', auth: { bearer: '{{ secret.BEARER }}' } }
   basic: { base_url: 'http://127.0.0.1:PORT', auth: { basic: { username: bot, password: '{{ secret.BASIC }}' } } }
   dead: { base_url: 'http://127.0.0.1:DEAD', auth: { bearer: '{{ secret.BEARER }}' } }
+sources:
+  support: {}
+  signed: { decoder: support, verify: zendesk, secrets: SIGNS }
+  asked: { decoder: support, verify: { basic: { username: bot } }, secrets: ASKS }
 secrets:
   FILED: { file: filed }
 ";
@@ -209,6 +213,43 @@ fn settled(daemon: &Daemon, runs: usize) {
     daemon.logs_often(runs, over);
 }
 
+/// Senders that show the secrets of sources, rightly and where they do not belong.
+fn clean_senders(daemon: &Daemon) {
+    let body = urgent(1).to_string();
+    let basic = |name: &str| STANDARD.encode(format!("bot:{}", value(name)));
+    for (path, headers, status) in [
+        (
+            "/events/asked",
+            format!("authorization: Basic {}\r\n", basic("ASKS")),
+            200,
+        ),
+        (
+            "/events/asked",
+            format!("authorization: Bearer {}\r\n", value("ASKS")),
+            401,
+        ),
+        (
+            "/events/asked",
+            format!("authorization: Basic {}x\r\n", basic("ASKS")),
+            401,
+        ),
+        (
+            "/events/signed",
+            format!("authorization: Basic {}\r\n", basic("SIGNS")),
+            401,
+        ),
+        (
+            "/events/signed",
+            format!("x-zendesk-webhook-signature: {}\r\n", value("SIGNS")),
+            401,
+        ),
+    ] {
+        let answer = daemon.ask("POST", path, &headers, body.as_bytes());
+        assert_eq!(answer.status, status, "{path} {answer:?}");
+        clean(path, format!("{}{}", answer.head, answer.body).as_bytes());
+    }
+}
+
 #[test]
 fn no_secret_is_written_logged_answered_or_printed() {
     let receiver = Receiver::echoing();
@@ -221,6 +262,7 @@ fn no_secret_is_written_logged_answered_or_printed() {
         format!("{}{}", answer.head, answer.body).as_bytes(),
     );
     settled(&daemon, steps().len());
+    clean_senders(&daemon);
     for (method, path, body) in [
         ("POST", "/events/support", "{"),
         ("POST", "/events/nobody", "{}"),

@@ -1,0 +1,93 @@
+//! Senders that show whatever bytes in place of a proof: nobody is let in by them, and whoever signs is,
+//! for the very body that was signed.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use flowtrigger::core::config::{self, Scheme, Verification};
+use flowtrigger::core::diagnostic::Position;
+use flowtrigger::core::secret::SecretValue;
+use flowtrigger::source::signature::Verifier;
+use jiff::Timestamp;
+
+/// Base64, so that it serves every scheme; what is tried cannot know it.
+const SECRET: &str = "whsec_bm9ib2R5IGtub3dzIHRoaXMgb25l";
+const WINDOW: std::time::Duration = std::time::Duration::from_secs(300);
+
+/// A line for each of three headers, then the body. The same bytes are shown to every scheme.
+pub fn signatures(bytes: &[u8]) {
+    let mut parts = bytes.splitn(4, |byte| *byte == b'\n');
+    let lines: Vec<&[u8]> = parts.by_ref().take(3).collect();
+    let body = parts.next().unwrap_or_default();
+    let now = Timestamp::from_second(1_800_000_000).expect("a time");
+    for scheme in schemes() {
+        let verifier = verifier(scheme.clone());
+        for lines in [&lines[..], &[b"", b"1800000000", b"x"]] {
+            nobody_gets_in(&verifier, &shown(&scheme, lines), body, now);
+        }
+        whoever_signs_does(&verifier, body, now);
+    }
+}
+
+fn schemes() -> [Scheme; 6] {
+    let basic = Scheme::Basic {
+        username: "desk".into(),
+    };
+    [
+        Scheme::Hmac(config::zendesk(WINDOW)),
+        Scheme::Hmac(config::upmind()),
+        Scheme::Hmac(config::standard_webhooks(WINDOW)),
+        Scheme::Hmac(config::github()),
+        Scheme::Bearer,
+        basic,
+    ]
+}
+
+fn verifier(scheme: Scheme) -> Verifier {
+    let verification = Verification {
+        scheme,
+        secrets: vec!["KEY".into()],
+        at: Position::default(),
+    };
+    let secrets = vec![("KEY".to_owned(), SecretValue::new(SECRET))];
+    let verifier = Verifier::new(&verification, secrets);
+    verifier.unwrap_or_else(|unusable| panic!("{unusable:?}"))
+}
+
+/// The lines in the headers that the scheme reads.
+fn shown(scheme: &Scheme, lines: &[&[u8]]) -> HeaderMap {
+    let names: Vec<&str> = match scheme {
+        Scheme::Hmac(hmac) => {
+            let stamp = hmac.stamp.iter().map(|stamp| stamp.header.as_str());
+            let own = std::iter::once(hmac.header.as_str());
+            own.chain(stamp).chain(["webhook-id"]).collect()
+        }
+        Scheme::Bearer | Scheme::Basic { .. } => vec!["authorization"],
+    };
+    let mut headers = HeaderMap::new();
+    for (name, line) in names.into_iter().zip(lines) {
+        if let Ok(value) = HeaderValue::from_bytes(line) {
+            let name: HeaderName = name.parse().expect("a name");
+            headers.append(name, value);
+        }
+    }
+    headers
+}
+
+fn nobody_gets_in(verifier: &Verifier, headers: &HeaderMap, body: &[u8], now: Timestamp) {
+    if let Ok(shown) = verifier.judge_head(headers, now) {
+        let judged = verifier.judge_body(&shown, body);
+        assert!(judged.is_err(), "let in: {headers:?}");
+        // What the log is told may be anything but a fault.
+        let _ = verifier.hint(&shown, body);
+    }
+}
+
+fn whoever_signs_does(verifier: &Verifier, body: &[u8], now: Timestamp) {
+    let mut headers = HeaderMap::new();
+    for header in verifier.sign(body, now) {
+        let name: HeaderName = header.name.parse().expect("a name");
+        let value = HeaderValue::from_str(header.value.expose()).expect("a value");
+        headers.append(name, value);
+    }
+    let shown = verifier.judge_head(&headers, now).ok().expect("a proof");
+    assert!(verifier.judge_body(&shown, body).is_ok());
+}
