@@ -163,6 +163,10 @@ fn paths_that_multiply_are_refused() {
             path(&format!("$.raw[?{}@.a", "(".repeat(200))),
             "is not JSONPath",
         ),
+        (
+            path(&format!("$.raw[?{}x", "length(value(".repeat(6))),
+            "calls functions within functions",
+        ),
     ]);
 }
 

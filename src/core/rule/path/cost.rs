@@ -24,6 +24,47 @@ pub fn check(text: &str, query: &JpQuery) -> Result<(), PathError> {
     })
 }
 
+/// Calls of functions within each other. The library's parser tries a call that does not end in several
+/// ways, each call within it again: three times the work for one more.
+const MOST_CALLS: usize = 3;
+
+/// What could take long to parse, told before it is parsed.
+pub fn check_text(text: &str) -> Result<(), PathError> {
+    match calls_within_each_other(text) > MOST_CALLS {
+        false => Ok(()),
+        true => Err(PathError {
+            message: format!(
+                "`{text}` calls functions within functions, more than {MOST_CALLS} deep"
+            ),
+            help: Some("name the place, or compare it with an operator".into()),
+        }),
+    }
+}
+
+fn calls_within_each_other(text: &str) -> usize {
+    let (mut open, mut calls, mut most) = (Vec::new(), 0, 0);
+    let (mut quote, mut before) = (None, ' ');
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match (quote, character) {
+            (Some(_), '\\') => drop(characters.next()),
+            (Some(quoted), _) if quoted == character => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(character),
+            (None, '(') => {
+                let call = before.is_ascii_alphanumeric() || before == '_';
+                calls += usize::from(call);
+                most = most.max(calls);
+                open.push(call);
+            }
+            (None, ')') => calls -= usize::from(open.pop().unwrap_or_default()),
+            (None, _) => {}
+        }
+        before = character;
+    }
+    most
+}
+
 #[derive(Default)]
 struct Cost {
     descents: usize,
@@ -176,5 +217,27 @@ fn is_absolute(side: &Comparable) -> bool {
         Comparable::SingularQuery(SingularQuery::Current(_))
         | Comparable::Literal(_)
         | Comparable::Function(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_within_calls_are_counted_outside_of_texts() {
+        for (text, wanted) in [
+            ("$.a", 0),
+            ("$[?length(@.a) == 1]", 1),
+            ("$[?length(@.a) == length(@.b)]", 1),
+            ("$[?length(value(@..a)) == 1]", 2),
+            ("$[?((@.a == 1) && (@.b == 2))]", 0),
+            ("$['f(f(f(f(f(']", 0),
+            ("$[\"a\\\"f(f(\"]", 0),
+            ("$[?f(f(f(f(x", 4),
+            (")))f(", 1),
+        ] {
+            assert_eq!(calls_within_each_other(text), wanted, "{text}");
+        }
     }
 }

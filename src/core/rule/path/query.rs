@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::core::rule::path::{ENVELOPE, Found, Key, PathError, Root, Route, cost};
 
 pub fn parse(text: &str) -> Result<Route, PathError> {
+    cost::check_text(text)?;
     let query = parse_json_path(text).map_err(|error| PathError {
         message: format!(
             "`{text}` is not JSONPath: {}",
@@ -36,6 +37,7 @@ fn start(query: &JpQuery) -> Vec<Key> {
 
 /// The key below `$.input` that a query names.
 pub fn body_key(text: &str) -> Option<String> {
+    cost::check_text(text).ok()?;
     let keys = start(&parse_json_path(text).ok()?);
     match keys.as_slice() {
         [input, key, ..] if input.name == "input" => Some(key.name.clone()),
