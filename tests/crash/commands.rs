@@ -7,6 +7,7 @@ use crate::daemon::Daemon;
 use crate::place::{Place, event, runs_of, telling};
 use crate::receiver::Receiver;
 use crate::turn::until;
+use crate::wire::Wire;
 
 /// A command that says that it began, waits until it may go on, and leaves a line. The first one alone
 /// waits: whatever comes after it finds the way free.
@@ -152,4 +153,30 @@ fn suspects_go_on_alone_until_each_has_ended() {
         .collect();
     assert_eq!(ids, ["e1", "e2", "e3", "e4", "new"]);
     second.stops();
+}
+
+#[test]
+fn an_event_that_ends_the_program_each_time_is_put_aside_and_others_go_on() {
+    let receiver = Receiver::fine();
+    let poison = "name: poison\nevent_source: desk\nevent_type: poison\nflow:\n- name: kill\n  exec: [sh, -c, 'kill -9 $PPID']\n  on_crash: rerun\n";
+    let rules = [poison.to_owned(), telling("tell", "a", receiver.port, "")];
+    let place = Place::new(&rules.join("---\n"));
+    let mut daemon = Daemon::start(&place);
+    daemon.takes(&event("good", 1, "a"));
+    receiver.gets(1);
+    daemon.rests();
+    // The answer may be cut off with the daemon; the event is on disk before anything acts on it.
+    let mut wire = Wire::connect(&daemon.address).unwrap();
+    let bad = event("bad", 2, "poison").to_string();
+    drop(wire.ask("POST", "/events/desk", &bad));
+    for life in 1..=3 {
+        assert_eq!(daemon.ends(), None, "life {life}");
+        daemon = Daemon::spawn(&place);
+    }
+    assert!(daemon.listens(), "{}", daemon.log());
+    assert_eq!((daemon.count("held"), daemon.count("done")), (1, 1));
+    daemon.says("the program ended three times while this run alone was under way");
+    daemon.takes(&event("another", 2, "a"));
+    receiver.gets(2);
+    daemon.stops();
 }
