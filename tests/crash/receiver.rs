@@ -44,6 +44,8 @@ struct Desk {
     connections: usize,
     /// Whether answers wait.
     holds: bool,
+    /// How many have waited since that was said.
+    held: usize,
 }
 
 /// Asked by the test itself, to see what stands before it in the queue of connections.
@@ -99,7 +101,16 @@ impl Receiver {
 
     /// Requests are noted, and answered after `release`.
     pub fn holds(&self) {
-        self.shared.desk.lock().unwrap().holds = true;
+        let mut desk = self.shared.desk.lock().unwrap();
+        (desk.holds, desk.held) = (true, 0);
+    }
+
+    /// Waits until a request waits for its answer.
+    #[track_caller]
+    pub fn has_one(&self) {
+        until("a request waits for its answer", || {
+            self.shared.desk.lock().unwrap().held > 0
+        });
     }
 
     pub fn release(&self) {
@@ -157,6 +168,7 @@ impl Shared {
         got.status = (self.answer)(&got);
         let status = got.status;
         desk.got.push(got);
+        desk.held += usize::from(desk.holds);
         self.more.notify_all();
         let released = self.more.wait_while(desk, |desk| desk.holds);
         drop(released);

@@ -50,6 +50,8 @@ fn a_second_signal_ends_at_once_and_loses_nothing() {
     let figures = stopped(
         |daemon, receiver| {
             receiver.holds();
+            // With nothing under way it would end in order.
+            receiver.has_one();
             daemon.signal(Signal::TERM);
             daemon.says("stopping");
             // What comes together with the first is the same order.
