@@ -1,4 +1,4 @@
-//! What `flowtrigger.yaml` and the environment set: mode, variables, connections, secrets, sources.
+//! What `flowtrigger.yaml` and the environment set: mode, variables, connections, secrets, sources, bounds.
 //! It holds where a secret is found, never its value.
 
 mod archive;

@@ -1,5 +1,5 @@
 //! Events over HTTP: the routes, what each answers, and the server around them.
-//! It refuses what is too big, too slow, not JSON or from afar before anything reads it.
+//! It refuses what is too big, too slow, not JSON or of nobody who may send before anything reads it.
 
 pub(super) mod answer;
 mod body;

@@ -1,4 +1,4 @@
-//! A size on disk as people write it: `256MB`, `1GB`, `64KiB`.
+//! A size, on disk or in memory, as people write it: `256MB`, `1GB`, `64KiB`.
 //! It refuses a bare number, which leaves open what it counts.
 
 use std::ops::RangeInclusive;

@@ -1,4 +1,4 @@
-//! The bytes of a request, up to a limit.
+//! The bytes of a request, up to a limit of its own and to what all bodies together may take.
 //! It keeps nothing beyond the limit, but hears a sender out for a while, so that the sender hears why.
 
 use std::future::poll_fn;

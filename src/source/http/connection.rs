@@ -1,5 +1,5 @@
-//! Connections: how many at a time, and how long each may take to say what it wants.
-//! It refuses to wait for a sender that dribbles: the time for a request starts with its first byte.
+//! Connections: how many at a time and of one address, and how long each may take to ask and to listen.
+//! It refuses to wait for who dribbles or does not read: a time starts with a request's or an answer's first byte.
 
 use std::io;
 use std::pin::Pin;
