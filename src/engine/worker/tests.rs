@@ -1,0 +1,36 @@
+//! What a run carries that tells of another one.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::core::config::Config;
+use crate::core::event::sample::sample;
+use crate::core::matching::ruleset::RuleSet;
+use crate::core::run::RunId;
+use crate::engine::read_event;
+
+fn claimed(id: u64, error: Value) -> Claimed {
+    let text = "name: r\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: fine\n";
+    let sample = sample("support", "ticket.TicketCreated").unwrap();
+    let value = serde_json::from_str(sample.text).unwrap();
+    Claimed {
+        id: RunId(id),
+        event: Arc::new(read_event(value, None, &Config::default()).unwrap()),
+        rule: Arc::clone(&RuleSet::of_text(text).rules[0]),
+        generation: 0,
+        error,
+        log: Vec::new(),
+    }
+}
+
+#[test]
+fn a_run_that_tells_of_a_death_has_keys_of_its_own() {
+    let flow = key(&claimed(1, Value::Null), "page");
+    assert_eq!(flow, key(&claimed(2, Value::Null), "page"));
+    let told = key(&claimed(2, json!({"run": 1})), "page");
+    assert_ne!(told, flow);
+    assert_eq!(told, key(&claimed(2, json!({"run": 1})), "page"));
+    assert_ne!(told, key(&claimed(3, json!({"run": 1})), "page"));
+}
