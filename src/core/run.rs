@@ -131,6 +131,22 @@ impl State {
         }
     }
 
+    /// The gate that is closed, where one is.
+    pub fn gate(&self) -> Option<&str> {
+        match self {
+            State::Suppressed { gate, .. } => Some(gate),
+            State::Queued
+            | State::Running
+            | State::Retrying { .. }
+            | State::Done
+            | State::Skipped { .. }
+            | State::Shadow
+            | State::Dead { .. }
+            | State::Held { .. }
+            | State::Cancelled => None,
+        }
+    }
+
     /// Why, where the state carries a reason.
     pub fn why(&self) -> Option<&str> {
         match self {

@@ -13,7 +13,6 @@ use super::{Perform, Rulebook};
 use crate::core::event::{Brief, Event};
 use crate::core::loop_guard::GATE;
 use crate::core::rule::jobspec::Rule;
-use crate::core::run::State;
 use crate::store::{
     Arrival, Committed, EditionId, Occasion, Placed, Planned, Store, StoreError, Unmatched,
 };
@@ -211,18 +210,7 @@ impl Submitted {
     fn suppressed(&self) -> impl Iterator<Item = (&str, &Placed, &str)> {
         let runs = self.committed.runs.iter();
         let new = runs.filter(|_| !self.committed.redelivered);
-        new.filter_map(|run| match &run.state {
-            State::Suppressed { gate, why } => Some((gate.as_str(), run, why.as_str())),
-            State::Queued
-            | State::Running
-            | State::Retrying { .. }
-            | State::Done
-            | State::Skipped { .. }
-            | State::Shadow
-            | State::Dead { .. }
-            | State::Held { .. }
-            | State::Cancelled => None,
-        })
+        new.filter_map(|run| Some((run.state.gate()?, run, run.state.why()?)))
     }
 
     /// Ids, names and states only: what a ticket says stands in no log. What came from outside is

@@ -228,7 +228,7 @@ impl Data {
                 rule.name,
                 state.word(),
                 state.why(),
-                codec::gate(state),
+                state.gate(),
                 due
             ],
         );

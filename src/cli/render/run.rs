@@ -14,7 +14,6 @@ use crate::cli::render::table::Table;
 use crate::core::gate::words;
 use crate::core::loop_guard::{GATE, Lineage};
 use crate::core::run::{Attempt, Line, Outcome, RunId, State};
-use crate::store::sqlite::codec::gate;
 use crate::store::sqlite::journal::{Arrived, RunRow, RunStory};
 
 /// The colour of a state.
@@ -264,7 +263,7 @@ pub fn row_json(row: &RunRow) -> Value {
         "rule": row.rule,
         "state": row.state.word(),
         "why": row.state.why(),
-        "gate": gate(&row.state),
+        "gate": row.state.gate(),
         "event": {"source": row.source, "type": row.event_type, "id": row.event, "key": row.key},
         "planned": row.planned.to_string(),
         "changed": row.changed.to_string(),

@@ -185,22 +185,6 @@ pub fn lineage(depth: u32, cause: Option<i64>) -> Lineage {
     }
 }
 
-/// The gate of a state, where one is closed.
-pub fn gate(state: &State) -> Option<&str> {
-    match state {
-        State::Suppressed { gate, .. } => Some(gate),
-        State::Queued
-        | State::Running
-        | State::Retrying { .. }
-        | State::Done
-        | State::Skipped { .. }
-        | State::Shadow
-        | State::Dead { .. }
-        | State::Held { .. }
-        | State::Cancelled => None,
-    }
-}
-
 /// None where no gate was asked.
 pub fn asks_text(asks: &[Ask]) -> Option<String> {
     let asks: Vec<Value> = asks

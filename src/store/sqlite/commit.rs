@@ -260,7 +260,7 @@ impl Ledger<'_> {
                 run.lane,
                 run.state.word(),
                 run.state.why(),
-                codec::gate(run.state),
+                run.state.gate(),
                 run.error,
                 run.asks,
                 micros(run.now),

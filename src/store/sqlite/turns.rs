@@ -298,7 +298,7 @@ impl Ledger<'_> {
                 id,
                 to.word(),
                 to.why(),
-                codec::gate(to),
+                to.gate(),
                 ready,
                 due,
                 micros(now)

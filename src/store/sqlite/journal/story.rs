@@ -131,7 +131,7 @@ impl Journal {
     }
 
     fn chain_of(&self, run: &RunRow) -> Result<Vec<RunRow>, ReadError> {
-        match codec::gate(&run.state) {
+        match run.state.gate() {
             Some(GATE) => self.chain(run.lineage, CHAIN),
             Some(_) | None => Ok(Vec::new()),
         }
