@@ -118,12 +118,7 @@ pub fn paths(bytes: &[u8]) {
     };
     assert_eq!(path, Path::parse(text).expect("as before"));
     for (_, _, event) in EVENTS.iter().step_by(5) {
-        let scope = Scope {
-            event,
-            vars: &CONFIG.vars,
-            steps: &Value::Null,
-            error: &Value::Null,
-        };
+        let scope = Scope::new(event, &CONFIG.vars);
         let found = path.resolve(&scope);
         match (&path.route, &found) {
             (Route::Plain { .. }, Found::Absent) => drop(path.neighbour(&scope)),

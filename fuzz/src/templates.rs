@@ -65,12 +65,10 @@ fn node(text: &str, diagnostics: &mut Diagnostics) -> Option<Node> {
 }
 
 fn scopes() -> impl Iterator<Item = Scope<'static>> {
-    EVENTS.iter().step_by(6).map(|(_, _, event)| Scope {
-        event,
-        vars: &CONFIG.vars,
-        steps: &Value::Null,
-        error: &Value::Null,
-    })
+    EVENTS
+        .iter()
+        .step_by(6)
+        .map(|(_, _, event)| Scope::new(event, &CONFIG.vars))
 }
 
 /// Whom a URL leads to.

@@ -150,6 +150,9 @@ impl Performer {
             Call::Exec(call) => {
                 exec::perform(call, idempotency_key, &self.secrets, &self.options).await
             }
+            Call::Jq(_) | Call::Config(_) => Err(crate::core::flow::call::Failure::lasting(
+                "run what no action carries out; report this, please",
+            )),
         };
         match result {
             Ok(reply) => Performed::Succeeded(reply),

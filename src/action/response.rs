@@ -134,6 +134,7 @@ impl Answer {
             retry_after: self
                 .header(RETRY_AFTER.as_str())
                 .and_then(|value| retry_after::parse(value, Timestamp::now())),
+            status: Some(status.as_u16()),
         }
     }
 

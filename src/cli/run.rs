@@ -253,8 +253,10 @@ fn run_text(run: &RunReport, out: &mut Output) -> io::Result<()> {
         State::Done => Tone::Green,
         State::Dead { .. } => Tone::Red,
         State::Queued
+        | State::Debouncing { .. }
         | State::Running
         | State::Retrying { .. }
+        | State::Waiting { .. }
         | State::Skipped { .. }
         | State::Shadow
         | State::Suppressed { .. }

@@ -154,6 +154,10 @@ impl Files {
         self.files.get(id.0 as usize)
     }
 
+    pub fn ids(&self) -> impl Iterator<Item = FileId> {
+        (0..).zip(&self.files).map(|(number, _)| FileId(number))
+    }
+
     pub fn name(&self, id: FileId) -> &str {
         self.get(id).map_or("", |file| &file.name)
     }

@@ -1,4 +1,4 @@
-//! What lets a matched rule run less often than it matches: `dedupe` and `throttle`.
+//! What lets a matched rule run less often than it matches: `dedupe`, `debounce` and `throttle`.
 //! It decides on facts that it is given; it keeps none, and a gate without a value never closes.
 
 use std::sync::Arc;
@@ -22,21 +22,37 @@ pub struct Gate {
 pub enum Kind {
     /// One run in the window.
     Dedupe,
+    /// One run for all events until none has come for the window, which is called `quiet` there.
+    Debounce {
+        /// The run starts then at the latest, counted from the first event.
+        at_most: Option<Duration>,
+        keep: Kept,
+    },
     /// So many runs in the window.
     Throttle { limit: u32 },
+}
+
+/// Which of the events that a debounce gathers its run is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    First,
+    Last,
+    /// About the last, and all of them stand under `events`.
+    All,
 }
 
 impl Kind {
     pub fn word(self) -> &'static str {
         match self {
             Kind::Dedupe => "dedupe",
+            Kind::Debounce { .. } => "debounce",
             Kind::Throttle { .. } => "throttle",
         }
     }
 
     fn limit(self) -> u32 {
         match self {
-            Kind::Dedupe => 1,
+            Kind::Dedupe | Kind::Debounce { .. } => 1,
             Kind::Throttle { limit } => limit,
         }
     }
@@ -91,7 +107,7 @@ impl Ask {
         let window = words(self.window);
         Opening::Closed {
             why: match self.kind {
-                Kind::Dedupe => format!(
+                Kind::Dedupe | Kind::Debounce { .. } => format!(
                     "run {run}{about} came before; opens again at {opens:.0}",
                     run = run.0
                 ),

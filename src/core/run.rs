@@ -19,9 +19,17 @@ pub struct RunId(pub u64);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     Queued,
+    /// A gate gathers events until none has come for a while.
+    Debouncing {
+        until: Timestamp,
+    },
     Running,
     /// Waiting for its next try.
     Retrying {
+        until: Timestamp,
+    },
+    /// At a `wait` of its flow; it holds up no other run.
+    Waiting {
         until: Timestamp,
     },
     Done,
@@ -47,10 +55,12 @@ pub enum State {
 }
 
 /// The words of all states, in the order of a run's life.
-pub const STATES: [&str; 10] = [
+pub const STATES: [&str; 12] = [
     "queued",
+    "debouncing",
     "running",
     "retrying",
+    "waiting",
     "done",
     "skipped",
     "shadow",
@@ -64,8 +74,10 @@ impl State {
     pub fn word(&self) -> &'static str {
         match self {
             State::Queued => "queued",
+            State::Debouncing { .. } => "debouncing",
             State::Running => "running",
             State::Retrying { .. } => "retrying",
+            State::Waiting { .. } => "waiting",
             State::Done => "done",
             State::Skipped { .. } => "skipped",
             State::Shadow => "shadow",
@@ -79,7 +91,11 @@ impl State {
     /// Nothing more will happen to the run by itself.
     pub fn is_final(&self) -> bool {
         match self {
-            State::Queued | State::Running | State::Retrying { .. } => false,
+            State::Queued
+            | State::Debouncing { .. }
+            | State::Running
+            | State::Retrying { .. }
+            | State::Waiting { .. } => false,
             State::Done
             | State::Skipped { .. }
             | State::Shadow
@@ -95,8 +111,10 @@ impl State {
         match self {
             State::Dead { .. } | State::Held { .. } | State::Cancelled => true,
             State::Queued
+            | State::Debouncing { .. }
             | State::Running
             | State::Retrying { .. }
+            | State::Waiting { .. }
             | State::Done
             | State::Skipped { .. }
             | State::Shadow
@@ -107,7 +125,12 @@ impl State {
     /// Whether a person can give it up.
     pub fn can_cancel(&self) -> bool {
         match self {
-            State::Queued | State::Running | State::Retrying { .. } | State::Held { .. } => true,
+            State::Queued
+            | State::Debouncing { .. }
+            | State::Running
+            | State::Retrying { .. }
+            | State::Waiting { .. }
+            | State::Held { .. } => true,
             State::Done
             | State::Skipped { .. }
             | State::Shadow
@@ -122,8 +145,10 @@ impl State {
         match self {
             State::Dead { .. } | State::Cancelled | State::Skipped { .. } => true,
             State::Queued
+            | State::Debouncing { .. }
             | State::Running
             | State::Retrying { .. }
+            | State::Waiting { .. }
             | State::Done
             | State::Shadow
             | State::Held { .. }
@@ -136,13 +161,33 @@ impl State {
         match self {
             State::Suppressed { gate, .. } => Some(gate),
             State::Queued
+            | State::Debouncing { .. }
             | State::Running
             | State::Retrying { .. }
+            | State::Waiting { .. }
             | State::Done
             | State::Skipped { .. }
             | State::Shadow
             | State::Dead { .. }
             | State::Held { .. }
+            | State::Cancelled => None,
+        }
+    }
+
+    /// When it goes on by itself, where it waits for a time.
+    pub fn due(&self) -> Option<Timestamp> {
+        match self {
+            State::Debouncing { until } | State::Retrying { until } | State::Waiting { until } => {
+                Some(*until)
+            }
+            State::Queued
+            | State::Running
+            | State::Done
+            | State::Skipped { .. }
+            | State::Shadow
+            | State::Dead { .. }
+            | State::Held { .. }
+            | State::Suppressed { .. }
             | State::Cancelled => None,
         }
     }
@@ -155,8 +200,10 @@ impl State {
             | State::Held { why }
             | State::Suppressed { why, .. } => Some(why),
             State::Queued
+            | State::Debouncing { .. }
             | State::Running
             | State::Retrying { .. }
+            | State::Waiting { .. }
             | State::Done
             | State::Shadow
             | State::Cancelled => None,
@@ -169,25 +216,39 @@ impl State {
 pub enum Line {
     /// A command that must not run twice is about to start; written before it does.
     Started {
+        /// The step's place in the flow.
         step: String,
         number: u32,
         at: Timestamp,
+    },
+    /// The run came to a `wait`, which is over then, whatever the clock does meanwhile.
+    Waiting {
+        /// The step's place in the flow.
+        step: String,
+        at: Timestamp,
+        until: Timestamp,
     },
     Attempt(Attempt),
     /// A person ordered the run to go on: tries before this count no more.
     Revived {
         at: Timestamp,
     },
-    /// A worker took the run up: waits before this are over, and whatever had started before is no
-    /// longer under way. Never kept: whoever takes a run up adds it.
-    Claimed,
+    /// A worker took the run up: whatever had started before is no longer under way. Never kept:
+    /// whoever takes a run up adds it.
+    Claimed {
+        /// What the run waited for until then is over, whatever the clock says now.
+        over: Option<Timestamp>,
+    },
 }
 
 impl Line {
     pub fn attempt(&self) -> Option<&Attempt> {
         match self {
             Line::Attempt(attempt) => Some(attempt),
-            Line::Started { .. } | Line::Revived { .. } | Line::Claimed => None,
+            Line::Started { .. }
+            | Line::Waiting { .. }
+            | Line::Revived { .. }
+            | Line::Claimed { .. } => None,
         }
     }
 }
@@ -195,7 +256,8 @@ impl Line {
 /// One try of one step and what it gave.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
-    /// The step's name.
+    /// The step's place in the flow: its name, behind the names of the steps that it stands in, as in
+    /// `each[2].page`; `each[2]` itself is the end of that item.
     pub step: String,
     /// Counts from 1.
     pub number: u32,
@@ -213,14 +275,16 @@ pub enum Outcome {
         message: String,
         retryable: bool,
         retry_after: Option<Duration>,
+        /// The status of an answer that was not accepted, or with which a command ended.
+        status: Option<u16>,
     },
 }
 
-/// The key that a step's request carries, the same for every try and after every restart. Repeating
-/// a run on purpose raises the generation and thereby changes it.
+/// The key that a step's request carries, the same for every try and after every restart. `step` is its
+/// place in the flow, which tells the items of a list apart. Repeating a run on purpose raises the
+/// generation and thereby changes it.
 pub fn idempotency_key(event_id: &str, rule: &str, step: &str, generation: u32) -> String {
-    // The loop's index is empty until steps can be repeated over a list.
-    let hash = hash(&[event_id, rule, step, "", &generation.to_string()]);
+    let hash = hash(&[event_id, rule, step, &generation.to_string()]);
     hash[..16]
         .iter()
         .map(|byte| format!("{byte:02x}"))

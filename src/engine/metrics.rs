@@ -257,6 +257,8 @@ fn kind(call: &Call) -> &'static str {
         Call::Exec(_) => "exec",
         Call::Http(call) if call.url.to_string().starts_with("outbox:") => "outbox",
         Call::Http(_) => "http",
+        Call::Jq(_) => "jq",
+        Call::Config(_) => "config",
     }
 }
 

@@ -49,6 +49,12 @@ pub fn judge(rules: &RuleSet, config: &Config, diagnostics: &mut Diagnostics) {
                 Action::Http(_)
                 | Action::When(_)
                 | Action::Set(_)
+                | Action::Jq(_)
+                | Action::Config(_)
+                | Action::Choose(_)
+                | Action::Each(_)
+                | Action::Wait(_)
+                | Action::Flow(_)
                 | Action::Succeed(_)
                 | Action::Fail(_) => {}
             }

@@ -67,7 +67,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         place: Place,
         orders: watch::Receiver<Order>,
     ) -> Self {
-        run.log.push(Line::Claimed);
+        run.log.push(Line::Claimed { over: None });
         Self {
             seed: format!("{}/{}/{}", run.event.source, run.event.id, run.rule.name),
             shared,
@@ -133,7 +133,10 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         self.run.log.push(line.clone());
         match line {
             Line::Started { .. } => self.start = Some(line),
-            Line::Attempt(_) | Line::Revived { .. } | Line::Claimed => self.unkept.push(line),
+            Line::Attempt(_)
+            | Line::Waiting { .. }
+            | Line::Revived { .. }
+            | Line::Claimed { .. } => self.unkept.push(line),
         }
     }
 
@@ -281,7 +284,9 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         let (event, word) = (self.run.event.id.as_str(), state.word());
         match state {
             State::Dead { why } => error!(run, rule, event, state = word, why, "run"),
-            State::Retrying { until } => info!(run, rule, event, state = word, %until, "run"),
+            State::Retrying { until } | State::Waiting { until } | State::Debouncing { until } => {
+                info!(run, rule, event, state = word, %until, "run")
+            }
             State::Held { why } | State::Suppressed { why, .. } => {
                 warn!(run, rule, event, state = word, why, "run");
             }
@@ -371,10 +376,12 @@ fn outcome(performed: Performed) -> Outcome {
             message,
             retryable,
             retry_after,
+            status,
         }) => Outcome::Failed {
             message,
             retryable,
             retry_after,
+            status,
         },
     }
 }

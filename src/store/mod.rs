@@ -381,8 +381,10 @@ fn lets_go(state: &State) -> bool {
         | State::Shadow
         | State::Cancelled => true,
         State::Queued
+        | State::Debouncing { .. }
         | State::Running
         | State::Retrying { .. }
+        | State::Waiting { .. }
         | State::Held { .. }
         | State::Dead { .. } => false,
     }

@@ -75,10 +75,8 @@ fn event(body: Value) -> Event {
 fn judge(condition: &Condition, body: &Value) -> (Truth, Trace) {
     let (event, vars, steps) = (event(body.clone()), vars(), Value::Null);
     let scope = Scope {
-        event: &event,
-        vars: &vars,
         steps: &steps,
-        error: &Value::Null,
+        ..Scope::new(&event, &vars)
     };
     let mut trace = Trace::default();
     let explained = evaluate(condition, &scope, &mut trace);

@@ -83,6 +83,7 @@ pub fn failed(step: &str, number: u32, at: Timestamp, message: &str) -> Line {
             message: message.into(),
             retryable: true,
             retry_after: None,
+            status: None,
         },
     )
 }

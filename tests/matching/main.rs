@@ -74,12 +74,7 @@ fn event(parts: &Parts) -> Event {
 }
 
 fn scope<'a>(event: &'a Event, vars: &'a Value) -> Scope<'a> {
-    Scope {
-        event,
-        vars,
-        steps: &Value::Null,
-        error: &Value::Null,
-    }
+    Scope::new(event, vars)
 }
 
 fn resolve<'e>(path: &Path, event: &'e Event) -> Option<&'e Value> {

@@ -18,7 +18,7 @@ pub fn warn(book: &Rulebook, diagnostics: &mut Diagnostics) {
     let live = rules.filter(|rule| rule.mode == Mode::Live);
     let mut told = BTreeSet::new();
     for step in live.flat_map(|rule| rule.steps()) {
-        for name in secrets::of_step(step) {
+        for name in step.secrets() {
             let missing = missing.iter().find(|missing| missing.name == name);
             if let Some(missing) = missing.filter(|_| told.insert(name)) {
                 let at = place(name, step, &book.rules.files);

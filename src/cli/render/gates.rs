@@ -49,7 +49,7 @@ fn line(
 /// What the gate lets through: `1 run for ticket.id 7 in 24h`.
 fn rule(view: &GateView<'_>) -> String {
     let runs = match view.gate.kind {
-        Kind::Dedupe | Kind::Throttle { limit: 1 } => "1 run".to_owned(),
+        Kind::Dedupe | Kind::Debounce { .. } | Kind::Throttle { limit: 1 } => "1 run".to_owned(),
         Kind::Throttle { limit } => format!("{limit} runs"),
     };
     let about = match (view.value.as_str(), &view.gate.per) {

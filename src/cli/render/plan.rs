@@ -90,6 +90,7 @@ fn one(
     match &planned.what {
         What::Call(Call::Http(call)) => http(out, call, planned.step, outgoing),
         What::Call(Call::Exec(call)) => exec(out, call, planned.step),
+        What::Call(Call::Jq(_) | Call::Config(_)) => writeln!(out, "{kind}"),
         What::Guard { truth, trace } => {
             writeln!(
                 out,
@@ -186,6 +187,12 @@ fn on_crash(step: &Step) -> Option<&'static str> {
             Action::Http(_)
             | Action::When(_)
             | Action::Set(_)
+            | Action::Jq(_)
+            | Action::Config(_)
+            | Action::Choose(_)
+            | Action::Each(_)
+            | Action::Wait(_)
+            | Action::Flow(_)
             | Action::Succeed(_)
             | Action::Fail(_),
             _,
@@ -273,6 +280,7 @@ fn call_json(call: &Call, step: &Step, outgoing: &Outgoing) -> Value {
                 value["confined"] = confinement.words().into();
             }
         }
+        Call::Jq(_) | Call::Config(_) => {}
     }
     value["timeout"] = json!(step.settings.timeout.as_secs_f64());
     value["retry"] = json!(step.settings.retry.words());
@@ -286,6 +294,10 @@ fn call_json(call: &Call, step: &Step, outgoing: &Outgoing) -> Value {
 pub fn sent_json(call: &Call) -> Value {
     match call {
         Call::Http(call) => http_json(call),
+        Call::Jq(call) => json!({"program": call.program, "input": call.input}),
+        Call::Config(call) => {
+            json!({"integration": call.integration, "scope": call.scope, "patch": call.patch})
+        }
         Call::Exec(call) => json!({
             "argv": call.argv.iter().map(Text::to_string).collect::<Vec<_>>(),
             "stdin": call.stdin.to_string(),

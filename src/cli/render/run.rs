@@ -19,7 +19,11 @@ use crate::store::sqlite::journal::{Arrived, RunRow, RunStory};
 /// The colour of a state.
 pub fn tone(state: &State) -> Tone {
     match state {
-        State::Queued | State::Running | State::Retrying { .. } => Tone::Cyan,
+        State::Queued
+        | State::Debouncing { .. }
+        | State::Running
+        | State::Retrying { .. }
+        | State::Waiting { .. } => Tone::Cyan,
         State::Done => Tone::Green,
         State::Skipped { .. } | State::Shadow | State::Suppressed { .. } | State::Cancelled => {
             Tone::Dim
@@ -39,6 +43,13 @@ pub fn why(row: &RunRow) -> String {
         State::Suppressed { gate, why } => format!("{gate}: {}", plain(why)),
         State::Skipped { why } | State::Dead { why } | State::Held { why } => {
             plain(why).into_owned()
+        }
+        State::Waiting { until } => format!("until {}", seconds(*until)),
+        State::Debouncing { until } => {
+            format!(
+                "until no event has come for it, at the earliest {}",
+                seconds(*until)
+            )
         }
         State::Queued | State::Running | State::Done | State::Shadow | State::Cancelled => {
             String::new()
@@ -67,6 +78,10 @@ pub fn next(row: &RunRow, behind: Option<RunId>) -> String {
         State::Running => "a daemon is at it; where that one has ended without a word, the next start goes on with it".into(),
         State::Retrying { until } => format!(
             "tries again at {}; `flowtrigger runs cancel {id}` gives it up",
+            seconds(*until)
+        ),
+        State::Waiting { until } | State::Debouncing { until } => format!(
+            "goes on at {}; `flowtrigger runs cancel {id}` gives it up",
             seconds(*until)
         ),
         State::Done => "nothing".into(),
@@ -212,7 +227,14 @@ pub fn log(out: &mut Output, log: &[Line]) -> io::Result<()> {
                 String::new(),
                 "retried by a person: tries count anew".to_owned(),
             ]),
-            Line::Claimed => {}
+            Line::Waiting { step, at, until } => table.row([
+                format!("  {step}"),
+                String::new(),
+                at.to_string(),
+                String::new(),
+                format!("waits until {}", seconds(*until)),
+            ]),
+            Line::Claimed { .. } => {}
         }
     }
     let paint = Paint::of(out);
@@ -242,6 +264,7 @@ fn outcome(outcome: &Outcome) -> String {
             message,
             retryable,
             retry_after,
+            status: _,
         } => {
             let last = if *retryable { "" } else { " (not tried again)" };
             let asked = retry_after
@@ -254,10 +277,7 @@ fn outcome(outcome: &Outcome) -> String {
 
 /// A run as every command's JSON has it.
 pub fn row_json(row: &RunRow) -> Value {
-    let mut due = None;
-    if let State::Retrying { until } = &row.state {
-        due = Some(until.to_string());
-    }
+    let due = row.state.due().map(|due| due.to_string());
     json!({
         "id": row.id.0,
         "rule": row.rule,
@@ -298,7 +318,13 @@ pub fn log_json(story: &RunStory) -> Value {
             Some(json!({"step": step, "try": number, "at": at.to_string(), "outcome": "started"}))
         }
         Line::Revived { at } => Some(json!({"at": at.to_string(), "outcome": "revived"})),
-        Line::Claimed => None,
+        Line::Waiting { step, at, until } => Some(json!({
+            "step": step,
+            "at": at.to_string(),
+            "outcome": "waits",
+            "until": until.to_string(),
+        })),
+        Line::Claimed { .. } => None,
     };
     story.log.iter().filter_map(line).collect()
 }

@@ -26,7 +26,13 @@ impl Event {
         let start = match root {
             Root::Body => &mut self.body,
             Root::Envelope => &mut self.envelope,
-            Root::Event | Root::Raw | Root::Vars | Root::Steps | Root::Error => {
+            Root::Event
+            | Root::Raw
+            | Root::Vars
+            | Root::Steps
+            | Root::Error
+            | Root::Local
+            | Root::Document => {
                 return Err(SetError::Elsewhere(path.text.clone()));
             }
         };

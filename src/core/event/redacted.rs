@@ -75,7 +75,13 @@ fn holds(event: &Event, path: &Path) -> bool {
     let start = match root {
         Root::Body => &event.body,
         Root::Envelope => &event.envelope,
-        Root::Event | Root::Raw | Root::Vars | Root::Steps | Root::Error => return false,
+        Root::Event
+        | Root::Raw
+        | Root::Vars
+        | Root::Steps
+        | Root::Error
+        | Root::Local
+        | Root::Document => return false,
     };
     let value = keys.iter().try_fold(start, |value, key| key.of(value));
     value.is_some_and(|value| !is_empty(value))
@@ -99,7 +105,13 @@ fn place<'e>(event: &'e mut Event, path: &Path) -> Option<&'e mut Value> {
     let start = match root {
         Root::Body => &mut event.body,
         Root::Envelope => &mut event.envelope,
-        Root::Event | Root::Raw | Root::Vars | Root::Steps | Root::Error => return None,
+        Root::Event
+        | Root::Raw
+        | Root::Vars
+        | Root::Steps
+        | Root::Error
+        | Root::Local
+        | Root::Document => return None,
     };
     keys.iter().try_fold(start, below)
 }

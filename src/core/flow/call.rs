@@ -99,6 +99,24 @@ impl Tree {
 pub enum Call {
     Http(HttpCall),
     Exec(ExecCall),
+    Jq(JqCall),
+    Config(ConfigCall),
+}
+
+/// A jq program over a value. It reaches nothing else, and is bounded in time and memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JqCall {
+    pub program: String,
+    pub input: Value,
+}
+
+/// A look at a bundle's settings in the store, or a change to them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConfigCall {
+    pub integration: String,
+    pub scope: String,
+    /// What is laid over the settings, key by key.
+    pub patch: Option<Value>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -180,7 +198,7 @@ pub enum Performed {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
     /// `{status, headers, body}` for HTTP (headers in lower case), `{status, stdout, stderr}` for
-    /// commands; cut down to what the step keeps.
+    /// commands, cut down to what the step keeps; of jq what it made, of settings the settings.
     pub value: Value,
 }
 
@@ -192,6 +210,8 @@ pub struct Failure {
     pub retryable: bool,
     /// What `Retry-After` asked for.
     pub retry_after: Option<Duration>,
+    /// The status of an answer that was not accepted, or with which a command ended.
+    pub status: Option<u16>,
 }
 
 impl Failure {
@@ -201,6 +221,7 @@ impl Failure {
             message: message.into(),
             retryable: false,
             retry_after: None,
+            status: None,
         }
     }
 

@@ -53,7 +53,7 @@ fn lower_steps(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Flow> {
     }
     let steps: Vec<Step> = steps.into_iter().collect::<Option<_>>()?;
     warn_of_unreachable(&steps, cx);
-    Some(Flow { steps })
+    Some(Flow::in_order(steps))
 }
 
 fn lower_step(node: &Node, number: usize, cx: &mut Lowering<'_>) -> Option<Step> {
@@ -92,6 +92,9 @@ fn lower_step(node: &Node, number: usize, cx: &mut Lowering<'_>) -> Option<Step>
         at: node.at,
         action,
         settings: cx.shared.settings.share(settings),
+        next: None,
+        catch: None,
+        data: None,
     })
 }
 

@@ -3,6 +3,7 @@
 
 pub mod call;
 pub mod confinement;
+pub mod control;
 pub mod plan;
 pub mod rehearse;
 pub mod step;

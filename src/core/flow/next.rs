@@ -66,10 +66,9 @@ pub enum Move {
 pub fn next(flow: &Flow, subject: &Subject<'_>, log: &[Line], now: Timestamp) -> Move {
     let steps = results(log);
     let scope = Scope {
-        event: subject.event,
-        vars: subject.vars,
         steps: &steps,
         error: subject.error,
+        ..Scope::new(subject.event, subject.vars)
     };
     for (index, step) in flow.steps.iter().enumerate() {
         let stand = Stand {
@@ -131,7 +130,8 @@ impl<'a> Story<'a> {
                     story.tries += 1;
                 }
                 Line::Started { .. } | Line::Attempt(_) => {}
-                Line::Claimed => story.claimed = true,
+                Line::Waiting { .. } => {}
+                Line::Claimed { .. } => story.claimed = true,
                 Line::Revived { .. } => {
                     story.revived = true;
                     story.tries = 0;
@@ -165,7 +165,10 @@ impl Stand<'_> {
             Action::Set(tree) => self.set(tree),
             Action::Succeed(message) => Some(self.succeed(message.as_ref())),
             Action::Fail(message) => Some(self.fail(message.as_ref())),
-            Action::Http(_) | Action::Exec(_) => self.perform(seed),
+            Action::Http(_) | Action::Exec(_) | Action::Jq(_) | Action::Config(_) => {
+                self.perform(seed)
+            }
+            Action::Choose(_) | Action::Each(_) | Action::Wait(_) | Action::Flow(_) => None,
         }
     }
 

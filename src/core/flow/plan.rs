@@ -45,10 +45,8 @@ pub fn plan<'f>(flow: &'f Flow, event: &Event, vars: &Value) -> Vec<Planned<'f>>
     for step in &flow.steps {
         let steps = Value::Object(results.clone());
         let scope = Scope {
-            event,
-            vars,
             steps: &steps,
-            error: &Value::Null,
+            ..Scope::new(event, vars)
         };
         let what = what(step, &scope);
         if let What::Set(value) = &what {
@@ -79,6 +77,12 @@ fn what(step: &Step, scope: &Scope<'_>) -> What {
             render_call(step, scope).map(|call| call.map_or(What::End(None), What::Call))
         }
         Action::When(condition) => return guard(condition, scope),
+        Action::Jq(_)
+        | Action::Config(_)
+        | Action::Choose(_)
+        | Action::Each(_)
+        | Action::Wait(_)
+        | Action::Flow(_) => return What::Later,
         Action::Set(tree) => tree.render(scope).map(|tree| What::Set(tree.redacted())),
         Action::Succeed(message) | Action::Fail(message) => match message {
             Some(message) => message

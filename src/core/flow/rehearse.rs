@@ -47,7 +47,7 @@ pub fn rehearse(
             Move::Record(line) => log.push(line),
             Move::Wait { until } => {
                 now = until;
-                log.push(Line::Claimed);
+                log.push(Line::Claimed { over: Some(until) });
             }
             Move::Skipped { why, .. } => break State::Skipped { why },
             Move::Done { .. } => break State::Done,
@@ -90,6 +90,7 @@ fn outcome(call: &Call, mock: Mock) -> Outcome {
             let empty = json!({"status": 0, "stdout": "", "stderr": ""});
             succeeded(exec.keep, empty, &reply)
         }
+        Call::Jq(_) | Call::Config(_) => Outcome::Succeeded { result: reply },
     }
 }
 
@@ -117,6 +118,7 @@ fn failed(message: String, retryable: bool) -> Outcome {
         message,
         retryable,
         retry_after: None,
+        status: None,
     }
 }
 

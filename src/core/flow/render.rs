@@ -15,7 +15,16 @@ pub fn render_call(step: &Step, scope: &Scope<'_>) -> Result<Option<Call>, Rende
     match &step.action {
         Action::Http(http) => render_http(step, http, scope).map(|call| Some(Call::Http(call))),
         Action::Exec(exec) => render_exec(step, exec, scope).map(|call| Some(Call::Exec(call))),
-        Action::When(_) | Action::Set(_) | Action::Succeed(_) | Action::Fail(_) => Ok(None),
+        Action::When(_)
+        | Action::Set(_)
+        | Action::Jq(_)
+        | Action::Config(_)
+        | Action::Choose(_)
+        | Action::Each(_)
+        | Action::Wait(_)
+        | Action::Flow(_)
+        | Action::Succeed(_)
+        | Action::Fail(_) => Ok(None),
     }
 }
 

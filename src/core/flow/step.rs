@@ -1,4 +1,5 @@
-//! A compiled flow: steps with their templates, guards and retry schedules.
+//! A compiled flow: steps with their templates, retry schedules and where each leads. Steps of a rule
+//! and the states of a bundle's flow are the same here.
 //! It is immutable; whatever could be wrong in it was found when it was loaded.
 
 use std::sync::Arc;
@@ -7,13 +8,19 @@ use std::time::Duration;
 use crate::core::diagnostic::Position;
 use crate::core::flow::call::{Expect, Keep};
 use crate::core::flow::confinement::Confinement;
+use crate::core::flow::control::{
+    Catch, Choose, ConfigAccess, Data, Each, Jq, JqInput, NamedFlow, Then, Wait,
+};
 use crate::core::rule::condition::Condition;
 use crate::core::rule::template::{Template, TreeTemplate};
 use crate::core::run::Retry;
 
+/// It begins with its first step.
 #[derive(Debug, Clone, Default)]
 pub struct Flow {
     pub steps: Vec<Step>,
+    /// What runs when a step failed that has no `catch` of its own; what failed is behind us then.
+    pub catch: Option<Box<Flow>>,
 }
 
 #[derive(Debug, Clone)]
@@ -24,6 +31,12 @@ pub struct Step {
     pub action: Action,
     /// Most steps have the same.
     pub settings: Arc<Settings>,
+    /// The step after it; the flow ends with it where there is none.
+    pub next: Option<u32>,
+    /// Where its failure leads; without one the flow fails.
+    pub catch: Option<Box<Catch>>,
+    /// What it takes of a bundle's document; none among steps, whose results stand under `steps.…`.
+    pub data: Option<Box<Data>>,
 }
 
 /// How a step is carried out, whatever it does.
@@ -45,15 +58,71 @@ pub enum OnCrash {
 }
 
 impl Flow {
+    /// Steps that follow each other.
+    pub fn in_order(mut steps: Vec<Step>) -> Self {
+        let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+        for (step, next) in steps.iter_mut().zip(1..) {
+            step.next = (next < count).then_some(next);
+        }
+        Self { steps, catch: None }
+    }
+
+    /// Every step in it and in the flows below, each before those below it.
+    pub fn every_step(&self) -> Vec<&Step> {
+        let own = self.steps.iter().flat_map(|step| {
+            let below = step.below().into_iter().flat_map(Flow::every_step);
+            std::iter::once(step).chain(below)
+        });
+        let caught = self.catch.iter().flat_map(|flow| flow.every_step());
+        own.chain(caught).collect()
+    }
+
     /// The names of the secrets that its steps write out, each with its step.
     pub fn secrets(&self) -> impl Iterator<Item = (&str, &Step)> {
-        self.steps.iter().flat_map(|step| {
-            step.action
-                .secrets()
-                .into_iter()
-                .map(move |name| (name, step))
+        self.every_step().into_iter().flat_map(|step| {
+            let names = step.secrets().into_iter();
+            names.map(move |name| (name, step))
         })
     }
+}
+
+impl Step {
+    /// The flows within it.
+    fn below(&self) -> Vec<&Flow> {
+        let caught = self.catch.iter().map(|catch| &catch.then);
+        let mut below = match &self.action {
+            Action::Choose(choose) => flows(choose.branches.iter().map(|branch| &branch.then)),
+            Action::Each(each) => vec![&each.flow],
+            Action::Flow(named) => vec![&*named.flow],
+            Action::Http(_)
+            | Action::Exec(_)
+            | Action::When(_)
+            | Action::Set(_)
+            | Action::Jq(_)
+            | Action::Config(_)
+            | Action::Wait(_)
+            | Action::Succeed(_)
+            | Action::Fail(_) => Vec::new(),
+        };
+        below.extend(flows(caught));
+        below
+    }
+
+    /// The names of the secrets that it writes out itself, repeats included.
+    pub fn secrets(&self) -> Vec<&str> {
+        let parameters = self.data.iter().filter_map(|data| data.parameters.as_ref());
+        let mut names: Vec<&str> = parameters.flat_map(TreeTemplate::secrets).collect();
+        names.extend(self.action.secrets());
+        names
+    }
+}
+
+fn flows<'f>(then: impl Iterator<Item = &'f Then>) -> Vec<&'f Flow> {
+    let flows = then.filter_map(|then| match then {
+        Then::Flow(flow) => Some(flow),
+        Then::Goto(_) => None,
+    });
+    flows.collect()
 }
 
 #[derive(Debug, Clone)]
@@ -63,6 +132,12 @@ pub enum Action {
     /// A guard: unless true, the run ends skipped.
     When(Condition),
     Set(TreeTemplate),
+    Jq(Box<Jq>),
+    Config(Box<ConfigAccess>),
+    Choose(Box<Choose>),
+    Each(Box<Each>),
+    Wait(Wait),
+    Flow(Box<NamedFlow>),
     Succeed(Option<Template>),
     Fail(Option<Template>),
 }
@@ -76,7 +151,19 @@ impl Action {
                 let texts = exec.argv.iter().chain(&exec.stdin).chain(env);
                 texts.flat_map(Template::secrets).collect()
             }
-            Action::When(_) | Action::Set(_) | Action::Succeed(_) | Action::Fail(_) => Vec::new(),
+            Action::Jq(jq) => match &jq.input {
+                JqInput::Everything => Vec::new(),
+                JqInput::Tree(tree) => tree.secrets(),
+            },
+            Action::When(_)
+            | Action::Set(_)
+            | Action::Config(_)
+            | Action::Choose(_)
+            | Action::Each(_)
+            | Action::Wait(_)
+            | Action::Flow(_)
+            | Action::Succeed(_)
+            | Action::Fail(_) => Vec::new(),
         }
     }
 
@@ -87,7 +174,15 @@ impl Action {
             Action::Exec(exec) if exec.shell => "shell",
             Action::Exec(_) => "exec",
             Action::When(_) => "when",
-            Action::Set(_) => "set",
+            Action::Set(_) | Action::Jq(_) => "set",
+            Action::Config(config) => match config.patch {
+                Some(_) => "patch_config",
+                None => "load_config",
+            },
+            Action::Choose(_) => "choose",
+            Action::Each(_) => "for_each",
+            Action::Wait(_) => "wait",
+            Action::Flow(_) => "flow",
             Action::Succeed(_) => "succeed",
             Action::Fail(_) => "fail",
         }

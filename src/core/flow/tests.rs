@@ -85,10 +85,8 @@ fn flow(yaml: &str) -> Flow {
 fn call(yaml: &str) -> Call {
     let (event, vars, steps) = (event(), json!({}), json!({}));
     let scope = Scope {
-        event: &event,
-        vars: &vars,
         steps: &steps,
-        error: &Value::Null,
+        ..Scope::new(&event, &vars)
     };
     let rendered = render_call(&flow(yaml).steps[0], &scope);
     rendered.expect("rendered").expect("a call")
@@ -97,7 +95,7 @@ fn call(yaml: &str) -> Call {
 fn http(yaml: &str) -> HttpCall {
     match call(yaml) {
         Call::Http(call) => call,
-        Call::Exec(call) => panic!("{call:?}"),
+        other => panic!("{other:?}"),
     }
 }
 

@@ -149,12 +149,7 @@ fn join(truths: &[Truth], decisive: Truth, otherwise: Truth) -> Truth {
 }
 
 fn near_miss(rule: &Rule, event: &Event, predicate: &Predicate) -> NearMiss {
-    let scope = Scope {
-        event,
-        vars: &rule.vars,
-        steps: &Value::Null,
-        error: &Value::Null,
-    };
+    let scope = Scope::new(event, &rule.vars);
     let not = match predicate.polarity {
         Polarity::Positive => "",
         Polarity::Negated => "not ",
@@ -206,10 +201,8 @@ fn mend(rule: &Rule, event: &mut Event, path: &Path) {
     for predicate in rule.when.predicates() {
         let steps = Value::Null;
         let scope = Scope {
-            event,
-            vars: &rule.vars,
             steps: &steps,
-            error: &Value::Null,
+            ..Scope::new(event, &rule.vars)
         };
         let fails = *predicate.path == *path && predicate.judge(&scope) != Verdict::Match;
         let value = fails

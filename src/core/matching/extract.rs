@@ -94,7 +94,9 @@ impl Extraction {
                 Root::Envelope => envelope(path, keys, shape, &mut trie),
                 Root::Raw => Origin::Spot(trie.spot(keys)),
                 Root::Event => about(path, keys),
-                Root::Vars | Root::Steps | Root::Error => Origin::Nowhere,
+                Root::Vars | Root::Steps | Root::Error | Root::Local | Root::Document => {
+                    Origin::Nowhere
+                }
             },
             // It leads to no single place; such predicates are judged with the event.
             Route::Query(_) => Origin::Nowhere,
@@ -306,12 +308,7 @@ fn step<'a>(item: Item<'a>, key: &Key) -> Option<Item<'a>> {
 }
 
 fn built(path: &Path, event: &Event) -> State {
-    let scope = Scope {
-        event,
-        vars: &Value::Null,
-        steps: &Value::Null,
-        error: &Value::Null,
-    };
+    let scope = Scope::new(event, &Value::Null);
     match path.resolve(&scope) {
         Found::One(value) => State::Built(value.clone()),
         Found::Absent | Found::Many(_) => State::Absent,

@@ -115,12 +115,7 @@ impl RuleSet {
     }
 
     fn holds(&self, rule: u32, predicate: &Predicate, event: &Event) -> bool {
-        let scope = Scope {
-            event,
-            vars: &self.rules[rule as usize].vars,
-            steps: &Value::Null,
-            error: &Value::Null,
-        };
+        let scope = Scope::new(event, &self.rules[rule as usize].vars);
         predicate.judge(&scope) == Verdict::Match
     }
 }
@@ -150,12 +145,7 @@ struct Built<'a> {
 
 impl<'a> Built<'a> {
     fn new(event: &'a Event, paths: &[Path]) -> Self {
-        let scope = Scope {
-            event,
-            vars: &Value::Null,
-            steps: &Value::Null,
-            error: &Value::Null,
-        };
+        let scope = Scope::new(event, &Value::Null);
         let values = paths.iter().map(|path| match path.resolve(&scope) {
             Found::One(value) => Some(value),
             Found::Absent | Found::Many(_) => None,

@@ -71,12 +71,7 @@ static BLANK: Event = Event {
 };
 
 /// What a predicate reads that looks at one value alone.
-static ALONE: Scope<'static> = Scope {
-    event: &BLANK,
-    vars: &Value::Null,
-    steps: &Value::Null,
-    error: &Value::Null,
-};
+static ALONE: Scope<'static> = Scope::new(&BLANK, &Value::Null);
 
 impl Index {
     /// Of rules with their numbers in the set.

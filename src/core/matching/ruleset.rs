@@ -127,10 +127,8 @@ impl RuleSet {
 pub fn judge<T: Tracer>(rule: &Rule, event: &Event, tracer: &mut T) -> Truth {
     let steps = Value::Null;
     let scope = Scope {
-        event,
-        vars: &rule.vars,
         steps: &steps,
-        error: &Value::Null,
+        ..Scope::new(event, &rule.vars)
     };
     evaluate(&rule.when, &scope, tracer)
 }

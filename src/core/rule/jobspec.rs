@@ -79,8 +79,8 @@ impl Rule {
 
     /// Everything that it may run.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
-        let on_dead = self.on_dead.iter().flat_map(|flow| &flow.steps);
-        self.flow.steps.iter().chain(on_dead)
+        let on_dead = self.on_dead.iter().flat_map(|flow| flow.every_step());
+        self.flow.every_step().into_iter().chain(on_dead)
     }
 
     /// Whether the key of its events is a ticket.
@@ -145,12 +145,7 @@ impl Rule {
     }
 
     fn value_at(&self, path: &Path, event: &Event) -> Option<String> {
-        let scope = Scope {
-            event,
-            vars: &self.vars,
-            steps: &Value::Null,
-            error: &Value::Null,
-        };
+        let scope = Scope::new(event, &self.vars);
         match path.resolve(&scope) {
             Found::Absent => None,
             Found::One(value) => Some(value.to_string()),

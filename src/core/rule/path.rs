@@ -50,8 +50,12 @@ pub enum Root {
     Raw,
     Vars,
     Steps,
-    /// `error.message`, `error.run`, `error.rule`, `error.attempts`: what a run died of.
+    /// `error.message`, `error.run`, `error.rule`, `error.attempts`: what a run or a step died of.
     Error,
+    /// What the flow gave a name: the item of a list, the events that a gate gathered.
+    Local,
+    /// `$` in a bundle's flow.
+    Document,
 }
 
 /// One step of a plain path. A number leads into a list, or to a key of that spelling.
@@ -132,6 +136,14 @@ impl Path {
         })
     }
 
+    /// JSONPath over the document of a bundle's flow, which is `$` there.
+    pub fn in_document(text: &str) -> Result<Self, PathError> {
+        Ok(Self {
+            text: text.to_owned(),
+            route: query::parse_in_document(text)?,
+        })
+    }
+
     /// A text that is no path, for judging what stands beside it; it leads nowhere.
     pub fn unknown(text: &str) -> Self {
         let route = Route::Plain {
@@ -160,7 +172,10 @@ impl Path {
     pub fn resolve<'a>(&self, scope: &Scope<'a>) -> Found<'a> {
         match &self.route {
             Route::Plain { root, keys } => walk(root.of(scope), keys),
-            Route::Query(query) => query::many(query, &scope.event.document()),
+            Route::Query(query) if scope.document.is_null() => {
+                query::many(query, &scope.event.document())
+            }
+            Route::Query(query) => query::many(query, scope.document),
         }
     }
 
@@ -245,7 +260,9 @@ impl Path {
                     .collect::<Vec<_>>()
                     .join("."),
             ),
-            Root::Raw | Root::Vars | Root::Steps | Root::Error => None,
+            Root::Raw | Root::Vars | Root::Steps | Root::Error | Root::Local | Root::Document => {
+                None
+            }
         }
     }
 }
@@ -260,6 +277,8 @@ impl Root {
             Root::Vars => scope.vars,
             Root::Steps => scope.steps,
             Root::Error => scope.error,
+            Root::Local => scope.locals,
+            Root::Document => scope.document,
         }
     }
 }

@@ -41,7 +41,16 @@ pub fn warn(rule: &Rule, config: &Config, diagnostics: &mut Diagnostics) {
                     diagnostics.push(told(step, http, written, config));
                 }
             }
-            Action::Exec(_) | Action::Set(_) | Action::Succeed(_) | Action::Fail(_) => {}
+            Action::Exec(_)
+            | Action::Set(_)
+            | Action::Jq(_)
+            | Action::Config(_)
+            | Action::Choose(_)
+            | Action::Each(_)
+            | Action::Wait(_)
+            | Action::Flow(_)
+            | Action::Succeed(_)
+            | Action::Fail(_) => {}
         }
     }
 }
@@ -202,12 +211,7 @@ impl Change<'_> {
         if predicate.path.text != "event.type" && event.set(&predicate.path, value).is_err() {
             return false;
         }
-        let scope = Scope {
-            event: &event,
-            vars: &self.rule.vars,
-            steps: &Value::Null,
-            error: &Value::Null,
-        };
+        let scope = Scope::new(&event, &self.rule.vars);
         predicate.judge(&scope).truth() == Truth::True
     }
 }

@@ -4,10 +4,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::core::config::{self, Config};
-use crate::core::diagnostic::{Diagnostics, Files};
+use crate::core::diagnostic::{Diagnostics, FileId, Files};
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::document::Chunk;
 use crate::core::rule::jobspec::Rule;
@@ -25,6 +26,28 @@ pub struct Version {
     pub line: u32,
     origin: Arc<Origin>,
     range: Range<usize>,
+    /// The rule's name, where its document makes several.
+    picked: Option<Arc<str>>,
+    parts: Arc<[Part]>,
+}
+
+/// A document elsewhere that the rule is made of too: a named flow that it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    pub file: Arc<str>,
+    /// How many lines stand before it.
+    pub line: u32,
+    pub text: Arc<str>,
+}
+
+/// A version as a store keeps it.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    pub file: String,
+    pub document: String,
+    pub line: u32,
+    pub picked: Option<String>,
+    pub parts: Vec<Part>,
 }
 
 /// A file with the configuration beside it: what all rules in it have in common.
@@ -45,18 +68,59 @@ impl Version {
             line,
             origin,
             range,
+            picked: None,
+            parts: Arc::new([]),
+        }
+    }
+
+    /// One of several rules that the document makes.
+    pub fn of_rule(self, name: &str) -> Self {
+        Self {
+            fingerprint: fingerprint(&[&self.fingerprint, name.as_bytes()]),
+            picked: Some(name.into()),
+            ..self
+        }
+    }
+
+    /// With documents elsewhere that the rule is made of too.
+    pub fn with(self, parts: Vec<Part>) -> Self {
+        if parts.is_empty() {
+            return self;
+        }
+        let mut texts: Vec<&[u8]> = vec![&self.fingerprint];
+        for part in &parts {
+            texts.extend([part.file.as_bytes(), part.text.trim().as_bytes()]);
+        }
+        Self {
+            fingerprint: fingerprint(&texts),
+            parts: parts.into(),
+            ..self
         }
     }
 
     /// From its parts, as a store kept them.
-    pub fn kept(file: String, document: String, line: u32, config: Arc<config::Source>) -> Self {
-        let range = 0..document.len();
+    pub fn kept(kept: Kept, config: Arc<config::Source>) -> Self {
+        let range = 0..kept.document.len();
         let origin = Origin {
-            file: file.into(),
-            text: document.into(),
+            file: kept.file.into(),
+            text: kept.document.into(),
             config,
         };
-        Self::new(Arc::new(origin), range, line)
+        let version = Self::new(Arc::new(origin), range, kept.line);
+        let version = match &kept.picked {
+            Some(name) => version.of_rule(name),
+            None => version,
+        };
+        version.with(kept.parts)
+    }
+
+    /// The rule's name, where its document makes several.
+    pub fn picked(&self) -> Option<&str> {
+        self.picked.as_deref()
+    }
+
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     pub fn file(&self) -> &Arc<str> {
@@ -76,17 +140,32 @@ impl Version {
         Chunk::of(&self.origin.text, self.range.clone(), self.line)
     }
 
+    /// Its texts, each at its place in its file: what the positions in the compiled rule point into.
+    pub fn files(&self) -> Files {
+        let mut files = Files::default();
+        let mut add = |file: &Arc<str>, line: u32, text: &str| {
+            let before = "\n".repeat(line as usize);
+            files.add(Arc::clone(file), format!("{before}{text}"));
+        };
+        add(self.file(), self.line, self.document());
+        for part in self.parts.iter() {
+            add(&part.file, part.line, &part.text);
+        }
+        files
+    }
+
     /// The rule again. The places in it are those of its file.
     pub fn compile(&self, config: &Config) -> Result<Arc<Rule>, Diagnostics> {
-        let before = "\n".repeat(self.line as usize);
-        let mut files = Files::default();
-        let file = files.add(
-            Arc::clone(self.file()),
-            format!("{before}{}", self.document()),
-        );
+        let files = self.files();
+        let all: Vec<FileId> = files.ids().collect();
         let mut diagnostics = Diagnostics::default();
-        let set = RuleSet::compile(&Arc::new(files), &[file], config, &mut diagnostics);
-        match (diagnostics.has_errors(), set.rules.first()) {
+        let set = RuleSet::compile(&Arc::new(files), &all, config, &mut diagnostics);
+        let mut rules = set.rules.iter();
+        let rule = match &self.picked {
+            Some(name) => rules.find(|rule| *rule.name == **name),
+            None => rules.next(),
+        };
+        match (diagnostics.has_errors(), rule) {
             (false, Some(rule)) => {
                 let mut rule = Rule::clone(rule);
                 // What was padded is no other version.
@@ -132,9 +211,14 @@ mod tests {
     fn a_version_can_be_kept_by_its_document() {
         for rule in &RuleSet::of_text(TWO).rules {
             let version = &rule.version;
-            let document = version.document().to_owned();
-            let config = Arc::clone(version.config());
-            let kept = Version::kept("r.yaml".into(), document, version.line, config);
+            let kept = Kept {
+                file: "r.yaml".into(),
+                document: version.document().to_owned(),
+                line: version.line,
+                picked: None,
+                parts: Vec::new(),
+            };
+            let kept = Version::kept(kept, Arc::clone(version.config()));
             assert_eq!(kept.fingerprint, version.fingerprint);
             let again = kept.compile(&Config::default()).unwrap();
             assert_eq!((&again.name, again.at.line), (&rule.name, rule.at.line));

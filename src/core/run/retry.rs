@@ -112,6 +112,7 @@ mod tests {
                 message: "reach it".into(),
                 retryable: true,
                 retry_after,
+                status: None,
             },
         }
     }

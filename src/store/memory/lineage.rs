@@ -137,11 +137,14 @@ impl Inner {
             return true;
         };
         match record.state {
-            State::Queued | State::Held { .. } | State::Skipped { .. } | State::Cancelled => {
-                !record.log.is_empty()
-            }
+            State::Queued
+            | State::Debouncing { .. }
+            | State::Held { .. }
+            | State::Skipped { .. }
+            | State::Cancelled => !record.log.is_empty(),
             State::Running
             | State::Retrying { .. }
+            | State::Waiting { .. }
             | State::Done
             | State::Shadow
             | State::Dead { .. }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::core::gate::{Ask, Kind};
 use crate::core::loop_guard::Lineage;
+use crate::core::rule::version::{Kept, Part};
 use crate::core::run::{Attempt, Line, Outcome, RunId, State};
 
 /// A part of a row that cannot be read back.
@@ -69,7 +70,14 @@ pub fn line_row(line: &Line) -> Option<LineRow> {
         detail: None,
     };
     match line {
-        Line::Claimed => None,
+        Line::Claimed { .. } => None,
+        Line::Waiting { step, at, until } => Some(LineRow {
+            kind: "waiting",
+            step: Some(step.clone()),
+            at: micros(*at),
+            detail: Some(micros(*until).to_string()),
+            ..row
+        }),
         Line::Revived { at } => Some(LineRow {
             kind: "revived",
             at: micros(*at),
@@ -104,9 +112,10 @@ fn outcome_row(outcome: &Outcome) -> (&'static str, String) {
             message,
             retryable,
             retry_after,
+            status,
         } => {
             let after = retry_after.map(duration_micros);
-            let detail = json!({"message": message, "retryable": retryable, "retry_after": after});
+            let detail = json!({"message": message, "retryable": retryable, "retry_after": after, "status": status});
             ("failed", detail.to_string())
         }
     }
@@ -118,6 +127,14 @@ pub fn line(row: &Row<'_>) -> rusqlite::Result<Option<Line>> {
     let at = time(row.get(3)?);
     Ok(match kind.as_str() {
         "revived" => Some(Line::Revived { at }),
+        "waiting" => {
+            let until: String = row.get(6)?;
+            Some(Line::Waiting {
+                step: row.get(1)?,
+                at,
+                until: time(until.parse().unwrap_or_default()),
+            })
+        }
         "started" => Some(Line::Started {
             step: row.get(1)?,
             number: row.get(2)?,
@@ -146,6 +163,9 @@ fn read_outcome(outcome: &str, detail: &str) -> Outcome {
         message: detail["message"].as_str().unwrap_or_default().to_owned(),
         retryable: detail["retryable"].as_bool().unwrap_or_default(),
         retry_after: detail["retry_after"].as_i64().map(duration),
+        status: detail["status"]
+            .as_u64()
+            .and_then(|status| u16::try_from(status).ok()),
     }
 }
 
@@ -177,6 +197,29 @@ pub fn state(
     })
 }
 
+/// What [`kept_rule`] reads.
+pub const KEPT_RULE: &str =
+    "SELECT file, line, document, config, picked, parts FROM rules WHERE id = ?1";
+
+/// A version of a rule, with the row of its configuration.
+pub fn kept_rule(row: &Row<'_>) -> rusqlite::Result<(Kept, i64)> {
+    let parts: Option<String> = row.get(5)?;
+    let kept = Kept {
+        file: row.get(0)?,
+        line: row.get(1)?,
+        document: row.get(2)?,
+        picked: row.get(4)?,
+        parts: parts.and_then(|parts| deep(&parts)).unwrap_or_default(),
+    };
+    Ok((kept, row.get(3)?))
+}
+
+/// None where the rule stands alone, as most do.
+pub fn parts_text(parts: &[Part]) -> Option<String> {
+    let parts = (!parts.is_empty()).then_some(parts)?;
+    Some(json!(parts).to_string())
+}
+
 /// From the columns depth, cause.
 pub fn lineage(depth: u32, cause: Option<i64>) -> Lineage {
     Lineage {
@@ -191,7 +234,7 @@ pub fn asks_text(asks: &[Ask]) -> Option<String> {
         .iter()
         .map(|ask| {
             let limit = match ask.kind {
-                Kind::Dedupe => None,
+                Kind::Dedupe | Kind::Debounce { .. } => None,
                 Kind::Throttle { limit } => Some(limit),
             };
             json!({

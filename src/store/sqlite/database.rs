@@ -9,9 +9,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 /// The versions of the file, oldest first: version N is what the first N steps make of an empty file.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_loops.sql"),
+    include_str!("migrations/0003_flows.sql"),
 ];
 
 /// The version that this program reads and writes.

@@ -207,8 +207,8 @@ impl<'c> Ledger<'c> {
         let config = self.config(version.config())?;
         self.connection
             .prepare_cached(
-                "INSERT INTO rules (digest, name, file, line, document, config)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+                "INSERT INTO rules (digest, name, file, line, document, config, picked, parts)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
             )?
             .execute(params![
                 version.fingerprint,
@@ -217,6 +217,8 @@ impl<'c> Ledger<'c> {
                 version.line,
                 version.document(),
                 config,
+                version.picked(),
+                codec::parts_text(version.parts()),
             ])?;
         let row = self
             .connection
@@ -234,16 +236,12 @@ impl<'c> Ledger<'c> {
         if let Some(rule) = self.memory.rules.get(&row) {
             return Ok(Arc::clone(rule));
         }
-        let (file, line, document, config): (String, u32, String, i64) = self
+        let (kept, config) = self
             .connection
-            .query_row(
-                "SELECT file, line, document, config FROM rules WHERE id = ?1",
-                [row],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
-            )
+            .query_row(codec::KEPT_RULE, [row], codec::kept_rule)
             .map_err(Unread::of("rule of a run"))?;
         let config = self.compiled_config(config)?;
-        let version = Version::kept(file, document, line, Arc::clone(&config.source));
+        let version = Version::kept(kept, Arc::clone(&config.source));
         let rule = version
             .compile(&config)
             .map_err(|_| Unreadable("rule of a run"))?;

@@ -92,6 +92,7 @@ async fn all_of_it_is_there_after_a_restart() {
             message: "reach it".into(),
             retryable: true,
             retry_after: Some(Duration::from_secs(9)),
+            status: None,
         },
     });
     let until = now() + Duration::from_secs(5);

@@ -278,7 +278,9 @@ impl Ledger<'_> {
         let id = run.0 as i64;
         let (ready, due) = match to {
             State::Queued => (Some(1), None),
-            State::Retrying { until } => (None, Some(micros(*until))),
+            State::Retrying { until } | State::Waiting { until } | State::Debouncing { until } => {
+                (None, Some(micros(*until)))
+            }
             State::Running
             | State::Done
             | State::Skipped { .. }

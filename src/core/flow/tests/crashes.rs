@@ -66,7 +66,7 @@ fn finish(flow: &Flow, kept: &[Line], outcomes: &[bool]) -> Ended {
     let mut log = kept.to_vec();
     let mut now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1);
     let mut held = 0;
-    log.push(Line::Claimed);
+    log.push(Line::Claimed { over: None });
     for _ in 0..200 {
         match next(flow, &subject, &log, now) {
             Move::Perform { step, number, .. } => {
@@ -77,14 +77,14 @@ fn finish(flow: &Flow, kept: &[Line], outcomes: &[bool]) -> Ended {
             Move::Record(line) => log.push(line),
             Move::Wait { until } => {
                 now = until;
-                log.push(Line::Claimed);
+                log.push(Line::Claimed { over: None });
             }
             Move::Hold { .. } => {
                 held += 1;
-                log.extend([Line::Revived { at: now }, Line::Claimed]);
+                log.extend([Line::Revived { at: now }, Line::Claimed { over: None }]);
             }
             end => {
-                log.retain(|line| *line != Line::Claimed);
+                log.retain(|line| !matches!(line, Line::Claimed { .. }));
                 return Ended { log, end, held };
             }
         }
@@ -104,6 +104,7 @@ fn performed(step: &str, number: u32, now: Timestamp, outcomes: &[bool], log: &[
             message: "reach `b.example`; check that it runs".into(),
             retryable: true,
             retry_after: None,
+            status: None,
         },
     };
     Line::Attempt(Attempt {
@@ -122,7 +123,7 @@ fn repeats(log: &[Line]) -> Option<&str> {
         let step = match line {
             Line::Started { step, .. } => step,
             Line::Attempt(attempt) => &attempt.step,
-            Line::Revived { .. } | Line::Claimed => continue,
+            Line::Revived { .. } | Line::Waiting { .. } | Line::Claimed { .. } => continue,
         };
         if succeeded.contains(step) {
             return Some(step);

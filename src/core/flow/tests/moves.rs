@@ -54,6 +54,7 @@ fn down(retryable: bool) -> Outcome {
         message: "reach `b.example`; check that it runs".into(),
         retryable,
         retry_after: None,
+        status: None,
     }
 }
 
@@ -151,7 +152,7 @@ fn a_failed_step_is_tried_again_alone_until_its_tries_are_used_up() {
         panic!("a wait");
     };
     assert!(until > at(0) && until <= at(2), "{until}");
-    log.push(Line::Claimed);
+    log.push(Line::Claimed { over: None });
     assert!(matches!(
         ask(&flow, &log, until),
         Move::Perform {
@@ -199,7 +200,11 @@ fn a_command_cut_off_is_held_until_a_person_decides() {
         number: 1,
         at: at(0),
     };
-    let mut log = vec![Line::Claimed, started, Line::Claimed];
+    let mut log = vec![
+        Line::Claimed { over: None },
+        started,
+        Line::Claimed { over: None },
+    ];
     let Move::Hold { why } = ask(&flow, &log, at(1)) else {
         panic!("held");
     };
@@ -207,7 +212,7 @@ fn a_command_cut_off_is_held_until_a_person_decides() {
         why.contains("step `tell`") && why.contains("runs retry"),
         "{why}"
     );
-    log.extend([Line::Revived { at: at(2) }, Line::Claimed]);
+    log.extend([Line::Revived { at: at(2) }, Line::Claimed { over: None }]);
     assert!(matches!(
         ask(&flow, &log, at(3)),
         Move::Perform {
@@ -229,7 +234,7 @@ fn a_revived_run_has_all_its_tries_again_and_repeats_nothing_that_was_done() {
         attempt("b", 2, at(0), down(true)),
     ];
     assert!(matches!(ask(&flow, &log, at(9)), Move::Dead { .. }));
-    log.extend([Line::Revived { at: at(9) }, Line::Claimed]);
+    log.extend([Line::Revived { at: at(9) }, Line::Claimed { over: None }]);
     for number in [3, 4] {
         let moved = ask(&flow, &log, at(9));
         assert!(
@@ -237,7 +242,7 @@ fn a_revived_run_has_all_its_tries_again_and_repeats_nothing_that_was_done() {
             "{moved:?}"
         );
         log.push(attempt("b", number, at(9), down(true)));
-        log.push(Line::Claimed);
+        log.push(Line::Claimed { over: None });
     }
     let Move::Dead { why } = ask(&flow, &log, at(10)) else {
         panic!("dead again");

@@ -58,12 +58,7 @@ fn both_agree(text: &str, told: Told<'_>, paths: &[Path]) -> usize {
     let extraction = Extraction::new(paths, head.shape.decoder(), head.named.known);
     let mut room = Room::default();
     let taken = extraction.take(&scanned, &head, &mut || &event, &mut room);
-    let scope = Scope {
-        event: &event,
-        vars: &Value::Null,
-        steps: &Value::Null,
-        error: &Value::Null,
-    };
+    let scope = Scope::new(&event, &Value::Null);
     let mut there = 0;
     for (number, path) in paths.iter().enumerate() {
         let taken = taken.get(number).map(|datum| datum.value().into_owned());

@@ -152,19 +152,16 @@ impl<'r> Leaves<'r> {
                 }
                 Place::Slot(slot)
             }
-            Root::Vars | Root::Steps | Root::Error => Place::Rule(rule, &path.text),
+            Root::Vars | Root::Steps | Root::Error | Root::Local | Root::Document => {
+                Place::Rule(rule, &path.text)
+            }
         }
     }
 }
 
 /// A predicate on a variable is the same for every event.
 fn constant(predicate: &Predicate, vars: &Value) -> Tree {
-    let scope = Scope {
-        event: &BLANK,
-        vars,
-        steps: &Value::Null,
-        error: &Value::Null,
-    };
+    let scope = Scope::new(&BLANK, vars);
     match predicate.judge(&scope) {
         Verdict::Match => Tree::True,
         Verdict::NoMatch | Verdict::Missing | Verdict::WrongType => Tree::False,

@@ -68,10 +68,8 @@ fn verdict(field: &str, test: &str, value: Option<&str>) -> (Verdict, Trace) {
     let event = event(field, value);
     let (vars, steps) = (vars(), json!({}));
     let scope = Scope {
-        event: &event,
-        vars: &vars,
         steps: &steps,
-        error: &Value::Null,
+        ..Scope::new(&event, &vars)
     };
     let mut trace = Trace::default();
     evaluate(&condition, &scope, &mut trace);
@@ -126,10 +124,8 @@ fn what_satisfies_or_violates_an_operator_does() {
             let event = event(example.field, example.value);
             let (vars, steps) = (vars(), json!({}));
             let scope = Scope {
-                event: &event,
-                vars: &vars,
                 steps: &steps,
-                error: &Value::Null,
+                ..Scope::new(&event, &vars)
             };
             let found = predicate.path.resolve(&scope);
             for value in predicate.operator.satisfying(&found, &scope) {

@@ -9,15 +9,8 @@ use serde_json::Value;
 use crate::core::rule::path::{ENVELOPE, Found, Key, PathError, Root, Route, cost};
 
 pub fn parse(text: &str) -> Result<Route, PathError> {
-    cost::check_text(text)?;
-    let query = parse_json_path(text).map_err(|error| PathError {
-        message: format!(
-            "`{text}` is not JSONPath: {}",
-            first_line(&error.to_string())
-        ),
-        help: Some("for a plain field write it dotted from the event's body: `ticket.id`".into()),
-    })?;
-    cost::check(text, &query)?;
+    let help = "for a plain field write it dotted from the event's body: `ticket.id`";
+    let query = read(text, help)?;
     match singular(&query) {
         Some(keys) => place_in_document(text, keys),
         None => {
@@ -28,6 +21,32 @@ pub fn parse(text: &str) -> Result<Route, PathError> {
             Ok(Route::Query(Box::new(query)))
         }
     }
+}
+
+/// A query over whatever document a bundle's flow has made.
+pub fn parse_in_document(text: &str) -> Result<Route, PathError> {
+    let help = "write it from the document down: `$.input.ticket_event.ticket.id`";
+    let query = read(text, help)?;
+    Ok(match singular(&query) {
+        Some(keys) => Route::Plain {
+            root: Root::Document,
+            keys,
+        },
+        None => Route::Query(Box::new(query)),
+    })
+}
+
+fn read(text: &str, help: &str) -> Result<JpQuery, PathError> {
+    cost::check_text(text)?;
+    let query = parse_json_path(text).map_err(|error| PathError {
+        message: format!(
+            "`{text}` is not JSONPath: {}",
+            first_line(&error.to_string())
+        ),
+        help: Some(help.into()),
+    })?;
+    cost::check(text, &query)?;
+    Ok(query)
 }
 
 /// The keys up to where a query begins to spread.

@@ -25,10 +25,8 @@ fn found(path: &str) -> Option<Value> {
     let event = event();
     let (vars, steps) = (json!({"brand": 9}), json!({"org": {"status": 200}}));
     let scope = Scope {
-        event: &event,
-        vars: &vars,
         steps: &steps,
-        error: &Value::Null,
+        ..Scope::new(&event, &vars)
     };
     let path = Path::parse(path).expect("a path");
     path.resolve(&scope).to_json().map(Cow::into_owned)

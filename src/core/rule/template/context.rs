@@ -58,6 +58,9 @@ impl Reads {
     }
 
     fn root(&self, name: &str, scope: &Scope<'_>) -> Option<Value> {
+        if let Some(local) = scope.locals.get(name) {
+            return self.pick(Some(local));
+        }
         match name {
             "secret" => Some(Value::from_object(Secrets)),
             "event" => self.pick(Some(&scope.event.about)),

@@ -72,10 +72,8 @@ fn scoped<T>(event: &Event, with: impl FnOnce(&Scope<'_>) -> T) -> T {
     let vars = json!({"base": "https://pager.example", "deep": {"x": "y"}});
     let steps = json!({"org": {"status": 200, "body": {"organization": null}}});
     with(&Scope {
-        event,
-        vars: &vars,
         steps: &steps,
-        error: &serde_json::Value::Null,
+        ..Scope::new(event, &vars)
     })
 }
 

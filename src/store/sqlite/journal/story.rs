@@ -138,21 +138,15 @@ impl Journal {
     }
 
     fn kept_rule(&self, rule: i64) -> Result<KeptRule, ReadError> {
-        let sql = "SELECT file, line, document, config FROM rules WHERE id = ?1";
-        let found = self.first(sql, [rule], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })?;
-        let (file, line, document, config) = found.ok_or(Unreadable("rule of a run"))?;
+        let found = self.first(codec::KEPT_RULE, [rule], codec::kept_rule)?;
+        let (kept, config) = found.ok_or(Unreadable("rule of a run"))?;
         let config = Arc::new(config_source(&self.connection, config)?);
-        let version = Version::kept(file, document, line, config);
+        let version = Version::kept(kept, config);
         let rule = version.compile(&version.config().compile());
-        // What compiles alone has its places in the one file there is.
-        let mut files = Files::default();
-        files.add(Arc::clone(version.file()), version.document());
         Ok(KeptRule {
+            files: Arc::new(version.files()),
             version,
             rule,
-            files: Arc::new(files),
         })
     }
 
