@@ -9,7 +9,7 @@ use flowtrigger::core::rule::fields::Fields;
 use flowtrigger::core::rule::lowering::Lowering;
 use flowtrigger::core::rule::template::{Escape, Template, TreeTemplate};
 use flowtrigger::core::scope::Scope;
-use serde_json::{Value, json};
+use serde_json::json;
 use url::Url;
 
 use super::house::{CONFIG, EVENTS, text};
