@@ -4,6 +4,7 @@
 pub mod call;
 pub mod confinement;
 pub mod control;
+pub mod named;
 pub mod plan;
 pub mod rehearse;
 pub mod step;
@@ -15,6 +16,8 @@ mod render;
 #[cfg(test)]
 mod tests;
 
-pub use lower::{lower_flow, lower_on_dead};
+pub use lower::{
+    lower_catch, lower_document, lower_flow, lower_flow_name, lower_on_dead, lower_unused,
+};
 pub use next::{Move, Subject, next, results};
 pub use render::render_call;

@@ -1,5 +1,7 @@
-//! What is known of a step while those after it are lowered: its name, and what its result holds.
-//! It refuses to know values: those come when the step runs.
+//! What is known of a step while those after it are lowered: its name, and what its result holds; and of
+//! what a flow gave a name to. It refuses to know values: those come when the step runs.
+
+use crate::core::event::catalogue::FieldType;
 
 /// A step that later ones may read by its name.
 #[derive(Debug, Clone)]
@@ -14,6 +16,36 @@ pub enum Gives {
     Anything,
     /// These keys alone; none where the step has no result.
     Keys(&'static [&'static str]),
+    /// One result for each item of a list.
+    List,
+}
+
+/// A name of the top that a flow gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Local {
+    pub name: String,
+    pub holds: Holds,
+}
+
+/// What stands under the name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holds {
+    Anything,
+    Value(FieldType),
+    /// Events of the rule's types, each its body with `event` beside its fields.
+    Events,
+    Event,
+}
+
+impl Holds {
+    /// What an item of it holds.
+    pub fn item(&self) -> Self {
+        match self {
+            Holds::Events => Holds::Event,
+            Holds::Value(FieldType::List(element)) => Holds::Value(FieldType::clone(element)),
+            Holds::Anything | Holds::Value(_) | Holds::Event => Holds::Anything,
+        }
+    }
 }
 
 impl From<&str> for Earlier {
