@@ -21,13 +21,12 @@ use crate::core::flow::step::{Action, Flow, Settings, Step};
 use crate::core::flow::vocabulary::{ACTIONS, EXEC, HTTP, RETRY, STEP};
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{Entry, Node, Yaml};
-use crate::core::rule::earlier::{Earlier, Gives};
+use crate::core::rule::earlier::{Earlier, Gives, Ran};
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::template::{Escape, Template};
 
 pub use catch::lower_catch;
 pub use confine::MOST_PROCESSES;
-pub use for_each::MOST_TOGETHER;
 pub use http::{METHODS, MOST_REDIRECTS};
 pub use named::{lower_document, lower_flow_name, lower_unused};
 pub use on_dead::lower_on_dead;
@@ -96,6 +95,7 @@ fn lower_step(node: &Node, number: usize, cx: &mut Lowering<'_>) -> Option<Step>
         cx.steps.push(Earlier {
             name: name.clone(),
             gives: gives(node, found, settings.as_ref()),
+            ran: Ran::Surely,
         });
     }
     let (action, settings, catch) = (action?, settings?, catch?);
@@ -140,6 +140,7 @@ fn gives(step: &Node, action: Option<&Entry>, settings: Option<&Settings>) -> Gi
     }
     match (action.key.as_str(), settings.keep) {
         ("for_each", _) => Gives::List,
+        ("choose" | "flow", _) => Gives::Inner,
         ("when" | "wait" | "succeed" | "fail", _) => Gives::Keys(&[]),
         ("http" | "exec" | "shell", Keep::None) => Gives::Keys(&[]),
         ("http" | "exec" | "shell", Keep::Status) => Gives::Keys(&["status"]),

@@ -8,6 +8,15 @@ use crate::core::event::catalogue::FieldType;
 pub struct Earlier {
     pub name: String,
     pub gives: Gives,
+    pub ran: Ran,
+}
+
+/// Whether it has run by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ran {
+    Surely,
+    /// It may be the one that failed, or stand behind that one.
+    Perhaps,
 }
 
 /// What stands under `steps.NAME`.
@@ -18,6 +27,18 @@ pub enum Gives {
     Keys(&'static [&'static str]),
     /// One result for each item of a list.
     List,
+    /// What the last step within it gave.
+    Inner,
+}
+
+impl Gives {
+    /// Whether the result is the step's own, and not made of those of the steps within it.
+    pub fn is_own(self) -> bool {
+        match self {
+            Gives::Anything | Gives::Keys(_) => true,
+            Gives::List | Gives::Inner => false,
+        }
+    }
 }
 
 /// A name of the top that a flow gave.
@@ -53,6 +74,7 @@ impl From<&str> for Earlier {
         Self {
             name: name.to_owned(),
             gives: Gives::Anything,
+            ran: Ran::Surely,
         }
     }
 }

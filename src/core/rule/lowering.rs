@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
+use crate::core::flow::bounds::MOST_NESTING;
 use crate::core::flow::named::NamedFlows;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::earlier::{Earlier, Local};
@@ -61,9 +62,6 @@ pub enum Occasion {
     Failure,
 }
 
-/// More flows than this within each other are refused.
-pub const MOST_NESTED: usize = 8;
-
 impl<'a> Lowering<'a> {
     /// With the configuration's variables, before any step, in the folder where the program runs.
     pub fn new(config: &'a Config, fields: Fields, diagnostics: &'a mut Diagnostics) -> Self {
@@ -92,8 +90,8 @@ impl<'a> Lowering<'a> {
         at: Position,
         lower: impl FnOnce(&mut Self) -> Option<T>,
     ) -> Option<T> {
-        if self.depth == MOST_NESTED {
-            let message = format!("more than {MOST_NESTED} flows stand within each other here");
+        if self.depth == MOST_NESTING {
+            let message = format!("more than {MOST_NESTING} flows stand within each other here");
             let help = "make a rule of its own of the inner ones, or put some of the steps behind each other";
             self.error(Code::InvalidValue, at, message, help);
             return None;

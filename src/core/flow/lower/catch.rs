@@ -6,17 +6,21 @@ use crate::core::diagnostic::Code;
 use crate::core::flow::control::{Catch, Landing, Then};
 use crate::core::flow::step::Flow;
 use crate::core::rule::document::{Entry, Node, Yaml};
+use crate::core::rule::earlier::Ran;
 use crate::core::rule::lowering::{Lowering, Occasion};
 
-/// What may fail by what it does, and not only by what it reads.
-const FAILING: [&str; 6] = ["http", "exec", "shell", "set", "for_each", "flow"];
+/// What ends a flow rather than fail in it.
+const ENDING: [&str; 3] = ["when", "succeed", "fail"];
 
 /// The `catch` of a flow; the outer None after reporting a mistake.
 pub fn lower_catch(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<Box<Flow>>> {
-    match node.get("catch") {
-        Some(catch) => lower_caught(catch, cx).map(|flow| Some(Box::new(flow))),
-        None => Some(None),
-    }
+    let Some(catch) = node.get("catch") else {
+        return Some(None);
+    };
+    // Any of them may be the one that failed. What holds steps keeps no result of its own.
+    cx.steps.retain(|step| step.gives.is_own());
+    cx.steps.iter_mut().for_each(|step| step.ran = Ran::Perhaps);
+    lower_caught(catch, cx).map(|flow| Some(Box::new(flow)))
 }
 
 /// The `catch` of a step; the outer None after reporting a mistake.
@@ -29,12 +33,10 @@ pub fn lower_beside(
         return Some(None);
     };
     let flow = lower_caught(catch, cx);
-    if let Some(action) = action.filter(|action| !FAILING.contains(&action.key.as_str())) {
+    if let Some(action) = action.filter(|action| ENDING.contains(&action.key.as_str())) {
         let message = format!("`catch` does nothing beside `{}`", action.key);
         let help = match action.key.as_str() {
-            "choose" => {
-                "put it beside the step that may fail in a branch, or beside the `flow` around them"
-            }
+            "fail" => "what a `fail` leads to is the `catch` of its flow; leave it out here",
             _ => "it belongs to a step that may fail, such as `http`; leave it out here",
         };
         cx.error(Code::InvalidValue, catch.at, message, help);

@@ -4,6 +4,7 @@
 use super::lower_steps;
 use crate::core::diagnostic::{Code, Diagnostic};
 use crate::core::flow::control::{Branch, Choose, Then};
+use crate::core::flow::step::Flow;
 use crate::core::flow::vocabulary::BRANCH;
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{Node, Yaml};
@@ -46,8 +47,14 @@ fn lower_branch(node: &Node, cx: &mut Lowering<'_>) -> Option<Branch> {
     })
 }
 
-fn lower_flow(branch: &Node, cx: &mut Lowering<'_>) -> Option<crate::core::flow::step::Flow> {
+fn lower_flow(branch: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
     match branch.get("flow") {
+        Some(flow) if flow.as_text().is_some() => {
+            let message = "`flow` of a branch takes a list of steps, found text";
+            let help = "to run a named flow write `flow: [{ flow: NAME }]`";
+            cx.error(Code::WrongType, flow.at, message, help);
+            None
+        }
         Some(flow) => lower_steps(flow, "flow", cx),
         None => {
             let known = |key: &str| BRANCH.get(key).is_some();

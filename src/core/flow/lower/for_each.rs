@@ -4,6 +4,7 @@
 use super::lower_steps;
 use crate::core::diagnostic::{Code, Position};
 use crate::core::event::catalogue::FieldType;
+use crate::core::flow::bounds::MOST_AT_ONCE;
 use crate::core::flow::control::{Each, OnFailure};
 use crate::core::flow::step::Flow;
 use crate::core::rule::document::{Node, Yaml};
@@ -11,9 +12,6 @@ use crate::core::rule::earlier::{Gives, Holds, Local};
 use crate::core::rule::fields::FieldCheck;
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::path::Path;
-
-/// Items under way together at most.
-pub const MOST_TOGETHER: u64 = 32;
 
 /// What an item is called where the step does not say.
 const ITEM: &str = "item";
@@ -42,7 +40,7 @@ pub fn lower(list: &Node, step: &Node, cx: &mut Lowering<'_>) -> Option<Each> {
     let items = lower_items(list, cx);
     let name = lower_name(step, list.at, cx);
     let concurrency = match step.get("concurrency") {
-        Some(number) => cx.whole_number(number, "concurrency", 1..=MOST_TOGETHER),
+        Some(number) => cx.whole_number(number, "concurrency", 1..=u64::from(MOST_AT_ONCE)),
         None => Some(1),
     };
     let on_failure = match step.get("on_failure") {
@@ -133,7 +131,7 @@ fn result(path: &Path, cx: &Lowering<'_>) -> Option<String> {
         (Gives::Keys(_), [_, _, "stdout" | "stderr"]) => "text",
         (Gives::Keys(_), [_, _, "headers"]) => "an object",
         (Gives::Keys(_), [_, _, "truncated"]) => "true or false",
-        (Gives::Keys(_) | Gives::Anything | Gives::List, _) => return None,
+        (Gives::Keys(_) | Gives::Anything | Gives::List | Gives::Inner, _) => return None,
     };
     Some(words.to_owned())
 }
@@ -159,19 +157,21 @@ fn lower_name(step: &Node, list: Position, cx: &mut Lowering<'_>) -> Option<Stri
         None => (ITEM.to_owned(), list),
     };
     let corrected = super::corrected(&name);
-    let message = match (name == corrected, clash(&name, cx)) {
-        (true, None) => return Some(name),
-        (false, _) => format!("`{name}` is no name for an item"),
-        (true, Some(clash)) => format!("an item cannot be called `{name}`: {clash}"),
-    };
-    let help = match name == corrected {
-        true => "give it a name of its own, `as: NAME`".to_owned(),
-        false => format!(
+    if name != corrected {
+        let message = format!("`{name}` is no name for an item");
+        let help = format!(
             "write `{corrected}`: small letters, digits and `_`, so that templates can say `{{{{ {corrected} }}}}`"
-        ),
-    };
-    cx.error(Code::DuplicateName, at, message, &help);
-    None
+        );
+        cx.error(Code::InvalidValue, at, message, &help);
+        return None;
+    }
+    if let Some(clash) = clash(&name, cx) {
+        let message = format!("an item cannot be called `{name}`: {clash}");
+        let help = "give it a name of its own, `as: NAME`";
+        cx.error(Code::DuplicateName, at, message, help);
+        return None;
+    }
+    Some(name)
 }
 
 /// What a name means already.

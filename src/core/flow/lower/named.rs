@@ -14,7 +14,7 @@ use crate::core::flow::named::{Body, Named};
 use crate::core::flow::step::Flow;
 use crate::core::flow::vocabulary::{FLOW, FLOWS};
 use crate::core::rule::document::{Entry, Node, Yaml};
-use crate::core::rule::earlier::{Earlier, Local};
+use crate::core::rule::earlier::{Earlier, Holds, Local};
 use crate::core::rule::lowering::running::Running;
 use crate::core::rule::lowering::{Lowering, Occasion};
 use crate::core::rule::shared::flows::{Lowered, Seen};
@@ -39,7 +39,7 @@ pub fn lower(name: &Node, step: &Node, cx: &mut Lowering<'_>) -> Option<NamedFlo
         base,
         vars: Arc::clone(&vars),
         given: names,
-        locals: Vec::new(),
+        locals: gathered(cx),
     };
     let flow = run(named, seen, name.at, cx);
     Some(NamedFlow {
@@ -48,6 +48,15 @@ pub fn lower(name: &Node, step: &Node, cx: &mut Lowering<'_>) -> Option<NamedFlo
         vars,
         given: given?,
     })
+}
+
+/// What a gate gathered is the event's, whoever looks.
+fn gathered(cx: &Lowering<'_>) -> Vec<Local> {
+    let locals = cx.locals.iter();
+    locals
+        .filter(|local| local.holds == Holds::Events)
+        .cloned()
+        .collect()
 }
 
 /// The flow under `flow_name`, which is the rule's own then; its variables are the rule's already.
@@ -315,7 +324,11 @@ pub fn lower_document(node: &Node, cx: &mut Lowering<'_>) {
     match flows.as_map() {
         Some([]) | None => {
             let help = "write each flow under its name: `page-oncall: { flow: [ … ] }`";
-            let message = format!("`flows` takes flows by name, found {}", flows.kind());
+            let found = match &flows.value {
+                Yaml::Map(_) | Yaml::Null => "none",
+                Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) => flows.kind(),
+            };
+            let message = format!("`flows` takes flows by name, found {found}");
             cx.error(Code::WrongType, flows.at, message, help);
         }
         Some(entries) => entries.iter().for_each(|entry| check_name(entry, cx)),

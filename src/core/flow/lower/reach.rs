@@ -29,6 +29,9 @@ pub fn warn(steps: &[Step], cx: &mut Lowering<'_>) {
 
 /// Whether the flow around a step never goes on behind it.
 fn ends(step: &Step) -> bool {
+    if step.catch.is_some() {
+        return false;
+    }
     match &step.action {
         Action::Succeed(_) | Action::Fail(_) => true,
         Action::Choose(choose) => {

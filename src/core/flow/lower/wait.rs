@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::for_each::lower_path;
 use crate::core::diagnostic::Code;
 use crate::core::event::catalogue::FieldType;
+use crate::core::flow::bounds::LONGEST;
 use crate::core::flow::control::Wait;
 use crate::core::flow::vocabulary::WAIT;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::fields::FieldCheck;
 use crate::core::rule::lowering::{Lowering, duration};
-
-const LONGEST: Duration = Duration::from_secs(90 * 86_400);
+use crate::core::rule::path::Path;
 
 pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Wait> {
     match &node.value {
@@ -39,7 +39,7 @@ fn lower_for(node: &Node, cx: &mut Lowering<'_>) -> Option<Duration> {
     None
 }
 
-fn lower_until(node: &Node, cx: &mut Lowering<'_>) -> Option<crate::core::rule::path::Path> {
+fn lower_until(node: &Node, cx: &mut Lowering<'_>) -> Option<Path> {
     let entries = cx.entries(node, &WAIT)?;
     let Some(until) = node.get("until") else {
         if entries.iter().all(|entry| WAIT.get(&entry.key).is_some()) {

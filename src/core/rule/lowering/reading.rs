@@ -7,7 +7,7 @@ use super::{Lowering, Occasion};
 use crate::core::diagnostic::{Code, Diagnostic, Position};
 use crate::core::event::catalogue::FieldLookup;
 use crate::core::event::catalogue::FieldType;
-use crate::core::rule::earlier::{Gives, Holds};
+use crate::core::rule::earlier::{Gives, Holds, Ran};
 use crate::core::rule::fields::{FieldCheck, Fields};
 use crate::core::rule::path::{Key, OF_DEATH, OF_FAILURE, Path, Root, Route};
 use crate::core::rule::synonyms;
@@ -276,6 +276,9 @@ impl Lowering<'_> {
     /// Warns where a text writes out a field that not every event of the rule holds: for the others
     /// the step could not be rendered.
     pub fn warn_if_absent(&mut self, path: &Path, at: Position) {
+        if let Some(step) = path.step() {
+            return self.warn_if_not_run(step, &path.text, at);
+        }
         let Some(dotted) = path.dotted() else {
             return;
         };
@@ -297,10 +300,26 @@ impl Lowering<'_> {
             .push(Diagnostic::warning(Code::MaybeAbsent, at, message).help(help));
     }
 
+    /// Where any step may have failed, whose result is there hangs on which.
+    fn warn_if_not_run(&mut self, name: &str, text: &str, at: Position) {
+        let step = self.steps.iter().find(|step| step.name == name);
+        let perhaps = step.is_some_and(|step| step.ran == Ran::Perhaps);
+        let place = format!("steps.{name}");
+        let below = format!("{place}.");
+        let covers = |tested: &String| *tested == place || tested.starts_with(&below);
+        if !perhaps || self.tested.iter().any(covers) {
+            return;
+        }
+        let message = format!("`{text}` is there only if the step `{name}` ran before one failed");
+        let help = format!("test it in `when` before: {{ {place}: {{ exists: true }} }}");
+        self.diagnostics
+            .push(Diagnostic::warning(Code::MaybeAbsent, at, message).help(help));
+    }
+
     /// Whether the result of a step holds a key; false after saying why not.
     fn check_result(&mut self, gives: Gives, step: &str, key: Option<&str>, at: Position) -> bool {
         let (message, help) = match (gives, key) {
-            (Gives::Anything, _) => return true,
+            (Gives::Anything | Gives::Inner, _) => return true,
             (Gives::Keys([]), _) => (
                 format!("the step `{step}` has no result to read"),
                 "guards, `wait`, `succeed`, `fail` and steps with `keep: none` give nothing".into(),
