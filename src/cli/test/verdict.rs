@@ -8,12 +8,13 @@ use serde_json::Value;
 
 use crate::cli::input;
 use crate::cli::render::call::sent_json;
+use crate::cli::test::place::means;
 use crate::cli::test::suite::{Case, differences};
 use crate::core::config::Config;
 use crate::core::diagnostic::Files;
 use crate::core::event::Event;
 use crate::core::flow::Subject;
-use crate::core::flow::rehearse::{Rehearsal, rehearse};
+use crate::core::flow::rehearse::{self, Rehearsal, rehearse};
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::explanation::{Explanation, explain};
 use crate::core::matching::trace::TraceLine;
@@ -175,16 +176,17 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
 /// The step without a mock whose empty answer the run died of.
 fn unmocked(run: &Rehearsal, mocks: &BTreeMap<String, Vec<Mock>>) -> Option<String> {
     let why = run.state.why()?;
-    let mut names = run.calls.iter().map(|(name, _)| name);
-    let name = names
-        .find(|name| !mocks.contains_key(*name) && why.contains(&format!("`steps.{name}.")))?;
+    let unmocked = |place: &&str| !mocks.keys().any(|said| means(said, place));
+    let places = run.calls.iter().map(|(place, _)| place.as_str());
+    let mut names = places.filter(unmocked).map(rehearse::name);
+    let name = names.find(|name| why.contains(&format!("`steps.{name}.")))?;
     Some(format!(
         "  `{name}` has no mock, so its answer is empty; add `mock: {{ {name}: {{ body: … }} }}`"
     ))
 }
 
 fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {
-    let Some((_, call)) = run.calls.iter().find(|(name, _)| name == step) else {
+    let Some((_, call)) = run.calls.iter().find(|(place, _)| means(step, place)) else {
         let why = run
             .state
             .why()
