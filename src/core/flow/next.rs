@@ -83,7 +83,7 @@ pub fn next(flow: &Flow, subject: &Subject<'_>, log: &[Line], now: Timestamp) ->
         Ok(End::Succeeded { message }) => Move::Done { message },
         Ok(End::Skipped { why, trace }) => Move::Skipped { why, trace },
         Ok(End::Failed(fault)) => Move::Dead { why: fault.why },
-        Err(Halt::Record(line)) => Move::Record(line),
+        Err(Halt::Record(line)) => Move::Record(*line),
         Err(Halt::Hold { why }) => Move::Hold { why },
         Err(Halt::Exceeded { why }) => Move::Dead { why },
         Err(Halt::Stops | Halt::Asks(_)) => pending(walk.tasks, &walk.waits),
