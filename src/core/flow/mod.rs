@@ -5,6 +5,7 @@ pub mod bounds;
 pub mod call;
 pub mod confinement;
 pub mod control;
+pub mod named;
 pub mod plan;
 pub mod rehearse;
 pub mod step;
@@ -17,6 +18,8 @@ mod render;
 mod tests;
 mod walk;
 
-pub use lower::{lower_flow, lower_on_dead};
+pub use lower::{
+    lower_catch, lower_document, lower_flow, lower_flow_name, lower_on_dead, lower_unused,
+};
 pub use next::{Move, Subject, Task, next, taken_up};
 pub use render::render_call;
