@@ -166,7 +166,7 @@ fn judge<'r>(rule: &'r Rule, event: &Event, charged: &Charged) -> Judged<'r> {
     let (loops, gates, plan) = match explanation.truth {
         Truth::True => (
             loop_view::view(rule, event, |ask| charged.consult_loops(rule, ask)),
-            gate_view::view(rule, event, |ask| charged.consult(rule, ask)),
+            gate_view::view(rule, event, |asks| charged.consult(rule, asks)),
             plan_of(&rule.flow, event, &rule.vars),
         ),
         Truth::False | Truth::Unknown => (None, Vec::new(), Vec::new()),
