@@ -175,7 +175,7 @@ fn judge<'r>(rule: &'r Rule, event: &'r Event, charged: &Charged, mocks: &Mocks)
     let (loops, gates, plan) = match explanation.truth {
         Truth::True => (
             loop_view::view(rule, event, |ask| charged.consult_loops(rule, ask)),
-            gate_view::view(rule, event, |ask| charged.consult(rule, ask)),
+            gate_view::view(rule, event, |asks| charged.consult(rule, asks)),
             foresee(rule, event, mocks),
         ),
         Truth::False | Truth::Unknown => (None, Vec::new(), Vec::new()),

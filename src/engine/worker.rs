@@ -216,6 +216,7 @@ pub(super) fn passes(error: &StoreError) -> bool {
         | StoreError::UnknownRun(_)
         | StoreError::OnlyTells(_)
         | StoreError::Redacted(_)
+        | StoreError::Settings(_)
         | StoreError::WrongState { .. } => false,
     }
 }

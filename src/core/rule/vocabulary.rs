@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::core::rule::gates::{dedupe_schema, throttle_schema};
+use crate::core::rule::gates::{debounce_schema, dedupe_schema, throttle_schema};
 
 /// The keys that one mapping may have.
 #[derive(Debug, Clone, Copy)]
@@ -216,6 +216,11 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
             dedupe_schema,
         ),
         word(
+            "debounce",
+            "One run for all events of a value of `per`, once none has come for the time `quiet`.",
+            debounce_schema,
+        ),
+        word(
             "throttle",
             "At most `limit` runs in the time `in`, for each value of `per` or all together.",
             throttle_schema,
@@ -225,7 +230,6 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
             "The steps to run when a run of this rule gave up; `[]` for none. `error.message` says why.",
             on_dead,
         ),
-        later("debounce", FLOWS),
         later(
             "redact",
             "what is not kept is said for all rules together: write `redact: [comment.body]` into flowtrigger.yaml",
