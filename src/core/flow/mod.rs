@@ -15,6 +15,6 @@ mod render;
 #[cfg(test)]
 mod tests;
 
-pub use lower::{lower_flow, lower_on_dead};
+pub use lower::{METHODS, inherit, lower_flow, lower_on_dead, unfit};
 pub use next::{Move, Subject, next, results};
 pub use render::render_call;
