@@ -47,6 +47,8 @@ struct Worker<'a, S, P> {
     seed: String,
     orders: watch::Receiver<Order>,
     place: Option<Place>,
+    /// What the flow knows by name from the start.
+    locals: Value,
     /// Lines that the store does not have yet.
     unkept: Vec<Line>,
     flight: Flight<'a>,
@@ -72,6 +74,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     ) -> Self {
         let mut worker = Self {
             seed: format!("{}/{}/{}", run.event.source, run.event.id, run.rule.name),
+            locals: run.locals(),
             shared,
             run,
             orders,
@@ -89,7 +92,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             event: &self.run.event,
             vars: &self.run.rule.vars,
             error: &self.run.error,
-            events: &Value::Null,
+            locals: &self.locals,
             seed: &self.seed,
         }
     }
@@ -216,6 +219,7 @@ pub(super) fn passes(error: &StoreError) -> bool {
         | StoreError::UnknownRun(_)
         | StoreError::OnlyTells(_)
         | StoreError::Redacted(_)
+        | StoreError::Settings(_)
         | StoreError::WrongState { .. } => false,
     }
 }

@@ -185,6 +185,8 @@ fn mistakes_that_loading_refuses_are_refused() {
         changed("flow", json!([{"set": {"jq": ".", "inputs": 1}}])),
         changed("flow", json!([{"exec": ["a"], "catch": []}])),
         changed("flows", json!({"page": {"flow": [{"set": 1}]}})),
+        changed("debounce", json!({"per": "ticket.id"})),
+        changed("debounce", json!({"quiet": "1h", "keep": "latest"})),
         changed("tests", json!([{"expect": "match"}])),
     ] {
         assert!(rule.accepts(&bad).is_err(), "{bad}");
@@ -211,6 +213,10 @@ fn mistakes_that_loading_refuses_are_refused() {
     let mut gated = gated.as_object().cloned().unwrap();
     for (key, value) in [
         ("dedupe", json!({"per": "ticket.id", "for": "24h"})),
+        (
+            "debounce",
+            json!({"quiet": "1h", "at_most": "4h", "keep": "all"}),
+        ),
         ("throttle", json!({"limit": 3, "in": "1h"})),
         ("on_dead", json!([])),
     ] {

@@ -177,7 +177,7 @@ flow:
             event: &event,
             vars: &set.rules[0].vars,
             error: &Value::Null,
-            events: &Value::Null,
+            locals: &Value::Null,
             seed: "",
         };
         let mocks = mocks.as_object().cloned().unwrap_or_default();

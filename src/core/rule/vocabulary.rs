@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::core::rule::gates::{dedupe_schema, throttle_schema};
+use crate::core::rule::gates::{debounce_schema, dedupe_schema, throttle_schema};
 
 /// The keys that one mapping may have.
 #[derive(Debug, Clone, Copy)]
@@ -152,8 +152,6 @@ fn tests() -> Value {
     json!({"type": "array", "items": {"$ref": "#/$defs/test"}})
 }
 
-const FLOWS: &str = "it comes with flows and bundles; leave it out for now";
-
 /// The keys of a rule.
 pub const JOBSPEC: Vocabulary = Vocabulary {
     name: "a rule",
@@ -216,6 +214,11 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
             dedupe_schema,
         ),
         word(
+            "debounce",
+            "One run for all events of a value of `per`, once none has come for the time `quiet`.",
+            debounce_schema,
+        ),
+        word(
             "throttle",
             "At most `limit` runs in the time `in`, for each value of `per` or all together.",
             throttle_schema,
@@ -225,7 +228,6 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
             "The steps to run when a run of this rule gave up; `[]` for none. `error.message` says why.",
             on_dead,
         ),
-        later("debounce", FLOWS),
         later(
             "redact",
             "what is not kept is said for all rules together: write `redact: [comment.body]` into flowtrigger.yaml",
