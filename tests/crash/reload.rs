@@ -85,3 +85,42 @@ fn work_ends_as_it_was_planned_over_a_kill_and_a_start_with_other_rules() {
     assert_eq!((tries.count(), second.count("dead")), (2, 1));
     second.stops();
 }
+
+/// The same two steps as a flow of its own, which the rule runs by its name.
+fn by_name(port: u16, version: &str) -> String {
+    let rule = rule(port, version);
+    let (head, steps) = rule.split_once("flow:\n").expect("a flow");
+    let steps: String = steps
+        .lines()
+        .map(|line| format!("      {line}\n"))
+        .collect();
+    format!("{head}flow: [{{ flow: both }}]\n---\nflows:\n  both:\n    flow:\n{steps}")
+}
+
+#[test]
+fn a_named_flow_goes_on_as_it_was_when_the_run_was_planned() {
+    let receiver = Receiver::fine();
+    receiver.holds();
+    let place = Place::new(&by_name(receiver.port, "v1"));
+    let first = Daemon::start(&place);
+    first.takes(&event("under way", 1, "made"));
+    first.takes(&event("behind", 1, "made"));
+    receiver.gets(1);
+    place.rules(&by_name(receiver.port, "v2"));
+    first.signal(Signal::HUP);
+    first.says("reloaded");
+    first.takes(&event("newer", 1, "made"));
+    first.kill();
+    // The flow is gone, and the rule with it.
+    place.rules(&telling("other", "made", receiver.port, ""));
+    let second = Daemon::start(&place);
+    receiver.release();
+    until("all are done", || second.count("done") == 3);
+    second.rests();
+    let got = receiver.got();
+    for (id, version) in [("under way", "v1"), ("behind", "v1"), ("newer", "v2")] {
+        let planned = [format!("/{version}"), format!("/{version}/after")];
+        assert_eq!(paths(&got, id), planned, "{id}");
+    }
+    second.stops();
+}

@@ -243,4 +243,52 @@ mod tests {
             first.fingerprint
         );
     }
+
+    const NAMED: &str = "name: first\nevent_source: support\nevent_type: ticket.TicketCreated\nflow: [{ flow: told }]\n---\nflows:\n  told: { flow: [{ flow: below }] }\n---\nflows:\n  below: { flow: [{ exec: [page] }] }\n  other: { flow: [{ flow: nowhere }] }\n";
+
+    /// What the innermost flow that the rule runs does.
+    fn program(rule: &Rule) -> String {
+        let steps = rule.flow.every_step();
+        let last = steps.last().expect("a step");
+        match &last.action {
+            crate::core::flow::step::Action::Exec(exec) => exec.argv[0].source().to_owned(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_version_holds_the_flows_that_its_rule_runs_and_no_other() {
+        let compiled = |text: &str| {
+            let mut files = Files::default();
+            let file = files.add("r.yaml", text);
+            let said = &mut Diagnostics::default();
+            // Another flow of the document has a mistake that is none of the rule's.
+            let set = RuleSet::compile(&Arc::new(files), &[file], &Config::default(), said);
+            assert_eq!(
+                said.errors(),
+                usize::from(text.contains("nowhere")),
+                "{said:?}"
+            );
+            Arc::clone(&set.rules[0])
+        };
+        let rule = compiled(NAMED);
+        assert_eq!(rule.version.parts().len(), 2);
+        assert_eq!(rule.version.parts()[1].line, 5);
+        let kept = Kept {
+            file: "r.yaml".into(),
+            document: rule.version.document().to_owned(),
+            line: 0,
+            picked: None,
+            parts: rule.version.parts().to_vec(),
+        };
+        let kept = Version::kept(kept, Arc::clone(rule.version.config()));
+        assert_eq!(kept.fingerprint, rule.version.fingerprint);
+        assert_eq!(program(&kept.compile(&Config::default()).unwrap()), "page");
+        let changed = compiled(&NAMED.replace("[page]", "[call]"));
+        assert_ne!(changed.version.fingerprint, rule.version.fingerprint);
+        let apart = NAMED
+            .replace("first", "alone")
+            .replace("{ flow: told }", "{ set: 1 }");
+        assert_eq!(compiled(&apart).version.parts(), []);
+    }
 }
