@@ -2,6 +2,7 @@
 //! It decides nothing itself and does no step before the store has what was done before it.
 
 mod flight;
+mod settings;
 mod tell;
 
 use std::time::Duration;

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use crate::core::flow::control::Then;
-use crate::core::flow::rehearse;
 use crate::core::flow::step::{Action, Flow, Step};
 
 /// The steps of a rule's flow with their places. Items of a list have one: `each[].page`.
@@ -22,11 +21,9 @@ impl<'r> Steps<'r> {
     /// The steps that a test means.
     pub fn named(&self, name: &str) -> Vec<&'r Step> {
         let place = general(name);
-        let means = |known: &str| match name.contains('.') {
-            true => known == place,
-            false => rehearse::name(known) == place,
-        };
-        let found = self.known.iter().filter(|(known, _)| means(known));
+        let means = |known: &str, step: &Step| step.name == name || known == place;
+        let known = self.known.iter();
+        let found = known.filter(|(known, step)| means(known, step));
         found.map(|(_, step)| *step).collect()
     }
 
@@ -95,11 +92,6 @@ fn general(place: &str) -> String {
         number |= matches!(c, '[' | '#');
     }
     general.replace('#', "")
-}
-
-/// Whether a test that says this means the step at a place.
-pub fn means(said: &str, place: &str) -> bool {
-    said == place || said == rehearse::name(place)
 }
 
 #[cfg(test)]

@@ -8,13 +8,12 @@ use serde_json::Value;
 
 use crate::cli::input;
 use crate::cli::render::call::sent_json;
-use crate::cli::test::place::means;
 use crate::cli::test::suite::{Case, differences};
 use crate::core::config::Config;
 use crate::core::diagnostic::Files;
 use crate::core::event::Event;
-use crate::core::flow::Subject;
-use crate::core::flow::rehearse::{self, Rehearsal, rehearse};
+use crate::core::flow::rehearse::{Rehearsal, rehearse};
+use crate::core::flow::{Subject, Task};
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::explanation::{Explanation, explain};
 use crate::core::matching::trace::TraceLine;
@@ -176,9 +175,11 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
 /// The step without a mock whose empty answer the run died of.
 fn unmocked(run: &Rehearsal, mocks: &BTreeMap<String, Vec<Mock>>) -> Option<String> {
     let why = run.state.why()?;
-    let unmocked = |place: &&str| !mocks.keys().any(|said| means(said, place));
-    let places = run.calls.iter().map(|(place, _)| place.as_str());
-    let mut names = places.filter(unmocked).map(rehearse::name);
+    let unmocked = |task: &&Task| {
+        let mut mocked = mocks.keys();
+        !mocked.any(|said| *said == task.name || *said == task.step)
+    };
+    let mut names = run.calls.iter().filter(unmocked).map(|task| &task.name);
     let name = names.find(|name| why.contains(&format!("`steps.{name}.")))?;
     Some(format!(
         "  `{name}` has no mock, so its answer is empty; add `mock: {{ {name}: {{ body: … }} }}`"
@@ -186,7 +187,8 @@ fn unmocked(run: &Rehearsal, mocks: &BTreeMap<String, Vec<Mock>>) -> Option<Stri
 }
 
 fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {
-    let Some((_, call)) = run.calls.iter().find(|(place, _)| means(step, place)) else {
+    let mut calls = run.calls.iter();
+    let Some(task) = calls.find(|task| task.name == step || task.step == step) else {
         let why = run
             .state
             .why()
@@ -197,7 +199,7 @@ fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {
             run.state.word()
         )];
     };
-    let got = sent_json(call);
+    let got = sent_json(&task.call);
     let mut lines = Vec::new();
     for difference in differences(wanted, &got) {
         lines.push(format!(

@@ -34,6 +34,8 @@ pub struct Subject<'a> {
 pub struct Task {
     /// The step's place in the flow.
     pub step: String,
+    /// The step's name alone.
+    pub name: String,
     /// Which try this is; counts from 1.
     pub number: u32,
     pub call: Call,

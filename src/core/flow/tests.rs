@@ -2,6 +2,7 @@
 //! Its mistakes and its moves have files of their own.
 
 mod crashes;
+mod language;
 mod mistakes;
 mod moves;
 mod on_dead;
