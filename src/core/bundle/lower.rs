@@ -5,6 +5,7 @@ mod action;
 mod address;
 mod builtin;
 mod flow;
+mod named;
 mod test;
 
 use std::mem::take;
@@ -26,6 +27,7 @@ use crate::core::rule::version::Version;
 use crate::core::rule::{self_loop, writes};
 
 pub use flow::usual_landing;
+pub use named::flows;
 
 /// The rules of a document that is a bundle, each with the place of its name; none after reporting what is
 /// wrong with it.

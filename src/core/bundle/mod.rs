@@ -15,7 +15,7 @@ use crate::core::diagnostic::Position;
 use crate::core::rule::document::Node;
 
 pub use http::HttpAction;
-pub use lower::{lower, rule_name};
+pub use lower::{flows, lower, rule_name};
 pub use name::FullName;
 pub use read::read;
 pub use state::{Definition, State};

@@ -53,7 +53,7 @@ impl RuleSet {
         diagnostics: &mut Diagnostics,
         tell: &mut dyn FnMut(usize),
     ) -> Self {
-        let flows = NamedFlows::find(files, rule_files, diagnostics);
+        let flows = NamedFlows::find(files, rule_files, config, diagnostics);
         let mut shared = Shared::default();
         let rules = lower(
             files,
@@ -75,7 +75,7 @@ impl RuleSet {
         diagnostics: &mut Diagnostics,
     ) -> Vec<Arc<Rule>> {
         let all: Vec<FileId> = files.ids().collect();
-        let flows = NamedFlows::find(files, &all, diagnostics);
+        let flows = NamedFlows::find(files, &all, config, diagnostics);
         let shared = &mut Shared::default();
         lower(
             files,

@@ -33,6 +33,8 @@ pub struct Lowering<'a> {
     pub steps: Vec<Earlier>,
     /// What the flow gave names to: the item of a list, the events that a gate gathered.
     pub locals: Vec<Local>,
+    /// Names of steps and items before that stood within a step, and are out of reach since.
+    pub left: BTreeSet<String>,
     pub occasion: Occasion,
     /// How many flows stand around the steps being lowered.
     pub depth: usize,
@@ -71,6 +73,7 @@ impl<'a> Lowering<'a> {
             vars: Arc::clone(&config.vars),
             steps: Vec::new(),
             locals: Vec::new(),
+            left: BTreeSet::new(),
             occasion: Occasion::Event,
             depth: 0,
             flows: NamedFlows::none(),
@@ -101,8 +104,11 @@ impl<'a> Lowering<'a> {
         self.depth += 1;
         let lowered = lower(self);
         self.depth -= 1;
-        self.steps.truncate(steps);
-        self.locals.truncate(locals);
+        let steps = self.steps.drain(steps.min(self.steps.len())..);
+        let locals = self.locals.drain(locals.min(self.locals.len())..);
+        let steps = steps.map(|step| format!("steps.{}", step.name));
+        self.left
+            .extend(steps.chain(locals.map(|local| local.name)));
         (self.tested, self.occasion) = (tested, occasion);
         lowered
     }

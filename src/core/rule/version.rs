@@ -273,7 +273,7 @@ mod tests {
         };
         let rule = compiled(NAMED);
         assert_eq!(rule.version.parts().len(), 2);
-        assert_eq!(rule.version.parts()[1].line, 5);
+        assert_eq!(rule.version.parts()[1].line, 7);
         let kept = Kept {
             file: "r.yaml".into(),
             document: rule.version.document().to_owned(),

@@ -70,7 +70,7 @@ pub fn lower_flow_name(name: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
         locals: cx.locals.clone(),
     };
     let flow = match &named.body {
-        Body::Compiled(flow) => Some(Arc::clone(flow)),
+        Body::Compiled(flow) => flow.clone(),
         Body::Steps(body) => alone(named, seen, cx, |cx| lower_body(body, cx)),
     };
     flow.map(Arc::unwrap_or_clone)
@@ -117,7 +117,7 @@ fn find<'c>(node: &Node, key: &str, cx: &mut Lowering<'c>) -> Option<&'c Named> 
         let help = match flows.nearest(&name) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!(
-                "define it in a document of its own: `flows: {{ {name}: {{ flow: [ … ] }} }}`"
+                "define it in a document of its own, `flows: {{ {name}: {{ flow: [ … ] }} }}`; where it stands in another file, that is to be read too"
             ),
         };
         cx.error(Code::UndefinedName, node.at, message, &help);
@@ -150,6 +150,9 @@ fn check_given(entries: &[Entry], named: &Named, cx: &mut Lowering<'_>) -> bool 
             known.as_slice(),
         ) {
             (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, []) if matches!(named.body, Body::Compiled(_)) => {
+                "a bundle's flow reads its own document alone; leave `vars` out".into()
+            }
             (None, []) => format!(
                 "declare it in the flow, with what it is unless given: `vars: {{ {}: null }}`",
                 entry.key
@@ -166,7 +169,7 @@ fn check_given(entries: &[Entry], named: &Named, cx: &mut Lowering<'_>) -> bool 
 fn run(named: &Named, seen: Seen, at: Position, cx: &mut Lowering<'_>) -> Option<Arc<Flow>> {
     cx.running.is_made_of(&named.part);
     let body = match &named.body {
-        Body::Compiled(flow) => return Some(Arc::clone(flow)),
+        Body::Compiled(flow) => return flow.clone(),
         Body::Steps(body) => body,
     };
     if let Some(first) = cx.running.flows.iter().position(|name| *name == named.name) {
@@ -230,6 +233,7 @@ struct Outside {
     occasion: Occasion,
     steps: Vec<Earlier>,
     locals: Vec<Local>,
+    left: BTreeSet<String>,
     running: Running,
 }
 
@@ -248,6 +252,7 @@ fn enter(named: &Named, seen: &Seen, cx: &mut Lowering<'_>) -> Outside {
         occasion: replace(&mut cx.occasion, Occasion::Event),
         steps: take(&mut cx.steps),
         locals: replace(&mut cx.locals, seen.locals.clone()),
+        left: take(&mut cx.left),
         running: replace(&mut cx.running, running),
     }
 }
@@ -264,6 +269,7 @@ fn leave(outside: Outside, cx: &mut Lowering<'_>) -> Vec<Part> {
     cx.occasion = outside.occasion;
     cx.steps = outside.steps;
     cx.locals = outside.locals;
+    cx.left = outside.left;
     inside.parts
 }
 

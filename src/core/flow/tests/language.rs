@@ -135,7 +135,7 @@ flows:
   tell:
     vars: { who: flow, more: m }
     flow:
-      - choose: [{ when: { current: { path: vars.who } }, flow: [{ exec: [never] }] }]
+      - choose: [{ when: { ticket.subject: { path: vars.who } }, flow: [{ exec: [never] }] }]
       - { flow: say }
       - { name: page, exec: [page, \"{{ vars.who }}\", \"{{ vars.base }}\", \"{{ vars.more }}\"] }
   say: { flow: [{ exec: [say, \"{{ vars.who }}\"] }] }
@@ -238,4 +238,25 @@ fn rules_that_agree_share_a_flow_and_others_do_not() {
     assert!(!Arc::ptr_eq(&flow(0), &flow(2)));
     assert_eq!(set.rules[2].version.parts().len(), 1);
     assert_eq!(set.rules[1].version.parts().len(), 1);
+}
+
+#[test]
+fn what_a_flow_is_given_can_form_no_host() {
+    let said = |url: &str| {
+        let text = format!(
+            "{HEAD}flow: [{{ flow: tell, vars: {{ base: \"{{{{ ticket.subject }}}}\" }} }}]\n---\nflows: {{ tell: {{ vars: {{ base: 'https://a.example' }}, flow: [{{ http: {{ url: \"{url}\" }} }}] }} }}\n"
+        );
+        let (mut files, mut said) = (Files::default(), Diagnostics::default());
+        let file = files.add("r.yaml", text);
+        RuleSet::compile(&Arc::new(files), &[file], &Config::default(), &mut said);
+        let all = said.sorted().into_iter();
+        all.map(|told| told.message).collect::<Vec<_>>()
+    };
+    let never = ["event values can never form the host"];
+    assert_eq!(said("{{ vars.base }}/page"), never);
+    assert_eq!(said("https://{{ vars.base }}/page"), never);
+    assert_eq!(
+        said("https://a.example/{{ vars.base }}"),
+        Vec::<String>::new()
+    );
 }

@@ -116,6 +116,14 @@ impl Lowering<'_> {
         let FieldCheck::Unknown { nearest } = self.fields.check(&dotted) else {
             return true;
         };
+        let first = dotted.split('.').next().unwrap_or_default();
+        if self.left.contains(first) && first != "item" {
+            let message = format!("`{dotted}` is known within its `for_each` alone");
+            let help =
+                "out here the result of that step can be read, a list of what the items gave";
+            self.error(Code::UndefinedName, at, message, help);
+            return false;
+        }
         if let Some((message, help)) = known_elsewhere(&dotted) {
             self.error(Code::UndefinedName, at, message, help);
             return false;
@@ -350,11 +358,13 @@ impl Lowering<'_> {
 
     /// Which steps can be read here.
     fn where_steps_are(&self, name: &str) -> &'static str {
-        match (self.running.flows.is_empty(), name) {
-            (true, _) => {
-                "a step can read only the steps before it, by their `name`; what stands within a step is read in there alone"
+        let inner = self.left.contains(&format!("steps.{name}"));
+        match (self.running.flows.is_empty(), inner) {
+            (_, true) => {
+                "it stands within another step and can be read in there alone; out here the result of that one can"
             }
-            (false, _) => {
+            (true, false) => "a step can read only the steps before it, by their `name`",
+            (false, false) => {
                 "a named flow reads its own steps alone; give it what it needs as `vars` where it is run"
             }
         }

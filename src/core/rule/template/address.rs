@@ -29,6 +29,11 @@ pub fn fill(text: &str, place: &Place<'_>, cx: &mut Lowering<'_>) -> Option<Fill
     let variable = VARIABLE.get_or_init(|| Regex::new(pattern).ok()).as_ref()?;
     let mut mistakes = Vec::new();
     let filled = variable.replace_all(text, |found: &Captures<'_>| {
+        let name = found[1].split('.').nth(1).unwrap_or_default();
+        if cx.running.given.contains(name) {
+            // Who runs the flow makes it of an event, so that it is like any value of one.
+            return found[0].to_owned();
+        }
         value(&found[1], &cx.vars).unwrap_or_else(|message| {
             mistakes.push((found.get(0).map_or(0..0, |whole| whole.range()), message));
             String::new()
