@@ -162,6 +162,7 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     debounce::the_window_moves_with_the_clock(open()).await;
     debounce::gates_count_a_window_as_one_run(open()).await;
     debounce::a_closed_gate_leaves_the_window_as_it_is(open()).await;
+    debounce::windows_are_those_of_a_naive_reading(open()).await;
     debounce::an_array_gathers_in_its_order(open()).await;
     settings::a_patch_lies_over_what_was_there(open()).await;
     settings::settings_stay_small(open()).await;

@@ -140,6 +140,9 @@ fn after(time: Timestamp, by: Duration) -> Timestamp {
 }
 
 #[cfg(test)]
+pub mod simulation;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
