@@ -138,6 +138,7 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     orders::a_cancelled_run_gives_way(open()).await;
     orders::a_replay_is_a_new_run_of_a_new_generation(open()).await;
     redaction::fields_are_let_go_with_the_last_run_that_may_need_them(open()).await;
+    redaction::gathered_events_are_let_go_with_the_run_that_reads_them(open()).await;
     redaction::what_is_let_go_cannot_be_acted_on(open()).await;
     redaction::an_event_that_acts_on_nothing_is_let_go_at_once(open()).await;
     redaction::without_a_word_everything_is_kept(open()).await;

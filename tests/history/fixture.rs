@@ -236,6 +236,14 @@ impl Data {
         for (number, line) in log.iter().enumerate() {
             self.line(run, number as i64, line);
         }
+        self.insert(
+            "UPDATE runs SET
+                attempts = (SELECT count(*) FROM lines WHERE run = ?1 AND kind = 'attempt'),
+                failed = (SELECT json_extract(detail, '$.message') FROM lines
+                    WHERE run = ?1 AND outcome = 'failed' ORDER BY number DESC LIMIT 1)
+                WHERE id = ?1",
+            params![run],
+        );
         RunId(run as u64)
     }
 

@@ -11,3 +11,4 @@ pub mod plain;
 pub mod plan;
 pub mod run;
 pub mod table;
+pub mod window;

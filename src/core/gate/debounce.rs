@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use super::{Ask, Kept, Kind};
+use super::{Ask, Kept, Kind, words};
 use crate::core::event::Event;
 use crate::core::run::RunId;
 
@@ -104,6 +104,15 @@ impl<'a> Debounce<'a> {
                 run.0,
                 self.about(),
             ),
+        }
+    }
+
+    /// Its times: `quiet 4h, at most 1d`.
+    pub fn words(&self) -> String {
+        let quiet = words(self.quiet);
+        match self.at_most {
+            Some(at_most) => format!("quiet {quiet}, at most {}", words(at_most)),
+            None => format!("quiet {quiet}"),
         }
     }
 
