@@ -18,9 +18,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
-const SCHEMA: [&str; 2] = [
+const SCHEMA: [&str; 3] = [
     include_str!("../../src/store/sqlite/migrations/0001_start.sql"),
     include_str!("../../src/store/sqlite/migrations/0002_loops.sql"),
+    include_str!("../../src/store/sqlite/migrations/0003_flows.sql"),
 ];
 
 /// A rule that pages when an important ticket turns urgent; a file holds a second one after it.
@@ -210,10 +211,7 @@ impl Data {
                 ],
             )
             .expect("a rule's row");
-        let due = match state {
-            State::Retrying { until } => Some(codec::micros(*until)),
-            _ => None,
-        };
+        let due = state.due().map(codec::micros);
         self.sql
             .execute("UPDATE events SET matched = 1 WHERE id = ?1", [event])
             .expect("an event");
