@@ -154,12 +154,8 @@ fn every_mistake_in_a_bundle_is_told_as_expected() {
             .to_string_lossy()
             .into_owned();
         let text = fs::read_to_string(&path).expect("a readable case");
-        let (set, diagnostics) = compile(&name, &text, &config);
+        let (_, diagnostics) = compile(&name, &text, &config);
         let said = said(&diagnostics);
-        assert!(
-            !diagnostics.has_errors() || set.rules.is_empty(),
-            "{name} has mistakes and rules"
-        );
         let expected = PathBuf::from(format!("{}.expected", path.display()));
         if update {
             fs::write(&expected, &said).expect("a writable case");
