@@ -2,6 +2,7 @@
 //! reaches, paths to what is never there, limits that ZIS has. It mends nothing.
 
 mod document;
+mod never;
 mod parameters;
 mod reads;
 mod ways;
