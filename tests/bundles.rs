@@ -168,6 +168,24 @@ fn every_mistake_in_a_bundle_is_told_as_expected() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn a_rule_of_ours_runs_a_flow_of_a_bundle_and_is_kept_with_it() {
+    let config = configuration("examples/bundles/flowtrigger.yaml");
+    let text = fs::read_to_string(root().join("examples/bundles/small/notify.yaml")).unwrap();
+    let (set, _) = compile("notify.yaml", &text, &config);
+    let names: Vec<&str> = set.rules.iter().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(names, ["harborlane_notify.on_created", "notify-urgent"]);
+    for rule in &set.rules {
+        assert_eq!(rule.flow.steps[0].name, "Post");
+        assert!(rule.flow.steps[0].data.is_some(), "{}", rule.name);
+    }
+    let rule = &set.rules[1];
+    assert_eq!(rule.version.parts().len(), 1);
+    let again = rule.version.compile(&config).expect("the rule again");
+    assert_eq!(again.name, rule.name);
+    assert_eq!(again.flow.steps.len(), rule.flow.steps.len());
+}
+
 fn event() -> Event {
     Event {
         source: "support".into(),

@@ -28,7 +28,6 @@ pub fn names(bundle: &Bundle, triggers: &[Trigger<'_>], cx: &mut Lowering<'_>) {
     }
     for flow in &bundle.flows {
         limit(&flow.name, LONGEST_NAME, "name of a flow", cx);
-        warn_of_unstarted(flow, bundle, cx);
     }
     for action in &bundle.actions {
         limit(&action.name, LONGEST_ACTION, "name of an action", cx);
@@ -122,22 +121,6 @@ fn limit(word: &Word, most: usize, what: &str, cx: &mut Lowering<'_>) {
         let message = format!("this {what} has {length} characters");
         let help = format!("ZIS takes {most}; here it works as it is");
         warn(Code::InvalidValue, word.at, message, help, cx);
-    }
-}
-
-fn warn_of_unstarted(flow: &Flow, bundle: &Bundle, cx: &mut Lowering<'_>) {
-    let starts = |name: &str| FullName::short(name) == flow.name.text;
-    let started = bundle
-        .job_specs
-        .iter()
-        .any(|spec| starts(&spec.flow_name.text));
-    if !started && bundle.broken.iter().all(|(kind, _)| *kind != Kind::JobSpec) {
-        let message = format!("no job spec starts the flow `{}`", flow.name.text);
-        let help = format!(
-            "add a ZIS::JobSpec with `flow_name: zis:{}:flow:{}`",
-            bundle.integration, flow.name.text
-        );
-        warn(Code::Empty, flow.name.at, message, help, cx);
     }
 }
 

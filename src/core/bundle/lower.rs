@@ -10,7 +10,7 @@ mod test;
 use std::mem::take;
 use std::sync::Arc;
 
-use crate::core::bundle::{Bundle, FullName, JobSpec, Kind, check, read};
+use crate::core::bundle::{Bundle, Flow, FullName, JobSpec, Kind, check, read};
 use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
 use crate::core::event::catalogue::EventType;
@@ -63,6 +63,11 @@ pub struct Trigger<'b> {
     fields: Fields,
 }
 
+/// One flow alone, whoever starts it.
+pub fn flow(flow: &Flow, bundle: &Bundle, cx: &mut Lowering<'_>) -> Option<step::Flow> {
+    flow::lower(&flow.definition, bundle, cx)
+}
+
 fn lower_bundle(bundle: &Bundle, version: &Version, cx: &mut Lowering<'_>) -> Vec<Rule> {
     let specs = bundle.job_specs.iter();
     let triggers: Vec<Trigger<'_>> = specs.map(|spec| lower_trigger(spec, bundle, cx)).collect();
@@ -76,6 +81,9 @@ fn lower_bundle(bundle: &Bundle, version: &Version, cx: &mut Lowering<'_>) -> Ve
     let mut rules = Vec::with_capacity(triggers.len());
     for trigger in triggers {
         let started = trigger.flow.and_then(|place| flows.get(place)).cloned();
+        if let Some(flow) = trigger.flow.and_then(|place| bundle.flows.get(place)) {
+            cx.shared.flows.run(&bundle.name_of(flow).into());
+        }
         if let Some(flow) = started.flatten() {
             cx.fields = trigger.fields.clone();
             rules.extend(rule(bundle, trigger, flow, version, cx));
