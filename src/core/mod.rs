@@ -2,6 +2,7 @@
 //! It refuses clocks, files, sockets, tasks and randomness; `tests/layering.rs` holds it to that.
 
 pub mod config;
+pub mod convert;
 pub mod diagnostic;
 pub mod egress;
 pub mod event;
