@@ -78,8 +78,19 @@ impl Clause {
             Clause::Never => {
                 map.insert("event.type".into(), json!(""));
             }
-            Clause::All(clauses) => clauses.iter().for_each(|clause| add(clause, &mut map)),
-            Clause::Test(..) | Clause::Any(_) | Clause::None(_) => add(self, &mut map),
+            Clause::All(clauses) => {
+                let mut beside = Vec::new();
+                for clause in clauses {
+                    add(clause, &mut map, &mut beside);
+                }
+                if !beside.is_empty() {
+                    map.insert("all".into(), Value::Array(beside));
+                }
+            }
+            Clause::Test(..) | Clause::Any(_) | Clause::None(_) => {
+                let (key, value) = self.entry();
+                map.insert(key, value);
+            }
         }
         map
     }
@@ -100,8 +111,8 @@ fn list(clauses: &[Clause]) -> Value {
     maps.collect()
 }
 
-/// Puts a clause beside others; what stands there already is joined, or moves under `all`.
-fn add(clause: &Clause, map: &mut Map<String, Value>) {
+/// Puts a clause beside others; what cannot stand there too goes beside it, under `all`.
+fn add(clause: &Clause, map: &mut Map<String, Value>, beside: &mut Vec<Value>) {
     let (key, value) = clause.entry();
     let Some(there) = map.get_mut(&key) else {
         map.insert(key, value);
@@ -111,12 +122,8 @@ fn add(clause: &Clause, map: &mut Map<String, Value>) {
         *there = joined;
         return;
     }
-    let mut single = Map::new();
-    single.insert(key, value);
-    let all = map.entry("all").or_insert_with(|| json!([]));
-    if let Value::Array(all) = all {
-        all.push(Value::Object(single));
-    }
+    let single: Map<String, Value> = [(key, value)].into_iter().collect();
+    beside.push(Value::Object(single));
 }
 
 /// Two tests of one field as one, where no operator stands in both.
@@ -196,11 +203,17 @@ mod tests {
         let tags = |test: Value| Clause::test("ticket.tags", test);
         let map = |clauses: Vec<Clause>| Value::Object(Clause::all(clauses).to_map());
         assert_eq!(
-            map(vec![tags(json!({"has": ["a"]})), tags(json!({"not": {"has": ["b"]}}))]),
+            map(vec![
+                tags(json!({"has": ["a"]})),
+                tags(json!({"not": {"has": ["b"]}}))
+            ]),
             json!({"ticket.tags": {"has": ["a"], "not": {"has": ["b"]}}})
         );
         assert_eq!(
-            map(vec![tags(json!({"has": ["a"]})), tags(json!({"has": ["b"]}))]),
+            map(vec![
+                tags(json!({"has": ["a"]})),
+                tags(json!({"has": ["b"]}))
+            ]),
             json!({"ticket.tags": {"has": ["a"]}, "all": [{"ticket.tags": {"has": ["b"]}}]})
         );
         assert_eq!(
@@ -208,7 +221,10 @@ mod tests {
             json!({"ticket.tags": {"is": "x", "not": "y"}})
         );
         assert_eq!(
-            map(vec![tags(json!({"not": "x"})), tags(json!({"not": ["y", "z"]}))]),
+            map(vec![
+                tags(json!({"not": "x"})),
+                tags(json!({"not": ["y", "z"]}))
+            ]),
             json!({"ticket.tags": {"not": ["x", "y", "z"]}})
         );
     }

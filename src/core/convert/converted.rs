@@ -5,6 +5,11 @@ use serde_json::{Value, json};
 
 use crate::core::convert::yaml;
 
+const CONFIGURE: &str = "To be set in flowtrigger.yaml before it loads (where there are credentials, name a connection in the step instead):";
+
+/// How wide comments are.
+const WIDTH: usize = 100;
+
 /// The rules of one file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Conversion {
@@ -70,7 +75,7 @@ impl Converted {
         text += &list("Not carried over:", self.left.iter().map(Left::line));
         text += &list("How it was carried over:", self.notes.iter().cloned());
         let configure = self.configure.iter().cloned();
-        text += &list("To be set in flowtrigger.yaml before it loads:", configure);
+        text += &list(CONFIGURE, configure);
         text + &yaml::write(&self.document)
     }
 }
@@ -83,9 +88,31 @@ fn list(title: &str, lines: impl Iterator<Item = String>) -> String {
     }
 }
 
-/// A comment of one line, whatever stands in the text.
+/// Lines of comment, whatever stands in the text; what hangs over stands below its first word.
 fn comment(text: &str) -> String {
-    format!("# {}\n", one_line(text))
+    let text = one_line(text);
+    let indent = match text.trim_start().starts_with("- ") {
+        true => text.len() - text.trim_start().len() + 2,
+        false => 0,
+    };
+    let mut lines = vec![format!(
+        "# {}",
+        &text[..text.len() - text.trim_start().len()]
+    )];
+    for word in text.split_whitespace() {
+        let last = lines.last().map_or(0, |line| line.chars().count());
+        let begins = last <= 2 + indent;
+        if !begins && last + word.chars().count() > WIDTH {
+            lines.push(format!("# {}", " ".repeat(indent)));
+        }
+        if let Some(line) = lines.last_mut() {
+            if !line.ends_with(' ') {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 fn one_line(text: &str) -> String {

@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::core::event::json::{Refused, accept};
 pub use converted::{Conversion, Converted, Left};
+pub use naming::Names;
 
 /// Why a text is nothing that can be converted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,11 +39,10 @@ impl NotConvertible {
     }
 }
 
-const WHAT_IS_READ: &str =
-    "what is read is the JSON of Zendesk's Triggers API: `{\"triggers\": […]}`, one trigger, or a list";
+const WHAT_IS_READ: &str = "what is read is the JSON of Zendesk's Triggers API: `{\"triggers\": […]}`, one trigger, or a list";
 
-/// Rules from the text of a file.
-pub fn convert(text: &str) -> Result<Conversion, NotConvertible> {
+/// Rules from the text of a file, under names that no other rule has.
+pub fn convert(text: &str, names: &mut Names) -> Result<Conversion, NotConvertible> {
     let document = accept(text.as_bytes())?.value;
     if document.get("automations").is_some() || document.get("automation").is_some() {
         return Err(NotConvertible::other(
@@ -51,7 +51,7 @@ pub fn convert(text: &str) -> Result<Conversion, NotConvertible> {
         ));
     }
     match triggers::of(&document) {
-        Some(triggers) => Ok(triggers::convert(&triggers)),
+        Some(triggers) => Ok(triggers::convert(&triggers, names)),
         None => Err(NotConvertible::other(kind(&document), WHAT_IS_READ)),
     }
 }

@@ -21,7 +21,8 @@ pub struct Payload {
     pub notes: Vec<String>,
 }
 
-const BLOCKS: &str = "its payload holds `{% … %}`, which is Liquid; write the body of the step anew as a template";
+const BLOCKS: &str =
+    "its payload holds `{% … %}`, which is Liquid; write the body of the step anew as a template";
 const DESK: &str = "write `https://SUBDOMAIN.zendesk.com/agent/tickets/{{ ticket.id }}`";
 const COMMENTS: &str = "events of this rule do not carry it; listen to `ticket.CommentAdded` (`comment.body`), or fetch the comments with a step (`/api/v2/tickets/{{ ticket.id }}/comments.json`)";
 const PEOPLE: &str = "events carry the id alone; fetch the person with a step (`/api/v2/users/{{ … }}.json`) and read `steps.NAME.body.user.…`";
@@ -45,7 +46,10 @@ impl Payload {
             Some(Value::String(text)) if text.trim().is_empty() => (None, Value::Null),
             Some(Value::String(text)) => writer.text_body(text)?,
             Some(Value::Array(pairs)) => (Some("query"), writer.pairs(pairs)?),
-            Some(Value::Object(_)) => (Some("json"), writer.tree(payload.unwrap_or(&Value::Null), &[])?),
+            Some(Value::Object(_)) => (
+                Some("json"),
+                writer.tree(payload.unwrap_or(&Value::Null), &[])?,
+            ),
             Some(Value::Bool(_) | Value::Number(_)) => return Err("its payload is no text".into()),
         };
         Ok(Self {
@@ -83,7 +87,8 @@ impl Writer<'_> {
                 Ok((Some("json"), self.tree(&tree, &bare)?))
             }
             _ => {
-                if text.trim_start().starts_with(['{', '[']) {
+                let begins = text.trim_start();
+                if begins.starts_with(['{', '[']) && !begins.starts_with("{{") {
                     self.note("the payload is no JSON with its placeholders filled in, so that it is sent as text");
                 }
                 Ok((Some("body"), json!(self.template(text))))
@@ -171,7 +176,9 @@ impl Writer<'_> {
         let mut steps = inside.split('|').map(str::trim);
         let name = steps.next().unwrap_or_default();
         let filters: Vec<&str> = steps.collect();
-        let found = self.value(name).and_then(|value| with_filters(value, &filters, typed));
+        let found = self
+            .value(name)
+            .and_then(|value| with_filters(value, &filters, typed));
         match found {
             Ok(expression) => Some(expression),
             Err(why) => {
@@ -222,11 +229,17 @@ impl Writer<'_> {
 
     fn less_plain(&mut self, name: &str) -> Result<Expression, String> {
         let comment = ["ticket.latest_comment", "ticket.latest_public_comment"];
-        let of_comment = |rest: &str| comment.iter().any(|start| name.strip_prefix(start) == Some(rest));
+        let of_comment = |rest: &str| {
+            comment
+                .iter()
+                .any(|start| name.strip_prefix(start) == Some(rest))
+        };
         let custom = name.strip_prefix("ticket.ticket_field_");
         if self.reading.comment {
             if of_comment("") {
-                self.note(format!("`{name}` is the text alone, without the line about author and time"));
+                self.note(format!(
+                    "`{name}` is the text alone, without the line about author and time"
+                ));
                 return Ok(Expression::new("comment.body", Kind::Whole));
             }
             if of_comment(".value") || of_comment("_html") || of_comment("_rich") {
@@ -261,13 +274,24 @@ fn why_not(name: &str) -> &'static str {
     if begins(&["ticket.url", "ticket.link"]) {
         return DESK;
     }
-    if begins(&["ticket.latest_", "ticket.comments", "ticket.public_comments"]) {
+    if begins(&[
+        "ticket.latest_",
+        "ticket.comments",
+        "ticket.public_comments",
+    ]) {
         return COMMENTS;
     }
     if begins(&["ticket.ticket_field_", "ticket.custom_field"]) {
         return CUSTOM;
     }
-    let people = ["ticket.requester", "ticket.assignee", "ticket.submitter", "ticket.cc", "ticket.follower", "current_user"];
+    let people = [
+        "ticket.requester",
+        "ticket.assignee",
+        "ticket.submitter",
+        "ticket.cc",
+        "ticket.follower",
+        "current_user",
+    ];
     if begins(&people) { PEOPLE } else { ELSE }
 }
 
@@ -319,7 +343,8 @@ fn with_filters(value: Expression, filters: &[&str], typed: Typed) -> Result<Str
         });
     }
     let mut expression = value.path;
-    let number = expression == "current" || expression.ends_with("id");
+    let number =
+        expression == "current" || expression.ends_with("id") && expression != "ticket.external_id";
     match value.kind {
         Kind::Whole => {}
         Kind::Nullable if typed == Typed::Kept => expression += " | default(none)",
@@ -350,10 +375,17 @@ fn parts(text: &str) -> Vec<Part<'_>> {
         let Some(close) = rest[open..].find("}}").map(|close| open + close) else {
             break;
         };
+        // Braces that only look like one are sent as they stand.
+        let inside = &rest[open + 2..close];
+        if inside.contains(['"', '{', '\n']) {
+            parts.push(Part::Text(&rest[..open + 2]));
+            rest = &rest[open + 2..];
+            continue;
+        }
         if open > 0 {
             parts.push(Part::Text(&rest[..open]));
         }
-        parts.push(Part::Placeholder(&rest[open + 2..close]));
+        parts.push(Part::Placeholder(inside));
         rest = &rest[close + 2..];
     }
     if !rest.is_empty() {
@@ -366,7 +398,11 @@ fn parts(text: &str) -> Vec<Part<'_>> {
 fn literal(text: &str) -> String {
     let mut literal = String::new();
     let mut rest = text;
-    while let Some(at) = ["{{", "{%", "{#"].iter().filter_map(|open| rest.find(open)).min() {
+    while let Some(at) = ["{{", "{%", "{#"]
+        .iter()
+        .filter_map(|open| rest.find(open))
+        .min()
+    {
         literal += &rest[..at];
         literal += &format!("{{{{ '{}' }}}}", &rest[at..at + 2]);
         rest = &rest[at + 2..];
@@ -386,7 +422,7 @@ fn mask(text: &str) -> (String, Vec<String>) {
                 masked += text;
             }
             Part::Placeholder(name) if inside => {
-                masked += &format!("{{{{{}}}}}", name.replace('\\', "").replace('"', "'"));
+                masked += &format!("{{{{{}}}}}", name);
             }
             Part::Placeholder(name) => {
                 masked += &format!("\"{BARE}{}{BARE}\"", bare.len());

@@ -4,8 +4,8 @@
 mod action;
 mod field;
 mod meaning;
-mod words;
 mod ways;
+mod words;
 
 use serde_json::{Map, Value, json};
 
@@ -35,7 +35,9 @@ pub fn of(document: &Value) -> Option<Vec<Trigger<'_>>> {
             _ => None,
         },
         Value::Array(items) if !items.is_empty() && listed(items) => Some(many(items, "")),
-        Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            None
+        }
     }
 }
 
@@ -60,15 +62,14 @@ fn is_trigger(value: &Value) -> bool {
 }
 
 /// One rule for each trigger that notifies somebody.
-pub fn convert(triggers: &[Trigger<'_>]) -> Conversion {
-    let mut names = Names::default();
+pub fn convert(triggers: &[Trigger<'_>], names: &mut Names) -> Conversion {
     let mut conversion = Conversion::default();
     for (number, trigger) in triggers.iter().enumerate() {
         let otherwise = match trigger.body.get("id").and_then(Value::as_u64) {
             Some(id) => format!("trigger-{id}"),
             None => format!("trigger-{}", number + 1),
         };
-        match trigger.convert(&otherwise, &mut names) {
+        match trigger.convert(&otherwise, names) {
             Ok(rule) => conversion.rules.push(rule),
             Err(left) => conversion.left.extend(left),
         }
@@ -121,7 +122,9 @@ impl Trigger<'_> {
         let listening = Listening::of(&self.conditions("all"), &self.conditions("any"));
         let steps = Steps::of(&self.actions(), &listening);
         let whole = match (&steps.list.is_empty(), listening.never) {
-            (true, _) => Some("no action of it notifies a webhook, so a rule would have nothing to run"),
+            (true, _) => {
+                Some("no action of it notifies a webhook, so a rule would have nothing to run")
+            }
             (false, true) => Some("its conditions can never hold together"),
             (false, false) => None,
         };

@@ -34,13 +34,16 @@ fn mapping(entries: &Map<String, Value>, indent: usize, text: &mut String) {
         }
         text.push_str(&scalar(key));
         text.push(':');
-        under(value, indent, text);
+        under(key, value, indent, text);
     }
 }
 
 /// What stands beside a key, or below it.
-fn under(value: &Value, indent: usize, text: &mut String) {
-    if let Some(short) = on_one_line(value, indent, text) {
+fn under(key: &str, value: &Value, indent: usize, text: &mut String) {
+    // A request reads best line by line.
+    let tall = key == "http" && depth(value) > 1;
+    let beside = on_one_line(value, indent, text).filter(|_| !tall);
+    if let Some(short) = beside {
         text.push(' ');
         text.push_str(&short);
         text.push('\n');
@@ -93,6 +96,8 @@ fn on_one_line(value: &Value, indent: usize, text: &str) -> Option<String> {
 
 fn is_short(value: &Value, indent: usize) -> bool {
     let flat = match value {
+        // A step with a name begins with it.
+        Value::Object(entries) if entries.contains_key("name") && depth(value) > 1 => false,
         Value::Object(entries) => entries.is_empty() || entries.values().all(|v| depth(v) < 2),
         Value::Array(items) => items.iter().all(|v| depth(v) < 2),
         _ => true,
@@ -157,7 +162,17 @@ fn is_bare(text: &str) -> bool {
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/*+() ".contains(c);
     let word = WORDS.iter().any(|word| word.eq_ignore_ascii_case(text));
+    if is_span(text) {
+        return true;
+    }
     begins && text.chars().all(plain) && !text.ends_with(' ') && !word
+}
+
+/// `5m`, which is no number to anybody.
+fn is_span(text: &str) -> bool {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let number = &text[..text.len() - unit.len()];
+    !number.is_empty() && ["ms", "s", "m", "h", "d"].contains(&unit)
 }
 
 /// Whether a text is told best line by line.
@@ -174,7 +189,11 @@ fn is_block(text: &str) -> bool {
 }
 
 fn block(text: &str, indent: usize, out: &mut String) {
-    out.push_str(if text.ends_with('\n') { " |\n" } else { " |-\n" });
+    out.push_str(if text.ends_with('\n') {
+        " |\n"
+    } else {
+        " |-\n"
+    });
     for line in text.trim_end_matches('\n').split('\n') {
         if !line.is_empty() {
             out.push_str(&" ".repeat(indent));
@@ -206,13 +225,13 @@ mod tests {
         let document = json!({
             "name": "a-rule",
             "when": { "ticket.tags": { "has": ["a", "b"], "not": { "has": ["c"] } }, "current": null },
-            "flow": [{ "name": "x", "http": { "url": "{{ vars.x }}", "json": { "text": "#1", "n": 1 } } }],
+            "flow": [{ "name": "x", "http": { "url": "{{ vars.x }}", "json": { "text": "#1", "k": 1 } } }],
             "body": "two\nlines",
         });
         assert_eq!(
             write(&document),
             "name: a-rule\nwhen:\n  ticket.tags:\n    has: [a, b]\n    not: { has: [c] }\n  current: null\n\
-             flow:\n  - name: x\n    http:\n      url: \"{{ vars.x }}\"\n      json: { text: \"#1\", n: 1 }\n\
+             flow:\n  - name: x\n    http:\n      url: \"{{ vars.x }}\"\n      json: { text: \"#1\", k: 1 }\n\
              body: |-\n  two\n  lines\n"
         );
     }
@@ -220,14 +239,72 @@ mod tests {
     #[test]
     fn what_could_be_read_otherwise_is_quoted() {
         let texts = [
-            "", " ", "yes", "NULL", "~", "1", "1.0", "0x1f", "1e3", "2026-01-01", "- a", "a: b", "a #b",
-            "#a", "{{ x }}", "[a]", "&a", "*a", "!a", "|", ">", "%a", "@a", "`a`", "'a'", "\"a\"", "a\\b",
-            "---", "...", "a\nname: b", "a\n", "\n", "\n\n", "a\n\n", "a\n\nb\n", " a\nb", "a \nb", "a\tb\n",
-            "\u{85}", "\u{2028}", "\u{feff}a", "\u{7f}", "\0", "a,b", "é", "🎫", "? a", ".inf", "=", "<<",
-            "a\r\nb", "---\nb", "#{{ x }}\nb #{{ y }}",
+            "",
+            " ",
+            "yes",
+            "NULL",
+            "~",
+            "1",
+            "1.0",
+            "0x1f",
+            "1e3",
+            "2026-01-01",
+            "- a",
+            "a: b",
+            "a #b",
+            "#a",
+            "{{ x }}",
+            "[a]",
+            "&a",
+            "*a",
+            "!a",
+            "|",
+            ">",
+            "%a",
+            "@a",
+            "`a`",
+            "'a'",
+            "\"a\"",
+            "a\\b",
+            "---",
+            "...",
+            "a\nname: b",
+            "a\n",
+            "\n",
+            "\n\n",
+            "a\n\n",
+            "a\n\nb\n",
+            " a\nb",
+            "a \nb",
+            "a\tb\n",
+            "\u{85}",
+            "\u{2028}",
+            "\u{feff}a",
+            "\u{7f}",
+            "\0",
+            "a,b",
+            "é",
+            "🎫",
+            "? a",
+            ".inf",
+            "=",
+            "<<",
+            "a\r\nb",
+            "5m",
+            "5e",
+            "1e5",
+            "0x5d",
+            "12h",
+            "0o7d",
+            "---\nb",
+            "#{{ x }}\nb",
         ];
         for text in texts {
-            for document in [json!({ "a": text }), json!({ text: 1 }), json!([[text, {"k": [text]}]])] {
+            for document in [
+                json!({ "a": text }),
+                json!({ text: 1 }),
+                json!([[text, {"k": [text]}]]),
+            ] {
                 assert_eq!(read_back(&write(&document)), document, "{text:?}");
             }
         }

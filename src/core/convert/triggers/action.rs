@@ -20,7 +20,8 @@ pub struct Steps {
     pub gaps: bool,
 }
 
-const SENDS_MAIL: &str = "flowtrigger sends no mail or message itself; notify a service that does with an `http` step";
+const SENDS_MAIL: &str =
+    "flowtrigger sends no mail or message itself; notify a service that does with an `http` step";
 const CHANGES_TICKET: &str = "it changes the ticket; a step can: `http: { method: PUT, connection: zendesk, path: \"/api/v2/tickets/{{ ticket.id }}.json\", json: { ticket: { … } } }`";
 
 impl Steps {
@@ -33,11 +34,18 @@ impl Steps {
     }
 
     fn add(&mut self, action: &Value, at: &str, listening: &Listening) {
-        let field = action.get("field").and_then(Value::as_str).unwrap_or_default();
+        let field = action
+            .get("field")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let kind = match field {
             "notification_webhook" => "webhook",
             "notification_target" => "target",
-            _ => return self.left.push(Left::new(words(field, action), why_not(field), at)),
+            _ => {
+                return self
+                    .left
+                    .push(Left::new(words(field, action), why_not(field), at));
+            }
         };
         let value = action.get("value").unwrap_or(&Value::Null);
         let (id, payload) = match value {
@@ -47,7 +55,13 @@ impl Steps {
         let id = match id {
             Some(Value::String(id)) if !id.trim().is_empty() => id.trim().to_owned(),
             Some(Value::Number(id)) => id.to_string(),
-            _ => return self.left.push(Left::new(words(field, action), "it names nobody to notify", at)),
+            _ => {
+                return self.left.push(Left::new(
+                    words(field, action),
+                    "it names nobody to notify",
+                    at,
+                ));
+            }
         };
         let reading = Reading {
             comment: listening.is_only(COMMENT),
@@ -55,7 +69,9 @@ impl Steps {
         };
         match Payload::read(payload, &reading) {
             Ok(payload) => self.notify(kind, &id, payload, at),
-            Err(why) => self.left.push(Left::new(format!("the {kind} `{id}`"), why, at)),
+            Err(why) => self
+                .left
+                .push(Left::new(format!("the {kind} `{id}`"), why, at)),
         }
     }
 
@@ -86,9 +102,7 @@ impl Steps {
                 self.notes.push(note);
             }
         }
-        let configure = format!(
-            "vars.{variable}: the address of the {kind} `{id}`; where it has credentials or another method than POST, say so in the step (`connection` and `path`, `method`)"
-        );
+        let configure = format!("vars.{variable}: the address of the {kind} `{id}`");
         if !self.configure.contains(&configure) {
             self.configure.push(configure);
         }
@@ -108,7 +122,8 @@ fn words(field: &str, action: &Value) -> String {
 }
 
 fn short(part: &Value) -> String {
-    part.as_str().map_or_else(|| part.to_string(), str::to_owned)
+    part.as_str()
+        .map_or_else(|| part.to_string(), str::to_owned)
 }
 
 fn why_not(field: &str) -> &'static str {
@@ -117,7 +132,12 @@ fn why_not(field: &str) -> &'static str {
         "notification_zis" | "notification_slack" => {
             "it goes through an integration of the help desk; notify the service itself with an `http` step"
         }
-        _ if field.starts_with("notification_") || field.starts_with("tweet") || field == "deflection" => SENDS_MAIL,
+        _ if field.starts_with("notification_")
+            || field.starts_with("tweet")
+            || field == "deflection" =>
+        {
+            SENDS_MAIL
+        }
         _ => CHANGES_TICKET,
     }
 }

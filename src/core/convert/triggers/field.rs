@@ -46,16 +46,66 @@ pub enum Text {
 }
 
 const ATTRIBUTES: &[Attribute] = &[
-    attribute("status", "ticket.status", "ticket.StatusChanged", Holds::Rank),
-    attribute("priority", "ticket.priority", "ticket.PriorityChanged", Holds::Rank),
-    attribute("type", "ticket.type", "ticket.TicketTypeChanged", Holds::Word),
-    attribute("group_id", "ticket.group_id", "ticket.GroupAssignmentChanged", Holds::Id),
-    attribute("assignee_id", "ticket.assignee_id", "ticket.AgentAssignmentChanged", Holds::Id),
-    attribute("requester_id", "ticket.requester_id", "ticket.RequesterChanged", Holds::Id),
-    attribute("organization_id", "ticket.organization_id", "ticket.OrganizationChanged", Holds::Id),
-    attribute("brand_id", "ticket.brand_id", "ticket.BrandChanged", Holds::Id),
-    attribute("ticket_form_id", "ticket.form_id", "ticket.TicketFormChanged", Holds::Id),
-    attribute("custom_status_id", "ticket.custom_status", "ticket.CustomStatusChanged", Holds::Id),
+    attribute(
+        "status",
+        "ticket.status",
+        "ticket.StatusChanged",
+        Holds::Rank,
+    ),
+    attribute(
+        "priority",
+        "ticket.priority",
+        "ticket.PriorityChanged",
+        Holds::Rank,
+    ),
+    attribute(
+        "type",
+        "ticket.type",
+        "ticket.TicketTypeChanged",
+        Holds::Word,
+    ),
+    attribute(
+        "group_id",
+        "ticket.group_id",
+        "ticket.GroupAssignmentChanged",
+        Holds::Id,
+    ),
+    attribute(
+        "assignee_id",
+        "ticket.assignee_id",
+        "ticket.AgentAssignmentChanged",
+        Holds::Id,
+    ),
+    attribute(
+        "requester_id",
+        "ticket.requester_id",
+        "ticket.RequesterChanged",
+        Holds::Id,
+    ),
+    attribute(
+        "organization_id",
+        "ticket.organization_id",
+        "ticket.OrganizationChanged",
+        Holds::Id,
+    ),
+    attribute(
+        "brand_id",
+        "ticket.brand_id",
+        "ticket.BrandChanged",
+        Holds::Id,
+    ),
+    attribute(
+        "ticket_form_id",
+        "ticket.form_id",
+        "ticket.TicketFormChanged",
+        Holds::Id,
+    ),
+    attribute(
+        "custom_status_id",
+        "ticket.custom_status",
+        "ticket.CustomStatusChanged",
+        Holds::Id,
+    ),
 ];
 
 const fn attribute(

@@ -75,6 +75,7 @@ impl Condition {
         let (field, operator) = (&self.field, &self.operator);
         match &self.value {
             Value::Null => format!("`{field} {operator}`"),
+            Value::String(text) if text.is_empty() => format!("`{field} {operator} \"\"`"),
             Value::String(text) => format!("`{field} {operator} {text}`"),
             other => format!("`{field} {operator} {other}`"),
         }
@@ -129,7 +130,11 @@ impl Condition {
             "not_present" => state(json!({"present": false})),
             "changed" => {
                 let created = is(path, json!({"present": true}));
-                Some(Meaning::Change(change(Clause::Always, Some(created), Clause::Always)))
+                Some(Meaning::Change(change(
+                    Clause::Always,
+                    Some(created),
+                    Clause::Always,
+                )))
             }
             "value" | "changed_to" => {
                 let now = is(path, operand()?);
@@ -142,23 +147,40 @@ impl Condition {
             }
             "not_changed" => {
                 let created = is(path, json!({"present": false}));
-                Some(Meaning::Unchanged(change(Clause::Never, Some(created), Clause::Always)))
+                Some(Meaning::Unchanged(change(
+                    Clause::Never,
+                    Some(created),
+                    Clause::Always,
+                )))
             }
             "not_value" | "not_changed_to" => {
                 let then = is("current", not(operand()?));
                 let created = is(path, not(operand()?));
-                Some(Meaning::Unchanged(change(then, Some(created), Clause::Always)))
+                Some(Meaning::Unchanged(change(
+                    then,
+                    Some(created),
+                    Clause::Always,
+                )))
             }
             "not_value_previous" | "not_changed_from" => {
                 let then = is("previous", not(operand()?));
-                Some(Meaning::Unchanged(change(then, Some(Clause::Always), Clause::Always)))
+                Some(Meaning::Unchanged(change(
+                    then,
+                    Some(Clause::Always),
+                    Clause::Always,
+                )))
             }
             _ => None,
         }
     }
 
     fn of_tags(&self) -> Option<Meaning> {
-        let tags: Vec<&str> = self.value.as_str().unwrap_or_default().split_whitespace().collect();
+        let tags: Vec<&str> = self
+            .value
+            .as_str()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
         let listed = || match tags.as_slice() {
             [] => None,
             [one] => Some(json!(one)),
@@ -198,14 +220,18 @@ impl Condition {
         let not = |value: Value| json!({ "not": value });
         let unchanged = |test: Clause| {
             let created = Some(Clause::Always);
-            Some(Meaning::Unchanged(Change { created, ..change(test) }))
+            Some(Meaning::Unchanged(Change {
+                created,
+                ..change(test)
+            }))
         };
         match self.operator.as_str() {
             "changed" => Some(Meaning::Change(change(Clause::Always))),
             "value" | "changed_to" => Some(Meaning::Change(change(current(operand()?)))),
-            "value_previous" | "changed_from" => {
-                Some(Meaning::Change(change(Clause::test("previous", operand()?))))
-            }
+            "value_previous" | "changed_from" => Some(Meaning::Change(change(Clause::test(
+                "previous",
+                operand()?,
+            )))),
             "not_changed" => unchanged(Clause::Never),
             "not_value" | "not_changed_to" => unchanged(current(not(operand()?))),
             "not_value_previous" | "not_changed_from" => {
@@ -239,7 +265,11 @@ impl Condition {
             ("is", "Change") | ("is_not", "Create") => false,
             _ => return None,
         };
-        Some(if created { Meaning::Created } else { Meaning::Updated })
+        Some(if created {
+            Meaning::Created
+        } else {
+            Meaning::Updated
+        })
     }
 
     fn of_comment(&self) -> Option<Meaning> {
@@ -285,7 +315,10 @@ impl Condition {
             "is_not" => json!({ "not": channel }),
             _ => return None,
         };
-        Some(Meaning::State(Clause::test("ticket.via.channel", test), None))
+        Some(Meaning::State(
+            Clause::test("ticket.via.channel", test),
+            None,
+        ))
     }
 
     fn of_role(&self) -> Option<Meaning> {

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use crate::core::convert::clause::Clause;
 use crate::core::convert::converted::Left;
-use crate::core::convert::triggers::meaning::{COMMENT, CREATED, CUSTOM, Change, Condition, Meaning};
+use crate::core::convert::triggers::meaning::{
+    COMMENT, CREATED, CUSTOM, Change, Condition, Meaning,
+};
 
 /// What a rule in a trigger's place listens to.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,10 +74,14 @@ impl Listening {
             judge.wider("none of the alternatives under `any` is left");
             alternatives.clear();
         }
+        if is_always(&alternatives) {
+            alternatives.clear();
+        }
         let ways = ways(&required, &alternatives);
         let mut found = Vec::new();
-        for way in ways {
-            let conjuncts = judge.conjuncts(way, &required, &alternatives);
+        for way in ways.iter().copied() {
+            let alternatives = apart(&alternatives, way, &ways);
+            let conjuncts = judge.conjuncts(way, &required, alternatives.as_ref());
             if !conjuncts.contains(&Clause::Never) {
                 found.push((way, conjuncts));
             }
@@ -128,6 +134,29 @@ impl Way {
     }
 }
 
+/// A new ticket or not: any.
+fn is_always(alternatives: &Read<'_>) -> bool {
+    let has = |meaning: &Meaning| alternatives.iter().any(|(_, known)| known == meaning);
+    has(&Meaning::Created) && has(&Meaning::Updated)
+}
+
+/// The alternatives that one kind of event may meet: a change that another kind tells is met by that.
+fn apart<'c>(alternatives: &Read<'c>, way: Way, ways: &[Way]) -> Option<Read<'c>> {
+    if alternatives.is_empty() {
+        return None;
+    }
+    let told_by_another = |meaning: &Meaning| match (meaning, way) {
+        (Meaning::Change(change), Way::Changed { .. }) => {
+            !way.is_of(change) && ways.iter().any(|other| other.is_of(change))
+        }
+        (Meaning::Change(change), Way::Created) => change.created.is_none(),
+        _ => false,
+    };
+    let kept = alternatives.iter();
+    let kept = kept.filter(|(_, meaning)| !told_by_another(meaning));
+    Some(kept.cloned().collect())
+}
+
 /// By which events an update that meets the conditions can be noticed.
 fn ways(required: &Read<'_>, alternatives: &Read<'_>) -> Vec<Way> {
     let has = |meaning: &Meaning| required.iter().any(|(_, known)| known == meaning);
@@ -148,9 +177,18 @@ fn ways(required: &Read<'_>, alternatives: &Read<'_>) -> Vec<Way> {
         return with_created(vec![changed(anchor)], created);
     }
     let may = changes(alternatives);
-    let new = alternatives.iter().any(|(_, known)| *known == Meaning::Created);
+    let new = alternatives
+        .iter()
+        .any(|(_, known)| *known == Meaning::Created);
     let told = may.len() + usize::from(new);
-    if alternatives.is_empty() || told < alternatives.iter().filter(|(_, m)| *m != Meaning::Created).count() + usize::from(new) {
+    if alternatives.is_empty()
+        || told
+            < alternatives
+                .iter()
+                .filter(|(_, m)| *m != Meaning::Created)
+                .count()
+                + usize::from(new)
+    {
         return vec![Way::Every];
     }
     let mut ways: Vec<Way> = Vec::new();
@@ -222,7 +260,12 @@ impl Judge {
         read
     }
 
-    fn conjuncts(&mut self, way: Way, required: &Read<'_>, alternatives: &Read<'_>) -> Vec<Clause> {
+    fn conjuncts(
+        &mut self,
+        way: Way,
+        required: &Read<'_>,
+        alternatives: Option<&Read<'_>>,
+    ) -> Vec<Clause> {
         let mut clauses = Vec::new();
         for (condition, meaning) in required {
             let clause = self.judge(way, condition, meaning);
@@ -231,7 +274,7 @@ impl Judge {
         if way == Way::Every {
             clauses.extend(self.updates_alone());
         }
-        if !alternatives.is_empty() {
+        if let Some(alternatives) = alternatives {
             let alternatives = alternatives.iter();
             let any = alternatives.map(|(condition, meaning)| self.judge(way, condition, meaning));
             let any: Vec<Clause> = any.collect();
@@ -322,8 +365,12 @@ impl Judge {
     /// A change that another event of the update tells.
     fn elsewhere(&mut self, condition: &Condition, change: &Change) -> Clause {
         let why = match change.after {
-            Clause::Always => "each change is an event of its own, judged alone; that this one is in the same update is not seen",
-            _ => "each change is an event of its own, judged alone; that the ticket is so is asked, not that it became so in the same update",
+            Clause::Always => {
+                "each change is an event of its own, judged alone; that this one is in the same update is not seen"
+            }
+            _ => {
+                "each change is an event of its own, judged alone; that the ticket is so is asked, not that it became so in the same update"
+            }
         };
         self.leave(condition, format!("{why} (`{}` tells it)", change.tag));
         self.wider("a change of the same update is not seen");
@@ -355,7 +402,13 @@ impl Judge {
         if way.is_of(change) {
             return change.then.clone();
         }
-        self.leave(condition, format!("only `{}` tells it, and the rule listens to other events", change.tag));
+        self.leave(
+            condition,
+            format!(
+                "only `{}` tells it, and the rule listens to other events",
+                change.tag
+            ),
+        );
         self.wider("a condition is missing");
         Clause::Always
     }
