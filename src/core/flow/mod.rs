@@ -1,6 +1,7 @@
 //! What a rule runs: steps in order, with guards and data from step to step.
 //! `next` alone decides what follows; nothing here performs anything.
 
+pub mod bounds;
 pub mod call;
 pub mod confinement;
 pub mod control;
@@ -14,7 +15,8 @@ mod next;
 mod render;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 pub use lower::{lower_flow, lower_on_dead};
-pub use next::{Move, Subject, next, results};
+pub use next::{Move, Subject, Task, next, taken_up};
 pub use render::render_call;
