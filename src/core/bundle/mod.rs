@@ -6,13 +6,16 @@ pub mod http;
 pub mod name;
 pub mod state;
 
+mod check;
 mod keys;
+mod lower;
 mod read;
 
 use crate::core::diagnostic::Position;
-use crate::core::rule::document::{Entry, Node};
+use crate::core::rule::document::Node;
 
 pub use http::HttpAction;
+pub use lower::{lower, rule_name};
 pub use name::FullName;
 pub use read::read;
 pub use state::{Definition, State};
@@ -102,9 +105,7 @@ impl Kind {
 }
 
 /// Whether a document is meant as a bundle.
-pub fn is_bundle(entries: &[Entry]) -> bool {
+pub fn is_bundle(node: &Node) -> bool {
     let marks = ["zis_template_version", "resources"];
-    entries
-        .iter()
-        .any(|entry| marks.contains(&entry.key.as_str()))
+    marks.iter().any(|mark| node.get(mark).is_some())
 }

@@ -19,7 +19,7 @@ use crate::core::rule::lowering::Lowering;
 use crate::core::rule::template::{Escape, Template, TreeTemplate};
 
 pub use confine::MOST_PROCESSES;
-pub use http::{METHODS, MOST_REDIRECTS};
+pub use http::{METHODS, MOST_REDIRECTS, inherit, unfit};
 pub use on_dead::lower_on_dead;
 
 pub fn lower_flow(node: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {

@@ -17,6 +17,6 @@ mod render;
 mod tests;
 mod walk;
 
-pub use lower::{lower_flow, lower_on_dead};
+pub use lower::{METHODS, inherit, lower_flow, lower_on_dead, unfit};
 pub use next::{Move, Subject, Task, next, taken_up};
 pub use render::render_call;
