@@ -1,7 +1,8 @@
-//! What people wrote for another engine, as rules of ours: a Zendesk triggers export.
+//! What people wrote for another engine, as rules of ours: a Zendesk triggers export, a ZIS bundle.
 //! It refuses to lose anything in silence: whatever a rule does not carry over is listed with its place
 //! and the reason, and a rule that is wider than its original only watches.
 
+mod bundle;
 pub mod clause;
 pub mod converted;
 pub mod naming;
@@ -43,6 +44,16 @@ const WHAT_IS_READ: &str = "what is read is the JSON of Zendesk's Triggers API: 
 
 /// Rules from the text of a file, under names that no other rule has.
 pub fn convert(text: &str, names: &mut Names) -> Result<Conversion, NotConvertible> {
+    let mut conversion = Conversion::default();
+    let bundles = bundle::of(text);
+    if !bundles.is_empty() {
+        for node in &bundles {
+            let found = bundle::convert(node, names);
+            conversion.rules.extend(found.rules);
+            conversion.left.extend(found.left);
+        }
+        return Ok(conversion);
+    }
     let document = accept(text.as_bytes())?.value;
     if document.get("automations").is_some() || document.get("automation").is_some() {
         return Err(NotConvertible::other(

@@ -395,7 +395,7 @@ fn parts(text: &str) -> Vec<Part<'_>> {
 }
 
 /// A text that is sent as it stands.
-fn literal(text: &str) -> String {
+pub fn literal(text: &str) -> String {
     let mut literal = String::new();
     let mut rest = text;
     while let Some(at) = ["{{", "{%", "{#"]
