@@ -175,7 +175,7 @@ fn judge<'r>(rule: &'r Rule, event: &'r Event, charged: &Charged, mocks: &Mocks)
     let (loops, gates, plan) = match explanation.truth {
         Truth::True => (
             loop_view::view(rule, event, |ask| charged.consult_loops(rule, ask)),
-            gate_view::view(rule, event, |ask| charged.consult(rule, ask)),
+            gate_view::view(rule, event, |asks| charged.consult(rule, asks)),
             foresee(rule, event, mocks),
         ),
         Truth::False | Truth::Unknown => (None, Vec::new(), Vec::new()),
@@ -194,7 +194,7 @@ fn foresee<'r>(rule: &'r Rule, event: &'r Event, mocks: &Mocks) -> Vec<Planned<'
         event,
         vars: &rule.vars,
         error: &Value::Null,
-        events: &Value::Null,
+        locals: &Value::Null,
         seed: "",
     };
     let now = event.time.unwrap_or_else(Timestamp::now);

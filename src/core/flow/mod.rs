@@ -5,6 +5,7 @@ pub mod bounds;
 pub mod call;
 pub mod confinement;
 pub mod control;
+pub mod named;
 pub mod plan;
 pub mod rehearse;
 pub mod step;
@@ -17,6 +18,9 @@ mod render;
 mod tests;
 mod walk;
 
-pub use lower::{METHODS, inherit, lower_flow, lower_on_dead, unfit};
+pub use lower::{
+    METHODS, inherit, lower_catch, lower_document, lower_flow, lower_flow_name, lower_on_dead,
+    lower_unused, unfit,
+};
 pub use next::{Move, Subject, Task, next, taken_up};
 pub use render::render_call;

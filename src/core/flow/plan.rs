@@ -35,7 +35,7 @@ pub struct Planned<'f> {
 #[derive(Debug, Clone)]
 pub enum What {
     /// With what it was told to give.
-    Call(Call, Option<Box<Attempt>>),
+    Call(Box<Call>, Option<Box<Attempt>>),
     /// A guard that can be judged now.
     Guard {
         truth: Truth,

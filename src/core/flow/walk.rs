@@ -2,6 +2,7 @@
 //! something is to be done, or at the end. It changes nothing and keeps nothing from one look to the next.
 
 mod control;
+mod data;
 mod each;
 mod memory;
 mod perform;
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use data::{bundle_error, seen};
 pub use memory::Memory;
 pub use sketch::Sketch;
 
@@ -25,7 +27,6 @@ use crate::core::flow::walk::story::{Log, Story};
 use crate::core::matching::trace::Trace;
 use crate::core::rule::template::RenderError;
 use crate::core::run::Line;
-use crate::core::scope::Scope;
 
 /// One look at a run.
 pub struct Walk<'a, 'l> {
@@ -81,7 +82,7 @@ pub enum Halt {
     /// At tasks or waits.
     Stops,
     /// This is to be in the log first.
-    Record(Line),
+    Record(Box<Line>),
     /// A person must decide.
     Hold { why: String },
     /// A bound is reached, which nothing catches.
@@ -238,7 +239,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         story: Story<'l>,
         memory: &mut Memory<'a>,
     ) -> Result<Pass, Halt> {
-        let seen = match self.seen(step, memory) {
+        let seen = match seen(step, memory) {
             Ok(seen) => seen,
             Err(error) => return Ok(self.unrendered(step, place, &error, memory)),
         };
@@ -261,35 +262,6 @@ impl<'a, 'l> Walk<'a, 'l> {
             memory.leave_open(step);
         }
         Ok(pass)
-    }
-
-    /// What a bundle's state sees instead of the whole document, where it says so.
-    fn seen(&self, step: &Step, memory: &Memory<'a>) -> Result<Option<Value>, RenderError> {
-        let Some(data) = &step.data else {
-            return Ok(None);
-        };
-        let mut seen = None;
-        if let Some(input) = &data.input {
-            let found = input.resolve(&memory.scope()).to_json();
-            let found = found.ok_or_else(|| RenderError::Absent {
-                name: input.text.clone(),
-            })?;
-            seen = Some(found.into_owned());
-        }
-        // The parameters of a list are of its items.
-        let parameters = match &step.action {
-            Action::Each(_) => None,
-            _ => data.parameters.as_ref(),
-        };
-        if let Some(parameters) = parameters {
-            let scope = Scope {
-                document: seen.as_ref().unwrap_or(&memory.document),
-                ..memory.scope()
-            };
-            let rendered = parameters.render(&scope)?.redacted();
-            seen = Some(rendered);
-        }
-        Ok(seen)
     }
 
     fn caught(
@@ -326,11 +298,11 @@ impl<'a, 'l> Walk<'a, 'l> {
             sketch.caught(place, &fault.why);
             return Ok(error);
         }
-        Err(Halt::Record(Line::Caught {
+        Err(Halt::Record(Box::new(Line::Caught {
             step: place.to_owned(),
             at: self.now,
             error,
-        }))
+        })))
     }
 
     /// A flow within the flow.
@@ -404,13 +376,4 @@ impl<'a, 'l> Walk<'a, 'l> {
             why: format!("step `{place}` cannot be rendered: {error}"),
         }))
     }
-}
-
-/// As a bundle's states read an error.
-fn bundle_error(error: &Value) -> Value {
-    let cause = match error["status"].as_u64() {
-        Some(status) => format!("external action failed due to status code: {status}"),
-        None => error["message"].as_str().unwrap_or_default().to_owned(),
-    };
-    json!({ "Error": "States.TaskFailed", "Cause": cause })
 }

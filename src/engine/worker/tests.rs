@@ -22,6 +22,7 @@ fn claimed(id: u64, error: Value) -> Claimed {
         rule: Arc::clone(&RuleSet::of_text(text).rules[0]),
         generation: 0,
         error,
+        events: Vec::new(),
         log: Vec::new(),
     }
 }

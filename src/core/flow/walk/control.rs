@@ -67,23 +67,23 @@ impl<'a, 'l> Walk<'a, 'l> {
         }
         match step.data {
             Some(_) => Ok(Pass::On(value)),
-            None => Err(Halt::Record(self.instant(place, value))),
+            None => Err(self.instant(place, value)),
         }
     }
 
     /// What took no time and needed nothing from outside.
-    pub(super) fn instant(&self, place: &str, result: Value) -> Line {
+    pub(super) fn instant(&self, place: &str, result: Value) -> Halt {
         self.ended(place, Outcome::Succeeded { result })
     }
 
-    pub(super) fn ended(&self, place: &str, outcome: Outcome) -> Line {
-        Line::Attempt(Attempt {
+    pub(super) fn ended(&self, place: &str, outcome: Outcome) -> Halt {
+        Halt::Record(Box::new(Line::Attempt(Attempt {
             step: place.to_owned(),
             number: 1,
             started: self.now,
             took: std::time::Duration::ZERO,
             outcome,
-        })
+        })))
     }
 
     pub(super) fn succeed(
@@ -251,11 +251,11 @@ impl<'a, 'l> Walk<'a, 'l> {
             return Ok(Pass::Past);
         }
         self.begin()?;
-        Err(Halt::Record(Line::Waiting {
+        Err(Halt::Record(Box::new(Line::Waiting {
             step: place.to_owned(),
             at: self.now,
             until,
-        }))
+        })))
     }
 
     fn end_of(&self, wait: &Wait, memory: &Memory<'a>) -> Result<Timestamp, String> {

@@ -117,7 +117,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         };
         match self.sketch {
             Some(_) => Ok(Ok(())),
-            None => Err(Halt::Record(self.instant(place, result))),
+            None => Err(self.instant(place, result)),
         }
     }
 
@@ -127,7 +127,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         each: &Each,
         fault: Fault,
     ) -> Result<Result<(), Fault>, Halt> {
-        let line = match (each.on_failure, &self.sketch) {
+        let halt = match (each.on_failure, &self.sketch) {
             (OnFailure::Stop, _) => return Ok(Err(fault)),
             (OnFailure::Continue, Some(_)) => return Ok(Ok(())),
             (OnFailure::Continue, None) => self.ended(
@@ -140,7 +140,7 @@ impl<'a, 'l> Walk<'a, 'l> {
                 },
             ),
         };
-        Err(Halt::Record(line))
+        Err(halt)
     }
 }
 

@@ -26,8 +26,8 @@ impl<'a, 'l> Walk<'a, 'l> {
     ) -> Result<Pass, Halt> {
         let next = match story.last {
             Last::Nothing | Last::Waiting { .. } => Try::Number(1),
-            Last::Started { number } if story.claimed && !story.revived => {
-                return Err(held(place, number));
+            Last::Started { .. } if story.claimed && !story.revived => {
+                return Err(held(place));
             }
             Last::Started { number } => Try::UnderWay(number),
             Last::Attempt(attempt) => match &attempt.outcome {
@@ -100,6 +100,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         };
         let task = Task {
             step: place.to_owned(),
+            name: step.name.clone(),
             number,
             call,
             announce,
@@ -110,7 +111,7 @@ impl<'a, 'l> Walk<'a, 'l> {
                 Err(Halt::Stops)
             }
             Some(sketch) if sketch.knows_nothing_of(place) => {
-                self.sketch(step, place, What::Call(task.call, None));
+                self.sketch(step, place, What::Call(Box::new(task.call), None));
                 Ok(Pass::Past)
             }
             Some(_) => Err(Halt::Asks(Box::new(task))),
@@ -124,14 +125,14 @@ impl<'a, 'l> Walk<'a, 'l> {
         }
         if let Ok(Some(call)) = render_call(step, &memory.scope()) {
             let gave = gave.map(|attempt| Box::new(attempt.clone()));
-            self.sketch(step, place, What::Call(call, gave));
+            self.sketch(step, place, What::Call(Box::new(call), gave));
         }
     }
 }
 
 /// Somebody wrote down that the step starts, and nobody how it ended: that was in an earlier life of the
 /// program, and the command may have run, in part or whole.
-fn held(place: &str, _number: u32) -> Halt {
+fn held(place: &str) -> Halt {
     Halt::Hold {
         why: format!(
             "the command of step `{place}` was under way when the program ended and may have done its work or a part of it; look, then `flowtrigger runs retry` runs it again, `runs cancel` gives it up"
