@@ -22,15 +22,15 @@ const LONGEST_TIME: u64 = 100;
 pub fn names(bundle: &Bundle, triggers: &[Trigger<'_>], cx: &mut Lowering<'_>) {
     for trigger in triggers {
         check_flow_name(&trigger.spec.flow_name, bundle, cx);
-        let what = Kind::JobSpec.word();
+        let what = "name of a job spec";
         limit(&trigger.spec.name, LONGEST_NAME, what, cx);
     }
     for flow in &bundle.flows {
-        limit(&flow.name, LONGEST_NAME, Kind::Flow.word(), cx);
+        limit(&flow.name, LONGEST_NAME, "name of a flow", cx);
         warn_of_unstarted(flow, bundle, cx);
     }
     for action in &bundle.actions {
-        limit(&action.name, LONGEST_ACTION, Kind::Action.word(), cx);
+        limit(&action.name, LONGEST_ACTION, "name of an action", cx);
         warn_of_uncalled(&action.name, bundle, cx);
     }
     for (number, trigger) in triggers.iter().enumerate() {
@@ -57,7 +57,7 @@ pub fn flow(flow: &Flow, bundle: &Bundle, cx: &mut Lowering<'_>) {
 }
 
 fn check_flow_name(word: &Word, bundle: &Bundle, cx: &mut Lowering<'_>) {
-    limit(word, LONGEST_FLOW_NAME, "flow_name", cx);
+    limit(word, LONGEST_FLOW_NAME, "`flow_name`", cx);
     let flows: Vec<&str> = bundle
         .flows
         .iter()
