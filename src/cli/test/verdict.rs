@@ -8,12 +8,13 @@ use serde_json::Value;
 
 use crate::cli::input;
 use crate::cli::render::call::sent_json;
+use crate::cli::test::place::means;
 use crate::cli::test::suite::{Case, differences};
 use crate::core::config::Config;
 use crate::core::diagnostic::Files;
 use crate::core::event::Event;
 use crate::core::flow::Subject;
-use crate::core::flow::rehearse::{Rehearsal, rehearse};
+use crate::core::flow::rehearse::{self, Rehearsal, rehearse};
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::explanation::{Explanation, explain};
 use crate::core::matching::trace::TraceLine;
@@ -175,9 +176,10 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
 /// The step without a mock whose empty answer the run died of.
 fn unmocked(run: &Rehearsal, mocks: &BTreeMap<String, Vec<Mock>>) -> Option<String> {
     let why = run.state.why()?;
-    let mut names = run.calls.iter().map(|task| &task.name);
-    let name = names
-        .find(|name| !mocks.contains_key(*name) && why.contains(&format!("`steps.{name}.")))?;
+    let unmocked = |place: &&str| !mocks.keys().any(|said| means(said, place));
+    let places = run.calls.iter().map(|task| task.step.as_str());
+    let mut names = places.filter(unmocked).map(rehearse::name);
+    let name = names.find(|name| why.contains(&format!("`steps.{name}.")))?;
     Some(format!(
         "  `{name}` has no mock, so its answer is empty; add `mock: {{ {name}: {{ body: … }} }}`"
     ))
@@ -185,7 +187,7 @@ fn unmocked(run: &Rehearsal, mocks: &BTreeMap<String, Vec<Mock>>) -> Option<Stri
 
 fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {
     let mut calls = run.calls.iter();
-    let Some(task) = calls.find(|task| task.name == step || task.step == step) else {
+    let Some(task) = calls.find(|task| means(step, &task.step)) else {
         let why = run
             .state
             .why()
