@@ -4,6 +4,7 @@
 pub mod call;
 pub mod confinement;
 pub mod control;
+pub mod jq;
 pub mod plan;
 pub mod rehearse;
 pub mod step;
