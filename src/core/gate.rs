@@ -1,6 +1,8 @@
 //! What lets a matched rule run less often than it matches: `dedupe`, `debounce` and `throttle`.
 //! It decides on facts that it is given; it keeps none, and a gate without a value never closes.
 
+mod debounce;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::core::rule::path::Path;
 use crate::core::run::RunId;
+
+pub use debounce::{Debounce, Gathering, MOST_EVENTS, Turn, bodies, replaced};
 
 /// A gate as its rule says it.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +43,27 @@ pub enum Kept {
     Last,
     /// About the last, and all of them stand under `events`.
     All,
+}
+
+impl Kept {
+    pub const WORDS: [&str; 3] = ["first", "last", "all"];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Kept::First => "first",
+            Kept::Last => "last",
+            Kept::All => "all",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "first" => Some(Kept::First),
+            "last" => Some(Kept::Last),
+            "all" => Some(Kept::All),
+            _ => None,
+        }
+    }
 }
 
 impl Kind {
@@ -100,10 +125,7 @@ impl Ask {
         let opens = at
             .checked_add(SignedDuration::try_from(self.window).unwrap_or(SignedDuration::MAX))
             .unwrap_or(Timestamp::MAX);
-        let about = match self.value.as_str() {
-            "" => String::new(),
-            value => format!(" for {value}"),
-        };
+        let about = about(&self.value);
         let window = words(self.window);
         Opening::Closed {
             why: match self.kind {
@@ -117,6 +139,13 @@ impl Ask {
                 ),
             },
         }
+    }
+}
+
+fn about(value: &str) -> String {
+    match value {
+        "" => String::new(),
+        value => format!(" for {value}"),
     }
 }
 

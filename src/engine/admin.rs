@@ -67,6 +67,7 @@ fn refused(error: &StoreError) -> Refused {
         }
         StoreError::Full { .. }
         | StoreError::Busy
+        | StoreError::Settings(_)
         | StoreError::Broken(_)
         | StoreError::Damaged(_) => Refused::Unavailable(why),
     }

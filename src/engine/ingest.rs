@@ -134,6 +134,7 @@ fn refusal(error: &StoreError) -> Refusal {
         | StoreError::UnknownRun(_)
         | StoreError::OnlyTells(_)
         | StoreError::Redacted(_)
+        | StoreError::Settings(_)
         | StoreError::WrongState { .. } => Refusal::Unavailable { reason },
     }
 }

@@ -2,9 +2,12 @@
 //! It looks only through the trait, and never waits for time to pass.
 
 mod clock;
+mod debounce;
 mod loops;
 mod orders;
 mod redaction;
+mod settings;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -139,6 +142,29 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     redaction::an_event_that_acts_on_nothing_is_let_go_at_once(open()).await;
     redaction::without_a_word_everything_is_kept(open()).await;
     a_death_is_told_once_where_the_rule_wants_it(open()).await;
+    waiting::a_waiting_run_holds_up_no_other(open()).await;
+    waiting::when_its_time_comes_it_waits_for_the_owner_of_its_lane(open()).await;
+    waiting::several_that_are_due_together_go_by_their_age(open()).await;
+    waiting::without_a_lane_nothing_is_waited_for(open()).await;
+    waiting::a_waiting_run_can_be_given_up_and_taken_up_again(open()).await;
+    waiting::its_time_moves_with_the_clock(open()).await;
+    debounce::the_first_event_opens_a_window(open()).await;
+    debounce::with_last_a_later_event_takes_the_place(open()).await;
+    debounce::with_first_later_events_join(open()).await;
+    debounce::with_all_the_run_reads_every_event(open()).await;
+    debounce::a_window_takes_no_more_than_its_most(open()).await;
+    debounce::values_and_rules_gather_apart(open()).await;
+    debounce::a_window_closes_in_time_though_nobody_looked(open()).await;
+    debounce::it_holds_up_nothing_and_waits_for_its_lane(open()).await;
+    debounce::shadow_never_debounces(open()).await;
+    debounce::a_cancelled_run_closes_its_window(open()).await;
+    debounce::a_replay_asks_no_window_and_reads_the_same(open()).await;
+    debounce::the_window_moves_with_the_clock(open()).await;
+    debounce::gates_count_a_window_as_one_run(open()).await;
+    debounce::a_closed_gate_leaves_the_window_as_it_is(open()).await;
+    debounce::an_array_gathers_in_its_order(open()).await;
+    settings::a_patch_lies_over_what_was_there(open()).await;
+    settings::settings_stay_small(open()).await;
 }
 
 async fn a_redelivery_runs_nothing_twice<S: Store>(store: S) {

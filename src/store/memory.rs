@@ -9,16 +9,19 @@ mod lineage;
 mod redaction;
 mod seen;
 mod shift;
+mod windows;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use crate::core::event::redacted::is_redacted;
 use crate::core::gate::Ask;
 use crate::core::rule::path::Path;
 use crate::core::run::{Line, RunId, State};
+use crate::store::scopes::Scope;
 use crate::store::{
     Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, Store, StoreError,
     Unmatched, notice,
@@ -28,6 +31,7 @@ use lanes::{Lanes, Place, Queue};
 pub use limits::Limits;
 use lineage::Traces;
 use seen::{EventId, Seen};
+use windows::Windows;
 
 /// Runs and the ids of events, gone when the process ends.
 #[derive(Debug)]
@@ -48,6 +52,8 @@ struct Inner {
     seen: Seen,
     /// Fields of events that are not kept.
     redact: Vec<Path>,
+    windows: Windows,
+    settings: BTreeMap<Scope, Value>,
 }
 
 #[derive(Debug)]
@@ -94,7 +100,8 @@ impl Store for MemoryStore {
 
     async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
         let mut inner = self.inner();
-        let ids = inner.lanes.claim(claim.limit, claim.per_rule, claim.now);
+        inner.wake(claim.now);
+        let ids = inner.lanes.claim(claim.limit, claim.per_rule);
         Ok(ids.into_iter().filter_map(|id| inner.start(id)).collect())
     }
 
@@ -122,7 +129,7 @@ impl Store for MemoryStore {
         if !record.state.can_revive() {
             return Err(StoreError::cannot_revive(run, &record.state));
         }
-        if is_redacted(&record.event) {
+        if is_redacted(&record.event) || record.events.iter().any(|event| is_redacted(event)) {
             return Err(StoreError::Redacted(run.0));
         }
         record.log.push(Line::Revived { at: now });
@@ -194,6 +201,29 @@ impl Store for MemoryStore {
         Ok(EditionId::default())
     }
 
+    async fn config(&self, integration: &str, scope: &str) -> Result<Option<Value>, StoreError> {
+        let scope = Scope::new(integration, scope);
+        Ok(self.inner().settings.get(&scope).cloned())
+    }
+
+    async fn patch_config(
+        &self,
+        integration: &str,
+        scope: &str,
+        patch: Value,
+    ) -> Result<Value, StoreError> {
+        let scope = Scope::new(integration, scope);
+        let settings = &mut self.inner().settings;
+        let before = settings.get(&scope).cloned();
+        if before.is_none() {
+            let of_it = |known: &&Scope| known.integration == scope.integration;
+            scope.has_room(settings.keys().filter(of_it).count())?;
+        }
+        let (patched, _) = scope.patched(before, patch)?;
+        settings.insert(scope, patched.clone());
+        Ok(patched)
+    }
+
     /// Nobody asks a process that is gone.
     fn archive(&self, _: Unmatched, _: EditionId, _: Timestamp) {}
 }
@@ -212,6 +242,7 @@ impl Inner {
             rule: Arc::clone(&record.rule),
             generation: record.generation,
             error: record.error.clone(),
+            events: record.events.clone(),
             log: record.log.clone(),
         })
     }
@@ -220,18 +251,35 @@ impl Inner {
         self.runs.get_mut(&run).ok_or(StoreError::UnknownRun(run.0))
     }
 
+    /// Runs whose time has come are queued, each behind those before it in its lane.
+    fn wake(&mut self, now: Timestamp) {
+        for (run, queue) in self.lanes.wake(now) {
+            let Some(kept) = self.runs.get_mut(&run) else {
+                continue;
+            };
+            kept.record.state = State::Queued;
+            self.windows.close(&queue.rule, &kept.asks, run);
+        }
+    }
+
     fn move_to(&mut self, run: RunId, state: State, limits: Limits) {
         let Some(kept) = self.runs.get_mut(&run) else {
             return;
         };
         let (queue, place) = (queue(&kept.record), kept.place);
-        if kept.record.state == State::Running {
+        let before = std::mem::replace(&mut kept.record.state, state.clone());
+        if before == State::Running {
             self.lanes.rests(&queue.rule);
         }
-        kept.record.state = state.clone();
+        if let State::Debouncing { .. } = before {
+            self.windows.close(&queue.rule, &kept.asks, run);
+        }
         match (state, place) {
-            (State::Retrying { until }, Some(place)) => self.lanes.park(&queue.rule, place, until),
-            (State::Queued, Some(place)) => self.lanes.ready(&queue.rule, place),
+            (State::Retrying { until }, Some(place)) => self.lanes.park(&queue, place, until),
+            (State::Waiting { until } | State::Debouncing { until }, Some(place)) => {
+                self.lanes.step_aside(&queue, place, until);
+            }
+            (State::Queued, Some(place)) => self.lanes.come_back(&queue, place),
             (state, place) if state.is_final() => {
                 kept.place = None;
                 let notice = notice(&kept.record);

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod conformance;
 mod memory;
+mod scopes;
 pub mod sqlite;
 
 use std::collections::BTreeMap;
@@ -16,13 +17,14 @@ use serde_json::{Value, json};
 use crate::core::config::{self, Archive, Config, Limits, Retention};
 use crate::core::event::{Brief, Event};
 use crate::core::flow::step::Flow;
-use crate::core::gate::Ask;
+use crate::core::gate::{Ask, Debounce, Kept, Kind, bodies};
 use crate::core::loop_guard::{Lineage, LoopAsk};
 use crate::core::rule::jobspec::{Mode, Rule};
 use crate::core::rule::path::Path;
 use crate::core::run::{Line, RunId, State};
 
 pub use memory::MemoryStore;
+pub use scopes::SettingsError;
 pub use sqlite::SqliteStore;
 
 /// Journal and queue. Every method answers after its change is as safe as the backend makes it.
@@ -50,8 +52,10 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// Takes runs whose turn it is and makes them running. A run owns its lane while it is queued,
-    /// running or retrying; only the first of a lane is ever claimed. Rules take turns, so that one
-    /// with many runs holds up no other; within a rule the oldest goes first.
+    /// running or retrying; only the first of a lane is ever claimed. One that waits, or whose debounce
+    /// gathers, has no lane: when its time comes it is queued in it again, behind the owner and among the
+    /// others by its age. Rules take turns, so that one with many runs holds up no other; within a rule
+    /// the oldest goes first.
     fn claim(&self, claim: Claim) -> impl Future<Output = Result<Vec<Claimed>, StoreError>> + Send;
 
     /// Adds lines to the log of a run and, where given, says where the run stands now: both or
@@ -76,7 +80,7 @@ pub trait Store: Send + Sync + 'static {
     /// A person's order: a run that is not over, or held, is given up.
     fn cancel(&self, run: RunId) -> impl Future<Output = Result<Placed, StoreError>> + Send;
 
-    /// When the next retrying run is due.
+    /// When the next run is due that waits for a time.
     fn next_due(&self) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
 
     fn run(&self, run: RunId) -> impl Future<Output = Result<Option<Record>, StoreError>> + Send;
@@ -88,7 +92,7 @@ pub trait Store: Send + Sync + 'static {
         event: &str,
     ) -> impl Future<Output = Result<Vec<Record>, StoreError>> + Send;
 
-    /// Runs that are queued, running or retrying, the oldest first, at most so many.
+    /// Runs that are not over, the oldest first, at most so many.
     fn unfinished(
         &self,
         limit: usize,
@@ -111,6 +115,21 @@ pub trait Store: Send + Sync + 'static {
     /// and not while one is dead or held, which a person may retry.
     fn adopt(&self, edition: Edition)
     -> impl Future<Output = Result<EditionId, StoreError>> + Send;
+
+    /// The settings of an integration in a scope; None where none were ever made.
+    fn config(
+        &self,
+        integration: &str,
+        scope: &str,
+    ) -> impl Future<Output = Result<Option<Value>, StoreError>> + Send;
+
+    /// Lays an object over the settings, key by key at the top, and tells what they are then.
+    fn patch_config(
+        &self,
+        integration: &str,
+        scope: &str,
+        patch: Value,
+    ) -> impl Future<Output = Result<Value, StoreError>> + Send;
 
     /// Files an event that led to no run, for those who ask later why. Never waits: what cannot be
     /// written soon is lost, and counted.
@@ -203,6 +222,8 @@ pub struct Claimed {
     pub generation: u32,
     /// `error.…` of a run that tells of another one's death; null of any other.
     pub error: Value,
+    /// What the flow reads under `events`, the oldest first: of a rule whose debounce keeps all alone.
+    pub events: Vec<Arc<Event>>,
     pub log: Vec<Line>,
 }
 
@@ -218,12 +239,23 @@ pub struct Record {
     pub generation: u32,
     /// `error.…` of a run that tells of another one's death; null of any other.
     pub error: Value,
+    /// What the flow reads under `events`, the oldest first: of a rule whose debounce keeps all alone.
+    pub events: Vec<Arc<Event>>,
     pub lineage: Lineage,
     pub state: State,
     pub log: Vec<Line>,
 }
 
 impl Claimed {
+    /// What its gates give names to, for the scope of its flow: an object, or null where there is
+    /// none.
+    pub fn locals(&self) -> Value {
+        match self.events.is_empty() {
+            true => Value::Null,
+            false => json!({ "events": bodies(self.events.iter().map(|event| &**event)) }),
+        }
+    }
+
     /// What it runs: the rule's flow, or the one that tells of a death.
     pub fn flow(&self) -> &Flow {
         flow(&self.rule, &self.error)
@@ -302,6 +334,8 @@ pub enum StoreError {
         "fields of the event of run {0} are no longer kept (`redact` in flowtrigger.yaml), and it cannot be acted on without them; have it sent again"
     )]
     Redacted(u64),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     #[error("failed to write to the data folder: {0}")]
     Broken(String),
     #[error("failed to read the database: {0}; start again, which sets the damaged file aside")]
@@ -329,6 +363,12 @@ impl StoreError {
 }
 
 impl Planned {
+    /// The debounce that gathers its event; none for what never acts.
+    fn debounce(&self) -> Option<Debounce<'_>> {
+        let live = (self.mode == Mode::Live).then_some(&self.asks)?;
+        live.iter().find_map(Debounce::of)
+    }
+
     /// Where a run begins that every gate lets through.
     fn first_state(&self) -> State {
         match self.mode {
@@ -365,11 +405,37 @@ fn notice(dead: &Record) -> Option<Record> {
             "attempts": dead.log.iter().filter_map(Line::attempt).count(),
         }),
         lane: None,
+        events: Vec::new(),
         lineage: Lineage::default(),
         state: State::Queued,
         log: Vec::new(),
         ..dead.clone()
     })
+}
+
+/// Whether a run in this state holds its lane, and counts for the backlog.
+fn is_in_line(state: &State) -> bool {
+    match state {
+        State::Queued | State::Running | State::Retrying { .. } => true,
+        State::Debouncing { .. }
+        | State::Waiting { .. }
+        | State::Done
+        | State::Skipped { .. }
+        | State::Shadow
+        | State::Dead { .. }
+        | State::Held { .. }
+        | State::Suppressed { .. }
+        | State::Cancelled => false,
+    }
+}
+
+/// Whether the flow of a rule reads all events that its debounce gathers.
+fn keeps_all(rule: &Rule) -> bool {
+    let keeps_all = |kind: &Kind| match kind {
+        Kind::Debounce { keep, .. } => *keep == Kept::All,
+        Kind::Dedupe | Kind::Throttle { .. } => false,
+    };
+    rule.gates.iter().any(|gate| keeps_all(&gate.kind))
 }
 
 /// Whether a run in this state needs its event no more: it is over, and no retry is to be expected.

@@ -5,10 +5,11 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use crate::cli::global::Global;
-use crate::core::gate::{Ask, Opening};
+use crate::core::gate::{Ask, Debounce};
 use crate::core::loop_guard::{Link, LoopAsk, LoopFacts};
-use crate::core::rule::jobspec::Rule;
-use crate::store::sqlite::journal::{Journal, OpenError};
+use crate::core::matching::gate_view::Standing;
+use crate::core::rule::jobspec::{Mode, Rule};
+use crate::store::sqlite::journal::{Journal, OpenError, ReadError};
 
 pub struct Charged {
     journal: Option<Journal>,
@@ -39,15 +40,38 @@ impl Charged {
             .ok()
     }
 
-    /// None where nothing is known.
-    pub fn consult(&self, rule: &Rule, ask: &Ask) -> Option<Opening> {
-        let facts = self.journal.as_ref()?.facts(&rule.name, ask, self.now);
-        match facts {
-            Ok(facts) => Some(ask.decide(&facts)),
-            Err(error) => {
-                warn!(rule = %rule.name, %error, "a gate is not consulted");
-                None
+    /// What each gate would say now; nothing where nothing is known.
+    pub fn consult(&self, rule: &Rule, asks: &[Ask]) -> Vec<Standing> {
+        let Some(journal) = &self.journal else {
+            return Vec::new();
+        };
+        let standings = self.standings(journal, rule, asks);
+        standings.unwrap_or_else(|error| {
+            warn!(rule = %rule.name, %error, "its gates are not consulted");
+            Vec::new()
+        })
+    }
+
+    fn standings(
+        &self,
+        journal: &Journal,
+        rule: &Rule,
+        asks: &[Ask],
+    ) -> Result<Vec<Standing>, ReadError> {
+        let debounce = asks.iter().find_map(Debounce::of);
+        let open = match debounce.filter(|_| rule.mode == Mode::Live) {
+            Some(debounce) => journal.gathering(&rule.name, debounce.value, self.now)?,
+            None => None,
+        };
+        let standing = |ask| match Debounce::of(ask) {
+            Some(_) if rule.mode != Mode::Live => Ok(Standing::Open),
+            Some(debounce) => Ok(Standing::of_debounce(&debounce, open.as_ref(), self.now)),
+            None => {
+                let but = open.map(|open| open.run);
+                let facts = journal.facts_beside(&rule.name, ask, but, self.now)?;
+                Ok(ask.decide(&facts).into())
             }
-        }
+        };
+        asks.iter().map(standing).collect()
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::output::Output;
 use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::plain::plain;
-use crate::core::gate::{Gate, Kind, words};
+use crate::core::gate::{Gate, Kept, Kind, words};
 use crate::core::loop_guard::{GATE, Origin};
 use crate::core::matching::gate_view::{GateView, Standing};
 use crate::core::matching::loop_view::LoopView;
@@ -39,7 +39,7 @@ fn line(
     let paint = Paint::of(out);
     let tone = match standing {
         Standing::Closed { .. } => Tone::Red,
-        Standing::Open => Tone::Green,
+        Standing::Open | Standing::Gathers { .. } => Tone::Green,
         Standing::NotConsulted | Standing::NeverSuppresses { .. } => Tone::Dim,
     };
     let (gate, words) = (paint.tone(Tone::Bold, gate), paint.tone(tone, words));
@@ -49,7 +49,12 @@ fn line(
 /// What the gate lets through: `1 run for ticket.id 7 in 24h`.
 fn rule(view: &GateView<'_>) -> String {
     let runs = match view.gate.kind {
-        Kind::Dedupe | Kind::Debounce { .. } | Kind::Throttle { limit: 1 } => "1 run".to_owned(),
+        Kind::Dedupe | Kind::Throttle { limit: 1 } => "1 run".to_owned(),
+        Kind::Debounce { keep, .. } => match keep {
+            Kept::First => "the first event".to_owned(),
+            Kept::Last => "the last event".to_owned(),
+            Kept::All => "all events".to_owned(),
+        },
         Kind::Throttle { limit } => format!("{limit} runs"),
     };
     let about = match (view.value.as_str(), &view.gate.per) {
@@ -57,7 +62,17 @@ fn rule(view: &GateView<'_>) -> String {
         ("", Some(per)) => format!(" for each {}", per.text),
         (value, _) => format!(" for {value}"),
     };
-    format!("{runs}{about} in {}", words(view.gate.window))
+    let window = words(view.gate.window);
+    match view.gate.kind {
+        Kind::Dedupe | Kind::Throttle { .. } => format!("{runs}{about} in {window}"),
+        Kind::Debounce { at_most, .. } => {
+            let at_most = at_most.map(|at_most| format!(", at most {}", words(at_most)));
+            format!(
+                "{runs}{about}, quiet {window}{}",
+                at_most.unwrap_or_default()
+            )
+        }
+    }
 }
 
 pub fn json(loops: Option<&LoopView>, views: &[GateView<'_>]) -> Value {
@@ -104,10 +119,15 @@ fn one(view: &GateView<'_>) -> Value {
         "window": window.as_secs_f64(),
         "standing": view.standing.word(),
     });
-    if let Kind::Throttle { limit } = kind {
-        gate["limit"] = (*limit).into();
+    match kind {
+        Kind::Dedupe => {}
+        Kind::Throttle { limit } => gate["limit"] = (*limit).into(),
+        Kind::Debounce { at_most, keep } => {
+            gate["keep"] = keep.word().into();
+            gate["at_most"] = json!(at_most.map(|at_most| at_most.as_secs_f64()));
+        }
     }
-    if let Standing::Closed { why } = &view.standing {
+    if let Standing::Closed { why } | Standing::Gathers { outlook: why } = &view.standing {
         gate["why"] = why.as_str().into();
     }
     gate

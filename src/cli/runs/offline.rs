@@ -80,6 +80,7 @@ fn told(
         Err(
             error @ (StoreError::Full { .. }
             | StoreError::Busy
+            | StoreError::Settings(_)
             | StoreError::Broken(_)
             | StoreError::Damaged(_)),
         ) => Err(Failure::runtime(error.to_string())),

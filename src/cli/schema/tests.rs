@@ -174,7 +174,8 @@ fn mistakes_that_loading_refuses_are_refused() {
         changed("dedupe", json!("1h")),
         changed("throttle", json!({"limit": 0, "in": "1h"})),
         changed("on_dead", json!({"succeed": null})),
-        changed("debounce", json!({"per": "ticket.id", "quiet": "1h"})),
+        changed("debounce", json!({"per": "ticket.id"})),
+        changed("debounce", json!({"quiet": "1h", "keep": "latest"})),
         changed("tests", json!([{"expect": "match"}])),
     ] {
         assert!(rule.accepts(&bad).is_err(), "{bad}");
@@ -183,6 +184,10 @@ fn mistakes_that_loading_refuses_are_refused() {
     let mut gated = gated.as_object().cloned().unwrap();
     for (key, value) in [
         ("dedupe", json!({"per": "ticket.id", "for": "24h"})),
+        (
+            "debounce",
+            json!({"quiet": "1h", "at_most": "4h", "keep": "all"}),
+        ),
         ("throttle", json!({"limit": 3, "in": "1h"})),
         ("on_dead", json!([])),
     ] {

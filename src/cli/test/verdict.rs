@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::cli::input;
-use crate::cli::render::plan::sent_json;
+use crate::cli::render::call::sent_json;
 use crate::cli::test::suite::{Case, differences};
 use crate::core::config::Config;
 use crate::core::diagnostic::Files;
@@ -140,10 +140,11 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
         event,
         vars: &case.rule.vars,
         error: &Value::Null,
+        events: &Value::Null,
         seed: "",
     };
     let now = test.now.or(event.time).unwrap_or(Timestamp::UNIX_EPOCH);
-    let run = rehearse(&case.rule.flow, &subject, &test.mocks, now);
+    let run = rehearse(&case.rule.flow, &subject, &test.mocks, now, &mut |_| None);
     let mut lines: Vec<String> = test
         .steps
         .iter()

@@ -1,8 +1,10 @@
 //! The gates of a rule as they stand for one event, for people to read.
 //! It keeps no state and asks none: whoever has the state says what it knows.
 
+use jiff::Timestamp;
+
 use crate::core::event::Event;
-use crate::core::gate::{Ask, Gate, Opening};
+use crate::core::gate::{Ask, Debounce, Gate, Gathering, Opening, Turn};
 use crate::core::rule::jobspec::Rule;
 
 /// One gate of a rule that matched.
@@ -23,22 +25,27 @@ pub enum Standing {
     /// What ran before decides, and that was not looked up.
     NotConsulted,
     Open,
+    /// The run passes and starts later, with what comes until then.
+    Gathers {
+        outlook: String,
+    },
     Closed {
         why: String,
     },
 }
 
-/// The gates in the order in which they are asked. `consult` answers what the state says of one, or
-/// None without a state.
+/// The gates in the order in which they are asked. `consult` answers what the state says of what they
+/// are asked, one for one; what it does not answer was not consulted.
 pub fn view<'r>(
     rule: &'r Rule,
     event: &Event,
-    mut consult: impl FnMut(&Ask) -> Option<Opening>,
+    consult: impl FnOnce(&[Ask]) -> Vec<Standing>,
 ) -> Vec<GateView<'r>> {
-    let view = |gate: &'r Gate| match rule.ask_of(gate, event) {
+    let mut standings = consult(&rule.asks_of(event)).into_iter();
+    let mut view = |gate: &'r Gate| match rule.ask_of(gate, event) {
         Some(ask) => GateView {
             gate,
-            standing: Standing::of(consult(&ask)),
+            standing: standings.next().unwrap_or(Standing::NotConsulted),
             value: ask.value,
         },
         None => GateView {
@@ -49,15 +56,28 @@ pub fn view<'r>(
             },
         },
     };
-    rule.gates.iter().map(view).collect()
+    rule.gates.iter().map(&mut view).collect()
+}
+
+impl From<Opening> for Standing {
+    fn from(opening: Opening) -> Self {
+        match opening {
+            Opening::Open => Standing::Open,
+            Opening::Closed { why } => Standing::Closed { why },
+        }
+    }
 }
 
 impl Standing {
-    fn of(opening: Option<Opening>) -> Self {
-        match opening {
-            None => Standing::NotConsulted,
-            Some(Opening::Open) => Standing::Open,
-            Some(Opening::Closed { why }) => Standing::Closed { why },
+    /// What a debounce says to an event that comes now.
+    pub fn of_debounce(debounce: &Debounce<'_>, open: Option<&Gathering>, now: Timestamp) -> Self {
+        match (debounce.turn(open), open) {
+            (Turn::Joins(_), Some(open)) => Standing::Closed {
+                why: debounce.joined(open),
+            },
+            (Turn::Opens | Turn::Replaces(_) | Turn::Joins(_), _) => Standing::Gathers {
+                outlook: debounce.outlook(open, now),
+            },
         }
     }
 
@@ -67,6 +87,7 @@ impl Standing {
             Standing::NeverSuppresses { .. } => "never suppresses",
             Standing::NotConsulted => "not consulted",
             Standing::Open => "open",
+            Standing::Gathers { .. } => "gathers",
             Standing::Closed { .. } => "closed",
         }
     }
@@ -79,6 +100,7 @@ impl Standing {
             }
             Standing::NotConsulted => "not consulted: what ran before decides".into(),
             Standing::Open => "open".into(),
+            Standing::Gathers { outlook } => format!("gathers: {outlook}"),
             Standing::Closed { why } => format!("closed: {why}"),
         }
     }
@@ -101,12 +123,11 @@ mod tests {
         let sample = sample("support", "ticket.PriorityChanged").expect("a sample");
         let value = accept(sample.text.as_bytes()).expect("JSON").value;
         let event = decode(value, Catalogue::built_in()).expect("an event");
-        let mut asked = Vec::new();
-        let views = view(&set.rules[0], &event, |ask| {
-            asked.push(ask.kind.word());
-            Some(Opening::Closed { why: "full".into() })
+        let views = view(&set.rules[0], &event, |asks| {
+            let asked: Vec<&str> = asks.iter().map(|ask| ask.kind.word()).collect();
+            assert_eq!(asked, ["throttle"]);
+            vec![Opening::Closed { why: "full".into() }.into()]
         });
-        assert_eq!(asked, ["throttle"]);
         let words: Vec<String> = views.iter().map(|view| view.standing.words()).collect();
         assert_eq!(
             words,
@@ -115,7 +136,7 @@ mod tests {
                 "closed: full"
             ]
         );
-        let without = view(&set.rules[0], &event, |_| None);
+        let without = view(&set.rules[0], &event, |_| Vec::new());
         assert_eq!(without[1].standing, Standing::NotConsulted);
     }
 }

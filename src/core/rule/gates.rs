@@ -1,4 +1,4 @@
-//! `dedupe` and `throttle` of a rule, lowered to the gates that its runs pass, in this order.
+//! `dedupe`, `debounce` and `throttle` of a rule, lowered to the gates that its runs pass, in this order.
 //! It refuses a window that outlasts what is kept of earlier runs: nobody could say what came before.
 
 use std::sync::Arc;
@@ -7,10 +7,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::core::diagnostic::{Code, Diagnostic};
-use crate::core::gate::{Gate, Kind, words};
+use crate::core::gate::{Gate, Kept, Kind, words};
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::lowering::{Lowering, duration as read_duration};
 use crate::core::rule::path::Path;
+use crate::core::rule::synonyms;
 use crate::core::rule::vocabulary::{Vocabulary, duration, text, word};
 
 pub const DEDUPE: Vocabulary = Vocabulary {
@@ -25,6 +26,32 @@ pub const DEDUPE: Vocabulary = Vocabulary {
             "for",
             "How long a further event with the same value runs nothing.",
             duration,
+        ),
+    ],
+};
+
+pub const DEBOUNCE: Vocabulary = Vocabulary {
+    name: "`debounce`",
+    words: &[
+        word(
+            "per",
+            "What is gathered apart: a path, such as `ticket.id`; all events of the rule together unless given.",
+            text,
+        ),
+        word(
+            "quiet",
+            "The run starts when no further event has come for so long.",
+            duration,
+        ),
+        word(
+            "at_most",
+            "It starts then at the latest, counted from the first event; without it events may put it off for ever.",
+            duration,
+        ),
+        word(
+            "keep",
+            "What the run is about: the `first` event, the `last`, or `all`: about the last, and `events` lists them all. `last` unless given.",
+            keep,
         ),
     ],
 };
@@ -48,6 +75,14 @@ fn limit() -> Value {
     json!({"type": "integer", "minimum": 1, "maximum": MOST_RUNS})
 }
 
+fn keep() -> Value {
+    json!({"enum": Kept::WORDS, "default": Kept::Last.word()})
+}
+
+pub fn debounce_schema() -> Value {
+    DEBOUNCE.schema(&["quiet"])
+}
+
 pub fn dedupe_schema() -> Value {
     DEDUPE.schema(&["per", "for"])
 }
@@ -59,8 +94,10 @@ pub fn throttle_schema() -> Value {
 /// The gates of a rule in the order in which they are asked; None after reporting a mistake.
 pub fn lower(rule: &Node, cx: &mut Lowering<'_>) -> Option<Vec<Gate>> {
     let dedupe = rule.get("dedupe").map(|node| lower_dedupe(node, cx));
+    let debounce = rule.get("debounce").map(|node| lower_debounce(node, cx));
     let throttle = rule.get("throttle").map(|node| lower_throttle(node, cx));
-    [dedupe, throttle].into_iter().flatten().collect()
+    let all = [dedupe, debounce, throttle];
+    all.into_iter().flatten().collect()
 }
 
 fn lower_dedupe(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
@@ -75,6 +112,72 @@ fn lower_dedupe(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
         per: Some(per?),
         window: window?,
     })
+}
+
+fn lower_debounce(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
+    entries(node, &DEBOUNCE, cx)?;
+    let per = match node.get("per") {
+        Some(per) => lower_per(per, cx).map(Some),
+        None => Some(None),
+    };
+    let quiet = lower_window(node, &DEBOUNCE, "quiet", cx);
+    let at_most = match node.get("at_most") {
+        Some(_) => lower_window(node, &DEBOUNCE, "at_most", cx).map(Some),
+        None => Some(None),
+    };
+    let keep = match node.get("keep") {
+        Some(keep) => lower_keep(keep, cx),
+        None => Some(Kept::Last),
+    };
+    let (window, at_most) = (quiet?, at_most?);
+    check_at_most(node, window, at_most, cx)?;
+    Some(Gate {
+        kind: Kind::Debounce {
+            at_most,
+            keep: keep?,
+        },
+        per: per?,
+        window,
+    })
+}
+
+/// A run that starts at the latest before anything was quiet gathers by the wrong time.
+fn check_at_most(
+    node: &Node,
+    quiet: Duration,
+    at_most: Option<Duration>,
+    cx: &mut Lowering<'_>,
+) -> Option<()> {
+    let Some(at_most) = at_most.filter(|at_most| *at_most < quiet) else {
+        return Some(());
+    };
+    let at = node.get("at_most").map_or(node.at, |node| node.at);
+    let (at_most, quiet) = (words(at_most), words(quiet));
+    let message = format!("`at_most` is {at_most}, less than `quiet`, {quiet}");
+    let help = format!(
+        "`at_most` bounds how often `quiet` begins anew: write more than {quiet}, or `quiet: {at_most}` alone"
+    );
+    cx.error(Code::InvalidValue, at, message, &help);
+    None
+}
+
+fn lower_keep(node: &Node, cx: &mut Lowering<'_>) -> Option<Kept> {
+    let written = node.as_text().unwrap_or_default();
+    if let Some(keep) = Kept::parse(written) {
+        return Some(keep);
+    }
+    let help = match written {
+        "latest" | "newest" | "final" | "trailing" => "did you mean `last`?".to_owned(),
+        "oldest" | "earliest" | "leading" => "did you mean `first`?".to_owned(),
+        "every" | "each" | "both" | "list" | "events" => "did you mean `all`?".to_owned(),
+        _ => match synonyms::nearest(written, Kept::WORDS.into_iter()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`last` is about the last event and is taken unless given".to_owned(),
+        },
+    };
+    let message = "`keep` takes first, last or all";
+    cx.error(Code::InvalidValue, node.at, message, &help);
+    None
 }
 
 fn lower_throttle(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
@@ -113,6 +216,13 @@ fn meant(node: &Node, gate: &Vocabulary) -> String {
     let window = read_duration(text).map(|_| text);
     let path = Path::parse(text).ok().filter(|_| window.is_none());
     let path = path.map(|path| path.text);
+    if gate.name == DEBOUNCE.name {
+        let path = path.as_deref().unwrap_or("ticket.id");
+        return format!(
+            "write `debounce: {{ per: {path}, quiet: {} }}`",
+            window.unwrap_or("10m")
+        );
+    }
     if gate.name == DEDUPE.name {
         let path = path.as_deref().unwrap_or("ticket.id");
         return format!(
@@ -156,6 +266,9 @@ fn missing<T>(node: &Node, gate: &Vocabulary, key: &str, cx: &mut Lowering<'_>) 
         }
         "limit" => "add how many runs may begin, such as `limit: 3`",
         "for" => "add for how long, such as `for: 24h`",
+        "quiet" => {
+            "add for how long no further event comes before the run starts, such as `quiet: 10m`"
+        }
         _ => "add within which time, such as `in: 1h`",
     };
     cx.error(Code::MissingKey, node.at, message, help);
@@ -174,7 +287,7 @@ fn lower_per(node: &Node, cx: &mut Lowering<'_>) -> Option<Arc<Path>> {
     };
     if read_duration(text).is_some() {
         let message = format!("`per` takes a path, found the duration `{text}`");
-        let help = "`per` says what counts as the same, such as `ticket.id`; the time stands under `for` or `in`";
+        let help = "`per` says what counts as the same, such as `ticket.id`; the time stands under `for`, `quiet` or `in`";
         cx.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
@@ -206,7 +319,13 @@ fn lower_window(
     let window = cx.duration(node, key)?;
     let kept = cx.config.retention.keep_for;
     if window.is_zero() {
-        let help = format!("a gate without time never closes; leave {} out", gate.name);
+        let help = format!(
+            "a gate without time does nothing; leave {} out",
+            match key {
+                "at_most" => "`at_most`",
+                _ => gate.name,
+            }
+        );
         let message = format!("`{key}` is more than nothing");
         cx.error(Code::InvalidValue, node.at, message, &help);
         return None;
@@ -254,6 +373,22 @@ mod tests {
         assert_eq!(both[1].kind, Kind::Throttle { limit: 3 });
         assert_eq!(both[1].per, None);
         assert_eq!(gates("mode: live"), []);
+    }
+
+    #[test]
+    fn debounce_stands_between_them_and_keeps_the_last_event_unless_told() {
+        let all = gates(
+            "throttle: { limit: 3, in: 90m }\ndebounce: { per: ticket.id, quiet: 4h }\ndedupe: { per: ticket.id, for: 7d }",
+        );
+        let words: Vec<&str> = all.iter().map(|gate| gate.kind.word()).collect();
+        assert_eq!(words, ["dedupe", "debounce", "throttle"]);
+        let (at_most, keep) = (None, Kept::Last);
+        assert_eq!(all[1].kind, Kind::Debounce { at_most, keep });
+        assert_eq!(all[1].window, Duration::from_secs(4 * 3_600));
+        let digest = gates("debounce: { quiet: 5m, at_most: 1h, keep: all }");
+        let (at_most, keep) = (Some(Duration::from_secs(3_600)), Kept::All);
+        assert_eq!(digest[0].kind, Kind::Debounce { at_most, keep });
+        assert_eq!(digest[0].per, None);
     }
 
     fn said(config: &Config) -> Vec<String> {

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::core::rule::gates::{dedupe_schema, throttle_schema};
+use crate::core::rule::gates::{debounce_schema, dedupe_schema, throttle_schema};
 
 /// The keys that one mapping may have.
 #[derive(Debug, Clone, Copy)]
@@ -140,7 +140,7 @@ fn mode() -> Value {
     json!({"enum": ["live", "shadow", "disabled"], "default": "live"})
 }
 
-fn flow() -> Value {
+pub fn steps() -> Value {
     json!({"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/step"}})
 }
 
@@ -179,7 +179,17 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
             "What must hold: every key is a field and its test, or `all`, `any`, `none`.",
             condition,
         ),
-        word("flow", "The steps to run, in order.", flow),
+        word("flow", "The steps to run, in order.", steps),
+        word(
+            "flow_name",
+            "Instead of `flow`: the name of a flow under `flows` or of a bundle; the rule's `vars` lie over its own.",
+            text,
+        ),
+        word(
+            "catch",
+            "The steps that run when a step failed that has no `catch` of its own; then the run is over. `error.message` says why.",
+            steps,
+        ),
         word(
             "mode",
             "`live` acts, `shadow` is judged and recorded but never acts, `disabled` is skipped.",
@@ -206,6 +216,11 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
             dedupe_schema,
         ),
         word(
+            "debounce",
+            "One run for all events of a value of `per`, once none has come for the time `quiet`.",
+            debounce_schema,
+        ),
+        word(
             "throttle",
             "At most `limit` runs in the time `in`, for each value of `per` or all together.",
             throttle_schema,
@@ -215,17 +230,10 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
             "The steps to run when a run of this rule gave up; `[]` for none. `error.message` says why.",
             on_dead,
         ),
-        later("debounce", FLOWS),
         later(
             "redact",
             "what is not kept is said for all rules together: write `redact: [comment.body]` into flowtrigger.yaml",
         ),
-        later("catch", FLOWS),
-        later(
-            "flow_name",
-            "it comes with flows and bundles; write the steps under `flow:`",
-        ),
-        later("flows", FLOWS),
         later("schedules", "schedules are reserved for a later version"),
         later("during", "business hours are reserved for a later version"),
     ],

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::flight::key;
 use super::*;
 use crate::core::config::Config;
 use crate::core::event::sample::sample;
@@ -21,6 +22,7 @@ fn claimed(id: u64, error: Value) -> Claimed {
         rule: Arc::clone(&RuleSet::of_text(text).rules[0]),
         generation: 0,
         error,
+        events: Vec::new(),
         log: Vec::new(),
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Inner, Kept, Limits, queue};
 use crate::core::gate::Ask;
 use crate::core::loop_guard::Lineage;
-use crate::core::run::RunId;
+use crate::core::run::{RunId, State};
 use crate::store::memory::seen::EventId;
 use crate::store::{Arrival, Committed, Occasion, Placed, Planned, Record};
 
@@ -67,19 +67,32 @@ impl Inner {
     ) -> Placed {
         let (rule, now) = (&planned.rule.name, arrival.received);
         // A replay asks no gate, counts at none, and begins a chain anew.
-        let (asked, loop_ask) = match arrival.occasion {
-            Occasion::Delivery => (planned.asks.as_slice(), planned.loop_ask.as_ref()),
-            Occasion::Replay => (&[][..], None),
+        let (asked, loop_ask, debounce) = match arrival.occasion {
+            Occasion::Delivery => (
+                planned.asks.as_slice(),
+                planned.loop_ask.as_ref(),
+                planned.debounce(),
+            ),
+            Occasion::Replay => (&[][..], None, None),
         };
         let (lineage, looping) = match loop_ask {
             Some(ask) => self.loop_guard(rule, ask, now),
             None => (Lineage::default(), None),
         };
-        let closed = looping.or_else(|| self.charges.closed(rule, asked, now));
+        let open = debounce.and_then(|debounce| self.window(rule, debounce.value, now));
+        let window = debounce.zip(open.as_ref());
+        let closed = looping.or_else(|| self.charges.closed(rule, asked, window, now));
         let passed = closed.is_none();
+        let first = || match debounce {
+            Some(debounce) => State::Debouncing {
+                until: debounce.until(open.as_ref(), now),
+            },
+            None => planned.first_state(),
+        };
+        let id = RunId(self.last_id + 1);
         let run = self.keep(
             Record {
-                id: RunId(self.last_id + 1),
+                id,
                 event: Arc::clone(&arrival.event),
                 rule: Arc::clone(&planned.rule),
                 received: now,
@@ -87,8 +100,9 @@ impl Inner {
                 lane: planned.lane.clone(),
                 generation,
                 error: Value::Null,
+                events: self.events_of(planned, arrival),
                 lineage,
-                state: closed.unwrap_or_else(|| planned.first_state()),
+                state: closed.unwrap_or_else(first),
                 log: Vec::new(),
             },
             planned.asks.clone(),
@@ -101,6 +115,9 @@ impl Inner {
                 self.trace(rule, ask, (run.id, lineage), now);
             }
         }
+        if let Some(debounce) = debounce {
+            self.gather((planned, &run), (debounce, open), (now, limits));
+        }
         run
     }
 
@@ -108,8 +125,11 @@ impl Inner {
         let id = record.id;
         self.last_id = id.0;
         let placed = Placed::of(&record);
-        let over = record.state.is_final();
-        let place = (!over).then(|| self.lanes.join(&queue(&record), id));
+        let (over, queue) = (record.state.is_final(), queue(&record));
+        let place = match record.state.due() {
+            Some(until) => Some(self.lanes.wait(&queue, id, until)),
+            None => (!over).then(|| self.lanes.join(&queue, id)),
+        };
         let kept = Kept {
             record,
             asks,

@@ -27,8 +27,10 @@ pub struct Lanes {
     lanes: HashMap<Queue, VecDeque<Place>>,
     /// Per rule the owners that may start now.
     ready: BTreeMap<String, BTreeSet<Place>>,
-    /// Owners whose next try has a time, with their rule.
-    due: BTreeMap<(Timestamp, Place), String>,
+    /// Runs that wait for a time, with their queue: as the owners of their lanes, or beside them.
+    due: BTreeMap<(Timestamp, Place), Queue>,
+    /// The same by place.
+    parked: HashMap<Place, Timestamp>,
     /// The rule that was served last.
     served: String,
     /// Runs at work, by rule.
@@ -38,8 +40,7 @@ pub struct Lanes {
 impl Lanes {
     /// Puts a run at the end of its queue.
     pub fn join(&mut self, queue: &Queue, run: RunId) -> Place {
-        self.places += 1;
-        let place = (self.places, run);
+        let place = self.next_place(run);
         let first = match &queue.lane {
             None => true,
             Some(_) => {
@@ -61,7 +62,7 @@ impl Lanes {
                 self.ready.remove(&queue.rule);
             }
         }
-        self.due.retain(|(_, waiting), _| *waiting != place);
+        self.unpark(place);
         let Some(lane) = self.lanes.get_mut(queue) else {
             return;
         };
@@ -76,12 +77,71 @@ impl Lanes {
         }
     }
 
-    pub fn ready(&mut self, rule: &str, place: Place) {
+    fn ready(&mut self, rule: &str, place: Place) {
         self.ready.entry(rule.to_owned()).or_default().insert(place);
     }
 
-    pub fn park(&mut self, rule: &str, place: Place, until: Timestamp) {
-        self.due.insert((until, place), rule.to_owned());
+    /// Waits until then, and keeps its lane.
+    pub fn park(&mut self, queue: &Queue, place: Place, until: Timestamp) {
+        self.due.insert((until, place), queue.clone());
+        self.parked.insert(place, until);
+    }
+
+    /// Waits until then, and gives its lane to the next.
+    pub fn step_aside(&mut self, queue: &Queue, place: Place, until: Timestamp) {
+        self.leave(queue, place);
+        self.park(queue, place, until);
+    }
+
+    /// Takes a place that has no lane before then.
+    pub fn wait(&mut self, queue: &Queue, run: RunId, until: Timestamp) -> Place {
+        let place = self.next_place(run);
+        self.park(queue, place, until);
+        place
+    }
+
+    fn next_place(&mut self, run: RunId) -> Place {
+        self.places += 1;
+        (self.places, run)
+    }
+
+    fn unpark(&mut self, place: Place) {
+        if let Some(until) = self.parked.remove(&place) {
+            self.due.remove(&(until, place));
+        }
+    }
+
+    /// Its owner goes on in its lane; any other is put behind the owner, among the rest by its place.
+    pub fn come_back(&mut self, queue: &Queue, place: Place) {
+        self.unpark(place);
+        self.queue_again(queue, place);
+    }
+
+    fn queue_again(&mut self, queue: &Queue, place: Place) {
+        let first = match &queue.lane {
+            None => true,
+            Some(_) => {
+                let lane = self.lanes.entry(queue.clone()).or_default();
+                match lane.front() {
+                    Some(owner) => {
+                        let owns = *owner == place;
+                        if !owns {
+                            let behind = lane.iter().skip(1).filter(|other| **other < place);
+                            let at = 1 + behind.count();
+                            lane.insert(at, place);
+                        }
+                        owns
+                    }
+                    None => {
+                        lane.push_back(place);
+                        true
+                    }
+                }
+            }
+        };
+        if first {
+            self.ready(&queue.rule, place);
+        }
     }
 
     /// A run stopped working.
@@ -95,8 +155,7 @@ impl Lanes {
     }
 
     /// Rules take turns from the one after the last served.
-    pub fn claim(&mut self, limit: usize, per_rule: usize, now: Timestamp) -> Vec<RunId> {
-        self.wake(now);
+    pub fn claim(&mut self, limit: usize, per_rule: usize) -> Vec<RunId> {
         let mut claimed = Vec::new();
         let mut passed_over = 0;
         while claimed.len() < limit && passed_over < self.ready.len() {
@@ -120,19 +179,31 @@ impl Lanes {
 
     pub fn shift(&mut self, by: SignedDuration) {
         let due = std::mem::take(&mut self.due).into_iter();
+        for until in self.parked.values_mut() {
+            *until = moved(*until, by);
+        }
         self.due = due
-            .map(|((until, place), rule)| ((moved(until, by), place), rule))
+            .map(|((until, place), queue)| ((moved(until, by), place), queue))
             .collect();
     }
 
-    fn wake(&mut self, now: Timestamp) {
+    /// Queues whose time has come, and tells who they are.
+    pub fn wake(&mut self, now: Timestamp) -> Vec<(RunId, Queue)> {
+        let mut woken = Vec::new();
         while let Some(first) = self.due.first_entry() {
             if first.key().0 > now {
-                return;
+                break;
             }
-            let ((_, place), rule) = first.remove_entry();
-            self.ready(&rule, place);
+            let ((_, place), queue) = first.remove_entry();
+            self.parked.remove(&place);
+            woken.push((place, queue));
         }
+        woken.sort_unstable_by_key(|(place, _)| *place);
+        let queue_again = |(place, queue): (Place, Queue)| {
+            self.queue_again(&queue, place);
+            (place.1, queue)
+        };
+        woken.into_iter().map(queue_again).collect()
     }
 
     fn next_rule(&self) -> Option<String> {

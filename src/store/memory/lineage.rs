@@ -59,6 +59,13 @@ impl Traces {
         }
     }
 
+    /// A run whose place was taken wrote nothing.
+    pub fn forget(&mut self, run: RunId) {
+        for traces in self.0.values_mut() {
+            traces.retain(|trace| trace.run != run);
+        }
+    }
+
     fn since(&self, about: &str, since: Timestamp) -> impl DoubleEndedIterator<Item = &Trace> {
         let traces = self.0.get(about).into_iter().flatten();
         traces.filter(move |trace| trace.at > since)

@@ -4,26 +4,40 @@
 use std::sync::Arc;
 
 use super::{Inner, Kept};
+use crate::core::event::Event;
 use crate::core::event::redacted::redacted;
 use crate::core::run::RunId;
-use crate::store::lets_go;
+use crate::store::{Record, lets_go};
 
 impl Inner {
-    /// Fields of the event of a run, where no run needs them any more.
+    /// Fields of the events of a run, where no run needs them any more.
     pub(super) fn let_go(&mut self, run: RunId) {
         let Some(kept) = self.runs.get(&run).filter(|_| !self.redact.is_empty()) else {
             return;
         };
-        let whole = Arc::clone(&kept.record.event);
-        let of_event = |kept: &&mut Kept| Arc::ptr_eq(&kept.record.event, &whole);
+        let own = std::iter::once(&kept.record.event);
+        let all: Vec<Arc<Event>> = own.chain(&kept.record.events).cloned().collect();
+        for event in all {
+            self.let_go_of(&event);
+        }
+    }
+
+    fn let_go_of(&mut self, whole: &Arc<Event>) {
+        let reads = |record: &Record| {
+            let mut all = std::iter::once(&record.event).chain(&record.events);
+            all.any(|event| Arc::ptr_eq(event, whole))
+        };
         let mut records = self.runs.values().map(|kept| &kept.record);
-        if records.any(|record| Arc::ptr_eq(&record.event, &whole) && !lets_go(&record.state)) {
+        if records.any(|record| !lets_go(&record.state) && reads(record)) {
             return;
         }
-        if let Some(event) = redacted(&whole, &self.redact) {
-            let event = Arc::new(event);
-            for kept in self.runs.values_mut().filter(of_event) {
-                kept.record.event = Arc::clone(&event);
+        let Some(event) = redacted(whole, &self.redact).map(Arc::new) else {
+            return;
+        };
+        for Kept { record, .. } in self.runs.values_mut() {
+            let all = std::iter::once(&mut record.event).chain(&mut record.events);
+            for known in all.filter(|known| Arc::ptr_eq(known, whole)) {
+                *known = Arc::clone(&event);
             }
         }
     }

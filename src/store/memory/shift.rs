@@ -17,8 +17,12 @@ impl Inner {
         self.lanes.shift(by);
         self.charges.shift(by);
         self.traces.shift(by);
+        self.windows.shift(by);
         for kept in self.runs.values_mut() {
-            if let State::Retrying { until } = &mut kept.record.state {
+            if let State::Retrying { until }
+            | State::Waiting { until }
+            | State::Debouncing { until } = &mut kept.record.state
+            {
                 *until = moved(*until, by);
             }
         }

@@ -8,7 +8,7 @@ use rusqlite::Row;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::core::gate::{Ask, Kind};
+use crate::core::gate::{self, Ask, Kind};
 use crate::core::loop_guard::Lineage;
 use crate::core::rule::version::{Kept, Part};
 use crate::core::run::{Attempt, Line, Outcome, RunId, State};
@@ -71,6 +71,13 @@ pub fn line_row(line: &Line) -> Option<LineRow> {
     };
     match line {
         Line::Claimed { .. } => None,
+        Line::Caught { step, at, error } => Some(LineRow {
+            kind: "caught",
+            step: Some(step.clone()),
+            at: micros(*at),
+            detail: Some(error.to_string()),
+            ..row
+        }),
         Line::Waiting { step, at, until } => Some(LineRow {
             kind: "waiting",
             step: Some(step.clone()),
@@ -135,6 +142,14 @@ pub fn line(row: &Row<'_>) -> rusqlite::Result<Option<Line>> {
                 until: time(until.parse().unwrap_or_default()),
             })
         }
+        "caught" => {
+            let error: String = row.get(6)?;
+            Some(Line::Caught {
+                step: row.get(1)?,
+                at,
+                error: json(&error),
+            })
+        }
         "started" => Some(Line::Started {
             step: row.get(1)?,
             number: row.get(2)?,
@@ -177,12 +192,13 @@ pub fn state(
     due: Option<i64>,
 ) -> Result<State, Unreadable> {
     let why = why.unwrap_or_default();
+    let until = due.map_or(Timestamp::UNIX_EPOCH, time);
     Ok(match word {
         "queued" => State::Queued,
+        "debouncing" => State::Debouncing { until },
         "running" => State::Running,
-        "retrying" => State::Retrying {
-            until: due.map(time).unwrap_or(Timestamp::UNIX_EPOCH),
-        },
+        "retrying" => State::Retrying { until },
+        "waiting" => State::Waiting { until },
         "done" => State::Done,
         "skipped" => State::Skipped { why },
         "shadow" => State::Shadow,
@@ -233,16 +249,20 @@ pub fn asks_text(asks: &[Ask]) -> Option<String> {
     let asks: Vec<Value> = asks
         .iter()
         .map(|ask| {
-            let limit = match ask.kind {
-                Kind::Dedupe | Kind::Debounce { .. } => None,
-                Kind::Throttle { limit } => Some(limit),
-            };
-            json!({
+            let mut told = json!({
                 "gate": ask.kind.word(),
-                "limit": limit,
                 "window": duration_micros(ask.window),
                 "value": ask.value,
-            })
+            });
+            match ask.kind {
+                Kind::Dedupe => {}
+                Kind::Throttle { limit } => told["limit"] = limit.into(),
+                Kind::Debounce { at_most, keep } => {
+                    told["keep"] = keep.word().into();
+                    told["at_most"] = json!(at_most.map(duration_micros));
+                }
+            }
+            told
         })
         .collect();
     (!asks.is_empty()).then(|| Value::Array(asks).to_string())
@@ -251,16 +271,25 @@ pub fn asks_text(asks: &[Ask]) -> Option<String> {
 pub fn asks(text: Option<&str>) -> Vec<Ask> {
     let asks = json(text.unwrap_or("[]"));
     let asks = asks.as_array().into_iter().flatten().map(|ask| Ask {
-        kind: match ask["limit"].as_u64() {
-            None => Kind::Dedupe,
-            Some(limit) => Kind::Throttle {
-                limit: u32::try_from(limit).unwrap_or(u32::MAX),
-            },
-        },
+        kind: kind(ask),
         window: duration(ask["window"].as_i64().unwrap_or_default()),
         value: ask["value"].as_str().unwrap_or_default().to_owned(),
     });
     asks.collect()
+}
+
+fn kind(ask: &Value) -> Kind {
+    let keep = ask["keep"].as_str().and_then(gate::Kept::parse);
+    match (ask["limit"].as_u64(), keep) {
+        (Some(limit), _) => Kind::Throttle {
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
+        },
+        (None, Some(keep)) => Kind::Debounce {
+            at_most: ask["at_most"].as_i64().map(duration),
+            keep,
+        },
+        (None, None) => Kind::Dedupe,
+    }
 }
 
 #[cfg(test)]
@@ -274,7 +303,13 @@ mod tests {
             window: Duration::from_secs(60),
             value: "ticket.id 7".into(),
         };
-        let all = vec![of(Kind::Dedupe), of(Kind::Throttle { limit: 3 })];
+        let debounce = |at_most, keep| of(Kind::Debounce { at_most, keep });
+        let all = vec![
+            of(Kind::Dedupe),
+            debounce(None, gate::Kept::All),
+            debounce(Some(Duration::from_secs(90)), gate::Kept::First),
+            of(Kind::Throttle { limit: 3 }),
+        ];
         assert_eq!(asks(asks_text(&all).as_deref()), all);
         assert_eq!(asks_text(&[]), None);
     }

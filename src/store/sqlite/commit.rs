@@ -10,10 +10,16 @@ use super::codec::{self, asks_text, micros};
 use super::kept_event::event_text;
 use super::ledger::Ledger;
 use super::lineage::actors_text;
-use crate::core::gate::{Ask, Facts, Kind, Opening};
+use super::windows::{Gathered, Window};
+use crate::core::gate::{Ask, Debounce, Facts, Gathering, Kind, Opening, Turn};
 use crate::core::loop_guard::Lineage;
 use crate::core::run::{RunId, State};
-use crate::store::{Arrival, Committed, Occasion, Placed, Planned, StoreError, lets_go};
+use crate::store::{
+    Arrival, Committed, Occasion, Placed, Planned, StoreError, is_in_line, lets_go,
+};
+
+/// Runs that wait for a time, for each one that the backlog may hold.
+const PARKED: i64 = 10;
 
 /// An arrival on its way in, its event written out as it is kept: that is done before the one thread
 /// that writes has it.
@@ -90,11 +96,13 @@ impl Ledger<'_> {
             coming += 1;
             parked_full |= self.parked_is_full(&planned.rule.name)?;
         }
-        let unfinished = self.memory.unfinished();
-        let full = unfinished + coming > self.memory.settings.limits.backlog as i64;
+        let (unfinished, parked) = (self.memory.unfinished(), self.memory.parked());
+        let backlog = self.memory.settings.limits.backlog as i64;
+        // What waits for a time costs room on the disk alone, but not without end.
+        let full = unfinished + coming > backlog || parked + coming > backlog * PARKED;
         match coming > 0 && (full || parked_full) {
             true => Err(StoreError::Full {
-                unfinished: usize::try_from(unfinished).unwrap_or_default(),
+                unfinished: usize::try_from(unfinished + parked).unwrap_or_default(),
             }),
             false => Ok(()),
         }
@@ -184,19 +192,28 @@ impl Ledger<'_> {
         let queue = self.queue(&planned.rule.name)?;
         let rule = self.version(&planned.rule)?;
         // A replay asks no gate, counts at none, and begins a chain anew.
-        let (asked, loop_ask) = match arrival.occasion {
-            Occasion::Delivery => (planned.asks.as_slice(), planned.loop_ask.as_ref()),
-            Occasion::Replay => (&[][..], None),
+        let (asked, loop_ask, debounce) = match arrival.occasion {
+            Occasion::Delivery => (
+                planned.asks.as_slice(),
+                planned.loop_ask.as_ref(),
+                planned.debounce(),
+            ),
+            Occasion::Replay => (&[][..], None, None),
         };
         let (lineage, looping) = match loop_ask {
             Some(ask) => self.loop_guard(queue, ask, now)?,
             None => (Lineage::default(), None),
         };
+        let window = match debounce {
+            Some(debounce) => self.window(queue, debounce.value, now)?,
+            None => None,
+        };
         let closed = match looping {
             Some(closed) => Some(closed),
-            None => self.closed(queue, asked, now)?,
+            None => self.closed(queue, asked, (debounce, window.as_ref()), now)?,
         };
-        let state = closed.unwrap_or_else(|| self.first_state(planned, queue));
+        let first = || self.first_state(planned, (debounce, window.as_ref()), queue, now);
+        let state = closed.unwrap_or_else(first);
         let passed = !matches!(state, State::Suppressed { .. });
         let run = self.write_run(&NewRun {
             event,
@@ -214,6 +231,13 @@ impl Ledger<'_> {
                 .and_then(|ask| actors_text(&ask.guard)),
             now,
         })?;
+        if let Some(debounce) = debounce {
+            let coming = Gathered { run, event, queue };
+            self.gather(&coming, (debounce, window), &state, now)?;
+        }
+        if arrival.occasion == Occasion::Replay {
+            self.gather_again(run, event, queue)?;
+        }
         if passed {
             self.charge(queue, asked, run, now)?;
             if let Some(ask) = &planned.loop_ask {
@@ -228,7 +252,17 @@ impl Ledger<'_> {
     }
 
     /// A rule that lags far behind is parked, before it fills what all rules share.
-    fn first_state(&self, planned: &Planned, queue: i64) -> State {
+    fn first_state(
+        &self,
+        planned: &Planned,
+        (debounce, window): (Option<Debounce<'_>>, Option<&Window>),
+        queue: i64,
+        now: Timestamp,
+    ) -> State {
+        if let Some(debounce) = debounce {
+            let until = debounce.until(window.map(|window| &window.gathering), now);
+            return State::Debouncing { until };
+        }
         let first = planned.first_state();
         let open = self.memory.open.get(&queue).copied().unwrap_or_default();
         let most = self.memory.settings.limits.per_rule_backlog as i64;
@@ -245,12 +279,12 @@ impl Ledger<'_> {
 
     pub fn write_run(&mut self, run: &NewRun<'_>) -> Result<RunId, StoreError> {
         self.memory.turn += 1;
-        let (turn, over) = (self.memory.turn, run.state.is_final());
+        let turn = self.memory.turn;
         self.connection
             .prepare_cached(
                 "INSERT INTO runs (event, rule, queue, generation, lane, state, why, gate, error, asks,
-                                   planned, changed, turn, depth, cause, actors)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15)",
+                                   planned, changed, turn, depth, cause, actors, due)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16)",
             )?
             .execute(params![
                 run.event,
@@ -268,25 +302,40 @@ impl Ledger<'_> {
                 run.lineage.depth,
                 run.lineage.cause.map(|cause| cause.0 as i64),
                 run.actors,
+                run.state.due().map(micros),
             ])?;
         let id = self.connection.last_insert_rowid();
         self.memory.moved(run.queue, None, run.state.word());
-        if !over {
+        if is_in_line(run.state) {
             self.join(id, run.queue, run.lane)?;
         }
         Ok(RunId(id as u64))
     }
 
-    /// The first gate that is closed.
+    /// The first gate that is closed. A window that the event comes into counts as its own run: what
+    /// that run was charged stands in no event's way.
     fn closed(
         &self,
         queue: i64,
         asks: &[Ask],
+        (debounce, window): (Option<Debounce<'_>>, Option<&Window>),
         now: Timestamp,
     ) -> Result<Option<State>, StoreError> {
+        let but = window.map(|window| window.gathering.run);
         for ask in asks {
-            let facts = facts(self.connection, queue, ask, now)?;
-            if let Opening::Closed { why } = ask.decide(&facts) {
+            let closed = match (ask.kind, debounce, window) {
+                (Kind::Debounce { .. }, Some(debounce), Some(window)) => {
+                    joins(&debounce, &window.gathering)
+                }
+                (Kind::Debounce { .. }, _, _) => None,
+                (Kind::Dedupe | Kind::Throttle { .. }, _, _) => {
+                    match ask.decide(&facts(self.connection, queue, ask, but, now)?) {
+                        Opening::Open => None,
+                        Opening::Closed { why } => Some(why),
+                    }
+                }
+            };
+            if let Some(why) = closed {
                 let gate = ask.kind.word().to_owned();
                 return Ok(Some(State::Suppressed { gate, why }));
             }
@@ -301,7 +350,7 @@ impl Ledger<'_> {
         run: RunId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        for ask in asks {
+        for ask in asks.iter().filter(|ask| Debounce::of(ask).is_none()) {
             let until = micros(now).saturating_add(codec::duration_micros(ask.window));
             self.connection
                 .prepare_cached("INSERT INTO charges VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
@@ -324,33 +373,51 @@ impl Ledger<'_> {
             .execute(params![run, Kind::Dedupe.word()])?;
         Ok(())
     }
+
+    /// A run whose place was taken counts nowhere, as if it had never been.
+    pub fn give_all_back(&self, run: i64) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("DELETE FROM charges WHERE run = ?1")?
+            .execute([run])?;
+        Ok(())
+    }
 }
 
-/// What is known of the runs that count at a gate.
+/// Why the run of an event does not begin that comes into a window.
+fn joins(debounce: &Debounce<'_>, open: &Gathering) -> Option<String> {
+    match debounce.turn(Some(open)) {
+        Turn::Joins(_) => Some(debounce.joined(open)),
+        Turn::Opens | Turn::Replaces(_) => None,
+    }
+}
+
+/// What is known of the runs that count at a gate, one of them left out.
 pub fn facts(
     connection: &rusqlite::Connection,
     queue: i64,
     ask: &Ask,
+    but: Option<RunId>,
     now: Timestamp,
 ) -> rusqlite::Result<Facts> {
     let (gate, since) = (ask.kind.word(), ask.since(now));
-    counted(connection, queue, gate, &ask.value, since)
+    counted(connection, queue, (gate, &ask.value), but, since)
 }
 
-/// The runs of a rule that count for a value since a time.
+/// The runs of a rule that count at a gate for a value since a time.
 pub fn counted(
     connection: &rusqlite::Connection,
     queue: i64,
-    gate: &str,
-    value: &str,
+    (gate, value): (&str, &str),
+    but: Option<RunId>,
     since: Timestamp,
 ) -> rusqlite::Result<Facts> {
+    let but = but.map_or(0, |run| run.0 as i64);
     connection
         .prepare_cached(
             "SELECT count(*), min(at), run FROM charges
-             WHERE queue = ?1 AND gate = ?2 AND value = ?3 AND at > ?4",
+             WHERE queue = ?1 AND gate = ?2 AND value = ?3 AND at > ?4 AND run <> ?5",
         )?
-        .query_row(params![queue, gate, value, micros(since)], |row| {
+        .query_row(params![queue, gate, value, micros(since), but], |row| {
             let (runs, at, run): (u32, Option<i64>, Option<i64>) =
                 (row.get(0)?, row.get(1)?, row.get(2)?);
             let oldest = at

@@ -131,13 +131,21 @@ impl Memory {
     }
 
     pub fn unfinished(&self) -> i64 {
-        let open = ["queued", "running", "retrying"];
-        open.iter().filter_map(|word| self.counts.get(word)).sum()
+        self.in_states(&["queued", "running", "retrying"])
+    }
+
+    /// Runs that hold no lane until their time comes.
+    pub fn parked(&self) -> i64 {
+        self.in_states(&["waiting", "debouncing"])
+    }
+
+    fn in_states(&self, words: &[&str]) -> i64 {
+        words.iter().filter_map(|word| self.counts.get(word)).sum()
     }
 
     /// A run of the queue changed its state.
     pub fn moved(&mut self, queue: i64, from: Option<&'static str>, to: &'static str) {
-        let is_open = |word: &str| matches!(word, "queued" | "running" | "retrying");
+        let is_open = super::turns::is_in_line;
         if let Some(from) = from {
             *self.counts.entry(from).or_default() -= 1;
             add(&mut self.open, queue, -i64::from(is_open(from)));

@@ -27,7 +27,7 @@ pub fn loop_facts(
         None => None,
     };
     let rate = match queue.zip(ask.rate(now)) {
-        Some((queue, (about, since))) => counted(connection, queue, GATE, about, since)?,
+        Some((queue, (about, since))) => counted(connection, queue, (GATE, about), None, since)?,
         None => Default::default(),
     };
     Ok(LoopFacts { cause, rate })
@@ -39,7 +39,7 @@ pub const CAUSE: &str = "
     WHERE c.gate = 'loop_guard' AND c.value = ?1 AND c.at > ?2
         AND (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(r.actors) WHERE value = ?3))
         -- What has not begun has written nothing.
-        AND (r.state NOT IN ('queued', 'held', 'skipped', 'cancelled')
+        AND (r.state NOT IN ('queued', 'debouncing', 'held', 'skipped', 'cancelled')
             OR EXISTS (SELECT 1 FROM lines WHERE run = r.id))
     ORDER BY c.at DESC, c.run DESC LIMIT 1";
 

@@ -16,11 +16,13 @@ mod records;
 mod recovery;
 mod redaction;
 mod retention;
+mod scopes;
 mod shift;
 #[cfg(test)]
 mod tests;
 mod turns;
 mod unread;
+mod windows;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -29,8 +31,10 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
+use serde_json::Value;
 
 use crate::core::run::{Line, RunId, State};
+use crate::store::scopes::Scope;
 use crate::store::{
     Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, Settings, Store,
     StoreError, Unmatched,
@@ -45,6 +49,7 @@ pub use database::{OpenError, VERSION, version};
 pub use ledger::config_source;
 pub use lineage::{chain, loop_facts};
 pub use recovery::Recovered;
+pub use windows::window;
 pub use writer::Commits;
 
 /// Everything that came and what was done for it, in one file.
@@ -207,6 +212,23 @@ impl Store for SqliteStore {
     async fn adopt(&self, edition: Edition) -> Result<EditionId, StoreError> {
         let adopt = move |ledger: &mut ledger::Ledger<'_>| ledger.adopt(&edition);
         self.writer.order(Safety::Disk, adopt).await
+    }
+
+    async fn config(&self, integration: &str, scope: &str) -> Result<Option<Value>, StoreError> {
+        let scope = Scope::new(integration, scope);
+        let ask = move |ledger: &mut ledger::Ledger<'_>| ledger.scope(&scope);
+        self.writer.order(Safety::System, ask).await
+    }
+
+    async fn patch_config(
+        &self,
+        integration: &str,
+        scope: &str,
+        patch: Value,
+    ) -> Result<Value, StoreError> {
+        let scope = Scope::new(integration, scope);
+        let change = move |ledger: &mut ledger::Ledger<'_>| ledger.patch_scope(&scope, patch);
+        self.writer.order(Safety::Disk, change).await
     }
 
     fn archive(&self, event: Unmatched, edition: EditionId, received: Timestamp) {

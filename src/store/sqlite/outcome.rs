@@ -24,6 +24,7 @@ impl Outcome {
                 | StoreError::UnknownRun(_)
                 | StoreError::OnlyTells(_)
                 | StoreError::Redacted(_)
+                | StoreError::Settings(_)
                 | StoreError::WrongState { .. },
             ) => Outcome::Done,
         }

@@ -61,7 +61,8 @@ impl Ledger<'_> {
     pub fn unfinished(&self, limit: usize) -> Result<Vec<Placed>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.ids(
-            "SELECT id FROM runs WHERE state IN ('queued', 'running', 'retrying') ORDER BY id LIMIT ?1",
+            "SELECT id FROM runs WHERE state IN ('queued', 'debouncing', 'running', 'retrying', 'waiting')
+             ORDER BY id LIMIT ?1",
             [limit],
         )?
         .into_iter()
@@ -94,10 +95,15 @@ impl Ledger<'_> {
         else {
             return Ok(None);
         };
+        let (event, rule) = (self.event(event)?, self.rule(rule)?);
         Ok(Some(Record {
             id: run,
-            event: self.event(event)?,
-            rule: self.rule(rule)?,
+            events: match error {
+                None => self.events_of(run.0 as i64, &rule, &event)?,
+                Some(_) => Vec::new(),
+            },
+            event,
+            rule,
             received: codec::time(received),
             edition: EditionId(edition as u64),
             lane,

@@ -19,7 +19,11 @@ impl Ledger<'_> {
         let sql = "SELECT event FROM runs WHERE id = ?1";
         let event = self.connection.prepare_cached(sql)?;
         let event: i64 = { event }.query_row([run.0 as i64], |row| row.get(0))?;
-        self.let_go(event)
+        self.let_go(event)?;
+        for gathered in self.gathered_by(run.0 as i64)? {
+            self.let_go(gathered)?;
+        }
+        Ok(())
     }
 
     /// Rewrites the row of an event, where none of its runs needs it.
@@ -52,7 +56,11 @@ impl Ledger<'_> {
             .connection
             .prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM runs WHERE event = ?1 AND state NOT IN
-                     ('done', 'skipped', 'suppressed', 'shadow', 'cancelled'))",
+                     ('done', 'skipped', 'suppressed', 'shadow', 'cancelled'))
+                 OR EXISTS (SELECT 1 FROM gathered JOIN windows ON windows.id = gathered.gathering
+                     JOIN runs ON runs.id = windows.run
+                     WHERE gathered.event = ?1 AND state NOT IN
+                         ('done', 'skipped', 'suppressed', 'shadow', 'cancelled'))",
             )?
             .query_row([event], |row| row.get(0))?)
     }
@@ -64,11 +72,15 @@ impl Ledger<'_> {
             [run.0 as i64],
             |row| row.get(0),
         )?;
-        match self.event(row) {
-            Ok(event) if is_redacted(&event) => Err(StoreError::Redacted(run.0)),
-            Ok(_) | Err(Unread::ForGood(_)) => Ok(()),
-            Err(Unread::Now(error)) => Err(error.into()),
+        let gathered = self.gathered_by(run.0 as i64)?;
+        for row in std::iter::once(row).chain(gathered) {
+            match self.event(row) {
+                Ok(event) if is_redacted(&event) => return Err(StoreError::Redacted(run.0)),
+                Ok(_) | Err(Unread::ForGood(_)) => {}
+                Err(Unread::Now(error)) => return Err(error.into()),
+            }
         }
+        Ok(())
     }
 
     /// What is let go is overwritten in the file, and not only forgotten.

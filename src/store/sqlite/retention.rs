@@ -141,18 +141,24 @@ impl Ledger<'_> {
         };
         for (run, event, state) in &old {
             let delete = |sql: &str, id: &i64| self.connection.prepare_cached(sql)?.execute([id]);
+            let gathered = self.gathered_by(*run)?;
             delete("DELETE FROM lines WHERE run = ?1", run)?;
             delete("DELETE FROM runs WHERE id = ?1", run)?;
+            self.forget_window(*run)?;
             self.leave_event(*event)?;
+            for event in gathered {
+                self.leave_event(event)?;
+            }
             let word = super::turns::known_word(state);
             *self.memory.counts.entry(word).or_default() -= 1;
         }
         Ok(old.len() as i64)
     }
 
-    /// With its last run an event goes too, or into the archive.
+    /// With the last run that has it an event goes too, or into the archive.
     fn leave_event(&mut self, event: i64) -> Result<(), StoreError> {
-        let free = "id = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1)";
+        let free = "id = ?1 AND NOT EXISTS (SELECT 1 FROM runs WHERE event = ?1)
+            AND NOT EXISTS (SELECT 1 FROM gathered WHERE event = ?1)";
         if self.memory.settings.archive.events != Archived::Full {
             let sql = format!("DELETE FROM events WHERE {free}");
             self.connection.prepare_cached(&sql)?.execute([event])?;

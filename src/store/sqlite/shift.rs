@@ -13,6 +13,10 @@ impl Ledger<'_> {
         self.connection
             .execute("UPDATE runs SET due = due + ?1 WHERE due IS NOT NULL", [by])?;
         self.connection.execute(
+            "UPDATE windows SET opened = opened + ?1 WHERE open = 1",
+            [by],
+        )?;
+        self.connection.execute(
             "UPDATE charges SET at = at + ?1, until = until + ?1",
             params![by],
         )?;

@@ -9,11 +9,14 @@ use super::codec::{self, line_row, micros};
 use super::commit::NewRun;
 use super::ledger::Ledger;
 use super::unread::Unread;
-use crate::core::run::{Line, RunId, State};
-use crate::store::{Claim, Claimed, Placed, StoreError, notice};
+use crate::core::run::{Line, Outcome, RunId, State};
+use crate::store::{self, Claim, Claimed, Placed, StoreError, notice};
 
 /// Runs that one claim makes ready, so that nobody waits long behind many that are due together.
 const WOKEN: i64 = 1_000;
+
+/// Turn and id of those that are due.
+pub const DUE: &str = "SELECT turn, id FROM runs WHERE due <= ?1 ORDER BY due LIMIT ?2";
 
 /// A run as moving it needs it.
 struct Standing {
@@ -121,17 +124,18 @@ impl Ledger<'_> {
             .optional()?)
     }
 
-    /// Runs whose time has come are ready.
+    /// Runs whose time has come are queued, each behind those before it in its lane.
     fn wake(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let woken = self
-            .connection
-            .prepare_cached(
-                "UPDATE runs SET state = 'queued', ready = 1, due = NULL, changed = ?1
-                 WHERE id IN (SELECT id FROM runs WHERE due <= ?1 ORDER BY due LIMIT ?2)",
-            )?
-            .execute([micros(now), WOKEN])?;
-        *self.memory.counts.entry("retrying").or_default() -= woken as i64;
-        *self.memory.counts.entry("queued").or_default() += woken as i64;
+        let mut due: Vec<(i64, i64)> = {
+            let mut statement = self.connection.prepare_cached(DUE)?;
+            let due =
+                statement.query_map([micros(now), WOKEN], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            due.collect::<Result<_, _>>()?
+        };
+        due.sort_unstable();
+        for (_, run) in due {
+            self.move_to(RunId(run as u64), &State::Queued, now)?;
+        }
         Ok(())
     }
 
@@ -192,10 +196,15 @@ impl Ledger<'_> {
                 })
             })
             .map_err(&unreadable)?;
+        let (event, rule) = (self.event(event)?, self.rule(rule)?);
         Ok(Claimed {
             id: RunId(run as u64),
-            event: self.event(event)?,
-            rule: self.rule(rule)?,
+            events: match error {
+                None => self.events_of(run, &rule, &event)?,
+                Some(_) => Vec::new(),
+            },
+            event,
+            rule,
             generation,
             error: error.map_or(Value::Null, |text| codec::json(&text)),
             log: self.log(run).map_err(&unreadable)?,
@@ -219,7 +228,7 @@ impl Ledger<'_> {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let standing = self.standing(run)?;
-        if !is_open(&standing.state) {
+        if is_over(&standing.state) {
             return Ok(());
         }
         self.write_lines(run, lines)?;
@@ -230,15 +239,23 @@ impl Ledger<'_> {
     }
 
     fn write_lines(&self, run: RunId, lines: &[Line]) -> Result<(), StoreError> {
-        for row in lines.iter().filter_map(line_row) {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let id = run.0 as i64;
+        let last: i64 = self
+            .connection
+            .prepare_cached("SELECT coalesce(max(number), 0) FROM lines WHERE run = ?1")?
+            .query_row([id], |row| row.get(0))?;
+        for (number, row) in (last + 1..).zip(lines.iter().filter_map(line_row)) {
             self.connection
                 .prepare_cached(
                     "INSERT INTO lines (run, number, kind, step, try, at, took, outcome, detail)
-                     VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM lines WHERE run = ?1),
-                             ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 )?
                 .execute(params![
-                    run.0 as i64,
+                    id,
+                    number,
                     row.kind,
                     row.step,
                     row.number,
@@ -248,12 +265,13 @@ impl Ledger<'_> {
                     row.detail
                 ])?;
         }
-        if !lines.is_empty() {
-            // It came further: whatever ended the program before was not this.
-            self.connection
-                .prepare_cached("UPDATE runs SET crashes = 0 WHERE id = ?1 AND crashes > 0")?
-                .execute([run.0 as i64])?;
-        }
+        // It came further: whatever ended the program before was not this.
+        self.connection
+            .prepare_cached(
+                "UPDATE runs SET crashes = 0, attempts = attempts + ?2, failed = coalesce(?3, failed)
+                 WHERE id = ?1",
+            )?
+            .execute(params![id, attempts(lines), last_failure(lines)])?;
         Ok(())
     }
 
@@ -276,20 +294,9 @@ impl Ledger<'_> {
     pub fn move_to(&mut self, run: RunId, to: &State, now: Timestamp) -> Result<(), StoreError> {
         let standing = self.standing(run)?;
         let id = run.0 as i64;
-        let (ready, due) = match to {
-            State::Queued => (Some(1), None),
-            State::Retrying { until } | State::Waiting { until } | State::Debouncing { until } => {
-                (None, Some(micros(*until)))
-            }
-            State::Running
-            | State::Done
-            | State::Skipped { .. }
-            | State::Shadow
-            | State::Dead { .. }
-            | State::Held { .. }
-            | State::Suppressed { .. }
-            | State::Cancelled => (None, None),
-        };
+        let from = known_word(&standing.state);
+        // Whoever holds its lane goes on at once; any other joins it below.
+        let ready = (*to == State::Queued && is_in_line(from)).then_some(1);
         self.connection
             .prepare_cached(
                 "UPDATE runs SET state = ?2, why = ?3, gate = ?4, ready = ?5, due = ?6, changed = ?7,
@@ -302,14 +309,19 @@ impl Ledger<'_> {
                 to.why(),
                 to.gate(),
                 ready,
-                due,
+                to.due().map(micros),
                 micros(now)
             ])?;
         self.memory.suspects -= i64::from(standing.suspect);
-        let from = known_word(&standing.state);
         self.memory.moved(standing.queue, Some(from), to.word());
-        if to.is_final() && is_open(from) && !standing.waiting {
-            self.leave(id, standing.queue, standing.lane.as_deref())?;
+        let lane = standing.lane.as_deref();
+        match (is_in_line(from), store::is_in_line(to)) {
+            (true, false) if !standing.waiting => self.leave(id, standing.queue, lane)?,
+            (false, true) => self.join(id, standing.queue, lane)?,
+            (true, _) | (false, false) => {}
+        }
+        if from == "debouncing" {
+            self.close_window(id)?;
         }
         if matches!(to, State::Dead { .. }) {
             self.tell(run, now)?;
@@ -378,8 +390,27 @@ impl Ledger<'_> {
     }
 }
 
-fn is_open(word: &str) -> bool {
+/// Whether a run in this state holds its lane, and counts for the backlog.
+pub fn is_in_line(word: &str) -> bool {
     matches!(word, "queued" | "running" | "retrying")
+}
+
+fn is_over(word: &str) -> bool {
+    !is_in_line(word) && !matches!(word, "waiting" | "debouncing")
+}
+
+fn attempts(lines: &[Line]) -> i64 {
+    lines.iter().filter_map(Line::attempt).count() as i64
+}
+
+fn last_failure(lines: &[Line]) -> Option<&str> {
+    let attempts = lines.iter().rev().filter_map(Line::attempt);
+    attempts
+        .filter_map(|attempt| match &attempt.outcome {
+            Outcome::Failed { message, .. } => Some(message.as_str()),
+            Outcome::Succeeded { .. } => None,
+        })
+        .next()
 }
 
 /// The same word, for the whole life of the program.

@@ -9,6 +9,7 @@ pub fn table(vocabulary: &str) -> Option<Table> {
         ("a rule", RULE),
         ("a step", STEP),
         ("`dedupe`", DEDUPE),
+        ("`debounce`", DEBOUNCE),
         ("`throttle`", THROTTLE),
         ("flowtrigger.yaml", CONFIG),
         ("`archive`", ARCHIVE),
@@ -50,6 +51,18 @@ const RULE: Table = &[
             "idempotency",
         ],
         "write `dedupe: { per: ticket.id, for: 24h }`",
+    ),
+    (
+        &[
+            "quiet",
+            "quiet_period",
+            "settle",
+            "batch",
+            "digest",
+            "aggregate",
+            "group_wait",
+        ],
+        "write `debounce: { per: ticket.id, quiet: 10m }`",
     ),
     (
         &["rate_limit", "ratelimit", "rate", "limit", "max_runs"],
@@ -262,6 +275,43 @@ const DEDUPE: Table = &[
     (
         &["limit", "rate"],
         "`dedupe` lets one run through; for more write `throttle: { limit: 3, in: 1h }`",
+    ),
+];
+
+const DEBOUNCE: Table = &[
+    (PER, "write `per: PATH`, such as `per: ticket.id`"),
+    (
+        &[
+            "for", "in", "wait", "delay", "window", "period", "after", "interval", "idle",
+            "timeout",
+        ],
+        "write `quiet: DURATION`, such as `quiet: 10m`",
+    ),
+    (
+        &[
+            "max",
+            "max_wait",
+            "max_delay",
+            "within",
+            "limit",
+            "up_to",
+            "no_later_than",
+        ],
+        "write `at_most: DURATION`, such as `at_most: 1h`",
+    ),
+    (
+        &[
+            "mode", "edge", "take", "which", "event", "events", "emit", "use",
+        ],
+        "write `keep: first`, `keep: last` or `keep: all`",
+    ),
+    (
+        &["leading"],
+        "write `keep: first`: the run is about the first event, and starts when it is quiet",
+    ),
+    (
+        &["trailing"],
+        "write `keep: last`, which is taken unless given",
     ),
 ];
 

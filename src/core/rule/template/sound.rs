@@ -40,9 +40,12 @@ pub fn once(
 ) -> Option<TreeTemplate> {
     let fields = match cx.occasion {
         Occasion::Event => cx.fields.identity(),
-        Occasion::Death => None,
+        Occasion::Death | Occasion::Failure => None,
     };
-    let Some(fields) = fields else {
+    // What the flow gave a name to is a field of the event elsewhere.
+    let mut locals = cx.locals.iter();
+    let named = locals.any(|local| source.text.contains(&local.name));
+    let Some(fields) = fields.filter(|_| !named) else {
         return lower(source, cx);
     };
     let known = cx.shared.texts.get(form, &source.text);

@@ -121,10 +121,7 @@ const ERROR: &str = "(instr(lower(r.why), lower(?)) > 0 OR EXISTS (
 
 const COLUMNS: &str = "r.id, q.rule, r.state, r.why, r.gate, r.due, r.planned, r.changed,
     e.source, e.type, e.event_id, e.key,
-    (SELECT count(*) FROM lines WHERE run = r.id AND kind = 'attempt'),
-    (SELECT json_extract(detail, '$.message') FROM lines
-        WHERE run = r.id AND outcome = 'failed' ORDER BY number DESC LIMIT 1),
-    json_extract(r.error, '$.run'), r.depth, r.cause";
+    r.attempts, r.failed, json_extract(r.error, '$.run'), r.depth, r.cause";
 
 impl Journal {
     /// The newest first.

@@ -1,0 +1,68 @@
+//! What a store does with the settings of integrations.
+//! It looks only through the trait.
+
+use serde_json::{Value, json};
+
+use crate::store::scopes::{MOST_BYTES, MOST_SCOPES};
+use crate::store::{SettingsError, Store, StoreError};
+
+pub async fn a_patch_lies_over_what_was_there<S: Store>(store: S) {
+    let read =
+        async |integration: &str, scope: &str| store.config(integration, scope).await.unwrap();
+    assert_eq!(read("sync", "us").await, None);
+    let patch = json!({"limit": 3, "map": {"a": 1, "b": 2}, "off": null});
+    let first = store
+        .patch_config("sync", "us", patch.clone())
+        .await
+        .unwrap();
+    assert_eq!(first, patch);
+    let over = json!({"map": {"c": 3}, "limit": 4, "new": [1]});
+    let second = store.patch_config("sync", "us", over).await.unwrap();
+    let wanted = json!({"limit": 4, "map": {"c": 3}, "off": null, "new": [1]});
+    assert_eq!(second, wanted, "key by key at the top, and no deeper");
+    assert_eq!(read("sync", "us").await, Some(wanted));
+    assert_eq!(read("sync", "eu").await, None);
+    assert_eq!(read("other", "us").await, None);
+    let nothing = store.patch_config("sync", "eu", json!({})).await.unwrap();
+    assert_eq!(
+        (nothing, read("sync", "eu").await),
+        (json!({}), Some(json!({})))
+    );
+}
+
+pub async fn settings_stay_small<S: Store>(store: S) {
+    let refused = |patch: Value| store.patch_config("sync", "us", patch);
+    for patch in [json!([1]), json!("x"), Value::Null] {
+        let not_an_object = SettingsError::NotAnObject("sync".into());
+        assert_eq!(
+            refused(patch).await,
+            Err(StoreError::Settings(not_an_object))
+        );
+    }
+    let half = json!({"a": "x".repeat(MOST_BYTES / 2)});
+    let kept = refused(half.clone()).await.unwrap();
+    let other = json!({"b": "x".repeat(MOST_BYTES / 2)});
+    assert!(matches!(
+        refused(other).await,
+        Err(StoreError::Settings(SettingsError::TooLarge { size, .. })) if size > MOST_BYTES
+    ));
+    assert_eq!(store.config("sync", "us").await.unwrap(), Some(kept));
+    for scope in 1..MOST_SCOPES {
+        store
+            .patch_config("sync", &scope.to_string(), json!({}))
+            .await
+            .unwrap();
+    }
+    let one_more = store.patch_config("sync", "one more", json!({})).await;
+    assert!(matches!(
+        one_more,
+        Err(StoreError::Settings(SettingsError::TooManyScopes { .. }))
+    ));
+    assert!(
+        store
+            .patch_config("sync", "us", json!({"a": 1}))
+            .await
+            .is_ok()
+    );
+    assert!(store.patch_config("other", "us", json!({})).await.is_ok());
+}

@@ -1,0 +1,131 @@
+//! What a store does with a run that waits for a time without its lane.
+//! It looks only through the trait, and never waits for time to pass.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::{arrival, attempt, claimed, in_lane, later, live_rule, now, place, to};
+use crate::core::rule::jobspec::Rule;
+use crate::core::run::{RunId, State};
+use crate::store::Store;
+
+const DAYS: i64 = 4 * 86_400;
+
+/// So many runs of one lane, the first of them claimed and waiting for four days.
+async fn one_waits<S: Store>(store: &S, rule: &Arc<Rule>, runs: usize) -> Vec<RunId> {
+    let mut ids = Vec::new();
+    for number in 0..runs {
+        ids.push(place(store, arrival(&number.to_string(), rule)).await);
+    }
+    assert_eq!(claimed(store, now()).await, ids[..1]);
+    let until = later(DAYS);
+    to(store, ids[0], State::Waiting { until }).await;
+    ids
+}
+
+pub async fn a_waiting_run_holds_up_no_other<S: Store>(store: S) {
+    let rule = live_rule("a");
+    let runs = one_waits(&store, &rule, 2).await;
+    let record = store.run(runs[0]).await.unwrap().unwrap();
+    assert_eq!(record.state, State::Waiting { until: later(DAYS) });
+    assert_eq!(claimed(&store, now()).await, [runs[1]], "its lane is free");
+    to(&store, runs[1], State::Done).await;
+    let third = place(&store, arrival("third", &rule)).await;
+    assert_eq!(claimed(&store, later(DAYS - 1)).await, [third]);
+    to(&store, third, State::Done).await;
+    assert_eq!(store.next_due().await.unwrap(), Some(later(DAYS)));
+    let counts = store.counts().await.unwrap();
+    assert_eq!((counts["waiting"], counts["done"]), (1, 2));
+    let unfinished = store.unfinished(9).await.unwrap();
+    assert_eq!(unfinished[0].id, runs[0]);
+    store
+        .advance(runs[0], vec![attempt(1)], None)
+        .await
+        .unwrap();
+    let again = store.claim(super::up_to(9, later(DAYS))).await.unwrap();
+    assert_eq!((again[0].id, again[0].log.len()), (runs[0], 1));
+    assert_eq!(store.next_due().await.unwrap(), None);
+    to(&store, runs[0], State::Done).await;
+    assert!(store.unfinished(9).await.unwrap().is_empty());
+}
+
+pub async fn when_its_time_comes_it_waits_for_the_owner_of_its_lane<S: Store>(store: S) {
+    let rule = live_rule("a");
+    let runs = one_waits(&store, &rule, 3).await;
+    assert_eq!(claimed(&store, now()).await, [runs[1]]);
+    let due = later(DAYS);
+    let fourth = place(&store, arrival("fourth", &rule)).await;
+    assert!(
+        claimed(&store, due).await.is_empty(),
+        "the owner is at work"
+    );
+    let state = store.run(runs[0]).await.unwrap().unwrap().state;
+    assert_eq!(state, State::Queued);
+    to(
+        &store,
+        runs[1],
+        State::Retrying {
+            until: later(DAYS + 9),
+        },
+    )
+    .await;
+    assert!(claimed(&store, due).await.is_empty(), "and keeps its lane");
+    to(&store, runs[1], State::Done).await;
+    for next in [runs[0], runs[2], fourth] {
+        assert_eq!(claimed(&store, due).await, [next], "the oldest goes first");
+        assert!(claimed(&store, due).await.is_empty());
+        to(&store, next, State::Done).await;
+    }
+}
+
+pub async fn several_that_are_due_together_go_by_their_age<S: Store>(store: S) {
+    let rule = live_rule("a");
+    let runs = one_waits(&store, &rule, 3).await;
+    for (run, days) in [(runs[1], DAYS - 60), (runs[2], DAYS - 30)] {
+        assert_eq!(claimed(&store, now()).await, [run]);
+        let until = later(days);
+        to(&store, run, State::Waiting { until }).await;
+    }
+    for run in runs {
+        assert_eq!(claimed(&store, later(DAYS)).await, [run]);
+        to(&store, run, State::Done).await;
+    }
+}
+
+pub async fn without_a_lane_nothing_is_waited_for<S: Store>(store: S) {
+    let rule = live_rule("a");
+    let run = place(&store, in_lane("1", &rule, None)).await;
+    claimed(&store, now()).await;
+    to(&store, run, State::Waiting { until: later(60) }).await;
+    let other = place(&store, in_lane("2", &rule, None)).await;
+    assert_eq!(claimed(&store, later(60)).await, [run, other]);
+}
+
+pub async fn a_waiting_run_can_be_given_up_and_taken_up_again<S: Store>(store: S) {
+    let rule = live_rule("a");
+    let runs = one_waits(&store, &rule, 2).await;
+    assert!(
+        store.revive(runs[0], now()).await.is_err(),
+        "it is not over"
+    );
+    assert_eq!(store.cancel(runs[0]).await.unwrap().state, State::Cancelled);
+    assert_eq!(store.next_due().await.unwrap(), None);
+    assert_eq!(claimed(&store, later(DAYS)).await, [runs[1]]);
+    store.revive(runs[0], now()).await.unwrap();
+    assert!(claimed(&store, now()).await.is_empty());
+    to(&store, runs[1], State::Done).await;
+    assert_eq!(claimed(&store, now()).await, [runs[0]]);
+}
+
+pub async fn its_time_moves_with_the_clock<S: Store>(store: S) {
+    let runs = one_waits(&store, &live_rule("a"), 1).await;
+    let hour = 3_600;
+    store.shift(SignedDuration::from_secs(-hour)).await.unwrap();
+    let until = later(DAYS - hour);
+    assert_eq!(store.next_due().await.unwrap(), Some(until));
+    let state = store.run(runs[0]).await.unwrap().unwrap().state;
+    assert_eq!(state, State::Waiting { until });
+    assert!(claimed(&store, later(DAYS - hour - 1)).await.is_empty());
+    assert_eq!(claimed(&store, until).await, runs);
+}
