@@ -46,7 +46,7 @@ fn rehearsed(rule: &Rule, event: &Event) {
         event,
         vars: &rule.vars,
         error: &Value::Null,
-        events: &Value::Null,
+        locals: &Value::Null,
         seed: "",
     };
     let planned = plan(&rule.flow, &subject, Timestamp::UNIX_EPOCH, &mut |_| None);

@@ -194,7 +194,7 @@ fn foresee<'r>(rule: &'r Rule, event: &'r Event, mocks: &Mocks) -> Vec<Planned<'
         event,
         vars: &rule.vars,
         error: &Value::Null,
-        events: &Value::Null,
+        locals: &Value::Null,
         seed: "",
     };
     let now = event.time.unwrap_or_else(Timestamp::now);

@@ -61,7 +61,7 @@ fn message(record: &Record) -> Option<String> {
                 event: &record.event,
                 vars: &record.rule.vars,
                 error: &record.error,
-                events: &Value::Null,
+                locals: &Value::Null,
                 seed: "",
             };
             match next(record.flow(), &subject, &record.log, Timestamp::MAX) {

@@ -2,6 +2,7 @@
 //! It decides nothing itself and does no step before the store has what was done before it.
 
 mod flight;
+mod settings;
 mod tell;
 
 use std::time::Duration;
@@ -47,6 +48,8 @@ struct Worker<'a, S, P> {
     seed: String,
     orders: watch::Receiver<Order>,
     place: Option<Place>,
+    /// What the flow knows by name from the start.
+    locals: Value,
     /// Lines that the store does not have yet.
     unkept: Vec<Line>,
     flight: Flight<'a>,
@@ -72,6 +75,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     ) -> Self {
         let mut worker = Self {
             seed: format!("{}/{}/{}", run.event.source, run.event.id, run.rule.name),
+            locals: run.locals(),
             shared,
             run,
             orders,
@@ -89,7 +93,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             event: &self.run.event,
             vars: &self.run.rule.vars,
             error: &self.run.error,
-            events: &Value::Null,
+            locals: &self.locals,
             seed: &self.seed,
         }
     }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::cli::exit::Failure;
-use crate::core::flow::rehearse::{Mocks, name};
+use crate::core::flow::rehearse::Mocks;
 use crate::core::rule::ruletest::Mock;
 use crate::core::rule::synonyms::nearest;
 use crate::engine::Rulebook;
@@ -32,11 +32,12 @@ fn known(step: &str, rules: &[String], book: &Rulebook) -> Result<(), Failure> {
         .flat_map(|rule| rule.steps())
         .map(|step| step.name.as_str())
         .collect();
-    if names.contains(&name(step)) {
+    // Named alone, or by its place in the flow.
+    if names.iter().any(|name| step.ends_with(name)) {
         return Ok(());
     }
-    let failure = Failure::usage(format!("no rule has a step `{}`", name(step)));
-    Err(match nearest(name(step), names.into_iter()) {
+    let failure = Failure::usage(format!("no rule has a step `{step}`"));
+    Err(match nearest(step, names.into_iter()) {
         Some(near) => failure.help(format!("did you mean `{near}`?")),
         None => failure.help("`dry-run --explain` shows the steps by their names"),
     })

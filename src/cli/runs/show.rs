@@ -169,7 +169,7 @@ fn guard(story: &RunStory) -> Option<Trace> {
         event: &story.arrived.event,
         vars: &rule.vars,
         error: &story.error,
-        events: &Value::Null,
+        locals: &Value::Null,
         seed: "",
     };
     match next(story.flow()?, &subject, &story.log, Timestamp::MIN) {

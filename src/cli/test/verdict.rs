@@ -140,7 +140,7 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
         event,
         vars: &case.rule.vars,
         error: &Value::Null,
-        events: &Value::Null,
+        locals: &Value::Null,
         seed: "",
     };
     let now = test.now.or(event.time).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -175,7 +175,7 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
 /// The step without a mock whose empty answer the run died of.
 fn unmocked(run: &Rehearsal, mocks: &BTreeMap<String, Vec<Mock>>) -> Option<String> {
     let why = run.state.why()?;
-    let mut names = run.calls.iter().map(|(name, _)| name);
+    let mut names = run.calls.iter().map(|task| &task.name);
     let name = names
         .find(|name| !mocks.contains_key(*name) && why.contains(&format!("`steps.{name}.")))?;
     Some(format!(
@@ -184,7 +184,8 @@ fn unmocked(run: &Rehearsal, mocks: &BTreeMap<String, Vec<Mock>>) -> Option<Stri
 }
 
 fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {
-    let Some((_, call)) = run.calls.iter().find(|(name, _)| name == step) else {
+    let mut calls = run.calls.iter();
+    let Some(task) = calls.find(|task| task.name == step || task.step == step) else {
         let why = run
             .state
             .why()
@@ -195,7 +196,7 @@ fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {
             run.state.word()
         )];
     };
-    let got = sent_json(call);
+    let got = sent_json(&task.call);
     let mut lines = Vec::new();
     for difference in differences(wanted, &got) {
         lines.push(format!(

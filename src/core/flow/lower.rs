@@ -27,7 +27,7 @@ use crate::core::rule::template::{Escape, Template};
 
 pub use catch::lower_catch;
 pub use confine::MOST_PROCESSES;
-pub use http::{METHODS, MOST_REDIRECTS};
+pub use http::{METHODS, MOST_REDIRECTS, inherit, unfit};
 pub use named::{lower_document, lower_flow_name, lower_unused};
 pub use on_dead::lower_on_dead;
 

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::core::event::Event;
 use crate::core::flow::call::Call;
@@ -22,8 +22,9 @@ pub struct Subject<'a> {
     pub vars: &'a Value,
     /// `error.…`: what went wrong before, in a flow that runs for that reason. Null in any other.
     pub error: &'a Value,
-    /// `events`: what a gate gathered, a list; null where none did.
-    pub events: &'a Value,
+    /// What was given a name before the flow began: the `events` that a gate gathered. An object, or
+    /// null where there is none.
+    pub locals: &'a Value,
     /// Spreads the waits of different runs; the same for every move of one run.
     pub seed: &'a str,
 }
@@ -33,6 +34,8 @@ pub struct Subject<'a> {
 pub struct Task {
     /// The step's place in the flow.
     pub step: String,
+    /// The step's name alone.
+    pub name: String,
     /// Which try this is; counts from 1.
     pub number: u32,
     pub call: Call,
@@ -123,10 +126,7 @@ impl<'a> Subject<'a> {
             vars: Cow::Borrowed(self.vars),
             error: Cow::Borrowed(self.error),
             steps: Value::Object(Map::new()),
-            locals: match self.events {
-                Value::Null => Value::Null,
-                events => json!({ "events": events }),
-            },
+            locals: self.locals.clone(),
             document: match flow.is_of_bundle() {
                 true => self.event.document(),
                 false => Value::Null,

@@ -16,8 +16,8 @@ use crate::core::run::{Attempt, Line, Outcome, State};
 /// What a rehearsed run did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rehearsal {
-    /// Every call in order, with its step's place in the flow.
-    pub calls: Vec<(String, Call)>,
+    /// Every try in order.
+    pub calls: Vec<Task>,
     pub log: Vec<Line>,
     pub state: State,
 }
@@ -47,7 +47,7 @@ pub fn rehearse(
                         took: Duration::ZERO,
                         outcome: outcome.unwrap_or_else(|| empty(&task.call)),
                     }));
-                    calls.push((task.step, task.call));
+                    calls.push(task);
                 }
             }
             Move::Record(line) => log.push(line),
@@ -66,16 +66,8 @@ pub fn rehearse(
 
 /// What the mocks say that a try gives.
 pub fn answer(mocks: &Mocks, task: &Task) -> Option<Outcome> {
-    let given = mocks
-        .get(&task.step)
-        .or_else(|| mocks.get(name(&task.step)))?;
+    let given = mocks.get(&task.step).or_else(|| mocks.get(&task.name))?;
     Some(outcome(&task.call, mock(given, task.number)?))
-}
-
-/// A step's name, of its place in the flow.
-pub fn name(place: &str) -> &str {
-    let name = place.rsplit('.').next().unwrap_or(place);
-    name.split('#').next().unwrap_or(name)
 }
 
 /// The reply to one try; the last one stands for all that follow.
@@ -177,7 +169,7 @@ flow:
             event: &event,
             vars: &set.rules[0].vars,
             error: &Value::Null,
-            events: &Value::Null,
+            locals: &Value::Null,
             seed: "",
         };
         let mocks = mocks.as_object().cloned().unwrap_or_default();
@@ -198,7 +190,7 @@ flow:
         rehearsal
             .calls
             .iter()
-            .map(|(step, _)| step.as_str())
+            .map(|task| task.step.as_str())
             .collect()
     }
 
@@ -210,7 +202,7 @@ flow:
         ]}));
         assert_eq!(run.state, State::Done);
         assert_eq!(steps(&run), ["org", "org", "page"]);
-        let Call::Exec(call) = &run.calls[2].1 else {
+        let Call::Exec(call) = &run.calls[2].call else {
             panic!("a command");
         };
         assert_eq!(call.argv[1].to_string(), "Acme");

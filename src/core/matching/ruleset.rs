@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::core::bundle;
 use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
 use crate::core::event::Event;
@@ -169,8 +170,19 @@ fn lower(
                 lower_document(&node, &mut cx);
                 continue;
             }
-            report_duplicate(&node, files, &mut names, diagnostics);
             let version = Version::new(Arc::clone(&origin), chunk.range(), chunk.line);
+            if bundle::is_bundle(&node) {
+                let lowered = bundle::lower(&node, &version, config, shared, diagnostics);
+                for rule in &lowered {
+                    report_taken(&rule.name, rule.at, files, &mut names, diagnostics);
+                }
+                rules.extend(lowered);
+                continue;
+            }
+            if refuse_other_json(&source.name, &node, diagnostics) {
+                continue;
+            }
+            report_duplicate(&node, files, &mut names, diagnostics);
             rules.extend(jobspec::lower(
                 &node,
                 folder,
@@ -245,7 +257,17 @@ fn report_duplicate(
     else {
         return;
     };
-    if let Some(first) = names.get(&name) {
+    report_taken(&name, at, files, names, diagnostics);
+}
+
+fn report_taken(
+    name: &str,
+    at: Position,
+    files: &Files,
+    names: &mut HashMap<String, Position>,
+    diagnostics: &mut Diagnostics,
+) {
+    if let Some(first) = names.get(name) {
         let message = format!("another rule is called `{name}`");
         let help = format!(
             "it stands at {}; names are unique across all files",
@@ -254,5 +276,21 @@ fn report_duplicate(
         diagnostics.push(Diagnostic::error(Code::DuplicateName, at, message).help(help));
         return;
     }
-    names.insert(name, at);
+    names.insert(name.to_owned(), at);
+}
+
+/// A JSON file is a bundle, or a rule whose author likes JSON.
+fn refuse_other_json(file: &str, node: &Node, diagnostics: &mut Diagnostics) -> bool {
+    let is_rule = ["event_type", "event_source", "flow"].map(|key| node.get(key).is_some());
+    if !file.ends_with(".json") || is_rule.contains(&true) {
+        return false;
+    }
+    let help = "a bundle has `zis_template_version` and `resources`; keep other JSON, such as events, outside of the rules folder";
+    let refused = Diagnostic::error(
+        Code::WrongType,
+        node.at,
+        "this is neither a ZIS bundle nor a rule",
+    );
+    diagnostics.push(refused.help(help));
+    true
 }

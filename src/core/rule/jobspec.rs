@@ -54,7 +54,7 @@ pub struct Rule {
     /// As it was written.
     pub version: Version,
     /// Whether its document holds tests of its own.
-    has_tests: bool,
+    pub has_tests: bool,
 }
 
 /// What becomes of a match.
@@ -226,18 +226,6 @@ fn lower_tests_of_broken(node: &Node, cx: &mut Lowering<'_>) {
 /// Documents that are something else than a rule.
 fn refuse_other_documents(node: &Node, diagnostics: &mut Diagnostics) -> bool {
     let refused = match &node.value {
-        Yaml::Map(entries)
-            if entries
-                .iter()
-                .any(|e| e.key == "zis_template_version" || e.key == "resources") =>
-        {
-            Diagnostic::error(
-                Code::NotBuiltYet,
-                node.at,
-                "loading ZIS bundles is not built yet",
-            )
-            .help("move the bundle out of the rules folder; write its JobSpecs as rules")
-        }
         Yaml::Map(entries) if is_event(entries) => {
             Diagnostic::error(Code::WrongType, node.at, "this is an event, not a rule")
                 .help("pass it to `run` or `dry-run` by itself; `--rules` takes rule files")

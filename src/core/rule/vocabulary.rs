@@ -152,8 +152,6 @@ fn tests() -> Value {
     json!({"type": "array", "items": {"$ref": "#/$defs/test"}})
 }
 
-const FLOWS: &str = "it comes with flows and bundles; leave it out for now";
-
 /// The keys of a rule.
 pub const JOBSPEC: Vocabulary = Vocabulary {
     name: "a rule",

@@ -10,6 +10,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tracing::debug;
 
+use super::settings::access;
 use super::{Halt, Worker, ordered};
 use crate::core::flow::Task;
 use crate::core::flow::call::{Call, Failure, Performed};
@@ -153,7 +154,15 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             };
             let clock = shared.clock();
             let began = clock.elapsed();
-            let performed = shared.perform.perform(&task.call, &key).await;
+            let performed = match &task.call {
+                Call::Config(call) => {
+                    let judge = shared.judge.load_full();
+                    access(&shared.store, &judge.rulebook.config, call).await
+                }
+                Call::Http(_) | Call::Exec(_) | Call::Jq(_) => {
+                    shared.perform.perform(&task.call, &key).await
+                }
+            };
             let took = clock.elapsed().saturating_sub(began);
             Landed {
                 attempt: Attempt {

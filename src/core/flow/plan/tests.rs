@@ -21,7 +21,7 @@ fn words(steps: &str) -> Vec<&'static str> {
         event: &event,
         vars: &set.rules[0].vars,
         error: &Value::Null,
-        events: &Value::Null,
+        locals: &Value::Null,
         seed: "",
     };
     let at = Timestamp::UNIX_EPOCH;

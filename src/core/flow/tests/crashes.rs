@@ -61,7 +61,7 @@ fn finish(flow: &Flow, kept: &[Line], outcomes: &[bool]) -> Ended {
         event: &event,
         vars: &vars,
         error: &Value::Null,
-        events: &Value::Null,
+        locals: &Value::Null,
         seed: "seed",
     };
     let mut log = kept.to_vec();

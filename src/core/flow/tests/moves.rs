@@ -30,7 +30,7 @@ fn ask(flow: &Flow, log: &[Line], now: Timestamp) -> Move {
         event: &event,
         vars: &vars,
         error: &Value::Null,
-        events: &Value::Null,
+        locals: &Value::Null,
         seed: "seed",
     };
     next(flow, &subject, log, now)
@@ -43,7 +43,7 @@ fn take_up(flow: &Flow, log: &mut Vec<Line>) {
         event: &event,
         vars: &vars,
         error: &Value::Null,
-        events: &Value::Null,
+        locals: &Value::Null,
         seed: "seed",
     };
     let line = taken_up(flow, &subject, log);

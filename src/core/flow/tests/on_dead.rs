@@ -51,7 +51,7 @@ fn first_move(flow: &Flow, error: &Value) -> Move {
         event: &event,
         vars: &vars,
         error,
-        events: &Value::Null,
+        locals: &Value::Null,
         seed: "",
     };
     next(flow, &subject, &[], jiff::Timestamp::UNIX_EPOCH)
@@ -125,7 +125,7 @@ fn elsewhere_error_is_a_field_of_the_event_like_any_other() {
         event: &event,
         vars: &vars,
         error: &Value::Null,
-        events: &Value::Null,
+        locals: &Value::Null,
         seed: "",
     };
     let moved = next(&flow, &subject, &[], jiff::Timestamp::UNIX_EPOCH);

@@ -100,6 +100,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         };
         let task = Task {
             step: place.to_owned(),
+            name: step.name.clone(),
             number,
             call,
             announce,

@@ -98,6 +98,7 @@ fn reads_event_alone(template: &TreeTemplate) -> bool {
         TreeTemplate::Text(text) => match &text.0.body {
             Body::Literal => true,
             Body::Rendered(reads) => reads.is_of_event(),
+            Body::Filled(_) => false,
         },
         TreeTemplate::List(_) | TreeTemplate::Map(_) => false,
     }
