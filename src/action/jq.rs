@@ -15,7 +15,8 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::excerpt;
-use crate::core::flow::call::{Failure, JqCall};
+use crate::core::flow::call::{Call, Failure, JqCall};
+use crate::core::run::Outcome;
 
 pub use child::serve_jq;
 
@@ -49,6 +50,20 @@ pub async fn run(call: &JqCall) -> Result<Value, Failure> {
 /// The same where nothing is asynchronous.
 pub fn run_blocking(call: &JqCall) -> Result<Value, Failure> {
     OWN.run_blocking(call)
+}
+
+/// What a call gives where it is a jq program; None for whatever else it is.
+pub fn outcome(call: &Call) -> Option<Outcome> {
+    let Call::Jq(call) = call else { return None };
+    Some(match run_blocking(call) {
+        Ok(result) => Outcome::Succeeded { result },
+        Err(failure) => Outcome::Failed {
+            message: failure.message,
+            retryable: failure.retryable,
+            retry_after: None,
+            status: None,
+        },
+    })
 }
 
 impl Jq {

@@ -55,22 +55,25 @@ pub fn lower_program(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Te
     let text = cx.text(node, key)?;
     if text.contains("{{") || text.contains("{%") {
         let message = "a jq program takes no template: the event's text would become part of it";
-        let help = "read what it needs from its input: `.ticket.id`, or give it under `input`";
+        let help = "it reads the event as it is, `.ticket.id`; pass other values as `input: { … }`";
         cx.error(Code::BadTemplate, node.at, message, help);
         return None;
     }
-    match Program::compile(&text) {
-        Ok(_) => Some(Template::literal(text)),
-        Err(mistake) => {
-            let at = Template::place(node, &mistake.range);
-            let message = match text.contains('\n') {
-                true => mistake_in_lines(&mistake, &text),
-                false => mistake.message,
-            };
-            cx.error(Code::BadProgram, at, message, &mistake.help);
-            None
-        }
-    }
+    check_program(node, &text, cx).then(|| Template::literal(text))
+}
+
+/// Whether a program is sound; false after reporting. The text is that of the node.
+pub fn check_program(node: &Node, text: &str, cx: &mut Lowering<'_>) -> bool {
+    let Err(mistake) = Program::compile(text) else {
+        return true;
+    };
+    let at = Template::place(node, &mistake.range);
+    let message = match text.contains('\n') {
+        true => mistake_in_lines(&mistake, text),
+        false => mistake.message,
+    };
+    cx.error(Code::BadProgram, at, message, &mistake.help);
+    false
 }
 
 /// The whole text is pointed at there: the message says where in it.
