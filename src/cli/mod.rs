@@ -30,6 +30,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::action::confined::become_command;
+use crate::action::jq::serve_jq;
 
 use exit::{Exit, Failure};
 use global::Global;
@@ -76,7 +77,8 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    if let Some(exit) = become_command(std::env::args_os()) {
+    let other = become_command(std::env::args_os()).or_else(|| serve_jq(std::env::args_os()));
+    if let Some(exit) = other {
         return exit;
     }
     let cli = match parse(std::env::args_os()) {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::action::jq;
 use crate::cli::input;
 use crate::cli::render::call::sent_json;
 use crate::cli::test::suite::{Case, differences};
@@ -144,7 +145,13 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
         seed: "",
     };
     let now = test.now.or(event.time).unwrap_or(Timestamp::UNIX_EPOCH);
-    let run = rehearse(&case.rule.flow, &subject, &test.mocks, now, &mut |_| None);
+    let run = rehearse(
+        &case.rule.flow,
+        &subject,
+        &test.mocks,
+        now,
+        &mut jq::outcome,
+    );
     let mut lines: Vec<String> = test
         .steps
         .iter()
