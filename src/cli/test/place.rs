@@ -21,9 +21,8 @@ impl<'r> Steps<'r> {
     /// The steps that a test means.
     pub fn named(&self, name: &str) -> Vec<&'r Step> {
         let place = general(name);
-        let means = |known: &str, step: &Step| step.name == name || known == place;
         let known = self.known.iter();
-        let found = known.filter(|(known, step)| means(known, step));
+        let found = known.filter(|(known, step)| step.name == name || *known == place);
         found.map(|(_, step)| *step).collect()
     }
 

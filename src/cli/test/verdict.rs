@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::action::jq;
 use crate::cli::input;
 use crate::cli::render::call::sent_json;
 use crate::cli::test::suite::{Case, differences};
@@ -144,7 +145,13 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
         seed: "",
     };
     let now = test.now.or(event.time).unwrap_or(Timestamp::UNIX_EPOCH);
-    let run = rehearse(&case.rule.flow, &subject, &test.mocks, now, &mut |_| None);
+    let run = rehearse(
+        &case.rule.flow,
+        &subject,
+        &test.mocks,
+        now,
+        &mut jq::outcome,
+    );
     let mut lines: Vec<String> = test
         .steps
         .iter()
@@ -175,20 +182,17 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
 /// The step without a mock whose empty answer the run died of.
 fn unmocked(run: &Rehearsal, mocks: &BTreeMap<String, Vec<Mock>>) -> Option<String> {
     let why = run.state.why()?;
-    let unmocked = |task: &&Task| {
-        let mut mocked = mocks.keys();
-        !mocked.any(|said| *said == task.name || *said == task.step)
-    };
-    let mut names = run.calls.iter().filter(unmocked).map(|task| &task.name);
-    let name = names.find(|name| why.contains(&format!("`steps.{name}.")))?;
+    let unmocked = |task: &&Task| !mocks.keys().any(|said| task.is_called(said));
+    let mut tasks = run.calls.iter().filter(unmocked);
+    let task = tasks.find(|task| why.contains(&format!("`steps.{}.", task.name)))?;
+    let name = &task.name;
     Some(format!(
         "  `{name}` has no mock, so its answer is empty; add `mock: {{ {name}: {{ body: … }} }}`"
     ))
 }
 
 fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {
-    let mut calls = run.calls.iter();
-    let Some(task) = calls.find(|task| task.name == step || task.step == step) else {
+    let Some(task) = run.calls.iter().find(|task| task.is_called(step)) else {
         let why = run
             .state
             .why()

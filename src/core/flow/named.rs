@@ -6,8 +6,6 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::core::bundle;
-use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
 use crate::core::flow::step::Flow;
 use crate::core::rule::document::{self, Chunk, Entry, Node, Yaml};
@@ -35,8 +33,7 @@ pub enum Body {
     /// Under `flows:`: what its steps may read hangs on the rule that runs it.
     Steps(Node),
     /// Of a bundle: it reads its own document, whoever runs it.
-    /// None where something is wrong with it, which is told of the bundle.
-    Compiled(Option<Arc<Flow>>),
+    Compiled(Arc<Flow>),
 }
 
 static NONE: NamedFlows = NamedFlows {
@@ -48,27 +45,20 @@ impl NamedFlows {
         &NONE
     }
 
-    /// Those of all `flows:` documents and bundles. What cannot be read is told when the rules are.
-    pub fn find(
-        files: &Files,
-        rule_files: &[FileId],
-        config: &Config,
-        diagnostics: &mut Diagnostics,
-    ) -> Self {
+    /// Those of all `flows:` documents. What cannot be read is told when the rules are.
+    pub fn find(files: &Files, rule_files: &[FileId], diagnostics: &mut Diagnostics) -> Self {
         let mut found = Self::default();
         for &file in rule_files {
             let Some(source) = files.get(file) else {
                 continue;
             };
-            let chunks = document::chunks(&source.text).filter(may_hold_flows);
-            for chunk in chunks {
+            let chunks = document::chunks(&source.text);
+            for chunk in chunks.filter(|chunk| chunk.text.contains("flows")) {
                 let told_later = &mut Diagnostics::default();
-                let Some(node) = document::read_chunk(file, &chunk, told_later) else {
-                    continue;
-                };
-                let part = part(&source.name, &chunk);
-                for named in found_in(&node, &part, config) {
-                    found.add(named, files, diagnostics);
+                let node = document::read_chunk(file, &chunk, told_later);
+                if let Some(node) = node.filter(is_document) {
+                    let part = part(&source.name, &chunk);
+                    found.add_all(&node, &part, files, diagnostics);
                 }
             }
         }
@@ -102,6 +92,25 @@ impl NamedFlows {
     pub fn nearest(&self, name: &str) -> Option<&str> {
         synonyms::nearest(name, self.by_name.keys().map(|name| &**name))
     }
+
+    fn add_all(
+        &mut self,
+        document: &Node,
+        part: &Part,
+        files: &Files,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let flows = document.get("flows").and_then(Node::as_map);
+        for entry in flows.unwrap_or_default() {
+            let named = Named {
+                name: entry.key.as_str().into(),
+                at: entry.key_at,
+                part: part.clone(),
+                body: Body::Steps(entry.value.clone()),
+            };
+            self.add(named, files, diagnostics);
+        }
+    }
 }
 
 impl Named {
@@ -132,34 +141,6 @@ impl Named {
     }
 }
 
-/// No rule is read twice for nothing.
-fn may_hold_flows(chunk: &Chunk<'_>) -> bool {
-    chunk.text.contains("flows") || chunk.text.contains("resources")
-}
-
-/// The flows of one document.
-fn found_in(node: &Node, part: &Part, config: &Config) -> Vec<Named> {
-    if bundle::is_bundle(node) {
-        let flows = bundle::flows(node, config).into_iter();
-        let named = flows.map(|(name, flow)| Named {
-            name: name.text.into(),
-            at: name.at,
-            part: part.clone(),
-            body: Body::Compiled(flow.map(Arc::new)),
-        });
-        return named.collect();
-    }
-    let document = is_document(node).then_some(node);
-    let flows = document.and_then(|node| node.get("flows")?.as_map());
-    let named = flows.unwrap_or_default().iter().map(|entry| Named {
-        name: entry.key.as_str().into(),
-        at: entry.key_at,
-        part: part.clone(),
-        body: Body::Steps(entry.value.clone()),
-    });
-    named.collect()
-}
-
 /// Whether a document holds flows and no rule.
 pub fn is_document(node: &Node) -> bool {
     let Yaml::Map(entries) = &node.value else {
@@ -172,7 +153,8 @@ pub fn is_document(node: &Node) -> bool {
             .any(has)
 }
 
-fn part(file: &Arc<str>, chunk: &Chunk<'_>) -> Part {
+/// The document that a chunk holds.
+pub fn part(file: &Arc<str>, chunk: &Chunk<'_>) -> Part {
     Part {
         file: Arc::clone(file),
         line: chunk.line,
