@@ -60,7 +60,7 @@ fn they_load_without_a_mistake() {
     let (_, set, said) = load();
     assert_eq!(said, Vec::<String>::new());
     assert!(
-        (8..=12).contains(&set.rules.len()),
+        (8..=16).contains(&set.rules.len()),
         "{} rules",
         set.rules.len()
     );

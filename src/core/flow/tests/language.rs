@@ -244,7 +244,7 @@ fn rules_that_agree_share_a_flow_and_others_do_not() {
 fn what_a_flow_is_given_can_form_no_host() {
     let said = |url: &str| {
         let text = format!(
-            "{HEAD}flow: [{{ flow: tell, vars: {{ base: \"{{{{ ticket.subject }}}}\" }} }}]\n---\nflows: {{ tell: {{ vars: {{ base: 'https://a.example' }}, flow: [{{ http: {{ url: \"{url}\" }} }}] }} }}\n"
+            "{HEAD}flow: [{{ flow: tell, vars: {{ base: \"{{{{ current }}}}\" }} }}]\n---\nflows: {{ tell: {{ vars: {{ base: 'https://a.example' }}, flow: [{{ http: {{ url: \"{url}\" }} }}] }} }}\n"
         );
         let (mut files, mut said) = (Files::default(), Diagnostics::default());
         let file = files.add("r.yaml", text);
