@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use flowtrigger::core::event::Event;
 use flowtrigger::core::flow::Subject;
-use flowtrigger::core::flow::plan::plan;
+use flowtrigger::core::flow::plan::{MOST_PLANNED, plan};
 use flowtrigger::core::flow::rehearse::rehearse;
 use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::core::matching::ruleset::RuleSet;
 use flowtrigger::core::rule::jobspec::Rule;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::house::{EVENTS, agree, load, text};
@@ -41,14 +42,15 @@ pub fn judged(set: &RuleSet) {
 
 /// The flow of a rule that matched, as a plan and with every step answered.
 fn rehearsed(rule: &Rule, event: &Event) {
-    let planned = plan(&rule.flow, event, &rule.vars);
-    assert!(planned.len() <= rule.flow.steps.len());
     let subject = Subject {
         event,
         vars: &rule.vars,
         error: &Value::Null,
+        locals: &Value::Null,
         seed: "",
     };
+    let planned = plan(&rule.flow, &subject, Timestamp::UNIX_EPOCH, &mut |_| None);
+    assert!(planned.len() <= MOST_PLANNED);
     let now = event.time.unwrap_or_default();
-    rehearse(&rule.flow, &subject, &BTreeMap::new(), now);
+    rehearse(&rule.flow, &subject, &BTreeMap::new(), now, &mut |_| None);
 }

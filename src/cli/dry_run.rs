@@ -2,11 +2,13 @@
 //! It runs the daemon's own decoder and evaluator, and stops before anything is done.
 
 mod charged;
+mod mock;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::exit::{Exit, Failure};
@@ -17,7 +19,9 @@ use crate::cli::render::diagnostics::number;
 use crate::cli::render::{explanation, gates, message, plan};
 use crate::core::event::Event;
 use crate::core::event::catalogue::FieldLookup;
+use crate::core::flow::Subject;
 use crate::core::flow::plan::{Planned, plan as plan_of};
+use crate::core::flow::rehearse::{Mocks, answer};
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::explanation::{Explanation, explain};
 use crate::core::matching::gate_view::{self, GateView};
@@ -49,6 +53,10 @@ pub struct Args {
     /// Change the event before it is judged: a path and a JSON value or text.
     #[arg(long, value_name = "PATH=VALUE")]
     set: Vec<String>,
+    /// What a step gets, for the steps after it: its name and a file with the reply,
+    /// `{"status": 200, "body": …}`, a list of them for try after try, or `{"fails": "why"}`.
+    #[arg(long, value_name = "STEP=FILE")]
+    mock: Vec<String>,
     /// Judge these rules alone.
     #[arg(long, value_name = "NAME")]
     rule: Vec<String>,
@@ -79,6 +87,7 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
         .iter()
         .map(|set| change(set))
         .collect::<Result<Vec<_>, _>>()?;
+    let mocks = mock::read(&args.mock, &args.rule, &book)?;
     let inputs = input::read(&args.files, args.source.as_deref(), &book.config)?;
     let (charged, mut tally) = (Charged::of(global), Tally::default());
     for Input { place, event } in inputs {
@@ -86,7 +95,7 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
             Ok(mut event) => {
                 apply(&changes, &mut event, &book)?;
                 tally.events += 1;
-                tally.matched += usize::from(one(&event, &args, &book, &charged, out)?);
+                tally.matched += usize::from(one(&event, &args, (&book, &mocks), &charged, out)?);
             }
             Err(bad) => {
                 tally.bad += 1;
@@ -142,7 +151,7 @@ impl Tally {
 fn one(
     event: &Event,
     args: &Args,
-    book: &Rulebook,
+    (book, mocks): (&Rulebook, &Mocks),
     charged: &Charged,
     out: &mut Output,
 ) -> io::Result<bool> {
@@ -151,7 +160,7 @@ fn one(
     let judged: Vec<Judged<'_>> = listening
         .iter()
         .filter(|rule| asked(rule))
-        .map(|rule| judge(rule, event, charged))
+        .map(|rule| judge(rule, event, charged, mocks))
         .collect();
     let matched = judged.iter().any(Judged::matches);
     match args.format {
@@ -161,13 +170,13 @@ fn one(
     Ok(matched)
 }
 
-fn judge<'r>(rule: &'r Rule, event: &Event, charged: &Charged) -> Judged<'r> {
+fn judge<'r>(rule: &'r Rule, event: &'r Event, charged: &Charged, mocks: &Mocks) -> Judged<'r> {
     let explanation = explain(rule, event);
     let (loops, gates, plan) = match explanation.truth {
         Truth::True => (
             loop_view::view(rule, event, |ask| charged.consult_loops(rule, ask)),
             gate_view::view(rule, event, |asks| charged.consult(rule, asks)),
-            plan_of(&rule.flow, event, &rule.vars),
+            foresee(rule, event, mocks),
         ),
         Truth::False | Truth::Unknown => (None, Vec::new(), Vec::new()),
     };
@@ -178,6 +187,18 @@ fn judge<'r>(rule: &'r Rule, event: &Event, charged: &Charged) -> Judged<'r> {
         gates,
         plan,
     }
+}
+
+fn foresee<'r>(rule: &'r Rule, event: &'r Event, mocks: &Mocks) -> Vec<Planned<'r>> {
+    let subject = Subject {
+        event,
+        vars: &rule.vars,
+        error: &Value::Null,
+        locals: &Value::Null,
+        seed: "",
+    };
+    let now = event.time.unwrap_or_else(Timestamp::now);
+    plan_of(&rule.flow, &subject, now, &mut |task| answer(mocks, task))
 }
 
 impl Judged<'_> {

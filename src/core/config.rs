@@ -7,6 +7,7 @@ mod connection;
 mod description;
 mod entrance;
 mod environment;
+mod integrations;
 mod limits;
 mod listen;
 mod loop_guard;
@@ -45,6 +46,8 @@ pub struct Config {
     pub vars: Arc<Value>,
     pub connections: BTreeMap<String, Connection>,
     pub secrets: BTreeMap<String, SecretPlace>,
+    /// What ZIS bundles find here, by the key of their integration.
+    pub integrations: BTreeMap<String, Integration>,
     /// Where events come in, by the source's name: the built-in ones, or those that are named.
     pub sources: BTreeMap<String, Entrance>,
     pub catalogue: Catalogue,
@@ -71,6 +74,7 @@ pub use commands::{COMMANDS, Commands};
 pub use connection::{AUTH, CONNECTION, Connection};
 pub use entrance::{Entrance, Reads, SOURCE};
 pub use environment::applied;
+pub use integrations::{INTEGRATION, Integration};
 pub use limits::{LIMITS, Limits};
 pub use listen::{LISTEN, Listen};
 pub use loop_guard::{LOOP_GUARD, LoopGuard};
@@ -90,6 +94,7 @@ impl Default for Config {
             vars: Arc::new(Value::Object(serde_json::Map::new())),
             connections: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            integrations: BTreeMap::new(),
             sources: built_in_sources(),
             catalogue: Catalogue::built_in().clone(),
             archive: Archive::default(),
@@ -192,6 +197,8 @@ pub fn parse(
         lower(document, &mut config, diagnostics);
     }
     environment::overlay(environment, &mut config, start, diagnostics);
+    let mut cx = Lowering::new(&config, Fields::None, diagnostics);
+    integrations::check(&config, &mut cx);
     config.whole = diagnostics.errors() == before;
     if let Some(node) = documents.first().and_then(|first| first.get("on_dead")) {
         // Its steps name connections and variables: those that hold in the end.
@@ -228,6 +235,7 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
             config.secrets.insert(entry.key.clone(), place);
         }
     }
+    config.integrations = integrations::lower(node, &mut cx);
     if node.get("sources").is_some() {
         // Whoever names sources names them all: what stands open is what stands there.
         config.sources.clear();

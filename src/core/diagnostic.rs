@@ -100,6 +100,10 @@ pub enum Code {
     SecretInFile,
     /// A rule that writes what it listens to.
     StartsItself,
+    /// Flows that run each other in a circle.
+    RunsItself,
+    /// A flow that no rule runs.
+    Unused,
     /// Part of the language that this version recognises and does not run.
     NotBuiltYet,
     /// A rules folder without a rule, a rule test without a rule.

@@ -229,6 +229,14 @@ pub enum Line {
         until: Timestamp,
     },
     Attempt(Attempt),
+    /// A step's failure, or that of the whole flow (`catch`), led on to what is to run then.
+    Caught {
+        /// The step's place in the flow.
+        step: String,
+        at: Timestamp,
+        /// `error.…` of what runs then.
+        error: Value,
+    },
     /// A person ordered the run to go on: tries before this count no more.
     Revived {
         at: Timestamp,
@@ -247,6 +255,7 @@ impl Line {
             Line::Attempt(attempt) => Some(attempt),
             Line::Started { .. }
             | Line::Waiting { .. }
+            | Line::Caught { .. }
             | Line::Revived { .. }
             | Line::Claimed { .. } => None,
         }

@@ -61,12 +61,14 @@ fn message(record: &Record) -> Option<String> {
                 event: &record.event,
                 vars: &record.rule.vars,
                 error: &record.error,
+                locals: &Value::Null,
                 seed: "",
             };
             match next(record.flow(), &subject, &record.log, Timestamp::MAX) {
                 Move::Done { message } => message,
                 Move::Perform { .. }
                 | Move::Record(_)
+                | Move::Retry { .. }
                 | Move::Wait { .. }
                 | Move::Skipped { .. }
                 | Move::Dead { .. }

@@ -1,6 +1,7 @@
 //! How answers look on a terminal: messages, diagnostics with their source lines, tables.
 //! It refuses to decide what is told; it only lays it out.
 
+pub mod call;
 pub mod columns;
 pub mod diagnostics;
 pub mod explanation;

@@ -238,6 +238,13 @@ pub fn log(out: &mut Output, log: &[Line]) -> io::Result<()> {
                 String::new(),
                 format!("waits until {}", seconds(*until)),
             ]),
+            Line::Caught { step, at, .. } => table.row([
+                format!("  {step}"),
+                String::new(),
+                at.to_string(),
+                String::new(),
+                "caught: goes on with what `catch` says".to_owned(),
+            ]),
             Line::Claimed { .. } => {}
         }
     }
@@ -327,6 +334,12 @@ pub fn log_json(story: &RunStory) -> Value {
             "at": at.to_string(),
             "outcome": "waits",
             "until": until.to_string(),
+        })),
+        Line::Caught { step, at, error } => Some(json!({
+            "step": step,
+            "at": at.to_string(),
+            "outcome": "caught",
+            "error": error["message"],
         })),
         Line::Claimed { .. } => None,
     };

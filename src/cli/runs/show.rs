@@ -170,12 +170,14 @@ fn guard(story: &RunStory) -> Option<Trace> {
         event: &story.arrived.event,
         vars: &rule.vars,
         error: &story.error,
+        locals: &Value::Null,
         seed: "",
     };
     match next(story.flow()?, &subject, &story.log, Timestamp::MIN) {
         Move::Skipped { trace, .. } => Some(trace),
         Move::Perform { .. }
         | Move::Record(_)
+        | Move::Retry { .. }
         | Move::Wait { .. }
         | Move::Done { .. }
         | Move::Dead { .. }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::rule::{document, step_parts};
-use crate::core::config::{AUTH, CONFIG, CONNECTION, SECRET, SOURCE};
+use crate::core::config::{AUTH, CONFIG, CONNECTION, INTEGRATION, SECRET, SOURCE};
 use crate::core::event::catalogue::FieldType;
 
 pub fn schema() -> Value {
@@ -15,6 +15,7 @@ pub fn schema() -> Value {
     for (section, part) in [
         ("connections", "connection"),
         ("secrets", "secret"),
+        ("integrations", "integration"),
         ("sources", "source"),
     ] {
         keys[section]["additionalProperties"] = reference(part);
@@ -26,6 +27,7 @@ pub fn schema() -> Value {
         ("connection", connection()),
         ("auth", auth()),
         ("secret", one_of_its_keys(SECRET.schema(&[]))),
+        ("integration", INTEGRATION.schema(&[])),
         ("source", source()),
         ("event_type", event_type()),
         ("field_type", field_type()),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::cli::input;
-use crate::cli::render::plan::sent_json;
+use crate::cli::render::call::sent_json;
 use crate::cli::test::suite::{Case, differences};
 use crate::core::config::Config;
 use crate::core::diagnostic::Files;
@@ -140,10 +140,11 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
         event,
         vars: &case.rule.vars,
         error: &Value::Null,
+        locals: &Value::Null,
         seed: "",
     };
     let now = test.now.or(event.time).unwrap_or(Timestamp::UNIX_EPOCH);
-    let run = rehearse(&case.rule.flow, &subject, &test.mocks, now);
+    let run = rehearse(&case.rule.flow, &subject, &test.mocks, now, &mut |_| None);
     let mut lines: Vec<String> = test
         .steps
         .iter()
@@ -174,7 +175,7 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
 /// The step without a mock whose empty answer the run died of.
 fn unmocked(run: &Rehearsal, mocks: &BTreeMap<String, Vec<Mock>>) -> Option<String> {
     let why = run.state.why()?;
-    let mut names = run.calls.iter().map(|(name, _)| name);
+    let mut names = run.calls.iter().map(|task| &task.name);
     let name = names
         .find(|name| !mocks.contains_key(*name) && why.contains(&format!("`steps.{name}.")))?;
     Some(format!(
@@ -183,7 +184,8 @@ fn unmocked(run: &Rehearsal, mocks: &BTreeMap<String, Vec<Mock>>) -> Option<Stri
 }
 
 fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {
-    let Some((_, call)) = run.calls.iter().find(|(name, _)| name == step) else {
+    let mut calls = run.calls.iter();
+    let Some(task) = calls.find(|task| task.name == step || task.step == step) else {
         let why = run
             .state
             .why()
@@ -194,7 +196,7 @@ fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {
             run.state.word()
         )];
     };
-    let got = sent_json(call);
+    let got = sent_json(&task.call);
     let mut lines = Vec::new();
     for difference in differences(wanted, &got) {
         lines.push(format!(

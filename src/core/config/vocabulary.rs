@@ -31,6 +31,11 @@ pub const CONFIG: Vocabulary = Vocabulary {
             mapping,
         ),
         word(
+            "integrations",
+            "What ZIS bundles find here, by the key of their integration: connections under the names that they use, and settings.",
+            mapping,
+        ),
+        word(
             "sources",
             "Where events come in, by the name in their URL: how senders prove who they are, and systems whose events you describe yourself. Once it stands here, no other source is open; Zendesk's (`support`) and Upmind's (`upmind`) are without it.",
             mapping,

@@ -1,25 +1,34 @@
 //! From `flow:` in a rule to a compiled flow: every mistake of every step at once.
 //! It refuses steps that do two things or nothing, and settings that could have no effect.
 
+mod catch;
+mod choose;
 mod confine;
 mod exec;
+mod for_each;
 mod http;
+mod named;
 mod on_dead;
+mod reach;
 mod script;
+mod set;
 mod settings;
+mod wait;
 
-use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::diagnostic::Code;
 use crate::core::flow::call::Keep;
 use crate::core::flow::step::{Action, Flow, Settings, Step};
 use crate::core::flow::vocabulary::{ACTIONS, EXEC, HTTP, RETRY, STEP};
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{Entry, Node, Yaml};
-use crate::core::rule::earlier::{Earlier, Gives};
+use crate::core::rule::earlier::{Earlier, Gives, Ran};
 use crate::core::rule::lowering::Lowering;
-use crate::core::rule::template::{Escape, Template, TreeTemplate};
+use crate::core::rule::template::{Escape, Template};
 
+pub use catch::lower_catch;
 pub use confine::MOST_PROCESSES;
-pub use http::{METHODS, MOST_REDIRECTS};
+pub use http::{METHODS, MOST_REDIRECTS, inherit, unfit};
+pub use named::{lower_document, lower_flow_name, lower_unused};
 pub use on_dead::lower_on_dead;
 
 pub fn lower_flow(node: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
@@ -52,7 +61,7 @@ fn lower_steps(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Flow> {
         steps.push(lower_step(item, index + 1, cx));
     }
     let steps: Vec<Step> = steps.into_iter().collect::<Option<_>>()?;
-    warn_of_unreachable(&steps, cx);
+    reach::warn(&steps, cx);
     Some(Flow::in_order(steps))
 }
 
@@ -70,9 +79,10 @@ fn lower_step(node: &Node, number: usize, cx: &mut Lowering<'_>) -> Option<Step>
     {
         cx.check_key(entry, &STEP);
     }
+    refuse_strays(node, cx);
     let name = lower_name(node, cx);
     let found = find_action(node, entries, !misplaced.is_empty(), cx);
-    let action = found.and_then(|entry| lower_action(entry, cx));
+    let action = found.and_then(|entry| lower_action(entry, node, cx));
     let performs =
         found.is_some_and(|entry| matches!(entry.key.as_str(), "http" | "exec" | "shell"));
     let action = action.and_then(|mut action| {
@@ -80,31 +90,58 @@ fn lower_step(node: &Node, number: usize, cx: &mut Lowering<'_>) -> Option<Step>
         sound.then_some(action)
     });
     let settings = settings::lower(node, found, performs, cx);
+    let catch = catch::lower_beside(node, found, cx);
     if let Some(Some(name)) = &name {
         cx.steps.push(Earlier {
             name: name.clone(),
-            gives: gives(found, settings.as_ref()),
+            gives: gives(node, found, settings.as_ref()),
+            ran: Ran::Surely,
         });
     }
-    let (action, settings) = (action?, settings?);
+    let (action, settings, catch) = (action?, settings?, catch?);
     Some(Step {
         name: name?.unwrap_or_else(|| format!("{}-{number}", action.kind())),
         at: node.at,
         action,
         settings: cx.shared.settings.share(settings),
         next: None,
-        catch: None,
+        catch,
         data: None,
     })
 }
 
+/// Keys that belong to a step of another kind.
+fn refuse_strays(step: &Node, cx: &mut Lowering<'_>) {
+    let each = ["as", "concurrency", "on_failure"].map(|key| (key, "for_each"));
+    for (key, beside) in each.into_iter().chain([("vars", "flow")]) {
+        let belongs = match beside {
+            "flow" => step.get("flow").is_some() && step.get("for_each").is_none(),
+            beside => step.get(beside).is_some(),
+        };
+        if let Some(stray) = step.get(key).filter(|_| !belongs) {
+            let message = format!("`{key}` does nothing here");
+            let help = match key {
+                "vars" => "it stands beside `flow: NAME`; to keep a value write `set: VALUE`, and for the whole rule `vars:` beside its `flow`".to_owned(),
+                _ => format!("it stands beside `{beside}`; leave it out here, or write `{beside}: PATH`"),
+            };
+            cx.error(Code::InvalidValue, stray.at, message, &help);
+        }
+    }
+}
+
 /// What later steps can read of a step.
-fn gives(action: Option<&Entry>, settings: Option<&Settings>) -> Gives {
+fn gives(step: &Node, action: Option<&Entry>, settings: Option<&Settings>) -> Gives {
     let (Some(action), Some(settings)) = (action, settings) else {
         return Gives::Anything;
     };
+    if step.get("catch").is_some() {
+        // Its result is what the steps that caught its failure gave.
+        return Gives::Anything;
+    }
     match (action.key.as_str(), settings.keep) {
-        ("when" | "succeed" | "fail", _) => Gives::Keys(&[]),
+        ("for_each", _) => Gives::List,
+        ("choose" | "flow", _) => Gives::Inner,
+        ("when" | "wait" | "succeed" | "fail", _) => Gives::Keys(&[]),
         ("http" | "exec" | "shell", Keep::None) => Gives::Keys(&[]),
         ("http" | "exec" | "shell", Keep::Status) => Gives::Keys(&["status"]),
         ("http", Keep::Body) => Gives::Keys(&["status", "headers", "body", "truncated"]),
@@ -131,7 +168,7 @@ fn misplaced(entry: &Entry, cx: &mut Lowering<'_>) -> bool {
             "write `http: { method: …, url: … }`".into()
         }
         "if" | "only_if" | "condition" | "guard" => {
-            "write the guard as a step of its own before: `- when: { … }`".into()
+            "write the guard as a step of its own before, `- when: { … }`; where only some steps hang on it, `choose: [{ when: { … }, flow: [ … ] }]`".into()
         }
         "id" | "step" | "title" => "write `name:`".into(),
         _ => return false,
@@ -155,6 +192,24 @@ fn lower_name(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<String>> {
         );
         cx.error(Code::InvalidValue, node.at, message, &help);
         cx.steps.push(corrected.as_str().into());
+        return None;
+    }
+    if name == "catch" {
+        let message = "no step can be called `catch`: it is what the steps under `catch` stand in";
+        cx.error(Code::InvalidValue, node.at, message, "give it another name");
+        return None;
+    }
+    if let Some(local) = cx.locals.iter().find(|local| local.name == name) {
+        let message = format!(
+            "`{name}` is the item here: no step can be called that",
+            name = local.name
+        );
+        cx.error(
+            Code::DuplicateName,
+            node.at,
+            message,
+            "give it another name",
+        );
         return None;
     }
     if cx.steps.iter().any(|step| step.name == name) {
@@ -192,7 +247,12 @@ fn find_action<'n>(
     explained: bool,
     cx: &mut Lowering<'_>,
 ) -> Option<&'n Entry> {
-    let is_action = |e: &&Entry| ACTIONS.contains(&e.key.as_str());
+    // Beside a list `flow` holds the steps for its items.
+    let each = node.get("for_each").is_some();
+    let is_action = |e: &&Entry| {
+        let key = e.key.as_str();
+        ACTIONS.contains(&key) && !(each && key == "flow")
+    };
     let mut found = entries.iter().filter(is_action);
     let first = found.next();
     if let (Some(first), Some(second)) = (first, found.next()) {
@@ -200,10 +260,15 @@ fn find_action<'n>(
             "a step does one thing, this one has `{}` and `{}`",
             first.key, second.key
         );
-        let help = format!(
-            "make `{}` a step of its own: start it with `- `",
-            second.key
-        );
+        let help = match (node.get("when"), node.get("flow")) {
+            (Some(_), Some(_)) => {
+                "where only some steps hang on a condition write `choose: [{ when: …, flow: [ … ] }]`".into()
+            }
+            _ => format!(
+                "make `{}` a step of its own: start it with `- `",
+                second.key
+            ),
+        };
         cx.error(Code::InvalidValue, second.key_at, message, &help);
         // What is wrong in them is wrong wherever they stand.
         for surplus in entries
@@ -211,7 +276,7 @@ fn find_action<'n>(
             .filter(is_action)
             .filter(|e| e.key != first.key)
         {
-            lower_action(surplus, cx);
+            lower_action(surplus, node, cx);
         }
         return Some(first);
     }
@@ -226,30 +291,21 @@ fn find_action<'n>(
     first
 }
 
-fn lower_action(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Action> {
+fn lower_action(entry: &Entry, step: &Node, cx: &mut Lowering<'_>) -> Option<Action> {
     let node = &entry.value;
     match entry.key.as_str() {
         "http" => http::lower(node, cx).map(|http| Action::Http(Box::new(http))),
         "exec" => exec::lower(node, cx).map(|exec| Action::Exec(Box::new(exec))),
         "shell" => exec::lower_shell(node, cx).map(|exec| Action::Exec(Box::new(exec))),
         "when" => Condition::lower(node, cx).map(Action::When),
-        "set" => lower_set(node, cx).map(Action::Set),
+        "set" => set::lower(node, cx),
+        "choose" => choose::lower(node, cx).map(|choose| Action::Choose(Box::new(choose))),
+        "for_each" => for_each::lower(node, step, cx).map(|each| Action::Each(Box::new(each))),
+        "wait" => wait::lower(node, cx).map(Action::Wait),
+        "flow" => named::lower(node, step, cx).map(|named| Action::Flow(Box::new(named))),
         "succeed" => lower_message(node, "succeed", cx).map(Action::Succeed),
         "fail" => lower_message(node, "fail", cx).map(Action::Fail),
         _ => None,
-    }
-}
-
-fn lower_set(node: &Node, cx: &mut Lowering<'_>) -> Option<TreeTemplate> {
-    if node.as_map().is_some_and(|entries| entries.len() == 1) && node.get("jq").is_some() {
-        let help = "it comes with flows and bundles; use templates and their filters, or a command";
-        cx.error(Code::NotBuiltYet, node.at, "`jq` is not built yet", help);
-        return None;
-    }
-    let tree = TreeTemplate::lower(node, cx)?;
-    match tree.secrets().is_empty() {
-        true => Some(tree),
-        false => no_secret(node, "the result of `set` is stored", cx),
     }
 }
 
@@ -274,22 +330,4 @@ fn no_secret<T>(node: &Node, why: &str, cx: &mut Lowering<'_>) -> Option<T> {
         "use the secret in the step that needs it",
     );
     None
-}
-
-/// `succeed` and `fail` always end the run.
-fn warn_of_unreachable(steps: &[Step], cx: &mut Lowering<'_>) {
-    let ends = |step: &&Step| matches!(step.action, Action::Succeed(_) | Action::Fail(_));
-    let Some(index) = steps.iter().position(|step| ends(&step)) else {
-        return;
-    };
-    if let Some(after) = steps.get(index + 1) {
-        let message = format!(
-            "nothing reaches this step: `{}` always ends the run",
-            steps[index].action.kind()
-        );
-        cx.diagnostics.push(
-            Diagnostic::warning(Code::InvalidValue, after.at, message)
-                .help("move it before, or take it out"),
-        );
-    }
 }

@@ -1,9 +1,11 @@
 //! What a rule runs: steps in order, with guards and data from step to step.
 //! `next` alone decides what follows; nothing here performs anything.
 
+pub mod bounds;
 pub mod call;
 pub mod confinement;
 pub mod control;
+pub mod named;
 pub mod plan;
 pub mod rehearse;
 pub mod step;
@@ -14,7 +16,11 @@ mod next;
 mod render;
 #[cfg(test)]
 mod tests;
+mod walk;
 
-pub use lower::{lower_flow, lower_on_dead};
-pub use next::{Move, Subject, next, results};
+pub use lower::{
+    METHODS, inherit, lower_catch, lower_document, lower_flow, lower_flow_name, lower_on_dead,
+    lower_unused, unfit,
+};
+pub use next::{Move, Subject, Task, next, taken_up};
 pub use render::render_call;

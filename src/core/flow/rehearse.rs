@@ -9,43 +9,49 @@ use serde_json::{Value, json};
 
 use crate::core::flow::call::{Call, Keep, is_passing};
 use crate::core::flow::step::Flow;
-use crate::core::flow::{Move, Subject, next};
+use crate::core::flow::{Move, Subject, Task, next};
 use crate::core::rule::ruletest::Mock;
 use crate::core::run::{Attempt, Line, Outcome, State};
 
 /// What a rehearsed run did.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rehearsal {
-    /// Every call in order, with its step's name.
-    pub calls: Vec<(String, Call)>,
+    /// Every try in order.
+    pub calls: Vec<Task>,
     pub log: Vec<Line>,
     pub state: State,
 }
 
-/// Rehearses from `now` on. A step without a mock succeeds with an empty reply.
+/// What steps get, try by try, by their places in the flow or their names.
+pub type Mocks = BTreeMap<String, Vec<Mock>>;
+
+/// Rehearses from `now` on. What has no mock `runs` may do, where it has no effect outside; whatever
+/// else succeeds with an empty reply.
 pub fn rehearse(
     flow: &Flow,
     subject: &Subject<'_>,
-    mocks: &BTreeMap<String, Vec<Mock>>,
+    mocks: &Mocks,
     mut now: Timestamp,
+    runs: &mut dyn FnMut(&Call) -> Option<Outcome>,
 ) -> Rehearsal {
     let (mut calls, mut log) = (Vec::new(), Vec::new());
     let state = loop {
         match next(flow, subject, &log, now) {
-            Move::Perform { step, number, call } => {
-                let name = &flow.steps[step].name;
-                let mock = mock(mocks.get(name), number);
-                log.push(Line::Attempt(Attempt {
-                    step: name.clone(),
-                    number,
-                    started: now,
-                    took: Duration::ZERO,
-                    outcome: outcome(&call, mock),
-                }));
-                calls.push((name.clone(), call));
+            Move::Perform { tasks, .. } => {
+                for task in tasks {
+                    let outcome = answer(mocks, &task).or_else(|| runs(&task.call));
+                    log.push(Line::Attempt(Attempt {
+                        step: task.step.clone(),
+                        number: task.number,
+                        started: now,
+                        took: Duration::ZERO,
+                        outcome: outcome.unwrap_or_else(|| empty(&task.call)),
+                    }));
+                    calls.push(task);
+                }
             }
             Move::Record(line) => log.push(line),
-            Move::Wait { until } => {
+            Move::Retry { until } | Move::Wait { until } => {
                 now = until;
                 log.push(Line::Claimed { over: Some(until) });
             }
@@ -58,26 +64,33 @@ pub fn rehearse(
     Rehearsal { calls, log, state }
 }
 
+/// What the mocks say that a try gives.
+pub fn answer(mocks: &Mocks, task: &Task) -> Option<Outcome> {
+    let given = mocks.get(&task.step).or_else(|| mocks.get(&task.name))?;
+    Some(outcome(&task.call, mock(given, task.number)?))
+}
+
 /// The reply to one try; the last one stands for all that follow.
-fn mock(mocks: Option<&Vec<Mock>>, number: u32) -> Mock {
+fn mock(given: &[Mock], number: u32) -> Option<Mock> {
     let index = usize::try_from(number).unwrap_or(1).saturating_sub(1);
-    mocks
-        .and_then(|mocks| mocks.get(index).or(mocks.last()))
-        .cloned()
-        .unwrap_or(Mock::Reply(json!({})))
+    given.get(index).or(given.last()).cloned()
+}
+
+fn empty(call: &Call) -> Outcome {
+    outcome(call, Mock::Reply(json!({})))
 }
 
 fn outcome(call: &Call, mock: Mock) -> Outcome {
     let reply = match mock {
         Mock::Reply(reply) => reply,
-        Mock::Fails(message) => return failed(message, true),
+        Mock::Fails(message) => return failed(message, true, None),
     };
     match call {
         Call::Http(http) => {
             let status = status(&reply, 200);
             if !http.expect.accepts(status) {
                 let message = format!("{} {} answered {status}", http.method, http.url);
-                return failed(message, is_passing(status));
+                return failed(message, is_passing(status), Some(status));
             }
             let empty = json!({"status": status, "headers": {}, "body": null});
             succeeded(http.keep, empty, &reply)
@@ -85,12 +98,16 @@ fn outcome(call: &Call, mock: Mock) -> Outcome {
         Call::Exec(exec) => {
             let status = status(&reply, 0);
             if status != 0 {
-                return failed(format!("the command ended with {status}"), true);
+                let message = format!("the command ended with {status}");
+                return failed(message, true, Some(status));
             }
             let empty = json!({"status": 0, "stdout": "", "stderr": ""});
             succeeded(exec.keep, empty, &reply)
         }
-        Call::Jq(_) | Call::Config(_) => Outcome::Succeeded { result: reply },
+        // What these give is a value, not a reply.
+        Call::Jq(_) | Call::Config(_) => Outcome::Succeeded {
+            result: reply.get("body").cloned().unwrap_or(reply),
+        },
     }
 }
 
@@ -113,12 +130,12 @@ fn succeeded(keep: Keep, mut result: Value, reply: &Value) -> Outcome {
     Outcome::Succeeded { result }
 }
 
-fn failed(message: String, retryable: bool) -> Outcome {
+fn failed(message: String, retryable: bool, status: Option<u16>) -> Outcome {
     Outcome::Failed {
         message,
         retryable,
         retry_after: None,
-        status: None,
+        status,
     }
 }
 
@@ -152,6 +169,7 @@ flow:
             event: &event,
             vars: &set.rules[0].vars,
             error: &Value::Null,
+            locals: &Value::Null,
             seed: "",
         };
         let mocks = mocks.as_object().cloned().unwrap_or_default();
@@ -164,6 +182,7 @@ flow:
             &subject,
             &mocks.collect(),
             Timestamp::UNIX_EPOCH,
+            &mut |_| None,
         )
     }
 
@@ -171,7 +190,7 @@ flow:
         rehearsal
             .calls
             .iter()
-            .map(|(step, _)| step.as_str())
+            .map(|task| task.step.as_str())
             .collect()
     }
 
@@ -183,7 +202,7 @@ flow:
         ]}));
         assert_eq!(run.state, State::Done);
         assert_eq!(steps(&run), ["org", "org", "page"]);
-        let Call::Exec(call) = &run.calls[2].1 else {
+        let Call::Exec(call) = &run.calls[2].call else {
             panic!("a command");
         };
         assert_eq!(call.argv[1].to_string(), "Acme");

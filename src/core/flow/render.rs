@@ -5,7 +5,10 @@ use percent_encoding::utf8_percent_encode;
 use serde_json::json;
 
 use crate::core::event::Event;
-use crate::core::flow::call::{Auth, Body, Call, Encoding, ExecCall, HttpCall, Piece, Text};
+use crate::core::flow::call::{
+    Auth, Body, Call, ConfigCall, Encoding, ExecCall, HttpCall, JqCall, Piece, Text,
+};
+use crate::core::flow::control::{ConfigAccess, Jq, JqInput};
 use crate::core::flow::step::{Action, AuthTemplate, BodyTemplate, Exec, Http, Step};
 use crate::core::rule::template::{RESERVED, RenderError, Template};
 use crate::core::scope::Scope;
@@ -15,10 +18,10 @@ pub fn render_call(step: &Step, scope: &Scope<'_>) -> Result<Option<Call>, Rende
     match &step.action {
         Action::Http(http) => render_http(step, http, scope).map(|call| Some(Call::Http(call))),
         Action::Exec(exec) => render_exec(step, exec, scope).map(|call| Some(Call::Exec(call))),
+        Action::Jq(jq) => render_jq(jq, scope).map(|call| Some(Call::Jq(call))),
+        Action::Config(config) => render_config(config, scope).map(|call| Some(Call::Config(call))),
         Action::When(_)
         | Action::Set(_)
-        | Action::Jq(_)
-        | Action::Config(_)
         | Action::Choose(_)
         | Action::Each(_)
         | Action::Wait(_)
@@ -26,6 +29,38 @@ pub fn render_call(step: &Step, scope: &Scope<'_>) -> Result<Option<Call>, Rende
         | Action::Succeed(_)
         | Action::Fail(_) => Ok(None),
     }
+}
+
+fn render_jq(jq: &Jq, scope: &Scope<'_>) -> Result<JqCall, RenderError> {
+    Ok(JqCall {
+        program: jq.program.render(scope)?.to_string(),
+        input: match &jq.input {
+            JqInput::Tree(tree) => tree.render(scope)?.redacted(),
+            JqInput::Everything => everything(scope),
+        },
+    })
+}
+
+/// The event's body, and beside its fields what else a step can read.
+fn everything(scope: &Scope<'_>) -> serde_json::Value {
+    let mut all = scope.event.body.as_object().cloned().unwrap_or_default();
+    all.insert("event".into(), scope.event.about.clone());
+    all.insert("vars".into(), scope.vars.clone());
+    all.insert("steps".into(), scope.steps.clone());
+    all.extend(scope.locals.as_object().cloned().unwrap_or_default());
+    if !scope.error.is_null() {
+        all.insert("error".into(), scope.error.clone());
+    }
+    all.into()
+}
+
+fn render_config(config: &ConfigAccess, scope: &Scope<'_>) -> Result<ConfigCall, RenderError> {
+    let patch = config.patch.as_ref().map(|patch| patch.render(scope));
+    Ok(ConfigCall {
+        integration: config.integration.to_string(),
+        scope: config.scope.render(scope)?.to_string(),
+        patch: patch.transpose()?.map(|patch| patch.redacted()),
+    })
 }
 
 fn render_http(step: &Step, http: &Http, scope: &Scope<'_>) -> Result<HttpCall, RenderError> {

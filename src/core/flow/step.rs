@@ -67,6 +67,11 @@ impl Flow {
         Self { steps, catch: None }
     }
 
+    /// Whether it has a document of its own.
+    pub fn is_of_bundle(&self) -> bool {
+        self.steps.iter().any(|step| step.data.is_some())
+    }
+
     /// Every step in it and in the flows below, each before those below it.
     pub fn every_step(&self) -> Vec<&Step> {
         let own = self.steps.iter().flat_map(|step| {

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use crate::core::config::size;
 use crate::core::rule::vocabulary::{
-    Vocabulary, anything, boolean, condition, duration, later, mapping, number, text, word,
+    Vocabulary, anything, boolean, condition, duration, mapping, number, steps, text, word,
 };
 
-const FLOWS: &str = "it comes with flows and bundles; leave it out for now";
-
 /// The keys that say what a step does; a step has exactly one of them.
-pub const ACTIONS: [&str; 7] = ["http", "exec", "shell", "when", "set", "succeed", "fail"];
+pub const ACTIONS: [&str; 11] = [
+    "http", "exec", "shell", "when", "set", "choose", "for_each", "wait", "flow", "succeed", "fail",
+];
 
 /// The keys of a step.
 pub const STEP: Vocabulary = Vocabulary {
@@ -44,8 +44,48 @@ pub const STEP: Vocabulary = Vocabulary {
         ),
         word(
             "set",
-            "Keeps a value made from templates as the step's result.",
+            "Keeps a value as the step's result: made from templates, or `{ jq: PROGRAM }`.",
+            set,
+        ),
+        word(
+            "choose",
+            "Goes through the first branch whose `when` holds, and past all of them where none does; the result is that of the last step that ran.",
+            choose,
+        ),
+        word(
+            "for_each",
+            "Runs the steps under `flow` for each item of the list at this path; the result is the list of their results.",
+            text,
+        ),
+        word(
+            "as",
+            "What the steps of a `for_each` call the item; `item` unless given.",
+            name,
+        ),
+        word(
+            "concurrency",
+            "How many items of a `for_each` are under way together; one after the other unless given.",
+            concurrency,
+        ),
+        word(
+            "on_failure",
+            "Whether a `for_each` stops at an item that fails, as unless given, or goes on: `continue`.",
+            on_failure,
+        ),
+        word(
+            "wait",
+            "Waits for so long, or until the time at a path, while other runs go on.",
+            wait,
+        ),
+        word(
+            "flow",
+            "Runs the flow of this name; beside `for_each` the steps for each item.",
             anything,
+        ),
+        word(
+            "vars",
+            "What a named flow finds under `vars`, laid over its own.",
+            mapping,
         ),
         word("succeed", "Ends the run as done, with a message.", message),
         word("fail", "Ends the run as dead, with a message.", message),
@@ -74,15 +114,71 @@ pub const STEP: Vocabulary = Vocabulary {
             "What an `exec` or `shell` may use up and touch, enforced wholly or the command does not start.",
             confine,
         ),
-        later("catch", FLOWS),
-        later("choose", FLOWS),
-        later("for_each", FLOWS),
-        later("as", FLOWS),
-        later("concurrency", FLOWS),
-        later("wait", FLOWS),
-        later(
-            "flow",
-            "named flows come with flows and bundles; write the steps out",
+        word(
+            "catch",
+            "The steps that run when this one failed; then the run goes on. `error.message` says why.",
+            steps,
+        ),
+    ],
+};
+
+/// The keys of one item under `choose`.
+pub const BRANCH: Vocabulary = Vocabulary {
+    name: "a branch",
+    words: &[
+        word(
+            "when",
+            "What must hold; the last branch needs none.",
+            condition,
+        ),
+        word("flow", "The steps to run then.", steps),
+    ],
+};
+
+/// The keys under `wait`, where it is not the duration itself.
+pub const WAIT: Vocabulary = Vocabulary {
+    name: "`wait`",
+    words: &[word(
+        "until",
+        "The path of a time in the event or in a step's result.",
+        text,
+    )],
+};
+
+/// The keys under `set`, where it holds a jq program.
+pub const JQ: Vocabulary = Vocabulary {
+    name: "`set` with `jq`",
+    words: &[
+        word("jq", "A jq program; its first output is the result.", text),
+        word(
+            "input",
+            "What the program reads, made from templates; the event with `vars` and `steps` unless given.",
+            anything,
+        ),
+    ],
+};
+
+/// The keys of a document that holds flows.
+pub const FLOWS: Vocabulary = Vocabulary {
+    name: "a document of flows",
+    words: &[word("flows", "Flows by name, for rules to run.", flows)],
+};
+
+/// The keys of a flow under `flows`.
+pub const FLOW: Vocabulary = Vocabulary {
+    name: "a flow",
+    words: &[
+        word("description", "What the flow is for, in a sentence.", text),
+        word(
+            "vars",
+            "Its variables, each with what it is unless who runs the flow gives it.",
+            mapping,
+        ),
+        word("flow", "The steps to run, in order.", steps),
+        word(
+            "catch",
+            "The steps that run when one of its steps failed; then the flow is over.",
+            steps,
         ),
     ],
 };
@@ -223,12 +319,51 @@ pub const RETRY: Vocabulary = Vocabulary {
 /// The JSON Schema of one step.
 pub fn step_schema() -> Value {
     let mut schema = STEP.schema(&[]);
-    let one: Vec<Value> = ACTIONS
-        .iter()
-        .map(|action| json!({"required": [action]}))
+    let others = ACTIONS.iter().filter(|action| **action != "flow");
+    let mut one: Vec<Value> = others
+        .map(|action| match *action {
+            "for_each" => {
+                json!({"required": ["for_each", "flow"], "properties": {"flow": steps()}})
+            }
+            action => json!({"required": [action]}),
+        })
         .collect();
+    one.push(json!({
+        "required": ["flow"],
+        "properties": {"flow": {"type": "string"}, "for_each": false},
+    }));
     schema["oneOf"] = json!(one);
     schema
+}
+
+/// The JSON Schema of a document that holds flows.
+pub fn flows_schema() -> Value {
+    FLOWS.schema(&["flows"])
+}
+
+fn flows() -> Value {
+    json!({"type": "object", "minProperties": 1, "additionalProperties": FLOW.schema(&["flow"])})
+}
+
+fn choose() -> Value {
+    json!({"type": "array", "minItems": 1, "items": BRANCH.schema(&["flow"])})
+}
+
+fn concurrency() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": super::bounds::MOST_AT_ONCE, "default": 1})
+}
+
+fn on_failure() -> Value {
+    json!({"enum": ["stop", "continue"], "default": "stop"})
+}
+
+fn wait() -> Value {
+    json!({"oneOf": [duration(), WAIT.schema(&["until"])]})
+}
+
+/// A mapping with `jq` is a program and nothing else.
+fn set() -> Value {
+    json!({"if": {"type": "object", "required": ["jq"]}, "then": JQ.schema(&["jq"])})
 }
 
 fn name() -> Value {

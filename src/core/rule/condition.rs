@@ -73,8 +73,11 @@ impl Condition {
     pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Self> {
         let condition = lower::mapping(node, &Branch::root(), cx)?;
         let tested = condition.predicates().into_iter();
-        cx.tested
-            .extend(tested.filter_map(|predicate| predicate.path.dotted()));
+        cx.tested.extend(tested.filter_map(|predicate| {
+            let path = &predicate.path;
+            path.dotted()
+                .or_else(|| path.step().map(|_| path.text.clone()))
+        }));
         Some(condition)
     }
 

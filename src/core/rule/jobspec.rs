@@ -9,12 +9,14 @@ use serde_json::Value;
 use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
 use crate::core::event::Event;
+use crate::core::flow::named::NamedFlows;
 use crate::core::flow::step::{Flow, Step};
-use crate::core::flow::{lower_flow, lower_on_dead};
-use crate::core::gate::{Ask, Gate};
+use crate::core::flow::{lower_catch, lower_flow, lower_flow_name, lower_on_dead};
+use crate::core::gate::{Ask, Gate, Kept, Kind};
 use crate::core::loop_guard::Guard;
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{self, Entry, Node, Yaml};
+use crate::core::rule::earlier::{Holds, Local};
 use crate::core::rule::fields::Fields;
 use crate::core::rule::gates;
 use crate::core::rule::lowering::Lowering;
@@ -52,7 +54,7 @@ pub struct Rule {
     /// As it was written.
     pub version: Version,
     /// Whether its document holds tests of its own.
-    has_tests: bool,
+    pub has_tests: bool,
 }
 
 /// What becomes of a match.
@@ -190,6 +192,7 @@ pub fn lower(
     folder: &str,
     version: Version,
     config: &Config,
+    flows: &NamedFlows,
     shared: &mut Shared,
     diagnostics: &mut Diagnostics,
 ) -> Option<Arc<Rule>> {
@@ -199,6 +202,7 @@ pub fn lower(
     let before = diagnostics.errors();
     let mut cx = Lowering {
         folder: folder.to_owned(),
+        flows,
         shared: take(shared),
         ..Lowering::new(config, Fields::Open, diagnostics)
     };
@@ -222,18 +226,6 @@ fn lower_tests_of_broken(node: &Node, cx: &mut Lowering<'_>) {
 /// Documents that are something else than a rule.
 fn refuse_other_documents(node: &Node, diagnostics: &mut Diagnostics) -> bool {
     let refused = match &node.value {
-        Yaml::Map(entries)
-            if entries
-                .iter()
-                .any(|e| e.key == "zis_template_version" || e.key == "resources") =>
-        {
-            Diagnostic::error(
-                Code::NotBuiltYet,
-                node.at,
-                "loading ZIS bundles is not built yet",
-            )
-            .help("move the bundle out of the rules folder; write its JobSpecs as rules")
-        }
         Yaml::Map(entries) if is_event(entries) => {
             Diagnostic::error(Code::WrongType, node.at, "this is an event, not a rule")
                 .help("pass it to `run` or `dry-run` by itself; `--rules` takes rule files")
@@ -263,9 +255,7 @@ fn is_event(entries: &[Entry]) -> bool {
 
 fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Rule> {
     cx.entries(node, &JOBSPEC)?;
-    if let Some(vars) = node.get("vars") {
-        lower_vars(vars, cx);
-    }
+    lower_vars(node, cx);
     let name = required(node, "name", cx).and_then(|(n, _)| lower_name(n, cx));
     let source = required(node, "event_source", cx).and_then(|(n, _)| lower_source(n, cx));
     let event_types = required(node, "event_type", cx)
@@ -283,7 +273,12 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
         None => Some(Lane::Key),
     };
     let gates = gates::lower(node, cx);
-    let flow = required(node, "flow", cx).and_then(|(flow, _)| lower_flow(flow, cx));
+    if gates.iter().flatten().any(gathers_all) {
+        let (name, holds) = ("events".to_owned(), Holds::Events);
+        cx.locals.push(Local { name, holds });
+    }
+    let flow = lower_way(node, cx);
+    cx.locals.clear();
     let on_dead = match node.get("on_dead") {
         Some(on_dead) => lower_on_dead(on_dead, cx),
         None => Some(cx.config.on_dead.clone()),
@@ -307,7 +302,7 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
         gates: gates?,
         flow: flow?,
         on_dead: on_dead?,
-        version,
+        version: version.with(take(&mut cx.running.parts)),
         has_tests,
     };
     self_loop::warn(&rule, cx.config, cx.diagnostics);
@@ -324,7 +319,7 @@ fn required<'n>(node: &'n Node, key: &str, cx: &mut Lowering<'_>) -> Option<(&'n
             "event_type" => {
                 "add `event_type: ticket.PriorityChanged`; `flowtrigger events` lists them"
             }
-            _ => "add `flow:` with a list of steps",
+            _ => "add `flow:` with a list of steps, or `flow_name:` with the name of a flow",
         };
         cx.error(Code::MissingKey, node.at, message, help);
     }
@@ -356,7 +351,16 @@ fn lower_name(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
     Some(name)
 }
 
-fn lower_vars(node: &Node, cx: &mut Lowering<'_>) {
+/// The configuration's variables with those of the flow under `flow_name` and the rule's own laid over
+/// them.
+fn lower_vars(rule: &Node, cx: &mut Lowering<'_>) {
+    let named = rule.get("flow_name").and_then(Node::as_text);
+    if let Some(named) = named.and_then(|name| cx.flows.get(name)) {
+        cx.vars = named.vars_over(&cx.vars);
+    }
+    let Some(node) = rule.get("vars") else {
+        return;
+    };
     let Yaml::Map(entries) = &node.value else {
         cx.wrong_type(node, "vars", "a mapping");
         return;
@@ -366,6 +370,39 @@ fn lower_vars(node: &Node, cx: &mut Lowering<'_>) {
         vars.insert(entry.key.clone(), entry.value.to_json());
     }
     cx.vars = Arc::new(Value::Object(vars));
+}
+
+/// The steps to run: the rule's own, or those of the flow that it names.
+fn lower_way(rule: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
+    let (Some(name), None) = (rule.get("flow_name"), rule.get("flow")) else {
+        let flow = required(rule, "flow", cx).and_then(|(flow, _)| lower_flow(flow, cx));
+        if let Some(name) = rule.get("flow_name") {
+            let help = "keep one; to run the named flow among other steps write `- flow: NAME`";
+            cx.error(
+                Code::InvalidValue,
+                name.at,
+                "`flow_name` stands beside `flow`",
+                help,
+            );
+        }
+        let catch = lower_catch(rule, cx);
+        let mut flow = flow?;
+        flow.catch = catch?;
+        return Some(flow);
+    };
+    if let Some(catch) = rule.get("catch") {
+        let message = "`catch` does nothing beside `flow_name`: the flow has its own";
+        let help = "put it into the flow, or write `flow: [{ flow: NAME, catch: [ … ] }]`";
+        cx.error(Code::InvalidValue, catch.at, message, help);
+    }
+    lower_flow_name(name, cx)
+}
+
+fn gathers_all(gate: &Gate) -> bool {
+    match gate.kind {
+        Kind::Debounce { keep, .. } => keep == Kept::All,
+        Kind::Dedupe | Kind::Throttle { .. } => false,
+    }
 }
 
 fn lower_lane(node: &Node, cx: &mut Lowering<'_>) -> Option<Lane> {

@@ -2,6 +2,7 @@
 //! types, the steps before. It collects mistakes and lets the lowering go on.
 
 mod reading;
+pub mod running;
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -12,9 +13,12 @@ use serde_json::Value;
 
 use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
+use crate::core::flow::bounds::MOST_NESTING;
+use crate::core::flow::named::NamedFlows;
 use crate::core::rule::document::{Entry, Node, Yaml};
-use crate::core::rule::earlier::Earlier;
+use crate::core::rule::earlier::{Earlier, Local};
 use crate::core::rule::fields::Fields;
+use crate::core::rule::lowering::running::Running;
 use crate::core::rule::shared::Shared;
 use crate::core::rule::synonyms;
 use crate::core::rule::vocabulary::{Built, Vocabulary};
@@ -27,7 +31,15 @@ pub struct Lowering<'a> {
     pub vars: Arc<Value>,
     /// The steps before the one being lowered, whose results can be read.
     pub steps: Vec<Earlier>,
+    /// What the flow gave names to: the item of a list, the events that a gate gathered.
+    pub locals: Vec<Local>,
     pub occasion: Occasion,
+    /// How many flows stand around the steps being lowered.
+    pub depth: usize,
+    /// The flows that have a name of their own.
+    pub flows: &'a NamedFlows,
+    /// Those of them that are being lowered, and what the rule is made of besides its own document.
+    pub running: Running,
     /// Paths that a condition before has tested: it is the author's word that they may be absent.
     pub tested: BTreeSet<String>,
     /// Whether a test before excused a field that may be absent.
@@ -46,6 +58,8 @@ pub enum Occasion {
     Event,
     /// A run gave up: `error.…` says which and why.
     Death,
+    /// A step failed: `error.…` says which and why.
+    Failure,
 }
 
 impl<'a> Lowering<'a> {
@@ -56,13 +70,41 @@ impl<'a> Lowering<'a> {
             fields,
             vars: Arc::clone(&config.vars),
             steps: Vec::new(),
+            locals: Vec::new(),
             occasion: Occasion::Event,
+            depth: 0,
+            flows: NamedFlows::none(),
+            running: Running::default(),
             tested: BTreeSet::new(),
             excused: false,
             folder: ".".into(),
             shared: Shared::default(),
             diagnostics,
         }
+    }
+
+    /// Lowers what stands within a step: what it names, tests and results in holds there alone. None
+    /// where that is too deep, after saying so.
+    pub fn within<T>(
+        &mut self,
+        at: Position,
+        lower: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        if self.depth == MOST_NESTING {
+            let message = format!("more than {MOST_NESTING} flows stand within each other here");
+            let help = "make a rule of its own of the inner ones, or put some of the steps behind each other";
+            self.error(Code::InvalidValue, at, message, help);
+            return None;
+        }
+        let (steps, locals) = (self.steps.len(), self.locals.len());
+        let (tested, occasion) = (self.tested.clone(), self.occasion);
+        self.depth += 1;
+        let lowered = lower(self);
+        self.depth -= 1;
+        self.steps.truncate(steps);
+        self.locals.truncate(locals);
+        (self.tested, self.occasion) = (tested, occasion);
+        lowered
     }
 
     pub fn error(&mut self, code: Code, at: Position, message: impl Into<String>, help: &str) {

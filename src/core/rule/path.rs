@@ -120,8 +120,11 @@ pub struct PathError {
 
 const ENVELOPE: [&str; 4] = ["account_id", "subdomain", "integration_key", "actor_id"];
 
-/// The names below `error`.
-pub const ERROR: [&str; 4] = ["message", "run", "rule", "attempts"];
+/// The names below `error` where a run died.
+pub const OF_DEATH: [&str; 4] = ["message", "run", "rule", "attempts"];
+
+/// The names below `error` where a step failed.
+pub const OF_FAILURE: [&str; 4] = ["message", "step", "attempts", "status"];
 
 impl Path {
     pub fn parse(text: &str) -> Result<Self, PathError> {
@@ -156,8 +159,9 @@ impl Path {
         }
     }
 
-    /// The same path in a flow that runs because a run died: `error.…` is no field of the event there.
-    pub fn of_death(mut self) -> Self {
+    /// The same path in steps that run because something failed: `error.…` is no field of the event
+    /// there.
+    pub fn of_error(mut self) -> Self {
         if let Route::Plain { root, keys } = &mut self.route
             && *root == Root::Body
             && !self.text.starts_with('$')
@@ -165,6 +169,18 @@ impl Path {
         {
             *root = Root::Error;
             keys.remove(0);
+        }
+        self
+    }
+
+    /// The same path where a flow gave its first name to something.
+    pub fn of_local(mut self, is_local: impl Fn(&str) -> bool) -> Self {
+        if let Route::Plain { root, keys } = &mut self.route
+            && *root == Root::Body
+            && !self.text.starts_with('$')
+            && keys.first().is_some_and(|key| is_local(&key.name))
+        {
+            *root = Root::Local;
         }
         self
     }
@@ -208,6 +224,17 @@ impl Path {
                 root: Root::Steps,
                 keys,
             } => keys.first().map(|key| key.name.as_str()),
+            Route::Plain { .. } | Route::Query(_) => None,
+        }
+    }
+
+    /// What the flow gave a name to that it reads, and the keys below.
+    pub fn local(&self) -> Option<(&str, &[Key])> {
+        match &self.route {
+            Route::Plain {
+                root: Root::Local,
+                keys,
+            } => keys.split_first().map(|(name, below)| (&*name.name, below)),
             Route::Plain { .. } | Route::Query(_) => None,
         }
     }

@@ -2,6 +2,7 @@
 //! patterns, texts. It refuses to outlive the lowering: what a rule needs later it holds itself.
 
 pub mod comparisons;
+pub mod flows;
 
 use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
@@ -14,6 +15,7 @@ use crate::core::rule::fields::{Fields, Identity};
 use crate::core::rule::path::Path;
 use crate::core::rule::pattern::Patterns;
 use crate::core::rule::shared::comparisons::Comparisons;
+use crate::core::rule::shared::flows::Flows;
 use crate::core::rule::template::{Reads, Sound};
 use crate::core::rule::trigger::TypePattern;
 
@@ -25,6 +27,7 @@ pub struct Shared {
     /// The keys of mappings that texts are put into.
     pub keys: Pool<[Arc<str>]>,
     pub settings: Pool<Settings>,
+    pub flows: Flows,
     pub guards: Pool<Guard>,
     pub reads: Pool<Reads>,
     pub texts: Sound,

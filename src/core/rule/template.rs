@@ -10,6 +10,7 @@ mod engine;
 pub mod filter;
 mod growth;
 mod place;
+pub mod placeholder;
 mod scan;
 mod secret;
 mod sound;
@@ -32,6 +33,7 @@ use crate::core::rule::lowering::Lowering;
 use crate::core::rule::template::check::Reading;
 use crate::core::rule::template::engine::{Limited, environment, syntax};
 use crate::core::rule::template::place::Place;
+use crate::core::rule::template::placeholder::Placeholders;
 use crate::core::rule::template::scan::{Segment, scan};
 use crate::core::rule::template::sound::Form;
 use crate::core::scope::Scope;
@@ -65,6 +67,8 @@ enum Body {
     /// Goes through the engine, which reads the text anew each time: what it makes of a text takes
     /// many times the room of the text, and reading takes microseconds.
     Rendered(Arc<Reads>),
+    /// Of a bundle: parts of text and paths into its document.
+    Filled(Placeholders),
 }
 
 /// What a template is called inside of the engine.
@@ -106,7 +110,7 @@ impl Template {
     pub fn constant(&self) -> Option<&str> {
         match &self.0.body {
             Body::Literal => Some(&self.0.source),
-            Body::Rendered(_) => None,
+            Body::Rendered(_) | Body::Filled(_) => None,
         }
     }
 
@@ -118,7 +122,7 @@ impl Template {
     /// The names of the secrets that it writes out.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let reads = match &self.0.body {
-            Body::Literal => None,
+            Body::Literal | Body::Filled(_) => None,
             Body::Rendered(reads) => Some(reads.secrets()),
         };
         reads.into_iter().flatten()
@@ -128,6 +132,7 @@ impl Template {
         let reads = match &self.0.body {
             Body::Literal => return Ok(Text::plain(&*self.0.source)),
             Body::Rendered(reads) => reads,
+            Body::Filled(parts) => return parts.render(self.0.escape, scope),
         };
         RenderError::unless_run(reads, scope)?;
         let mut output = Limited::default();
@@ -293,10 +298,7 @@ fn written(node: &Node) -> String {
 /// Why a text could not be rendered. A secret's value can never stand in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
-    #[error(
-        "`{name}` is not in {}; test it with a guard before, or write `{{{{ {name} | default('') }}}}`",
-        holder(name)
-    )]
+    #[error("`{name}` is not in {}; {}", holder(name), instead(name))]
     Absent { name: String },
     #[error("a template runs too long: {why}; make it smaller")]
     TooMuch { why: String },
@@ -364,7 +366,18 @@ fn holder(name: &str) -> &'static str {
     match name.split(['.', '[']).next() {
         Some("steps") => "the results of the steps before",
         Some("vars") => "the variables",
+        Some("$") => "the flow's document",
         _ => "this event",
+    }
+}
+
+/// What to do about a name that may be absent.
+fn instead(name: &str) -> String {
+    match name.starts_with('$') {
+        true => "test it before with a `Choice` by `IsPresent`".into(),
+        false => {
+            format!("test it with a guard before, or write `{{{{ {name} | default('') }}}}`")
+        }
     }
 }
 

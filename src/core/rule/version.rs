@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::core::config::{self, Config};
-use crate::core::diagnostic::{Diagnostics, FileId, Files};
+use crate::core::diagnostic::{Diagnostics, Files};
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::document::Chunk;
 use crate::core::rule::jobspec::Rule;
@@ -157,10 +157,9 @@ impl Version {
     /// The rule again. The places in it are those of its file.
     pub fn compile(&self, config: &Config) -> Result<Arc<Rule>, Diagnostics> {
         let files = self.files();
-        let all: Vec<FileId> = files.ids().collect();
         let mut diagnostics = Diagnostics::default();
-        let set = RuleSet::compile(&Arc::new(files), &all, config, &mut diagnostics);
-        let mut rules = set.rules.iter();
+        let rules = RuleSet::compile_kept(&files, config, &mut diagnostics);
+        let mut rules = rules.iter();
         let rule = match &self.picked {
             Some(name) => rules.find(|rule| *rule.name == **name),
             None => rules.next(),

@@ -140,7 +140,7 @@ fn mode() -> Value {
     json!({"enum": ["live", "shadow", "disabled"], "default": "live"})
 }
 
-fn flow() -> Value {
+pub fn steps() -> Value {
     json!({"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/step"}})
 }
 
@@ -151,8 +151,6 @@ pub fn on_dead() -> Value {
 fn tests() -> Value {
     json!({"type": "array", "items": {"$ref": "#/$defs/test"}})
 }
-
-const FLOWS: &str = "it comes with flows and bundles; leave it out for now";
 
 /// The keys of a rule.
 pub const JOBSPEC: Vocabulary = Vocabulary {
@@ -179,7 +177,17 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
             "What must hold: every key is a field and its test, or `all`, `any`, `none`.",
             condition,
         ),
-        word("flow", "The steps to run, in order.", flow),
+        word("flow", "The steps to run, in order.", steps),
+        word(
+            "flow_name",
+            "Instead of `flow`: the name of a flow under `flows` or of a bundle; the rule's `vars` lie over its own.",
+            text,
+        ),
+        word(
+            "catch",
+            "The steps that run when a step failed that has no `catch` of its own; then the run is over. `error.message` says why.",
+            steps,
+        ),
         word(
             "mode",
             "`live` acts, `shadow` is judged and recorded but never acts, `disabled` is skipped.",
@@ -224,12 +232,6 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
             "redact",
             "what is not kept is said for all rules together: write `redact: [comment.body]` into flowtrigger.yaml",
         ),
-        later("catch", FLOWS),
-        later(
-            "flow_name",
-            "it comes with flows and bundles; write the steps under `flow:`",
-        ),
-        later("flows", FLOWS),
         later("schedules", "schedules are reserved for a later version"),
         later("during", "business hours are reserved for a later version"),
     ],

@@ -1,5 +1,5 @@
 //! Which files under a path hold rules, in a stable order.
-//! It reads none of them; hidden ones, and what ends neither in `.yaml` nor in `.yml`, it leaves alone.
+//! It reads none of them; hidden ones, and what ends neither in `.yaml`, `.yml` nor `.json`, it leaves alone.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -44,9 +44,9 @@ fn find_one(path: &Path) -> Found {
     let stem = stem(&name).unwrap_or(&name);
     let stem = stem.strip_suffix(".test").unwrap_or(stem);
     let beside = |ending: &str| path.with_file_name(format!("{stem}{ending}"));
-    let there = |paths: [PathBuf; 2]| paths.into_iter().filter(|path| path.is_file());
-    let rules = there([beside(".yaml"), beside(".yml")]).next();
-    let tests: Vec<PathBuf> = there([beside(".test.yaml"), beside(".test.yml")]).collect();
+    let there = |paths: Vec<PathBuf>| paths.into_iter().filter(|path| path.is_file());
+    let rules = there(vec![beside(".yaml"), beside(".yml"), beside(".json")]).next();
+    let tests: Vec<PathBuf> = there(vec![beside(".test.yaml"), beside(".test.yml")]).collect();
     match (path.exists(), rules) {
         (false, _) => found.refused.push(Refusal::Missing(path.to_owned())),
         (true, Some(rule)) if tests.iter().any(|test| test == path) => found.rules.push(rule),
@@ -108,6 +108,7 @@ fn sort_in(path: PathBuf, found: &mut Found) {
 fn stem(name: &str) -> Option<&str> {
     name.strip_suffix(".yaml")
         .or_else(|| name.strip_suffix(".yml"))
+        .or_else(|| name.strip_suffix(".json"))
 }
 
 impl Refusal {
@@ -129,7 +130,7 @@ impl Refusal {
                 path,
                 Code::Empty,
                 format!("`{}` holds no rule file", path.display()),
-                "rules stand in files that end in `.yaml` or `.yml`",
+                "rules stand in files that end in `.yaml`, `.yml` or, as ZIS bundles, `.json`",
             ),
         };
         report(path, message, help, code, files, diagnostics);

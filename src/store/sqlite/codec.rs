@@ -71,6 +71,13 @@ pub fn line_row(line: &Line) -> Option<LineRow> {
     };
     match line {
         Line::Claimed { .. } => None,
+        Line::Caught { step, at, error } => Some(LineRow {
+            kind: "caught",
+            step: Some(step.clone()),
+            at: micros(*at),
+            detail: Some(error.to_string()),
+            ..row
+        }),
         Line::Waiting { step, at, until } => Some(LineRow {
             kind: "waiting",
             step: Some(step.clone()),
@@ -133,6 +140,14 @@ pub fn line(row: &Row<'_>) -> rusqlite::Result<Option<Line>> {
                 step: row.get(1)?,
                 at,
                 until: time(until.parse().unwrap_or_default()),
+            })
+        }
+        "caught" => {
+            let error: String = row.get(6)?;
+            Some(Line::Caught {
+                step: row.get(1)?,
+                at,
+                error: json(&error),
             })
         }
         "started" => Some(Line::Started {

@@ -207,7 +207,7 @@ fn check_header_names(headers: &Node, cx: &mut Lowering<'_>) -> bool {
 }
 
 /// What to do about a header that no rule can set.
-fn unfit(name: &str) -> Option<&'static str> {
+pub fn unfit(name: &str) -> Option<&'static str> {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     if OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name)) {
         return Some("leave it out: it is set from the address and the body");
@@ -217,7 +217,7 @@ fn unfit(name: &str) -> Option<&'static str> {
 }
 
 /// A header of the step wins over the connection's.
-fn inherit(headers: &mut Vec<(String, Template)>, from: &[(String, Template)]) {
+pub fn inherit(headers: &mut Vec<(String, Template)>, from: &[(String, Template)]) {
     let missing: Vec<_> = from
         .iter()
         .filter(|(name, _)| {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{event, flow};
 use crate::core::flow::step::{Flow, OnCrash};
-use crate::core::flow::{Move, Subject, next};
+use crate::core::flow::{Move, Subject, Task, next, taken_up};
 use crate::core::run::{Attempt, Line, Outcome};
 
 /// Requests, a guard, a value and two commands; `CRASH` says what a crash does to those.
@@ -61,23 +61,36 @@ fn finish(flow: &Flow, kept: &[Line], outcomes: &[bool]) -> Ended {
         event: &event,
         vars: &vars,
         error: &Value::Null,
+        locals: &Value::Null,
         seed: "seed",
     };
     let mut log = kept.to_vec();
     let mut now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1);
     let mut held = 0;
-    log.push(Line::Claimed { over: None });
+    log.push(taken_up(flow, &subject, &log));
     for _ in 0..200 {
         match next(flow, &subject, &log, now) {
-            Move::Perform { step, number, .. } => {
-                let name = &flow.steps[step].name;
-                log.push(performed(name, number, now, outcomes, &log));
+            Move::Perform { tasks, .. } => {
+                let Task {
+                    step,
+                    number,
+                    announce,
+                    ..
+                } = &tasks[0];
+                if *announce {
+                    log.push(Line::Started {
+                        step: step.clone(),
+                        number: *number,
+                        at: now,
+                    });
+                }
+                log.push(performed(step, *number, now, outcomes, &log));
                 now += SignedDuration::from_millis(20);
             }
             Move::Record(line) => log.push(line),
-            Move::Wait { until } => {
+            Move::Retry { until } | Move::Wait { until } => {
                 now = until;
-                log.push(Line::Claimed { over: None });
+                log.push(taken_up(flow, &subject, &log));
             }
             Move::Hold { .. } => {
                 held += 1;
@@ -123,7 +136,10 @@ fn repeats(log: &[Line]) -> Option<&str> {
         let step = match line {
             Line::Started { step, .. } => step,
             Line::Attempt(attempt) => &attempt.step,
-            Line::Revived { .. } | Line::Waiting { .. } | Line::Claimed { .. } => continue,
+            Line::Revived { .. }
+            | Line::Caught { .. }
+            | Line::Waiting { .. }
+            | Line::Claimed { .. } => continue,
         };
         if succeeded.contains(step) {
             return Some(step);

@@ -35,9 +35,9 @@ fn every_mistake_of_a_step_is_told_with_advice() {
         ),
         (
             "{ exec: [a], wait: 4d }",
-            Code::NotBuiltYet,
-            "`wait`",
-            "bundles",
+            Code::InvalidValue,
+            "`exec` and `wait`",
+            "step of its own",
         ),
         (
             "{ set: 1, retry: { attempts: 2 } }",
@@ -45,7 +45,12 @@ fn every_mistake_of_a_step_is_told_with_advice() {
             "`retry` does nothing",
             "leave it out",
         ),
-        ("{ set: { jq: . } }", Code::NotBuiltYet, "`jq`", "templates"),
+        (
+            "{ set: { jq: '.a | {{ ticket.id }}' } }",
+            Code::BadTemplate,
+            "no template",
+            "`input:",
+        ),
         (
             "{ set: \"{{ secret.A }}\" }",
             Code::BadTemplate,

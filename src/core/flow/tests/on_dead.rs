@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::event;
 use crate::core::config::{self, Config};
 use crate::core::diagnostic::{Diagnostics, Files};
-use crate::core::flow::call::{Body, Call};
+use crate::core::flow::call::{Body, Call, HttpCall};
 use crate::core::flow::step::{Flow, OnCrash};
 use crate::core::flow::{Move, Subject, next};
 use crate::core::matching::ruleset::RuleSet;
@@ -51,22 +51,29 @@ fn first_move(flow: &Flow, error: &Value) -> Move {
         event: &event,
         vars: &vars,
         error,
+        locals: &Value::Null,
         seed: "",
     };
     next(flow, &subject, &[], jiff::Timestamp::UNIX_EPOCH)
 }
 
-fn sent(flow: &Flow, error: &Value) -> Value {
-    match first_move(flow, error) {
-        Move::Perform {
-            call: Call::Http(call),
+/// The body of the one request to send.
+fn body(moved: Move) -> Value {
+    let tasks = match moved {
+        Move::Perform { tasks, .. } => tasks,
+        other => panic!("{other:?}"),
+    };
+    match &tasks[0].call {
+        Call::Http(HttpCall {
+            body: Some(Body::Json(tree)),
             ..
-        } => match call.body {
-            Some(Body::Json(tree)) => tree.redacted(),
-            body => panic!("{body:?}"),
-        },
+        }) => tree.redacted(),
         other => panic!("{other:?}"),
     }
+}
+
+fn sent(flow: &Flow, error: &Value) -> Value {
+    body(first_move(flow, error))
 }
 
 fn error() -> Value {
@@ -98,10 +105,10 @@ fn conditions_read_the_error_too() {
     let rules = rules(&Config::default(), &[text]);
     let flow = rules[0].on_dead.as_ref().unwrap();
     assert_eq!(flow.steps[1].settings.on_crash, OnCrash::Rerun);
-    assert!(matches!(
-        first_move(flow, &error()),
-        Move::Perform { step: 1, .. }
-    ));
+    let Move::Perform { tasks, .. } = first_move(flow, &error()) else {
+        panic!("a command");
+    };
+    assert_eq!(tasks[0].step, "exec-2");
     let other = json!({"message": "step `page` failed", "run": 7, "rule": "r0", "attempts": 4});
     assert!(matches!(first_move(flow, &other), Move::Skipped { .. }));
 }
@@ -118,16 +125,9 @@ fn elsewhere_error_is_a_field_of_the_event_like_any_other() {
         event: &event,
         vars: &vars,
         error: &Value::Null,
+        locals: &Value::Null,
         seed: "",
     };
-    let Move::Perform {
-        call: Call::Http(call),
-        ..
-    } = next(&flow, &subject, &[], jiff::Timestamp::UNIX_EPOCH)
-    else {
-        panic!("a request");
-    };
-    assert!(
-        matches!(call.body, Some(Body::Json(tree)) if tree.redacted() == json!({"why": "down", "upper": "DOWN"}))
-    );
+    let moved = next(&flow, &subject, &[], jiff::Timestamp::UNIX_EPOCH);
+    assert_eq!(body(moved), json!({"why": "down", "upper": "DOWN"}));
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::core::diagnostic::Code;
 use crate::core::rule::condition::{Condition, Polarity, Predicate};
 use crate::core::rule::document::{Entry, Node, Yaml};
-use crate::core::rule::fields::FieldCheck;
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::operator::{self, Case, Operator, Parsing, Spec};
 use crate::core::rule::path::Path;
@@ -307,10 +306,10 @@ fn lower_operator(
         return Some(known);
     }
     let said = cx.diagnostics.count();
-    let fields = path.dotted().map(|dotted| cx.fields.check(&dotted));
+    let fields = cx.types_at(path);
     let mut parsing = Parsing {
         path,
-        fields: fields.unwrap_or(FieldCheck::Open),
+        fields,
         case,
         cx,
     };

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::{Lowering, Occasion};
 use crate::core::diagnostic::{Code, Diagnostic, Position};
 use crate::core::event::catalogue::FieldLookup;
-use crate::core::rule::earlier::Gives;
+use crate::core::event::catalogue::FieldType;
+use crate::core::rule::earlier::{Gives, Holds, Ran};
 use crate::core::rule::fields::{FieldCheck, Fields};
-use crate::core::rule::path::{ERROR, Key, Path, Root, Route};
+use crate::core::rule::path::{Key, OF_DEATH, OF_FAILURE, Path, Root, Route};
 use crate::core::rule::synonyms;
 
 impl Lowering<'_> {
@@ -23,9 +24,9 @@ impl Lowering<'_> {
             Some(path) => Arc::clone(path),
             None => self.parse_path(text, at)?,
         };
-        let path = match self.occasion {
-            Occasion::Event => path,
-            Occasion::Death => Arc::new(self.placed(Path::clone(&path))),
+        let path = match (self.occasion, self.locals.is_empty()) {
+            (Occasion::Event, true) => path,
+            (_, _) => Arc::new(self.placed(Path::clone(&path))),
         };
         self.check_path(&path, at).then_some(path)
     }
@@ -46,11 +47,31 @@ impl Lowering<'_> {
         }
     }
 
-    /// `error.…` is a field of the event, but where there is an error to tell of.
+    /// `error.…` is a field of the event, but where there is an error to tell of; and so is what the
+    /// flow gave a name to, but where it has that name.
     pub fn placed(&self, path: Path) -> Path {
-        match self.occasion {
+        let path = match self.occasion {
             Occasion::Event => path,
-            Occasion::Death => path.of_death(),
+            Occasion::Death | Occasion::Failure => path.of_error(),
+        };
+        path.of_local(|name| self.locals.iter().any(|local| local.name == name))
+    }
+
+    /// The types that a path has, as far as they are known.
+    pub fn types_at(&self, path: &Path) -> FieldCheck {
+        let Some((name, below)) = path.local() else {
+            let dotted = path.dotted();
+            let check = dotted.map(|dotted| self.fields.check(&dotted));
+            return check.unwrap_or(FieldCheck::Open);
+        };
+        let local = self.locals.iter().find(|local| local.name == name);
+        match (local.map(|local| &local.holds), below) {
+            (Some(Holds::Value(known)), []) => FieldCheck::Known(vec![known.clone()]),
+            (Some(Holds::Event), [_, ..]) => self.fields.check(&spelled(below)),
+            (Some(Holds::Events), [_, field, ..]) if field.index.is_none() => {
+                self.fields.check(&spelled(&below[1..]))
+            }
+            (_, _) => FieldCheck::Open,
         }
     }
 
@@ -59,6 +80,7 @@ impl Lowering<'_> {
         if let Route::Plain { root, keys } = &path.route {
             let first = keys.first().map(|key| key.name.as_str());
             match (root, first) {
+                (Root::Vars, Some(name)) if self.running.given.contains(name) => return true,
                 (Root::Vars, Some(name)) if self.vars.get(name).is_none() => {
                     self.undefined("variable", &path.text, name, at);
                     return false;
@@ -78,6 +100,7 @@ impl Lowering<'_> {
                     return self.check_result(step.gives, name, key, at);
                 }
                 (Root::Error, Some(_)) => return self.check_error(keys, &path.text, at),
+                (Root::Local, Some(name)) => return self.check_local(name, &keys[1..], path, at),
                 _ => {}
             }
         }
@@ -93,16 +116,14 @@ impl Lowering<'_> {
         let FieldCheck::Unknown { nearest } = self.fields.check(&dotted) else {
             return true;
         };
-        if dotted == "error" || dotted.starts_with("error.") {
-            let message = format!("`{dotted}` is known in the steps of `on_dead` alone");
-            let help =
-                "to hear of a run that gave up write `on_dead:`, a list of steps, beside `flow`";
+        if let Some((message, help)) = known_elsewhere(&dotted) {
             self.error(Code::UndefinedName, at, message, help);
             return false;
         }
         let message = format!("{} has no field `{}`", self.fields.words(), path.text);
         let help = self
             .step_meant(&dotted)
+            .or_else(|| self.local_meant(&dotted))
             .or_else(|| self.fields.instead())
             .or_else(|| synonyms::for_field(&dotted))
             .or_else(|| self.comes_with(&dotted))
@@ -120,23 +141,75 @@ impl Lowering<'_> {
             self.error(Code::UndefinedName, at, message, &help);
             return false;
         };
-        if ERROR.contains(name) {
+        let known = match self.occasion {
+            Occasion::Event | Occasion::Death => OF_DEATH,
+            Occasion::Failure => OF_FAILURE,
+        };
+        if known.contains(name) {
             return true;
         }
         let message = format!("`error` has no `{name}`");
         let meant = match *name {
-            "why" | "reason" | "text" | "cause" | "error" | "description" => Some("message"),
-            "id" | "run_id" => Some("run"),
-            "name" => Some("rule"),
-            "tries" | "count" | "retries" => Some("attempts"),
-            other => synonyms::nearest(other, ERROR.into_iter()),
+            "why" | "reason" | "text" | "cause" | "error" | "description" => "message",
+            "id" | "run_id" => "run",
+            "name" if known.contains(&"step") => "step",
+            "name" => "rule",
+            "tries" | "count" | "retries" => "attempts",
+            "code" | "status_code" | "http_status" => "status",
+            other => synonyms::nearest(other, known.into_iter()).unwrap_or_default(),
         };
-        let help = match meant {
-            Some(meant) => format!("did you mean `error.{meant}`?"),
-            None => format!("it has {}", ERROR.join(", ")),
+        let help = match known.contains(&meant) {
+            true => format!("did you mean `error.{meant}`?"),
+            false => format!("it has {} here", known.join(", ")),
         };
         self.error(Code::UndefinedName, at, message, &help);
         false
+    }
+
+    /// Whether what has a name of the flow's holds these keys, as far as that is known.
+    fn check_local(&mut self, name: &str, below: &[Key], path: &Path, at: Position) -> bool {
+        let local = self.locals.iter().find(|local| local.name == name);
+        let Some((local, first)) = local.zip(below.first()) else {
+            return true;
+        };
+        let (text, first) = (&path.text, &first.name);
+        let unknown = matches!(self.types_at(path), FieldCheck::Unknown { .. });
+        let (message, help) = match &local.holds {
+            Holds::Value(FieldType::List(_) | FieldType::Object | FieldType::Any)
+            | Holds::Anything => return true,
+            Holds::Value(known) => (
+                format!("`{text}` leads nowhere: `{name}` is {}", known.words()),
+                format!("write `{name}` alone"),
+            ),
+            Holds::Events if first.parse::<usize>().is_err() => (
+                format!("`{text}` leads nowhere: `{name}` is a list of events"),
+                format!(
+                    "write `{name}.0.{first}` for the first, or go through them with `for_each: {name}`"
+                ),
+            ),
+            Holds::Events | Holds::Event if unknown => (
+                format!(
+                    "{} has no field `{}`, which `{text}` reads",
+                    self.fields.words(),
+                    event_field(below)
+                ),
+                self.fields.advice(),
+            ),
+            Holds::Events | Holds::Event => return true,
+        };
+        self.error(Code::UndefinedName, at, message, &help);
+        false
+    }
+
+    /// `items.id` where the item is called `item`.
+    fn local_meant(&self, dotted: &str) -> Option<String> {
+        let first = dotted.split('.').next().unwrap_or(dotted);
+        let names = self.locals.iter().map(|local| local.name.as_str());
+        let near = synonyms::nearest(first, names)?;
+        Some(format!(
+            "did you mean `{}`?",
+            dotted.replacen(first, near, 1)
+        ))
     }
 
     /// Whether JSONPath enters the body by the key that the rule's events have.
@@ -203,6 +276,9 @@ impl Lowering<'_> {
     /// Warns where a text writes out a field that not every event of the rule holds: for the others
     /// the step could not be rendered.
     pub fn warn_if_absent(&mut self, path: &Path, at: Position) {
+        if let Some(step) = path.step() {
+            return self.warn_if_not_run(step, &path.text, at);
+        }
         let Some(dotted) = path.dotted() else {
             return;
         };
@@ -224,14 +300,37 @@ impl Lowering<'_> {
             .push(Diagnostic::warning(Code::MaybeAbsent, at, message).help(help));
     }
 
+    /// Where any step may have failed, whose result is there hangs on which.
+    fn warn_if_not_run(&mut self, name: &str, text: &str, at: Position) {
+        let step = self.steps.iter().find(|step| step.name == name);
+        let perhaps = step.is_some_and(|step| step.ran == Ran::Perhaps);
+        let place = format!("steps.{name}");
+        let below = format!("{place}.");
+        let covers = |tested: &String| *tested == place || tested.starts_with(&below);
+        if !perhaps || self.tested.iter().any(covers) {
+            return;
+        }
+        let message = format!("`{text}` is there only if the step `{name}` ran before one failed");
+        let help = format!("test it in `when` before: {{ {place}: {{ exists: true }} }}");
+        self.diagnostics
+            .push(Diagnostic::warning(Code::MaybeAbsent, at, message).help(help));
+    }
+
     /// Whether the result of a step holds a key; false after saying why not.
     fn check_result(&mut self, gives: Gives, step: &str, key: Option<&str>, at: Position) -> bool {
         let (message, help) = match (gives, key) {
-            (Gives::Anything, _) => return true,
+            (Gives::Anything | Gives::Inner, _) => return true,
             (Gives::Keys([]), _) => (
                 format!("the step `{step}` has no result to read"),
-                "guards, `succeed`, `fail` and steps with `keep: none` give nothing".into(),
+                "guards, `wait`, `succeed`, `fail` and steps with `keep: none` give nothing".into(),
             ),
+            (Gives::List, Some(key)) if key.parse::<usize>().is_err() => (
+                format!("the result of the step `{step}` is a list, one result for each item"),
+                format!(
+                    "write `steps.{step}.0.{key}` for the first, or go through them with `for_each: steps.{step}`"
+                ),
+            ),
+            (Gives::List, _) => return true,
             (Gives::Keys(keys), Some(key)) if !keys.contains(&key) => (
                 format!("the result of the step `{step}` has no `{key}`"),
                 match synonyms::nearest(key, keys.iter().copied()) {
@@ -247,6 +346,18 @@ impl Lowering<'_> {
         };
         self.error(Code::UndefinedName, at, message, &help);
         false
+    }
+
+    /// Which steps can be read here.
+    fn where_steps_are(&self, name: &str) -> &'static str {
+        match (self.running.flows.is_empty(), name) {
+            (true, _) => {
+                "a step can read only the steps before it, by their `name`; what stands within a step is read in there alone"
+            }
+            (false, _) => {
+                "a named flow reads its own steps alone; give it what it needs as `vars` where it is run"
+            }
+        }
     }
 
     fn undefined(&mut self, kind: &str, path: &str, name: &str, at: Position) {
@@ -269,7 +380,7 @@ impl Lowering<'_> {
             }
             (None, "step") => {
                 let help = match self.occasion {
-                    Occasion::Event => "a step can read only the steps before it, by their `name`",
+                    Occasion::Event | Occasion::Failure => self.where_steps_are(name),
                     Occasion::Death => {
                         "what the steps of the dead run got is not in reach; `error.message` says why it died"
                     }
@@ -282,4 +393,37 @@ impl Lowering<'_> {
             }
         }
     }
+}
+
+fn spelled(keys: &[Key]) -> String {
+    let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+    names.join(".")
+}
+
+/// The field of an event that keys lead to, behind the event's number where they begin with one.
+fn event_field(keys: &[Key]) -> String {
+    match keys {
+        [first, rest @ ..] if first.index.is_some() => spelled(rest),
+        keys => spelled(keys),
+    }
+}
+
+/// What a name means that is known in some steps alone.
+fn known_elsewhere(dotted: &str) -> Option<(String, &'static str)> {
+    let (places, help) = match dotted.split('.').next()? {
+        "error" => (
+            "in the steps of `catch` and of `on_dead`",
+            "to go on after a failed step write `catch:`, a list of steps, beside it; to hear of a run that gave up, `on_dead:` beside `flow`",
+        ),
+        "events" => (
+            "in the steps of a rule that gathers events",
+            "write `debounce: { per: ticket.id, quiet: 5m, keep: all }` in the rule",
+        ),
+        "item" => (
+            "within a `for_each`",
+            "write `for_each: PATH` with the steps for each item under its `flow`",
+        ),
+        _ => return None,
+    };
+    Some((format!("`{dotted}` is known {places} alone"), help))
 }

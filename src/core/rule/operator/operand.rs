@@ -82,9 +82,9 @@ impl Operand {
         let Operand::Path(path) = self else {
             return Vec::new();
         };
-        match path.dotted().map(|dotted| parsing.cx.fields.check(&dotted)) {
-            Some(FieldCheck::Known(types)) => types,
-            Some(FieldCheck::Open | FieldCheck::Unknown { .. }) | None => Vec::new(),
+        match parsing.cx.types_at(path) {
+            FieldCheck::Known(types) => types,
+            FieldCheck::Open | FieldCheck::Unknown { .. } => Vec::new(),
         }
     }
 

@@ -4,12 +4,14 @@
 
 use std::cmp::Ordering;
 
-use serde_json::{Number, Value, json};
+use serde_json::{Value, json};
 
 use crate::core::diagnostic::{Code, Diagnostic};
 use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::Node;
 use crate::core::rule::operator::instant::{instant, milliseconds};
+use crate::core::rule::operator::kind::numbers;
+pub use crate::core::rule::operator::kind::{Kind, number};
 use crate::core::rule::operator::narrowing::{Clue, Narrowing, Point, is_exact, nearest};
 use crate::core::rule::operator::operand::{Operand, Operands};
 pub use crate::core::rule::operator::side::Side;
@@ -37,6 +39,8 @@ struct Scale {
     ranks: Vec<Ranks>,
     /// Whether every type of the field has its own order, and other text none.
     closed: bool,
+    /// The one kind of value that is compared, in bundles.
+    only: Option<Kind>,
 }
 
 impl Scale {
@@ -44,7 +48,12 @@ impl Scale {
         let mut ranks: Vec<Ranks> = types.iter().filter_map(FieldType::ranks).collect();
         ranks.dedup();
         let closed = !types.is_empty() && types.iter().all(|field| field.ranks().is_some());
-        Self { ranks, closed }
+        let only = None;
+        Self {
+            ranks,
+            closed,
+            only,
+        }
     }
 
     /// The order that a word stands in, and its place there.
@@ -79,6 +88,17 @@ impl Ordered {
         })
     }
 
+    /// A comparison of values of one kind alone, as they stand.
+    pub fn of_kind(kind: Kind, side: Side, operand: Operand) -> Self {
+        let mut scale = Scale::of(&[]);
+        scale.only = Some(kind);
+        Self {
+            operands: Operands(vec![operand]),
+            scale,
+            side,
+        }
+    }
+
     /// Judges one value against one operand. Null has no place in any order.
     pub fn compare(&self, value: &Value, operand: &Value) -> Verdict {
         if value.is_null() || operand.is_null() {
@@ -93,8 +113,8 @@ impl Ordered {
     /// What a value must be to be on the wanted side of an operand.
     fn narrowing_by(&self, operand: &Operand) -> Narrowing {
         let value = match operand {
-            Operand::Literal(value) => value,
-            Operand::Path(_) => return Narrowing::standing(),
+            Operand::Literal(value) if self.scale.only.is_none() => value,
+            Operand::Literal(_) | Operand::Path(_) => return Narrowing::standing(),
         };
         match value {
             Value::Number(number) if is_exact(number) => {
@@ -202,6 +222,9 @@ impl Compare for Ordered {
 /// How a value stands to an operand; None where they have no common order. A text is read as a number
 /// or a time only against one.
 fn order(value: &Value, operand: &Value, scale: &Scale) -> Option<Ordering> {
+    if let Some(kind) = scale.only {
+        return kind.order(value, operand);
+    }
     match (value, operand) {
         (Value::Number(a), Value::Number(b)) => numbers(a, b),
         (Value::String(a), Value::Number(b)) => numbers(&number(a)?, b),
@@ -231,31 +254,6 @@ fn texts(a: &str, b: &str, scale: &Scale) -> Option<Ordering> {
 
 fn rank(word: &str, ranks: Ranks) -> Option<usize> {
     ranks.iter().position(|known| *known == word)
-}
-
-fn numbers(a: &Number, b: &Number) -> Option<Ordering> {
-    if let (Some(a), Some(b)) = (a.as_i64(), b.as_i64()) {
-        return Some(a.cmp(&b));
-    }
-    if let (Some(a), Some(b)) = (a.as_u64(), b.as_u64()) {
-        return Some(a.cmp(&b));
-    }
-    a.as_f64()?.partial_cmp(&b.as_f64()?)
-}
-
-/// A number written as text, in the JSON form: `99.99`, not ` 99`, `1_000` or `0x1f`.
-pub fn number(text: &str) -> Option<Number> {
-    let starts = text.starts_with(|c: char| c.is_ascii_digit() || c == '-');
-    let plain = text
-        .bytes()
-        .all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
-    if !starts || !plain {
-        return None;
-    }
-    if let Ok(integer) = text.parse::<i64>() {
-        return Some(integer.into());
-    }
-    Number::from_f64(text.parse().ok()?)
 }
 
 fn has_order(field: &FieldType) -> bool {

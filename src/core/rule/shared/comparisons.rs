@@ -37,8 +37,11 @@ impl Comparison {
     ) -> Option<Self> {
         let fields = match cx.occasion {
             Occasion::Event => cx.fields.identity()?,
-            Occasion::Death => return None,
+            Occasion::Death | Occasion::Failure => return None,
         };
+        if path.local().is_some() {
+            return None;
+        }
         let mut words = format!("{} {case:?} {} ", spec.name, path.text);
         write_value(value, &mut words)?;
         Some(Self { fields, words })

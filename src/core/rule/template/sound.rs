@@ -40,9 +40,12 @@ pub fn once(
 ) -> Option<TreeTemplate> {
     let fields = match cx.occasion {
         Occasion::Event => cx.fields.identity(),
-        Occasion::Death => None,
+        Occasion::Death | Occasion::Failure => None,
     };
-    let Some(fields) = fields else {
+    // What the flow gave a name to is a field of the event elsewhere.
+    let mut locals = cx.locals.iter();
+    let named = locals.any(|local| source.text.contains(&local.name));
+    let Some(fields) = fields.filter(|_| !named) else {
         return lower(source, cx);
     };
     let known = cx.shared.texts.get(form, &source.text);
@@ -95,6 +98,7 @@ fn reads_event_alone(template: &TreeTemplate) -> bool {
         TreeTemplate::Text(text) => match &text.0.body {
             Body::Literal => true,
             Body::Rendered(reads) => reads.is_of_event(),
+            Body::Filled(_) => false,
         },
         TreeTemplate::List(_) | TreeTemplate::Map(_) => false,
     }

@@ -21,7 +21,7 @@ use crate::core::scope::Scope;
 
 #[derive(Debug, Clone)]
 pub enum TreeTemplate {
-    /// Null, a boolean or a number.
+    /// Null, a boolean or a number; of a bundle, whatever stands as it is.
     Value(Arc<Json>),
     /// One field, as it is.
     Field(Arc<Path>),
@@ -150,7 +150,7 @@ fn lower_entry(entry: &Entry, cx: &mut Lowering<'_>) -> Option<(Arc<str>, TreeTe
     Some((cx.shared.words.share(entry.key.as_str()), value))
 }
 
-fn mapping(entries: Vec<(Arc<str>, TreeTemplate)>, cx: &mut Lowering<'_>) -> Mapping {
+pub fn mapping(entries: Vec<(Arc<str>, TreeTemplate)>, cx: &mut Lowering<'_>) -> Mapping {
     let (keys, values): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
     Mapping {
         keys: cx.shared.keys.share(keys),

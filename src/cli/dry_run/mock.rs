@@ -1,0 +1,75 @@
+//! `--mock STEP=FILE`: what a step would get, so that the steps after it can be seen.
+//! It refuses a step that no rule has, and a reply that no step could get.
+
+use serde_json::Value;
+
+use crate::cli::exit::Failure;
+use crate::core::flow::rehearse::Mocks;
+use crate::core::rule::ruletest::Mock;
+use crate::core::rule::synonyms::nearest;
+use crate::engine::Rulebook;
+
+/// The keys of a reply.
+const REPLY: [&str; 5] = ["status", "headers", "body", "stdout", "stderr"];
+const HELP: &str = "write a reply such as {\"status\": 200, \"body\": {}}, a list of replies for try after try, or {\"fails\": \"why\"}";
+
+pub fn read(mocks: &[String], rules: &[String], book: &Rulebook) -> Result<Mocks, Failure> {
+    let read = |text: &String| {
+        let Some((step, file)) = text.split_once('=') else {
+            let failure = Failure::usage(format!("`--mock {text}` has no `=`"));
+            return Err(failure.help("write --mock STEP=FILE, with the reply in the file"));
+        };
+        known(step, rules, book)?;
+        Ok((step.to_owned(), replies(file)?))
+    };
+    mocks.iter().map(read).collect()
+}
+
+fn known(step: &str, rules: &[String], book: &Rulebook) -> Result<(), Failure> {
+    let asked = |rule: &str| rules.is_empty() || rules.iter().any(|name| name == rule);
+    let rules = book.rules.rules.iter().filter(|rule| asked(&rule.name));
+    let names: Vec<&str> = rules
+        .flat_map(|rule| rule.steps())
+        .map(|step| step.name.as_str())
+        .collect();
+    // Named alone, or by its place in the flow.
+    if names.iter().any(|name| step.ends_with(name)) {
+        return Ok(());
+    }
+    let failure = Failure::usage(format!("no rule has a step `{step}`"));
+    Err(match nearest(step, names.into_iter()) {
+        Some(near) => failure.help(format!("did you mean `{near}`?")),
+        None => failure.help("`dry-run --explain` shows the steps by their names"),
+    })
+}
+
+fn replies(file: &str) -> Result<Vec<Mock>, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let failure = Failure::usage(format!("failed to read `{file}`: {error}"));
+        failure.help("write --mock STEP=FILE, with the reply in the file")
+    })?;
+    let value: Value = serde_json::from_str(&text)
+        .map_err(|error| Failure::usage(format!("`{file}` is not JSON: {error}")).help(HELP))?;
+    let values = match value {
+        Value::Array(values) if !values.is_empty() => values,
+        other => vec![other],
+    };
+    values.into_iter().map(|value| reply(value, file)).collect()
+}
+
+fn reply(value: Value, file: &str) -> Result<Mock, Failure> {
+    let Value::Object(entries) = &value else {
+        return Err(Failure::usage(format!("`{file}` holds no reply")).help(HELP));
+    };
+    if let Some(Value::String(why)) = entries.get("fails") {
+        return Ok(Mock::Fails(why.clone()));
+    }
+    match entries.keys().find(|key| !REPLY.contains(&key.as_str())) {
+        None => Ok(Mock::Reply(value)),
+        Some(key) => {
+            let failure =
+                Failure::usage(format!("`{file}` has `{key}`, which is no part of a reply"));
+            Err(failure.help(HELP))
+        }
+    }
+}

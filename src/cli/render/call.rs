@@ -1,0 +1,235 @@
+//! A call as it would be done, as text and as JSON: secrets redacted, where it may go, when it is tried
+//! again. It prints what would be sent and nothing that only looks like it.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::cli::output::Output;
+use crate::cli::render::plain::plain;
+use crate::core::config::Outgoing;
+use crate::core::egress::Foresight;
+use crate::core::flow::call::{Auth, Body, Call, ConfigCall, ExecCall, HttpCall, JqCall, Text};
+use crate::core::flow::step::{Action, OnCrash, Step};
+
+/// How much of a body or a script is shown.
+const BODY: usize = 2_000;
+
+pub fn text(out: &mut Output, call: &Call, step: &Step, outgoing: &Outgoing) -> io::Result<()> {
+    match call {
+        Call::Http(call) => http(out, call, step, outgoing),
+        Call::Exec(call) => exec(out, call, step),
+        Call::Jq(call) => jq(out, call),
+        Call::Config(call) => config(out, call),
+    }
+}
+
+fn jq(out: &mut Output, call: &JqCall) -> io::Result<()> {
+    writeln!(out, "jq {}", cut(&call.program))
+}
+
+fn config(out: &mut Output, call: &ConfigCall) -> io::Result<()> {
+    let place = format!("{} {}", plain(&call.integration), plain(&call.scope));
+    match &call.patch {
+        None => writeln!(out, "settings of {place}"),
+        Some(patch) => writeln!(
+            out,
+            "settings of {place}, changed by {}",
+            cut(&patch.to_string())
+        ),
+    }
+}
+
+fn http(out: &mut Output, call: &HttpCall, step: &Step, outgoing: &Outgoing) -> io::Result<()> {
+    writeln!(out, "{} {}", call.method, plain(&call.url.to_string()))?;
+    for (name, value) in &call.headers {
+        writeln!(out, "       {name}: {}", plain(&value.to_string()))?;
+    }
+    if let Some(auth) = &call.auth {
+        writeln!(out, "       {}", auth_words(auth))?;
+    }
+    if let Some(body) = &call.body {
+        writeln!(out, "       {}", cut(&body_text(body)))?;
+    }
+    if let Some(egress) = egress(call, outgoing) {
+        writeln!(out, "       egress: {egress}")?;
+    }
+    schedule(out, step)
+}
+
+/// Where the request may go, as far as it can be told; None for an outbox.
+fn egress(call: &HttpCall, outgoing: &Outgoing) -> Option<String> {
+    let seen = outgoing.foresee(&call.url.to_string())?;
+    let words = plain(&outgoing.words(&seen)).into_owned();
+    Some(match call.redirects {
+        _ if matches!(seen, Foresight::Refused(_)) => words,
+        0 => words,
+        1 => format!("{words}; one redirect is followed, checked again"),
+        many => format!("{words}; {many} redirects are followed, each checked again"),
+    })
+}
+
+fn exec(out: &mut Output, call: &ExecCall, step: &Step) -> io::Result<()> {
+    let argv: Vec<String> = call.argv.iter().map(Text::to_string).collect();
+    writeln!(
+        out,
+        "{} {}  in {}",
+        step.action.kind(),
+        cut(&json!(argv).to_string()),
+        call.cwd
+    )?;
+    for (name, value) in &call.env {
+        writeln!(out, "       {name}={}", plain(&value.to_string()))?;
+    }
+    if let Some(confinement) = &call.confine {
+        writeln!(out, "       confined: {}", plain(&confinement.words()))?;
+    }
+    schedule(out, step)
+}
+
+fn schedule(out: &mut Output, step: &Step) -> io::Result<()> {
+    let timeout = step.settings.timeout.as_secs_f64();
+    write!(
+        out,
+        "       time-out {timeout}s; {}",
+        step.settings.retry.words()
+    )?;
+    match on_crash(step) {
+        Some(word) => writeln!(out, "; after a crash: {word}"),
+        None => writeln!(out),
+    }
+}
+
+/// What becomes of a command that a crash cut off; a request always runs again.
+fn on_crash(step: &Step) -> Option<&'static str> {
+    match (&step.action, step.settings.on_crash) {
+        (Action::Exec(_), OnCrash::Hold) => Some("hold"),
+        (Action::Exec(_), OnCrash::Rerun) => Some("rerun"),
+        (
+            Action::Http(_)
+            | Action::When(_)
+            | Action::Set(_)
+            | Action::Jq(_)
+            | Action::Config(_)
+            | Action::Choose(_)
+            | Action::Each(_)
+            | Action::Wait(_)
+            | Action::Flow(_)
+            | Action::Succeed(_)
+            | Action::Fail(_),
+            _,
+        ) => None,
+    }
+}
+
+fn auth_words(auth: &Auth) -> String {
+    match auth {
+        Auth::Bearer(token) => format!("Authorization: Bearer {token}"),
+        Auth::Basic { username, password } => {
+            format!("Authorization: Basic {username}:{password}, in base64")
+        }
+        Auth::Header { name, value } => format!("{name}: {value}"),
+    }
+}
+
+fn body_text(body: &Body) -> String {
+    match body {
+        Body::Json(tree) => tree.redacted().to_string(),
+        Body::Form(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(name, v)| format!("{name}={v}"))
+                .collect();
+            fields.join("&")
+        }
+        Body::Raw(text) => text.to_string(),
+    }
+}
+
+pub fn cut(text: &str) -> String {
+    match text.char_indices().nth(BODY) {
+        Some((end, _)) => format!("{}…", plain_lines(&text[..end])),
+        None => plain_lines(text),
+    }
+}
+
+/// A body or a script may have several lines.
+fn plain_lines(text: &str) -> String {
+    let lines: Vec<_> = text.split('\n').map(plain).collect();
+    lines.join("\n")
+}
+
+/// A call with its secrets redacted and its schedule.
+pub fn json_of(call: &Call, step: &Step, outgoing: &Outgoing) -> Value {
+    let mut value = sent_json(call);
+    match call {
+        Call::Http(call) => {
+            if let Some(egress) = egress(call, outgoing) {
+                value["egress"] = egress.into();
+            }
+        }
+        Call::Exec(call) => {
+            if let Some(confinement) = &call.confine {
+                value["confined"] = confinement.words().into();
+            }
+        }
+        Call::Jq(_) | Call::Config(_) => {}
+    }
+    value["timeout"] = json!(step.settings.timeout.as_secs_f64());
+    value["retry"] = json!(step.settings.retry.words());
+    if let Some(word) = on_crash(step) {
+        value["on_crash"] = word.into();
+    }
+    value
+}
+
+/// What a call sends, with its secrets redacted: what rule tests compare with.
+pub fn sent_json(call: &Call) -> Value {
+    match call {
+        Call::Http(call) => http_json(call),
+        Call::Jq(call) => json!({"program": call.program, "input": call.input}),
+        Call::Config(call) => {
+            json!({"integration": call.integration, "scope": call.scope, "patch": call.patch})
+        }
+        Call::Exec(call) => json!({
+            "argv": call.argv.iter().map(Text::to_string).collect::<Vec<_>>(),
+            "stdin": call.stdin.to_string(),
+            "cwd": call.cwd,
+            "env": pairs(&call.env),
+        }),
+    }
+}
+
+fn http_json(call: &HttpCall) -> Value {
+    let mut value = json!({
+        "method": call.method,
+        "url": call.url.to_string(),
+        "query": query(&call.url.to_string()),
+        "headers": pairs(&call.headers),
+    });
+    match &call.body {
+        Some(Body::Json(tree)) => value["json"] = tree.redacted(),
+        Some(Body::Form(fields)) => value["form"] = pairs(fields),
+        Some(Body::Raw(text)) => value["body"] = text.to_string().into(),
+        None => {}
+    }
+    if let Some(auth) = &call.auth {
+        value["auth"] = auth_words(auth).into();
+    }
+    value
+}
+
+/// The parameters of an address, decoded.
+fn query(url: &str) -> Value {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let pairs = url::form_urlencoded::parse(query.as_bytes());
+    let pairs = pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())));
+    Value::Object(pairs.collect())
+}
+
+fn pairs(pairs: &[(String, Text)]) -> Value {
+    let pairs = pairs
+        .iter()
+        .map(|(name, text)| (name.clone(), Value::String(text.to_string())));
+    Value::Object(pairs.collect())
+}

@@ -1,0 +1,224 @@
+//! What is wrong with a bundle that has the right form: names that lead nowhere, states that nothing
+//! reaches, paths to what is never there, limits that ZIS has. It mends nothing.
+
+mod document;
+mod parameters;
+mod reads;
+mod ways;
+
+use crate::core::bundle::lower::{Trigger, nowhere, told};
+use crate::core::bundle::state::{Definition, Does};
+use crate::core::bundle::{Bundle, Flow, FullName, Kind, Word};
+use crate::core::diagnostic::{Code, Diagnostic, Position};
+use crate::core::rule::lowering::Lowering;
+
+/// The limits of ZIS, which are none here.
+const LONGEST_NAME: usize = 50;
+const LONGEST_FLOW_NAME: usize = 100;
+const LONGEST_ACTION: usize = 20;
+const LONGEST_TIME: u64 = 100;
+
+/// What the bundle's names lead to, and how long they are.
+pub fn names(bundle: &Bundle, triggers: &[Trigger<'_>], cx: &mut Lowering<'_>) {
+    for trigger in triggers {
+        check_flow_name(&trigger.spec.flow_name, bundle, cx);
+        let what = Kind::JobSpec.word();
+        limit(&trigger.spec.name, LONGEST_NAME, what, cx);
+    }
+    for flow in &bundle.flows {
+        limit(&flow.name, LONGEST_NAME, Kind::Flow.word(), cx);
+        warn_of_unstarted(flow, bundle, cx);
+    }
+    for action in &bundle.actions {
+        limit(&action.name, LONGEST_ACTION, Kind::Action.word(), cx);
+        warn_of_uncalled(&action.name, bundle, cx);
+    }
+    for (number, trigger) in triggers.iter().enumerate() {
+        warn_of_twins(trigger, &triggers[..number], cx);
+    }
+}
+
+/// All that can be wrong within one flow.
+pub fn flow(flow: &Flow, bundle: &Bundle, cx: &mut Lowering<'_>) {
+    ways::check(&flow.definition, cx);
+    for state in flow.definition.every_state() {
+        if let Does::Action {
+            name, parameters, ..
+        } = &state.does
+        {
+            check_action_name(name, bundle, cx);
+            if let Some(action) = bundle.action(&name.text) {
+                parameters::check(action, name, parameters.as_ref(), cx);
+            }
+        }
+    }
+    warn_of_time(&flow.definition, cx);
+    document::check(&flow.definition, document::Start::Event, cx);
+}
+
+fn check_flow_name(word: &Word, bundle: &Bundle, cx: &mut Lowering<'_>) {
+    limit(word, LONGEST_FLOW_NAME, "flow_name", cx);
+    let flows: Vec<&str> = bundle
+        .flows
+        .iter()
+        .map(|flow| flow.name.text.as_str())
+        .collect();
+    match FullName::parse(&word.text) {
+        Some(full) if full.kind == "flow" => {
+            let known = flows.contains(&full.name) || told(bundle, Kind::Flow, full.name);
+            match known {
+                true => other_owner(full.owner, word, bundle, cx),
+                false => nowhere(word.at, "flow", full.name, &flows, cx),
+            }
+        }
+        Some(_) | None => {
+            let short = FullName::short(&word.text);
+            let message = format!("`{}` is no whole name of a flow", word.text);
+            let help = format!("write `zis:{}:flow:{short}`", bundle.integration);
+            cx.error(Code::InvalidValue, word.at, message, &help);
+        }
+    }
+}
+
+fn check_action_name(word: &Word, bundle: &Bundle, cx: &mut Lowering<'_>) {
+    let actions: Vec<&str> = bundle
+        .actions
+        .iter()
+        .map(|action| action.name.text.as_str())
+        .collect();
+    match FullName::parse(&word.text) {
+        // What ZIS brings is judged where it is lowered.
+        Some(full) if full.is_common() => {}
+        Some(full) if full.kind == "action" => {
+            let known = actions.contains(&full.name) || told(bundle, Kind::Action, full.name);
+            match known {
+                true => other_owner(full.owner, word, bundle, cx),
+                false => nowhere(word.at, "action", full.name, &actions, cx),
+            }
+        }
+        Some(_) | None => {
+            let short = FullName::short(&word.text);
+            let message = format!("`{}` is no whole name of an action", word.text);
+            let help = format!("write `zis:{}:action:{short}`", bundle.integration);
+            cx.error(Code::InvalidValue, word.at, message, &help);
+        }
+    }
+}
+
+/// A name of another integration is found here by its last part, and nowhere on ZIS.
+fn other_owner(owner: &str, word: &Word, bundle: &Bundle, cx: &mut Lowering<'_>) {
+    if owner == bundle.integration {
+        return;
+    }
+    let message = format!("`{owner}` is not the integration of this bundle");
+    let help = format!("the others say `{}`", bundle.integration);
+    warn(Code::InvalidValue, word.at, message, help, cx);
+}
+
+fn limit(word: &Word, most: usize, what: &str, cx: &mut Lowering<'_>) {
+    let length = word.text.chars().count();
+    if length > most {
+        let message = format!("this {what} has {length} characters");
+        let help = format!("ZIS takes {most}; here it works as it is");
+        warn(Code::InvalidValue, word.at, message, help, cx);
+    }
+}
+
+fn warn_of_unstarted(flow: &Flow, bundle: &Bundle, cx: &mut Lowering<'_>) {
+    let starts = |name: &str| FullName::short(name) == flow.name.text;
+    let started = bundle
+        .job_specs
+        .iter()
+        .any(|spec| starts(&spec.flow_name.text));
+    if !started && bundle.broken.iter().all(|(kind, _)| *kind != Kind::JobSpec) {
+        let message = format!("no job spec starts the flow `{}`", flow.name.text);
+        let help = format!(
+            "add a ZIS::JobSpec with `flow_name: zis:{}:flow:{}`",
+            bundle.integration, flow.name.text
+        );
+        warn(Code::Empty, flow.name.at, message, help, cx);
+    }
+}
+
+fn warn_of_uncalled(name: &Word, bundle: &Bundle, cx: &mut Lowering<'_>) {
+    let states = bundle
+        .flows
+        .iter()
+        .flat_map(|flow| flow.definition.every_state());
+    let mut calls = states.filter_map(|state| state.action());
+    let broken = bundle
+        .flows
+        .iter()
+        .any(|flow| !flow.definition.broken.is_empty());
+    let called = calls.any(|call| FullName::short(&call.text) == name.text);
+    if !called && !broken && bundle.broken.iter().all(|(kind, _)| *kind != Kind::Flow) {
+        let message = format!("no state calls the action `{}`", name.text);
+        warn(
+            Code::Empty,
+            name.at,
+            message,
+            "take it out, or call it".into(),
+            cx,
+        );
+    }
+}
+
+/// Two job specs for one type: each of them starts its flow.
+fn warn_of_twins(trigger: &Trigger<'_>, before: &[Trigger<'_>], cx: &mut Lowering<'_>) {
+    let same = |other: &&Trigger<'_>| {
+        other.types.is_some() && other.types == trigger.types && other.source == trigger.source
+    };
+    let Some(first) = before.iter().find(same) else {
+        return;
+    };
+    let name = &first.spec.name;
+    let message = format!("`{}` listens to the same events", name.text);
+    let help = match first.spec.flow_name.text == trigger.spec.flow_name.text {
+        true => format!(
+            "it stands on line {}, and the flow runs twice; take one out",
+            name.at.line
+        ),
+        false => format!(
+            "it stands on line {}; both flows run, at the same time",
+            name.at.line
+        ),
+    };
+    warn(
+        Code::DuplicateName,
+        trigger.spec.event_type.at,
+        message,
+        help,
+        cx,
+    );
+}
+
+fn warn_of_time(definition: &Definition, cx: &mut Lowering<'_>) {
+    let waits = definition
+        .every_state()
+        .into_iter()
+        .filter_map(|state| match &state.does {
+            Does::Wait { seconds, at } => Some((*seconds, *at)),
+            Does::Action { .. }
+            | Does::Choice { .. }
+            | Does::Map { .. }
+            | Does::Pass { .. }
+            | Does::Succeed { .. }
+            | Does::Fail { .. } => None,
+        });
+    let mut total = 0_u64;
+    for (seconds, at) in waits {
+        total = total.saturating_add(seconds);
+        if total > LONGEST_TIME {
+            let message = format!("the waits up to here take {total} seconds");
+            let help =
+                format!("ZIS ends a flow after {LONGEST_TIME}; here it waits as long as it says");
+            warn(Code::InvalidValue, at, message, help, cx);
+            return;
+        }
+    }
+}
+
+fn warn(code: Code, at: Position, message: String, help: String, cx: &mut Lowering<'_>) {
+    cx.diagnostics
+        .push(Diagnostic::warning(code, at, message).help(help));
+}

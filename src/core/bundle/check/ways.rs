@@ -1,0 +1,63 @@
+//! Whether every way through a flow leads to a state, and every state is on a way.
+
+use std::collections::HashSet;
+
+use super::warn;
+use crate::core::bundle::lower::nowhere;
+use crate::core::bundle::state::{Definition, Does};
+use crate::core::diagnostic::Code;
+use crate::core::rule::lowering::Lowering;
+
+pub fn check(definition: &Definition, cx: &mut Lowering<'_>) {
+    let known: Vec<&str> = definition
+        .states
+        .iter()
+        .map(|state| state.name.text.as_str())
+        .collect();
+    let is_known =
+        |name: &str| known.contains(&name) || definition.broken.iter().any(|broken| broken == name);
+    let ways = definition.states.iter().flat_map(|state| state.ways());
+    for way in std::iter::once(&definition.start_at).chain(ways) {
+        if !is_known(&way.text) {
+            nowhere(way.at, "state", &way.text, &known, cx);
+        }
+    }
+    warn_of_unreached(definition, cx);
+    for state in &definition.states {
+        if let Does::Map { each, .. } = &state.does {
+            check(each, cx);
+        }
+    }
+}
+
+/// Nothing is said where a way is not known.
+fn warn_of_unreached(definition: &Definition, cx: &mut Lowering<'_>) {
+    let reached = reached(definition);
+    let ways = definition.states.iter().flat_map(|state| state.ways());
+    let mut all = std::iter::once(&definition.start_at).chain(ways);
+    if !definition.broken.is_empty() || all.any(|way| definition.state(&way.text).is_none()) {
+        return;
+    }
+    for state in &definition.states {
+        if !reached.contains(state.name.text.as_str()) {
+            let message = format!("nothing leads to the state `{}`", state.name.text);
+            let help = "lead to it by a `Next`, or take it out".into();
+            warn(Code::InvalidValue, state.name.at, message, help, cx);
+        }
+    }
+}
+
+/// The names of the states on any way from the start.
+fn reached(definition: &Definition) -> HashSet<&str> {
+    let mut reached = HashSet::new();
+    let mut open = vec![definition.start_at.text.as_str()];
+    while let Some(name) = open.pop() {
+        let Some(state) = definition.state(name) else {
+            continue;
+        };
+        if reached.insert(name) {
+            open.extend(state.ways().into_iter().map(|way| way.text.as_str()));
+        }
+    }
+    reached
+}

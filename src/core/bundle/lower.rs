@@ -1,0 +1,217 @@
+//! From a bundle to rules: one for each job spec, with the flow that it starts.
+//! It refuses the whole bundle where anything in it is wrong, having told all of it.
+
+mod action;
+mod address;
+mod builtin;
+mod flow;
+mod test;
+
+use std::mem::take;
+use std::sync::Arc;
+
+use crate::core::bundle::{Bundle, Flow, JobSpec, Kind, check, read};
+use crate::core::config::Config;
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
+use crate::core::event::catalogue::EventType;
+use crate::core::flow::step;
+use crate::core::rule::condition::Condition;
+use crate::core::rule::document::{Node, Yaml};
+use crate::core::rule::fields::Fields;
+use crate::core::rule::jobspec::{Lane, Mode, Rule};
+use crate::core::rule::lowering::Lowering;
+use crate::core::rule::shared::Shared;
+use crate::core::rule::trigger::{TypePattern, lower_source, lower_types};
+use crate::core::rule::version::Version;
+use crate::core::rule::{self_loop, writes};
+
+pub use flow::usual_landing;
+
+/// The rules of a document that is a bundle, each with the place of its name; none after reporting what is
+/// wrong with it.
+pub fn lower(
+    node: &Node,
+    version: &Version,
+    config: &Config,
+    shared: &mut Shared,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Arc<Rule>> {
+    let before = diagnostics.errors();
+    let mut cx = Lowering {
+        shared: take(shared),
+        ..Lowering::new(config, Fields::Open, diagnostics)
+    };
+    let rules = match read(node, &mut cx) {
+        Some(bundle) => lower_bundle(&bundle, version, &mut cx),
+        None => Vec::new(),
+    };
+    let sound = cx.diagnostics.errors() == before;
+    *shared = cx.shared;
+    match sound {
+        true => rules.into_iter().map(Arc::new).collect(),
+        false => Vec::new(),
+    }
+}
+
+/// What a job spec listens to.
+pub struct Trigger<'b> {
+    pub spec: &'b JobSpec,
+    pub source: Option<String>,
+    pub types: Option<Arc<[TypePattern]>>,
+    fields: Fields,
+}
+
+fn lower_bundle(bundle: &Bundle, version: &Version, cx: &mut Lowering<'_>) -> Vec<Rule> {
+    let specs = bundle.job_specs.iter();
+    let triggers: Vec<Trigger<'_>> = specs.map(|spec| lower_trigger(spec, cx)).collect();
+    check::names(bundle, &triggers, cx);
+    let mut flows: Vec<(&Flow, Option<step::Flow>)> = Vec::with_capacity(bundle.flows.len());
+    for flow in &bundle.flows {
+        cx.fields = fields_of(flow, bundle, &triggers);
+        check::flow(flow, bundle, cx);
+        flows.push((flow, flow::lower(&flow.definition, bundle, cx)));
+    }
+    let mut rules = Vec::with_capacity(triggers.len());
+    for trigger in triggers {
+        let started = bundle.flow(&trigger.spec.flow_name.text);
+        let lowered = started.and_then(|started| {
+            let (_, lowered) = flows
+                .iter()
+                .find(|(flow, _)| std::ptr::eq(*flow, started))?;
+            lowered.clone()
+        });
+        if let Some(flow) = lowered {
+            cx.fields = trigger.fields.clone();
+            rules.extend(rule(bundle, trigger, flow, version, cx));
+        }
+    }
+    rules
+}
+
+/// What the events hold that may start a flow: all that any of its job specs listens to.
+fn fields_of(flow: &Flow, bundle: &Bundle, triggers: &[Trigger<'_>]) -> Fields {
+    let starts = |trigger: &&Trigger<'_>| {
+        let started = bundle.flow(&trigger.spec.flow_name.text);
+        started.is_some_and(|started| std::ptr::eq(started, flow))
+    };
+    let mut types: Vec<EventType> = Vec::new();
+    for trigger in triggers.iter().filter(starts) {
+        match &trigger.fields {
+            Fields::Of(known) => types.extend(known.types().iter().cloned()),
+            Fields::Open | Fields::Any | Fields::None => return Fields::Open,
+        }
+    }
+    match types.is_empty() {
+        true => Fields::Open,
+        false => Fields::Of(types.into_iter().collect()),
+    }
+}
+
+fn lower_trigger<'b>(spec: &'b JobSpec, cx: &mut Lowering<'_>) -> Trigger<'b> {
+    let source = lower_source(&spec.event_source, cx);
+    let types = one_type(&spec.event_type, cx)
+        .then(|| lower_types(&spec.event_type, source.as_deref(), cx))
+        .flatten();
+    let fields = match &types {
+        Some(_) => cx.fields.clone(),
+        None => Fields::Open,
+    };
+    warn_of_display_name(&spec.event_type, types.as_deref(), cx);
+    Trigger {
+        spec,
+        source,
+        types,
+        fields,
+    }
+}
+
+fn one_type(node: &Node, cx: &mut Lowering<'_>) -> bool {
+    let help = match &node.value {
+        Yaml::List(_) => "write a job spec for each, with the same `flow_name`",
+        Yaml::Text(text) if text.ends_with('*') => {
+            "ZIS knows no families: write a job spec for each type"
+        }
+        _ => return true,
+    };
+    let message = "a job spec listens to one event type";
+    cx.error(Code::WrongType, node.at, message, help);
+    false
+}
+
+/// A display name is understood here, and is silently another type there.
+fn warn_of_display_name(node: &Node, types: Option<&[TypePattern]>, cx: &mut Lowering<'_>) {
+    let (Some(text), Some([TypePattern::Tag(tag)])) = (node.as_text(), types) else {
+        return;
+    };
+    if text != tag {
+        let message = format!("`{text}` is what people call the type, and starts nothing on ZIS");
+        let warning = Diagnostic::warning(Code::UnknownEventType, node.at, message);
+        cx.diagnostics
+            .push(warning.help(format!("write its tag: `{tag}`")));
+    }
+}
+
+fn rule(
+    bundle: &Bundle,
+    trigger: Trigger<'_>,
+    flow: step::Flow,
+    version: &Version,
+    cx: &mut Lowering<'_>,
+) -> Option<Rule> {
+    let name = rule_name(&bundle.integration, &trigger.spec.name.text);
+    let on_dead = cx.config.on_dead.clone();
+    let rule = Rule {
+        at: trigger.spec.name.at,
+        event_source: trigger.source?,
+        event_types: trigger.types?,
+        mode: Mode::Live.min(cx.config.mode),
+        when: Condition::always(),
+        vars: Arc::clone(&cx.vars),
+        lane: Lane::Key,
+        guard: writes::guard(Some(&flow), on_dead.as_deref(), cx),
+        gates: Vec::new(),
+        flow,
+        on_dead,
+        version: version.clone().of_rule(&name),
+        has_tests: false,
+        name,
+    };
+    self_loop::warn(&rule, cx.config, cx.diagnostics);
+    Some(rule)
+}
+
+/// `INTEGRATION.JOBSPEC`, as far as both are made of what names of rules are made of.
+pub fn rule_name(integration: &str, spec: &str) -> String {
+    let plain = |c: char| match c.is_ascii_alphanumeric() || "._-".contains(c) {
+        true => c,
+        false => '-',
+    };
+    let whole = match integration {
+        "" => spec.to_owned(),
+        integration => format!("{integration}.{spec}"),
+    };
+    let name: String = whole.chars().map(plain).take(100).collect();
+    let name = name.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+    match name {
+        "" => "job-spec".into(),
+        name => name.to_owned(),
+    }
+}
+
+/// A name that leads nowhere, with the nearest that there is.
+pub fn nowhere(at: Position, what: &str, name: &str, known: &[&str], cx: &mut Lowering<'_>) {
+    use crate::core::rule::synonyms;
+
+    let message = format!("no {what} is called `{name}`");
+    let help = match synonyms::nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => format!("this bundle has no {what}"),
+        None => format!("there are {}", known.join(", ")),
+    };
+    cx.error(Code::UndefinedName, at, message, &help);
+}
+
+/// Whether a name leads to a resource that has mistakes of its own.
+pub fn told(bundle: &Bundle, kind: Kind, name: &str) -> bool {
+    bundle.is_broken(kind, name)
+}

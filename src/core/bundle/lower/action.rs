@@ -1,0 +1,160 @@
+//! The request of an action, for one state that calls it: what that state always passes is part of the text.
+//! It refuses methods and headers that cannot be sent, and addresses as `address` has it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::address;
+use crate::core::bundle::Bundle;
+use crate::core::bundle::http::{Filled, HttpAction, Pair};
+use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::flow::call::Expect;
+use crate::core::flow::step::{BodyTemplate, Http};
+use crate::core::flow::{METHODS, inherit, unfit};
+use crate::core::rule::document::{Node, Yaml};
+use crate::core::rule::lowering::Lowering;
+use crate::core::rule::template::placeholder::placeholders;
+use crate::core::rule::template::{Escape, Template, TreeTemplate};
+
+/// The request, and how long it may take where the connection says so.
+pub fn lower(
+    action: &HttpAction,
+    parameters: Option<&Node>,
+    bundle: &Bundle,
+    cx: &mut Lowering<'_>,
+) -> Option<(Http, Option<Duration>)> {
+    let constants = constants(parameters);
+    let address = address::lower(action, &constants, bundle, cx);
+    let method = lower_method(action, cx);
+    let headers = lower_headers(&action.headers, cx);
+    let query = lower_pairs(&action.query, cx);
+    let body = match &action.body {
+        Some(body) => lower_body(body, cx).map(Some),
+        None => Some(None),
+    };
+    let (url, connection) = address?;
+    let mut headers = headers?;
+    if let Some(connection) = connection {
+        inherit(&mut headers, &connection.headers);
+    }
+    let http = Http {
+        method: method?,
+        url,
+        connection: connection.map(|connection| connection.name.clone()),
+        query: query?,
+        headers,
+        body: body?,
+        auth: connection.and_then(|connection| connection.auth.clone()),
+        expect: Expect::default(),
+        redirects: 0,
+    };
+    Some((http, connection.and_then(|connection| connection.timeout)))
+}
+
+/// The parameters of a state that are the same for every event.
+fn constants(parameters: Option<&Node>) -> BTreeMap<String, String> {
+    let entries = parameters.and_then(Node::as_map).unwrap_or_default();
+    let constants = entries.iter().filter_map(|entry| {
+        let text = entry.value.scalar_text()?;
+        let fixed = !entry.key.ends_with(".$") && placeholders(&text).is_empty();
+        fixed.then(|| (entry.key.clone(), text))
+    });
+    constants.collect()
+}
+
+fn lower_method(action: &HttpAction, cx: &mut Lowering<'_>) -> Option<&'static str> {
+    let Some(word) = &action.method else {
+        return Some(match action.body {
+            Some(_) => "POST",
+            None => "GET",
+        });
+    };
+    let known = METHODS
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(&word.text));
+    if known.is_none() {
+        let message = format!("`{}` is no HTTP method", word.text);
+        let help = format!("use one of {}", METHODS.join(", "));
+        cx.error(Code::InvalidValue, word.at, message, &help);
+    }
+    known
+}
+
+fn lower_headers(pairs: &[Pair], cx: &mut Lowering<'_>) -> Option<Vec<(String, Template)>> {
+    let mut sound = true;
+    for pair in pairs {
+        if let Some(help) = unfit(&pair.key.text) {
+            let message = format!("the header `{}` cannot be set", pair.key.text);
+            cx.error(Code::InvalidValue, pair.key.at, message, help);
+            sound = false;
+        }
+        warn_of_secret(pair, cx);
+    }
+    let headers = lower_pairs(pairs, cx);
+    headers.filter(|_| sound)
+}
+
+/// Credentials belong into a connection.
+fn warn_of_secret(pair: &Pair, cx: &mut Lowering<'_>) {
+    const NAMES: [&str; 6] = [
+        "authorization",
+        "api-key",
+        "apikey",
+        "token",
+        "secret",
+        "password",
+    ];
+    let name = pair.key.text.to_ascii_lowercase();
+    let text = pair.value.node.scalar_text().unwrap_or_default();
+    let written = !text.contains("{{") && !pair.value.reference;
+    if written && NAMES.iter().any(|secret| name.contains(secret)) {
+        let message = format!(
+            "the header `{}` holds what looks like a secret",
+            pair.key.text
+        );
+        let help = "take it out, and give it to a connection of flowtrigger.yaml: `auth: { bearer: \"{{ secret.NAME }}\" }`; name that by `connectionName`";
+        let warning = Diagnostic::warning(Code::SecretInFile, pair.value.node.at, message);
+        cx.diagnostics.push(warning.help(help));
+    }
+}
+
+fn lower_pairs(pairs: &[Pair], cx: &mut Lowering<'_>) -> Option<Vec<(String, Template)>> {
+    let lowered: Vec<Option<(String, Template)>> = pairs
+        .iter()
+        .map(|pair| {
+            Some((
+                pair.key.text.clone(),
+                text(&pair.value, &pair.key.text, cx)?,
+            ))
+        })
+        .collect();
+    lowered.into_iter().collect()
+}
+
+fn text(filled: &Filled, key: &str, cx: &mut Lowering<'_>) -> Option<Template> {
+    if matches!(filled.node.value, Yaml::Null | Yaml::List(_) | Yaml::Map(_)) {
+        cx.wrong_type(&filled.node, key, "text");
+        return None;
+    }
+    let written = filled
+        .node
+        .scalar_text()
+        .unwrap_or_else(|| filled.node.to_json().to_string());
+    let text = match filled.reference && written.starts_with('$') {
+        true => format!("{{{{{written}}}}}"),
+        false => written,
+    };
+    Template::in_document("", &text, &filled.node, Escape::None, cx)
+}
+
+/// A text that is more than one placeholder is sent as it is, anything else as JSON.
+fn lower_body(filled: &Filled, cx: &mut Lowering<'_>) -> Option<BodyTemplate> {
+    let tree = match filled.reference {
+        true => TreeTemplate::reference(&filled.node, "requestBody.$", cx)?,
+        false => TreeTemplate::in_document(&filled.node, cx)?,
+    };
+    Some(match tree {
+        TreeTemplate::Text(text) => BodyTemplate::Raw(text),
+        tree => BodyTemplate::Json(tree),
+    })
+}

@@ -1,0 +1,177 @@
+//! The actions that ZIS brings: jq, and the settings of an integration. The rest of them is refused with a
+//! word that says what to do instead.
+
+use std::sync::Arc;
+
+use crate::core::bundle::{Bundle, Word};
+use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::flow::control::{ConfigAccess, Jq, JqInput};
+use crate::core::flow::step::Action;
+use crate::core::rule::document::Node;
+use crate::core::rule::lowering::Lowering;
+use crate::core::rule::synonyms;
+use crate::core::rule::template::placeholder::placeholders;
+use crate::core::rule::template::{Escape, Template, TreeTemplate};
+
+pub const JQ: &str = "zis:common:transform:Jq";
+pub const LOAD: &str = "zis:common:action:LoadConfig";
+pub const PATCH: &str = "zis:common:action:PatchConfig";
+const LINKS: [&str; 4] = [
+    "zis:common:action:CreateLink",
+    "zis:common:action:LoadLinks",
+    "zis:common:action:PatchLink",
+    "zis:common:action:DeleteLink",
+];
+
+pub fn lower(
+    name: &Word,
+    parameters: Option<&Node>,
+    bundle: &Bundle,
+    cx: &mut Lowering<'_>,
+) -> Option<Action> {
+    match name.text.as_str() {
+        JQ => {
+            let parameters = required(name, parameters, &["expr", "data"], cx)?;
+            let (program, input) = (lower_program(parameters, cx), lower_input(parameters, cx));
+            Some(Action::Jq(Box::new(Jq {
+                program: program?,
+                input: input?,
+            })))
+        }
+        LOAD => {
+            let parameters = required(name, parameters, &["scope"], cx)?;
+            access(parameters, None, bundle, cx)
+        }
+        PATCH => {
+            let parameters = required(name, parameters, &["scope", "config"], cx)?;
+            let patch = lower_value(parameters, "config", cx)?;
+            access(parameters, Some(patch), bundle, cx)
+        }
+        other => {
+            refuse(other, name, cx);
+            None
+        }
+    }
+}
+
+fn refuse(other: &str, name: &Word, cx: &mut Lowering<'_>) {
+    if LINKS.contains(&other) {
+        let message = format!("`{other}` needs the links of ZIS, which are not built");
+        let help = "keep what belongs together under a scope with `LoadConfig` and `PatchConfig`, or in a field of the ticket";
+        cx.error(Code::NotBuiltYet, name.at, message, help);
+        return;
+    }
+    let known = [JQ, LOAD, PATCH].into_iter().chain(LINKS);
+    let help = match synonyms::nearest(other, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are {JQ}, {LOAD} and {PATCH}"),
+    };
+    let message = format!("ZIS has no action `{other}`");
+    cx.error(Code::UndefinedName, name.at, message, &help);
+}
+
+/// The parameters, each of those that are needed among them; reports those that mean nothing.
+fn required<'n>(
+    name: &Word,
+    parameters: Option<&'n Node>,
+    keys: &[&str],
+    cx: &mut Lowering<'_>,
+) -> Option<&'n Node> {
+    let entries = parameters.and_then(Node::as_map).unwrap_or_default();
+    let short = |key: &'n str| key.strip_suffix(".$").unwrap_or(key);
+    for entry in entries
+        .iter()
+        .filter(|entry| !keys.contains(&short(&entry.key)))
+    {
+        let message = format!("`{}` takes no parameter `{}`", name.text, entry.key);
+        let help = match synonyms::nearest(short(&entry.key), keys.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("it takes {}", keys.join(" and ")),
+        };
+        cx.error(Code::UnknownKey, entry.key_at, message, &help);
+    }
+    let has = |key: &str| entries.iter().any(|entry| short(&entry.key) == key);
+    let missing: Vec<&str> = keys.iter().copied().filter(|key| !has(key)).collect();
+    if let Some(first) = missing.first() {
+        let message = format!("`{}` has no parameter `{first}`", name.text);
+        let help = format!("add `Parameters: {{ {} }}`", keys.join(", "));
+        let at = parameters.map_or(name.at, |parameters| parameters.at);
+        cx.error(Code::MissingKey, at, message, &help);
+        return None;
+    }
+    parameters
+}
+
+/// The node under a key, or under the key with `.$` behind it.
+fn find<'n>(parameters: &'n Node, key: &str) -> Option<(&'n Node, bool)> {
+    let plain = parameters.get(key).map(|node| (node, false));
+    plain.or_else(|| Some((parameters.get(&format!("{key}.$"))?, true)))
+}
+
+fn lower_value(parameters: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<TreeTemplate> {
+    match find(parameters, key)? {
+        (node, true) => TreeTemplate::reference(node, &format!("{key}.$"), cx),
+        (node, false) => TreeTemplate::in_document(node, cx),
+    }
+}
+
+fn lower_text(parameters: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Template> {
+    let (node, reference) = find(parameters, key)?;
+    let text = cx.text(node, key)?;
+    let text = match reference && text.starts_with('$') {
+        true => format!("{{{{{text}}}}}"),
+        false => text,
+    };
+    Template::in_document("", &text, node, Escape::None, cx)
+}
+
+fn lower_program(parameters: &Node, cx: &mut Lowering<'_>) -> Option<Template> {
+    let (node, _) = find(parameters, "expr")?;
+    let program = lower_text(parameters, "expr", cx)?;
+    if !placeholders(program.source()).is_empty() {
+        let message =
+            "a value of the event becomes part of the jq program, and may change what it does";
+        let help = "pass the value by `data` and name it in `expr`";
+        let warning = Diagnostic::warning(Code::BadTemplate, node.at, message);
+        cx.diagnostics.push(warning.help(help));
+    }
+    Some(program)
+}
+
+/// The value that the program reads. A text that is JSON stands for what it says.
+fn lower_input(parameters: &Node, cx: &mut Lowering<'_>) -> Option<JqInput> {
+    if let Some((node, false)) = find(parameters, "data")
+        && let Some(text) = node.as_text()
+        && placeholders(text).is_empty()
+        && let Ok(value @ (serde_json::Value::Object(_) | serde_json::Value::Array(_))) =
+            serde_json::from_str(text)
+    {
+        return Some(JqInput::Tree(TreeTemplate::Value(Arc::new(value))));
+    }
+    lower_value(parameters, "data", cx).map(JqInput::Tree)
+}
+
+fn access(
+    parameters: &Node,
+    patch: Option<TreeTemplate>,
+    bundle: &Bundle,
+    cx: &mut Lowering<'_>,
+) -> Option<Action> {
+    let scope = lower_text(parameters, "scope", cx)?;
+    if scope.beginning().contains('*') {
+        let (node, _) = find(parameters, "scope")?;
+        let message = "a scope is found by its whole name here";
+        cx.error(
+            Code::InvalidValue,
+            node.at,
+            message,
+            "write the scope without `*`",
+        );
+        return None;
+    }
+    Some(Action::Config(Box::new(ConfigAccess {
+        integration: bundle.integration.as_str().into(),
+        scope,
+        patch,
+    })))
+}

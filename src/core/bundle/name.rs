@@ -1,0 +1,54 @@
+//! `zis:INTEGRATION:flow:NAME`, as bundles name flows and actions. It refuses other shapes, and looks
+//! nothing up.
+
+/// A name in its three parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FullName<'a> {
+    /// The integration, or `common` for what the platform brings.
+    pub owner: &'a str,
+    /// `flow`, `action`, `transform`.
+    pub kind: &'a str,
+    pub name: &'a str,
+}
+
+impl<'a> FullName<'a> {
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let mut parts = text.strip_prefix("zis:")?.splitn(3, ':');
+        let (owner, kind, name) = (parts.next()?, parts.next()?, parts.next()?);
+        let whole = [owner, kind, name].iter().all(|part| !part.is_empty());
+        whole.then_some(Self { owner, kind, name })
+    }
+
+    /// The last part of a whole name; a name that is not whole, as it stands.
+    pub fn short(text: &'a str) -> &'a str {
+        Self::parse(text).map_or(text, |full| full.name)
+    }
+
+    /// Whether the platform brings it.
+    pub fn is_common(&self) -> bool {
+        self.owner == "common"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_three_parts_and_the_last_may_hold_dots_and_colons() {
+        let full = FullName::parse("zis:acme_sync:action:desk.get:v2").unwrap();
+        assert_eq!(
+            (full.owner, full.kind, full.name),
+            ("acme_sync", "action", "desk.get:v2")
+        );
+        assert!(
+            FullName::parse("zis:common:transform:Jq")
+                .unwrap()
+                .is_common()
+        );
+        for text in ["flow_x", "zis:acme:flow:", "zis:acme:x", "zis::flow:x", ""] {
+            assert_eq!(FullName::parse(text), None, "{text}");
+        }
+        assert_eq!(FullName::short("flow_x"), "flow_x");
+    }
+}

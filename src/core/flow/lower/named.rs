@@ -1,0 +1,347 @@
+//! `flow: NAME` in a step, `flow_name: NAME` in a rule, and the flows that they name, lowered with what the
+//! rule knows of its events. It refuses a flow that runs itself, and variables that the flow does not have.
+
+use std::collections::BTreeSet;
+use std::mem::{replace, take};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{lower_catch, lower_steps, no_secret};
+use crate::core::diagnostic::{Code, Diagnostics, Position};
+use crate::core::flow::control::NamedFlow;
+use crate::core::flow::named::{Body, Named};
+use crate::core::flow::step::Flow;
+use crate::core::flow::vocabulary::{FLOW, FLOWS};
+use crate::core::rule::document::{Entry, Node, Yaml};
+use crate::core::rule::earlier::{Earlier, Holds, Local};
+use crate::core::rule::lowering::running::Running;
+use crate::core::rule::lowering::{Lowering, Occasion};
+use crate::core::rule::shared::flows::{Lowered, Seen};
+use crate::core::rule::synonyms;
+use crate::core::rule::template::TreeTemplate;
+use crate::core::rule::version::Part;
+
+/// `flow: NAME` with the `vars` beside it.
+pub fn lower(name: &Node, step: &Node, cx: &mut Lowering<'_>) -> Option<NamedFlow> {
+    let named = find(name, "flow", cx);
+    let given = match step.get("vars") {
+        Some(vars) => lower_given(vars, named, cx).map(Some),
+        None => Some(None),
+    };
+    let named = named?;
+    let names = step.get("vars").and_then(Node::as_map).unwrap_or_default();
+    let names = names.iter().map(|entry| entry.key.clone()).collect();
+    let base = cx.running.vars.clone();
+    let base = base.unwrap_or_else(|| Arc::clone(&cx.vars));
+    let vars = named.vars_over(&base);
+    let seen = Seen {
+        base,
+        vars: Arc::clone(&vars),
+        given: names,
+        locals: gathered(cx),
+    };
+    let flow = run(named, seen, name.at, cx);
+    Some(NamedFlow {
+        name: Arc::clone(&named.name),
+        flow: flow?,
+        vars,
+        given: given?,
+    })
+}
+
+/// What a gate gathered is the event's, whoever looks.
+fn gathered(cx: &Lowering<'_>) -> Vec<Local> {
+    let locals = cx.locals.iter();
+    locals
+        .filter(|local| local.holds == Holds::Events)
+        .cloned()
+        .collect()
+}
+
+/// The flow under `flow_name`, which is the rule's own then; its variables are the rule's already.
+pub fn lower_flow_name(name: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
+    let named = find(name, "flow_name", cx)?;
+    cx.running.is_made_of(&named.part);
+    let seen = Seen {
+        base: Arc::clone(&cx.vars),
+        vars: Arc::clone(&cx.vars),
+        given: BTreeSet::new(),
+        locals: cx.locals.clone(),
+    };
+    let flow = match &named.body {
+        Body::Compiled(flow) => Some(Arc::clone(flow)),
+        Body::Steps(body) => alone(named, seen, cx, |cx| lower_body(body, cx)),
+    };
+    flow.map(Arc::unwrap_or_clone)
+}
+
+/// A flow that no rule runs, judged as if events of any kind came.
+pub fn lower_unused(named: &Named, cx: &mut Lowering<'_>) {
+    let Body::Steps(body) = &named.body else {
+        return;
+    };
+    // Who runs it is to give them.
+    let given = named
+        .vars()
+        .iter()
+        .filter(|entry| entry.value.value == Yaml::Null);
+    let seen = Seen {
+        base: Arc::clone(&cx.vars),
+        vars: named.vars_over(&cx.vars),
+        given: given.map(|entry| entry.key.clone()).collect(),
+        locals: Vec::new(),
+    };
+    alone(named, seen, cx, |cx| lower_body(body, cx));
+}
+
+fn find<'c>(node: &Node, key: &str, cx: &mut Lowering<'c>) -> Option<&'c Named> {
+    let flows = cx.flows;
+    let name = match &node.value {
+        Yaml::List(_) | Yaml::Map(_) => {
+            let message = format!("`{key}` takes the name of a flow, found {}", node.kind());
+            let help = match key {
+                "flow" => {
+                    "steps stand within a step under `choose` or `for_each`; steps that several rules run, under `flows:` in a document of their own"
+                }
+                _ => "write the steps under `flow:`",
+            };
+            cx.error(Code::WrongType, node.at, message, help);
+            return None;
+        }
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => cx.text(node, key)?,
+    };
+    let found = flows.get(&name);
+    if found.is_none() {
+        let message = format!("no flow is called `{name}`");
+        let help = match flows.nearest(&name) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!(
+                "define it in a document of its own: `flows: {{ {name}: {{ flow: [ … ] }} }}`"
+            ),
+        };
+        cx.error(Code::UndefinedName, node.at, message, &help);
+    }
+    found
+}
+
+fn lower_given(node: &Node, named: Option<&Named>, cx: &mut Lowering<'_>) -> Option<TreeTemplate> {
+    let Yaml::Map(entries) = &node.value else {
+        cx.wrong_type(node, "vars", "a mapping");
+        return None;
+    };
+    let tree = TreeTemplate::lower(node, cx);
+    let sound = named.is_none_or(|named| check_given(entries, named, cx));
+    let tree = tree.filter(|_| sound)?;
+    match tree.secrets().is_empty() {
+        true => Some(tree),
+        false => no_secret(node, "the variables of a flow are shown", cx),
+    }
+}
+
+/// Whether the flow has every variable that it is given.
+fn check_given(entries: &[Entry], named: &Named, cx: &mut Lowering<'_>) -> bool {
+    let known: Vec<&str> = named.vars().iter().map(|entry| &*entry.key).collect();
+    let mut sound = true;
+    for entry in entries.iter().filter(|entry| !known.contains(&&*entry.key)) {
+        let message = format!("the flow `{}` has no variable `{}`", named.name, entry.key);
+        let help = match (
+            synonyms::nearest(&entry.key, known.iter().copied()),
+            known.as_slice(),
+        ) {
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, []) => format!(
+                "declare it in the flow, with what it is unless given: `vars: {{ {}: null }}`",
+                entry.key
+            ),
+            (None, known) => format!("it has {}", known.join(", ")),
+        };
+        cx.error(Code::UndefinedName, entry.key_at, message, &help);
+        sound = false;
+    }
+    sound
+}
+
+/// The flow as a step runs it.
+fn run(named: &Named, seen: Seen, at: Position, cx: &mut Lowering<'_>) -> Option<Arc<Flow>> {
+    cx.running.is_made_of(&named.part);
+    let body = match &named.body {
+        Body::Compiled(flow) => return Some(Arc::clone(flow)),
+        Body::Steps(body) => body,
+    };
+    if let Some(first) = cx.running.flows.iter().position(|name| *name == named.name) {
+        runs_itself(first, at, cx);
+        return None;
+    }
+    cx.within(at, |cx| alone(named, seen, cx, |cx| lower_body(body, cx)))
+}
+
+fn runs_itself(first: usize, at: Position, cx: &mut Lowering<'_>) {
+    let mut way: Vec<Arc<str>> = cx.running.flows[first..].to_vec();
+    let mut cycle = way.clone();
+    cycle.sort();
+    way.push(Arc::clone(&way[0]));
+    // Every rule that comes to it comes to the same.
+    if !cx.shared.flows.tell_cycle(cycle) {
+        return;
+    }
+    let message = format!("the flow `{}` runs itself: {}", way[0], way.join(" → "));
+    let help = "take one of these steps out; what is to be done for each of several things stands under `for_each`";
+    cx.error(Code::RunsItself, at, message, help);
+}
+
+/// Lowers a named flow, which sees nothing of who runs it but the event and variables.
+fn alone(
+    named: &Named,
+    seen: Seen,
+    cx: &mut Lowering<'_>,
+    lower: impl FnOnce(&mut Lowering<'_>) -> Option<Flow>,
+) -> Option<Arc<Flow>> {
+    cx.shared.flows.run(&named.name);
+    if let Some(known) = cx.shared.flows.get(named, &seen, cx) {
+        known
+            .parts
+            .iter()
+            .for_each(|part| cx.running.is_made_of(part));
+        return Some(known.flow);
+    }
+    let excused = replace(&mut cx.excused, false);
+    let outside = enter(named, &seen, cx);
+    let (flow, silent) = telling_once(cx, lower);
+    let parts = leave(outside, cx);
+    let silent = silent && !replace(&mut cx.excused, excused);
+    let flow = Arc::new(flow?);
+    if let Some(fields) = cx.fields.identity().filter(|_| silent) {
+        let lowered = Lowered {
+            seen,
+            depth: cx.depth,
+            flow: Arc::clone(&flow),
+            parts,
+        };
+        cx.shared.flows.keep(named, fields, lowered);
+    }
+    Some(flow)
+}
+
+/// What the steps around a named flow see, kept while it is lowered.
+struct Outside {
+    vars: Arc<Value>,
+    folder: String,
+    occasion: Occasion,
+    steps: Vec<Earlier>,
+    locals: Vec<Local>,
+    running: Running,
+}
+
+fn enter(named: &Named, seen: &Seen, cx: &mut Lowering<'_>) -> Outside {
+    let mut flows = cx.running.flows.clone();
+    flows.push(Arc::clone(&named.name));
+    let running = Running {
+        flows,
+        parts: Vec::new(),
+        vars: Some(Arc::clone(&seen.base)),
+        given: seen.given.clone(),
+    };
+    Outside {
+        vars: replace(&mut cx.vars, seen.known()),
+        folder: replace(&mut cx.folder, named.folder().to_owned()),
+        occasion: replace(&mut cx.occasion, Occasion::Event),
+        steps: take(&mut cx.steps),
+        locals: replace(&mut cx.locals, seen.locals.clone()),
+        running: replace(&mut cx.running, running),
+    }
+}
+
+/// Goes back to what was seen before; what is left are the documents of the flows that were run.
+fn leave(outside: Outside, cx: &mut Lowering<'_>) -> Vec<Part> {
+    let inside = replace(&mut cx.running, outside.running);
+    inside
+        .parts
+        .iter()
+        .for_each(|part| cx.running.is_made_of(part));
+    cx.vars = outside.vars;
+    cx.folder = outside.folder;
+    cx.occasion = outside.occasion;
+    cx.steps = outside.steps;
+    cx.locals = outside.locals;
+    inside.parts
+}
+
+/// What several rules would hear of the same flow is told once. Whether nothing was said comes beside.
+fn telling_once<T>(
+    cx: &mut Lowering<'_>,
+    lower: impl FnOnce(&mut Lowering<'_>) -> Option<T>,
+) -> (Option<T>, bool) {
+    let before: Diagnostics = take(cx.diagnostics);
+    let lowered = lower(cx);
+    let said = replace(cx.diagnostics, before);
+    let silent = said.is_empty();
+    // Of a flow within another, whoever runs the outer one decides.
+    let outermost = cx.running.flows.len() == 1;
+    for diagnostic in said.iter() {
+        if !outermost || cx.shared.flows.tell(diagnostic) {
+            cx.diagnostics.push(diagnostic.clone());
+        }
+    }
+    (lowered, silent)
+}
+
+/// What stands under the flow's name.
+fn lower_body(node: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
+    cx.entries(node, &FLOW)?;
+    if let Some(description) = node.get("description") {
+        cx.text(description, "description");
+    }
+    let vars = node.get("vars").is_none_or(|vars| {
+        let sound = vars.as_map().is_some();
+        if !sound {
+            cx.wrong_type(vars, "vars", "a mapping");
+        }
+        sound
+    });
+    let flow = match node.get("flow") {
+        Some(flow) => lower_steps(flow, "flow", cx),
+        None => {
+            let help = "add `flow:` with a list of steps";
+            cx.error(Code::MissingKey, node.at, "this flow has no `flow`", help);
+            None
+        }
+    };
+    let catch = lower_catch(node, cx);
+    let mut flow = flow.filter(|_| vars)?;
+    flow.catch = catch?;
+    Some(flow)
+}
+
+/// A document of flows: its keys and names. What the flows hold is judged where they are run.
+pub fn lower_document(node: &Node, cx: &mut Lowering<'_>) {
+    if cx.entries(node, &FLOWS).is_none() {
+        return;
+    }
+    let Some(flows) = node.get("flows") else {
+        return;
+    };
+    match flows.as_map() {
+        Some([]) | None => {
+            let help = "write each flow under its name: `page-oncall: { flow: [ … ] }`";
+            let found = match &flows.value {
+                Yaml::Map(_) | Yaml::Null => "none",
+                Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) => flows.kind(),
+            };
+            let message = format!("`flows` takes flows by name, found {found}");
+            cx.error(Code::WrongType, flows.at, message, help);
+        }
+        Some(entries) => entries.iter().for_each(|entry| check_name(entry, cx)),
+    }
+}
+
+fn check_name(entry: &Entry, cx: &mut Lowering<'_>) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let name = &entry.key;
+    let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if !starts || !name.chars().all(plain) || name.len() > 100 {
+        let message = format!("`{name}` is no name for a flow");
+        let help = "letters, digits, `.`, `_` and `-`, at most 100";
+        cx.error(Code::InvalidValue, entry.key_at, message, help);
+    }
+}

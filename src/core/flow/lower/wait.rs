@@ -1,0 +1,73 @@
+//! `wait:` of a step, lowered: for so long, or until a time that the event or a result holds.
+//! It refuses waits that nobody would see end.
+
+use std::time::Duration;
+
+use super::for_each::lower_path;
+use crate::core::diagnostic::Code;
+use crate::core::event::catalogue::FieldType;
+use crate::core::flow::bounds::LONGEST;
+use crate::core::flow::control::Wait;
+use crate::core::flow::vocabulary::WAIT;
+use crate::core::rule::document::{Node, Yaml};
+use crate::core::rule::fields::FieldCheck;
+use crate::core::rule::lowering::{Lowering, duration};
+use crate::core::rule::path::Path;
+
+pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Wait> {
+    match &node.value {
+        Yaml::Map(_) => lower_until(node, cx).map(Wait::Until),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) => {
+            lower_for(node, cx).map(Wait::For)
+        }
+    }
+}
+
+fn lower_for(node: &Node, cx: &mut Lowering<'_>) -> Option<Duration> {
+    let Some(length) = node.as_text().and_then(duration) else {
+        let help = "write a number and a unit, `wait: 4h`, or where a time stands, `wait: { until: PATH }`";
+        cx.error(Code::InvalidValue, node.at, "`wait` takes a duration", help);
+        return None;
+    };
+    let help = match (length.is_zero(), length > LONGEST) {
+        (false, false) => return Some(length),
+        (true, _) => "leave the step out",
+        (false, true) => "let a later event begin what is so far away",
+    };
+    let message = "`wait` is more than nothing and at most 90d";
+    cx.error(Code::InvalidValue, node.at, message, help);
+    None
+}
+
+fn lower_until(node: &Node, cx: &mut Lowering<'_>) -> Option<Path> {
+    let entries = cx.entries(node, &WAIT)?;
+    let Some(until) = node.get("until") else {
+        if entries.iter().all(|entry| WAIT.get(&entry.key).is_some()) {
+            let help = "write `wait: 4h`, or `wait: { until: PATH }`";
+            cx.error(
+                Code::MissingKey,
+                node.at,
+                "`wait` does not say how long",
+                help,
+            );
+        }
+        return None;
+    };
+    let path = lower_path(until, "until", cx)?;
+    let FieldCheck::Known(types) = cx.types_at(&path) else {
+        return Some(path);
+    };
+    if types.iter().any(may_be_time) {
+        return Some(path);
+    }
+    let known = types.first().map_or_else(String::new, FieldType::words);
+    let message = format!("`until` takes a time, and `{}` is {known}", path.text);
+    let help =
+        "name a field that holds one, such as `event.time`; to wait for so long write `wait: 4h`";
+    cx.error(Code::OperatorMismatch, until.at, message, help);
+    None
+}
+
+fn may_be_time(field: &FieldType) -> bool {
+    matches!(field, FieldType::Time | FieldType::Text | FieldType::Any)
+}

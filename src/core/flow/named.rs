@@ -1,0 +1,162 @@
+//! The flows of a set of rules that have a name of their own, found before any rule is lowered.
+//! It refuses two flows of one name, and documents under `flows:` that hold none.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
+use crate::core::flow::step::Flow;
+use crate::core::rule::document::{self, Chunk, Entry, Node, Yaml};
+use crate::core::rule::synonyms;
+use crate::core::rule::version::Part;
+
+#[derive(Debug, Clone, Default)]
+pub struct NamedFlows {
+    by_name: BTreeMap<Arc<str>, Named>,
+}
+
+/// A flow and the document that it stands in.
+#[derive(Debug, Clone)]
+pub struct Named {
+    pub name: Arc<str>,
+    /// Where its name stands.
+    pub at: Position,
+    /// What a rule that runs it is made of too.
+    pub part: Part,
+    pub body: Body,
+}
+
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// Under `flows:`: what its steps may read hangs on the rule that runs it.
+    Steps(Node),
+    /// Of a bundle: it reads its own document, whoever runs it.
+    Compiled(Arc<Flow>),
+}
+
+static NONE: NamedFlows = NamedFlows {
+    by_name: BTreeMap::new(),
+};
+
+impl NamedFlows {
+    pub fn none() -> &'static Self {
+        &NONE
+    }
+
+    /// Those of all `flows:` documents. What cannot be read is told when the rules are.
+    pub fn find(files: &Files, rule_files: &[FileId], diagnostics: &mut Diagnostics) -> Self {
+        let mut found = Self::default();
+        for &file in rule_files {
+            let Some(source) = files.get(file) else {
+                continue;
+            };
+            let chunks = document::chunks(&source.text);
+            for chunk in chunks.filter(|chunk| chunk.text.contains("flows")) {
+                let told_later = &mut Diagnostics::default();
+                let node = document::read_chunk(file, &chunk, told_later);
+                if let Some(node) = node.filter(is_document) {
+                    let part = part(&source.name, &chunk);
+                    found.add_all(&node, &part, files, diagnostics);
+                }
+            }
+        }
+        found
+    }
+
+    /// Adds one; reports it where another has the name.
+    pub fn add(&mut self, named: Named, files: &Files, diagnostics: &mut Diagnostics) {
+        if let Some(first) = self.by_name.get(&named.name) {
+            let message = format!("another flow is called `{}`", named.name);
+            let help = format!(
+                "it stands at {}; names are unique across all files",
+                files.place(first.at)
+            );
+            let error = Diagnostic::error(Code::DuplicateName, named.at, message);
+            diagnostics.push(error.help(help));
+            return;
+        }
+        self.by_name.insert(Arc::clone(&named.name), named);
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Named> {
+        self.by_name.get(name)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Named> {
+        self.by_name.values()
+    }
+
+    /// The name that was probably meant.
+    pub fn nearest(&self, name: &str) -> Option<&str> {
+        synonyms::nearest(name, self.by_name.keys().map(|name| &**name))
+    }
+
+    fn add_all(
+        &mut self,
+        document: &Node,
+        part: &Part,
+        files: &Files,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let flows = document.get("flows").and_then(Node::as_map);
+        for entry in flows.unwrap_or_default() {
+            let named = Named {
+                name: entry.key.as_str().into(),
+                at: entry.key_at,
+                part: part.clone(),
+                body: Body::Steps(entry.value.clone()),
+            };
+            self.add(named, files, diagnostics);
+        }
+    }
+}
+
+impl Named {
+    /// The variables that it declares, each with what it is unless given.
+    pub fn vars(&self) -> &[Entry] {
+        match &self.body {
+            Body::Steps(node) => node.get("vars").and_then(Node::as_map).unwrap_or_default(),
+            Body::Compiled(_) => &[],
+        }
+    }
+
+    /// Variables with its own laid over them.
+    pub fn vars_over(&self, vars: &Arc<Value>) -> Arc<Value> {
+        if self.vars().is_empty() {
+            return Arc::clone(vars);
+        }
+        let mut all = vars.as_object().cloned().unwrap_or_default();
+        for entry in self.vars() {
+            all.insert(entry.key.clone(), entry.value.to_json());
+        }
+        Arc::new(Value::Object(all))
+    }
+
+    /// The folder that its relative programs and files start in.
+    pub fn folder(&self) -> &str {
+        let folder = self.part.file.rsplit_once('/');
+        folder.map_or(".", |(folder, _)| folder)
+    }
+}
+
+/// Whether a document holds flows and no rule.
+pub fn is_document(node: &Node) -> bool {
+    let Yaml::Map(entries) = &node.value else {
+        return false;
+    };
+    let has = |key: &str| entries.iter().any(|entry| entry.key == key);
+    has("flows")
+        && !["event_source", "event_type", "flow", "name"]
+            .into_iter()
+            .any(has)
+}
+
+fn part(file: &Arc<str>, chunk: &Chunk<'_>) -> Part {
+    Part {
+        file: Arc::clone(file),
+        line: chunk.line,
+        text: chunk.text.into(),
+    }
+}

@@ -1,0 +1,310 @@
+//! Texts of bundles: `{{$.path}}` takes what stands there in the flow's document, and nothing else is
+//! put in. It refuses functions, and braces that were meant as a placeholder and are none.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use percent_encoding::utf8_percent_encode;
+use serde_json::Value as Json;
+
+use super::place::Place;
+use super::secret::{EMPTY, without_marks};
+use super::{Body, Compiled, Escape, RenderError, Template, TreeTemplate, address};
+use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::flow::call::Text;
+use crate::core::rule::document::{Entry, Node, Yaml};
+use crate::core::rule::lowering::Lowering;
+use crate::core::rule::path::{Found, Path};
+use crate::core::rule::template::engine::{MOST_OUTPUT, RESERVED};
+use crate::core::scope::Scope;
+
+/// A text in its parts.
+#[derive(Debug)]
+pub struct Placeholders(Box<[Part]>);
+
+#[derive(Debug)]
+enum Part {
+    Text(Box<str>),
+    Path(Arc<Path>),
+}
+
+/// One `{{$.path}}` of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placeholder {
+    /// With its braces.
+    pub whole: Range<usize>,
+    pub path: Range<usize>,
+}
+
+/// The placeholders of a text, in its order. Braces without a path are text.
+pub fn placeholders(text: &str) -> Vec<Placeholder> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(open) = text[from..].find("{{").map(|at| from + at) {
+        let inner = &text[open + 2..];
+        let Some(close) = inner.find("}}") else {
+            break;
+        };
+        let lead = inner.len() - inner.trim_start().len();
+        from = open + 2;
+        if inner[lead..].starts_with('$') && lead < close {
+            let path = inner[..close].trim();
+            let start = open + 2 + lead;
+            found.push(Placeholder {
+                whole: open..open + 2 + close + 2,
+                path: start..start + path.len(),
+            });
+            from = open + 2 + close + 2;
+        }
+    }
+    found
+}
+
+impl Template {
+    /// A text over a bundle's document, behind a literal `prefix`. `text` is what the node holds, or the
+    /// part of it that is meant.
+    pub fn in_document(
+        prefix: &str,
+        text: &str,
+        node: &Node,
+        escape: Escape,
+        cx: &mut Lowering<'_>,
+    ) -> Option<Self> {
+        let written = node.as_text().unwrap_or_default();
+        let place = Place::new(node, written);
+        let place = match written == text {
+            true => place,
+            false => place.unsure(),
+        };
+        let mut parts = vec![literal(prefix)];
+        let mut from = 0;
+        let mut sound = check_braces(text, &place, cx);
+        for found in placeholders(text) {
+            parts.push(literal(&text[from..found.whole.start]));
+            match path(&text[found.path.clone()], &found.path, &place, cx) {
+                Some(path) => parts.push(Part::Path(Arc::new(path))),
+                None => sound = false,
+            }
+            from = found.whole.end;
+        }
+        parts.push(literal(&text[from..]));
+        let source = without_marks(format!("{prefix}{text}"));
+        if escape == Escape::Url {
+            sound &= address::check_host(&source, &place.behind(prefix.len()), cx);
+        }
+        sound.then(|| Self::of_parts(source, escape, parts))
+    }
+
+    fn of_parts(source: String, escape: Escape, mut parts: Vec<Part>) -> Self {
+        parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
+        let fixed = parts.iter().all(|part| matches!(part, Part::Text(_)));
+        let body = match fixed {
+            true => Body::Literal,
+            false => Body::Filled(Placeholders(parts.into_boxed_slice())),
+        };
+        Self(Arc::new(Compiled {
+            source: source.into_boxed_str(),
+            escape,
+            body,
+        }))
+    }
+}
+
+impl Placeholders {
+    pub fn render(&self, escape: Escape, scope: &Scope<'_>) -> Result<Text, RenderError> {
+        let mut output = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(text) => output.push_str(text),
+                Part::Path(path) => write(&value(path, scope)?, escape, &mut output),
+            }
+            if output.len() > MOST_OUTPUT {
+                return Err(RenderError::TooMuch {
+                    why: "it makes more than 256 KiB of text".into(),
+                });
+            }
+        }
+        let text = Text::plain(output);
+        match escape {
+            Escape::None => Ok(text),
+            Escape::Url => address::confined(text),
+        }
+    }
+}
+
+fn literal(text: &str) -> Part {
+    Part::Text(without_marks(text.to_owned()).into_boxed_str())
+}
+
+/// A text as it is, null as nothing, anything else as JSON.
+fn write(value: &Json, escape: Escape, output: &mut String) {
+    let written = match value {
+        Json::String(text) => text.clone(),
+        Json::Null => String::new(),
+        other => other.to_string(),
+    };
+    match escape {
+        Escape::None => output.push_str(&written),
+        Escape::Url if written.is_empty() => output.push(EMPTY),
+        Escape::Url => output.extend(utf8_percent_encode(&written, RESERVED)),
+    }
+}
+
+pub fn value(path: &Path, scope: &Scope<'_>) -> Result<Json, RenderError> {
+    match path.resolve(scope) {
+        Found::Absent => Err(RenderError::Absent {
+            name: path.text.clone(),
+        }),
+        found => Ok(found
+            .to_json()
+            .map(|value| value.into_owned())
+            .unwrap_or_default()),
+    }
+}
+
+/// A path into the document; reported where it is none.
+fn path(text: &str, at: &Range<usize>, place: &Place<'_>, cx: &mut Lowering<'_>) -> Option<Path> {
+    match Path::in_document(text) {
+        Ok(path) => Some(path),
+        Err(error) => {
+            let diagnostic = Diagnostic::error(Code::BadPath, place.of(at), error.message);
+            cx.diagnostics.push(diagnostic.maybe_help(error.help));
+            None
+        }
+    }
+}
+
+/// `{{ticket.id}}` stands as it is, which is hardly ever meant; `{{$.x` is never closed.
+fn check_braces(text: &str, place: &Place<'_>, cx: &mut Lowering<'_>) -> bool {
+    let known = placeholders(text);
+    for (open, _) in text.match_indices("{{") {
+        if known.iter().any(|found| found.whole.contains(&open)) {
+            continue;
+        }
+        let rest = text[open + 2..].trim_start();
+        let at = place.of(&(open..open + 2));
+        if rest.starts_with('$') {
+            let help = "close it with `}}`";
+            cx.error(
+                Code::BadTemplate,
+                at,
+                "this placeholder is never closed",
+                help,
+            );
+            return false;
+        }
+        let word: String = rest
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || "._".contains(*c))
+            .collect();
+        let closed = rest[word.len()..].trim_start().starts_with("}}");
+        if closed && !word.is_empty() {
+            let message = format!("`{{{{{word}}}}}` is no placeholder, and is sent as it stands");
+            let help = format!("placeholders name a path: `{{{{$.{word}}}}}`");
+            let warning = Diagnostic::warning(Code::BadTemplate, at, message);
+            cx.diagnostics.push(warning.help(help));
+        }
+    }
+    true
+}
+
+impl TreeTemplate {
+    /// A value of a bundle: under a key that ends in `.$` stands a path or a text with placeholders, and
+    /// placeholders are filled in any other text too. One that is the whole text keeps its type.
+    pub fn in_document(node: &Node, cx: &mut Lowering<'_>) -> Option<Self> {
+        match &node.value {
+            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {
+                Some(Self::Value(Arc::new(node.to_json())))
+            }
+            Yaml::Text(text) => text_in_document(text, node, cx),
+            Yaml::List(items) => {
+                let items: Vec<_> = items
+                    .iter()
+                    .map(|item| Self::in_document(item, cx))
+                    .collect();
+                let items: Option<Vec<_>> = items.into_iter().collect();
+                items.map(|items| Self::List(Arc::new(items)))
+            }
+            Yaml::Map(entries) => {
+                let entries: Vec<_> = entries
+                    .iter()
+                    .map(|entry| entry_in_document(entry, cx))
+                    .collect();
+                let entries: Option<Vec<_>> = entries.into_iter().collect();
+                entries.map(|entries| Self::Map(Arc::new(super::tree::mapping(entries, cx))))
+            }
+        }
+    }
+
+    /// What stands under a key that ends in `.$`.
+    pub fn reference(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Self> {
+        let Some(text) = node.as_text() else {
+            let message = format!("`{key}` takes a path, found {}", node.kind());
+            let help = "a key that ends in `.$` names a path: `\"id.$\": \"$.input.ticket_event.ticket.id\"`; without `.$` the value stands as it is";
+            cx.error(Code::WrongType, node.at, message, help);
+            return None;
+        };
+        if let Some(name) = intrinsic(text) {
+            let message = format!("ZIS has no functions, such as `{name}`");
+            let help = "make the value with a jq transform before: `zis:common:transform:Jq`";
+            cx.error(Code::BadPath, node.at, message, help);
+            return None;
+        }
+        if text.starts_with('$') {
+            let place = Place::new(node, text);
+            let path = path(text.trim(), &(0..text.len()), &place, cx)?;
+            return Some(Self::Field(Arc::new(path)));
+        }
+        if placeholders(text).is_empty() {
+            let plain = key.trim_end_matches(".$");
+            let message = format!("`{key}` names no path, so \"{text}\" stands as it is");
+            let help = format!("write a path that begins with `$`, or call the key `{plain}`");
+            let warning = Diagnostic::warning(Code::BadPath, node.at, message);
+            cx.diagnostics.push(warning.help(help));
+        }
+        text_in_document(text, node, cx)
+    }
+}
+
+/// The name of a function of Amazon's language that a text calls.
+pub fn intrinsic(text: &str) -> Option<&str> {
+    let name = text.strip_prefix("States.")?;
+    let end = name.find('(')?;
+    text.get(.."States.".len() + end)
+}
+
+fn entry_in_document(entry: &Entry, cx: &mut Lowering<'_>) -> Option<(Arc<str>, TreeTemplate)> {
+    match entry.key.strip_suffix(".$") {
+        Some(key) => {
+            let value = TreeTemplate::reference(&entry.value, &entry.key, cx)?;
+            Some((cx.shared.words.share(key), value))
+        }
+        None => {
+            warn_of_plain_path(entry, cx);
+            let value = TreeTemplate::in_document(&entry.value, cx)?;
+            Some((cx.shared.words.share(entry.key.as_str()), value))
+        }
+    }
+}
+
+/// `"id": "$.ticket.id"` sends the text itself.
+fn warn_of_plain_path(entry: &Entry, cx: &mut Lowering<'_>) {
+    let Some(text) = entry.value.as_text().filter(|text| text.starts_with("$.")) else {
+        return;
+    };
+    let message = format!("\"{text}\" is sent as this very text");
+    let help = format!("to send what stands there call the key `{}.$`", entry.key);
+    let warning = Diagnostic::warning(Code::BadPath, entry.value.at, message);
+    cx.diagnostics.push(warning.help(help));
+}
+
+fn text_in_document(text: &str, node: &Node, cx: &mut Lowering<'_>) -> Option<TreeTemplate> {
+    let place = Place::new(node, text);
+    if let [only] = placeholders(text).as_slice()
+        && only.whole == (0..text.len())
+    {
+        let path = path(&text[only.path.clone()], &only.path, &place, cx)?;
+        return Some(TreeTemplate::Field(Arc::new(path)));
+    }
+    Template::in_document("", text, node, Escape::None, cx).map(TreeTemplate::Text)
+}

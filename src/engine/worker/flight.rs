@@ -1,0 +1,261 @@
+//! The calls of one run that are under way: which may start, what they wait for, and how they land.
+//! Nothing starts before the store has what was done before it, and nothing is under way twice.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use jiff::{SignedDuration, Timestamp};
+use tracing::debug;
+
+use super::settings::access;
+use super::{Halt, Worker, ordered};
+use crate::core::flow::Task;
+use crate::core::flow::call::{Call, Failure, Performed};
+use crate::core::run::{Attempt, Line, Outcome, idempotency_key};
+use crate::engine::Perform;
+use crate::engine::places::{Entry, Place, Queue};
+use crate::store::{Claimed, Store};
+
+/// What is under way.
+#[derive(Default)]
+pub struct Flight<'a> {
+    calls: FuturesUnordered<Pin<Box<dyn Future<Output = Landed> + Send + 'a>>>,
+    /// By place and try: whether it is a command that must not run twice.
+    under_way: HashMap<(String, u32), bool>,
+}
+
+/// A call that ended.
+struct Landed {
+    call: Call,
+    attempt: Attempt,
+}
+
+/// What a task has at the host that it reaches.
+enum AtHost {
+    Place(Option<Place>),
+    /// Others are there; its turn comes.
+    Queue(Queue),
+}
+
+impl Flight<'_> {
+    pub fn is_empty(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    /// Whether a command is under way that must not run twice.
+    pub fn holds_command(&self) -> bool {
+        self.under_way.values().any(|held| *held)
+    }
+
+    fn has(&self, task: &Task) -> bool {
+        let key = (task.step.clone(), task.number);
+        self.under_way.contains_key(&key)
+    }
+}
+
+impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
+    /// Starts what is not under way yet and may start; when to ask again at the latest.
+    pub(super) async fn start(
+        &mut self,
+        tasks: Vec<Task>,
+        mut wake: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>, Halt> {
+        let mut ready = Vec::new();
+        for task in tasks {
+            if self.flight.has(&task) {
+                continue;
+            }
+            let alone = self.flight.is_empty() && ready.is_empty();
+            if let Some(wait) = self.pace(&task.call) {
+                if alone {
+                    return Err(Halt::Paced(wait));
+                }
+                let turn = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+                let turn = self.shared.clock().now().checked_add(turn).ok();
+                wake = wake.into_iter().chain(turn).min();
+                continue;
+            }
+            let at_host = match self.shared.places.enter(&task.call) {
+                Entry::Open(place) => AtHost::Place(place),
+                Entry::Full if alone => return Err(Halt::NoPlace),
+                Entry::Full => break,
+                Entry::Taken(queue) if alone => AtHost::Place(Some(self.queue(queue).await?)),
+                Entry::Taken(queue) => AtHost::Queue(queue),
+            };
+            ready.push((task, at_host));
+        }
+        self.launch(ready).await?;
+        Ok(wake)
+    }
+
+    /// Waits for a place at the host. The run's own place goes to another one meanwhile.
+    async fn queue(&mut self, queue: Queue) -> Result<Place, Halt> {
+        self.keep(None).await?;
+        drop(self.place.take());
+        self.shared.work.notify_one();
+        let shared = self.shared;
+        let turn = async {
+            let at_host = queue.turn().await;
+            (at_host, shared.places.again().await)
+        };
+        tokio::select! {
+            biased;
+            order = ordered(&mut self.orders) => Err(Halt::Ordered(order)),
+            (at_host, place) = turn => {
+                self.place = place;
+                at_host.ok_or(Halt::NoPlace)
+            }
+        }
+    }
+
+    /// The log is in the store before anything is done that follows from it.
+    async fn launch(&mut self, ready: Vec<(Task, AtHost)>) -> Result<(), Halt> {
+        let now = self.shared.clock().now();
+        for (task, _) in ready.iter().filter(|(task, _)| task.announce) {
+            self.record(Line::Started {
+                step: task.step.clone(),
+                number: task.number,
+                at: now,
+            });
+        }
+        if ready.is_empty() {
+            return Ok(());
+        }
+        self.keep(None).await?;
+        for (task, at_host) in ready {
+            let key = (task.step.clone(), task.number);
+            let held = task.announce || self.is_started(&task);
+            self.flight.under_way.insert(key, held);
+            let call = self.call(task, at_host);
+            self.flight.calls.push(Box::pin(call));
+        }
+        Ok(())
+    }
+
+    fn is_started(&self, task: &Task) -> bool {
+        let mut lines = self.run.log.iter();
+        lines.any(|line| matches!(line, Line::Started { step, number, .. } if *step == task.step && *number == task.number))
+    }
+
+    fn call(
+        &self,
+        task: Task,
+        at_host: AtHost,
+    ) -> impl Future<Output = Landed> + Send + use<'a, S, P> {
+        let shared = self.shared;
+        let key = key(&self.run, &task.step);
+        async move {
+            let _at_host = match at_host {
+                AtHost::Place(place) => place,
+                AtHost::Queue(queue) => queue.turn().await,
+            };
+            let clock = shared.clock();
+            let began = clock.elapsed();
+            let performed = match &task.call {
+                Call::Config(call) => {
+                    let judge = shared.judge.load_full();
+                    access(&shared.store, &judge.rulebook.config, call).await
+                }
+                Call::Http(_) | Call::Exec(_) | Call::Jq(_) => {
+                    shared.perform.perform(&task.call, &key).await
+                }
+            };
+            let took = clock.elapsed().saturating_sub(began);
+            Landed {
+                attempt: Attempt {
+                    step: task.step,
+                    number: task.number,
+                    // Counted back from now: what follows is due by the clock as it stands now, even if
+                    // it was set meanwhile.
+                    started: before(clock.now(), took),
+                    took,
+                    outcome: outcome(performed),
+                },
+                call: task.call,
+            }
+        }
+    }
+
+    /// Waits until a call ends, at the longest until it is time to ask again.
+    pub(super) async fn land(&mut self, wake: Option<Timestamp>) -> Result<(), Halt> {
+        let shared = self.shared;
+        let sleep = async {
+            match wake {
+                Some(wake) => {
+                    let wait = wake.duration_since(shared.clock().now());
+                    shared
+                        .clock()
+                        .sleep(wait.try_into().unwrap_or_default())
+                        .await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let landed = tokio::select! {
+            biased;
+            order = ordered(&mut self.orders) => return Err(Halt::Ordered(order)),
+            Some(landed) = self.flight.calls.next() => landed,
+            () = sleep => return Ok(()),
+        };
+        let Landed { call, attempt } = landed;
+        let key = (attempt.step.clone(), attempt.number);
+        self.flight.under_way.remove(&key);
+        self.shared.metrics.attempted(&call, &attempt);
+        self.log_attempt(&attempt);
+        self.record(Line::Attempt(attempt));
+        match self.flight.is_empty() {
+            true => Ok(()),
+            // Others may take long, and what ended is not to be done again.
+            false => self.keep(None).await,
+        }
+    }
+
+    /// How long the request waits for its turn at its connection.
+    fn pace(&self, call: &Call) -> Option<Duration> {
+        let Call::Http(call) = call else { return None };
+        let name = call.connection.as_deref()?;
+        let judge = self.shared.judge.load();
+        let rate = judge.rulebook.config.connections.get(name)?.rate_limit?;
+        let now = self.shared.clock().elapsed();
+        let wait = self.shared.rates.wait(self.run.id, name, rate, now)?;
+        let (run, wait_ms) = (self.run.id.0, wait.as_millis() as u64);
+        debug!(run, connection = name, wait_ms, "waits for its turn");
+        Some(wait)
+    }
+}
+
+/// A run that tells of a death does other work than the one that died.
+pub(super) fn key(run: &Claimed, step: &str) -> String {
+    let step = match run.error.is_null() {
+        true => step.to_owned(),
+        false => format!("on_dead/{}/{step}", run.id.0),
+    };
+    idempotency_key(&run.event.id, &run.rule.name, &step, run.generation)
+}
+
+fn before(now: Timestamp, time: Duration) -> Timestamp {
+    let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+    now.checked_sub(time).unwrap_or(Timestamp::MIN)
+}
+
+fn outcome(performed: Performed) -> Outcome {
+    match performed {
+        Performed::Succeeded(reply) => Outcome::Succeeded {
+            result: reply.value,
+        },
+        Performed::Failed(Failure {
+            message,
+            retryable,
+            retry_after,
+            status,
+        }) => Outcome::Failed {
+            message,
+            retryable,
+            retry_after,
+            status,
+        },
+    }
+}

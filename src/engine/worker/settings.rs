@@ -1,0 +1,46 @@
+//! `LoadConfig` and `PatchConfig` of a bundle: the settings of the configuration with what was changed
+//! since laid over them. Reading again or changing again gives the same, so that no try does harm.
+
+use serde_json::{Map, Value};
+
+use super::passes;
+use crate::core::config::Config;
+use crate::core::flow::call::{ConfigCall, Failure, Performed, Reply};
+use crate::store::{Store, StoreError};
+
+pub async fn access<S: Store>(store: &S, config: &Config, call: &ConfigCall) -> Performed {
+    let (integration, scope) = (call.integration.as_str(), call.scope.as_str());
+    let changed = match &call.patch {
+        Some(patch) => store
+            .patch_config(integration, scope, patch.clone())
+            .await
+            .map(Some),
+        None => store.config(integration, scope).await,
+    };
+    match (changed, config.settings_of(integration, scope)) {
+        (Ok(None), None) => Performed::Failed(Failure::lasting(format!(
+            "load the settings `{scope}` of `{integration}`: there are none; write them in flowtrigger.yaml under `integrations: {{ {integration}: {{ configs: {{ {scope}: … }} }} }}`"
+        ))),
+        (Ok(changed), first) => Performed::Succeeded(Reply {
+            value: laid_over(first, changed),
+        }),
+        (Err(error), _) => Performed::Failed(failure(&error)),
+    }
+}
+
+fn laid_over(first: Option<&Value>, changed: Option<Value>) -> Value {
+    let mut settings = first.and_then(Value::as_object).cloned();
+    let settings = settings.get_or_insert_with(Map::new);
+    if let Some(Value::Object(changed)) = changed {
+        settings.extend(changed);
+    }
+    Value::Object(std::mem::take(settings))
+}
+
+fn failure(error: &StoreError) -> Failure {
+    let message = format!("reach the settings: {error}");
+    match passes(error) {
+        true => Failure::passing(message),
+        false => Failure::lasting(message),
+    }
+}
