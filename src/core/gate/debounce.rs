@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Ask, Kept, Kind, words};
 use crate::core::event::Event;
@@ -126,8 +126,17 @@ pub fn replaced(by: RunId) -> String {
     format!("run {} of a later event took its place", by.0)
 }
 
-/// `events` as a flow reads them: each body, with its `event` beside the fields.
-pub fn bodies<'e>(events: impl IntoIterator<Item = &'e Event>) -> Value {
+/// What a debounce gives names to, for the scope of a flow: `events`, or null where none are read.
+pub fn locals<'e>(events: impl IntoIterator<Item = &'e Event>) -> Value {
+    let events = bodies(events);
+    match events.is_empty() {
+        true => Value::Null,
+        false => json!({ "events": events }),
+    }
+}
+
+/// Each body, with its `event` beside the fields.
+fn bodies<'e>(events: impl IntoIterator<Item = &'e Event>) -> Vec<Value> {
     let bodies = events.into_iter().map(|event| {
         let mut body = match &event.body {
             Value::Object(body) => body.clone(),

@@ -12,7 +12,7 @@ use super::{Inner, Limits, queue};
 use crate::core::event::Event;
 use crate::core::gate::{Ask, Debounce, Gathering, Kept, replaced};
 use crate::core::run::{RunId, State};
-use crate::store::{Arrival, Occasion, Placed, Planned, keeps_all};
+use crate::store::{Arrival, Occasion, Placed, Planned};
 
 /// Those that are open: at most one for each run that debounces.
 #[derive(Debug, Default)]
@@ -123,7 +123,7 @@ impl Inner {
 
     /// What a run's flow reads under `events`: at least its own event, where it reads any.
     pub fn events_of(&self, planned: &Planned, arrival: &Arrival) -> Vec<Arc<Event>> {
-        if !keeps_all(&planned.rule) {
+        if !planned.rule.reads_events() {
             return Vec::new();
         }
         let own = || vec![Arc::clone(&arrival.event)];

@@ -13,7 +13,7 @@ use crate::core::event::Event;
 use crate::core::gate::{Debounce, Gathering, Kept, replaced};
 use crate::core::rule::jobspec::Rule;
 use crate::core::run::{RunId, State};
-use crate::store::{StoreError, keeps_all};
+use crate::store::StoreError;
 
 /// A window that is open.
 #[derive(Debug)]
@@ -182,7 +182,7 @@ impl Ledger<'_> {
         rule: &Rule,
         own: &Arc<Event>,
     ) -> Result<Vec<Arc<Event>>, Unread> {
-        if !keeps_all(rule) {
+        if !rule.reads_events() {
             return Ok(Vec::new());
         }
         let rows = self
