@@ -10,7 +10,7 @@ use flowtrigger::core::config::{
     SOURCE, VERIFY,
 };
 use flowtrigger::core::flow::vocabulary::{CONFINE, EXEC, HTTP, RETRY, STEP};
-use flowtrigger::core::rule::gates::{DEDUPE, THROTTLE};
+use flowtrigger::core::rule::gates::{DEBOUNCE, DEDUPE, THROTTLE};
 use flowtrigger::core::rule::operator::SPECS;
 use flowtrigger::core::rule::ruletest::TEST;
 use flowtrigger::core::rule::template::filter::FILTERS;
@@ -55,6 +55,7 @@ fn tables() -> Vec<(&'static str, String)> {
     vec![
         ("rule", words(&JOBSPEC)),
         ("dedupe", words(&DEDUPE)),
+        ("debounce", words(&DEBOUNCE)),
         ("throttle", words(&THROTTLE)),
         ("operators", table("operator", operators)),
         ("filters", table("filter", filters)),

@@ -76,6 +76,7 @@ impl Inner {
             since: open.map_or(now, |open| open.since),
             until: debounce.until(open.as_ref(), now),
             events: open.map_or(1, |open| open.events.saturating_add(1)),
+            bytes: 0,
         };
         self.windows.0.insert(of, gathering);
         match open.filter(|open| open.run != acts) {
