@@ -12,7 +12,7 @@ use flowtrigger::core::config::{
 use flowtrigger::core::flow::vocabulary::{
     BRANCH, CONFINE, EXEC, FLOW, HTTP, JQ, RETRY, STEP, WAIT,
 };
-use flowtrigger::core::rule::gates::{DEDUPE, THROTTLE};
+use flowtrigger::core::rule::gates::{DEBOUNCE, DEDUPE, THROTTLE};
 use flowtrigger::core::rule::operator::SPECS;
 use flowtrigger::core::rule::ruletest::TEST;
 use flowtrigger::core::rule::template::filter::FILTERS;
@@ -57,6 +57,7 @@ fn tables() -> Vec<(&'static str, String)> {
     vec![
         ("rule", words(&JOBSPEC)),
         ("dedupe", words(&DEDUPE)),
+        ("debounce", words(&DEBOUNCE)),
         ("throttle", words(&THROTTLE)),
         ("operators", table("operator", operators)),
         ("filters", table("filter", filters)),

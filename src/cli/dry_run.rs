@@ -158,10 +158,13 @@ fn one(
 ) -> io::Result<bool> {
     let listening = book.rules.listening(event);
     let asked = |rule: &Arc<Rule>| args.rule.is_empty() || args.rule.contains(&rule.name);
-    let judged: Vec<Judged<'_>> = listening
+    let rules = listening.iter().filter(|rule| asked(rule));
+    let rules: Vec<(&Rule, Value)> = rules
+        .map(|rule| (&***rule, rule.locals_of(event)))
+        .collect();
+    let judged: Vec<Judged<'_>> = rules
         .iter()
-        .filter(|rule| asked(rule))
-        .map(|rule| judge(rule, event, charged, mocks))
+        .map(|(rule, locals)| judge((rule, locals), event, charged, mocks))
         .collect();
     let matched = judged.iter().any(Judged::matches);
     match args.format {
@@ -171,13 +174,18 @@ fn one(
     Ok(matched)
 }
 
-fn judge<'r>(rule: &'r Rule, event: &'r Event, charged: &Charged, mocks: &Mocks) -> Judged<'r> {
+fn judge<'r>(
+    (rule, locals): (&'r Rule, &'r Value),
+    event: &'r Event,
+    charged: &Charged,
+    mocks: &Mocks,
+) -> Judged<'r> {
     let explanation = explain(rule, event);
     let (loops, gates, plan) = match explanation.truth {
         Truth::True => (
             loop_view::view(rule, event, |ask| charged.consult_loops(rule, ask)),
             gate_view::view(rule, event, |asks| charged.consult(rule, asks)),
-            foresee(rule, event, mocks),
+            foresee((rule, locals), event, mocks),
         ),
         Truth::False | Truth::Unknown => (None, Vec::new(), Vec::new()),
     };
@@ -190,12 +198,16 @@ fn judge<'r>(rule: &'r Rule, event: &'r Event, charged: &Charged, mocks: &Mocks)
     }
 }
 
-fn foresee<'r>(rule: &'r Rule, event: &'r Event, mocks: &Mocks) -> Vec<Planned<'r>> {
+fn foresee<'r>(
+    (rule, locals): (&'r Rule, &'r Value),
+    event: &'r Event,
+    mocks: &Mocks,
+) -> Vec<Planned<'r>> {
     let subject = Subject {
         event,
         vars: &rule.vars,
         error: &Value::Null,
-        locals: &Value::Null,
+        locals,
         seed: "",
     };
     let now = event.time.unwrap_or_else(Timestamp::now);

@@ -61,7 +61,7 @@ fn message(record: &Record) -> Option<String> {
                 event: &record.event,
                 vars: &record.rule.vars,
                 error: &record.error,
-                locals: &Value::Null,
+                locals: &record.locals(),
                 seed: "",
             };
             match next(record.flow(), &subject, &record.log, Timestamp::MAX) {

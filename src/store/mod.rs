@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::core::config::{self, Archive, Config, Limits, Retention};
 use crate::core::event::{Brief, Event};
 use crate::core::flow::step::Flow;
-use crate::core::gate::{Ask, Debounce, Kept, Kind, bodies};
+use crate::core::gate::{Ask, Debounce, locals};
 use crate::core::loop_guard::{Lineage, LoopAsk};
 use crate::core::rule::jobspec::{Mode, Rule};
 use crate::core::rule::path::Path;
@@ -250,10 +250,7 @@ impl Claimed {
     /// What its gates give names to, for the scope of its flow: an object, or null where there is
     /// none.
     pub fn locals(&self) -> Value {
-        match self.events.is_empty() {
-            true => Value::Null,
-            false => json!({ "events": bodies(self.events.iter().map(|event| &**event)) }),
-        }
+        locals(self.events.iter().map(|event| &**event))
     }
 
     /// What it runs: the rule's flow, or the one that tells of a death.
@@ -263,6 +260,11 @@ impl Claimed {
 }
 
 impl Record {
+    /// The same as of a claimed run.
+    pub fn locals(&self) -> Value {
+        locals(self.events.iter().map(|event| &**event))
+    }
+
     pub fn flow(&self) -> &Flow {
         flow(&self.rule, &self.error)
     }
@@ -427,15 +429,6 @@ fn is_in_line(state: &State) -> bool {
         | State::Suppressed { .. }
         | State::Cancelled => false,
     }
-}
-
-/// Whether the flow of a rule reads all events that its debounce gathers.
-fn keeps_all(rule: &Rule) -> bool {
-    let keeps_all = |kind: &Kind| match kind {
-        Kind::Debounce { keep, .. } => *keep == Kept::All,
-        Kind::Dedupe | Kind::Throttle { .. } => false,
-    };
-    rule.gates.iter().any(|gate| keeps_all(&gate.kind))
 }
 
 /// Whether a run in this state needs its event no more: it is over, and no retry is to be expected.

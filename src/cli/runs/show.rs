@@ -170,7 +170,7 @@ fn guard(story: &RunStory) -> Option<Trace> {
         event: &story.arrived.event,
         vars: &rule.vars,
         error: &story.error,
-        locals: &Value::Null,
+        locals: &rule.locals_of(&story.arrived.event),
         seed: "",
     };
     match next(story.flow()?, &subject, &story.log, Timestamp::MIN) {

@@ -141,7 +141,7 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
         event,
         vars: &case.rule.vars,
         error: &Value::Null,
-        locals: &Value::Null,
+        locals: &case.rule.locals_of(event),
         seed: "",
     };
     let now = test.now.or(event.time).unwrap_or(Timestamp::UNIX_EPOCH);

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Ask, Kept, Kind, words};
 use crate::core::event::Event;
@@ -12,6 +12,8 @@ use crate::core::run::RunId;
 
 /// Events that one run takes up with `keep: all`: with the last of them its window closes.
 pub const MOST_EVENTS: u32 = 1_000;
+/// The same for their texts: an event that comes when so much is gathered closes the window.
+pub const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A debounce with the value that one event brings.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +34,8 @@ pub struct Gathering {
     /// When it closes, unless another event comes.
     pub until: Timestamp,
     pub events: u32,
+    /// Of their texts, where they are kept as such.
+    pub bytes: u64,
 }
 
 /// What becomes of the run of one more event.
@@ -69,7 +73,8 @@ impl<'a> Debounce<'a> {
     /// When the window closes that this event opens, or comes into.
     pub fn until(&self, open: Option<&Gathering>, now: Timestamp) -> Timestamp {
         let events = open.map_or(1, |open| open.events.saturating_add(1));
-        if self.keep == Kept::All && events >= MOST_EVENTS {
+        let bytes = open.map_or(0, |open| open.bytes);
+        if self.keep == Kept::All && (events >= MOST_EVENTS || bytes >= MOST_BYTES) {
             return now;
         }
         let quiet = after(now, self.quiet);
@@ -126,8 +131,17 @@ pub fn replaced(by: RunId) -> String {
     format!("run {} of a later event took its place", by.0)
 }
 
-/// `events` as a flow reads them: each body, with its `event` beside the fields.
-pub fn bodies<'e>(events: impl IntoIterator<Item = &'e Event>) -> Value {
+/// What a debounce gives names to, for the scope of a flow: `events`, or null where none are read.
+pub fn locals<'e>(events: impl IntoIterator<Item = &'e Event>) -> Value {
+    let events = bodies(events);
+    match events.is_empty() {
+        true => Value::Null,
+        false => json!({ "events": events }),
+    }
+}
+
+/// Each body, with its `event` beside the fields.
+fn bodies<'e>(events: impl IntoIterator<Item = &'e Event>) -> Vec<Value> {
     let bodies = events.into_iter().map(|event| {
         let mut body = match &event.body {
             Value::Object(body) => body.clone(),
@@ -174,6 +188,7 @@ mod tests {
             since: at(0),
             until: at(60),
             events,
+            bytes: 0,
         }
     }
 
@@ -196,7 +211,14 @@ mod tests {
         let most = open(MOST_EVENTS - 1);
         assert_eq!(all.until(Some(&open(MOST_EVENTS - 2)), at(3)), at(63));
         assert_eq!(all.until(Some(&most), at(3)), at(3));
-        assert_eq!(debounce(Kept::Last).until(Some(&most), at(3)), at(63));
+        let large = Gathering {
+            bytes: MOST_BYTES,
+            ..open(1)
+        };
+        assert_eq!(all.until(Some(&large), at(3)), at(3));
+        for most in [most, large] {
+            assert_eq!(debounce(Kept::Last).until(Some(&most), at(3)), at(63));
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::core::event::Event;
 use crate::core::flow::named::NamedFlows;
 use crate::core::flow::step::{Flow, Step};
 use crate::core::flow::{lower_catch, lower_flow, lower_flow_name, lower_on_dead};
-use crate::core::gate::{Ask, Gate, Kept, Kind};
+use crate::core::gate::{self, Ask, Gate, Kept, Kind};
 use crate::core::loop_guard::Guard;
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{self, Entry, Node, Yaml};
@@ -118,6 +118,18 @@ impl Rule {
             Lane::Key => event.key.clone(),
             Lane::Per(path) => self.value_at(path, event),
         }
+    }
+
+    /// Whether its flow reads `events`: all that a debounce gathers.
+    pub fn reads_events(&self) -> bool {
+        self.gates.iter().any(gathers_all)
+    }
+
+    /// What its gates give names to where nothing but this event was gathered: an object, or null where
+    /// there is none.
+    pub fn locals_of(&self, event: &Event) -> Value {
+        let events = self.reads_events().then_some(event);
+        gate::locals(events)
     }
 
     /// What its gates are asked about an event. A gate whose value the event does not have is not

@@ -12,7 +12,7 @@ use super::{Inner, Limits, queue};
 use crate::core::event::Event;
 use crate::core::gate::{Ask, Debounce, Gathering, Kept, replaced};
 use crate::core::run::{RunId, State};
-use crate::store::{Arrival, Occasion, Placed, Planned, keeps_all};
+use crate::store::{Arrival, Occasion, Placed, Planned};
 
 /// Those that are open: at most one for each run that debounces.
 #[derive(Debug, Default)]
@@ -76,6 +76,7 @@ impl Inner {
             since: open.map_or(now, |open| open.since),
             until: debounce.until(open.as_ref(), now),
             events: open.map_or(1, |open| open.events.saturating_add(1)),
+            bytes: 0,
         };
         self.windows.0.insert(of, gathering);
         match open.filter(|open| open.run != acts) {
@@ -123,7 +124,7 @@ impl Inner {
 
     /// What a run's flow reads under `events`: at least its own event, where it reads any.
     pub fn events_of(&self, planned: &Planned, arrival: &Arrival) -> Vec<Arc<Event>> {
-        if !keeps_all(&planned.rule) {
+        if !planned.rule.reads_events() {
             return Vec::new();
         }
         let own = || vec![Arc::clone(&arrival.event)];

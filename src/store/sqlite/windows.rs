@@ -13,7 +13,7 @@ use crate::core::event::Event;
 use crate::core::gate::{Debounce, Gathering, Kept, replaced};
 use crate::core::rule::jobspec::Rule;
 use crate::core::run::{RunId, State};
-use crate::store::{StoreError, keeps_all};
+use crate::store::StoreError;
 
 /// A window that is open.
 #[derive(Debug)]
@@ -118,6 +118,12 @@ impl Ledger<'_> {
                          (SELECT coalesce(max(number), 0) + 1 FROM gathered WHERE gathering = ?1), ?2)",
                 )?
                 .execute([window, coming.event])?;
+            self.connection
+                .prepare_cached(
+                    "UPDATE windows SET bytes = bytes + (SELECT size FROM events WHERE id = ?2)
+                     WHERE id = ?1",
+                )?
+                .execute([window, coming.event])?;
         }
         Ok(())
     }
@@ -158,7 +164,7 @@ impl Ledger<'_> {
         let Some(before) = before else { return Ok(()) };
         let run = run.0 as i64;
         for copy in [
-            "INSERT INTO windows SELECT ?2, queue, value, ?2, opened, events, 0 FROM windows WHERE id = ?1",
+            "INSERT INTO windows SELECT ?2, queue, value, ?2, opened, events, bytes, 0 FROM windows WHERE id = ?1",
             "INSERT INTO gathered SELECT ?2, number, event FROM gathered WHERE gathering = ?1",
             "UPDATE runs SET gathering = ?2 WHERE id = ?2 AND ?1 > 0",
         ] {
@@ -182,7 +188,7 @@ impl Ledger<'_> {
         rule: &Rule,
         own: &Arc<Event>,
     ) -> Result<Vec<Arc<Event>>, Unread> {
-        if !keeps_all(rule) {
+        if !rule.reads_events() {
             return Ok(Vec::new());
         }
         let rows = self
@@ -210,7 +216,7 @@ impl Ledger<'_> {
 pub const DEBOUNCE: &str = "debounce";
 
 pub const OPEN: &str = "
-    SELECT windows.id, run, opened, events, due FROM windows JOIN runs ON runs.id = run
+    SELECT windows.id, run, opened, events, due, bytes FROM windows JOIN runs ON runs.id = run
     WHERE windows.queue = ?1 AND value = ?2 AND open = 1";
 
 pub const GATHERED: &str = "
@@ -233,6 +239,7 @@ pub fn window(
                     since: time(row.get(2)?),
                     events: row.get(3)?,
                     until: time(row.get(4)?),
+                    bytes: u64::try_from(row.get::<_, i64>(5)?).unwrap_or_default(),
                 },
             })
         })

@@ -90,6 +90,7 @@ fn decided(debounce: &Debounce<'_>, coming: &[Coming]) -> Vec<Started> {
             since: open.map_or(now, |open| open.since),
             until: debounce.until(open.as_ref(), now),
             events: u32::try_from(events.len()).unwrap(),
+            bytes: 0,
         };
         windows.insert(*about, Kept { gathering, events });
     }

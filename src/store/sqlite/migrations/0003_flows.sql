@@ -12,9 +12,10 @@ CREATE TABLE windows (
     value  TEXT NOT NULL,
     -- The run that acts once it has closed.
     run    INTEGER NOT NULL,
-    -- When the first event came, and how many there are.
+    -- When the first event came, how many there are, and their bytes where the run reads them all.
     opened INTEGER NOT NULL,
     events INTEGER NOT NULL,
+    bytes  INTEGER NOT NULL DEFAULT 0,
     -- 1 while it gathers.
     open   INTEGER NOT NULL
 );
