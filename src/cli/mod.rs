@@ -3,6 +3,7 @@
 
 mod check;
 mod completions;
+mod convert;
 mod daemon;
 mod dry_run;
 mod events;
@@ -64,6 +65,7 @@ enum Command {
     Check(check::Args),
     Test(test::Args),
     Events(events::Args),
+    Convert(convert::Args),
 
     Why(why::Args),
     Runs(runs::Args),
@@ -114,6 +116,7 @@ impl Command {
             Command::Check(args) => check::run(args, global, out),
             Command::Test(args) => test::run(args, global, out),
             Command::Events(args) => events::run(args, global, out),
+            Command::Convert(args) => convert::run(args, global, out),
 
             Command::Why(args) => why::run(args, global, out),
             Command::Runs(args) => runs::run(args, global, out),
@@ -134,6 +137,7 @@ impl Command {
             | Command::Check(_)
             | Command::Test(_)
             | Command::Events(_)
+            | Command::Convert(_)
             | Command::Why(_)
             | Command::Runs(_)
             | Command::Send(_)
