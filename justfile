@@ -22,7 +22,7 @@ ci:
 long seed=`od -An -N4 -tu4 /dev/urandom`:
     @echo "seed {{ trim(seed) }}"
     PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=20000 cargo test --test conditions --test hostile_input --test matching
-    PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --lib
+    PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --lib --test flows
     DURABILITY_TESTS_SEED={{ trim(seed) }} DURABILITY_TESTS_LONG=1 cargo test --test crash --test attack -- --nocapture
     just fuzz
 

@@ -1,4 +1,5 @@
-//! How many commands start in a second, as they are and bound by `confine`: `cargo bench --bench commands`.
+//! How many commands start in a second, as they are and bound by `confine`, and how many jq programs run,
+//! by a child and without one: `cargo bench --bench commands`.
 //! It refuses to compare with anything but itself on the same machine.
 
 use std::path::Path;
@@ -7,12 +8,15 @@ use std::time::{Duration, Instant};
 
 use flowtrigger::action::secret::Secrets;
 use flowtrigger::action::{Options, Performer, bounds};
-use flowtrigger::core::flow::call::{Call, ExecCall, Keep, Performed, Text};
+use flowtrigger::core::flow::call::{Call, ExecCall, JqCall, Keep, Performed, Text};
 use flowtrigger::core::flow::confinement::Confinement;
+use flowtrigger::core::flow::jq::Program;
+use serde_json::json;
 
 const AT_A_TIME: usize = 4;
 const EACH: usize = 250;
 const ROUNDS: usize = 3;
+const PROGRAMS: u32 = 2_000;
 
 fn kinds() -> Vec<(&'static str, Option<Confinement>)> {
     let none = Confinement::default();
@@ -79,6 +83,33 @@ async fn best(performer: &Performer, confinement: Option<&Confinement>) -> Optio
     best
 }
 
+/// Programs in a second; the second figure is that of this process itself, compiled once.
+async fn programs(performer: &Performer) -> Option<(f64, f64)> {
+    let call = JqCall {
+        program: "{id: .ticket.id, tags: (.ticket.tags | map(ascii_upcase) | join(\", \"))}".into(),
+        input: json!({"ticket": {"id": 7, "tags": ["a", "b", "c"]}}),
+    };
+    let (compiled, input) = (
+        Program::compile(&call.program).ok()?,
+        call.input.to_string(),
+    );
+    let call = Call::Jq(call);
+    performer.perform(&call, "bench").await;
+    let began = Instant::now();
+    for _ in 0..PROGRAMS {
+        performer.perform(&call, "bench").await;
+    }
+    let by_child = f64::from(PROGRAMS) / began.elapsed().as_secs_f64();
+    let began = Instant::now();
+    for _ in 0..PROGRAMS {
+        compiled.run(&input).ok()?;
+    }
+    Some((
+        by_child,
+        f64::from(PROGRAMS) / began.elapsed().as_secs_f64(),
+    ))
+}
+
 #[allow(clippy::print_stdout)]
 fn main() -> ExitCode {
     let mut options = Options::new("/nowhere");
@@ -103,6 +134,13 @@ fn main() -> ExitCode {
         };
         let share = rate / *bare.get_or_insert(rate);
         println!("{name:16} {rate:8.0}/s  {share:.2}");
+    }
+    if let Some((by_child, itself)) = runtime.block_on(programs(&performer)) {
+        println!("jq in process    {itself:8.0}/s  1.00");
+        println!(
+            "jq by a child    {by_child:8.0}/s  {:.2}",
+            by_child / itself
+        );
     }
     ExitCode::SUCCESS
 }

@@ -21,9 +21,8 @@ pub(super) fn brackets(program: &str) -> usize {
         let in_text = open.last() == Some(&'"');
         match next {
             '\\' if in_text => {
-                if rest.next() == Some('(') {
-                    open.push('(');
-                }
+                let escaped = rest.next();
+                open.extend((escaped == Some('(')).then_some('('));
             }
             '"' if in_text => drop(open.pop()),
             _ if in_text => {}

@@ -186,7 +186,7 @@ pub(super) fn closing(open: &str) -> &'static str {
 }
 
 /// What belongs where something else was found.
-pub(super) fn wanted<'a>(expect: &Expect<&'a str>) -> String {
+pub(super) fn wanted(expect: &Expect<&str>) -> String {
     match expect {
         Expect::Just(word) => format!("`{word}`"),
         Expect::Term => "a value or a filter".into(),
