@@ -1,7 +1,7 @@
 //! What lets a matched rule run less often than it matches: `dedupe`, `debounce` and `throttle`.
 //! It decides on facts that it is given; it keeps none, and a gate without a value never closes.
 
-mod debounce;
+pub mod debounce;
 
 use std::sync::Arc;
 use std::time::Duration;

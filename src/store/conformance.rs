@@ -138,6 +138,7 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     orders::a_cancelled_run_gives_way(open()).await;
     orders::a_replay_is_a_new_run_of_a_new_generation(open()).await;
     redaction::fields_are_let_go_with_the_last_run_that_may_need_them(open()).await;
+    redaction::gathered_events_are_let_go_with_the_run_that_reads_them(open()).await;
     redaction::what_is_let_go_cannot_be_acted_on(open()).await;
     redaction::an_event_that_acts_on_nothing_is_let_go_at_once(open()).await;
     redaction::without_a_word_everything_is_kept(open()).await;
@@ -162,6 +163,7 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     debounce::the_window_moves_with_the_clock(open()).await;
     debounce::gates_count_a_window_as_one_run(open()).await;
     debounce::a_closed_gate_leaves_the_window_as_it_is(open()).await;
+    debounce::windows_are_those_of_a_naive_reading(open()).await;
     debounce::an_array_gathers_in_its_order(open()).await;
     settings::a_patch_lies_over_what_was_there(open()).await;
     settings::settings_stay_small(open()).await;

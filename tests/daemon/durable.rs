@@ -11,6 +11,7 @@ use flowtrigger::store::{
     StoreError, Unmatched,
 };
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 #[derive(Clone, Default)]
@@ -136,6 +137,19 @@ impl Store for Durable {
         let mut editions = self.0.editions.lock().unwrap();
         editions.push(edition);
         Ok(EditionId(editions.len() as u64))
+    }
+
+    async fn config(&self, integration: &str, scope: &str) -> Result<Option<Value>, StoreError> {
+        self.0.store.config(integration, scope).await
+    }
+
+    async fn patch_config(
+        &self,
+        integration: &str,
+        scope: &str,
+        patch: Value,
+    ) -> Result<Value, StoreError> {
+        self.0.store.patch_config(integration, scope, patch).await
     }
 
     fn archive(&self, event: Unmatched, edition: EditionId, _: Timestamp) {

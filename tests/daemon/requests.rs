@@ -301,6 +301,14 @@ impl Store for Broken {
         Ok(EditionId::default())
     }
 
+    async fn config(&self, _: &str, _: &str) -> Result<Option<Value>, StoreError> {
+        Err(self.0.clone())
+    }
+
+    async fn patch_config(&self, _: &str, _: &str, _: Value) -> Result<Value, StoreError> {
+        Err(self.0.clone())
+    }
+
     fn archive(&self, _: Unmatched, _: EditionId, _: Timestamp) {}
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {

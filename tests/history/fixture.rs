@@ -18,9 +18,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
-const SCHEMA: [&str; 2] = [
+const SCHEMA: [&str; 3] = [
     include_str!("../../src/store/sqlite/migrations/0001_start.sql"),
     include_str!("../../src/store/sqlite/migrations/0002_loops.sql"),
+    include_str!("../../src/store/sqlite/migrations/0003_flows.sql"),
 ];
 
 /// A rule that pages when an important ticket turns urgent; a file holds a second one after it.
@@ -210,10 +211,7 @@ impl Data {
                 ],
             )
             .expect("a rule's row");
-        let due = match state {
-            State::Retrying { until } => Some(codec::micros(*until)),
-            _ => None,
-        };
+        let due = state.due().map(codec::micros);
         self.sql
             .execute("UPDATE events SET matched = 1 WHERE id = ?1", [event])
             .expect("an event");
@@ -236,6 +234,14 @@ impl Data {
         for (number, line) in log.iter().enumerate() {
             self.line(run, number as i64, line);
         }
+        self.insert(
+            "UPDATE runs SET
+                attempts = (SELECT count(*) FROM lines WHERE run = ?1 AND kind = 'attempt'),
+                failed = (SELECT json_extract(detail, '$.message') FROM lines
+                    WHERE run = ?1 AND outcome = 'failed' ORDER BY number DESC LIMIT 1)
+                WHERE id = ?1",
+            params![run],
+        );
         RunId(run as u64)
     }
 

@@ -12,3 +12,4 @@ pub mod plain;
 pub mod plan;
 pub mod run;
 pub mod table;
+pub mod window;

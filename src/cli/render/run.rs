@@ -11,7 +11,8 @@ use crate::cli::render::diagnostics::number;
 use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::plain::plain;
 use crate::cli::render::table::Table;
-use crate::core::gate::words;
+use crate::cli::render::window::gathers;
+use crate::core::gate::{Debounce, words};
 use crate::core::loop_guard::{GATE, Lineage};
 use crate::core::run::{Attempt, Line, Outcome, RunId, State};
 use crate::store::sqlite::journal::{Arrived, RunRow, RunStory};
@@ -46,10 +47,7 @@ pub fn why(row: &RunRow) -> String {
         }
         State::Waiting { until } => format!("until {}", seconds(*until)),
         State::Debouncing { until } => {
-            format!(
-                "until no event has come for it, at the earliest {}",
-                seconds(*until)
-            )
+            format!("until {}, unless another event comes", seconds(*until))
         }
         State::Queued | State::Running | State::Done | State::Shadow | State::Cancelled => {
             String::new()
@@ -80,8 +78,12 @@ pub fn next(row: &RunRow, behind: Option<RunId>) -> String {
             "tries again at {}; `flowtrigger runs cancel {id}` gives it up",
             seconds(*until)
         ),
-        State::Waiting { until } | State::Debouncing { until } => format!(
-            "goes on at {}; `flowtrigger runs cancel {id}` gives it up",
+        State::Waiting { until } => format!(
+            "goes on at {}, and holds up no other run until then; `flowtrigger runs cancel {id}` gives it up",
+            seconds(*until)
+        ),
+        State::Debouncing { until } => format!(
+            "starts at {} unless another event comes before; `flowtrigger runs cancel {id}` gives it up",
             seconds(*until)
         ),
         State::Done => "nothing".into(),
@@ -148,8 +150,10 @@ pub fn gate_lines(story: &RunStory) -> Vec<String> {
             Some(charge) => format!("counts until {}", seconds(charge.until)),
             None => "counts no more".to_owned(),
         };
-        let window = words(ask.window);
-        lines.push(format!("{of}  open, window {window}; {counts}"));
+        lines.push(match Debounce::of(ask) {
+            Some(debounce) => format!("{of}  {}", gathers(&debounce, story.window.as_ref())),
+            None => format!("{of}  open, window {}; {counts}", words(ask.window)),
+        });
     }
     if let (State::Suppressed { gate, why }, true) = (&story.row.state, story.asks.is_empty()) {
         lines.push(format!("{gate}  closed: {}", plain(why)));

@@ -14,7 +14,7 @@ use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::plain::plain;
-use crate::cli::render::{diagnostics, explanation, message, run};
+use crate::cli::render::{diagnostics, explanation, message, run, window};
 use crate::core::flow::{Move, Subject, next};
 use crate::core::matching::explanation::explain;
 use crate::core::matching::trace::Trace;
@@ -53,6 +53,7 @@ fn text(story: &RunStory, out: &mut Output) -> io::Result<()> {
     writeln!(out, "  {}", run::came(&story.arrived))?;
     judged(story, out)?;
     gates(story, out)?;
+    window::gathered(out, story)?;
     run::chain(out, story)?;
     run::log(out, &story.log)?;
     if let Some(trace) = guard(story) {
@@ -199,6 +200,7 @@ fn story_json(story: &RunStory) -> Value {
     value["redelivered"] = json!(head.redelivered);
     value["judged"] = judged;
     value["gates"] = run::gate_lines(story).into_iter().collect();
+    value["gathered"] = window::gathered_json(story);
     value["chain"] = story.chain.iter().map(run::row_json).collect();
     value["log"] = run::log_json(story);
     value["lane"] = json!(story.lane);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-use super::{Ask, Kept, Kind};
+use super::{Ask, Kept, Kind, words};
 use crate::core::event::Event;
 use crate::core::run::RunId;
 
@@ -107,6 +107,15 @@ impl<'a> Debounce<'a> {
         }
     }
 
+    /// Its times: `quiet 4h, at most 1d`.
+    pub fn words(&self) -> String {
+        let quiet = words(self.quiet);
+        match self.at_most {
+            Some(at_most) => format!("quiet {quiet}, at most {}", words(at_most)),
+            None => format!("quiet {quiet}"),
+        }
+    }
+
     fn about(&self) -> String {
         super::about(self.value)
     }
@@ -138,6 +147,9 @@ fn after(time: Timestamp, by: Duration) -> Timestamp {
     let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
     time.checked_add(by).unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+pub mod simulation;
 
 #[cfg(test)]
 mod tests {

@@ -103,7 +103,7 @@ pub fn lower(rule: &Node, cx: &mut Lowering<'_>) -> Option<Vec<Gate>> {
 fn lower_dedupe(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
     entries(node, &DEDUPE, cx)?;
     let per = match node.get("per") {
-        Some(per) => lower_per(per, cx),
+        Some(per) => lower_per(per, &DEDUPE, cx),
         None => missing(node, &DEDUPE, "per", cx),
     };
     let window = lower_window(node, &DEDUPE, "for", cx);
@@ -117,7 +117,7 @@ fn lower_dedupe(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
 fn lower_debounce(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
     entries(node, &DEBOUNCE, cx)?;
     let per = match node.get("per") {
-        Some(per) => lower_per(per, cx).map(Some),
+        Some(per) => lower_per(per, &DEBOUNCE, cx).map(Some),
         None => Some(None),
     };
     let quiet = lower_window(node, &DEBOUNCE, "quiet", cx);
@@ -183,7 +183,7 @@ fn lower_keep(node: &Node, cx: &mut Lowering<'_>) -> Option<Kept> {
 fn lower_throttle(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
     entries(node, &THROTTLE, cx)?;
     let per = match node.get("per") {
-        Some(per) => lower_per(per, cx).map(Some),
+        Some(per) => lower_per(per, &THROTTLE, cx).map(Some),
         None => Some(None),
     };
     let limit = match node.get("limit") {
@@ -275,7 +275,7 @@ fn missing<T>(node: &Node, gate: &Vocabulary, key: &str, cx: &mut Lowering<'_>) 
     None
 }
 
-fn lower_per(node: &Node, cx: &mut Lowering<'_>) -> Option<Arc<Path>> {
+fn lower_per(node: &Node, gate: &Vocabulary, cx: &mut Lowering<'_>) -> Option<Arc<Path>> {
     let text = match node.as_text() {
         Some(text) => text,
         None => {
@@ -299,7 +299,10 @@ fn lower_per(node: &Node, cx: &mut Lowering<'_>) -> Option<Arc<Path>> {
     }
     let path = cx.shared_path(text, node.at)?;
     if path.text == "event.id" {
-        let message = "`event.id` is another for every event, so that this gate never closes";
+        let message = match gate.name == DEBOUNCE.name {
+            true => "`event.id` is another for every event, so that nothing is ever gathered",
+            false => "`event.id` is another for every event, so that this gate never closes",
+        };
         let help = "a repeat of the same event runs nothing anyway; write `per: ticket.id`";
         let warning = Diagnostic::warning(Code::InvalidValue, node.at, message);
         cx.diagnostics.push(warning.help(help));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{claimed, in_lane, later, now, place, to};
+use crate::core::gate::debounce::simulation::naive;
 use crate::core::gate::{Ask, Kept, Kind, MOST_EVENTS};
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::jobspec::{Mode, Rule};
@@ -15,7 +16,7 @@ use crate::store::{Arrival, Claimed, Occasion, Placed, Store};
 
 const QUIET: i64 = 60;
 
-fn rule(keep: Kept) -> Arc<Rule> {
+pub fn rule(keep: Kept) -> Arc<Rule> {
     let text = format!(
         "name: a\nevent_source: support\nevent_type: ticket.TicketCreated\n\
          debounce: {{ per: ticket.id, quiet: 60s, keep: {} }}\nflow:\n  - succeed: fine\n",
@@ -24,7 +25,7 @@ fn rule(keep: Kept) -> Arc<Rule> {
     Arc::clone(&RuleSet::of_text(&text).rules[0])
 }
 
-fn debounce(keep: Kept) -> Ask {
+pub fn debounce(keep: Kept) -> Ask {
     Ask {
         kind: Kind::Debounce {
             at_most: Some(Duration::from_secs(100)),
@@ -164,7 +165,12 @@ pub async fn with_all_the_run_reads_every_event<S: Store>(store: S) {
 
 pub async fn a_window_takes_no_more_than_its_most<S: Store>(store: S) {
     let most = i64::from(MOST_EVENTS);
-    let all = (1..=most).map(|n| coming(&n.to_string(), Kept::All, 0));
+    let one = coming("", Kept::All, 0);
+    let all = (1..=most).map(|n| {
+        let mut one = one.clone();
+        Arc::make_mut(&mut one.event).id = n.to_string();
+        one
+    });
     let committed = store.commit_all(all.collect()).await.unwrap();
     assert_eq!(committed[committed.len() - 2].runs[0].state, until(QUIET));
     let last = &committed[committed.len() - 1].runs[0];
@@ -328,6 +334,52 @@ pub async fn a_closed_gate_leaves_the_window_as_it_is<S: Store>(store: S) {
         "and asks no throttle"
     );
     assert_eq!(state(&store, first.id).await, until(100));
+}
+
+/// Events of three tickets as they may come; the store is looked into now and then, never in time.
+pub async fn windows_are_those_of_a_naive_reading<S: Store>(store: S) {
+    for (round, keep) in [Kept::First, Kept::Last, Kept::All].into_iter().enumerate() {
+        let (mut second, mut events, mut dice) = (0, Vec::new(), 7_u64);
+        let one = coming("", keep, 0);
+        let mut started = Vec::new();
+        for number in 0..40 {
+            dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let thrown = dice >> 33;
+            second += i64::try_from(thrown % 45).unwrap();
+            let about = u8::try_from(thrown % 3).unwrap();
+            let mut arrival = one.clone();
+            Arc::make_mut(&mut arrival.event).id = format!("{round}-{number}");
+            arrival.received = later(second);
+            arrival.planned[0].lane = None;
+            arrival.planned[0].asks[0].value = format!("ticket.id {about}");
+            events.push((second, about));
+            store.commit(arrival).await.unwrap();
+            if thrown % 7 == 0 {
+                started.extend(starts(&store, second).await);
+            }
+        }
+        started.extend(starts(&store, second + QUIET).await);
+        let mut acted: Vec<String> = started.iter().map(|run| run.event.id.clone()).collect();
+        let naive = naive(&events, QUIET, Some(100), second + QUIET);
+        let acts = naive.iter().filter_map(|window| match keep {
+            Kept::First => window.events.first(),
+            Kept::Last | Kept::All => window.events.last(),
+        });
+        let mut wanted: Vec<String> = acts.map(|number| format!("{round}-{number}")).collect();
+        acted.sort();
+        wanted.sort();
+        assert_eq!(acted, wanted, "{keep:?}");
+        for run in started {
+            let last = format!("{round}-");
+            let read: Vec<usize> = ids(&run.events)
+                .iter()
+                .map(|id| id.trim_start_matches(&last).parse().unwrap())
+                .collect();
+            let known = naive.iter().any(|window| window.events == read);
+            assert_eq!(known, keep == Kept::All, "{read:?}");
+            to(&store, run.id, State::Done).await;
+        }
+    }
 }
 
 pub async fn an_array_gathers_in_its_order<S: Store>(store: S) {

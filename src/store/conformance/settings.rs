@@ -1,7 +1,10 @@
 //! What a store does with the settings of integrations.
 //! It looks only through the trait.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::store::scopes::{MOST_BYTES, MOST_SCOPES};
 use crate::store::{SettingsError, Store, StoreError};
@@ -47,12 +50,16 @@ pub async fn settings_stay_small<S: Store>(store: S) {
         Err(StoreError::Settings(SettingsError::TooLarge { size, .. })) if size > MOST_BYTES
     ));
     assert_eq!(store.config("sync", "us").await.unwrap(), Some(kept));
+    let store = Arc::new(store);
+    let mut patches = JoinSet::new();
     for scope in 1..MOST_SCOPES {
-        store
-            .patch_config("sync", &scope.to_string(), json!({}))
-            .await
-            .unwrap();
+        let store = Arc::clone(&store);
+        patches.spawn(async move {
+            let scope = scope.to_string();
+            store.patch_config("sync", &scope, json!({})).await.unwrap()
+        });
     }
+    patches.join_all().await;
     let one_more = store.patch_config("sync", "one more", json!({})).await;
     assert!(matches!(
         one_more,

@@ -297,6 +297,41 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_line_comes_back() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let at = Timestamp::from_microsecond(1_800_000_000_000_001).unwrap();
+        let lines = [
+            Line::Waiting {
+                step: "each[2].pause#2".into(),
+                at,
+                until: at + jiff::SignedDuration::from_hours(90 * 24),
+            },
+            Line::Revived { at },
+            Line::Started {
+                step: "page".into(),
+                number: 2,
+                at,
+            },
+        ];
+        for written in lines {
+            let row = line_row(&written).unwrap();
+            let columns = rusqlite::params![
+                row.kind,
+                row.step,
+                row.number,
+                row.at,
+                row.took,
+                row.outcome,
+                row.detail
+            ];
+            let sql = "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7";
+            let read = connection.query_row(sql, columns, line).unwrap();
+            assert_eq!(read, Some(written));
+        }
+        assert!(line_row(&Line::Claimed { over: Some(at) }).is_none());
+    }
+
+    #[test]
     fn asks_come_back() {
         let of = |kind| Ask {
             kind,

@@ -6,6 +6,7 @@ mod events;
 mod gates;
 mod runs;
 mod story;
+mod window;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,7 @@ pub use edition::Past;
 pub use events::{Arrived, EventHead, EventQuery, Near, Span, Subject};
 pub use runs::{Filter, Page, RunRow};
 pub use story::{Charge, KeptRule, RunStory};
+pub use window::{Gathered, Window};
 
 use super::codec::Unreadable;
 use super::{VERSION, version};

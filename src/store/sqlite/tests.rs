@@ -3,6 +3,7 @@
 
 mod recovery;
 mod tidy;
+mod waiting;
 
 use std::path::PathBuf;
 use std::sync::Arc;

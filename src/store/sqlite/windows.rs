@@ -170,10 +170,7 @@ impl Ledger<'_> {
     /// The rows of the events that a run reads, the oldest first; none of a run that does not act on
     /// a window.
     pub fn gathered_by(&self, run: i64) -> rusqlite::Result<Vec<i64>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT event FROM windows JOIN gathered ON gathered.gathering = windows.id
-             WHERE windows.run = ?1 ORDER BY number",
-        )?;
+        let mut statement = self.connection.prepare_cached(GATHERED)?;
         let rows = statement.query_map([run], |row| row.get(0))?;
         rows.collect()
     }
@@ -212,6 +209,14 @@ impl Ledger<'_> {
 /// The gate's word.
 pub const DEBOUNCE: &str = "debounce";
 
+pub const OPEN: &str = "
+    SELECT windows.id, run, opened, events, due FROM windows JOIN runs ON runs.id = run
+    WHERE windows.queue = ?1 AND value = ?2 AND open = 1";
+
+pub const GATHERED: &str = "
+    SELECT event FROM windows CROSS JOIN gathered ON gathered.gathering = windows.id
+    WHERE windows.run = ?1 ORDER BY windows.id, number";
+
 /// The open window of a rule for a value, whether its time has come or not.
 pub fn window(
     connection: &Connection,
@@ -219,10 +224,7 @@ pub fn window(
     value: &str,
 ) -> rusqlite::Result<Option<Window>> {
     connection
-        .prepare_cached(
-            "SELECT windows.id, run, opened, events, due FROM windows JOIN runs ON runs.id = run
-             WHERE windows.queue = ?1 AND value = ?2 AND open = 1",
-        )?
+        .prepare_cached(OPEN)?
         .query_row(params![queue, value], |row| {
             Ok(Window {
                 id: row.get(0)?,

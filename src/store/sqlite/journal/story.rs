@@ -8,7 +8,7 @@ use rusqlite::Row;
 use serde_json::Value;
 
 use super::runs::{number, row};
-use super::{Arrived, Filter, Journal, Page, ReadError, RunRow};
+use super::{Arrived, Filter, Journal, Page, ReadError, RunRow, Window};
 use crate::core::diagnostic::{Diagnostics, Files};
 use crate::core::flow::step::Flow;
 use crate::core::gate::Ask;
@@ -32,6 +32,8 @@ pub struct RunStory {
     pub asks: Vec<Ask>,
     /// Where it still counts at a gate.
     pub charges: Vec<Charge>,
+    /// What its debounce gathered, or had gathered when another run took it up.
+    pub window: Option<Window>,
     pub log: Vec<Line>,
     /// What led to it, the nearest first, where the loop guard suppressed it.
     pub chain: Vec<RunRow>,
@@ -115,6 +117,7 @@ impl Journal {
         Ok(Some(RunStory {
             rule: self.kept_rule(rest.rule)?,
             charges: self.charges(run)?,
+            window: self.window_of(run)?,
             log: self.log(run)?,
             chain: self.chain_of(&line)?,
             behind: self.behind(&rest)?,
@@ -152,7 +155,7 @@ impl Journal {
 
     fn log(&self, run: RunId) -> Result<Vec<Line>, ReadError> {
         let sql = "SELECT kind, step, try, at, took, outcome, detail FROM lines
-            WHERE run = ?1 ORDER BY number LIMIT 10000";
+            WHERE run = ?1 ORDER BY number LIMIT 100000";
         let lines = self.rows(sql, [row(run)], codec::line)?;
         Ok(lines.into_iter().flatten().collect())
     }

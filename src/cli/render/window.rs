@@ -1,0 +1,71 @@
+//! What a debounce gathered for a run, as text and as JSON.
+//! It judges nothing and knows no rule.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::cli::moment::seconds;
+use crate::cli::output::Output;
+use crate::cli::render::diagnostics::number;
+use crate::cli::render::paint::{Paint, Tone};
+use crate::cli::render::plain::plain;
+use crate::cli::render::table::Table;
+use crate::core::gate::Debounce;
+use crate::store::sqlite::journal::{RunStory, Window};
+
+/// What a debounce had gathered when it let a run pass.
+pub fn gathers(debounce: &Debounce<'_>, window: Option<&Window>) -> String {
+    let quiet = format!("open, {}", debounce.words());
+    let Some(window) = window else { return quiet };
+    let events = usize::try_from(window.events).unwrap_or(usize::MAX);
+    let gathers = match window.is_open {
+        true => "gathers",
+        false => "gathered",
+    };
+    format!(
+        "{quiet}; {gathers} {} since {}",
+        number(events, "event"),
+        seconds(window.opened)
+    )
+}
+
+/// Events that are listed where more were gathered.
+const LISTED: usize = 20;
+
+/// The events that a run acts on, where it gathered several.
+pub fn gathered(out: &mut Output, story: &RunStory) -> io::Result<()> {
+    let acts = |window: &&Window| window.run == story.row.id && window.events > 1;
+    let Some(window) = story.window.as_ref().filter(acts) else {
+        return Ok(());
+    };
+    writeln!(out, "  {}", Paint::of(out).tone(Tone::Bold, "events"))?;
+    let mut table = Table::default();
+    let left_out = window.gathered.len().saturating_sub(LISTED);
+    for one in window.gathered.iter().skip(left_out) {
+        let event = plain(&one.event).into_owned();
+        table.row([format!("    {}", seconds(one.came)), event]);
+    }
+    table.write(out)?;
+    let known = window.gathered.len().saturating_sub(left_out) as u64;
+    match window.events.saturating_sub(known) {
+        0 => Ok(()),
+        before => writeln!(out, "    and {before} before them"),
+    }
+}
+
+/// The same as JSON; null where no window took the run in.
+pub fn gathered_json(story: &RunStory) -> Value {
+    let Some(window) = &story.window else {
+        return Value::Null;
+    };
+    let events = window.gathered.iter();
+    let events = events.map(|one| json!({"id": one.event, "came": one.came.to_string()}));
+    json!({
+        "run": window.run.0,
+        "since": window.opened.to_string(),
+        "open": window.is_open,
+        "count": window.events,
+        "events": events.collect::<Vec<_>>(),
+    })
+}

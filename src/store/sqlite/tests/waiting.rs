@@ -1,0 +1,242 @@
+//! Runs that wait for days, and events that are gathered: there after a restart, at no cost meanwhile.
+
+use jiff::SignedDuration;
+
+use super::*;
+use crate::core::config;
+use crate::core::gate::{Ask, Kept, Kind};
+use crate::core::matching::ruleset::RuleSet;
+use crate::store::{Arrival, Occasion};
+
+fn later(seconds: i64) -> Timestamp {
+    now() + SignedDuration::from_secs(seconds)
+}
+
+fn gathered(id: &str, seconds: i64) -> Arrival {
+    let text = "name: a\nevent_source: support\nevent_type: ticket.TicketCreated\n\
+        debounce: { quiet: 60s, keep: all }\nflow:\n  - succeed: fine\n";
+    let mut arrival = arrival(id, &RuleSet::of_text(text).rules[0]);
+    arrival.received = later(seconds);
+    arrival.planned[0].asks = vec![Ask {
+        kind: Kind::Debounce {
+            at_most: None,
+            keep: Kept::All,
+        },
+        window: Duration::from_secs(60),
+        value: String::new(),
+    }];
+    arrival
+}
+
+async fn at(store: &SqliteStore, now: Timestamp) -> Vec<Claimed> {
+    let claim = Claim {
+        now,
+        ..everything()
+    };
+    store.claim(claim).await.unwrap()
+}
+
+fn ids(run: &Claimed) -> Vec<&str> {
+    run.events.iter().map(|event| event.id.as_str()).collect()
+}
+
+#[tokio::test]
+async fn what_waits_and_what_is_gathered_is_there_after_a_restart() {
+    let house = House::new();
+    let (store, _) = house.open();
+    let waits = store
+        .commit(arrival("w", &live_rule("w")))
+        .await
+        .unwrap()
+        .runs[0]
+        .id;
+    claimed(&store).await;
+    let until = later(90 * 86_400);
+    let line = Line::Waiting {
+        step: "pause".into(),
+        at: now(),
+        until,
+    };
+    store
+        .advance(waits, vec![line.clone()], Some(State::Waiting { until }))
+        .await
+        .unwrap();
+    store.commit(gathered("1", 0)).await.unwrap();
+    killed(store);
+    let (store, recovered) = house.open();
+    assert_eq!(recovered, Recovered::default());
+    let record = store.run(waits).await.unwrap().unwrap();
+    assert_eq!(
+        (record.state, record.log),
+        (State::Waiting { until }, vec![line])
+    );
+    store.commit(gathered("2", 30)).await.unwrap();
+    killed(store);
+    let (store, _) = house.open();
+    let runs = at(&store, later(90)).await;
+    assert_eq!((runs.len(), ids(&runs[0])), (1, vec!["1", "2"]));
+    killed(store);
+    let (store, recovered) = house.open();
+    assert_eq!(recovered.suspects, [runs[0].id]);
+    assert_eq!(ids(&at(&store, later(91)).await[0]), ["1", "2"]);
+    to(&store, runs[0].id, State::Done).await;
+    assert_eq!(at(&store, until).await[0].id, waits);
+}
+
+#[tokio::test]
+async fn waiting_runs_leave_the_backlog_to_others_and_still_have_a_bound() {
+    let house = House::new();
+    let mut settings = Settings::default();
+    settings.limits.backlog = 2;
+    let (store, _) = house.open_with(settings);
+    let rule = live_rule("a");
+    for number in 0..20 {
+        let run = store
+            .commit(arrival(&number.to_string(), &rule))
+            .await
+            .unwrap();
+        assert_eq!(claimed(&store).await, [run.runs[0].id]);
+        let until = later(86_400);
+        to(&store, run.runs[0].id, State::Waiting { until }).await;
+    }
+    let refused = store.commit(arrival("one more", &rule)).await;
+    assert_eq!(refused, Err(StoreError::Full { unfinished: 20 }));
+    assert_eq!(at(&store, later(86_400)).await.len(), 1, "one lane");
+    let refused = store.commit(arrival("one more", &rule)).await;
+    assert_eq!(
+        refused,
+        Err(StoreError::Full { unfinished: 20 }),
+        "they are due"
+    );
+}
+
+#[tokio::test]
+async fn gathered_events_are_kept_as_long_as_the_run_that_reads_them() {
+    let house = House::new();
+    let mut settings = Settings::default();
+    settings.retention.keep_for = Duration::ZERO;
+    settings.archive.events = config::Archived::Unmatched;
+    let (store, _) = house.open_with(settings);
+    for (id, seconds) in [("1", 0), ("2", 1), ("3", 2)] {
+        store.commit(gathered(id, seconds)).await.unwrap();
+    }
+    let tidy = async || {
+        let tick = |ledger: &mut ledger::Ledger<'_>| ledger.tick();
+        for _ in 0..61 {
+            store.writer.order(Safety::System, tick).await.unwrap();
+        }
+    };
+    // Only what came before now is old; the rows say when they changed last.
+    let age = "UPDATE runs SET changed = 0";
+    Connection::open(&house.path)
+        .unwrap()
+        .execute(age, [])
+        .unwrap();
+    tidy().await;
+    assert_eq!(house.rows("SELECT count(*) FROM runs"), 1, "two gave way");
+    assert_eq!(house.rows("SELECT count(*) FROM events"), 3);
+    let run = at(&store, later(90)).await.remove(0);
+    assert_eq!(ids(&run), ["1", "2", "3"]);
+    let replay = Arrival {
+        occasion: Occasion::Replay,
+        ..gathered("3", 91)
+    };
+    to(&store, run.id, State::Done).await;
+    let again = store.commit(replay).await.unwrap().runs[0].id;
+    Connection::open(&house.path)
+        .unwrap()
+        .execute(age, [])
+        .unwrap();
+    tidy().await;
+    assert_eq!(house.rows("SELECT count(*) FROM events"), 3);
+    let run = at(&store, later(92)).await.remove(0);
+    assert_eq!((run.id, ids(&run)), (again, vec!["1", "2", "3"]));
+    to(&store, again, State::Done).await;
+    Connection::open(&house.path)
+        .unwrap()
+        .execute(age, [])
+        .unwrap();
+    tidy().await;
+    for table in ["runs", "events", "windows", "gathered"] {
+        assert_eq!(
+            house.rows(&format!("SELECT count(*) FROM {table}")),
+            0,
+            "{table}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn looking_for_what_is_due_is_a_look_into_an_index() {
+    let house = House::new();
+    drop(house.open());
+    let connection = Connection::open(&house.path).unwrap();
+    for (sql, index) in [
+        (turns::DUE, "runs USING INDEX runs_due (due<?)"),
+        (
+            windows::OPEN,
+            "windows USING INDEX windows_open (queue=? AND value=?)",
+        ),
+        (
+            windows::GATHERED,
+            "windows USING COVERING INDEX windows_by_run (run=?)",
+        ),
+    ] {
+        let mut plan = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
+        let count = plan.parameter_count();
+        let given = rusqlite::params_from_iter(std::iter::repeat_n(1, count));
+        let steps = plan.query_map(given, |row| row.get::<_, String>(3));
+        let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
+        let steps = steps.join("\n");
+        assert!(steps.contains(index), "{steps}");
+        assert!(
+            !steps.contains("SCAN") && !steps.contains("TEMP B-TREE"),
+            "{steps}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn attempts_and_the_last_failure_are_counted_as_lines_are_written() {
+    let house = House::new();
+    let (store, _) = house.open();
+    let run = store
+        .commit(arrival("1", &live_rule("a")))
+        .await
+        .unwrap()
+        .runs[0]
+        .id;
+    claimed(&store).await;
+    let attempt = |number, outcome| {
+        Line::Attempt(Attempt {
+            step: format!("each[{number}].page"),
+            number,
+            started: now(),
+            took: Duration::ZERO,
+            outcome,
+        })
+    };
+    let failed = |message: &str| Outcome::Failed {
+        message: message.into(),
+        retryable: false,
+        retry_after: None,
+        status: Some(500),
+    };
+    let fine = || Outcome::Succeeded { result: json!(1) };
+    let many = (1..2_000).map(|number| attempt(number, fine()));
+    store.advance(run, many.collect(), None).await.unwrap();
+    let lines = vec![attempt(1, failed("first")), attempt(2, failed("last"))];
+    store.advance(run, lines, None).await.unwrap();
+    store
+        .advance(run, vec![attempt(3, fine())], None)
+        .await
+        .unwrap();
+    let log = store.run(run).await.unwrap().unwrap().log;
+    assert_eq!((log.len(), &log[2_001]), (2_002, &attempt(3, fine())));
+    let journal = journal::Journal::open(&house.path).unwrap();
+    let story = journal.run(run).unwrap().unwrap();
+    assert_eq!(story.row.attempts, 2_002);
+    assert_eq!(story.row.error.as_deref(), Some("last"));
+}
