@@ -18,6 +18,7 @@ use crate::cli::input::{self, Input};
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::{explanation, gates, message, plan};
+use crate::core::config::Config;
 use crate::core::event::Event;
 use crate::core::event::catalogue::FieldLookup;
 use crate::core::flow::Subject;
@@ -161,7 +162,7 @@ fn one(
     let judged: Vec<Judged<'_>> = listening
         .iter()
         .filter(|rule| asked(rule))
-        .map(|rule| judge(rule, event, charged, mocks))
+        .map(|rule| judge(rule, event, charged, (mocks, &book.config)))
         .collect();
     let matched = judged.iter().any(Judged::matches);
     match args.format {
@@ -171,13 +172,18 @@ fn one(
     Ok(matched)
 }
 
-fn judge<'r>(rule: &'r Rule, event: &'r Event, charged: &Charged, mocks: &Mocks) -> Judged<'r> {
+fn judge<'r>(
+    rule: &'r Rule,
+    event: &'r Event,
+    charged: &Charged,
+    (mocks, config): (&Mocks, &Config),
+) -> Judged<'r> {
     let explanation = explain(rule, event);
     let (loops, gates, plan) = match explanation.truth {
         Truth::True => (
             loop_view::view(rule, event, |ask| charged.consult_loops(rule, ask)),
             gate_view::view(rule, event, |asks| charged.consult(rule, asks)),
-            foresee(rule, event, mocks),
+            foresee(rule, event, mocks, config),
         ),
         Truth::False | Truth::Unknown => (None, Vec::new(), Vec::new()),
     };
@@ -190,7 +196,12 @@ fn judge<'r>(rule: &'r Rule, event: &'r Event, charged: &Charged, mocks: &Mocks)
     }
 }
 
-fn foresee<'r>(rule: &'r Rule, event: &'r Event, mocks: &Mocks) -> Vec<Planned<'r>> {
+fn foresee<'r>(
+    rule: &'r Rule,
+    event: &'r Event,
+    mocks: &Mocks,
+    config: &Config,
+) -> Vec<Planned<'r>> {
     let subject = Subject {
         event,
         vars: &rule.vars,
@@ -200,7 +211,8 @@ fn foresee<'r>(rule: &'r Rule, event: &'r Event, mocks: &Mocks) -> Vec<Planned<'
     };
     let now = event.time.unwrap_or_else(Timestamp::now);
     plan_of(&rule.flow, &subject, now, &mut |task| {
-        answer(mocks, task).or_else(|| jq::outcome(&task.call))
+        let given = answer(mocks, task).or_else(|| jq::outcome(&task.call));
+        given.or_else(|| config.settings_given(&task.call))
     })
 }
 
