@@ -18,6 +18,7 @@ use crate::cli::input::{self, Input};
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::{explanation, gates, message, plan};
+use crate::core::config::Config;
 use crate::core::event::Event;
 use crate::core::event::catalogue::FieldLookup;
 use crate::core::flow::Subject;
@@ -164,7 +165,7 @@ fn one(
         .collect();
     let judged: Vec<Judged<'_>> = rules
         .iter()
-        .map(|(rule, locals)| judge((rule, locals), event, charged, mocks))
+        .map(|(rule, locals)| judge((rule, locals), event, charged, (mocks, &book.config)))
         .collect();
     let matched = judged.iter().any(Judged::matches);
     match args.format {
@@ -178,14 +179,14 @@ fn judge<'r>(
     (rule, locals): (&'r Rule, &'r Value),
     event: &'r Event,
     charged: &Charged,
-    mocks: &Mocks,
+    known: (&Mocks, &Config),
 ) -> Judged<'r> {
     let explanation = explain(rule, event);
     let (loops, gates, plan) = match explanation.truth {
         Truth::True => (
             loop_view::view(rule, event, |ask| charged.consult_loops(rule, ask)),
             gate_view::view(rule, event, |asks| charged.consult(rule, asks)),
-            foresee((rule, locals), event, mocks),
+            foresee((rule, locals), event, known),
         ),
         Truth::False | Truth::Unknown => (None, Vec::new(), Vec::new()),
     };
@@ -201,7 +202,7 @@ fn judge<'r>(
 fn foresee<'r>(
     (rule, locals): (&'r Rule, &'r Value),
     event: &'r Event,
-    mocks: &Mocks,
+    (mocks, config): (&Mocks, &Config),
 ) -> Vec<Planned<'r>> {
     let subject = Subject {
         event,
@@ -212,7 +213,8 @@ fn foresee<'r>(
     };
     let now = event.time.unwrap_or_else(Timestamp::now);
     plan_of(&rule.flow, &subject, now, &mut |task| {
-        answer(mocks, task).or_else(|| jq::outcome(&task.call))
+        let given = answer(mocks, task).or_else(|| jq::outcome(&task.call));
+        given.or_else(|| config.settings_given(&task.call))
     })
 }
 

@@ -34,7 +34,7 @@ pub fn run(case: &Case, config: &Config, files: &Files) -> Vec<String> {
     let explanation = explain(&case.rule, &event);
     let mut lines = judged(case, &explanation, files);
     if lines.is_empty() && explanation.truth == Truth::True {
-        lines.extend(rehearsed(case, &event));
+        lines.extend(rehearsed(case, &event, config));
     }
     lines
 }
@@ -135,7 +135,7 @@ fn in_the_way(line: &TraceLine, files: &Files) -> String {
     )
 }
 
-fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
+fn rehearsed(case: &Case, event: &Event, config: &Config) -> Vec<String> {
     let test = &case.test;
     let subject = Subject {
         event,
@@ -145,13 +145,9 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
         seed: "",
     };
     let now = test.now.or(event.time).unwrap_or(Timestamp::UNIX_EPOCH);
-    let run = rehearse(
-        &case.rule.flow,
-        &subject,
-        &test.mocks,
-        now,
-        &mut jq::outcome,
-    );
+    let run = rehearse(&case.rule.flow, &subject, &test.mocks, now, &mut |call| {
+        jq::outcome(call).or_else(|| config.settings_given(call))
+    });
     let mut lines: Vec<String> = test
         .steps
         .iter()

@@ -138,7 +138,7 @@ fn warn_of_uncalled(name: &Word, bundle: &Bundle, cx: &mut Lowering<'_>) {
     if !called && !broken && bundle.broken.iter().all(|(kind, _)| *kind != Kind::Flow) {
         let message = format!("no state calls the action `{}`", name.text);
         warn(
-            Code::Empty,
+            Code::Unused,
             name.at,
             message,
             "take it out, or call it".into(),

@@ -43,7 +43,15 @@ fn of_bundle(node: &Node, part: &Part, config: &Config) -> Vec<Named> {
     let Some(bundle) = read(node, &mut cx) else {
         return Vec::new();
     };
-    let flows = bundle.flows.iter().map(|flow| Named {
+    // Two of one name are told with the bundle.
+    let first = |place: usize, name: &str| {
+        bundle.flows[..place]
+            .iter()
+            .all(|flow| flow.name.text != name)
+    };
+    let flows = bundle.flows.iter().enumerate();
+    let flows = flows.filter(|(place, flow)| first(*place, &flow.name.text));
+    let flows = flows.map(|(_, flow)| Named {
         name: bundle.name_of(flow).into(),
         at: flow.name.at,
         part: part.clone(),

@@ -7,10 +7,12 @@ use serde_json::{Value, json};
 
 use crate::core::config::{Config, section};
 use crate::core::diagnostic::{Code, Position};
+use crate::core::flow::call::Call;
 use crate::core::rule::document::{Entry, Node};
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::synonyms;
 use crate::core::rule::vocabulary::{Vocabulary, mapping, text, word};
+use crate::core::run::Outcome;
 
 /// One integration, by its key.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +79,26 @@ impl Config {
     /// The settings of a scope as the configuration has them; an object.
     pub fn settings_of(&self, integration: &str, scope: &str) -> Option<&Value> {
         self.integrations.get(integration)?.configs.get(scope)
+    }
+}
+
+impl Config {
+    /// What reading or changing settings gives where nothing was changed before; None of other calls.
+    pub fn settings_given(&self, call: &Call) -> Option<Outcome> {
+        let Call::Config(call) = call else {
+            return None;
+        };
+        let first = self.settings_of(&call.integration, &call.scope);
+        let mut settings = first
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default();
+        if let Some(Value::Object(patch)) = &call.patch {
+            settings.extend(patch.clone());
+        }
+        Some(Outcome::Succeeded {
+            result: Value::Object(settings),
+        })
     }
 }
 

@@ -37,7 +37,7 @@ pub fn check(action: &HttpAction, call: &Word, parameters: Option<&Node>, cx: &m
         if !used.iter().any(|used| used == key) {
             let message = format!("the action `{name}` puts no `$.{key}` in");
             let help = "take the parameter out, or use it in the action".into();
-            warn(Code::Empty, entry.key_at, message, help, cx);
+            warn(Code::Unused, entry.key_at, message, help, cx);
         }
     }
 }

@@ -1,3 +1,5 @@
+//! What is put into a text of a bundle, and what is refused there.
+
 use serde_json::{Value, json};
 
 use super::*;
