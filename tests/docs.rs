@@ -9,7 +9,9 @@ use flowtrigger::core::config::{
     ARCHIVE, COMMANDS, CONFIG, CONNECTION, HMAC, LIMITS, LISTEN, LOOP_GUARD, OUTGOING, RETENTION,
     SOURCE, VERIFY,
 };
-use flowtrigger::core::flow::vocabulary::{CONFINE, EXEC, HTTP, RETRY, STEP};
+use flowtrigger::core::flow::vocabulary::{
+    BRANCH, CONFINE, EXEC, FLOW, HTTP, JQ, RETRY, STEP, WAIT,
+};
 use flowtrigger::core::rule::gates::{DEBOUNCE, DEDUPE, THROTTLE};
 use flowtrigger::core::rule::operator::SPECS;
 use flowtrigger::core::rule::ruletest::TEST;
@@ -60,6 +62,10 @@ fn tables() -> Vec<(&'static str, String)> {
         ("operators", table("operator", operators)),
         ("filters", table("filter", filters)),
         ("step", words(&STEP)),
+        ("branch", words(&BRANCH)),
+        ("wait", words(&WAIT)),
+        ("jq", words(&JQ)),
+        ("flow", words(&FLOW)),
         ("http", words(&HTTP)),
         ("exec", words(&EXEC)),
         ("confine", words(&CONFINE)),

@@ -8,6 +8,7 @@ mod excerpt;
 mod exec;
 pub mod guard;
 mod http;
+pub mod jq;
 pub mod orphans;
 mod outbox;
 pub mod post;
@@ -30,7 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::config::Outgoing;
-use crate::core::flow::call::{Call, Performed};
+use crate::core::flow::call::{Call, Failure, JqCall, Performed, Reply};
 use guard::{Lookup, SystemLookup};
 use programs::Programs;
 use secret::Secrets;
@@ -40,6 +41,7 @@ use secret::Secrets;
 pub struct Performer {
     sender: http::Sender,
     secrets: Secrets,
+    jq: jq::Jq,
     options: Options,
 }
 
@@ -55,7 +57,7 @@ pub struct Options {
     pub outgoing: Outgoing,
     /// The programs that may run; None for any.
     pub programs: Option<Programs>,
-    /// The program that binds a command before it becomes it: this one.
+    /// The program that binds a command before it becomes it, and runs jq programs: this one.
     pub confiner: PathBuf,
     /// Who knows the addresses of hosts.
     pub lookup: Arc<dyn Lookup>,
@@ -102,6 +104,7 @@ impl Performer {
         Ok(Self {
             sender: sender(&options)?,
             secrets,
+            jq: jq::Jq::new(&options.confiner),
             options,
         })
     }
@@ -120,6 +123,7 @@ impl Performer {
         Ok(Self {
             sender: sender.map_err(Error::Client)?,
             secrets: secrets.over(&self.secrets),
+            jq: self.jq.clone(),
             options: Options {
                 outgoing: outgoing.clone(),
                 programs,
@@ -150,7 +154,8 @@ impl Performer {
             Call::Exec(call) => {
                 exec::perform(call, idempotency_key, &self.secrets, &self.options).await
             }
-            Call::Jq(_) | Call::Config(_) => Err(crate::core::flow::call::Failure::lasting(
+            Call::Jq(call) => self.calculate(call).await,
+            Call::Config(_) => Err(Failure::lasting(
                 "run what no action carries out; report this, please",
             )),
         };
@@ -158,5 +163,14 @@ impl Performer {
             Ok(reply) => Performed::Succeeded(reply),
             Err(failure) => Performed::Failed(failure),
         }
+    }
+
+    async fn calculate(&self, call: &JqCall) -> Result<Reply, Failure> {
+        let result = self.jq.run(call).await;
+        let result = result.map(|value| Reply { value });
+        result.map_err(|failure| Failure {
+            message: self.secrets.redact(&failure.message),
+            ..failure
+        })
     }
 }

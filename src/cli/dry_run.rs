@@ -11,6 +11,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::action::jq;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::global::{Format, Global};
 use crate::cli::input::{self, Input};
@@ -210,7 +211,9 @@ fn foresee<'r>(
         seed: "",
     };
     let now = event.time.unwrap_or_else(Timestamp::now);
-    plan_of(&rule.flow, &subject, now, &mut |task| answer(mocks, task))
+    plan_of(&rule.flow, &subject, now, &mut |task| {
+        answer(mocks, task).or_else(|| jq::outcome(&task.call))
+    })
 }
 
 impl Judged<'_> {

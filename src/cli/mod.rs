@@ -3,6 +3,7 @@
 
 mod check;
 mod completions;
+mod convert;
 mod daemon;
 mod dry_run;
 mod events;
@@ -29,6 +30,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::action::confined::become_command;
+use crate::action::jq::serve_jq;
 
 use exit::{Exit, Failure};
 use global::Global;
@@ -63,6 +65,7 @@ enum Command {
     Check(check::Args),
     Test(test::Args),
     Events(events::Args),
+    Convert(convert::Args),
 
     Why(why::Args),
     Runs(runs::Args),
@@ -74,7 +77,8 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
-    if let Some(exit) = become_command(std::env::args_os()) {
+    let other = become_command(std::env::args_os()).or_else(|| serve_jq(std::env::args_os()));
+    if let Some(exit) = other {
         return exit;
     }
     let cli = match parse(std::env::args_os()) {
@@ -112,6 +116,7 @@ impl Command {
             Command::Check(args) => check::run(args, global, out),
             Command::Test(args) => test::run(args, global, out),
             Command::Events(args) => events::run(args, global, out),
+            Command::Convert(args) => convert::run(args, global, out),
 
             Command::Why(args) => why::run(args, global, out),
             Command::Runs(args) => runs::run(args, global, out),
@@ -132,6 +137,7 @@ impl Command {
             | Command::Check(_)
             | Command::Test(_)
             | Command::Events(_)
+            | Command::Convert(_)
             | Command::Why(_)
             | Command::Runs(_)
             | Command::Send(_)

@@ -27,6 +27,10 @@ pub struct Output {
     pub terminal: bool,
     /// How many columns a line may have.
     pub width: usize,
+    /// Columns before each line.
+    indent: usize,
+    /// Nothing was written of the line yet.
+    at_start: bool,
     reader: Reader,
 }
 
@@ -55,6 +59,8 @@ impl Output {
             color: color.wanted(terminal),
             terminal,
             width: width.unwrap_or(WIDTH),
+            indent: 0,
+            at_start: true,
             reader: Reader::Listening,
         }
     }
@@ -62,6 +68,23 @@ impl Output {
     /// Whether nobody reads any more: a command without effects may stop.
     pub fn is_closed(&self) -> bool {
         self.reader == Reader::Gone
+    }
+
+    /// Whatever is written meanwhile stands so many columns further in.
+    pub fn indented<T>(&mut self, by: usize, write: impl FnOnce(&mut Self) -> T) -> T {
+        self.indent += by;
+        let written = write(self);
+        self.indent -= by;
+        written
+    }
+
+    /// A line, or the part of one up to its end.
+    fn write_line(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.at_start && line != b"\n" {
+            write!(self.to, "{:1$}", "", self.indent)?;
+        }
+        self.at_start = line.ends_with(b"\n");
+        self.to.write_all(line)
     }
 
     /// Hands over what is still held back.
@@ -85,8 +108,10 @@ impl Write for Output {
         if self.is_closed() {
             return Ok(bytes.len());
         }
-        let result = self.to.write(bytes);
-        self.note(result, bytes.len())
+        let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
+        let result = lines.try_for_each(|line| self.write_line(line));
+        self.note(result, ())?;
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! `test`: runs the rules' own tests and tells which fail, and how.
 //! It refuses to pass when there was no test to run.
 
+mod place;
 mod suite;
 mod verdict;
 

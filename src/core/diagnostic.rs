@@ -80,6 +80,8 @@ pub enum Code {
     BadRegex,
     BadPath,
     BadTemplate,
+    /// A jq program that cannot run.
+    BadProgram,
     /// A template reads a name that nothing defines.
     UndefinedName,
     /// A template writes out a field that not every event of the rule holds.

@@ -3,6 +3,7 @@
 
 pub mod bundle;
 pub mod config;
+pub mod convert;
 pub mod diagnostic;
 pub mod egress;
 pub mod event;

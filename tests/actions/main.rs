@@ -6,6 +6,7 @@ mod exec;
 mod hostile_answers;
 mod http;
 mod http_failures;
+mod jq;
 mod lookup;
 mod outbox;
 mod outgoing;

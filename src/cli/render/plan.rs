@@ -46,10 +46,13 @@ pub fn text(
         counted += usize::from(planned.depth == 0 && !planned.what.goes_with_the_one_before());
         let heading = match planned.depth {
             0 => format!("{counted} {}", planned.place),
-            depth => format!("{}{}", "  ".repeat(depth), planned.place),
+            _ => planned.place.clone(),
         };
-        write!(out, "    {}  ", paint.tone(Tone::Bold, &plain(&heading)))?;
-        one(out, planned, outgoing, files)?;
+        let heading = paint.tone(Tone::Bold, &plain(&heading)).to_string();
+        out.indented(2 * planned.depth, |out| {
+            write!(out, "    {heading}  ")?;
+            one(out, planned, outgoing, files)
+        })?;
     }
     on_dead(out, rule, files)
 }
@@ -103,11 +106,11 @@ fn one(
                 (_, _) => "does not hold: what it stands in would end here, skipped",
             };
             writeln!(out, "{kind}  {words}")?;
-            lines(out, trace, files)
+            out.indented(5, |out| lines(out, trace, files))
         }
         What::Choice { judged, taken } => {
             writeln!(out, "{kind}  {}", taken_words(*taken))?;
-            branches(out, judged, files)
+            out.indented(5, |out| branches(out, judged, files))
         }
         What::Undecided(judged) => {
             let open = judged.len() + 1;
@@ -115,7 +118,7 @@ fn one(
                 out,
                 "{kind}  branch {open} reads what an earlier step gets; {TELL}"
             )?;
-            branches(out, judged, files)
+            out.indented(5, |out| branches(out, judged, files))
         }
         What::Set(value) => writeln!(out, "{kind}  {}", cut(&value.to_string())),
         What::Items(0) => writeln!(out, "{kind}  the list is empty"),
@@ -162,8 +165,8 @@ fn branches(out: &mut Output, judged: &[Judged], files: &Files) -> io::Result<()
         };
         let (paint, place) = (Paint::of(out), files.place(branch.at));
         let place = paint.tone(Tone::Dim, &place);
-        writeln!(out, "       branch {} {words}  {place}", number + 1)?;
-        lines(out, &branch.trace, files)?;
+        writeln!(out, "  branch {} {words}  {place}", number + 1)?;
+        out.indented(2, |out| lines(out, &branch.trace, files))?;
     }
     Ok(())
 }

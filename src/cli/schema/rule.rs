@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::core::event::catalogue::{Catalogue, EventType};
-use crate::core::flow::vocabulary::step_schema;
+use crate::core::flow::vocabulary::{flows_schema, step_schema};
 use crate::core::rule::condition;
 use crate::core::rule::operator::SPECS;
 use crate::core::rule::ruletest::TEST;
@@ -12,13 +12,23 @@ use crate::core::rule::vocabulary::{JOBSPEC, Vocabulary};
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
-/// The keys without which a rule is none.
-const REQUIRED: &[&str] = &["name", "event_source", "event_type", "flow"];
+/// The keys without which a rule is none, beside one that says what it runs.
+const REQUIRED: &[&str] = &["name", "event_source", "event_type"];
 
+/// A document of a rule file: a rule, or flows that rules run.
 pub fn schema() -> Value {
-    let mut schema = document(&JOBSPEC, REQUIRED);
-    schema["title"] = "A flowtrigger rule".into();
+    let mut schema = json!({
+        "$schema": DRAFT,
+        "title": "A flowtrigger rule, or flows that rules run",
+        "type": "object",
+        "if": {"required": ["flows"]},
+        "then": {"$ref": "#/$defs/flows"},
+        "else": {"$ref": "#/$defs/rule"},
+    });
     schema["$defs"] = step_parts();
+    schema["$defs"]["rule"] = JOBSPEC.schema(REQUIRED);
+    schema["$defs"]["rule"]["oneOf"] = json!([{"required": ["flow"]}, {"required": ["flow_name"]}]);
+    schema["$defs"]["flows"] = flows_schema();
     schema["$defs"]["event_type"] = event_type(Catalogue::built_in());
     schema["$defs"]["test"] = test();
     schema

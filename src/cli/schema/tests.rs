@@ -174,10 +174,39 @@ fn mistakes_that_loading_refuses_are_refused() {
         changed("dedupe", json!("1h")),
         changed("throttle", json!({"limit": 0, "in": "1h"})),
         changed("on_dead", json!({"succeed": null})),
+        changed("flow_name", json!("page")),
+        changed("flow", json!([{"choose": []}])),
+        changed("flow", json!([{"choose": [{"when": {"current": "low"}}]}])),
+        changed("flow", json!([{"for_each": "ticket.tags"}])),
+        changed("flow", json!([{"for_each": "ticket.tags", "flow": "page"}])),
+        changed("flow", json!([{"flow": [{"set": 1}]}])),
+        changed("flow", json!([{"wait": {}}])),
+        changed("flow", json!([{"wait": 4}])),
+        changed("flow", json!([{"set": {"jq": ".", "inputs": 1}}])),
+        changed("flow", json!([{"exec": ["a"], "catch": []}])),
+        changed("flows", json!({"page": {"flow": [{"set": 1}]}})),
         changed("debounce", json!({"per": "ticket.id"})),
         changed("debounce", json!({"quiet": "1h", "keep": "latest"})),
         changed("tests", json!([{"expect": "match"}])),
     ] {
+        assert!(rule.accepts(&bad).is_err(), "{bad}");
+    }
+    for good in [
+        json!([{"choose": [{"when": {"current": "low"}, "flow": [{"set": 1}]}, {"flow": [{"fail": null}]}]}]),
+        json!([{"for_each": "ticket.tags", "as": "tag", "concurrency": 4, "on_failure": "continue", "flow": [{"exec": ["a"]}]}]),
+        json!([{"wait": "4h"}, {"wait": {"until": "event.time"}}]),
+        json!([{"set": {"jq": ".ticket.id", "input": {"a": 1}}}, {"set": {"a": 1}}]),
+        json!([{"flow": "page", "vars": {"a": 1}, "catch": [{"set": "{{ error.message }}"}]}]),
+    ] {
+        assert_eq!(
+            rule.accepts(&changed("flow", good.clone())),
+            Ok(()),
+            "{good}"
+        );
+    }
+    let flows = json!({"flows": {"page": {"vars": {"a": null}, "flow": [{"exec": ["a"]}], "catch": [{"set": 1}]}}});
+    assert_eq!(rule.accepts(&flows), Ok(()));
+    for bad in [json!({"flows": {}}), json!({"flows": {"page": {}}})] {
         assert!(rule.accepts(&bad).is_err(), "{bad}");
     }
     let gated = with_when(json!({"current": "urgent"}));

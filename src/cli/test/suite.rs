@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::cli::test::place::Steps;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
 use crate::core::event::catalogue::Catalogue;
 use crate::core::flow::step::{Action, Step};
@@ -216,19 +217,30 @@ impl Suite {
 impl Suite {
     /// A test can name only steps that do something outside.
     fn check_step(&mut self, name: &str, at: Position, rule: &Rule) {
-        let steps = &rule.flow.steps;
-        let found = steps.iter().find(|step| step.name == name);
-        let performs = |step: &&Step| matches!(step.action, Action::Http(_) | Action::Exec(_));
-        let message = match found {
-            Some(step) if performs(&step) => return,
+        let steps = Steps::of(&rule.flow);
+        let found = steps.named(name);
+        let performs = |step: &Step| match step.action {
+            Action::Http(_) | Action::Exec(_) => true,
+            Action::When(_)
+            | Action::Set(_)
+            | Action::Jq(_)
+            | Action::Config(_)
+            | Action::Choose(_)
+            | Action::Each(_)
+            | Action::Wait(_)
+            | Action::Flow(_)
+            | Action::Succeed(_)
+            | Action::Fail(_) => false,
+        };
+        let message = match found.first() {
+            Some(_) if found.iter().any(|step| performs(step)) => return,
             Some(step) => format!(
                 "the step `{name}` is a `{}` and sends nothing",
                 step.action.kind()
             ),
             None => format!("the rule `{}` has no step `{name}`", rule.name),
         };
-        let senders = steps.iter().filter(performs).map(|step| step.name.as_str());
-        let help = match senders.collect::<Vec<_>>().join(", ") {
+        let help = match steps.listed(performs).join(", ") {
             none if none.is_empty() => "none of its steps sends anything".to_owned(),
             senders => format!("the steps that send something are {senders}"),
         };

@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::action::jq;
 use crate::cli::input;
 use crate::cli::render::call::sent_json;
 use crate::cli::test::suite::{Case, differences};
 use crate::core::config::Config;
 use crate::core::diagnostic::Files;
 use crate::core::event::Event;
-use crate::core::flow::Subject;
 use crate::core::flow::rehearse::{Rehearsal, rehearse};
+use crate::core::flow::{Subject, Task};
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::explanation::{Explanation, explain};
 use crate::core::matching::trace::TraceLine;
@@ -144,7 +145,13 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
         seed: "",
     };
     let now = test.now.or(event.time).unwrap_or(Timestamp::UNIX_EPOCH);
-    let run = rehearse(&case.rule.flow, &subject, &test.mocks, now, &mut |_| None);
+    let run = rehearse(
+        &case.rule.flow,
+        &subject,
+        &test.mocks,
+        now,
+        &mut jq::outcome,
+    );
     let mut lines: Vec<String> = test
         .steps
         .iter()
@@ -175,17 +182,17 @@ fn rehearsed(case: &Case, event: &Event) -> Vec<String> {
 /// The step without a mock whose empty answer the run died of.
 fn unmocked(run: &Rehearsal, mocks: &BTreeMap<String, Vec<Mock>>) -> Option<String> {
     let why = run.state.why()?;
-    let mut names = run.calls.iter().map(|task| &task.name);
-    let name = names
-        .find(|name| !mocks.contains_key(*name) && why.contains(&format!("`steps.{name}.")))?;
+    let unmocked = |task: &&Task| !mocks.keys().any(|said| task.is_called(said));
+    let mut tasks = run.calls.iter().filter(unmocked);
+    let task = tasks.find(|task| why.contains(&format!("`steps.{}.", task.name)))?;
+    let name = &task.name;
     Some(format!(
         "  `{name}` has no mock, so its answer is empty; add `mock: {{ {name}: {{ body: … }} }}`"
     ))
 }
 
 fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {
-    let mut calls = run.calls.iter();
-    let Some(task) = calls.find(|task| task.name == step || task.step == step) else {
+    let Some(task) = run.calls.iter().find(|task| task.is_called(step)) else {
         let why = run
             .state
             .why()

@@ -2,6 +2,7 @@
 //! reaches, paths to what is never there, limits that ZIS has. It mends nothing.
 
 mod document;
+mod never;
 mod parameters;
 mod reads;
 mod ways;
@@ -22,15 +23,14 @@ const LONGEST_TIME: u64 = 100;
 pub fn names(bundle: &Bundle, triggers: &[Trigger<'_>], cx: &mut Lowering<'_>) {
     for trigger in triggers {
         check_flow_name(&trigger.spec.flow_name, bundle, cx);
-        let what = Kind::JobSpec.word();
+        let what = "name of a job spec";
         limit(&trigger.spec.name, LONGEST_NAME, what, cx);
     }
     for flow in &bundle.flows {
-        limit(&flow.name, LONGEST_NAME, Kind::Flow.word(), cx);
-        warn_of_unstarted(flow, bundle, cx);
+        limit(&flow.name, LONGEST_NAME, "name of a flow", cx);
     }
     for action in &bundle.actions {
-        limit(&action.name, LONGEST_ACTION, Kind::Action.word(), cx);
+        limit(&action.name, LONGEST_ACTION, "name of an action", cx);
         warn_of_uncalled(&action.name, bundle, cx);
     }
     for (number, trigger) in triggers.iter().enumerate() {
@@ -57,7 +57,7 @@ pub fn flow(flow: &Flow, bundle: &Bundle, cx: &mut Lowering<'_>) {
 }
 
 fn check_flow_name(word: &Word, bundle: &Bundle, cx: &mut Lowering<'_>) {
-    limit(word, LONGEST_FLOW_NAME, "flow_name", cx);
+    limit(word, LONGEST_FLOW_NAME, "`flow_name`", cx);
     let flows: Vec<&str> = bundle
         .flows
         .iter()
@@ -121,22 +121,6 @@ fn limit(word: &Word, most: usize, what: &str, cx: &mut Lowering<'_>) {
         let message = format!("this {what} has {length} characters");
         let help = format!("ZIS takes {most}; here it works as it is");
         warn(Code::InvalidValue, word.at, message, help, cx);
-    }
-}
-
-fn warn_of_unstarted(flow: &Flow, bundle: &Bundle, cx: &mut Lowering<'_>) {
-    let starts = |name: &str| FullName::short(name) == flow.name.text;
-    let started = bundle
-        .job_specs
-        .iter()
-        .any(|spec| starts(&spec.flow_name.text));
-    if !started && bundle.broken.iter().all(|(kind, _)| *kind != Kind::JobSpec) {
-        let message = format!("no job spec starts the flow `{}`", flow.name.text);
-        let help = format!(
-            "add a ZIS::JobSpec with `flow_name: zis:{}:flow:{}`",
-            bundle.integration, flow.name.text
-        );
-        warn(Code::Empty, flow.name.at, message, help, cx);
     }
 }
 

@@ -153,6 +153,10 @@ fn unknown(entry: &Entry, place: Place, cx: &mut Lowering<'_>) {
     let comparing = ["String", "Numeric", "Timestamp", "Boolean", "Is"];
     if comparing.iter().any(|start| key.starts_with(start)) {
         let message = format!("ZIS has no comparison `{key}`");
+        if let Some(help) = foreign(key) {
+            cx.error(Code::UnknownOperator, entry.key_at, message, help);
+            return;
+        }
         let near = synonyms::nearest(key, NAMES.into_iter());
         let near = near
             .map(|near| format!("did you mean `{near}`? "))
@@ -166,6 +170,22 @@ fn unknown(entry: &Entry, place: Place, cx: &mut Lowering<'_>) {
         Place::Within => &TEST,
     };
     check_keys(std::slice::from_ref(entry), words, cx);
+}
+
+/// What to do where Amazon's language has a comparison that ZIS has not.
+fn foreign(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "StringMatches" => {
+            "it has no patterns: join a `StringEquals` for each spelling by `Or`, or let a jq transform `test` it before"
+        }
+        "IsString" | "IsNumeric" | "IsBoolean" | "IsTimestamp" => {
+            "let a jq transform give the type before: `.value | type`"
+        }
+        _ if key.ends_with("Path") && NAMES.contains(&key.trim_end_matches("Path")) => {
+            "of those with a path it has StringEqualsPath, BooleanEqualsPath and the five Numeric…Path; let a jq transform compare before"
+        }
+        _ => return None,
+    })
 }
 
 fn read_one(node: &Node, entry: &Entry, cx: &mut Lowering<'_>) -> Option<Test> {

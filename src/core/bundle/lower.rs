@@ -10,7 +10,7 @@ mod test;
 use std::mem::take;
 use std::sync::Arc;
 
-use crate::core::bundle::{Bundle, Flow, JobSpec, Kind, check, read};
+use crate::core::bundle::{Bundle, Flow, FullName, JobSpec, Kind, check, read};
 use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
 use crate::core::event::catalogue::EventType;
@@ -56,31 +56,35 @@ pub fn lower(
 /// What a job spec listens to.
 pub struct Trigger<'b> {
     pub spec: &'b JobSpec,
+    /// The place of the flow that it starts.
+    flow: Option<usize>,
     pub source: Option<String>,
     pub types: Option<Arc<[TypePattern]>>,
     fields: Fields,
 }
 
+/// One flow alone, whoever starts it.
+pub fn flow(flow: &Flow, bundle: &Bundle, cx: &mut Lowering<'_>) -> Option<step::Flow> {
+    flow::lower(&flow.definition, bundle, cx)
+}
+
 fn lower_bundle(bundle: &Bundle, version: &Version, cx: &mut Lowering<'_>) -> Vec<Rule> {
     let specs = bundle.job_specs.iter();
-    let triggers: Vec<Trigger<'_>> = specs.map(|spec| lower_trigger(spec, cx)).collect();
+    let triggers: Vec<Trigger<'_>> = specs.map(|spec| lower_trigger(spec, bundle, cx)).collect();
     check::names(bundle, &triggers, cx);
-    let mut flows: Vec<(&Flow, Option<step::Flow>)> = Vec::with_capacity(bundle.flows.len());
-    for flow in &bundle.flows {
-        cx.fields = fields_of(flow, bundle, &triggers);
+    let mut flows: Vec<Option<step::Flow>> = Vec::with_capacity(bundle.flows.len());
+    for (place, flow) in bundle.flows.iter().enumerate() {
+        cx.fields = fields_of(place, &triggers);
         check::flow(flow, bundle, cx);
-        flows.push((flow, flow::lower(&flow.definition, bundle, cx)));
+        flows.push(flow::lower(&flow.definition, bundle, cx));
     }
     let mut rules = Vec::with_capacity(triggers.len());
     for trigger in triggers {
-        let started = bundle.flow(&trigger.spec.flow_name.text);
-        let lowered = started.and_then(|started| {
-            let (_, lowered) = flows
-                .iter()
-                .find(|(flow, _)| std::ptr::eq(*flow, started))?;
-            lowered.clone()
-        });
-        if let Some(flow) = lowered {
+        let started = trigger.flow.and_then(|place| flows.get(place)).cloned();
+        if let Some(flow) = trigger.flow.and_then(|place| bundle.flows.get(place)) {
+            cx.shared.flows.run(&bundle.name_of(flow).into());
+        }
+        if let Some(flow) = started.flatten() {
             cx.fields = trigger.fields.clone();
             rules.extend(rule(bundle, trigger, flow, version, cx));
         }
@@ -89,13 +93,9 @@ fn lower_bundle(bundle: &Bundle, version: &Version, cx: &mut Lowering<'_>) -> Ve
 }
 
 /// What the events hold that may start a flow: all that any of its job specs listens to.
-fn fields_of(flow: &Flow, bundle: &Bundle, triggers: &[Trigger<'_>]) -> Fields {
-    let starts = |trigger: &&Trigger<'_>| {
-        let started = bundle.flow(&trigger.spec.flow_name.text);
-        started.is_some_and(|started| std::ptr::eq(started, flow))
-    };
+fn fields_of(flow: usize, triggers: &[Trigger<'_>]) -> Fields {
     let mut types: Vec<EventType> = Vec::new();
-    for trigger in triggers.iter().filter(starts) {
+    for trigger in triggers.iter().filter(|trigger| trigger.flow == Some(flow)) {
         match &trigger.fields {
             Fields::Of(known) => types.extend(known.types().iter().cloned()),
             Fields::Open | Fields::Any | Fields::None => return Fields::Open,
@@ -107,7 +107,7 @@ fn fields_of(flow: &Flow, bundle: &Bundle, triggers: &[Trigger<'_>]) -> Fields {
     }
 }
 
-fn lower_trigger<'b>(spec: &'b JobSpec, cx: &mut Lowering<'_>) -> Trigger<'b> {
+fn lower_trigger<'b>(spec: &'b JobSpec, bundle: &Bundle, cx: &mut Lowering<'_>) -> Trigger<'b> {
     let source = lower_source(&spec.event_source, cx);
     let types = one_type(&spec.event_type, cx)
         .then(|| lower_types(&spec.event_type, source.as_deref(), cx))
@@ -117,8 +117,10 @@ fn lower_trigger<'b>(spec: &'b JobSpec, cx: &mut Lowering<'_>) -> Trigger<'b> {
         None => Fields::Open,
     };
     warn_of_display_name(&spec.event_type, types.as_deref(), cx);
+    let name = FullName::short(&spec.flow_name.text);
     Trigger {
         spec,
+        flow: bundle.flows.iter().position(|flow| flow.name.text == name),
         source,
         types,
         fields,

@@ -9,6 +9,7 @@ pub mod state;
 mod check;
 mod keys;
 mod lower;
+mod named;
 mod read;
 
 use crate::core::diagnostic::Position;
@@ -17,6 +18,7 @@ use crate::core::rule::document::Node;
 pub use http::HttpAction;
 pub use lower::{lower, rule_name};
 pub use name::FullName;
+pub use named::add_flows;
 pub use read::read;
 pub use state::{Definition, State};
 
@@ -73,6 +75,11 @@ impl Bundle {
     pub fn flow(&self, full: &str) -> Option<&Flow> {
         let name = FullName::short(full);
         self.flows.iter().find(|flow| flow.name.text == name)
+    }
+
+    /// What job specs and rules call a flow.
+    pub fn name_of(&self, flow: &Flow) -> String {
+        format!("zis:{}:flow:{}", self.integration, flow.name.text)
     }
 
     /// The action of this bundle that a state calls.

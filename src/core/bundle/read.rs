@@ -44,7 +44,7 @@ pub fn read(node: &Node, cx: &mut Lowering<'_>) -> Option<Bundle> {
         .map(|word| word.text)
         .or_else(|| integration(&bundle))
         .or_else(|| bundle.name.as_ref().map(|name| name.text.clone()))
-        .unwrap_or_default();
+        .unwrap_or_else(|| "INTEGRATION".into());
     Some(bundle)
 }
 

@@ -5,6 +5,7 @@ pub mod bounds;
 pub mod call;
 pub mod confinement;
 pub mod control;
+pub mod jq;
 pub mod named;
 pub mod plan;
 pub mod rehearse;

@@ -153,7 +153,8 @@ pub fn is_document(node: &Node) -> bool {
             .any(has)
 }
 
-fn part(file: &Arc<str>, chunk: &Chunk<'_>) -> Part {
+/// The document that a chunk holds.
+pub fn part(file: &Arc<str>, chunk: &Chunk<'_>) -> Part {
     Part {
         file: Arc::clone(file),
         line: chunk.line,

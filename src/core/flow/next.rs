@@ -43,6 +43,13 @@ pub struct Task {
     pub announce: bool,
 }
 
+impl Task {
+    /// Whether it is meant by what an author calls a step: its name, or its place in the flow.
+    pub fn is_called(&self, said: &str) -> bool {
+        self.name == said || self.step == said
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Move {
     /// Perform these, each at most once at a time, and append their attempts as they end. They may be

@@ -70,6 +70,12 @@ pub fn answer(mocks: &Mocks, task: &Task) -> Option<Outcome> {
     Some(outcome(&task.call, mock(given, task.number)?))
 }
 
+/// A step's name, of its place in the flow.
+pub fn name(place: &str) -> &str {
+    let name = place.rsplit('.').next().unwrap_or(place);
+    name.split('#').next().unwrap_or(name)
+}
+
 /// The reply to one try; the last one stands for all that follow.
 fn mock(given: &[Mock], number: u32) -> Option<Mock> {
     let index = usize::try_from(number).unwrap_or(1).saturating_sub(1);

@@ -5,6 +5,7 @@ mod crashes;
 mod mistakes;
 mod moves;
 mod on_dead;
+mod ways;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -53,7 +53,8 @@ impl RuleSet {
         diagnostics: &mut Diagnostics,
         tell: &mut dyn FnMut(usize),
     ) -> Self {
-        let flows = NamedFlows::find(files, rule_files, diagnostics);
+        let mut flows = NamedFlows::find(files, rule_files, diagnostics);
+        bundle::add_flows(files, rule_files, config, &mut flows, diagnostics);
         let mut shared = Shared::default();
         let rules = lower(
             files,
@@ -75,7 +76,8 @@ impl RuleSet {
         diagnostics: &mut Diagnostics,
     ) -> Vec<Arc<Rule>> {
         let all: Vec<FileId> = files.ids().collect();
-        let flows = NamedFlows::find(files, &all, diagnostics);
+        let mut flows = NamedFlows::find(files, &all, diagnostics);
+        bundle::add_flows(files, &all, config, &mut flows, diagnostics);
         let shared = &mut Shared::default();
         lower(
             files,
@@ -219,13 +221,19 @@ fn judge_unused(
         };
         lower_unused(named, &mut cx);
         shared = cx.shared;
-        if matches!(named.body, Body::Steps(_)) {
-            let message = format!("no rule runs the flow `{}`", named.name);
-            let help =
-                "run it, `flow_name: NAME` in a rule or `- flow: NAME` in a step, or take it out";
-            let warning = Diagnostic::warning(Code::Unused, named.at, message);
-            diagnostics.push(warning.help(help.replace("NAME", &named.name)));
-        }
+        let (message, help) = match named.body {
+            Body::Steps(_) => (
+                "no rule runs the flow `NAME`",
+                "run it, `flow_name: NAME` in a rule or `- flow: NAME` in a step, or take it out",
+            ),
+            Body::Compiled(_) => (
+                "no job spec starts the flow `NAME`",
+                "add a ZIS::JobSpec with `flow_name: NAME`, or a rule with it",
+            ),
+        };
+        let message = message.replace("NAME", &named.name);
+        let warning = Diagnostic::warning(Code::Unused, named.at, message);
+        diagnostics.push(warning.help(help.replace("NAME", &named.name)));
     }
 }
 

@@ -9,7 +9,8 @@ use crate::core::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::core::event::Event;
 use crate::core::event::catalogue::{Catalogue, FieldLookup};
 use crate::core::event::written::{Ticket, Written};
-use crate::core::flow::step::{Action, BodyTemplate, Http, Step};
+use crate::core::flow::control::Then;
+use crate::core::flow::step::{Action, BodyTemplate, Flow, Http, Step};
 use crate::core::gate::Kind;
 use crate::core::matching::evaluate::Truth;
 use crate::core::rule::condition::{Condition, Polarity, Predicate};
@@ -32,25 +33,75 @@ pub fn warn(rule: &Rule, config: &Config, diagnostics: &mut Diagnostics) {
     if rule.event_source != "support" || rule.mode == Mode::Disabled || runs_once(rule) {
         return;
     }
-    let mut guards = vec![&rule.when];
-    for step in &rule.flow.steps {
+    let mut search = Search {
+        rule,
+        config,
+        diagnostics,
+    };
+    // Where a bundle's choices lead is not told by the order of its states.
+    if !rule.flow.is_of_bundle() {
+        search.flow(&rule.flow, vec![&rule.when]);
+    }
+}
+
+/// Goes through a rule's steps with the conditions on the way to each.
+struct Search<'s> {
+    rule: &'s Rule,
+    config: &'s Config,
+    diagnostics: &'s mut Diagnostics,
+}
+
+impl<'s> Search<'s> {
+    fn flow<'f>(&mut self, flow: &'f Flow, mut guards: Vec<&'f Condition>) {
+        for step in &flow.steps {
+            self.step(step, &mut guards);
+        }
+        if let Some(caught) = &flow.catch {
+            self.flow(caught, guards);
+        }
+    }
+
+    fn step<'f>(&mut self, step: &'f Step, guards: &mut Vec<&'f Condition>) {
         match &step.action {
             Action::When(guard) => guards.push(guard),
-            Action::Http(http) => {
-                if let Some(written) = comes_back(rule, http, &guards, config) {
-                    diagnostics.push(told(step, http, written, config));
+            Action::Http(http) => self.http(step, http, guards),
+            Action::Choose(choose) => {
+                for branch in &choose.branches {
+                    let mut guards = guards.clone();
+                    guards.extend(&branch.when);
+                    self.then(&branch.then, guards);
                 }
+            }
+            Action::Each(each) => self.flow(&each.flow, guards.clone()),
+            Action::Flow(named) if !named.flow.is_of_bundle() => {
+                self.flow(&named.flow, guards.clone());
             }
             Action::Exec(_)
             | Action::Set(_)
             | Action::Jq(_)
             | Action::Config(_)
-            | Action::Choose(_)
-            | Action::Each(_)
-            | Action::Wait(_)
             | Action::Flow(_)
+            | Action::Wait(_)
             | Action::Succeed(_)
             | Action::Fail(_) => {}
+        }
+        if let Some(catch) = &step.catch {
+            self.then(&catch.then, guards.clone());
+        }
+    }
+
+    fn then<'f>(&mut self, then: &'f Then, guards: Vec<&'f Condition>) {
+        match then {
+            Then::Flow(flow) => self.flow(flow, guards),
+            // Its step stands in the flow and is looked at there.
+            Then::Goto(_) => {}
+        }
+    }
+
+    fn http(&mut self, step: &Step, http: &Http, guards: &[&Condition]) {
+        if let Some(written) = comes_back(self.rule, http, guards, self.config) {
+            let told = told(step, http, written, self.config);
+            self.diagnostics.push(told);
         }
     }
 }
@@ -111,7 +162,7 @@ struct Change<'a> {
 }
 
 /// What would stand at a path of that event.
-enum Then {
+enum After {
     Value(Value),
     /// It comes of the request, and its text does not say.
     Unsure,
@@ -155,11 +206,18 @@ impl Change<'_> {
         if self.lacks(predicate) {
             return false;
         }
+        match predicate.path.route {
+            Route::Plain {
+                root: Root::Local | Root::Error | Root::Document,
+                ..
+            } => return false,
+            Route::Plain { .. } | Route::Query(_) => {}
+        }
         match self.then(&predicate.path.text, predicate.polarity) {
-            Then::AsBefore => true,
-            Then::Unsure => false,
-            Then::Value(_) if compares => false,
-            Then::Value(value) => self.holds(predicate, value),
+            After::AsBefore => true,
+            After::Unsure => false,
+            After::Value(_) if compares => false,
+            After::Value(value) => self.holds(predicate, value),
         }
     }
 
@@ -176,34 +234,34 @@ impl Change<'_> {
         matches!(field, Some(FieldLookup::Unknown { .. }))
     }
 
-    fn then(&self, path: &str, polarity: Polarity) -> Then {
+    fn then(&self, path: &str, polarity: Polarity) -> After {
         if path == "event.type" {
-            return Then::Value(self.written.event_type.as_str().into());
+            return After::Value(self.written.event_type.as_str().into());
         }
         let about_actor = path.contains("actor") || path.contains("author");
         if about_actor || path.starts_with('$') || path.starts_with("steps.") {
-            return Then::Unsure;
+            return After::Unsure;
         }
         let field = match self.written.source_of(path) {
             Some(Some(field)) => field,
-            Some(None) => return Then::Unsure,
+            Some(None) => return After::Unsure,
             // The ticket stands in the event as it is after the change.
             None if path.starts_with("ticket.") && self.field(path).is_some() => path,
             None if path == "ticket.tags" => match (self.field(ADDED).is_some(), polarity) {
                 // A tag that is not to be there is there then; those before stay.
                 (true, Polarity::Negated) => ADDED,
-                (true, Polarity::Positive) => return Then::AsBefore,
-                (false, _) if self.field(REMOVED).is_some() => return Then::Unsure,
-                (false, _) => return Then::AsBefore,
+                (true, Polarity::Positive) => return After::AsBefore,
+                (false, _) if self.field(REMOVED).is_some() => return After::Unsure,
+                (false, _) => return After::AsBefore,
             },
-            None => return Then::AsBefore,
+            None => return After::AsBefore,
         };
         let usual = || self.written.unless_given.get(field).cloned();
         let value = match self.field(field) {
             Some(written) => written.constant(),
             None => usual(),
         };
-        value.map_or(Then::Unsure, Then::Value)
+        value.map_or(After::Unsure, After::Value)
     }
 
     fn holds(&self, predicate: &Predicate, value: Value) -> bool {

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use minijinja::machinery::parse;
 use minijinja::{Environment, Error, ErrorKind};
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Position};
 use crate::core::flow::call::Text;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::lowering::Lowering;
@@ -99,6 +99,11 @@ impl Template {
     ) -> Option<Self> {
         require_scalar(node, key, cx)?;
         Source::behind(prefix, node, cx)?.compile(cx)
+    }
+
+    /// Where a part of a text stands in its file, as far as that is sure.
+    pub fn place(node: &Node, range: &std::ops::Range<usize>) -> Position {
+        place_in(node).of(range)
     }
 
     /// The text as its author wrote it.

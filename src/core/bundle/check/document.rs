@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::reads::{Read, of_state};
-use super::warn;
+use super::{never, warn};
 use crate::core::bundle::lower::usual_landing;
 use crate::core::bundle::state::{Definition, Does, Spot, State, Then};
 use crate::core::diagnostic::Code;
@@ -77,6 +77,14 @@ pub fn check(definition: &Definition, start: Start, cx: &mut Lowering<'_>) {
         if let Some(held) = held.get(state.name.text.as_str()) {
             for read in of_state(state) {
                 check_read(&read, state, held, &written, start, cx);
+            }
+            if let Does::Choice { choices, .. } = &state.does
+                && held.event
+                && !held.keys.contains("input")
+            {
+                choices
+                    .iter()
+                    .for_each(|choice| never::check(&choice.test, cx));
             }
         }
         if let Does::Map { each, .. } = &state.does {

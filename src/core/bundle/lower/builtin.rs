@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::core::bundle::{Bundle, Word};
 use crate::core::diagnostic::{Code, Diagnostic};
 use crate::core::flow::control::{ConfigAccess, Jq, JqInput};
+use crate::core::flow::jq::check_program;
 use crate::core::flow::step::Action;
 use crate::core::rule::document::Node;
 use crate::core::rule::lowering::Lowering;
@@ -134,8 +135,9 @@ fn lower_program(parameters: &Node, cx: &mut Lowering<'_>) -> Option<Template> {
         let help = "pass the value by `data` and name it in `expr`";
         let warning = Diagnostic::warning(Code::BadTemplate, node.at, message);
         cx.diagnostics.push(warning.help(help));
+        return Some(program);
     }
-    Some(program)
+    check_program(node, program.source(), cx).then_some(program)
 }
 
 /// The value that the program reads. A text that is JSON stands for what it says.

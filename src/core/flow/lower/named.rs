@@ -70,7 +70,10 @@ pub fn lower_flow_name(name: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
         locals: cx.locals.clone(),
     };
     let flow = match &named.body {
-        Body::Compiled(flow) => Some(Arc::clone(flow)),
+        Body::Compiled(flow) => {
+            cx.shared.flows.run(&named.name);
+            Some(Arc::clone(flow))
+        }
         Body::Steps(body) => alone(named, seen, cx, |cx| lower_body(body, cx)),
     };
     flow.map(Arc::unwrap_or_clone)
@@ -166,7 +169,10 @@ fn check_given(entries: &[Entry], named: &Named, cx: &mut Lowering<'_>) -> bool 
 fn run(named: &Named, seen: Seen, at: Position, cx: &mut Lowering<'_>) -> Option<Arc<Flow>> {
     cx.running.is_made_of(&named.part);
     let body = match &named.body {
-        Body::Compiled(flow) => return Some(Arc::clone(flow)),
+        Body::Compiled(flow) => {
+            cx.shared.flows.run(&named.name);
+            return Some(Arc::clone(flow));
+        }
         Body::Steps(body) => body,
     };
     if let Some(first) = cx.running.flows.iter().position(|name| *name == named.name) {

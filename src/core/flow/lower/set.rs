@@ -2,13 +2,13 @@
 //! It refuses secrets, since a result is stored, and templates within a program.
 
 use super::no_secret;
-use crate::core::diagnostic::Code;
 use crate::core::flow::control::{Jq, JqInput};
+use crate::core::flow::jq::lower_program;
 use crate::core::flow::step::Action;
 use crate::core::flow::vocabulary::JQ;
 use crate::core::rule::document::Node;
 use crate::core::rule::lowering::Lowering;
-use crate::core::rule::template::{Template, TreeTemplate};
+use crate::core::rule::template::TreeTemplate;
 
 pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Action> {
     match node.get("jq") {
@@ -27,7 +27,7 @@ fn lower_tree(node: &Node, cx: &mut Lowering<'_>) -> Option<TreeTemplate> {
 
 fn lower_jq(node: &Node, program: &Node, cx: &mut Lowering<'_>) -> Option<Jq> {
     cx.entries(node, &JQ)?;
-    let program = lower_program(program, cx);
+    let program = lower_program(program, "jq", cx);
     let input = match node.get("input") {
         Some(input) => lower_tree(input, cx).map(JqInput::Tree),
         None => Some(JqInput::Everything),
@@ -36,15 +36,4 @@ fn lower_jq(node: &Node, program: &Node, cx: &mut Lowering<'_>) -> Option<Jq> {
         program: program?,
         input: input?,
     })
-}
-
-fn lower_program(node: &Node, cx: &mut Lowering<'_>) -> Option<Template> {
-    let program = cx.text(node, "jq")?;
-    if program.contains("{{") || program.contains("{%") {
-        let message = "a jq program takes no template: the event's text would become part of it";
-        let help = "it reads the event as it is, `.ticket.id`; pass other values as `input: { … }`";
-        cx.error(Code::BadTemplate, node.at, message, help);
-        return None;
-    }
-    Some(Template::literal(program))
 }

@@ -22,13 +22,22 @@ fn said(event_type: &str, more: &str, ticket: &str) -> Vec<String> {
 }
 
 fn step(event_type: &str, more: &str, http: &str) -> Vec<String> {
+    rule(&format!(
+        "name: r\nevent_source: support\nevent_type: ticket.{event_type}\n{more}\nflow: [{{ http: {{ {http} }} }}]\n"
+    ))
+}
+
+fn of_flow(steps: &str) -> Vec<String> {
+    rule(&format!(
+        "name: r\nevent_source: support\nevent_type: ticket.StatusChanged\nflow: [{steps}]\n"
+    ))
+}
+
+fn rule(text: &str) -> Vec<String> {
     let diagnostics = &mut Diagnostics::default();
     let config = config::parse(FileId::default(), CONFIG, &BTreeMap::new(), diagnostics);
     let mut files = Files::default();
-    let text = format!(
-        "name: r\nevent_source: support\nevent_type: ticket.{event_type}\n{more}\nflow: [{{ http: {{ {http} }} }}]\n"
-    );
-    let file = files.add("r.yaml", text.as_str());
+    let file = files.add("r.yaml", text);
     RuleSet::compile(&Arc::new(files), &[file], &config, diagnostics);
     assert!(!diagnostics.has_errors(), "{text}: {diagnostics:?}");
     let all = diagnostics.sorted().into_iter();
@@ -216,4 +225,34 @@ fn a_ticket_for_each_new_ticket_is_told() {
     let mail = "when: { ticket.via.channel: email }";
     assert_eq!(step("TicketCreated", mail, post), Vec::<String>::new());
     assert_eq!(step("StatusChanged", "", post), Vec::<String>::new());
+}
+
+#[test]
+fn steps_within_steps_are_seen_with_the_conditions_on_their_way() {
+    let put = "http: { method: PUT, connection: desk, path: '/tickets/{{ ticket.id }}', json: { ticket: { status: open } } }";
+    for (steps, told) in [
+        (format!("{{ choose: [{{ flow: [{{ {put} }}] }}] }}"), 1),
+        (
+            format!("{{ choose: [{{ when: {{ current: open }}, flow: [{{ {put} }}] }}] }}"),
+            1,
+        ),
+        (
+            format!("{{ choose: [{{ when: {{ current: solved }}, flow: [{{ {put} }}] }}] }}"),
+            0,
+        ),
+        (
+            format!("{{ for_each: ticket.tags, flow: [{{ {put} }}] }}"),
+            1,
+        ),
+        // Nobody knows which tag it is.
+        (
+            format!(
+                "{{ for_each: ticket.tags, flow: [{{ when: {{ item: vip }} }}, {{ {put} }}] }}"
+            ),
+            0,
+        ),
+        (format!("{{ exec: [page], catch: [{{ {put} }}] }}"), 1),
+    ] {
+        assert_eq!(of_flow(&steps).len(), told, "{steps}");
+    }
 }

@@ -8,6 +8,10 @@ pub fn table(vocabulary: &str) -> Option<Table> {
     let tables = [
         ("a rule", RULE),
         ("a step", STEP),
+        ("a branch", BRANCH),
+        ("a flow", FLOW),
+        ("`wait`", WAIT),
+        ("`set` with `jq`", JQ),
         ("`dedupe`", DEDUPE),
         ("`debounce`", DEBOUNCE),
         ("`throttle`", THROTTLE),
@@ -70,15 +74,148 @@ const RULE: Table = &[
     ),
     (
         ON_DEAD,
-        "write `on_dead:`, a list of steps that run when a run gave up",
+        "write `on_dead:`, a list of steps that run when a run gave up; to go on after a failed step, `catch:`",
     ),
     (&["on_crash"], "it belongs into an `exec` or `shell` step"),
+    (
+        &["flows"],
+        "it stands in a document of its own: put a line `---` before it",
+    ),
+    (
+        CATCH,
+        "write `catch:`, a list of steps that run when a step failed, or `on_dead:`, which tells of a run that gave up",
+    ),
+    (
+        &[
+            "flow_ref", "use", "uses", "run_flow", "use_flow", "flowname", "flowName",
+        ],
+        "write `flow_name: NAME`",
+    ),
+    (
+        &[
+            "for_each", "foreach", "loop", "choose", "switch", "wait", "sleep",
+        ],
+        "it is a step: put it under `flow:`",
+    ),
+];
+
+/// What becomes of a failure.
+const CATCH: &[&str] = &[
+    "rescue",
+    "except",
+    "on_error",
+    "onerror",
+    "on_fail",
+    "fallback",
+    "handle",
+    "handler",
+    "error_handler",
+    "else_on_error",
 ];
 
 const STEP: Table = &[
     (
+        CATCH,
+        "write `catch:`, a list of steps that run when this one failed",
+    ),
+    (
         ON_DEAD,
-        "write `on_dead:` in the rule: its steps run when a run gave up",
+        "write `catch:`, a list of steps that run when this one failed; what is told of every run that gave up stands in the rule under `on_dead:`",
+    ),
+    (
+        &["try", "begin"],
+        "write the step as it is, with `catch: [ … ]` beside it; for several, `catch:` beside the rule's `flow`",
+    ),
+    (
+        &[
+            "ignore_errors",
+            "continue_on_error",
+            "allow_failure",
+            "ignore_failure",
+        ],
+        "write `catch: [{ set: failed }]`, and the run goes on",
+    ),
+    (
+        &["finally", "ensure", "always"],
+        "nothing runs in any case: write the steps behind, and `catch:` for when it failed",
+    ),
+    (
+        &[
+            "switch", "case", "cases", "branch", "branches", "choice", "choices", "else", "elif",
+            "else_if", "then", "unless", "match",
+        ],
+        "write `choose: [{ when: { … }, flow: [ … ] }, { flow: [ … ] }]`",
+    ),
+    (
+        &[
+            "loop",
+            "foreach",
+            "forEach",
+            "for",
+            "each",
+            "map",
+            "iterate",
+            "with_items",
+            "items",
+            "while",
+            "repeat",
+            "until",
+        ],
+        "write `for_each: PATH` with the steps for each item under `flow:`",
+    ),
+    (
+        &[
+            "item",
+            "var",
+            "variable",
+            "item_name",
+            "iterator",
+            "loop_var",
+        ],
+        "write `as: NAME` beside `for_each`",
+    ),
+    (
+        &[
+            "parallel",
+            "batch",
+            "max_parallel",
+            "parallelism",
+            "max_concurrency",
+            "workers",
+        ],
+        "write `concurrency: 4` beside `for_each`; all other steps run one after the other",
+    ),
+    (
+        &["sleep", "delay", "pause", "wait_for", "wait_until", "timer"],
+        "write `wait: 4h`, or `wait: { until: PATH }`",
+    ),
+    (
+        &[
+            "subflow",
+            "sub_flow",
+            "call_flow",
+            "run_flow",
+            "use",
+            "uses",
+            "include",
+            "import",
+            "flow_name",
+            "invoke",
+        ],
+        "write `flow: NAME`, the name of a flow under `flows:` in a document of its own",
+    ),
+    (
+        &["with", "args", "arguments", "inputs", "parameters"],
+        "write `vars: { … }` beside `flow: NAME`",
+    ),
+    (&["jq", "transform"], "write `set: { jq: PROGRAM }`"),
+    (
+        &["stop", "exit", "end", "return", "done", "finish"],
+        "write `succeed:`, or `fail:` where it is a failure",
+    ),
+    (
+        &["raise", "throw", "abort", "error"],
+        "write `fail: MESSAGE`",
     ),
     (
         &["on_dead"],
@@ -97,6 +234,79 @@ const STEP: Table = &[
         "put it under `confine:`, beside `exec` or `shell`",
     ),
 ];
+
+const BRANCH: Table = &[
+    (
+        &[
+            "if",
+            "condition",
+            "case",
+            "test",
+            "match",
+            "elif",
+            "else_if",
+            "unless",
+        ],
+        "write `when:`",
+    ),
+    (
+        &[
+            "then", "do", "steps", "run", "actions", "next", "goto", "body",
+        ],
+        "write `flow:`, a list of steps",
+    ),
+    (
+        &["else", "default", "otherwise", "fallback"],
+        "write a last branch without `when`: `- flow: [ … ]`",
+    ),
+];
+
+const FLOW: Table = &[
+    (
+        &[
+            "params",
+            "parameters",
+            "inputs",
+            "input",
+            "args",
+            "arguments",
+            "variables",
+            "with",
+        ],
+        "write `vars:`, each with what it is unless given",
+    ),
+    (
+        CATCH,
+        "write `catch:`, a list of steps that run when one of the flow's failed",
+    ),
+    (
+        ON_DEAD,
+        "write `catch:`, a list of steps that run when one of the flow's failed",
+    ),
+    (
+        &["event_source", "event_type", "when", "mode"],
+        "it belongs to a rule, which runs the flow by `flow_name:`",
+    ),
+    (&["name"], "its name is the key that it stands under"),
+];
+
+const WAIT: Table = &[
+    (
+        &[
+            "for", "duration", "time", "seconds", "minutes", "hours", "days", "delay",
+        ],
+        "write the duration itself: `wait: 4h`",
+    ),
+    (
+        &["at", "till", "date", "to", "path", "timestamp"],
+        "write `until: PATH`",
+    ),
+];
+
+const JQ: Table = &[(
+    &["data", "from", "value", "args", "vars", "on", "of"],
+    "write `input:`, what the program reads",
+)];
 
 const SANDBOX: &[&str] = &[
     "sandbox",

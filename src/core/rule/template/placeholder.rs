@@ -308,3 +308,6 @@ fn text_in_document(text: &str, node: &Node, cx: &mut Lowering<'_>) -> Option<Tr
     }
     Template::in_document("", text, node, Escape::None, cx).map(TreeTemplate::Text)
 }
+
+#[cfg(test)]
+mod tests;

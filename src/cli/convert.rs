@@ -1,0 +1,202 @@
+//! `convert`: what was written for another engine, as rules of ours on standard output or in a folder.
+//! It refuses to overwrite a file, and tells on standard error what was not carried over.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::exit::{Exit, Failure};
+use super::global::{Format, Global};
+use super::output::Output;
+use super::render::diagnostics::number;
+use super::render::message;
+use crate::core::convert::{Conversion, Converted as Rule, Names, convert};
+
+const AFTER_HELP: &str = "\
+Examples:
+  flowtrigger convert triggers.json                   what the rules would be, and what is missing
+  flowtrigger convert triggers.json --out rules       one file for each rule; none is overwritten
+  flowtrigger convert bundle.json --format json | jq -r '.left[] | \"\\(.at): \\(.why)\"'
+
+FILE is what Zendesk's Triggers API answers (`/api/v2/triggers.json`), one trigger, or a ZIS bundle as
+JSON or YAML; `-` is standard input.
+
+Exit codes: 0 all was carried over, 1 something was not, 4 nothing of this kind.";
+
+/// Turn Zendesk triggers and ZIS bundles into rules, and list what they do not carry over.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// Files to convert; `-` is standard input.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Folder to write the rules into, a file each; standard output unless given.
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// How the rules are printed.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+/// What one file gave.
+struct Converted {
+    file: String,
+    conversion: Conversion,
+}
+
+pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    let mut told = Output::stderr(global.color);
+    let mut names = Names::default();
+    let (mut converted, mut refused) = (Vec::new(), false);
+    for file in &args.files {
+        match convert_file(file, &mut names) {
+            Ok(found) => converted.push(found),
+            Err((message, help)) => {
+                message::error(&mut told, &message, help)?;
+                refused = true;
+            }
+        }
+    }
+    if let Some(folder) = &args.out {
+        write_files(&converted, folder)?;
+    }
+    match (&args.out, args.format) {
+        (_, Format::Json) => writeln!(out, "{:#}", as_json(&converted))?,
+        (None, Format::Text) => print(&converted, out)?,
+        (Some(folder), Format::Text) => list(&converted, folder, out)?,
+    }
+    out.flush()?;
+    if args.format == Format::Text {
+        tell_left(&converted, &mut told)?;
+    }
+    told.finish()?;
+    let left = converted
+        .iter()
+        .any(|found| found.conversion.all_left().next().is_some());
+    Ok(match (refused, left) {
+        (true, _) => Exit::BadEvent,
+        (false, true) => Exit::Negative,
+        (false, false) => Exit::Fine,
+    })
+}
+
+type Refused = (String, Option<&'static str>);
+
+fn convert_file(file: &Path, names: &mut Names) -> Result<Converted, Refused> {
+    let place = match file.to_str() {
+        Some("-") => "standard input".to_owned(),
+        _ => file.display().to_string(),
+    };
+    let text =
+        text_of(file).map_err(|error| (format!("failed to read `{place}`: {error}"), None))?;
+    match convert(&text, names) {
+        Ok(conversion) => Ok(Converted {
+            file: place,
+            conversion,
+        }),
+        Err(refused) => Err((format!("{place}: {refused}"), Some(refused.help()))),
+    }
+}
+
+fn text_of(file: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    match file.to_str() {
+        Some("-") => io::stdin().lock().read_to_end(&mut bytes)?,
+        _ => fs::File::open(file)?.read_to_end(&mut bytes)?,
+    };
+    String::from_utf8(bytes).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
+}
+
+fn rules(converted: &[Converted]) -> impl Iterator<Item = &Rule> {
+    converted.iter().flat_map(|found| &found.conversion.rules)
+}
+
+/// One file after the other on standard output, documents of one text.
+fn print(converted: &[Converted], out: &mut Output) -> Result<(), Failure> {
+    for (number, rule) in rules(converted).enumerate() {
+        if number > 0 {
+            writeln!(out, "---")?;
+        }
+        write!(out, "{}", rule.text())?;
+    }
+    Ok(())
+}
+
+fn list(converted: &[Converted], folder: &Path, out: &mut Output) -> Result<(), Failure> {
+    for rule in rules(converted) {
+        writeln!(out, "{}", path_of(rule, folder).display())?;
+    }
+    Ok(())
+}
+
+fn path_of(rule: &Rule, folder: &Path) -> PathBuf {
+    folder.join(format!("{}.yaml", rule.name))
+}
+
+/// All of them, or none where one is there already.
+fn write_files(converted: &[Converted], folder: &Path) -> Result<(), Failure> {
+    let paths = rules(converted).map(|rule| path_of(rule, folder));
+    if let Some(there) = paths.into_iter().find(|path| path.exists()) {
+        return Err(Failure::usage(format!("`{}` is there already", there.display()))
+            .help("nothing is overwritten and nothing was written: name another folder with `--out`, or move the file away"));
+    }
+    let failed = |path: &Path, error: io::Error| {
+        Failure::runtime(format!("failed to write `{}`: {error}", path.display()))
+    };
+    fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+    for rule in rules(converted) {
+        let path = path_of(rule, folder);
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        let written = file.and_then(|mut file| file.write_all(rule.text().as_bytes()));
+        written.map_err(|error| failed(&path, error))?;
+    }
+    Ok(())
+}
+
+/// What is missing, for whoever keeps the rules alone.
+fn tell_left(converted: &[Converted], told: &mut Output) -> Result<(), Failure> {
+    let count: usize = converted
+        .iter()
+        .map(|found| found.conversion.all_left().count())
+        .sum();
+    let rules = number(rules(converted).count(), "rule");
+    if count == 0 {
+        return Ok(writeln!(told, "{rules}, nothing left out")?);
+    }
+    writeln!(told, "{rules}, not carried over:")?;
+    for found in converted {
+        for left in found.conversion.all_left() {
+            writeln!(told, "  {}: {}", found.file, left.line())?;
+        }
+    }
+    Ok(())
+}
+
+fn as_json(converted: &[Converted]) -> Value {
+    let texts: Vec<String> = rules(converted).map(Rule::text).collect();
+    let notes = rules(converted).flat_map(|rule| with_name(rule, &rule.notes));
+    let configure = rules(converted).flat_map(|rule| with_name(rule, &rule.configure));
+    let left = converted.iter().flat_map(|found| {
+        let left = found.conversion.all_left();
+        left.map(|left| {
+            let mut left = left.to_json();
+            left["file"] = json!(found.file);
+            left
+        })
+    });
+    json!({
+        "rules": texts,
+        "left": left.collect::<Vec<_>>(),
+        "notes": notes.collect::<Vec<_>>(),
+        "configure": configure.collect::<Vec<_>>(),
+    })
+}
+
+fn with_name(rule: &Rule, lines: &[String]) -> Vec<Value> {
+    let lines = lines.iter();
+    lines
+        .map(|line| json!({"rule": rule.name, "what": line}))
+        .collect()
+}

@@ -1,0 +1,157 @@
+//! Which steps a test may name: by their names, or by their places in the flow where that says more.
+//! It refuses places that no run comes to.
+
+use std::collections::BTreeSet;
+
+use crate::core::flow::control::Then;
+use crate::core::flow::step::{Action, Flow, Step};
+
+/// The steps of a rule's flow with their places. Items of a list have one: `each[].page`.
+pub struct Steps<'r> {
+    known: Vec<(String, &'r Step)>,
+}
+
+impl<'r> Steps<'r> {
+    pub fn of(flow: &'r Flow) -> Self {
+        let mut steps = Self { known: Vec::new() };
+        steps.add(flow, "");
+        steps
+    }
+
+    /// The steps that a test means.
+    pub fn named(&self, name: &str) -> Vec<&'r Step> {
+        let place = general(name);
+        let known = self.known.iter();
+        let found = known.filter(|(known, step)| step.name == name || *known == place);
+        found.map(|(_, step)| *step).collect()
+    }
+
+    /// What a test may say of the steps that pass: the name, or the place where several share it.
+    pub fn listed(&self, wanted: impl Fn(&Step) -> bool) -> Vec<String> {
+        let wanted: Vec<_> = self.known.iter().filter(|(_, step)| wanted(step)).collect();
+        let spelled = wanted.iter().map(|(place, step)| {
+            let same = wanted.iter().filter(|(_, other)| other.name == step.name);
+            match same.count() {
+                1 => step.name.clone(),
+                _ => place.replace("[]", "[0]"),
+            }
+        });
+        let mut told = BTreeSet::new();
+        spelled.filter(|name| told.insert(name.clone())).collect()
+    }
+
+    fn add(&mut self, flow: &'r Flow, prefix: &str) {
+        for step in &flow.steps {
+            let place = format!("{prefix}{}", step.name);
+            self.known.push((place.clone(), step));
+            match &step.action {
+                Action::Choose(choose) => {
+                    for (branch, number) in choose.branches.iter().zip(1..) {
+                        self.then(&branch.then, &format!("{place}.{number}."));
+                    }
+                }
+                Action::Each(each) => self.add(&each.flow, &format!("{place}[].")),
+                Action::Flow(named) => self.add(&named.flow, &format!("{place}.")),
+                Action::Http(_)
+                | Action::Exec(_)
+                | Action::When(_)
+                | Action::Set(_)
+                | Action::Jq(_)
+                | Action::Config(_)
+                | Action::Wait(_)
+                | Action::Succeed(_)
+                | Action::Fail(_) => {}
+            }
+            if let Some(catch) = &step.catch {
+                self.then(&catch.then, &format!("{place}.catch."));
+            }
+        }
+        if let Some(catch) = &flow.catch {
+            self.add(catch, &format!("{prefix}catch."));
+        }
+    }
+
+    fn then(&mut self, then: &'r Then, prefix: &str) {
+        match then {
+            Then::Flow(flow) => self.add(flow, prefix),
+            Then::Goto(_) => {}
+        }
+    }
+}
+
+/// A place without the numbers of items and visits: `each[2].page#3` is `each[].page`.
+fn general(place: &str) -> String {
+    let mut general = String::with_capacity(place.len());
+    let mut number = false;
+    for c in place.chars() {
+        number &= c.is_ascii_digit();
+        if !number {
+            general.push(c);
+        }
+        number |= matches!(c, '[' | '#');
+    }
+    general.replace('#', "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::matching::ruleset::RuleSet;
+
+    const RULE: &str = "
+name: r
+event_source: support
+event_type: ticket.PriorityChanged
+flow:
+  - name: route
+    choose:
+      - { when: { current: urgent }, flow: [{ name: page, exec: [page] }] }
+      - flow: [{ name: note, exec: [note] }]
+  - name: each
+    for_each: ticket.tags
+    flow: [{ name: page, exec: [page] }, { flow: named }]
+  - name: last
+    exec: [last]
+    catch: [{ name: tell, exec: [tell] }]
+catch: [{ name: tell, exec: [tell] }]
+---
+flows: { named: { flow: [{ name: inner, exec: [inner] }] } }
+";
+
+    #[test]
+    fn steps_are_known_by_name_and_by_place() {
+        let set = RuleSet::of_text(RULE);
+        let steps = Steps::of(&set.rules[0].flow);
+        for (name, count) in [
+            ("page", 2),
+            ("note", 1),
+            ("route.1.page", 1),
+            ("route.2.note", 1),
+            ("each[0].page", 1),
+            ("each[17].page#2", 1),
+            ("each[3].flow-2.inner", 1),
+            ("last.catch.tell", 1),
+            ("catch.tell", 1),
+            ("tell", 2),
+            ("route.2.page", 0),
+            ("each.page", 0),
+            ("each[0].pgae", 0),
+            ("pgae", 0),
+        ] {
+            assert_eq!(steps.named(name).len(), count, "{name}");
+        }
+        let senders = steps.listed(|step| matches!(step.action, Action::Exec(_)));
+        assert_eq!(
+            senders,
+            [
+                "route.1.page",
+                "note",
+                "each[0].page",
+                "inner",
+                "last",
+                "last.catch.tell",
+                "catch.tell"
+            ]
+        );
+    }
+}

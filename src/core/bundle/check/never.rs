@@ -1,0 +1,135 @@
+//! Comparisons with a field of the event that no event fulfils: another type, a word that the field never
+//! holds. They are warnings: the bundle works, and the way behind it is never taken.
+
+use serde_json::Value;
+
+use crate::core::bundle::Word;
+use crate::core::bundle::choice::{Comparison, Operand, Relation, Test};
+use crate::core::diagnostic::{Diagnostic, Diagnostics, Position, Severity};
+use crate::core::event::catalogue::FieldType;
+use crate::core::rule::document::{Node, Yaml};
+use crate::core::rule::fields::FieldCheck;
+use crate::core::rule::lowering::Lowering;
+use crate::core::rule::operator::equality::check_literal;
+use crate::core::rule::operator::operand;
+use crate::core::rule::operator::{Case, Parsing};
+use crate::core::rule::path::{Path, Route};
+
+/// Goes through the tests of a choice whose `$.input` is the event.
+pub fn check(test: &Test, cx: &mut Lowering<'_>) {
+    match test {
+        Test::And(parts) | Test::Or(parts) => parts.iter().for_each(|part| check(part, cx)),
+        Test::Not(part) => check(part, cx),
+        Test::One {
+            variable,
+            comparison,
+            at,
+        } => check_one(variable, comparison, *at, cx),
+    }
+}
+
+fn check_one(variable: &Word, comparison: &Comparison, at: Position, cx: &mut Lowering<'_>) {
+    let Some((path, dotted)) = in_event(&variable.text, cx) else {
+        return;
+    };
+    let FieldCheck::Known(types) = cx.fields.check(&dotted) else {
+        return;
+    };
+    let value = match comparison {
+        Comparison::Text(Relation::Equals, Operand::Value(value))
+        | Comparison::Number(Relation::Equals, Operand::Value(value))
+        | Comparison::Boolean(Operand::Value(value)) => value,
+        Comparison::Text(..)
+        | Comparison::Number(..)
+        | Comparison::Time(..)
+        | Comparison::Boolean(_)
+        | Comparison::IsPresent(_)
+        | Comparison::IsNull(_) => return,
+    };
+    if let [first, ..] = types.as_slice()
+        && let Some(meant) = other_kind(first, value)
+        && types.iter().all(|field| other_kind(field, value).is_some())
+    {
+        let message = format!("`{}` is {}, never {value}", variable.text, first.words());
+        super::warn(
+            crate::core::diagnostic::Code::NeverHolds,
+            at,
+            message,
+            meant.into(),
+            cx,
+        );
+        return;
+    }
+    as_warnings(at, &path, types, value, cx);
+}
+
+/// What to compare by where a field's values are of another kind than what it is compared with.
+fn other_kind(field: &FieldType, value: &Value) -> Option<&'static str> {
+    match (field, value) {
+        (FieldType::Id | FieldType::Integer, Value::String(_)) => {
+            Some("compare by `NumericEquals`, with a number without quotes")
+        }
+        (FieldType::Boolean, Value::String(_) | Value::Number(_)) => {
+            Some("compare by `BooleanEquals`")
+        }
+        (
+            FieldType::Text | FieldType::Priority | FieldType::Status | FieldType::TicketType,
+            Value::Number(_) | Value::Bool(_),
+        ) => Some("compare by `StringEquals`"),
+        (FieldType::List(_), _) => {
+            Some("look inside of it with a jq transform before: `.tags | index(\"vip\") != null`")
+        }
+        _ => None,
+    }
+}
+
+/// What a rule would be refused for.
+fn as_warnings(
+    at: Position,
+    path: &Path,
+    types: Vec<FieldType>,
+    value: &Value,
+    cx: &mut Lowering<'_>,
+) {
+    let Value::String(text) = value else {
+        return;
+    };
+    let node = Node {
+        value: Yaml::Text(text.clone()),
+        at,
+    };
+    let mut told = Diagnostics::default();
+    let mut own = Lowering::new(cx.config, cx.fields.clone(), &mut told);
+    let mut parsing = Parsing {
+        path,
+        fields: FieldCheck::Known(types),
+        case: Case::Exact,
+        cx: &mut own,
+    };
+    check_literal(
+        &node,
+        &operand::Operand::Literal(value.clone()),
+        &mut parsing,
+    );
+    for diagnostic in told.iter() {
+        cx.diagnostics.push(Diagnostic {
+            severity: Severity::Warning,
+            ..diagnostic.clone()
+        });
+    }
+}
+
+/// A path into the body of the event, and as the catalogue spells it.
+fn in_event(text: &str, cx: &Lowering<'_>) -> Option<(Path, String)> {
+    let path = Path::in_document(text.trim()).ok()?;
+    let Route::Plain { keys, .. } = &path.route else {
+        return None;
+    };
+    let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+    let ["input", key, rest @ ..] = names.as_slice() else {
+        return None;
+    };
+    let dotted = rest.join(".");
+    let known = cx.fields.body_keys().contains(key) && !rest.is_empty();
+    known.then_some((path, dotted))
+}

@@ -1,0 +1,239 @@
+//! A condition while it is put together, before it is written under `when`.
+//! It refuses to hold what is always or never true beside anything else: both fold away.
+
+use serde_json::{Map, Value, json};
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Clause {
+    Always,
+    Never,
+    /// A field and its test, as they are written.
+    Test(String, Value),
+    All(Vec<Clause>),
+    Any(Vec<Clause>),
+    None(Vec<Clause>),
+}
+
+impl Clause {
+    pub fn test(path: impl Into<String>, test: impl Into<Value>) -> Self {
+        Clause::Test(path.into(), test.into())
+    }
+
+    pub fn is_type(tag: &str) -> Self {
+        Clause::test("event.type", tag)
+    }
+
+    pub fn all(clauses: impl IntoIterator<Item = Clause>) -> Self {
+        let mut kept: Vec<Clause> = Vec::new();
+        for clause in clauses {
+            match clause {
+                Clause::Always => {}
+                Clause::Never => return Clause::Never,
+                Clause::All(more) => kept.extend(more),
+                other if kept.contains(&other) => {}
+                other => kept.push(other),
+            }
+        }
+        match kept.len() {
+            0 => Clause::Always,
+            1 => kept.remove(0),
+            _ => Clause::All(kept),
+        }
+    }
+
+    pub fn any(clauses: impl IntoIterator<Item = Clause>) -> Self {
+        let mut kept: Vec<Clause> = Vec::new();
+        for clause in clauses {
+            match clause {
+                Clause::Always => return Clause::Always,
+                Clause::Never => {}
+                Clause::Any(more) => kept.extend(more),
+                other if kept.contains(&other) => {}
+                other => kept.push(other),
+            }
+        }
+        let mut kept = same_field(kept);
+        match kept.len() {
+            0 => Clause::Never,
+            1 => kept.remove(0),
+            _ => Clause::Any(kept),
+        }
+    }
+
+    /// What must hold together, one by one.
+    pub fn conjuncts(self) -> Vec<Clause> {
+        match self {
+            Clause::Always => Vec::new(),
+            Clause::All(clauses) => clauses,
+            Clause::Never | Clause::Test(..) | Clause::Any(_) | Clause::None(_) => vec![self],
+        }
+    }
+
+    /// As it is written under `when`; empty where it always holds.
+    pub fn to_map(&self) -> Map<String, Value> {
+        let mut map = Map::new();
+        match self {
+            Clause::Always => {}
+            // Nothing is in an empty text; it is never written, since such a rule is not kept.
+            Clause::Never => {
+                map.insert("event.type".into(), json!(""));
+            }
+            Clause::All(clauses) => {
+                let mut beside = Vec::new();
+                for clause in clauses {
+                    add(clause, &mut map, &mut beside);
+                }
+                if !beside.is_empty() {
+                    map.insert("all".into(), Value::Array(beside));
+                }
+            }
+            Clause::Test(..) | Clause::Any(_) | Clause::None(_) => {
+                let (key, value) = self.entry();
+                map.insert(key, value);
+            }
+        }
+        map
+    }
+
+    fn entry(&self) -> (String, Value) {
+        match self {
+            Clause::Test(path, test) => (path.clone(), test.clone()),
+            Clause::Any(clauses) => ("any".into(), list(clauses)),
+            Clause::None(clauses) => ("none".into(), list(clauses)),
+            Clause::All(clauses) => ("all".into(), list(clauses)),
+            Clause::Always | Clause::Never => ("all".into(), json!([self.to_map()])),
+        }
+    }
+}
+
+fn list(clauses: &[Clause]) -> Value {
+    let maps = clauses.iter().map(|clause| Value::Object(clause.to_map()));
+    maps.collect()
+}
+
+/// Puts a clause beside others; what cannot stand there too goes beside it, under `all`.
+fn add(clause: &Clause, map: &mut Map<String, Value>, beside: &mut Vec<Value>) {
+    let (key, value) = clause.entry();
+    let Some(there) = map.get_mut(&key) else {
+        map.insert(key, value);
+        return;
+    };
+    if let (Clause::Test(..), Some(joined)) = (clause, join(there, &value)) {
+        *there = joined;
+        return;
+    }
+    let single: Map<String, Value> = [(key, value)].into_iter().collect();
+    beside.push(Value::Object(single));
+}
+
+/// Two tests of one field as one, where no operator stands in both.
+fn join(one: &Value, other: &Value) -> Option<Value> {
+    if let (Some(one), Some(other)) = (only_not(one), only_not(other)) {
+        let both = [many(one), many(other)].concat();
+        return Some(json!({ "not": both }));
+    }
+    let (one, other) = (operators(one), operators(other));
+    let both = one.keys().any(|operator| other.contains_key(operator));
+    let cased = |map: &Map<String, Value>| map.contains_key("ignore_case");
+    if both || cased(&one) || cased(&other) {
+        return None;
+    }
+    Some(one.into_iter().chain(other).collect())
+}
+
+/// The plain values that alone are excluded.
+fn only_not(test: &Value) -> Option<&Value> {
+    let map = test.as_object().filter(|map| map.len() == 1)?;
+    map.get("not").filter(|not| !not.is_object())
+}
+
+fn many(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Array(values) => values.clone(),
+        single => vec![single.clone()],
+    }
+}
+
+fn operators(test: &Value) -> Map<String, Value> {
+    match test {
+        Value::Object(map) if !map.contains_key("path") => map.clone(),
+        plain => [("is".to_owned(), plain.clone())].into_iter().collect(),
+    }
+}
+
+/// Alternatives of one field that are plain values, as one list.
+fn same_field(clauses: Vec<Clause>) -> Vec<Clause> {
+    let mut kept: Vec<Clause> = Vec::new();
+    for clause in clauses {
+        let joined = kept.iter_mut().any(|earlier| widen(earlier, &clause));
+        if !joined {
+            kept.push(clause);
+        }
+    }
+    kept
+}
+
+fn widen(earlier: &mut Clause, clause: &Clause) -> bool {
+    let (Clause::Test(path, values), Clause::Test(other, value)) = (earlier, clause) else {
+        return false;
+    };
+    if path != other || values.is_object() || value.is_object() {
+        return false;
+    }
+    *values = [many(values), many(value)].concat().into();
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_always_or_never_true_folds_away() {
+        let test = || Clause::test("current", "open");
+        assert_eq!(Clause::all([Clause::Always, test()]), test());
+        assert_eq!(Clause::all([Clause::Never, test()]), Clause::Never);
+        assert_eq!(Clause::any([Clause::Never, test()]), test());
+        assert_eq!(Clause::any([Clause::Always, test()]), Clause::Always);
+        assert_eq!(Clause::any([]), Clause::Never);
+    }
+
+    #[test]
+    fn two_tests_of_one_field_stand_beside_each_other() {
+        let tags = |test: Value| Clause::test("ticket.tags", test);
+        let map = |clauses: Vec<Clause>| Value::Object(Clause::all(clauses).to_map());
+        assert_eq!(
+            map(vec![
+                tags(json!({"has": ["a"]})),
+                tags(json!({"not": {"has": ["b"]}}))
+            ]),
+            json!({"ticket.tags": {"has": ["a"], "not": {"has": ["b"]}}})
+        );
+        assert_eq!(
+            map(vec![
+                tags(json!({"has": ["a"]})),
+                tags(json!({"has": ["b"]}))
+            ]),
+            json!({"ticket.tags": {"has": ["a"]}, "all": [{"ticket.tags": {"has": ["b"]}}]})
+        );
+        assert_eq!(
+            map(vec![tags(json!("x")), tags(json!({"not": "y"}))]),
+            json!({"ticket.tags": {"is": "x", "not": "y"}})
+        );
+        assert_eq!(
+            map(vec![
+                tags(json!({"not": "x"})),
+                tags(json!({"not": ["y", "z"]}))
+            ]),
+            json!({"ticket.tags": {"not": ["x", "y", "z"]}})
+        );
+    }
+
+    #[test]
+    fn alternatives_of_one_field_are_a_list() {
+        let test = |value: &str| Clause::test("current", value);
+        let any = Clause::any([test("open"), test("hold"), Clause::test("previous", "new")]);
+        let wanted = json!({"any": [{"current": ["open", "hold"]}, {"previous": "new"}]});
+        assert_eq!(Value::Object(any.to_map()), wanted);
+    }
+}

@@ -1,0 +1,83 @@
+//! What people wrote for another engine, as rules of ours: a Zendesk triggers export, a ZIS bundle.
+//! It refuses to lose anything in silence: whatever a rule does not carry over is listed with its place
+//! and the reason, and a rule that is wider than its original only watches.
+
+mod bundle;
+pub mod clause;
+pub mod converted;
+pub mod naming;
+pub mod placeholder;
+pub mod triggers;
+pub mod yaml;
+
+use serde_json::Value;
+
+use crate::core::event::json::{Refused, accept};
+pub use converted::{Conversion, Converted, Left};
+pub use naming::Names;
+
+/// Why a text is nothing that can be converted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotConvertible {
+    #[error("not JSON: {0}")]
+    NotJson(#[from] Refused),
+    #[error("{found}")]
+    Other { found: String, help: &'static str },
+}
+
+impl NotConvertible {
+    fn other(found: impl Into<String>, help: &'static str) -> Self {
+        let found = found.into();
+        Self::Other { found, help }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            NotConvertible::NotJson(_) => WHAT_IS_READ,
+            NotConvertible::Other { help, .. } => help,
+        }
+    }
+}
+
+const WHAT_IS_READ: &str = "what is read is the JSON of Zendesk's Triggers API: `{\"triggers\": […]}`, one trigger, or a list";
+
+/// Rules from the text of a file, under names that no other rule has.
+pub fn convert(text: &str, names: &mut Names) -> Result<Conversion, NotConvertible> {
+    let mut conversion = Conversion::default();
+    let bundles = bundle::of(text);
+    if !bundles.is_empty() {
+        for node in &bundles {
+            let found = bundle::convert(node, names);
+            conversion.rules.extend(found.rules);
+            conversion.left.extend(found.left);
+        }
+        return Ok(conversion);
+    }
+    let document = accept(text.as_bytes())?.value;
+    if document.get("automations").is_some() || document.get("automation").is_some() {
+        return Err(NotConvertible::other(
+            "these are automations, which run by the clock",
+            "nothing happens at that moment that a rule could hear of; wait in a rule of the event before: `- wait: 4d`, then a guard",
+        ));
+    }
+    match triggers::of(&document) {
+        Some(triggers) => Ok(triggers::convert(&triggers, names)),
+        None => Err(NotConvertible::other(kind(&document), WHAT_IS_READ)),
+    }
+}
+
+fn kind(document: &Value) -> String {
+    match document {
+        Value::Object(keys) if keys.contains_key("flow") => "this is a rule already".into(),
+        Value::Object(keys) => match keys.keys().next() {
+            Some(first) => format!("these are no triggers: the first key is `{first}`"),
+            None => "an empty mapping holds no trigger".into(),
+        },
+        Value::Array(items) if items.is_empty() => "an empty list holds no trigger".into(),
+        Value::Array(_) => "a list of something else than triggers".into(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            "a single value is no trigger".into()
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! A Zendesk triggers export, trigger by trigger, as rules that listen to the events behind it.
+//! It refuses to make a rule that has nothing to run, and to let one act that is wider than its trigger.
+
+mod action;
+mod field;
+mod meaning;
+mod ways;
+mod words;
+
+use serde_json::{Map, Value, json};
+
+use crate::core::convert::converted::{Conversion, Converted, Left};
+use crate::core::convert::naming::Names;
+use action::Steps;
+use meaning::Condition;
+use ways::Listening;
+
+/// A trigger and its place in the export.
+pub struct Trigger<'v> {
+    body: &'v Map<String, Value>,
+    at: String,
+}
+
+/// The triggers of a document: an export, a page of the API, one trigger, or a list of them.
+pub fn of(document: &Value) -> Option<Vec<Trigger<'_>>> {
+    let listed = |items: &'_ [Value]| items.iter().all(is_trigger);
+    match document {
+        Value::Object(map) if is_trigger(document) => Some(vec![Trigger {
+            body: map,
+            at: String::new(),
+        }]),
+        Value::Object(map) => match (map.get("triggers"), map.get("trigger")) {
+            (Some(Value::Array(items)), _) if listed(items) => Some(many(items, "triggers")),
+            (_, Some(trigger)) if is_trigger(trigger) => one(trigger, "trigger"),
+            _ => None,
+        },
+        Value::Array(items) if !items.is_empty() && listed(items) => Some(many(items, "")),
+        Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            None
+        }
+    }
+}
+
+fn one<'v>(trigger: &'v Value, at: &str) -> Option<Vec<Trigger<'v>>> {
+    let body = trigger.as_object()?;
+    let at = at.to_owned();
+    Some(vec![Trigger { body, at }])
+}
+
+fn many<'v>(items: &'v [Value], at: &str) -> Vec<Trigger<'v>> {
+    let items = items.iter().enumerate();
+    let triggers = items.filter_map(|(number, item)| {
+        let body = item.as_object()?;
+        let at = format!("{at}[{number}]");
+        Some(Trigger { body, at })
+    });
+    triggers.collect()
+}
+
+fn is_trigger(value: &Value) -> bool {
+    value.get("conditions").is_some_and(Value::is_object) && value.get("actions").is_some()
+}
+
+/// One rule for each trigger that notifies somebody.
+pub fn convert(triggers: &[Trigger<'_>], names: &mut Names) -> Conversion {
+    let mut conversion = Conversion::default();
+    for (number, trigger) in triggers.iter().enumerate() {
+        let otherwise = match trigger.body.get("id").and_then(Value::as_u64) {
+            Some(id) => format!("trigger-{id}"),
+            None => format!("trigger-{}", number + 1),
+        };
+        match trigger.convert(&otherwise, names) {
+            Ok(rule) => conversion.rules.push(rule),
+            Err(left) => conversion.left.extend(left),
+        }
+    }
+    conversion
+}
+
+impl Trigger<'_> {
+    fn title(&self) -> &str {
+        let title = self.body.get("title").or(self.body.get("raw_title"));
+        title.and_then(Value::as_str).unwrap_or_default().trim()
+    }
+
+    /// What it is called in lists.
+    fn called(&self) -> String {
+        match self.title() {
+            "" => "a trigger without a title".into(),
+            title => format!("the trigger \"{title}\""),
+        }
+    }
+
+    fn place(&self, rest: &str) -> String {
+        match self.at.as_str() {
+            "" => rest.to_owned(),
+            at => format!("{at}.{rest}"),
+        }
+    }
+
+    fn conditions(&self, list: &str) -> Vec<Condition> {
+        let found = self.body.get("conditions").and_then(|both| both.get(list));
+        let items = found.and_then(Value::as_array);
+        let items = items.into_iter().flatten().enumerate();
+        items
+            .map(|(number, item)| {
+                Condition::of(item, self.place(&format!("conditions.{list}[{number}]")))
+            })
+            .collect()
+    }
+
+    fn actions(&self) -> Vec<(&Value, String)> {
+        let found = self.body.get("actions").and_then(Value::as_array);
+        let items = found.into_iter().flatten().enumerate();
+        items
+            .map(|(number, item)| (item, self.place(&format!("actions[{number}]"))))
+            .collect()
+    }
+
+    /// The rule; or what was left, where there is none.
+    fn convert(&self, otherwise: &str, names: &mut Names) -> Result<Converted, Vec<Left>> {
+        let listening = Listening::of(&self.conditions("all"), &self.conditions("any"));
+        let steps = Steps::of(&self.actions(), &listening);
+        let whole = match (&steps.list.is_empty(), listening.never) {
+            (true, _) => {
+                Some("no action of it notifies a webhook, so a rule would have nothing to run")
+            }
+            (false, true) => Some("its conditions can never hold together"),
+            (false, false) => None,
+        };
+        if let Some(why) = whole {
+            let mut left = vec![Left::new(self.called(), why, self.place("actions"))];
+            left.extend(steps.left);
+            return Err(left);
+        }
+        let name = names.give(self.title(), otherwise);
+        let narrower = listening.wider.is_none() && !steps.gaps;
+        let document = self.document(&name, &listening, &steps, narrower);
+        let mut left = listening.left;
+        left.extend(steps.left);
+        let mut notes = listening.notes;
+        notes.extend(steps.notes);
+        if !narrower && self.is_active() {
+            notes.push("`mode: shadow`: it is judged and recorded but does not act, until you have looked at what is missing and take the line out".into());
+        }
+        Ok(Converted {
+            name,
+            from: self.called(),
+            document,
+            left,
+            notes,
+            configure: steps.configure,
+        })
+    }
+
+    fn document(&self, name: &str, listening: &Listening, steps: &Steps, narrower: bool) -> Value {
+        let mut rule = Map::new();
+        rule.insert("name".into(), json!(name));
+        if let Some(description) = self.description() {
+            rule.insert("description".into(), json!(description));
+        }
+        rule.insert("event_source".into(), json!("support"));
+        rule.insert("event_type".into(), listening.event_type());
+        match (self.is_active(), narrower) {
+            (false, _) => rule.insert("mode".into(), json!("disabled")),
+            (true, false) => rule.insert("mode".into(), json!("shadow")),
+            (true, true) => None,
+        };
+        let when = listening.when.to_map();
+        if !when.is_empty() {
+            rule.insert("when".into(), Value::Object(when));
+        }
+        if listening.several {
+            let dedupe = json!({"per": "meta.sequence.id", "for": "5m"});
+            rule.insert("dedupe".into(), dedupe);
+        }
+        rule.insert("flow".into(), Value::Array(steps.list.clone()));
+        Value::Object(rule)
+    }
+
+    fn description(&self) -> Option<String> {
+        let told = self.body.get("description").and_then(Value::as_str);
+        let told = told.map(str::trim).filter(|told| !told.is_empty());
+        let title = Some(self.title()).filter(|title| !title.is_empty());
+        match (title, told) {
+            (Some(title), Some(told)) if title != told => Some(format!("{title}: {told}")),
+            (title, told) => title.or(told).map(str::to_owned),
+        }
+    }
+
+    fn is_active(&self) -> bool {
+        self.body.get("active").and_then(Value::as_bool) != Some(false)
+    }
+}

@@ -1,0 +1,343 @@
+//! What one condition of a trigger means among events: something that each event of the ticket shows, or
+//! a change that is an event of its own.
+//! It refuses an operator that a field does not have.
+
+use serde_json::{Value, json};
+
+use crate::core::convert::clause::Clause;
+use crate::core::convert::triggers::field::{self, Attribute, Field, Holds, Text};
+use crate::core::convert::triggers::words;
+
+pub const COMMENT: &str = "ticket.CommentAdded";
+pub const CREATED: &str = "ticket.TicketCreated";
+pub const CUSTOM: &str = "ticket.CustomFieldChanged";
+pub const TAGS: &str = "ticket.TagsChanged";
+
+/// A condition as it is written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition {
+    pub field: String,
+    pub operator: String,
+    pub value: Value,
+    pub at: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Meaning {
+    /// Every event of the ticket shows it; where only some shapes do, those.
+    State(Clause, Option<&'static str>),
+    Change(Change),
+    /// That something did not change in the update.
+    Unchanged(Change),
+    /// Only events of one kind show it.
+    Beside(Change),
+    /// The ticket is new.
+    Created,
+    /// The ticket is not new.
+    Updated,
+    /// Nothing that events tell.
+    Unknown(String),
+}
+
+/// A change that is an event of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    pub tag: &'static str,
+    /// Which custom field it is about.
+    pub custom: Option<u64>,
+    /// What that event must show.
+    pub then: Clause,
+    /// What a new ticket must show for the same; None where a new ticket cannot.
+    pub created: Option<Clause>,
+    /// What other events of the update show of it.
+    pub after: Clause,
+}
+
+const WEBHOOKS: &str = "event webhooks";
+
+impl Condition {
+    pub fn of(item: &Value, at: String) -> Self {
+        let text = |key: &str| item.get(key).and_then(Value::as_str).unwrap_or_default();
+        let operator = match text("operator") {
+            "" => "is",
+            operator => operator,
+        };
+        Self {
+            field: text("field").to_owned(),
+            operator: operator.to_owned(),
+            value: item.get("value").cloned().unwrap_or(Value::Null),
+            at,
+        }
+    }
+
+    /// As it is told in lists.
+    pub fn words(&self) -> String {
+        let (field, operator) = (&self.field, &self.operator);
+        match &self.value {
+            Value::Null => format!("`{field} {operator}`"),
+            Value::String(text) if text.is_empty() => format!("`{field} {operator} \"\"`"),
+            Value::String(text) => format!("`{field} {operator} {text}`"),
+            other => format!("`{field} {operator} {other}`"),
+        }
+    }
+
+    pub fn meaning(&self) -> Meaning {
+        let meaning = match field::find(&self.field) {
+            Field::Attribute(attribute) => self.of_attribute(attribute),
+            Field::Tags => self.of_tags(),
+            Field::Custom(id) => self.of_custom(id),
+            Field::UpdateType => self.of_update_type(),
+            Field::CommentIsPublic => self.of_comment(),
+            Field::TicketIsPublic => self.of_privacy(),
+            Field::Text(text) => self.of_text(text),
+            Field::Channel => self.of_channel(),
+            Field::Role => self.of_role(),
+            Field::Elsewhere(why) => return Meaning::Unknown(why.into()),
+        };
+        meaning.unwrap_or_else(|| Meaning::Unknown(self.not_understood()))
+    }
+
+    fn not_understood(&self) -> String {
+        match self.value {
+            Value::Null => format!("`{}` has no operator `{}` here", self.field, self.operator),
+            _ => "this operator with this value has no counterpart here".into(),
+        }
+    }
+
+    fn of_attribute(&self, attribute: &'static Attribute) -> Option<Meaning> {
+        let Attribute { path, tag, .. } = *attribute;
+        let operand = || attribute.operand(&self.value);
+        let ranked = || operand().filter(|o| attribute.holds == Holds::Rank && !o.is_null());
+        let only = (attribute.field == "custom_status_id").then_some(WEBHOOKS);
+        let state = |test: Value| Some(Meaning::State(Clause::test(path, test), only));
+        let not = |value: Value| json!({ "not": value });
+        let change = |then: Clause, created: Option<Clause>, after: Clause| Change {
+            tag,
+            custom: None,
+            then,
+            created,
+            after,
+        };
+        let is = |path: &str, test: Value| Clause::test(path, test);
+        match self.operator.as_str() {
+            "is" => state(operand()?),
+            "is_not" => state(not(operand()?)),
+            "less_than" => state(json!({"lt": ranked()?})),
+            "less_than_equal" => state(json!({"lte": ranked()?})),
+            "greater_than" => state(json!({"gt": ranked()?})),
+            "greater_than_equal" => state(json!({"gte": ranked()?})),
+            "present" => state(json!({"present": true})),
+            "not_present" => state(json!({"present": false})),
+            "changed" => {
+                let created = is(path, json!({"present": true}));
+                Some(Meaning::Change(change(
+                    Clause::Always,
+                    Some(created),
+                    Clause::Always,
+                )))
+            }
+            "value" | "changed_to" => {
+                let now = is(path, operand()?);
+                let then = is("current", operand()?);
+                Some(Meaning::Change(change(then, Some(now.clone()), now)))
+            }
+            "value_previous" | "changed_from" => {
+                let then = is("previous", operand()?);
+                Some(Meaning::Change(change(then, None, Clause::Always)))
+            }
+            "not_changed" => {
+                let created = is(path, json!({"present": false}));
+                Some(Meaning::Unchanged(change(
+                    Clause::Never,
+                    Some(created),
+                    Clause::Always,
+                )))
+            }
+            "not_value" | "not_changed_to" => {
+                let then = is("current", not(operand()?));
+                let created = is(path, not(operand()?));
+                Some(Meaning::Unchanged(change(
+                    then,
+                    Some(created),
+                    Clause::Always,
+                )))
+            }
+            "not_value_previous" | "not_changed_from" => {
+                let then = is("previous", not(operand()?));
+                Some(Meaning::Unchanged(change(
+                    then,
+                    Some(Clause::Always),
+                    Clause::Always,
+                )))
+            }
+            _ => None,
+        }
+    }
+
+    fn of_tags(&self) -> Option<Meaning> {
+        let tags: Vec<&str> = self
+            .value
+            .as_str()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
+        let listed = || match tags.as_slice() {
+            [] => None,
+            [one] => Some(json!(one)),
+            many => Some(json!(many)),
+        };
+        let state = |test: Value| Meaning::State(Clause::test("ticket.tags", test), None);
+        let change = |then: Clause, created: Clause| Change {
+            tag: TAGS,
+            custom: None,
+            then,
+            created: Some(created),
+            after: Clause::Always,
+        };
+        let has = |present: bool| Clause::test("ticket.tags", json!({ "present": present }));
+        match self.operator.as_str() {
+            "includes" => Some(state(json!({"has": listed()?}))),
+            "not_includes" => Some(state(json!({"not": {"has": listed()?}}))),
+            "present" => Some(state(json!({"present": true}))),
+            "not_present" => Some(state(json!({"present": false}))),
+            "changed" => Some(Meaning::Change(change(Clause::Always, has(true)))),
+            "not_changed" => Some(Meaning::Unchanged(change(Clause::Never, has(false)))),
+            _ => None,
+        }
+    }
+
+    fn of_custom(&self, id: u64) -> Option<Meaning> {
+        let operand = || field::custom_operand(&self.value);
+        let change = |test: Clause| Change {
+            tag: CUSTOM,
+            custom: Some(id),
+            then: Clause::all([Clause::test("custom_field.id", id), test]),
+            created: None,
+            after: Clause::Always,
+        };
+        let current = |test: Value| Clause::test("current", test);
+        let beside = |test: Value| Some(Meaning::Beside(change(current(test))));
+        let not = |value: Value| json!({ "not": value });
+        let unchanged = |test: Clause| {
+            let created = Some(Clause::Always);
+            Some(Meaning::Unchanged(Change {
+                created,
+                ..change(test)
+            }))
+        };
+        match self.operator.as_str() {
+            "changed" => Some(Meaning::Change(change(Clause::Always))),
+            "value" | "changed_to" => Some(Meaning::Change(change(current(operand()?)))),
+            "value_previous" | "changed_from" => Some(Meaning::Change(change(Clause::test(
+                "previous",
+                operand()?,
+            )))),
+            "not_changed" => unchanged(Clause::Never),
+            "not_value" | "not_changed_to" => unchanged(current(not(operand()?))),
+            "not_value_previous" | "not_changed_from" => {
+                unchanged(Clause::test("previous", not(operand()?)))
+            }
+            "is" => beside(operand()?),
+            "is_not" => beside(not(operand()?)),
+            "less_than" => beside(json!({"lt": self.number()?})),
+            "greater_than" => beside(json!({"gt": self.number()?})),
+            "present" => beside(json!({"present": true})),
+            "not_present" => beside(json!({"present": false})),
+            "includes" | "not_includes" | "includes_string" | "not_includes_string" => {
+                beside(words::test(&self.operator, &self.value)?)
+            }
+            _ => None,
+        }
+    }
+
+    fn number(&self) -> Option<Value> {
+        let text = match &self.value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let number = serde_json::from_str::<Value>(&text).ok();
+        number.filter(Value::is_number)
+    }
+
+    fn of_update_type(&self) -> Option<Meaning> {
+        let created = match (self.operator.as_str(), self.value.as_str()?) {
+            ("is", "Create") | ("is_not", "Change") => true,
+            ("is", "Change") | ("is_not", "Create") => false,
+            _ => return None,
+        };
+        Some(if created {
+            Meaning::Created
+        } else {
+            Meaning::Updated
+        })
+    }
+
+    fn of_comment(&self) -> Option<Meaning> {
+        let value = match &self.value {
+            Value::Bool(public) => public.to_string(),
+            Value::String(text) => text.clone(),
+            _ => return None,
+        };
+        let public = |public: bool| Clause::test("comment.is_public", public);
+        let then = match (self.operator.as_str(), value.as_str()) {
+            ("is", "true") | ("is_not", "false") => public(true),
+            ("is", "false") | ("is_not", "true") => public(false),
+            ("is", "not_relevant") => Clause::Always,
+            _ => return None,
+        };
+        Some(Meaning::Change(comment(then)))
+    }
+
+    fn of_privacy(&self) -> Option<Meaning> {
+        let public = match (self.operator.as_str(), self.value.as_str()?) {
+            ("is", "public") | ("is_not", "private") => true,
+            ("is", "private") | ("is_not", "public") => false,
+            _ => return None,
+        };
+        let clause = Clause::test("ticket.is_public", public);
+        Some(Meaning::State(clause, Some(WEBHOOKS)))
+    }
+
+    fn of_text(&self, text: Text) -> Option<Meaning> {
+        let test = words::test(&self.operator, &self.value)?;
+        let state = |path: &str| Meaning::State(Clause::test(path, test.clone()), Some(WEBHOOKS));
+        Some(match text {
+            Text::Subject => state("ticket.subject"),
+            Text::Description => state("ticket.description"),
+            Text::Comment => Meaning::Change(comment(Clause::test("comment.body", test))),
+        })
+    }
+
+    fn of_channel(&self) -> Option<Meaning> {
+        let channel = field::channel(&self.value)?;
+        let test = match self.operator.as_str() {
+            "is" => json!(channel),
+            "is_not" => json!({ "not": channel }),
+            _ => return None,
+        };
+        Some(Meaning::State(
+            Clause::test("ticket.via.channel", test),
+            None,
+        ))
+    }
+
+    fn of_role(&self) -> Option<Meaning> {
+        let staff = match (self.operator.as_str(), self.value.as_str()?) {
+            ("is", "agent") | ("is_not", "end_user" | "end-user") => true,
+            ("is", "end_user" | "end-user") | ("is_not", "agent") => false,
+            _ => return None,
+        };
+        let then = Clause::test("comment.author.is_staff", staff);
+        Some(Meaning::Beside(comment(then)))
+    }
+}
+
+fn comment(then: Clause) -> Change {
+    Change {
+        tag: COMMENT,
+        custom: None,
+        then,
+        created: None,
+        after: Clause::Always,
+    }
+}

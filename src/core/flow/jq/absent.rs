@@ -1,0 +1,27 @@
+//! What stands in for jq programs where this program was built without them.
+//! It refuses every one, with the way to have them.
+
+use serde_json::Value;
+
+use super::Mistake;
+
+#[derive(Debug)]
+pub struct Program {
+    never: std::convert::Infallible,
+}
+
+impl Program {
+    pub fn compile(text: &str) -> Result<Self, Mistake> {
+        Err(Mistake {
+            range: 0..text.len(),
+            message: "this flowtrigger was built without jq".into(),
+            help: "build it with the feature `jq`, which is on by default, or use templates and \
+                   their filters"
+                .into(),
+        })
+    }
+
+    pub fn run(&self, _input: &str) -> Result<Value, String> {
+        match self.never {}
+    }
+}

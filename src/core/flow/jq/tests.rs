@@ -1,0 +1,292 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn made(program: &str, input: Value) -> Result<Value, String> {
+    let compiled = Program::compile(program).map_err(|mistake| mistake.told(program))?;
+    compiled.run(&input.to_string())
+}
+
+fn mistake(program: &str) -> Mistake {
+    match Program::compile(program) {
+        Ok(_) => panic!("`{program}` compiles"),
+        Err(mistake) => mistake,
+    }
+}
+
+#[test]
+fn programs_of_every_kind_give_what_jq_gives() {
+    let ticket = json!({
+        "ticket": {"id": 27642, "tags": ["vip", "eu"], "fields": [{"id": 1, "value": "7"}, {"id": 2, "value": null}]},
+        "price": 10,
+    });
+    for (program, wanted) in [
+        (".ticket.id", json!(27642)),
+        (".ticket.tags[0]", json!("vip")),
+        (".ticket.missing.deeper", json!(null)),
+        ("empty", json!(null)),
+        (
+            "[.ticket.fields[] | select(.value != null) | .id]",
+            json!([1]),
+        ),
+        (
+            ".ticket.fields | map({key: (.id | tostring), value}) | from_entries",
+            json!({"1": "7", "2": null}),
+        ),
+        (
+            ".ticket | {id, tags: (.tags | join(\", \"))}",
+            json!({"id": 27642, "tags": "vip, eu"}),
+        ),
+        (
+            "\"#\\(.ticket.id): \\(.ticket.tags | length)\"",
+            json!("#27642: 2"),
+        ),
+        (".ticket.tags | index(\"eu\")", json!(1)),
+        (".ticket.tags | contains([\"vip\"])", json!(true)),
+        (".ticket.tags | any(. == \"eu\")", json!(true)),
+        (".price / 2", json!(5)),
+        (".price / 4", json!(2.5)),
+        (".ticket.fields[0].value | tonumber + 1", json!(8)),
+        (
+            "if .price > 5 then \"much\" elif .price > 1 then \"some\" else \"none\" end",
+            json!("much"),
+        ),
+        ("reduce .ticket.fields[] as {id: $i} (0; . + $i)", json!(3)),
+        ("[limit(3; repeat(1))]", json!([1, 1, 1])),
+        ("try error(\"x\") catch .", json!("x")),
+        (".ticket.tags | sort | first", json!("eu")),
+        ("[.ticket.tags[] | ascii_upcase]", json!(["VIP", "EU"])),
+        (".ticket.subject // \"none\"", json!("none")),
+        ("del(.ticket)", json!({"price": 10})),
+        (
+            "\"2026-11-21T10:00:00Z\" | fromdate | strftime(\"%d.%m.%Y\")",
+            json!("21.11.2026"),
+        ),
+        ("1792836000 | todate", json!("2026-10-24T10:00:00Z")),
+        ("\"a-b_c\" | gsub(\"[-_]\"; \" \")", json!("a b c")),
+        ("\"x@y.z\" | test(\"^[^@]+@\")", json!(true)),
+        ("\"id=7\" | capture(\"id=(?<id>[0-9]+)\").id", json!("7")),
+        ("@base64 \"\\(.ticket.id)\"", json!("Mjc2NDI=")),
+        ("\"a b\" | @uri", json!("a%20b")),
+        (
+            "[[1, \"a\\\"b\", null, true]] | .[] | @csv",
+            json!("1,\"a\"\"b\",,true"),
+        ),
+        ("[\"a\\tb\\\\\", 1] | @tsv", json!("a\\tb\\\\\t1")),
+        ("[1, 2] | IN(.[]; 2)", json!(true)),
+        (".ticket.fields | INDEX(.id) | keys", json!(["1", "2"])),
+        ("3 | toarray", json!([3])),
+        ("65 | ascii", json!("A")),
+        ("\"xxaxx\" | trimstr(\"xx\")", json!("a")),
+        ("[{a: [1]} | leaf_paths]", json!([["a", 0]])),
+        ("def twice: . * 2; 4 | twice", json!(8)),
+        ("nan", json!(null)),
+    ] {
+        assert_eq!(made(program, ticket.clone()), Ok(wanted), "{program}");
+    }
+}
+
+#[test]
+fn whole_numbers_and_the_order_of_keys_survive() {
+    let input = r#"{"z": 9007199254740993, "b": 18446744073709551615, "a": -9223372036854775808, "m": 1.0, "n": 1.10}"#;
+    let made = |program: &str| Program::compile(program).unwrap().run(input).unwrap();
+    let text = made(".").to_string();
+    assert_eq!(
+        text,
+        r#"{"z":9007199254740993,"b":18446744073709551615,"a":-9223372036854775808,"m":1.0,"n":1.1}"#
+    );
+    assert_eq!(made(".z + 1").to_string(), "9007199254740994");
+    assert_eq!(made("\"\\(.z)\""), json!("9007199254740993"));
+    assert_eq!(made(".z == 9007199254740992"), json!(false));
+    assert_eq!(
+        made("{y: 1, x: .z, b: 2}").to_string(),
+        r#"{"y":1,"x":9007199254740993,"b":2}"#
+    );
+}
+
+#[test]
+fn what_fails_says_why() {
+    for (program, why) in [
+        ("error(\"no vip\")", "no vip"),
+        (".a.b", "cannot index 7 with \"b\""),
+        ("1, 2", "`[ … ]`"),
+        ("1, error(\"late\")", "late"),
+        ("\"x\" | tobytes", "bytes that are no text"),
+        ("{(1 | tostring): 1, (2): 3}", "no text"),
+        ("1e400", "no number of JSON"),
+        ("reduce range(200) as $i (1; [.])", "nested more than"),
+    ] {
+        let failed = made(program, json!({"a": 7})).unwrap_err();
+        assert!(failed.contains(why), "{program}: {failed}");
+    }
+}
+
+#[test]
+fn whatever_reaches_beyond_the_input_is_refused() {
+    for name in [
+        "env",
+        "$ENV",
+        "$ENV.PATH",
+        "now",
+        "localtime",
+        "input",
+        "inputs",
+        "input_filename",
+        "input_line_number",
+        "debug",
+        "debug(\"x\")",
+        "stderr",
+        "halt",
+        "halt_error",
+        "halt_error(1)",
+        "halt(1)",
+        "strflocaltime(\"%H\")",
+        "$__prog_args",
+        "$__loc__",
+        "get_search_list",
+        "modulemeta",
+        "debug_empty",
+        "stderr_empty",
+        "$ARGS",
+        "builtins",
+    ] {
+        for program in [
+            name.to_owned(),
+            format!("[.a | {name}]"),
+            format!("def f: {name}; f"),
+        ] {
+            let mistake = mistake(&program);
+            let word = name.split(['(', '.']).next().unwrap();
+            assert!(
+                mistake.message.contains(&format!("`{word}` is not there")),
+                "{mistake:?}"
+            );
+            assert_eq!(&program[mistake.range.clone()], word, "{mistake:?}");
+        }
+    }
+    for program in [
+        "import \"a\" as a; .",
+        "include \"a\"; .",
+        "import \"a\" as $a; $a",
+    ] {
+        let mistake = mistake(program);
+        assert!(mistake.message.contains("stands alone"), "{mistake:?}");
+    }
+}
+
+#[test]
+fn mistakes_are_told_with_their_place_and_the_right_word() {
+    for (program, part, message, help) in [
+        (
+            ".a | mpa(.b)",
+            "mpa",
+            "no function `mpa`",
+            "did you mean `map`?",
+        ),
+        (
+            "map(.a; .b)",
+            "map",
+            "takes 1 argument, found 2",
+            "stand apart with `;`",
+        ),
+        (
+            "join(\",\", \";\") | len",
+            "len",
+            "no function `len`",
+            "`length`",
+        ),
+        ("ticket.id", "ticket", "no function `ticket`", "`.ticket`"),
+        ("$x", "$x", "no variable `$x`", "`.x`"),
+        (".a == 'b'", "'", "`'` means nothing", "double quotes"),
+        (".a && .b", "&", "means nothing", "`and`"),
+        (".a || .b", "||", "found `||`", "`or`"),
+        ("[.a, .b", "[", "this `[` is not closed", "`]`"),
+        ("\"abc", "\"", "is not closed", "`\"`"),
+        (".a)", ")", "`)` means nothing", "take it out"),
+        (
+            "if .a then .b",
+            "",
+            "ends where `else` or `end` belongs",
+            "`end`",
+        ),
+        (".a |", "", "ends where a value", "last operator"),
+        ("", "", "ends where a value", "manual"),
+        (
+            ".a.includes(\"x\")",
+            "(\"x\")",
+            "found `(\"x\")`",
+            "behind a pipe",
+        ),
+        (".a === 1", "===", "found `===`", "`==`"),
+        (
+            "if .a then 1 else if .b then 2 end",
+            "",
+            "`end` belongs",
+            "`end`",
+        ),
+    ] {
+        let mistake = mistake(program);
+        assert_eq!(
+            &program[mistake.range.clone()],
+            part,
+            "{program}: {mistake:?}"
+        );
+        assert!(mistake.message.contains(message), "{program}: {mistake:?}");
+        assert!(mistake.help.contains(help), "{program}: {mistake:?}");
+    }
+    let told = mistake(".a\n| mpa").told(".a\n| mpa");
+    assert_eq!(
+        told,
+        "jq has no function `mpa` (line 2, column 3 of the program); did you mean `map`?"
+    );
+}
+
+#[test]
+fn what_is_too_long_or_too_deep_is_refused_before_anything_goes_down_with_it() {
+    let deep: [&dyn Fn(usize) -> String; 14] = [
+        &|n| "-".repeat(n) + "1",
+        &|n| ".|".repeat(n) + ".",
+        &|n| "1+".repeat(n) + "1",
+        &|n| "1,".repeat(n) + "1",
+        &|n| "try ".repeat(n) + "1",
+        &|n| ". as $x|".repeat(n) + "1",
+        &|n| "def f:".repeat(n) + "1" + &";1".repeat(n),
+        &|n| "if 1 then ".repeat(n) + "1" + &" end".repeat(n),
+        &|n| "label $x|".repeat(n) + "1",
+        &|n| "[".repeat(n) + "1" + &"]".repeat(n),
+        &|n| "{a:".repeat(n) + "1" + &"}".repeat(n),
+        &|n| "\"\\(".repeat(n) + "1" + &")\"".repeat(n),
+        &|n| ".[".repeat(n) + "1" + &"]".repeat(n),
+        &|n| "def a: def b: 1; def c:".repeat(n) + "1" + &"; 1; 1".repeat(n),
+    ];
+    for make in deep {
+        for levels in [500, 4000] {
+            let program = make(levels);
+            let message = mistake(&program).message;
+            assert!(message.contains("more than"), "{message}");
+        }
+        // What is let through is read without harm, also on the small stack of a test.
+        for levels in 1..130 {
+            drop(Program::compile(&make(levels)));
+        }
+    }
+    let fields: Vec<String> = (0..300).map(|n| format!("f{n}: .a{n}")).collect();
+    assert!(Program::compile(&format!("{{{}}}", fields.join(", "))).is_ok());
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_program_breaks_the_compiler(parts in proptest::collection::vec(
+        proptest::sample::select(vec![
+            ".", ".a", "|", ",", "[", "]", "{", "}", "(", ")", "\"", "\\(", "\\", "if ", " then ",
+            " else ", " end ", "def f: ", ";", " as ", "$x", "reduce ", "foreach ", "try ", "-",
+            "1", "1e", "..", "?", "//", "?//", "|=", "@csv", "@", "#", "\n", ":", "map", "f",
+            "label ", "break ", "import ", "é", "'", "::", "and ", "0.", "elif ",
+        ]), 0..40)) {
+        let program = parts.concat();
+        if let Err(mistake) = Program::compile(&program) {
+            proptest::prop_assert!(program.get(mistake.range.clone()).is_some());
+            proptest::prop_assert!(!mistake.help.is_empty());
+        }
+    }
+}

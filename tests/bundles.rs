@@ -1,0 +1,319 @@
+//! ZIS bundles: those of ours load without a word and give the rules that they say, those with mistakes
+//! are told all of them. `UPDATE_CASES=1` writes the expected messages anew; read them as their author
+//! would before you keep them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use flowtrigger::core::config::{self, Config};
+use flowtrigger::core::diagnostic::{Diagnostics, Files};
+use flowtrigger::core::event::Event;
+use flowtrigger::core::flow::step::Action;
+use flowtrigger::core::matching::evaluate::{Truth, evaluate};
+use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::trace::NoTrace;
+use flowtrigger::core::rule::condition::Condition;
+use flowtrigger::core::rule::version::{Kept, Version};
+use flowtrigger::core::scope::Scope;
+use serde_json::{Value, json};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The files below a folder of the repository, but the configuration and the expected messages.
+fn files_below(folder: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![root().join(folder)];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of cases") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let ending = path.extension().unwrap_or_default().to_string_lossy();
+            let is_rule = ["json", "yaml", "yml"].contains(&&*ending);
+            match path.is_dir() {
+                true => open.push(path),
+                false
+                    if is_rule
+                        && !name.starts_with("flowtrigger")
+                        && !name.ends_with(".test.yaml") =>
+                {
+                    found.push(path);
+                }
+                false => {}
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn configuration(path: &str) -> Config {
+    let text = fs::read_to_string(root().join(path)).expect("a configuration");
+    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+    let file = files.add(path, text.as_str());
+    let config = config::parse(file, &text, &BTreeMap::new(), &mut diagnostics);
+    assert!(diagnostics.is_empty(), "{:?}", diagnostics.sorted());
+    config
+}
+
+fn compile(name: &str, text: &str, config: &Config) -> (RuleSet, Diagnostics) {
+    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+    let file = files.add(name, text);
+    let set = RuleSet::compile(&Arc::new(files), &[file], config, &mut diagnostics);
+    (set, diagnostics)
+}
+
+/// One line for each diagnostic: `code line:column message | help`.
+fn said(diagnostics: &Diagnostics) -> String {
+    let lines = diagnostics.sorted().into_iter().map(|d| {
+        let help = d.help.map(|help| format!(" | {help}")).unwrap_or_default();
+        let severity = format!("{:?}", d.severity).to_lowercase();
+        format!(
+            "{severity}[{}] {}:{} {}{help}\n",
+            d.code, d.at.line, d.at.column, d.message
+        )
+    });
+    lines.collect()
+}
+
+#[test]
+fn every_example_loads_without_a_word() {
+    let config = configuration("examples/bundles/flowtrigger.yaml");
+    let examples = files_below("examples/bundles");
+    assert!(examples.len() >= 4, "{examples:?}");
+    for path in examples {
+        let text = fs::read_to_string(&path).expect("a bundle");
+        let (set, diagnostics) = compile("b.json", &text, &config);
+        assert_eq!(said(&diagnostics), "", "{}", path.display());
+        assert!(!set.rules.is_empty(), "{} holds no rule", path.display());
+    }
+}
+
+#[test]
+fn the_large_example_gives_a_rule_for_each_job_spec() {
+    let config = configuration("examples/bundles/flowtrigger.yaml");
+    let text = fs::read_to_string(root().join("examples/bundles/triage/triage.json")).unwrap();
+    let (set, _) = compile("triage.json", &text, &config);
+    let names: Vec<&str> = set.rules.iter().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "harborlane_triage.on_ticket_created",
+            "harborlane_triage.on_comment_added",
+            "harborlane_triage.on_priority_changed"
+        ]
+    );
+    for rule in &set.rules {
+        assert!(rule.flow.every_step().len() >= 9, "{}", rule.name);
+        let first = text
+            .lines()
+            .nth(rule.at.line as usize - 1)
+            .unwrap_or_default();
+        assert!(first.contains("\"name\""), "{} is at {first}", rule.name);
+    }
+}
+
+#[test]
+fn a_run_is_kept_with_its_bundle_and_the_name_of_its_rule() {
+    let config = configuration("examples/bundles/flowtrigger.yaml");
+    let text = fs::read_to_string(root().join("examples/bundles/triage/triage.json")).unwrap();
+    let (set, _) = compile("triage.json", &text, &config);
+    let mut prints = Vec::new();
+    for rule in &set.rules {
+        let version = &rule.version;
+        let kept = Kept {
+            file: "triage.json".into(),
+            document: version.document().to_owned(),
+            line: version.line,
+            picked: version.picked().map(str::to_owned),
+            parts: Vec::new(),
+        };
+        let kept = Version::kept(kept, Arc::clone(version.config()));
+        assert_eq!(kept.fingerprint, version.fingerprint);
+        let again = kept.compile(&config).expect("the rule again");
+        assert_eq!((&again.name, again.at), (&rule.name, rule.at));
+        prints.push(kept.fingerprint);
+    }
+    prints.dedup();
+    assert_eq!(prints.len(), 3, "each rule has a version of its own");
+}
+
+#[test]
+fn every_mistake_in_a_bundle_is_told_as_expected() {
+    let update = std::env::var_os("UPDATE_CASES").is_some();
+    let config = configuration("tests/cases/bundles/flowtrigger.yaml");
+    let cases = files_below("tests/cases/bundles/mistakes");
+    assert!(cases.len() >= 10, "only {} cases were found", cases.len());
+    let mut wrong = Vec::new();
+    for path in cases {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let text = fs::read_to_string(&path).expect("a readable case");
+        let (_, diagnostics) = compile(&name, &text, &config);
+        let said = said(&diagnostics);
+        let expected = PathBuf::from(format!("{}.expected", path.display()));
+        if update {
+            fs::write(&expected, &said).expect("a writable case");
+        }
+        if said.is_empty() || said != fs::read_to_string(&expected).unwrap_or_default() {
+            wrong.push(format!("{name}:\n{said}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_rule_of_ours_runs_a_flow_of_a_bundle_and_is_kept_with_it() {
+    let config = configuration("examples/bundles/flowtrigger.yaml");
+    let text = fs::read_to_string(root().join("examples/bundles/small/notify.yaml")).unwrap();
+    let (set, _) = compile("notify.yaml", &text, &config);
+    let names: Vec<&str> = set.rules.iter().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(names, ["harborlane_notify.on_created", "notify-urgent"]);
+    for rule in &set.rules {
+        assert_eq!(rule.flow.steps[0].name, "Post");
+        assert!(rule.flow.steps[0].data.is_some(), "{}", rule.name);
+    }
+    let rule = &set.rules[1];
+    assert_eq!(rule.version.parts().len(), 1);
+    let again = rule.version.compile(&config).expect("the rule again");
+    assert_eq!(again.name, rule.name);
+    assert_eq!(again.flow.steps.len(), rule.flow.steps.len());
+}
+
+fn event() -> Event {
+    Event {
+        source: "support".into(),
+        event_type: "ticket.TicketCreated".into(),
+        id: "1".into(),
+        key: None,
+        time: None,
+        envelope: Value::Null,
+        body: Value::Null,
+        raw: Value::Null,
+        about: Value::Null,
+        shape: "zis",
+        warnings: Vec::new(),
+    }
+}
+
+/// A bundle whose flow is one choice over whatever the document holds.
+fn bundle_of(choice: &Value) -> String {
+    let mut choice = choice.clone();
+    choice["Next"] = json!("Yes");
+    let states = json!({
+        "Start": {"Type": "Action", "ActionName": "zis:common:action:LoadConfig",
+                  "Parameters": {"scope": "s"}, "ResultPath": "$", "Next": "Ask"},
+        "Ask": {"Type": "Choice", "Choices": [choice], "Default": "No"},
+        "Yes": {"Type": "Succeed"},
+        "No": {"Type": "Succeed"},
+    });
+    json!({
+        "zis_template_version": "2019-10-14",
+        "name": "choices",
+        "resources": {
+            "job": {"type": "ZIS::JobSpec", "properties": {
+                "name": "job", "event_source": "support", "event_type": "ticket.TicketCreated",
+                "flow_name": "zis:acme:flow:f"}},
+            "f": {"type": "ZIS::Flow", "properties": {
+                "name": "f", "definition": {"StartAt": "Start", "States": states}}},
+        }
+    })
+    .to_string()
+}
+
+/// What a choice asks.
+fn condition(text: &str) -> Condition {
+    let (set, diagnostics) = compile("choice.json", text, &Config::default());
+    assert_eq!(said(&diagnostics), "", "{text}");
+    let steps = &set.rules[0].flow.steps;
+    let ask = steps
+        .iter()
+        .find(|step| step.name == "Ask")
+        .expect("the choice");
+    let Action::Choose(choose) = &ask.action else {
+        panic!("{:?}", ask.action);
+    };
+    choose.branches[0].when.clone().expect("a condition")
+}
+
+/// Whether it holds over a document.
+fn holds(condition: &Condition, document: &Value) -> bool {
+    let (event, vars) = (event(), Value::Null);
+    let scope = Scope {
+        document,
+        ..Scope::new(&event, &vars)
+    };
+    evaluate(condition, &scope, &mut NoTrace) == Truth::True
+}
+
+#[test]
+fn every_comparison_holds_for_what_its_cases_say() {
+    let mut seen = 0;
+    for path in files_below("tests/cases/bundles/choices") {
+        let text = fs::read_to_string(&path).expect("a case");
+        let cases: Value = serde_json::from_str(&text).expect("JSON");
+        for case in cases.as_array().expect("a list of cases") {
+            let condition = condition(&bundle_of(&case["choice"]));
+            for (document, wanted) in ["yes", "no"].into_iter().flat_map(|key| {
+                let documents = case[key].as_array().expect("documents").iter();
+                documents.map(move |document| (document, key == "yes"))
+            }) {
+                let found = holds(&condition, document);
+                assert_eq!(
+                    found,
+                    wanted,
+                    "{}: {} over {document}",
+                    path.display(),
+                    case["choice"]
+                );
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 100, "only {seen} comparisons");
+}
+
+#[test]
+fn json_is_read_as_json_writers_write_it() {
+    let plain = bundle_of(&json!({"Variable": "$.a", "StringEquals": "é \u{1f600} / \" \\ \t"}));
+    let value: Value = serde_json::from_str(&plain).unwrap();
+    let spaced = serde_json::to_string_pretty(&value).unwrap();
+    let tabbed = spaced.replace("  ", "\t");
+    let crlf = spaced.replace('\n', "\r\n");
+    let escaped = plain
+        .replace('é', "\\u00e9")
+        .replace('\u{1f600}', "\\ud83d\\ude00")
+        .replace(" / ", " \\/ ");
+    let marked = format!("\u{feff}{spaced}");
+    for text in [&plain, &spaced, &tabbed, &crlf, &escaped, &marked] {
+        let document = json!({"a": "é \u{1f600} / \" \\ \t"});
+        assert!(holds(&condition(text), &document), "{text}");
+    }
+}
+
+#[test]
+fn a_bundle_of_many_flows_loads() {
+    let mut bundle: Value =
+        serde_json::from_str(&bundle_of(&json!({"Variable": "$.a", "IsNull": true}))).unwrap();
+    let flow = bundle["resources"]["f"].clone();
+    let job = bundle["resources"]["job"].clone();
+    for number in 0..120 {
+        let (mut flow, mut job) = (flow.clone(), job.clone());
+        flow["properties"]["name"] = json!(format!("f{number}"));
+        job["properties"]["name"] = json!(format!("job{number}"));
+        job["properties"]["flow_name"] = json!(format!("zis:acme:flow:f{number}"));
+        bundle["resources"][format!("f{number}")] = flow;
+        bundle["resources"][format!("job{number}")] = job;
+    }
+    let text = serde_json::to_string_pretty(&bundle).unwrap();
+    assert!(text.len() > 100_000, "{}", text.len());
+    let (set, diagnostics) = compile("b.json", &text, &Config::default());
+    assert!(!diagnostics.has_errors(), "{}", said(&diagnostics));
+    assert_eq!(set.rules.len(), 121);
+}
