@@ -1,6 +1,7 @@
 //! What a data folder remembers, asked from outside: the journal, `runs` and `why`.
 //! The database is made here with the schema and the codec of the store; nothing is read from the clock.
 
+mod debounce;
 mod fixture;
 mod gates;
 mod journal;
