@@ -62,6 +62,9 @@ enum End {
 
 type Part = (Vec<Value>, End);
 
+const NO_RUN: &str = "what the first choices let go by is let go under `when`, and makes no run";
+const SKIPPED: &str = "where a choice ended a run as done, a guard ends it as skipped";
+
 /// Past this many states, ways that cross have been written out too often.
 const MOST: usize = 400;
 
@@ -515,12 +518,14 @@ impl<'b> Writer<'b, '_> {
         let early =
             list.is_empty() && place == Place::Outside && self.filters == Filters::BeforeRun;
         if early && of_event(&clause) {
+            self.whole.notes.insert(NO_RUN);
             self.when.push(clause);
         } else {
+            self.whole.notes.insert(SKIPPED);
             let name = self.name(&state.name.text);
             list.push(json!({ "name": name, "when": clause.to_map() }));
         }
-        // What ended it must not end more than this flow: a guard ends the nearest flow, as an end does.
+        // A guard ends the nearest flow, as the state did that it stands for.
         Some(next)
     }
 
