@@ -111,7 +111,9 @@ fn said(conversion: &Conversion) -> Vec<String> {
         })
         .collect();
     if said.is_empty() {
-        assert_eq!(set.rules.len(), conversion.rules.len());
+        let rules = conversion.rules.iter();
+        let rules = rules.filter(|rule| rule.document.get("flows").is_none());
+        assert_eq!(set.rules.len(), rules.count());
     }
     said
 }
