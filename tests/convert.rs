@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use flowtrigger::core::config::{self, Config};
@@ -174,6 +175,46 @@ fn what_is_no_trigger_is_refused_with_a_word() {
         convert("nothing", &mut Names::default()),
         Err(NotConvertible::NotJson(_) | NotConvertible::Other { .. })
     ));
+}
+
+fn program(arguments: &[&str], folder: &Path) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_flowtrigger"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .expect("the program starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+#[test]
+fn a_folder_gets_a_file_for_each_rule_and_none_is_overwritten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/convert/changes.json");
+    let case = case.to_str().expect("UTF-8");
+    let (code, listed, told) = program(&["convert", case, "--out", "rules"], folder.path());
+    assert_eq!(code, Some(1), "{told}");
+    let files: Vec<&str> = listed.lines().collect();
+    let rules = converted(&read(Path::new(case))).rules;
+    assert_eq!(files.len(), rules.len());
+    for (file, rule) in files.iter().zip(&rules) {
+        assert_eq!(read(&folder.path().join(file)), rule.text());
+    }
+    let (last, others) = files.split_last().expect("files");
+    for file in others {
+        fs::remove_file(folder.path().join(file)).expect("a file");
+    }
+    fs::write(folder.path().join(last), "kept").expect("a file");
+    let (code, listed, told) = program(&["convert", case, "--out", "rules"], folder.path());
+    assert_eq!((code, listed.as_str()), (Some(2), ""));
+    assert!(told.contains("is there already"), "{told}");
+    assert_eq!(read(&folder.path().join(last)), "kept");
+    let left = fs::read_dir(folder.path().join("rules")).expect("a folder");
+    assert_eq!(left.count(), 1);
 }
 
 mod round_trip {

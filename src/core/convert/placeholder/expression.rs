@@ -78,10 +78,9 @@ impl Writer<'_> {
                 return Ok(Expression::new("comment.id", Kind::Whole));
             }
         }
-        if let (Some(id), Some(known)) = (custom, self.reading.custom_field) {
-            if id == known.to_string() {
-                return Ok(Expression::new("current", Kind::Nullable));
-            }
+        let known = self.reading.custom_field.map(|id| id.to_string());
+        if custom.is_some() && custom == known.as_deref() {
+            return Ok(Expression::new("current", Kind::Nullable));
         }
         Err(why_not(name).into())
     }

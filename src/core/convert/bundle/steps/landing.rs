@@ -27,7 +27,6 @@ pub(super) fn result_of(state: &State) -> Result<Option<Keys>, Obstacle> {
 }
 
 /// The outer None where nothing is written, the inner one where null is.
-#[expect(clippy::type_complexity, reason = "named by its sentence")]
 pub(super) fn spot_keys(
     state: &State,
     spot: Option<&Spot>,
