@@ -20,7 +20,7 @@ fn cases() -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
         .expect("the cases")
         .map(|entry| entry.expect("an entry").path())
-        .filter(|path| !path.extension().is_some_and(|ending| ending == "expected"))
+        .filter(|path| path.extension().is_none_or(|ending| ending != "expected"))
         .collect();
     files.sort();
     files
@@ -299,7 +299,7 @@ mod in_action {
                         *old = new.clone();
                     }
                 }
-                if let Ok(event) = decode(value, &Catalogue::built_in()) {
+                if let Ok(event) = decode(value, Catalogue::built_in()) {
                     events.push((format!("{name} changed {number}"), event));
                 }
             }
@@ -323,7 +323,7 @@ mod in_action {
                 .fold(body, |o, name| &mut o[name]);
             object[key] = new.clone();
         }
-        decode(value, &Catalogue::built_in()).expect("an event")
+        decode(value, Catalogue::built_in()).expect("an event")
     }
 
     #[test]
@@ -605,7 +605,7 @@ mod in_action {
         (told, world).hash(&mut hasher);
         let roll = hasher.finish();
         match call {
-            Call::Http(_) if world > 0 && roll % 3 == 0 => Outcome::Failed {
+            Call::Http(_) if world > 0 && roll.is_multiple_of(3) => Outcome::Failed {
                 message: "answered 404".into(),
                 retryable: false,
                 retry_after: None,
@@ -645,9 +645,13 @@ mod in_action {
     }
 
     fn body(roll: u64) -> Value {
-        let tier = if roll % 2 == 0 { "enterprise" } else { "basic" };
+        let tier = if roll.is_multiple_of(2) {
+            "enterprise"
+        } else {
+            "basic"
+        };
         let mut organization = json!({"name": format!("Acme {}", roll % 5), "size": roll % 300, "organization_fields": {"tier": tier}});
-        if roll % 4 == 0 {
+        if roll.is_multiple_of(4) {
             organization["account"] = json!("a1");
         }
         json!({
@@ -655,7 +659,7 @@ mod in_action {
             "user": {"level": roll % 9},
             "incident": {"id": format!("i{}", roll % 11)},
             "name": "found",
-            "accounts": if roll % 2 == 0 { json!([{"id": "a7"}]) } else { json!([]) },
+            "accounts": if roll.is_multiple_of(2) { json!([{"id": "a7"}]) } else { json!([]) },
             "ticket": {"satisfaction": {"score": roll % 6}},
             "comments": [],
         })
