@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
 use flowtrigger::core::config::{self, Config};
 use flowtrigger::core::convert::{Conversion, Converted, Names, NotConvertible, convert};
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
+use flowtrigger::core::diagnostic::{Code, Diagnostics, Files};
 use flowtrigger::core::matching::ruleset::RuleSet;
 
 /// What a bundle finds as its settings, and the variables that take their place.
@@ -19,7 +20,7 @@ fn cases() -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
         .expect("the cases")
         .map(|entry| entry.expect("an entry").path())
-        .filter(|path| !path.extension().is_some_and(|ending| ending == "expected"))
+        .filter(|path| path.extension().is_none_or(|ending| ending != "expected"))
         .collect();
     files.sort();
     files
@@ -98,6 +99,8 @@ fn said(conversion: &Conversion) -> Vec<String> {
     let said: Vec<String> = diagnostics
         .sorted()
         .into_iter()
+        // That a rule may start itself is for its author to know.
+        .filter(|d| d.code != Code::StartsItself)
         .map(|d| {
             format!(
                 "{}: {}: {} ({:?})",
@@ -109,7 +112,9 @@ fn said(conversion: &Conversion) -> Vec<String> {
         })
         .collect();
     if said.is_empty() {
-        assert_eq!(set.rules.len(), conversion.rules.len());
+        let rules = conversion.rules.iter();
+        let rules = rules.filter(|rule| rule.document.get("flows").is_none());
+        assert_eq!(set.rules.len(), rules.count());
     }
     said
 }
@@ -172,8 +177,49 @@ fn what_is_no_trigger_is_refused_with_a_word() {
     ));
 }
 
-mod round_trip {
-    //! The converted rules send what their bundle sends, event by event and failure by failure.
+fn program(arguments: &[&str], folder: &Path) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_flowtrigger"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .expect("the program starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    (
+        output.status.code(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+#[test]
+fn a_folder_gets_a_file_for_each_rule_and_none_is_overwritten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/convert/changes.json");
+    let case = case.to_str().expect("UTF-8");
+    let (code, listed, told) = program(&["convert", case, "--out", "rules"], folder.path());
+    assert_eq!(code, Some(1), "{told}");
+    let files: Vec<&str> = listed.lines().collect();
+    let rules = converted(&read(Path::new(case))).rules;
+    assert_eq!(files.len(), rules.len());
+    for (file, rule) in files.iter().zip(&rules) {
+        assert_eq!(read(&folder.path().join(file)), rule.text());
+    }
+    let (last, others) = files.split_last().expect("files");
+    for file in others {
+        fs::remove_file(folder.path().join(file)).expect("a file");
+    }
+    fs::write(folder.path().join(last), "kept").expect("a file");
+    let (code, listed, told) = program(&["convert", case, "--out", "rules"], folder.path());
+    assert_eq!((code, listed.as_str()), (Some(2), ""));
+    assert!(told.contains("is there already"), "{told}");
+    assert_eq!(read(&folder.path().join(last)), "kept");
+    let left = fs::read_dir(folder.path().join("rules")).expect("a folder");
+    assert_eq!(left.count(), 1);
+}
+
+mod in_action {
+    //! Converted rules over events: they fire for what their triggers were made for, and send what their
+    //! bundle sends, failure by failure.
 
     use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -253,13 +299,299 @@ mod round_trip {
                         *old = new.clone();
                     }
                 }
-                if let Ok(event) = decode(value, &Catalogue::built_in()) {
+                if let Ok(event) = decode(value, Catalogue::built_in()) {
                     events.push((format!("{name} changed {number}"), event));
                 }
             }
         }
         assert!(events.len() > 50, "{}", events.len());
         events
+    }
+
+    /// A sample with some of the event's fields changed.
+    fn changed(sample: &str, changes: Value) -> Event {
+        let path = format!("examples/events/zis/{sample}.json");
+        let mut value: Value =
+            serde_json::from_str(&read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(path)))
+                .expect("JSON");
+        for (at, new) in changes.as_object().expect("changes") {
+            let body = value.pointer_mut("/input/ticket_event").expect("a body");
+            let (object, key) = at.rsplit_once('.').unwrap_or(("", at));
+            let object = object
+                .split('.')
+                .filter(|name| !name.is_empty())
+                .fold(body, |o, name| &mut o[name]);
+            object[key] = new.clone();
+        }
+        decode(value, Catalogue::built_in()).expect("an event")
+    }
+
+    #[test]
+    fn a_converted_trigger_fires_for_the_updates_that_it_was_made_for() {
+        let both = |case: &str| {
+            let conversion = converted(&read(
+                &Path::new(env!("CARGO_MANIFEST_DIR"))
+                    .join(format!("tests/cases/convert/{case}.json")),
+            ));
+            let texts: Vec<String> = conversion.rules.iter().map(Converted::text).collect();
+            rules(
+                "converted.yaml",
+                &texts.join("---\n"),
+                &configuration(&conversion),
+            )
+        };
+        let sets =
+            ["changes", "states", "comments", "custom-fields"].map(|case| (case, both(case)));
+        let later = "2026-03-09T09:00:00Z";
+        let comment = |public: bool, staff: bool, body: &str| json!({"comment.is_public": public, "comment.author.is_staff": staff, "comment.body": body, "ticket.updated_at": later});
+        for (case, rule, sample, changes, wanted) in [
+            (
+                "changes",
+                "solved-tell-the-crm",
+                "status-changed",
+                json!({"current": "solved", "previous": "pending", "ticket.priority": null}),
+                true,
+            ),
+            (
+                "changes",
+                "solved-tell-the-crm",
+                "status-changed",
+                json!({"current": "solved", "previous": "open"}),
+                false,
+            ),
+            (
+                "changes",
+                "solved-tell-the-crm",
+                "status-changed",
+                json!({"current": "solved", "previous": "pending", "ticket.priority": "low"}),
+                false,
+            ),
+            (
+                "changes",
+                "solved-tell-the-crm",
+                "ticket-created",
+                json!({"ticket.status": "solved"}),
+                false,
+            ),
+            (
+                "changes",
+                "urgent-also-when-new",
+                "priority-changed",
+                json!({"current": "urgent"}),
+                true,
+            ),
+            (
+                "changes",
+                "urgent-also-when-new",
+                "priority-changed",
+                json!({"current": "high", "ticket.priority": "urgent"}),
+                false,
+            ),
+            (
+                "changes",
+                "urgent-also-when-new",
+                "ticket-created",
+                json!({"ticket.priority": "urgent"}),
+                true,
+            ),
+            (
+                "changes",
+                "urgent-also-when-new",
+                "status-changed",
+                json!({"ticket.priority": "urgent"}),
+                false,
+            ),
+            (
+                "changes",
+                "any-of-several-changes",
+                "agent-assignment-changed",
+                json!({"previous": null, "ticket.brand_id": 31}),
+                true,
+            ),
+            (
+                "changes",
+                "any-of-several-changes",
+                "agent-assignment-changed",
+                json!({"previous": 7, "ticket.brand_id": 31}),
+                false,
+            ),
+            (
+                "changes",
+                "any-of-several-changes",
+                "group-assignment-changed",
+                json!({"current": 2290250, "ticket.brand_id": 31}),
+                true,
+            ),
+            (
+                "changes",
+                "any-of-several-changes",
+                "group-assignment-changed",
+                json!({"current": 1, "ticket.group_id": 1, "ticket.brand_id": 31}),
+                false,
+            ),
+            (
+                "changes",
+                "any-of-several-changes",
+                "status-changed",
+                json!({"ticket.brand_id": 32}),
+                false,
+            ),
+            (
+                "changes",
+                "form-and-brand",
+                "brand-changed",
+                json!({"previous": 31}),
+                true,
+            ),
+            (
+                "changes",
+                "form-and-brand",
+                "brand-changed",
+                json!({"previous": 30}),
+                false,
+            ),
+            (
+                "changes",
+                "form-and-brand",
+                "ticket-form-changed",
+                json!({"current": 89}),
+                true,
+            ),
+            (
+                "changes",
+                "form-and-brand",
+                "ticket-form-changed",
+                json!({"current": 90}),
+                false,
+            ),
+            (
+                "changes",
+                "not-changed-to-not-changed-from",
+                "status-changed",
+                json!({"current": "open", "previous": "pending"}),
+                true,
+            ),
+            (
+                "changes",
+                "not-changed-to-not-changed-from",
+                "status-changed",
+                json!({"current": "closed", "previous": "pending"}),
+                false,
+            ),
+            (
+                "changes",
+                "not-changed-to-not-changed-from",
+                "status-changed",
+                json!({"current": "open", "previous": "new"}),
+                false,
+            ),
+            (
+                "states",
+                "changes-or-states",
+                "tags-changed",
+                json!({"ticket.tags": ["watched"], "ticket.organization_id": null, "ticket.updated_at": later}),
+                true,
+            ),
+            (
+                "states",
+                "changes-or-states",
+                "tags-changed",
+                json!({"ticket.tags": ["watched"], "ticket.organization_id": 7, "ticket.updated_at": later}),
+                false,
+            ),
+            (
+                "states",
+                "changes-or-states",
+                "priority-changed",
+                json!({"ticket.tags": ["watched"], "ticket.organization_id": null, "ticket.updated_at": later}),
+                false,
+            ),
+            (
+                "states",
+                "new-or-not",
+                "ticket-soft-deleted",
+                json!({}),
+                false,
+            ),
+            ("states", "new-or-not", "subject-changed", json!({}), true),
+            (
+                "comments",
+                "customer-replied",
+                "comment-added",
+                comment(true, false, "A REFUND, please"),
+                true,
+            ),
+            (
+                "comments",
+                "customer-replied",
+                "comment-added",
+                comment(true, false, "it was refunded"),
+                false,
+            ),
+            (
+                "comments",
+                "customer-replied",
+                "comment-added",
+                comment(true, true, "refund"),
+                false,
+            ),
+            (
+                "comments",
+                "customer-replied",
+                "comment-added",
+                comment(false, false, "refund"),
+                false,
+            ),
+            (
+                "comments",
+                "any-note-also-the-first",
+                "comment-added",
+                comment(false, true, "x"),
+                true,
+            ),
+            (
+                "custom-fields",
+                "refund-amount-set",
+                "custom-field-changed-text",
+                json!({"custom_field.id": 4420, "current": "219.00"}),
+                true,
+            ),
+            (
+                "custom-fields",
+                "refund-amount-set",
+                "custom-field-changed-text",
+                json!({"custom_field.id": 4420, "current": "99.99"}),
+                false,
+            ),
+            (
+                "custom-fields",
+                "refund-amount-set",
+                "custom-field-changed-text",
+                json!({"custom_field.id": 9, "current": "219.00"}),
+                false,
+            ),
+            (
+                "custom-fields",
+                "checkbox-ticked",
+                "custom-field-changed-text",
+                json!({"custom_field.id": 77, "current": true}),
+                true,
+            ),
+            (
+                "custom-fields",
+                "checkbox-ticked",
+                "custom-field-changed-text",
+                json!({"custom_field.id": 77, "current": false}),
+                false,
+            ),
+        ] {
+            let (_, set) = sets.iter().find(|(name, _)| *name == case).expect("a case");
+            let named = |found: &Arc<Rule>| found.name == rule;
+            assert!(set.rules.iter().any(named), "no rule {rule}");
+            let event = changed(sample, changes.clone());
+            let fires = set.matches(&event).into_iter().any(named);
+            assert_eq!(fires, wanted, "{rule}: {sample} with {changes}");
+        }
     }
 
     /// The same reply to the same call, another in each world.
@@ -273,7 +605,7 @@ mod round_trip {
         (told, world).hash(&mut hasher);
         let roll = hasher.finish();
         match call {
-            Call::Http(_) if world > 0 && roll % 3 == 0 => Outcome::Failed {
+            Call::Http(_) if world > 0 && roll.is_multiple_of(3) => Outcome::Failed {
                 message: "answered 404".into(),
                 retryable: false,
                 retry_after: None,
@@ -313,9 +645,13 @@ mod round_trip {
     }
 
     fn body(roll: u64) -> Value {
-        let tier = if roll % 2 == 0 { "enterprise" } else { "basic" };
+        let tier = if roll.is_multiple_of(2) {
+            "enterprise"
+        } else {
+            "basic"
+        };
         let mut organization = json!({"name": format!("Acme {}", roll % 5), "size": roll % 300, "organization_fields": {"tier": tier}});
-        if roll % 4 == 0 {
+        if roll.is_multiple_of(4) {
             organization["account"] = json!("a1");
         }
         json!({
@@ -323,7 +659,7 @@ mod round_trip {
             "user": {"level": roll % 9},
             "incident": {"id": format!("i{}", roll % 11)},
             "name": "found",
-            "accounts": if roll % 2 == 0 { json!([{"id": "a7"}]) } else { json!([]) },
+            "accounts": if roll.is_multiple_of(2) { json!([{"id": "a7"}]) } else { json!([]) },
             "ticket": {"satisfaction": {"score": roll % 6}},
             "comments": [],
         })
@@ -384,7 +720,7 @@ mod round_trip {
                     )
                 });
                 for (told, event) in &events {
-                    for world in 0..12 {
+                    for world in 0..6 {
                         let (from, to) = (
                             requests(original, &theirs, event, world),
                             requests(rule, &ours, event, world),
@@ -402,6 +738,6 @@ mod round_trip {
                 }
             }
         }
-        assert!(sent > 500 && compared > 2000, "{sent} {compared}");
+        assert!(sent > 500 && compared > 1000, "{sent} {compared}");
     }
 }

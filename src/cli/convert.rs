@@ -25,7 +25,7 @@ JSON or YAML; `-` is standard input.
 
 Exit codes: 0 all was carried over, 1 something was not, 4 nothing of this kind.";
 
-/// Turn Zendesk triggers and ZIS bundles into rules, and list what they do not carry over.
+/// Turn Zendesk triggers and ZIS bundles into rules, and list what is not carried over.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -68,7 +68,7 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
         (Some(folder), Format::Text) => list(&converted, folder, out)?,
     }
     out.flush()?;
-    if args.format == Format::Text {
+    if args.format == Format::Text && !converted.is_empty() {
         tell_left(&converted, &mut told)?;
     }
     told.finish()?;

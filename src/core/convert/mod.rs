@@ -40,7 +40,7 @@ impl NotConvertible {
     }
 }
 
-const WHAT_IS_READ: &str = "what is read is the JSON of Zendesk's Triggers API: `{\"triggers\": […]}`, one trigger, or a list";
+const WHAT_IS_READ: &str = "what is read is the JSON of Zendesk's Triggers API (`{\"triggers\": […]}`, one trigger, or a list), or a ZIS bundle as JSON or YAML";
 
 /// Rules from the text of a file, under names that no other rule has.
 pub fn convert(text: &str, names: &mut Names) -> Result<Conversion, NotConvertible> {

@@ -58,7 +58,9 @@ fn many<'v>(items: &'v [Value], at: &str) -> Vec<Trigger<'v>> {
 }
 
 fn is_trigger(value: &Value) -> bool {
-    value.get("conditions").is_some_and(Value::is_object) && value.get("actions").is_some()
+    let listed = |key: &str| value.get(key).is_some_and(Value::is_array);
+    let conditions = value.get("conditions").is_some_and(Value::is_object);
+    (conditions || listed("all") || listed("any")) && value.get("actions").is_some()
 }
 
 /// One rule for each trigger that notifies somebody.
@@ -99,7 +101,11 @@ impl Trigger<'_> {
     }
 
     fn conditions(&self, list: &str) -> Vec<Condition> {
-        let found = self.body.get("conditions").and_then(|both| both.get(list));
+        // Who writes a trigger through the API gives the two lists without what is around them.
+        let found = match self.body.get("conditions") {
+            Some(both) => both.get(list),
+            None => self.body.get(list),
+        };
         let items = found.and_then(Value::as_array);
         let items = items.into_iter().flatten().enumerate();
         items

@@ -64,7 +64,9 @@ impl<'b> Graph<'b> {
             let goes_round = stop.is_some_and(|stop| {
                 stop != *name && ways.iter().any(|way| self.leads_round(way, name, stop))
             });
-            if passed > 1 && !goes_round && !candidates.contains(&(name, passed)) {
+            // An end is written out on each way to it: it does nothing, and may tell of what was caught.
+            let ends = stop != Some(name) && self.ends(name);
+            if passed > 1 && !ends && !goes_round && !candidates.contains(&(name, passed)) {
                 candidates.push((name, passed));
             }
         }
@@ -83,6 +85,11 @@ impl<'b> Graph<'b> {
     /// Whether a way leads to `end` without passing `name`.
     fn leads_round(&self, from: &'b str, name: &str, end: &str) -> bool {
         from != name && self.reach(from, Some(name)).contains(end)
+    }
+
+    fn ends(&self, name: &str) -> bool {
+        let does = self.state(name).map(|state| &state.does);
+        matches!(does, Some(Does::Succeed { .. } | Does::Fail { .. }))
     }
 
     /// Whether every way from here ends at once, without doing anything.

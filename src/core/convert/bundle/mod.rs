@@ -211,12 +211,17 @@ fn converted(name: String, from: String, rule: Map<String, Value>, whole: &Whole
     let settings = whole.settings.iter().map(|name| {
         format!("vars.{name}: what ZIS keeps as the settings of this scope; they are read from the configuration")
     });
+    let document = Value::Object(rule);
+    let mut notes: Vec<String> = whole.notes.iter().map(|note| (*note).to_owned()).collect();
+    if document.to_string().contains("error.message") {
+        notes.push("`error.message` says in other words what `Cause` said".into());
+    }
     Converted {
         name,
         from,
-        document: Value::Object(rule),
+        document,
         left: Vec::new(),
-        notes: whole.notes.iter().map(|note| (*note).to_owned()).collect(),
+        notes,
         configure: connections.chain(settings).collect(),
     }
 }

@@ -30,6 +30,7 @@ pub fn clause(test: &Test, scene: &Scene) -> Result<Clause, String> {
 pub fn negated(clause: Clause) -> Clause {
     match clause {
         Clause::Test(path, test) if !test.is_object() => Clause::Test(path, json!({ "not": test })),
+        Clause::Any(parts) => Clause::None(parts),
         other => Clause::None(vec![other]),
     }
 }

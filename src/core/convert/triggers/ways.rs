@@ -2,13 +2,14 @@
 //! ticket, a rule one change of it.
 //! It refuses to widen or narrow a trigger in silence: what a single change cannot tell is listed.
 
+mod judge;
+
 use serde_json::{Value, json};
 
 use crate::core::convert::clause::Clause;
 use crate::core::convert::converted::Left;
-use crate::core::convert::triggers::meaning::{
-    COMMENT, CREATED, CUSTOM, Change, Condition, Meaning,
-};
+use crate::core::convert::triggers::meaning::{CREATED, Change, Condition, Meaning};
+use judge::{Judge, Listed, Read};
 
 /// What a rule in a trigger's place listens to.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,37 +38,9 @@ enum Way {
     Every,
 }
 
-/// What is no update to a trigger: it does not run then.
-const NO_UPDATES: [&str; 5] = [
-    "ticket.MarkedAsSpam",
-    "ticket.TicketPermanentlyDeleted",
-    "ticket.TicketSoftDeleted",
-    "ticket.TicketUndeleted",
-    "ticket.TicketMerged",
-];
-
-/// Whether a condition must hold, or is one of several.
-#[derive(Clone, Copy, PartialEq)]
-enum Listed {
-    All,
-    Any,
-}
-
-struct Judge {
-    left: Vec<Left>,
-    notes: Vec<String>,
-    wider: Option<String>,
-}
-
-type Read<'c> = Vec<(&'c Condition, Meaning)>;
-
 impl Listening {
     pub fn of(all: &[Condition], any: &[Condition]) -> Self {
-        let mut judge = Judge {
-            left: Vec::new(),
-            notes: Vec::new(),
-            wider: None,
-        };
+        let mut judge = Judge::default();
         let required = judge.read(all, Listed::All);
         let mut alternatives = judge.read(any, Listed::Any);
         if alternatives.is_empty() && !any.is_empty() {
@@ -221,213 +194,6 @@ fn unseen(change: &Change) -> u8 {
         (None, _) => 0,
         (Some(_), Clause::Always) => 1,
         (Some(_), _) => 2,
-    }
-}
-
-impl Judge {
-    fn wider(&mut self, why: &str) {
-        self.wider.get_or_insert_with(|| why.to_owned());
-    }
-
-    fn leave(&mut self, condition: &Condition, why: impl Into<String>) {
-        let left = Left::new(condition.words(), why, &condition.at);
-        if !self.left.contains(&left) {
-            self.left.push(left);
-        }
-    }
-
-    fn note(&mut self, note: impl Into<String>) {
-        let note = note.into();
-        if !self.notes.contains(&note) {
-            self.notes.push(note);
-        }
-    }
-
-    /// What each condition means; those that mean nothing here are listed and left out.
-    fn read<'c>(&mut self, conditions: &'c [Condition], listed: Listed) -> Read<'c> {
-        let mut read = Vec::new();
-        for condition in conditions {
-            match condition.meaning() {
-                Meaning::Unknown(why) => {
-                    self.leave(condition, why);
-                    if listed == Listed::All {
-                        self.wider("a condition is missing");
-                    }
-                }
-                meaning => read.push((condition, meaning)),
-            }
-        }
-        read
-    }
-
-    fn conjuncts(
-        &mut self,
-        way: Way,
-        required: &Read<'_>,
-        alternatives: Option<&Read<'_>>,
-    ) -> Vec<Clause> {
-        let mut clauses = Vec::new();
-        for (condition, meaning) in required {
-            let clause = self.judge(way, condition, meaning);
-            clauses.extend(clause.conjuncts());
-        }
-        if way == Way::Every {
-            clauses.extend(self.updates_alone());
-        }
-        if let Some(alternatives) = alternatives {
-            let alternatives = alternatives.iter();
-            let any = alternatives.map(|(condition, meaning)| self.judge(way, condition, meaning));
-            let any: Vec<Clause> = any.collect();
-            clauses.extend(Clause::any(any).conjuncts());
-        }
-        clauses
-    }
-
-    fn updates_alone(&mut self) -> Option<Clause> {
-        self.note(
-            "no condition asks for a change, so every update of the ticket counts: `ticket.*`, without what is no update to a trigger",
-        );
-        Some(Clause::test("event.type", json!({ "not": NO_UPDATES })))
-    }
-
-    /// What a condition asks of one kind of event.
-    fn judge(&mut self, way: Way, condition: &Condition, meaning: &Meaning) -> Clause {
-        match meaning {
-            Meaning::State(clause, only) => {
-                if let Some(shapes) = only {
-                    self.note(format!(
-                        "{}: only {shapes} carry it; in other shapes of event it is missing, and the rule does not match",
-                        condition.words()
-                    ));
-                }
-                self.actor(clause);
-                clause.clone()
-            }
-            Meaning::Created => self.created(way),
-            Meaning::Updated => self.updated(way),
-            Meaning::Change(change) => self.change(way, condition, change),
-            Meaning::Unchanged(change) => self.unchanged(way, condition, change),
-            Meaning::Beside(change) => self.beside(way, condition, change),
-            Meaning::Unknown(_) => Clause::Always,
-        }
-    }
-
-    fn actor(&mut self, clause: &Clause) {
-        let Clause::Test(_, test) = clause else {
-            return;
-        };
-        if test.to_string().contains("actor_id") {
-            self.note("`actor_id`: only event webhooks and EventBridge carry it; in a ZIS envelope it is missing, and the rule does not match");
-        }
-    }
-
-    fn created(&self, way: Way) -> Clause {
-        match way {
-            Way::Created => Clause::Always,
-            Way::Changed { .. } => Clause::Never,
-            Way::Every => Clause::is_type(CREATED),
-        }
-    }
-
-    fn updated(&mut self, way: Way) -> Clause {
-        match way {
-            Way::Created => Clause::Never,
-            Way::Changed { tag: COMMENT, .. } => self.later_than_created(),
-            Way::Changed { .. } => Clause::Always,
-            Way::Every => Clause::all([
-                Clause::test("event.type", json!({ "not": CREATED })),
-                self.later_than_created(),
-            ]),
-        }
-    }
-
-    fn later_than_created(&mut self) -> Clause {
-        self.note("the first comment of a new ticket is an event too; it is told from later ones by the ticket's times");
-        let created = json!({"after": {"path": "ticket.created_at"}});
-        Clause::test("ticket.updated_at", created)
-    }
-
-    fn change(&mut self, way: Way, condition: &Condition, change: &Change) -> Clause {
-        if way.is_of(change) {
-            return change.then.clone();
-        }
-        match (way, &change.created) {
-            (Way::Every, _) => Clause::all([Clause::is_type(change.tag), change.then.clone()]),
-            (Way::Created, Some(created)) => created.clone(),
-            (Way::Created, None) if change.tag == COMMENT || change.tag == CUSTOM => {
-                self.elsewhere(condition, change)
-            }
-            (Way::Created, None) => Clause::Never,
-            (Way::Changed { .. }, _) => self.elsewhere(condition, change),
-        }
-    }
-
-    /// A change that another event of the update tells.
-    fn elsewhere(&mut self, condition: &Condition, change: &Change) -> Clause {
-        let why = match change.after {
-            Clause::Always => {
-                "each change is an event of its own, judged alone; that this one is in the same update is not seen"
-            }
-            _ => {
-                "each change is an event of its own, judged alone; that the ticket is so is asked, not that it became so in the same update"
-            }
-        };
-        self.leave(condition, format!("{why} (`{}` tells it)", change.tag));
-        self.wider("a change of the same update is not seen");
-        change.after.clone()
-    }
-
-    fn unchanged(&mut self, way: Way, condition: &Condition, change: &Change) -> Clause {
-        if way.is_of(change) {
-            return change.then.clone();
-        }
-        if let (Way::Created, Some(created)) = (way, &change.created) {
-            return created.clone();
-        }
-        self.leave(condition, format!(
-            "each change is an event of its own, judged alone; whether the same update brought a `{}` is not seen",
-            change.tag
-        ));
-        self.wider("a change of the same update is not seen");
-        match way {
-            Way::Every if change.custom.is_none() => Clause::any([
-                Clause::test("event.type", json!({ "not": change.tag })),
-                change.then.clone(),
-            ]),
-            Way::Every | Way::Created | Way::Changed { .. } => Clause::Always,
-        }
-    }
-
-    fn beside(&mut self, way: Way, condition: &Condition, change: &Change) -> Clause {
-        if way.is_of(change) {
-            return change.then.clone();
-        }
-        self.leave(
-            condition,
-            format!(
-                "only `{}` tells it, and the rule listens to other events",
-                change.tag
-            ),
-        );
-        self.wider("a condition is missing");
-        Clause::Always
-    }
-
-    fn finish(mut self, found: Vec<(Way, Vec<Clause>)>) -> Listening {
-        let ways: Vec<Way> = found.iter().map(|(way, _)| *way).collect();
-        let several = ways.len() > 1 || ways.contains(&Way::Every);
-        if several {
-            self.note("an update is several events: `dedupe` keeps it to one run for each (event webhooks that carry no `meta.sequence` may bring more)");
-        }
-        Listening {
-            never: found.is_empty(),
-            when: together(found),
-            ways,
-            several,
-            wider: self.wider,
-            left: self.left,
-            notes: self.notes,
-        }
     }
 }
 
