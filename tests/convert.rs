@@ -236,7 +236,7 @@ mod in_action {
 
     use super::*;
 
-    const CONNECTIONS: [(&str, &str); 7] = [
+    const CONNECTIONS: [(&str, &str); 10] = [
         ("zendesk", "https://acme.zendesk.example"),
         ("desk", "https://acme.zendesk.example"),
         ("acme_chat", "https://chat.acme.example"),
@@ -244,6 +244,9 @@ mod in_action {
         ("workspace_chat", "https://chat.harborlane.example"),
         ("chat", "https://chat.harborlane.example"),
         ("crm", "https://crm.harborlane.example"),
+        ("pager", "https://pager.harborlane.example"),
+        ("audit", "https://audit.harborlane.example"),
+        ("csat", "https://csat.harborlane.example"),
     ];
 
     fn config() -> Config {
