@@ -1,6 +1,8 @@
 //! `run`: reads events, acts for real, waits for the end of every run and reports.
 //! A bad input is told and loses none of the others.
 
+mod patience;
+
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -72,7 +74,14 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
             color: global.color,
         };
         let reading = std::thread::spawn(move || reader.read(&sender));
-        carry_out(&engine, events, args.format, &mut tally, out).await?;
+        carry_out(
+            &engine,
+            events,
+            (args.format, global.color),
+            &mut tally,
+            out,
+        )
+        .await?;
         Ok::<_, Failure>(reading)
     })?;
     // Only here has the input ended; where a signal cut it off, nobody waits for more of it.
@@ -123,7 +132,7 @@ impl Reader {
 async fn carry_out(
     engine: &Engine<MemoryStore, Hands>,
     events: mpsc::Receiver<Event>,
-    format: Format,
+    (format, color): (Format, Color),
     tally: &mut Tally,
     out: &mut Output,
 ) -> Result<(), Failure> {
@@ -145,6 +154,7 @@ async fn carry_out(
     });
     let acted = tokio::select! {
         acted = acting => acted,
+        told = patience::tell(engine, color) => match told? {},
         heard = interrupted() => {
             heard?;
             out.flush()?;

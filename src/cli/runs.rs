@@ -26,7 +26,8 @@ Examples:
   flowtrigger runs replay --all --state skipped --since 2026-01-07T09:00
   flowtrigger runs cancel --all --rule page-urgent --state queued
 
-States: queued, running, retrying, done, skipped, shadow, suppressed, held, dead, cancelled.
+States: queued, debouncing, running, retrying, waiting, done, skipped, shadow, suppressed, held, dead,
+cancelled.
 Times are UTC. Exit code: 0 fine, 1 when nothing is found or an order is refused.";
 
 /// List runs, show all about one, retry, replay or cancel them

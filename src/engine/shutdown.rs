@@ -14,7 +14,7 @@ use crate::store::{Placed, Store};
 
 /// Signals within this time are one order.
 const TOGETHER: Duration = Duration::from_millis(200);
-const UNFINISHED: [&str; 3] = ["queued", "running", "retrying"];
+const UNFINISHED: [&str; 5] = ["queued", "debouncing", "running", "retrying", "waiting"];
 /// Runs named one by one in the log; more are counted.
 const NAMED: usize = 50;
 

@@ -88,7 +88,7 @@ impl Order {
         match self {
             Order::Retry => &["dead", "held", "cancelled"],
             Order::Replay(_) => &STATES,
-            Order::Cancel => &["queued", "running", "retrying", "held"],
+            Order::Cancel => &CANCELLED,
         }
     }
 
@@ -98,10 +98,20 @@ impl Order {
         match self {
             Order::Retry => &["dead", "held"],
             Order::Replay(_) => &[],
-            Order::Cancel => &["queued", "running", "retrying", "held"],
+            Order::Cancel => &CANCELLED,
         }
     }
 }
+
+/// What a person can give up.
+const CANCELLED: [&str; 6] = [
+    "queued",
+    "debouncing",
+    "running",
+    "retrying",
+    "waiting",
+    "held",
+];
 
 pub fn run(order: Order, args: Orders, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let runs = in_order(order, meant(order, &args, global)?, &args.ids);
