@@ -51,6 +51,10 @@ fn a_long_wait_is_over_no_sooner_for_a_kill_and_holds_up_nobody() {
         daemon.takes(&event(next, 1, "made"));
         until("they wait", || daemon.count("waiting") == waiting);
     }
+    let cancel = ["runs", "cancel", "--all", "--state", "waiting"];
+    let cancelled = place.command(&cancel).output().expect("an answer");
+    assert!(cancelled.status.success(), "{cancelled:?}");
+    assert_eq!(daemon.count("cancelled"), 3);
     daemon.stops();
     let after = receiver
         .got()
