@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-/// Steps that a run takes, those that it takes again in a loop counted each time.
-pub const MOST_TRANSITIONS: u32 = 10_000;
+/// Steps on the way through a run, those that it takes again in a loop counted each time; items of a
+/// list that are over do not count. Each look walks all of them again.
+pub const MOST_TRANSITIONS: u32 = 1_000;
 /// Items of one list.
 pub const MOST_ITEMS: usize = 1_000;
 /// Items of a list that are under way together.

@@ -86,7 +86,6 @@ impl<'a, 'l> Walk<'a, 'l> {
         memory: &Memory<'a>,
         known: &mut Items,
     ) -> Result<Result<(), Fault>, Halt> {
-        self.transitions += 1;
         if let Last::Attempt(end) = self.log.story(place).last {
             known.results.push(result(end));
             return Ok(Ok(()));
