@@ -42,7 +42,8 @@ fn samples() -> Vec<Event> {
 
 fn is_rule(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let written = name.ends_with(".yaml") || name.ends_with(".json");
+    let endings = [".yaml", ".yml", ".json"];
+    let written = endings.iter().any(|ending| name.ends_with(ending));
     written && !name.ends_with(".test.yaml") && name != "flowtrigger.yaml"
 }
 
