@@ -6,6 +6,7 @@ pub mod codec;
 mod commit;
 mod database;
 mod editions;
+mod gates;
 pub mod journal;
 pub mod kept_event;
 mod ledger;
@@ -44,8 +45,8 @@ use commit::Coming;
 use ledger::Memory;
 use writer::{Safety, Writer};
 
-pub use commit::facts;
 pub use database::{OpenError, VERSION, version};
+pub use gates::facts;
 pub use ledger::config_source;
 pub use lineage::{chain, loop_facts};
 pub use recovery::Recovered;
