@@ -11,6 +11,7 @@ pub mod journal;
 pub mod kept_event;
 mod ledger;
 mod lineage;
+mod log;
 mod outcome;
 mod recent;
 mod records;
@@ -19,6 +20,7 @@ mod redaction;
 mod retention;
 mod scopes;
 mod shift;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod turns;
