@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::samples::events;
 use crate::{SETTINGS, converted, read, rules};
 
-const CONNECTIONS: [(&str, &str); 7] = [
+const CONNECTIONS: [(&str, &str); 10] = [
     ("zendesk", "https://acme.zendesk.example"),
     ("desk", "https://acme.zendesk.example"),
     ("acme_chat", "https://chat.acme.example"),
@@ -30,6 +30,9 @@ const CONNECTIONS: [(&str, &str); 7] = [
     ("workspace_chat", "https://chat.harborlane.example"),
     ("chat", "https://chat.harborlane.example"),
     ("crm", "https://crm.harborlane.example"),
+    ("pager", "https://pager.harborlane.example"),
+    ("audit", "https://audit.harborlane.example"),
+    ("csat", "https://csat.harborlane.example"),
 ];
 
 fn config() -> Config {

@@ -165,7 +165,8 @@ impl<'a, 'l> Walk<'a, 'l> {
         };
         let mut inner = memory.clone();
         if let Value::Object(steps) = &mut inner.steps {
-            steps.extend(self.log.results(prefix));
+            let results = self.log.results(prefix).into_iter();
+            steps.extend(results.map(|(name, result)| (name.to_owned(), result.clone())));
         }
         inner.error = std::borrow::Cow::Owned(error);
         self.enter(&place, |walk| {

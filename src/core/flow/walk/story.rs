@@ -1,10 +1,10 @@
 //! A run's log, found by the places of its steps: how far each came.
 //! It refuses to decide what follows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::core::run::{Attempt, Line, Outcome};
 
@@ -54,12 +54,12 @@ impl<'a> Log<'a> {
         self.stories.get(place).copied().unwrap_or(UNTOLD)
     }
 
-    /// The results of the steps that stand directly behind these names.
-    pub fn results(&self, prefix: &str) -> Map<String, Value> {
+    /// The results of the steps that stand directly behind these names, by name.
+    pub fn results(&self, prefix: &str) -> BTreeMap<&'a str, &'a Value> {
         let own = self.stories.iter().filter_map(|(place, story)| {
             let name = place.strip_prefix(prefix)?;
             let result = story.result().filter(|_| !name.contains(['.', '[']))?;
-            Some((name.to_owned(), result.clone()))
+            Some((name, result))
         });
         own.collect()
     }
