@@ -3,6 +3,8 @@
 
 mod clock;
 mod debounce;
+mod gates;
+mod lanes;
 mod loops;
 mod orders;
 mod redaction;
@@ -17,7 +19,6 @@ use serde_json::json;
 
 use super::{Arrival, Claim, EditionId, Occasion, Planned, Store};
 use crate::core::event::Event;
-use crate::core::gate::{Ask, Kind};
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::jobspec::{Mode, Rule};
 use crate::core::run::{Attempt, Line, Outcome, RunId, State};
@@ -116,17 +117,17 @@ pub async fn suite<S: Store>(open: impl Fn() -> S) {
     the_same_id_of_another_source_is_another_event(open()).await;
     an_event_without_runs_is_not_remembered(open()).await;
     an_array_keeps_its_order(open()).await;
-    one_lane_goes_one_by_one(open()).await;
-    lanes_do_not_wait_for_each_other(open()).await;
-    a_retrying_run_keeps_its_lane_until_it_is_due(open()).await;
+    lanes::one_lane_goes_one_by_one(open()).await;
+    lanes::lanes_do_not_wait_for_each_other(open()).await;
+    lanes::a_retrying_run_keeps_its_lane_until_it_is_due(open()).await;
     shadow_runs_are_recorded_and_never_claimed(open()).await;
     the_log_comes_back_with_the_claim(open()).await;
     a_final_state_is_final(open()).await;
     clock::what_waits_moves_with_the_clock(open()).await;
     clock::gates_move_with_the_clock(open()).await;
     an_unknown_run_is_an_error(open()).await;
-    one_rule_takes_no_more_than_its_share(open()).await;
-    a_gate_lets_through_what_it_says(open()).await;
+    lanes::one_rule_takes_no_more_than_its_share(open()).await;
+    gates::a_gate_lets_through_what_it_says(open()).await;
     loops::a_chain_of_our_own_events_ends_at_its_depth(open()).await;
     loops::a_person_begins_a_chain_anew(open()).await;
     loops::two_rules_share_a_chain_and_other_tickets_go_on(open()).await;
@@ -217,119 +218,6 @@ async fn an_array_keeps_its_order<S: Store>(store: S) {
     assert_eq!(ids, ["x", "y"]);
 }
 
-async fn one_lane_goes_one_by_one<S: Store>(store: S) {
-    let rule = live_rule("a");
-    let first = place(&store, arrival("1", &rule)).await;
-    let second = place(&store, arrival("2", &rule)).await;
-    let third = place(&store, arrival("3", &rule)).await;
-    for (owner, end) in [
-        (first, State::Done),
-        (second, State::Dead { why: "x".into() }),
-        (third, State::Skipped { why: "y".into() }),
-    ] {
-        assert_eq!(claimed(&store, now()).await, [owner]);
-        assert!(claimed(&store, now()).await.is_empty());
-        to(&store, owner, end).await;
-    }
-    assert!(store.unfinished(100).await.unwrap().is_empty());
-    let counts = store.counts().await.unwrap();
-    assert_eq!(
-        (counts["done"], counts["dead"], counts["skipped"]),
-        (1, 1, 1)
-    );
-}
-
-async fn lanes_do_not_wait_for_each_other<S: Store>(store: S) {
-    let (a, b) = (live_rule("a"), live_rule("b"));
-    let first = place(&store, in_lane("1", &a, Some("7"))).await;
-    place(&store, in_lane("2", &a, Some("7"))).await;
-    let other_ticket = place(&store, in_lane("3", &a, Some("8"))).await;
-    let other_rule = place(&store, in_lane("4", &b, Some("7"))).await;
-    let without = place(&store, in_lane("5", &a, None)).await;
-    let also_without = place(&store, in_lane("6", &a, None)).await;
-    let limited = store.claim(up_to(2, now())).await.unwrap();
-    let limited: Vec<RunId> = limited.iter().map(|run| run.id).collect();
-    assert_eq!(limited, [first, other_rule], "rules take turns");
-    assert_eq!(
-        claimed(&store, now()).await,
-        [other_ticket, without, also_without],
-        "within a rule the oldest goes first"
-    );
-}
-
-async fn one_rule_takes_no_more_than_its_share<S: Store>(store: S) {
-    let (a, b) = (live_rule("a"), live_rule("b"));
-    let mut of_a = Vec::new();
-    for n in 0..5 {
-        of_a.push(place(&store, in_lane(&format!("a{n}"), &a, None)).await);
-    }
-    let of_b = place(&store, in_lane("b", &b, None)).await;
-    let two = Claim {
-        per_rule: 2,
-        ..everything()
-    };
-    let ids = |runs: Vec<super::Claimed>| runs.iter().map(|run| run.id).collect::<Vec<_>>();
-    let first = ids(store.claim(two).await.unwrap());
-    assert_eq!(first.len(), 3, "{first:?}");
-    assert!(first.contains(&of_a[0]) && first.contains(&of_a[1]) && first.contains(&of_b));
-    assert!(store.claim(two).await.unwrap().is_empty());
-    to(&store, of_a[0], State::Done).await;
-    assert_eq!(ids(store.claim(two).await.unwrap()), [of_a[2]]);
-}
-
-async fn a_gate_lets_through_what_it_says<S: Store>(store: S) {
-    let ask = |kind| Ask {
-        kind,
-        window: Duration::from_secs(60),
-        value: "ticket.id 7".into(),
-    };
-    let gated = |id: &str, asks: &[Ask], seconds| {
-        let mut arrival = in_lane(id, &live_rule("a"), None);
-        arrival.received = later(seconds);
-        arrival.planned[0].asks = asks.to_vec();
-        arrival
-    };
-    let dedupe = [ask(Kind::Dedupe)];
-    let both = [ask(Kind::Dedupe), ask(Kind::Throttle { limit: 2 })];
-    let mut runs = Vec::new();
-    for (id, asks, seconds, word) in [
-        ("1", &dedupe[..], 0, "queued"),
-        ("2", &dedupe[..], 30, "suppressed"),
-        ("3", &dedupe[..], 61, "queued"),
-        ("4", &[], 62, "queued"),
-        ("5", &both[1..], 63, "queued"),
-        ("6", &both[1..], 64, "queued"),
-        ("7", &both[1..], 65, "suppressed"),
-    ] {
-        let committed = store.commit(gated(id, asks, seconds)).await.unwrap();
-        assert_eq!(committed.runs[0].state.word(), word, "{id}");
-        runs.push(committed.runs[0].clone());
-    }
-    let State::Suppressed { gate, why } = &runs[1].state else {
-        panic!("{:?}", runs[1]);
-    };
-    assert_eq!(gate, "dedupe");
-    assert!(
-        why.contains(&format!("run {} for ticket.id 7", runs[0].id.0)),
-        "{why}"
-    );
-    assert!(claimed(&store, later(70)).await.len() == 5);
-    // A run that never did its work gives its place back, to a dedupe alone.
-    to(&store, runs[2].id, State::Dead { why: "x".into() }).await;
-    to(&store, runs[4].id, State::Dead { why: "x".into() }).await;
-    let again = store.commit(gated("8", &dedupe, 70)).await.unwrap();
-    assert_eq!(again.runs[0].state.word(), "queued");
-    let closed = store.commit(gated("9", &both[1..], 71)).await.unwrap();
-    assert_eq!(closed.runs[0].state.word(), "suppressed");
-    // A gate is charged only by what passes all of them.
-    let shut = store.commit(gated("10", &both, 124)).await.unwrap();
-    assert_eq!(shut.runs[0].state.word(), "suppressed");
-    for (id, word) in [("11", "queued"), ("12", "queued"), ("13", "suppressed")] {
-        let committed = store.commit(gated(id, &both[1..], 125)).await.unwrap();
-        assert_eq!(committed.runs[0].state.word(), word, "{id}");
-    }
-}
-
 async fn a_death_is_told_once_where_the_rule_wants_it<S: Store>(store: S) {
     let mut rule = Rule::clone(&live_rule("a"));
     rule.on_dead = Some(Arc::new(rule.flow.clone()));
@@ -350,24 +238,6 @@ async fn a_death_is_told_once_where_the_rule_wants_it<S: Store>(store: S) {
     assert_eq!((told[0].event.id.as_str(), told[0].log.len()), ("1", 0));
     to(&store, told[0].id, State::Dead { why: "too".into() }).await;
     assert!(claimed(&store, now()).await.is_empty(), "nobody is told");
-}
-
-async fn a_retrying_run_keeps_its_lane_until_it_is_due<S: Store>(store: S) {
-    let rule = live_rule("a");
-    let first = place(&store, arrival("1", &rule)).await;
-    let second = place(&store, arrival("2", &rule)).await;
-    assert_eq!(store.next_due().await.unwrap(), None);
-    claimed(&store, now()).await;
-    let until = later(60);
-    let retrying = State::Retrying { until };
-    to(&store, first, retrying.clone()).await;
-    assert_eq!(store.run(first).await.unwrap().unwrap().state, retrying);
-    assert_eq!(store.next_due().await.unwrap(), Some(until));
-    assert!(claimed(&store, later(59)).await.is_empty());
-    assert_eq!(claimed(&store, later(60)).await, [first]);
-    assert_eq!(store.next_due().await.unwrap(), None);
-    to(&store, first, State::Done).await;
-    assert_eq!(claimed(&store, now()).await, [second]);
 }
 
 async fn shadow_runs_are_recorded_and_never_claimed<S: Store>(store: S) {

@@ -1,29 +1,30 @@
 //! Where events and runs are kept: journal and queue in one, behind one trait for every backend.
 //! It decides what is a redelivery and whose turn it is; it performs nothing and judges no rule.
 
+mod arrival;
 #[cfg(test)]
 mod conformance;
+mod edition;
+mod error;
 mod memory;
+mod record;
 mod scopes;
 pub mod sqlite;
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::core::config::{self, Archive, Config, Limits, Retention};
-use crate::core::event::{Brief, Event};
-use crate::core::flow::step::Flow;
-use crate::core::gate::{Ask, Debounce, locals};
-use crate::core::loop_guard::{Lineage, LoopAsk};
-use crate::core::rule::jobspec::{Mode, Rule};
-use crate::core::rule::path::Path;
 use crate::core::run::{Line, RunId, State};
+use record::{flow, notice};
 
+pub use arrival::{Arrival, Committed, Occasion, Planned, Unmatched};
+pub use edition::{Edition, EditionId, Settings};
+pub use error::StoreError;
 pub use memory::MemoryStore;
+pub use record::{Claimed, Placed, Record};
 pub use scopes::SettingsError;
 pub use sqlite::SqliteStore;
 
@@ -136,73 +137,6 @@ pub trait Store: Send + Sync + 'static {
     fn archive(&self, event: Unmatched, edition: EditionId, received: Timestamp);
 }
 
-/// An event that led to no run.
-#[derive(Debug, Clone)]
-pub enum Unmatched {
-    Built(Arc<Event>),
-    /// As it came; nothing was built of it. Only what the built-in catalogue alone can read.
-    Scanned {
-        brief: Box<Brief>,
-        raw: Box<str>,
-    },
-}
-
-impl From<Arc<Event>> for Unmatched {
-    fn from(event: Arc<Event>) -> Self {
-        Unmatched::Built(event)
-    }
-}
-
-/// An event that came, with what is to run for it.
-#[derive(Debug, Clone)]
-pub struct Arrival {
-    pub event: Arc<Event>,
-    pub received: Timestamp,
-    /// What judged it.
-    pub edition: EditionId,
-    pub planned: Vec<Planned>,
-    pub occasion: Occasion,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Occasion {
-    /// The event came from outside.
-    Delivery,
-    /// A person wants a known event acted on again: its runs get a generation of their own, and no
-    /// gate is asked.
-    Replay,
-}
-
-/// One rule that matched.
-#[derive(Debug, Clone)]
-pub struct Planned {
-    pub rule: Arc<Rule>,
-    /// Shadow: recorded and never acted. Never disabled: such a rule does not match.
-    pub mode: Mode,
-    /// The value that runs of this rule are kept apart by; None waits for no other run.
-    pub lane: Option<String>,
-    /// What the loop guard is asked, before its gates; None where nothing follows from the run.
-    pub loop_ask: Option<LoopAsk>,
-    /// What its gates are asked, in their order.
-    pub asks: Vec<Ask>,
-}
-
-/// What became of an event.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Committed {
-    /// The event was known: these are its earlier runs.
-    pub redelivered: bool,
-    pub runs: Vec<Placed>,
-}
-
-/// A run and where it stands.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Placed {
-    pub id: RunId,
-    pub rule: Arc<str>,
-    pub state: State,
-}
-
 /// How much may be taken up.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim {
@@ -210,209 +144,6 @@ pub struct Claim {
     /// Runs of one rule at work together.
     pub per_rule: usize,
     pub now: Timestamp,
-}
-
-/// A run to go on with.
-#[derive(Debug, Clone)]
-pub struct Claimed {
-    pub id: RunId,
-    pub event: Arc<Event>,
-    pub rule: Arc<Rule>,
-    /// A replay raises it; a retry keeps it. Part of every step's idempotency key.
-    pub generation: u32,
-    /// `error.…` of a run that tells of another one's death; null of any other.
-    pub error: Value,
-    /// What the flow reads under `events`, the oldest first: of a rule whose debounce keeps all alone.
-    pub events: Vec<Arc<Event>>,
-    pub log: Vec<Line>,
-}
-
-/// All that is known of a run.
-#[derive(Debug, Clone)]
-pub struct Record {
-    pub id: RunId,
-    pub event: Arc<Event>,
-    pub rule: Arc<Rule>,
-    pub received: Timestamp,
-    pub edition: EditionId,
-    pub lane: Option<String>,
-    pub generation: u32,
-    /// `error.…` of a run that tells of another one's death; null of any other.
-    pub error: Value,
-    /// What the flow reads under `events`, the oldest first: of a rule whose debounce keeps all alone.
-    pub events: Vec<Arc<Event>>,
-    pub lineage: Lineage,
-    pub state: State,
-    pub log: Vec<Line>,
-}
-
-impl Claimed {
-    /// What its gates give names to, for the scope of its flow: an object, or null where there is
-    /// none.
-    pub fn locals(&self) -> Value {
-        locals(self.events.iter().map(|event| &**event))
-    }
-
-    /// What it runs: the rule's flow, or the one that tells of a death.
-    pub fn flow(&self) -> &Flow {
-        flow(&self.rule, &self.error)
-    }
-}
-
-impl Record {
-    /// The same as of a claimed run.
-    pub fn locals(&self) -> Value {
-        locals(self.events.iter().map(|event| &**event))
-    }
-
-    pub fn flow(&self) -> &Flow {
-        flow(&self.rule, &self.error)
-    }
-}
-
-fn flow<'r>(rule: &'r Rule, error: &Value) -> &'r Flow {
-    match &rule.on_dead {
-        Some(on_dead) if !error.is_null() => on_dead,
-        Some(_) | None => &rule.flow,
-    }
-}
-
-/// How much is kept, and for how long, as the configuration says it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Settings {
-    pub limits: Limits,
-    pub retention: Retention,
-    pub archive: Archive,
-    /// Fields of events that are not kept once nothing needs them.
-    pub redact: Vec<Path>,
-}
-
-impl Settings {
-    pub fn of(config: &Config) -> Self {
-        Self {
-            limits: config.limits,
-            retention: config.retention,
-            archive: config.archive,
-            redact: config.redact.clone(),
-        }
-    }
-}
-
-/// Rules and configuration as they were written at one time.
-#[derive(Debug, Clone)]
-pub struct Edition {
-    /// Name and text of each rule file.
-    pub files: Vec<(Arc<str>, Arc<str>)>,
-    pub config: Arc<config::Source>,
-    pub settings: Settings,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct EditionId(pub u64);
-
-/// Why a store did not do what it was asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    #[error(
-        "failed to keep the event: {unfinished} runs are unfinished, the store's limit; send it again later"
-    )]
-    Full { unfinished: usize },
-    #[error("failed to keep the event in time: the disk is behind; send it again later")]
-    Busy,
-    #[error("failed to find run {0}; it may be older than what the store keeps")]
-    UnknownRun(u64),
-    #[error("run {run} is {state}, and only {wanted} can be {order}")]
-    WrongState {
-        run: u64,
-        state: &'static str,
-        wanted: &'static str,
-        order: &'static str,
-    },
-    #[error(
-        "run {0} tells of another run's death and acts on no event of its own; replay that run"
-    )]
-    OnlyTells(u64),
-    #[error(
-        "fields of the event of run {0} are no longer kept (`redact` in flowtrigger.yaml), and it cannot be acted on without them; have it sent again"
-    )]
-    Redacted(u64),
-    #[error(transparent)]
-    Settings(#[from] SettingsError),
-    #[error("failed to write to the data folder: {0}")]
-    Broken(String),
-    #[error("failed to read the database: {0}; start again, which sets the damaged file aside")]
-    Damaged(String),
-}
-
-impl StoreError {
-    fn cannot_revive(run: RunId, state: &State) -> Self {
-        StoreError::WrongState {
-            run: run.0,
-            state: state.word(),
-            wanted: "dead, held and cancelled runs",
-            order: "retried",
-        }
-    }
-
-    fn cannot_cancel(run: RunId, state: &State) -> Self {
-        StoreError::WrongState {
-            run: run.0,
-            state: state.word(),
-            wanted: "unfinished and held runs",
-            order: "cancelled",
-        }
-    }
-}
-
-impl Planned {
-    /// The debounce that gathers its event; none for what never acts.
-    fn debounce(&self) -> Option<Debounce<'_>> {
-        let live = (self.mode == Mode::Live).then_some(&self.asks)?;
-        live.iter().find_map(Debounce::of)
-    }
-
-    /// Where a run begins that every gate lets through.
-    fn first_state(&self) -> State {
-        match self.mode {
-            Mode::Live => State::Queued,
-            Mode::Shadow => State::Shadow,
-            Mode::Disabled => State::Cancelled,
-        }
-    }
-}
-
-impl Placed {
-    fn of(record: &Record) -> Self {
-        Self {
-            id: record.id,
-            rule: record.rule.name.as_str().into(),
-            state: record.state.clone(),
-        }
-    }
-}
-
-/// The run that tells of a death, where the rule wants one; a death of such a run is told to nobody.
-fn notice(dead: &Record) -> Option<Record> {
-    let State::Dead { why } = &dead.state else {
-        return None;
-    };
-    if dead.rule.on_dead.is_none() || !dead.error.is_null() {
-        return None;
-    }
-    Some(Record {
-        error: json!({
-            "message": why,
-            "run": dead.id.0,
-            "rule": dead.rule.name,
-            "attempts": dead.log.iter().filter_map(Line::attempt).count(),
-        }),
-        lane: None,
-        events: Vec::new(),
-        lineage: Lineage::default(),
-        state: State::Queued,
-        log: Vec::new(),
-        ..dead.clone()
-    })
 }
 
 /// Whether a run in this state holds its lane, and counts for the backlog.

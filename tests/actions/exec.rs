@@ -1,32 +1,16 @@
-//! Commands run for real: their arguments, environment, bounds, and that nothing of them stays behind.
-//! It refuses to trust a command's own word: processes are looked up by their ids.
+//! Commands run for real: their arguments, environment, input, output and ends.
+//! It refuses to judge what a program does; it looks at what arrives there and what comes back.
 
-use std::time::Duration;
+mod hostile;
+mod stopping;
 
-use flowtrigger::core::flow::call::{Call, ExecCall, Keep, Text};
-use flowtrigger::core::flow::confinement::Confinement;
-use proptest::prelude::*;
-use rustix::process::{Pid, Signal, test_kill_process};
+use flowtrigger::core::flow::call::{ExecCall, Keep, Text};
 use serde_json::json;
 
-use crate::{KEY, exec, failed, perform_exec, performer, secret, succeeded, with};
+use crate::{exec, failed, perform_exec, performer, secret, succeeded, with};
 
 fn shell(script: &str) -> ExecCall {
     exec(&["/bin/sh", "-c", script])
-}
-
-/// Waits until the process is gone or a zombie: killed, at any rate.
-async fn assert_dead(pid: &str) {
-    let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
-    let stat = format!("/proc/{}/stat", pid.as_raw_nonzero());
-    for _ in 0..3000 {
-        let zombie = std::fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") Z "));
-        if zombie || test_kill_process(pid).is_err() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("process {pid:?} still runs");
 }
 
 #[tokio::test]
@@ -194,79 +178,6 @@ async fn input_and_output_larger_than_a_pipe_do_not_wait_for_each_other() {
 }
 
 #[tokio::test]
-async fn what_never_ends_is_killed_with_all_that_it_started() {
-    let folder = tempfile::tempdir().unwrap();
-    let script = "trap '' TERM; (trap '' TERM; sleep 600) & echo $! > grandchild; echo $$ > leader; \
-                  echo 'still here' >&2; while :; do sleep 600; done";
-    let mut call = shell(script);
-    call.cwd = folder.path().display().to_string();
-    // Its first words prove that it has set its trap, whatever the machine's speed.
-    call.timeout = Duration::from_millis(200);
-    let performer = with(|options| options.grace = Duration::from_millis(100));
-    let mut message = String::new();
-    while !message.contains("still here") {
-        message = failed(perform_exec(&performer, call.clone()).await).message;
-        call.timeout *= 2;
-    }
-    assert!(
-        message.contains(
-            "and was killed, because it ignored SIGTERM: still here; see what it waits for"
-        ),
-        "{message}"
-    );
-    for name in ["grandchild", "leader"] {
-        assert_dead(&std::fs::read_to_string(folder.path().join(name)).unwrap()).await;
-    }
-}
-
-#[tokio::test]
-async fn what_goes_when_asked_is_not_killed() {
-    let mut call = exec(&["sleep", "600"]);
-    call.timeout = Duration::from_millis(50);
-    let failure = failed(perform_exec(&performer(), call).await);
-    assert_eq!(
-        failure.message,
-        "the command `sleep` did not end within 50ms and was stopped, with nothing on standard \
-         error; see what it waits for, or raise the step's `timeout`"
-    );
-    assert!(failure.retryable);
-}
-
-#[tokio::test]
-async fn what_a_command_leaves_behind_is_killed_and_holds_nothing_up() {
-    let value = succeeded(perform_exec(&performer(), shell("sleep 600 & echo $!")).await);
-    assert_dead(value["stdout"].as_str().unwrap()).await;
-}
-
-#[tokio::test]
-async fn a_process_that_left_the_group_holds_nothing_up() {
-    let value =
-        succeeded(perform_exec(&performer(), shell("setsid sleep 600 & echo $!; sleep 0.2")).await);
-    let pid = value["stdout"].as_str().unwrap().trim().parse().unwrap();
-    // It is ours to clean up: only its own group would have been killed with it.
-    let _ = rustix::process::kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
-}
-
-#[tokio::test]
-async fn a_dropped_call_kills_its_command() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut call =
-        shell("sleep 600 & echo $! > grandchild.new; mv grandchild.new grandchild; wait");
-    call.cwd = folder.path().display().to_string();
-    let performer = performer();
-    let running = tokio::spawn(async move { performer.perform(&Call::Exec(call), KEY).await });
-    let pid = loop {
-        match std::fs::read_to_string(folder.path().join("grandchild")) {
-            Ok(pid) => break pid,
-            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
-        }
-    };
-    running.abort();
-    assert!(running.await.unwrap_err().is_cancelled());
-    assert_dead(&pid).await;
-}
-
-#[tokio::test]
 async fn what_cannot_be_run_is_refused_for_good() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("script"), "#!/bin/sh\n").unwrap();
@@ -358,110 +269,5 @@ async fn an_interpreter_that_is_not_there_is_named_as_such() {
             failure.message
         );
         assert!(!failure.retryable);
-    }
-}
-
-/// Text as customers write it, and as attackers do.
-fn hostile() -> impl Strategy<Value = String> {
-    const KNOWN: [&str; 24] = [
-        "$(id)",
-        "`id`",
-        "; id",
-        "a b",
-        "*",
-        "-n",
-        "--",
-        "--help",
-        "-rf /",
-        "'",
-        "\"",
-        "\n",
-        "\r\n",
-        "",
-        "{{ x }}",
-        "%s%n",
-        "\\",
-        "$HOME",
-        "!!",
-        "\u{202e}gpj",
-        "\u{feff}",
-        "\u{1b}[31m",
-        "\u{fffd}\u{d7ff}",
-        "a=b",
-    ];
-    prop_oneof![
-        "[^\0]{0,40}",
-        prop::sample::select(KNOWN.as_slice()).prop_map(str::to_owned),
-        (
-            prop::sample::select(KNOWN.as_slice()),
-            1000..127 * 1024_usize
-        )
-            .prop_map(|(text, size)| {
-                let text = if text.is_empty() { "x" } else { text };
-                text.repeat(size / text.len())
-            }),
-    ]
-}
-
-fn runs(call: ExecCall) -> String {
-    let performer = with(|options| {
-        options.output_cap = 1 << 20;
-        options.confiner = env!("CARGO_BIN_EXE_flowtrigger").into();
-    });
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let value = runtime.block_on(async { succeeded(perform_exec(&performer, call).await) });
-    value["stdout"].as_str().unwrap().to_owned()
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// Whatever a ticket holds, it is one argument: no shell, no splitting, no option of ours. Nor is
-    /// it anything else on the way through what binds a command.
-    #[test]
-    fn a_hostile_argument_arrives_as_it_is(
-        arguments in prop::collection::vec(hostile(), 1..6),
-        bound in any::<bool>(),
-    ) {
-        let mut argv = vec!["printf", "%s\\0"];
-        argv.extend(arguments.iter().map(String::as_str));
-        let confinement = Confinement { file_size: Some(1), ..Confinement::default() };
-        let call = ExecCall {
-            confine: bound.then(|| Box::new(confinement)),
-            ..exec(&argv)
-        };
-        let expected: String = arguments.iter().map(|argument| format!("{argument}\0")).collect();
-        prop_assert_eq!(runs(call), expected);
-    }
-
-    /// It is one value of the environment, and all of the input of a script that names neither.
-    #[test]
-    fn a_hostile_value_and_a_hostile_input_arrive_as_they_are(value in hostile(), input in hostile()) {
-        let call = ExecCall {
-            env: vec![("GIVEN".into(), Text::plain(value.clone()))],
-            stdin: Text::plain(input.clone()),
-            ..shell("printf '%s\\0' \"$GIVEN\"; cat")
-        };
-        prop_assert_eq!(runs(call), format!("{value}\0{input}"));
-    }
-
-    /// A NUL is an error, wherever it stands: nothing is cut short at it.
-    #[test]
-    fn a_nul_is_never_cut_off(before in "[^\0]{0,20}", after in "[^\0]{0,20}") {
-        let text = format!("{before}\0{after}");
-        let argument = exec(&["true", &text]);
-        let variable = ExecCall {
-            env: vec![("GIVEN".into(), Text::plain(text))],
-            ..exec(&["true"])
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        for call in [argument, variable] {
-            let failure = runtime.block_on(async { failed(perform_exec(&performer(), call).await) });
-            prop_assert!(failure.message.contains("holds a NUL character"), "{}", failure.message);
-            prop_assert!(!failure.retryable);
-        }
     }
 }

@@ -1,7 +1,9 @@
-//! The journal on its own: every question, beside a writer and on a file at rest.
+//! The journal on its own: every question about runs, events and gates.
 //! It looks at answers, never at statements.
 
-use std::fs;
+mod editions;
+mod file;
+
 use std::time::Duration;
 
 use flowtrigger::core::gate::{Ask, Facts, Kind};
@@ -9,7 +11,7 @@ use flowtrigger::core::run::{RunId, State};
 use flowtrigger::store::EditionId;
 use flowtrigger::store::sqlite::codec::micros;
 use flowtrigger::store::sqlite::journal::{
-    EventQuery, Filter, Journal, Near, OpenError, Page, RunRow, Subject,
+    EventQuery, Filter, Journal, Near, Page, RunRow, Subject,
 };
 use rusqlite::params;
 
@@ -310,63 +312,6 @@ fn what_is_nearly_there_is_named() {
 }
 
 #[test]
-fn an_event_is_judged_by_the_rules_of_its_time() {
-    let data = Data::new();
-    let before = data.edition(&[("rules/page.yaml", RULES)], "", DAY);
-    let changed = RULES.replace("urgent\n  ticket", "high\n  ticket");
-    let after = data.edition(&[("rules/page.yaml", &changed)], "vars: { a: 2 }", DAY);
-    let journal = Journal::open(&data.path()).unwrap();
-    let urgent = priority(7, "urgent", DAY);
-    let names = |edition: i64| {
-        let past = journal
-            .edition(EditionId(edition as u64), &urgent)
-            .unwrap()
-            .expect("kept");
-        let matches = past.rules.matches(&urgent);
-        matches
-            .iter()
-            .map(|rule| rule.name.clone())
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(names(before.row), ["page-urgent"]);
-    assert!(names(after.row).is_empty());
-    assert!(journal.edition(EditionId(9), &urgent).unwrap().is_none());
-    let latest = journal.latest_config().unwrap().expect("a configuration");
-    assert_eq!(*latest.vars, serde_json::json!({"a": 2}));
-}
-
-#[test]
-fn of_very_many_rules_those_that_can_listen_keep_their_places() {
-    let other = "name: other-N\nevent_source: support\nevent_type: ticket.TagsChanged\nflow:\n  - succeed: ok\n---\n";
-    let many: String = (0..12_000)
-        .map(|n| other.replace("other-N", &format!("other-{n}")))
-        .collect();
-    assert!(many.len() > 1 << 20);
-    let data = Data::new();
-    let whole = format!("{many}{RULES}---\n{}", other.trim_end_matches("---\n"));
-    let sql = "INSERT INTO texts (digest, text) VALUES (randomblob(16), ?1)";
-    let edition = data.edition(&[], "", DAY);
-    data.sql.execute(sql, [&whole]).unwrap();
-    let list = format!("[[\"rules/all.yaml\", {}]]", data.sql.last_insert_rowid());
-    data.sql
-        .execute("UPDATE editions SET files = ?1", [list])
-        .unwrap();
-    let journal = Journal::open(&data.path()).unwrap();
-    let event = priority(7, "urgent", DAY);
-    let past = journal
-        .edition(EditionId(edition.row as u64), &event)
-        .unwrap()
-        .expect("kept");
-    let listening = past.rules.listening(&event);
-    let lines: Vec<_> = listening
-        .iter()
-        .map(|rule| (rule.name.as_str(), rule.at.line))
-        .collect();
-    assert_eq!(lines, [("page-urgent", 72_001), ("note-calm", 72_013)]);
-    assert_eq!(past.rules.rules.len(), 2);
-}
-
-#[test]
 fn gates_are_told_the_charges_in_their_window() {
     let data = Data::new();
     let sql = &data.sql;
@@ -402,72 +347,4 @@ fn gates_are_told_the_charges_in_their_window() {
     };
     assert_eq!(facts(ask(2, "ticket.id 7")), two);
     assert_eq!(facts(ask(2, "ticket.id 8")), Facts::default());
-}
-
-#[test]
-fn a_writer_is_neither_waited_for_nor_kept_waiting() {
-    let data = three();
-    data.sql
-        .execute_batch("BEGIN IMMEDIATE; DELETE FROM lines; UPDATE runs SET state = 'done';")
-        .unwrap();
-    let journal = Journal::open(&data.path()).unwrap();
-    let states = |journal: &Journal| {
-        let rows = journal.runs(&Filter::default(), page(9)).unwrap();
-        rows.iter().map(|row| row.state.word()).collect::<Vec<_>>()
-    };
-    assert_eq!(states(&journal), ["dead", "dead", "done"]);
-    data.sql.execute_batch("COMMIT").unwrap();
-    assert_eq!(states(&journal), ["done"; 3]);
-    // Nothing that was read keeps the log from being emptied.
-    let busy: i64 = data
-        .sql
-        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(busy, 0);
-}
-
-#[test]
-fn a_folder_at_rest_can_be_read_also_where_nothing_can_be_written() {
-    use std::os::unix::fs::PermissionsExt;
-    let data = three();
-    let path = data.path();
-    let Data { sql, .. } = &data;
-    sql.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
-        .unwrap();
-    let copy = tempfile::tempdir().unwrap();
-    let at_rest = copy.path().join("100% what?#.db");
-    fs::copy(&path, &at_rest).unwrap();
-    for mode in [0o700, 0o500] {
-        fs::set_permissions(copy.path(), fs::Permissions::from_mode(mode)).unwrap();
-        let journal = Journal::open(&at_rest).unwrap();
-        assert_eq!(journal.runs(&Filter::default(), page(9)).unwrap().len(), 3);
-    }
-    fs::set_permissions(copy.path(), fs::Permissions::from_mode(0o700)).unwrap();
-}
-
-#[test]
-fn what_cannot_be_read_is_told_and_left_as_it_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("flowtrigger.db");
-    assert!(matches!(Journal::open(&path), Err(OpenError::Nothing(_))));
-    assert!(!path.exists());
-    let data = three();
-    data.sql.pragma_update(None, "user_version", 99).unwrap();
-    let told = Journal::open(&data.path())
-        .err()
-        .expect("refused")
-        .to_string();
-    assert!(
-        told.contains("newer flowtrigger (file version 99, this program knows 3)"),
-        "{told}"
-    );
-    fs::write(&path, vec![b'x'; 9_000]).unwrap();
-    assert!(matches!(Journal::open(&path), Err(OpenError::Damaged(_))));
-    assert_eq!(fs::read(&path).unwrap(), vec![b'x'; 9_000]);
-    fs::remove_file(&path).unwrap();
-    rusqlite::Connection::open(&path)
-        .unwrap()
-        .execute_batch("CREATE TABLE t (x)")
-        .unwrap();
-    assert!(matches!(Journal::open(&path), Err(OpenError::Foreign(_))));
 }

@@ -1,6 +1,9 @@
 //! Rules and events that meet often: few paths, few values of every type, every operator on each.
 //! What it writes need not load; who uses it takes the rules that do.
 
+mod events;
+mod values;
+
 use std::ops::Range;
 
 use proptest::collection::vec;
@@ -8,62 +11,10 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Map, Value, json};
 
-/// Texts that are alike in some way: in letters, as numbers, as times, as words of an order.
-const TEXTS: &[&str] = &[
-    "",
-    "a",
-    "A",
-    "ab",
-    "ba",
-    "vip",
-    "VIP",
-    "vip emea",
-    "emea vip",
-    "ß",
-    "SS",
-    "ss",
-    "İ",
-    "i",
-    "σας",
-    "ΣΑΣ",
-    "ΣΑΣ ",
-    "\u{212a}",
-    "k",
-    "low",
-    "normal",
-    "high",
-    "urgent",
-    "Urgent",
-    "new",
-    "open",
-    "solved",
-    "deleted",
-    "null",
-    "true",
-    "0",
-    "-0",
-    "1",
-    "1.0",
-    " 1",
-    "10",
-    "1e1",
-    "1e999",
-    "007",
-    "-3",
-    "9007199254740993",
-    "18446744073709551615",
-    "2026-03-01",
-    "2026-03-01T00:00:00Z",
-    "2026-03-01T10:00:00Z",
-    "2026-03-01T10:00:00.0005Z",
-    "2026-03-01T11:00:00+01:00",
-    "2026-03-08T11:00:00Z",
-    "2027-01-01",
-    "soon",
-    "a\"b\\c",
-    "😀",
-    "aaaa",
-];
+use values::{DATES, number, one_of, scalar, some_text};
+
+pub use events::{Parts, body, parts};
+pub use values::value;
 
 /// Where a rule may look.
 const FIELDS: &[&str] = &[
@@ -125,18 +76,6 @@ const PATTERNS: &[&str] = &[
     "ΣΑ",
 ];
 
-fn text() -> impl Strategy<Value = Value> {
-    // Some so often that rules are true of many events.
-    prop_oneof![1 => select(TEXTS), 1 => select(&TEXTS[..8])].prop_map(Value::from)
-}
-
-const DATES: &[&str] = &[
-    "2026-03-01",
-    "2026-03-01T10:00:00Z",
-    "2026-03-08T11:00:00Z",
-    "2027-01-01",
-];
-
 const MOMENTS: &[&str] = &[
     "2026-03-01",
     "2026-03-01T10:00:00.0007Z",
@@ -146,45 +85,6 @@ const MOMENTS: &[&str] = &[
 ];
 
 const SIDES: &[&str] = &["lt", "lte", "gt", "gte"];
-
-fn number() -> impl Strategy<Value = Value> {
-    select(vec![
-        json!(0),
-        json!(-0.0),
-        json!(1),
-        json!(1.0),
-        json!(1.5),
-        json!(-3),
-        json!(10),
-        json!(10.0),
-        json!(35),
-        json!(1e300),
-        json!(9_007_199_254_740_991_u64),
-        json!(9_007_199_254_740_992_u64),
-        json!(9_007_199_254_740_993_u64),
-        json!(9_007_199_254_740_992.0),
-        json!(u64::MAX),
-        json!(i64::MIN),
-        json!(i64::MAX),
-    ])
-}
-
-fn scalar() -> impl Strategy<Value = Value> {
-    prop_oneof![
-        6 => text(),
-        3 => number(),
-        1 => any::<bool>().prop_map(Value::from),
-        1 => Just(Value::Null),
-    ]
-}
-
-/// A value of any type.
-pub fn value() -> impl Strategy<Value = Value> {
-    let list = vec(scalar(), 0..4).prop_map(Value::from);
-    let nested = vec(vec(scalar(), 0..2).prop_map(Value::from), 1..2).prop_map(Value::from);
-    let object = scalar().prop_map(|value| json!({ "k": value }));
-    prop_oneof![8 => scalar(), 3 => list, 1 => nested, 1 => object]
-}
 
 fn path() -> impl Strategy<Value = &'static str> {
     prop_oneof![12 => select(FIELDS), 2 => select(QUERIES), 1 => select(VARIABLES)]
@@ -202,19 +102,6 @@ fn operand(plain: BoxedStrategy<Value>, variable: &'static str) -> BoxedStrategy
 fn any_of(plain: BoxedStrategy<Value>, variable: &'static str) -> BoxedStrategy<Value> {
     let list = vec(operand(plain.clone(), variable), 1..4).prop_map(Value::from);
     prop_oneof![3 => operand(plain, variable), 1 => list].boxed()
-}
-
-fn some_text() -> BoxedStrategy<Value> {
-    let texts: Vec<&str> = TEXTS
-        .iter()
-        .copied()
-        .filter(|text| !text.is_empty())
-        .collect();
-    select(texts).prop_map(Value::from).boxed()
-}
-
-fn one_of(texts: &'static [&'static str]) -> BoxedStrategy<Value> {
-    select(texts).prop_map(Value::from).boxed()
 }
 
 /// What has an order.
@@ -444,70 +331,4 @@ fn file(rules: Vec<Value>) -> String {
         format!("{rule}\n")
     });
     rules.collect::<Vec<_>>().join("---\n")
-}
-
-/// The normalised parts of an event: body, envelope and body as received.
-#[derive(Debug, Clone)]
-pub struct Parts {
-    pub body: Value,
-    pub envelope: Value,
-    pub raw: Value,
-    pub time: Option<&'static str>,
-}
-
-pub fn parts() -> impl Strategy<Value = Parts> {
-    let time = select(
-        [
-            Some("2026-03-08T12:00:00Z"),
-            Some("2026-03-01T10:00:00Z"),
-            None,
-        ]
-        .as_slice(),
-    );
-    (body(), value(), body(), time).prop_map(|(body, account, raw, time)| Parts {
-        body,
-        envelope: json!({ "account_id": account }),
-        raw,
-        time,
-    })
-}
-
-/// A body with some of the fields, each of any value.
-pub fn body() -> impl Strategy<Value = Value> {
-    let fields = vec(proptest::option::weighted(0.8, value()), 16);
-    fields.prop_map(|values| {
-        let mut body = json!({});
-        let places = [
-            "/f/a",
-            "/f/b",
-            "/f/c",
-            "/f/list",
-            "/f/o",
-            "/f/list",
-            "/x",
-            "/current",
-            "/previous",
-            "/ticket/priority",
-            "/ticket/status",
-            "/ticket/tags",
-            "/ticket/id",
-            "/ticket/subject",
-            "/ticket/created_at",
-            "/ticket/brand_id",
-        ];
-        for (place, value) in places.iter().zip(values) {
-            if let Some(value) = value {
-                put(&mut body, place, value);
-            }
-        }
-        body
-    })
-}
-
-fn put(body: &mut Value, place: &str, value: Value) {
-    let mut here = body;
-    for key in place.trim_start_matches('/').split('/') {
-        here = &mut here[key];
-    }
-    *here = value;
 }

@@ -1,12 +1,19 @@
 //! The words of steps as tables, with their JSON Schema: what `flow:` may hold.
 //! It refuses to know how a value is lowered.
 
+mod command;
+mod http;
+
 use serde_json::{Value, json};
 
-use crate::core::config::size;
 use crate::core::rule::vocabulary::{
-    Vocabulary, anything, boolean, condition, duration, mapping, number, steps, text, word,
+    Vocabulary, anything, condition, duration, mapping, number, steps, text, word,
 };
+use command::{confine, exec};
+use http::http;
+
+pub use command::{CONFINE, EXEC};
+pub use http::HTTP;
 
 /// The keys that say what a step does; a step has exactly one of them.
 pub const ACTIONS: [&str; 11] = [
@@ -183,121 +190,6 @@ pub const FLOW: Vocabulary = Vocabulary {
     ],
 };
 
-/// The keys under `http`.
-pub const HTTP: Vocabulary = Vocabulary {
-    name: "`http`",
-    words: &[
-        word(
-            "method",
-            "The HTTP method; GET, or POST where there is a body, unless given.",
-            method,
-        ),
-        word(
-            "url",
-            "The whole address; values are percent-encoded and can never form the host.",
-            text,
-        ),
-        word(
-            "connection",
-            "A connection of flowtrigger.yaml that gives base address and credentials; goes with `path`.",
-            text,
-        ),
-        word(
-            "path",
-            "What follows the connection's base address; starts with `/`.",
-            path,
-        ),
-        word("headers", "Headers by name.", mapping),
-        word(
-            "query",
-            "Query parameters by name; a list repeats its parameter.",
-            mapping,
-        ),
-        word(
-            "json",
-            "The body as JSON: a tree of templates, where a lone `{{ … }}` keeps its type.",
-            anything,
-        ),
-        word("form", "The body as form fields by name.", mapping),
-        word("body", "The body as text.", text),
-        word(
-            "expect",
-            "The statuses that count as success: `200`, `2xx`, `200-299`, or a list of these; every 2xx unless given.",
-            expect,
-        ),
-        word(
-            "redirects",
-            "How many redirects are followed, each checked anew; none unless given. Another origin gets no credentials, no header with a secret and no `Idempotency-Key`.",
-            redirects,
-        ),
-    ],
-};
-
-/// The keys under `exec`, where it is not the list of arguments itself.
-pub const EXEC: Vocabulary = Vocabulary {
-    name: "`exec`",
-    words: &[
-        word("argv", "The program and its arguments.", argv),
-        word(
-            "stdin",
-            "What the program reads; the event as JSON unless given.",
-            text,
-        ),
-        word(
-            "cwd",
-            "The folder that it runs in; the rule file's folder unless given.",
-            text,
-        ),
-        word(
-            "env",
-            "Environment variables by name, beside `FLOWTRIGGER_EVENT_…`.",
-            mapping,
-        ),
-    ],
-};
-
-/// The keys under `confine`.
-pub const CONFINE: Vocabulary = Vocabulary {
-    name: "`confine`",
-    words: &[
-        word(
-            "cpu",
-            "Processor time of each process, in whole seconds.",
-            duration,
-        ),
-        word(
-            "memory",
-            "Address space of each process; 16MiB at least.",
-            size::schema,
-        ),
-        word(
-            "file_size",
-            "Size of each file that it writes; pipes are not files.",
-            size::schema,
-        ),
-        word(
-            "processes",
-            "Processes of its user together, what else it runs included; needs a `user` where flowtrigger runs as root.",
-            processes,
-        ),
-        word(
-            "user",
-            "The user of /etc/passwd that it runs as, with that user's group and home and no other group; only root can give it.",
-            text,
-        ),
-        word(
-            "read",
-            "Where it may read and run programs, beside itself and what the system's programs need; it then writes only where `write` says. Relative to the rule file's folder, as `write` is.",
-            paths,
-        ),
-        word(
-            "write",
-            "Where it may write, beside devices such as /dev/null; `[]` for nowhere.",
-            paths,
-        ),
-    ],
-};
-
 /// The keys under `retry`.
 pub const RETRY: Vocabulary = Vocabulary {
     name: "`retry`",
@@ -374,38 +266,6 @@ fn message() -> Value {
     json!({"type": ["string", "null"]})
 }
 
-fn http() -> Value {
-    let mut schema = HTTP.schema(&[]);
-    schema["oneOf"] = json!([
-        {"required": ["url"]},
-        {"required": ["connection", "path"]},
-    ]);
-    schema
-}
-
-fn exec() -> Value {
-    json!({"oneOf": [argv(), EXEC.schema(&["argv"])]})
-}
-
-fn argv() -> Value {
-    let item = json!({"type": ["string", "number", boolean()["type"]]});
-    json!({"type": "array", "minItems": 1, "items": item})
-}
-
-fn confine() -> Value {
-    let mut schema = CONFINE.schema(&[]);
-    schema["minProperties"] = json!(1);
-    schema
-}
-
-fn processes() -> Value {
-    json!({"type": "integer", "minimum": 1, "maximum": super::lower::MOST_PROCESSES})
-}
-
-fn paths() -> Value {
-    json!({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
-}
-
 fn retry() -> Value {
     RETRY.schema(&[])
 }
@@ -416,24 +276,4 @@ fn keep() -> Value {
 
 fn on_crash() -> Value {
     json!({"enum": ["hold", "rerun"], "default": "hold"})
-}
-
-fn method() -> Value {
-    json!({"enum": super::lower::METHODS})
-}
-
-fn path() -> Value {
-    json!({"type": "string", "pattern": "^/"})
-}
-
-fn redirects() -> Value {
-    json!({"type": "integer", "minimum": 1, "maximum": super::lower::MOST_REDIRECTS})
-}
-
-fn expect() -> Value {
-    let one = json!({"oneOf": [
-        {"type": "integer", "minimum": 100, "maximum": 599},
-        {"type": "string", "pattern": "^([1-5]xx|[1-5][0-9][0-9](-[1-5][0-9][0-9])?)$"},
-    ]});
-    json!({"oneOf": [one, {"type": "array", "minItems": 1, "items": one}]})
 }

@@ -1,95 +1,22 @@
 //! `dedupe`, `debounce` and `throttle` of a rule, lowered to the gates that its runs pass, in this order.
 //! It refuses a window that outlasts what is kept of earlier runs: nobody could say what came before.
 
+mod debounce;
+mod vocabulary;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use crate::core::diagnostic::{Code, Diagnostic};
-use crate::core::gate::{Gate, Kept, Kind, words};
+use crate::core::gate::{Gate, Kind, words};
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::lowering::{Lowering, duration as read_duration};
 use crate::core::rule::path::Path;
-use crate::core::rule::synonyms;
-use crate::core::rule::vocabulary::{Vocabulary, duration, text, word};
+use crate::core::rule::vocabulary::Vocabulary;
+use debounce::lower_debounce;
+use vocabulary::MOST_RUNS;
 
-pub const DEDUPE: Vocabulary = Vocabulary {
-    name: "`dedupe`",
-    words: &[
-        word(
-            "per",
-            "What counts as the same: a path, such as `ticket.id`.",
-            text,
-        ),
-        word(
-            "for",
-            "How long a further event with the same value runs nothing.",
-            duration,
-        ),
-    ],
-};
-
-pub const DEBOUNCE: Vocabulary = Vocabulary {
-    name: "`debounce`",
-    words: &[
-        word(
-            "per",
-            "What is gathered apart: a path, such as `ticket.id`; all events of the rule together unless given.",
-            text,
-        ),
-        word(
-            "quiet",
-            "The run starts when no further event has come for so long.",
-            duration,
-        ),
-        word(
-            "at_most",
-            "It starts then at the latest, counted from the first event; without it events may put it off for ever.",
-            duration,
-        ),
-        word(
-            "keep",
-            "What the run is about: the `first` event, the `last`, or `all`: about the last, and `events` lists them all. `last` unless given.",
-            keep,
-        ),
-    ],
-};
-
-pub const THROTTLE: Vocabulary = Vocabulary {
-    name: "`throttle`",
-    words: &[
-        word(
-            "per",
-            "What is counted apart: a path; all runs of the rule together unless given.",
-            text,
-        ),
-        word("limit", "How many runs may begin.", limit),
-        word("in", "Within which time.", duration),
-    ],
-};
-
-const MOST_RUNS: u64 = 1_000_000;
-
-fn limit() -> Value {
-    json!({"type": "integer", "minimum": 1, "maximum": MOST_RUNS})
-}
-
-fn keep() -> Value {
-    json!({"enum": Kept::WORDS, "default": Kept::Last.word()})
-}
-
-pub fn debounce_schema() -> Value {
-    DEBOUNCE.schema(&["quiet"])
-}
-
-pub fn dedupe_schema() -> Value {
-    DEDUPE.schema(&["per", "for"])
-}
-
-pub fn throttle_schema() -> Value {
-    THROTTLE.schema(&["limit", "in"])
-}
+pub use vocabulary::{DEBOUNCE, DEDUPE, THROTTLE, debounce_schema, dedupe_schema, throttle_schema};
 
 /// The gates of a rule in the order in which they are asked; None after reporting a mistake.
 pub fn lower(rule: &Node, cx: &mut Lowering<'_>) -> Option<Vec<Gate>> {
@@ -112,72 +39,6 @@ fn lower_dedupe(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
         per: Some(per?),
         window: window?,
     })
-}
-
-fn lower_debounce(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
-    entries(node, &DEBOUNCE, cx)?;
-    let per = match node.get("per") {
-        Some(per) => lower_per(per, &DEBOUNCE, cx).map(Some),
-        None => Some(None),
-    };
-    let quiet = lower_window(node, &DEBOUNCE, "quiet", cx);
-    let at_most = match node.get("at_most") {
-        Some(_) => lower_window(node, &DEBOUNCE, "at_most", cx).map(Some),
-        None => Some(None),
-    };
-    let keep = match node.get("keep") {
-        Some(keep) => lower_keep(keep, cx),
-        None => Some(Kept::Last),
-    };
-    let (window, at_most) = (quiet?, at_most?);
-    check_at_most(node, window, at_most, cx)?;
-    Some(Gate {
-        kind: Kind::Debounce {
-            at_most,
-            keep: keep?,
-        },
-        per: per?,
-        window,
-    })
-}
-
-/// A run that starts at the latest before anything was quiet gathers by the wrong time.
-fn check_at_most(
-    node: &Node,
-    quiet: Duration,
-    at_most: Option<Duration>,
-    cx: &mut Lowering<'_>,
-) -> Option<()> {
-    let Some(at_most) = at_most.filter(|at_most| *at_most < quiet) else {
-        return Some(());
-    };
-    let at = node.get("at_most").map_or(node.at, |node| node.at);
-    let (at_most, quiet) = (words(at_most), words(quiet));
-    let message = format!("`at_most` is {at_most}, less than `quiet`, {quiet}");
-    let help = format!(
-        "`at_most` bounds how often `quiet` begins anew: write more than {quiet}, or `quiet: {at_most}` alone"
-    );
-    cx.error(Code::InvalidValue, at, message, &help);
-    None
-}
-
-fn lower_keep(node: &Node, cx: &mut Lowering<'_>) -> Option<Kept> {
-    let written = node.as_text().unwrap_or_default();
-    if let Some(keep) = Kept::parse(written) {
-        return Some(keep);
-    }
-    let help = match written {
-        "latest" | "newest" | "final" | "trailing" => "did you mean `last`?".to_owned(),
-        "oldest" | "earliest" | "leading" => "did you mean `first`?".to_owned(),
-        "every" | "each" | "both" | "list" | "events" => "did you mean `all`?".to_owned(),
-        _ => match synonyms::nearest(written, Kept::WORDS.into_iter()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "`last` is about the last event and is taken unless given".to_owned(),
-        },
-    };
-    let message = "`keep` takes first, last or all";
-    cx.error(Code::InvalidValue, node.at, message, &help);
-    None
 }
 
 fn lower_throttle(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
@@ -355,6 +216,7 @@ mod tests {
     use super::*;
     use crate::core::config::{self, Config};
     use crate::core::diagnostic::{Diagnostics, FileId, Files};
+    use crate::core::gate::Kept;
     use crate::core::matching::ruleset::RuleSet;
 
     fn gates(written: &str) -> Vec<Gate> {

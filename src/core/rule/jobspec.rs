@@ -1,35 +1,26 @@
-//! A rule from its document: which events, when, and what to run. Lowering reports every mistake in it
-//! and goes on; only a rule without any becomes one.
+//! A rule: which events, when, and what to run; and what it asks of one event.
+//! It refuses to judge the event and to run anything.
 
-use std::mem::take;
+mod lower;
+
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::core::config::Config;
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
+use crate::core::diagnostic::{Code, Diagnostics, Position};
 use crate::core::event::Event;
-use crate::core::flow::named::NamedFlows;
 use crate::core::flow::step::{Flow, Step};
-use crate::core::flow::{lower_catch, lower_flow, lower_flow_name, lower_on_dead};
 use crate::core::gate::{self, Ask, Gate, Kept, Kind};
 use crate::core::loop_guard::Guard;
 use crate::core::rule::condition::Condition;
-use crate::core::rule::document::{self, Entry, Node, Yaml};
-use crate::core::rule::earlier::{Holds, Local};
-use crate::core::rule::fields::Fields;
-use crate::core::rule::gates;
+use crate::core::rule::document::{self, Node};
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::path::{Found, Path};
-use crate::core::rule::ruletest;
-use crate::core::rule::self_loop;
-use crate::core::rule::shared::Shared;
-use crate::core::rule::synonyms;
-use crate::core::rule::trigger::{TypePattern, lower_source, lower_types};
+use crate::core::rule::trigger::TypePattern;
 use crate::core::rule::version::Version;
-use crate::core::rule::vocabulary::JOBSPEC;
-use crate::core::rule::writes;
 use crate::core::scope::Scope;
+
+pub use lower::lower;
 
 /// A compiled rule.
 #[derive(Debug, Clone)]
@@ -198,243 +189,9 @@ impl Mode {
     }
 }
 
-/// Lowers one document of a rule file. None after reporting why it is no rule.
-pub fn lower(
-    node: &Node,
-    folder: &str,
-    version: Version,
-    config: &Config,
-    flows: &NamedFlows,
-    shared: &mut Shared,
-    diagnostics: &mut Diagnostics,
-) -> Option<Arc<Rule>> {
-    if refuse_other_documents(node, diagnostics) {
-        return None;
-    }
-    let before = diagnostics.errors();
-    let mut cx = Lowering {
-        folder: folder.to_owned(),
-        flows,
-        shared: take(shared),
-        ..Lowering::new(config, Fields::Open, diagnostics)
-    };
-    let rule = lower_rule(node, version, &mut cx);
-    let sound = cx.diagnostics.errors() == before;
-    if !sound {
-        lower_tests_of_broken(node, &mut cx);
-    }
-    *shared = cx.shared;
-    rule.filter(|_| sound).map(Arc::new)
-}
-
-/// The tests of a sound rule are judged with what they name; those of a broken one, as they stand.
-fn lower_tests_of_broken(node: &Node, cx: &mut Lowering<'_>) {
-    let tests = node.get("tests").and_then(Node::as_list);
-    for test in tests.unwrap_or_default() {
-        ruletest::lower(test, cx);
-    }
-}
-
-/// Documents that are something else than a rule.
-fn refuse_other_documents(node: &Node, diagnostics: &mut Diagnostics) -> bool {
-    let refused = match &node.value {
-        Yaml::Map(entries) if is_event(entries) => {
-            Diagnostic::error(Code::WrongType, node.at, "this is an event, not a rule")
-                .help("pass it to `run` or `dry-run` by itself; `--rules` takes rule files")
-        }
-        Yaml::List(_) => Diagnostic::error(
-            Code::WrongType,
-            node.at,
-            "a rule is a mapping, found a list",
-        )
-        .help("put each rule into a document of its own, with a line `---` between them"),
-        Yaml::Map(_) => return false,
-        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
-            let message = format!("a rule is a mapping, found {}", node.kind());
-            Diagnostic::error(Code::WrongType, node.at, message)
-                .help("start with `name: …`; `flowtrigger schema` lists the keys")
-        }
-    };
-    diagnostics.push(refused);
-    true
-}
-
-/// What only events have at the top, in the shapes that are known.
-fn is_event(entries: &[Entry]) -> bool {
-    let has = |key: &str| entries.iter().any(|entry| entry.key == key);
-    has("input") || has("webhook_event_id") || (has("detail") && !has("flow"))
-}
-
-fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Rule> {
-    cx.entries(node, &JOBSPEC)?;
-    lower_vars(node, cx);
-    let name = required(node, "name", cx).and_then(|(n, _)| lower_name(n, cx));
-    let source = required(node, "event_source", cx).and_then(|(n, _)| lower_source(n, cx));
-    let event_types = required(node, "event_type", cx)
-        .and_then(|(types, _)| lower_types(types, source.as_deref(), cx));
-    let mode = match node.get("mode") {
-        Some(mode) => Mode::lower(mode, cx),
-        None => Some(Mode::Live),
-    };
-    let when = match node.get("when") {
-        Some(when) => Condition::lower(when, cx),
-        None => Some(Condition::always()),
-    };
-    let lane = match node.get("one_at_a_time_per") {
-        Some(lane) => lower_lane(lane, cx),
-        None => Some(Lane::Key),
-    };
-    let gates = gates::lower(node, cx);
-    if gates.iter().flatten().any(gathers_all) {
-        let (name, holds) = ("events".to_owned(), Holds::Events);
-        cx.locals.push(Local { name, holds });
-    }
-    let flow = lower_way(node, cx);
-    cx.locals.clear();
-    let on_dead = match node.get("on_dead") {
-        Some(on_dead) => lower_on_dead(on_dead, cx),
-        None => Some(cx.config.on_dead.clone()),
-    };
-    let told = on_dead.as_ref().and_then(Option::as_deref);
-    let guard = writes::guard(flow.as_ref(), told, cx);
-    let has_tests = check_tests(node, cx);
-    if let Some(description) = node.get("description") {
-        cx.text(description, "description");
-    }
-    let rule = Rule {
-        at: node.get("name").map_or(node.at, |name| name.at),
-        name: name?,
-        event_source: source?,
-        event_types: event_types?,
-        mode: mode?.min(cx.config.mode),
-        when: when?,
-        vars: Arc::clone(&cx.vars),
-        lane: lane?,
-        guard,
-        gates: gates?,
-        flow: flow?,
-        on_dead: on_dead?,
-        version: version.with(take(&mut cx.running.parts)),
-        has_tests,
-    };
-    self_loop::warn(&rule, cx.config, cx.diagnostics);
-    Some(rule)
-}
-
-fn required<'n>(node: &'n Node, key: &str, cx: &mut Lowering<'_>) -> Option<(&'n Node, Position)> {
-    let found = node.get(key).map(|value| (value, value.at));
-    if found.is_none() && !written_otherwise(node, key) {
-        let message = format!("this rule has no `{key}`");
-        let help = match key {
-            "name" => "add `name: what-it-does`; it names the rule everywhere",
-            "event_source" => "add `event_source: support` for Zendesk, `upmind` for Upmind",
-            "event_type" => {
-                "add `event_type: ticket.PriorityChanged`; `flowtrigger events` lists them"
-            }
-            _ => "add `flow:` with a list of steps, or `flow_name:` with the name of a flow",
-        };
-        cx.error(Code::MissingKey, node.at, message, help);
-    }
-    found
-}
-
-/// Whether an unknown key of the rule was told already to be meant as this one.
-fn written_otherwise(node: &Node, key: &str) -> bool {
-    let told = [format!("`{key}:`"), format!("`{key}`?")];
-    let unknown = |entry: &&Entry| JOBSPEC.get(&entry.key).is_none();
-    let mut others = node.as_map().into_iter().flatten().filter(unknown);
-    others.any(|other| {
-        let help = synonyms::for_key(&other.key, &JOBSPEC).unwrap_or_default();
-        told.iter().any(|told| help.contains(told))
-    })
-}
-
-fn lower_name(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
-    let name = cx.text(node, "name")?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
-    if !starts || !name.chars().all(plain) || name.len() > 100 {
-        let message = format!("`{name}` is no name for a rule");
-        let help =
-            "letters, digits, `.`, `_` and `-`, at most 100; the rest belongs into `description`";
-        cx.error(Code::InvalidValue, node.at, message, help);
-        return None;
-    }
-    Some(name)
-}
-
-/// The configuration's variables with those of the flow under `flow_name` and the rule's own laid over
-/// them.
-fn lower_vars(rule: &Node, cx: &mut Lowering<'_>) {
-    let named = rule.get("flow_name").and_then(Node::as_text);
-    if let Some(named) = named.and_then(|name| cx.flows.get(name)) {
-        cx.vars = named.vars_over(&cx.vars);
-    }
-    let Some(node) = rule.get("vars") else {
-        return;
-    };
-    let Yaml::Map(entries) = &node.value else {
-        cx.wrong_type(node, "vars", "a mapping");
-        return;
-    };
-    let mut vars = cx.vars.as_object().cloned().unwrap_or_default();
-    for entry in entries {
-        vars.insert(entry.key.clone(), entry.value.to_json());
-    }
-    cx.vars = Arc::new(Value::Object(vars));
-}
-
-/// The steps to run: the rule's own, or those of the flow that it names.
-fn lower_way(rule: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
-    let (Some(name), None) = (rule.get("flow_name"), rule.get("flow")) else {
-        let flow = required(rule, "flow", cx).and_then(|(flow, _)| lower_flow(flow, cx));
-        if let Some(name) = rule.get("flow_name") {
-            let help = "keep one; to run the named flow among other steps write `- flow: NAME`";
-            cx.error(
-                Code::InvalidValue,
-                name.at,
-                "`flow_name` stands beside `flow`",
-                help,
-            );
-        }
-        let catch = lower_catch(rule, cx);
-        let mut flow = flow?;
-        flow.catch = catch?;
-        return Some(flow);
-    };
-    if let Some(catch) = rule.get("catch") {
-        let message = "`catch` does nothing beside `flow_name`: the flow has its own";
-        let help = "put it into the flow, or write `flow: [{ flow: NAME, catch: [ … ] }]`";
-        cx.error(Code::InvalidValue, catch.at, message, help);
-    }
-    lower_flow_name(name, cx)
-}
-
 fn gathers_all(gate: &Gate) -> bool {
     match gate.kind {
         Kind::Debounce { keep, .. } => keep == Kept::All,
         Kind::Dedupe | Kind::Throttle { .. } => false,
-    }
-}
-
-fn lower_lane(node: &Node, cx: &mut Lowering<'_>) -> Option<Lane> {
-    let text = cx.text(node, "one_at_a_time_per")?;
-    match text.as_str() {
-        "none" => Some(Lane::None),
-        path => cx.shared_path(path, node.at).map(Lane::Per),
-    }
-}
-
-/// Whether there are tests; reports what is no list of them.
-fn check_tests(node: &Node, cx: &mut Lowering<'_>) -> bool {
-    let Some(tests) = node.get("tests") else {
-        return false;
-    };
-    match &tests.value {
-        Yaml::List(items) => !items.is_empty(),
-        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::Map(_) => {
-            cx.wrong_type(tests, "tests", "a list of tests");
-            false
-        }
     }
 }

@@ -145,7 +145,7 @@ impl Memory {
 
     /// A run of the queue changed its state.
     pub fn moved(&mut self, queue: i64, from: Option<&'static str>, to: &'static str) {
-        let is_open = super::turns::is_in_line;
+        let is_open = super::standing::is_in_line;
         if let Some(from) = from {
             *self.counts.entry(from).or_default() -= 1;
             add(&mut self.open, queue, -i64::from(is_open(from)));

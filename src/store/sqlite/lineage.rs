@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 use super::codec::{self, micros};
-use super::commit::counted;
+use super::gates::counted;
 use super::ledger::Ledger;
 use crate::core::loop_guard::{GATE, Guard, LINKS, Lineage, Link, LoopAsk, LoopFacts, Search};
 use crate::core::run::{RunId, State};

@@ -149,7 +149,7 @@ impl Ledger<'_> {
             for event in gathered {
                 self.leave_event(event)?;
             }
-            let word = super::turns::known_word(state);
+            let word = super::standing::known_word(state);
             *self.memory.counts.entry(word).or_default() -= 1;
         }
         Ok(old.len() as i64)

@@ -1,3 +1,6 @@
+//! Programs over inputs: what they give, what they cannot, and how their mistakes are told.
+//! It refuses programs that run in a child of their own; those are tested where they are performed.
+
 use serde_json::{Value, json};
 
 use super::*;

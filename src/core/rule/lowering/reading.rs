@@ -1,16 +1,19 @@
 //! What a rule may read: its paths, held against the fields of its events, its variables, the steps
 //! before. It refuses what could never be there, and says where it is instead.
 
+mod locals;
+mod steps;
+
 use std::sync::Arc;
 
 use super::{Lowering, Occasion};
 use crate::core::diagnostic::{Code, Diagnostic, Position};
 use crate::core::event::catalogue::FieldLookup;
-use crate::core::event::catalogue::FieldType;
-use crate::core::rule::earlier::{Gives, Holds, Ran};
+use crate::core::rule::earlier::Holds;
 use crate::core::rule::fields::{FieldCheck, Fields};
-use crate::core::rule::path::{Key, OF_DEATH, OF_FAILURE, Path, Root, Route};
+use crate::core::rule::path::{Key, Path, Root, Route};
 use crate::core::rule::synonyms;
+use locals::known_elsewhere;
 
 impl Lowering<'_> {
     /// A path that a rule reads: parsed, and checked against what its event types hold.
@@ -141,85 +144,6 @@ impl Lowering<'_> {
         false
     }
 
-    fn check_error(&mut self, keys: &[Key], text: &str, at: Position) -> bool {
-        let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
-        let [name] = names.as_slice() else {
-            let message = format!("`{text}` leads nowhere: `error.{}` is one value", names[0]);
-            let help = format!("write `error.{}`", names[0]);
-            self.error(Code::UndefinedName, at, message, &help);
-            return false;
-        };
-        let known = match self.occasion {
-            Occasion::Event | Occasion::Death => OF_DEATH,
-            Occasion::Failure => OF_FAILURE,
-        };
-        if known.contains(name) {
-            return true;
-        }
-        let message = format!("`error` has no `{name}`");
-        let meant = match *name {
-            "why" | "reason" | "text" | "cause" | "error" | "description" => "message",
-            "id" | "run_id" => "run",
-            "name" if known.contains(&"step") => "step",
-            "name" => "rule",
-            "tries" | "count" | "retries" => "attempts",
-            "code" | "status_code" | "http_status" => "status",
-            other => synonyms::nearest(other, known.into_iter()).unwrap_or_default(),
-        };
-        let help = match known.contains(&meant) {
-            true => format!("did you mean `error.{meant}`?"),
-            false => format!("it has {} here", known.join(", ")),
-        };
-        self.error(Code::UndefinedName, at, message, &help);
-        false
-    }
-
-    /// Whether what has a name of the flow's holds these keys, as far as that is known.
-    fn check_local(&mut self, name: &str, below: &[Key], path: &Path, at: Position) -> bool {
-        let local = self.locals.iter().find(|local| local.name == name);
-        let Some((local, first)) = local.zip(below.first()) else {
-            return true;
-        };
-        let (text, first) = (&path.text, &first.name);
-        let unknown = matches!(self.types_at(path), FieldCheck::Unknown { .. });
-        let (message, help) = match &local.holds {
-            Holds::Value(FieldType::List(_) | FieldType::Object | FieldType::Any)
-            | Holds::Anything => return true,
-            Holds::Value(known) => (
-                format!("`{text}` leads nowhere: `{name}` is {}", known.words()),
-                format!("write `{name}` alone"),
-            ),
-            Holds::Events if first.parse::<usize>().is_err() => (
-                format!("`{text}` leads nowhere: `{name}` is a list of events"),
-                format!(
-                    "write `{name}.0.{first}` for the first, or go through them with `for_each: {name}`"
-                ),
-            ),
-            Holds::Events | Holds::Event if unknown => (
-                format!(
-                    "{} has no field `{}`, which `{text}` reads",
-                    self.fields.words(),
-                    event_field(below)
-                ),
-                self.fields.advice(),
-            ),
-            Holds::Events | Holds::Event => return true,
-        };
-        self.error(Code::UndefinedName, at, message, &help);
-        false
-    }
-
-    /// `items.id` where the item is called `item`.
-    fn local_meant(&self, dotted: &str) -> Option<String> {
-        let first = dotted.split('.').next().unwrap_or(dotted);
-        let names = self.locals.iter().map(|local| local.name.as_str());
-        let near = synonyms::nearest(first, names)?;
-        Some(format!(
-            "did you mean `{}`?",
-            dotted.replacen(first, near, 1)
-        ))
-    }
-
     /// Whether JSONPath enters the body by the key that the rule's events have.
     fn check_body_key(&mut self, path: &Path, at: Position) -> bool {
         let keys = self.fields.body_keys();
@@ -234,16 +158,6 @@ impl Lowering<'_> {
         let help = format!("did you mean `{}`?", text.replacen(&named, first, 1));
         self.error(Code::BadPath, at, message, &help);
         false
-    }
-
-    /// `user.body.name` where an earlier step is called `user`.
-    fn step_meant(&self, dotted: &str) -> Option<String> {
-        let first = dotted.split('.').next().unwrap_or(dotted);
-        let step = self.steps.iter().find(|step| step.name == first)?;
-        Some(match step.gives {
-            Gives::Keys([]) => format!("the step `{first}` has no result to read"),
-            _ => format!("the step's result is `steps.{first}`: write `steps.{dotted}`"),
-        })
     }
 
     /// The event types of the same source that do have a field; looked for once for each.
@@ -308,68 +222,6 @@ impl Lowering<'_> {
             .push(Diagnostic::warning(Code::MaybeAbsent, at, message).help(help));
     }
 
-    /// Where any step may have failed, whose result is there hangs on which.
-    fn warn_if_not_run(&mut self, name: &str, text: &str, at: Position) {
-        let step = self.steps.iter().find(|step| step.name == name);
-        let perhaps = step.is_some_and(|step| step.ran == Ran::Perhaps);
-        let place = format!("steps.{name}");
-        let below = format!("{place}.");
-        let covers = |tested: &String| *tested == place || tested.starts_with(&below);
-        if !perhaps || self.tested.iter().any(covers) {
-            return;
-        }
-        let message = format!("`{text}` is there only if the step `{name}` ran before one failed");
-        let help = format!("test it in `when` before: {{ {place}: {{ exists: true }} }}");
-        self.diagnostics
-            .push(Diagnostic::warning(Code::MaybeAbsent, at, message).help(help));
-    }
-
-    /// Whether the result of a step holds a key; false after saying why not.
-    fn check_result(&mut self, gives: Gives, step: &str, key: Option<&str>, at: Position) -> bool {
-        let (message, help) = match (gives, key) {
-            (Gives::Anything | Gives::Inner, _) => return true,
-            (Gives::Keys([]), _) => (
-                format!("the step `{step}` has no result to read"),
-                "guards, `wait`, `succeed`, `fail` and steps with `keep: none` give nothing".into(),
-            ),
-            (Gives::List, Some(key)) if key.parse::<usize>().is_err() => (
-                format!("the result of the step `{step}` is a list, one result for each item"),
-                format!(
-                    "write `steps.{step}.0.{key}` for the first, or go through them with `for_each: steps.{step}`"
-                ),
-            ),
-            (Gives::List, _) => return true,
-            (Gives::Keys(keys), Some(key)) if !keys.contains(&key) => (
-                format!("the result of the step `{step}` has no `{key}`"),
-                match synonyms::nearest(key, keys.iter().copied()) {
-                    Some(near) => format!("did you mean `steps.{step}.{near}`?"),
-                    None if keys.contains(&"headers") => format!(
-                        "it has {}; what the other side answered is `steps.{step}.body`",
-                        keys.join(", ")
-                    ),
-                    None => format!("it has {}", keys.join(", ")),
-                },
-            ),
-            (Gives::Keys(_), _) => return true,
-        };
-        self.error(Code::UndefinedName, at, message, &help);
-        false
-    }
-
-    /// Which steps can be read here.
-    fn where_steps_are(&self, name: &str) -> &'static str {
-        let inner = self.left.contains(&format!("steps.{name}"));
-        match (self.running.flows.is_empty(), inner) {
-            (_, true) => {
-                "it stands within another step and can be read in there alone; out here the result of that one can"
-            }
-            (true, false) => "a step can read only the steps before it, by their `name`",
-            (false, false) => {
-                "a named flow reads its own steps alone; give it what it needs as `vars` where it is run"
-            }
-        }
-    }
-
     fn undefined(&mut self, kind: &str, path: &str, name: &str, at: Position) {
         let known: Vec<String> = if kind == "step" {
             self.steps.iter().map(|step| step.name.clone()).collect()
@@ -408,32 +260,4 @@ impl Lowering<'_> {
 fn spelled(keys: &[Key]) -> String {
     let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
     names.join(".")
-}
-
-/// The field of an event that keys lead to, behind the event's number where they begin with one.
-fn event_field(keys: &[Key]) -> String {
-    match keys {
-        [first, rest @ ..] if first.index.is_some() => spelled(rest),
-        keys => spelled(keys),
-    }
-}
-
-/// What a name means that is known in some steps alone.
-fn known_elsewhere(dotted: &str) -> Option<(String, &'static str)> {
-    let (places, help) = match dotted.split('.').next()? {
-        "error" => (
-            "in the steps of `catch` and of `on_dead`",
-            "to go on after a failed step write `catch:`, a list of steps, beside it; to hear of a run that gave up, `on_dead:` beside `flow`",
-        ),
-        "events" => (
-            "in the steps of a rule that gathers events",
-            "write `debounce: { per: ticket.id, quiet: 5m, keep: all }` in the rule",
-        ),
-        "item" => (
-            "within a `for_each`",
-            "write `for_each: PATH` with the steps for each item under its `flow`",
-        ),
-        _ => return None,
-    };
-    Some((format!("`{dotted}` is known {places} alone"), help))
 }

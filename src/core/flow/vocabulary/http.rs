@@ -1,0 +1,86 @@
+//! The words under `http` as a table, with their JSON Schema.
+//! It refuses to know how a request is lowered.
+
+use serde_json::{Value, json};
+
+use crate::core::flow::lower;
+use crate::core::rule::vocabulary::{Vocabulary, anything, mapping, text, word};
+
+/// The keys under `http`.
+pub const HTTP: Vocabulary = Vocabulary {
+    name: "`http`",
+    words: &[
+        word(
+            "method",
+            "The HTTP method; GET, or POST where there is a body, unless given.",
+            method,
+        ),
+        word(
+            "url",
+            "The whole address; values are percent-encoded and can never form the host.",
+            text,
+        ),
+        word(
+            "connection",
+            "A connection of flowtrigger.yaml that gives base address and credentials; goes with `path`.",
+            text,
+        ),
+        word(
+            "path",
+            "What follows the connection's base address; starts with `/`.",
+            path,
+        ),
+        word("headers", "Headers by name.", mapping),
+        word(
+            "query",
+            "Query parameters by name; a list repeats its parameter.",
+            mapping,
+        ),
+        word(
+            "json",
+            "The body as JSON: a tree of templates, where a lone `{{ … }}` keeps its type.",
+            anything,
+        ),
+        word("form", "The body as form fields by name.", mapping),
+        word("body", "The body as text.", text),
+        word(
+            "expect",
+            "The statuses that count as success: `200`, `2xx`, `200-299`, or a list of these; every 2xx unless given.",
+            expect,
+        ),
+        word(
+            "redirects",
+            "How many redirects are followed, each checked anew; none unless given. Another origin gets no credentials, no header with a secret and no `Idempotency-Key`.",
+            redirects,
+        ),
+    ],
+};
+
+pub fn http() -> Value {
+    let mut schema = HTTP.schema(&[]);
+    schema["oneOf"] = json!([
+        {"required": ["url"]},
+        {"required": ["connection", "path"]},
+    ]);
+    schema
+}
+
+fn method() -> Value {
+    json!({"enum": lower::METHODS})
+}
+
+fn path() -> Value {
+    json!({"type": "string", "pattern": "^/"})
+}
+
+fn redirects() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": lower::MOST_REDIRECTS})
+}
+
+fn expect() -> Value {
+    let one = json!({"oneOf": [
+        {"type": "integer", "minimum": 100, "maximum": 599},
+        {"type": "string", "pattern": "^([1-5]xx|[1-5][0-9][0-9](-[1-5][0-9][0-9])?)$"},
+    ]});
+    json!({"oneOf": [one, {"type": "array", "minItems": 1, "items": one}]})
+}

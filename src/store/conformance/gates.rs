@@ -1,0 +1,62 @@
+//! What `dedupe` and `throttle` let through, and what of it counts for whom comes later.
+//! It refuses windows that gather; those are another suite's.
+
+use std::time::Duration;
+
+use super::{claimed, in_lane, later, live_rule, to};
+use crate::core::gate::{Ask, Kind};
+use crate::core::run::State;
+use crate::store::Store;
+
+pub async fn a_gate_lets_through_what_it_says<S: Store>(store: S) {
+    let ask = |kind| Ask {
+        kind,
+        window: Duration::from_secs(60),
+        value: "ticket.id 7".into(),
+    };
+    let gated = |id: &str, asks: &[Ask], seconds| {
+        let mut arrival = in_lane(id, &live_rule("a"), None);
+        arrival.received = later(seconds);
+        arrival.planned[0].asks = asks.to_vec();
+        arrival
+    };
+    let dedupe = [ask(Kind::Dedupe)];
+    let both = [ask(Kind::Dedupe), ask(Kind::Throttle { limit: 2 })];
+    let mut runs = Vec::new();
+    for (id, asks, seconds, word) in [
+        ("1", &dedupe[..], 0, "queued"),
+        ("2", &dedupe[..], 30, "suppressed"),
+        ("3", &dedupe[..], 61, "queued"),
+        ("4", &[], 62, "queued"),
+        ("5", &both[1..], 63, "queued"),
+        ("6", &both[1..], 64, "queued"),
+        ("7", &both[1..], 65, "suppressed"),
+    ] {
+        let committed = store.commit(gated(id, asks, seconds)).await.unwrap();
+        assert_eq!(committed.runs[0].state.word(), word, "{id}");
+        runs.push(committed.runs[0].clone());
+    }
+    let State::Suppressed { gate, why } = &runs[1].state else {
+        panic!("{:?}", runs[1]);
+    };
+    assert_eq!(gate, "dedupe");
+    assert!(
+        why.contains(&format!("run {} for ticket.id 7", runs[0].id.0)),
+        "{why}"
+    );
+    assert!(claimed(&store, later(70)).await.len() == 5);
+    // A run that never did its work gives its place back, to a dedupe alone.
+    to(&store, runs[2].id, State::Dead { why: "x".into() }).await;
+    to(&store, runs[4].id, State::Dead { why: "x".into() }).await;
+    let again = store.commit(gated("8", &dedupe, 70)).await.unwrap();
+    assert_eq!(again.runs[0].state.word(), "queued");
+    let closed = store.commit(gated("9", &both[1..], 71)).await.unwrap();
+    assert_eq!(closed.runs[0].state.word(), "suppressed");
+    // A gate is charged only by what passes all of them.
+    let shut = store.commit(gated("10", &both, 124)).await.unwrap();
+    assert_eq!(shut.runs[0].state.word(), "suppressed");
+    for (id, word) in [("11", "queued"), ("12", "queued"), ("13", "suppressed")] {
+        let committed = store.commit(gated(id, &both[1..], 125)).await.unwrap();
+        assert_eq!(committed.runs[0].state.word(), word, "{id}");
+    }
+}

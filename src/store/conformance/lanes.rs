@@ -1,0 +1,84 @@
+//! Whose turn it is: one run of a lane after the other, rules in turn, each with its share.
+//! It refuses to know how a store finds it out.
+
+use super::{arrival, claimed, everything, in_lane, later, live_rule, now, place, to, up_to};
+use crate::core::run::{RunId, State};
+use crate::store::{Claim, Claimed, Store};
+
+pub async fn one_lane_goes_one_by_one<S: Store>(store: S) {
+    let rule = live_rule("a");
+    let first = place(&store, arrival("1", &rule)).await;
+    let second = place(&store, arrival("2", &rule)).await;
+    let third = place(&store, arrival("3", &rule)).await;
+    for (owner, end) in [
+        (first, State::Done),
+        (second, State::Dead { why: "x".into() }),
+        (third, State::Skipped { why: "y".into() }),
+    ] {
+        assert_eq!(claimed(&store, now()).await, [owner]);
+        assert!(claimed(&store, now()).await.is_empty());
+        to(&store, owner, end).await;
+    }
+    assert!(store.unfinished(100).await.unwrap().is_empty());
+    let counts = store.counts().await.unwrap();
+    assert_eq!(
+        (counts["done"], counts["dead"], counts["skipped"]),
+        (1, 1, 1)
+    );
+}
+
+pub async fn lanes_do_not_wait_for_each_other<S: Store>(store: S) {
+    let (a, b) = (live_rule("a"), live_rule("b"));
+    let first = place(&store, in_lane("1", &a, Some("7"))).await;
+    place(&store, in_lane("2", &a, Some("7"))).await;
+    let other_ticket = place(&store, in_lane("3", &a, Some("8"))).await;
+    let other_rule = place(&store, in_lane("4", &b, Some("7"))).await;
+    let without = place(&store, in_lane("5", &a, None)).await;
+    let also_without = place(&store, in_lane("6", &a, None)).await;
+    let limited = store.claim(up_to(2, now())).await.unwrap();
+    let limited: Vec<RunId> = limited.iter().map(|run| run.id).collect();
+    assert_eq!(limited, [first, other_rule], "rules take turns");
+    assert_eq!(
+        claimed(&store, now()).await,
+        [other_ticket, without, also_without],
+        "within a rule the oldest goes first"
+    );
+}
+
+pub async fn one_rule_takes_no_more_than_its_share<S: Store>(store: S) {
+    let (a, b) = (live_rule("a"), live_rule("b"));
+    let mut of_a = Vec::new();
+    for n in 0..5 {
+        of_a.push(place(&store, in_lane(&format!("a{n}"), &a, None)).await);
+    }
+    let of_b = place(&store, in_lane("b", &b, None)).await;
+    let two = Claim {
+        per_rule: 2,
+        ..everything()
+    };
+    let ids = |runs: Vec<Claimed>| runs.iter().map(|run| run.id).collect::<Vec<_>>();
+    let first = ids(store.claim(two).await.unwrap());
+    assert_eq!(first.len(), 3, "{first:?}");
+    assert!(first.contains(&of_a[0]) && first.contains(&of_a[1]) && first.contains(&of_b));
+    assert!(store.claim(two).await.unwrap().is_empty());
+    to(&store, of_a[0], State::Done).await;
+    assert_eq!(ids(store.claim(two).await.unwrap()), [of_a[2]]);
+}
+
+pub async fn a_retrying_run_keeps_its_lane_until_it_is_due<S: Store>(store: S) {
+    let rule = live_rule("a");
+    let first = place(&store, arrival("1", &rule)).await;
+    let second = place(&store, arrival("2", &rule)).await;
+    assert_eq!(store.next_due().await.unwrap(), None);
+    claimed(&store, now()).await;
+    let until = later(60);
+    let retrying = State::Retrying { until };
+    to(&store, first, retrying.clone()).await;
+    assert_eq!(store.run(first).await.unwrap().unwrap().state, retrying);
+    assert_eq!(store.next_due().await.unwrap(), Some(until));
+    assert!(claimed(&store, later(59)).await.is_empty());
+    assert_eq!(claimed(&store, later(60)).await, [first]);
+    assert_eq!(store.next_due().await.unwrap(), None);
+    to(&store, first, State::Done).await;
+    assert_eq!(claimed(&store, now()).await, [second]);
+}
