@@ -18,7 +18,7 @@ use crate::cli::input::{self, Input};
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::{explanation, gates, message, plan};
-use crate::core::config::Config;
+use crate::core::config::{Config, PlannedSettings};
 use crate::core::event::Event;
 use crate::core::event::catalogue::FieldLookup;
 use crate::core::flow::Subject;
@@ -212,15 +212,20 @@ fn foresee<'r>(
         seed: "",
     };
     let now = event.time.unwrap_or_else(Timestamp::now);
+    let mut settings = PlannedSettings::new(config);
     plan_of(&rule.flow, &subject, now, &mut |task| {
         let given = answer(mocks, task).or_else(|| jq::outcome(&task.call));
-        given.or_else(|| config.settings_given(&task.call))
+        given.or_else(|| settings.outcome(&task.call))
     })
 }
 
 impl Judged<'_> {
+    fn holds(&self) -> bool {
+        self.explanation.truth == Truth::True
+    }
+
     fn matches(&self) -> bool {
-        self.explanation.truth == Truth::True && self.rule.mode != Mode::Disabled
+        self.holds() && self.rule.mode != Mode::Disabled
     }
 }
 
@@ -300,6 +305,11 @@ fn nothing(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Rulebook) -
                 n => format!("{n} rules listen"),
             }
         ),
+        _ if judged.iter().any(Judged::holds) => {
+            let holds = judged.iter().filter(|judged| judged.holds());
+            let names: Vec<&str> = holds.map(|judged| judged.rule.name.as_str()).collect();
+            format!("what matches is disabled: {}", names.join(", "))
+        }
         (1, true) => format!("the one rule that listens to {tag} did not match"),
         (1, false) => {
             format!("the one rule that listens to {tag} did not match; --explain says why")

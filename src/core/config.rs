@@ -74,7 +74,7 @@ pub use commands::{COMMANDS, Commands};
 pub use connection::{AUTH, CONNECTION, Connection};
 pub use entrance::{Entrance, Reads, SOURCE};
 pub use environment::applied;
-pub use integrations::{INTEGRATION, Integration};
+pub use integrations::{INTEGRATION, Integration, PlannedSettings};
 pub use limits::{LIMITS, Limits};
 pub use listen::{LISTEN, Listen};
 pub use loop_guard::{LOOP_GUARD, LoopGuard};

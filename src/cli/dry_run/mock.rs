@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::cli::exit::Failure;
 use crate::core::flow::rehearse::Mocks;
+use crate::core::flow::step::Step;
 use crate::core::rule::ruletest::Mock;
 use crate::core::rule::synonyms::nearest;
 use crate::engine::Rulebook;
@@ -28,13 +29,23 @@ pub fn read(mocks: &[String], rules: &[String], book: &Rulebook) -> Result<Mocks
 fn known(step: &str, rules: &[String], book: &Rulebook) -> Result<(), Failure> {
     let asked = |rule: &str| rules.is_empty() || rules.iter().any(|name| name == rule);
     let rules = book.rules.rules.iter().filter(|rule| asked(&rule.name));
-    let names: Vec<&str> = rules
-        .flat_map(|rule| rule.steps())
+    let steps: Vec<&Step> = rules.flat_map(|rule| rule.steps()).collect();
+    let gets = |step: &&&Step| step.action.gets_an_answer();
+    let names: Vec<&str> = steps
+        .iter()
+        .filter(gets)
         .map(|step| step.name.as_str())
         .collect();
     // Named alone, or by its place in the flow.
     if names.iter().any(|name| step.ends_with(name)) {
         return Ok(());
+    }
+    if let Some(found) = steps.iter().find(|found| found.name == step) {
+        let kind = found.action.kind();
+        let failure = Failure::usage(format!(
+            "the step `{step}` is a `{kind}` and gets no answer"
+        ));
+        return Err(failure.help(format!("steps that get one are {}", names.join(", "))));
     }
     let failure = Failure::usage(format!("no rule has a step `{step}`"));
     Err(match nearest(step, names.into_iter()) {

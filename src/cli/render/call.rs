@@ -12,6 +12,8 @@ use crate::core::egress::Foresight;
 use crate::core::flow::call::{Auth, Body, Call, ConfigCall, ExecCall, HttpCall, JqCall, Text};
 use crate::core::flow::step::{Action, OnCrash, Step};
 
+/// What names of variables begin with that every command finds.
+const ABOUT: &str = "FLOWTRIGGER_";
 /// How much of a body or a script is shown.
 const BODY: usize = 2_000;
 
@@ -78,7 +80,9 @@ fn exec(out: &mut Output, call: &ExecCall, step: &Step) -> io::Result<()> {
         cut(&json!(argv).to_string()),
         call.cwd
     )?;
-    for (name, value) in &call.env {
+    // The four that every command finds are told in the documentation.
+    let own = call.env.iter().filter(|(name, _)| !name.starts_with(ABOUT));
+    for (name, value) in own {
         writeln!(out, "       {name}={}", plain(&value.to_string()))?;
     }
     if let Some(confinement) = &call.confine {

@@ -238,12 +238,15 @@ pub fn log(out: &mut Output, log: &[Line]) -> io::Result<()> {
                 String::new(),
                 format!("waits until {}", seconds(*until)),
             ]),
-            Line::Caught { step, at, .. } => table.row([
+            Line::Caught { step, at, error } => table.row([
                 format!("  {step}"),
                 String::new(),
                 at.to_string(),
                 String::new(),
-                "caught: goes on with what `catch` says".to_owned(),
+                format!(
+                    "caught: {}; goes on with what `catch` says",
+                    plain(error["message"].as_str().unwrap_or_default())
+                ),
             ]),
             Line::Claimed { .. } => {}
         }

@@ -10,7 +10,7 @@ use crate::action::jq;
 use crate::cli::input;
 use crate::cli::render::call::sent_json;
 use crate::cli::test::suite::{Case, differences};
-use crate::core::config::Config;
+use crate::core::config::{Config, PlannedSettings};
 use crate::core::diagnostic::Files;
 use crate::core::event::Event;
 use crate::core::flow::rehearse::{Rehearsal, rehearse};
@@ -145,8 +145,9 @@ fn rehearsed(case: &Case, event: &Event, config: &Config) -> Vec<String> {
         seed: "",
     };
     let now = test.now.or(event.time).unwrap_or(Timestamp::UNIX_EPOCH);
+    let mut settings = PlannedSettings::new(config);
     let run = rehearse(&case.rule.flow, &subject, &test.mocks, now, &mut |call| {
-        jq::outcome(call).or_else(|| config.settings_given(call))
+        jq::outcome(call).or_else(|| settings.outcome(call))
     });
     let mut lines: Vec<String> = test
         .steps

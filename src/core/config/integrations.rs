@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::core::config::{Config, section};
 use crate::core::diagnostic::{Code, Position};
@@ -82,20 +82,37 @@ impl Config {
     }
 }
 
-impl Config {
-    /// What reading or changing settings gives where nothing was changed before; None of other calls.
-    pub fn settings_given(&self, call: &Call) -> Option<Outcome> {
+/// The settings of bundles in a plan or a test: those of the configuration, with what was changed on the
+/// way laid over them.
+pub struct PlannedSettings<'c> {
+    config: &'c Config,
+    changed: BTreeMap<(String, String), Map<String, Value>>,
+}
+
+impl<'c> PlannedSettings<'c> {
+    pub fn new(config: &'c Config) -> Self {
+        Self {
+            config,
+            changed: BTreeMap::new(),
+        }
+    }
+
+    /// What reading or changing settings gives; None of other calls.
+    pub fn outcome(&mut self, call: &Call) -> Option<Outcome> {
         let Call::Config(call) = call else {
             return None;
         };
-        let first = self.settings_of(&call.integration, &call.scope);
+        let place = (call.integration.clone(), call.scope.clone());
+        let changed = self.changed.entry(place).or_default();
+        if let Some(Value::Object(patch)) = &call.patch {
+            changed.extend(patch.clone());
+        }
+        let first = self.config.settings_of(&call.integration, &call.scope);
         let mut settings = first
             .and_then(Value::as_object)
             .cloned()
             .unwrap_or_default();
-        if let Some(Value::Object(patch)) = &call.patch {
-            settings.extend(patch.clone());
-        }
+        settings.extend(changed.clone());
         Some(Outcome::Succeeded {
             result: Value::Object(settings),
         })

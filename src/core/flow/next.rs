@@ -89,7 +89,9 @@ pub enum Move {
 pub fn next(flow: &Flow, subject: &Subject<'_>, log: &[Line], now: Timestamp) -> Move {
     let mut walk = Walk::new(*subject, log, now);
     match walk.run(flow) {
-        Ok(End::Finished(_)) => Move::Done { message: None },
+        Ok(End::Finished(_)) => Move::Done {
+            message: caught(flow, log),
+        },
         Ok(End::Succeeded { message }) => Move::Done { message },
         Ok(End::Skipped { why, trace }) => Move::Skipped { why, trace },
         Ok(End::Failed(fault)) => Move::Dead { why: fault.why },
@@ -98,6 +100,23 @@ pub fn next(flow: &Flow, subject: &Subject<'_>, log: &[Line], now: Timestamp) ->
         Err(Halt::Exceeded { why }) => Move::Dead { why },
         Err(Halt::Stops | Halt::Asks(_)) => pending(walk.tasks, &walk.waits),
     }
+}
+
+/// What the run did not die of, because the catch of its flow saw to it.
+fn caught(flow: &Flow, log: &[Line]) -> Option<String> {
+    flow.catch.as_ref()?;
+    log.iter().find_map(|line| match line {
+        Line::Caught { step, error, .. } if step == "catch" => {
+            let message = error["message"].as_str().unwrap_or_default();
+            Some(format!("caught: {message}"))
+        }
+        Line::Caught { .. }
+        | Line::Started { .. }
+        | Line::Waiting { .. }
+        | Line::Attempt(_)
+        | Line::Revived { .. }
+        | Line::Claimed { .. } => None,
+    })
 }
 
 fn pending(tasks: Vec<Task>, waits: &[Due]) -> Move {

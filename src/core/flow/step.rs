@@ -172,6 +172,21 @@ impl Action {
         }
     }
 
+    /// Whether something outside answers it.
+    pub fn gets_an_answer(&self) -> bool {
+        match self {
+            Action::Http(_) | Action::Exec(_) | Action::Jq(_) | Action::Config(_) => true,
+            Action::When(_)
+            | Action::Set(_)
+            | Action::Choose(_)
+            | Action::Each(_)
+            | Action::Wait(_)
+            | Action::Flow(_)
+            | Action::Succeed(_)
+            | Action::Fail(_) => false,
+        }
+    }
+
     /// The key that names this action in a rule.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -95,7 +95,11 @@ pub const STEP: Vocabulary = Vocabulary {
             mapping,
         ),
         word("succeed", "Ends the run as done, with a message.", message),
-        word("fail", "Ends the run as dead, with a message.", message),
+        word(
+            "fail",
+            "A failure with a message: the run is dead, unless a `catch` sees to it.",
+            message,
+        ),
         word(
             "retry",
             "When a failed `http`, `exec` or `shell` is tried again.",

@@ -334,6 +334,18 @@ impl<'a, 'l> Walk<'a, 'l> {
         }
     }
 
+    /// Nobody knows what this gives, in the plan that is made.
+    fn meets_unknown(&mut self) {
+        if let Some(sketch) = &mut self.sketch {
+            sketch.unknown += 1;
+        }
+    }
+
+    /// How often that was so.
+    fn unknown(&self) -> usize {
+        self.sketch.as_ref().map_or(0, |sketch| sketch.unknown)
+    }
+
     /// Writes into the plan, where one is made.
     fn sketch(&mut self, step: &'a Step, place: &str, what: What) {
         let depth = self.depth;

@@ -185,7 +185,7 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
         ),
         word(
             "catch",
-            "The steps that run when a step failed that has no `catch` of its own; then the run is over. `error.message` says why.",
+            "The steps that run when a step failed that has no `catch` of its own; then the run is done, unless one of them fails. `error.message` says why.",
             steps,
         ),
         word(

@@ -11,7 +11,7 @@ use crate::core::flow::step::Step;
 use crate::core::flow::walk::story::Last;
 use crate::core::rule::path::Found;
 use crate::core::rule::template::RenderError;
-use crate::core::run::{Attempt, Outcome};
+use crate::core::run::Outcome;
 use crate::core::scope::Scope;
 
 /// Items that a plan shows.
@@ -46,14 +46,15 @@ impl<'a, 'l> Walk<'a, 'l> {
         }
         self.sketch(step, place, What::Items(items.len()));
         let before = (self.tasks.len(), self.waits.len());
+        let (unknown, hidden) = (self.unknown(), self.is_hidden());
         let mut known = Items::default();
         for (index, item) in items.into_iter().enumerate() {
             if known.under_way == each.concurrency {
                 break;
             }
-            if self.sketch.is_some() && index == SHOWN {
+            if index == SHOWN {
                 self.sketch(step, place, What::More);
-                break;
+                self.hide(true);
             }
             if let Err(fault) = self.item(
                 step,
@@ -64,15 +65,28 @@ impl<'a, 'l> Walk<'a, 'l> {
                 &mut known,
             )? {
                 // What is under way ends by itself; nothing more begins.
+                self.hide(hidden);
                 self.tasks.truncate(before.0);
                 self.waits.truncate(before.1);
                 return Ok(Pass::End(End::Failed(fault)));
             }
         }
-        match (known.under_way, &self.sketch) {
-            (0, None) => Ok(Pass::On(Value::Array(known.results))),
-            (_, Some(_)) => Ok(Pass::Past),
-            (_, None) => Err(Halt::Stops),
+        self.hide(hidden);
+        match known.under_way {
+            // What one item gives nobody knows.
+            0 if self.unknown() > unknown => Ok(Pass::Past),
+            0 => Ok(Pass::On(Value::Array(known.results))),
+            _ => Err(Halt::Stops),
+        }
+    }
+
+    fn is_hidden(&self) -> bool {
+        self.sketch.as_ref().is_some_and(|sketch| sketch.hidden)
+    }
+
+    fn hide(&mut self, hidden: bool) {
+        if let Some(sketch) = &mut self.sketch {
+            sketch.hidden = hidden;
         }
     }
 
@@ -87,7 +101,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         known: &mut Items,
     ) -> Result<Result<(), Fault>, Halt> {
         if let Last::Attempt(end) = self.log.story(place).last {
-            known.results.push(result(end));
+            known.results.push(result(&end.outcome));
             return Ok(Ok(()));
         }
         let mut inner = match inner(step, each, item, memory) {
@@ -98,7 +112,7 @@ impl<'a, 'l> Walk<'a, 'l> {
                 else {
                     return Ok(Ok(()));
                 };
-                return self.failed(place, each, fault);
+                return self.failed(place, each, fault, known);
             }
         };
         let end = self.enter(place, |walk| {
@@ -107,17 +121,18 @@ impl<'a, 'l> Walk<'a, 'l> {
         let result = match end {
             Ok(End::Finished(result)) => result,
             Ok(End::Succeeded { .. } | End::Skipped { .. }) => Value::Null,
-            Ok(End::Failed(fault)) => return self.failed(place, each, fault),
+            Ok(End::Failed(fault)) => return self.failed(place, each, fault, known),
             Err(Halt::Stops) => {
                 known.under_way += 1;
                 return Ok(Ok(()));
             }
             Err(halt) => return Err(halt),
         };
-        match self.sketch {
-            Some(_) => Ok(Ok(())),
-            None => Err(self.instant(place, result)),
+        if self.sketch.is_some() {
+            known.results.push(result);
+            return Ok(Ok(()));
         }
+        Err(self.instant(place, result))
     }
 
     fn failed(
@@ -125,21 +140,22 @@ impl<'a, 'l> Walk<'a, 'l> {
         place: &str,
         each: &Each,
         fault: Fault,
+        known: &mut Items,
     ) -> Result<Result<(), Fault>, Halt> {
-        let halt = match (each.on_failure, &self.sketch) {
-            (OnFailure::Stop, _) => return Ok(Err(fault)),
-            (OnFailure::Continue, Some(_)) => return Ok(Ok(())),
-            (OnFailure::Continue, None) => self.ended(
-                place,
-                Outcome::Failed {
-                    message: fault.why,
-                    retryable: false,
-                    retry_after: None,
-                    status: fault.status,
-                },
-            ),
+        let outcome = match each.on_failure {
+            OnFailure::Stop => return Ok(Err(fault)),
+            OnFailure::Continue => Outcome::Failed {
+                message: fault.why,
+                retryable: false,
+                retry_after: None,
+                status: fault.status,
+            },
         };
-        Err(halt)
+        if self.sketch.is_some() {
+            known.results.push(result(&outcome));
+            return Ok(Ok(()));
+        }
+        Err(self.ended(place, outcome))
     }
 }
 
@@ -203,8 +219,8 @@ fn inner<'a>(
 }
 
 /// What an item that is over gave.
-fn result(end: &Attempt) -> Value {
-    match &end.outcome {
+fn result(outcome: &Outcome) -> Value {
+    match outcome {
         Outcome::Succeeded { result } => result.clone(),
         Outcome::Failed {
             message, status, ..

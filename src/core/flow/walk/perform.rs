@@ -110,7 +110,8 @@ impl<'a, 'l> Walk<'a, 'l> {
                 self.tasks.push(task);
                 Err(Halt::Stops)
             }
-            Some(sketch) if sketch.knows_nothing_of(place) => {
+            Some(sketch) if sketch.hidden || sketch.knows_nothing_of(place) => {
+                self.meets_unknown();
                 self.sketch(step, place, What::Call(Box::new(task.call), None));
                 Ok(Pass::Past)
             }

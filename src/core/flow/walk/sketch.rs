@@ -11,13 +11,17 @@ pub struct Sketch<'a> {
     pub planned: Vec<Planned<'a>>,
     /// Places of calls of which nobody knows what they would give.
     open: HashSet<String>,
+    /// How often something was met that nobody knows.
+    pub unknown: usize,
+    /// What is met is not shown.
+    pub hidden: bool,
 }
 
 impl<'a> Sketch<'a> {
     pub fn new(open: HashSet<String>) -> Self {
         Self {
-            planned: Vec::new(),
             open,
+            ..Self::default()
         }
     }
 
@@ -26,7 +30,10 @@ impl<'a> Sketch<'a> {
     }
 
     pub fn add(&mut self, step: &'a Step, place: &str, depth: usize, what: What) {
-        if self.planned.len() == MOST_PLANNED {
+        if matches!(what, What::Later | What::Undecided(_)) {
+            self.unknown += 1;
+        }
+        if self.hidden || self.planned.len() == MOST_PLANNED {
             return;
         }
         self.planned.push(Planned {
