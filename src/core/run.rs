@@ -275,6 +275,13 @@ pub struct Attempt {
     pub outcome: Outcome,
 }
 
+impl Attempt {
+    /// Whether it is no try of anything, but the end of an item of a list.
+    pub fn ends_an_item(&self) -> bool {
+        self.step.ends_with(']')
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     Succeeded {

@@ -57,7 +57,8 @@ impl Ledger<'_> {
 }
 
 fn attempts(lines: &[Line]) -> i64 {
-    lines.iter().filter_map(Line::attempt).count() as i64
+    let attempts = lines.iter().filter_map(Line::attempt);
+    attempts.filter(|attempt| !attempt.ends_an_item()).count() as i64
 }
 
 fn last_failure(lines: &[Line]) -> Option<&str> {
