@@ -11,7 +11,7 @@ mod targets;
 use targets::TARGETS;
 
 /// Files of a corpus, and bytes of a file, at most.
-const FILES: usize = 60;
+const FILES: usize = 80;
 const BYTES: u64 = 4 * 1024;
 
 fn corpus(target: &str) -> Vec<PathBuf> {
