@@ -118,6 +118,7 @@ pub fn plan<'f>(
             if let (Err(Halt::Exceeded { why } | Halt::Hold { why }), Some(last)) =
                 (end, planned.last().cloned())
             {
+                planned.truncate(MOST_PLANNED - 1);
                 planned.push(Planned {
                     what: What::Stops(why),
                     ..last
