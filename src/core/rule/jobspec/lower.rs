@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Lane, Mode, Rule, gathers_all};
+use super::{Lane, Mode, Rule};
 use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
 use crate::core::flow::named::NamedFlows;
@@ -114,7 +114,7 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
         None => Some(Lane::Key),
     };
     let gates = gates::lower(node, cx);
-    if gates.iter().flatten().any(gathers_all) {
+    if gates::keeps_all(node) {
         let (name, holds) = ("events".to_owned(), Holds::Events);
         cx.locals.push(Local { name, holds });
     }
