@@ -120,6 +120,7 @@ fn refuse_strays(step: &Node, cx: &mut Lowering<'_>) {
     for (key, beside) in each.into_iter().chain([("vars", "flow")]) {
         let belongs = match beside {
             "flow" => step.get("flow").is_some() && step.get("for_each").is_none(),
+            "for_each" => holds_steps(step),
             beside => step.get(beside).is_some(),
         };
         if let Some(stray) = step.get(key).filter(|_| !belongs) {
@@ -131,6 +132,21 @@ fn refuse_strays(step: &Node, cx: &mut Lowering<'_>) {
             cx.error(Code::InvalidValue, stray.at, message, &help);
         }
     }
+}
+
+/// Whether a `flow` of the step would hold the steps for items, also where `for_each` has a slip in it.
+fn holds_steps(step: &Node) -> bool {
+    let meant = |entry: &Entry| {
+        STEP.get(&entry.key).is_none()
+            && synonyms::for_key(&entry.key, &STEP).is_some_and(|help| {
+                ["`for_each", "`choose"]
+                    .iter()
+                    .any(|key| help.contains(key))
+            })
+    };
+    let list = step.get("flow").and_then(Node::as_list).is_some();
+    let entries = step.as_map().unwrap_or_default();
+    step.get("for_each").is_some() || (list && entries.iter().any(meant))
 }
 
 /// What later steps can read of a step.
@@ -266,7 +282,7 @@ fn find_action<'n>(
     cx: &mut Lowering<'_>,
 ) -> Option<&'n Entry> {
     // Beside a list `flow` holds the steps for its items.
-    let each = node.get("for_each").is_some();
+    let each = holds_steps(node);
     let is_action = |e: &&Entry| {
         let key = e.key.as_str();
         ACTIONS.contains(&key) && !(each && key == "flow")
