@@ -71,7 +71,9 @@ impl Lowering<'_> {
         }
         let is_item = |local: &&Local| local.holds != Holds::Events;
         let name = &self.locals.iter().rev().find(is_item)?.name;
-        Some(format!("write `{name}{below}`: here the item is called `{name}`"))
+        Some(format!(
+            "write `{name}{below}`: here the item is called `{name}`"
+        ))
     }
 
     pub(super) fn check_error(&mut self, keys: &[Key], text: &str, at: Position) -> bool {
