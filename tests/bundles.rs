@@ -227,9 +227,17 @@ fn bundle_of(choice: &Value) -> String {
     .to_string()
 }
 
+/// A configuration with the scope that `bundle_of` loads.
+fn with_scope() -> Config {
+    let text = "integrations: { acme: { configs: { s: {} } } }";
+    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+    let file = files.add("flowtrigger.yaml", text);
+    config::parse(file, text, &BTreeMap::new(), &mut diagnostics)
+}
+
 /// What a choice asks.
 fn condition(text: &str) -> Condition {
-    let (set, diagnostics) = compile("choice.json", text, &Config::default());
+    let (set, diagnostics) = compile("choice.json", text, &with_scope());
     assert_eq!(said(&diagnostics), "", "{text}");
     let steps = &set.rules[0].flow.steps;
     let ask = steps

@@ -2,9 +2,11 @@
 //! reaches, paths to what is never there, limits that ZIS has. It mends nothing.
 
 mod document;
+mod ends;
 mod never;
 mod parameters;
 mod reads;
+mod settings;
 mod ways;
 
 use crate::core::bundle::lower::{Trigger, nowhere, told};
@@ -36,11 +38,12 @@ pub fn names(bundle: &Bundle, triggers: &[Trigger<'_>], cx: &mut Lowering<'_>) {
     for (number, trigger) in triggers.iter().enumerate() {
         warn_of_twins(trigger, &triggers[..number], cx);
     }
+    settings::check(bundle, cx);
 }
 
 /// All that can be wrong within one flow.
 pub fn flow(flow: &Flow, bundle: &Bundle, cx: &mut Lowering<'_>) {
-    ways::check(&flow.definition, cx);
+    ways::check(&flow.definition, "the flow", cx);
     for state in flow.definition.every_state() {
         if let Does::Action {
             name, parameters, ..

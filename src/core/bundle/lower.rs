@@ -25,6 +25,7 @@ use crate::core::rule::trigger::{TypePattern, lower_source, lower_types};
 use crate::core::rule::version::Version;
 use crate::core::rule::{self_loop, writes};
 
+pub use builtin::{LOAD, PATCH, is_known};
 pub use flow::usual_landing;
 
 /// The rules of a document that is a bundle, each with the place of its name; none after reporting what is
@@ -146,7 +147,9 @@ fn warn_of_display_name(node: &Node, types: Option<&[TypePattern]>, cx: &mut Low
         return;
     };
     if text != tag {
-        let message = format!("`{text}` is what people call the type, and starts nothing on ZIS");
+        let message = format!(
+            "`{text}` is what people call the type, and starts nothing on ZIS; here it starts the flow"
+        );
         let warning = Diagnostic::warning(Code::UnknownEventType, node.at, message);
         cx.diagnostics
             .push(warning.help(format!("write its tag: `{tag}`")));

@@ -5,7 +5,7 @@ mod states;
 
 use crate::core::bundle::keys::{BUNDLE, JOB_SPEC, Keys, PROPERTIES, RESOURCE, foreign};
 use crate::core::bundle::{Bundle, Flow, FullName, JobSpec, Kind, TEMPLATE_VERSION, Word, http};
-use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::diagnostic::{Code, Diagnostic, Position};
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::synonyms;
@@ -106,6 +106,10 @@ fn kind(node: &Node, entry: &Entry, cx: &mut Lowering<'_>) -> Option<Kind> {
         return None;
     };
     let text = cx.text(found, "type")?;
+    if text.starts_with("ZIS::Connection") {
+        leave_connection(&text, found.at, cx);
+        return None;
+    }
     let kind = Kind::parse(&text);
     if kind.is_none() {
         let words = [Kind::JobSpec, Kind::Flow, Kind::Action].map(Kind::word);
@@ -117,6 +121,14 @@ fn kind(node: &Node, entry: &Entry, cx: &mut Lowering<'_>) -> Option<Kind> {
         cx.error(Code::InvalidValue, found.at, message, &help);
     }
     kind
+}
+
+/// How to sign in is no part of a bundle here.
+fn leave_connection(text: &str, at: Position, cx: &mut Lowering<'_>) {
+    let message = format!("a resource of type `{text}` is not read");
+    let help = "connections are made in flowtrigger.yaml, under `connections`; the resource may stay, for ZIS";
+    let warning = Diagnostic::warning(Code::InvalidValue, at, message);
+    cx.diagnostics.push(warning.help(help));
 }
 
 /// What the resource is called, by its key where it does not say; reported where another of its kind is

@@ -23,6 +23,7 @@ use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::earlier::{Earlier, Gives, Ran};
 use crate::core::rule::lowering::Lowering;
+use crate::core::rule::synonyms;
 use crate::core::rule::template::{Escape, Template};
 
 pub use catch::lower_catch;
@@ -72,7 +73,10 @@ fn lower_step(node: &Node, number: usize, cx: &mut Lowering<'_>) -> Option<Step>
         cx.error(Code::WrongType, node.at, message, help);
         return None;
     };
-    let misplaced: Vec<&Entry> = entries.iter().filter(|e| misplaced(e, cx)).collect();
+    let misplaced: Vec<&Entry> = entries
+        .iter()
+        .filter(|e| tells_of_items(e, node, cx) || misplaced(e, cx))
+        .collect();
     for entry in entries
         .iter()
         .filter(|e| !misplaced.iter().any(|m| m.key == e.key))
@@ -116,6 +120,7 @@ fn refuse_strays(step: &Node, cx: &mut Lowering<'_>) {
     for (key, beside) in each.into_iter().chain([("vars", "flow")]) {
         let belongs = match beside {
             "flow" => step.get("flow").is_some() && step.get("for_each").is_none(),
+            "for_each" => holds_steps(step),
             beside => step.get(beside).is_some(),
         };
         if let Some(stray) = step.get(key).filter(|_| !belongs) {
@@ -127,6 +132,21 @@ fn refuse_strays(step: &Node, cx: &mut Lowering<'_>) {
             cx.error(Code::InvalidValue, stray.at, message, &help);
         }
     }
+}
+
+/// Whether a `flow` of the step would hold the steps for items, also where `for_each` has a slip in it.
+fn holds_steps(step: &Node) -> bool {
+    let meant = |entry: &Entry| {
+        STEP.get(&entry.key).is_none()
+            && synonyms::for_key(&entry.key, &STEP).is_some_and(|help| {
+                ["`for_each", "`choose"]
+                    .iter()
+                    .any(|key| help.contains(key))
+            })
+    };
+    let list = step.get("flow").and_then(Node::as_list).is_some();
+    let entries = step.as_map().unwrap_or_default();
+    step.get("for_each").is_some() || (list && entries.iter().any(meant))
 }
 
 /// What later steps can read of a step.
@@ -150,6 +170,20 @@ fn gives(step: &Node, action: Option<&Entry>, settings: Option<&Settings>) -> Gi
         }
         _ => Gives::Anything,
     }
+}
+
+/// Other tools' words for `on_failure`, beside a `for_each`. True after reporting.
+fn tells_of_items(entry: &Entry, step: &Node, cx: &mut Lowering<'_>) -> bool {
+    let key = entry.key.as_str();
+    // A list would hold steps that catch the failure.
+    let is_word = entry.value.as_text().is_some() || matches!(entry.value.value, Yaml::Bool(_));
+    if step.get("for_each").is_none() || !is_word || !synonyms::means_on_failure(key) {
+        return false;
+    }
+    let message = format!("unknown key `{key}` in a step");
+    let help = "to go on with the next item where one fails write `on_failure: continue`; unless given it is `stop`";
+    cx.error(Code::UnknownKey, entry.key_at, message, help);
+    true
 }
 
 /// Keys that belong into a step's action, or that other tools use for one. True after reporting.
@@ -248,7 +282,7 @@ fn find_action<'n>(
     cx: &mut Lowering<'_>,
 ) -> Option<&'n Entry> {
     // Beside a list `flow` holds the steps for its items.
-    let each = node.get("for_each").is_some();
+    let each = holds_steps(node);
     let is_action = |e: &&Entry| {
         let key = e.key.as_str();
         ACTIONS.contains(&key) && !(each && key == "flow")

@@ -67,16 +67,6 @@ impl Tracer for Trace {
         verdict: Verdict,
         scope: &Scope<'_>,
     ) {
-        let hint = match verdict {
-            Verdict::Match => None,
-            Verdict::NoMatch => match predicate.polarity {
-                Polarity::Positive => predicate.operator.hint(found, scope),
-                // The operator holds, as is plain to see; its hints say why it does not.
-                Polarity::Negated => None,
-            },
-            Verdict::WrongType => predicate.operator.hint(found, scope),
-            Verdict::Missing => missing_hint(predicate, found, scope),
-        };
         self.lines.push(TraceLine {
             group: predicate.group.to_string(),
             path: predicate.path.text.clone(),
@@ -86,8 +76,30 @@ impl Tracer for Trace {
             got: found.to_json().map(std::borrow::Cow::into_owned),
             verdict,
             at: predicate.at,
-            hint,
+            hint: hint(predicate, found, verdict, scope),
         });
+    }
+}
+
+fn hint(
+    predicate: &Predicate,
+    found: &Found<'_>,
+    verdict: Verdict,
+    scope: &Scope<'_>,
+) -> Option<String> {
+    if predicate.path.is_of_document() {
+        // What to write is said in the words of a rule, which a bundle does not have.
+        return None;
+    }
+    match verdict {
+        Verdict::Match => None,
+        Verdict::NoMatch => match predicate.polarity {
+            Polarity::Positive => predicate.operator.hint(found, scope),
+            // The operator holds, as is plain to see; its hints say why it does not.
+            Polarity::Negated => None,
+        },
+        Verdict::WrongType => predicate.operator.hint(found, scope),
+        Verdict::Missing => missing_hint(predicate, found, scope),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::diagnostic::{Code, Diagnostic};
-use crate::core::gate::{Gate, Kind, words};
+use crate::core::gate::{Gate, Kept, Kind, words};
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::lowering::{Lowering, duration as read_duration};
 use crate::core::rule::path::Path;
@@ -25,6 +25,12 @@ pub fn lower(rule: &Node, cx: &mut Lowering<'_>) -> Option<Vec<Gate>> {
     let throttle = rule.get("throttle").map(|node| lower_throttle(node, cx));
     let all = [dedupe, debounce, throttle];
     all.into_iter().flatten().collect()
+}
+
+/// Whether a debounce asks for all events, whatever else is wrong with it.
+pub fn keeps_all(rule: &Node) -> bool {
+    let keep = rule.get("debounce").and_then(|node| node.get("keep"));
+    keep.and_then(Node::as_text) == Some(Kept::All.word())
 }
 
 fn lower_dedupe(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
@@ -216,7 +222,6 @@ mod tests {
     use super::*;
     use crate::core::config::{self, Config};
     use crate::core::diagnostic::{Diagnostics, FileId, Files};
-    use crate::core::gate::Kept;
     use crate::core::matching::ruleset::RuleSet;
 
     fn gates(written: &str) -> Vec<Gate> {

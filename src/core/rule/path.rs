@@ -239,6 +239,14 @@ impl Path {
         }
     }
 
+    /// Whether it reads the document of a bundle's flow.
+    pub fn is_of_document(&self) -> bool {
+        match &self.route {
+            Route::Plain { root, .. } => *root == Root::Document,
+            Route::Query(_) => false,
+        }
+    }
+
     /// The value of a path into the variables, which every event finds the same.
     pub fn in_variables<'v>(&self, vars: &'v Value) -> Option<&'v Value> {
         let Route::Plain {

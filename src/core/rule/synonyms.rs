@@ -4,6 +4,7 @@
 mod own;
 
 use crate::core::rule::vocabulary::{Built, Vocabulary};
+pub use own::means_on_failure;
 
 /// Words that people write, and what to write here.
 type Table = &'static [(&'static [&'static str], &'static str)];

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::reads::{Read, of_state};
 use super::{never, warn};
-use crate::core::bundle::lower::usual_landing;
+use crate::core::bundle::FullName;
+use crate::core::bundle::lower::{is_known, usual_landing};
 use crate::core::bundle::state::{Definition, Does, Spot, State, Then};
 use crate::core::diagnostic::Code;
 use crate::core::flow::control::Landing;
@@ -127,6 +128,12 @@ fn after<'s>(state: &'s State, held: &Held) -> Vec<(&'s str, Held)> {
         Some(shape) => shape,
         None => held.clone().landed(&landing),
     };
+    if is_refused(state) {
+        done = Held {
+            anything: true,
+            ..held.clone()
+        };
+    }
     if state.output.is_some() {
         done = Held {
             anything: true,
@@ -146,6 +153,14 @@ fn after<'s>(state: &'s State, held: &Held) -> Vec<(&'s str, Held)> {
         Does::Succeed { .. } | Does::Fail { .. } => {}
     }
     ways
+}
+
+/// Whether the state calls what ZIS brings and is not here: what it would leave is not known.
+fn is_refused(state: &State) -> bool {
+    state.action().is_some_and(|name| {
+        let common = FullName::parse(&name.text).is_some_and(|full| full.is_common());
+        common && !is_known(&name.text)
+    })
 }
 
 /// The document as a `Pass` leaves it whose result is the whole of it; None where that is not known.

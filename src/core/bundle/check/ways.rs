@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::warn;
+use super::{ends, warn};
 use crate::core::bundle::lower::nowhere;
 use crate::core::bundle::state::{Definition, Does};
 use crate::core::diagnostic::Code;
 use crate::core::rule::lowering::Lowering;
 
-pub fn check(definition: &Definition, cx: &mut Lowering<'_>) {
+/// `what` the states make: a flow, or the items of a `Map`.
+pub fn check(definition: &Definition, what: &str, cx: &mut Lowering<'_>) {
     let known: Vec<&str> = definition
         .states
         .iter()
@@ -22,22 +23,26 @@ pub fn check(definition: &Definition, cx: &mut Lowering<'_>) {
             nowhere(way.at, "state", &way.text, &known, cx);
         }
     }
-    warn_of_unreached(definition, cx);
+    if is_whole(definition) {
+        warn_of_unreached(definition, cx);
+        ends::check(definition, what, cx);
+    }
     for state in &definition.states {
         if let Does::Map { each, .. } = &state.does {
-            check(each, cx);
+            check(each, "an item of this `Map`", cx);
         }
     }
 }
 
-/// Nothing is said where a way is not known.
-fn warn_of_unreached(definition: &Definition, cx: &mut Lowering<'_>) {
-    let reached = reached(definition);
+/// Whether every way is known.
+fn is_whole(definition: &Definition) -> bool {
     let ways = definition.states.iter().flat_map(|state| state.ways());
     let mut all = std::iter::once(&definition.start_at).chain(ways);
-    if !definition.broken.is_empty() || all.any(|way| definition.state(&way.text).is_none()) {
-        return;
-    }
+    definition.broken.is_empty() && all.all(|way| definition.state(&way.text).is_some())
+}
+
+fn warn_of_unreached(definition: &Definition, cx: &mut Lowering<'_>) {
+    let reached = reached(definition);
     for state in &definition.states {
         if !reached.contains(state.name.text.as_str()) {
             let message = format!("nothing leads to the state `{}`", state.name.text);
@@ -48,7 +53,7 @@ fn warn_of_unreached(definition: &Definition, cx: &mut Lowering<'_>) {
 }
 
 /// The names of the states on any way from the start.
-fn reached(definition: &Definition) -> HashSet<&str> {
+pub fn reached(definition: &Definition) -> HashSet<&str> {
     let mut reached = HashSet::new();
     let mut open = vec![definition.start_at.text.as_str()];
     while let Some(name) = open.pop() {

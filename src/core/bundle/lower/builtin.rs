@@ -55,6 +55,11 @@ pub fn lower(
     }
 }
 
+/// Whether there is such an action here; what another would leave behind is not known.
+pub fn is_known(name: &str) -> bool {
+    [JQ, LOAD, PATCH].contains(&name)
+}
+
 fn refuse(other: &str, name: &Word, cx: &mut Lowering<'_>) {
     if LINKS.contains(&other) {
         let message = format!("`{other}` needs the links of ZIS, which are not built");

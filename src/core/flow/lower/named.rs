@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{lower_catch, lower_steps, no_secret};
 use crate::core::diagnostic::{Code, Diagnostics, Position};
 use crate::core::flow::control::NamedFlow;
-use crate::core::flow::named::{Body, Named};
+use crate::core::flow::named::{Body, Named, NamedFlows};
 use crate::core::flow::step::Flow;
 use crate::core::flow::vocabulary::{FLOW, FLOWS};
 use crate::core::rule::document::{Entry, Node, Yaml};
@@ -119,6 +119,7 @@ fn find<'c>(node: &Node, key: &str, cx: &mut Lowering<'c>) -> Option<&'c Named> 
         let message = format!("no flow is called `{name}`");
         let help = match flows.nearest(&name) {
             Some(near) => format!("did you mean `{near}`?"),
+            None if name.starts_with("zis:") => of_no_bundle(flows),
             None => format!(
                 "define it in a document of its own, `flows: {{ {name}: {{ flow: [ … ] }} }}`; where it stands in another file, that is to be read too"
             ),
@@ -126,6 +127,18 @@ fn find<'c>(node: &Node, key: &str, cx: &mut Lowering<'c>) -> Option<&'c Named> 
         cx.error(Code::UndefinedName, node.at, message, &help);
     }
     found
+}
+
+/// What to do about a flow of a bundle that is not there.
+fn of_no_bundle(flows: &NamedFlows) -> String {
+    let help = "a bundle defines it: put that bundle into the folder of the rules";
+    let names = flows.iter().map(|named| &*named.name);
+    let known: Vec<&str> = names.filter(|name| name.starts_with("zis:")).collect();
+    match known.as_slice() {
+        [] => format!("{help}; no bundle is there"),
+        [_, _, _, _, ..] => format!("{help}; those there have {} flows", known.len()),
+        few => format!("{help}; those there have {}", few.join(", ")),
+    }
 }
 
 fn lower_given(node: &Node, named: Option<&Named>, cx: &mut Lowering<'_>) -> Option<TreeTemplate> {

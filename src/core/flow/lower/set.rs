@@ -2,19 +2,45 @@
 //! It refuses secrets, since a result is stored, and templates within a program.
 
 use super::no_secret;
+use crate::core::diagnostic::{Code, Diagnostic};
 use crate::core::flow::control::{Jq, JqInput};
 use crate::core::flow::jq::lower_program;
 use crate::core::flow::step::Action;
 use crate::core::flow::vocabulary::JQ;
-use crate::core::rule::document::Node;
+use crate::core::rule::document::{Entry, Node};
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::template::TreeTemplate;
 
 pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Action> {
     match node.get("jq") {
         Some(program) => lower_jq(node, program, cx).map(|jq| Action::Jq(Box::new(jq))),
-        None => lower_tree(node, cx).map(Action::Set),
+        None => {
+            warn_of_near_miss(node, cx);
+            lower_tree(node, cx).map(Action::Set)
+        }
     }
+}
+
+/// `jqq`, `JQ`: a word that was probably meant to run a program, and is kept as it stands.
+fn warn_of_near_miss(node: &Node, cx: &mut Lowering<'_>) {
+    let entries = node.as_map().unwrap_or_default();
+    let near = |entry: &&Entry| is_near_jq(&entry.key) && entry.value.as_text().is_some();
+    let Some(found) = entries.iter().find(near) else {
+        return;
+    };
+    let others = entries.iter().filter(|entry| entry.key != found.key);
+    if others.clone().any(|other| JQ.get(&other.key).is_none()) {
+        return;
+    }
+    let key = &found.key;
+    let message = format!("`{key}` is kept as the key of an object: no program runs");
+    let warning = Diagnostic::warning(Code::UnknownKey, found.key_at, message);
+    cx.diagnostics.push(warning.help("did you mean `jq`?"));
+}
+
+fn is_near_jq(key: &str) -> bool {
+    let key = key.trim().to_lowercase();
+    key.len() > 1 && strsim::damerau_levenshtein(&key, "jq") <= 1
 }
 
 fn lower_tree(node: &Node, cx: &mut Lowering<'_>) -> Option<TreeTemplate> {

@@ -53,6 +53,7 @@ fn lower_until(node: &Node, cx: &mut Lowering<'_>) -> Option<Path> {
         }
         return None;
     };
+    refuse_time(until, cx)?;
     let path = lower_path(until, "until", cx)?;
     let FieldCheck::Known(types) = cx.types_at(&path) else {
         return Some(path);
@@ -65,6 +66,24 @@ fn lower_until(node: &Node, cx: &mut Lowering<'_>) -> Option<Path> {
     let help =
         "name a field that holds one, such as `event.time`; to wait for so long write `wait: 4h`";
     cx.error(Code::OperatorMismatch, until.at, message, help);
+    None
+}
+
+/// A time that is written out, or a duration; None after saying so.
+fn refuse_time(until: &Node, cx: &mut Lowering<'_>) -> Option<()> {
+    let text = until.as_text().unwrap_or_default();
+    let (found, help) = if duration(text).is_some() {
+        ("a duration", format!("write `wait: {text}`"))
+    } else if text.starts_with(|c: char| c.is_ascii_digit()) {
+        (
+            "a time",
+            "write where the time stands, such as `until: ticket.due_at`; one that is always the same goes under `vars`: `until: vars.NAME`".to_owned(),
+        )
+    } else {
+        return Some(());
+    };
+    let message = format!("`until` takes a path to a time, found {found}");
+    cx.error(Code::BadPath, until.at, message, &help);
     None
 }
 

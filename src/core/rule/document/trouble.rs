@@ -70,6 +70,9 @@ pub fn syntax_error(error: &serde_yaml::Error, place: &Place<'_>) -> Diagnostic 
         },
         |location| place.of_error(location),
     );
+    if let Some(told) = json_error(place) {
+        return told;
+    }
     if let Some(template) = unquoted_near(place, at) {
         return unquoted_template(template);
     }
@@ -81,6 +84,29 @@ pub fn syntax_error(error: &serde_yaml::Error, place: &Place<'_>) -> Diagnostic 
     let first = message.lines().next().unwrap_or(message).trim();
     Diagnostic::error(Code::Syntax, at, format!("not valid YAML: {first}"))
         .maybe_help(syntax_help(first, place, at))
+}
+
+/// What is wrong with a text that was meant as JSON: one that begins with an object of quoted keys.
+fn json_error(place: &Place<'_>) -> Option<Diagnostic> {
+    let text = place.chunk.text;
+    let inside = text.trim_start().strip_prefix('{')?;
+    if !inside.trim_start().starts_with('"') {
+        return None;
+    }
+    let error = serde_json::from_str::<serde::de::IgnoredAny>(text).err()?;
+    let (line, column) = (error.line().max(1), error.column().max(1));
+    let at = place.at(line, column);
+    let message = error.to_string();
+    let message = message.split(" at line ").next().unwrap_or(&message);
+    let help = match message {
+        "expected `,` or `}`" | "expected `,` or `]`" => {
+            "put a comma behind the value before, or close the bracket that is open"
+        }
+        "trailing comma" => "take out the comma before this bracket",
+        _ => "check commas, quotes and brackets on this line and the one above",
+    };
+    let diagnostic = Diagnostic::error(Code::Syntax, at, format!("not valid JSON: {message}"));
+    Some(diagnostic.help(help))
 }
 
 fn over_a_limit(message: &str, at: Position) -> Option<Diagnostic> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Lane, Mode, Rule, gathers_all};
+use super::{Lane, Mode, Rule};
 use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
 use crate::core::flow::named::NamedFlows;
@@ -71,6 +71,12 @@ fn refuse_other_documents(node: &Node, diagnostics: &mut Diagnostics) -> bool {
             Diagnostic::error(Code::WrongType, node.at, "this is an event, not a rule")
                 .help("pass it to `run` or `dry-run` by itself; `--rules` takes rule files")
         }
+        Yaml::Map(entries) if holds_flows(entries) => Diagnostic::error(
+            Code::WrongType,
+            node.at,
+            "this document holds flows by name under `flow`, and is no rule",
+        )
+        .help("write `flows:` for `flow:`"),
         Yaml::List(_) => Diagnostic::error(
             Code::WrongType,
             node.at,
@@ -94,6 +100,17 @@ fn is_event(entries: &[Entry]) -> bool {
     has("input") || has("webhook_event_id") || (has("detail") && !has("flow"))
 }
 
+/// `flow: { NAME: { flow: [ … ] } }` where nothing else says that a rule is meant.
+fn holds_flows(entries: &[Entry]) -> bool {
+    let says = |entry: &Entry| ["name", "event_source", "event_type"].contains(&&*entry.key);
+    let flow = entries.iter().find(|entry| entry.key == "flow");
+    let named = flow
+        .and_then(|flow| flow.value.as_map())
+        .unwrap_or_default();
+    let of_steps = |entry: &Entry| entry.value.get("flow").is_some();
+    !entries.iter().any(says) && named.iter().any(of_steps)
+}
+
 fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Rule> {
     cx.entries(node, &JOBSPEC)?;
     lower_vars(node, cx);
@@ -114,7 +131,7 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
         None => Some(Lane::Key),
     };
     let gates = gates::lower(node, cx);
-    if gates.iter().flatten().any(gathers_all) {
+    if gates::keeps_all(node) {
         let (name, holds) = ("events".to_owned(), Holds::Events);
         cx.locals.push(Local { name, holds });
     }

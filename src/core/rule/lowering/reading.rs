@@ -127,6 +127,11 @@ impl Lowering<'_> {
             self.error(Code::UndefinedName, at, message, help);
             return false;
         }
+        if let Some(help) = self.item_meant(&dotted) {
+            let message = format!("nothing is called `{dotted}` here");
+            self.error(Code::UndefinedName, at, message, &help);
+            return false;
+        }
         if let Some((message, help)) = known_elsewhere(&dotted) {
             self.error(Code::UndefinedName, at, message, help);
             return false;

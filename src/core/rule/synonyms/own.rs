@@ -29,6 +29,32 @@ pub fn table(vocabulary: &str) -> Option<Table> {
     found.map(|(_, table)| table)
 }
 
+/// What other tools call what becomes of a list whose item failed.
+const ON_FAILURE: &[&str] = &[
+    "on_fail",
+    "on_failed",
+    "on_failures",
+    "onfail",
+    "onFail",
+    "onFailure",
+    "on_error",
+    "on_errors",
+    "onerror",
+    "onError",
+    "on_item_failure",
+    "on_item_error",
+    "ignore_errors",
+    "continue_on_error",
+    "continue_on_failure",
+    "allow_failure",
+    "ignore_failure",
+];
+
+/// Whether other tools say so what `on_failure` says beside `for_each`.
+pub fn means_on_failure(key: &str) -> bool {
+    ON_FAILURE.contains(&key)
+}
+
 const ON_DEAD: &[&str] = &[
     "on_failure",
     "on_error",

@@ -4,7 +4,7 @@
 use super::spelled;
 use crate::core::diagnostic::{Code, Position};
 use crate::core::event::catalogue::FieldType;
-use crate::core::rule::earlier::Holds;
+use crate::core::rule::earlier::{Holds, Local};
 use crate::core::rule::fields::FieldCheck;
 use crate::core::rule::lowering::{Lowering, Occasion};
 use crate::core::rule::path::{Key, OF_DEATH, OF_FAILURE, Path};
@@ -60,6 +60,19 @@ impl Lowering<'_> {
         Some(format!(
             "did you mean `{}`?",
             dotted.replacen(first, near, 1)
+        ))
+    }
+
+    /// `item` where the items around are called something else.
+    pub(super) fn item_meant(&self, dotted: &str) -> Option<String> {
+        let below = dotted.strip_prefix("item")?;
+        if !below.is_empty() && !below.starts_with('.') {
+            return None;
+        }
+        let is_item = |local: &&Local| local.holds != Holds::Events;
+        let name = &self.locals.iter().rev().find(is_item)?.name;
+        Some(format!(
+            "write `{name}{below}`: here the item is called `{name}`"
         ))
     }
 

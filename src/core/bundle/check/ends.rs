@@ -1,0 +1,182 @@
+//! Whether a way through a flow comes to an end, and what becomes of a `Choice` where no choice holds.
+//! It refuses a circle without a way out; whether a way out is ever taken it does not ask.
+
+use std::collections::HashSet;
+
+use super::warn;
+use super::ways::reached;
+use crate::core::bundle::choice::{Choice, Comparison, Operand, Relation, Test};
+use crate::core::bundle::state::{Definition, Does, State, Then};
+use crate::core::diagnostic::Code;
+use crate::core::rule::lowering::Lowering;
+
+/// Judges states that all lead somewhere; `what` they make is a flow, or the items of a `Map`.
+pub fn check(definition: &Definition, what: &str, cx: &mut Lowering<'_>) {
+    if let Some(circle) = circle(definition) {
+        let at = definition
+            .state(circle[0])
+            .map_or(definition.at, |state| state.name.at);
+        let message = format!("{what} never ends: {}", circle.join(" → "));
+        let help =
+            "give one of these states `End: true`, or lead out by a `Choice` to a state that ends";
+        cx.error(Code::RunsItself, at, message, help);
+    }
+    for state in &definition.states {
+        warn_without_default(state, cx);
+    }
+}
+
+/// States that follow each other for ever, the first of them again at the end.
+fn circle(definition: &Definition) -> Option<Vec<&str>> {
+    let (ending, reached) = (ending(definition), reached(definition));
+    let names = definition
+        .states
+        .iter()
+        .map(|state| state.name.text.as_str());
+    let mut stuck = names.filter(|name| reached.contains(name) && !ending.contains(name));
+    let mut way: Vec<&str> = Vec::new();
+    let mut name = stuck.next()?;
+    while !way.contains(&name) {
+        way.push(name);
+        name = *next(definition.state(name)?).first()?;
+    }
+    let first = way.iter().position(|known| *known == name)?;
+    let mut circle = way.split_off(first);
+    circle.push(name);
+    Some(circle)
+}
+
+fn next(state: &State) -> Vec<&str> {
+    let ways = state.ways().into_iter();
+    ways.map(|way| way.text.as_str()).collect()
+}
+
+/// The states from which some way leads to an end.
+fn ending(definition: &Definition) -> HashSet<&str> {
+    let mut ending: HashSet<&str> = HashSet::new();
+    loop {
+        let before = ending.len();
+        // Most flows are written from their begin to their end.
+        for state in definition.states.iter().rev() {
+            if ends(state) || next(state).iter().any(|next| ending.contains(next)) {
+                ending.insert(state.name.text.as_str());
+            }
+        }
+        if ending.len() == before {
+            return ending;
+        }
+    }
+}
+
+fn ends(state: &State) -> bool {
+    match &state.does {
+        Does::Succeed { .. } | Does::Fail { .. } => true,
+        // Where no choice holds, the flow fails.
+        Does::Choice { choices, default } => default.is_none() && !always(choices),
+        Does::Action { .. } | Does::Map { .. } | Does::Wait { .. } | Does::Pass { .. } => {
+            state.then == Then::End
+        }
+    }
+}
+
+fn warn_without_default(state: &State, cx: &mut Lowering<'_>) {
+    let Does::Choice {
+        choices,
+        default: None,
+    } = &state.does
+    else {
+        return;
+    };
+    if always(choices) {
+        return;
+    }
+    let name = &state.name.text;
+    let message = format!("`{name}` fails the flow where none of its choices holds");
+    let help = "add `Default` with the state that follows then".into();
+    warn(Code::MissingKey, state.name.at, message, help, cx);
+}
+
+/// Whether one of two choices holds whatever comes.
+fn always(choices: &[Choice]) -> bool {
+    let pairs = choices
+        .iter()
+        .enumerate()
+        .flat_map(|(place, first)| choices[place + 1..].iter().map(move |other| (first, other)));
+    pairs.into_iter().any(|(first, other)| {
+        opposed(&first.test, &other.test) || opposed(&other.test, &first.test)
+    })
+}
+
+/// Whether one test holds where the other does not, as far as that can be seen.
+fn opposed(test: &Test, other: &Test) -> bool {
+    match (test, other) {
+        (Test::Not(inner), other) => same(inner, other),
+        (
+            Test::One {
+                variable,
+                comparison,
+                ..
+            },
+            Test::One {
+                variable: its,
+                comparison: compared,
+                ..
+            },
+        ) => variable.text == its.text && complete(comparison, compared),
+        (Test::One { .. } | Test::And(_) | Test::Or(_), _) => false,
+    }
+}
+
+fn same(test: &Test, other: &Test) -> bool {
+    match (test, other) {
+        (Test::And(parts), Test::And(others)) | (Test::Or(parts), Test::Or(others)) => {
+            parts.len() == others.len() && parts.iter().zip(others).all(|(a, b)| same(a, b))
+        }
+        (Test::Not(part), Test::Not(other)) => same(part, other),
+        (
+            Test::One {
+                variable,
+                comparison,
+                ..
+            },
+            Test::One {
+                variable: its,
+                comparison: compared,
+                ..
+            },
+        ) => variable.text == its.text && comparison == compared,
+        (Test::And(_) | Test::Or(_) | Test::Not(_) | Test::One { .. }, _) => false,
+    }
+}
+
+/// Whether every value of the right kind is one or the other.
+fn complete(comparison: &Comparison, other: &Comparison) -> bool {
+    match (comparison, other) {
+        (Comparison::IsPresent(one), Comparison::IsPresent(two))
+        | (Comparison::IsNull(one), Comparison::IsNull(two)) => one != two,
+        (Comparison::Boolean(Operand::Value(one)), Comparison::Boolean(Operand::Value(two))) => {
+            one != two
+        }
+        (Comparison::Text(one, a), Comparison::Text(two, b))
+        | (Comparison::Number(one, a), Comparison::Number(two, b))
+        | (Comparison::Time(one, a), Comparison::Time(two, b)) => a == b && meet(*one, *two),
+        (
+            Comparison::Text(..)
+            | Comparison::Number(..)
+            | Comparison::Time(..)
+            | Comparison::Boolean(_)
+            | Comparison::IsPresent(_)
+            | Comparison::IsNull(_),
+            _,
+        ) => false,
+    }
+}
+
+fn meet(one: Relation, other: Relation) -> bool {
+    use Relation::{Greater, GreaterOrEqual, Less, LessOrEqual};
+
+    matches!(
+        (one, other),
+        (Less | LessOrEqual, GreaterOrEqual) | (LessOrEqual, Greater)
+    )
+}
