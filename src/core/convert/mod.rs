@@ -1,6 +1,6 @@
 //! What people wrote for another engine, as rules of ours: a Zendesk triggers export, a ZIS bundle.
 //! It refuses to lose anything in silence: whatever a rule does not carry over is listed with its place
-//! and the reason, and a rule that is wider than its original only watches.
+//! and the reason, and a rule that is not what its original was only watches.
 
 mod bundle;
 pub mod clause;

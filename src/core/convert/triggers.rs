@@ -1,5 +1,6 @@
 //! A Zendesk triggers export, trigger by trigger, as rules that listen to the events behind it.
-//! It refuses to make a rule that has nothing to run, and to let one act that is wider than its trigger.
+//! It refuses to make a rule that has nothing to run, and to let one act that
+//! differs from its trigger.
 
 mod action;
 mod field;
@@ -140,13 +141,13 @@ impl Trigger<'_> {
             return Err(left);
         }
         let name = names.give(self.title(), otherwise);
-        let narrower = listening.wider.is_none() && !steps.gaps;
-        let document = self.document(&name, &listening, &steps, narrower);
+        let same = listening.differs.is_none() && !steps.gaps;
+        let document = self.document(&name, &listening, &steps, same);
         let mut left = listening.left;
         left.extend(steps.left);
         let mut notes = listening.notes;
         notes.extend(steps.notes);
-        if !narrower && self.is_active() {
+        if !same && self.is_active() {
             notes.push("`mode: shadow`: it is judged and recorded but does not act, until you have looked at what is missing and take the line out".into());
         }
         Ok(Converted {
@@ -159,7 +160,7 @@ impl Trigger<'_> {
         })
     }
 
-    fn document(&self, name: &str, listening: &Listening, steps: &Steps, narrower: bool) -> Value {
+    fn document(&self, name: &str, listening: &Listening, steps: &Steps, same: bool) -> Value {
         let mut rule = Map::new();
         rule.insert("name".into(), json!(name));
         if let Some(description) = self.description() {
@@ -167,7 +168,7 @@ impl Trigger<'_> {
         }
         rule.insert("event_source".into(), json!("support"));
         rule.insert("event_type".into(), listening.event_type());
-        match (self.is_active(), narrower) {
+        match (self.is_active(), same) {
             (false, _) => rule.insert("mode".into(), json!("disabled")),
             (true, false) => rule.insert("mode".into(), json!("shadow")),
             (true, true) => None,
