@@ -206,7 +206,8 @@ fn head(name: &str, spec: &JobSpec) -> Map<String, Value> {
 fn converted(name: String, from: String, rule: Map<String, Value>, whole: &Whole<'_>) -> Converted {
     let connections = whole.connections.iter().map(|(name, origin)| match origin {
         Some(origin) => format!("connections.{name}: base_url {origin}, with the credentials of the connection that ZIS knows by this name"),
-        None => format!("connections.{name}: base_url of your Zendesk, with its credentials"),
+        None if name == request::ZENDESK => format!("connections.{name}: base_url of your Zendesk, with its credentials"),
+        None => format!("connections.{name}: base_url of what ZIS reaches by this name, with the credentials of that connection"),
     });
     let settings = whole.settings.iter().map(|name| {
         format!("vars.{name}: what ZIS keeps as the settings of this scope; they are read from the configuration")
