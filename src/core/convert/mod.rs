@@ -45,13 +45,13 @@ const WHAT_IS_READ: &str = "what is read is the JSON of Zendesk's Triggers API (
 /// Rules from the text of a file, under names that no other rule has.
 pub fn convert(text: &str, names: &mut Names) -> Result<Conversion, NotConvertible> {
     let mut conversion = Conversion::default();
-    let bundles = bundle::of(text);
-    if !bundles.is_empty() {
-        for node in &bundles {
+    if let Some(found) = bundle::of(text) {
+        for node in &found.bundles {
             let found = bundle::convert(node, names);
             conversion.rules.extend(found.rules);
             conversion.left.extend(found.left);
         }
+        conversion.left.extend(found.left);
         return Ok(conversion);
     }
     let document = accept(text.as_bytes())?.value;
