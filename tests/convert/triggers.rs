@@ -24,7 +24,14 @@ fn a_converted_trigger_fires_for_the_updates_that_it_was_made_for() {
             &configuration(&conversion),
         )
     };
-    let sets = ["changes", "states", "comments", "custom-fields"].map(|case| (case, both(case)));
+    let sets = [
+        "changes",
+        "states",
+        "comments",
+        "custom-fields",
+        "alternatives",
+    ]
+    .map(|case| (case, both(case)));
     let later = "2026-03-09T09:00:00Z";
     let comment = |public: bool, staff: bool, body: &str| json!({"comment.is_public": public, "comment.author.is_staff": staff, "comment.body": body, "ticket.updated_at": later});
     for (case, rule, sample, changes, wanted) in [
@@ -265,6 +272,20 @@ fn a_converted_trigger_fires_for_the_updates_that_it_was_made_for() {
             "checkbox-ticked",
             "custom-field-changed-text",
             json!({"custom_field.id": 77, "current": false}),
+            false,
+        ),
+        (
+            "alternatives",
+            "group-or-customer-when-new",
+            "ticket-created",
+            json!({"ticket.group_id": 2290114}),
+            true,
+        ),
+        (
+            "alternatives",
+            "group-or-customer-when-new",
+            "ticket-created",
+            json!({"ticket.group_id": 1}),
             false,
         ),
     ] {

@@ -1,6 +1,6 @@
 //! What people wrote for another engine, as rules of ours: a Zendesk triggers export, a ZIS bundle.
 //! It refuses to lose anything in silence: whatever a rule does not carry over is listed with its place
-//! and the reason, and a rule that is wider than its original only watches.
+//! and the reason, and a rule that is not what its original was only watches.
 
 mod bundle;
 pub mod clause;
@@ -45,13 +45,13 @@ const WHAT_IS_READ: &str = "what is read is the JSON of Zendesk's Triggers API (
 /// Rules from the text of a file, under names that no other rule has.
 pub fn convert(text: &str, names: &mut Names) -> Result<Conversion, NotConvertible> {
     let mut conversion = Conversion::default();
-    let bundles = bundle::of(text);
-    if !bundles.is_empty() {
-        for node in &bundles {
+    if let Some(found) = bundle::of(text) {
+        for node in &found.bundles {
             let found = bundle::convert(node, names);
             conversion.rules.extend(found.rules);
             conversion.left.extend(found.left);
         }
+        conversion.left.extend(found.left);
         return Ok(conversion);
     }
     let document = accept(text.as_bytes())?.value;
@@ -62,7 +62,7 @@ pub fn convert(text: &str, names: &mut Names) -> Result<Conversion, NotConvertib
         ));
     }
     match triggers::of(&document) {
-        Some(triggers) => Ok(triggers::convert(&triggers, names)),
+        Some(found) => Ok(triggers::convert(found, names)),
         None => Err(NotConvertible::other(kind(&document), WHAT_IS_READ)),
     }
 }
@@ -70,6 +70,9 @@ pub fn convert(text: &str, names: &mut Names) -> Result<Conversion, NotConvertib
 fn kind(document: &Value) -> String {
     match document {
         Value::Object(keys) if keys.contains_key("flow") => "this is a rule already".into(),
+        Value::Object(keys) if keys.contains_key("triggers") => {
+            "nothing under `triggers` is a trigger".into()
+        }
         Value::Object(keys) => match keys.keys().next() {
             Some(first) => format!("these are no triggers: the first key is `{first}`"),
             None => "an empty mapping holds no trigger".into(),

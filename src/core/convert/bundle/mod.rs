@@ -27,12 +27,55 @@ use crate::core::rule::lowering::Lowering;
 use scene::Scene;
 use steps::{Filters, Obstacle, Steps, Whole};
 
-/// The bundles among the documents of a text.
-pub fn of(text: &str) -> Vec<Node> {
-    let told_by_check = &mut Diagnostics::default();
-    let documents = document::read(FileId::default(), text, told_by_check);
-    let bundles = documents.into_iter();
-    bundles.filter(bundle::is_bundle).collect()
+/// The documents of a text in which there is a bundle.
+pub struct Documents {
+    pub bundles: Vec<Node>,
+    /// What stands beside the bundles.
+    pub left: Vec<Left>,
+}
+
+/// None where no bundle is among the documents.
+pub fn of(text: &str) -> Option<Documents> {
+    let mut mistakes = Diagnostics::default();
+    let documents = document::read(FileId::default(), text, &mut mistakes);
+    let (bundles, others): (Vec<Node>, Vec<Node>) =
+        documents.into_iter().partition(bundle::is_bundle);
+    if bundles.is_empty() {
+        return None;
+    }
+    let mut left: Vec<Left> = others.iter().map(beside).collect();
+    let mistakes = mistakes.sorted().into_iter();
+    let mistakes = mistakes.filter(|mistake| mistake.severity == Severity::Error);
+    left.extend(mistakes.map(|mistake| {
+        let at = format!("line {}", mistake.at.line);
+        Left::new("a mistake in the file", mistake.message, at)
+    }));
+    Some(Documents { bundles, left })
+}
+
+fn beside(document: &Node) -> Left {
+    let at = format!("line {}", document.at.line);
+    let is_rule = ["flow", "flow_name", "flows"]
+        .iter()
+        .any(|key| document.get(key).is_some());
+    let name = document.get("name").and_then(Node::scalar_text);
+    match (is_rule, name) {
+        (true, Some(name)) => Left::new(
+            format!("the rule `{name}`"),
+            "a rule already, left where it is",
+            at,
+        ),
+        (true, None) => Left::new(
+            "a document beside the bundle",
+            "a rule or a flow already, left where it is",
+            at,
+        ),
+        (false, _) => Left::new(
+            "a document beside the bundle",
+            "it is neither a bundle nor a rule",
+            at,
+        ),
+    }
 }
 
 pub fn convert(node: &Node, names: &mut Names) -> Conversion {
@@ -206,7 +249,8 @@ fn head(name: &str, spec: &JobSpec) -> Map<String, Value> {
 fn converted(name: String, from: String, rule: Map<String, Value>, whole: &Whole<'_>) -> Converted {
     let connections = whole.connections.iter().map(|(name, origin)| match origin {
         Some(origin) => format!("connections.{name}: base_url {origin}, with the credentials of the connection that ZIS knows by this name"),
-        None => format!("connections.{name}: base_url of your Zendesk, with its credentials"),
+        None if name == request::ZENDESK => format!("connections.{name}: base_url of your Zendesk, with its credentials"),
+        None => format!("connections.{name}: base_url of what ZIS reaches by this name, with the credentials of that connection"),
     });
     let settings = whole.settings.iter().map(|name| {
         format!("vars.{name}: what ZIS keeps as the settings of this scope; they are read from the configuration")

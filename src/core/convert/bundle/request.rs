@@ -11,6 +11,9 @@ use crate::core::bundle::http::{self, Address, HttpAction, Pair};
 /// The connections that the rules name, with where they lead.
 pub type Connections = BTreeMap<String, Option<String>>;
 
+/// The connection where an action with a path alone goes.
+pub const ZENDESK: &str = "zendesk";
+
 pub fn http(
     action: &HttpAction,
     source: &Source<'_>,
@@ -54,7 +57,7 @@ fn address(
     let named = action.connection.as_ref().map(|word| word.text.clone());
     match &action.address {
         Address::Path(path) => {
-            let name = named.unwrap_or_else(|| "zendesk".to_owned());
+            let name = named.unwrap_or_else(|| ZENDESK.to_owned());
             connections.entry(name.clone()).or_default();
             http.insert("connection".into(), json!(name));
             http.insert("path".into(), json!(filled(path, source)?.as_text()?));

@@ -20,8 +20,8 @@ pub struct Listening {
     pub several: bool,
     /// Nothing can ever match.
     pub never: bool,
-    /// Why the rule matches more than its trigger did.
-    pub wider: Option<String>,
+    /// Why the rule matches other events than its trigger did.
+    pub differs: Option<String>,
     pub left: Vec<Left>,
     pub notes: Vec<String>,
 }
@@ -44,7 +44,7 @@ impl Listening {
         let required = judge.read(all, Listed::All);
         let mut alternatives = judge.read(any, Listed::Any);
         if alternatives.is_empty() && !any.is_empty() {
-            judge.wider("none of the alternatives under `any` is left");
+            judge.differs("none of the alternatives under `any` is left");
             alternatives.clear();
         }
         if is_always(&alternatives) {

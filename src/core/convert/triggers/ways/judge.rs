@@ -30,14 +30,14 @@ pub(super) enum Listed {
 pub(super) struct Judge {
     left: Vec<Left>,
     notes: Vec<String>,
-    wider: Option<String>,
+    differs: Option<String>,
 }
 
 pub(super) type Read<'c> = Vec<(&'c Condition, Meaning)>;
 
 impl Judge {
-    pub(super) fn wider(&mut self, why: &str) {
-        self.wider.get_or_insert_with(|| why.to_owned());
+    pub(super) fn differs(&mut self, why: &str) {
+        self.differs.get_or_insert_with(|| why.to_owned());
     }
 
     fn leave(&mut self, condition: &Condition, why: impl Into<String>) {
@@ -61,9 +61,10 @@ impl Judge {
             match condition.meaning() {
                 Meaning::Unknown(why) => {
                     self.leave(condition, why);
-                    if listed == Listed::All {
-                        self.wider("a condition is missing");
-                    }
+                    self.differs(match listed {
+                        Listed::All => "a condition is missing",
+                        Listed::Any => "an alternative is missing",
+                    });
                 }
                 meaning => read.push((condition, meaning)),
             }
@@ -80,18 +81,28 @@ impl Judge {
         let mut clauses = Vec::new();
         for (condition, meaning) in required {
             let clause = self.judge(way, condition, meaning);
-            clauses.extend(clause.conjuncts());
+            clauses.extend(clause.into_iter().flat_map(Clause::conjuncts));
         }
         if way == Way::Every {
             clauses.extend(self.updates_alone());
         }
         if let Some(alternatives) = alternatives {
-            let alternatives = alternatives.iter();
-            let any = alternatives.map(|(condition, meaning)| self.judge(way, condition, meaning));
-            let any: Vec<Clause> = any.collect();
-            clauses.extend(Clause::any(any).conjuncts());
+            clauses.extend(self.either(way, alternatives).conjuncts());
         }
         clauses
+    }
+
+    /// What is left of the alternatives: one that is lost takes none of the others with it. Where all that
+    /// could hold are lost, nothing is asked, since the trigger might run.
+    fn either(&mut self, way: Way, alternatives: &Read<'_>) -> Clause {
+        let judged = alternatives.iter();
+        let judged = judged.map(|(condition, meaning)| self.judge(way, condition, meaning));
+        let judged: Vec<Option<Clause>> = judged.collect();
+        let lost = judged.contains(&None);
+        match Clause::any(judged.into_iter().flatten()) {
+            Clause::Never if lost => Clause::Always,
+            any => any,
+        }
     }
 
     fn updates_alone(&mut self) -> Option<Clause> {
@@ -101,8 +112,8 @@ impl Judge {
         Some(Clause::test("event.type", json!({ "not": NO_UPDATES })))
     }
 
-    /// What a condition asks of one kind of event.
-    fn judge(&mut self, way: Way, condition: &Condition, meaning: &Meaning) -> Clause {
+    /// What a condition asks of one kind of event; None where it is lost, and listed.
+    fn judge(&mut self, way: Way, condition: &Condition, meaning: &Meaning) -> Option<Clause> {
         match meaning {
             Meaning::State(clause, only) => {
                 if let Some(shapes) = only {
@@ -112,14 +123,14 @@ impl Judge {
                     ));
                 }
                 self.actor(clause);
-                clause.clone()
+                Some(clause.clone())
             }
-            Meaning::Created => self.created(way),
-            Meaning::Updated => self.updated(way),
+            Meaning::Created => Some(self.created(way)),
+            Meaning::Updated => Some(self.updated(way)),
             Meaning::Change(change) => self.change(way, condition, change),
             Meaning::Unchanged(change) => self.unchanged(way, condition, change),
             Meaning::Beside(change) => self.beside(way, condition, change),
-            Meaning::Unknown(_) => Clause::Always,
+            Meaning::Unknown(_) => None,
         }
     }
 
@@ -158,23 +169,26 @@ impl Judge {
         Clause::test("ticket.updated_at", created)
     }
 
-    fn change(&mut self, way: Way, condition: &Condition, change: &Change) -> Clause {
+    fn change(&mut self, way: Way, condition: &Condition, change: &Change) -> Option<Clause> {
         if way.is_of(change) {
-            return change.then.clone();
+            return Some(change.then.clone());
         }
         match (way, &change.created) {
-            (Way::Every, _) => Clause::all([Clause::is_type(change.tag), change.then.clone()]),
-            (Way::Created, Some(created)) => created.clone(),
+            (Way::Every, _) => Some(Clause::all([
+                Clause::is_type(change.tag),
+                change.then.clone(),
+            ])),
+            (Way::Created, Some(created)) => Some(created.clone()),
             (Way::Created, None) if change.tag == COMMENT || change.tag == CUSTOM => {
                 self.elsewhere(condition, change)
             }
-            (Way::Created, None) => Clause::Never,
+            (Way::Created, None) => Some(Clause::Never),
             (Way::Changed { .. }, _) => self.elsewhere(condition, change),
         }
     }
 
     /// A change that another event of the update tells.
-    fn elsewhere(&mut self, condition: &Condition, change: &Change) -> Clause {
+    fn elsewhere(&mut self, condition: &Condition, change: &Change) -> Option<Clause> {
         let why = match change.after {
             Clause::Always => {
                 "each change is an event of its own, judged alone; that this one is in the same update is not seen"
@@ -184,34 +198,34 @@ impl Judge {
             }
         };
         self.leave(condition, format!("{why} (`{}` tells it)", change.tag));
-        self.wider("a change of the same update is not seen");
-        change.after.clone()
+        self.differs("a change of the same update is not seen");
+        Some(change.after.clone()).filter(|after| *after != Clause::Always)
     }
 
-    fn unchanged(&mut self, way: Way, condition: &Condition, change: &Change) -> Clause {
+    fn unchanged(&mut self, way: Way, condition: &Condition, change: &Change) -> Option<Clause> {
         if way.is_of(change) {
-            return change.then.clone();
+            return Some(change.then.clone());
         }
         if let (Way::Created, Some(created)) = (way, &change.created) {
-            return created.clone();
+            return Some(created.clone());
         }
         self.leave(condition, format!(
             "each change is an event of its own, judged alone; whether the same update brought a `{}` is not seen",
             change.tag
         ));
-        self.wider("a change of the same update is not seen");
+        self.differs("a change of the same update is not seen");
         match way {
-            Way::Every if change.custom.is_none() => Clause::any([
+            Way::Every if change.custom.is_none() => Some(Clause::any([
                 Clause::test("event.type", json!({ "not": change.tag })),
                 change.then.clone(),
-            ]),
-            Way::Every | Way::Created | Way::Changed { .. } => Clause::Always,
+            ])),
+            Way::Every | Way::Created | Way::Changed { .. } => None,
         }
     }
 
-    fn beside(&mut self, way: Way, condition: &Condition, change: &Change) -> Clause {
+    fn beside(&mut self, way: Way, condition: &Condition, change: &Change) -> Option<Clause> {
         if way.is_of(change) {
-            return change.then.clone();
+            return Some(change.then.clone());
         }
         self.leave(
             condition,
@@ -220,8 +234,8 @@ impl Judge {
                 change.tag
             ),
         );
-        self.wider("a condition is missing");
-        Clause::Always
+        self.differs("a condition is missing");
+        None
     }
 
     pub(super) fn finish(mut self, found: Vec<(Way, Vec<Clause>)>) -> Listening {
@@ -235,7 +249,7 @@ impl Judge {
             when: together(found),
             ways,
             several,
-            wider: self.wider,
+            differs: self.differs,
             left: self.left,
             notes: self.notes,
         }
