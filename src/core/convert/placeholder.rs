@@ -28,8 +28,13 @@ pub struct Payload {
     pub notes: Vec<String>,
 }
 
+/// Stands where a payload was, as text.
+const MISSING: &str = "[the payload of the trigger]";
+
+const GUESSED: &str = "a payload of names and values: that they are sent by GET, as `query`, is a guess, since the trigger does not tell; for a form, write `method: POST` and `form`";
+
 const BLOCKS: &str =
-    "its payload holds `{% … %}`, which is Liquid; write the body of the step anew as a template";
+    "it holds `{% … %}`, which is Liquid; write the body of the step anew as a template";
 
 impl Payload {
     /// The reason, where it cannot be carried over at all.
@@ -48,13 +53,22 @@ impl Payload {
                 Some("json"),
                 writer.tree(payload.unwrap_or(&Value::Null), &[])?,
             ),
-            Some(Value::Bool(_) | Value::Number(_)) => return Err("its payload is no text".into()),
+            Some(Value::Bool(_) | Value::Number(_)) => return Err("it is no text".into()),
         };
         Ok(Self {
             body,
             left: writer.left,
             notes: writer.notes,
         })
+    }
+
+    /// In the place of one that cannot be carried over.
+    pub fn missing() -> Self {
+        Self {
+            body: (Some("body"), json!(MISSING)),
+            left: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 }
 
@@ -85,11 +99,12 @@ impl Writer<'_> {
     }
 
     fn pairs(&mut self, pairs: &[Value]) -> Result<Value, String> {
+        self.note(GUESSED);
         let mut query = Map::new();
         for pair in pairs {
             let parts = pair.as_array().map(Vec::as_slice);
             let Some([Value::String(name), Value::String(value)]) = parts else {
-                return Err("its payload is neither a text nor a list of names and values".into());
+                return Err("it is neither a text nor a list of names and values".into());
             };
             if value.contains("{%") {
                 return Err(BLOCKS.into());
@@ -112,7 +127,9 @@ impl Writer<'_> {
                 let mut tree = Map::new();
                 for (key, value) in entries {
                     if key.contains("{{") || key.starts_with(BARE) {
-                        return Err("a name in its payload is a placeholder; write the body of the step anew".into());
+                        return Err(
+                            "a name in it is a placeholder; write the body of the step anew".into(),
+                        );
                     }
                     tree.insert(key.clone(), self.tree(value, bare)?);
                 }

@@ -130,7 +130,7 @@ impl Trigger<'_> {
         let steps = Steps::of(&self.actions(), &listening);
         let whole = match (&steps.list.is_empty(), listening.never) {
             (true, _) => {
-                Some("no action of it notifies a webhook, so a rule would have nothing to run")
+                Some("no action of it names a webhook or target to notify, so a rule would have nothing to run")
             }
             (false, true) => Some("its conditions can never hold together"),
             (false, false) => None,

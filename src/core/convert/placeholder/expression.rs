@@ -11,6 +11,8 @@ const ELSE: &str = "events do not carry it; fetch it with a step";
 
 const SHAPES: &str = "event webhooks alone carry it; in other shapes the text is empty";
 const WRITTEN: &str = "is written as in 2026-03-02T09:41:31Z, not in words";
+const CHANNEL: &str =
+    "`ticket.via`: the channel is written as events tell it (`email`, `web`), not in words";
 const ON_HOLD: &str = "`ticket.status`: \"hold\" is written \"Hold\", not \"On-hold\"";
 
 impl Writer<'_> {
@@ -40,12 +42,19 @@ impl Writer<'_> {
             }
             "ticket.created_at_with_timestamp" => whole("ticket.created_at"),
             "ticket.updated_at_with_timestamp" => whole("ticket.updated_at"),
-            "ticket.requester.id" => nullable("ticket.requester_id"),
-            "ticket.submitter.id" => nullable("ticket.submitter_id"),
-            "ticket.assignee.id" => nullable("ticket.assignee_id"),
-            "ticket.organization.id" => nullable("ticket.organization_id"),
-            "ticket.group.id" => nullable("ticket.group_id"),
-            "ticket.brand.id" => nullable("ticket.brand_id"),
+            "ticket.requester.id" | "ticket.requester_id" => nullable("ticket.requester_id"),
+            "ticket.submitter.id" | "ticket.submitter_id" => nullable("ticket.submitter_id"),
+            "ticket.assignee.id" | "ticket.assignee_id" => nullable("ticket.assignee_id"),
+            "ticket.organization.id" | "ticket.organization_id" => {
+                nullable("ticket.organization_id")
+            }
+            "ticket.group.id" | "ticket.group_id" => nullable("ticket.group_id"),
+            "ticket.brand.id" | "ticket.brand_id" => nullable("ticket.brand_id"),
+            "ticket.form_id" | "ticket.ticket_form_id" => nullable("ticket.form_id"),
+            "ticket.via" | "ticket.via.channel" => {
+                self.note(CHANNEL);
+                nullable("ticket.via.channel")
+            }
             _ => self.less_plain(name),
         }
     }
@@ -59,6 +68,10 @@ impl Writer<'_> {
         };
         let custom = name.strip_prefix("ticket.ticket_field_");
         if self.reading.comment {
+            if name == "current_user.name" {
+                self.note("`{{current_user.name}}` is the author of the comment, who is not always who made the update");
+                return Ok(Expression::new("comment.author.name", Kind::Whole));
+            }
             if of_comment("") {
                 self.note(format!(
                     "`{name}` is the text alone, without the line about author and time"

@@ -67,12 +67,16 @@ impl Steps {
             comment: listening.is_only(COMMENT),
             custom_field: listening.custom_field(),
         };
-        match Payload::read(payload, &reading) {
-            Ok(payload) => self.notify(kind, &id, payload, at),
-            Err(why) => self
-                .left
-                .push(Left::new(format!("the {kind} `{id}`"), why, at)),
-        }
+        let payload = match Payload::read(payload, &reading) {
+            Ok(payload) => payload,
+            Err(why) => {
+                self.gaps = true;
+                let what = format!("the payload of the {kind} `{id}`");
+                self.left.push(Left::new(what, why, at));
+                Payload::missing()
+            }
+        };
+        self.notify(kind, &id, payload, at);
     }
 
     fn notify(&mut self, kind: &str, id: &str, payload: Payload, at: &str) {
