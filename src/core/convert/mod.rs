@@ -62,7 +62,7 @@ pub fn convert(text: &str, names: &mut Names) -> Result<Conversion, NotConvertib
         ));
     }
     match triggers::of(&document) {
-        Some(triggers) => Ok(triggers::convert(&triggers, names)),
+        Some(found) => Ok(triggers::convert(found, names)),
         None => Err(NotConvertible::other(kind(&document), WHAT_IS_READ)),
     }
 }
@@ -70,6 +70,9 @@ pub fn convert(text: &str, names: &mut Names) -> Result<Conversion, NotConvertib
 fn kind(document: &Value) -> String {
     match document {
         Value::Object(keys) if keys.contains_key("flow") => "this is a rule already".into(),
+        Value::Object(keys) if keys.contains_key("triggers") => {
+            "nothing under `triggers` is a trigger".into()
+        }
         Value::Object(keys) => match keys.keys().next() {
             Some(first) => format!("these are no triggers: the first key is `{first}`"),
             None => "an empty mapping holds no trigger".into(),

@@ -16,46 +16,50 @@ use action::Steps;
 use meaning::Condition;
 use ways::Listening;
 
+/// The triggers of an export.
+#[derive(Default)]
+pub struct Triggers<'v> {
+    read: Vec<Trigger<'v>>,
+    /// Those that are not as triggers are.
+    odd: Vec<Left>,
+}
+
 /// A trigger and its place in the export.
-pub struct Trigger<'v> {
+struct Trigger<'v> {
     body: &'v Map<String, Value>,
     at: String,
 }
 
 /// The triggers of a document: an export, a page of the API, one trigger, or a list of them.
-pub fn of(document: &Value) -> Option<Vec<Trigger<'_>>> {
-    let listed = |items: &'_ [Value]| items.iter().all(is_trigger);
+pub fn of(document: &Value) -> Option<Triggers<'_>> {
     match document {
-        Value::Object(map) if is_trigger(document) => Some(vec![Trigger {
-            body: map,
-            at: String::new(),
-        }]),
+        Value::Object(_) if is_trigger(document) => Some(one(document, "")),
         Value::Object(map) => match (map.get("triggers"), map.get("trigger")) {
-            (Some(Value::Array(items)), _) if listed(items) => Some(many(items, "triggers")),
-            (_, Some(trigger)) if is_trigger(trigger) => one(trigger, "trigger"),
+            (Some(Value::Array(items)), _) if items.is_empty() || items.iter().any(is_like_one) => {
+                Some(many(items, "triggers"))
+            }
+            (_, Some(trigger)) if is_like_one(trigger) => Some(one(trigger, "trigger")),
             _ => None,
         },
-        Value::Array(items) if !items.is_empty() && listed(items) => Some(many(items, "")),
+        Value::Array(items) if items.iter().any(is_trigger) => Some(many(items, "")),
         Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             None
         }
     }
 }
 
-fn one<'v>(trigger: &'v Value, at: &str) -> Option<Vec<Trigger<'v>>> {
-    let body = trigger.as_object()?;
-    let at = at.to_owned();
-    Some(vec![Trigger { body, at }])
+fn one<'v>(item: &'v Value, at: &str) -> Triggers<'v> {
+    let mut triggers = Triggers::default();
+    triggers.add(item, at.to_owned());
+    triggers
 }
 
-fn many<'v>(items: &'v [Value], at: &str) -> Vec<Trigger<'v>> {
-    let items = items.iter().enumerate();
-    let triggers = items.filter_map(|(number, item)| {
-        let body = item.as_object()?;
-        let at = format!("{at}[{number}]");
-        Some(Trigger { body, at })
-    });
-    triggers.collect()
+fn many<'v>(items: &'v [Value], at: &str) -> Triggers<'v> {
+    let mut triggers = Triggers::default();
+    for (number, item) in items.iter().enumerate() {
+        triggers.add(item, format!("{at}[{number}]"));
+    }
+    triggers
 }
 
 fn is_trigger(value: &Value) -> bool {
@@ -64,10 +68,54 @@ fn is_trigger(value: &Value) -> bool {
     (conditions || listed("all") || listed("any")) && value.get("actions").is_some()
 }
 
+/// Whether it was meant to be one, where triggers are expected.
+fn is_like_one(value: &Value) -> bool {
+    let keys = ["title", "conditions", "actions"];
+    keys.iter().any(|key| value.get(key).is_some())
+}
+
+/// What keeps a trigger from being read; it would be guessed what it does.
+fn oddity(body: &Map<String, Value>) -> Option<String> {
+    let lists = match body.get("conditions") {
+        Some(Value::Object(lists)) => lists,
+        Some(other) => {
+            return Some(format!(
+                "its `conditions` are {}, and no mapping of `all` and `any`",
+                brief(other)
+            ));
+        }
+        None => body,
+    };
+    let listed = ["all", "any"].map(|key| lists.get(key).filter(|list| !list.is_null()));
+    if !body.contains_key("conditions") && listed == [None, None] {
+        return Some("it has no `conditions`".into());
+    }
+    if let Some(odd) = listed.into_iter().flatten().find(|list| !list.is_array()) {
+        return Some(format!("one of its lists of conditions is {}", brief(odd)));
+    }
+    match body.get("actions") {
+        Some(Value::Array(_)) => None,
+        Some(odd) => Some(format!("its `actions` are {}, and no list", brief(odd))),
+        None => Some("it has no `actions`".into()),
+    }
+}
+
+fn brief(value: &Value) -> String {
+    match value {
+        Value::Object(_) => "a mapping".into(),
+        Value::Array(_) => "a list".into(),
+        Value::String(_) => "a text".into(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => format!("`{value}`"),
+    }
+}
+
 /// One rule for each trigger that notifies somebody.
-pub fn convert(triggers: &[Trigger<'_>], names: &mut Names) -> Conversion {
-    let mut conversion = Conversion::default();
-    for (number, trigger) in triggers.iter().enumerate() {
+pub fn convert(triggers: Triggers<'_>, names: &mut Names) -> Conversion {
+    let mut conversion = Conversion {
+        left: triggers.odd,
+        ..Conversion::default()
+    };
+    for (number, trigger) in triggers.read.iter().enumerate() {
         let otherwise = match trigger.body.get("id").and_then(Value::as_u64) {
             Some(id) => format!("trigger-{id}"),
             None => format!("trigger-{}", number + 1),
@@ -78,6 +126,26 @@ pub fn convert(triggers: &[Trigger<'_>], names: &mut Names) -> Conversion {
         }
     }
     conversion
+}
+
+impl<'v> Triggers<'v> {
+    fn add(&mut self, item: &'v Value, at: String) {
+        let Some(body) = item.as_object() else {
+            let why = format!("it is {}, and no mapping", brief(item));
+            return self
+                .odd
+                .push(Left::new("an item among the triggers", why, at));
+        };
+        let place = match at.as_str() {
+            "" => "the whole file".to_owned(),
+            at => at.to_owned(),
+        };
+        let trigger = Trigger { body, at };
+        match oddity(body) {
+            None => self.read.push(trigger),
+            Some(why) => self.odd.push(Left::new(trigger.called(), why, place)),
+        }
+    }
 }
 
 impl Trigger<'_> {
@@ -129,9 +197,9 @@ impl Trigger<'_> {
         let listening = Listening::of(&self.conditions("all"), &self.conditions("any"));
         let steps = Steps::of(&self.actions(), &listening);
         let whole = match (&steps.list.is_empty(), listening.never) {
-            (true, _) => {
-                Some("no action of it names a webhook or target to notify, so a rule would have nothing to run")
-            }
+            (true, _) => Some(
+                "no action of it names a webhook or target to notify, so a rule would have nothing to run",
+            ),
             (false, true) => Some("its conditions can never hold together"),
             (false, false) => None,
         };
