@@ -222,6 +222,12 @@ fn a_folder_gets_a_file_for_each_rule_and_none_is_overwritten() {
     for (file, rule) in files.iter().zip(&rules) {
         assert_eq!(read(&folder.path().join(file)), rule.text());
     }
+    let missing = folder.path().join("rules/NOT-CARRIED-OVER.txt");
+    let (conversion, told_there) = (converted(&read(Path::new(case))), read(&missing));
+    assert_eq!(told_there.lines().count(), conversion.all_left().count());
+    for left in conversion.all_left() {
+        assert!(told_there.contains(&left.line()), "{told_there}");
+    }
     let (last, others) = files.split_last().expect("files");
     for file in others {
         fs::remove_file(folder.path().join(file)).expect("a file");
@@ -232,5 +238,6 @@ fn a_folder_gets_a_file_for_each_rule_and_none_is_overwritten() {
     assert!(told.contains("is there already"), "{told}");
     assert_eq!(read(&folder.path().join(last)), "kept");
     let left = fs::read_dir(folder.path().join("rules")).expect("a folder");
-    assert_eq!(left.count(), 1);
+    assert_eq!(left.count(), 2);
+    assert_eq!(read(&missing), told_there);
 }

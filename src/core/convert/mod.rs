@@ -13,7 +13,7 @@ pub mod yaml;
 use serde_json::Value;
 
 use crate::core::event::json::{Refused, accept};
-pub use converted::{Conversion, Converted, Left};
+pub use converted::{Conversion, Converted, Left, no_rules};
 pub use naming::Names;
 
 /// Why a text is nothing that can be converted.
