@@ -12,6 +12,7 @@ use super::global::{Format, Global};
 use super::output::Output;
 use super::render::diagnostics::number;
 use super::render::message;
+use crate::core::config::Config;
 use crate::core::convert::{Conversion, Converted as Rule, Left, Names, convert, no_rules};
 
 const AFTER_HELP: &str = "\
@@ -53,9 +54,10 @@ struct Converted {
 pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let mut told = Output::stderr(global.color);
     let mut names = Names::default();
+    let config = configuration(global)?;
     let (mut converted, mut refused) = (Vec::new(), false);
     for file in &args.files {
-        match convert_file(file, &mut names) {
+        match convert_file(file, &mut names, &config) {
             Ok(found) => converted.push(found),
             Err((message, help)) => {
                 message::error(&mut told, &message, help)?;
@@ -86,16 +88,25 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
     })
 }
 
+/// What is set already; one that was not asked for need not be without a mistake.
+fn configuration(global: &Global) -> Result<Config, Failure> {
+    match (global.config(), &global.config) {
+        (Ok(config), _) => Ok(config),
+        (Err(failure), Some(_)) => Err(failure),
+        (Err(_), None) => Ok(Config::default()),
+    }
+}
+
 type Refused = (String, Option<&'static str>);
 
-fn convert_file(file: &Path, names: &mut Names) -> Result<Converted, Refused> {
+fn convert_file(file: &Path, names: &mut Names, config: &Config) -> Result<Converted, Refused> {
     let place = match file.to_str() {
         Some("-") => "standard input".to_owned(),
         _ => file.display().to_string(),
     };
     let text =
         text_of(file).map_err(|error| (format!("failed to read `{place}`: {error}"), None))?;
-    match convert(&text, names) {
+    match convert(&text, names, config) {
         Ok(conversion) => Ok(Converted {
             file: place,
             conversion,
