@@ -12,12 +12,14 @@ use super::global::{Format, Global};
 use super::output::Output;
 use super::render::diagnostics::number;
 use super::render::message;
-use crate::core::convert::{Conversion, Converted as Rule, Names, convert};
+use crate::core::config::Config;
+use crate::core::convert::{Conversion, Converted as Rule, Left, Names, convert, no_rules};
 
 const AFTER_HELP: &str = "\
 Examples:
   flowtrigger convert triggers.json                   what the rules would be, and what is missing
-  flowtrigger convert triggers.json --out rules       one file for each rule; none is overwritten
+  flowtrigger convert triggers.json --out rules       one file for each rule; none is overwritten, and
+                                                      what is missing is added to NOT-CARRIED-OVER.txt
   flowtrigger convert bundle.json --format json | jq -r '.left[] | \"\\(.at): \\(.why)\"'
 
 FILE is what Zendesk's Triggers API answers (`/api/v2/triggers.json`), one trigger, or a ZIS bundle as
@@ -40,6 +42,9 @@ pub struct Args {
     format: Format,
 }
 
+/// The file beside the rules that holds what is missing.
+const MISSING: &str = "NOT-CARRIED-OVER.txt";
+
 /// What one file gave.
 struct Converted {
     file: String,
@@ -49,9 +54,10 @@ struct Converted {
 pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let mut told = Output::stderr(global.color);
     let mut names = Names::default();
+    let config = configuration(global)?;
     let (mut converted, mut refused) = (Vec::new(), false);
     for file in &args.files {
-        match convert_file(file, &mut names) {
+        match convert_file(file, &mut names, &config) {
             Ok(found) => converted.push(found),
             Err((message, help)) => {
                 message::error(&mut told, &message, help)?;
@@ -69,7 +75,7 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
     }
     out.flush()?;
     if args.format == Format::Text && !converted.is_empty() {
-        tell_left(&converted, &mut told)?;
+        tell_left(&converted, args.out.as_deref(), &mut told)?;
     }
     told.finish()?;
     let left = converted
@@ -82,16 +88,25 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
     })
 }
 
+/// What is set already; one that was not asked for need not be without a mistake.
+fn configuration(global: &Global) -> Result<Config, Failure> {
+    match (global.config(), &global.config) {
+        (Ok(config), _) => Ok(config),
+        (Err(failure), Some(_)) => Err(failure),
+        (Err(_), None) => Ok(Config::default()),
+    }
+}
+
 type Refused = (String, Option<&'static str>);
 
-fn convert_file(file: &Path, names: &mut Names) -> Result<Converted, Refused> {
+fn convert_file(file: &Path, names: &mut Names, config: &Config) -> Result<Converted, Refused> {
     let place = match file.to_str() {
         Some("-") => "standard input".to_owned(),
         _ => file.display().to_string(),
     };
     let text =
         text_of(file).map_err(|error| (format!("failed to read `{place}`: {error}"), None))?;
-    match convert(&text, names) {
+    match convert(&text, names, config) {
         Ok(conversion) => Ok(Converted {
             file: place,
             conversion,
@@ -113,10 +128,24 @@ fn rules(converted: &[Converted]) -> impl Iterator<Item = &Rule> {
     converted.iter().flat_map(|found| &found.conversion.rules)
 }
 
-/// One file after the other on standard output, documents of one text.
+/// All that was not carried over, on a line each.
+fn left(converted: &[Converted]) -> impl Iterator<Item = String> {
+    converted.iter().flat_map(|found| {
+        let left = found.conversion.all_left();
+        left.map(|left| format!("{}: {}", found.file, left.line()))
+    })
+}
+
+/// One file after the other on standard output, documents of one text; above them what became none.
 fn print(converted: &[Converted], out: &mut Output) -> Result<(), Failure> {
+    if rules(converted).next().is_none() {
+        return Ok(());
+    }
+    let left = converted.iter().flat_map(|found| &found.conversion.left);
+    let missing = no_rules(left.map(Left::line));
+    write!(out, "{missing}")?;
     for (number, rule) in rules(converted).enumerate() {
-        if number > 0 {
+        if number > 0 || !missing.is_empty() {
             writeln!(out, "---")?;
         }
         write!(out, "{}", rule.text())?;
@@ -152,24 +181,38 @@ fn write_files(converted: &[Converted], folder: &Path) -> Result<(), Failure> {
         let written = file.and_then(|mut file| file.write_all(rule.text().as_bytes()));
         written.map_err(|error| failed(&path, error))?;
     }
-    Ok(())
+    let missing = folder.join(MISSING);
+    add_lines(&missing, left(converted)).map_err(|error| failed(&missing, error))
+}
+
+/// Behind what stands there from earlier conversions, which is still missing.
+fn add_lines(path: &Path, lines: impl Iterator<Item = String>) -> io::Result<()> {
+    let text: String = lines.map(|line| line + "\n").collect();
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 /// What is missing, for whoever keeps the rules alone.
-fn tell_left(converted: &[Converted], told: &mut Output) -> Result<(), Failure> {
-    let count: usize = converted
-        .iter()
-        .map(|found| found.conversion.all_left().count())
-        .sum();
+fn tell_left(
+    converted: &[Converted],
+    folder: Option<&Path>,
+    told: &mut Output,
+) -> Result<(), Failure> {
     let rules = number(rules(converted).count(), "rule");
-    if count == 0 {
+    if left(converted).next().is_none() {
         return Ok(writeln!(told, "{rules}, nothing left out")?);
     }
-    writeln!(told, "{rules}, not carried over:")?;
-    for found in converted {
-        for left in found.conversion.all_left() {
-            writeln!(told, "  {}: {}", found.file, left.line())?;
-        }
+    let place = folder.map(|folder| format!(" (also in {})", folder.join(MISSING).display()));
+    writeln!(
+        told,
+        "{rules}, not carried over{}:",
+        place.unwrap_or_default()
+    )?;
+    for line in left(converted) {
+        writeln!(told, "  {line}")?;
     }
     Ok(())
 }

@@ -35,7 +35,8 @@ fn read(path: &Path) -> String {
 }
 
 fn converted(text: &str) -> Conversion {
-    convert(text, &mut Names::default()).unwrap_or_else(|refused| panic!("{refused}"))
+    convert(text, &mut Names::default(), &Config::default())
+        .unwrap_or_else(|refused| panic!("{refused}"))
 }
 
 /// The rules, and what led to none.
@@ -170,7 +171,7 @@ fn every_conversion_passes_check() {
 
 #[test]
 fn what_is_no_trigger_is_refused_with_a_word() {
-    let refused = |text: &str| match convert(text, &mut Names::default()) {
+    let refused = |text: &str| match convert(text, &mut Names::default(), &Config::default()) {
         Err(refused) => (refused.to_string(), refused.help().to_owned()),
         Ok(conversion) => panic!("{text}: {conversion:?}"),
     };
@@ -190,7 +191,7 @@ fn what_is_no_trigger_is_refused_with_a_word() {
     let (message, _) = refused("{\"automations\": []}");
     assert!(message.contains("run by the clock"), "{message}");
     assert!(matches!(
-        convert("nothing", &mut Names::default()),
+        convert("nothing", &mut Names::default(), &Config::default()),
         Err(NotConvertible::NotJson(_) | NotConvertible::Other { .. })
     ));
 }
@@ -222,6 +223,12 @@ fn a_folder_gets_a_file_for_each_rule_and_none_is_overwritten() {
     for (file, rule) in files.iter().zip(&rules) {
         assert_eq!(read(&folder.path().join(file)), rule.text());
     }
+    let missing = folder.path().join("rules/NOT-CARRIED-OVER.txt");
+    let (conversion, told_there) = (converted(&read(Path::new(case))), read(&missing));
+    assert_eq!(told_there.lines().count(), conversion.all_left().count());
+    for left in conversion.all_left() {
+        assert!(told_there.contains(&left.line()), "{told_there}");
+    }
     let (last, others) = files.split_last().expect("files");
     for file in others {
         fs::remove_file(folder.path().join(file)).expect("a file");
@@ -232,5 +239,34 @@ fn a_folder_gets_a_file_for_each_rule_and_none_is_overwritten() {
     assert!(told.contains("is there already"), "{told}");
     assert_eq!(read(&folder.path().join(last)), "kept");
     let left = fs::read_dir(folder.path().join("rules")).expect("a folder");
-    assert_eq!(left.count(), 1);
+    assert_eq!(left.count(), 2);
+    assert_eq!(read(&missing), told_there);
+}
+
+#[test]
+fn what_the_configuration_has_is_not_asked_for_again() {
+    let text = |config: &str| {
+        let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+        let file = files.add("flowtrigger.yaml", config);
+        let config = config::parse(file, config, &BTreeMap::new(), &mut diagnostics);
+        assert!(diagnostics.is_empty(), "{:?}", diagnostics.sorted());
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/convert");
+        ["bundle-beside.yaml", "payloads.json"].map(|case| {
+            let mut conversion = convert(&read(&folder.join(case)), &mut Names::default(), &config)
+                .unwrap_or_else(|refused| panic!("{refused}"));
+            conversion.rules.remove(0)
+        })
+    };
+    let [bundle, trigger] = text("mode: live");
+    assert_eq!((bundle.configure.len(), trigger.configure.len()), (2, 1));
+    let [bundle, trigger] = text(
+        "vars: { webhook_01hx: 'https://hook.example' }\n\
+         connections: { ours: { base_url: 'https://chat.example' }, desk: { base_url: 'https://desk.example' } }\n\
+         integrations: { acme_notify: { connections: { chat: ours }, zendesk: desk } }\n",
+    );
+    assert_eq!(bundle.configure, Vec::<String>::new());
+    assert_eq!(trigger.configure, Vec::<String>::new());
+    let steps = &bundle.document["flow"];
+    assert_eq!(steps[0]["http"]["connection"], "ours");
+    assert_eq!(steps[1]["http"]["connection"], "desk");
 }

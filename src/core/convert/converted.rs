@@ -80,6 +80,11 @@ impl Converted {
     }
 }
 
+/// What led to no rule, as comments above the rules.
+pub fn no_rules(lines: impl Iterator<Item = String>) -> String {
+    list("Led to no rule:", lines)
+}
+
 fn list(title: &str, lines: impl Iterator<Item = String>) -> String {
     let lines: String = lines.map(|line| comment(&format!("  - {line}"))).collect();
     match lines.is_empty() {

@@ -12,8 +12,9 @@ pub mod yaml;
 
 use serde_json::Value;
 
+use crate::core::config::Config;
 use crate::core::event::json::{Refused, accept};
-pub use converted::{Conversion, Converted, Left};
+pub use converted::{Conversion, Converted, Left, no_rules};
 pub use naming::Names;
 
 /// Why a text is nothing that can be converted.
@@ -42,12 +43,31 @@ impl NotConvertible {
 
 const WHAT_IS_READ: &str = "what is read is the JSON of Zendesk's Triggers API (`{\"triggers\": […]}`, one trigger, or a list), or a ZIS bundle as JSON or YAML";
 
-/// Rules from the text of a file, under names that no other rule has.
-pub fn convert(text: &str, names: &mut Names) -> Result<Conversion, NotConvertible> {
+/// Rules from the text of a file, under names that no other rule has; what the configuration has is not
+/// asked for again.
+pub fn convert(
+    text: &str,
+    names: &mut Names,
+    config: &Config,
+) -> Result<Conversion, NotConvertible> {
+    let mut conversion = read(text, names, config)?;
+    for rule in &mut conversion.rules {
+        rule.configure.retain(|line| !has_variable(config, line));
+    }
+    Ok(conversion)
+}
+
+fn has_variable(config: &Config, line: &str) -> bool {
+    let place = line.split_once(": ").map_or(line, |(place, _)| place);
+    let name = place.strip_prefix("vars.");
+    name.is_some_and(|name| config.vars.get(name).is_some())
+}
+
+fn read(text: &str, names: &mut Names, config: &Config) -> Result<Conversion, NotConvertible> {
     let mut conversion = Conversion::default();
     if let Some(found) = bundle::of(text) {
         for node in &found.bundles {
-            let found = bundle::convert(node, names);
+            let found = bundle::convert(node, names, config);
             conversion.rules.extend(found.rules);
             conversion.left.extend(found.left);
         }

@@ -2,6 +2,7 @@
 //! start under `flows:`.
 //! It refuses to convert a flow in part: one that has no counterpart somewhere stays in its bundle.
 
+mod connections;
 mod filled;
 mod graph;
 mod request;
@@ -9,7 +10,7 @@ mod scene;
 mod steps;
 mod test;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
@@ -24,6 +25,7 @@ use crate::core::event::body_key;
 use crate::core::rule::document::{self, Node};
 use crate::core::rule::fields::Fields;
 use crate::core::rule::lowering::Lowering;
+use connections::Connections;
 use scene::Scene;
 use steps::{Filters, Obstacle, Steps, Whole};
 
@@ -78,11 +80,11 @@ fn beside(document: &Node) -> Left {
     }
 }
 
-pub fn convert(node: &Node, names: &mut Names) -> Conversion {
+pub fn convert(node: &Node, names: &mut Names, config: &Config) -> Conversion {
     let mut conversion = Conversion::default();
     let mut diagnostics = Diagnostics::default();
-    let config = Config::default();
-    let mut cx = Lowering::new(&config, Fields::Open, &mut diagnostics);
+    let unset = Config::default();
+    let mut cx = Lowering::new(&unset, Fields::Open, &mut diagnostics);
     let read = bundle::read(node, &mut cx);
     for mistake in diagnostics.sorted() {
         if mistake.severity == Severity::Error {
@@ -93,20 +95,22 @@ pub fn convert(node: &Node, names: &mut Names) -> Conversion {
         }
     }
     if let Some(bundle) = read {
-        Conversions::new(&bundle).all(names, &mut conversion);
+        Conversions::new(&bundle, config).all(names, &mut conversion);
     }
     conversion
 }
 
 struct Conversions<'b> {
     bundle: &'b Bundle,
+    config: &'b Config,
     patched: BTreeSet<String>,
 }
 
 impl<'b> Conversions<'b> {
-    fn new(bundle: &'b Bundle) -> Self {
+    fn new(bundle: &'b Bundle, config: &'b Config) -> Self {
         Self {
             bundle,
+            config,
             patched: patched(bundle),
         }
     }
@@ -145,7 +149,7 @@ impl<'b> Conversions<'b> {
         Whole {
             bundle: self.bundle,
             patched: self.patched.clone(),
-            connections: BTreeMap::new(),
+            connections: Connections::new(self.config, &self.bundle.integration),
             settings: BTreeSet::new(),
             notes: BTreeSet::new(),
         }
@@ -247,11 +251,6 @@ fn head(name: &str, spec: &JobSpec) -> Map<String, Value> {
 }
 
 fn converted(name: String, from: String, rule: Map<String, Value>, whole: &Whole<'_>) -> Converted {
-    let connections = whole.connections.iter().map(|(name, origin)| match origin {
-        Some(origin) => format!("connections.{name}: base_url {origin}, with the credentials of the connection that ZIS knows by this name"),
-        None if name == request::ZENDESK => format!("connections.{name}: base_url of your Zendesk, with its credentials"),
-        None => format!("connections.{name}: base_url of what ZIS reaches by this name, with the credentials of that connection"),
-    });
     let settings = whole.settings.iter().map(|name| {
         format!("vars.{name}: what ZIS keeps as the settings of this scope; they are read from the configuration")
     });
@@ -266,7 +265,7 @@ fn converted(name: String, from: String, rule: Map<String, Value>, whole: &Whole
         document,
         left: Vec::new(),
         notes,
-        configure: connections.chain(settings).collect(),
+        configure: whole.connections.to_configure().chain(settings).collect(),
     }
 }
 

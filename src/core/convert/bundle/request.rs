@@ -1,23 +1,16 @@
 //! An HTTP action of a bundle, for one state that calls it, as the `http:` of a step.
-//! It refuses an address whose host comes from values, and a connection that leads to two hosts.
-
-use std::collections::BTreeMap;
+//! It refuses an address whose host comes from values.
 
 use serde_json::{Map, Value, json};
 
+use super::connections::Connections;
 use super::filled::{Filled, Source};
 use crate::core::bundle::http::{self, Address, HttpAction, Pair};
-
-/// The connections that the rules name, with where they lead.
-pub type Connections = BTreeMap<String, Option<String>>;
-
-/// The connection where an action with a path alone goes.
-pub const ZENDESK: &str = "zendesk";
 
 pub fn http(
     action: &HttpAction,
     source: &Source<'_>,
-    connections: &mut Connections,
+    connections: &mut Connections<'_>,
 ) -> Result<Value, String> {
     let mut http = Map::new();
     if let Some(method) = &action.method {
@@ -51,14 +44,13 @@ fn filled(written: &http::Filled, source: &Source<'_>) -> Result<Filled, String>
 fn address(
     action: &HttpAction,
     source: &Source<'_>,
-    connections: &mut Connections,
+    connections: &mut Connections<'_>,
     http: &mut Map<String, Value>,
 ) -> Result<(), String> {
-    let named = action.connection.as_ref().map(|word| word.text.clone());
+    let named = action.connection.as_ref().map(|word| word.text.as_str());
     match &action.address {
         Address::Path(path) => {
-            let name = named.unwrap_or_else(|| ZENDESK.to_owned());
-            connections.entry(name.clone()).or_default();
+            let name = connections.of_path(named);
             http.insert("connection".into(), json!(name));
             http.insert("path".into(), json!(filled(path, source)?.as_text()?));
         }
@@ -76,13 +68,7 @@ fn address(
                 http.insert("url".into(), json!(url));
                 return Ok(());
             };
-            let known = connections.entry(name.clone()).or_default();
-            if known.as_ref().is_some_and(|known| known != origin) {
-                return Err(format!(
-                    "the connection `{name}` leads to `{origin}` here and elsewhere in the bundle to another host"
-                ));
-            }
-            *known = Some(origin.to_owned());
+            let name = connections.of_host(name, origin)?;
             let path = match rest {
                 rest if rest.starts_with('/') => rest.to_owned(),
                 rest => format!("/{rest}"),

@@ -12,9 +12,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::connections::Connections;
 use super::filled::{Filled, Source};
 use super::graph::Graph;
-use super::request::Connections;
 use super::scene::{Key, Scene};
 use crate::core::bundle::Bundle;
 use crate::core::bundle::state::{Definition, Does, State, Then};
@@ -44,7 +44,7 @@ pub struct Whole<'b> {
     pub bundle: &'b Bundle,
     /// Scopes of settings that a flow writes.
     pub patched: BTreeSet<String>,
-    pub connections: Connections,
+    pub connections: Connections<'b>,
     /// Variables that settings became.
     pub settings: BTreeSet<String>,
     pub notes: BTreeSet<&'static str>,
