@@ -13,7 +13,7 @@ use flowtrigger::core::event::Event;
 use flowtrigger::core::flow::step::Action;
 use flowtrigger::core::matching::evaluate::{Truth, evaluate};
 use flowtrigger::core::matching::ruleset::RuleSet;
-use flowtrigger::core::matching::trace::NoTrace;
+use flowtrigger::core::matching::trace::{NoTrace, Trace};
 use flowtrigger::core::rule::condition::Condition;
 use flowtrigger::core::rule::version::{Kept, Version};
 use flowtrigger::core::scope::Scope;
@@ -285,6 +285,35 @@ fn every_comparison_holds_for_what_its_cases_say() {
         }
     }
     assert!(seen >= 100, "only {seen} comparisons");
+}
+
+#[test]
+fn a_choice_is_explained_without_the_words_of_a_rule() {
+    let (event, vars) = (event(), Value::Null);
+    for (choice, document) in [
+        (
+            json!({"Variable": "$.a", "StringEquals": "URGENT"}),
+            json!({"a": "urgent"}),
+        ),
+        (
+            json!({"Variable": "$.a", "StringEquals": "x"}),
+            json!({"b": "x"}),
+        ),
+        (
+            json!({"Variable": "$.a", "NumericEquals": 1}),
+            json!({"a": "1"}),
+        ),
+    ] {
+        let condition = condition(&bundle_of(&choice));
+        let scope = Scope {
+            document: &document,
+            ..Scope::new(&event, &vars)
+        };
+        let mut trace = Trace::default();
+        assert!(evaluate(&condition, &scope, &mut trace) != Truth::True);
+        assert_eq!(trace.lines.len(), 1, "{choice}");
+        assert_eq!(trace.lines[0].hint, None, "{choice}");
+    }
 }
 
 #[test]

@@ -40,6 +40,15 @@ impl<'r> Steps<'r> {
         spelled.filter(|name| told.insert(name.clone())).collect()
     }
 
+    /// The place that was meant where an item's number is left out: of `each.page`, `each[0].page`; with
+    /// the step's name.
+    pub fn without_number(&self, said: &str) -> Option<(String, &'r str)> {
+        let meant =
+            |(place, _): &&(String, &Step)| place.contains("[]") && place.replace("[]", "") == said;
+        let (place, step) = self.known.iter().find(meant)?;
+        Some((place.replace("[]", "[0]"), &step.name))
+    }
+
     fn add(&mut self, flow: &'r Flow, prefix: &str) {
         for step in &flow.steps {
             let place = format!("{prefix}{}", step.name);
@@ -97,6 +106,16 @@ fn general(place: &str) -> String {
 mod tests {
     use super::*;
     use crate::core::matching::ruleset::RuleSet;
+
+    #[test]
+    fn a_place_without_the_number_of_an_item_is_understood() {
+        let set = RuleSet::of_text(RULE);
+        let steps = Steps::of(&set.rules[0].flow);
+        let meant = steps.without_number("each.page");
+        assert_eq!(meant, Some(("each[0].page".to_owned(), "page")));
+        assert_eq!(steps.without_number("each.pgae"), None);
+        assert_eq!(steps.without_number("route.1.page"), None);
+    }
 
     const RULE: &str = "
 name: r

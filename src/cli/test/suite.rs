@@ -240,9 +240,15 @@ impl Suite {
             ),
             None => format!("the rule `{}` has no step `{name}`", rule.name),
         };
-        let help = match steps.listed(performs).join(", ") {
-            none if none.is_empty() => "none of its steps sends anything".to_owned(),
-            senders => format!("the steps that send something are {senders}"),
+        let help = match (
+            steps.without_number(name),
+            steps.listed(performs).join(", "),
+        ) {
+            (Some((place, step)), _) => {
+                format!("write `{place}` for one item, or `{step}` for every one")
+            }
+            (None, none) if none.is_empty() => "none of its steps sends anything".to_owned(),
+            (None, senders) => format!("the steps that send something are {senders}"),
         };
         self.diagnostics
             .push(Diagnostic::error(Code::UndefinedName, at, message).help(help));

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crate::core::diagnostic::{Code, Diagnostic};
 use crate::core::gate::{Gate, Kept, Kind, words};
-use crate::core::rule::document::{Node, Yaml};
+use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::lowering::{Lowering, duration as read_duration};
 use crate::core::rule::path::Path;
-use crate::core::rule::vocabulary::Vocabulary;
+use crate::core::rule::vocabulary::{JOBSPEC, Vocabulary};
 use debounce::lower_debounce;
 use vocabulary::MOST_RUNS;
 
@@ -27,10 +27,15 @@ pub fn lower(rule: &Node, cx: &mut Lowering<'_>) -> Option<Vec<Gate>> {
     all.into_iter().flatten().collect()
 }
 
-/// Whether a debounce asks for all events, whatever else is wrong with it.
+/// Whether a debounce asks for all events, or may have meant to, whatever is wrong with it.
 pub fn keeps_all(rule: &Node) -> bool {
-    let keep = rule.get("debounce").and_then(|node| node.get("keep"));
-    keep.and_then(Node::as_text) == Some(Kept::All.word())
+    let may_be = |entry: &&Entry| entry.key == "debounce" || JOBSPEC.get(&entry.key).is_none();
+    let asks = |keep: &Node| {
+        let keep = keep.as_text().and_then(Kept::parse);
+        keep.is_none_or(|keep| keep == Kept::All)
+    };
+    let mut debounces = rule.as_map().into_iter().flatten().filter(may_be);
+    debounces.any(|entry| entry.value.get("keep").is_some_and(asks))
 }
 
 fn lower_dedupe(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {

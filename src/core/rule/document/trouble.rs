@@ -70,15 +70,15 @@ pub fn syntax_error(error: &serde_yaml::Error, place: &Place<'_>) -> Diagnostic 
         },
         |location| place.of_error(location),
     );
+    let message = error.without_snippet().to_string();
+    if let Some(limit) = over_a_limit(&message, at) {
+        return limit;
+    }
     if let Some(told) = json_error(place) {
         return told;
     }
     if let Some(template) = unquoted_near(place, at) {
         return unquoted_template(template);
-    }
-    let message = error.without_snippet().to_string();
-    if let Some(limit) = over_a_limit(&message, at) {
-        return limit;
     }
     let message = message.split(" at line ").next().unwrap_or(&message);
     let first = message.lines().next().unwrap_or(message).trim();

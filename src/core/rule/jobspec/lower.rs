@@ -11,6 +11,7 @@ use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
 use crate::core::flow::named::NamedFlows;
 use crate::core::flow::step::Flow;
+use crate::core::flow::vocabulary::STEP;
 use crate::core::flow::{lower_catch, lower_flow, lower_flow_name, lower_on_dead};
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{Entry, Node, Yaml};
@@ -76,7 +77,7 @@ fn refuse_other_documents(node: &Node, diagnostics: &mut Diagnostics) -> bool {
             node.at,
             "this document holds flows by name under `flow`, and is no rule",
         )
-        .help("write `flows:` for `flow:`"),
+        .help("write `flows:` for `flow:`, and under each name `flow:` with its steps"),
         Yaml::List(_) => Diagnostic::error(
             Code::WrongType,
             node.at,
@@ -100,14 +101,17 @@ fn is_event(entries: &[Entry]) -> bool {
     has("input") || has("webhook_event_id") || (has("detail") && !has("flow"))
 }
 
-/// `flow: { NAME: { flow: [ … ] } }` where nothing else says that a rule is meant.
+/// `flow: { NAME: { flow: [ … ] } }`, or the steps right under the name, where nothing else says that a rule is meant.
 fn holds_flows(entries: &[Entry]) -> bool {
     let says = |entry: &Entry| ["name", "event_source", "event_type"].contains(&&*entry.key);
     let flow = entries.iter().find(|entry| entry.key == "flow");
     let named = flow
         .and_then(|flow| flow.value.as_map())
         .unwrap_or_default();
-    let of_steps = |entry: &Entry| entry.value.get("flow").is_some();
+    let of_steps = |entry: &Entry| {
+        let value = &entry.value;
+        STEP.get(&entry.key).is_none() && (value.as_map().is_some() || value.as_list().is_some())
+    };
     !entries.iter().any(says) && named.iter().any(of_steps)
 }
 
