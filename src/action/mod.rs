@@ -1,4 +1,5 @@
-//! Performing one rendered call: an HTTP request, a line in an outbox, or a command, and what came of it.
+//! Performing one rendered call: an HTTP request, a line in an outbox, a command or a jq program, and what
+//! came of it.
 //! It refuses to decide what follows: a failed action is data, and whether to try again is `core::flow`'s.
 
 pub mod bounds;

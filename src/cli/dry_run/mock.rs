@@ -1,5 +1,5 @@
 //! `--mock STEP=FILE`: what a step would get, so that the steps after it can be seen.
-//! It refuses a step that no rule has, and a reply that no step could get.
+//! It refuses a step that no rule has, one that nothing answers, and a reply that no step could get.
 
 use serde_json::Value;
 

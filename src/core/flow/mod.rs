@@ -1,4 +1,4 @@
-//! What a rule runs: steps in order, with guards and data from step to step.
+//! What a rule runs: steps, the ways between them, and data from step to step.
 //! `next` alone decides what follows; nothing here performs anything.
 
 pub mod bounds;

@@ -1,5 +1,5 @@
 //! What the program's own log says of a run: its attempts, where it stands, and what was left.
-//! Nothing of an event is said, and nothing that a secret could stand in.
+//! Of an event its id alone is said, and nothing that a secret could stand in.
 
 use tracing::{error, info, warn};
 
