@@ -45,12 +45,6 @@ const YAML: &str = "core/rule/document";
 
 const LONGEST: usize = 400;
 
-/// Files that are longer without their tests, and why.
-const LONGER: &[(&str, &str)] = &[(
-    "core/rule/synonyms/own.rs",
-    "one table of words, read by its keys and never from end to end",
-)];
-
 fn imports(source: &Source) -> Vec<String> {
     let layer = source.layer();
     let Some((_, allowed)) = LAYERS.iter().find(|(name, _)| *name == layer) else {
@@ -107,8 +101,7 @@ fn shape(source: &Source) -> Vec<String> {
         breaches
             .extend(users.map(|_| format!("{}: only {YAML} may use the YAML crate", source.path)));
     }
-    let excused = LONGER.iter().any(|(path, _)| *path == source.path);
-    if is_too_long(source) && !excused {
+    if is_too_long(source) {
         let advice = "lines without its tests; split it by noun";
         breaches.push(format!("{}: {} {advice}", source.path, length(source)));
     }
@@ -129,17 +122,6 @@ fn the_house_stands() {
     assert!(sources.len() > 50, "only {} sources found", sources.len());
     let found: Vec<String> = sources.iter().flat_map(breaches).collect();
     assert!(found.is_empty(), "breaches:\n{}", found.join("\n"));
-}
-
-#[test]
-fn every_excuse_is_needed() {
-    let sources = sources();
-    for (path, reason) in LONGER {
-        let source = sources.iter().find(|source| source.path == *path);
-        let needed = source.is_some_and(is_too_long);
-        assert!(needed, "`{path}` is short enough; take it off the list");
-        assert!(!reason.is_empty(), "`{path}` is excused without a reason");
-    }
 }
 
 /// What a source at a path would be refused for, without its opening line and its length.
