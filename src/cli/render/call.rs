@@ -106,24 +106,13 @@ fn schedule(out: &mut Output, step: &Step) -> io::Result<()> {
 
 /// What becomes of a command that a crash cut off; a request always runs again.
 fn on_crash(step: &Step) -> Option<&'static str> {
-    match (&step.action, step.settings.on_crash) {
-        (Action::Exec(_), OnCrash::Hold) => Some("hold"),
-        (Action::Exec(_), OnCrash::Rerun) => Some("rerun"),
-        (
-            Action::Http(_)
-            | Action::When(_)
-            | Action::Set(_)
-            | Action::Jq(_)
-            | Action::Config(_)
-            | Action::Choose(_)
-            | Action::Each(_)
-            | Action::Wait(_)
-            | Action::Flow(_)
-            | Action::Succeed(_)
-            | Action::Fail(_),
-            _,
-        ) => None,
-    }
+    let Action::Exec(_) = step.action else {
+        return None;
+    };
+    Some(match step.settings.on_crash {
+        OnCrash::Hold => "hold",
+        OnCrash::Rerun => "rerun",
+    })
 }
 
 fn auth_words(auth: &Auth) -> String {

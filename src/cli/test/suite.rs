@@ -219,19 +219,7 @@ impl Suite {
     fn check_step(&mut self, name: &str, at: Position, rule: &Rule) {
         let steps = Steps::of(&rule.flow);
         let found = steps.named(name);
-        let performs = |step: &Step| match step.action {
-            Action::Http(_) | Action::Exec(_) => true,
-            Action::When(_)
-            | Action::Set(_)
-            | Action::Jq(_)
-            | Action::Config(_)
-            | Action::Choose(_)
-            | Action::Each(_)
-            | Action::Wait(_)
-            | Action::Flow(_)
-            | Action::Succeed(_)
-            | Action::Fail(_) => false,
-        };
+        let performs = |step: &Step| matches!(step.action, Action::Http(_) | Action::Exec(_));
         let message = match found.first() {
             Some(_) if found.iter().any(|step| performs(step)) => return,
             Some(step) => format!(
