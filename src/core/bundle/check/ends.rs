@@ -109,21 +109,26 @@ fn always(choices: &[Choice]) -> bool {
 
 /// Whether one test holds where the other does not, as far as that can be seen.
 fn opposed(test: &Test, other: &Test) -> bool {
-    match (test, other) {
-        (Test::Not(inner), other) => same(inner, other),
-        (
-            Test::One {
-                variable,
-                comparison,
-                ..
-            },
-            Test::One {
-                variable: its,
-                comparison: compared,
-                ..
-            },
-        ) => variable.text == its.text && complete(comparison, compared),
-        (Test::One { .. } | Test::And(_) | Test::Or(_), _) => false,
+    if let Test::Not(inner) = test {
+        return same(inner, other);
+    }
+    match (one(test), one(other)) {
+        (Some((variable, comparison)), Some((its, compared))) => {
+            variable == its && complete(comparison, compared)
+        }
+        (Some(_) | None, _) => false,
+    }
+}
+
+/// The variable of a lone comparison, and what it is compared with.
+fn one(test: &Test) -> Option<(&str, &Comparison)> {
+    match test {
+        Test::One {
+            variable,
+            comparison,
+            ..
+        } => Some((&variable.text, comparison)),
+        Test::And(_) | Test::Or(_) | Test::Not(_) => None,
     }
 }
 
@@ -133,18 +138,7 @@ fn same(test: &Test, other: &Test) -> bool {
             parts.len() == others.len() && parts.iter().zip(others).all(|(a, b)| same(a, b))
         }
         (Test::Not(part), Test::Not(other)) => same(part, other),
-        (
-            Test::One {
-                variable,
-                comparison,
-                ..
-            },
-            Test::One {
-                variable: its,
-                comparison: compared,
-                ..
-            },
-        ) => variable.text == its.text && comparison == compared,
+        (Test::One { .. }, Test::One { .. }) => one(test) == one(other),
         (Test::And(_) | Test::Or(_) | Test::Not(_) | Test::One { .. }, _) => false,
     }
 }
