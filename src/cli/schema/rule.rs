@@ -89,7 +89,7 @@ fn operators() -> Value {
     );
     properties.insert(
         "ignore_case".into(),
-        json!({"type": "boolean", "description": "Whether letters of different case are the same."}),
+        json!({"type": "boolean", "description": "Whether upper and lower case are equal. Default: false."}),
     );
     json!({
         "type": "object",
@@ -128,7 +128,7 @@ fn event_type(catalogue: &Catalogue) -> Value {
     displayed.dedup();
     let known: Vec<String> = tags.chain(families).chain(displayed).collect();
     json!({
-        "description": "A tag, a family such as `ticket.*`, or a display name that one type has.",
+        "description": "The name of an event type, a family such as `ticket.*`, or a display name that only one type has.",
         "anyOf": [{"enum": known}, {"type": "string"}],
     })
 }

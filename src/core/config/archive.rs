@@ -45,13 +45,13 @@ pub const ARCHIVE: Vocabulary = Vocabulary {
     words: &[
         word(
             "events",
-            "`full` keeps every event, `unmatched` those that no rule matched, `off` none.",
+            "`full` keeps every event, `unmatched` those that no rule matched, `off` none. Default: `full`.",
             events,
         ),
-        word("for", "How long; 7d unless given.", duration),
+        word("for", "How long events are kept. Default: 7d.", duration),
         word(
             "at_most",
-            "How much of the disk, the oldest going first; 256MB unless given.",
+            "The maximum size on disk; the oldest events are deleted first. Default: 256MB.",
             size::schema,
         ),
     ],

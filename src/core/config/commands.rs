@@ -19,7 +19,7 @@ pub const COMMANDS: Vocabulary = Vocabulary {
     name: "`commands`",
     words: &[word(
         "allow",
-        "The programs that steps may run, by absolute path, or relative to this file; a `/*` at the end takes all of a folder; any unless given.",
+        "The programs that steps may run: absolute paths, or paths relative to this file. `/*` at the end allows a whole folder. Default: any program.",
         allow,
     )],
 };

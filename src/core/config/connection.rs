@@ -33,7 +33,7 @@ pub const CONNECTION: Vocabulary = Vocabulary {
     words: &[
         word(
             "base_url",
-            "What `path` in a step is added to; `outbox:NAME` writes to a file instead of sending.",
+            "The URL to which the `path` of a step is added. `outbox:NAME` writes requests to a file instead of sending them.",
             text,
         ),
         word(
@@ -44,17 +44,17 @@ pub const CONNECTION: Vocabulary = Vocabulary {
         word("headers", "Headers of every request.", mapping),
         word(
             "timeout",
-            "How long a request may take, unless the step says.",
+            "The maximum duration of a request if the step has no `timeout`. Default: 10s.",
             duration,
         ),
         word(
             "actor_id",
-            "The id of the user that our own requests act as at the help desk: what its events then tell as their actor, so that a loop is known as one.",
+            "The id of the help desk user whose credentials the connection uses. The loop guard recognises flowtrigger's own changes by it.",
             user,
         ),
         word(
             "rate_limit",
-            "How many requests may go out in which time, evenly spread; none unless given.",
+            "The maximum rate of requests, evenly spread. Default: no limit.",
             rate::schema,
         ),
     ],
@@ -70,7 +70,7 @@ pub const AUTH: Vocabulary = Vocabulary {
     words: &[
         word("bearer", "A bearer token.", text),
         word("basic", "A user name and a password.", mapping),
-        word("header", "A header's name and its value.", mapping),
+        word("header", "The name and the value of a header.", mapping),
     ],
 };
 

@@ -37,42 +37,42 @@ pub const SOURCE: Vocabulary = Vocabulary {
     words: &[
         word(
             "path",
-            "Where its events are posted to; `/events/` and the entry's name unless given.",
+            "The URL path to which its events are posted. Default: `/events/NAME`.",
             text,
         ),
         word(
             "verify",
-            "How senders prove who they are: `zendesk`, `upmind`, `standard_webhooks`, `github`, `bearer`, or a mapping; `none` takes whoever comes.",
+            "How senders are verified: `zendesk`, `upmind`, `standard_webhooks`, `github`, `bearer`, or a mapping. `none` accepts every sender.",
             verification::schema,
         ),
         word(
             "secrets",
-            "The names of the secrets that senders sign with; two while one is being replaced, and the first signs for `send`.",
+            "The names of the secrets that senders use; two while one is being replaced. `send` and `sign` use the first.",
             verification::secrets_schema,
         ),
         word(
             "decoder",
-            "How events are read: `support` (Zendesk), `upmind`, or `json`, a body that you describe here.",
+            "The format of the events: `support` (Zendesk), `upmind`, or `json` for a body that you describe here.",
             text,
         ),
         word(
             "event_source",
-            "What rules call it; the entry's own name unless given.",
+            "The name that rules use. Default: the name of the entry.",
             text,
         ),
         word(
             "event_type",
-            "The event's type: a constant, or `{ path: … }` in the body.",
+            "The event type: a constant, or `{ path: … }` in the body.",
             anything,
         ),
         word(
             "id",
-            "The path of the event's id; without it, equal bodies are one event.",
+            "The path of the event id. Default: a hash of the body, so equal bodies are one event.",
             text,
         ),
         word(
             "key",
-            "The path of what the event is about, usually the ticket's id.",
+            "The path of the event's key, usually the ticket id.",
             text,
         ),
         word("time", "The path of the event's time.", text),

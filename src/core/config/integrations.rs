@@ -37,17 +37,17 @@ pub const INTEGRATION: Vocabulary = Vocabulary {
     words: &[
         word(
             "connections",
-            "The names of connections in its bundles, each with the connection that is meant; the one of the same name unless given.",
+            "Connection names in the bundles, each with the connection to use. Default: the connection of the same name.",
             connections,
         ),
         word(
             "zendesk",
-            "The connection that `path` in an action goes to; `zendesk` unless given.",
+            "The connection for actions that have a `path` only. Default: `zendesk`.",
             text,
         ),
         word(
             "configs",
-            "What `LoadConfig` gives for each scope, before `PatchConfig` changed it.",
+            "The settings that `LoadConfig` returns for each scope until `PatchConfig` changes them.",
             configs,
         ),
     ],

@@ -38,25 +38,29 @@ impl Default for Limits {
 pub const LIMITS: Vocabulary = Vocabulary {
     name: "`limits`",
     words: &[
-        word("runs", "Runs at work together; 16 unless given.", at_work),
+        word(
+            "runs",
+            "The number of runs that execute at the same time. Default: 16.",
+            at_work,
+        ),
         word(
             "per_rule",
-            "Runs of one rule at work together; 8 unless given.",
+            "The number of runs of one rule that execute at the same time. Default: 8.",
             at_work,
         ),
         word(
             "per_host",
-            "Requests to one host at the same time; 8 unless given.",
+            "The number of concurrent requests to one host. Default: 8.",
             at_work,
         ),
         word(
             "backlog",
-            "Unfinished runs in all: beyond it, events that match are answered 429; 100000 unless given.",
+            "The number of unfinished runs. Above it, events that match are answered with 429. Default: 100000.",
             number,
         ),
         word(
             "per_rule_backlog",
-            "Unfinished runs of one rule: beyond it, further ones are parked as held; 10000 unless given.",
+            "The number of unfinished runs of one rule. Above it, further runs are held. Default: 10000.",
             number,
         ),
     ],

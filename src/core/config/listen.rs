@@ -36,28 +36,32 @@ pub const LISTEN: Vocabulary = Vocabulary {
     words: &[
         word(
             "address",
-            "Host and port, unless `--listen` says; 127.0.0.1:8080 unless given. Beyond this machine every source needs `verify`.",
+            "Host and port; `--listen` overrides it. Default: 127.0.0.1:8080. An address that other machines can reach requires `verify` for every source.",
             text,
         ),
         word(
             "trusted_proxies",
-            "Proxies whose word about the sender's address is taken: addresses or networks.",
+            "Proxies whose forwarded client address is trusted: addresses or networks.",
             network::list_schema,
         ),
         word(
             "connections",
-            "Connections at a time; 1000 unless given.",
+            "The maximum number of open connections. Default: 1000.",
             connections,
         ),
         word(
             "connections_per_address",
-            "Connections of one address at a time, proxies and this machine excepted; 100 unless given.",
+            "The maximum number of open connections per client address, except trusted proxies and loopback. Default: 100.",
             connections,
         ),
-        word("body", "The longest body; 1MiB unless given.", size::schema),
+        word(
+            "body",
+            "The maximum size of a body. Default: 1MiB.",
+            size::schema,
+        ),
         word(
             "request",
-            "How long a request may take to come in; 15s unless given.",
+            "The maximum time to receive a request. Default: 15s.",
             duration,
         ),
     ],

@@ -36,17 +36,17 @@ pub const LOOP_GUARD: Vocabulary = Vocabulary {
     words: &[
         word(
             "depth",
-            "How many times in a row an event may follow from our own action (the actor is a connection's `actor_id`); 5 unless given.",
+            "How many events in a row may be caused by flowtrigger's own actions (their actor is the `actor_id` of a connection). Default: 5.",
             depth,
         ),
         word(
             "runs",
-            "How often one rule may run for one ticket in the time `in`, where events do not tell who acted; 20 unless given.",
+            "How many runs one rule may have for one ticket within the time `in`, if its events name no actor. Default: 20.",
             runs,
         ),
         word(
             "in",
-            "The time for `runs`, and how far back the run is looked for that caused an event; 10m unless given.",
+            "The period for `runs`, and the maximum age of a run that can be the cause of an event. Default: 10m.",
             duration,
         ),
     ],

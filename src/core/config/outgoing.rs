@@ -41,12 +41,12 @@ pub const OUTGOING: Vocabulary = Vocabulary {
     words: &[
         word(
             "allow",
-            "What requests may reach although it is not public: addresses, networks (`10.1.0.0/16`), hosts (`crm.internal`, `*.internal`).",
+            "Destinations that requests may reach although they are not public: addresses, networks (`10.1.0.0/16`), hosts (`crm.internal`, `*.internal`).",
             allow,
         ),
         word(
             "proxy",
-            "The proxy that requests go through: its URL, or `environment`; none unless given.",
+            "The proxy for requests: its URL, or `environment`. Default: none.",
             text,
         ),
     ],

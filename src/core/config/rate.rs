@@ -19,8 +19,8 @@ pub struct Rate {
 pub const RATE: Vocabulary = Vocabulary {
     name: "`rate_limit`",
     words: &[
-        word("limit", "How many requests may go out.", limit),
-        word("in", "Within which time.", duration),
+        word("limit", "The number of requests that may be sent.", limit),
+        word("in", "The period in which they are counted.", duration),
     ],
 };
 

@@ -32,12 +32,12 @@ pub const RETENTION: Vocabulary = Vocabulary {
     words: &[
         word(
             "for",
-            "How long finished runs and their events are kept, and a repeat of an event is known as one; 7d unless given.",
+            "How long finished runs and their events are kept, and how long a redelivery is recognised. Default: 7d.",
             duration,
         ),
         word(
             "at_most",
-            "How much of the disk they may take, the oldest going first; 1GB unless given.",
+            "The maximum size on disk; the oldest runs are deleted first. Default: 1GB.",
             size::schema,
         ),
     ],

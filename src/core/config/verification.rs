@@ -55,29 +55,33 @@ pub const VERIFY: Vocabulary = Vocabulary {
     words: &[
         word(
             "zendesk",
-            "Zendesk's webhook signature, over time and body.",
+            "The signature of Zendesk webhooks, over time and body.",
             preset::schema,
         ),
-        word("upmind", "Upmind's hook signature, over the body.", empty),
+        word(
+            "upmind",
+            "The signature of Upmind hooks, over the body.",
+            empty,
+        ),
         word(
             "standard_webhooks",
-            "The Standard Webhooks signature, over id, time and body.",
+            "The signature of Standard Webhooks, over id, time and body.",
             preset::schema,
         ),
         word(
             "github",
-            "`X-Hub-Signature-256`: `sha256=` and hexadecimal, over the body.",
+            "The signature of GitHub webhooks, over the body: `X-Hub-Signature-256` with `sha256=` and hexadecimal digits.",
             empty,
         ),
         word(
             "hmac",
-            "Any other signature: which header, what is signed, how it is written.",
+            "Any other HMAC signature, described by its header, signed content and encoding.",
             hmac::schema,
         ),
-        word("bearer", "A token: `Authorization: Bearer …`.", empty),
+        word("bearer", "A token in `Authorization: Bearer …`.", empty),
         word(
             "basic",
-            "A user name, and the secret as its password.",
+            "HTTP basic authentication with a user name and the secret as password.",
             basic_schema,
         ),
     ],
@@ -85,7 +89,7 @@ pub const VERIFY: Vocabulary = Vocabulary {
 
 pub const BASIC: Vocabulary = Vocabulary {
     name: "`basic`",
-    words: &[word("username", "The user name that senders give.", text)],
+    words: &[word("username", "The user name that senders use.", text)],
 };
 
 const NOTHING: Vocabulary = Vocabulary {

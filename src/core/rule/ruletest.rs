@@ -60,40 +60,44 @@ pub enum Mock {
 pub const TEST: Vocabulary = Vocabulary {
     name: "a test",
     words: &[
-        word("name", "What the test shows, in a sentence.", text),
+        word("name", "What the test shows, in one sentence.", text),
         word(
             "rule",
-            "The rule under test, where the file holds several.",
+            "The rule under test, if the file has several.",
             text,
         ),
         word(
             "event",
-            "An event: a file beside this one, or the event itself.",
+            "The event: a path relative to this file, or the event itself.",
             event,
         ),
-        word("set", "Changes to the event: path and value.", mapping),
+        word("set", "Changes to the event, as path and value.", mapping),
         word("expect", "`match` or `no match`.", expect),
         word(
             "because",
-            "The path of the predicate that stands in the way.",
+            "The path of the predicate that prevents the match.",
             text,
         ),
         word(
             "now",
-            "The time at which the run starts; the event's time unless given.",
+            "The time at which the run starts. Default: the time of the event.",
             text,
         ),
         word(
             "mock",
-            "What each step gets, by its name: a reply, a failure, or a list, try by try.",
+            "The result of each step, by step name: a reply, a failure, or a list with one entry per attempt.",
             mapping,
         ),
         word(
             "steps",
-            "What each step must send, by its name; keys that are not named may be anything.",
+            "What each step must send, by step name. Keys that are not listed may have any value.",
             mapping,
         ),
-        word("ends", "How the run must end: done, skipped or dead.", ends),
+        word(
+            "ends",
+            "How the run must end: `done`, `skipped` or `dead`.",
+            ends,
+        ),
     ],
 };
 

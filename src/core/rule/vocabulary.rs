@@ -158,74 +158,78 @@ pub const JOBSPEC: Vocabulary = Vocabulary {
     words: &[
         word(
             "name",
-            "What the rule is called everywhere; unique across all files.",
+            "Identifies the rule in output, logs and commands. Unique across all rule files.",
             name,
         ),
-        word("description", "What the rule is for, in a sentence.", text),
+        word(
+            "description",
+            "The purpose of the rule, in one sentence.",
+            text,
+        ),
         word(
             "event_source",
-            "Where the event comes from: `support` is Zendesk.",
+            "The source of the event. `support` is Zendesk.",
             event_source,
         ),
         word(
             "event_type",
-            "The event's tag, a list of tags, or a family such as `ticket.*`.",
+            "The name of an event type, a list of names, or a family such as `ticket.*`.",
             event_type,
         ),
         word(
             "when",
-            "What must hold: every key is a field and its test, or `all`, `any`, `none`.",
+            "The condition: each key is a field with its test, or `all`, `any`, `none`. Default: every event of the type matches.",
             condition,
         ),
         word("flow", "The steps to run, in order.", steps),
         word(
             "flow_name",
-            "Instead of `flow`: the name of a flow under `flows` or of a bundle; the rule's `vars` lie over its own.",
+            "Instead of `flow`: the name of a flow under `flows:` or in a bundle. The rule's `vars` override those of the flow.",
             text,
         ),
         word(
             "catch",
-            "The steps that run when a step failed that has no `catch` of its own; then the run is done, unless one of them fails. `error.message` says why.",
+            "The steps that run when a step without its own `catch` fails. The run then ends as done, unless one of them fails. `error.message` holds the reason.",
             steps,
         ),
         word(
             "mode",
-            "`live` acts, `shadow` is judged and recorded but never acts, `disabled` is skipped.",
+            "`live` acts, `shadow` evaluates and records but never acts, `disabled` is skipped. Default: `live`.",
             mode,
         ),
         word(
             "vars",
-            "Values for templates and conditions of this rule: `vars.NAME`.",
+            "Values for templates and conditions of this rule, read as `vars.NAME`.",
             mapping,
         ),
         word(
             "one_at_a_time_per",
-            "Runs with the same value at this path wait for each other; the ticket unless given, `none` to opt out.",
+            "Runs with the same value at this path execute one at a time. Default: the ticket. `none` turns this off.",
             text,
         ),
         word(
             "tests",
-            "Events that this rule must match or not, and what its steps would send.",
+            "Tests: an event, whether the rule must match it, and what its steps must send.",
             tests,
         ),
         word(
             "dedupe",
-            "One run for each value of `per` in the time `for`; further events of it run nothing.",
+            "Allows one run per value of `per` within the time `for`. Further events with that value start no run.",
             dedupe_schema,
         ),
         word(
             "debounce",
-            "One run for all events of a value of `per`, once none has come for the time `quiet`.",
+            "Combines all events with the same value of `per` into one run, which starts when none has arrived for the time `quiet`.",
             debounce_schema,
         ),
         word(
             "throttle",
-            "At most `limit` runs in the time `in`, for each value of `per` or all together.",
+            "Allows at most `limit` runs within the time `in`, per value of `per` or for the rule as a whole.",
             throttle_schema,
         ),
         word(
             "on_dead",
-            "The steps to run when a run of this rule gave up; `[]` for none. `error.message` says why.",
+            "The steps to run when a run of this rule ends as dead. Default: `on_dead` of flowtrigger.yaml; `[]` for none. `error.message` holds the reason.",
             on_dead,
         ),
         later(

@@ -17,7 +17,7 @@ pub const PRESET: Vocabulary = Vocabulary {
     name: "this scheme",
     words: &[word(
         "window",
-        "How old a signed request may be; 5m unless given.",
+        "The maximum difference between the time of signing and now. Default: 5m.",
         duration,
     )],
 };

@@ -22,7 +22,7 @@ pub struct Between {
 
 pub const SPEC: Spec = Spec {
     name: "between",
-    summary: "The value lies between two others; both ends count.",
+    summary: "The value is between two others, or equal to one of them.",
     compares_text: false,
     parse,
     schema: || json!({"type": "array", "minItems": 2, "maxItems": 2}),

@@ -23,7 +23,7 @@ pub struct Has {
 
 pub const SPEC: Spec = Spec {
     name: "has",
-    summary: "The list contains the value, or one of several.",
+    summary: "The list contains this value, or one of several.",
     compares_text: true,
     parse,
     schema: || json!({"description": "A value, or a list of which one must be in the field's list."}),

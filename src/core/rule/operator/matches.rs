@@ -27,7 +27,7 @@ pub struct Matches {
 
 pub const SPEC: Spec = Spec {
     name: "matches",
-    summary: "The text matches the regular expression somewhere in it, or one of a list.",
+    summary: "The text contains a match of the regular expression, or of one in a list.",
     compares_text: true,
     parse,
     schema: || json!({"description": "A regular expression, or a list of which one must match."}),
