@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use crate::core::bundle::{is_bundle, lower, read};
 use crate::core::config::Config;
-use crate::core::diagnostic::{Diagnostics, FileId, Files};
+use crate::core::diagnostic::{Diagnostics, FileId, Files, Report};
 use crate::core::flow::named::{Body, Named, NamedFlows, part};
 use crate::core::rule::document::{self, Node};
 use crate::core::rule::fields::Fields;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::compiler::Compiler;
 use crate::core::rule::version::Part;
 
 /// Adds the flows of all bundles; reports two of one name.
@@ -39,8 +39,8 @@ pub fn add_flows(
 
 fn of_bundle(node: &Node, part: &Part, config: &Config) -> Vec<Named> {
     let told_later = &mut Diagnostics::default();
-    let mut cx = Lowering::new(config, Fields::Open, told_later);
-    let Some(bundle) = read(node, &mut cx) else {
+    let mut cx = Compiler::new(config, Fields::Open, told_later);
+    let Some(bundle) = read(node, cx.diagnostics()) else {
         return Vec::new();
     };
     // Two of one name are told with the bundle.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Node, Yaml};
-use crate::core::rule::lowering::Lowering;
 use crate::core::rule::vocabulary::{Vocabulary, duration, word};
 
 /// What stands under `loop_guard`.
@@ -65,25 +65,28 @@ pub fn schema() -> Value {
 }
 
 /// A mapping, or `off`, which is None. What is wrong in it is reported, and the usual value holds.
-pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<LoopGuard> {
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<LoopGuard> {
     let mut guard = LoopGuard::default();
     if node.as_text() == Some("off") || matches!(node.value, Yaml::Bool(false)) {
         return None;
     }
-    if cx.entries(node, &LOOP_GUARD).is_none() {
+    if diagnostics.entries(node, &LOOP_GUARD).is_none() {
         return Some(guard);
     }
     let mut number = |key: &str, range| {
-        let number = cx.whole_number(node.get(key)?, key, range)?;
+        let number = diagnostics.whole_number(node.get(key)?, key, range)?;
         u32::try_from(number).ok()
     };
     guard.depth = number("depth", 1..=100).unwrap_or(guard.depth);
     guard.runs = number("runs", 2..=10_000).unwrap_or(guard.runs);
-    if let Some(within) = node.get("in").and_then(|node| cx.duration(node, "in")) {
+    if let Some(within) = node
+        .get("in")
+        .and_then(|node| diagnostics.duration(node, "in"))
+    {
         match within > Duration::from_secs(86_400) || within < Duration::from_secs(1) {
             true => {
                 let message = "`in` is at least 1s and at most 1d";
-                cx.error(Code::InvalidValue, node.at, message, "");
+                diagnostics.error(Code::InvalidValue, node.at, message, "");
             }
             false => guard.within = within,
         }

@@ -5,9 +5,9 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use super::network;
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::vocabulary::{Vocabulary, text, word};
 
 /// What stands under `outgoing`.
@@ -61,8 +61,8 @@ pub fn schema() -> Value {
 }
 
 /// What is wrong in it is reported and left out.
-pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Outgoing {
-    if cx.entries(node, &OUTGOING).is_none() {
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Outgoing {
+    if diagnostics.entries(node, &OUTGOING).is_none() {
         return Outgoing::default();
     }
     let nodes: Vec<&Node> = match node.get("allow") {
@@ -73,17 +73,19 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Outgoing {
     };
     let allow: Vec<_> = nodes
         .into_iter()
-        .map(|node| lower_allowed(node, cx))
+        .map(|node| lower_allowed(node, diagnostics))
         .collect();
     Outgoing {
         allow: allow.into_iter().flatten().collect(),
-        proxy: node.get("proxy").and_then(|node| lower_proxy(node, cx)),
+        proxy: node
+            .get("proxy")
+            .and_then(|node| lower_proxy(node, diagnostics)),
         unconfigured: false,
     }
 }
 
-fn lower_allowed(node: &Node, cx: &mut Lowering<'_>) -> Option<Allowed> {
-    let text = cx.text(node, "allow")?;
+fn lower_allowed(node: &Node, diagnostics: &mut Diagnostics) -> Option<Allowed> {
+    let text = diagnostics.text(node, "allow")?;
     if let Some(network) = network::parse(&text) {
         return Some(Allowed::Network(network.trunc()));
     }
@@ -104,12 +106,12 @@ fn lower_allowed(node: &Node, cx: &mut Lowering<'_>) -> Option<Allowed> {
     }
     let message = format!("`{text}` is no address, no network and no host");
     let help = "write `10.1.0.0/16`, `127.0.0.1`, `crm.internal` or `*.internal`; ports are not told apart";
-    cx.error(Code::InvalidValue, node.at, message, help);
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }
 
-fn lower_proxy(node: &Node, cx: &mut Lowering<'_>) -> Option<Proxy> {
-    let text = cx.text(node, "proxy")?;
+fn lower_proxy(node: &Node, diagnostics: &mut Diagnostics) -> Option<Proxy> {
+    let text = diagnostics.text(node, "proxy")?;
     if text == "environment" {
         return Some(Proxy::Environment);
     }
@@ -120,7 +122,7 @@ fn lower_proxy(node: &Node, cx: &mut Lowering<'_>) -> Option<Proxy> {
         Ok(_) | Err(_) => {
             let message = "`proxy` takes the URL of a proxy, or `environment`";
             let help = "write `http://proxy.internal:3128`, without credentials in it";
-            cx.error(Code::InvalidValue, node.at, message, help);
+            diagnostics.error(Code::InvalidValue, node.at, message, help);
             None
         }
     }

@@ -21,7 +21,7 @@ use crate::core::diagnostic::{Diagnostics, FileId, Position};
 use crate::core::event::Event;
 use crate::core::rule::document;
 use crate::core::rule::fields::Fields;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::compiler::Compiler;
 use crate::core::rule::template::Template;
 use crate::core::scope::Scope;
 
@@ -68,11 +68,11 @@ fn lower(yaml: &str) -> (Option<Flow>, Diagnostics) {
     let (mut diagnostics, config) = (Diagnostics::default(), config());
     let nodes = document::read(FileId(0), yaml, &mut diagnostics);
     assert!(diagnostics.is_empty(), "{yaml}: {diagnostics:?}");
-    let mut cx = Lowering {
-        vars: json!({"base": "https://pager.example"}).into(),
+    let mut cx = Compiler {
         folder: "rules".into(),
-        ..Lowering::new(&config, Fields::Open, &mut diagnostics)
+        ..Compiler::new(&config, Fields::Open, &mut diagnostics)
     };
+    cx.names.in_scope.vars = json!({"base": "https://pager.example"}).into();
     let flow = nodes[0]
         .get("flow")
         .and_then(|node| lower_flow(node, &mut cx));

@@ -19,8 +19,8 @@ use crate::core::matching::trace::Tracer;
 use crate::core::rule::document::{self, Node};
 use crate::core::rule::fields::Fields;
 use crate::core::rule::jobspec::{self, Rule};
-use crate::core::rule::lowering::Lowering;
-use crate::core::rule::shared::Shared;
+use crate::core::rule::lowering::compiler::Compiler;
+use crate::core::rule::shared::cache::CompileCache;
 use crate::core::rule::version::{Origin, Version};
 use crate::core::scope::Scope;
 
@@ -55,17 +55,17 @@ impl RuleSet {
     ) -> Self {
         let mut flows = NamedFlows::find(files, rule_files, diagnostics);
         bundle::add_flows(files, rule_files, config, &mut flows, diagnostics);
-        let mut shared = Shared::default();
+        let mut cache = CompileCache::new(config, diagnostics);
         let rules = lower(
             files,
             rule_files,
             config,
             &flows,
-            &mut shared,
+            &mut cache,
             diagnostics,
             tell,
         );
-        judge_unused(&flows, config, shared, diagnostics);
+        judge_unused(&flows, config, cache, diagnostics);
         Self::index(rules, Arc::clone(files), config)
     }
 
@@ -78,16 +78,9 @@ impl RuleSet {
         let all: Vec<FileId> = files.ids().collect();
         let mut flows = NamedFlows::find(files, &all, diagnostics);
         bundle::add_flows(files, &all, config, &mut flows, diagnostics);
-        let shared = &mut Shared::default();
-        lower(
-            files,
-            &all,
-            config,
-            &flows,
-            shared,
-            diagnostics,
-            &mut |_| {},
-        )
+        // The configuration was sound when it was in force.
+        let cache = &mut CompileCache::new(config, &mut Diagnostics::default());
+        lower(files, &all, config, &flows, cache, diagnostics, &mut |_| {})
     }
 
     /// The rules of one text, with no configuration.
@@ -141,7 +134,7 @@ fn lower(
     rule_files: &[FileId],
     config: &Config,
     flows: &NamedFlows,
-    shared: &mut Shared,
+    cache: &mut CompileCache,
     diagnostics: &mut Diagnostics,
     tell: &mut dyn FnMut(usize),
 ) -> Vec<Arc<Rule>> {
@@ -168,13 +161,12 @@ fn lower(
             };
             holds = true;
             if named::is_document(&node) {
-                let mut cx = Lowering::new(config, Fields::Open, diagnostics);
-                lower_document(&node, &mut cx);
+                lower_document(&node, diagnostics);
                 continue;
             }
             let version = Version::new(Arc::clone(&origin), chunk.range(), chunk.line);
             if bundle::is_bundle(&node) {
-                let lowered = bundle::lower(&node, &version, config, shared, diagnostics);
+                let lowered = bundle::lower(&node, &version, config, cache, diagnostics);
                 for rule in &lowered {
                     report_taken(&rule.name, rule.at, files, &mut names, diagnostics);
                 }
@@ -191,7 +183,7 @@ fn lower(
                 version,
                 config,
                 flows,
-                shared,
+                cache,
                 diagnostics,
             ));
         }
@@ -206,21 +198,20 @@ fn lower(
 fn judge_unused(
     flows: &NamedFlows,
     config: &Config,
-    mut shared: Shared,
+    mut cache: CompileCache,
     diagnostics: &mut Diagnostics,
 ) {
     let run: Vec<bool> = flows
         .iter()
-        .map(|named| shared.flows.is_run(&named.name))
+        .map(|named| cache.flows.is_run(&named.name))
         .collect();
     for (named, _) in flows.iter().zip(run).filter(|(_, run)| !run) {
-        let mut cx = Lowering {
-            flows,
-            shared: take(&mut shared),
-            ..Lowering::new(config, Fields::Open, diagnostics)
+        let mut cx = Compiler {
+            named_flows: flows,
+            ..Compiler::new(config, Fields::Open, diagnostics).with_cache(take(&mut cache))
         };
         lower_unused(named, &mut cx);
-        shared = cx.shared;
+        cache = cx.into_cache();
         let (message, help) = match named.body {
             Body::Steps(_) => (
                 "no rule runs the flow `NAME`",

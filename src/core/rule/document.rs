@@ -3,6 +3,8 @@
 //! crate, and refuses what could blow up: deep nesting, alias bombs, duplicate keys.
 
 mod chunk;
+pub mod decode;
+pub mod duration;
 mod plain;
 mod reader;
 mod trouble;

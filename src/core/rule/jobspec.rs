@@ -7,14 +7,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::core::diagnostic::{Code, Diagnostics, Position};
+use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
 use crate::core::event::Event;
 use crate::core::flow::step::{Flow, Step};
 use crate::core::gate::{self, Ask, Gate, Kept, Kind};
-use crate::core::loop_guard::Guard;
+use crate::core::loop_guard::{Guard, LoopAsk};
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{self, Node};
-use crate::core::rule::lowering::Lowering;
 use crate::core::rule::path::{Found, Path};
 use crate::core::rule::trigger::TypePattern;
 use crate::core::rule::version::Version;
@@ -149,6 +148,16 @@ impl Rule {
         })
     }
 
+    /// What the loop guard is asked about an event. What never acts is not asked about: nothing follows
+    /// from it.
+    pub fn loop_ask_of(&self, event: &Event) -> Option<LoopAsk> {
+        let acts = match self.mode {
+            Mode::Live => true,
+            Mode::Shadow | Mode::Disabled => false,
+        };
+        Some(self.guard.as_ref().filter(|_| acts)?.ask(event))
+    }
+
     fn value_at(&self, path: &Path, event: &Event) -> Option<String> {
         let scope = Scope::new(event, &self.vars);
         match path.resolve(&scope) {
@@ -178,12 +187,12 @@ impl Mode {
     }
 
     /// The value under `mode`; reported where it is none of the three.
-    pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Self> {
+    pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
         let mode = node.as_text().and_then(Mode::parse);
         if mode.is_none() {
             let message = "`mode` takes live, shadow or disabled";
             let help = "live acts, shadow is judged and recorded but never acts";
-            cx.error(Code::InvalidValue, node.at, message, help);
+            diagnostics.error(Code::InvalidValue, node.at, message, help);
         }
         mode
     }

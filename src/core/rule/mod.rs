@@ -20,5 +20,6 @@ pub mod template;
 mod tests;
 pub mod trigger;
 pub mod version;
+pub mod version_compile;
 pub mod vocabulary;
 pub mod writes;

@@ -18,6 +18,7 @@ use crate::core::config::{self, Config};
 use crate::core::event::Event;
 use crate::core::rule::jobspec::Rule;
 use crate::core::rule::version::{Fingerprint, Version};
+use crate::core::rule::version_compile::compile_version;
 use crate::core::run::STATES;
 use crate::store::{Settings, StoreError};
 
@@ -250,9 +251,7 @@ impl<'c> Ledger<'c> {
             .map_err(Unread::of("rule of a run"))?;
         let config = self.compiled_config(config)?;
         let version = Version::kept(kept, Arc::clone(&config.source));
-        let rule = version
-            .compile(&config)
-            .map_err(|_| Unreadable("rule of a run"))?;
+        let rule = compile_version(&version, &config).map_err(|_| Unreadable("rule of a run"))?;
         bounded(&mut self.memory.rules, RULES);
         self.memory.rules.insert(row, Arc::clone(&rule));
         Ok(rule)

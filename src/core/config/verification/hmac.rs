@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::vocabulary::{Vocabulary, duration, text, word};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -257,28 +257,42 @@ fn is_header(name: &str) -> bool {
 }
 
 /// The scheme under `hmac`; None after reporting what is wrong.
-pub fn lower(options: Option<&Node>, at: &Node, cx: &mut Lowering<'_>) -> Option<Hmac> {
+pub fn lower(options: Option<&Node>, at: &Node, diagnostics: &mut Diagnostics) -> Option<Hmac> {
     let options = options.filter(|options| options.as_map().is_some());
     let Some(header) = options.and_then(|options| options.get("header")) else {
         let help = "write `verify: { hmac: { header: X-Signature } }`";
-        cx.error(Code::MissingKey, at.at, "`hmac` needs a `header`", help);
+        diagnostics.error(Code::MissingKey, at.at, "`hmac` needs a `header`", help);
         return None;
     };
     let options = options?;
-    cx.entries(options, &HMAC)?;
-    let header = lower_header(header, "header", cx);
+    diagnostics.entries(options, &HMAC)?;
+    let header = lower_header(header, "header", diagnostics);
     let algorithm = one_of(
         options,
         "algorithm",
         "sha256, sha512 or sha1",
-        cx,
+        diagnostics,
         Algorithm::parse,
     );
-    let encoding = one_of(options, "encoding", "hex or base64", cx, Encoding::parse);
-    let key = one_of(options, "key", "verbatim or base64", cx, Key::parse);
-    let prefix = options.get("prefix").map(|node| cx.text(node, "prefix"));
-    let signed = lower_signed(options, cx);
-    let stamp = lower_stamp(options, cx);
+    let encoding = one_of(
+        options,
+        "encoding",
+        "hex or base64",
+        diagnostics,
+        Encoding::parse,
+    );
+    let key = one_of(
+        options,
+        "key",
+        "verbatim or base64",
+        diagnostics,
+        Key::parse,
+    );
+    let prefix = options
+        .get("prefix")
+        .map(|node| diagnostics.text(node, "prefix"));
+    let signed = lower_signed(options, diagnostics);
+    let stamp = lower_stamp(options, diagnostics);
     let hmac = Hmac {
         name: "hmac",
         header: header?,
@@ -291,11 +305,11 @@ pub fn lower(options: Option<&Node>, at: &Node, cx: &mut Lowering<'_>) -> Option
         key: key?.unwrap_or(Key::Verbatim),
         test_secret: None,
     };
-    check_stamp(hmac, options, cx)
+    check_stamp(hmac, options, diagnostics)
 }
 
 /// A time that is not signed can be changed; one that is signed must be there.
-fn check_stamp(hmac: Hmac, options: &Node, cx: &mut Lowering<'_>) -> Option<Hmac> {
+fn check_stamp(hmac: Hmac, options: &Node, diagnostics: &mut Diagnostics) -> Option<Hmac> {
     let (message, help) = match (&hmac.stamp, hmac.signed.has_timestamp()) {
         (Some(_), true) | (None, false) => return Some(hmac),
         (Some(_), false) => (
@@ -307,7 +321,7 @@ fn check_stamp(hmac: Hmac, options: &Node, cx: &mut Lowering<'_>) -> Option<Hmac
             "add `timestamp: HEADER`",
         ),
     };
-    cx.error(Code::InvalidValue, options.at, message, help);
+    diagnostics.error(Code::InvalidValue, options.at, message, help);
     None
 }
 
@@ -315,7 +329,7 @@ fn one_of<T>(
     options: &Node,
     key: &str,
     wanted: &str,
-    cx: &mut Lowering<'_>,
+    diagnostics: &mut Diagnostics,
     parse: fn(&str) -> Option<T>,
 ) -> Option<Option<T>> {
     let Some(node) = options.get(key) else {
@@ -324,43 +338,43 @@ fn one_of<T>(
     let parsed = node.as_text().and_then(parse);
     if parsed.is_none() {
         let message = format!("`{key}` takes {wanted}");
-        cx.error(Code::InvalidValue, node.at, message, "");
+        diagnostics.error(Code::InvalidValue, node.at, message, "");
     }
     parsed.map(Some)
 }
 
-fn lower_header(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<String> {
-    let name = cx.text(node, key)?;
+fn lower_header(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<String> {
+    let name = diagnostics.text(node, key)?;
     if is_header(&name) {
         return Some(name.to_ascii_lowercase());
     }
     let message = format!("`{}` is no name of a header", name.escape_debug());
     let help = "use letters, digits and `-`";
-    cx.error(Code::InvalidValue, node.at, message, help);
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }
 
-fn lower_signed(options: &Node, cx: &mut Lowering<'_>) -> Option<Signed> {
+fn lower_signed(options: &Node, diagnostics: &mut Diagnostics) -> Option<Signed> {
     let Some(node) = options.get("signed") else {
         return Some(Signed(vec![Part::Body]));
     };
-    match Signed::parse(&cx.text(node, "signed")?) {
+    match Signed::parse(&diagnostics.text(node, "signed")?) {
         Ok(signed) => Some(signed),
         Err(why) => {
             let message = format!("`signed` cannot be read: {why}");
             let help = "write `{body}`, or `{timestamp}.{body}`";
-            cx.error(Code::InvalidValue, node.at, message, help);
+            diagnostics.error(Code::InvalidValue, node.at, message, help);
             None
         }
     }
 }
 
 /// The inner None where the scheme has no time.
-fn lower_stamp(options: &Node, cx: &mut Lowering<'_>) -> Option<Option<Stamp>> {
-    let window = super::preset::window(Some(options), cx);
+fn lower_stamp(options: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Stamp>> {
+    let window = super::preset::window(Some(options), diagnostics);
     match options.get("timestamp") {
         Some(node) => {
-            let header = lower_header(node, "timestamp", cx)?;
+            let header = lower_header(node, "timestamp", diagnostics)?;
             Some(Some(Stamp {
                 header,
                 form: StampForm::Seconds,
@@ -370,7 +384,7 @@ fn lower_stamp(options: &Node, cx: &mut Lowering<'_>) -> Option<Option<Stamp>> {
         None if options.get("window").is_some() => {
             let help = "add `timestamp: HEADER`, or leave the window out";
             let message = "a `window` needs the time of signing";
-            cx.error(Code::MissingKey, options.at, message, help);
+            diagnostics.error(Code::MissingKey, options.at, message, help);
             None
         }
         None => Some(None),
