@@ -15,8 +15,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::secret::Secrets;
 use super::target::Target;
-use crate::core::config::{Outgoing, Proxy};
 use crate::core::egress::Refused;
+use crate::core::egress::{Outgoing, Proxy};
 use crate::core::flow::call::Failure;
 
 /// The addresses of a name, when they are known.

@@ -15,7 +15,7 @@ use super::response::Answer;
 use super::secret::Secrets;
 use super::target::Target;
 use super::{Options, excerpt, redirect};
-use crate::core::config::{Outgoing, Proxy};
+use crate::core::egress::{Outgoing, Proxy};
 use crate::core::flow::call::{Failure, HttpCall, Reply};
 
 /// How much of an address stands in a message.

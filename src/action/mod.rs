@@ -31,7 +31,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::config::Outgoing;
+use crate::core::egress::Outgoing;
 use crate::core::flow::call::{Call, Failure, JqCall, Performed, Reply};
 use guard::{Lookup, SystemLookup};
 use programs::Programs;

@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::Options;
 use super::request::content_type;
-use crate::core::flow::call::{Auth, Body, Failure, HttpCall, Keep, Reply, Text};
+use crate::core::flow::call::{Auth, Body, Failure, HttpCall, Keep, Reply};
+use crate::core::rule::rendered_text::Text;
 
 /// What an outbox answers: accepted, and nobody knows what will become of it.
 const STATUS: u16 = 202;

@@ -11,7 +11,8 @@ use reqwest::{Body as Payload, Client, Method, Request, Url};
 
 use super::secret::{SecretValue, Secrets};
 use super::target::Target;
-use crate::core::flow::call::{Auth, Body, Failure, HttpCall, Text};
+use crate::core::flow::call::{Auth, Body, Failure, HttpCall};
+use crate::core::rule::rendered_text::Text;
 
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const AGENT: &str = concat!("flowtrigger/", env!("CARGO_PKG_VERSION"));

@@ -15,7 +15,9 @@ pub use crate::core::secret::SecretValue;
 
 use super::redaction::Redaction;
 use super::secret_place;
-use crate::core::flow::call::{Encoding, Failure, Piece, SecretPlace, Text, Tree};
+use crate::core::flow::call::Failure;
+use crate::core::rule::rendered_text::{Encoding, Piece, Text, Tree};
+use crate::core::secret::SecretPlace;
 
 /// RFC 3986: only the unreserved characters stay.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC

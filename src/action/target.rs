@@ -62,7 +62,8 @@ fn named(scheme: &str, rest: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::flow::call::{Encoding, Expect, Keep, Piece, Text};
+    use crate::core::flow::call::{Expect, Keep};
+    use crate::core::rule::rendered_text::{Encoding, Piece, Text};
     use std::time::Duration;
 
     fn target(url: Text) -> (String, String) {

@@ -11,6 +11,7 @@ mod integrations;
 mod limits;
 mod listen;
 mod loop_guard;
+mod mode;
 mod network;
 mod outgoing;
 mod rate;
@@ -26,17 +27,18 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
+use crate::core::egress::Outgoing;
 use crate::core::event::catalogue::{Catalogue, EventType};
 use crate::core::event::user_described::Description;
-use crate::core::flow::call::SecretPlace;
+use crate::core::fingerprint::{Fingerprint, fingerprint};
 use crate::core::flow::lower_on_dead;
 use crate::core::flow::step::Flow;
+use crate::core::loop_guard::LoopGuard;
 use crate::core::rule::document::{self, Entry, Node, Yaml};
 use crate::core::rule::fields::Fields;
-use crate::core::rule::jobspec::Mode;
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::path::Path;
-use crate::core::rule::version::{Fingerprint, fingerprint};
+use crate::core::secret::SecretPlace;
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -77,8 +79,9 @@ pub use environment::applied;
 pub use integrations::{INTEGRATION, Integration, PlannedSettings};
 pub use limits::{LIMITS, Limits};
 pub use listen::{LISTEN, Listen};
-pub use loop_guard::{LOOP_GUARD, LoopGuard};
-pub use outgoing::{Allowed, OUTGOING, Outgoing, Proxy};
+pub use loop_guard::LOOP_GUARD;
+pub use mode::Mode;
+pub use outgoing::OUTGOING;
 pub use rate::{RATE, Rate};
 pub use retention::{RETENTION, Retention};
 pub use verification::{
@@ -215,7 +218,10 @@ fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
     if cx.entries(node, &CONFIG).is_none() {
         return;
     }
-    if let Some(mode) = node.get("mode").and_then(|mode| Mode::lower(mode, &mut cx)) {
+    if let Some(mode) = node
+        .get("mode")
+        .and_then(|mode| Mode::lower(mode, cx.diagnostics))
+    {
         config.mode = mode;
     }
     if let Some(vars) = node.get("vars") {

@@ -18,9 +18,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::{Arrival, Claim, EditionId, Occasion, Planned, Store};
+use crate::core::config::Mode;
 use crate::core::event::Event;
 use crate::core::matching::ruleset::RuleSet;
-use crate::core::rule::jobspec::{Mode, Rule};
+use crate::core::rule::jobspec::Rule;
 use crate::core::run::{Attempt, Line, Outcome, RunId, State};
 
 pub fn now() -> Timestamp {

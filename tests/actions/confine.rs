@@ -9,8 +9,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use flowtrigger::action::{Performer, bounds};
-use flowtrigger::core::flow::call::{ExecCall, Failure, Text};
+use flowtrigger::core::flow::call::{ExecCall, Failure};
 use flowtrigger::core::flow::confinement::Confinement;
+use flowtrigger::core::rule::rendered_text::Text;
 use serde_json::Value;
 
 use crate::{exec, failed, perform_exec, performer, succeeded, with};

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use flowtrigger::core::flow::call::{Body, Expect, Failure, HttpCall, Performed, Text};
+use flowtrigger::core::flow::call::{Body, Expect, Failure, HttpCall, Performed};
+use flowtrigger::core::rule::rendered_text::Text;
 
 use crate::receiver::{Receiver, Then};
 use crate::{failed, http, perform_http, performer, secret};

@@ -20,10 +20,9 @@ use std::time::Duration;
 
 use flowtrigger::action::secret::{SecretValue, Secrets};
 use flowtrigger::action::{Options, Performer};
-use flowtrigger::core::config::{Allowed, Outgoing};
-use flowtrigger::core::flow::call::{
-    Call, Encoding, ExecCall, Expect, Failure, HttpCall, Keep, Performed, Piece, Text,
-};
+use flowtrigger::core::egress::{Allowed, Outgoing};
+use flowtrigger::core::flow::call::{Call, ExecCall, Expect, Failure, HttpCall, Keep, Performed};
+use flowtrigger::core::rule::rendered_text::{Encoding, Piece, Text};
 use ipnet::IpNet;
 use serde_json::Value;
 

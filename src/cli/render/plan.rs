@@ -11,13 +11,14 @@ use crate::cli::render::diagnostics::number;
 use crate::cli::render::explanation::{lines, trace_json};
 use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::plain::plain;
-use crate::core::config::Outgoing;
+use crate::core::config::Mode;
 use crate::core::diagnostic::Files;
+use crate::core::egress::Outgoing;
 use crate::core::flow::call::Call;
 use crate::core::flow::plan::{Judged, Planned, What};
 use crate::core::flow::step::Step;
 use crate::core::matching::evaluate::Truth;
-use crate::core::rule::jobspec::{Lane, Mode, Rule};
+use crate::core::rule::jobspec::{Lane, Rule};
 use crate::core::run::{Attempt, Outcome};
 
 pub fn text(

@@ -12,13 +12,14 @@ use std::sync::Arc;
 
 use crate::core::bundle::{Bundle, Flow, FullName, JobSpec, Kind, check, read};
 use crate::core::config::Config;
+use crate::core::config::Mode;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
 use crate::core::event::catalogue::EventType;
 use crate::core::flow::step;
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::fields::Fields;
-use crate::core::rule::jobspec::{Lane, Mode, Rule};
+use crate::core::rule::jobspec::{Lane, Rule};
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::shared::Shared;
 use crate::core::rule::trigger::{TypePattern, lower_source, lower_types};

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::retention::lower_age;
 use super::size;
 use crate::core::diagnostic::Code;
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, word};
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, duration, word};
 
 /// What the archive keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::core::diagnostic::Code;
 use crate::core::rule::document::Node;
+use crate::core::rule::document::vocabulary::{Vocabulary, word};
 use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, word};
 
 /// What stands under `commands`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

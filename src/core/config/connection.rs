@@ -9,10 +9,10 @@ use super::rate::{self, Rate};
 use crate::core::config::section;
 use crate::core::diagnostic::{Code, Position};
 use crate::core::flow::step::AuthTemplate;
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, mapping, text, word};
 use crate::core::rule::document::{Entry, Node};
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::template::{Escape, Template};
-use crate::core::rule::vocabulary::{Vocabulary, duration, mapping, text, word};
 
 /// Where requests of a rule go and with which credentials, kept out of the rules.
 #[derive(Debug, Clone)]

@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 use crate::core::config::{Config, section};
 use crate::core::diagnostic::{Code, Position};
 use crate::core::flow::call::Call;
+use crate::core::rule::document::vocabulary::{Vocabulary, mapping, text, word};
 use crate::core::rule::document::{Entry, Node};
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::synonyms;
-use crate::core::rule::vocabulary::{Vocabulary, mapping, text, word};
 use crate::core::run::Outcome;
 
 /// One integration, by its key.

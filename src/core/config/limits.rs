@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::core::diagnostic::Code;
 use crate::core::rule::document::Node;
+use crate::core::rule::document::vocabulary::{Vocabulary, number, word};
 use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, number, word};
 
 /// Bounds on work and on what waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::network;
 use super::size;
 use crate::core::diagnostic::{Code, Position};
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, text, word};
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, duration, text, word};
 
 /// What stands under `listen`. None leaves it to the command line, or to what is usual.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

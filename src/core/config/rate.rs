@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::core::diagnostic::Code;
 use crate::core::rule::document::Node;
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, word};
 use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, duration, word};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::size;
 use crate::core::diagnostic::Code;
 use crate::core::rule::document::Node;
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, word};
 use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, duration, word};
 
 /// What is kept of the past. Unfinished, held and dead runs count as the present until they end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::core::diagnostic::{Code, Position};
+use crate::core::rule::document::vocabulary::{Vocabulary, text, word};
 use crate::core::rule::document::{Entry, Node};
 use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, text, word};
 
 pub use hmac::{Algorithm, Encoding, HMAC, Hmac, Key, Part, Signatures, Signed, Stamp, StampForm};
 pub use preset::{github, standard_webhooks, upmind, zendesk};

@@ -10,8 +10,16 @@ use serde_json::{Value, json};
 use crate::core::flow::call::{Call, Keep, is_passing};
 use crate::core::flow::step::Flow;
 use crate::core::flow::{Move, Subject, Task, next};
-use crate::core::rule::ruletest::Mock;
 use crate::core::run::{Attempt, Line, Outcome, State};
+
+/// What performing a step gives in a test.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mock {
+    /// `{status, headers, body}` of an HTTP step, `{status, stdout, stderr, body}` of a command.
+    Reply(Value),
+    /// The step fails before any reply, for this reason.
+    Fails(String),
+}
 
 /// What a rehearsed run did.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,6 +6,7 @@ mod chunk;
 mod plain;
 mod reader;
 mod trouble;
+pub mod vocabulary;
 
 use std::cell::OnceCell;
 

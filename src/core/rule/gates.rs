@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use crate::core::diagnostic::{Code, Diagnostic};
 use crate::core::gate::{Gate, Kept, Kind, words};
+use crate::core::rule::document::vocabulary::Vocabulary;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::lowering::{Lowering, duration as read_duration};
 use crate::core::rule::path::Path;
-use crate::core::rule::vocabulary::{JOBSPEC, Vocabulary};
+use crate::core::rule::vocabulary::JOBSPEC;
 use debounce::lower_debounce;
 use vocabulary::MOST_RUNS;
 

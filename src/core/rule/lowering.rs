@@ -15,13 +15,13 @@ use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
 use crate::core::flow::bounds::MOST_NESTING;
 use crate::core::flow::named::NamedFlows;
+use crate::core::rule::document::vocabulary::{Built, Vocabulary};
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::earlier::{Earlier, Local};
 use crate::core::rule::fields::Fields;
 use crate::core::rule::lowering::running::Running;
 use crate::core::rule::shared::Shared;
 use crate::core::rule::synonyms;
-use crate::core::rule::vocabulary::{Built, Vocabulary};
 
 pub struct Lowering<'a> {
     pub config: &'a Config,

@@ -27,9 +27,9 @@ use minijinja::machinery::parse;
 use minijinja::{Environment, Error, ErrorKind};
 
 use crate::core::diagnostic::{Code, Position};
-use crate::core::flow::call::Text;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::lowering::Lowering;
+use crate::core::rule::rendered_text::Text;
 use crate::core::rule::template::check::Reading;
 use crate::core::rule::template::engine::{Limited, environment, syntax};
 use crate::core::rule::template::place::Place;

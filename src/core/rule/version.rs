@@ -5,16 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::core::config::{self, Config};
 use crate::core::diagnostic::{Diagnostics, Files};
+use crate::core::fingerprint::{Fingerprint, fingerprint};
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::document::Chunk;
 use crate::core::rule::jobspec::Rule;
-
-/// The first bytes of a SHA-256.
-pub type Fingerprint = [u8; 16];
 
 /// One version of one rule. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -174,19 +171,6 @@ impl Version {
             (true | false, _) => Err(diagnostics),
         }
     }
-}
-
-/// Each part with its length before it, so that no two lists of parts look alike.
-pub fn fingerprint(parts: &[&[u8]]) -> Fingerprint {
-    let mut sha = Sha256::new();
-    for part in parts {
-        sha.update((part.len() as u64).to_be_bytes());
-        sha.update(part);
-    }
-    let whole: [u8; 32] = sha.finalize().into();
-    let mut half = [0; 16];
-    half.copy_from_slice(&whole[..16]);
-    half
 }
 
 #[cfg(test)]

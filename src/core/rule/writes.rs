@@ -6,10 +6,11 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::core::config::Config;
+use crate::core::config::Mode;
 use crate::core::event::Event;
 use crate::core::flow::step::{Action, BodyTemplate, Flow, Http, Step};
 use crate::core::loop_guard::{Guard, LoopAsk};
-use crate::core::rule::jobspec::{Mode, Rule};
+use crate::core::rule::jobspec::Rule;
 use crate::core::rule::lowering::Lowering;
 
 /// The API of Zendesk, whatever the host is called.

@@ -9,8 +9,8 @@ use super::WINDOW;
 use super::hmac::{Algorithm, Encoding, Hmac, Key, Part, Signatures, Signed, Stamp, StampForm};
 use crate::core::diagnostic::Code;
 use crate::core::rule::document::Node;
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, word};
 use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, duration, word};
 
 /// The keys of a scheme whose signature holds a time.
 pub const PRESET: Vocabulary = Vocabulary {

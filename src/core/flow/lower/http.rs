@@ -6,15 +6,14 @@ use std::time::Duration;
 
 use crate::core::config::Connection;
 use crate::core::diagnostic::Code;
+use crate::core::flow::bounds::MOST_REDIRECTS;
 use crate::core::flow::call::Expect;
 use crate::core::flow::step::{BodyTemplate, Http};
-use crate::core::flow::vocabulary::HTTP;
+use crate::core::flow::vocabulary::{HTTP, METHODS};
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::lowering::Lowering;
 use crate::core::rule::synonyms;
 use crate::core::rule::template::{Escape, Template, TreeTemplate};
-
-pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -338,9 +337,6 @@ fn lower_expect(node: &Node, cx: &mut Lowering<'_>) -> Option<Expect> {
     }
     ranges.into_iter().collect::<Option<_>>().map(Expect)
 }
-
-/// Browsers follow 20; a receiver that needs more than a few is set up wrong.
-pub const MOST_REDIRECTS: u8 = 10;
 
 fn lower_redirects(node: &Node, cx: &mut Lowering<'_>) -> Option<u8> {
     let Some(node) = node.get("redirects") else {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Lane, Mode, Rule};
-use crate::core::config::Config;
+use super::{Lane, Rule};
+use crate::core::config::{Config, Mode};
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
 use crate::core::flow::named::NamedFlows;
 use crate::core::flow::step::Flow;
@@ -123,7 +123,7 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
     let event_types = required(node, "event_type", cx)
         .and_then(|(types, _)| lower_types(types, source.as_deref(), cx));
     let mode = match node.get("mode") {
-        Some(mode) => Mode::lower(mode, cx),
+        Some(mode) => Mode::lower(mode, cx.diagnostics),
         None => Some(Mode::Live),
     };
     let when = match node.get("when") {

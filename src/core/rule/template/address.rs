@@ -10,8 +10,8 @@ use regex::{Captures, Regex};
 use serde_json::Value as Json;
 
 use crate::core::diagnostic::Code;
-use crate::core::flow::call::{Piece, Text};
 use crate::core::rule::lowering::Lowering;
+use crate::core::rule::rendered_text::{Piece, Text};
 use crate::core::rule::template::RenderError;
 use crate::core::rule::template::place::Place;
 use crate::core::rule::template::scan::literal_prefix;
