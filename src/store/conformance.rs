@@ -22,7 +22,7 @@ use crate::core::config::Mode;
 use crate::core::event::Event;
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::jobspec::Rule;
-use crate::core::run::{Attempt, Line, Outcome, RunId, State};
+use crate::core::run::{Attempt, Line, Reply, RunId, State};
 
 pub fn now() -> Timestamp {
     Timestamp::from_second(1_800_000_000).unwrap()
@@ -82,7 +82,7 @@ fn attempt(number: u32) -> Line {
         number,
         started: now(),
         took: Duration::from_millis(3),
-        outcome: Outcome::Succeeded { result: json!(1) },
+        outcome: Ok(Reply { value: json!(1) }),
     })
 }
 

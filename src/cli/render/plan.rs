@@ -19,7 +19,7 @@ use crate::core::flow::plan::{Judged, Planned, What};
 use crate::core::flow::step::Step;
 use crate::core::matching::evaluate::Truth;
 use crate::core::rule::jobspec::{Lane, Rule};
-use crate::core::run::{Attempt, Outcome};
+use crate::core::run::{Attempt, CallFailure, CallResult, Reply};
 
 pub fn text(
     out: &mut Output,
@@ -144,10 +144,10 @@ fn one(
 const TELL: &str = "`--mock STEP=FILE` says what that is";
 
 /// What a call was told to give.
-fn answer(out: &mut Output, outcome: &Outcome) -> io::Result<()> {
+fn answer(out: &mut Output, outcome: &CallResult) -> io::Result<()> {
     match outcome {
-        Outcome::Succeeded { result } => writeln!(out, "       gives {}", cut(&result.to_string())),
-        Outcome::Failed { message, .. } => writeln!(out, "       fails: {}", plain(message)),
+        Ok(Reply { value: result }) => writeln!(out, "       gives {}", cut(&result.to_string())),
+        Err(CallFailure { message, .. }) => writeln!(out, "       fails: {}", plain(message)),
     }
 }
 
@@ -219,8 +219,8 @@ fn one_json(planned: &Planned<'_>, outgoing: &Outgoing, files: &Files) -> Value 
 fn call_json(shown: &Call, gave: Option<&Attempt>, step: &Step, outgoing: &Outgoing) -> Value {
     let mut value = call::json_of(shown, step, outgoing);
     match gave.map(|attempt| &attempt.outcome) {
-        Some(Outcome::Succeeded { result }) => value["gives"] = result.clone(),
-        Some(Outcome::Failed { message, .. }) => value["fails"] = message.as_str().into(),
+        Some(Ok(Reply { value: result })) => value["gives"] = result.clone(),
+        Some(Err(CallFailure { message, .. })) => value["fails"] = message.as_str().into(),
         None => {}
     }
     value

@@ -1,4 +1,4 @@
-//! A rendered step, ready to be performed, and what performing it gave. Secrets are still names in it.
+//! A rendered step, ready to be performed. Secrets are still names in it.
 
 use std::time::Duration;
 
@@ -98,53 +98,6 @@ pub struct ExecCall {
     pub confine: Option<Box<Confinement>>,
     pub timeout: Duration,
     pub keep: Keep,
-}
-
-/// What performing a call gave.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Performed {
-    Succeeded(Reply),
-    Failed(Failure),
-}
-
-/// What came back: `steps.NAME.…` of later steps.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reply {
-    /// `{status, headers, body}` for HTTP (headers in lower case), `{status, stdout, stderr}` for
-    /// commands, cut down to what the step keeps; of jq what it made, of settings the settings.
-    pub value: Value,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Failure {
-    /// A lower-case fragment that fits "failed to …", names the thing, ends with what to do.
-    pub message: String,
-    /// Whether another try may help: connection errors, time-outs, 408, 409, 425, 429, 5xx.
-    pub retryable: bool,
-    /// What `Retry-After` asked for.
-    pub retry_after: Option<Duration>,
-    /// The status of an answer that was not accepted, or with which a command ended.
-    pub status: Option<u16>,
-}
-
-impl Failure {
-    /// A failure that another try cannot mend.
-    pub fn lasting(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            retryable: false,
-            retry_after: None,
-            status: None,
-        }
-    }
-
-    /// A failure that may pass.
-    pub fn passing(message: impl Into<String>) -> Self {
-        Self {
-            retryable: true,
-            ..Self::lasting(message)
-        }
-    }
 }
 
 /// Whether a refused request may be accepted later.
