@@ -13,11 +13,12 @@ use flowtrigger::core::config::{
 use flowtrigger::core::flow::vocabulary::{
     BRANCH, CONFINE, EXEC, FLOW, HTTP, JQ, RETRY, STEP, WAIT,
 };
+use flowtrigger::core::rule::document::vocabulary::{Built, Vocabulary};
 use flowtrigger::core::rule::gates::{DEBOUNCE, DEDUPE, THROTTLE};
 use flowtrigger::core::rule::operator::SPECS;
 use flowtrigger::core::rule::ruletest::TEST;
 use flowtrigger::core::rule::template::filter::FILTERS;
-use flowtrigger::core::rule::vocabulary::{Built, JOBSPEC, Vocabulary};
+use flowtrigger::core::rule::vocabulary::JOBSPEC;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -11,6 +11,7 @@ mod integrations;
 mod limits;
 mod listen;
 mod loop_guard;
+mod mode;
 mod network;
 mod outgoing;
 mod rate;
@@ -26,16 +27,17 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position, Report};
+use crate::core::egress::Outgoing;
 use crate::core::event::catalogue::{Catalogue, EventType};
 use crate::core::event::user_described::Description;
-use crate::core::flow::call::SecretPlace;
+use crate::core::fingerprint::{Fingerprint, fingerprint};
+use crate::core::loop_guard::LoopGuard;
 use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{self, Entry, Node, Yaml};
 use crate::core::rule::fields::Fields;
-use crate::core::rule::jobspec::Mode;
 use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::path::Path;
-use crate::core::rule::version::{Fingerprint, fingerprint};
+use crate::core::secret::SecretPlace;
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -76,8 +78,9 @@ pub use environment::applied;
 pub use integrations::{INTEGRATION, Integration, PlannedSettings};
 pub use limits::{LIMITS, Limits};
 pub use listen::{LISTEN, Listen};
-pub use loop_guard::{LOOP_GUARD, LoopGuard};
-pub use outgoing::{Allowed, OUTGOING, Outgoing, Proxy};
+pub use loop_guard::LOOP_GUARD;
+pub use mode::Mode;
+pub use outgoing::OUTGOING;
 pub use rate::{RATE, Rate};
 pub use retention::{RETENTION, Retention};
 pub use verification::{

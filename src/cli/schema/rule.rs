@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 use crate::core::event::catalogue::{Catalogue, EventType};
 use crate::core::flow::vocabulary::{flows_schema, step_schema};
 use crate::core::rule::condition;
+use crate::core::rule::document::vocabulary::Vocabulary;
 use crate::core::rule::operator::SPECS;
 use crate::core::rule::ruletest::TEST;
-use crate::core::rule::vocabulary::{JOBSPEC, Vocabulary};
+use crate::core::rule::vocabulary::JOBSPEC;
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 

@@ -1,5 +1,5 @@
-//! From a bundle to rules: one for each job spec, with the flow that it starts.
-//! It refuses the whole bundle where anything in it is wrong, having told all of it.
+//! Compiles a bundle: one rule for each job spec, and every flow under its whole name.
+//! A bundle with a mistake anywhere makes no rule; all its mistakes are reported.
 
 mod action;
 mod address;
@@ -10,46 +10,57 @@ mod test;
 use std::mem::take;
 use std::sync::Arc;
 
-use crate::core::bundle::{Bundle, Flow, FullName, JobSpec, Kind, check, read};
+use crate::core::bundle::named::named_flows;
+use crate::core::bundle::{Bundle, FullName, JobSpec, Kind, check, read};
 use crate::core::config::Config;
+use crate::core::config::Mode;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position, Report};
 use crate::core::event::catalogue::EventType;
+use crate::core::flow::named::Named;
 use crate::core::flow::step;
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::fields::Fields;
-use crate::core::rule::jobspec::{Lane, Mode, Rule};
+use crate::core::rule::jobspec::{Lane, Rule};
 use crate::core::rule::lowering::compiler::Compiler;
 use crate::core::rule::shared::cache::CompileCache;
 use crate::core::rule::trigger::TypePattern;
 use crate::core::rule::trigger::lower::{lower_source, lower_types};
-use crate::core::rule::version::Version;
+use crate::core::rule::version::{Part, Version};
 use crate::core::rule::{self_loop, writes};
 
 pub use builtin::{LOAD, PATCH, is_known};
 pub use flow::usual_landing;
 
-/// The rules of a document that is a bundle, each with the place of its name; none after reporting what is
-/// wrong with it.
-pub fn lower(
+/// What a bundle is compiled to.
+#[derive(Default)]
+pub struct CompiledBundle {
+    /// One for each job spec; none where anything in the bundle is wrong.
+    pub rules: Vec<Arc<Rule>>,
+    /// All flows, by which rules outside the bundle run them.
+    pub flows: Vec<Named>,
+}
+
+/// Compiles the bundle of a document; reports everything that is wrong with it.
+pub fn compile(
     node: &Node,
+    part: &Part,
     version: &Version,
     config: &Config,
     cache: &mut CompileCache,
     diagnostics: &mut Diagnostics,
-) -> Vec<Arc<Rule>> {
+) -> CompiledBundle {
     let before = diagnostics.errors();
     let mut cx = Compiler::new(config, Fields::Open, diagnostics).with_cache(take(cache));
-    let rules = match read(node, cx.diagnostics()) {
-        Some(bundle) => lower_bundle(&bundle, version, &mut cx),
-        None => Vec::new(),
+    let mut compiled = match read(node, cx.diagnostics()) {
+        Some(bundle) => lower_bundle(&bundle, part, version, &mut cx),
+        None => CompiledBundle::default(),
     };
-    let sound = cx.diagnostics().errors() == before;
-    *cache = cx.into_cache();
-    match sound {
-        true => rules.into_iter().map(Arc::new).collect(),
-        false => Vec::new(),
+    if cx.diagnostics().errors() > before {
+        compiled.rules.clear();
     }
+    *cache = cx.into_cache();
+    compiled
 }
 
 /// What a job spec listens to.
@@ -62,12 +73,12 @@ pub struct Trigger<'b> {
     fields: Fields,
 }
 
-/// One flow alone, whoever starts it.
-pub fn flow(flow: &Flow, bundle: &Bundle, cx: &mut Compiler<'_>) -> Option<step::Flow> {
-    flow::lower(&flow.definition, bundle, cx)
-}
-
-fn lower_bundle(bundle: &Bundle, version: &Version, cx: &mut Compiler<'_>) -> Vec<Rule> {
+fn lower_bundle(
+    bundle: &Bundle,
+    part: &Part,
+    version: &Version,
+    cx: &mut Compiler<'_>,
+) -> CompiledBundle {
     let specs = bundle.job_specs.iter();
     let triggers: Vec<Trigger<'_>> = specs.map(|spec| lower_trigger(spec, bundle, cx)).collect();
     check::names(bundle, &triggers, cx);
@@ -85,10 +96,13 @@ fn lower_bundle(bundle: &Bundle, version: &Version, cx: &mut Compiler<'_>) -> Ve
         }
         if let Some(flow) = started.flatten() {
             cx.names.fields = trigger.fields.clone();
-            rules.extend(rule(bundle, trigger, flow, version, cx));
+            rules.extend(rule(bundle, trigger, flow, version, cx).map(Arc::new));
         }
     }
-    rules
+    CompiledBundle {
+        rules,
+        flows: named_flows(bundle, flows, part),
+    }
 }
 
 /// What the events hold that may start a flow: all that any of its job specs listens to.

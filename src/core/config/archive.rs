@@ -9,8 +9,8 @@ use super::retention::lower_age;
 use super::size;
 use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, word};
 use crate::core::rule::document::{Node, Yaml};
-use crate::core::rule::vocabulary::{Vocabulary, duration, word};
 
 /// What the archive keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
 use crate::core::rule::document::decode::Decode;
-use crate::core::rule::vocabulary::{Vocabulary, word};
+use crate::core::rule::document::vocabulary::{Vocabulary, word};
 
 /// What stands under `commands`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -10,10 +10,10 @@ use crate::core::config::section;
 use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
 use crate::core::flow::step::AuthTemplate;
 use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, mapping, text, word};
 use crate::core::rule::document::{Entry, Node};
 use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::template::{Escape, Template};
-use crate::core::rule::vocabulary::{Vocabulary, duration, mapping, text, word};
 
 /// Where requests of a rule go and with which credentials, kept out of the rules.
 #[derive(Debug, Clone)]

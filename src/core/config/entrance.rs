@@ -9,8 +9,8 @@ use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::event::decode::DECODERS;
 use crate::core::event::user_described::Description;
 use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, anything, text, word};
 use crate::core::rule::document::{Entry, Node};
-use crate::core::rule::vocabulary::{Vocabulary, anything, text, word};
 
 /// One source, built in or described.
 #[derive(Debug, Clone)]

@@ -9,10 +9,10 @@ use crate::core::config::{Config, section};
 use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
 use crate::core::flow::call::Call;
 use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, mapping, text, word};
 use crate::core::rule::document::{Entry, Node};
 use crate::core::rule::synonyms;
-use crate::core::rule::vocabulary::{Vocabulary, mapping, text, word};
-use crate::core::run::Outcome;
+use crate::core::run::{CallResult, Reply};
 
 /// One integration, by its key.
 #[derive(Debug, Clone, Default)]
@@ -98,7 +98,7 @@ impl<'c> PlannedSettings<'c> {
     }
 
     /// What reading or changing settings gives; None of other calls.
-    pub fn outcome(&mut self, call: &Call) -> Option<Outcome> {
+    pub fn outcome(&mut self, call: &Call) -> Option<CallResult> {
         let Call::Config(call) = call else {
             return None;
         };
@@ -113,9 +113,9 @@ impl<'c> PlannedSettings<'c> {
             .cloned()
             .unwrap_or_default();
         settings.extend(changed.clone());
-        Some(Outcome::Succeeded {
-            result: Value::Object(settings),
-        })
+        Some(Ok(Reply {
+            value: Value::Object(settings),
+        }))
     }
 }
 

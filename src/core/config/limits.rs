@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
 use crate::core::rule::document::decode::Decode;
-use crate::core::rule::vocabulary::{Vocabulary, number, word};
+use crate::core::rule::document::vocabulary::{Vocabulary, number, word};
 
 /// Bounds on work and on what waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

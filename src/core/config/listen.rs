@@ -10,8 +10,8 @@ use super::network;
 use super::size;
 use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
 use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, text, word};
 use crate::core::rule::document::{Node, Yaml};
-use crate::core::rule::vocabulary::{Vocabulary, duration, text, word};
 
 /// What stands under `listen`. None leaves it to the command line, or to what is usual.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

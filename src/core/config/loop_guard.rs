@@ -1,35 +1,14 @@
-//! When the guard against loops stops a rule: how deep events may follow from our own actions, and
-//! how often one rule may run for one ticket. It refuses a guard that never acts; `off` says so.
+//! Reads `loop_guard` of the configuration. A guard that could never act is an error; `off` turns it off.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::core::diagnostic::{Code, Diagnostics, Report};
+use crate::core::loop_guard::LoopGuard;
 use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, word};
 use crate::core::rule::document::{Node, Yaml};
-use crate::core::rule::vocabulary::{Vocabulary, duration, word};
-
-/// What stands under `loop_guard`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LoopGuard {
-    /// How many times an event may follow from an event that followed from our own action.
-    pub depth: u32,
-    /// Runs of one rule for one ticket within `within`, where no event tells its actor.
-    pub runs: u32,
-    /// How far back runs are counted, and the cause of an event is looked for.
-    pub within: Duration,
-}
-
-impl Default for LoopGuard {
-    fn default() -> Self {
-        Self {
-            depth: 5,
-            runs: 20,
-            within: Duration::from_secs(600),
-        }
-    }
-}
 
 pub const LOOP_GUARD: Vocabulary = Vocabulary {
     name: "`loop_guard`",

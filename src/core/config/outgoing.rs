@@ -1,40 +1,13 @@
-//! Where requests of rules may go beyond the public internet, and through which proxy.
-//! It refuses a proxy that is no address of one.
+//! Reads `outgoing` of the configuration: what requests may reach beyond the public internet, and the proxy.
 
-use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use super::network;
 use crate::core::diagnostic::{Code, Diagnostics, Report};
+use crate::core::egress::{Allowed, Outgoing, Proxy};
 use crate::core::rule::document::Node;
 use crate::core::rule::document::decode::Decode;
-use crate::core::rule::vocabulary::{Vocabulary, text, word};
-
-/// What stands under `outgoing`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Outgoing {
-    pub allow: Vec<Allowed>,
-    pub proxy: Option<Proxy>,
-    /// There is no configuration yet: this machine itself may be reached.
-    pub unconfigured: bool,
-}
-
-/// What may be reached although it is not public.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Allowed {
-    Network(IpNet),
-    /// A host by its name, in lower case, whatever address it has.
-    Host(String),
-    /// Every host whose name ends so: `.internal`, from `*.internal`.
-    Under(String),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Proxy {
-    /// What `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say.
-    Environment,
-    Address(String),
-}
+use crate::core::rule::document::vocabulary::{Vocabulary, text, word};
 
 pub const OUTGOING: Vocabulary = Vocabulary {
     name: "`outgoing`",

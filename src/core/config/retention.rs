@@ -7,7 +7,7 @@ use super::size;
 use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
 use crate::core::rule::document::decode::Decode;
-use crate::core::rule::vocabulary::{Vocabulary, duration, word};
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, word};
 
 /// What is kept of the past. Unfinished, held and dead runs count as the present until they end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

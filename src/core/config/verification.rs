@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
 use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, text, word};
 use crate::core::rule::document::{Entry, Node};
-use crate::core::rule::vocabulary::{Vocabulary, text, word};
 
 pub use hmac::{Algorithm, Encoding, HMAC, Hmac, Key, Part, Signatures, Signed, Stamp, StampForm};
 pub use preset::{github, standard_webhooks, upmind, zendesk};

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{LIMITS, RETENTION, archive, commands, listen, loop_guard, outgoing, redact};
-use crate::core::rule::vocabulary::{Vocabulary, anything, mapping, on_dead, text, word};
+use crate::core::rule::document::vocabulary::{Vocabulary, anything, mapping, on_dead, text, word};
 
 /// The keys of `flowtrigger.yaml`.
 pub const CONFIG: Vocabulary = Vocabulary {

@@ -29,8 +29,7 @@ use crate::core::rule::synonyms;
 use crate::core::rule::template::{Escape, Template};
 
 pub use catch::lower_catch;
-pub use confine::MOST_PROCESSES;
-pub use http::{METHODS, MOST_REDIRECTS, inherit, unfit};
+pub use http::{inherit, unfit};
 pub use named::{lower_document, lower_flow_name, lower_unused};
 pub use on_dead::{lower_default_on_dead, lower_on_dead};
 
@@ -323,7 +322,7 @@ fn find_action<'n>(
     }
     let unknown = entries.iter().any(|e| {
         STEP.get(&e.key)
-            .is_none_or(|w| w.built != crate::core::rule::vocabulary::Built::Now)
+            .is_none_or(|w| w.built != crate::core::rule::document::vocabulary::Built::Now)
     });
     if first.is_none() && !explained && !unknown {
         let help = format!("add one of: {}", ACTIONS.join(", "));

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::call::{Auth, Body, Call, HttpCall, Keep, Piece};
+use super::call::{Auth, Body, Call, HttpCall, Keep};
 use super::step::{AuthTemplate, Flow};
 use super::*;
 use crate::core::config::{Config, Connection};
@@ -22,6 +22,7 @@ use crate::core::event::Event;
 use crate::core::rule::document;
 use crate::core::rule::fields::Fields;
 use crate::core::rule::lowering::compiler::Compiler;
+use crate::core::rule::rendered_text::{Encoding, Piece};
 use crate::core::rule::template::Template;
 use crate::core::scope::Scope;
 
@@ -117,7 +118,7 @@ fn a_request_is_rendered_whole() {
     assert!(matches!(
         &call.url.0[1],
         Piece::Secret {
-            encoding: super::call::Encoding::Percent,
+            encoding: Encoding::Percent,
             ..
         }
     ));

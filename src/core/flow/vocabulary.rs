@@ -6,14 +6,14 @@ mod http;
 
 use serde_json::{Value, json};
 
-use crate::core::rule::vocabulary::{
+use crate::core::rule::document::vocabulary::{
     Vocabulary, anything, condition, duration, mapping, number, steps, text, word,
 };
 use command::{confine, exec};
 use http::http;
 
 pub use command::{CONFINE, EXEC};
-pub use http::HTTP;
+pub use http::{HTTP, METHODS};
 
 /// The keys that say what a step does; a step has exactly one of them.
 pub const ACTIONS: [&str; 11] = [

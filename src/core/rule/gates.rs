@@ -11,11 +11,12 @@ use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Report};
 use crate::core::gate::{Gate, Kept, Kind, words};
 use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::duration;
+use crate::core::rule::document::vocabulary::Vocabulary;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::lowering::compiler::Compiler;
 use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::path::Path;
-use crate::core::rule::vocabulary::{JOBSPEC, Vocabulary};
+use crate::core::rule::vocabulary::JOBSPEC;
 use debounce::lower_debounce;
 use vocabulary::MOST_RUNS;
 

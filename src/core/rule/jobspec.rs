@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::core::config::Mode;
+use crate::core::diagnostic::{Diagnostics, Position};
 use crate::core::event::Event;
 use crate::core::flow::step::{Flow, Step};
 use crate::core::gate::{self, Ask, Gate, Kept, Kind};
@@ -45,14 +46,6 @@ pub struct Rule {
     pub version: Version,
     /// Whether its document holds tests of its own.
     pub has_tests: bool,
-}
-
-/// What becomes of a match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mode {
-    Disabled,
-    Shadow,
-    Live,
 }
 
 /// Which runs of a rule wait for each other.
@@ -165,36 +158,6 @@ impl Rule {
             Found::One(value) => Some(value.to_string()),
             Found::Many(values) => Some(Value::Array(values).to_string()),
         }
-    }
-}
-
-impl Mode {
-    pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "live" => Some(Mode::Live),
-            "shadow" => Some(Mode::Shadow),
-            "disabled" => Some(Mode::Disabled),
-            _ => None,
-        }
-    }
-
-    pub fn word(self) -> &'static str {
-        match self {
-            Mode::Live => "live",
-            Mode::Shadow => "shadow",
-            Mode::Disabled => "disabled",
-        }
-    }
-
-    /// The value under `mode`; reported where it is none of the three.
-    pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
-        let mode = node.as_text().and_then(Mode::parse);
-        if mode.is_none() {
-            let message = "`mode` takes live, shadow or disabled";
-            let help = "live acts, shadow is judged and recorded but never acts";
-            diagnostics.error(Code::InvalidValue, node.at, message, help);
-        }
-        mode
     }
 }
 

@@ -11,6 +11,7 @@ pub mod lowering;
 pub mod operator;
 pub mod path;
 pub mod pattern;
+pub mod rendered_text;
 pub mod ruletest;
 pub mod self_loop;
 pub mod shared;

@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::core::flow::rehearse::Mock;
 use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, mapping, text, word};
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::path::Path;
-use crate::core::rule::vocabulary::{Vocabulary, mapping, text, word};
 
 #[derive(Debug, Clone)]
 pub struct RuleTest {
@@ -46,15 +47,6 @@ pub enum TestEvent {
     /// A path relative to the test's file.
     File(String, Position),
     Inline(Value, Position),
-}
-
-/// What performing a step gives in a test.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Mock {
-    /// `{status, headers, body}` of an HTTP step, `{status, stdout, stderr, body}` of a command.
-    Reply(Value),
-    /// The step fails before any reply, for this reason.
-    Fails(String),
 }
 
 /// The keys of a rule test.

@@ -27,10 +27,10 @@ use minijinja::machinery::parse;
 use minijinja::{Environment, Error, ErrorKind};
 
 use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
-use crate::core::flow::call::Text;
 use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::lowering::resolver::NameResolver;
+use crate::core::rule::rendered_text::Text;
 use crate::core::rule::template::check::Reading;
 use crate::core::rule::template::engine::{Limited, environment, syntax};
 use crate::core::rule::template::place::Place;

@@ -5,14 +5,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::core::config;
 use crate::core::diagnostic::Files;
+use crate::core::fingerprint::{Fingerprint, fingerprint};
 use crate::core::rule::document::Chunk;
-
-/// The first bytes of a SHA-256.
-pub type Fingerprint = [u8; 16];
 
 /// One version of one rule. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -151,17 +148,4 @@ impl Version {
         }
         files
     }
-}
-
-/// Each part with its length before it, so that no two lists of parts look alike.
-pub fn fingerprint(parts: &[&[u8]]) -> Fingerprint {
-    let mut sha = Sha256::new();
-    for part in parts {
-        sha.update((part.len() as u64).to_be_bytes());
-        sha.update(part);
-    }
-    let whole: [u8; 32] = sha.finalize().into();
-    let mut half = [0; 16];
-    half.copy_from_slice(&whole[..16]);
-    half
 }

@@ -16,8 +16,9 @@ use super::recent::Recent;
 use super::unread::Unread;
 use crate::core::config::{self, Config};
 use crate::core::event::Event;
+use crate::core::fingerprint::Fingerprint;
 use crate::core::rule::jobspec::Rule;
-use crate::core::rule::version::{Fingerprint, Version};
+use crate::core::rule::version::Version;
 use crate::core::rule::version_compile::compile_version;
 use crate::core::run::STATES;
 use crate::store::{Settings, StoreError};
@@ -309,7 +310,7 @@ impl<'c> Ledger<'c> {
         if let Some(known) = known {
             return Ok(known);
         }
-        let digest = crate::core::rule::version::fingerprint(&[source.text.as_bytes()]);
+        let digest = crate::core::fingerprint::fingerprint(&[source.text.as_bytes()]);
         let text = self.text(digest, &source.text)?;
         let environment = serde_json::to_string(&source.environment).unwrap_or_default();
         self.connection.execute(

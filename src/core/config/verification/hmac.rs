@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
 use crate::core::rule::document::decode::Decode;
-use crate::core::rule::vocabulary::{Vocabulary, duration, text, word};
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, text, word};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hmac {

@@ -10,7 +10,7 @@ use super::hmac::{Algorithm, Encoding, Hmac, Key, Part, Signatures, Signed, Stam
 use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
 use crate::core::rule::document::decode::Decode;
-use crate::core::rule::vocabulary::{Vocabulary, duration, word};
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, word};
 
 /// The keys of a scheme whose signature holds a time.
 pub const PRESET: Vocabulary = Vocabulary {

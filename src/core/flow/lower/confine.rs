@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::core::config::size;
 use crate::core::diagnostic::{Code, Diagnostics, Report};
+use crate::core::flow::bounds::MOST_PROCESSES;
 use crate::core::flow::confinement::Confinement;
 use crate::core::flow::step::Action;
 use crate::core::flow::vocabulary::CONFINE;
@@ -16,7 +17,6 @@ use crate::core::rule::lowering::compiler::Compiler;
 /// Below that not even the system's own libraries fit.
 const LEAST_MEMORY: u64 = 16 << 20;
 const MOST: u64 = 1 << 50;
-pub const MOST_PROCESSES: u64 = 100_000;
 const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// Puts what stands under `confine` of the step into its action; false after reporting.

@@ -6,17 +6,16 @@ use std::time::Duration;
 
 use crate::core::config::Connection;
 use crate::core::diagnostic::{Code, Diagnostics, Report};
+use crate::core::flow::bounds::MOST_REDIRECTS;
 use crate::core::flow::call::Expect;
 use crate::core::flow::step::{BodyTemplate, Http};
-use crate::core::flow::vocabulary::HTTP;
+use crate::core::flow::vocabulary::{HTTP, METHODS};
 use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::lowering::compiler::Compiler;
 use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::synonyms;
 use crate::core::rule::template::{Escape, Template, TreeTemplate};
-
-pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -345,9 +344,6 @@ fn lower_expect(node: &Node, diagnostics: &mut Diagnostics) -> Option<Expect> {
     }
     ranges.into_iter().collect::<Option<_>>().map(Expect)
 }
-
-/// Browsers follow 20; a receiver that needs more than a few is set up wrong.
-pub const MOST_REDIRECTS: u8 = 10;
 
 fn lower_redirects(node: &Node, diagnostics: &mut Diagnostics) -> Option<u8> {
     let Some(node) = node.get("redirects") else {

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::core::config::size;
-use crate::core::flow::lower;
-use crate::core::rule::vocabulary::{Vocabulary, boolean, duration, mapping, text, word};
+use crate::core::flow::bounds::MOST_PROCESSES;
+use crate::core::rule::document::vocabulary::{Vocabulary, boolean, duration, mapping, text, word};
 
 /// The keys under `exec`, where it is not the list of arguments itself.
 pub const EXEC: Vocabulary = Vocabulary {
@@ -88,7 +88,7 @@ pub fn confine() -> Value {
 }
 
 fn processes() -> Value {
-    json!({"type": "integer", "minimum": 1, "maximum": lower::MOST_PROCESSES})
+    json!({"type": "integer", "minimum": 1, "maximum": MOST_PROCESSES})
 }
 
 fn paths() -> Value {

@@ -3,8 +3,11 @@
 
 use serde_json::{Value, json};
 
-use crate::core::flow::lower;
-use crate::core::rule::vocabulary::{Vocabulary, anything, mapping, text, word};
+use crate::core::flow::bounds::MOST_REDIRECTS;
+use crate::core::rule::document::vocabulary::{Vocabulary, anything, mapping, text, word};
+
+/// The methods that a request may have.
+pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// The keys under `http`.
 pub const HTTP: Vocabulary = Vocabulary {
@@ -66,7 +69,7 @@ pub fn http() -> Value {
 }
 
 fn method() -> Value {
-    json!({"enum": lower::METHODS})
+    json!({"enum": METHODS})
 }
 
 fn path() -> Value {
@@ -74,7 +77,7 @@ fn path() -> Value {
 }
 
 fn redirects() -> Value {
-    json!({"type": "integer", "minimum": 1, "maximum": lower::MOST_REDIRECTS})
+    json!({"type": "integer", "minimum": 1, "maximum": MOST_REDIRECTS})
 }
 
 fn expect() -> Value {

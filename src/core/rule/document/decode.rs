@@ -5,9 +5,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::core::diagnostic::{Code, Report};
+use crate::core::rule::document::vocabulary::{Built, Vocabulary};
 use crate::core::rule::document::{Entry, Node, Yaml, duration};
 use crate::core::rule::synonyms;
-use crate::core::rule::vocabulary::{Built, Vocabulary};
 
 /// Decodes nodes, wherever diagnostics are collected.
 pub trait Decode: Report {

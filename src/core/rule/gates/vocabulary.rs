@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::core::gate::Kept;
-use crate::core::rule::vocabulary::{Vocabulary, duration, text, word};
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, text, word};
 
 pub const DEDUPE: Vocabulary = Vocabulary {
     name: "`dedupe`",

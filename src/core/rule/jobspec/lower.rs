@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Lane, Mode, Rule};
-use crate::core::config::Config;
+use super::{Lane, Rule};
+use crate::core::config::{Config, Mode};
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position, Report};
 use crate::core::flow::named::NamedFlows;
 use crate::core::flow::step::Flow;

@@ -10,8 +10,8 @@ use regex::{Captures, Regex};
 use serde_json::Value as Json;
 
 use crate::core::diagnostic::{Code, Diagnostics, Report};
-use crate::core::flow::call::{Piece, Text};
 use crate::core::rule::lowering::resolver::NameResolver;
+use crate::core::rule::rendered_text::{Piece, Text};
 use crate::core::rule::template::RenderError;
 use crate::core::rule::template::place::Place;
 use crate::core::rule::template::scan::literal_prefix;

@@ -11,10 +11,10 @@ use super::place::Place;
 use super::secret::{EMPTY, without_marks};
 use super::{Body, Compiled, Escape, RenderError, Template, TreeTemplate, address};
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Report};
-use crate::core::flow::call::Text;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::path::{Found, Path};
+use crate::core::rule::rendered_text::Text;
 use crate::core::rule::template::engine::{MOST_OUTPUT, RESERVED};
 use crate::core::scope::Scope;
 

@@ -10,9 +10,9 @@ use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostics, FileId};
 use crate::core::event::Event;
 use crate::core::event::catalogue::Catalogue;
-use crate::core::flow::call::Tree;
 use crate::core::rule::document;
 use crate::core::rule::fields::Fields;
+use crate::core::rule::rendered_text::Tree;
 
 fn event(body: Json) -> Event {
     Event {

@@ -8,10 +8,10 @@ use minijinja::Environment;
 use serde_json::Value as Json;
 
 use crate::core::diagnostic::{Code, Report};
-use crate::core::flow::call::Tree;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::path::{Found, Path};
+use crate::core::rule::rendered_text::Tree;
 use crate::core::rule::template::context::{Reads, to_json};
 use crate::core::rule::template::engine::environment;
 use crate::core::rule::template::scan::Segment;
