@@ -13,6 +13,7 @@ use flowtrigger::core::matching::evaluate::Truth;
 use flowtrigger::core::matching::explanation::explain;
 use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::core::matching::ruleset::{RuleSet, judge};
+use flowtrigger::core::matching::ruleset_compile;
 use flowtrigger::core::matching::trace::NoTrace;
 use flowtrigger::core::rule::jobspec::{Mode, Rule};
 
@@ -64,7 +65,7 @@ pub fn load(text: &str) -> (RuleSet, Diagnostics) {
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let file = files.add("rules/r.yaml", text);
     let files = Arc::new(files);
-    let set = RuleSet::compile(&files, &[file], &CONFIG, &mut diagnostics);
+    let set = ruleset_compile::rule_set(&files, &[file], &CONFIG, &mut diagnostics);
     for diagnostic in diagnostics.iter() {
         assert!(
             diagnostic.at.line > 0 && diagnostic.at.column > 0,

@@ -9,6 +9,7 @@ use flowtrigger::core::config::Source;
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::gate::Opening;
 use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
 use flowtrigger::core::run::{RunId, State};
 use flowtrigger::store::sqlite::SqliteStore;
 use flowtrigger::store::sqlite::journal::{EventQuery, Journal, Subject};
@@ -27,7 +28,7 @@ fn rules() -> RuleSet {
     let file = files.add("rules/page.yaml", text);
     let config = Source::default().compile();
     let mut diagnostics = Diagnostics::default();
-    let set = RuleSet::compile(&Arc::new(files), &[file], &config, &mut diagnostics);
+    let set = ruleset_compile::rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
     assert!(!diagnostics.has_errors(), "{diagnostics:?}");
     set
 }

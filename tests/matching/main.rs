@@ -19,7 +19,8 @@ use flowtrigger::core::event::tape::{Scanned, Tape};
 use flowtrigger::core::event::user_described::{Description, TypeFrom};
 use flowtrigger::core::matching::evaluate::Truth;
 use flowtrigger::core::matching::index::{Index, Scratch, Slots};
-use flowtrigger::core::matching::ruleset::{RuleSet, judge};
+use flowtrigger::core::matching::ruleset::judge;
+use flowtrigger::core::matching::ruleset_compile;
 use flowtrigger::core::matching::trace::NoTrace;
 use flowtrigger::core::rule::jobspec::Rule;
 use flowtrigger::core::rule::operator::Verdict;
@@ -53,7 +54,7 @@ fn load(text: &str) -> Vec<Arc<Rule>> {
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let file = files.add("rules.yaml", text);
     let files = Arc::new(files);
-    RuleSet::compile(&files, &[file], &config(), &mut diagnostics).rules
+    ruleset_compile::rule_set(&files, &[file], &config(), &mut diagnostics).rules
 }
 
 fn event(parts: &Parts) -> Event {

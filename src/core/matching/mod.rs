@@ -10,4 +10,5 @@ pub mod index;
 pub mod listeners;
 pub mod loop_view;
 pub mod ruleset;
+pub mod ruleset_compile;
 pub mod trace;

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::core::config::{self, Config};
 use crate::core::diagnostic::{Diagnostics, Files};
-use crate::core::matching::ruleset::RuleSet;
+use crate::core::matching::ruleset_compile;
 use crate::core::rule::document::Chunk;
 use crate::core::rule::jobspec::Rule;
 
@@ -158,7 +158,7 @@ impl Version {
     pub fn compile(&self, config: &Config) -> Result<Arc<Rule>, Diagnostics> {
         let files = self.files();
         let mut diagnostics = Diagnostics::default();
-        let rules = RuleSet::compile_kept(&files, config, &mut diagnostics);
+        let rules = ruleset_compile::stored_rules(&files, config, &mut diagnostics);
         let mut rules = rules.iter();
         let rule = match &self.picked {
             Some(name) => rules.find(|rule| *rule.name == **name),
@@ -192,6 +192,7 @@ pub fn fingerprint(parts: &[&[u8]]) -> Fingerprint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::matching::ruleset::RuleSet;
 
     const TWO: &str = "name: first\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: one\n---\nname: second\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: two\n";
 
@@ -263,7 +264,8 @@ mod tests {
             let file = files.add("r.yaml", text);
             let said = &mut Diagnostics::default();
             // Another flow of the document has a mistake that is none of the rule's.
-            let set = RuleSet::compile(&Arc::new(files), &[file], &Config::default(), said);
+            let set =
+                ruleset_compile::rule_set(&Arc::new(files), &[file], &Config::default(), said);
             assert_eq!(
                 said.errors(),
                 usize::from(text.contains("nowhere")),

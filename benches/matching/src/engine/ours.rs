@@ -9,6 +9,7 @@ use flowtrigger::core::event::catalogue::Catalogue;
 use flowtrigger::core::event::decode::Told;
 use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
 
 use super::{Engine, Input};
 use crate::yaml;
@@ -59,7 +60,8 @@ pub fn load(text: &str) -> Result<RuleSet, String> {
     let mut files = Files::default();
     let file = files.add("rules.yaml", text);
     let mut found = Diagnostics::default();
-    let rules = RuleSet::compile(&Arc::new(files), &[file], &Config::default(), &mut found);
+    let rules =
+        ruleset_compile::rule_set(&Arc::new(files), &[file], &Config::default(), &mut found);
     match found.sorted().first() {
         Some(diagnostic) => Err(format!("our rules have mistakes: {diagnostic:?}")),
         None => Ok(rules),
@@ -68,7 +70,7 @@ pub fn load(text: &str) -> Result<RuleSet, String> {
 
 /// The index alone, over rules that were read and checked.
 pub fn index(read: &RuleSet) -> RuleSet {
-    RuleSet::index(
+    RuleSet::new(
         read.rules.clone(),
         Arc::clone(&read.files),
         &Config::default(),
