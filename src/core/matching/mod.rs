@@ -2,6 +2,7 @@
 //! There is one evaluator; explaining only listens to it.
 
 pub mod evaluate;
+pub mod evaluation;
 pub mod explanation;
 pub mod extract;
 pub mod find;

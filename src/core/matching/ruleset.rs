@@ -3,11 +3,10 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use crate::core::config::Config;
 use crate::core::diagnostic::Files;
 use crate::core::event::Event;
+use crate::core::event::catalogue::Catalogue;
 use crate::core::matching::evaluate::{Truth, evaluate};
 use crate::core::matching::listeners::Listeners;
 use crate::core::matching::trace::Tracer;
@@ -21,20 +20,29 @@ pub struct RuleSet {
     /// The texts that the rules' positions point into.
     pub files: Arc<Files>,
     pub(super) listeners: Arc<Listeners>,
+    /// None for the built-in catalogue.
+    catalogue: Option<Arc<Catalogue>>,
 }
 
 impl RuleSet {
-    /// Rules that are compiled already, ready to be found.
+    /// Indexes compiled rules.
     pub fn new(rules: Vec<Arc<Rule>>, files: Arc<Files>, config: &Config) -> Self {
+        let catalogue = &config.catalogue;
         Self {
-            listeners: Arc::new(Listeners::new(&rules, &config.catalogue)),
+            listeners: Arc::new(Listeners::new(&rules, catalogue)),
             rules,
             files,
+            catalogue: catalogue.is_extended().then(|| Arc::new(catalogue.clone())),
         }
     }
 
-    /// The rules that listen to the event's trigger, in the order of the files.
-    pub fn listening(&self, event: &Event) -> Vec<&Arc<Rule>> {
+    /// The event types that events are read with.
+    pub fn catalogue(&self) -> &Catalogue {
+        self.catalogue.as_deref().unwrap_or(Catalogue::built_in())
+    }
+
+    /// The rules that listen to the event's type, disabled ones included, in the order of the files.
+    pub fn subscribed(&self, event: &Event) -> Vec<&Arc<Rule>> {
         let all = self.listeners.of(&event.source, &event.event_type);
         let mut numbers: Vec<u32> = all
             .flat_map(|listening| &listening.rules)
@@ -47,12 +55,7 @@ impl RuleSet {
     }
 }
 
-/// Judges one rule's condition.
-pub fn judge<T: Tracer>(rule: &Rule, event: &Event, tracer: &mut T) -> Truth {
-    let steps = Value::Null;
-    let scope = Scope {
-        steps: &steps,
-        ..Scope::new(event, &rule.vars)
-    };
-    evaluate(&rule.when, &scope, tracer)
+/// Evaluates one rule's condition without an index.
+pub(super) fn evaluate_rule<T: Tracer>(rule: &Rule, event: &Event, tracer: &mut T) -> Truth {
+    evaluate(&rule.when, &Scope::new(event, &rule.vars), tracer)
 }
