@@ -400,3 +400,6 @@ fn apply(changes: &[(Path, Value)], event: &mut Event, book: &Rulebook) -> Resul
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -230,3 +230,42 @@ fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::exit::Exit;
+    use crate::cli::test::{Lost, gather};
+    use crate::engine::Rulebook;
+
+    fn rules(current: &str) -> RuleSet {
+        RuleSet::of_text(&format!(
+            "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nwhen: {{ current: {current} }}\nflow: [{{ succeed: ok }}]\n\
+             tests:\n  - name: t\n    event: {{ input: {{ ticket_event: {{ type: Priority Changed, current: high, ticket: {{ id: 7 }} }} }} }}\n    expect: match\n"
+        ))
+    }
+
+    fn tested(rules: RuleSet) -> Result<Vec<String>, Failure> {
+        let files = std::sync::Arc::clone(&rules.files);
+        let book = Rulebook {
+            files,
+            rules,
+            ..Rulebook::default()
+        };
+        let suite = gather(&book, Lost::Told);
+        assert!(!suite.diagnostics.has_errors(), "{:?}", suite.diagnostics);
+        run(&suite.cases[0], &book.rules, &book.config, &suite.files)
+    }
+
+    #[test]
+    fn a_wrong_index_stops_the_tests_with_an_internal_error() {
+        assert_eq!(
+            tested(rules("high")).expect("agreement"),
+            Vec::<String>::new()
+        );
+        let mut planted = rules("low");
+        planted.rules = rules("high").rules;
+        let failure = tested(planted).expect_err("a disagreement");
+        assert_eq!(failure.exit(), Exit::Runtime);
+    }
+}

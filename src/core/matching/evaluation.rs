@@ -217,6 +217,11 @@ impl<'a> Evaluation<'a> {
         numbers.map(|number| &rules.rules[*number as usize])
     }
 
+    /// The matching rules by their number in the set, ascending.
+    pub fn numbers(&self) -> &'a [u32] {
+        self.numbers
+    }
+
     /// Whether the rule matches.
     pub fn matches(&self, rule: &Rule) -> bool {
         self.is_among(self.numbers, rule)

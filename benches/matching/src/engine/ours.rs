@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use flowtrigger::core::config::Config;
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
-use flowtrigger::core::event::catalogue::Catalogue;
 use flowtrigger::core::event::decode::Told;
 use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::core::matching::ruleset::RuleSet;
@@ -34,18 +33,17 @@ impl Ours {
     }
 
     fn find(&mut self, bytes: &[u8], out: &mut Vec<u32>) {
-        let (catalogue, names) = (Catalogue::built_in(), &self.names);
-        let found = self.rules.find(
-            bytes,
-            Told::ByContent,
-            catalogue,
-            &mut self.scratch,
-            |sighting| {
-                let matches = sighting.matches.iter();
-                out.extend(matches.map(|number| names[*number as usize]));
-            },
+        let evaluation = self
+            .rules
+            .evaluate_scanned(bytes, Told::ByContent, &mut self.scratch)
+            .expect("the samples are events in ordinary JSON");
+        let names = &self.names;
+        out.extend(
+            evaluation
+                .numbers()
+                .iter()
+                .map(|number| names[*number as usize]),
         );
-        found.expect("the samples are plainly sound events");
     }
 }
 
