@@ -13,6 +13,7 @@ use flowtrigger::core::event::Event;
 use flowtrigger::core::flow::step::Action;
 use flowtrigger::core::matching::evaluate::{Truth, evaluate};
 use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
 use flowtrigger::core::matching::trace::{NoTrace, Trace};
 use flowtrigger::core::rule::condition::Condition;
 use flowtrigger::core::rule::version::{Kept, Version};
@@ -63,7 +64,7 @@ fn configuration(path: &str) -> Config {
 fn compile(name: &str, text: &str, config: &Config) -> (RuleSet, Diagnostics) {
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let file = files.add(name, text);
-    let set = RuleSet::compile(&Arc::new(files), &[file], config, &mut diagnostics);
+    let set = ruleset_compile::rule_set(&Arc::new(files), &[file], config, &mut diagnostics);
     (set, diagnostics)
 }
 

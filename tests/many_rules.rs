@@ -8,6 +8,7 @@ use std::sync::Arc;
 use flowtrigger::core::config::Config;
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
 
 fn rule(number: usize) -> String {
     format!(
@@ -32,7 +33,8 @@ fn load(texts: &[String]) -> (RuleSet, Vec<String>) {
     let ids: Vec<_> = named
         .map(|(number, text)| files.add(format!("rules/{number}.yaml"), text.as_str()))
         .collect();
-    let set = RuleSet::compile(&Arc::new(files), &ids, &Config::default(), &mut diagnostics);
+    let set =
+        ruleset_compile::rule_set(&Arc::new(files), &ids, &Config::default(), &mut diagnostics);
     let found = diagnostics.sorted();
     let told = found
         .iter()
@@ -72,7 +74,7 @@ fn whoever_waits_hears_of_each_document() {
     let ids = [files.add("a.yaml", many(3)), files.add("b.yaml", rule(3))];
     let (files, config, mut heard) = (Arc::new(files), Config::default(), Vec::new());
     let mut tell = |read, of| heard.push((read, of));
-    RuleSet::compile_telling(&files, &ids, &config, &mut diagnostics, &mut tell);
+    ruleset_compile::rule_set_with_progress(&files, &ids, &config, &mut diagnostics, &mut tell);
     assert_eq!(heard, [(1, 4), (2, 4), (3, 4), (4, 4)]);
 }
 

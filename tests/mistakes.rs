@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use flowtrigger::core::config::{self, Config};
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
-use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
 
 /// What the rules of the cases may use.
 const CONFIG: &str = "
@@ -37,10 +37,10 @@ fn said(name: &str, text: &str) -> String {
     let file = files.add(format!("rules/{name}"), text);
     if name.starts_with("config-") {
         let config = config::parse(file, text, &BTreeMap::new(), &mut diagnostics);
-        RuleSet::compile(&Arc::new(files), &[], &config, &mut diagnostics);
+        ruleset_compile::rule_set(&Arc::new(files), &[], &config, &mut diagnostics);
     } else {
         let config = configuration();
-        RuleSet::compile(&Arc::new(files), &[file], &config, &mut diagnostics);
+        ruleset_compile::rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
     }
     let lines = diagnostics.sorted().into_iter().map(|d| {
         let help = d.help.map(|help| format!(" | {help}")).unwrap_or_default();

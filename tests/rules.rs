@@ -9,6 +9,7 @@ use std::sync::Arc;
 use flowtrigger::core::config::{self, Config};
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
 
 const SCHEMA_LINE: &str = "# yaml-language-server: $schema=../schema/rule.schema.json";
 
@@ -46,7 +47,7 @@ fn load() -> (Config, RuleSet, Vec<String>) {
         })
         .collect();
     let files = Arc::new(files);
-    let set = RuleSet::compile(&files, &ids, &config, &mut diagnostics);
+    let set = ruleset_compile::rule_set(&files, &ids, &config, &mut diagnostics);
     let said = diagnostics
         .sorted()
         .iter()

@@ -12,6 +12,7 @@ use crate::action::secret::Missing;
 use crate::core::config::{self, Config};
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
 use crate::core::matching::ruleset::RuleSet;
+use crate::core::matching::ruleset_compile;
 use crate::engine::{Entrances, memory, policy};
 
 /// Everything that events are judged by.
@@ -106,10 +107,16 @@ impl Places {
         }
         let files = Arc::new(files);
         let rules = match tell {
-            None => RuleSet::compile(&files, &rule_files, &config, &mut diagnostics),
+            None => ruleset_compile::rule_set(&files, &rule_files, &config, &mut diagnostics),
             Some(tell) => {
                 let mut tell = |read, of| tell(Progress::Rules { read, of });
-                RuleSet::compile_telling(&files, &rule_files, &config, &mut diagnostics, &mut tell)
+                ruleset_compile::rule_set_with_progress(
+                    &files,
+                    &rule_files,
+                    &config,
+                    &mut diagnostics,
+                    &mut tell,
+                )
             }
         };
         policy::judge(&rules, &config, &mut diagnostics);

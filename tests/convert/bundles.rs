@@ -13,6 +13,7 @@ use flowtrigger::core::event::Event;
 use flowtrigger::core::flow::Subject;
 use flowtrigger::core::flow::call::{Body, Call, HttpCall};
 use flowtrigger::core::flow::rehearse::rehearse;
+use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::core::matching::ruleset::RuleSet;
 use flowtrigger::core::rule::jobspec::Rule;
 use flowtrigger::core::run::{CallFailure, CallResult, Reply};
@@ -121,9 +122,8 @@ fn body(roll: u64) -> Value {
 /// The requests of a rule for an event.
 fn requests(rule: &Rule, set: &RuleSet, event: &Event, world: u64) -> Vec<String> {
     if !set
-        .matches(event)
-        .iter()
-        .any(|found| found.name == rule.name)
+        .evaluate_event(event, &mut Scratch::default())
+        .matches(rule)
     {
         return Vec::new();
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use flowtrigger::core::config::Config;
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::event::Event;
-use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
 use flowtrigger::core::rule::jobspec::Rule;
 use flowtrigger::store::{Arrival, EditionId, Occasion, Planned};
 use jiff::Timestamp;
@@ -38,7 +38,7 @@ pub fn rule() -> Arc<Rule> {
     let file = files.add("tell.yaml", text);
     let mut diagnostics = Diagnostics::default();
     let config = Config::default();
-    let set = RuleSet::compile(&Arc::new(files), &[file], &config, &mut diagnostics);
+    let set = ruleset_compile::rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
     Arc::clone(&set.rules[0])
 }
 

@@ -17,6 +17,7 @@ use flowtrigger::core::event::catalogue::Catalogue;
 use flowtrigger::core::event::decode::decode;
 use flowtrigger::core::event::json::accept;
 use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
 
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -35,7 +36,7 @@ pub fn compile(texts: &[(String, String)], config: &Config) -> RuleSet {
         .map(|(name, text)| files.add(name.as_str(), text.as_str()))
         .collect();
     let files = Arc::new(files);
-    let set = RuleSet::compile(&files, &ids, config, &mut diagnostics);
+    let set = ruleset_compile::rule_set(&files, &ids, config, &mut diagnostics);
     let wrong = diagnostics.iter().find(|d| d.severity == Severity::Error);
     if let Some(wrong) = wrong {
         let all = texts.iter().map(|(_, text)| text.as_str());

@@ -11,6 +11,7 @@ use flowtrigger::core::event::catalogue::Catalogue;
 use flowtrigger::core::event::decode::decode;
 use flowtrigger::core::event::json::accept;
 use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
 use flowtrigger::core::run::{Attempt, CallFailure, CallResult, Line, Reply, RunId, State};
 use flowtrigger::store::sqlite::codec;
 use flowtrigger::store::sqlite::kept_event::event_text;
@@ -272,7 +273,7 @@ fn compiled(texts: &[(&str, &str)], config: &Config) -> RuleSet {
         .map(|(name, text)| files.add(*name, *text))
         .collect();
     let mut diagnostics = Diagnostics::default();
-    let rules = RuleSet::compile(&Arc::new(files), &ids, config, &mut diagnostics);
+    let rules = ruleset_compile::rule_set(&Arc::new(files), &ids, config, &mut diagnostics);
     assert!(!diagnostics.has_errors(), "{diagnostics:?}");
     rules
 }

@@ -10,6 +10,7 @@ use flowtrigger::core::event::decode::{Told, read};
 use flowtrigger::core::event::user_described::{Description, TypeFrom};
 use flowtrigger::core::event::{Event, json::accept};
 use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
 use serde_json::{Value, json};
 
 use crate::odd::SAMPLES;
@@ -25,7 +26,7 @@ impl House {
     pub fn new(config: Config, text: &str) -> Self {
         let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
         let file = files.add("rules.yaml", text);
-        let rules = RuleSet::compile(&files.into(), &[file], &config, &mut diagnostics);
+        let rules = ruleset_compile::rule_set(&files.into(), &[file], &config, &mut diagnostics);
         Self { config, rules }
     }
 

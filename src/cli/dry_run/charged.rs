@@ -33,6 +33,15 @@ impl Charged {
         }
     }
 
+    /// Without a data folder.
+    #[cfg(test)]
+    pub fn none() -> Self {
+        Self {
+            journal: None,
+            now: Timestamp::UNIX_EPOCH,
+        }
+    }
+
     /// The same of the loop guard, with the chain that leads to the event.
     pub fn consult_loops(&self, rule: &Rule, ask: &LoopAsk) -> Option<(LoopFacts, Vec<Link>)> {
         let facts = self.journal.as_ref()?.loop_facts(&rule.name, ask, self.now);

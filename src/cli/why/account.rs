@@ -24,6 +24,9 @@ pub fn text(judged: &Judged, only: &[String], out: &mut Output) -> io::Result<()
     writeln!(out, "  {}", judged_by(judged))?;
     for rule in &judged.rules {
         explanation::rule(out, &rule.rule, &rule.explanation, &rule.files)?;
+        if let Some(contradiction) = rule.contradiction() {
+            explanation::contradiction(out, &contradiction)?;
+        }
         runs(out, rule)?;
     }
     if !judged.others.is_empty() {
@@ -165,6 +168,7 @@ pub fn json(judged: &Judged, found: usize) -> Value {
 
 fn rule_json(rule: &JudgedRule) -> Value {
     let mut value = explanation::rule_json(&rule.rule, &rule.explanation, &rule.files);
+    value["recorded"] = json!(rule.recorded());
     value["gates"] = rule.runs.iter().flat_map(gate_lines).collect();
     value["runs"] = rule.runs.iter().map(run_json).collect();
     value

@@ -238,6 +238,7 @@ mod tests {
     use crate::core::config::{self, Config};
     use crate::core::diagnostic::{Diagnostics, FileId, Files};
     use crate::core::matching::ruleset::RuleSet;
+    use crate::core::matching::ruleset_compile;
 
     fn gates(written: &str) -> Vec<Gate> {
         let text = format!(
@@ -281,7 +282,7 @@ mod tests {
         let text = "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\ndedupe: { per: ticket.id, for: 14d }\nflow: [{ succeed: fine }]\n";
         let file = files.add("r.yaml", text);
         let mut diagnostics = Diagnostics::default();
-        RuleSet::compile(&Arc::new(files), &[file], config, &mut diagnostics);
+        ruleset_compile::rule_set(&Arc::new(files), &[file], config, &mut diagnostics);
         let all = diagnostics.sorted().into_iter();
         all.map(|diagnostic| diagnostic.message).collect()
     }

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
     use crate::core::config;
     use crate::core::diagnostic::{Diagnostics, FileId, Files};
-    use crate::core::matching::ruleset::RuleSet;
+    use crate::core::matching::ruleset_compile;
 
     const CONFIG: &str = "connections:\n  desk: { base_url: https://desk.example, actor_id: 900 }\n  bare: { base_url: https://acme.zendesk.com }\n  chat: { base_url: https://chat.example }\n  file: { base_url: outbox:desk, actor_id: 7c1e }\n";
 
@@ -121,7 +121,7 @@ mod tests {
             "name: r\nevent_source: support\nevent_type: ticket.StatusChanged\nflow: [{step}]\n"
         );
         let file = files.add("r.yaml", text);
-        let set = RuleSet::compile(&Arc::new(files), &[file], &config, diagnostics);
+        let set = ruleset_compile::rule_set(&Arc::new(files), &[file], &config, diagnostics);
         assert!(!diagnostics.has_errors(), "{diagnostics:?}");
         set.rules[0].guard.clone()
     }
