@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Report};
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::event::catalogue::{Catalogue, FieldLookup};
 use crate::core::rule::document::Node;
 use crate::core::rule::document::decode::Decode;
@@ -69,8 +69,12 @@ fn warn_if_unknown(path: &Path, node: &Node, catalogue: &Catalogue, diagnostics:
     }
     if let Some(near) = near {
         let message = format!("no event has a field `{}`", path.text);
-        let warning = Diagnostic::warning(Code::UnknownField, node.at, message);
-        diagnostics.push(warning.help(format!("did you mean `{near}`?")));
+        diagnostics.warning(
+            Code::UnknownField,
+            node.at,
+            message,
+            format!("did you mean `{near}`?"),
+        );
     }
 }
 

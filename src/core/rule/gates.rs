@@ -7,7 +7,7 @@ mod vocabulary;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Report};
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::gate::{Gate, Kept, Kind, words};
 use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::duration;
@@ -185,8 +185,7 @@ fn lower_per(node: &Node, gate: &Vocabulary, names: &mut NameResolver<'_>) -> Op
             false => "`event.id` is another for every event, so that this gate never closes",
         };
         let help = "a repeat of the same event runs nothing anyway; write `per: ticket.id`";
-        let warning = Diagnostic::warning(Code::InvalidValue, node.at, message);
-        names.diagnostics.push(warning.help(help));
+        names.warning(Code::InvalidValue, node.at, message, help);
     }
     Some(path)
 }

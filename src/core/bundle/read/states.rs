@@ -7,7 +7,7 @@ use crate::core::bundle::keys::{
 use crate::core::bundle::read::{check_keys, map, optional, word};
 use crate::core::bundle::state::{Catch, Definition, Does, Spot, State, Then};
 use crate::core::bundle::{Word, choice};
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Report};
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::synonyms;
@@ -302,8 +302,12 @@ fn read_catch(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Catch
     };
     if let Some(second) = surplus.first() {
         let message = "the first `Catch` takes every error, so this one never runs";
-        let warning = Diagnostic::warning(Code::InvalidValue, second.at, message);
-        diagnostics.push(warning.help("take it out: ZIS knows one kind of error, `States.ALL`"));
+        diagnostics.warning(
+            Code::InvalidValue,
+            second.at,
+            message,
+            "take it out: ZIS knows one kind of error, `States.ALL`",
+        );
     }
     let entries = map(first, "`Catch`", diagnostics)?;
     check_keys(entries, &CATCH, diagnostics);
