@@ -20,8 +20,7 @@ use crate::cli::render::{explanation, gates, message, plan};
 use crate::core::config::{Config, PlannedSettings};
 use crate::core::event::Event;
 use crate::core::event::catalogue::FieldLookup;
-use crate::core::flow::Subject;
-use crate::core::flow::plan::{Planned, plan as plan_of};
+use crate::core::flow::plan::Planned;
 use crate::core::flow::rehearse::{Mocks, answer};
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::evaluation::Evaluation;
@@ -168,15 +167,9 @@ fn answer_event(
     let event = evaluation.event();
     let asked = |rule: &Rule| args.rule.is_empty() || args.rule.contains(&rule.name);
     let subscribed = evaluation.subscribed().into_iter().map(|rule| &**rule);
-    let rules: Vec<(&Rule, Value)> = subscribed
+    let judged = subscribed
         .filter(|rule| asked(rule))
-        .map(|rule| (rule, rule.locals_of(event)))
-        .collect();
-    let judged = rules
-        .iter()
-        .map(|(rule, locals)| {
-            answer_for_rule((rule, locals), evaluation, charged, (mocks, &book.config))
-        })
+        .map(|rule| answer_for_rule(rule, evaluation, charged, (mocks, &book.config)))
         .collect::<Result<Vec<Judged<'_>>, Failure>>()?;
     let matched = judged.iter().any(|judged| judged.matched);
     match args.format {
@@ -191,7 +184,7 @@ fn answer_event(
 }
 
 fn answer_for_rule<'r>(
-    (rule, locals): (&'r Rule, &'r Value),
+    rule: &'r Rule,
     evaluation: &'r Evaluation<'_>,
     charged: &Charged,
     known: (&Mocks, &Config),
@@ -202,7 +195,7 @@ fn answer_for_rule<'r>(
         Truth::True => (
             loop_view::view(rule, event, |ask| charged.consult_loops(rule, ask)),
             gate_view::view(rule, event, |asks| charged.consult(rule, asks)),
-            foresee((rule, locals), event, known),
+            plan_flow(rule, evaluation, known),
         ),
         Truth::False | Truth::Unknown => (None, Vec::new(), Vec::new()),
     };
@@ -216,21 +209,14 @@ fn answer_for_rule<'r>(
     })
 }
 
-fn foresee<'r>(
-    (rule, locals): (&'r Rule, &'r Value),
-    event: &'r Event,
+fn plan_flow<'r>(
+    rule: &'r Rule,
+    evaluation: &'r Evaluation<'_>,
     (mocks, config): (&Mocks, &Config),
 ) -> Vec<Planned<'r>> {
-    let subject = Subject {
-        event,
-        vars: &rule.vars,
-        error: &Value::Null,
-        locals,
-        seed: "",
-    };
-    let now = event.time.unwrap_or_else(Timestamp::now);
+    let now = evaluation.event().time.unwrap_or_else(Timestamp::now);
     let mut settings = PlannedSettings::new(config);
-    plan_of(&rule.flow, &subject, now, &mut |task| {
+    evaluation.plan(rule, now, &mut |task| {
         let given = answer(mocks, task).or_else(|| jq::outcome(&task.call));
         given.or_else(|| settings.outcome(&task.call))
     })

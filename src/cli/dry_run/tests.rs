@@ -54,9 +54,11 @@ fn a_wrong_index_is_an_internal_error() {
         let (answered, text) = answer(planted);
         let failure = answered.expect_err("a disagreement");
         assert_eq!(failure.exit(), Exit::Runtime);
-        assert!(failure.to_string().starts_with(
-            "internal error: index and evaluator disagree on rule `r` for event `"
-        ));
+        assert!(
+            failure.to_string().starts_with(
+                "internal error: index and evaluator disagree on rule `r` for event `"
+            )
+        );
         assert_eq!(text, "");
     }
 }

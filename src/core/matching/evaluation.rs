@@ -8,6 +8,9 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use serde_json::Value;
+
 use crate::core::config::Config;
 use crate::core::diagnostic::Files;
 use crate::core::event::datum::Datum;
@@ -17,6 +20,8 @@ use crate::core::event::head::Head;
 use crate::core::event::json::{self, Refused};
 use crate::core::event::tape::Scanned;
 use crate::core::event::{Brief, Event};
+use crate::core::flow::{Subject, Task};
+use crate::core::flow::plan::{Planned, plan};
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::explanation::{self, Explanation};
 use crate::core::matching::find::Scratch;
@@ -25,6 +30,7 @@ use crate::core::matching::trace::NoTrace;
 use crate::core::config::Mode;
 use crate::core::rule::jobspec::Rule;
 use crate::core::rule::path::redact;
+use crate::core::run::Outcome;
 
 /// An event to evaluate.
 #[derive(Debug, Clone, Copy)]
@@ -77,6 +83,8 @@ pub struct Evaluation<'a> {
     source: Source<'a>,
     /// The event of a tape, from its first use on.
     decoded: OnceCell<Event>,
+    /// The local names of flows that read the events of a gate: here this event alone.
+    locals: OnceCell<Value>,
 }
 
 #[derive(Debug)]
@@ -207,6 +215,7 @@ impl RuleSet {
             numbers,
             source,
             decoded,
+            locals: OnceCell::new(),
         }
     }
 }
@@ -356,6 +365,30 @@ impl<'a> Evaluation<'a> {
             self.compare(rule, event, truth, (self.numbers, self.read()))?;
         }
         Ok(())
+    }
+
+    /// Plans the flow of a rule for this event at a time: every step that would run, each call with its
+    /// texts rendered and its secrets as names. Nothing is performed. `reply` gives the result of a call
+    /// where it is known; a step that depends on an unknown result is planned as such.
+    pub fn plan<'e>(
+        &'e self,
+        rule: &'e Rule,
+        now: Timestamp,
+        reply: &mut dyn FnMut(&Task) -> Option<Outcome>,
+    ) -> Vec<Planned<'e>> {
+        let event = self.event();
+        let locals = match rule.reads_events() {
+            true => self.locals.get_or_init(|| rule.locals_of(event)),
+            false => &Value::Null,
+        };
+        let subject = Subject {
+            event,
+            vars: &rule.vars,
+            error: &Value::Null,
+            locals,
+            seed: "",
+        };
+        plan(&rule.flow, &subject, now, reply)
     }
 
     fn compare(

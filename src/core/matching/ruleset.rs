@@ -36,6 +36,11 @@ impl RuleSet {
         }
     }
 
+    /// The rule of this name.
+    pub fn rule(&self, name: &str) -> Option<&Arc<Rule>> {
+        self.rules.iter().find(|rule| rule.name == name)
+    }
+
     /// The event types that events are read with.
     pub fn catalogue(&self) -> &Catalogue {
         self.catalogue.as_deref().unwrap_or(Catalogue::built_in())
