@@ -25,6 +25,8 @@ pub struct Converted {
     /// What it was made of, in words.
     pub from: String,
     pub document: Value,
+    /// An example of a `when`, written as a comment before the flow.
+    pub condition: Option<&'static str>,
     pub left: Vec<Left>,
     /// How something was carried over, where that is not plain.
     pub notes: Vec<String>,
@@ -76,7 +78,16 @@ impl Converted {
         text += &list("How it was carried over:", self.notes.iter().cloned());
         let configure = self.configure.iter().cloned();
         text += &list(CONFIGURE, configure);
-        text + &yaml::write(&self.document)
+        text + &self.yaml()
+    }
+
+    fn yaml(&self) -> String {
+        let text = yaml::write(&self.document);
+        match self.condition {
+            // Only the key of the document itself begins a line: texts are quoted or indented.
+            Some(condition) => text.replacen("\nflow", &format!("\n# {condition}\nflow"), 1),
+            None => text,
+        }
     }
 }
 

@@ -50,7 +50,7 @@ pub fn convert(
     names: &mut Names,
     config: &Config,
 ) -> Result<Conversion, NotConvertible> {
-    let mut conversion = read(text, names, config)?;
+    let mut conversion = read(text, names)?;
     for rule in &mut conversion.rules {
         rule.configure.retain(|line| !has_variable(config, line));
     }
@@ -63,11 +63,11 @@ fn has_variable(config: &Config, line: &str) -> bool {
     name.is_some_and(|name| config.vars.get(name).is_some())
 }
 
-fn read(text: &str, names: &mut Names, config: &Config) -> Result<Conversion, NotConvertible> {
+fn read(text: &str, names: &mut Names) -> Result<Conversion, NotConvertible> {
     let mut conversion = Conversion::default();
     if let Some(found) = bundle::of(text) {
         for node in &found.bundles {
-            let found = bundle::convert(node, names, config);
+            let found = bundle::convert(node, names);
             conversion.rules.extend(found.rules);
             conversion.left.extend(found.left);
         }

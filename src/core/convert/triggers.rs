@@ -222,6 +222,7 @@ impl Trigger<'_> {
             name,
             from: self.called(),
             document,
+            condition: None,
             left,
             notes,
             configure: steps.configure,
