@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use crate::core::bundle::{self, Bundle, Flow, FullName, JobSpec};
 use crate::core::config::Config;
-use crate::core::convert::converted::{Conversion, Converted, Left};
-use crate::core::convert::naming::Names;
+use crate::core::convert::conversion::{Conversion, Converted, Left};
+use crate::core::convert::names::Names;
 use crate::core::diagnostic::{Diagnostics, FileId, Severity};
 use crate::core::rule::document::{self, Node};
 use crate::core::rule::fields::Fields;

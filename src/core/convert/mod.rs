@@ -4,8 +4,8 @@
 
 mod bundle;
 pub mod clause;
-pub mod converted;
-pub mod naming;
+pub mod conversion;
+pub mod names;
 pub mod placeholder;
 pub mod triggers;
 pub mod yaml;
@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use crate::core::config::Config;
 use crate::core::event::json::{Refused, accept};
-pub use converted::{Conversion, Converted, Left, no_rules};
-pub use naming::Names;
+pub use conversion::{Conversion, Converted, Left, no_rules};
+pub use names::Names;
 
 /// Why a text is nothing that can be converted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,11 +3,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::core::convert::converted::Left;
-use crate::core::convert::naming::slug;
+use crate::core::convert::conversion::Left;
+use crate::core::convert::names::slug;
 use crate::core::convert::placeholder::{Payload, Reading};
 use crate::core::convert::triggers::meaning::COMMENT;
-use crate::core::convert::triggers::ways::Listening;
+use crate::core::convert::triggers::update_events::Listening;
 
 /// The steps of a trigger, and what is missing among them.
 #[derive(Debug, Default)]

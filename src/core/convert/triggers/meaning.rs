@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::core::convert::clause::Clause;
 use crate::core::convert::triggers::field::{self, Attribute, Field, Holds, Text};
-use crate::core::convert::triggers::words;
+use crate::core::convert::triggers::text_match;
 
 pub const COMMENT: &str = "ticket.CommentAdded";
 pub const CREATED: &str = "ticket.TicketCreated";
@@ -244,7 +244,7 @@ impl Condition {
             "present" => beside(json!({"present": true})),
             "not_present" => beside(json!({"present": false})),
             "includes" | "not_includes" | "includes_string" | "not_includes_string" => {
-                beside(words::test(&self.operator, &self.value)?)
+                beside(text_match::test(&self.operator, &self.value)?)
             }
             _ => None,
         }
@@ -299,7 +299,7 @@ impl Condition {
     }
 
     fn of_text(&self, text: Text) -> Option<Meaning> {
-        let test = words::test(&self.operator, &self.value)?;
+        let test = text_match::test(&self.operator, &self.value)?;
         let state = |path: &str| Meaning::State(Clause::test(path, test.clone()), Some(WEBHOOKS));
         Some(match text {
             Text::Subject => state("ticket.subject"),

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Listening, Way, together};
 use crate::core::convert::clause::Clause;
-use crate::core::convert::converted::Left;
+use crate::core::convert::conversion::Left;
 use crate::core::convert::triggers::meaning::{
     COMMENT, CREATED, CUSTOM, Change, Condition, Meaning,
 };

@@ -2,14 +2,14 @@
 //! ticket, a rule one change of it.
 //! It refuses to widen or narrow a trigger in silence: what a single change cannot tell is listed.
 
-mod judge;
+mod translate;
 
 use serde_json::{Value, json};
 
 use crate::core::convert::clause::Clause;
-use crate::core::convert::converted::Left;
+use crate::core::convert::conversion::Left;
 use crate::core::convert::triggers::meaning::{CREATED, Change, Condition, Meaning};
-use judge::{Judge, Listed, Read};
+use translate::{Judge, Listed, Read};
 
 /// What a rule in a trigger's place listens to.
 #[derive(Debug, Clone, PartialEq)]

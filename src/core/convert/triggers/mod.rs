@@ -5,16 +5,16 @@
 mod action;
 mod field;
 mod meaning;
-mod ways;
-mod words;
+mod text_match;
+mod update_events;
 
 use serde_json::{Map, Value, json};
 
-use crate::core::convert::converted::{Conversion, Converted, Left};
-use crate::core::convert::naming::Names;
+use crate::core::convert::conversion::{Conversion, Converted, Left};
+use crate::core::convert::names::Names;
 use action::Steps;
 use meaning::Condition;
-use ways::Listening;
+use update_events::Listening;
 
 /// The triggers of an export.
 #[derive(Default)]
