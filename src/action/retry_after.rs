@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use jiff::civil::DateTime;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 
 /// A receiver that asks for more than this is broken, and the rule's own schedule is the better guess.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
@@ -27,18 +26,8 @@ fn seconds(value: &str) -> Option<Duration> {
 }
 
 fn date(value: &str) -> Option<Timestamp> {
-    let forms = [
-        "%a, %d %b %Y %H:%M:%S GMT",
-        "%A, %d-%b-%y %H:%M:%S GMT",
-        "%a %b %e %H:%M:%S %Y",
-    ];
-    let civil = forms
-        .iter()
-        .find_map(|form| DateTime::strptime(form, value).ok())?;
-    civil
-        .to_zoned(TimeZone::UTC)
-        .ok()
-        .map(|time| time.timestamp())
+    let time = httpdate::parse_http_date(value).ok()?;
+    Timestamp::try_from(time).ok()
 }
 
 fn until(then: Timestamp, now: Timestamp) -> Duration {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::core::convert::yaml;
+use crate::core::rule::document;
 
 const CONFIGURE: &str = "To be set in flowtrigger.yaml before it loads (where there are credentials, name a connection in the step instead):";
 
@@ -82,7 +82,7 @@ impl Converted {
     }
 
     fn yaml(&self) -> String {
-        let text = yaml::write(&self.document);
+        let text = document::write(&self.document);
         match self.condition {
             // Only the key of the document itself begins a line: texts are quoted or indented.
             Some(condition) => text.replacen("\nflow", &format!("\n# {condition}\nflow"), 1),
@@ -132,6 +132,12 @@ fn comment(text: &str) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    let plain = |c: char| if yaml::is_printable(c) { c } else { ' ' };
+    let plain = |c: char| if is_printable(c) { c } else { ' ' };
     text.chars().map(plain).collect()
+}
+
+/// Whether a character is no line break or control character to a YAML parser.
+fn is_printable(c: char) -> bool {
+    let separates = matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}');
+    !c.is_control() && !separates && !('\u{fff0}'..='\u{ffff}').contains(&c)
 }

@@ -8,7 +8,6 @@ pub mod conversion;
 pub mod names;
 pub mod placeholder;
 pub mod triggers;
-pub mod yaml;
 
 use serde_json::Value;
 

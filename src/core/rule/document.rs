@@ -6,6 +6,7 @@ mod chunk;
 mod plain;
 mod reader;
 mod trouble;
+mod writer;
 
 use std::cell::OnceCell;
 
@@ -17,6 +18,7 @@ use crate::core::diagnostic::{Diagnostics, FileId, Position};
 pub use chunk::{Chunk, chunks, count_chunks, only_documents};
 use reader::Reader;
 use trouble::{syntax_error, templates_in_comments};
+pub use writer::write;
 
 /// A YAML value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
