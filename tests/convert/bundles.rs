@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use flowtrigger::core::bundle::rule_name;
 use flowtrigger::core::config::{self, Config};
-use flowtrigger::core::convert::{Conversion, Converted};
+use flowtrigger::core::convert::{Conversion, ConvertedRule};
 use flowtrigger::core::diagnostic::{Code, Diagnostics, Files};
 use flowtrigger::core::matching::ruleset::RuleSet;
 use flowtrigger::core::rule::jobspec::Mode;
@@ -61,7 +61,7 @@ fn load(sources: &[(&str, &str)], config: &Config) -> (RuleSet, Vec<String>) {
 }
 
 fn documents(conversion: &Conversion) -> String {
-    let texts: Vec<String> = conversion.rules.iter().map(Converted::text).collect();
+    let texts: Vec<String> = conversion.rules.iter().map(ConvertedRule::text).collect();
     texts.join("---\n")
 }
 

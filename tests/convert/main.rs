@@ -1,5 +1,4 @@
-//! Conversions, file by file: what the rules are and what is listed as left. `UPDATE_CASES=1` writes the
-//! expected rules anew; read them as whoever wrote the original would before you keep them.
+//! Conversions, file by file: the expected rules and omissions. `UPDATE_CASES=1` writes the expected files.
 
 mod bundles;
 mod samples;
@@ -12,7 +11,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use flowtrigger::core::config::{self, Config};
-use flowtrigger::core::convert::{Conversion, Converted, Names, NotConvertible, convert};
+use flowtrigger::core::convert::{Conversion, ConvertError, ConvertedRule, NameAllocator, convert};
 use flowtrigger::core::diagnostic::{Code, Diagnostics, Files};
 use flowtrigger::core::matching::ruleset::RuleSet;
 
@@ -32,21 +31,21 @@ fn read(path: &Path) -> String {
 }
 
 fn converted(text: &str) -> Conversion {
-    convert(text, &mut Names::default(), &Config::default())
+    convert(text, &mut NameAllocator::default(), &Config::default())
         .unwrap_or_else(|refused| panic!("{refused}"))
 }
 
-/// The rules, and what led to none.
+/// The rules, and what is part of none.
 fn shown(conversion: &Conversion) -> String {
-    let texts: Vec<String> = conversion.rules.iter().map(Converted::text).collect();
-    let left = conversion
-        .left
+    let texts: Vec<String> = conversion.rules.iter().map(ConvertedRule::text).collect();
+    let omitted = conversion
+        .omitted
         .iter()
-        .map(|left| format!("# no rule: {}\n", left.line()));
-    texts.join("---\n") + &left.collect::<String>()
+        .map(|omitted| format!("# part of no rule: {}\n", omitted.line()));
+    texts.join("---\n") + &omitted.collect::<String>()
 }
 
-/// A configuration with all that the rules ask for.
+/// A configuration with everything that the rules need.
 fn configuration(conversion: &Conversion) -> Config {
     let wanted = conversion.rules.iter().flat_map(|rule| &rule.configure);
     let names: BTreeSet<&str> = wanted
@@ -84,21 +83,21 @@ fn rules(name: &str, text: &str, config: &Config) -> RuleSet {
     set
 }
 
-/// What `check` says of the rules together.
+/// The diagnostics of `check` for the rules together.
 fn said(conversion: &Conversion) -> Vec<String> {
     if conversion.rules.is_empty() {
         return Vec::new();
     }
     let config = configuration(conversion);
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
-    let texts: Vec<String> = conversion.rules.iter().map(Converted::text).collect();
+    let texts: Vec<String> = conversion.rules.iter().map(ConvertedRule::text).collect();
     let file = files.add("rules/converted.yaml", texts.join("---\n"));
     let files = Arc::new(files);
     let set = RuleSet::compile(&files, &[file], &config, &mut diagnostics);
     let said: Vec<String> = diagnostics
         .sorted()
         .into_iter()
-        // That a rule may start itself is for its author to know.
+        // A rule that may start itself does so in the original too.
         .filter(|d| d.code != Code::StartsItself)
         .map(|d| {
             format!(
@@ -149,11 +148,12 @@ fn every_converted_trigger_passes_check() {
 }
 
 #[test]
-fn what_is_no_trigger_is_refused_with_a_word() {
-    let refused = |text: &str| match convert(text, &mut Names::default(), &Config::default()) {
-        Err(refused) => (refused.to_string(), refused.help().to_owned()),
-        Ok(conversion) => panic!("{text}: {conversion:?}"),
-    };
+fn input_without_triggers_is_rejected_with_help() {
+    let refused =
+        |text: &str| match convert(text, &mut NameAllocator::default(), &Config::default()) {
+            Err(refused) => (refused.to_string(), refused.help().to_owned()),
+            Ok(conversion) => panic!("{text}: {conversion:?}"),
+        };
     for text in [
         "",
         "{",
@@ -168,10 +168,10 @@ fn what_is_no_trigger_is_refused_with_a_word() {
         assert!(!message.is_empty() && !help.is_empty(), "{text}");
     }
     let (message, _) = refused("{\"automations\": []}");
-    assert!(message.contains("run by the clock"), "{message}");
+    assert!(message.contains("run on a schedule"), "{message}");
     assert!(matches!(
-        convert("nothing", &mut Names::default(), &Config::default()),
-        Err(NotConvertible::NotJson(_) | NotConvertible::Other { .. })
+        convert("nothing", &mut NameAllocator::default(), &Config::default()),
+        Err(ConvertError::NotJson(_) | ConvertError::Other { .. })
     ));
 }
 
@@ -202,11 +202,11 @@ fn a_folder_gets_a_file_for_each_rule_and_none_is_overwritten() {
     for (file, rule) in files.iter().zip(&rules) {
         assert_eq!(read(&folder.path().join(file)), rule.text());
     }
-    let missing = folder.path().join("rules/NOT-CARRIED-OVER.txt");
-    let (conversion, told_there) = (converted(&read(Path::new(case))), read(&missing));
-    assert_eq!(told_there.lines().count(), conversion.all_left().count());
-    for left in conversion.all_left() {
-        assert!(told_there.contains(&left.line()), "{told_there}");
+    let missing = folder.path().join("rules/NOT-CONVERTED.txt");
+    let (conversion, recorded) = (converted(&read(Path::new(case))), read(&missing));
+    assert_eq!(recorded.lines().count(), conversion.all_omitted().count());
+    for omitted in conversion.all_omitted() {
+        assert!(recorded.contains(&omitted.line()), "{recorded}");
     }
     let (last, others) = files.split_last().expect("files");
     for file in others {
@@ -215,22 +215,22 @@ fn a_folder_gets_a_file_for_each_rule_and_none_is_overwritten() {
     fs::write(folder.path().join(last), "kept").expect("a file");
     let (code, listed, told) = program(&["convert", case, "--out", "rules"], folder.path());
     assert_eq!((code, listed.as_str()), (Some(2), ""));
-    assert!(told.contains("is there already"), "{told}");
+    assert!(told.contains("already exists"), "{told}");
     assert_eq!(read(&folder.path().join(last)), "kept");
-    let left = fs::read_dir(folder.path().join("rules")).expect("a folder");
-    assert_eq!(left.count(), 2);
-    assert_eq!(read(&missing), told_there);
+    let files = fs::read_dir(folder.path().join("rules")).expect("a folder");
+    assert_eq!(files.count(), 2);
+    assert_eq!(read(&missing), recorded);
 }
 
 #[test]
-fn what_the_configuration_has_is_not_asked_for_again() {
+fn variables_of_the_configuration_are_not_listed_as_missing() {
     let text = |config: &str| {
         let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
         let file = files.add("flowtrigger.yaml", config);
         let config = config::parse(file, config, &BTreeMap::new(), &mut diagnostics);
         assert!(diagnostics.is_empty(), "{:?}", diagnostics.sorted());
         let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/convert/payloads.json");
-        let mut conversion = convert(&read(&case), &mut Names::default(), &config)
+        let mut conversion = convert(&read(&case), &mut NameAllocator::default(), &config)
             .unwrap_or_else(|refused| panic!("{refused}"));
         conversion.rules.remove(0).configure
     };

@@ -1,13 +1,13 @@
-//! Converts a ZIS bundle: one rule for each job spec, which runs the job spec's flow by its name.
-//! The flows stay in the bundle, which runs from the rules folder as it is. The job specs do too, so the
-//! rules are in shadow mode: two live rules would run the same flow twice for one event.
+//! Converts a ZIS bundle: one rule for each job spec, which runs the job spec's flow by name.
+//! The flows stay in the bundle, which runs from the rules folder unchanged. So do the job specs: the rules
+//! have `mode: shadow`, since two live rules would run the same flow twice for one event.
 
 use serde_json::{Map, Value, json};
 
 use crate::core::bundle::{self, Bundle, Flow, FullName, JobSpec};
 use crate::core::config::Config;
-use crate::core::convert::conversion::{Conversion, Converted, Left};
-use crate::core::convert::names::Names;
+use crate::core::convert::conversion::{Conversion, ConvertedRule, Omission};
+use crate::core::convert::names::NameAllocator;
 use crate::core::diagnostic::{Diagnostics, FileId, Severity};
 use crate::core::rule::document::{self, Node};
 use crate::core::rule::fields::Fields;
@@ -21,34 +21,34 @@ const FLOW: &str = "`flow_name`: the flow stays in the bundle, which must be in 
 pub struct Documents {
     pub bundles: Vec<Node>,
     /// Documents that are not bundles, and syntax errors.
-    pub left: Vec<Left>,
+    pub omitted: Vec<Omission>,
 }
 
 /// Returns `None` if no document is a bundle.
 pub fn of(text: &str) -> Option<Documents> {
-    let mut mistakes = Diagnostics::default();
-    let documents = document::read(FileId::default(), text, &mut mistakes);
+    let mut diagnostics = Diagnostics::default();
+    let documents = document::read(FileId::default(), text, &mut diagnostics);
     let (bundles, others): (Vec<Node>, Vec<Node>) =
         documents.into_iter().partition(bundle::is_bundle);
     if bundles.is_empty() {
         return None;
     }
-    let mut left: Vec<Left> = others.iter().map(other_document).collect();
-    left.extend(errors(mistakes, "an error in the file"));
-    Some(Documents { bundles, left })
+    let mut omitted: Vec<Omission> = others.iter().map(other_document).collect();
+    omitted.extend(errors(diagnostics, "an error in the file"));
+    Some(Documents { bundles, omitted })
 }
 
-fn errors(diagnostics: Diagnostics, what: &'static str) -> impl Iterator<Item = Left> {
+fn errors(diagnostics: Diagnostics, what: &'static str) -> impl Iterator<Item = Omission> {
     let diagnostics = diagnostics.sorted().into_iter();
     let errors = diagnostics.filter(|diagnostic| diagnostic.severity == Severity::Error);
-    errors.map(move |error| Left::new(what, error.message, line(error.at.line)))
+    errors.map(move |error| Omission::new(what, error.message, line(error.at.line)))
 }
 
 fn line(number: u32) -> String {
     format!("line {number}")
 }
 
-fn other_document(document: &Node) -> Left {
+fn other_document(document: &Node) -> Omission {
     let is_rule = ["flow", "flow_name", "flows"]
         .iter()
         .any(|key| document.get(key).is_some());
@@ -67,24 +67,24 @@ fn other_document(document: &Node) -> Left {
             "neither a bundle nor a rule",
         ),
     };
-    Left::new(what, why, line(document.at.line))
+    Omission::new(what, why, line(document.at.line))
 }
 
-pub fn convert(node: &Node, names: &mut Names) -> Conversion {
+pub fn convert(node: &Node, names: &mut NameAllocator) -> Conversion {
     let mut conversion = Conversion::default();
     let mut diagnostics = Diagnostics::default();
     let config = Config::default();
     let mut cx = Lowering::new(&config, Fields::Open, &mut diagnostics);
     let bundle = bundle::read(node, &mut cx);
     let errors = errors(diagnostics, "an error in the bundle");
-    conversion.left.extend(errors);
+    conversion.omitted.extend(errors);
     let Some(bundle) = bundle else {
         return conversion;
     };
     for spec in &bundle.job_specs {
         match bundle.flow(&spec.flow_name.text) {
             Some(flow) => conversion.rules.push(rule(spec, flow, &bundle, names)),
-            None => conversion.left.push(Left::new(
+            None => conversion.omitted.push(Omission::new(
                 format!("the job spec `{}`", spec.name.text),
                 format!("no flow `{}`, or it has errors", spec.flow_name.text),
                 line(spec.flow_name.at.line),
@@ -95,9 +95,9 @@ pub fn convert(node: &Node, names: &mut Names) -> Conversion {
         .flows
         .iter()
         .filter(|flow| !is_started(flow, &bundle));
-    conversion.left.extend(unused.map(|flow| {
+    conversion.omitted.extend(unused.map(|flow| {
         let full = bundle.name_of(flow);
-        Left::new(
+        Omission::new(
             format!("the flow `{}`", flow.name.text),
             format!("no job spec starts it; a rule can run it with `flow_name: {full}`"),
             line(flow.name.at.line),
@@ -112,8 +112,8 @@ fn is_started(flow: &Flow, bundle: &Bundle) -> bool {
     names.any(|name| name == flow.name.text)
 }
 
-fn rule(spec: &JobSpec, flow: &Flow, bundle: &Bundle, names: &mut Names) -> Converted {
-    let name = names.give(&spec.name.text, "job-spec");
+fn rule(spec: &JobSpec, flow: &Flow, bundle: &Bundle, names: &mut NameAllocator) -> ConvertedRule {
+    let name = names.allocate(&spec.name.text, "job-spec");
     let mut rule = Map::new();
     rule.insert("name".into(), json!(name));
     rule.insert("event_source".into(), spec.event_source.to_json());
@@ -131,18 +131,18 @@ fn rule(spec: &JobSpec, flow: &Flow, bundle: &Bundle, names: &mut Names) -> Conv
         "`mode: shadow`: the job spec `{}` of the bundle starts the same flow, and two live rules would run it twice for each event; to use this rule instead, remove the job spec from the bundle, then this line",
         spec.name.text
     );
-    Converted {
+    ConvertedRule {
         name,
         from,
         document: Value::Object(rule),
         condition: Some(example(spec)),
-        left: Vec::new(),
+        omitted: Vec::new(),
         notes: vec![shadow, CONDITION.into(), FLOW.into()],
         configure: Vec::new(),
     }
 }
 
-/// A condition that loads for the events of a ticket; for others, the place of one.
+/// A valid condition for events of a ticket; for other events, a placeholder.
 fn example(spec: &JobSpec) -> &'static str {
     let text = |node: &Node| node.scalar_text().unwrap_or_default();
     let ticket =

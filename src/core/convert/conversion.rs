@@ -1,49 +1,49 @@
-//! What a conversion gives: rules as documents, and all that they do not carry over.
-//! It refuses to print a word of the original where it could become more than a comment.
+//! The result of a conversion: rules as documents, and what they omit.
+//! Text of the original is printed only in comments and quoted values.
 
 use serde_json::{Value, json};
 
 use crate::core::rule::document;
 
-const CONFIGURE: &str = "To be set in flowtrigger.yaml before it loads (where there are credentials, name a connection in the step instead):";
+const CONFIGURE: &str = "Set in flowtrigger.yaml first (for an address with credentials, use a connection in the step instead):";
 
-/// How wide comments are.
-const WIDTH: usize = 100;
+/// The width of comments.
+const MAX_LINE_CHARS: usize = 100;
 
 /// The rules of one file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Conversion {
-    pub rules: Vec<Converted>,
-    /// What led to no rule at all.
-    pub left: Vec<Left>,
+    pub rules: Vec<ConvertedRule>,
+    /// What did not become part of any rule.
+    pub omitted: Vec<Omission>,
 }
 
-/// One rule, and what its original had beside.
+/// One rule, and what it omits of its original.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Converted {
+pub struct ConvertedRule {
     pub name: String,
-    /// What it was made of, in words.
+    /// Its original, for people.
     pub from: String,
     pub document: Value,
-    /// An example of a `when`, written as a comment before the flow.
+    /// An example of a `when`, written as a comment above the flow.
     pub condition: Option<&'static str>,
-    pub left: Vec<Left>,
-    /// How something was carried over, where that is not plain.
+    pub omitted: Vec<Omission>,
+    /// How parts were converted, where that is not obvious.
     pub notes: Vec<String>,
-    /// What the configuration must have before the rule loads.
+    /// What the configuration must contain before the rule loads.
     pub configure: Vec<String>,
 }
 
-/// Something that was not carried over.
+/// A part of the original that a rule does not reproduce.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
+pub struct Omission {
     pub what: String,
     pub why: String,
-    /// Its place in the original.
+    /// Its location in the original.
     pub at: String,
 }
 
-impl Left {
+impl Omission {
     pub fn new(what: impl Into<String>, why: impl Into<String>, at: impl Into<String>) -> Self {
         Self {
             what: what.into(),
@@ -52,7 +52,7 @@ impl Left {
         }
     }
 
-    /// On one line, for a list.
+    /// One line for a list.
     pub fn line(&self) -> String {
         one_line(&format!("{}: {} ({})", self.what, self.why, self.at))
     }
@@ -63,19 +63,19 @@ impl Left {
 }
 
 impl Conversion {
-    /// Everything that was not carried over, rule by rule.
-    pub fn all_left(&self) -> impl Iterator<Item = &Left> {
-        let of_rules = self.rules.iter().flat_map(|rule| &rule.left);
-        of_rules.chain(&self.left)
+    /// All omissions, rule by rule.
+    pub fn all_omitted(&self) -> impl Iterator<Item = &Omission> {
+        let of_rules = self.rules.iter().flat_map(|rule| &rule.omitted);
+        of_rules.chain(&self.omitted)
     }
 }
 
-impl Converted {
-    /// The document with its comments, ready for a file of its own.
+impl ConvertedRule {
+    /// The YAML document with its comments.
     pub fn text(&self) -> String {
         let mut text = comment(&format!("From {}.", self.from));
-        text += &list("Not carried over:", self.left.iter().map(Left::line));
-        text += &list("How it was carried over:", self.notes.iter().cloned());
+        text += &list("Not converted:", self.omitted.iter().map(Omission::line));
+        text += &list("How it was converted:", self.notes.iter().cloned());
         let configure = self.configure.iter().cloned();
         text += &list(CONFIGURE, configure);
         text + &self.yaml()
@@ -84,16 +84,16 @@ impl Converted {
     fn yaml(&self) -> String {
         let text = document::write(&self.document);
         match self.condition {
-            // Only the key of the document itself begins a line: texts are quoted or indented.
+            // Only a key of the top level starts a line: text is quoted or indented.
             Some(condition) => text.replacen("\nflow", &format!("\n# {condition}\nflow"), 1),
             None => text,
         }
     }
 }
 
-/// What led to no rule, as comments above the rules.
-pub fn no_rules(lines: impl Iterator<Item = String>) -> String {
-    list("Led to no rule:", lines)
+/// What is part of no rule, as comments above the rules.
+pub fn part_of_no_rule(lines: impl Iterator<Item = String>) -> String {
+    list("Part of no rule:", lines)
 }
 
 fn list(title: &str, lines: impl Iterator<Item = String>) -> String {
@@ -104,7 +104,7 @@ fn list(title: &str, lines: impl Iterator<Item = String>) -> String {
     }
 }
 
-/// Lines of comment, whatever stands in the text; what hangs over stands below its first word.
+/// Wraps a text as comment lines; continuation lines of a list item are indented.
 fn comment(text: &str) -> String {
     let text = one_line(text);
     let indent = match text.trim_start().starts_with("- ") {
@@ -118,7 +118,7 @@ fn comment(text: &str) -> String {
     for word in text.split_whitespace() {
         let last = lines.last().map_or(0, |line| line.chars().count());
         let begins = last <= 2 + indent;
-        if !begins && last + word.chars().count() > WIDTH {
+        if !begins && last + word.chars().count() > MAX_LINE_CHARS {
             lines.push(format!("# {}", " ".repeat(indent)));
         }
         if let Some(line) = lines.last_mut() {
@@ -136,7 +136,7 @@ fn one_line(text: &str) -> String {
     text.chars().map(plain).collect()
 }
 
-/// Whether a character is no line break or control character to a YAML parser.
+/// Whether a YAML parser accepts the character and does not end the line at it.
 fn is_printable(c: char) -> bool {
     let separates = matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}' | '\u{feff}');
     !c.is_control() && !separates && !('\u{fff0}'..='\u{ffff}').contains(&c)

@@ -1,19 +1,18 @@
-//! Names for rules and variables, made of titles that people wrote for people.
-//! It refuses to give the same name twice, and whatever a name may not hold.
+//! Makes unique rule names, and variable names, from titles.
 
 use std::collections::BTreeSet;
 
-const LONGEST: usize = 80;
+const MAX_NAME_CHARS: usize = 80;
 
-/// The names given so far.
+/// Gives each rule a name that no earlier rule has.
 #[derive(Debug, Default)]
-pub struct Names(BTreeSet<String>);
+pub struct NameAllocator(BTreeSet<String>);
 
-impl Names {
-    /// A name for a title that no other has; `otherwise` where nothing of the title can stand in one.
-    pub fn give(&mut self, title: &str, otherwise: &str) -> String {
+impl NameAllocator {
+    /// A unique name for a title; `default` replaces a title without letters or digits.
+    pub fn allocate(&mut self, title: &str, default: &str) -> String {
         let name = match slug(title, '-') {
-            slug if slug.is_empty() => otherwise.to_owned(),
+            slug if slug.is_empty() => default.to_owned(),
             slug => slug,
         };
         let numbered = (2..).map(|number| format!("{name}-{number}"));
@@ -24,26 +23,26 @@ impl Names {
     }
 }
 
-/// Small letters and digits, anything else as one separator.
+/// Lower-case letters and digits; other characters become one separator.
 pub fn slug(text: &str, separator: char) -> String {
     let mut slug = String::new();
     for c in text.chars() {
         match c {
             c if c.is_ascii_alphanumeric() => slug.push(c.to_ascii_lowercase()),
-            _ => slug.push_str(plain(c)),
+            _ => slug.push_str(to_ascii(c)),
         }
-        if !c.is_ascii_alphanumeric() && plain(c).is_empty() && !slug.ends_with(separator) {
+        if !c.is_ascii_alphanumeric() && to_ascii(c).is_empty() && !slug.ends_with(separator) {
             slug.push(separator);
         }
-        if slug.len() >= LONGEST {
+        if slug.len() >= MAX_NAME_CHARS {
             break;
         }
     }
     slug.trim_matches(separator).to_owned()
 }
 
-/// Letters of the languages that help desks speak most, without their marks.
-fn plain(c: char) -> &'static str {
+/// Common accented letters in ASCII.
+fn to_ascii(c: char) -> &'static str {
     match c {
         'ä' | 'Ä' => "ae",
         'ö' | 'Ö' => "oe",
@@ -65,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_title_becomes_a_name_that_loads() {
+    fn a_title_becomes_a_valid_name() {
         for (title, name) in [
             ("Notify Slack: urgent!", "notify-slack-urgent"),
             ("Rückruf für Größe", "rueckruf-fuer-groesse"),
@@ -74,16 +73,20 @@ mod tests {
             ("../../etc/passwd", "etc-passwd"),
             ("a\nname: b", "a-name-b"),
         ] {
-            assert_eq!(Names::default().give(title, "trigger-7"), name, "{title}");
+            assert_eq!(
+                NameAllocator::default().allocate(title, "trigger-7"),
+                name,
+                "{title}"
+            );
         }
-        let long = Names::default().give(&"x".repeat(500), "trigger-1");
+        let long = NameAllocator::default().allocate(&"x".repeat(500), "trigger-1");
         assert!(long.len() <= 100, "{}", long.len());
     }
 
     #[test]
-    fn no_name_is_given_twice() {
-        let mut names = Names::default();
-        let given = ["A b", "a-B", "A  b"].map(|title| names.give(title, "x"));
+    fn names_are_unique() {
+        let mut names = NameAllocator::default();
+        let names = ["A b", "a-B", "A  b"].map(|title| names.allocate(title, "x"));
         assert_eq!(given, ["a-b", "a-b-2", "a-b-3"]);
     }
 }

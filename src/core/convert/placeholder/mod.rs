@@ -1,47 +1,47 @@
-//! The payload of a notification with its placeholders (`{{ticket.id}}`), as templates of ours.
-//! It refuses to put anything in the place of what events do not carry: the gap is marked and listed.
+//! Converts the payload of a notification with its placeholders (`{{ticket.id}}`) to templates.
+//! A placeholder without a counterpart is sent as its name in brackets and listed as an omission.
 
 mod expression;
 mod part;
 
 use serde_json::{Map, Value, json};
 
-use expression::{Typed, with_filters};
+use expression::{TypeContext, with_filters};
 pub use part::literal;
-use part::{BARE, Part, mask, parts};
+use part::{BARE, PayloadPart, mask, parts};
 
-/// What the events of the rule carry beside the ticket.
-pub struct Reading {
-    /// Every event is a comment.
+/// What the rule's events contain besides the ticket.
+pub struct EventContents {
+    /// Every event is about a comment.
     pub comment: bool,
-    /// Every event is the change of this custom field.
+    /// Every event is a change of this custom field.
     pub custom_field: Option<u64>,
 }
 
-/// What a step sends.
+/// The body or query of a step.
 #[derive(Debug, PartialEq)]
 pub struct Payload {
-    /// The key of `http` and what stands under it; none without a body.
+    /// The key under `http` and its value; `None` without a body.
     pub body: (Option<&'static str>, Value),
-    /// Placeholders that were not carried over, each with its reason.
-    pub left: Vec<(String, String)>,
+    /// Placeholders that were not converted, each with the reason.
+    pub omitted: Vec<(String, String)>,
     pub notes: Vec<String>,
 }
 
-/// Stands where a payload was, as text.
-const MISSING: &str = "[the payload of the trigger]";
+/// The body that replaces a payload that cannot be converted.
+const UNCONVERTED: &str = "[the payload of the trigger]";
 
-const GUESSED: &str = "a payload of names and values: that they are sent by GET, as `query`, is a guess, since the trigger does not tell; for a form, write `method: POST` and `form`";
+const GUESSED: &str = "the payload is a list of names and values, and the trigger does not say how they are sent: `query` with GET is an assumption; for a form, write `method: POST` and `form`";
 
 const BLOCKS: &str =
-    "it holds `{% … %}`, which is Liquid; write the body of the step anew as a template";
+    "it contains Liquid tags (`{% … %}`); rewrite the body of the step as a template";
 
 impl Payload {
-    /// The reason, where it cannot be carried over at all.
-    pub fn read(payload: Option<&Value>, reading: &Reading) -> Result<Self, String> {
-        let mut writer = Writer {
+    /// Returns the reason if the payload cannot be converted at all.
+    pub fn read(payload: Option<&Value>, reading: &EventContents) -> Result<Self, String> {
+        let mut writer = TemplateWriter {
             reading,
-            left: Vec::new(),
+            omitted: Vec::new(),
             notes: Vec::new(),
         };
         let body = match payload {
@@ -53,32 +53,32 @@ impl Payload {
                 Some("json"),
                 writer.tree(payload.unwrap_or(&Value::Null), &[])?,
             ),
-            Some(Value::Bool(_) | Value::Number(_)) => return Err("it is no text".into()),
+            Some(Value::Bool(_) | Value::Number(_)) => return Err("it is not text".into()),
         };
         Ok(Self {
             body,
-            left: writer.left,
+            omitted: writer.omitted,
             notes: writer.notes,
         })
     }
 
-    /// In the place of one that cannot be carried over.
+    /// Replaces a payload that cannot be converted.
     pub fn missing() -> Self {
         Self {
-            body: (Some("body"), json!(MISSING)),
-            left: Vec::new(),
+            body: (Some("body"), json!(UNCONVERTED)),
+            omitted: Vec::new(),
             notes: Vec::new(),
         }
     }
 }
 
-struct Writer<'r> {
-    reading: &'r Reading,
-    left: Vec<(String, String)>,
+struct TemplateWriter<'r> {
+    reading: &'r EventContents,
+    omitted: Vec<(String, String)>,
     notes: Vec<String>,
 }
 
-impl Writer<'_> {
+impl TemplateWriter<'_> {
     fn text_body(&mut self, text: &str) -> Result<(Option<&'static str>, Value), String> {
         if text.contains("{%") {
             return Err(BLOCKS.into());
@@ -91,7 +91,7 @@ impl Writer<'_> {
             _ => {
                 let begins = text.trim_start();
                 if begins.starts_with(['{', '[']) && !begins.starts_with("{{") {
-                    self.note("the payload is no JSON with its placeholders filled in, so that it is sent as text");
+                    self.note("the payload is not JSON even with values in place of its placeholders; it is sent as text");
                 }
                 Ok((Some("body"), json!(self.template(text))))
             }
@@ -104,7 +104,7 @@ impl Writer<'_> {
         for pair in pairs {
             let parts = pair.as_array().map(Vec::as_slice);
             let Some([Value::String(name), Value::String(value)]) = parts else {
-                return Err("it is neither a text nor a list of names and values".into());
+                return Err("it is neither text nor a list of names and values".into());
             };
             if value.contains("{%") {
                 return Err(BLOCKS.into());
@@ -128,7 +128,7 @@ impl Writer<'_> {
                 for (key, value) in entries {
                     if key.contains("{{") || key.starts_with(BARE) {
                         return Err(
-                            "a name in it is a placeholder; write the body of the step anew".into(),
+                            "a key in it is a placeholder; rewrite the body of the step".into()
                         );
                     }
                     tree.insert(key.clone(), self.tree(value, bare)?);
@@ -139,12 +139,12 @@ impl Writer<'_> {
         })
     }
 
-    /// A placeholder without quotes around it: its value as it is.
+    /// A placeholder without quotes: the value keeps its type.
     fn bare(&mut self, text: &str, bare: &[String]) -> Value {
         let number: Option<usize> = text.trim_matches(BARE).parse().ok();
         let inside = number.and_then(|number| bare.get(number));
         let inside = inside.map(String::as_str).unwrap_or_default();
-        match self.expression(inside, Typed::Kept) {
+        match self.expression(inside, TypeContext::Kept) {
             Some(expression) => json!(format!("{{{{ {expression} }}}}")),
             None => Value::Null,
         }
@@ -153,14 +153,14 @@ impl Writer<'_> {
     fn template(&mut self, text: &str) -> String {
         let parts = parts(text);
         let typed = match parts.as_slice() {
-            [Part::Placeholder(_)] => Typed::Lone,
-            _ => Typed::Text,
+            [PayloadPart::Placeholder(_)] => TypeContext::Lone,
+            _ => TypeContext::Text,
         };
         let mut template = String::new();
         for part in parts {
             match part {
-                Part::Text(text) => template += &literal(text),
-                Part::Placeholder(inside) => match self.expression(inside, typed) {
+                PayloadPart::Text(text) => template += &literal(text),
+                PayloadPart::Placeholder(inside) => match self.expression(inside, typed) {
                     Some(expression) => template += &format!("{{{{ {expression} }}}}"),
                     None => template += &literal(&format!("[{}]", inside.trim())),
                 },
@@ -176,8 +176,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Our expression for a placeholder with its filters; None after listing why there is none.
-    fn expression(&mut self, inside: &str, typed: Typed) -> Option<String> {
+    /// The template expression for a placeholder with its filters; `None` after listing the omission.
+    fn expression(&mut self, inside: &str, typed: TypeContext) -> Option<String> {
         let mut steps = inside.split('|').map(str::trim);
         let name = steps.next().unwrap_or_default();
         let filters: Vec<&str> = steps.collect();
@@ -187,9 +187,9 @@ impl Writer<'_> {
         match found {
             Ok(expression) => Some(expression),
             Err(why) => {
-                let told = (format!("{{{{{inside}}}}}"), why);
-                if !self.left.contains(&told) {
-                    self.left.push(told);
+                let omission = (format!("{{{{{inside}}}}}"), why);
+                if !self.omitted.contains(&omission) {
+                    self.omitted.push(omission);
                 }
                 None
             }

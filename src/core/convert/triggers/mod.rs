@@ -1,6 +1,6 @@
-//! A Zendesk triggers export, trigger by trigger, as rules that listen to the events behind it.
-//! It refuses to make a rule that has nothing to run, and to let one act that
-//! differs from its trigger.
+//! Converts an export of Zendesk triggers, one rule per trigger.
+//! A trigger without a webhook or target becomes no rule; a rule that differs from its trigger has
+//! `mode: shadow`.
 
 mod action;
 mod field;
@@ -10,27 +10,27 @@ mod update_events;
 
 use serde_json::{Map, Value, json};
 
-use crate::core::convert::conversion::{Conversion, Converted, Left};
-use crate::core::convert::names::Names;
-use action::Steps;
-use meaning::Condition;
-use update_events::Listening;
+use crate::core::convert::conversion::{Conversion, ConvertedRule, Omission};
+use crate::core::convert::names::NameAllocator;
+use action::TriggerSteps;
+use meaning::TriggerCondition;
+use update_events::EventCoverage;
 
 /// The triggers of an export.
 #[derive(Default)]
 pub struct Triggers<'v> {
     read: Vec<Trigger<'v>>,
-    /// Those that are not as triggers are.
-    odd: Vec<Left>,
+    /// Items that are not valid triggers.
+    invalid: Vec<Omission>,
 }
 
-/// A trigger and its place in the export.
+/// A trigger and its location in the export.
 struct Trigger<'v> {
     body: &'v Map<String, Value>,
     at: String,
 }
 
-/// The triggers of a document: an export, a page of the API, one trigger, or a list of them.
+/// The triggers of a document: an export, a page of the API, one trigger, or a list; `None` if there are none.
 pub fn of(document: &Value) -> Option<Triggers<'_>> {
     match document {
         Value::Object(_) if is_trigger(document) => Some(one(document, "")),
@@ -68,19 +68,19 @@ fn is_trigger(value: &Value) -> bool {
     (conditions || listed("all") || listed("any")) && value.get("actions").is_some()
 }
 
-/// Whether it was meant to be one, where triggers are expected.
+/// Whether the value is meant as a trigger, where triggers are expected.
 fn is_like_one(value: &Value) -> bool {
     let keys = ["title", "conditions", "actions"];
     keys.iter().any(|key| value.get(key).is_some())
 }
 
-/// What keeps a trigger from being read; it would be guessed what it does.
-fn oddity(body: &Map<String, Value>) -> Option<String> {
+/// Why the mapping is not a valid trigger.
+fn problem(body: &Map<String, Value>) -> Option<String> {
     let lists = match body.get("conditions") {
         Some(Value::Object(lists)) => lists,
         Some(other) => {
             return Some(format!(
-                "its `conditions` are {}, and no mapping of `all` and `any`",
+                "`conditions` must be a mapping of `all` and `any`, found {}",
                 brief(other)
             ));
         }
@@ -88,15 +88,18 @@ fn oddity(body: &Map<String, Value>) -> Option<String> {
     };
     let listed = ["all", "any"].map(|key| lists.get(key).filter(|list| !list.is_null()));
     if !body.contains_key("conditions") && listed == [None, None] {
-        return Some("it has no `conditions`".into());
+        return Some("missing `conditions`".into());
     }
-    if let Some(odd) = listed.into_iter().flatten().find(|list| !list.is_array()) {
-        return Some(format!("one of its lists of conditions is {}", brief(odd)));
+    if let Some(other) = listed.into_iter().flatten().find(|list| !list.is_array()) {
+        return Some(format!(
+            "`all` and `any` must be lists of conditions, found {}",
+            brief(other)
+        ));
     }
     match body.get("actions") {
         Some(Value::Array(_)) => None,
-        Some(odd) => Some(format!("its `actions` are {}, and no list", brief(odd))),
-        None => Some("it has no `actions`".into()),
+        Some(other) => Some(format!("`actions` must be a list, found {}", brief(other))),
+        None => Some("missing `actions`".into()),
     }
 }
 
@@ -104,25 +107,25 @@ fn brief(value: &Value) -> String {
     match value {
         Value::Object(_) => "a mapping".into(),
         Value::Array(_) => "a list".into(),
-        Value::String(_) => "a text".into(),
+        Value::String(_) => "text".into(),
         Value::Null | Value::Bool(_) | Value::Number(_) => format!("`{value}`"),
     }
 }
 
-/// One rule for each trigger that notifies somebody.
-pub fn convert(triggers: Triggers<'_>, names: &mut Names) -> Conversion {
+/// One rule for each trigger that notifies a webhook or target.
+pub fn convert(triggers: Triggers<'_>, names: &mut NameAllocator) -> Conversion {
     let mut conversion = Conversion {
-        left: triggers.odd,
+        omitted: triggers.invalid,
         ..Conversion::default()
     };
     for (number, trigger) in triggers.read.iter().enumerate() {
-        let otherwise = match trigger.body.get("id").and_then(Value::as_u64) {
+        let default = match trigger.body.get("id").and_then(Value::as_u64) {
             Some(id) => format!("trigger-{id}"),
             None => format!("trigger-{}", number + 1),
         };
-        match trigger.convert(&otherwise, names) {
+        match trigger.convert(&default, names) {
             Ok(rule) => conversion.rules.push(rule),
-            Err(left) => conversion.left.extend(left),
+            Err(omitted) => conversion.omitted.extend(omitted),
         }
     }
     conversion
@@ -131,19 +134,21 @@ pub fn convert(triggers: Triggers<'_>, names: &mut Names) -> Conversion {
 impl<'v> Triggers<'v> {
     fn add(&mut self, item: &'v Value, at: String) {
         let Some(body) = item.as_object() else {
-            let why = format!("it is {}, and no mapping", brief(item));
+            let why = format!("expected a mapping, found {}", brief(item));
             return self
-                .odd
-                .push(Left::new("an item among the triggers", why, at));
+                .invalid
+                .push(Omission::new("an item among the triggers", why, at));
         };
-        let place = match at.as_str() {
+        let location = match at.as_str() {
             "" => "the whole file".to_owned(),
             at => at.to_owned(),
         };
         let trigger = Trigger { body, at };
-        match oddity(body) {
+        match problem(body) {
             None => self.read.push(trigger),
-            Some(why) => self.odd.push(Left::new(trigger.called(), why, place)),
+            Some(why) => self
+                .invalid
+                .push(Omission::new(trigger.describe(), why, location)),
         }
     }
 }
@@ -154,23 +159,23 @@ impl Trigger<'_> {
         title.and_then(Value::as_str).unwrap_or_default().trim()
     }
 
-    /// What it is called in lists.
-    fn called(&self) -> String {
+    /// The trigger as text for lists.
+    fn describe(&self) -> String {
         match self.title() {
             "" => "a trigger without a title".into(),
             title => format!("the trigger \"{title}\""),
         }
     }
 
-    fn place(&self, rest: &str) -> String {
+    fn location(&self, rest: &str) -> String {
         match self.at.as_str() {
             "" => rest.to_owned(),
             at => format!("{at}.{rest}"),
         }
     }
 
-    fn conditions(&self, list: &str) -> Vec<Condition> {
-        // Who writes a trigger through the API gives the two lists without what is around them.
+    fn conditions(&self, list: &str) -> Vec<TriggerCondition> {
+        // A trigger as it is sent to the API has the two lists without `conditions` around them.
         let found = match self.body.get("conditions") {
             Some(both) => both.get(list),
             None => self.body.get(list),
@@ -179,7 +184,7 @@ impl Trigger<'_> {
         let items = items.into_iter().flatten().enumerate();
         items
             .map(|(number, item)| {
-                Condition::of(item, self.place(&format!("conditions.{list}[{number}]")))
+                TriggerCondition::new(item, self.location(&format!("conditions.{list}[{number}]")))
             })
             .collect()
     }
@@ -188,65 +193,82 @@ impl Trigger<'_> {
         let found = self.body.get("actions").and_then(Value::as_array);
         let items = found.into_iter().flatten().enumerate();
         items
-            .map(|(number, item)| (item, self.place(&format!("actions[{number}]"))))
+            .map(|(number, item)| (item, self.location(&format!("actions[{number}]"))))
             .collect()
     }
 
-    /// The rule; or what was left, where there is none.
-    fn convert(&self, otherwise: &str, names: &mut Names) -> Result<Converted, Vec<Left>> {
-        let listening = Listening::of(&self.conditions("all"), &self.conditions("any"));
-        let steps = Steps::of(&self.actions(), &listening);
-        let whole = match (&steps.list.is_empty(), listening.never) {
-            (true, _) => Some(
-                "no action of it names a webhook or target to notify, so a rule would have nothing to run",
-            ),
-            (false, true) => Some("its conditions can never hold together"),
+    /// Returns the rule, or the omissions if there is none.
+    fn convert(
+        &self,
+        default: &str,
+        names: &mut NameAllocator,
+    ) -> Result<ConvertedRule, Vec<Omission>> {
+        let coverage = EventCoverage::new(&self.conditions("all"), &self.conditions("any"));
+        let steps = TriggerSteps::new(&self.actions(), &coverage);
+        let reason = match (&steps.list.is_empty(), coverage.never) {
+            (true, _) => {
+                Some("no action notifies a webhook or target, so a rule would have nothing to run")
+            }
+            (false, true) => Some("its conditions contradict each other"),
             (false, false) => None,
         };
-        if let Some(why) = whole {
-            let mut left = vec![Left::new(self.called(), why, self.place("actions"))];
-            left.extend(steps.left);
-            return Err(left);
+        if let Some(why) = reason {
+            let mut omitted = vec![Omission::new(
+                self.describe(),
+                why,
+                self.location("actions"),
+            )];
+            omitted.extend(steps.omitted);
+            return Err(omitted);
         }
-        let name = names.give(self.title(), otherwise);
-        let same = listening.differs.is_none() && !steps.gaps;
-        let document = self.document(&name, &listening, &steps, same);
-        let mut left = listening.left;
-        left.extend(steps.left);
-        let mut notes = listening.notes;
+        let name = names.allocate(self.title(), default);
+        let same = coverage.differs.is_none() && !steps.gaps;
+        let mode = match (self.is_active(), same) {
+            (false, _) => Some("disabled"),
+            (true, false) => Some("shadow"),
+            (true, true) => None,
+        };
+        let document = self.document(&name, &coverage, &steps, mode);
+        let mut omitted = coverage.omitted;
+        omitted.extend(steps.omitted);
+        let mut notes = coverage.notes;
         notes.extend(steps.notes);
-        if !same && self.is_active() {
-            notes.push("`mode: shadow`: it is judged and recorded but does not act, until you have looked at what is missing and take the line out".into());
+        if mode == Some("shadow") {
+            notes.push("`mode: shadow`: the rule is evaluated and recorded but does not act; remove the line after you have checked what is not converted".into());
         }
-        Ok(Converted {
+        Ok(ConvertedRule {
             name,
-            from: self.called(),
+            from: self.describe(),
             document,
             condition: None,
-            left,
+            omitted,
             notes,
             configure: steps.configure,
         })
     }
 
-    fn document(&self, name: &str, listening: &Listening, steps: &Steps, same: bool) -> Value {
+    fn document(
+        &self,
+        name: &str,
+        coverage: &EventCoverage,
+        steps: &TriggerSteps,
+        mode: Option<&str>,
+    ) -> Value {
         let mut rule = Map::new();
         rule.insert("name".into(), json!(name));
         if let Some(description) = self.description() {
             rule.insert("description".into(), json!(description));
         }
         rule.insert("event_source".into(), json!("support"));
-        rule.insert("event_type".into(), listening.event_type());
-        match (self.is_active(), same) {
-            (false, _) => rule.insert("mode".into(), json!("disabled")),
-            (true, false) => rule.insert("mode".into(), json!("shadow")),
-            (true, true) => None,
-        };
-        let when = listening.when.to_map();
+        rule.insert("event_type".into(), coverage.event_type());
+        if let Some(mode) = mode {
+            rule.insert("mode".into(), json!(mode));
+        }
+        let when = coverage.when.to_map();
         if !when.is_empty() {
             rule.insert("when".into(), Value::Object(when));
         }
-        if listening.several {
+        if coverage.several {
             let dedupe = json!({"per": "meta.sequence.id", "for": "5m"});
             rule.insert("dedupe".into(), dedupe);
         }
@@ -255,12 +277,12 @@ impl Trigger<'_> {
     }
 
     fn description(&self) -> Option<String> {
-        let told = self.body.get("description").and_then(Value::as_str);
-        let told = told.map(str::trim).filter(|told| !told.is_empty());
+        let description = self.body.get("description").and_then(Value::as_str);
+        let description = description.map(str::trim).filter(|text| !text.is_empty());
         let title = Some(self.title()).filter(|title| !title.is_empty());
-        match (title, told) {
-            (Some(title), Some(told)) if title != told => Some(format!("{title}: {told}")),
-            (title, told) => title.or(told).map(str::to_owned),
+        match (title, description) {
+            (Some(title), Some(text)) if title != text => Some(format!("{title}: {text}")),
+            (title, description) => title.or(description).map(str::to_owned),
         }
     }
 

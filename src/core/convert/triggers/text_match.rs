@@ -1,9 +1,8 @@
-//! The words that a trigger looks for in a text, as a test of ours.
-//! It refuses to look for a part of a word where the trigger looks for the whole.
+//! Converts a trigger's search for words in a text to a test with `matches` or `contains`.
 
 use serde_json::{Value, json};
 
-/// The test behind an operator of a text; None for an operator that texts do not have.
+/// The test for an operator; `None` if text fields do not have it.
 pub fn test(operator: &str, value: &Value) -> Option<Value> {
     let text = value.as_str()?.trim();
     if text.is_empty() {
@@ -20,7 +19,7 @@ pub fn test(operator: &str, value: &Value) -> Option<Value> {
     }
 }
 
-/// One of the words, by itself.
+/// A pattern for any of the words, as a whole word.
 fn pattern(text: &str) -> String {
     let words: Vec<String> = text.split_whitespace().map(regex::escape).collect();
     format!(r"(?:^|\W)(?:{})(?:\W|$)", words.join("|"))

@@ -1,68 +1,68 @@
-//! Which events a trigger stands behind, and what must hold for each: a trigger judges a whole update of a
-//! ticket, a rule one change of it.
-//! It refuses to widen or narrow a trigger in silence: what a single change cannot tell is listed.
+//! Finds the events by which a rule notices the updates that a trigger runs for, and the condition on each: a
+//! trigger sees a whole update of a ticket, a rule one change of it.
+//! What a single change does not show is listed as an omission.
 
 mod translate;
 
 use serde_json::{Value, json};
 
 use crate::core::convert::clause::Clause;
-use crate::core::convert::conversion::Left;
-use crate::core::convert::triggers::meaning::{CREATED, Change, Condition, Meaning};
-use translate::{Judge, Listed, Read};
+use crate::core::convert::conversion::Omission;
+use crate::core::convert::triggers::meaning::{CREATED, FieldChange, Meaning, TriggerCondition};
+use translate::{ConditionList, ConditionTranslator, ReadConditions};
 
-/// What a rule in a trigger's place listens to.
+/// The events of a rule that replaces a trigger, and its condition.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Listening {
-    ways: Vec<Way>,
+pub struct EventCoverage {
+    events: Vec<UpdateEvent>,
     pub when: Clause,
-    /// Several events of one update may match, of which one is enough.
+    /// Several events of one update may match; the rule must run once.
     pub several: bool,
-    /// Nothing can ever match.
+    /// No event can match.
     pub never: bool,
-    /// Why the rule matches other events than its trigger did.
+    /// Why the rule and its trigger do not match the same updates.
     pub differs: Option<String>,
-    pub left: Vec<Left>,
+    pub omitted: Vec<Omission>,
     pub notes: Vec<String>,
 }
 
-/// A kind of event by which an update may be noticed.
+/// An event type by which a rule may notice an update.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Way {
+enum UpdateEvent {
     Created,
     Changed {
         tag: &'static str,
         custom: Option<u64>,
     },
-    /// Whatever happens to the ticket.
+    /// Any event of the ticket.
     Every,
 }
 
-impl Listening {
-    pub fn of(all: &[Condition], any: &[Condition]) -> Self {
-        let mut judge = Judge::default();
-        let required = judge.read(all, Listed::All);
-        let mut alternatives = judge.read(any, Listed::Any);
+impl EventCoverage {
+    pub fn new(all: &[TriggerCondition], any: &[TriggerCondition]) -> Self {
+        let mut translator = ConditionTranslator::default();
+        let required = translator.read(all, ConditionList::All);
+        let mut alternatives = translator.read(any, ConditionList::Any);
         if alternatives.is_empty() && !any.is_empty() {
-            judge.differs("none of the alternatives under `any` is left");
+            translator.differs("no alternative under `any` could be converted");
             alternatives.clear();
         }
         if is_always(&alternatives) {
             alternatives.clear();
         }
-        let ways = ways(&required, &alternatives);
+        let events = update_events(&required, &alternatives);
         let mut found = Vec::new();
-        for way in ways.iter().copied() {
-            let alternatives = apart(&alternatives, way, &ways);
-            let conjuncts = judge.conjuncts(way, &required, alternatives.as_ref());
+        for event in events.iter().copied() {
+            let alternatives = alternatives_for(&alternatives, event, &events);
+            let conjuncts = translator.conjuncts(event, &required, alternatives.as_ref());
             if !conjuncts.contains(&Clause::Never) {
-                found.push((way, conjuncts));
+                found.push((event, conjuncts));
             }
         }
-        judge.finish(found)
+        translator.finish(found)
     }
 
-    /// As it is written in a rule.
+    /// The value of `event_type` in the rule.
     pub fn event_type(&self) -> Value {
         match self.tags().as_slice() {
             [one] => json!(one),
@@ -70,74 +70,81 @@ impl Listening {
         }
     }
 
-    /// Whether every event is of one type.
+    /// Whether the rule listens to this type only.
     pub fn is_only(&self, tag: &str) -> bool {
         self.tags() == [tag]
     }
 
-    /// The custom field that every event is about.
+    /// The custom field, if every event is a change of it.
     pub fn custom_field(&self) -> Option<u64> {
-        match self.ways.as_slice() {
-            [Way::Changed { custom, .. }] => *custom,
+        match self.events.as_slice() {
+            [UpdateEvent::Changed { custom, .. }] => *custom,
             _ => None,
         }
     }
 
     fn tags(&self) -> Vec<&'static str> {
-        let mut tags: Vec<&'static str> = self.ways.iter().map(|way| way.tag()).collect();
+        let mut tags: Vec<&'static str> = self.events.iter().map(|event| event.tag()).collect();
         tags.dedup();
         tags
     }
 }
 
-impl Way {
+impl UpdateEvent {
     fn tag(self) -> &'static str {
         match self {
-            Way::Created => CREATED,
-            Way::Changed { tag, .. } => tag,
-            Way::Every => "ticket.*",
+            UpdateEvent::Created => CREATED,
+            UpdateEvent::Changed { tag, .. } => tag,
+            UpdateEvent::Every => "ticket.*",
         }
     }
 
-    fn is_of(self, change: &Change) -> bool {
+    fn is_of(self, change: &FieldChange) -> bool {
         match self {
-            Way::Changed { tag, custom } => tag == change.tag && custom == change.custom,
-            Way::Created | Way::Every => false,
+            UpdateEvent::Changed { tag, custom } => tag == change.tag && custom == change.custom,
+            UpdateEvent::Created | UpdateEvent::Every => false,
         }
     }
 }
 
-/// A new ticket or not: any.
-fn is_always(alternatives: &Read<'_>) -> bool {
+/// Whether the alternatives hold for new and for existing tickets.
+fn is_always(alternatives: &ReadConditions<'_>) -> bool {
     let has = |meaning: &Meaning| alternatives.iter().any(|(_, known)| known == meaning);
     has(&Meaning::Created) && has(&Meaning::Updated)
 }
 
-/// The alternatives that one kind of event may meet: a change that another kind tells is met by that.
-fn apart<'c>(alternatives: &Read<'c>, way: Way, ways: &[Way]) -> Option<Read<'c>> {
+/// The alternatives that one event type can meet; a change that has its own event type is left to that.
+fn alternatives_for<'c>(
+    alternatives: &ReadConditions<'c>,
+    event: UpdateEvent,
+    events: &[UpdateEvent],
+) -> Option<ReadConditions<'c>> {
     if alternatives.is_empty() {
         return None;
     }
-    let told_by_another = |meaning: &Meaning| match (meaning, way) {
-        (Meaning::Change(change), Way::Changed { .. }) => {
-            !way.is_of(change) && ways.iter().any(|other| other.is_of(change))
+    let has_own_event = |meaning: &Meaning| match (meaning, event) {
+        (Meaning::Change(change), UpdateEvent::Changed { .. }) => {
+            !event.is_of(change) && events.iter().any(|other| other.is_of(change))
         }
-        (Meaning::Change(change), Way::Created) => change.created.is_none(),
+        (Meaning::Change(change), UpdateEvent::Created) => change.created.is_none(),
         _ => false,
     };
     let kept = alternatives.iter();
-    let kept = kept.filter(|(_, meaning)| !told_by_another(meaning));
+    let kept = kept.filter(|(_, meaning)| !has_own_event(meaning));
     Some(kept.cloned().collect())
 }
 
-/// By which events an update that meets the conditions can be noticed.
-fn ways(required: &Read<'_>, alternatives: &Read<'_>) -> Vec<Way> {
+/// The events by which a rule can notice an update that meets the conditions.
+fn update_events(
+    required: &ReadConditions<'_>,
+    alternatives: &ReadConditions<'_>,
+) -> Vec<UpdateEvent> {
     let has = |meaning: &Meaning| required.iter().any(|(_, known)| known == meaning);
     if has(&Meaning::Created) {
-        return vec![Way::Created];
+        return vec![UpdateEvent::Created];
     }
     let updated = has(&Meaning::Updated);
-    let changes = |list: &Read<'_>| -> Vec<Change> {
+    let changes = |list: &ReadConditions<'_>| -> Vec<FieldChange> {
         let changes = list.iter().filter_map(|(_, meaning)| match meaning {
             Meaning::Change(change) => Some(change.clone()),
             _ => None,
@@ -145,7 +152,7 @@ fn ways(required: &Read<'_>, alternatives: &Read<'_>) -> Vec<Way> {
         changes.collect()
     };
     let must = changes(required);
-    if let Some(anchor) = must.iter().min_by_key(|change| unseen(change)) {
+    if let Some(anchor) = must.iter().min_by_key(|change| visibility(change)) {
         let created = must.iter().all(|change| change.created.is_some()) && !updated;
         return with_created(vec![changed(anchor)], created);
     }
@@ -153,43 +160,43 @@ fn ways(required: &Read<'_>, alternatives: &Read<'_>) -> Vec<Way> {
     let new = alternatives
         .iter()
         .any(|(_, known)| *known == Meaning::Created);
-    let told = may.len() + usize::from(new);
+    let covered = may.len() + usize::from(new);
     if alternatives.is_empty()
-        || told
+        || covered
             < alternatives
                 .iter()
                 .filter(|(_, m)| *m != Meaning::Created)
                 .count()
                 + usize::from(new)
     {
-        return vec![Way::Every];
+        return vec![UpdateEvent::Every];
     }
-    let mut ways: Vec<Way> = Vec::new();
-    for way in may.iter().map(changed) {
-        if !ways.contains(&way) {
-            ways.push(way);
+    let mut events: Vec<UpdateEvent> = Vec::new();
+    for event in may.iter().map(changed) {
+        if !events.contains(&event) {
+            events.push(event);
         }
     }
     let created = may.iter().any(|change| change.created.is_some()) || new;
-    with_created(ways, created && !updated)
+    with_created(events, created && !updated)
 }
 
-fn with_created(mut ways: Vec<Way>, created: bool) -> Vec<Way> {
+fn with_created(mut events: Vec<UpdateEvent>, created: bool) -> Vec<UpdateEvent> {
     if created {
-        ways.push(Way::Created);
+        events.push(UpdateEvent::Created);
     }
-    ways
+    events
 }
 
-fn changed(change: &Change) -> Way {
-    Way::Changed {
+fn changed(change: &FieldChange) -> UpdateEvent {
+    UpdateEvent::Changed {
         tag: change.tag,
         custom: change.custom,
     }
 }
 
-/// How much of a change other events of the update show; what shows least is listened to.
-fn unseen(change: &Change) -> u8 {
+/// How much other events of the update show of a change. The rule listens to the change that shows least.
+fn visibility(change: &FieldChange) -> u8 {
     match (&change.created, &change.after) {
         (None, _) => 0,
         (Some(_), Clause::Always) => 1,
@@ -197,30 +204,30 @@ fn unseen(change: &Change) -> u8 {
     }
 }
 
-/// What must hold for whichever event, then what must hold for each.
-fn together(found: Vec<(Way, Vec<Clause>)>) -> Clause {
+/// Combines the clauses: those common to all events, then those of each event type.
+fn together(found: Vec<(UpdateEvent, Vec<Clause>)>) -> Clause {
     let Some(((_, first), others)) = found.split_first() else {
         return Clause::Never;
     };
     let in_all = |clause: &&Clause| others.iter().all(|(_, clauses)| clauses.contains(clause));
     let common: Vec<Clause> = first.iter().filter(in_all).cloned().collect();
-    let of_each: Vec<(Way, Clause)> = found
+    let of_each: Vec<(UpdateEvent, Clause)> = found
         .iter()
-        .map(|(way, clauses)| {
+        .map(|(event, clauses)| {
             let own = clauses.iter().filter(|clause| !common.contains(clause));
-            (*way, Clause::all(own.cloned()))
+            (*event, Clause::all(own.cloned()))
         })
         .collect();
     let differ = of_each.iter().any(|(_, clause)| *clause != Clause::Always);
-    let apart = match differ {
+    let by_type = match differ {
         false => Clause::Always,
-        true => Clause::any(of_each.into_iter().map(|(way, clause)| {
-            let way = match found.len() {
+        true => Clause::any(of_each.into_iter().map(|(event, clause)| {
+            let event = match found.len() {
                 1 => Clause::Always,
-                _ => Clause::is_type(way.tag()),
+                _ => Clause::is_type(event.tag()),
             };
-            Clause::all([way, clause])
+            Clause::all([event, clause])
         })),
     };
-    Clause::all(common.into_iter().chain([apart]))
+    Clause::all(common.into_iter().chain([by_type]))
 }

@@ -1,16 +1,16 @@
-//! What a condition of a trigger asks of one kind of event.
-//! It refuses to answer for other events of the same update: what they alone tell is listed.
+//! Translates the conditions of a trigger to a condition on one event type.
+//! What only other events of the same update show is listed as an omission.
 
 use serde_json::json;
 
-use super::{Listening, Way, together};
+use super::{EventCoverage, UpdateEvent, together};
 use crate::core::convert::clause::Clause;
-use crate::core::convert::conversion::Left;
+use crate::core::convert::conversion::Omission;
 use crate::core::convert::triggers::meaning::{
-    COMMENT, CREATED, CUSTOM, Change, Condition, Meaning,
+    COMMENT, CREATED, CUSTOM, FieldChange, Meaning, TriggerCondition,
 };
 
-/// What is no update to a trigger: it does not run then.
+/// Events that are not updates to a trigger: it does not run for them.
 const NO_UPDATES: [&str; 5] = [
     "ticket.MarkedAsSpam",
     "ticket.TicketPermanentlyDeleted",
@@ -19,31 +19,31 @@ const NO_UPDATES: [&str; 5] = [
     "ticket.TicketMerged",
 ];
 
-/// Whether a condition must hold, or is one of several.
+/// Whether a condition must hold or is an alternative.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Listed {
+pub(super) enum ConditionList {
     All,
     Any,
 }
 
 #[derive(Default)]
-pub(super) struct Judge {
-    left: Vec<Left>,
+pub(super) struct ConditionTranslator {
+    omitted: Vec<Omission>,
     notes: Vec<String>,
     differs: Option<String>,
 }
 
-pub(super) type Read<'c> = Vec<(&'c Condition, Meaning)>;
+pub(super) type ReadConditions<'c> = Vec<(&'c TriggerCondition, Meaning)>;
 
-impl Judge {
+impl ConditionTranslator {
     pub(super) fn differs(&mut self, why: &str) {
         self.differs.get_or_insert_with(|| why.to_owned());
     }
 
-    fn leave(&mut self, condition: &Condition, why: impl Into<String>) {
-        let left = Left::new(condition.words(), why, &condition.at);
-        if !self.left.contains(&left) {
-            self.left.push(left);
+    fn omit(&mut self, condition: &TriggerCondition, why: impl Into<String>) {
+        let omitted = Omission::new(condition.describe(), why, &condition.at);
+        if !self.omitted.contains(&omitted) {
+            self.omitted.push(omitted);
         }
     }
 
@@ -54,16 +54,20 @@ impl Judge {
         }
     }
 
-    /// What each condition means; those that mean nothing here are listed and left out.
-    pub(super) fn read<'c>(&mut self, conditions: &'c [Condition], listed: Listed) -> Read<'c> {
+    /// Interprets the conditions; those without a counterpart are listed as omissions.
+    pub(super) fn read<'c>(
+        &mut self,
+        conditions: &'c [TriggerCondition],
+        listed: ConditionList,
+    ) -> ReadConditions<'c> {
         let mut read = Vec::new();
         for condition in conditions {
             match condition.meaning() {
                 Meaning::Unknown(why) => {
-                    self.leave(condition, why);
+                    self.omit(condition, why);
                     self.differs(match listed {
-                        Listed::All => "a condition is missing",
-                        Listed::Any => "an alternative is missing",
+                        ConditionList::All => "a condition is missing",
+                        ConditionList::Any => "an alternative is missing",
                     });
                 }
                 meaning => read.push((condition, meaning)),
@@ -74,32 +78,33 @@ impl Judge {
 
     pub(super) fn conjuncts(
         &mut self,
-        way: Way,
-        required: &Read<'_>,
-        alternatives: Option<&Read<'_>>,
+        event: UpdateEvent,
+        required: &ReadConditions<'_>,
+        alternatives: Option<&ReadConditions<'_>>,
     ) -> Vec<Clause> {
         let mut clauses = Vec::new();
         for (condition, meaning) in required {
-            let clause = self.judge(way, condition, meaning);
+            let clause = self.translate(event, condition, meaning);
             clauses.extend(clause.into_iter().flat_map(Clause::conjuncts));
         }
-        if way == Way::Every {
+        if event == UpdateEvent::Every {
             clauses.extend(self.updates_alone());
         }
         if let Some(alternatives) = alternatives {
-            clauses.extend(self.either(way, alternatives).conjuncts());
+            clauses.extend(self.either(event, alternatives).conjuncts());
         }
         clauses
     }
 
-    /// What is left of the alternatives: one that is lost takes none of the others with it. Where all that
-    /// could hold are lost, nothing is asked, since the trigger might run.
-    fn either(&mut self, way: Way, alternatives: &Read<'_>) -> Clause {
-        let judged = alternatives.iter();
-        let judged = judged.map(|(condition, meaning)| self.judge(way, condition, meaning));
-        let judged: Vec<Option<Clause>> = judged.collect();
-        let lost = judged.contains(&None);
-        match Clause::any(judged.into_iter().flatten()) {
+    /// Any of the alternatives that could be translated. If none could, but one might hold, the clause always
+    /// holds: the trigger might run.
+    fn either(&mut self, event: UpdateEvent, alternatives: &ReadConditions<'_>) -> Clause {
+        let translated = alternatives.iter();
+        let translated =
+            translated.map(|(condition, meaning)| self.translate(event, condition, meaning));
+        let translated: Vec<Option<Clause>> = translated.collect();
+        let lost = translated.contains(&None);
+        match Clause::any(translated.into_iter().flatten()) {
             Clause::Never if lost => Clause::Always,
             any => any,
         }
@@ -107,29 +112,34 @@ impl Judge {
 
     fn updates_alone(&mut self) -> Option<Clause> {
         self.note(
-            "no condition asks for a change, so every update of the ticket counts: `ticket.*`, without what is no update to a trigger",
+            "no condition tests a change, so the rule listens to `ticket.*`, except events that are not updates to a trigger",
         );
         Some(Clause::test("event.type", json!({ "not": NO_UPDATES })))
     }
 
-    /// What a condition asks of one kind of event; None where it is lost, and listed.
-    fn judge(&mut self, way: Way, condition: &Condition, meaning: &Meaning) -> Option<Clause> {
+    /// Translates a condition for one event type; `None` after listing it as an omission.
+    fn translate(
+        &mut self,
+        event: UpdateEvent,
+        condition: &TriggerCondition,
+        meaning: &Meaning,
+    ) -> Option<Clause> {
         match meaning {
             Meaning::State(clause, only) => {
-                if let Some(shapes) = only {
+                if let Some(formats) = only {
                     self.note(format!(
-                        "{}: only {shapes} carry it; in other shapes of event it is missing, and the rule does not match",
-                        condition.words()
+                        "{}: only {formats} contain it; in events of other formats it is missing, and the rule does not match",
+                        condition.describe()
                     ));
                 }
                 self.actor(clause);
                 Some(clause.clone())
             }
-            Meaning::Created => Some(self.created(way)),
-            Meaning::Updated => Some(self.updated(way)),
-            Meaning::Change(change) => self.change(way, condition, change),
-            Meaning::Unchanged(change) => self.unchanged(way, condition, change),
-            Meaning::Beside(change) => self.beside(way, condition, change),
+            Meaning::Created => Some(self.created(event)),
+            Meaning::Updated => Some(self.updated(event)),
+            Meaning::Change(change) => self.change(event, condition, change),
+            Meaning::Unchanged(change) => self.unchanged(event, condition, change),
+            Meaning::OnlyIn(change) => self.only_in(event, condition, change),
             Meaning::Unknown(_) => None,
         }
     }
@@ -139,24 +149,24 @@ impl Judge {
             return;
         };
         if test.to_string().contains("actor_id") {
-            self.note("`actor_id`: only event webhooks and EventBridge carry it; in a ZIS envelope it is missing, and the rule does not match");
+            self.note("`actor_id`: only event webhooks and EventBridge contain it; in a ZIS envelope it is missing, and the rule does not match");
         }
     }
 
-    fn created(&self, way: Way) -> Clause {
-        match way {
-            Way::Created => Clause::Always,
-            Way::Changed { .. } => Clause::Never,
-            Way::Every => Clause::is_type(CREATED),
+    fn created(&self, event: UpdateEvent) -> Clause {
+        match event {
+            UpdateEvent::Created => Clause::Always,
+            UpdateEvent::Changed { .. } => Clause::Never,
+            UpdateEvent::Every => Clause::is_type(CREATED),
         }
     }
 
-    fn updated(&mut self, way: Way) -> Clause {
-        match way {
-            Way::Created => Clause::Never,
-            Way::Changed { tag: COMMENT, .. } => self.later_than_created(),
-            Way::Changed { .. } => Clause::Always,
-            Way::Every => Clause::all([
+    fn updated(&mut self, event: UpdateEvent) -> Clause {
+        match event {
+            UpdateEvent::Created => Clause::Never,
+            UpdateEvent::Changed { tag: COMMENT, .. } => self.later_than_created(),
+            UpdateEvent::Changed { .. } => Clause::Always,
+            UpdateEvent::Every => Clause::all([
                 Clause::test("event.type", json!({ "not": CREATED })),
                 self.later_than_created(),
             ]),
@@ -164,73 +174,92 @@ impl Judge {
     }
 
     fn later_than_created(&mut self) -> Clause {
-        self.note("the first comment of a new ticket is an event too; it is told from later ones by the ticket's times");
+        self.note("the first comment of a new ticket is also an event; the ticket's times tell it apart from later comments");
         let created = json!({"after": {"path": "ticket.created_at"}});
         Clause::test("ticket.updated_at", created)
     }
 
-    fn change(&mut self, way: Way, condition: &Condition, change: &Change) -> Option<Clause> {
-        if way.is_of(change) {
+    fn change(
+        &mut self,
+        event: UpdateEvent,
+        condition: &TriggerCondition,
+        change: &FieldChange,
+    ) -> Option<Clause> {
+        if event.is_of(change) {
             return Some(change.then.clone());
         }
-        match (way, &change.created) {
-            (Way::Every, _) => Some(Clause::all([
+        match (event, &change.created) {
+            (UpdateEvent::Every, _) => Some(Clause::all([
                 Clause::is_type(change.tag),
                 change.then.clone(),
             ])),
-            (Way::Created, Some(created)) => Some(created.clone()),
-            (Way::Created, None) if change.tag == COMMENT || change.tag == CUSTOM => {
-                self.elsewhere(condition, change)
+            (UpdateEvent::Created, Some(created)) => Some(created.clone()),
+            (UpdateEvent::Created, None) if change.tag == COMMENT || change.tag == CUSTOM => {
+                self.change_elsewhere(condition, change)
             }
-            (Way::Created, None) => Some(Clause::Never),
-            (Way::Changed { .. }, _) => self.elsewhere(condition, change),
+            (UpdateEvent::Created, None) => Some(Clause::Never),
+            (UpdateEvent::Changed { .. }, _) => self.change_elsewhere(condition, change),
         }
     }
 
-    /// A change that another event of the update tells.
-    fn elsewhere(&mut self, condition: &Condition, change: &Change) -> Option<Clause> {
+    /// A change that is another event of the same update.
+    fn change_elsewhere(
+        &mut self,
+        condition: &TriggerCondition,
+        change: &FieldChange,
+    ) -> Option<Clause> {
         let why = match change.after {
             Clause::Always => {
-                "each change is an event of its own, judged alone; that this one is in the same update is not seen"
+                "each change is a separate event; the rule does not see that this one is in the same update"
             }
             _ => {
-                "each change is an event of its own, judged alone; that the ticket is so is asked, not that it became so in the same update"
+                "each change is a separate event; the rule tests the current value, not that it changed in the same update"
             }
         };
-        self.leave(condition, format!("{why} (`{}` tells it)", change.tag));
+        self.omit(condition, format!("{why} (its event is `{}`)", change.tag));
         self.differs("a change of the same update is not seen");
         Some(change.after.clone()).filter(|after| *after != Clause::Always)
     }
 
-    fn unchanged(&mut self, way: Way, condition: &Condition, change: &Change) -> Option<Clause> {
-        if way.is_of(change) {
+    fn unchanged(
+        &mut self,
+        event: UpdateEvent,
+        condition: &TriggerCondition,
+        change: &FieldChange,
+    ) -> Option<Clause> {
+        if event.is_of(change) {
             return Some(change.then.clone());
         }
-        if let (Way::Created, Some(created)) = (way, &change.created) {
+        if let (UpdateEvent::Created, Some(created)) = (event, &change.created) {
             return Some(created.clone());
         }
-        self.leave(condition, format!(
-            "each change is an event of its own, judged alone; whether the same update brought a `{}` is not seen",
+        self.omit(condition, format!(
+            "each change is a separate event; the rule does not see whether the same update caused a `{}`",
             change.tag
         ));
         self.differs("a change of the same update is not seen");
-        match way {
-            Way::Every if change.custom.is_none() => Some(Clause::any([
+        match event {
+            UpdateEvent::Every if change.custom.is_none() => Some(Clause::any([
                 Clause::test("event.type", json!({ "not": change.tag })),
                 change.then.clone(),
             ])),
-            Way::Every | Way::Created | Way::Changed { .. } => None,
+            UpdateEvent::Every | UpdateEvent::Created | UpdateEvent::Changed { .. } => None,
         }
     }
 
-    fn beside(&mut self, way: Way, condition: &Condition, change: &Change) -> Option<Clause> {
-        if way.is_of(change) {
+    fn only_in(
+        &mut self,
+        event: UpdateEvent,
+        condition: &TriggerCondition,
+        change: &FieldChange,
+    ) -> Option<Clause> {
+        if event.is_of(change) {
             return Some(change.then.clone());
         }
-        self.leave(
+        self.omit(
             condition,
             format!(
-                "only `{}` tells it, and the rule listens to other events",
+                "only `{}` contains it, and the rule listens to other events",
                 change.tag
             ),
         );
@@ -238,19 +267,19 @@ impl Judge {
         None
     }
 
-    pub(super) fn finish(mut self, found: Vec<(Way, Vec<Clause>)>) -> Listening {
-        let ways: Vec<Way> = found.iter().map(|(way, _)| *way).collect();
-        let several = ways.len() > 1 || ways.contains(&Way::Every);
+    pub(super) fn finish(mut self, found: Vec<(UpdateEvent, Vec<Clause>)>) -> EventCoverage {
+        let events: Vec<UpdateEvent> = found.iter().map(|(event, _)| *event).collect();
+        let several = events.len() > 1 || events.contains(&UpdateEvent::Every);
         if several {
             self.note("an update is several events: `dedupe` keeps it to one run for each (event webhooks that carry no `meta.sequence` may bring more)");
         }
-        Listening {
+        EventCoverage {
             never: found.is_empty(),
             when: together(found),
-            ways,
+            events,
             several,
             differs: self.differs,
-            left: self.left,
+            omitted: self.omitted,
             notes: self.notes,
         }
     }
