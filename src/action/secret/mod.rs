@@ -1,6 +1,9 @@
 //! Secrets and their values, and the one place where a rendered text turns into what is sent.
 //! It refuses to print, compare or serialise a value; messages carry the name alone.
 
+mod redaction;
+mod source;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,12 +13,11 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-pub use super::secret_place::Missing;
 pub use crate::core::secret::SecretValue;
+pub use source::Missing;
 
-use super::redaction::Redaction;
-use super::secret_place;
 use crate::core::flow::call::{Encoding, Failure, Piece, SecretPlace, Text, Tree};
+use redaction::Redaction;
 
 /// RFC 3986: only the unreserved characters stay.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -62,7 +64,7 @@ impl Secrets {
                 Some(place) => place.clone(),
                 None => SecretPlace::default_for(name),
             };
-            match secret_place::read(name, &place) {
+            match source::read(name, &place) {
                 Ok(value) => drop(values.insert(name.to_owned(), value)),
                 Err(why) => {
                     let name = name.to_owned();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process, kill_process_group};
 
-use super::process_record::{KEY, Noted, boot, stat};
+use super::pid_file::{KEY, Noted, boot, stat};
 
 /// From SIGTERM to SIGKILL, and from there to giving up.
 const PATIENCE: Duration = Duration::from_secs(2);

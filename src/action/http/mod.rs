@@ -1,6 +1,13 @@
 //! Sends one HTTP request and says what came of it, with words of its own for each way to fail.
 //! It refuses to go where the guard does not let it, at any hop, and to wait past the time limit.
 
+pub mod egress_guard;
+mod label;
+mod redirect;
+pub(super) mod request;
+mod response;
+mod retry_after;
+
 use std::error::Error;
 use std::io;
 use std::iter;
@@ -9,14 +16,14 @@ use std::sync::Arc;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Request, Response};
 
-use super::guard::{self, Guard, Lookup};
-use super::request::{self, Prepared};
-use super::response::Answer;
-use super::secret::Secrets;
-use super::target::Target;
-use super::{Options, excerpt, redirect};
+use crate::action::secret::Secrets;
+use crate::action::{Options, excerpt};
 use crate::core::config::{Outgoing, Proxy};
 use crate::core::flow::call::{Failure, HttpCall, Reply};
+use egress_guard::{Guard, Lookup};
+use label::Target;
+use request::Prepared;
+use response::Answer;
 
 /// How much of an address stands in a message.
 const SHOWN: usize = 200;
@@ -135,7 +142,7 @@ impl Journey<'_> {
         let guard = &self.sender.guard;
         guard
             .check(request.url())
-            .map_err(|refused| guard::refusal(&refused, target, self.secrets))?;
+            .map_err(|refused| egress_guard::refusal(&refused, target, self.secrets))?;
         let sent = self.sender.client.execute(request).await;
         sent.map_err(|error| self.trouble(&error.without_url(), target))
     }
@@ -179,8 +186,8 @@ impl Journey<'_> {
     }
 
     fn trouble(&self, error: &reqwest::Error, target: &Target) -> Failure {
-        if let Some(refused) = guard::found(causes(error)) {
-            return guard::refusal(refused, target, self.secrets);
+        if let Some(refused) = egress_guard::found(causes(error)) {
+            return egress_guard::refusal(refused, target, self.secrets);
         }
         let failure = trouble(error, target, self.secrets);
         match self.sender.guard.has_proxy() {

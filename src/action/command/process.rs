@@ -14,7 +14,7 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
-use super::process_record::Record;
+use super::pid_file::Record;
 
 /// How long to read on when a process that left the group holds an output open.
 const ESCAPED: Duration = Duration::from_secs(1);

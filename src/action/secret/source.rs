@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::secret::SecretValue;
+use super::SecretValue;
 use crate::core::flow::call::SecretPlace;
 
 /// A key or a token is short; whatever is longer than this was not meant.

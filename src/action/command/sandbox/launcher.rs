@@ -21,30 +21,30 @@ use serde::{Deserialize, Serialize};
 /// The first argument that asks for it; no command is called so.
 const ASKED: &str = "--become-confined";
 /// How it ends where it does not become the command.
-pub(super) const UNSTARTED: i32 = 125;
+pub(in crate::action::command) const UNSTARTED: i32 = 125;
 
 /// What is in force before the command starts.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Bounds {
+pub(in crate::action::command) struct Bounds {
     /// Begins what is said of a failure, so that nothing else is taken for it.
-    pub(super) mark: String,
-    pub(super) program: PathBuf,
+    pub(in crate::action::command) mark: String,
+    pub(in crate::action::command) program: PathBuf,
     /// Seconds.
-    pub(super) cpu: Option<u64>,
-    pub(super) memory: Option<u64>,
-    pub(super) file_size: Option<u64>,
-    pub(super) processes: Option<u64>,
+    pub(in crate::action::command) cpu: Option<u64>,
+    pub(in crate::action::command) memory: Option<u64>,
+    pub(in crate::action::command) file_size: Option<u64>,
+    pub(in crate::action::command) processes: Option<u64>,
     /// Numbers of user and group.
-    pub(super) user: Option<(u32, u32)>,
+    pub(in crate::action::command) user: Option<(u32, u32)>,
     /// Where files may be touched, if that is bound at all.
-    pub(super) files: Option<Reach>,
+    pub(in crate::action::command) files: Option<Reach>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Reach {
+pub(in crate::action::command) struct Reach {
     /// None where reading is not bound.
-    pub(super) read: Option<Vec<PathBuf>>,
-    pub(super) write: Vec<PathBuf>,
+    pub(in crate::action::command) read: Option<Vec<PathBuf>>,
+    pub(in crate::action::command) write: Vec<PathBuf>,
 }
 
 /// What programs of the system cannot do without: its programs and libraries, and what name services,
@@ -82,7 +82,7 @@ const DEVICES: [&str; 5] = [
 const NEEDED: ABI = ABI::V3;
 
 /// Why a command was not started.
-pub(super) enum Refusal {
+pub(in crate::action::command) enum Refusal {
     /// In words that end with what to do.
     Bounds(String),
     /// What the kernel said to its start.
@@ -91,12 +91,12 @@ pub(super) enum Refusal {
 
 impl Bounds {
     /// The arguments by which `become_command` is asked, before those of the command itself.
-    pub(super) fn arguments(&self) -> Result<[String; 2], serde_json::Error> {
+    pub(in crate::action::command) fn arguments(&self) -> Result<[String; 2], serde_json::Error> {
         Ok([ASKED.to_owned(), serde_json::to_string(self)?])
     }
 
     /// What the start said on standard error, if that is what was said.
-    pub(super) fn refusal(&self, said: &str) -> Option<Refusal> {
+    pub(in crate::action::command) fn refusal(&self, said: &str) -> Option<Refusal> {
         let words = said.strip_prefix(&self.mark)?.trim();
         Some(match words.strip_prefix("errno ").map(str::parse) {
             Some(Ok(code)) => Refusal::Start(code),
@@ -283,7 +283,7 @@ impl Unbound {
 }
 
 /// Whether this kernel can bound which files a command touches.
-pub(super) fn bounds_files() -> bool {
+pub(in crate::action::command) fn bounds_files() -> bool {
     handled(true).is_ok()
 }
 

@@ -2,7 +2,7 @@
 //! nothing down but its child. Children are kept for the next call.
 //! It refuses to judge by the clock: processor time, memory and the size of the result are bounded.
 
-mod child;
+mod worker;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -14,11 +14,11 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-use super::excerpt;
+use crate::action::excerpt;
 use crate::core::flow::call::{Call, Failure, JqCall};
 use crate::core::run::Outcome;
 
-pub use child::serve_jq;
+pub use worker::serve_jq;
 
 /// Programs that run together; one that keeps a processor busy for its two seconds must leave some.
 const TOGETHER: usize = 4;
@@ -152,7 +152,7 @@ fn failed(why: &str) -> Failure {
 
 /// Of a result.
 fn too_long() -> String {
-    format!("its result has more than {} KiB", child::RESULT / 1024)
+    format!("its result has more than {} KiB", worker::RESULT / 1024)
 }
 
 /// A child that waits for programs.
@@ -176,7 +176,7 @@ impl Calculator {
     fn start(program: &PathBuf) -> io::Result<Self> {
         let mut process = Command::new(program)
             .arg0("flowtrigger")
-            .arg(child::ASKED)
+            .arg(worker::ASKED)
             .current_dir("/")
             .env_clear()
             .stdin(Stdio::piped())
@@ -214,7 +214,7 @@ impl Calculator {
         self.input.write_all(question.as_bytes()).ok()?;
         let mut line = Vec::new();
         // A sign before, a line's end behind.
-        let most = child::RESULT as u64 + 2;
+        let most = worker::RESULT as u64 + 2;
         let mut output = self.output.by_ref().take(most);
         output.read_until(b'\n', &mut line).ok()?;
         match line.split_last()? {
@@ -250,11 +250,11 @@ impl Drop for Calculator {
 impl Answer {
     fn of(line: &[u8]) -> Option<Self> {
         match line.split_first()? {
-            (&child::RESULT_SIGN, text) => Some(match serde_json::from_slice(text) {
+            (&worker::RESULT_SIGN, text) => Some(match serde_json::from_slice(text) {
                 Ok(value) => Self::Result(value),
                 Err(error) => Self::Failed(format!("its result cannot be read ({error})")),
             }),
-            (&child::FAILURE_SIGN, text) => serde_json::from_slice(text).ok().map(Self::Failed),
+            (&worker::FAILURE_SIGN, text) => serde_json::from_slice(text).ok().map(Self::Failed),
             (_, _) => None,
         }
     }
@@ -279,14 +279,14 @@ fn cause(status: ExitStatus, said: &str) -> Answer {
             "it goes too deep; does a function call itself without end?".into()
         }
         _ if said.contains("memory allocation") => {
-            format!("it needs more than {} MiB of memory", child::MEMORY >> 20)
+            format!("it needs more than {} MiB of memory", worker::MEMORY >> 20)
         }
         (Some(Signal::XCPU), _) => format!(
             "it did not end within {} s of processor time",
-            child::PROCESSOR
+            worker::PROCESSOR
         ),
         (Some(Signal::KILL), _) => return Answer::Killed("its process was killed".into()),
-        (_, Some(child::UNBOUND)) => format!("it cannot be bounded here ({})", said.trim()),
+        (_, Some(worker::UNBOUND)) => format!("it cannot be bounded here ({})", said.trim()),
         (Some(_) | None, _) => format!("its process ended with {status}"),
     })
 }

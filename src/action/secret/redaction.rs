@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
-use super::secret::{SecretValue, percent};
+use super::{SecretValue, percent};
 
 /// The texts to look for, the longest first, so that a part never hides the whole.
 pub(super) struct Redaction(Vec<Needle>);

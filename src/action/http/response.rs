@@ -7,9 +7,10 @@ use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::{Map, Value, json};
 
-use super::secret::Secrets;
-use super::target::Target;
-use super::{excerpt, retry_after};
+use super::label::Target;
+use super::retry_after;
+use crate::action::excerpt;
+use crate::action::secret::Secrets;
 use crate::core::flow::call::{Failure, HttpCall, Keep, Reply, is_passing};
 
 /// How much of an answer stands in a message.

@@ -4,8 +4,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::doubt::Doubt;
-use super::program;
+use super::find_program;
+use crate::action::preflight::Doubt;
 use crate::core::config::Commands;
 use crate::core::flow::call::Failure;
 
@@ -61,7 +61,7 @@ impl Programs {
     /// Why a program that a rule names may not run, as far as this machine can tell. One that is not
     /// here is judged by its name.
     pub fn refusal(&self, name: &str, folder: &Path, path: Option<&str>) -> Option<Doubt> {
-        match program::find(name, name, folder, path) {
+        match find_program::find(name, name, folder, path) {
             Ok(found) => match self.follow(&found) {
                 Ok(Some(_)) | Err(_) => None,
                 Ok(None) => Some(refused(name, &found)),

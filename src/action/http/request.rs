@@ -9,8 +9,8 @@ use reqwest::header::{
 };
 use reqwest::{Body as Payload, Client, Method, Request, Url};
 
-use super::secret::{SecretValue, Secrets};
-use super::target::Target;
+use super::label::Target;
+use crate::action::secret::{SecretValue, Secrets};
 use crate::core::flow::call::{Auth, Body, Failure, HttpCall, Text};
 
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -59,7 +59,7 @@ pub(super) fn prepare(
 }
 
 /// What a body is, unless the author says otherwise.
-pub(super) fn content_type(body: &Body) -> &'static str {
+pub(in crate::action) fn content_type(body: &Body) -> &'static str {
     match body {
         Body::Json(_) => "application/json",
         Body::Form(_) => "application/x-www-form-urlencoded",

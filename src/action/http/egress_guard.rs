@@ -13,8 +13,8 @@ use std::sync::Arc;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::secret::Secrets;
-use super::target::Target;
+use super::label::Target;
+use crate::action::secret::Secrets;
 use crate::core::config::{Outgoing, Proxy};
 use crate::core::egress::Refused;
 use crate::core::flow::call::Failure;

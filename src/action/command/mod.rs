@@ -1,6 +1,14 @@
 //! Runs one command: its arguments as they are, a clean environment, a folder, bounds, and its end in words.
 //! It refuses a shell of its own: an argument stays one argument, whatever stands in it.
 
+pub mod allowlist;
+mod find_program;
+pub mod orphans;
+mod pid_file;
+mod process;
+pub mod sandbox;
+mod user;
+
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -11,13 +19,12 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::bounds;
-use super::confined::{Bounds, Refusal, UNSTARTED};
-use super::process::{self, Ended, How, Limits};
-use super::process_record::{KEY, Record};
-use super::secret::Secrets;
-use super::{Options, excerpt, program};
+use crate::action::secret::Secrets;
+use crate::action::{Options, excerpt};
 use crate::core::flow::call::{ExecCall, Failure, Keep, Reply};
+use pid_file::{KEY, Record};
+use process::{Ended, How, Limits};
+use sandbox::launcher::{Bounds, Refusal, UNSTARTED};
 
 /// All that a command sees of our own environment.
 const PASSED_ON: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
@@ -100,12 +107,12 @@ fn prepare(
         message: secrets.redact(&failure.message),
         ..failure
     };
-    let mut program = program::find(name, shown, &folder, path).map_err(redacted)?;
+    let mut program = find_program::find(name, shown, &folder, path).map_err(redacted)?;
     if let Some(programs) = &options.programs {
         program = programs.admit(&program, shown).map_err(redacted)?;
     }
     let confinement = call.confine.as_deref();
-    let found = confinement.map(|confinement| bounds::find(confinement, &program, shown));
+    let found = confinement.map(|confinement| sandbox::find(confinement, &program, shown));
     let found = found.transpose()?;
     if let Some(home) = found.as_ref().and_then(|found| found.home.clone()) {
         let own = call.env.iter().any(|(name, _)| name == "HOME");

@@ -1,16 +1,18 @@
 //! From what a step asks under `confine` to what is put in force, on this machine.
 //! It refuses whatever cannot be had here wholly, before anything starts.
 
+pub mod launcher;
+
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
-use super::confined::{self, Bounds, Reach};
-use super::doubt::Doubt;
-use super::user::User;
+use crate::action::command::user::User;
+use crate::action::preflight::Doubt;
 use crate::core::flow::call::Failure;
 use crate::core::flow::confinement::Confinement;
+use launcher::{Bounds, Reach};
 
 /// Bounds, and the home of the user that they name.
 pub(super) struct Found {
@@ -85,7 +87,7 @@ pub fn doubts(confinement: &Confinement) -> Vec<Doubt> {
             "add a `user` that is not root",
         ));
     }
-    if confinement.bounds_files() && !confined::bounds_files() {
+    if confinement.bounds_files() && !launcher::bounds_files() {
         doubts.push(Doubt::new(
             "this kernel cannot bound which files a command touches",
             "`read` and `write` of `confine` need Linux 6.2 with Landlock enabled (`lsm=landlock,…`)",
