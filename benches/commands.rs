@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use flowtrigger::action::command::sandbox;
 use flowtrigger::action::secret::Secrets;
 use flowtrigger::action::{Options, Performer};
-use flowtrigger::core::flow::call::{Call, ExecCall, JqCall, Keep, Performed, Text};
+use flowtrigger::core::flow::call::{Call, ExecCall, JqCall, Keep};
 use flowtrigger::core::flow::confinement::Confinement;
 use flowtrigger::core::flow::jq::Program;
+use flowtrigger::core::rule::rendered_text::Text;
 use serde_json::json;
 
 const AT_A_TIME: usize = 4;
@@ -55,7 +56,7 @@ async fn start_many(performer: Performer, confinement: Option<Confinement>) -> u
     let mut failed = 0;
     for _ in 0..EACH {
         let performed = performer.perform(&call, "bench").await;
-        failed += usize::from(!matches!(performed, Performed::Succeeded(_)));
+        failed += usize::from(!matches!(performed, Ok(_)));
     }
     failed
 }
@@ -95,10 +96,10 @@ async fn programs(performer: &Performer) -> Option<(f64, f64)> {
         call.input.to_string(),
     );
     let call = Call::Jq(call);
-    performer.perform(&call, "bench").await;
+    drop(performer.perform(&call, "bench").await);
     let began = Instant::now();
     for _ in 0..PROGRAMS {
-        performer.perform(&call, "bench").await;
+        drop(performer.perform(&call, "bench").await);
     }
     let by_child = f64::from(PROGRAMS) / began.elapsed().as_secs_f64();
     let began = Instant::now();

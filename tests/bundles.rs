@@ -16,6 +16,7 @@ use flowtrigger::core::matching::ruleset::RuleSet;
 use flowtrigger::core::matching::trace::{NoTrace, Trace};
 use flowtrigger::core::rule::condition::Condition;
 use flowtrigger::core::rule::version::{Kept, Version};
+use flowtrigger::core::rule::version_compile::compile_version;
 use flowtrigger::core::scope::Scope;
 use serde_json::{Value, json};
 
@@ -133,7 +134,7 @@ fn a_run_is_kept_with_its_bundle_and_the_name_of_its_rule() {
         };
         let kept = Version::kept(kept, Arc::clone(version.config()));
         assert_eq!(kept.fingerprint, version.fingerprint);
-        let again = kept.compile(&config).expect("the rule again");
+        let again = compile_version(&kept, &config).expect("the rule again");
         assert_eq!((&again.name, again.at), (&rule.name, rule.at));
         prints.push(kept.fingerprint);
     }
@@ -181,7 +182,7 @@ fn a_rule_of_ours_runs_a_flow_of_a_bundle_and_is_kept_with_it() {
     }
     let rule = &set.rules[1];
     assert_eq!(rule.version.parts().len(), 1);
-    let again = rule.version.compile(&config).expect("the rule again");
+    let again = compile_version(&rule.version, &config).expect("the rule again");
     assert_eq!(again.name, rule.name);
     assert_eq!(again.flow.steps.len(), rule.flow.steps.len());
 }

@@ -71,9 +71,9 @@ fn whoever_waits_hears_of_each_document() {
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let ids = [files.add("a.yaml", many(3)), files.add("b.yaml", rule(3))];
     let (files, config, mut heard) = (Arc::new(files), Config::default(), Vec::new());
-    let mut tell = |read| heard.push(read);
+    let mut tell = |read, of| heard.push((read, of));
     RuleSet::compile_telling(&files, &ids, &config, &mut diagnostics, &mut tell);
-    assert_eq!(heard, [1, 2, 3, 4]);
+    assert_eq!(heard, [(1, 4), (2, 4), (3, 4), (4, 4)]);
 }
 
 #[test]

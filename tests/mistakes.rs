@@ -36,7 +36,8 @@ fn said(name: &str, text: &str) -> String {
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let file = files.add(format!("rules/{name}"), text);
     if name.starts_with("config-") {
-        config::parse(file, text, &BTreeMap::new(), &mut diagnostics);
+        let config = config::parse(file, text, &BTreeMap::new(), &mut diagnostics);
+        RuleSet::compile(&Arc::new(files), &[], &config, &mut diagnostics);
     } else {
         let config = configuration();
         RuleSet::compile(&Arc::new(files), &[file], &config, &mut diagnostics);

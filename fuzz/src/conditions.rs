@@ -3,11 +3,11 @@
 
 use flowtrigger::core::event::decode::read;
 use flowtrigger::core::event::json::accept;
-use flowtrigger::core::event::redacted::redacted;
 use flowtrigger::core::matching::evaluate::Truth;
 use flowtrigger::core::matching::explanation::explain;
 use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::core::rule::jobspec::Rule;
+use flowtrigger::core::rule::path::redact::redacted;
 use flowtrigger::core::rule::path::{Found, Path, Route};
 use flowtrigger::core::scope::Scope;
 use serde_json::{Value, json};

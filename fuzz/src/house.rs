@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use flowtrigger::core::config::Mode;
 use flowtrigger::core::config::{self, Config};
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::event::Event;
@@ -14,7 +15,7 @@ use flowtrigger::core::matching::explanation::explain;
 use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::core::matching::ruleset::{RuleSet, judge};
 use flowtrigger::core::matching::trace::NoTrace;
-use flowtrigger::core::rule::jobspec::{Mode, Rule};
+use flowtrigger::core::rule::jobspec::Rule;
 
 pub static CONFIG: LazyLock<Config> = LazyLock::new(|| {
     let text = include_str!("house.yaml");

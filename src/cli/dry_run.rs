@@ -18,6 +18,7 @@ use crate::cli::input::{self, Input};
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::{explanation, gates, message, plan};
+use crate::core::config::Mode;
 use crate::core::config::{Config, PlannedSettings};
 use crate::core::event::Event;
 use crate::core::event::catalogue::FieldLookup;
@@ -28,8 +29,8 @@ use crate::core::matching::evaluate::Truth;
 use crate::core::matching::explanation::{Explanation, explain};
 use crate::core::matching::gate_view::{self, GateView};
 use crate::core::matching::loop_view::{self, LoopView};
-use crate::core::rule::jobspec::{Mode, Rule};
-use crate::core::rule::path::Path;
+use crate::core::rule::jobspec::Rule;
+use crate::core::rule::path::{self, Path};
 use crate::core::rule::synonyms::nearest;
 use crate::engine::Rulebook;
 use charged::Charged;
@@ -368,8 +369,7 @@ fn apply(changes: &[(Path, Value)], event: &mut Event, book: &Rulebook) -> Resul
                 None => failure.help(format!("`flowtrigger events {}` lists them", known.tag)),
             });
         }
-        event
-            .set(path, value.clone())
+        path::set(event, path, value.clone())
             .map_err(|error| Failure::usage(format!("failed to set a field: {error}")))?;
     }
     Ok(())

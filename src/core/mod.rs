@@ -7,6 +7,7 @@ pub mod convert;
 pub mod diagnostic;
 pub mod egress;
 pub mod event;
+pub mod fingerprint;
 pub mod flow;
 pub mod gate;
 pub mod loop_guard;

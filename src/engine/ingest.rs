@@ -24,25 +24,22 @@ pub fn sources(config: &Config) -> Vec<String> {
     config.sources.keys().cloned().collect()
 }
 
-/// An event from a value, of the named source or of whichever its content tells.
+/// An event from a value that came in at a source; without one, of the source that its content tells.
 pub fn read_event(
     value: Value,
-    source: Option<&str>,
+    source: Option<&config::Entrance>,
     config: &Config,
 ) -> Result<Event, NotAnEvent> {
-    let Some(source) = source else {
-        return decode(value, &config.catalogue);
-    };
-    let entrance = config.sources.get(source);
-    if let Some(description) = entrance.and_then(config::Entrance::description) {
+    if let Some(description) = source.and_then(config::Entrance::description) {
         return decode_described(value, description, &config.catalogue);
     }
     let event = decode(value, &config.catalogue)?;
-    if event.source == entrance.map_or(source, config::Entrance::source) {
+    let Some(source) = source.filter(|source| event.source != source.source()) else {
         return Ok(event);
-    }
+    };
+    let (found, name) = (&event.source, &source.name);
     Err(NotAnEvent {
-        message: format!("this is an event of `{}`, not of `{source}`", event.source),
+        message: format!("this is an event of `{found}`, not of `{name}`"),
         help: Some(format!("send it to `/events/{}`", event.source)),
         path: None,
     })
@@ -89,20 +86,22 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
 }
 
 impl<S: Store, P: Perform> Engine<S, P> {
+    /// The source is looked up here alone: a reload may have closed it since the request began.
     async fn take_in(&self, source: &str, body: &[u8]) -> Result<Answer, Refusal> {
         let open = Arc::clone(&self.shared.door).read_owned().await;
         let judge = self.shared.judge.load_full();
-        if !judge.rulebook.config.sources.contains_key(source) {
+        let rulebook = &judge.rulebook;
+        let Some(entrance) = rulebook.config.sources.get(source) else {
             let known = Vec::new();
             return Err(Refusal::UnknownSource { known });
-        }
+        };
         self.ready()
             .map_err(|reason| Refusal::Unavailable { reason })?;
         let refused = |error: StoreError| {
             tracing::error!(%error, source, "events were refused");
             refusal(&error)
         };
-        let parcel = match judge.rulebook.sight(source, body) {
+        let parcel = match rulebook.sight(entrance, body) {
             Some(Sighted::Unmatched(brief, event)) => {
                 let passed = self.pass_by(&judge, &brief, event).await;
                 return passed.map_err(refused).map(|()| unmatched(*brief));
@@ -111,7 +110,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 events: vec![judged],
                 array: false,
             },
-            None => Parcel::read(source, body, &judge.rulebook).map_err(Refusal::Unsound)?,
+            None => Parcel::read(entrance, body, rulebook).map_err(Refusal::Unsound)?,
         };
         let array = parcel.array;
         let taken = self.submit_to(judge, parcel.events, Some(open)).await;
@@ -147,7 +146,7 @@ struct Parcel {
 }
 
 impl Parcel {
-    fn read(source: &str, body: &[u8], rulebook: &Rulebook) -> Result<Self, Unsound> {
+    fn read(source: &config::Entrance, body: &[u8], rulebook: &Rulebook) -> Result<Self, Unsound> {
         let accepted = accept(body).map_err(unsound)?;
         let (values, array) = match accepted.value {
             Value::Array(values) => (values, true),
@@ -230,7 +229,9 @@ mod tests {
     use super::*;
 
     fn parcel(source: &str, text: &str) -> Result<Parcel, Unsound> {
-        Parcel::read(source, text.as_bytes(), &Rulebook::default())
+        let rulebook = Rulebook::default();
+        let source = &rulebook.config.sources[source];
+        Parcel::read(source, text.as_bytes(), &rulebook)
     }
 
     fn ticket(id: &str) -> String {

@@ -12,7 +12,6 @@ use crate::action::secret::Missing;
 use crate::core::config::{self, Config};
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
 use crate::core::matching::ruleset::RuleSet;
-use crate::core::rule::document::count_chunks;
 use crate::engine::{Entrances, memory, policy};
 
 /// Everything that events are judged by.
@@ -109,8 +108,7 @@ impl Places {
         let rules = match tell {
             None => RuleSet::compile(&files, &rule_files, &config, &mut diagnostics),
             Some(tell) => {
-                let of = documents(&files, &rule_files);
-                let mut tell = |read| tell(Progress::Rules { read, of });
+                let mut tell = |read, of| tell(Progress::Rules { read, of });
                 RuleSet::compile_telling(&files, &rule_files, &config, &mut diagnostics, &mut tell)
             }
         };
@@ -197,12 +195,6 @@ impl Reading {
             false => Ok(self.rulebook),
         }
     }
-}
-
-/// How many documents the files hold.
-fn documents(files: &Files, of: &[FileId]) -> usize {
-    let texts = of.iter().filter_map(|id| files.get(*id));
-    texts.map(|file| count_chunks(&file.text)).sum()
 }
 
 /// A mistake about a path as a whole.

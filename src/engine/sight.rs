@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Rulebook;
 use super::submission::Judged;
-use crate::core::config::Reads;
+use crate::core::config::{Entrance, Reads};
 use crate::core::event::Brief;
 use crate::core::event::decode::Told;
 use crate::core::matching::find::{Scratch, Sighting};
@@ -25,15 +25,14 @@ thread_local! {
 
 impl Rulebook {
     /// None where the bytes have to be read whole.
-    pub fn sight(&self, source: &str, body: &[u8]) -> Option<Sighted> {
-        let entrance = self.config.sources.get(source)?;
-        let told = match &entrance.reads {
+    pub fn sight(&self, source: &Entrance, body: &[u8]) -> Option<Sighted> {
+        let told = match &source.reads {
             Reads::Described(description) => Told::Described(description),
             Reads::BuiltIn(_) => Told::ByContent,
         };
         let is_named = |sighting: &Sighting<'_>| match told {
             Told::Described(_) => true,
-            Told::ByContent => sighting.head.source == entrance.source(),
+            Told::ByContent => sighting.head.source == source.source(),
         };
         let catalogue = &self.config.catalogue;
         SCRATCH.with_borrow_mut(|scratch| {

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use flowtrigger::action::Performer;
 use flowtrigger::action::command::sandbox;
-use flowtrigger::core::flow::call::{ExecCall, Failure, Text};
+use flowtrigger::core::flow::call::ExecCall;
 use flowtrigger::core::flow::confinement::Confinement;
+use flowtrigger::core::rule::rendered_text::Text;
+use flowtrigger::core::run::CallFailure;
 use serde_json::Value;
 
 use crate::{exec, failed, perform_exec, performer, succeeded, with};
@@ -101,7 +103,7 @@ fn as_small() -> Confinement {
     }
 }
 
-async fn ends(call: ExecCall) -> Failure {
+async fn ends(call: ExecCall) -> CallFailure {
     failed(perform_exec(&performer(), call).await)
 }
 

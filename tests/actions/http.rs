@@ -1,7 +1,8 @@
 //! HTTP calls against receivers on this machine: what is sent, what is kept, and each way to fail.
 //! It refuses to let a secret's value into any message or result.
 
-use flowtrigger::core::flow::call::{Auth, Body, Call, Encoding, Keep, Piece, Text, Tree};
+use flowtrigger::core::flow::call::{Auth, Body, Call, Keep};
+use flowtrigger::core::rule::rendered_text::{Encoding, Piece, Text, Tree};
 use serde_json::{Value, json};
 
 use crate::receiver::{Receiver, Then};

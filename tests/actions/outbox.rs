@@ -2,7 +2,8 @@
 //! It refuses secrets in the file, mixed lines, and names that lead elsewhere.
 
 use flowtrigger::action::Performer;
-use flowtrigger::core::flow::call::{Auth, Body, Call, Expect, Keep, Text, Tree};
+use flowtrigger::core::flow::call::{Auth, Body, Call, Expect, Keep};
+use flowtrigger::core::rule::rendered_text::{Text, Tree};
 use serde_json::{Value, json};
 
 use crate::{KEY, failed, http, perform_http, secret, succeeded, with};

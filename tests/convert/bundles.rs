@@ -8,7 +8,7 @@ use flowtrigger::core::config::{self, Config};
 use flowtrigger::core::convert::{Conversion, ConvertedRule};
 use flowtrigger::core::diagnostic::{Code, Diagnostics, Files};
 use flowtrigger::core::matching::ruleset::RuleSet;
-use flowtrigger::core::rule::jobspec::Mode;
+use flowtrigger::core::config::Mode;
 
 use crate::{converted, read};
 

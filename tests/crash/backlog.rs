@@ -37,7 +37,7 @@ fn arrival(number: u64, rulebook: &Rulebook) -> Arrival {
         false => "noted",
     };
     let event = event(&number.to_string(), number % LANES, kind);
-    let event = read_event(event, Some("desk"), &rulebook.config).unwrap();
+    let event = read_event(event, rulebook.config.sources.get("desk"), &rulebook.config).unwrap();
     let planned = rulebook
         .rules
         .matches(&event)

@@ -72,7 +72,7 @@ async fn house(rule: &str) -> House {
     assert!(!reading.diagnostics.has_errors(), "{reading:?}");
     let made = read_event(
         event("a", 1, "made"),
-        Some("desk"),
+        reading.rulebook.config.sources.get("desk"),
         &reading.rulebook.config,
     );
     let (store, _) = SqliteStore::open(&place.path("flowtrigger.db"), Settings::default()).unwrap();

@@ -154,7 +154,7 @@ fn filed(place: &Place) -> Vec<(i64, Event)> {
 
 fn read(sent: &Sent, config: &Config) -> Event {
     let value = accept(sent.text.as_bytes()).unwrap().value;
-    read_event(value, Some(sent.source), config).unwrap()
+    read_event(value, config.sources.get(sent.source), config).unwrap()
 }
 
 /// What the program prints, as JSON of one line each.
@@ -223,7 +223,8 @@ fn why_says_of_it_what_a_dry_run_says() {
     let mut seen = Vec::new();
     let of_each_shape = samples().into_iter().filter(|(source, text)| {
         let value = accept(text.as_bytes()).unwrap().value;
-        let event = read_event(value, Some(source), &compiled(CONFIG)).unwrap();
+        let config = compiled(CONFIG);
+        let event = read_event(value, config.sources.get(*source), &config).unwrap();
         let shape = (
             event.shape,
             event

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowtrigger::core::flow::call::{Call, Failure, Performed, Reply};
-use flowtrigger::core::run::{Line, State};
+use flowtrigger::core::flow::call::Call;
+use flowtrigger::core::run::{CallFailure, CallResult, Line, Reply, State};
 use flowtrigger::engine::{Clock, Options, Perform};
 use flowtrigger::store::{MemoryStore, Placed, Store};
 use jiff::{SignedDuration, Timestamp};
@@ -71,10 +71,10 @@ const SECOND: Duration = Duration::from_secs(1);
 struct Until(Moved, Timestamp);
 
 impl Perform for Until {
-    async fn perform(&self, _: &Call, _: &str) -> Performed {
+    async fn perform(&self, _: &Call, _: &str) -> CallResult {
         match self.0.now() < self.1 {
-            true => Performed::Failed(Failure::passing("reach it: it answers 500")),
-            false => Performed::Succeeded(Reply { value: json!({}) }),
+            true => Err(CallFailure::passing("reach it: it answers 500")),
+            false => Ok(Reply { value: json!({}) }),
         }
     }
 }

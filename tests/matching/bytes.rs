@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::LazyLock;
 
+use flowtrigger::core::config::Mode;
 use flowtrigger::core::event::decode::{Told, read};
 use flowtrigger::core::event::json::accept;
 use flowtrigger::core::event::{Brief, Event};
@@ -11,7 +12,7 @@ use flowtrigger::core::matching::evaluate::Truth;
 use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::core::matching::ruleset::judge;
 use flowtrigger::core::matching::trace::NoTrace;
-use flowtrigger::core::rule::jobspec::{Mode, Rule};
+use flowtrigger::core::rule::jobspec::Rule;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Selector;

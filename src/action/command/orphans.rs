@@ -181,7 +181,7 @@ mod tests {
     use std::process::{Child, Command, Stdio};
 
     use super::*;
-    use crate::action::process_record::started;
+    use crate::action::command::pid_file::started;
 
     /// A command of ours, killed at the end of its test whatever happens.
     struct Ours(Child);

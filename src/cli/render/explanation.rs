@@ -9,14 +9,16 @@ use crate::cli::output::Output;
 use crate::cli::render::columns::{padded, width};
 use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::plain::plain;
+use crate::core::config::Mode;
 use crate::core::diagnostic::Files;
-use crate::core::event::{Event, redacted};
+use crate::core::event::Event;
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::explanation::{Explanation, NearMiss};
 use crate::core::matching::trace::{Trace, TraceLine};
 use crate::core::rule::condition::Polarity;
-use crate::core::rule::jobspec::{Mode, Rule};
+use crate::core::rule::jobspec::Rule;
 use crate::core::rule::operator::Verdict;
+use crate::core::rule::path::redact;
 
 /// How much of a value is shown on a line.
 const VALUE: usize = 60;
@@ -43,7 +45,7 @@ pub fn event(out: &mut Output, event: &Event) -> io::Result<()> {
         let label = paint.tone(Tone::Yellow, "warning:");
         writeln!(out, "  {label} {}", plain(warning))?;
     }
-    let places = redacted::places(event);
+    let places = redact::places(event);
     if !places.is_empty() {
         let label = paint.tone(Tone::Yellow, "redacted:");
         writeln!(

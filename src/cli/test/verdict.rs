@@ -13,6 +13,7 @@ use crate::cli::test::suite::{Case, differences};
 use crate::core::config::{Config, PlannedSettings};
 use crate::core::diagnostic::Files;
 use crate::core::event::Event;
+use crate::core::flow::rehearse::Mock;
 use crate::core::flow::rehearse::{Rehearsal, rehearse};
 use crate::core::flow::{Subject, Task};
 use crate::core::matching::evaluate::Truth;
@@ -20,7 +21,8 @@ use crate::core::matching::explanation::{Explanation, explain};
 use crate::core::matching::trace::TraceLine;
 use crate::core::rule::condition::Polarity;
 use crate::core::rule::operator::Verdict;
-use crate::core::rule::ruletest::{Expected, Mock, TestEvent};
+use crate::core::rule::path;
+use crate::core::rule::ruletest::{Expected, TestEvent};
 
 /// The lines that say how a test failed; none where it passed.
 pub fn run(case: &Case, config: &Config, files: &Files) -> Vec<String> {
@@ -56,8 +58,7 @@ fn event(case: &Case, config: &Config) -> Result<Event, String> {
     };
     let mut event = found.map_err(|bad| format!("{what} is no event: {}", bad.message))?;
     for (path, value) in &case.test.set {
-        event
-            .set(path, value.clone())
+        path::set(&mut event, path, value.clone())
             .map_err(|e| format!("failed to set a field: {e}"))?;
     }
     Ok(event)

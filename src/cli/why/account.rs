@@ -12,7 +12,7 @@ use crate::cli::render::diagnostics::number;
 use crate::cli::render::explanation;
 use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::run::{about, came, chain, gate_lines, row_json, tone};
-use crate::core::event::redacted;
+use crate::core::rule::path::redact;
 use crate::core::rule::synonyms::nearest;
 use crate::core::run::RunId;
 use crate::store::sqlite::journal::{Past, RunStory};
@@ -159,7 +159,7 @@ pub fn json(judged: &Judged, found: usize) -> Value {
         "other_runs": judged.others.iter().map(run_json).collect::<Vec<_>>(),
         "found": found,
         "warnings": event.warnings,
-        "redacted": redacted::places(event),
+        "redacted": redact::places(event),
     })
 }
 

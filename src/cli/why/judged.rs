@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::cli::exit::Failure;
+use crate::core::config::Mode;
 use crate::core::diagnostic::Files;
 use crate::core::event::Event;
-use crate::core::event::redacted::is_redacted;
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::explanation::{Explanation, explain};
-use crate::core::rule::jobspec::{Mode, Rule};
+use crate::core::rule::jobspec::Rule;
+use crate::core::rule::path::redact::is_redacted;
 use crate::store::EditionId;
 use crate::store::sqlite::journal::{Arrived, EventHead, Journal, Past, RunStory};
 

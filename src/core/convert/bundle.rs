@@ -5,13 +5,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::core::bundle::{self, Bundle, Flow, FullName, JobSpec};
-use crate::core::config::Config;
 use crate::core::convert::conversion::{Conversion, ConvertedRule, Omission};
 use crate::core::convert::names::NameAllocator;
 use crate::core::diagnostic::{Diagnostics, FileId, Severity};
 use crate::core::rule::document::{self, Node};
-use crate::core::rule::fields::Fields;
-use crate::core::rule::lowering::Lowering;
 
 const CONDITION: &str = "`when`: remove the `#` and write the condition; without it the rule matches every event of its type";
 
@@ -73,9 +70,7 @@ fn other_document(document: &Node) -> Omission {
 pub fn convert(node: &Node, names: &mut NameAllocator) -> Conversion {
     let mut conversion = Conversion::default();
     let mut diagnostics = Diagnostics::default();
-    let config = Config::default();
-    let mut cx = Lowering::new(&config, Fields::Open, &mut diagnostics);
-    let bundle = bundle::read(node, &mut cx);
+    let bundle = bundle::read(node, &mut diagnostics);
     let errors = errors(diagnostics, "an error in the bundle");
     conversion.omitted.extend(errors);
     let Some(bundle) = bundle else {

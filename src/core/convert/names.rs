@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn names_are_unique() {
         let mut names = NameAllocator::default();
-        let names = ["A b", "a-B", "A  b"].map(|title| names.allocate(title, "x"));
-        assert_eq!(given, ["a-b", "a-b-2", "a-b-3"]);
+        let unique = ["A b", "a-B", "A  b"].map(|title| names.allocate(title, "x"));
+        assert_eq!(unique, ["a-b", "a-b-2", "a-b-3"]);
     }
 }

@@ -4,14 +4,14 @@
 use serde_json::Value;
 
 use crate::core::diagnostic::Position;
-use crate::core::event::{Event, redacted};
+use crate::core::event::Event;
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::ruleset::judge;
 use crate::core::matching::trace::{NoTrace, Trace};
 use crate::core::rule::condition::{Condition, Polarity, Predicate};
 use crate::core::rule::jobspec::Rule;
 use crate::core::rule::operator::{Operator, Verdict};
-use crate::core::rule::path::Path;
+use crate::core::rule::path::{self, Path, redact};
 use crate::core::scope::Scope;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +36,7 @@ pub struct NearMiss {
 pub fn explain(rule: &Rule, event: &Event) -> Explanation {
     let mut trace = Trace::default();
     let truth = judge(rule, event, &mut trace);
-    if redacted::is_redacted(event) {
+    if redact::is_redacted(event) {
         return of_what_is_kept(rule, event, trace);
     }
     let near_misses = match truth {
@@ -52,7 +52,7 @@ pub fn explain(rule: &Rule, event: &Event) -> Explanation {
 
 /// What reads a field that is not kept is missing: it decided something once, and cannot again.
 fn of_what_is_kept(rule: &Rule, event: &Event, mut trace: Trace) -> Explanation {
-    let places = redacted::places(event);
+    let places = redact::places(event);
     let predicates = rule.when.predicates();
     for (predicate, line) in predicates.into_iter().zip(&mut trace.lines) {
         if !is_unsure(predicate, &places) {
@@ -77,13 +77,13 @@ const NOT_KEPT: &str =
 
 /// Where something stands in the place of a value, that there was one is still told.
 fn is_unsure(predicate: &Predicate, places: &[String]) -> bool {
-    let reads = |path: &Path| redacted::reads(path, places);
+    let reads = |path: &Path| redact::reads(path, places);
     let of_presence = matches!(
         *predicate.operator,
         Operator::Exists(_) | Operator::Present(_)
     );
     match of_presence {
-        true => reads(&predicate.path) && !redacted::leads_to(&predicate.path, places),
+        true => reads(&predicate.path) && !redact::leads_to(&predicate.path, places),
         false => predicate.paths().any(reads),
     }
 }
@@ -171,7 +171,7 @@ fn working_value(rule: &Rule, scope: &Scope<'_>, predicate: &Predicate) -> Optio
     let mut candidates = wished(predicate, scope).into_iter();
     candidates.find_map(|value| {
         let mut changed = scope.event.clone();
-        changed.set(&predicate.path, value).ok()?;
+        path::set(&mut changed, &predicate.path, value).ok()?;
         mend(rule, &mut changed, &predicate.path);
         let matches = judge(rule, &changed, &mut NoTrace) == Truth::True;
         let scope = Scope {
@@ -211,7 +211,7 @@ fn mend(rule: &Rule, event: &mut Event, path: &Path) {
             .flatten();
         if let Some(value) = value.into_iter().next() {
             // A path that was set once can be set again.
-            let _ = event.set(path, value);
+            let _ = path::set(event, path, value);
         }
     }
 }

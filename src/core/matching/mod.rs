@@ -9,5 +9,6 @@ pub mod gate_view;
 pub mod index;
 pub mod listeners;
 pub mod loop_view;
+mod rule_files;
 pub mod ruleset;
 pub mod trace;

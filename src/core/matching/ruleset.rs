@@ -7,21 +7,20 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::core::bundle;
 use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
 use crate::core::event::Event;
-use crate::core::flow::named::{self, Body, NamedFlows};
+use crate::core::flow::named::{Body, NamedFlows};
 use crate::core::flow::{lower_document, lower_unused};
 use crate::core::matching::evaluate::{Truth, evaluate};
 use crate::core::matching::listeners::Listeners;
+use crate::core::matching::rule_files::{self, Content};
 use crate::core::matching::trace::Tracer;
-use crate::core::rule::document::{self, Node};
+use crate::core::rule::document::Node;
 use crate::core::rule::fields::Fields;
 use crate::core::rule::jobspec::{self, Rule};
-use crate::core::rule::lowering::Lowering;
-use crate::core::rule::shared::Shared;
-use crate::core::rule::version::{Origin, Version};
+use crate::core::rule::lowering::compiler::Compiler;
+use crate::core::rule::shared::cache::CompileCache;
 use crate::core::scope::Scope;
 
 #[derive(Debug, Clone, Default)]
@@ -42,30 +41,20 @@ impl RuleSet {
         config: &Config,
         diagnostics: &mut Diagnostics,
     ) -> Self {
-        Self::compile_telling(files, rule_files, config, diagnostics, &mut |_| {})
+        Self::compile_telling(files, rule_files, config, diagnostics, &mut |_, _| {})
     }
 
-    /// The same; `tell` hears after each document how many were read.
+    /// The same; `tell` hears before each document how many were read with it, and of how many.
     pub fn compile_telling(
         files: &Arc<Files>,
         rule_files: &[FileId],
         config: &Config,
         diagnostics: &mut Diagnostics,
-        tell: &mut dyn FnMut(usize),
+        tell: &mut dyn FnMut(usize, usize),
     ) -> Self {
-        let mut flows = NamedFlows::find(files, rule_files, diagnostics);
-        bundle::add_flows(files, rule_files, config, &mut flows, diagnostics);
-        let mut shared = Shared::default();
-        let rules = lower(
-            files,
-            rule_files,
-            config,
-            &flows,
-            &mut shared,
-            diagnostics,
-            tell,
-        );
-        judge_unused(&flows, config, shared, diagnostics);
+        let mut cache = CompileCache::new(config, diagnostics);
+        let (rules, flows) = lower(files, rule_files, config, &mut cache, diagnostics, tell);
+        judge_unused(&flows, config, cache, diagnostics);
         Self::index(rules, Arc::clone(files), config)
     }
 
@@ -76,18 +65,10 @@ impl RuleSet {
         diagnostics: &mut Diagnostics,
     ) -> Vec<Arc<Rule>> {
         let all: Vec<FileId> = files.ids().collect();
-        let mut flows = NamedFlows::find(files, &all, diagnostics);
-        bundle::add_flows(files, &all, config, &mut flows, diagnostics);
-        let shared = &mut Shared::default();
-        lower(
-            files,
-            &all,
-            config,
-            &flows,
-            shared,
-            diagnostics,
-            &mut |_| {},
-        )
+        // The configuration was valid when it was active.
+        let cache = &mut CompileCache::new(config, &mut Diagnostics::default());
+        let (rules, _) = lower(files, &all, config, cache, diagnostics, &mut |_, _| {});
+        rules
     }
 
     /// The rules of one text, with no configuration.
@@ -135,92 +116,78 @@ pub fn judge<T: Tracer>(rule: &Rule, event: &Event, tracer: &mut T) -> Truth {
     evaluate(&rule.when, &scope, tracer)
 }
 
-/// The rules of all documents, without a word on flows that none of them runs.
+/// The rules of all documents and the named flows, without a word on flows that no rule runs.
 fn lower(
     files: &Files,
-    rule_files: &[FileId],
+    ids: &[FileId],
     config: &Config,
-    flows: &NamedFlows,
-    shared: &mut Shared,
+    cache: &mut CompileCache,
     diagnostics: &mut Diagnostics,
-    tell: &mut dyn FnMut(usize),
-) -> Vec<Arc<Rule>> {
-    let mut read = 0;
+    tell: &mut dyn FnMut(usize, usize),
+) -> (Vec<Arc<Rule>>, NamedFlows) {
+    let mut rule_files = rule_files::split(files, ids, config);
+    let flows = rule_files::named_flows(&mut rule_files, files, config, cache, diagnostics);
+    let (mut read, of) = (0, rule_files.iter().map(|file| file.documents.len()).sum());
     let mut rules: Vec<Arc<Rule>> = Vec::new();
     let mut names = HashMap::new();
-    for &file in rule_files {
-        let Some(source) = files.get(file) else {
-            continue;
-        };
-        let folder = folder(&source.name);
+    for mut file in rule_files {
+        let folder = folder(file.name);
         let errors = diagnostics.errors();
-        let origin = Arc::new(Origin {
-            file: Arc::clone(&source.name),
-            text: Arc::clone(&source.text),
-            config: Arc::clone(&config.source),
-        });
         let mut holds = false;
-        for chunk in document::chunks(&source.text) {
+        for document in take(&mut file.documents) {
             read += 1;
-            tell(read);
-            let Some(node) = document::read_chunk(file, &chunk, diagnostics) else {
-                continue;
-            };
-            holds = true;
-            if named::is_document(&node) {
-                let mut cx = Lowering::new(config, Fields::Open, diagnostics);
-                lower_document(&node, &mut cx);
-                continue;
-            }
-            let version = Version::new(Arc::clone(&origin), chunk.range(), chunk.line);
-            if bundle::is_bundle(&node) {
-                let lowered = bundle::lower(&node, &version, config, shared, diagnostics);
-                for rule in &lowered {
-                    report_taken(&rule.name, rule.at, files, &mut names, diagnostics);
+            tell(read, of);
+            match file.content(document, config, cache, diagnostics) {
+                Content::Empty => continue,
+                Content::Flows(node) => lower_document(&node, diagnostics),
+                Content::Bundle(compiled) => {
+                    for rule in &compiled {
+                        report_taken(&rule.name, rule.at, files, &mut names, diagnostics);
+                    }
+                    rules.extend(compiled);
                 }
-                rules.extend(lowered);
-                continue;
+                Content::Rule(node, version) => {
+                    if !refuse_other_json(file.name, &node, diagnostics) {
+                        report_duplicate(&node, files, &mut names, diagnostics);
+                        rules.extend(jobspec::lower(
+                            &node,
+                            folder,
+                            version,
+                            config,
+                            &flows,
+                            cache,
+                            diagnostics,
+                        ));
+                    }
+                }
             }
-            if refuse_other_json(&source.name, &node, diagnostics) {
-                continue;
-            }
-            report_duplicate(&node, files, &mut names, diagnostics);
-            rules.extend(jobspec::lower(
-                &node,
-                folder,
-                version,
-                config,
-                flows,
-                shared,
-                diagnostics,
-            ));
+            holds = true;
         }
         if !holds && diagnostics.errors() == errors {
-            diagnostics.push(without_rule(file, &source.name));
+            diagnostics.push(without_rule(file.id, file.name));
         }
     }
-    rules
+    (rules, flows)
 }
 
 /// A flow that no rule runs is judged all the same: it may be on its way in or out.
 fn judge_unused(
     flows: &NamedFlows,
     config: &Config,
-    mut shared: Shared,
+    mut cache: CompileCache,
     diagnostics: &mut Diagnostics,
 ) {
     let run: Vec<bool> = flows
         .iter()
-        .map(|named| shared.flows.is_run(&named.name))
+        .map(|named| cache.flows.is_run(&named.name))
         .collect();
     for (named, _) in flows.iter().zip(run).filter(|(_, run)| !run) {
-        let mut cx = Lowering {
-            flows,
-            shared: take(&mut shared),
-            ..Lowering::new(config, Fields::Open, diagnostics)
+        let mut cx = Compiler {
+            named_flows: flows,
+            ..Compiler::new(config, Fields::Open, diagnostics).with_cache(take(&mut cache))
         };
         lower_unused(named, &mut cx);
-        shared = cx.shared;
+        cache = cx.into_cache();
         let (message, help) = match named.body {
             Body::Steps(_) => (
                 "no rule runs the flow `NAME`",

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use rustc_hash::FxHashMap;
 use serde::Deserialize;
 
-use crate::core::rule::vocabulary::{Built, Vocabulary};
+use crate::core::rule::document::vocabulary::{Built, Vocabulary};
 
 static SYNONYMS: LazyLock<Synonyms> = LazyLock::new(|| {
     serde_json::from_str(include_str!("synonyms.json")).expect("`synonyms.json` is valid")

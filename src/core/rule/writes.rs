@@ -6,11 +6,9 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::core::config::Config;
-use crate::core::event::Event;
 use crate::core::flow::step::{Action, BodyTemplate, Flow, Http, Step};
-use crate::core::loop_guard::{Guard, LoopAsk};
-use crate::core::rule::jobspec::{Mode, Rule};
-use crate::core::rule::lowering::Lowering;
+use crate::core::loop_guard::Guard;
+use crate::core::rule::lowering::compiler::Compiler;
 
 /// The API of Zendesk, whatever the host is called.
 const API: &str = "/api/v2/";
@@ -21,7 +19,7 @@ const HOST: &str = ".zendesk.com";
 pub fn guard(
     flow: Option<&Flow>,
     on_dead: Option<&Flow>,
-    cx: &mut Lowering<'_>,
+    cx: &mut Compiler<'_>,
 ) -> Option<Arc<Guard>> {
     let limits = cx.config.loop_guard?;
     // That somebody is told of a death elsewhere makes no writer of a rule.
@@ -50,19 +48,7 @@ pub fn guard(
         acts_as,
         unnamed,
     };
-    Some(cx.shared.guards.share(guard))
-}
-
-impl Rule {
-    /// What the loop guard is asked about an event. What never acts is not asked about: nothing follows
-    /// from it.
-    pub fn loop_ask_of(&self, event: &Event) -> Option<LoopAsk> {
-        let acts = match self.mode {
-            Mode::Live => true,
-            Mode::Shadow | Mode::Disabled => false,
-        };
-        Some(self.guard.as_ref().filter(|_| acts)?.ask(event))
-    }
+    Some(cx.cache.guards.share(guard))
 }
 
 fn writes(flow: Option<&Flow>) -> impl Iterator<Item = &Http> {

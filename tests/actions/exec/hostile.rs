@@ -1,8 +1,9 @@
 //! Text from outside on its way into commands: whatever a ticket holds arrives as one value, as it is.
 //! It refuses a shell, a splitting or a cut anywhere in between.
 
-use flowtrigger::core::flow::call::{ExecCall, Text};
+use flowtrigger::core::flow::call::ExecCall;
 use flowtrigger::core::flow::confinement::Confinement;
+use flowtrigger::core::rule::rendered_text::Text;
 use proptest::prelude::*;
 
 use super::shell;

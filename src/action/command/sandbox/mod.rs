@@ -10,8 +10,8 @@ use rustix::process::geteuid;
 
 use crate::action::command::user::User;
 use crate::action::preflight::Doubt;
-use crate::core::flow::call::Failure;
 use crate::core::flow::confinement::Confinement;
+use crate::core::run::CallFailure;
 use launcher::{Bounds, Reach};
 
 /// Bounds, and the home of the user that they name.
@@ -24,9 +24,9 @@ pub(super) fn find(
     confinement: &Confinement,
     program: &Path,
     shown: &str,
-) -> Result<Found, Failure> {
+) -> Result<Found, CallFailure> {
     if let Some(doubt) = doubts(confinement).into_iter().next() {
-        return Err(Failure::lasting(format!(
+        return Err(CallFailure::lasting(format!(
             "the command `{shown}` was not started: {doubt}"
         )));
     }

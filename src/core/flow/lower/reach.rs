@@ -1,12 +1,12 @@
 //! Which steps of a flow nothing reaches: those behind one that always ends it.
 //! It refuses to look at conditions: what may hold, may hold.
 
-use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::diagnostic::{Code, Diagnostic, Report};
 use crate::core::flow::control::Then;
 use crate::core::flow::step::{Action, Flow, Step};
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::compiler::Compiler;
 
-pub fn warn(steps: &[Step], cx: &mut Lowering<'_>) {
+pub fn warn(steps: &[Step], cx: &mut Compiler<'_>) {
     let Some(index) = steps.iter().position(ends) else {
         return;
     };
@@ -23,7 +23,7 @@ pub fn warn(steps: &[Step], cx: &mut Lowering<'_>) {
     };
     let message = format!("nothing reaches this step: {how}");
     let warning = Diagnostic::warning(Code::InvalidValue, after.at, message);
-    cx.diagnostics
+    cx.diagnostics()
         .push(warning.help("move it before, or take it out"));
 }
 

@@ -12,10 +12,10 @@ use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostics, Files};
 use crate::core::flow::Subject;
 use crate::core::flow::call::Call;
+use crate::core::flow::rehearse::Mock;
 use crate::core::flow::rehearse::rehearse;
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::jobspec::Rule;
-use crate::core::rule::ruletest::Mock;
 
 const HEAD: &str = "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\n";
 

@@ -37,7 +37,7 @@ fn suggestions(when: &str) -> Vec<(String, Option<Value>)> {
 /// What is said of the whole event, and of one without its `current` and a tag.
 fn truths(when: &str) -> (Truth, Truth) {
     let paths = ["current", "ticket.tags.0"].map(|path| Path::parse(path).expect(path));
-    let kept = redacted::redacted(&event(), &paths).expect("it holds both");
+    let kept = redact::redacted(&event(), &paths).expect("it holds both");
     let of = |event| explain(&rule(when), event).truth;
     (of(&event()), of(&kept))
 }
@@ -188,7 +188,7 @@ proptest! {
             let Some(value) = near.set else { continue };
             let mut changed = event();
             let path = Path::parse(&near.path).expect("a path");
-            changed.set(&path, value).expect("a place");
+            path::set(&mut changed, &path, value).expect("a place");
             prop_assert_eq!(judge(&rule, &changed, &mut NoTrace), Truth::True);
         }
     }
