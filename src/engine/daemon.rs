@@ -16,8 +16,10 @@ use super::{
     DataFolder, Engine, EngineError, Hands, Options, Places, Progress, Reading, Rulebook,
     entrances, policy, secrets,
 };
+use crate::action::command::orphans;
+use crate::action::command::sandbox::launcher;
 use crate::action::secret::Secrets;
-use crate::action::{self, Performer, confined, orphans};
+use crate::action::{self, Performer};
 use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostic, Severity};
 use crate::source::{admin, http};
@@ -129,7 +131,7 @@ fn hands_with(
         programs: policy::programs(config),
         ..options
     };
-    confined::no_core_files();
+    launcher::no_core_files();
     Ok(Hands::new(Performer::new(secrets, options)?))
 }
 

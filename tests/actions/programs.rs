@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use flowtrigger::action::Performer;
-use flowtrigger::action::programs::Programs;
+use flowtrigger::action::command::allowlist::Programs;
 use flowtrigger::core::config::Commands;
 
 use crate::{exec, failed, perform_exec, succeeded, with};

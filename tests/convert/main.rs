@@ -1,24 +1,20 @@
-//! Conversions, file by file: what the rules are and what is listed as left. `UPDATE_CASES=1` writes the
-//! expected rules anew; read them as whoever wrote the original would before you keep them.
+//! Conversions, file by file: the expected rules and omissions. `UPDATE_CASES=1` writes the expected files.
 
 mod bundles;
 mod samples;
 mod triggers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
 use flowtrigger::core::config::{self, Config};
-use flowtrigger::core::convert::{Conversion, Converted, Names, NotConvertible, convert};
+use flowtrigger::core::convert::{Conversion, ConvertError, ConvertedRule, NameAllocator, convert};
 use flowtrigger::core::diagnostic::{Code, Diagnostics, Files};
 use flowtrigger::core::matching::ruleset::RuleSet;
 use flowtrigger::core::matching::ruleset_compile;
-
-/// What a bundle finds as its settings, and the variables that take their place.
-const SETTINGS: &str = r##"{ channel: "#triage", extra_channel: chat, escalation_group: 2290250, low_score: 3, least: 100, greeting: Hello }"##;
 
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/convert");
@@ -36,54 +32,37 @@ fn read(path: &Path) -> String {
 }
 
 fn converted(text: &str) -> Conversion {
-    convert(text, &mut Names::default(), &Config::default())
+    convert(text, &mut NameAllocator::default(), &Config::default())
         .unwrap_or_else(|refused| panic!("{refused}"))
 }
 
-/// The rules, and what led to none.
+/// The rules, and what is part of none.
 fn shown(conversion: &Conversion) -> String {
-    let texts: Vec<String> = conversion.rules.iter().map(Converted::text).collect();
-    let left = conversion
-        .left
+    let texts: Vec<String> = conversion.rules.iter().map(ConvertedRule::text).collect();
+    let omitted = conversion
+        .omitted
         .iter()
-        .map(|left| format!("# no rule: {}\n", left.line()));
-    texts.join("---\n") + &left.collect::<String>()
+        .map(|omitted| format!("# part of no rule: {}\n", omitted.line()));
+    texts.join("---\n") + &omitted.collect::<String>()
 }
 
-/// A configuration with all that the rules ask for.
+/// A configuration with everything that the rules need.
 fn configuration(conversion: &Conversion) -> Config {
     let wanted = conversion.rules.iter().flat_map(|rule| &rule.configure);
-    let (mut vars, mut connections) = (String::new(), String::new());
-    for line in wanted {
-        let (name, _) = line.split_once(": ").expect("a name first");
-        match name.split_once('.') {
-            Some(("vars", name)) if line.contains("address") => {
-                vars += &format!("  {name}: https://hook.example/a\n");
-            }
-            Some(("vars", name)) => vars += &format!("  {name}: {SETTINGS}\n"),
-            Some(("connections", name)) => {
-                connections += &format!("  {name}: {{ base_url: https://{name}.example }}\n");
-            }
-            _ => panic!("{line}"),
-        }
-    }
-    let section = |name: &str, lines: &str| match lines {
+    let names: BTreeSet<&str> = wanted
+        .map(|line| {
+            let (name, _) = line.split_once(": ").expect("a name first");
+            name.strip_prefix("vars.").expect("a variable")
+        })
+        .collect();
+    let vars: String = names
+        .iter()
+        .map(|name| format!("  {name}: https://hook.example/a\n"))
+        .collect();
+    let text = match vars.as_str() {
         "" => String::new(),
-        lines => format!("{name}:\n{lines}"),
+        vars => format!("vars:\n{vars}"),
     };
-    let mut seen = Vec::new();
-    let mut once = |text: String| {
-        let kept: Vec<&str> = text
-            .lines()
-            .filter(|line| {
-                let new = !seen.contains(&(*line).to_owned());
-                seen.push((*line).to_owned());
-                new
-            })
-            .collect();
-        kept.join("\n") + "\n"
-    };
-    let text = once(section("vars", &vars)) + &once(section("connections", &connections));
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let file = files.add("flowtrigger.yaml", text.as_str());
     let config = config::parse(file, &text, &BTreeMap::new(), &mut diagnostics);
@@ -105,21 +84,21 @@ fn rules(name: &str, text: &str, config: &Config) -> RuleSet {
     set
 }
 
-/// What `check` says of the rules together.
+/// The diagnostics of `check` for the rules together.
 fn said(conversion: &Conversion) -> Vec<String> {
     if conversion.rules.is_empty() {
         return Vec::new();
     }
     let config = configuration(conversion);
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
-    let texts: Vec<String> = conversion.rules.iter().map(Converted::text).collect();
+    let texts: Vec<String> = conversion.rules.iter().map(ConvertedRule::text).collect();
     let file = files.add("rules/converted.yaml", texts.join("---\n"));
     let files = Arc::new(files);
     let set = ruleset_compile::rule_set(&files, &[file], &config, &mut diagnostics);
     let said: Vec<String> = diagnostics
         .sorted()
         .into_iter()
-        // That a rule may start itself is for its author to know.
+        // A rule that may start itself does so in the original too.
         .filter(|d| d.code != Code::StartsItself)
         .map(|d| {
             format!(
@@ -132,9 +111,7 @@ fn said(conversion: &Conversion) -> Vec<String> {
         })
         .collect();
     if said.is_empty() {
-        let rules = conversion.rules.iter();
-        let rules = rules.filter(|rule| rule.document.get("flows").is_none());
-        assert_eq!(set.rules.len(), rules.count());
+        assert_eq!(set.rules.len(), conversion.rules.len());
     }
     said
 }
@@ -163,19 +140,21 @@ fn every_conversion_is_as_expected() {
 }
 
 #[test]
-fn every_conversion_passes_check() {
-    for path in cases() {
+fn every_converted_trigger_passes_check() {
+    let is_bundle = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "yaml");
+    for path in cases().into_iter().filter(|path| !is_bundle(path)) {
         let said = said(&converted(&read(&path)));
         assert_eq!(said, Vec::<String>::new(), "{}", path.display());
     }
 }
 
 #[test]
-fn what_is_no_trigger_is_refused_with_a_word() {
-    let refused = |text: &str| match convert(text, &mut Names::default(), &Config::default()) {
-        Err(refused) => (refused.to_string(), refused.help().to_owned()),
-        Ok(conversion) => panic!("{text}: {conversion:?}"),
-    };
+fn input_without_triggers_is_rejected_with_help() {
+    let refused =
+        |text: &str| match convert(text, &mut NameAllocator::default(), &Config::default()) {
+            Err(refused) => (refused.to_string(), refused.help().to_owned()),
+            Ok(conversion) => panic!("{text}: {conversion:?}"),
+        };
     for text in [
         "",
         "{",
@@ -190,10 +169,10 @@ fn what_is_no_trigger_is_refused_with_a_word() {
         assert!(!message.is_empty() && !help.is_empty(), "{text}");
     }
     let (message, _) = refused("{\"automations\": []}");
-    assert!(message.contains("run by the clock"), "{message}");
+    assert!(message.contains("run on a schedule"), "{message}");
     assert!(matches!(
-        convert("nothing", &mut Names::default(), &Config::default()),
-        Err(NotConvertible::NotJson(_) | NotConvertible::Other { .. })
+        convert("nothing", &mut NameAllocator::default(), &Config::default()),
+        Err(ConvertError::NotJson(_) | ConvertError::Other { .. })
     ));
 }
 
@@ -224,11 +203,11 @@ fn a_folder_gets_a_file_for_each_rule_and_none_is_overwritten() {
     for (file, rule) in files.iter().zip(&rules) {
         assert_eq!(read(&folder.path().join(file)), rule.text());
     }
-    let missing = folder.path().join("rules/NOT-CARRIED-OVER.txt");
-    let (conversion, told_there) = (converted(&read(Path::new(case))), read(&missing));
-    assert_eq!(told_there.lines().count(), conversion.all_left().count());
-    for left in conversion.all_left() {
-        assert!(told_there.contains(&left.line()), "{told_there}");
+    let missing = folder.path().join("rules/NOT-CONVERTED.txt");
+    let (conversion, recorded) = (converted(&read(Path::new(case))), read(&missing));
+    assert_eq!(recorded.lines().count(), conversion.all_omitted().count());
+    for omitted in conversion.all_omitted() {
+        assert!(recorded.contains(&omitted.line()), "{recorded}");
     }
     let (last, others) = files.split_last().expect("files");
     for file in others {
@@ -237,37 +216,26 @@ fn a_folder_gets_a_file_for_each_rule_and_none_is_overwritten() {
     fs::write(folder.path().join(last), "kept").expect("a file");
     let (code, listed, told) = program(&["convert", case, "--out", "rules"], folder.path());
     assert_eq!((code, listed.as_str()), (Some(2), ""));
-    assert!(told.contains("is there already"), "{told}");
+    assert!(told.contains("already exists"), "{told}");
     assert_eq!(read(&folder.path().join(last)), "kept");
-    let left = fs::read_dir(folder.path().join("rules")).expect("a folder");
-    assert_eq!(left.count(), 2);
-    assert_eq!(read(&missing), told_there);
+    let files = fs::read_dir(folder.path().join("rules")).expect("a folder");
+    assert_eq!(files.count(), 2);
+    assert_eq!(read(&missing), recorded);
 }
 
 #[test]
-fn what_the_configuration_has_is_not_asked_for_again() {
+fn variables_of_the_configuration_are_not_listed_as_missing() {
     let text = |config: &str| {
         let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
         let file = files.add("flowtrigger.yaml", config);
         let config = config::parse(file, config, &BTreeMap::new(), &mut diagnostics);
         assert!(diagnostics.is_empty(), "{:?}", diagnostics.sorted());
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/convert");
-        ["bundle-beside.yaml", "payloads.json"].map(|case| {
-            let mut conversion = convert(&read(&folder.join(case)), &mut Names::default(), &config)
-                .unwrap_or_else(|refused| panic!("{refused}"));
-            conversion.rules.remove(0)
-        })
+        let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/convert/payloads.json");
+        let mut conversion = convert(&read(&case), &mut NameAllocator::default(), &config)
+            .unwrap_or_else(|refused| panic!("{refused}"));
+        conversion.rules.remove(0).configure
     };
-    let [bundle, trigger] = text("mode: live");
-    assert_eq!((bundle.configure.len(), trigger.configure.len()), (2, 1));
-    let [bundle, trigger] = text(
-        "vars: { webhook_01hx: 'https://hook.example' }\n\
-         connections: { ours: { base_url: 'https://chat.example' }, desk: { base_url: 'https://desk.example' } }\n\
-         integrations: { acme_notify: { connections: { chat: ours }, zendesk: desk } }\n",
-    );
-    assert_eq!(bundle.configure, Vec::<String>::new());
-    assert_eq!(trigger.configure, Vec::<String>::new());
-    let steps = &bundle.document["flow"];
-    assert_eq!(steps[0]["http"]["connection"], "ours");
-    assert_eq!(steps[1]["http"]["connection"], "desk");
+    assert_eq!(text("mode: live").len(), 1);
+    let set = text("vars: { webhook_01hx: 'https://hook.example' }");
+    assert_eq!(set, Vec::<String>::new());
 }

@@ -1,10 +1,9 @@
-//! Converted triggers over events: they fire for the updates that their triggers were made for.
-//! It refuses to look at what they then run.
+//! Converted triggers match the updates that their triggers were written for.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use flowtrigger::core::convert::Converted;
+use flowtrigger::core::convert::ConvertedRule;
 use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::core::rule::jobspec::Rule;
 use serde_json::json;
@@ -18,7 +17,7 @@ fn a_converted_trigger_fires_for_the_updates_that_it_was_made_for() {
         let conversion = converted(&read(
             &Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/cases/convert/{case}.json")),
         ));
-        let texts: Vec<String> = conversion.rules.iter().map(Converted::text).collect();
+        let texts: Vec<String> = conversion.rules.iter().map(ConvertedRule::text).collect();
         rules(
             "converted.yaml",
             &texts.join("---\n"),

@@ -17,12 +17,12 @@ use crate::cli::render::explanation::recorded_otherwise;
 use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::plain::plain;
 use crate::cli::render::{diagnostics, explanation, message, run, window};
-use crate::core::rule::path::redact::is_redacted;
 use crate::core::flow::{Move, Subject, next};
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::evaluation::explain_stored;
 use crate::core::matching::explanation::Explanation;
 use crate::core::matching::trace::Trace;
+use crate::core::rule::path::redact::is_redacted;
 use crate::core::run::{RunId, State};
 use crate::store::sqlite::journal::{KeptRule, RunStory};
 

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::core::config::Config;
+use crate::core::config::Mode;
 use crate::core::diagnostic::Files;
 use crate::core::event::datum::Datum;
 use crate::core::event::decode::{NotAnEvent, Told, head, read};
@@ -20,17 +21,16 @@ use crate::core::event::head::Head;
 use crate::core::event::json::{self, Refused};
 use crate::core::event::tape::Scanned;
 use crate::core::event::{Brief, Event};
-use crate::core::flow::{Subject, Task};
 use crate::core::flow::plan::{Planned, plan};
+use crate::core::flow::{Subject, Task};
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::explanation::{self, Explanation};
 use crate::core::matching::find::Scratch;
 use crate::core::matching::ruleset::{RuleSet, evaluate_rule};
 use crate::core::matching::trace::NoTrace;
-use crate::core::config::Mode;
 use crate::core::rule::jobspec::Rule;
 use crate::core::rule::path::redact;
-use crate::core::run::Outcome;
+use crate::core::run::CallResult;
 
 /// An event to evaluate.
 #[derive(Debug, Clone, Copy)]
@@ -374,7 +374,7 @@ impl<'a> Evaluation<'a> {
         &'e self,
         rule: &'e Rule,
         now: Timestamp,
-        reply: &mut dyn FnMut(&Task) -> Option<Outcome>,
+        reply: &mut dyn FnMut(&Task) -> Option<CallResult>,
     ) -> Vec<Planned<'e>> {
         let event = self.event();
         let locals = match rule.reads_events() {

@@ -9,6 +9,7 @@ mod plain;
 mod reader;
 mod trouble;
 pub mod vocabulary;
+mod writer;
 
 use std::cell::OnceCell;
 
@@ -20,6 +21,7 @@ use crate::core::diagnostic::{Diagnostics, FileId, Position};
 pub use chunk::{Chunk, chunks, only_documents};
 use reader::Reader;
 use trouble::{syntax_error, templates_in_comments};
+pub use writer::write;
 
 /// A YAML value and where it stands.
 #[derive(Debug, Clone, PartialEq)]

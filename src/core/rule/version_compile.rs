@@ -32,8 +32,8 @@ pub fn compile_version(version: &Version, config: &Config) -> Result<Arc<Rule>, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::matching::ruleset::RuleSet;
     use crate::core::diagnostic::Files;
+    use crate::core::matching::ruleset::RuleSet;
     use crate::core::rule::version::Kept;
 
     const TWO: &str = "name: first\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: one\n---\nname: second\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: two\n";
@@ -106,7 +106,8 @@ mod tests {
             let file = files.add("r.yaml", text);
             let said = &mut Diagnostics::default();
             // Another flow of the document has a mistake that is none of the rule's.
-            let set = ruleset_compile::rule_set(&Arc::new(files), &[file], &Config::default(), said);
+            let set =
+                ruleset_compile::rule_set(&Arc::new(files), &[file], &Config::default(), said);
             assert_eq!(
                 said.errors(),
                 usize::from(text.contains("nowhere")),
