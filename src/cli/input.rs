@@ -13,7 +13,7 @@ use crate::cli::exit::Failure;
 use crate::core::config::{Config, Reads};
 use crate::core::event::Event;
 use crate::core::event::decode::{DECODERS, NotAnEvent, decode, decode_described};
-use crate::core::event::json::{Accepted, Refused, accept, accept_many};
+use crate::core::event::json::{ParsedJson, Refused, accept, accept_many};
 use crate::core::event::user_described::Description;
 use crate::engine::sources;
 use lines::{Lines, Part};
@@ -143,11 +143,11 @@ pub fn single(bytes: &[u8], config: &Config) -> Result<Event, Bad> {
 
 pub fn of_value(value: Value, config: &Config) -> Result<Event, Bad> {
     let repairs = Vec::new();
-    event(Accepted { value, repairs }, &Told::ByContent, config)
+    event(ParsedJson { value, repairs }, &Told::ByContent, config)
 }
 
-fn event(accepted: Accepted, told: &Told<'_>, config: &Config) -> Result<Event, Bad> {
-    let Accepted { value, repairs } = accepted;
+fn event(accepted: ParsedJson, told: &Told<'_>, config: &Config) -> Result<Event, Bad> {
+    let ParsedJson { value, repairs } = accepted;
     let decoded = match told {
         Told::Described(description) => decode_described(value, description, &config.catalogue),
         Told::BuiltIn(_) => decode(value, &config.catalogue),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Rulebook;
 use super::submission::Judged;
-use crate::core::config::{Entrance, Reads};
+use crate::core::config::{EventSource, Reads};
 use crate::core::event::Brief;
 use crate::core::event::decode::Told;
 use crate::core::matching::find::{Scratch, Sighting};
@@ -25,7 +25,7 @@ thread_local! {
 
 impl Rulebook {
     /// None where the bytes have to be read whole.
-    pub fn sight(&self, source: &Entrance, body: &[u8]) -> Option<Sighted> {
+    pub fn sight(&self, source: &EventSource, body: &[u8]) -> Option<Sighted> {
         let told = match &source.reads {
             Reads::Described(description) => Told::Described(description),
             Reads::BuiltIn(_) => Told::ByContent,
