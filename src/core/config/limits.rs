@@ -96,7 +96,7 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Limits {
 
 fn count(node: &Node, key: &str, most: u64, cx: &mut Lowering<'_>) -> Option<usize> {
     let number = cx.whole_number(node.get(key)?, key, 1..=most)?;
-    usize::try_from(number).ok()
+    Some(usize::try_from(number).expect("the range fits"))
 }
 
 fn within(
