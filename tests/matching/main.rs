@@ -11,7 +11,7 @@ mod strategy;
 
 use std::sync::Arc;
 
-use flowtrigger::core::config::{Config, Entrance};
+use flowtrigger::core::config::{Config, EventSource};
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::event::Event;
 use flowtrigger::core::event::datum::Datum;
@@ -44,7 +44,7 @@ fn config() -> Config {
     let mut config = Config::default();
     config
         .sources
-        .insert("shop".into(), Entrance::described(shop));
+        .insert("shop".into(), EventSource::described(shop));
     config
 }
 
