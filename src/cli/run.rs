@@ -23,10 +23,10 @@ use super::render::plain::plain;
 use crate::core::event::Event;
 use crate::core::run::State;
 use crate::engine::{
-    Engine, EventReport, Hands, Left, Options, Rulebook, RunReport, StepReport, act, hands,
-    interrupted,
+    Engine, EngineError, EventReport, Hands, Left, Options, Rulebook, RunReport, StepReport, act,
+    hands, interrupted,
 };
-use crate::store::MemoryStore;
+use crate::store::{Settings, SqliteStore};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -63,10 +63,11 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
     let hands = hands(&book, &global.outbox())?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::runtime(format!("failed to start: {error}")))?;
+    let store = SqliteStore::in_memory(Settings::in_memory()).map_err(EngineError::from)?;
     let mut tally = Tally::default();
     let (sender, events) = mpsc::channel(AHEAD);
     let reading = runtime.block_on(async {
-        let engine = Engine::start(MemoryStore::default(), hands, book, Options::default());
+        let engine = Engine::start(store, hands, book, Options::default());
         let reader = Reader {
             files: args.files,
             source: args.source,
@@ -130,7 +131,7 @@ impl Reader {
 
 /// Acts on all events and prints each report as it comes.
 async fn carry_out(
-    engine: &Engine<MemoryStore, Hands>,
+    engine: &Engine<SqliteStore, Hands>,
     events: mpsc::Receiver<Event>,
     (format, color): (Format, Color),
     tally: &mut Tally,

@@ -4,6 +4,7 @@
 mod clock;
 mod debounce;
 mod gates;
+pub mod history;
 mod lanes;
 mod loops;
 mod orders;
@@ -22,6 +23,8 @@ use crate::core::event::Event;
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::jobspec::{Mode, Rule};
 use crate::core::run::{Attempt, Line, Outcome, RunId, State};
+
+pub use loops::loop_check;
 
 pub fn now() -> Timestamp {
     Timestamp::from_second(1_800_000_000).unwrap()

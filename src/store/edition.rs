@@ -2,8 +2,9 @@
 //! It refuses to read either; both come as they were written.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::core::config::{self, Archive, Config, Limits, Retention};
+use crate::core::config::{self, Archive, Archived, Config, Limits, Retention};
 use crate::core::rule::path::Path;
 
 /// Rules and configuration as they were written at one time.
@@ -17,6 +18,11 @@ pub struct Edition {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct EditionId(pub u64);
+
+/// Unfinished runs that a store in memory accepts.
+const MEMORY_BACKLOG: usize = 20_000;
+/// Bytes that a store in memory uses before it deletes the oldest finished runs.
+const MEMORY_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How much is kept, and for how long, as the configuration says it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,6 +41,27 @@ impl Settings {
             retention: config.retention,
             archive: config.archive,
             redact: config.redact.clone(),
+        }
+    }
+
+    /// The limits of a store in memory, whatever is configured: they bound the memory of one process.
+    /// Unmatched events are not kept, and nothing is deleted because of its age.
+    pub fn in_memory() -> Self {
+        Self {
+            limits: Limits {
+                backlog: MEMORY_BACKLOG,
+                per_rule_backlog: MEMORY_BACKLOG,
+                ..Limits::default()
+            },
+            retention: Retention {
+                keep_for: Duration::MAX,
+                at_most: MEMORY_BYTES,
+            },
+            archive: Archive {
+                events: Archived::Off,
+                ..Archive::default()
+            },
+            redact: Vec::new(),
         }
     }
 }

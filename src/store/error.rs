@@ -1,5 +1,4 @@
-//! Why a store did not do what it was asked, in words for whoever asked.
-//! It refuses to hold the errors of a backend; those become one of these.
+//! Errors of a store, for every backend: what a backend reports becomes one of these.
 
 use super::SettingsError;
 use crate::core::run::{RunId, State};
@@ -37,6 +36,11 @@ pub enum StoreError {
     #[error("failed to read the database: {0}; start again, which sets the damaged file aside")]
     Damaged(String),
 }
+
+/// A part of a stored row that cannot be read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("failed to read back the {0}; the database was written by another version, or is damaged")]
+pub struct RowError(pub &'static str);
 
 impl StoreError {
     pub(super) fn cannot_revive(run: RunId, state: &State) -> Self {

@@ -1,12 +1,12 @@
-//! Where events and runs are kept: journal and queue in one, behind one trait for every backend.
-//! It decides what is a redelivery and whose turn it is; it performs nothing and judges no rule.
+//! Keeps events and runs: queue and log behind one trait for every backend. The store decides what is a
+//! redelivery, which gates admit a run and which run is claimed next; it evaluates no rule.
 
 mod arrival;
 #[cfg(test)]
 mod conformance;
 mod edition;
 mod error;
-mod memory;
+pub mod history;
 mod record;
 mod scopes;
 pub mod sqlite;
@@ -22,16 +22,16 @@ use record::{flow, notice};
 
 pub use arrival::{Arrival, Committed, Occasion, Planned, Unmatched};
 pub use edition::{Edition, EditionId, Settings};
-pub use error::StoreError;
-pub use memory::MemoryStore;
+pub use error::{RowError, StoreError};
+pub use history::History;
 pub use record::{Claimed, Placed, Record};
 pub use scopes::SettingsError;
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteHistory, SqliteStore};
 
 /// Journal and queue. Every method answers after its change is as safe as the backend makes it.
 pub trait Store: Send + Sync + 'static {
     /// Whether what was committed survives the end of the process.
-    const DURABLE: bool;
+    fn is_durable(&self) -> bool;
 
     /// Commits events with their planned runs, all or none, in this order. An event whose id is
     /// known from its source is a redelivery: it gets its earlier runs, and nothing runs twice.

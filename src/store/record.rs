@@ -87,16 +87,6 @@ pub(super) fn flow<'r>(rule: &'r Rule, error: &Value) -> &'r Flow {
     }
 }
 
-impl Placed {
-    pub(super) fn of(record: &Record) -> Self {
-        Self {
-            id: record.id,
-            rule: record.rule.name.as_str().into(),
-            state: record.state.clone(),
-        }
-    }
-}
-
 /// The run that tells of a death, where the rule wants one; a death of such a run is told to nobody.
 pub(super) fn notice(dead: &Record) -> Option<Record> {
     let State::Dead { why } = &dead.state else {

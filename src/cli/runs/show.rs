@@ -19,10 +19,10 @@ use crate::core::flow::{Move, Subject, next};
 use crate::core::matching::explanation::explain;
 use crate::core::matching::trace::Trace;
 use crate::core::run::{RunId, State};
-use crate::store::sqlite::journal::{KeptRule, RunStory};
+use crate::store::history::{RuleAtPlanning, RunDetail};
 
 pub fn run(args: Show, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-    let journal = global.journal()?;
+    let journal = global.history()?;
     let mut exit = Exit::Fine;
     for (number, id) in args.ids.into_iter().enumerate() {
         let Some(story) = journal.run(RunId(id))? else {
@@ -47,7 +47,7 @@ pub fn run(args: Show, global: &Global, out: &mut Output) -> Result<Exit, Failur
     Ok(exit)
 }
 
-fn text(story: &RunStory, out: &mut Output) -> io::Result<()> {
+fn text(story: &RunDetail, out: &mut Output) -> io::Result<()> {
     heading(story, out)?;
     explanation::event(out, &story.arrived.event)?;
     writeln!(out, "  {}", run::came(&story.arrived))?;
@@ -70,7 +70,7 @@ fn label(out: &mut Output, word: &str) -> io::Result<()> {
     write!(out, "  {}  ", paint.tone(Tone::Bold, word))
 }
 
-fn heading(story: &RunStory, out: &mut Output) -> io::Result<()> {
+fn heading(story: &RunDetail, out: &mut Output) -> io::Result<()> {
     let (paint, row) = (Paint::of(out), &story.row);
     writeln!(
         out,
@@ -103,7 +103,7 @@ fn heading(story: &RunStory, out: &mut Output) -> io::Result<()> {
 }
 
 /// What other runs and earlier lives have to do with it.
-fn beside(story: &RunStory) -> Vec<String> {
+fn beside(story: &RunDetail) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(RunId(dead)) = story.row.tells_of {
         lines.push(format!("tells of the death of run {dead}"));
@@ -126,8 +126,8 @@ fn beside(story: &RunStory) -> Vec<String> {
     lines
 }
 
-fn judged(story: &RunStory, out: &mut Output) -> io::Result<()> {
-    let KeptRule {
+fn judged(story: &RunDetail, out: &mut Output) -> io::Result<()> {
+    let RuleAtPlanning {
         rule,
         files,
         version,
@@ -149,7 +149,7 @@ fn judged(story: &RunStory, out: &mut Output) -> io::Result<()> {
     }
 }
 
-fn gates(story: &RunStory, out: &mut Output) -> io::Result<()> {
+fn gates(story: &RunDetail, out: &mut Output) -> io::Result<()> {
     let lines = run::gate_lines(story);
     if lines.is_empty() {
         return Ok(());
@@ -161,7 +161,7 @@ fn gates(story: &RunStory, out: &mut Output) -> io::Result<()> {
 }
 
 /// The guard that ended a skipped run, with what it saw.
-fn guard(story: &RunStory) -> Option<Trace> {
+fn guard(story: &RunDetail) -> Option<Trace> {
     if !matches!(story.row.state, State::Skipped { .. }) {
         return None;
     }
@@ -185,7 +185,7 @@ fn guard(story: &RunStory) -> Option<Trace> {
     }
 }
 
-fn story_json(story: &RunStory) -> Value {
+fn story_json(story: &RunDetail) -> Value {
     let mut value = run::row_json(&story.row);
     let head = &story.arrived.head;
     let files = &story.rule.files;

@@ -11,18 +11,18 @@ use crate::core::event::redacted::is_redacted;
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::explanation::{Explanation, explain};
 use crate::core::rule::jobspec::{Mode, Rule};
-use crate::store::EditionId;
-use crate::store::sqlite::journal::{Arrived, EventHead, Journal, Past, RunStory};
+use crate::store::history::{EventRecord, EventRow, PastRevision, RunDetail};
+use crate::store::{EditionId, History};
 
 pub struct Judged {
-    pub arrived: Arrived,
+    pub arrived: EventRecord,
     /// None where the rules of that time are gone.
-    pub past: Option<Arc<Past>>,
+    pub past: Option<Arc<PastRevision>>,
     pub rules: Vec<JudgedRule>,
     /// How many rules listened, those that nobody asks for included.
     pub listening: usize,
     /// Runs of rules that did not listen then: replays with later rules.
-    pub others: Vec<RunStory>,
+    pub others: Vec<RunDetail>,
 }
 
 pub struct JudgedRule {
@@ -31,7 +31,7 @@ pub struct JudgedRule {
     pub explanation: Explanation,
     /// Fields of the event are not kept.
     unsure: bool,
-    pub runs: Vec<RunStory>,
+    pub runs: Vec<RunDetail>,
 }
 
 impl JudgedRule {
@@ -53,28 +53,28 @@ impl JudgedRule {
 
 /// Editions that were compiled for one event serve others of its type.
 #[derive(Default)]
-pub struct Editions(HashMap<(EditionId, String, String), Option<Arc<Past>>>);
+pub struct Editions(HashMap<(EditionId, String, String), Option<Arc<PastRevision>>>);
 
 impl Editions {
-    fn of(&mut self, head: &EventHead, event: &Event, journal: &Journal) -> Found {
+    fn of(&mut self, head: &EventRow, event: &Event, journal: &dyn History) -> Found {
         let known = (head.edition, head.source.clone(), head.event_type.clone());
         if let Some(past) = self.0.get(&known) {
             return Ok(past.clone());
         }
-        let past = journal.edition(head.edition, event)?.map(Arc::new);
+        let past = journal.revision(head.edition, event)?.map(Arc::new);
         self.0.insert(known, past.clone());
         Ok(past)
     }
 }
 
-type Found = Result<Option<Arc<Past>>, Failure>;
+type Found = Result<Option<Arc<PastRevision>>, Failure>;
 
 /// Judges an event again as it was judged then. None where it was deleted meanwhile.
 pub fn judge(
-    head: &EventHead,
+    head: &EventRow,
     only: &[String],
     editions: &mut Editions,
-    journal: &Journal,
+    journal: &dyn History,
 ) -> Result<Option<Judged>, Failure> {
     let Some(arrived) = journal.event(head.row)? else {
         return Ok(None);
@@ -114,7 +114,7 @@ pub fn judge(
     }))
 }
 
-fn listened(past: &Past, arrived: &Arrived) -> Vec<(Arc<Rule>, Arc<Files>)> {
+fn listened(past: &PastRevision, arrived: &EventRecord) -> Vec<(Arc<Rule>, Arc<Files>)> {
     let rules = past.rules.listening(&arrived.event).into_iter();
     rules
         .map(|rule| (Arc::clone(rule), Arc::clone(&past.rules.files)))
@@ -122,7 +122,7 @@ fn listened(past: &Past, arrived: &Arrived) -> Vec<(Arc<Rule>, Arc<Files>)> {
 }
 
 /// The rules that runs were planned with, each once.
-fn kept(runs: &[RunStory]) -> Vec<(Arc<Rule>, Arc<Files>)> {
+fn kept(runs: &[RunDetail]) -> Vec<(Arc<Rule>, Arc<Files>)> {
     let mut rules: Vec<(Arc<Rule>, Arc<Files>)> = Vec::new();
     for run in runs {
         if let Ok(rule) = &run.rule.rule

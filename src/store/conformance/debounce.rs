@@ -45,7 +45,7 @@ fn counting(kind: Kind, seconds: u64, value: &str) -> Ask {
 }
 
 /// An event that comes then, with a run in the lane of ticket 7.
-fn coming(id: &str, keep: Kept, seconds: i64) -> Arrival {
+pub(super) fn coming(id: &str, keep: Kept, seconds: i64) -> Arrival {
     asking(id, keep, seconds, &[debounce(keep)])
 }
 
@@ -56,7 +56,7 @@ fn asking(id: &str, keep: Kept, seconds: i64, asks: &[Ask]) -> Arrival {
     arrival
 }
 
-async fn comes<S: Store>(store: &S, arrival: Arrival) -> Placed {
+pub(super) async fn comes<S: Store>(store: &S, arrival: Arrival) -> Placed {
     store.commit(arrival).await.unwrap().runs.remove(0)
 }
 

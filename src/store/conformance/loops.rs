@@ -18,18 +18,18 @@ const LIMITS: LoopGuard = LoopGuard {
     within: Duration::from_secs(100),
 };
 
-fn ours() -> Origin {
+pub(super) fn ours() -> Origin {
     Origin::Ours {
         actor: "900".into(),
     }
 }
 
-fn person() -> Origin {
+pub(super) fn person() -> Origin {
     Origin::Person { actor: "12".into() }
 }
 
 /// An event about ticket 7 at so many seconds, and the rule that writes as somebody.
-fn wrote(rule: &str, acts_as: &str, origin: Origin, seconds: i64) -> Arrival {
+pub(super) fn wrote(rule: &str, acts_as: &str, origin: Origin, seconds: i64) -> Arrival {
     let id = format!("{rule} {seconds} {origin:?}");
     let mut arrival = in_lane(&id, &live_rule(rule), None);
     arrival.received = later(seconds);
@@ -46,8 +46,14 @@ fn wrote(rule: &str, acts_as: &str, origin: Origin, seconds: i64) -> Arrival {
     arrival
 }
 
+/// What the guard is asked about an event of ticket 7 that we caused.
+pub fn loop_check() -> LoopAsk {
+    let planned = wrote("a", "900", ours(), 0).planned.remove(0);
+    planned.loop_ask.expect("a check")
+}
+
 /// Commits it and lets it run to its end.
-async fn acts<S: Store>(store: &S, arrival: Arrival) -> Placed {
+pub(super) async fn acts<S: Store>(store: &S, arrival: Arrival) -> Placed {
     let placed = store.commit(arrival).await.unwrap().runs.remove(0);
     store.claim(everything()).await.unwrap();
     if !placed.state.is_final() {

@@ -109,7 +109,7 @@ impl Ledger<'_> {
         self.memory.filed += events.len() as u64;
         self.memory.retention.filed += events.len() as i64;
         let mut insert = self.connection.prepare_cached(
-            "INSERT INTO events (source, type, event_id, key, received, edition, matched, size, body)
+            "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8)",
         )?;
         for event in events {

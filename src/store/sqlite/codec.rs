@@ -12,11 +12,7 @@ use crate::core::gate::{self, Ask, Kind};
 use crate::core::loop_guard::Lineage;
 use crate::core::rule::version::{Kept, Part};
 use crate::core::run::{Attempt, Line, Outcome, RunId, State};
-
-/// A part of a row that cannot be read back.
-#[derive(Debug, thiserror::Error)]
-#[error("failed to read back the {0}; the database was written by another version, or is damaged")]
-pub struct Unreadable(pub &'static str);
+use crate::store::RowError;
 
 /// Microseconds since 1970.
 pub fn micros(at: Timestamp) -> i64 {
@@ -86,7 +82,7 @@ pub fn line_row(line: &Line) -> Option<LineRow> {
             ..row
         }),
         Line::Revived { at } => Some(LineRow {
-            kind: "revived",
+            kind: "retried",
             at: micros(*at),
             ..row
         }),
@@ -128,12 +124,12 @@ fn outcome_row(outcome: &Outcome) -> (&'static str, String) {
     }
 }
 
-/// From the columns kind, step, try, at, took, outcome, detail, in this order.
+/// From the columns kind, step, attempt, at, took, outcome, detail, in this order.
 pub fn line(row: &Row<'_>) -> rusqlite::Result<Option<Line>> {
     let kind: String = row.get(0)?;
     let at = time(row.get(3)?);
     Ok(match kind.as_str() {
-        "revived" => Some(Line::Revived { at }),
+        "retried" => Some(Line::Revived { at }),
         "waiting" => {
             let until: String = row.get(6)?;
             Some(Line::Waiting {
@@ -190,7 +186,7 @@ pub fn state(
     why: Option<String>,
     gate: Option<String>,
     due: Option<i64>,
-) -> Result<State, Unreadable> {
+) -> Result<State, RowError> {
     let why = why.unwrap_or_default();
     let until = due.map_or(Timestamp::UNIX_EPOCH, time);
     Ok(match word {
@@ -209,13 +205,13 @@ pub fn state(
             why,
         },
         "cancelled" => State::Cancelled,
-        _ => return Err(Unreadable("state of a run")),
+        _ => return Err(RowError("state of a run")),
     })
 }
 
 /// What [`kept_rule`] reads.
 pub const KEPT_RULE: &str =
-    "SELECT file, line, document, config, picked, parts FROM rules WHERE id = ?1";
+    "SELECT file, line, document, config, rule_name, included FROM rules WHERE id = ?1";
 
 /// A version of a rule, with the row of its configuration.
 pub fn kept_rule(row: &Row<'_>) -> rusqlite::Result<(Kept, i64)> {

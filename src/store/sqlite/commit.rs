@@ -144,7 +144,7 @@ impl Ledger<'_> {
     fn redelivered(&mut self, event: i64, now: Timestamp) -> Result<Committed, StoreError> {
         self.connection
             .prepare_cached(
-                "UPDATE events SET redelivered = redelivered + 1, last_came = ?2 WHERE id = ?1",
+                "UPDATE events SET redelivered = redelivered + 1, last_received = ?2 WHERE id = ?1",
             )?
             .execute(params![event, micros(now)])?;
         Ok(Committed {
@@ -163,7 +163,7 @@ impl Ledger<'_> {
         let event = &arrival.event;
         self.connection
             .prepare_cached(
-                "INSERT INTO events (source, type, event_id, key, received, edition, matched, size, body)
+                "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1, ?7, ?8)",
             )?
             .execute(params![
@@ -283,7 +283,7 @@ impl Ledger<'_> {
         self.connection
             .prepare_cached(
                 "INSERT INTO runs (event, rule, queue, generation, lane, state, why, gate, error, asks,
-                                   planned, changed, turn, depth, cause, actors, due)
+                                   planned, changed, position, depth, cause, actors, due)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11, ?12, ?13, ?14, ?15, ?16)",
             )?
             .execute(params![

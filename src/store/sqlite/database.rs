@@ -9,14 +9,18 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 /// The versions of the file, oldest first: version N is what the first N steps make of an empty file.
-const MIGRATIONS: [&str; 3] = [
+pub(super) const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_loops.sql"),
     include_str!("migrations/0003_flows.sql"),
+    include_str!("migrations/0004_names.sql"),
 ];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
+
+/// Prepared statements that are kept.
+const STATEMENTS: usize = 128;
 
 /// Beside the files of SQLite itself: says that the file was found damaged while it was in use.
 const DAMAGED: &str = "-damaged";
@@ -36,7 +40,15 @@ pub enum OpenError {
     Unusable { path: PathBuf, why: String },
 }
 
-/// Opens the file for writing, creating it where it is not there.
+/// Where the database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    File(PathBuf),
+    /// In this process alone; it is gone when the store is closed.
+    Memory,
+}
+
+/// Opens the file for writing and creates it if it does not exist.
 pub fn open(path: &Path) -> Result<Connection, OpenError> {
     if beside(path, DAMAGED).exists() {
         return Err(set_aside(path));
@@ -47,6 +59,33 @@ pub fn open(path: &Path) -> Result<Connection, OpenError> {
 /// What becomes of a file that cannot be read, once nobody has it open.
 pub fn refused(path: &Path, error: rusqlite::Error) -> OpenError {
     Trouble::Sql(error).told(path)
+}
+
+/// Opens an empty database in memory.
+pub fn open_in_memory() -> Result<Connection, OpenError> {
+    try_open_in_memory().map_err(unusable_memory)
+}
+
+/// Why there is no database in memory.
+pub fn unusable_memory(error: rusqlite::Error) -> OpenError {
+    OpenError::Unusable {
+        path: ":memory:".into(),
+        why: error.to_string(),
+    }
+}
+
+/// Nothing is synced, and a transaction that fails is undone from memory.
+fn try_open_in_memory() -> rusqlite::Result<Connection> {
+    let mut connection = Connection::open_in_memory()?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.execute_batch(
+        "PRAGMA journal_mode = MEMORY;
+         PRAGMA synchronous = OFF;
+         PRAGMA foreign_keys = OFF;
+         PRAGMA temp_store = MEMORY;",
+    )?;
+    migrate(&mut connection, 0)?;
+    Ok(connection)
 }
 
 enum Trouble {
@@ -97,7 +136,7 @@ fn try_open(path: &Path) -> Result<Connection, Trouble> {
     // A file that is set aside must be as it was found: nothing is moved into it by closing it. Whoever
     // leaves a sound one tidies it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    connection.set_prepared_statement_cache_capacity(128);
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     let found = version(&connection)?;
     if found > VERSION {
         return Err(Trouble::Newer(found));
@@ -117,7 +156,7 @@ fn try_open(path: &Path) -> Result<Connection, Trouble> {
     Ok(connection)
 }
 
-fn migrate(connection: &mut Connection, found: i64) -> Result<(), Trouble> {
+fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
     let done = usize::try_from(found).unwrap_or_default();
     for (number, step) in MIGRATIONS.iter().enumerate().skip(done) {
         let step_of = connection.transaction()?;

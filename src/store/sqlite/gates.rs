@@ -53,7 +53,7 @@ impl Ledger<'_> {
         for ask in asks.iter().filter(|ask| Debounce::of(ask).is_none()) {
             let until = micros(now).saturating_add(codec::duration_micros(ask.window));
             self.connection
-                .prepare_cached("INSERT INTO charges VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+                .prepare_cached("INSERT INTO gate_admissions VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
                 .execute(params![
                     queue,
                     ask.kind.word(),
@@ -69,7 +69,7 @@ impl Ledger<'_> {
     /// What never did its work counts no more for a `dedupe`.
     pub fn give_back(&self, run: i64) -> Result<(), StoreError> {
         self.connection
-            .prepare_cached("DELETE FROM charges WHERE run = ?1 AND gate = ?2")?
+            .prepare_cached("DELETE FROM gate_admissions WHERE run = ?1 AND gate = ?2")?
             .execute(params![run, Kind::Dedupe.word()])?;
         Ok(())
     }
@@ -77,7 +77,7 @@ impl Ledger<'_> {
     /// A run whose place was taken counts nowhere, as if it had never been.
     pub fn give_all_back(&self, run: i64) -> Result<(), StoreError> {
         self.connection
-            .prepare_cached("DELETE FROM charges WHERE run = ?1")?
+            .prepare_cached("DELETE FROM gate_admissions WHERE run = ?1")?
             .execute([run])?;
         Ok(())
     }
@@ -114,7 +114,7 @@ pub fn counted(
     let but = but.map_or(0, |run| run.0 as i64);
     connection
         .prepare_cached(
-            "SELECT count(*), min(at), run FROM charges
+            "SELECT count(*), min(at), run FROM gate_admissions
              WHERE queue = ?1 AND gate = ?2 AND value = ?3 AND at > ?4 AND run <> ?5",
         )?
         .query_row(params![queue, gate, value, micros(since), but], |row| {

@@ -5,10 +5,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::codec::{Unreadable, deep};
+use super::codec::deep;
 use crate::core::event::catalogue::Catalogue;
 use crate::core::event::decode::{DECODERS, decode};
 use crate::core::event::{Brief, Event};
+use crate::store::RowError;
 
 /// An event in its kept form. In version 1, `raw` is left out where it is the body. In version 2 it is all
 /// that is kept of one that was only scanned: the decoder makes the rest of it again.
@@ -98,19 +99,19 @@ pub fn scanned_text(brief: &Brief, raw: &str) -> String {
     text
 }
 
-pub fn event(text: &str) -> Result<Event, Unreadable> {
-    let mut kept: KeptEvent = deep(text).ok_or(Unreadable("event"))?;
+pub fn event(text: &str) -> Result<Event, RowError> {
+    let mut kept: KeptEvent = deep(text).ok_or(RowError("event"))?;
     let shape = DECODERS.iter().map(|decoder| decoder.shape);
     let body = match (kept.body.take(), &kept.raw) {
         (Some(body), _) => body,
         (None, Some(raw)) if kept.shape == "json" => raw.clone(),
         (None, Some(raw)) => {
             let read = decode(raw.clone(), Catalogue::built_in());
-            let read = read.map_err(|_| Unreadable("event"))?;
+            let read = read.map_err(|_| RowError("event"))?;
             kept.envelope = read.envelope;
             read.body
         }
-        (None, None) => return Err(Unreadable("event")),
+        (None, None) => return Err(RowError("event")),
     };
     let about = Event::about(
         &kept.source,

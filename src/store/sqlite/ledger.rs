@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::archive::Shelf;
-use super::codec::{self, Unreadable};
-use super::database;
+use super::codec;
+use super::database::{self, Location};
 use super::kept_event;
 use super::recent::Recent;
 use super::unread::Unread;
@@ -19,7 +19,7 @@ use crate::core::event::Event;
 use crate::core::rule::jobspec::Rule;
 use crate::core::rule::version::{Fingerprint, Version};
 use crate::core::run::STATES;
-use crate::store::{Settings, StoreError};
+use crate::store::{RowError, Settings, StoreError};
 
 /// Compiled rules of runs that are under way.
 const RULES: usize = 1_024;
@@ -30,6 +30,7 @@ const EDITIONS: usize = 16;
 /// What the thread keeps in its head. All of it can be made again from the file.
 #[derive(Debug)]
 pub struct Memory {
+    pub location: Location,
     pub settings: Settings,
     pub shelf: Arc<Shelf>,
     /// Where the next run stands in its queue.
@@ -62,10 +63,12 @@ pub struct Memory {
 impl Memory {
     pub fn new(
         connection: &Connection,
+        location: Location,
         settings: Settings,
         shelf: Arc<Shelf>,
     ) -> rusqlite::Result<Self> {
         let mut memory = Self {
+            location,
             settings,
             shelf,
             turn: 0,
@@ -93,7 +96,7 @@ impl Memory {
     /// Makes the figures again from the file, after something was undone.
     pub fn reload(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
-        self.turn = number("SELECT coalesce(max(turn), 0) FROM runs")?;
+        self.turn = number("SELECT coalesce(max(position), 0) FROM runs")?;
         self.suspects = number("SELECT count(*) FROM runs WHERE suspect = 1")?;
         self.archived = number("SELECT coalesce(sum(size), 0) FROM events WHERE matched = 0")?;
         self.counts.clear();
@@ -215,7 +218,7 @@ impl<'c> Ledger<'c> {
         let config = self.config(version.config())?;
         self.connection
             .prepare_cached(
-                "INSERT INTO rules (digest, name, file, line, document, config, picked, parts)
+                "INSERT INTO rules (digest, name, file, line, document, config, rule_name, included)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
             )?
             .execute(params![
@@ -252,13 +255,13 @@ impl<'c> Ledger<'c> {
         let version = Version::kept(kept, Arc::clone(&config.source));
         let rule = version
             .compile(&config)
-            .map_err(|_| Unreadable("rule of a run"))?;
+            .map_err(|_| RowError("rule of a run"))?;
         bounded(&mut self.memory.rules, RULES);
         self.memory.rules.insert(row, Arc::clone(&rule));
         Ok(rule)
     }
 
-    fn compiled_config(&mut self, row: i64) -> Result<Arc<Config>, Unreadable> {
+    fn compiled_config(&mut self, row: i64) -> Result<Arc<Config>, RowError> {
         if let Some(config) = self.memory.configs.get(&row) {
             return Ok(Arc::clone(config));
         }
@@ -324,7 +327,7 @@ impl<'c> Ledger<'c> {
     pub fn tick(&mut self) -> Result<(), StoreError> {
         self.file_shelf()?;
         self.tidy()?;
-        if self.memory.unsynced {
+        if self.memory.unsynced && self.memory.location != Location::Memory {
             // Any change will do: its commit brings those before it to disk.
             self.connection.execute(
                 "INSERT INTO facts VALUES ('clock', ?1) ON CONFLICT DO UPDATE SET value = ?1",
@@ -336,15 +339,15 @@ impl<'c> Ledger<'c> {
 }
 
 /// A configuration as it was written.
-pub fn config_source(connection: &Connection, row: i64) -> Result<config::Source, Unreadable> {
+pub fn config_source(connection: &Connection, row: i64) -> Result<config::Source, RowError> {
     let found: Result<(String, String, String), _> = connection.query_row(
         "SELECT file, texts.text, environment FROM configs JOIN texts ON texts.id = configs.text WHERE configs.id = ?1",
         [row],
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     );
-    let (file, text, environment) = found.map_err(|_| Unreadable("configuration of a run"))?;
+    let (file, text, environment) = found.map_err(|_| RowError("configuration of a run"))?;
     let environment =
-        serde_json::from_str(&environment).map_err(|_| Unreadable("configuration of a run"))?;
+        serde_json::from_str(&environment).map_err(|_| RowError("configuration of a run"))?;
     Ok(config::Source::new(file.into(), text.into(), environment))
 }
 

@@ -35,12 +35,13 @@ pub fn loop_facts(
 
 /// The latest run that wrote about something.
 pub const CAUSE: &str = "
-    SELECT c.run, r.depth FROM charges c INDEXED BY charges_of_loops CROSS JOIN runs r ON r.id = c.run
+    SELECT c.run, r.depth FROM gate_admissions c INDEXED BY gate_admissions_of_loop_guard
+        CROSS JOIN runs r ON r.id = c.run
     WHERE c.gate = 'loop_guard' AND c.value = ?1 AND c.at > ?2
         AND (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(r.actors) WHERE value = ?3))
         -- What has not begun has written nothing.
         AND (r.state NOT IN ('queued', 'debouncing', 'held', 'skipped', 'cancelled')
-            OR EXISTS (SELECT 1 FROM lines WHERE run = r.id))
+            OR EXISTS (SELECT 1 FROM log_entries WHERE run = r.id))
     ORDER BY c.at DESC, c.run DESC LIMIT 1";
 
 fn cause(connection: &Connection, search: Search<'_>) -> rusqlite::Result<Option<(RunId, u32)>> {
@@ -113,7 +114,7 @@ impl Ledger<'_> {
         };
         let within = codec::duration_micros(ask.guard.limits.within);
         self.connection
-            .prepare_cached("INSERT INTO charges VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+            .prepare_cached("INSERT INTO gate_admissions VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
             .execute(params![
                 queue.unwrap_or(NO_QUEUE),
                 GATE,

@@ -11,8 +11,8 @@ use crate::store::StoreError;
 impl Ledger<'_> {
     pub fn log(&self, run: i64) -> rusqlite::Result<Vec<Line>> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT kind, step, try, at, took, outcome, detail FROM lines WHERE run = ?1
-             ORDER BY number",
+            "SELECT kind, step, attempt, at, took, outcome, detail FROM log_entries
+             WHERE run = ?1 ORDER BY number",
         )?;
         let lines = statement.query_map([run], codec::line)?;
         lines.filter_map(Result::transpose).collect()
@@ -25,12 +25,12 @@ impl Ledger<'_> {
         let id = run.0 as i64;
         let last: i64 = self
             .connection
-            .prepare_cached("SELECT coalesce(max(number), 0) FROM lines WHERE run = ?1")?
+            .prepare_cached("SELECT coalesce(max(number), 0) FROM log_entries WHERE run = ?1")?
             .query_row([id], |row| row.get(0))?;
         for (number, row) in (last + 1..).zip(lines.iter().filter_map(line_row)) {
             self.connection
                 .prepare_cached(
-                    "INSERT INTO lines (run, number, kind, step, try, at, took, outcome, detail)
+                    "INSERT INTO log_entries (run, number, kind, step, attempt, at, took, outcome, detail)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                 )?
                 .execute(params![

@@ -7,7 +7,7 @@ mod commit;
 mod database;
 mod editions;
 mod gates;
-pub mod journal;
+mod history;
 pub mod kept_event;
 mod ledger;
 mod lineage;
@@ -44,11 +44,13 @@ use crate::store::{
 };
 use archive::Shelf;
 use commit::Coming;
+use database::Location;
 use ledger::Memory;
 use writer::{Safety, Writer};
 
 pub use database::{OpenError, VERSION, version};
 pub use gates::facts;
+pub use history::SqliteHistory;
 pub use ledger::config_source;
 pub use lineage::{chain, loop_facts};
 pub use recovery::Recovered;
@@ -60,6 +62,14 @@ pub use writer::Commits;
 pub struct SqliteStore {
     writer: Arc<Writer>,
     shelf: Arc<Shelf>,
+    durability: Durability,
+}
+
+/// What becomes of the rows when the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    Durable,
+    Volatile,
 }
 
 impl SqliteStore {
@@ -68,11 +78,34 @@ impl SqliteStore {
     pub fn open(path: &Path, settings: Settings) -> Result<(Self, Recovered), OpenError> {
         let shelf = Arc::new(Shelf::default());
         shelf.redact(&settings.redact);
-        let prepared = prepare(database::open(path)?, settings, &shelf);
+        let location = Location::File(path.to_owned());
+        let prepared = prepare(database::open(path)?, location, settings, &shelf);
         let (connection, memory, recovered) =
             prepared.map_err(|error| database::refused(path, error))?;
-        let writer = Arc::new(Writer::start(connection, memory, path.to_owned()));
-        Ok((Self { writer, shelf }, recovered))
+        let writer = Arc::new(Writer::start(connection, memory));
+        let durability = Durability::Durable;
+        Ok((
+            Self {
+                writer,
+                shelf,
+                durability,
+            },
+            recovered,
+        ))
+    }
+
+    /// An empty store in memory: the same rows and statements, nothing on disk. It keeps its limits
+    /// whatever is configured later, and no unmatched events.
+    pub fn in_memory(settings: Settings) -> Result<Self, OpenError> {
+        let shelf = Arc::new(Shelf::default());
+        let connection = database::open_in_memory()?;
+        let prepared = prepare(connection, Location::Memory, settings, &shelf);
+        let (connection, memory, _) = prepared.map_err(database::unusable_memory)?;
+        Ok(Self {
+            writer: Arc::new(Writer::start(connection, memory)),
+            shelf,
+            durability: Durability::Volatile,
+        })
     }
 
     /// How often it committed, and how long that took.
@@ -127,16 +160,19 @@ impl SqliteStore {
 /// the file is closed again.
 fn prepare(
     mut connection: Connection,
+    location: Location,
     settings: Settings,
     shelf: &Arc<Shelf>,
 ) -> rusqlite::Result<(Connection, Memory, Recovered)> {
     let recovered = recovery::recover(&mut connection, Timestamp::now())?;
-    let memory = Memory::new(&connection, settings, Arc::clone(shelf))?;
+    let memory = Memory::new(&connection, location, settings, Arc::clone(shelf))?;
     Ok((connection, memory, recovered))
 }
 
 impl Store for SqliteStore {
-    const DURABLE: bool = true;
+    fn is_durable(&self) -> bool {
+        self.durability == Durability::Durable
+    }
 
     async fn commit_all(&self, arrivals: Vec<Arrival>) -> Result<Vec<Committed>, StoreError> {
         let coming: Vec<Coming> = arrivals.into_iter().map(Coming::of).collect();
@@ -235,6 +271,8 @@ impl Store for SqliteStore {
     }
 
     fn archive(&self, event: Unmatched, edition: EditionId, received: Timestamp) {
-        self.shelf.put(&event, edition, received);
+        if self.is_durable() {
+            self.shelf.put(&event, edition, received);
+        }
     }
 }

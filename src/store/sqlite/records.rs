@@ -74,7 +74,7 @@ impl Ledger<'_> {
         let columns = self
             .connection
             .prepare_cached(
-                "SELECT runs.event, rule, lane, generation, error, received, edition, depth, cause
+                "SELECT runs.event, rule, lane, generation, error, received, revision, depth, cause
                  FROM runs JOIN events ON events.id = runs.event WHERE runs.id = ?1",
             )?
             .query_row([run.0 as i64], |row| {

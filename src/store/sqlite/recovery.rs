@@ -67,7 +67,7 @@ fn quarantine(connection: &Connection, run: i64, now: Timestamp) -> rusqlite::Re
         "UPDATE lanes SET owner = coalesce((
              SELECT next.id FROM runs AS next
              WHERE next.queue = lanes.queue AND next.lane = lanes.value AND next.ready = 0
-             ORDER BY next.turn LIMIT 1), owner)
+             ORDER BY next.position LIMIT 1), owner)
          WHERE owner = ?1",
         [run],
     )?;

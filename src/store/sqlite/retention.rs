@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use super::codec::micros;
+use super::database::Location;
 use super::ledger::Ledger;
 use crate::core::config::Archived;
 use crate::store::StoreError;
@@ -38,6 +39,9 @@ pub struct Clock {
 /// Runs that came since the last look of which account is taken, at most: a look can come late.
 const MOST_PLANNED: i64 = 5_000;
 
+/// More events than `run` has under way.
+const SPARED_EVENTS: i64 = 100;
+
 /// How many rows one order may delete.
 #[derive(Clone, Copy)]
 struct Most {
@@ -47,7 +51,7 @@ struct Most {
 
 impl Ledger<'_> {
     pub fn tidy(&mut self) -> Result<(), StoreError> {
-        let overfull = self.memory.archived > self.memory.settings.archive.at_most as i64;
+        let overfull = self.archive_is_overfull() || self.runs_are_overfull()?;
         let turn = self.memory.turn;
         let clock = &mut self.memory.retention;
         clock.ticks = clock.ticks.wrapping_add(1);
@@ -59,7 +63,7 @@ impl Ledger<'_> {
         }
         let most = Most {
             archived: ROWS.max(filed + filed / 2),
-            runs: ROWS.max(planned.min(MOST_PLANNED) * 3 / 2),
+            runs: ROWS.max(planned.min(self.most_planned()) * 3 / 2),
         };
         let now = self.now();
         if whole {
@@ -102,20 +106,47 @@ impl Ledger<'_> {
     fn delete_old(&mut self, now: Timestamp, most: Most) -> Result<i64, StoreError> {
         let runs_until = self.fact("runs until")?.unwrap_or(i64::MIN);
         let archive_until = self.fact("archive until")?.unwrap_or(i64::MIN);
-        let mut deleted = self.delete_runs(runs_until, most.runs)?;
+        let mut deleted = self.delete_runs(runs_until, most.runs, 0)?;
         deleted += self.delete_archived(archive_until, most.archived, i64::MIN)?;
         let room = self.memory.settings.archive.at_most as i64;
         if self.memory.archived > room {
             deleted += self.delete_archived(i64::MAX, most.archived, room)?;
         }
-        // The archive has a bound of its own.
-        let bytes = self.bytes()? - self.memory.archived;
-        if bytes > self.memory.settings.retention.at_most as i64 {
-            deleted += self.delete_runs(i64::MAX, most.runs)?;
+        if self.runs_are_overfull()? {
+            deleted += self.delete_runs(i64::MAX, most.runs, self.spared_events())?;
         }
-        self.connection
-            .execute("DELETE FROM charges WHERE until < ?1", [micros(now)])?;
+        self.connection.execute(
+            "DELETE FROM gate_admissions WHERE until < ?1",
+            [micros(now)],
+        )?;
         Ok(deleted)
+    }
+
+    fn archive_is_overfull(&self) -> bool {
+        self.memory.archived > self.memory.settings.archive.at_most as i64
+    }
+
+    /// The archive has a limit of its own.
+    fn runs_are_overfull(&self) -> Result<bool, StoreError> {
+        let bytes = self.bytes()? - self.memory.archived;
+        Ok(bytes > i64::try_from(self.memory.settings.retention.at_most).unwrap_or(i64::MAX))
+    }
+
+    /// New runs of one tick that are taken into account. Rows in a file take longer to delete, and
+    /// memory must not grow beyond its limit.
+    fn most_planned(&self) -> i64 {
+        match self.memory.location {
+            Location::File(_) => MOST_PLANNED,
+            Location::Memory => i64::MAX / 3,
+        }
+    }
+
+    /// The newest events whose runs stay whatever their size: `run` reads their ends after they ended.
+    fn spared_events(&self) -> i64 {
+        match self.memory.location {
+            Location::File(_) => 0,
+            Location::Memory => SPARED_EVENTS,
+        }
     }
 
     /// Bytes in use, those that are free within the file left out.
@@ -127,14 +158,15 @@ impl Ledger<'_> {
         Ok((number("page_count")? - number("freelist_count")?) * number("page_size")?)
     }
 
-    fn delete_runs(&mut self, until: i64, most: i64) -> Result<i64, StoreError> {
+    fn delete_runs(&mut self, until: i64, most: i64, spared: i64) -> Result<i64, StoreError> {
         let old: Vec<(i64, i64, String)> = {
             let sql = format!(
                 "SELECT id, event, state FROM runs WHERE state IN {OVER} AND changed < ?1
+                     AND event <= (SELECT coalesce(max(id), 0) FROM events) - ?3
                  ORDER BY changed LIMIT ?2"
             );
             let mut statement = self.connection.prepare_cached(&sql)?;
-            let rows = statement.query_map([until, most], |row| {
+            let rows = statement.query_map([until, most, spared], |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?;
             rows.collect::<Result<_, _>>()?
@@ -142,7 +174,7 @@ impl Ledger<'_> {
         for (run, event, state) in &old {
             let delete = |sql: &str, id: &i64| self.connection.prepare_cached(sql)?.execute([id]);
             let gathered = self.gathered_by(*run)?;
-            delete("DELETE FROM lines WHERE run = ?1", run)?;
+            delete("DELETE FROM log_entries WHERE run = ?1", run)?;
             delete("DELETE FROM runs WHERE id = ?1", run)?;
             self.forget_window(*run)?;
             self.leave_event(*event)?;
@@ -202,10 +234,10 @@ impl Ledger<'_> {
     fn drop_unreferenced(&mut self) -> Result<(), StoreError> {
         let in_force: Vec<i64> = self.memory.editions.iter().copied().collect();
         let editions = self.connection.execute(
-            "DELETE FROM editions
+            "DELETE FROM revisions
              WHERE id NOT IN (SELECT value FROM json_each(?1))
-                 AND id <> (SELECT id FROM editions ORDER BY since DESC, id DESC LIMIT 1)
-                 AND NOT EXISTS (SELECT 1 FROM events WHERE events.edition = editions.id)",
+                 AND id <> (SELECT id FROM revisions ORDER BY since DESC, id DESC LIMIT 1)
+                 AND NOT EXISTS (SELECT 1 FROM events WHERE events.revision = revisions.id)",
             [serde_json::json!(in_force).to_string()],
         )?;
         let rules = self.connection.execute(
@@ -219,10 +251,10 @@ impl Ledger<'_> {
             return Ok(());
         }
         self.connection.execute_batch(
-            "DELETE FROM configs WHERE id NOT IN (SELECT config FROM editions)
+            "DELETE FROM configs WHERE id NOT IN (SELECT config FROM revisions)
                  AND id NOT IN (SELECT config FROM rules);
              DELETE FROM texts WHERE id NOT IN (SELECT text FROM configs) AND id NOT IN (
-                 SELECT json_extract(value, '$[1]') FROM editions, json_each(editions.files));",
+                 SELECT json_extract(value, '$[1]') FROM revisions, json_each(revisions.files));",
         )?;
         Ok(())
     }

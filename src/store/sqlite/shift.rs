@@ -17,7 +17,7 @@ impl Ledger<'_> {
             [by],
         )?;
         self.connection.execute(
-            "UPDATE charges SET at = at + ?1, until = until + ?1",
+            "UPDATE gate_admissions SET at = at + ?1, until = until + ?1",
             params![by],
         )?;
         Ok(())

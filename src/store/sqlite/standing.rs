@@ -132,7 +132,7 @@ impl Ledger<'_> {
         self.write_lines(run, &[Line::Revived { at: now }])?;
         self.memory.turn += 1;
         self.connection.execute(
-            "UPDATE runs SET state = 'queued', why = NULL, turn = ?2, changed = ?3, crashes = 0
+            "UPDATE runs SET state = 'queued', why = NULL, position = ?2, changed = ?3, crashes = 0
              WHERE id = ?1",
             params![run.0 as i64, self.memory.turn, micros(now)],
         )?;

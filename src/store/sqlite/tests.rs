@@ -1,6 +1,8 @@
 //! What only a store on disk can promise: that it is all there after a restart, within its bounds.
 //! Everything goes through the file: nothing is looked at from inside but rows.
 
+mod memory;
+mod migration;
 mod recovery;
 mod tidy;
 mod waiting;
@@ -72,6 +74,19 @@ async fn conforms() {
         number.set(number.get() + 1);
         let path = folder.path().join(format!("{}.db", number.get()));
         SqliteStore::open(&path, Settings::default()).unwrap().0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn history_conforms() {
+    let folder = tempfile::tempdir().unwrap();
+    let number = std::cell::Cell::new(0);
+    conformance::history::suite(|| {
+        number.set(number.get() + 1);
+        let path = folder.path().join(format!("{}.db", number.get()));
+        let (store, _) = SqliteStore::open(&path, Settings::default()).unwrap();
+        (store, SqliteHistory::open(&path).unwrap())
     })
     .await;
 }
@@ -362,7 +377,7 @@ async fn a_file_from_before_the_loop_guard_is_brought_up_to_date() {
         )
         .unwrap();
     drop(connection);
-    let refused = journal::Journal::open(&house.path).map(drop).unwrap_err();
+    let refused = SqliteHistory::open(&house.path).map(drop).unwrap_err();
     let refused = refused.to_string();
     assert!(refused.contains("an older flowtrigger"), "{refused}");
     drop(house.open());
@@ -371,8 +386,8 @@ async fn a_file_from_before_the_loop_guard_is_brought_up_to_date() {
         house.rows("SELECT depth FROM runs WHERE cause IS NULL AND id = 1"),
         0
     );
-    assert_eq!(house.rows("SELECT count(*) FROM charges"), 1);
-    assert!(journal::Journal::open(&house.path).is_ok());
+    assert_eq!(house.rows("SELECT count(*) FROM gate_admissions"), 1);
+    assert!(SqliteHistory::open(&house.path).is_ok());
 }
 
 #[tokio::test]
@@ -388,7 +403,9 @@ async fn looking_for_a_cause_is_a_look_into_an_index() {
     let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
     let steps = steps.join("\n");
     assert!(
-        steps.contains("SEARCH c USING COVERING INDEX charges_of_loops (value=? AND at>?)"),
+        steps.contains(
+            "SEARCH c USING COVERING INDEX gate_admissions_of_loop_guard (value=? AND at>?)"
+        ),
         "{steps}"
     );
     assert!(

@@ -15,7 +15,7 @@ use crate::store::{Claim, Claimed, StoreError};
 const WOKEN: i64 = 1_000;
 
 /// Turn and id of those that are due.
-pub const DUE: &str = "SELECT turn, id FROM runs WHERE due <= ?1 ORDER BY due LIMIT ?2";
+pub const DUE: &str = "SELECT position, id FROM runs WHERE due <= ?1 ORDER BY due LIMIT ?2";
 
 impl Ledger<'_> {
     /// A run joins its queue: as the owner of its lane, or behind.
@@ -45,7 +45,7 @@ impl Ledger<'_> {
             .connection
             .prepare_cached(
                 "SELECT id FROM runs WHERE queue = ?1 AND lane = ?2 AND ready = 0
-                 ORDER BY turn LIMIT 1",
+                 ORDER BY position LIMIT 1",
             )?
             .query_row(params![queue, lane], |row| row.get(0))
             .optional()?;
@@ -108,7 +108,7 @@ impl Ledger<'_> {
             .connection
             .prepare_cached(
                 "SELECT id, queue FROM runs WHERE ready = 1 AND queue > ?1
-                 ORDER BY queue, turn LIMIT 1",
+                 ORDER BY queue, position LIMIT 1",
             )?
             .query_row([after], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?)
@@ -147,7 +147,7 @@ impl Ledger<'_> {
     fn next_suspect(&self) -> Result<Option<i64>, StoreError> {
         Ok(self
             .connection
-            .prepare_cached("SELECT id FROM runs WHERE suspect = 1 ORDER BY turn LIMIT 1")?
+            .prepare_cached("SELECT id FROM runs WHERE suspect = 1 ORDER BY position LIMIT 1")?
             .query_row([], |row| row.get(0))
             .optional()?)
     }

@@ -1,12 +1,11 @@
 //! Why something kept is not at hand: a row that makes no sense, or a file that cannot be read now.
 //! It never takes the one for the other: a run is put aside for the first alone.
 
-use super::codec::Unreadable;
-use crate::store::StoreError;
+use crate::store::{RowError, StoreError};
 
 /// Why something kept is not at hand: for good, or because the file could not be read just now.
 pub enum Unread {
-    ForGood(Unreadable),
+    ForGood(RowError),
     Now(rusqlite::Error),
 }
 
@@ -15,13 +14,13 @@ impl Unread {
     pub fn of(part: &'static str) -> impl Fn(rusqlite::Error) -> Self {
         move |error| match error.sqlite_error_code() {
             Some(_) => Unread::Now(error),
-            None => Unread::ForGood(Unreadable(part)),
+            None => Unread::ForGood(RowError(part)),
         }
     }
 }
 
-impl From<Unreadable> for Unread {
-    fn from(unreadable: Unreadable) -> Self {
+impl From<RowError> for Unread {
+    fn from(unreadable: RowError) -> Self {
         Unread::ForGood(unreadable)
     }
 }

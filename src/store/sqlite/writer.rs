@@ -2,7 +2,6 @@
 //! It answers nobody before the commit that covers the answer has returned; a failed fsync ends the
 //! process, since nobody knows any more what is on disk.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -12,7 +11,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ffi};
 use tokio::sync::{mpsc, oneshot};
 
-use super::database;
+use super::database::{self, Location};
 use super::ledger::{Ledger, Memory};
 use super::outcome::Outcome;
 use crate::store::StoreError;
@@ -87,13 +86,12 @@ impl std::fmt::Debug for Job {
 
 impl Writer {
     /// Starts the thread on an open file.
-    pub fn start(connection: Connection, memory: Memory, path: PathBuf) -> Self {
+    pub fn start(connection: Connection, memory: Memory) -> Self {
         let (jobs, inbox) = mpsc::channel(QUEUE);
         let commits = Arc::new(Commits::default());
         let desk = Desk {
             connection,
             memory,
-            path,
             commits: Arc::clone(&commits),
         };
         tick(jobs.downgrade());
@@ -215,7 +213,6 @@ enum Filed {
 struct Desk {
     connection: Connection,
     memory: Memory,
-    path: PathBuf,
     commits: Arc<Commits>,
 }
 
@@ -230,8 +227,10 @@ impl Desk {
             }
             self.commit(batch);
         }
-        // Where it cannot be made tidy, the next start does it.
-        drop(self.leave_tidy());
+        if let Location::File(_) = self.memory.location {
+            // Where it cannot be made tidy, the next start does it.
+            drop(self.leave_tidy());
+        }
     }
 
     /// One file, without a log beside it.
@@ -276,10 +275,15 @@ impl Desk {
     }
 
     fn begin(&self, safety: Safety) -> rusqlite::Result<()> {
-        self.connection.execute_batch(match safety {
-            Safety::System => "PRAGMA synchronous = NORMAL; BEGIN",
-            Safety::Disk => "PRAGMA synchronous = FULL; BEGIN",
-        })
+        match (&self.memory.location, safety) {
+            (Location::Memory, _) => self.short("BEGIN"),
+            (Location::File(_), Safety::System) => self
+                .connection
+                .execute_batch("PRAGMA synchronous = NORMAL; BEGIN"),
+            (Location::File(_), Safety::Disk) => self
+                .connection
+                .execute_batch("PRAGMA synchronous = FULL; BEGIN"),
+        }
     }
 
     /// A statement that is needed for every order: compiled once.
@@ -365,11 +369,20 @@ impl Desk {
     }
 
     fn end_damaged(&self) -> ! {
-        database::mark_damaged(&self.path);
-        tracing::error!(
-            database = %self.path.display(),
-            "the database is damaged; the program ends, and the next start sets the file aside"
-        );
+        match &self.memory.location {
+            Location::File(path) => {
+                database::mark_damaged(path);
+                tracing::error!(
+                    database = %path.display(),
+                    "the database is damaged; the program ends, and the next start sets the file aside"
+                );
+            }
+            Location::Memory => {
+                tracing::error!(
+                    "the database in memory is damaged; the program ends: please report it"
+                );
+            }
+        }
         std::process::exit(5);
     }
 }

@@ -37,7 +37,7 @@ async fn the_edition_in_force_stays_though_the_next_one_could_not_be_kept() {
     for _ in 0..EVERY_TICK {
         tick(&store).await;
     }
-    let kept = format!("SELECT count(*) FROM editions WHERE id = {}", in_force.0);
+    let kept = format!("SELECT count(*) FROM revisions WHERE id = {}", in_force.0);
     assert_eq!(house.rows(&kept), 1);
     assert_eq!(
         house.rows("SELECT count(*) FROM texts WHERE text = 'two'"),
@@ -65,7 +65,7 @@ async fn an_edition_that_nothing_refers_to_goes_with_its_texts() {
     for _ in 0..EVERY_TICK {
         tick(&store).await;
     }
-    let kept = |id: EditionId| format!("SELECT count(*) FROM editions WHERE id = {}", id.0);
+    let kept = |id: EditionId| format!("SELECT count(*) FROM revisions WHERE id = {}", id.0);
     assert_eq!(house.rows(&kept(old)), 0);
     assert_eq!(house.rows(&kept(used)), 1);
     let texts = "SELECT count(*) FROM texts WHERE text = ";

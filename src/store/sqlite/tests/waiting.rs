@@ -6,7 +6,7 @@ use super::*;
 use crate::core::config;
 use crate::core::gate::{Ask, Kept, Kind};
 use crate::core::matching::ruleset::RuleSet;
-use crate::store::{Arrival, Occasion};
+use crate::store::{Arrival, History, Occasion};
 
 fn later(seconds: i64) -> Timestamp {
     now() + SignedDuration::from_secs(seconds)
@@ -235,8 +235,8 @@ async fn attempts_and_the_last_failure_are_counted_as_lines_are_written() {
         .unwrap();
     let log = store.run(run).await.unwrap().unwrap().log;
     assert_eq!((log.len(), &log[2_001]), (2_002, &attempt(3, fine())));
-    let journal = journal::Journal::open(&house.path).unwrap();
-    let story = journal.run(run).unwrap().unwrap();
+    let history = SqliteHistory::open(&house.path).unwrap();
+    let story = history.run(run).unwrap().unwrap();
     assert_eq!(story.row.attempts, 2_002);
     assert_eq!(story.row.error.as_deref(), Some("last"));
 }
