@@ -1,13 +1,16 @@
 //! Keeps events and runs: queue and log behind one trait for every backend. The store decides what is a
 //! redelivery, which gates admit a run and which run is claimed next; it evaluates no rule.
 
+#[path = "incoming.rs"]
 mod arrival;
 #[cfg(test)]
 mod conformance;
+#[path = "revision.rs"]
 mod edition;
 mod error;
 pub mod history;
 mod record;
+#[path = "integration_settings.rs"]
 mod scopes;
 pub mod sqlite;
 

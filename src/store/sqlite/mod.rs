@@ -1,30 +1,46 @@
 //! The store on disk: one SQLite file, one thread that writes to it, many commits in one fsync.
 //! It refuses to answer before what it answers for is on disk.
 
+#[path = "archive_buffer.rs"]
 mod archive;
 pub mod codec;
 mod commit;
 mod database;
+#[path = "revisions.rs"]
 mod editions;
 mod gates;
 mod history;
+#[path = "codec/event.rs"]
 pub mod kept_event;
+#[path = "transaction.rs"]
 mod ledger;
+#[path = "gates/causation.rs"]
 mod lineage;
+#[path = "queue/run_log.rs"]
 mod log;
+#[path = "job_outcome.rs"]
 mod outcome;
+#[path = "event_cache.rs"]
 mod recent;
+#[path = "queue/records.rs"]
 mod records;
+#[path = "queue/recovery.rs"]
 mod recovery;
 mod redaction;
 mod retention;
+#[path = "integration_settings.rs"]
 mod scopes;
+#[path = "queue/clock_shift.rs"]
 mod shift;
+#[path = "queue/transition.rs"]
 mod standing;
 #[cfg(test)]
 mod tests;
+#[path = "queue/claim.rs"]
 mod turns;
+#[path = "codec/load_error.rs"]
 mod unread;
+#[path = "gates/window.rs"]
 mod windows;
 mod writer;
 

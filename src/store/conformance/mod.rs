@@ -7,6 +7,7 @@ mod gates;
 pub mod history;
 mod lanes;
 mod loops;
+#[path = "commands.rs"]
 mod orders;
 mod redaction;
 mod settings;

@@ -4,6 +4,7 @@
 mod memory;
 mod migration;
 mod recovery;
+#[path = "maintenance.rs"]
 mod tidy;
 mod waiting;
 
@@ -363,7 +364,7 @@ async fn a_file_from_before_the_loop_guard_is_brought_up_to_date() {
     let house = House::new();
     let connection = Connection::open(&house.path).unwrap();
     connection
-        .execute_batch(include_str!("migrations/0001_start.sql"))
+        .execute_batch(include_str!("../migrations/0001_start.sql"))
         .unwrap();
     connection
         .execute_batch(
