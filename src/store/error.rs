@@ -3,30 +3,28 @@
 use super::SettingsError;
 use crate::core::run::{RunId, State};
 
-/// Why a store did not do what it was asked.
+/// Why a store rejected a call or failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     #[error(
-        "failed to keep the event: {unfinished} runs are unfinished, the store's limit; send it again later"
+        "failed to store the event: {unfinished} runs are unfinished, the store's limit; send it again later"
     )]
     Full { unfinished: usize },
-    #[error("failed to keep the event in time: the disk is behind; send it again later")]
+    #[error("failed to store the event in time: the disk is too slow; send it again later")]
     Busy,
-    #[error("failed to find run {0}; it may be older than what the store keeps")]
+    #[error("failed to find run {0}; retention may have deleted it")]
     UnknownRun(u64),
-    #[error("run {run} is {state}, and only {wanted} can be {order}")]
+    #[error("run {run} is {state}, and only {wanted} can be {command}")]
     WrongState {
         run: u64,
         state: &'static str,
         wanted: &'static str,
-        order: &'static str,
+        command: &'static str,
     },
-    #[error(
-        "run {0} tells of another run's death and acts on no event of its own; replay that run"
-    )]
+    #[error("run {0} reports on a dead run and has no event of its own; replay the dead run")]
     OnlyTells(u64),
     #[error(
-        "fields of the event of run {0} are no longer kept (`redact` in flowtrigger.yaml), and it cannot be acted on without them; have it sent again"
+        "fields of the event of run {0} have been removed (`redact` in flowtrigger.yaml), and the run needs them; have the event sent again"
     )]
     Redacted(u64),
     #[error(transparent)]
@@ -43,12 +41,12 @@ pub enum StoreError {
 pub struct RowError(pub &'static str);
 
 impl StoreError {
-    pub(super) fn cannot_revive(run: RunId, state: &State) -> Self {
+    pub(super) fn cannot_retry(run: RunId, state: &State) -> Self {
         StoreError::WrongState {
             run: run.0,
             state: state.word(),
             wanted: "dead, held and cancelled runs",
-            order: "retried",
+            command: "retried",
         }
     }
 
@@ -57,7 +55,7 @@ impl StoreError {
             run: run.0,
             state: state.word(),
             wanted: "unfinished and held runs",
-            order: "cancelled",
+            command: "cancelled",
         }
     }
 }

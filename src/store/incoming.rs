@@ -1,59 +1,58 @@
-//! What comes to a store: an event with the runs that are planned for it, and what became of it.
-//! It refuses to decide anything; whether a run begins is for the store.
+//! What a store is given: an event with its planned runs, or one that matched no rule; and the result of the
+//! commit.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{EditionId, Placed};
+use super::{RevisionId, RunStatus};
 use crate::core::event::{Brief, Event};
 use crate::core::gate::{Ask, Debounce};
 use crate::core::loop_guard::LoopAsk;
 use crate::core::rule::jobspec::{Mode, Rule};
 use crate::core::run::State;
 
-/// An event that came, with what is to run for it.
+/// An event with the runs that are planned for it.
 #[derive(Debug, Clone)]
-pub struct Arrival {
+pub struct IncomingEvent {
     pub event: Arc<Event>,
     pub received: Timestamp,
-    /// What judged it.
-    pub edition: EditionId,
-    pub planned: Vec<Planned>,
-    pub occasion: Occasion,
+    /// The revision that evaluated it.
+    pub edition: RevisionId,
+    pub planned: Vec<PlannedRun>,
+    pub occasion: ArrivalKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Occasion {
-    /// The event came from outside.
+pub enum ArrivalKind {
+    /// The event was received from its sender.
     Delivery,
-    /// A person wants a known event acted on again: its runs get a generation of their own, and no
-    /// gate is asked.
+    /// A person replays a known event: its runs get a new generation, and no gate is asked.
     Replay,
 }
 
-/// One rule that matched.
+/// A run of one rule that matched.
 #[derive(Debug, Clone)]
-pub struct Planned {
+pub struct PlannedRun {
     pub rule: Arc<Rule>,
-    /// Shadow: recorded and never acted. Never disabled: such a rule does not match.
+    /// Shadow: recorded and never executed. Never disabled: such a rule does not match.
     pub mode: Mode,
-    /// The value that runs of this rule are kept apart by; None waits for no other run.
+    /// Runs of this rule with the same value are executed one at a time; `None` waits for no other run.
     pub lane: Option<String>,
-    /// What the loop guard is asked, before its gates; None where nothing follows from the run.
+    /// The check of the loop guard, before the gates; `None` if the run can cause no event.
     pub loop_ask: Option<LoopAsk>,
-    /// What its gates are asked, in their order.
+    /// The checks of its gates, in their order.
     pub asks: Vec<Ask>,
 }
 
-impl Planned {
-    /// The debounce that gathers its event; none for what never acts.
+impl PlannedRun {
+    /// The debounce that collects its event; none for a run that is never executed.
     pub(super) fn debounce(&self) -> Option<Debounce<'_>> {
         let live = (self.mode == Mode::Live).then_some(&self.asks)?;
         live.iter().find_map(Debounce::of)
     }
 
-    /// Where a run begins that every gate lets through.
+    /// The state of the run if every gate admits it.
     pub(super) fn first_state(&self) -> State {
         match self.mode {
             Mode::Live => State::Queued,
@@ -63,27 +62,27 @@ impl Planned {
     }
 }
 
-/// What became of an event.
+/// The result of a commit for one event.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Committed {
-    /// The event was known: these are its earlier runs.
+    /// The event was known: `runs` are its earlier runs.
     pub redelivered: bool,
-    pub runs: Vec<Placed>,
+    pub runs: Vec<RunStatus>,
 }
 
-/// An event that led to no run.
+/// An event that matched no rule.
 #[derive(Debug, Clone)]
-pub enum Unmatched {
+pub enum UnmatchedEvent {
     Built(Arc<Event>),
-    /// As it came; nothing was built of it. Only what the built-in catalogue alone can read.
+    /// As received, without being built. Only for formats that the built-in catalogue can decode.
     Scanned {
         brief: Box<Brief>,
         raw: Box<str>,
     },
 }
 
-impl From<Arc<Event>> for Unmatched {
+impl From<Arc<Event>> for UnmatchedEvent {
     fn from(event: Arc<Event>) -> Self {
-        Unmatched::Built(event)
+        UnmatchedEvent::Built(event)
     }
 }

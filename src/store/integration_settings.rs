@@ -1,23 +1,22 @@
-//! Settings of integrations: a patch laid over them, within bounds.
-//! It refuses what is no object and what would not stay small: settings are no place for data.
+//! Settings of integrations: how a patch changes them, and their limits. Settings are not a place for data.
 
 use serde_json::{Map, Value};
 
 /// Bytes of one settings object, as JSON.
-pub const MOST_BYTES: usize = 64 * 1024;
-/// Scopes that one integration has settings in.
-pub const MOST_SCOPES: usize = 1_000;
+pub const MAX_BYTES: usize = 64 * 1024;
+/// Scopes in which one integration has settings.
+pub const MAX_SCOPES: usize = 1_000;
 
 /// Why settings were not changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     #[error(
-        "settings of `{0}` are changed by an object, such as `{{\"limit\": 3}}`; what was given is none"
+        "expected an object as the change of the settings of `{0}`, such as `{{\"limit\": 3}}`"
     )]
     NotAnObject(String),
     #[error(
-        "the settings of `{integration}` in `{scope}` would be {size} bytes, and {most} is the limit; keep lists and texts elsewhere",
-        most = MOST_BYTES
+        "the settings of `{integration}` in `{scope}` would be {size} bytes, and {most} is the limit; store lists and texts elsewhere",
+        most = MAX_BYTES
     )]
     TooLarge {
         integration: String,
@@ -25,20 +24,20 @@ pub enum SettingsError {
         size: usize,
     },
     #[error(
-        "`{integration}` has settings in {most} scopes, the limit; put what belongs together into one",
-        most = MOST_SCOPES
+        "`{integration}` has settings in {most} scopes, the limit; combine some of them",
+        most = MAX_SCOPES
     )]
     TooManyScopes { integration: String },
 }
 
-/// Whose settings.
+/// An integration and one of its scopes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Scope {
+pub struct SettingsScope {
     pub integration: String,
     pub scope: String,
 }
 
-impl Scope {
+impl SettingsScope {
     pub fn new(integration: &str, scope: &str) -> Self {
         Self {
             integration: integration.to_owned(),
@@ -62,7 +61,7 @@ impl Scope {
         settings.extend(patch);
         let settings = Value::Object(settings);
         let text = settings.to_string();
-        if text.len() > MOST_BYTES {
+        if text.len() > MAX_BYTES {
             return Err(SettingsError::TooLarge {
                 integration: self.integration.clone(),
                 scope: self.scope.clone(),
@@ -72,9 +71,10 @@ impl Scope {
         Ok((settings, text))
     }
 
-    /// Whether one more scope has room beside so many.
-    pub fn has_room(&self, scopes: usize) -> Result<(), SettingsError> {
-        match scopes < MOST_SCOPES {
+    /// # Errors
+    /// If the integration already has settings in the maximum number of scopes.
+    pub fn check_count(&self, scopes: usize) -> Result<(), SettingsError> {
+        match scopes < MAX_SCOPES {
             true => Ok(()),
             false => Err(SettingsError::TooManyScopes {
                 integration: self.integration.clone(),

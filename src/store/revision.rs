@@ -1,5 +1,4 @@
-//! Rules and configuration as of one time, by which events are judged, and how much is kept by them.
-//! It refuses to read either; both come as they were written.
+//! Rules and configuration as of one time, as they were written, and the settings of a store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,34 +6,34 @@ use std::time::Duration;
 use crate::core::config::{self, Archive, Archived, Config, Limits, Retention};
 use crate::core::rule::path::Path;
 
-/// Rules and configuration as they were written at one time.
+/// The texts of all rules and of the configuration at one time.
 #[derive(Debug, Clone)]
-pub struct Edition {
+pub struct Revision {
     /// Name and text of each rule file.
     pub files: Vec<(Arc<str>, Arc<str>)>,
     pub config: Arc<config::Source>,
-    pub settings: Settings,
+    pub settings: StoreSettings,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
-pub struct EditionId(pub u64);
+pub struct RevisionId(pub u64);
 
 /// Unfinished runs that a store in memory accepts.
 const MEMORY_BACKLOG: usize = 20_000;
 /// Bytes that a store in memory uses before it deletes the oldest finished runs.
 const MEMORY_BYTES: u64 = 64 * 1024 * 1024;
 
-/// How much is kept, and for how long, as the configuration says it.
+/// How much is kept and for how long, and how much may be unfinished.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Settings {
+pub struct StoreSettings {
     pub limits: Limits,
     pub retention: Retention,
     pub archive: Archive,
-    /// Fields of events that are not kept once nothing needs them.
+    /// Fields that are removed from events once no run needs them.
     pub redact: Vec<Path>,
 }
 
-impl Settings {
+impl StoreSettings {
     pub fn of(config: &Config) -> Self {
         Self {
             limits: config.limits,
@@ -45,7 +44,7 @@ impl Settings {
     }
 
     /// The limits of a store in memory, whatever is configured: they bound the memory of one process.
-    /// Unmatched events are not kept, and nothing is deleted because of its age.
+    /// Unmatched events are not stored, and nothing is deleted because of its age.
     pub fn in_memory() -> Self {
         Self {
             limits: Limits {

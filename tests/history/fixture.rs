@@ -13,7 +13,7 @@ use flowtrigger::core::event::json::accept;
 use flowtrigger::core::matching::ruleset::RuleSet;
 use flowtrigger::core::run::{Attempt, Line, Outcome, RunId, State};
 use flowtrigger::store::sqlite::codec;
-use flowtrigger::store::sqlite::kept_event::event_text;
+use flowtrigger::store::sqlite::codec::event::encode_event;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
@@ -163,7 +163,7 @@ impl Data {
 
     /// An event that came, and how often it came again.
     pub fn event(&self, event: &Event, received: &str, edition: &Edition, again: u32) -> i64 {
-        let body = event_text(event);
+        let body = encode_event(event);
         let received = codec::micros(at(received));
         let last = (again > 0).then_some(received + 60_000_000);
         self.insert(
@@ -247,7 +247,7 @@ impl Data {
     }
 
     fn line(&self, run: i64, number: i64, line: &Line) {
-        let row = codec::line_row(line).expect("a line that is kept");
+        let row = codec::log_row(line).expect("a line that is kept");
         self.insert(
             "INSERT INTO log_entries (run, number, kind, step, attempt, at, took, outcome, detail)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",

@@ -10,7 +10,7 @@ use flowtrigger::core::gate::{Ask, Facts, Kind};
 use flowtrigger::core::run::{RunId, State};
 use flowtrigger::store::EditionId;
 use flowtrigger::store::history::{
-    EventQuery, EventRowId, EventSelector, NearestEvent, Page, RunFilter, RunRow,
+    EventQuery, EventSelector, NearestEvent, Page, RunFilter, RunRow,
 };
 use flowtrigger::store::sqlite::codec::micros;
 use flowtrigger::store::{History, SqliteHistory};

@@ -1,14 +1,13 @@
-//! What a store does when a person orders it: a run goes on, is given up, or is done anew.
-//! It looks only through the trait.
+//! The commands of a person: retry, cancel, replay.
 
 use std::time::Duration;
 
 use super::{arrival, claimed, everything, later, live_rule, now, place, to};
 use crate::core::gate::{Ask, Kind};
 use crate::core::run::{Line, State};
-use crate::store::{Occasion, Store};
+use crate::store::{ArrivalKind, Store};
 
-pub async fn a_revived_run_is_last_in_its_lane<S: Store>(store: S) {
+pub async fn a_retried_run_is_last_in_its_lane<S: Store>(store: S) {
     let rule = live_rule("a");
     let first = place(&store, arrival("1", &rule)).await;
     let second = place(&store, arrival("2", &rule)).await;
@@ -28,7 +27,7 @@ pub async fn a_revived_run_is_last_in_its_lane<S: Store>(store: S) {
     assert_eq!(claimed(&store, now()).await, [second]);
 }
 
-pub async fn a_cancelled_run_gives_way<S: Store>(store: S) {
+pub async fn a_cancelled_run_releases_its_lane<S: Store>(store: S) {
     let rule = live_rule("a");
     let runs = [
         place(&store, arrival("1", &rule)).await,
@@ -53,7 +52,7 @@ pub async fn a_replay_is_a_new_run_of_a_new_generation<S: Store>(store: S) {
     let rule = live_rule("a");
     let first = place(&store, arrival("e", &rule)).await;
     let mut replay = arrival("e", &rule);
-    replay.occasion = Occasion::Replay;
+    replay.occasion = ArrivalKind::Replay;
     replay.planned[0].asks = vec![Ask {
         kind: Kind::Dedupe,
         window: Duration::from_secs(60),

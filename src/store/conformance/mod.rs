@@ -1,14 +1,12 @@
-//! What every store must do, as one suite that each backend runs.
-//! It looks only through the trait, and never waits for time to pass.
+//! The suite that every backend must pass. It uses the traits only, and no test waits for time to pass.
 
 mod clock;
+mod commands;
 mod debounce;
 mod gates;
 pub mod history;
 mod lanes;
 mod loops;
-#[path = "commands.rs"]
-mod orders;
 mod redaction;
 mod settings;
 mod waiting;
@@ -19,7 +17,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{Arrival, Claim, EditionId, Occasion, Planned, Store};
+use super::{ArrivalKind, ClaimRequest, IncomingEvent, PlannedRun, RevisionId, Store};
 use crate::core::event::Event;
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::jobspec::{Mode, Rule};
@@ -59,17 +57,17 @@ fn event(id: &str) -> Arc<Event> {
 }
 
 /// An event with one run of the rule, in the lane of ticket 7.
-pub fn arrival(id: &str, rule: &Arc<Rule>) -> Arrival {
+pub fn arrival(id: &str, rule: &Arc<Rule>) -> IncomingEvent {
     in_lane(id, rule, Some("7"))
 }
 
-fn in_lane(id: &str, rule: &Arc<Rule>, lane: Option<&str>) -> Arrival {
-    Arrival {
+fn in_lane(id: &str, rule: &Arc<Rule>, lane: Option<&str>) -> IncomingEvent {
+    IncomingEvent {
         event: event(id),
         received: now(),
-        edition: EditionId::default(),
-        occasion: Occasion::Delivery,
-        planned: vec![Planned {
+        edition: RevisionId::default(),
+        occasion: ArrivalKind::Delivery,
+        planned: vec![PlannedRun {
             rule: Arc::clone(rule),
             mode: Mode::Live,
             lane: lane.map(str::to_owned),
@@ -89,13 +87,13 @@ fn attempt(number: u32) -> Line {
     })
 }
 
-/// All that is due now.
-pub fn everything() -> Claim {
+/// Everything that is due now.
+pub fn everything() -> ClaimRequest {
     up_to(100, now())
 }
 
-fn up_to(limit: usize, now: Timestamp) -> Claim {
-    Claim {
+fn up_to(limit: usize, now: Timestamp) -> ClaimRequest {
+    ClaimRequest {
         limit,
         per_rule: 100,
         now,
@@ -111,66 +109,66 @@ async fn claimed<S: Store>(store: &S, at: Timestamp) -> Vec<RunId> {
     runs.iter().map(|run| run.id).collect()
 }
 
-async fn place<S: Store>(store: &S, arrival: Arrival) -> RunId {
+async fn place<S: Store>(store: &S, arrival: IncomingEvent) -> RunId {
     store.commit(arrival).await.unwrap().runs[0].id
 }
 
-/// Runs the suite; `open` gives an empty store.
+/// Runs the suite; `open` returns an empty store.
 pub async fn suite<S: Store>(open: impl Fn() -> S) {
     a_redelivery_runs_nothing_twice(open()).await;
     the_same_id_of_another_source_is_another_event(open()).await;
     an_event_without_runs_is_not_remembered(open()).await;
     an_array_keeps_its_order(open()).await;
-    lanes::one_lane_goes_one_by_one(open()).await;
+    lanes::runs_of_a_lane_are_executed_one_at_a_time(open()).await;
     lanes::lanes_do_not_wait_for_each_other(open()).await;
     lanes::a_retrying_run_keeps_its_lane_until_it_is_due(open()).await;
     shadow_runs_are_recorded_and_never_claimed(open()).await;
-    the_log_comes_back_with_the_claim(open()).await;
+    the_log_is_returned_with_the_claim(open()).await;
     a_final_state_is_final(open()).await;
-    clock::what_waits_moves_with_the_clock(open()).await;
+    clock::retries_move_with_the_clock(open()).await;
     clock::gates_move_with_the_clock(open()).await;
     an_unknown_run_is_an_error(open()).await;
-    lanes::one_rule_takes_no_more_than_its_share(open()).await;
-    gates::a_gate_lets_through_what_it_says(open()).await;
+    lanes::a_rule_has_a_limit_of_running_runs(open()).await;
+    gates::a_gate_admits_up_to_its_limit(open()).await;
     loops::a_chain_of_our_own_events_ends_at_its_depth(open()).await;
-    loops::a_person_begins_a_chain_anew(open()).await;
-    loops::two_rules_share_a_chain_and_other_tickets_go_on(open()).await;
+    loops::an_event_of_a_person_starts_a_new_chain(open()).await;
+    loops::rules_share_a_chain_and_tickets_do_not(open()).await;
     loops::only_what_began_to_write_as_the_actor_is_a_cause(open()).await;
-    loops::without_an_actor_the_rate_of_a_rule_decides(open()).await;
-    loops::a_replay_begins_anew_and_counts_in_no_rate(open()).await;
+    loops::without_an_actor_the_rate_of_the_rule_decides(open()).await;
+    loops::a_replay_starts_a_new_chain_and_counts_in_no_rate(open()).await;
     loops::the_guard_moves_with_the_clock(open()).await;
-    orders::a_revived_run_is_last_in_its_lane(open()).await;
-    orders::a_cancelled_run_gives_way(open()).await;
-    orders::a_replay_is_a_new_run_of_a_new_generation(open()).await;
-    redaction::fields_are_let_go_with_the_last_run_that_may_need_them(open()).await;
-    redaction::gathered_events_are_let_go_with_the_run_that_reads_them(open()).await;
-    redaction::what_is_let_go_cannot_be_acted_on(open()).await;
-    redaction::an_event_that_acts_on_nothing_is_let_go_at_once(open()).await;
-    redaction::without_a_word_everything_is_kept(open()).await;
-    a_death_is_told_once_where_the_rule_wants_it(open()).await;
-    waiting::a_waiting_run_holds_up_no_other(open()).await;
-    waiting::when_its_time_comes_it_waits_for_the_owner_of_its_lane(open()).await;
-    waiting::several_that_are_due_together_go_by_their_age(open()).await;
-    waiting::without_a_lane_nothing_is_waited_for(open()).await;
-    waiting::a_waiting_run_can_be_given_up_and_taken_up_again(open()).await;
-    waiting::its_time_moves_with_the_clock(open()).await;
+    commands::a_retried_run_is_last_in_its_lane(open()).await;
+    commands::a_cancelled_run_releases_its_lane(open()).await;
+    commands::a_replay_is_a_new_run_of_a_new_generation(open()).await;
+    redaction::fields_are_removed_with_the_last_run_that_may_need_them(open()).await;
+    redaction::events_of_a_window_are_redacted_with_the_run_that_reads_them(open()).await;
+    redaction::a_run_with_a_redacted_event_cannot_be_retried(open()).await;
+    redaction::an_event_without_unfinished_runs_is_redacted_at_once(open()).await;
+    redaction::without_redact_everything_is_kept(open()).await;
+    a_dead_run_queues_its_on_dead_run_once(open()).await;
+    waiting::a_waiting_run_delays_no_other(open()).await;
+    waiting::a_run_that_is_due_waits_for_the_owner_of_its_lane(open()).await;
+    waiting::runs_due_together_are_claimed_by_age(open()).await;
+    waiting::a_run_without_a_lane_waits_for_no_other(open()).await;
+    waiting::a_waiting_run_can_be_cancelled_and_retried(open()).await;
+    waiting::due_times_move_with_the_clock(open()).await;
     debounce::the_first_event_opens_a_window(open()).await;
-    debounce::with_last_a_later_event_takes_the_place(open()).await;
+    debounce::with_last_a_later_event_replaces_the_run(open()).await;
     debounce::with_first_later_events_join(open()).await;
     debounce::with_all_the_run_reads_every_event(open()).await;
-    debounce::a_window_takes_no_more_than_its_most(open()).await;
-    debounce::values_and_rules_gather_apart(open()).await;
-    debounce::a_window_closes_in_time_though_nobody_looked(open()).await;
-    debounce::it_holds_up_nothing_and_waits_for_its_lane(open()).await;
+    debounce::a_window_is_limited(open()).await;
+    debounce::values_and_rules_have_separate_windows(open()).await;
+    debounce::a_window_that_was_due_is_closed_by_the_next_event(open()).await;
+    debounce::a_debouncing_run_delays_nothing_and_waits_for_its_lane(open()).await;
     debounce::shadow_never_debounces(open()).await;
     debounce::a_cancelled_run_closes_its_window(open()).await;
-    debounce::a_replay_asks_no_window_and_reads_the_same(open()).await;
+    debounce::a_replay_joins_no_window_and_reads_the_same_events(open()).await;
     debounce::the_window_moves_with_the_clock(open()).await;
     debounce::gates_count_a_window_as_one_run(open()).await;
-    debounce::a_closed_gate_leaves_the_window_as_it_is(open()).await;
-    debounce::windows_are_those_of_a_naive_reading(open()).await;
-    debounce::an_array_gathers_in_its_order(open()).await;
-    settings::a_patch_lies_over_what_was_there(open()).await;
+    debounce::a_suppressed_event_does_not_change_the_window(open()).await;
+    debounce::windows_match_the_reference_model(open()).await;
+    debounce::an_array_joins_a_window_in_its_order(open()).await;
+    settings::a_patch_sets_the_keys_that_it_names(open()).await;
     settings::settings_stay_small(open()).await;
 }
 
@@ -200,7 +198,7 @@ async fn the_same_id_of_another_source_is_another_event<S: Store>(store: S) {
 }
 
 async fn an_event_without_runs_is_not_remembered<S: Store>(store: S) {
-    let unmatched = Arrival {
+    let unmatched = IncomingEvent {
         planned: Vec::new(),
         ..arrival("e", &live_rule("a"))
     };
@@ -222,7 +220,7 @@ async fn an_array_keeps_its_order<S: Store>(store: S) {
     assert_eq!(ids, ["x", "y"]);
 }
 
-async fn a_death_is_told_once_where_the_rule_wants_it<S: Store>(store: S) {
+async fn a_dead_run_queues_its_on_dead_run_once<S: Store>(store: S) {
     let mut rule = Rule::clone(&live_rule("a"));
     rule.on_dead = Some(Arc::new(rule.flow.clone()));
     let run = place(&store, arrival("1", &Arc::new(rule))).await;
@@ -232,16 +230,19 @@ async fn a_death_is_told_once_where_the_rule_wants_it<S: Store>(store: S) {
         why: "gave up".into(),
     };
     store.advance(run, lines, Some(dead)).await.unwrap();
-    let told = store.claim(everything()).await.unwrap();
-    assert_eq!(told.len(), 1);
-    assert_ne!(told[0].id, run);
+    let reports = store.claim(everything()).await.unwrap();
+    assert_eq!(reports.len(), 1);
+    assert_ne!(reports[0].id, run);
     assert_eq!(
-        told[0].error,
+        reports[0].error,
         json!({"message": "gave up", "run": run.0, "rule": "a", "attempts": 1})
     );
-    assert_eq!((told[0].event.id.as_str(), told[0].log.len()), ("1", 0));
-    to(&store, told[0].id, State::Dead { why: "too".into() }).await;
-    assert!(claimed(&store, now()).await.is_empty(), "nobody is told");
+    assert_eq!(
+        (reports[0].event.id.as_str(), reports[0].log.len()),
+        ("1", 0)
+    );
+    to(&store, reports[0].id, State::Dead { why: "too".into() }).await;
+    assert!(claimed(&store, now()).await.is_empty(), "no second report");
 }
 
 async fn shadow_runs_are_recorded_and_never_claimed<S: Store>(store: S) {
@@ -255,7 +256,7 @@ async fn shadow_runs_are_recorded_and_never_claimed<S: Store>(store: S) {
     assert_eq!(record.state, State::Shadow);
 }
 
-async fn the_log_comes_back_with_the_claim<S: Store>(store: S) {
+async fn the_log_is_returned_with_the_claim<S: Store>(store: S) {
     let run = place(&store, arrival("1", &live_rule("a"))).await;
     let first = store.claim(up_to(1, now())).await.unwrap();
     assert!(first[0].log.is_empty());

@@ -34,7 +34,7 @@ pub enum HistoryOpenError {
     )]
     Foreign(PathBuf),
     #[error(
-        "failed to read `{}`: the file is damaged; the daemon moves it aside at its next start, and `sqlite3 FILE .recover` reads what is left of it",
+        "failed to read `{}`: the file is damaged; the daemon sets it aside at its next start, and `sqlite3 FILE .recover` reads what is left of it",
         .0.display()
     )]
     Damaged(PathBuf),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::core::event::Event;
-use crate::store::EditionId;
+use crate::store::RevisionId;
 
 /// How a person names an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct EventRow {
     pub id: String,
     pub key: Option<String>,
     pub received: Timestamp,
-    pub edition: EditionId,
+    pub edition: RevisionId,
     /// Whether it led to runs.
     pub matched: bool,
     /// How often it was redelivered, and when last.

@@ -16,7 +16,7 @@ use crate::core::event::Event;
 use crate::core::gate::{Ask, Facts, Gathering};
 use crate::core::loop_guard::{Lineage, Link, LoopAsk, LoopFacts};
 use crate::core::run::RunId;
-use crate::store::EditionId;
+use crate::store::RevisionId;
 
 pub use error::{HistoryError, HistoryOpenError};
 pub use event::{
@@ -67,7 +67,7 @@ pub trait History: Send {
     fn rules_with_runs(&self) -> Result<Vec<String>, HistoryError>;
 
     /// Rules and configuration as they were written; `None` if the revision is not kept.
-    fn revision_texts(&self, id: EditionId) -> Result<Option<RevisionTexts>, HistoryError>;
+    fn revision_texts(&self, id: RevisionId) -> Result<Option<RevisionTexts>, HistoryError>;
 
     /// The configuration that came into force last.
     fn latest_config(&self) -> Result<Option<Config>, HistoryError>;
@@ -115,7 +115,11 @@ pub trait History: Send {
     }
 
     /// The compiled rules that evaluated an event; `None` if the revision is not kept.
-    fn revision(&self, id: EditionId, event: &Event) -> Result<Option<PastRevision>, HistoryError> {
+    fn revision(
+        &self,
+        id: RevisionId,
+        event: &Event,
+    ) -> Result<Option<PastRevision>, HistoryError> {
         let texts = self.revision_texts(id)?;
         Ok(texts.map(|texts| PastRevision::compile(texts, event)))
     }

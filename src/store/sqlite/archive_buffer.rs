@@ -1,113 +1,115 @@
-//! Events that led to no run, on their way to the file: put on a shelf at once, filed soon after.
-//! It never makes anybody wait: what does not fit on the shelf is lost, and counted.
+//! The bounded buffer in front of the archive: unmatched events are put into it at once and written to the
+//! database with the next tick. Nothing ever waits for it: an event that does not fit is counted as lost.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use rusqlite::params;
 
+use super::codec::event::{decode_event, encode_event, encode_scanned_event};
 use super::codec::micros;
-use super::kept_event::{self, event_text, scanned_text};
-use super::ledger::{Figure, Ledger};
+use super::transaction::WriteTransaction;
+use super::writer_state::Gauge;
 use crate::core::config::Archived;
 use crate::core::event::Brief;
 use crate::core::event::redacted::redacted;
 use crate::core::rule::path::Path;
-use crate::store::{EditionId, StoreError, Unmatched};
+use crate::store::{RevisionId, StoreError, UnmatchedEvent};
 
-/// Bytes on the shelf. At half a second between two filings this is some 4,000 events a second.
-const ROOM: usize = 2 * 1024 * 1024;
+/// Bytes in the buffer. With a tick every half second this is about 4,000 events per second.
+const BUFFER_BYTES: usize = 2 * 1024 * 1024;
 
 #[derive(Debug, Default)]
-pub struct Shelf {
-    inner: Mutex<Inner>,
-    /// What is not filed.
+pub struct ArchiveBuffer {
+    inner: Mutex<ArchiveBufferInner>,
+    /// Fields that are not archived.
     redact: Mutex<Arc<[Path]>>,
-    pub written: Figure,
-    pub lost: Figure,
-    /// Bytes of what is filed.
-    pub size: Figure,
+    pub written: Gauge,
+    pub lost: Gauge,
+    /// Bytes of the archived events.
+    pub size: Gauge,
 }
 
 #[derive(Debug, Default)]
-struct Inner {
-    events: Vec<Shelved>,
+struct ArchiveBufferInner {
+    events: Vec<BufferedEvent>,
     bytes: usize,
 }
 
 #[derive(Debug)]
-struct Shelved {
+struct BufferedEvent {
     brief: Brief,
     received: Timestamp,
-    edition: EditionId,
+    revision: RevisionId,
     body: String,
 }
 
-impl Shelf {
-    pub fn put(&self, event: &Unmatched, edition: EditionId, received: Timestamp) {
-        let (brief, body) = self.written(event);
+impl ArchiveBuffer {
+    pub fn put(&self, event: &UnmatchedEvent, revision: RevisionId, received: Timestamp) {
+        let (brief, body) = self.encode(event);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.bytes + body.len() > ROOM {
+        if inner.bytes + body.len() > BUFFER_BYTES {
             drop(inner);
             return self.lost.add(1);
         }
         inner.bytes += body.len();
-        inner.events.push(Shelved {
+        inner.events.push(BufferedEvent {
             brief,
             received,
-            edition,
+            revision,
             body,
         });
     }
 
-    /// From now on these fields are filed of no event.
+    /// These fields are not archived from now on.
     pub fn redact(&self, paths: &[Path]) {
         *self.redact.lock().unwrap_or_else(PoisonError::into_inner) = paths.into();
     }
 
-    fn written(&self, event: &Unmatched) -> (Brief, String) {
+    fn encode(&self, event: &UnmatchedEvent) -> (Brief, String) {
         let redact = self.redact.lock().unwrap_or_else(PoisonError::into_inner);
         let redact = Arc::clone(&redact);
         match event {
-            Unmatched::Built(event) => {
-                let kept = redacted(event, &redact);
-                (Brief::of(event), event_text(kept.as_ref().unwrap_or(event)))
+            UnmatchedEvent::Built(event) => {
+                let redacted = redacted(event, &redact);
+                let event = redacted.as_ref().unwrap_or(event);
+                (Brief::of(event), encode_event(event))
             }
-            Unmatched::Scanned { brief, raw } => {
-                let text = scanned_text(brief, raw);
-                (Brief::clone(brief), without(text, &redact))
+            UnmatchedEvent::Scanned { brief, raw } => {
+                let text = encode_scanned_event(brief, raw);
+                (Brief::clone(brief), redact_text(text, &redact))
             }
         }
     }
 
-    fn take(&self) -> Vec<Shelved> {
+    fn take(&self) -> Vec<BufferedEvent> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.bytes = 0;
         std::mem::take(&mut inner.events)
     }
 }
 
-/// An event that came as it is is built where something of it may not be kept.
-fn without(text: String, redact: &[Path]) -> String {
+/// Only an event with fields to redact has to be decoded.
+fn redact_text(text: String, redact: &[Path]) -> String {
     if redact.is_empty() {
         return text;
     }
-    let event = kept_event::event(&text).ok();
-    let kept = event.and_then(|event| redacted(&event, redact));
-    kept.map_or(text, |kept| event_text(&kept))
+    let event = decode_event(&text).ok();
+    let redacted = event.and_then(|event| redacted(&event, redact));
+    redacted.map_or(text, |redacted| encode_event(&redacted))
 }
 
-impl Ledger<'_> {
-    /// Files what is on the shelf.
-    pub fn file_shelf(&mut self) -> Result<(), StoreError> {
-        let shelf = std::sync::Arc::clone(&self.memory.shelf);
-        let mut events = shelf.take();
-        if self.memory.settings.archive.events == Archived::Off {
+impl WriteTransaction<'_> {
+    /// Writes the buffered events as rows.
+    pub fn write_archive_buffer(&mut self) -> Result<(), StoreError> {
+        let buffer = Arc::clone(&self.state.archive_buffer);
+        let mut events = buffer.take();
+        if self.state.settings.archive.events == Archived::Off {
             events.clear();
         }
-        // They count as filed once their commit holds, and as lost where it does not.
-        self.memory.filed += events.len() as u64;
-        self.memory.retention.filed += events.len() as i64;
+        // They count as written once the commit has succeeded, and as lost if it fails.
+        self.state.archiving += events.len() as u64;
+        self.state.retention.archived += events.len() as i64;
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO events (source, type, event_id, key, received, revision, matched, size, body)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8)",
@@ -120,11 +122,11 @@ impl Ledger<'_> {
                 event.brief.id,
                 event.brief.key,
                 micros(event.received),
-                event.edition.0 as i64,
+                event.revision.0 as i64,
                 size,
                 event.body,
             ])?;
-            self.memory.archived += size;
+            self.state.archived += size;
         }
         Ok(())
     }

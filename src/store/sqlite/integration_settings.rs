@@ -1,16 +1,15 @@
-//! Settings of integrations in rows of their own, which nothing deletes.
-//! It refuses to grow without bound; what a patch means is said elsewhere.
+//! Settings of integrations, one row per integration and scope. Retention never deletes them.
 
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 
 use super::codec;
-use super::ledger::Ledger;
+use super::transaction::WriteTransaction;
 use crate::store::StoreError;
-use crate::store::scopes::Scope;
+use crate::store::integration_settings::SettingsScope;
 
-impl Ledger<'_> {
-    pub fn scope(&self, scope: &Scope) -> Result<Option<Value>, StoreError> {
+impl WriteTransaction<'_> {
+    pub fn integration_settings(&self, scope: &SettingsScope) -> Result<Option<Value>, StoreError> {
         let text: Option<String> = self
             .connection
             .prepare_cached("SELECT value FROM settings WHERE integration = ?1 AND scope = ?2")?
@@ -19,11 +18,14 @@ impl Ledger<'_> {
         Ok(text.map(|text| codec::json(&text)))
     }
 
-    pub fn patch_scope(&self, scope: &Scope, patch: Value) -> Result<Value, StoreError> {
-        let before = self.scope(scope)?;
+    pub fn patch_integration_settings(
+        &self,
+        scope: &SettingsScope,
+        patch: Value,
+    ) -> Result<Value, StoreError> {
+        let before = self.integration_settings(scope)?;
         if before.is_none() {
-            let scopes = self.scopes(&scope.integration)?;
-            scope.has_room(scopes)?;
+            scope.check_count(self.count_scopes(&scope.integration)?)?;
         }
         let (settings, text) = scope.patched(before, patch)?;
         self.connection
@@ -35,7 +37,7 @@ impl Ledger<'_> {
         Ok(settings)
     }
 
-    fn scopes(&self, integration: &str) -> Result<usize, StoreError> {
+    fn count_scopes(&self, integration: &str) -> Result<usize, StoreError> {
         let count: i64 = self
             .connection
             .prepare_cached("SELECT count(*) FROM settings WHERE integration = ?1")?

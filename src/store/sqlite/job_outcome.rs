@@ -1,22 +1,22 @@
-//! What became of the statements of one order: whether what they changed stays.
-//! It refuses to take what a person asked in vain for a failure of the file.
+//! Whether the changes of a write job are kept or rolled back. A job that is rejected, such as a retry of a
+//! run that is not dead, has not failed: it changed nothing.
 
 use crate::store::StoreError;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum JobOutcome {
     Done,
-    /// The statements failed: what the order changed is to be undone.
+    /// A statement failed: the changes of the job must be rolled back.
     Failed,
-    /// They failed because the file is damaged.
+    /// A statement failed because the file is damaged.
     Damaged,
 }
 
-impl Outcome {
+impl JobOutcome {
     pub fn of<T>(result: &Result<T, StoreError>) -> Self {
         match result {
-            Err(StoreError::Broken(_)) => Outcome::Failed,
-            Err(StoreError::Damaged(_)) => Outcome::Damaged,
+            Err(StoreError::Broken(_)) => JobOutcome::Failed,
+            Err(StoreError::Damaged(_)) => JobOutcome::Damaged,
             Ok(_)
             | Err(
                 StoreError::Full { .. }
@@ -26,7 +26,7 @@ impl Outcome {
                 | StoreError::Redacted(_)
                 | StoreError::Settings(_)
                 | StoreError::WrongState { .. },
-            ) => Outcome::Done,
+            ) => JobOutcome::Done,
         }
     }
 }

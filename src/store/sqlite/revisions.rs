@@ -1,35 +1,37 @@
-//! Rules and configuration as they were at one time, kept once however many events they judge.
-//! It refuses to keep a text twice.
+//! Stores rules and configuration as they were written, each text once.
 
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 
 use super::codec::micros;
 use super::database::Location;
-use super::ledger::Ledger;
+use super::transaction::WriteTransaction;
 use crate::core::rule::version::fingerprint;
-use crate::store::{Edition, EditionId, StoreError};
+use crate::store::{Revision, RevisionId, StoreError};
 
-impl Ledger<'_> {
-    /// A store in memory keeps its limits and no texts: runs have their rules, and nobody asks it
-    /// later what evaluated an event.
-    pub fn adopt(&mut self, edition: &Edition) -> Result<EditionId, StoreError> {
-        if self.memory.location == Location::Memory {
-            self.memory.settings.redact = edition.settings.redact.clone();
-            return Ok(EditionId::default());
+impl WriteTransaction<'_> {
+    /// A store in memory keeps its own limits and stores no texts: runs have their rules, and there is no
+    /// later process to ask which rules evaluated an event.
+    pub fn set_revision(&mut self, revision: &Revision) -> Result<RevisionId, StoreError> {
+        if self.state.location == Location::Memory {
+            self.state
+                .settings
+                .redact
+                .clone_from(&revision.settings.redact);
+            return Ok(RevisionId::default());
         }
-        self.memory.settings = edition.settings.clone();
-        self.memory.shelf.redact(&edition.settings.redact);
-        self.overwrite_what_is_let_go()?;
-        let config = self.config(&edition.config)?;
-        let mut files = Vec::with_capacity(edition.files.len());
-        for (name, text) in &edition.files {
+        self.state.settings = revision.settings.clone();
+        self.state.archive_buffer.redact(&revision.settings.redact);
+        self.overwrite_redacted()?;
+        let config = self.config(&revision.config)?;
+        let mut files = Vec::with_capacity(revision.files.len());
+        for (name, text) in &revision.files {
             let digest = fingerprint(&[text.as_bytes()]);
             let id = self.text(digest, text)?;
             files.push(serde_json::json!([&**name, id]));
         }
         let files = Value::Array(files).to_string();
-        let digest = fingerprint(&[&edition.config.fingerprint, files.as_bytes()]);
+        let digest = fingerprint(&[&revision.config.fingerprint, files.as_bytes()]);
         let known: Option<i64> = self
             .connection
             .query_row(
@@ -48,7 +50,7 @@ impl Ledger<'_> {
                 self.connection.last_insert_rowid()
             }
         };
-        self.memory.in_force(id);
-        Ok(EditionId(id as u64))
+        self.state.activate_revision(id);
+        Ok(RevisionId(id as u64))
     }
 }

@@ -1,17 +1,18 @@
 //! What every read side must answer about what its store was given. It reads while the store is open, as the
 //! commands do beside a daemon.
 
+mod gates;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::debounce::{comes, coming};
-use super::loops::{acts, loop_check, ours, person, wrote};
-use super::{arrival, attempt, claimed, everything, in_lane, later, live_rule, now, place, to};
-use crate::core::gate::{Ask, Kept, Kind, Opening};
+use super::{arrival, attempt, claimed, in_lane, later, live_rule, now, place, to};
 use crate::core::rule::jobspec::{Mode, Rule};
 use crate::core::run::{Attempt, Line, Outcome, RunId, State};
 use crate::store::history::{EventQuery, EventSelector, NearestEvent, Page, RunFilter, RunRow};
-use crate::store::{Arrival, Edition, EditionId, History, Occasion, Settings, Store};
+use crate::store::{
+    ArrivalKind, History, IncomingEvent, Revision, RevisionId, Store, StoreSettings,
+};
 
 /// Runs the suite; `open` returns an empty store and what reads it.
 pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {
@@ -23,9 +24,9 @@ pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {
     events_are_found_by_id_and_by_key(open()).await;
     names_that_are_nearly_right_are_suggested(open()).await;
     an_event_is_read_with_the_revision_that_evaluated_it(open()).await;
-    gates_are_read_as_the_store_decides(open()).await;
-    an_open_window_is_read_with_its_events(open()).await;
-    a_chain_is_read_from_its_end(open()).await;
+    gates::gates_are_read_as_the_store_decides(open()).await;
+    gates::an_open_window_is_read_with_its_events(open()).await;
+    gates::a_chain_is_read_from_its_end(open()).await;
 }
 
 fn ids(rows: &[RunRow]) -> Vec<u64> {
@@ -60,7 +61,7 @@ fn by_key(key: &str) -> EventQuery {
 }
 
 /// An event of a ticket at so many seconds, without a lane.
-fn of_ticket(id: &str, ticket: &str, rule: &Arc<Rule>, seconds: i64) -> Arrival {
+fn of_ticket(id: &str, ticket: &str, rule: &Arc<Rule>, seconds: i64) -> IncomingEvent {
     let mut arrival = in_lane(id, rule, None);
     Arc::make_mut(&mut arrival.event).key = Some(ticket.into());
     arrival.received = later(seconds);
@@ -263,8 +264,8 @@ async fn the_runs_beside_a_run_are_named<S: Store, H: History>((store, history):
     assert_eq!(detail(reporter).row.tells_of, Some(first));
     assert_eq!(detail(reporter).error["message"], "x");
     assert_eq!(detail(second).behind, None);
-    let replay = Arrival {
-        occasion: Occasion::Replay,
+    let replay = IncomingEvent {
+        occasion: ArrivalKind::Replay,
         ..arrival("1", &rule)
     };
     let again = place(&store, replay).await;
@@ -317,10 +318,10 @@ async fn an_event_is_read_with_the_revision_that_evaluated_it<S: Store, H: Histo
     let revision = |name: &str| {
         let rule = live_rule(name);
         let text = rule.version.document();
-        Edition {
+        Revision {
             files: vec![("a.yaml".into(), text.into())],
             config: Arc::clone(rule.version.config()),
-            settings: Settings::default(),
+            settings: StoreSettings::default(),
         }
     };
     let before = store.adopt(revision("before")).await.unwrap();
@@ -332,7 +333,7 @@ async fn an_event_is_read_with_the_revision_that_evaluated_it<S: Store, H: Histo
     let row = history.events(&by_key("7")).unwrap().remove(0);
     assert_eq!(row.edition, before);
     let event = history.event(row.row).unwrap().expect("the event").event;
-    let names = |id: EditionId| {
+    let names = |id: RevisionId| {
         let past = history.revision(id, &event).unwrap().expect("it is kept");
         assert!(!past.diagnostics.has_errors());
         let names = past.rules.rules.iter().map(|rule| rule.name.clone());
@@ -340,96 +341,6 @@ async fn an_event_is_read_with_the_revision_that_evaluated_it<S: Store, H: Histo
     };
     assert_eq!(names(before), ["before"]);
     assert_eq!(names(after), ["after"]);
-    assert!(history.revision(EditionId(99), &event).unwrap().is_none());
+    assert!(history.revision(RevisionId(99), &event).unwrap().is_none());
     assert!(history.latest_config().unwrap().is_some());
-}
-
-async fn gates_are_read_as_the_store_decides<S: Store, H: History>((store, history): (S, H)) {
-    let check = Ask {
-        kind: Kind::Dedupe,
-        window: Duration::from_secs(60),
-        value: "ticket.id 7".into(),
-    };
-    let gated = |id: &str, seconds| {
-        let mut arrival = in_lane(id, &live_rule("a"), None);
-        arrival.received = later(seconds);
-        arrival.planned[0].asks = vec![check.clone()];
-        arrival
-    };
-    let opening = |seconds, except| {
-        let facts = history.gate_history("a", &check, except, later(seconds));
-        check.decide(&facts.unwrap())
-    };
-    assert_eq!(opening(0, None), Opening::Open);
-    let run = place(&store, gated("1", 0)).await;
-    assert!(matches!(opening(30, None), Opening::Closed { .. }));
-    assert_eq!(opening(30, Some(run)), Opening::Open);
-    assert_eq!(opening(61, None), Opening::Open);
-    let detail = history.run(run).unwrap().expect("the run");
-    assert_eq!(detail.asks, std::slice::from_ref(&check));
-    let admission = &detail.charges[0];
-    assert_eq!(
-        (admission.gate.as_str(), admission.value.as_str()),
-        ("dedupe", "ticket.id 7")
-    );
-    assert_eq!((admission.at, admission.until), (now(), later(60)));
-    let suppressed = place(&store, gated("2", 30)).await;
-    let detail = history.run(suppressed).unwrap().expect("the run");
-    assert_eq!(detail.row.state.gate(), Some("dedupe"));
-    assert!(detail.charges.is_empty());
-    // A dead run is released.
-    store.claim(everything()).await.unwrap();
-    to(&store, run, State::Dead { why: "x".into() }).await;
-    assert_eq!(opening(30, None), Opening::Open);
-    let other = history.gate_history("other", &check, None, now());
-    assert_eq!(other.unwrap().runs, 0);
-}
-
-async fn an_open_window_is_read_with_its_events<S: Store, H: History>((store, history): (S, H)) {
-    let first = comes(&store, coming("1", Kept::All, 0)).await.id;
-    let second = comes(&store, coming("2", Kept::All, 30)).await.id;
-    let open = |value: &str, seconds| history.open_window("a", value, later(seconds)).unwrap();
-    let window = open("ticket.id 7", 31).expect("it is open");
-    assert_eq!((window.run, window.events), (second, 2));
-    assert_eq!((window.since, window.until), (now(), later(90)));
-    assert!(open("ticket.id 8", 31).is_none());
-    assert!(open("ticket.id 7", 90).is_none(), "its time is over");
-    for run in [first, second] {
-        let detail = history.run(run).unwrap().expect("the run");
-        let window = detail.window.expect("a window");
-        assert_eq!(
-            (window.run, window.is_open, window.events),
-            (second, true, 2)
-        );
-        let events: Vec<&str> = window
-            .gathered
-            .iter()
-            .map(|one| one.event.as_str())
-            .collect();
-        assert_eq!(events, ["1", "2"]);
-        assert_eq!(window.gathered[1].came, later(30));
-    }
-    claimed(&store, later(90)).await;
-    let detail = history.run(second).unwrap().expect("the run");
-    assert!(!detail.window.expect("a window").is_open);
-}
-
-async fn a_chain_is_read_from_its_end<S: Store, H: History>((store, history): (S, H)) {
-    let mut runs = Vec::new();
-    for (seconds, origin) in [(0, person()), (1, ours()), (2, ours()), (3, ours())] {
-        runs.push(acts(&store, wrote("a", "900", origin, seconds)).await.id);
-    }
-    let last = history.run(runs[3]).unwrap().expect("the run");
-    assert_eq!(last.row.state.gate(), Some("loop_guard"));
-    assert_eq!(last.row.lineage.cause, Some(runs[2]));
-    assert_eq!(ids(&last.chain), [runs[2].0, runs[1].0, runs[0].0]);
-    let causes = history.causes(last.row.lineage, 2).unwrap();
-    assert_eq!(ids(&causes), [runs[2].0, runs[1].0]);
-    let check = loop_check();
-    let (facts, chain) = history.loop_history("a", &check, later(4)).unwrap();
-    assert_eq!(facts.cause.map(|(run, _)| run), Some(runs[2]));
-    assert_eq!(chain.len(), 3);
-    assert!(check.decide(&facts).is_some(), "the chain is at its depth");
-    let (facts, _) = history.loop_history("unknown", &check, later(4)).unwrap();
-    assert_eq!(facts.rate.runs, 0);
 }

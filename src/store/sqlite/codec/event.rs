@@ -1,20 +1,19 @@
-//! An event as a row holds it: built, or as it came where nothing was built of it.
-//! It refuses to guess: what it cannot read back is an error.
+//! The stored form of an event: decoded, or as it was received if it was only scanned.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::codec::deep;
+use super::deep;
 use crate::core::event::catalogue::Catalogue;
 use crate::core::event::decode::{DECODERS, decode};
 use crate::core::event::{Brief, Event};
 use crate::store::RowError;
 
-/// An event in its kept form. In version 1, `raw` is left out where it is the body. In version 2 it is all
-/// that is kept of one that was only scanned: the decoder makes the rest of it again.
+/// A stored event. In version 1, `raw` is left out if it equals the body. In version 2 it is all that is stored
+/// of an event that was only scanned, and the decoder produces the rest again.
 #[derive(Deserialize)]
-struct KeptEvent {
+struct StoredEvent {
     source: String,
     r#type: String,
     id: String,
@@ -29,9 +28,9 @@ struct KeptEvent {
     warnings: Vec<String>,
 }
 
-/// The same, borrowed: an event is written far more often than read back.
+/// The same, borrowed, because events are written far more often than read back.
 #[derive(Serialize)]
-struct KeepEvent<'e> {
+struct StoredEventRef<'e> {
     v: u32,
     source: &'e str,
     r#type: &'e str,
@@ -51,15 +50,14 @@ struct KeepEvent<'e> {
     warnings: &'e [String],
 }
 
-impl KeepEvent<'_> {
+impl StoredEventRef<'_> {
     fn text(&self) -> String {
-        // Maps have text keys and numbers are finite: this cannot fail.
-        serde_json::to_string(self).unwrap_or_default()
+        serde_json::to_string(self).expect("map keys are texts and numbers are finite")
     }
 }
 
-pub fn event_text(event: &Event) -> String {
-    let kept = KeepEvent {
+pub fn encode_event(event: &Event) -> String {
+    let kept = StoredEventRef {
         v: 1,
         source: &event.source,
         r#type: &event.event_type,
@@ -75,9 +73,9 @@ pub fn event_text(event: &Event) -> String {
     kept.text()
 }
 
-/// An event that was only scanned, with the text that came as it is.
-pub fn scanned_text(brief: &Brief, raw: &str) -> String {
-    let kept = KeepEvent {
+/// An event that was only scanned, with its text as received.
+pub fn encode_scanned_event(brief: &Brief, raw: &str) -> String {
+    let kept = StoredEventRef {
         v: 2,
         source: &brief.source,
         r#type: &brief.event_type,
@@ -99,8 +97,8 @@ pub fn scanned_text(brief: &Brief, raw: &str) -> String {
     text
 }
 
-pub fn event(text: &str) -> Result<Event, RowError> {
-    let mut kept: KeptEvent = deep(text).ok_or(RowError("event"))?;
+pub fn decode_event(text: &str) -> Result<Event, RowError> {
+    let mut kept: StoredEvent = deep(text).ok_or(RowError("event"))?;
     let shape = DECODERS.iter().map(|decoder| decoder.shape);
     let body = match (kept.body.take(), &kept.raw) {
         (Some(body), _) => body,
@@ -148,23 +146,29 @@ mod tests {
     use crate::core::event::sample;
 
     #[test]
-    fn every_sample_event_comes_back_whole() {
+    fn every_sample_event_is_read_back_whole() {
         for tag in ["ticket.PriorityChanged", "ticket.CommentAdded"] {
             let sample = sample::sample("support", tag).expect("a sample");
             let value = accept(sample.text.as_bytes()).expect("JSON").value;
             let event = decode(value, Catalogue::built_in()).expect("an event");
-            assert_eq!(super::event(&event_text(&event)).expect("readable"), event);
+            assert_eq!(
+                decode_event(&encode_event(&event)).expect("readable"),
+                event
+            );
         }
     }
 
     #[test]
-    fn the_deepest_event_that_is_accepted_comes_back() {
+    fn the_deepest_accepted_event_is_read_back() {
         let deep = format!("{}1{}", "[".repeat(120), "]".repeat(120));
         let text = format!(
             r#"{{"input":{{"ticket_event":{{"type":"Ticket Created","x":{deep},"ticket":{{"id":1}}}}}}}}"#
         );
         let value = accept(text.as_bytes()).expect("JSON").value;
         let event = decode(value, Catalogue::built_in()).expect("an event");
-        assert_eq!(super::event(&event_text(&event)).expect("readable"), event);
+        assert_eq!(
+            decode_event(&encode_event(&event)).expect("readable"),
+            event
+        );
     }
 }

@@ -1,35 +1,36 @@
-//! Why something kept is not at hand: a row that makes no sense, or a file that cannot be read now.
-//! It never takes the one for the other: a run is put aside for the first alone.
+//! Why a stored value cannot be loaded. Only a corrupt row makes the store hold the run that needs it; a file
+//! that cannot be read now is an error of the store.
 
 use crate::store::{RowError, StoreError};
 
-/// Why something kept is not at hand: for good, or because the file could not be read just now.
-pub enum Unread {
-    ForGood(RowError),
-    Now(rusqlite::Error),
+pub enum LoadError {
+    /// The row makes no sense and never will.
+    Corrupt(RowError),
+    /// The file could not be read this time.
+    Unavailable(rusqlite::Error),
 }
 
-impl Unread {
-    /// What a look at one row failed with.
+impl LoadError {
+    /// Converts the error of a query for one row.
     pub fn of(part: &'static str) -> impl Fn(rusqlite::Error) -> Self {
         move |error| match error.sqlite_error_code() {
-            Some(_) => Unread::Now(error),
-            None => Unread::ForGood(RowError(part)),
+            Some(_) => LoadError::Unavailable(error),
+            None => LoadError::Corrupt(RowError(part)),
         }
     }
 }
 
-impl From<RowError> for Unread {
-    fn from(unreadable: RowError) -> Self {
-        Unread::ForGood(unreadable)
+impl From<RowError> for LoadError {
+    fn from(error: RowError) -> Self {
+        LoadError::Corrupt(error)
     }
 }
 
-impl From<Unread> for StoreError {
-    fn from(unread: Unread) -> Self {
-        match unread {
-            Unread::ForGood(unreadable) => StoreError::Broken(unreadable.to_string()),
-            Unread::Now(error) => error.into(),
+impl From<LoadError> for StoreError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Corrupt(error) => StoreError::Broken(error.to_string()),
+            LoadError::Unavailable(error) => error.into(),
         }
     }
 }

@@ -1,5 +1,8 @@
-//! Between what the store speaks of and what its columns hold. Both ways of each are here, side by side.
-//! It refuses to guess: what it cannot read back is an error that names the row's part.
+//! Converts between the types of the store and the columns of a row; both directions of each conversion
+//! are next to each other.
+
+pub mod event;
+pub mod load_error;
 
 use std::time::Duration;
 
@@ -31,8 +34,8 @@ fn duration(micros: i64) -> Duration {
     Duration::from_micros(micros.try_into().unwrap_or_default())
 }
 
-/// JSON that this program wrote: an accepted body inside a record of its own is a few levels deeper
-/// than what is accepted.
+/// Reads JSON that this program wrote. An accepted body inside a stored record is nested a few levels deeper
+/// than accepted input may be.
 pub fn deep<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
     let mut reader = serde_json::Deserializer::from_str(text);
     reader.disable_recursion_limit();
@@ -43,8 +46,8 @@ pub fn json(text: &str) -> Value {
     deep(text).unwrap_or_default()
 }
 
-/// The columns of a line after its run and number.
-pub struct LineRow {
+/// The columns of a log entry after its run and number.
+pub struct LogRow {
     pub kind: &'static str,
     pub step: Option<String>,
     pub number: Option<u32>,
@@ -54,9 +57,9 @@ pub struct LineRow {
     pub detail: Option<String>,
 }
 
-/// None for a line that is never kept.
-pub fn line_row(line: &Line) -> Option<LineRow> {
-    let row = LineRow {
+/// `None` for an entry that is never stored.
+pub fn log_row(entry: &Line) -> Option<LogRow> {
+    let row = LogRow {
         kind: "",
         step: None,
         number: None,
@@ -65,28 +68,28 @@ pub fn line_row(line: &Line) -> Option<LineRow> {
         outcome: None,
         detail: None,
     };
-    match line {
+    match entry {
         Line::Claimed { .. } => None,
-        Line::Caught { step, at, error } => Some(LineRow {
+        Line::Caught { step, at, error } => Some(LogRow {
             kind: "caught",
             step: Some(step.clone()),
             at: micros(*at),
             detail: Some(error.to_string()),
             ..row
         }),
-        Line::Waiting { step, at, until } => Some(LineRow {
+        Line::Waiting { step, at, until } => Some(LogRow {
             kind: "waiting",
             step: Some(step.clone()),
             at: micros(*at),
             detail: Some(micros(*until).to_string()),
             ..row
         }),
-        Line::Revived { at } => Some(LineRow {
+        Line::Revived { at } => Some(LogRow {
             kind: "retried",
             at: micros(*at),
             ..row
         }),
-        Line::Started { step, number, at } => Some(LineRow {
+        Line::Started { step, number, at } => Some(LogRow {
             kind: "started",
             step: Some(step.clone()),
             number: Some(*number),
@@ -95,7 +98,7 @@ pub fn line_row(line: &Line) -> Option<LineRow> {
         }),
         Line::Attempt(attempt) => {
             let (outcome, detail) = outcome_row(&attempt.outcome);
-            Some(LineRow {
+            Some(LogRow {
                 kind: "attempt",
                 step: Some(attempt.step.clone()),
                 number: Some(attempt.number),
@@ -125,7 +128,7 @@ fn outcome_row(outcome: &Outcome) -> (&'static str, String) {
 }
 
 /// From the columns kind, step, attempt, at, took, outcome, detail, in this order.
-pub fn line(row: &Row<'_>) -> rusqlite::Result<Option<Line>> {
+pub fn log_entry(row: &Row<'_>) -> rusqlite::Result<Option<Line>> {
     let kind: String = row.get(0)?;
     let at = time(row.get(3)?);
     Ok(match kind.as_str() {
@@ -209,12 +212,12 @@ pub fn state(
     })
 }
 
-/// What [`kept_rule`] reads.
-pub const KEPT_RULE: &str =
+/// The columns that [`stored_rule`] reads.
+pub const STORED_RULE: &str =
     "SELECT file, line, document, config, rule_name, included FROM rules WHERE id = ?1";
 
-/// A version of a rule, with the row of its configuration.
-pub fn kept_rule(row: &Row<'_>) -> rusqlite::Result<(Kept, i64)> {
+/// The version of a rule and the row of its configuration.
+pub fn stored_rule(row: &Row<'_>) -> rusqlite::Result<(Kept, i64)> {
     let parts: Option<String> = row.get(5)?;
     let kept = Kept {
         file: row.get(0)?,
@@ -226,8 +229,8 @@ pub fn kept_rule(row: &Row<'_>) -> rusqlite::Result<(Kept, i64)> {
     Ok((kept, row.get(3)?))
 }
 
-/// None where the rule stands alone, as most do.
-pub fn parts_text(parts: &[Part]) -> Option<String> {
+/// `None` if the rule includes no other document, as most rules.
+pub fn encode_included(parts: &[Part]) -> Option<String> {
     let parts = (!parts.is_empty()).then_some(parts)?;
     Some(json!(parts).to_string())
 }
@@ -240,38 +243,38 @@ pub fn lineage(depth: u32, cause: Option<i64>) -> Lineage {
     }
 }
 
-/// None where no gate was asked.
-pub fn asks_text(asks: &[Ask]) -> Option<String> {
-    let asks: Vec<Value> = asks
+/// `None` without gate checks.
+pub fn encode_checks(checks: &[Ask]) -> Option<String> {
+    let checks: Vec<Value> = checks
         .iter()
         .map(|ask| {
-            let mut told = json!({
+            let mut check = json!({
                 "gate": ask.kind.word(),
                 "window": duration_micros(ask.window),
                 "value": ask.value,
             });
             match ask.kind {
                 Kind::Dedupe => {}
-                Kind::Throttle { limit } => told["limit"] = limit.into(),
+                Kind::Throttle { limit } => check["limit"] = limit.into(),
                 Kind::Debounce { at_most, keep } => {
-                    told["keep"] = keep.word().into();
-                    told["at_most"] = json!(at_most.map(duration_micros));
+                    check["keep"] = keep.word().into();
+                    check["at_most"] = json!(at_most.map(duration_micros));
                 }
             }
-            told
+            check
         })
         .collect();
-    (!asks.is_empty()).then(|| Value::Array(asks).to_string())
+    (!checks.is_empty()).then(|| Value::Array(checks).to_string())
 }
 
-pub fn asks(text: Option<&str>) -> Vec<Ask> {
-    let asks = json(text.unwrap_or("[]"));
-    let asks = asks.as_array().into_iter().flatten().map(|ask| Ask {
+pub fn decode_checks(text: Option<&str>) -> Vec<Ask> {
+    let checks = json(text.unwrap_or("[]"));
+    let checks = checks.as_array().into_iter().flatten().map(|ask| Ask {
         kind: kind(ask),
         window: duration(ask["window"].as_i64().unwrap_or_default()),
         value: ask["value"].as_str().unwrap_or_default().to_owned(),
     });
-    asks.collect()
+    checks.collect()
 }
 
 fn kind(ask: &Value) -> Kind {
@@ -293,7 +296,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_line_comes_back() {
+    fn every_log_entry_is_read_back() {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         let at = Timestamp::from_microsecond(1_800_000_000_000_001).unwrap();
         let lines = [
@@ -310,7 +313,7 @@ mod tests {
             },
         ];
         for written in lines {
-            let row = line_row(&written).unwrap();
+            let row = log_row(&written).unwrap();
             let columns = rusqlite::params![
                 row.kind,
                 row.step,
@@ -321,14 +324,14 @@ mod tests {
                 row.detail
             ];
             let sql = "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7";
-            let read = connection.query_row(sql, columns, line).unwrap();
+            let read = connection.query_row(sql, columns, log_entry).unwrap();
             assert_eq!(read, Some(written));
         }
-        assert!(line_row(&Line::Claimed { over: Some(at) }).is_none());
+        assert!(log_row(&Line::Claimed { over: Some(at) }).is_none());
     }
 
     #[test]
-    fn asks_come_back() {
+    fn gate_checks_are_read_back() {
         let of = |kind| Ask {
             kind,
             window: Duration::from_secs(60),
@@ -341,7 +344,7 @@ mod tests {
             debounce(Some(Duration::from_secs(90)), gate::Kept::First),
             of(Kind::Throttle { limit: 3 }),
         ];
-        assert_eq!(asks(asks_text(&all).as_deref()), all);
-        assert_eq!(asks_text(&[]), None);
+        assert_eq!(decode_checks(encode_checks(&all).as_deref()), all);
+        assert_eq!(encode_checks(&[]), None);
     }
 }

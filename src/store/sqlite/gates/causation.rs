@@ -1,33 +1,33 @@
-//! Which run of ours an event may follow from, and how often a rule ran for what it is about.
-//! It decides nothing; both the commit and those who ask beforehand read the same rows.
+//! The loop guard over the stored runs: which run of ours may have caused an event, and how often a rule ran
+//! for a ticket. The commit and the commands that ask beforehand read the same rows.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
-use super::codec::{self, micros};
-use super::gates::counted;
-use super::ledger::Ledger;
+use super::count;
 use crate::core::loop_guard::{GATE, Guard, LINKS, Lineage, Link, LoopAsk, LoopFacts, Search};
 use crate::core::run::{RunId, State};
 use crate::store::StoreError;
+use crate::store::sqlite::codec::{self, micros};
+use crate::store::sqlite::transaction::WriteTransaction;
 
 /// The queue of runs that count in no rate.
 const NO_QUEUE: i64 = 0;
 
-/// What the guard is told; `queue` is that of the rule, where it ever had a run.
-pub fn loop_facts(
+/// What the guard decides on; `queue` is that of the rule, if it ever had a run.
+pub fn loop_history(
     connection: &Connection,
     queue: Option<i64>,
-    ask: &LoopAsk,
+    check: &LoopAsk,
     now: Timestamp,
 ) -> rusqlite::Result<LoopFacts> {
-    let cause = match ask.cause(now) {
+    let cause = match check.cause(now) {
         Some(search) => cause(connection, search)?,
         None => None,
     };
-    let rate = match queue.zip(ask.rate(now)) {
-        Some((queue, (about, since))) => counted(connection, queue, (GATE, about), None, since)?,
+    let rate = match queue.zip(check.rate(now)) {
+        Some((queue, (about, since))) => count(connection, queue, (GATE, about), None, since)?,
         None => Default::default(),
     };
     Ok(LoopFacts { cause, rate })
@@ -39,7 +39,7 @@ pub const CAUSE: &str = "
         CROSS JOIN runs r ON r.id = c.run
     WHERE c.gate = 'loop_guard' AND c.value = ?1 AND c.at > ?2
         AND (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(r.actors) WHERE value = ?3))
-        -- What has not begun has written nothing.
+        -- A run that has not begun has written nothing.
         AND (r.state NOT IN ('queued', 'debouncing', 'held', 'skipped', 'cancelled')
             OR EXISTS (SELECT 1 FROM log_entries WHERE run = r.id))
     ORDER BY c.at DESC, c.run DESC LIMIT 1";
@@ -54,11 +54,11 @@ fn cause(connection: &Connection, search: Search<'_>) -> rusqlite::Result<Option
         .optional()
 }
 
-/// A run and what came before it, the newest first.
-pub fn chain(connection: &Connection, run: RunId, most: usize) -> rusqlite::Result<Vec<Link>> {
+/// A run and its causes, the newest first, at most `limit`.
+pub fn chain(connection: &Connection, run: RunId, limit: usize) -> rusqlite::Result<Vec<Link>> {
     let mut chain = Vec::new();
     let mut next = Some(run.0 as i64);
-    while let Some(run) = next.filter(|_| chain.len() < most) {
+    while let Some(run) = next.filter(|_| chain.len() < limit) {
         let found: Option<(String, Option<i64>)> = connection
             .prepare_cached(
                 "SELECT queues.rule, runs.cause FROM runs JOIN queues ON queues.id = runs.queue
@@ -77,17 +77,17 @@ pub fn chain(connection: &Connection, run: RunId, most: usize) -> rusqlite::Resu
     Ok(chain)
 }
 
-impl Ledger<'_> {
-    /// Where the run would stand, and the state that it ends in where it may not begin.
-    pub fn loop_guard(
+impl WriteTransaction<'_> {
+    /// The causation of a run, and its state if the guard suppresses it.
+    pub fn check_loop(
         &self,
         queue: i64,
-        ask: &LoopAsk,
+        check: &LoopAsk,
         now: Timestamp,
     ) -> Result<(Lineage, Option<State>), StoreError> {
-        let facts = loop_facts(self.connection, Some(queue), ask, now)?;
-        let lineage = ask.lineage(&facts);
-        let Some(tripped) = ask.decide(&facts) else {
+        let history = loop_history(self.connection, Some(queue), check, now)?;
+        let lineage = check.lineage(&history);
+        let Some(tripped) = check.decide(&history) else {
             return Ok((lineage, None));
         };
         let chain = match lineage.cause {
@@ -96,23 +96,23 @@ impl Ledger<'_> {
         };
         let state = State::Suppressed {
             gate: GATE.to_owned(),
-            why: ask.why(tripped, &facts, &chain),
+            why: check.why(tripped, &history, &chain),
         };
         Ok((lineage, Some(state)))
     }
 
-    /// Remembers that a run wrote about something, so that what comes of it can be laid to it.
+    /// Records that a run writes about something, so that later events can be traced to it.
     pub fn trace(
         &self,
         queue: Option<i64>,
-        ask: &LoopAsk,
+        check: &LoopAsk,
         run: RunId,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let Some(about) = ask.trace() else {
+        let Some(about) = check.trace() else {
             return Ok(());
         };
-        let within = codec::duration_micros(ask.guard.limits.within);
+        let within = codec::duration_micros(check.guard.limits.within);
         self.connection
             .prepare_cached("INSERT INTO gate_admissions VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
             .execute(params![
@@ -127,8 +127,8 @@ impl Ledger<'_> {
     }
 }
 
-/// Whom a run writes as; None where nobody knows.
-pub fn actors_text(guard: &Guard) -> Option<String> {
+/// The actors that a run writes as; `None` if they are not known.
+pub fn encode_actors(guard: &Guard) -> Option<String> {
     let named = !guard.acts_as.is_empty();
     named.then(|| json!(guard.acts_as).to_string())
 }

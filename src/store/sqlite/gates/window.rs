@@ -1,79 +1,79 @@
-//! Windows in which a debounce gathers events: opened, moved on and closed with the rows of their runs.
-//! It decides nothing: what an event does to a window was decided before.
+//! Debounce windows: opened, joined, postponed and closed together with the rows of their runs. What an event
+//! does to a window is decided by the gate.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::codec::{micros, time};
-use super::ledger::Ledger;
-use super::unread::Unread;
 use crate::core::event::Event;
 use crate::core::gate::{Debounce, Gathering, Kept, replaced};
 use crate::core::rule::jobspec::Rule;
 use crate::core::run::{RunId, State};
 use crate::store::StoreError;
+use crate::store::sqlite::codec::load_error::LoadError;
+use crate::store::sqlite::codec::{micros, time};
+use crate::store::sqlite::transaction::WriteTransaction;
 
 /// A window that is open.
 #[derive(Debug)]
-pub struct Window {
+pub struct OpenWindow {
     pub id: i64,
     pub gathering: Gathering,
 }
 
-/// A run that a window takes in.
+/// A new run with its event, as a window sees it.
 #[derive(Debug)]
-pub struct Gathered {
+pub struct WindowMember {
     pub run: RunId,
     pub event: i64,
     pub queue: i64,
 }
 
-impl Ledger<'_> {
-    /// The window that an event comes into. One whose time has come is closed first, however late.
+impl WriteTransaction<'_> {
+    /// The window that an event joins. A window whose time is over is closed first, however late that is.
     pub fn window(
         &mut self,
         queue: i64,
         value: &str,
         now: Timestamp,
-    ) -> Result<Option<Window>, StoreError> {
+    ) -> Result<Option<OpenWindow>, StoreError> {
         let window = window(self.connection, queue, value)?;
         match window {
             Some(window) if window.gathering.until <= now => {
-                self.move_to(window.gathering.run, &State::Queued, now)?;
+                self.transition(window.gathering.run, &State::Queued, now)?;
                 Ok(None)
             }
             window => Ok(window),
         }
     }
 
-    /// What a run that was just written does to the window of its event.
-    pub fn gather(
+    /// Opens a window for a run that was just inserted, or adds its event to the open one.
+    pub fn add_to_window(
         &mut self,
-        coming: &Gathered,
-        (debounce, window): (Debounce<'_>, Option<Window>),
+        member: &WindowMember,
+        (debounce, window): (Debounce<'_>, Option<OpenWindow>),
         state: &State,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         match (state, window) {
             (State::Debouncing { .. }, None) => {
-                let id = coming.run.0 as i64;
-                self.open_window(coming, debounce.value, now)?;
-                self.take_in(coming, id, debounce.keep)
+                let id = member.run.0 as i64;
+                self.open_window(member, debounce.value, now)?;
+                self.join(member, id, debounce.keep)
             }
             (State::Debouncing { .. }, Some(window)) => {
-                let id = coming.run.0 as i64;
-                self.count_in(window.id, id)?;
-                self.take_in(coming, window.id, debounce.keep)?;
-                self.give_way(window.gathering.run, coming.run, now)
+                let id = member.run.0 as i64;
+                self.increment(window.id, id)?;
+                self.join(member, window.id, debounce.keep)?;
+                self.replace_run(window.gathering.run, member.run, now)
             }
             (State::Suppressed { gate, .. }, Some(window)) if gate == DEBOUNCE => {
                 let open = &window.gathering;
                 let until = debounce.until(Some(open), now);
-                self.count_in(window.id, open.run.0 as i64)?;
-                self.put_off(open.run, until)?;
-                self.take_in(coming, window.id, debounce.keep)
+                self.increment(window.id, open.run.0 as i64)?;
+                self.postpone(open.run, until)?;
+                self.join(member, window.id, debounce.keep)
             }
             (_, _) => Ok(()),
         }
@@ -81,7 +81,7 @@ impl Ledger<'_> {
 
     fn open_window(
         &self,
-        coming: &Gathered,
+        member: &WindowMember,
         value: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
@@ -91,59 +91,59 @@ impl Ledger<'_> {
                  VALUES (?1, ?2, ?3, ?1, ?4, 1, 1)",
             )?
             .execute(params![
-                coming.run.0 as i64,
-                coming.queue,
+                member.run.0 as i64,
+                member.queue,
                 value,
                 micros(now)
             ])?;
         Ok(())
     }
 
-    /// One more event, and the run that acts from now on.
-    fn count_in(&self, window: i64, run: i64) -> Result<(), StoreError> {
+    /// Counts one more event, and sets the run that acts from now on.
+    fn increment(&self, window: i64, run: i64) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("UPDATE windows SET run = ?2, events = events + 1 WHERE id = ?1")?
             .execute([window, run])?;
         Ok(())
     }
 
-    fn take_in(&self, coming: &Gathered, window: i64, keep: Kept) -> Result<(), StoreError> {
+    fn join(&self, member: &WindowMember, window: i64, keep: Kept) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("UPDATE runs SET gathering = ?2 WHERE id = ?1")?
-            .execute([coming.run.0 as i64, window])?;
+            .execute([member.run.0 as i64, window])?;
         if keep == Kept::All {
             self.connection
                 .prepare_cached(
                     "INSERT INTO gathered (gathering, number, event) VALUES (?1,
                          (SELECT coalesce(max(number), 0) + 1 FROM gathered WHERE gathering = ?1), ?2)",
                 )?
-                .execute([window, coming.event])?;
+                .execute([window, member.event])?;
             self.connection
                 .prepare_cached(
                     "UPDATE windows SET bytes = bytes + (SELECT size FROM events WHERE id = ?2)
                      WHERE id = ?1",
                 )?
-                .execute([window, coming.event])?;
+                .execute([window, member.event])?;
         }
         Ok(())
     }
 
-    /// The run that waited does not begin, and counts nowhere.
-    fn give_way(&mut self, run: RunId, to: RunId, now: Timestamp) -> Result<(), StoreError> {
-        self.give_all_back(run.0 as i64)?;
+    /// The run that waited is suppressed, and counts at no gate.
+    fn replace_run(&mut self, run: RunId, by: RunId, now: Timestamp) -> Result<(), StoreError> {
+        self.release_all(run.0 as i64)?;
         let gate = DEBOUNCE.to_owned();
-        let why = replaced(to);
-        self.move_to(run, &State::Suppressed { gate, why }, now)
+        let why = replaced(by);
+        self.transition(run, &State::Suppressed { gate, why }, now)
     }
 
-    fn put_off(&self, run: RunId, until: Timestamp) -> Result<(), StoreError> {
+    fn postpone(&self, run: RunId, until: Timestamp) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("UPDATE runs SET due = ?2 WHERE id = ?1")?
             .execute([run.0 as i64, micros(until)])?;
         Ok(())
     }
 
-    /// Its run debounces no more, for whatever reason.
+    /// The run of a window is no longer debouncing, for whatever reason.
     pub fn close_window(&self, run: i64) -> Result<(), StoreError> {
         self.connection
             .prepare_cached("UPDATE windows SET open = 0 WHERE run = ?1")?
@@ -151,8 +151,8 @@ impl Ledger<'_> {
         Ok(())
     }
 
-    /// A replay reads the same `events` as the run before it.
-    pub fn gather_again(&self, run: RunId, event: i64, queue: i64) -> Result<(), StoreError> {
+    /// Copies the window of an event's last run for its replay, which reads the same `events`.
+    pub fn readd_to_window(&self, run: RunId, event: i64, queue: i64) -> Result<(), StoreError> {
         let before: Option<i64> = self
             .connection
             .prepare_cached(
@@ -173,35 +173,34 @@ impl Ledger<'_> {
         Ok(())
     }
 
-    /// The rows of the events that a run reads, the oldest first; none of a run that does not act on
-    /// a window.
-    pub fn gathered_by(&self, run: i64) -> rusqlite::Result<Vec<i64>> {
+    /// The rows of the events that a run reads, the oldest first; empty if it does not act on a window.
+    pub fn window_events(&self, run: i64) -> rusqlite::Result<Vec<i64>> {
         let mut statement = self.connection.prepare_cached(GATHERED)?;
         let rows = statement.query_map([run], |row| row.get(0))?;
         rows.collect()
     }
 
-    /// What a run's flow reads under `events`: at least its own event, where it reads any.
+    /// What a run's flow reads under `events`: at least its own event, if it reads any.
     pub fn events_of(
         &mut self,
         run: i64,
         rule: &Rule,
         own: &Arc<Event>,
-    ) -> Result<Vec<Arc<Event>>, Unread> {
+    ) -> Result<Vec<Arc<Event>>, LoadError> {
         if !rule.reads_events() {
             return Ok(Vec::new());
         }
         let rows = self
-            .gathered_by(run)
-            .map_err(Unread::of("events of a run"))?;
+            .window_events(run)
+            .map_err(LoadError::of("events of a run"))?;
         if rows.is_empty() {
             return Ok(vec![Arc::clone(own)]);
         }
         rows.into_iter().map(|row| self.event(row)).collect()
     }
 
-    /// The run that acted is deleted, and what it read is kept for it no more.
-    pub fn forget_window(&self, run: i64) -> Result<(), StoreError> {
+    /// The run that acted on the window has been deleted, and nothing else keeps its events.
+    pub fn delete_window(&self, run: i64) -> Result<(), StoreError> {
         for sql in [
             "DELETE FROM gathered WHERE gathering IN (SELECT id FROM windows WHERE run = ?1)",
             "DELETE FROM windows WHERE run = ?1",
@@ -212,7 +211,7 @@ impl Ledger<'_> {
     }
 }
 
-/// The gate's word.
+/// The gate's name.
 pub const DEBOUNCE: &str = "debounce";
 
 pub const OPEN: &str = "
@@ -223,16 +222,16 @@ pub const GATHERED: &str = "
     SELECT event FROM windows CROSS JOIN gathered ON gathered.gathering = windows.id
     WHERE windows.run = ?1 ORDER BY windows.id, number";
 
-/// The open window of a rule for a value, whether its time has come or not.
+/// The open window of a rule for a value, whether its time is over or not.
 pub fn window(
     connection: &Connection,
     queue: i64,
     value: &str,
-) -> rusqlite::Result<Option<Window>> {
+) -> rusqlite::Result<Option<OpenWindow>> {
     connection
         .prepare_cached(OPEN)?
         .query_row(params![queue, value], |row| {
-            Ok(Window {
+            Ok(OpenWindow {
                 id: row.get(0)?,
                 gathering: Gathering {
                     run: RunId(row.get::<_, i64>(1)? as u64),

@@ -7,13 +7,13 @@ use rusqlite::{Row, params};
 
 use super::SqliteHistory;
 use super::runs::number;
-use crate::store::EditionId;
+use crate::store::RevisionId;
 use crate::store::history::{
     EventNames, EventQuery, EventRecord, EventRow, EventRowId, EventSelector, HistoryError,
     RetainedRange,
 };
+use crate::store::sqlite::codec::event::decode_event;
 use crate::store::sqlite::codec::{micros, time};
-use crate::store::sqlite::kept_event;
 
 const HEAD: &str = "e.id, e.source, e.type, e.event_id, e.key, e.received, e.revision, e.matched,
     e.redelivered, e.last_received";
@@ -42,7 +42,7 @@ impl SqliteHistory {
         let sql = format!("SELECT {HEAD}, e.body FROM events e WHERE e.id = ?1");
         let found = self.first(&sql, [row], |row| Ok((head(row)?, row.get(10)?)))?;
         let read = |(head, body): (EventRow, String)| {
-            let event = Arc::new(kept_event::event(&body)?);
+            let event = Arc::new(decode_event(&body)?);
             Ok(EventRecord { head, event })
         };
         found.map(read).transpose()
@@ -87,7 +87,7 @@ fn head(row: &Row<'_>) -> rusqlite::Result<EventRow> {
         id: row.get(3)?,
         key: row.get(4)?,
         received: time(row.get(5)?),
-        edition: EditionId(number(row.get(6)?)),
+        edition: RevisionId(number(row.get(6)?)),
         matched: row.get(7)?,
         redelivered: number(row.get(8)?),
         last_came: row.get::<_, Option<i64>>(9)?.map(time),

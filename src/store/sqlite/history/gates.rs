@@ -7,7 +7,9 @@ use crate::core::gate::{Ask, Facts, Gathering};
 use crate::core::loop_guard::{LINKS, Link, LoopAsk, LoopFacts};
 use crate::core::run::RunId;
 use crate::store::history::HistoryError;
-use crate::store::sqlite::{chain, facts, loop_facts, window};
+use crate::store::sqlite::gates::causation::{chain, loop_history};
+use crate::store::sqlite::gates::gate_history;
+use crate::store::sqlite::gates::window::window;
 
 impl SqliteHistory {
     pub(super) fn admitted_runs(
@@ -18,7 +20,10 @@ impl SqliteHistory {
         now: Timestamp,
     ) -> Result<Facts, HistoryError> {
         match self.queue(rule)? {
-            Some(queue) => Ok(facts(&self.connection, queue, check, except, now)?),
+            Some(queue) => {
+                let connection = &self.connection;
+                Ok(gate_history(connection, queue, check, except, now)?)
+            }
             None => Ok(Facts::default()),
         }
     }
@@ -37,13 +42,13 @@ impl SqliteHistory {
         Ok(open.filter(|gathering| gathering.until > now))
     }
 
-    pub(super) fn loop_facts(
+    pub(super) fn find_loop_history(
         &self,
         rule: &str,
         check: &LoopAsk,
         now: Timestamp,
     ) -> Result<(LoopFacts, Vec<Link>), HistoryError> {
-        let facts = loop_facts(&self.connection, self.queue(rule)?, check, now)?;
+        let facts = loop_history(&self.connection, self.queue(rule)?, check, now)?;
         let chain = match facts.cause {
             Some((cause, _)) => chain(&self.connection, cause, LINKS)?,
             None => Vec::new(),

@@ -20,7 +20,7 @@ use crate::core::config::Config;
 use crate::core::gate::{Ask, Facts, Gathering};
 use crate::core::loop_guard::{Link, LoopAsk, LoopFacts};
 use crate::core::run::RunId;
-use crate::store::EditionId;
+use crate::store::RevisionId;
 use crate::store::history::{
     EventNames, EventQuery, EventRecord, EventRow, EventRowId, History, HistoryError,
     HistoryOpenError, MAX_QUERY_TIME, Page, RetainedRange, RevisionTexts, RunDetail, RunFilter,
@@ -60,7 +60,7 @@ impl SqliteHistory {
         let connection = connect(database).map_err(|error| open_error(database, error))?;
         match version(&connection).map_err(|error| open_error(database, error))? {
             VERSION => Self::on(connection).map_err(|error| open_error(database, error)),
-            // A daemon that starts for the first time has not come to write it yet.
+            // A daemon is starting for the first time and has not written the schema yet.
             0 if is_empty(&connection) => Err(HistoryOpenError::Nothing(database.to_owned())),
             ..=0 => Err(HistoryOpenError::Foreign(database.to_owned())),
             found @ 1..VERSION => Err(HistoryOpenError::Older {
@@ -88,8 +88,7 @@ impl SqliteHistory {
         })
     }
 
-    /// All rows of one statement, whose limit the caller sets; the database is let go before they
-    /// are made use of.
+    /// All rows of one statement, whose limit the caller sets. The statement ends before they are used.
     fn rows<T>(
         &self,
         sql: &str,
@@ -147,7 +146,7 @@ impl History for SqliteHistory {
         })
     }
 
-    fn revision_texts(&self, id: EditionId) -> Result<Option<RevisionTexts>, HistoryError> {
+    fn revision_texts(&self, id: RevisionId) -> Result<Option<RevisionTexts>, HistoryError> {
         self.find_revision(id)
     }
 
@@ -180,7 +179,7 @@ impl History for SqliteHistory {
         check: &LoopAsk,
         now: Timestamp,
     ) -> Result<(LoopFacts, Vec<Link>), HistoryError> {
-        self.loop_facts(rule, check, now)
+        self.find_loop_history(rule, check, now)
     }
 }
 

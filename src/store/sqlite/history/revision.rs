@@ -4,13 +4,13 @@ use super::SqliteHistory;
 use crate::core::config::Config;
 use crate::store::history::{HistoryError, RevisionTexts};
 use crate::store::sqlite::codec::time;
-use crate::store::sqlite::config_source;
-use crate::store::{EditionId, RowError};
+use crate::store::sqlite::transaction::config_source;
+use crate::store::{RevisionId, RowError};
 
 impl SqliteHistory {
     pub(super) fn find_revision(
         &self,
-        id: EditionId,
+        id: RevisionId,
     ) -> Result<Option<RevisionTexts>, HistoryError> {
         let sql = "SELECT files, since, config FROM revisions WHERE id = ?1";
         let id = i64::try_from(id.0).unwrap_or(i64::MAX);

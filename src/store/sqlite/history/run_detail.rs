@@ -12,7 +12,7 @@ use crate::store::history::{
     RunRow,
 };
 use crate::store::sqlite::codec::{self, time};
-use crate::store::sqlite::config_source;
+use crate::store::sqlite::transaction::config_source;
 
 /// Runs of a chain that are read.
 const MAX_CHAIN_ROWS: usize = 12;
@@ -53,7 +53,7 @@ impl SqliteHistory {
             chain: self.chain_of(&line)?,
             behind: self.blocked_by(&rest)?,
             told_by: self.reported_by(run, rest.event)?,
-            asks: codec::asks(rest.asks.as_deref()),
+            asks: codec::decode_checks(rest.asks.as_deref()),
             error: rest.error.as_deref().map(codec::json).unwrap_or_default(),
             row: line,
             arrived,
@@ -72,7 +72,7 @@ impl SqliteHistory {
     }
 
     fn rule_at_planning(&self, rule: i64) -> Result<RuleAtPlanning, HistoryError> {
-        let found = self.first(codec::KEPT_RULE, [rule], codec::kept_rule)?;
+        let found = self.first(codec::STORED_RULE, [rule], codec::stored_rule)?;
         let (kept, config) = found.ok_or(RowError("rule of a run"))?;
         let config = config_source(&self.connection, config)?;
         Ok(RuleAtPlanning::compile(kept, config))
@@ -81,7 +81,7 @@ impl SqliteHistory {
     fn log(&self, run: RunId) -> Result<Vec<Line>, HistoryError> {
         let sql = "SELECT kind, step, attempt, at, took, outcome, detail FROM log_entries
             WHERE run = ?1 ORDER BY number LIMIT 100000";
-        let lines = self.rows(sql, [row(run)], codec::line)?;
+        let lines = self.rows(sql, [row(run)], codec::log_entry)?;
         Ok(lines.into_iter().flatten().collect())
     }
 

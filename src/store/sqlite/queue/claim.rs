@@ -1,25 +1,25 @@
-//! Whose turn it is: heads of lanes, rules in turn, suspects alone.
-//! It never looks at a queue as a whole: each step is a look-up by index, at any length.
+//! Claims the runs to execute next: only the owner of a lane, rules in turn, suspects one at a time. Each step
+//! is an index look-up, however long a queue is.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 
-use super::codec::{self, micros};
-use super::ledger::Ledger;
-use super::unread::Unread;
 use crate::core::run::{RunId, State};
-use crate::store::{Claim, Claimed, StoreError};
+use crate::store::sqlite::codec::load_error::LoadError;
+use crate::store::sqlite::codec::{self, micros};
+use crate::store::sqlite::transaction::WriteTransaction;
+use crate::store::{ClaimRequest, ClaimedRun, StoreError};
 
-/// Runs that one claim makes ready, so that nobody waits long behind many that are due together.
-const WOKEN: i64 = 1_000;
+/// Due runs that one claim queues, so that many that are due together delay others only a little.
+const MAX_WOKEN: i64 = 1_000;
 
-/// Turn and id of those that are due.
+/// Position and id of the runs that are due.
 pub const DUE: &str = "SELECT position, id FROM runs WHERE due <= ?1 ORDER BY due LIMIT ?2";
 
-impl Ledger<'_> {
-    /// A run joins its queue: as the owner of its lane, or behind.
-    pub fn join(&self, run: i64, queue: i64, lane: Option<&str>) -> Result<(), StoreError> {
+impl WriteTransaction<'_> {
+    /// Adds a run to its queue: as the owner of its lane if the lane is free, behind it otherwise.
+    pub fn enqueue(&self, run: i64, queue: i64, lane: Option<&str>) -> Result<(), StoreError> {
         let ready = match lane {
             None => true,
             Some(lane) => {
@@ -38,8 +38,8 @@ impl Ledger<'_> {
         Ok(())
     }
 
-    /// The owner of a lane leaves it to the next.
-    pub fn leave(&self, run: i64, queue: i64, lane: Option<&str>) -> Result<(), StoreError> {
+    /// Passes the lane of a run to the next run, or frees it.
+    pub fn release_lane(&self, run: i64, queue: i64, lane: Option<&str>) -> Result<(), StoreError> {
         let Some(lane) = lane else { return Ok(()) };
         let next: Option<i64> = self
             .connection
@@ -55,13 +55,13 @@ impl Ledger<'_> {
                 .execute(params![queue, lane, run])?;
             return Ok(());
         };
-        let taken = self
+        let passed = self
             .connection
             .prepare_cached(
                 "UPDATE lanes SET owner = ?4 WHERE queue = ?1 AND value = ?2 AND owner = ?3",
             )?
             .execute(params![queue, lane, run, next])?;
-        if taken > 0 {
+        if passed > 0 {
             self.connection
                 .prepare_cached("UPDATE runs SET ready = 1 WHERE id = ?1")?
                 .execute([next])?;
@@ -69,34 +69,34 @@ impl Ledger<'_> {
         Ok(())
     }
 
-    pub fn claim(&mut self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+    pub fn claim(&mut self, claim: ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {
         self.wake(claim.now)?;
-        if self.memory.suspects > 0 {
+        if self.state.suspects > 0 {
             let suspect = self.claim_suspect(claim.now)?;
-            if self.memory.suspects > 0 {
+            if self.state.suspects > 0 {
                 return Ok(suspect);
             }
         }
         let mut claimed = Vec::new();
-        let (mut first_served, mut wrapped) = (None, false);
+        let (mut first_full, mut wrapped) = (None, false);
         while claimed.len() < claim.limit {
-            let Some((run, queue)) = self.next_ready(self.memory.served)? else {
-                if wrapped || self.memory.served == 0 {
+            let Some((run, queue)) = self.next_ready(self.state.last_served)? else {
+                if wrapped || self.state.last_served == 0 {
                     break;
                 }
-                (wrapped, self.memory.served) = (true, 0);
+                (wrapped, self.state.last_served) = (true, 0);
                 continue;
             };
-            self.memory.served = queue;
-            let at_work = self.memory.at_work.get(&queue).copied().unwrap_or_default();
-            if at_work < claim.per_rule as i64 {
+            self.state.last_served = queue;
+            let running = self.state.running.get(&queue).copied().unwrap_or_default();
+            if running < claim.per_rule as i64 {
                 claimed.extend(self.start(run, claim.now)?);
-                (first_served, wrapped) = (None, false);
-            } else if first_served == Some(queue) {
-                // Once around, and every rule with ready runs is at its limit.
+                (first_full, wrapped) = (None, false);
+            } else if first_full == Some(queue) {
+                // Every rule with ready runs is at its limit.
                 break;
             } else {
-                first_served = first_served.or(Some(queue));
+                first_full = first_full.or(Some(queue));
             }
         }
         Ok(claimed)
@@ -114,33 +114,34 @@ impl Ledger<'_> {
             .optional()?)
     }
 
-    /// Runs whose time has come are queued, each behind those before it in its lane.
+    /// Queues the runs whose time has come, each behind those before it in its lane.
     fn wake(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let mut due: Vec<(i64, i64)> = {
             let mut statement = self.connection.prepare_cached(DUE)?;
-            let due =
-                statement.query_map([micros(now), WOKEN], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let due = statement.query_map([micros(now), MAX_WOKEN], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
             due.collect::<Result<_, _>>()?
         };
         due.sort_unstable();
         for (_, run) in due {
-            self.move_to(RunId(run as u64), &State::Queued, now)?;
+            self.transition(RunId(run as u64), &State::Queued, now)?;
         }
         Ok(())
     }
 
-    /// What was under way at a crash goes on alone, one after the other.
-    fn claim_suspect(&mut self, now: Timestamp) -> Result<Vec<Claimed>, StoreError> {
-        if !self.memory.at_work.is_empty() {
+    /// Runs that were running at a crash are executed alone, one after the other.
+    fn claim_suspect(&mut self, now: Timestamp) -> Result<Vec<ClaimedRun>, StoreError> {
+        if !self.state.running.is_empty() {
             return Ok(Vec::new());
         }
-        // One that cannot be read back is held, and keeps nobody waiting.
+        // A suspect that cannot be loaded is held; the next one is tried.
         while let Some(run) = self.next_suspect()? {
             if let Some(claimed) = self.start(run, now)? {
                 return Ok(vec![claimed]);
             }
         }
-        self.memory.suspects = 0;
+        self.state.suspects = 0;
         Ok(Vec::new())
     }
 
@@ -152,8 +153,8 @@ impl Ledger<'_> {
             .optional()?)
     }
 
-    /// None where the run cannot be read back: it is held, and the others go on.
-    fn start(&mut self, run: i64, now: Timestamp) -> Result<Option<Claimed>, StoreError> {
+    /// Makes a run running. `None` if it cannot be loaded: it is held, and the others continue.
+    fn start(&mut self, run: i64, now: Timestamp) -> Result<Option<ClaimedRun>, StoreError> {
         match self.load(run) {
             Ok(claimed) => {
                 let queue = self.queue(&claimed.rule.name)?;
@@ -162,21 +163,22 @@ impl Ledger<'_> {
                         "UPDATE runs SET state = 'running', ready = NULL, changed = ?2 WHERE id = ?1",
                     )?
                     .execute(params![run, micros(now)])?;
-                self.memory.moved(queue, Some("queued"), "running");
+                self.state
+                    .count_transition(queue, Some("queued"), "running");
                 Ok(Some(claimed))
             }
-            Err(Unread::Now(error)) => Err(error.into()),
-            Err(Unread::ForGood(unreadable)) => {
-                tracing::error!(run, %unreadable, "the run is held");
-                let why = unreadable.to_string();
-                self.move_to(RunId(run as u64), &State::Held { why }, now)?;
+            Err(LoadError::Unavailable(error)) => Err(error.into()),
+            Err(LoadError::Corrupt(error)) => {
+                tracing::error!(run, %error, "run held");
+                let why = error.to_string();
+                self.transition(RunId(run as u64), &State::Held { why }, now)?;
                 Ok(None)
             }
         }
     }
 
-    fn load(&mut self, run: i64) -> Result<Claimed, Unread> {
-        let unreadable = Unread::of("run");
+    fn load(&mut self, run: i64) -> Result<ClaimedRun, LoadError> {
+        let load_error = LoadError::of("run");
         let (event, rule, generation, error): (i64, i64, u32, Option<String>) = self
             .connection
             .prepare_cached("SELECT event, rule, generation, error FROM runs WHERE id = ?1")
@@ -185,9 +187,9 @@ impl Ledger<'_> {
                     Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
                 })
             })
-            .map_err(&unreadable)?;
+            .map_err(&load_error)?;
         let (event, rule) = (self.event(event)?, self.rule(rule)?);
-        Ok(Claimed {
+        Ok(ClaimedRun {
             id: RunId(run as u64),
             events: match error {
                 None => self.events_of(run, &rule, &event)?,
@@ -197,7 +199,7 @@ impl Ledger<'_> {
             rule,
             generation,
             error: error.map_or(Value::Null, |text| codec::json(&text)),
-            log: self.log(run).map_err(&unreadable)?,
+            log: self.log(run).map_err(&load_error)?,
         })
     }
 }

@@ -1,25 +1,20 @@
-//! Times that wait for the clock, moved with it when it was set back.
-//! It leaves alone what is history: when something came, began and ended stays as it was written.
+//! Moves the times that are still to come when the clock was set back. Recorded times stay as they are.
 
 use jiff::SignedDuration;
-use rusqlite::params;
 
-use super::ledger::Ledger;
 use crate::store::StoreError;
+use crate::store::sqlite::transaction::WriteTransaction;
 
-impl Ledger<'_> {
-    pub fn shift(&mut self, by: SignedDuration) -> Result<(), StoreError> {
+impl WriteTransaction<'_> {
+    pub fn shift_clock(&mut self, by: SignedDuration) -> Result<(), StoreError> {
         let by = i64::try_from(by.as_micros()).unwrap_or_default();
-        self.connection
-            .execute("UPDATE runs SET due = due + ?1 WHERE due IS NOT NULL", [by])?;
-        self.connection.execute(
+        for sql in [
+            "UPDATE runs SET due = due + ?1 WHERE due IS NOT NULL",
             "UPDATE windows SET opened = opened + ?1 WHERE open = 1",
-            [by],
-        )?;
-        self.connection.execute(
             "UPDATE gate_admissions SET at = at + ?1, until = until + ?1",
-            params![by],
-        )?;
+        ] {
+            self.connection.execute(sql, [by])?;
+        }
         Ok(())
     }
 }

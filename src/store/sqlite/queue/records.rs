@@ -1,5 +1,4 @@
-//! Runs as they stand, for the engine and for those who ask a running program.
-//! It changes nothing.
+//! Reads runs as they are now, for the engine and for commands to a running daemon.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +6,13 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 
-use super::codec;
-use super::ledger::Ledger;
 use crate::core::run::{RunId, STATES, State};
-use crate::store::{EditionId, Placed, Record, StoreError};
+use crate::store::sqlite::codec;
+use crate::store::sqlite::transaction::WriteTransaction;
+use crate::store::{RevisionId, RunRecord, RunStatus, StoreError};
 
-impl Ledger<'_> {
-    pub fn state(&self, run: RunId) -> Result<State, StoreError> {
+impl WriteTransaction<'_> {
+    pub fn run_state(&self, run: RunId) -> Result<State, StoreError> {
         let columns = self
             .connection
             .prepare_cached("SELECT state, why, gate, due FROM runs WHERE id = ?1")?
@@ -27,28 +26,29 @@ impl Ledger<'_> {
             })
             .optional()?
             .ok_or(StoreError::UnknownRun(run.0))?;
-        let (word, why, gate, due) = columns;
-        codec::state(&word, why, gate, due).map_err(|error| StoreError::Broken(error.to_string()))
+        let (state, why, gate, due) = columns;
+        codec::state(&state, why, gate, due).map_err(|error| StoreError::Broken(error.to_string()))
     }
 
-    pub fn placed(&self, run: RunId) -> Result<Placed, StoreError> {
+    pub fn status(&self, run: RunId) -> Result<RunStatus, StoreError> {
         let rule: String = self
             .connection
             .prepare_cached(
                 "SELECT queues.rule FROM runs JOIN queues ON queues.id = runs.queue WHERE runs.id = ?1",
             )?
             .query_row([run.0 as i64], |row| row.get(0))?;
-        Ok(Placed {
+        Ok(RunStatus {
             id: run,
             rule: rule.into(),
-            state: self.state(run)?,
+            state: self.run_state(run)?,
         })
     }
 
-    pub fn placed_of(&self, event: i64) -> Result<Vec<Placed>, StoreError> {
+    /// The runs of an event, the oldest first.
+    pub fn statuses_of(&self, event: i64) -> Result<Vec<RunStatus>, StoreError> {
         self.ids("SELECT id FROM runs WHERE event = ?1 ORDER BY id", [event])?
             .into_iter()
-            .map(|run| self.placed(run))
+            .map(|run| self.status(run))
             .collect()
     }
 
@@ -58,7 +58,8 @@ impl Ledger<'_> {
         Ok(ids.collect::<Result<_, _>>()?)
     }
 
-    pub fn unfinished(&self, limit: usize) -> Result<Vec<Placed>, StoreError> {
+    /// Runs that are not over, the oldest first.
+    pub fn unfinished(&self, limit: usize) -> Result<Vec<RunStatus>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.ids(
             "SELECT id FROM runs WHERE state IN ('queued', 'debouncing', 'running', 'retrying', 'waiting')
@@ -66,11 +67,11 @@ impl Ledger<'_> {
             [limit],
         )?
         .into_iter()
-        .map(|run| self.placed(run))
+        .map(|run| self.status(run))
         .collect()
     }
 
-    pub fn record(&mut self, run: RunId) -> Result<Option<Record>, StoreError> {
+    pub fn record(&mut self, run: RunId) -> Result<Option<RunRecord>, StoreError> {
         let columns = self
             .connection
             .prepare_cached(
@@ -91,12 +92,12 @@ impl Ledger<'_> {
                 ))
             })
             .optional()?;
-        let Some((event, rule, lane, generation, error, received, edition, lineage)) = columns
+        let Some((event, rule, lane, generation, error, received, revision, lineage)) = columns
         else {
             return Ok(None);
         };
         let (event, rule) = (self.event(event)?, self.rule(rule)?);
-        Ok(Some(Record {
+        Ok(Some(RunRecord {
             id: run,
             events: match error {
                 None => self.events_of(run.0 as i64, &rule, &event)?,
@@ -105,17 +106,17 @@ impl Ledger<'_> {
             event,
             rule,
             received: codec::time(received),
-            edition: EditionId(edition as u64),
+            edition: RevisionId(revision as u64),
             lane,
             generation,
             error: error.map_or(Value::Null, |text| codec::json(&text)),
             lineage,
-            state: self.state(run)?,
+            state: self.run_state(run)?,
             log: self.log(run.0 as i64)?,
         }))
     }
 
-    pub fn runs_of(&mut self, source: &str, event: &str) -> Result<Vec<Record>, StoreError> {
+    pub fn runs_of(&mut self, source: &str, event: &str) -> Result<Vec<RunRecord>, StoreError> {
         let runs = self.ids(
             "SELECT runs.id FROM events JOIN runs ON runs.event = events.id
              WHERE source = ?1 AND event_id = ?2 AND matched = 1 ORDER BY runs.id",
@@ -128,6 +129,7 @@ impl Ledger<'_> {
         Ok(records)
     }
 
+    /// When the next run is due.
     pub fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
         let due: Option<i64> = self
             .connection
@@ -136,7 +138,8 @@ impl Ledger<'_> {
         Ok(due.map(codec::time))
     }
 
-    pub fn oldest_queued(&self) -> Result<Option<Timestamp>, StoreError> {
+    /// When the run was queued that has been queued longest.
+    pub fn oldest_queued_at(&self) -> Result<Option<Timestamp>, StoreError> {
         let since: Option<i64> = self
             .connection
             .prepare_cached("SELECT changed FROM runs WHERE state = 'queued' ORDER BY id LIMIT 1")?
@@ -145,10 +148,11 @@ impl Ledger<'_> {
         Ok(since.map(codec::time))
     }
 
+    /// Runs by state; states without runs are left out.
     pub fn counts(&self) -> BTreeMap<&'static str, u64> {
-        let counts = STATES.iter().filter_map(|word| {
-            let count = self.memory.counts.get(word)?;
-            Some((*word, u64::try_from(*count).ok()?))
+        let counts = STATES.iter().filter_map(|state| {
+            let count = self.state.counts.get(state)?;
+            Some((*state, u64::try_from(*count).ok()?))
         });
         counts.filter(|(_, count)| *count > 0).collect()
     }

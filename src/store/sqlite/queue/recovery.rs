@@ -1,35 +1,35 @@
-//! After a start: what was under way when the program ended without a word, and what is done about it.
-//! It blames no run that was not alone: a program that is killed takes innocents with it.
+//! What the store does at its start about runs that were running when the process ended without shutdown:
+//! they are suspects, queued again and claimed one at a time. Only a run that was alone counts a crash; after
+//! three of them it is held.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::codec::micros;
 use crate::core::run::RunId;
-use jiff::Timestamp;
+use crate::store::sqlite::codec::micros;
 
-/// Ends of the program beside a run alone, before the run is held.
-const MOST_CRASHES: i64 = 3;
+/// Crashes with only this run running, before it is held.
+const MAX_CRASHES: i64 = 3;
 
-/// What the last end of the program left behind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Recovered {
-    /// They go on one at a time, and alone.
+pub struct RecoveryReport {
+    /// Queued again, to be executed one at a time.
     pub suspects: Vec<RunId>,
-    /// Held, because the program ended three times beside them alone.
+    /// Held after too many crashes.
     pub quarantined: Vec<RunId>,
 }
 
-/// Puts what was under way back into its queue.
-pub fn recover(connection: &mut Connection, now: Timestamp) -> rusqlite::Result<Recovered> {
+/// Queues the runs that were running, or holds them.
+pub fn recover(connection: &mut Connection, now: Timestamp) -> rusqlite::Result<RecoveryReport> {
     let transaction = connection.transaction()?;
-    let under_way: Vec<i64> = {
+    let running: Vec<i64> = {
         let mut statement = transaction.prepare("SELECT id FROM runs WHERE state = 'running'")?;
         let ids = statement.query_map([], |row| row.get(0))?;
         ids.collect::<Result<_, _>>()?
     };
-    let mut recovered = Recovered::default();
-    let alone = under_way.len() == 1;
-    for run in under_way {
+    let mut report = RecoveryReport::default();
+    let alone = running.len() == 1;
+    for run in running {
         transaction.execute(
             "UPDATE runs SET crashes = crashes + ?2 WHERE id = ?1",
             params![run, i64::from(alone)],
@@ -39,30 +39,30 @@ pub fn recover(connection: &mut Connection, now: Timestamp) -> rusqlite::Result<
                 row.get(0)
             })?;
         let id = RunId(run as u64);
-        if crashes >= MOST_CRASHES {
+        if crashes >= MAX_CRASHES {
             quarantine(&transaction, run, now)?;
-            recovered.quarantined.push(id);
+            report.quarantined.push(id);
         } else {
             transaction.execute(
                 "UPDATE runs SET state = 'queued', ready = 1, suspect = 1 WHERE id = ?1",
                 [run],
             )?;
-            recovered.suspects.push(id);
+            report.suspects.push(id);
         }
     }
     transaction.commit()?;
-    Ok(recovered)
+    Ok(report)
 }
 
 fn quarantine(connection: &Connection, run: i64, now: Timestamp) -> rusqlite::Result<()> {
     let why = format!(
-        "quarantined: the program ended {MOST_CRASHES} times while this run alone was under way; look at its step, then `flowtrigger runs retry {run}` tries again"
+        "quarantined: the program ended {MAX_CRASHES} times while only this run was running; check its step, then run `flowtrigger runs retry {run}`"
     );
     connection.execute(
         "UPDATE runs SET state = 'held', why = ?2, ready = NULL, suspect = 0, changed = ?3 WHERE id = ?1",
         params![run, why, micros(now)],
     )?;
-    // Its lane goes to the next, or away.
+    // Its lane goes to the next run, or is released.
     connection.execute(
         "UPDATE lanes SET owner = coalesce((
              SELECT next.id FROM runs AS next

@@ -1,25 +1,26 @@
-//! The log of a run in the file: its lines read back, new ones added behind them.
-//! It refuses to change a line, and to say where the run stands.
+//! The run log: reads it and appends entries. An entry is never changed.
 
 use rusqlite::params;
 
-use super::codec::{self, line_row};
-use super::ledger::Ledger;
 use crate::core::run::{Line, Outcome, RunId};
 use crate::store::StoreError;
+use crate::store::sqlite::codec::{self, log_row};
+use crate::store::sqlite::transaction::WriteTransaction;
 
-impl Ledger<'_> {
+impl WriteTransaction<'_> {
     pub fn log(&self, run: i64) -> rusqlite::Result<Vec<Line>> {
         let mut statement = self.connection.prepare_cached(
             "SELECT kind, step, attempt, at, took, outcome, detail FROM log_entries
              WHERE run = ?1 ORDER BY number",
         )?;
-        let lines = statement.query_map([run], codec::line)?;
-        lines.filter_map(Result::transpose).collect()
+        let entries = statement.query_map([run], codec::log_entry)?;
+        entries.filter_map(Result::transpose).collect()
     }
 
-    pub fn write_lines(&self, run: RunId, lines: &[Line]) -> Result<(), StoreError> {
-        if lines.is_empty() {
+    /// Appends entries, and updates what is kept beside the log: how many attempts there were, and the
+    /// message of the last one that failed.
+    pub fn append_log(&self, run: RunId, entries: &[Line]) -> Result<(), StoreError> {
+        if entries.is_empty() {
             return Ok(());
         }
         let id = run.0 as i64;
@@ -27,7 +28,7 @@ impl Ledger<'_> {
             .connection
             .prepare_cached("SELECT coalesce(max(number), 0) FROM log_entries WHERE run = ?1")?
             .query_row([id], |row| row.get(0))?;
-        for (number, row) in (last + 1..).zip(lines.iter().filter_map(line_row)) {
+        for (number, row) in (last + 1..).zip(entries.iter().filter_map(log_row)) {
             self.connection
                 .prepare_cached(
                     "INSERT INTO log_entries (run, number, kind, step, attempt, at, took, outcome, detail)
@@ -45,24 +46,24 @@ impl Ledger<'_> {
                     row.detail
                 ])?;
         }
-        // It came further: whatever ended the program before was not this.
+        // The run made progress, so earlier crashes were not caused by what it does next.
         self.connection
             .prepare_cached(
                 "UPDATE runs SET crashes = 0, attempts = attempts + ?2, failed = coalesce(?3, failed)
                  WHERE id = ?1",
             )?
-            .execute(params![id, attempts(lines), last_failure(lines)])?;
+            .execute(params![id, count_attempts(entries), last_failure(entries)])?;
         Ok(())
     }
 }
 
-fn attempts(lines: &[Line]) -> i64 {
-    let attempts = lines.iter().filter_map(Line::attempt);
+fn count_attempts(entries: &[Line]) -> i64 {
+    let attempts = entries.iter().filter_map(Line::attempt);
     attempts.filter(|attempt| !attempt.ends_an_item()).count() as i64
 }
 
-fn last_failure(lines: &[Line]) -> Option<&str> {
-    let attempts = lines.iter().rev().filter_map(Line::attempt);
+fn last_failure(entries: &[Line]) -> Option<&str> {
+    let attempts = entries.iter().rev().filter_map(Line::attempt);
     attempts
         .filter_map(|attempt| match &attempt.outcome {
             Outcome::Failed { message, .. } => Some(message.as_str()),

@@ -1,52 +1,53 @@
-//! Where a run stands in the file, and what moves with it: its lane, its window, its charges, its notice.
-//! It refuses to choose whose turn it is.
+//! Changes a run's state and everything that depends on it in one transaction: lane, debounce window, gate
+//! admissions, `on_dead` run, redaction. Which run is claimed next is decided in `claim`.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use super::codec::micros;
-use super::commit::NewRun;
-use super::ledger::Ledger;
-use crate::core::run::{Line, RunId, State};
-use crate::store::{self, Placed, StoreError, notice};
+use crate::core::run::{Line, RunId, STATES, State};
+use crate::store::sqlite::codec::micros;
+use crate::store::sqlite::commit::NewRun;
+use crate::store::sqlite::transaction::WriteTransaction;
+use crate::store::{self, RunStatus, StoreError, on_dead_run};
 
-/// A run as moving it needs it.
-struct Standing {
+/// What a transition needs to know of a run.
+struct RunPosition {
     queue: i64,
     lane: Option<String>,
     state: String,
-    waiting: bool,
+    /// Behind another run of its lane.
+    blocked: bool,
     suspect: bool,
 }
 
-impl Ledger<'_> {
+impl WriteTransaction<'_> {
+    /// Appends to the log and changes the state. A run that is over stays as it is.
     pub fn advance(
         &mut self,
         run: RunId,
-        lines: &[Line],
+        entries: &[Line],
         state: Option<&State>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let standing = self.standing(run)?;
-        if is_over(&standing.state) {
+        if is_over(&self.position(run)?.state) {
             return Ok(());
         }
-        self.write_lines(run, lines)?;
+        self.append_log(run, entries)?;
         match state {
-            Some(state) => self.move_to(run, state, now),
+            Some(state) => self.transition(run, state, now),
             None => Ok(()),
         }
     }
 
-    fn standing(&self, run: RunId) -> Result<Standing, StoreError> {
+    fn position(&self, run: RunId) -> Result<RunPosition, StoreError> {
         self.connection
             .prepare_cached("SELECT queue, lane, state, ready, suspect FROM runs WHERE id = ?1")?
             .query_row([run.0 as i64], |row| {
-                Ok(Standing {
+                Ok(RunPosition {
                     queue: row.get(0)?,
                     lane: row.get(1)?,
                     state: row.get(2)?,
-                    waiting: row.get::<_, Option<i64>>(3)? == Some(0),
+                    blocked: row.get::<_, Option<i64>>(3)? == Some(0),
                     suspect: row.get(4)?,
                 })
             })
@@ -54,12 +55,12 @@ impl Ledger<'_> {
             .ok_or(StoreError::UnknownRun(run.0))
     }
 
-    pub fn move_to(&mut self, run: RunId, to: &State, now: Timestamp) -> Result<(), StoreError> {
-        let standing = self.standing(run)?;
+    pub fn transition(&mut self, run: RunId, to: &State, now: Timestamp) -> Result<(), StoreError> {
+        let position = self.position(run)?;
         let id = run.0 as i64;
-        let from = known_word(&standing.state);
-        // Whoever holds its lane goes on at once; any other joins it below.
-        let ready = (*to == State::Queued && is_in_line(from)).then_some(1);
+        let from = known_state(&position.state);
+        // A run that holds its lane is ready at once; any other is enqueued below.
+        let ready = (*to == State::Queued && holds_lane(from)).then_some(1);
         self.connection
             .prepare_cached(
                 "UPDATE runs SET state = ?2, why = ?3, gate = ?4, ready = ?5, due = ?6, changed = ?7,
@@ -75,29 +76,30 @@ impl Ledger<'_> {
                 to.due().map(micros),
                 micros(now)
             ])?;
-        self.memory.suspects -= i64::from(standing.suspect);
-        self.memory.moved(standing.queue, Some(from), to.word());
-        let lane = standing.lane.as_deref();
-        match (is_in_line(from), store::is_in_line(to)) {
-            (true, false) if !standing.waiting => self.leave(id, standing.queue, lane)?,
-            (false, true) => self.join(id, standing.queue, lane)?,
+        self.state.suspects -= i64::from(position.suspect);
+        self.state
+            .count_transition(position.queue, Some(from), to.word());
+        let lane = position.lane.as_deref();
+        match (holds_lane(from), store::holds_lane(to)) {
+            (true, false) if !position.blocked => self.release_lane(id, position.queue, lane)?,
+            (false, true) => self.enqueue(id, position.queue, lane)?,
             (true, _) | (false, false) => {}
         }
         if from == "debouncing" {
             self.close_window(id)?;
         }
         if matches!(to, State::Dead { .. }) {
-            self.tell(run, now)?;
+            self.queue_on_dead(run, now)?;
         }
         if to.gives_back() {
-            self.give_back(id)?;
+            self.release_dedupe(id)?;
         }
-        self.after_run(run, to)
+        self.redact_after(run, to)
     }
 
-    /// Queues the run that tells of a death, where the rule wants one.
-    fn tell(&mut self, run: RunId, now: Timestamp) -> Result<(), StoreError> {
-        let Some(notice) = self.record(run)?.as_ref().and_then(notice) else {
+    /// Queues the `on_dead` run of a dead run if its rule has that flow.
+    fn queue_on_dead(&mut self, run: RunId, now: Timestamp) -> Result<(), StoreError> {
+        let Some(on_dead) = self.record(run)?.as_ref().and_then(on_dead_run) else {
             return Ok(());
         };
         let (event, rule, queue): (i64, i64, i64) = self.connection.query_row(
@@ -109,63 +111,62 @@ impl Ledger<'_> {
             event,
             rule,
             queue,
-            generation: notice.generation,
+            generation: on_dead.generation,
             lane: None,
-            state: &notice.state,
-            error: Some(notice.error.to_string()),
-            asks: None,
-            lineage: notice.lineage,
+            state: &on_dead.state,
+            error: Some(on_dead.error.to_string()),
+            checks: None,
+            lineage: on_dead.lineage,
             actors: None,
             now,
         })?;
         Ok(())
     }
 
-    /// A person's order: the run is queued again, last in its lane.
-    pub fn revive(&mut self, run: RunId, now: Timestamp) -> Result<Placed, StoreError> {
-        let state = self.state(run)?;
+    /// Queues a dead, held or cancelled run again, last in its lane.
+    pub fn retry(&mut self, run: RunId, now: Timestamp) -> Result<RunStatus, StoreError> {
+        let state = self.run_state(run)?;
         if !state.can_revive() {
-            return Err(StoreError::cannot_revive(run, &state));
+            return Err(StoreError::cannot_retry(run, &state));
         }
-        self.check_whole(run)?;
-        let standing = self.standing(run)?;
-        self.write_lines(run, &[Line::Revived { at: now }])?;
-        self.memory.turn += 1;
+        self.check_not_redacted(run)?;
+        let position = self.position(run)?;
+        self.append_log(run, &[Line::Revived { at: now }])?;
+        self.state.last_position += 1;
         self.connection.execute(
             "UPDATE runs SET state = 'queued', why = NULL, position = ?2, changed = ?3, crashes = 0
              WHERE id = ?1",
-            params![run.0 as i64, self.memory.turn, micros(now)],
+            params![run.0 as i64, self.state.last_position, micros(now)],
         )?;
-        let from = known_word(&standing.state);
-        self.memory.moved(standing.queue, Some(from), "queued");
-        self.join(run.0 as i64, standing.queue, standing.lane.as_deref())?;
-        self.placed(run)
+        let from = known_state(&position.state);
+        self.state
+            .count_transition(position.queue, Some(from), "queued");
+        self.enqueue(run.0 as i64, position.queue, position.lane.as_deref())?;
+        self.status(run)
     }
 
-    /// A person's order: the run is given up.
-    pub fn cancel(&mut self, run: RunId, now: Timestamp) -> Result<Placed, StoreError> {
-        let state = self.state(run)?;
+    /// Cancels a run that is unfinished or held.
+    pub fn cancel(&mut self, run: RunId, now: Timestamp) -> Result<RunStatus, StoreError> {
+        let state = self.run_state(run)?;
         if !state.can_cancel() {
             return Err(StoreError::cannot_cancel(run, &state));
         }
-        self.move_to(run, &State::Cancelled, now)?;
-        self.placed(run)
+        self.transition(run, &State::Cancelled, now)?;
+        self.status(run)
     }
 }
 
 /// Whether a run in this state holds its lane, and counts for the backlog.
-pub fn is_in_line(word: &str) -> bool {
-    matches!(word, "queued" | "running" | "retrying")
+pub fn holds_lane(state: &str) -> bool {
+    matches!(state, "queued" | "running" | "retrying")
 }
 
-fn is_over(word: &str) -> bool {
-    !is_in_line(word) && !matches!(word, "waiting" | "debouncing")
+fn is_over(state: &str) -> bool {
+    !holds_lane(state) && !matches!(state, "waiting" | "debouncing")
 }
 
-/// The same word, for the whole life of the program.
-pub fn known_word(word: &str) -> &'static str {
-    let known = crate::core::run::STATES
-        .iter()
-        .find(|known| **known == word);
+/// The same name with a static lifetime.
+pub fn known_state(state: &str) -> &'static str {
+    let known = STATES.iter().find(|known| **known == state);
     known.copied().unwrap_or("cancelled")
 }

@@ -2,12 +2,12 @@
 
 use super::*;
 
-fn in_memory(settings: Settings) -> SqliteStore {
+fn in_memory(settings: StoreSettings) -> SqliteStore {
     SqliteStore::in_memory(settings).unwrap()
 }
 
-fn settings(backlog: usize, bytes: u64) -> Settings {
-    let mut settings = Settings::in_memory();
+fn settings(backlog: usize, bytes: u64) -> StoreSettings {
+    let mut settings = StoreSettings::in_memory();
     (settings.limits.backlog, settings.retention.at_most) = (backlog, bytes);
     settings
 }
@@ -19,14 +19,14 @@ async fn finish_all(store: &SqliteStore) {
 }
 
 async fn tick(store: &SqliteStore) {
-    let tick = |ledger: &mut ledger::Ledger<'_>| ledger.tick();
-    store.writer.order(Safety::Disk, tick).await.unwrap();
+    let tick = |transaction: &mut WriteTransaction<'_>| transaction.tick();
+    store.writer.submit(Durability::Synced, tick).await.unwrap();
 }
 
 #[tokio::test]
 async fn conforms() {
-    conformance::suite(|| in_memory(Settings::in_memory())).await;
-    assert!(!in_memory(Settings::in_memory()).is_durable());
+    conformance::suite(|| in_memory(StoreSettings::in_memory())).await;
+    assert!(!in_memory(StoreSettings::in_memory()).is_durable());
 }
 
 #[tokio::test]
@@ -34,8 +34,8 @@ async fn a_full_backlog_accepts_nothing_of_an_array() {
     let store = in_memory(settings(2, 1 << 20));
     let rule = live_rule("a");
     let arrivals = (0..3).map(|n| arrival(&format!("e{n}"), &rule)).collect();
-    let refused = store.commit_all(arrivals).await;
-    assert_eq!(refused, Err(StoreError::Full { unfinished: 0 }));
+    let rejected = store.commit_all(arrivals).await;
+    assert_eq!(rejected, Err(StoreError::Full { unfinished: 0 }));
     assert!(store.unfinished(100).await.unwrap().is_empty());
     store.commit(arrival("e0", &rule)).await.unwrap();
     store.commit(arrival("e1", &rule)).await.unwrap();
@@ -47,12 +47,12 @@ async fn a_full_backlog_accepts_nothing_of_an_array() {
 }
 
 #[tokio::test]
-async fn the_configured_limits_and_texts_are_those_of_a_daemon() {
-    let store = in_memory(Settings::in_memory());
-    let mut edition = Edition {
+async fn configured_limits_and_texts_do_not_apply_in_memory() {
+    let store = in_memory(StoreSettings::in_memory());
+    let mut edition = Revision {
         files: vec![("a.yaml".into(), "text".into())],
         config: Arc::default(),
-        settings: Settings::default(),
+        settings: StoreSettings::default(),
     };
     (
         edition.settings.limits.backlog,
@@ -64,17 +64,20 @@ async fn the_configured_limits_and_texts_are_those_of_a_daemon() {
         let committed = store.commit(arrival(&n.to_string(), &rule)).await.unwrap();
         assert_eq!(committed.runs[0].state, State::Queued);
     }
-    let texts = |ledger: &mut ledger::Ledger<'_>| {
+    let texts = |transaction: &mut WriteTransaction<'_>| {
         let sql = "SELECT count(*) FROM texts WHERE text = 'text'";
-        Ok(ledger
+        Ok(transaction
             .connection
             .query_row(sql, [], |row| row.get::<_, i64>(0))?)
     };
-    assert_eq!(store.writer.order(Safety::System, texts).await, Ok(0));
+    assert_eq!(
+        store.writer.submit(Durability::Buffered, texts).await,
+        Ok(0)
+    );
 }
 
 #[tokio::test]
-async fn the_oldest_finished_runs_go_beyond_the_size_and_the_newest_stay() {
+async fn the_oldest_finished_runs_are_deleted_beyond_the_size() {
     let store = in_memory(settings(20_000, 1 << 20));
     let rule = live_rule("a");
     for batch in 0..4 {
@@ -102,7 +105,7 @@ async fn the_oldest_finished_runs_go_beyond_the_size_and_the_newest_stay() {
 }
 
 #[tokio::test]
-async fn what_is_unfinished_or_new_stays_whatever_the_size() {
+async fn unfinished_runs_and_the_newest_events_are_kept_whatever_the_size() {
     let store = in_memory(settings(20_000, 1));
     let rule = live_rule("a");
     let open = store
@@ -122,10 +125,10 @@ async fn what_is_unfinished_or_new_stays_whatever_the_size() {
 }
 
 #[tokio::test]
-async fn an_unmatched_event_is_not_kept() {
-    let store = in_memory(Settings::in_memory());
+async fn an_unmatched_event_is_not_archived() {
+    let store = in_memory(StoreSettings::in_memory());
     let event = arrival("1", &live_rule("a")).event;
-    store.archive(event.into(), EditionId::default(), now());
+    store.archive(event.into(), RevisionId::default(), now());
     store.flush().await.unwrap();
     assert_eq!(store.archived(), (0, 0));
 }

@@ -67,7 +67,7 @@ fn write_before(path: &std::path::Path) {
     insert("UPDATE rules SET parts = ?1 WHERE id = 3", &[&INCLUDED]);
     for number in 1..=6_i64 {
         let event = arrival(&format!("e{number}"), &live_rule("a")).event;
-        let body = kept_event::event_text(&event);
+        let body = codec::event::encode_event(&event);
         insert(
             "INSERT INTO events (id, source, type, event_id, key, received, edition, matched, redelivered,
                 last_came, size, body) VALUES (?1, ?2, ?3, ?4, '7', ?5, 1, ?6, 0, NULL, ?7, ?8)",
@@ -154,19 +154,19 @@ fn write_before(path: &std::path::Path) {
     );
 }
 
-fn upgraded() -> (House, SqliteStore, SqliteHistory) {
-    let house = House::new();
-    write_before(&house.path);
-    let refused = SqliteHistory::open(&house.path).map(drop).unwrap_err();
-    let refused = refused.to_string();
+fn upgraded() -> (Folder, SqliteStore, SqliteHistory) {
+    let folder = Folder::new();
+    write_before(&folder.path);
+    let rejected = SqliteHistory::open(&folder.path).map(drop).unwrap_err();
+    let rejected = rejected.to_string();
     assert!(
-        refused.contains("an older flowtrigger (file version 3"),
-        "{refused}"
+        rejected.contains("an older flowtrigger (file version 3"),
+        "{rejected}"
     );
-    let (store, recovered) = house.open();
-    assert_eq!(recovered, Recovered::default());
-    let history = SqliteHistory::open(&house.path).unwrap();
-    (house, store, history)
+    let (store, recovered) = folder.open();
+    assert_eq!(recovered, RecoveryReport::default());
+    let history = SqliteHistory::open(&folder.path).unwrap();
+    (folder, store, history)
 }
 
 fn attempt(number: u32, at: Timestamp, outcome: Outcome) -> Line {
@@ -190,8 +190,8 @@ fn find(history: &SqliteHistory, id: &str) -> EventRow {
 
 #[tokio::test]
 async fn no_old_name_is_left_in_the_schema() {
-    let (house, _store, _history) = upgraded();
-    assert_eq!(house.rows("PRAGMA user_version"), VERSION);
+    let (folder, _store, _history) = upgraded();
+    assert_eq!(folder.rows("PRAGMA user_version"), VERSION);
     for old in [
         "charges",
         "lines",
@@ -207,17 +207,17 @@ async fn no_old_name_is_left_in_the_schema() {
             "SELECT count(*) FROM sqlite_schema s LEFT JOIN pragma_table_info(s.name) c
              WHERE s.name = '{old}' OR c.name = '{old}'"
         );
-        assert_eq!(house.rows(&sql), 0, "{old}");
+        assert_eq!(folder.rows(&sql), 0, "{old}");
     }
     assert_eq!(
-        house.rows("SELECT count(*) FROM log_entries WHERE kind = 'revived'"),
+        folder.rows("SELECT count(*) FROM log_entries WHERE kind = 'revived'"),
         0
     );
 }
 
 #[tokio::test]
 async fn runs_are_found_with_their_logs_and_rules() {
-    let (_house, store, history) = upgraded();
+    let (_folder, store, history) = upgraded();
     let done = history.run(RunId(1)).unwrap().expect("the run");
     let failed = Outcome::Failed {
         message: "reach it".into(),
@@ -248,7 +248,7 @@ async fn runs_are_found_with_their_logs_and_rules() {
 
 #[tokio::test]
 async fn events_are_found_with_their_revision_and_known_when_they_are_redelivered() {
-    let (_house, store, history) = upgraded();
+    let (_folder, store, history) = upgraded();
     let first = find(&history, "e1");
     assert_eq!((first.redelivered, first.last_came), (2, Some(later(9))));
     let record = history.event(first.row).unwrap().expect("the event");
@@ -264,8 +264,8 @@ async fn events_are_found_with_their_revision_and_known_when_they_are_redelivere
 }
 
 #[tokio::test]
-async fn windows_and_gates_are_as_they_were() {
-    let (_house, store, history) = upgraded();
+async fn windows_and_gates_are_as_before() {
+    let (_folder, store, history) = upgraded();
     let window = history.open_window("d", "ticket.id 7", later(10)).unwrap();
     let window = window.expect("it is open");
     assert_eq!((window.run, window.events), (RunId(5), 2));
@@ -284,7 +284,7 @@ async fn windows_and_gates_are_as_they_were() {
     let guard = loop_check();
     let (facts, _) = history.loop_history("a", &guard, later(10)).unwrap();
     assert_eq!(facts.cause, Some((RunId(1), 0)));
-    let due = Claim {
+    let due = ClaimRequest {
         now: later(70),
         ..everything()
     };
@@ -299,4 +299,36 @@ async fn windows_and_gates_are_as_they_were() {
         .map(|event| event.id.as_str())
         .collect();
     assert_eq!(ids, ["e4", "e5"]);
+}
+
+#[tokio::test]
+async fn a_file_from_before_the_loop_guard_is_upgraded() {
+    let folder = Folder::new();
+    let connection = Connection::open(&folder.path).unwrap();
+    connection
+        .execute_batch(include_str!("../migrations/0001_start.sql"))
+        .unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA user_version = 1;
+             PRAGMA foreign_keys = OFF;
+             INSERT INTO events VALUES (1, 'support', 'ticket.TicketCreated', 'e', '7', 0, 1, 1, 0, NULL, 2, '{}');
+             INSERT INTO queues VALUES (1, 'a');
+             INSERT INTO runs (id, event, rule, queue, generation, state, planned, changed, turn)
+                 VALUES (1, 1, 1, 1, 0, 'done', 0, 0, 1);
+             INSERT INTO charges VALUES (1, 'dedupe', 'ticket.id 7', 5, 1, 9);",
+        )
+        .unwrap();
+    drop(connection);
+    let rejected = SqliteHistory::open(&folder.path).map(drop).unwrap_err();
+    let rejected = rejected.to_string();
+    assert!(rejected.contains("an older flowtrigger"), "{rejected}");
+    drop(folder.open());
+    assert_eq!(folder.rows("PRAGMA user_version"), VERSION);
+    assert_eq!(
+        folder.rows("SELECT depth FROM runs WHERE cause IS NULL AND id = 1"),
+        0
+    );
+    assert_eq!(folder.rows("SELECT count(*) FROM gate_admissions"), 1);
+    assert!(SqliteHistory::open(&folder.path).is_ok());
 }

@@ -1,11 +1,11 @@
-//! What only a store on disk can promise: that it is all there after a restart, within its bounds.
-//! Everything goes through the file: nothing is looked at from inside but rows.
+//! Tests of the SQLite store beyond the conformance suite: restarts, limits, damage. They read rows from the
+//! file, and nothing from the inside of the store.
 
+mod maintenance;
 mod memory;
 mod migration;
+mod query_plans;
 mod recovery;
-#[path = "maintenance.rs"]
-mod tidy;
 mod waiting;
 
 use std::path::PathBuf;
@@ -15,20 +15,20 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use crate::core::event::Event;
 use serde_json::json;
 
 use super::*;
+use crate::core::event::Event;
 use crate::core::run::{Attempt, Outcome};
-use crate::store::Occasion;
+use crate::store::ArrivalKind;
 use crate::store::conformance::{self, arrival, everything, live_rule, now};
 
-struct House {
+struct Folder {
     _folder: tempfile::TempDir,
     path: PathBuf,
 }
 
-impl House {
+impl Folder {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flowtrigger.db");
@@ -38,11 +38,11 @@ impl House {
         }
     }
 
-    fn open(&self) -> (SqliteStore, Recovered) {
-        self.open_with(Settings::default())
+    fn open(&self) -> (SqliteStore, RecoveryReport) {
+        self.open_with(StoreSettings::default())
     }
 
-    fn open_with(&self, settings: Settings) -> (SqliteStore, Recovered) {
+    fn open_with(&self, settings: StoreSettings) -> (SqliteStore, RecoveryReport) {
         SqliteStore::open(&self.path, settings).unwrap()
     }
 
@@ -61,8 +61,8 @@ async fn to(store: &SqliteStore, run: RunId, state: State) {
     store.advance(run, Vec::new(), Some(state)).await.unwrap();
 }
 
-/// As the kill of the process leaves the rows: nobody says a word more. (The log that a kill leaves
-/// is cut and read in `tests/durability`.)
+/// Leaves the rows as the kill of the process does. (`tests/durability` reads the write-ahead log that a kill
+/// leaves.)
 fn killed(store: SqliteStore) {
     drop(store);
 }
@@ -74,7 +74,9 @@ async fn conforms() {
     conformance::suite(|| {
         number.set(number.get() + 1);
         let path = folder.path().join(format!("{}.db", number.get()));
-        SqliteStore::open(&path, Settings::default()).unwrap().0
+        SqliteStore::open(&path, StoreSettings::default())
+            .unwrap()
+            .0
     })
     .await;
 }
@@ -86,16 +88,16 @@ async fn history_conforms() {
     conformance::history::suite(|| {
         number.set(number.get() + 1);
         let path = folder.path().join(format!("{}.db", number.get()));
-        let (store, _) = SqliteStore::open(&path, Settings::default()).unwrap();
+        let (store, _) = SqliteStore::open(&path, StoreSettings::default()).unwrap();
         (store, SqliteHistory::open(&path).unwrap())
     })
     .await;
 }
 
 #[tokio::test]
-async fn all_of_it_is_there_after_a_restart() {
-    let house = House::new();
-    let (store, _) = house.open();
+async fn everything_is_there_after_a_restart() {
+    let folder = Folder::new();
+    let (store, _) = folder.open();
     let rule = live_rule("a");
     let first = store.commit(arrival("1", &rule)).await.unwrap().runs[0].id;
     let second = store.commit(arrival("2", &rule)).await.unwrap().runs[0].id;
@@ -121,8 +123,8 @@ async fn all_of_it_is_there_after_a_restart() {
         .unwrap();
     killed(store);
 
-    let (store, recovered) = house.open();
-    assert_eq!(recovered, Recovered::default());
+    let (store, recovered) = folder.open();
+    assert_eq!(recovered, RecoveryReport::default());
     let record = store.run(first).await.unwrap().unwrap();
     assert_eq!((record.state, record.log), (retrying, vec![attempt]));
     assert_eq!(record.rule.name, "a");
@@ -137,11 +139,11 @@ async fn all_of_it_is_there_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_rule_far_behind_is_parked_before_it_fills_what_all_share() {
-    let house = House::new();
-    let mut settings = Settings::default();
+async fn runs_of_a_rule_beyond_its_backlog_are_held() {
+    let folder = Folder::new();
+    let mut settings = StoreSettings::default();
     (settings.limits.backlog, settings.limits.per_rule_backlog) = (5, 3);
-    let (store, _) = house.open_with(settings);
+    let (store, _) = folder.open_with(settings);
     let (flood, calm) = (live_rule("flood"), live_rule("calm"));
     let mut words = Vec::new();
     for n in 0..5 {
@@ -171,46 +173,46 @@ async fn a_rule_far_behind_is_parked_before_it_fills_what_all_share() {
 }
 
 #[tokio::test]
-async fn an_array_is_kept_whole_or_not_at_all() {
-    let house = House::new();
-    let mut settings = Settings::default();
+async fn an_array_is_committed_all_or_none() {
+    let folder = Folder::new();
+    let mut settings = StoreSettings::default();
     settings.limits.backlog = 2;
-    let (store, _) = house.open_with(settings);
+    let (store, _) = folder.open_with(settings);
     let rule = live_rule("a");
-    let arrivals: Vec<Arrival> = (0..3).map(|n| arrival(&n.to_string(), &rule)).collect();
+    let arrivals: Vec<IncomingEvent> = (0..3).map(|n| arrival(&n.to_string(), &rule)).collect();
     assert!(store.commit_all(arrivals.clone()).await.is_err());
-    assert_eq!(house.rows("SELECT count(*) FROM events"), 0);
+    assert_eq!(folder.rows("SELECT count(*) FROM events"), 0);
     store.commit_all(arrivals[..2].to_vec()).await.unwrap();
-    assert_eq!(house.rows("SELECT count(*) FROM events"), 2);
+    assert_eq!(folder.rows("SELECT count(*) FROM events"), 2);
 }
 
 #[tokio::test]
 async fn a_run_keeps_the_rule_it_was_planned_with() {
-    let house = House::new();
-    let (store, _) = house.open();
+    let folder = Folder::new();
+    let (store, _) = folder.open();
     let old = live_rule("a");
     store.commit(arrival("1", &old)).await.unwrap();
     let changed = old.version.document().replace("fine", "better");
     let new = crate::core::matching::ruleset::RuleSet::of_text(&changed);
     store.commit(arrival("2", &new.rules[0])).await.unwrap();
     killed(store);
-    let (store, _) = house.open();
+    let (store, _) = folder.open();
     for (event, document) in [("1", old.version.document()), ("2", changed.as_str())] {
         let runs = store.runs_of("support", event).await.unwrap();
         assert_eq!(runs[0].rule.version.document(), document);
     }
-    assert_eq!(house.rows("SELECT count(*) FROM rules"), 2);
+    assert_eq!(folder.rows("SELECT count(*) FROM rules"), 2);
     assert_eq!(
-        house.rows("SELECT count(*) FROM configs"),
+        folder.rows("SELECT count(*) FROM configs"),
         1,
         "each is kept once"
     );
 }
 
 #[tokio::test]
-async fn a_run_that_cannot_be_read_back_is_held_and_the_others_go_on() {
-    let house = House::new();
-    let (store, _) = house.open();
+async fn a_run_that_cannot_be_loaded_is_held_and_the_others_continue() {
+    let folder = Folder::new();
+    let (store, _) = folder.open();
     let broken = store
         .commit(arrival("1", &live_rule("a")))
         .await
@@ -224,13 +226,13 @@ async fn a_run_that_cannot_be_read_back_is_held_and_the_others_go_on() {
         .runs[0]
         .id;
     killed(store);
-    Connection::open(&house.path)
+    Connection::open(&folder.path)
         .unwrap()
         .execute("UPDATE rules SET document = 'name: [' WHERE name = 'a'", [])
         .unwrap();
-    let (store, _) = house.open();
+    let (store, _) = folder.open();
     assert_eq!(claimed(&store).await, [sound]);
-    let held = house.rows(&format!(
+    let held = folder.rows(&format!(
         "SELECT count(*) FROM runs WHERE id = {} AND state = 'held'",
         broken.0
     ));
@@ -238,14 +240,14 @@ async fn a_run_that_cannot_be_read_back_is_held_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn unmatched_events_are_filed_soon_and_what_does_not_fit_is_counted() {
-    let house = House::new();
-    let (store, _) = house.open();
+async fn unmatched_events_are_archived_soon_and_lost_ones_are_counted() {
+    let folder = Folder::new();
+    let (store, _) = folder.open();
     let event = arrival("1", &live_rule("a")).event;
-    store.archive(Arc::clone(&event).into(), EditionId(1), now());
+    store.archive(Arc::clone(&event).into(), RevisionId(1), now());
     let mut large = Event::clone(&event);
     large.body = json!({"text": "x".repeat(3 << 20)});
-    store.archive(Arc::new(large).into(), EditionId(1), now());
+    store.archive(Arc::new(large).into(), RevisionId(1), now());
     for _ in 0..100 {
         if store.archived() == (1, 1) {
             break;
@@ -254,7 +256,7 @@ async fn unmatched_events_are_filed_soon_and_what_does_not_fit_is_counted() {
     }
     assert_eq!(store.archived(), (1, 1));
     assert_eq!(
-        house.rows("SELECT count(*) FROM events WHERE matched = 0"),
+        folder.rows("SELECT count(*) FROM events WHERE matched = 0"),
         1
     );
     let again = store.commit(arrival("1", &live_rule("a"))).await.unwrap();
@@ -262,46 +264,46 @@ async fn unmatched_events_are_filed_soon_and_what_does_not_fit_is_counted() {
 }
 
 #[tokio::test]
-async fn the_last_handle_leaves_one_tidy_file() {
-    let house = House::new();
-    let (store, _) = house.open();
+async fn dropping_the_last_handle_leaves_one_file() {
+    let folder = Folder::new();
+    let (store, _) = folder.open();
     store.commit(arrival("1", &live_rule("a"))).await.unwrap();
     drop(store);
-    let left = std::fs::read_dir(house.path.parent().unwrap()).unwrap();
+    let left = std::fs::read_dir(folder.path.parent().unwrap()).unwrap();
     let left: Vec<_> = left.map(|file| file.unwrap().file_name()).collect();
     assert_eq!(left, ["flowtrigger.db"]);
 }
 
 #[tokio::test]
-async fn editions_are_kept_once() {
-    let house = House::new();
-    let (store, _) = house.open();
-    let edition = |text: &str| Edition {
+async fn equal_revisions_are_stored_once() {
+    let folder = Folder::new();
+    let (store, _) = folder.open();
+    let edition = |text: &str| Revision {
         files: vec![
             ("a.yaml".into(), text.into()),
             ("b.yaml".into(), "same".into()),
         ],
         config: Arc::default(),
-        settings: Settings::default(),
+        settings: StoreSettings::default(),
     };
     let first = store.adopt(edition("one")).await.unwrap();
     let second = store.adopt(edition("two")).await.unwrap();
     assert_ne!(first, second);
     assert_eq!(store.adopt(edition("one")).await.unwrap(), first);
     assert_eq!(
-        house.rows("SELECT count(*) FROM texts"),
+        folder.rows("SELECT count(*) FROM texts"),
         4,
         "one, two, same, no configuration"
     );
 }
 
 #[tokio::test]
-async fn what_is_old_goes_and_what_waits_for_a_person_stays() {
-    let house = House::new();
-    let mut settings = Settings::default();
+async fn old_runs_are_deleted_and_held_ones_are_kept() {
+    let folder = Folder::new();
+    let mut settings = StoreSettings::default();
     settings.retention.keep_for = Duration::ZERO;
     settings.archive.keep_for = Duration::ZERO;
-    let (store, _) = house.open_with(settings);
+    let (store, _) = folder.open_with(settings);
     let rule = live_rule("a");
     let mut runs = Vec::new();
     for n in 0..4 {
@@ -314,29 +316,33 @@ async fn what_is_old_goes_and_what_waits_for_a_person_stays() {
     to(&store, runs[1], State::Dead { why: "x".into() }).await;
     to(&store, runs[2], State::Held { why: "y".into() }).await;
     let event = arrival("9", &rule).event;
-    store.archive(event.into(), EditionId(1), Timestamp::now());
+    store.archive(event.into(), RevisionId(1), Timestamp::now());
     for _ in 0..200 {
-        if house.rows("SELECT count(*) FROM runs") == 2 {
+        if folder.rows("SELECT count(*) FROM runs") == 2 {
             break;
         }
-        let tick = |ledger: &mut ledger::Ledger<'_>| ledger.tick();
-        store.writer.order(Safety::System, tick).await.unwrap();
+        let tick = |transaction: &mut WriteTransaction<'_>| transaction.tick();
+        store
+            .writer
+            .submit(Durability::Buffered, tick)
+            .await
+            .unwrap();
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(
-        house.rows("SELECT count(*) FROM runs WHERE state IN ('held', 'running')"),
+        folder.rows("SELECT count(*) FROM runs WHERE state IN ('held', 'running')"),
         2
     );
-    assert_eq!(house.rows("SELECT count(*) FROM runs"), 2);
-    assert_eq!(house.rows("SELECT count(*) FROM events"), 2);
+    assert_eq!(folder.rows("SELECT count(*) FROM runs"), 2);
+    assert_eq!(folder.rows("SELECT count(*) FROM events"), 2);
     let counts = store.counts().await.unwrap();
     assert_eq!((counts.get("done"), counts["held"]), (None, 1));
 }
 
 #[tokio::test]
-async fn a_replay_by_hand_works_on_a_folder_that_no_daemon_has() {
-    let house = House::new();
-    let (store, _) = house.open();
+async fn blocking_commands_work_on_a_folder_that_no_daemon_uses() {
+    let folder = Folder::new();
+    let (store, _) = folder.open();
     let rule = live_rule("a");
     let run = store.commit(arrival("1", &rule)).await.unwrap().runs[0].id;
     claimed(&store).await;
@@ -344,73 +350,17 @@ async fn a_replay_by_hand_works_on_a_folder_that_no_daemon_has() {
     let by_hand = std::thread::spawn(move || {
         store.revive_blocking(run, now()).unwrap();
         store.cancel_blocking(run).unwrap();
-        let replay = Arrival {
-            occasion: Occasion::Replay,
+        let replay = IncomingEvent {
+            occasion: ArrivalKind::Replay,
             ..arrival("1", &rule)
         };
         store.commit_blocking(replay).unwrap().runs[0].id
     });
     let again = by_hand.join().unwrap();
-    let (store, _) = house.open();
+    let (store, _) = folder.open();
     assert_eq!(
         store.run(run).await.unwrap().unwrap().state,
         State::Cancelled
     );
     assert_eq!(claimed(&store).await, [again]);
-}
-
-#[tokio::test]
-async fn a_file_from_before_the_loop_guard_is_brought_up_to_date() {
-    let house = House::new();
-    let connection = Connection::open(&house.path).unwrap();
-    connection
-        .execute_batch(include_str!("../migrations/0001_start.sql"))
-        .unwrap();
-    connection
-        .execute_batch(
-            "PRAGMA user_version = 1;
-             PRAGMA foreign_keys = OFF;
-             INSERT INTO events VALUES (1, 'support', 'ticket.TicketCreated', 'e', '7', 0, 1, 1, 0, NULL, 2, '{}');
-             INSERT INTO queues VALUES (1, 'a');
-             INSERT INTO runs (id, event, rule, queue, generation, state, planned, changed, turn)
-                 VALUES (1, 1, 1, 1, 0, 'done', 0, 0, 1);
-             INSERT INTO charges VALUES (1, 'dedupe', 'ticket.id 7', 5, 1, 9);",
-        )
-        .unwrap();
-    drop(connection);
-    let refused = SqliteHistory::open(&house.path).map(drop).unwrap_err();
-    let refused = refused.to_string();
-    assert!(refused.contains("an older flowtrigger"), "{refused}");
-    drop(house.open());
-    assert_eq!(house.rows("PRAGMA user_version"), VERSION);
-    assert_eq!(
-        house.rows("SELECT depth FROM runs WHERE cause IS NULL AND id = 1"),
-        0
-    );
-    assert_eq!(house.rows("SELECT count(*) FROM gate_admissions"), 1);
-    assert!(SqliteHistory::open(&house.path).is_ok());
-}
-
-#[tokio::test]
-async fn looking_for_a_cause_is_a_look_into_an_index() {
-    let house = House::new();
-    let (store, _) = house.open();
-    drop(store);
-    let connection = Connection::open(&house.path).unwrap();
-    let mut plan = connection
-        .prepare(&format!("EXPLAIN QUERY PLAN {}", lineage::CAUSE))
-        .unwrap();
-    let steps = plan.query_map(["support 7", "0", "900"], |row| row.get::<_, String>(3));
-    let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
-    let steps = steps.join("\n");
-    assert!(
-        steps.contains(
-            "SEARCH c USING COVERING INDEX gate_admissions_of_loop_guard (value=? AND at>?)"
-        ),
-        "{steps}"
-    );
-    assert!(
-        !steps.contains("USE TEMP B-TREE") && !steps.contains("SCAN r"),
-        "{steps}"
-    );
 }
