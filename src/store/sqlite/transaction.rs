@@ -18,7 +18,7 @@ use crate::core::rule::jobspec::Rule;
 use crate::core::rule::version::{Fingerprint, Version, fingerprint};
 use crate::store::{RowError, StoreError};
 
-/// Compiled rules of runs.
+/// Compiled rules of runs, if the database is a file.
 const MAX_RULES: usize = 1_024;
 const MAX_CONFIGS: usize = 16;
 /// Row numbers of rules and queues.
@@ -84,7 +84,7 @@ impl<'c> WriteTransaction<'c> {
             .query_row([version.fingerprint], |row| row.get(0))?;
         make_room(&mut self.state.versions, MAX_ROWS);
         self.state.versions.insert(version.fingerprint, row);
-        make_room(&mut self.state.rules, MAX_RULES);
+        make_room(&mut self.state.rules, max_rules(&self.state.location));
         self.state.rules.insert(row, Arc::clone(rule));
         Ok(row)
     }
@@ -103,7 +103,7 @@ impl<'c> WriteTransaction<'c> {
         let rule = version
             .compile(&config)
             .map_err(|_| RowError("rule of a run"))?;
-        make_room(&mut self.state.rules, MAX_RULES);
+        make_room(&mut self.state.rules, max_rules(&self.state.location));
         self.state.rules.insert(row, Arc::clone(&rule));
         Ok(rule)
     }
@@ -193,6 +193,14 @@ pub fn config_source(connection: &Connection, row: i64) -> Result<config::Source
     let environment =
         serde_json::from_str(&environment).map_err(|_| RowError("configuration of a run"))?;
     Ok(config::Source::new(file.into(), text.into(), environment))
+}
+
+/// In memory every rule is one of the loaded rule set: caching it costs nothing, and compiling it again does.
+fn max_rules(location: &Location) -> usize {
+    match location {
+        Location::File(_) => MAX_RULES,
+        Location::Memory => MAX_ROWS,
+    }
 }
 
 /// Empties a cache that is full.
