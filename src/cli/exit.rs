@@ -13,7 +13,7 @@ use crate::core::diagnostic::{Diagnostics, Files};
 use crate::core::matching::evaluation::Disagreement;
 use crate::engine::EngineError;
 use crate::source::http::ListenError;
-use crate::store::sqlite::journal::{OpenError, ReadError};
+use crate::store::history::{HistoryError, HistoryOpenError};
 
 /// The exit codes of every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,16 +156,16 @@ impl From<EngineError> for Failure {
     }
 }
 
-impl From<OpenError> for Failure {
-    fn from(error: OpenError) -> Self {
+impl From<HistoryOpenError> for Failure {
+    fn from(error: HistoryOpenError) -> Self {
         match error {
-            OpenError::Nothing(_) => Failure::nothing(error.to_string())
+            HistoryOpenError::Nothing(_) => Failure::nothing(error.to_string())
                 .help("start `flowtrigger daemon`, or point `--data` at the folder that one keeps"),
-            OpenError::Newer { .. }
-            | OpenError::Older { .. }
-            | OpenError::Foreign(_)
-            | OpenError::Damaged(_)
-            | OpenError::Unusable { .. } => Failure::runtime(error.to_string()),
+            HistoryOpenError::Newer { .. }
+            | HistoryOpenError::Older { .. }
+            | HistoryOpenError::Foreign(_)
+            | HistoryOpenError::Damaged(_)
+            | HistoryOpenError::Unusable { .. } => Failure::runtime(error.to_string()),
         }
     }
 }
@@ -176,8 +176,8 @@ impl From<Box<Disagreement>> for Failure {
     }
 }
 
-impl From<ReadError> for Failure {
-    fn from(error: ReadError) -> Self {
+impl From<HistoryError> for Failure {
+    fn from(error: HistoryError) -> Self {
         Failure::runtime(error.to_string())
     }
 }

@@ -15,7 +15,8 @@ use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostics, Files};
 use crate::core::flow::lower_default_on_dead;
 use crate::engine::{ConfigFile, Places, Rulebook};
-use crate::store::sqlite::journal::Journal;
+use crate::store::history::HistoryOpenError;
+use crate::store::{History, SqliteHistory};
 
 /// Where the configuration is looked for; only there may it be absent.
 const CONFIG: &str = "flowtrigger.yaml";
@@ -90,9 +91,9 @@ impl Global {
         self.data.join("outbox")
     }
 
-    /// What is kept of events and runs.
-    pub fn journal(&self) -> Result<Journal, Failure> {
-        Ok(Journal::open(&self.database())?)
+    /// The read side of the store. Only here a backend is chosen.
+    pub fn history(&self) -> Result<Box<dyn History>, HistoryOpenError> {
+        Ok(Box::new(SqliteHistory::open(&self.database())?))
     }
 
     /// Where events and runs are kept.

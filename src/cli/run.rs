@@ -21,10 +21,10 @@ use super::render::paint::{Paint, Tone};
 use super::render::plain::plain;
 use crate::core::run::State;
 use crate::engine::{
-    Engine, EventReport, Hands, IncomingEvent, Left, Matcher, Options, RunReport, StepReport, act,
+    Engine, EngineError, EventReport, Hands, IncomingEvent, Left, Matcher, Options, RunReport, StepReport, act,
     hands, interrupted,
 };
-use crate::store::MemoryStore;
+use crate::store::{Settings, SqliteStore};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -61,10 +61,11 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
     let hands = hands(&book, &global.outbox())?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::runtime(format!("failed to start: {error}")))?;
+    let store = SqliteStore::in_memory(Settings::in_memory()).map_err(EngineError::from)?;
     let mut tally = Tally::default();
     let (sender, events) = mpsc::channel(AHEAD);
     let reading = runtime.block_on(async {
-        let engine = Engine::start(MemoryStore::default(), hands, book, Options::default());
+        let engine = Engine::start(store, hands, book, Options::default());
         let reader = Reader {
             files: args.files,
             source: args.source,
@@ -139,7 +140,7 @@ impl Reader {
 
 /// Acts on all events and prints each report as it comes.
 async fn carry_out(
-    engine: &Engine<MemoryStore, Hands>,
+    engine: &Engine<SqliteStore, Hands>,
     events: mpsc::Receiver<IncomingEvent>,
     (format, color): (Format, Color),
     tally: &mut Tally,

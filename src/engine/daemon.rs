@@ -222,7 +222,7 @@ async fn stop<S: Store>(
         () = signals.stop_again() => {
             // Where the store does not answer, nobody waits for it.
             if let Ok(left) = tokio::time::timeout(LAST_ANSWERS, engine.left()).await {
-                left.log::<S>();
+                left.log(engine.store());
             }
             Err(EngineError::Interrupted)
         }

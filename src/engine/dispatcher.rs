@@ -89,7 +89,7 @@ impl<S: Store, P: Perform> Crew<S, P> {
     /// A durable store keeps what is queued for the next start; any other loses it, so that as much
     /// as possible is still done.
     fn takes_more(&self, phase: Phase) -> bool {
-        phase == Phase::Accepting || !S::DURABLE
+        phase == Phase::Accepting || !self.shared.store.is_durable()
     }
 
     fn is_drained(&self, phase: Phase, due: Option<Duration>) -> bool {

@@ -265,7 +265,7 @@ fn kind(call: &Call) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::MemoryStore;
+    use crate::store::Settings;
 
     #[tokio::test]
     async fn names_have_their_endings_and_every_state_its_gauge() {
@@ -275,7 +275,7 @@ mod tests {
         metrics.committed(Duration::from_millis(3));
         metrics.reloaded("ok");
         metrics.suppressed("loop_guard");
-        let store = MemoryStore::default();
+        let store = SqliteStore::in_memory(Settings::in_memory()).unwrap();
         let text = metrics.text(&store, Timestamp::UNIX_EPOCH).await.unwrap();
         for line in [
             "flowtrigger_events_total{source=\"support\",outcome=\"unmatched\"} 1",

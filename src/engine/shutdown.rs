@@ -52,14 +52,17 @@ impl<S: Store, P: Perform> Engine<S, P> {
             error!(%fault, "the dispatcher stopped by a fault of the program; please report it");
         }
         let left = self.left().await;
-        left.log::<S>();
+        left.log(&shared.store);
         left
     }
 
     /// What is not finished now.
     pub async fn left(&self) -> Left {
         let store = &self.shared.store;
-        let limit = if S::DURABLE { NAMED } else { usize::MAX };
+        let limit = match store.is_durable() {
+            true => NAMED,
+            false => usize::MAX,
+        };
         let runs = store.unfinished(limit).await.unwrap_or_else(unknown);
         let mut counts = store.counts().await.unwrap_or_else(unknown);
         counts.retain(|word, _| UNFINISHED.contains(word));
@@ -75,14 +78,14 @@ fn unknown<T: Default>(error: StoreError) -> T {
 
 impl Left {
     /// Names every run that was not finished, and says whether a next start goes on with it.
-    pub(super) fn log<S: Store>(&self) {
+    pub(super) fn log(&self, store: &impl Store) {
         if self.counts.is_empty() {
             info!("every run came to its end");
             return;
         }
         let by_state = self.by_state();
         let count: u64 = self.counts.values().sum();
-        match S::DURABLE {
+        match store.is_durable() {
             true => info!(count, %by_state, "runs go on at the next start"),
             false => error!(
                 count,

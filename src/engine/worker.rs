@@ -194,7 +194,10 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                     SignedDuration::try_from(wait).unwrap_or(COME_BACK),
                 ),
             }),
-            Halt::Ordered(Order::Stop) => S::DURABLE.then_some(State::Queued),
+            Halt::Ordered(Order::Stop) => {
+                let durable = self.shared.store.is_durable();
+                durable.then_some(State::Queued)
+            }
             Halt::Ordered(Order::Cancel | Order::GoOn) => None,
         };
         // Where it fails again, that is told.

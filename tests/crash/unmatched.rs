@@ -7,7 +7,8 @@ use flowtrigger::core::config::{Config, Source};
 use flowtrigger::core::event::Event;
 use flowtrigger::core::event::json::accept;
 use flowtrigger::engine::read_event;
-use flowtrigger::store::sqlite::journal::Journal;
+use flowtrigger::store::history::EventRowId;
+use flowtrigger::store::{History, SqliteHistory};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 
@@ -125,7 +126,7 @@ fn odd() -> Vec<(&'static str, String)> {
         format!("\r\n{{ \"account_id\" :\t7,\n\"input\":{{\"ticket_event\":{{{fields}}}}}}} \n")
     };
     vec![
-        ("support", ticket(r#""type":"Subject Changed","current":"Zażółć \u2603 ☃ 😀 \ud83d\ude00 \/ \"\\","ticket":{"id":"12","tags":"b a b"}"#)),
+        ("support", ticket(r#""type":"EventSelector Changed","current":"Zażółć \u2603 ☃ 😀 \ud83d\ude00 \/ \"\\","ticket":{"id":"12","tags":"b a b"}"#)),
         ("support", ticket(r#""type":"Moon Rose","phase":"full","ticket":{"id":15}"#)),
         ("support", ticket(r#""type":"Status Changed","meta":{"occurred_at":"soon"},"current":0.10,"ticket":{"id":13}"#)),
         ("support", r#"{"type":"zen:event-type:ticket.moon_phase_altered","detail":{"id":"14"},"event":{"a":[1.50,null]}}"#.into()),
@@ -143,10 +144,10 @@ fn filed(place: &Place) -> Vec<(i64, Event)> {
     let rows = rows
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
         .unwrap();
-    let journal = Journal::open(&place.database()).unwrap();
+    let history = SqliteHistory::open(&place.database()).unwrap();
     let filed = rows.map(|row| {
         let (row, version): (i64, i64) = row.unwrap();
-        let arrived = journal.event(row).unwrap().expect("kept");
+        let arrived = history.event(EventRowId(row)).unwrap().expect("kept");
         (version, Event::clone(&arrived.event))
     });
     filed.collect()

@@ -7,19 +7,20 @@ use std::sync::{Arc, Mutex};
 
 use flowtrigger::core::run::{Line, RunId, State};
 use flowtrigger::store::{
-    Arrival, Claim, Claimed, Committed, Edition, EditionId, MemoryStore, Placed, Record, Store,
+    Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, SqliteStore, Store,
     StoreError, Unmatched,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
-#[derive(Clone, Default)]
+use crate::support::memory_store;
+
+#[derive(Clone)]
 pub struct Durable(Arc<Inner>);
 
-#[derive(Default)]
 struct Inner {
-    store: MemoryStore,
+    store: SqliteStore,
     /// Advances to fail before one succeeds.
     failures: AtomicUsize,
     /// Lines and state's word of each advance that was taken.
@@ -28,6 +29,20 @@ struct Inner {
     arrived: Mutex<Vec<(String, EditionId)>>,
     archived: Mutex<Vec<(String, EditionId)>>,
     held: Mutex<Option<Arc<Semaphore>>>,
+}
+
+impl Default for Durable {
+    fn default() -> Self {
+        Self(Arc::new(Inner {
+            store: memory_store(),
+            failures: AtomicUsize::default(),
+            advanced: Mutex::default(),
+            editions: Mutex::default(),
+            arrived: Mutex::default(),
+            archived: Mutex::default(),
+            held: Mutex::default(),
+        }))
+    }
 }
 
 impl Durable {
@@ -65,7 +80,9 @@ impl Durable {
 }
 
 impl Store for Durable {
-    const DURABLE: bool = true;
+    fn is_durable(&self) -> bool {
+        true
+    }
 
     async fn commit_all(&self, arrivals: Vec<Arrival>) -> Result<Vec<Committed>, StoreError> {
         let held = self.0.held.lock().unwrap().clone();

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use flowtrigger::engine::{Hands, Options};
 use flowtrigger::source::http::Limits;
-use flowtrigger::store::MemoryStore;
+use flowtrigger::store::SqliteStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::{self, event, house_with, soon};
 
-type House = support::House<MemoryStore, Hands>;
+type House = support::House<SqliteStore, Hands>;
 
 const QUIET: &str = "name: quiet\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n- succeed: fine\n";
 

@@ -271,7 +271,9 @@ impl Perform for Idle {
 struct Broken(StoreError);
 
 impl Store for Broken {
-    const DURABLE: bool = false;
+    fn is_durable(&self) -> bool {
+        false
+    }
 
     async fn commit_all(&self, _: Vec<Arrival>) -> Result<Vec<Committed>, StoreError> {
         Err(self.0.clone())

@@ -3,10 +3,10 @@
 use flowtrigger::core::flow::call::Call;
 use flowtrigger::core::run::{CallResult, Line, Reply, State};
 use flowtrigger::engine::{Perform, RunReport, act};
-use flowtrigger::store::{MemoryStore, Store};
+use flowtrigger::store::Store;
 use serde_json::json;
 
-use crate::support::{Receiver, event, house, house_of, soon, telling};
+use crate::support::{Receiver, event, house, house_of, memory_store, soon, telling};
 
 const QUICKLY: &str = "  retry: { attempts: 3, backoff: 1ms, max_delay: 1ms }\n";
 
@@ -128,7 +128,7 @@ async fn steps_pass_data_on_and_a_guard_ends_a_run() {
 async fn a_fault_in_one_run_stops_no_other() {
     let house = house_of(
         &telling("tell", "127.0.0.1:9".parse().unwrap(), ""),
-        MemoryStore::default(),
+        memory_store(),
         Faulty,
     )
     .await;

@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use flowtrigger::engine::{self, ConfigFile, Engine, Hands, Options, Perform, Places};
 use flowtrigger::source::http::{self, Limits};
-use flowtrigger::store::{MemoryStore, Placed, Record, Store};
+use flowtrigger::store::{Placed, Record, Settings, SqliteStore, Store};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
 
@@ -150,7 +150,12 @@ impl Answered {
     }
 }
 
-pub async fn house(rules: &str) -> House<MemoryStore, Hands> {
+/// An empty store in memory.
+pub fn memory_store() -> SqliteStore {
+    SqliteStore::in_memory(Settings::in_memory()).unwrap()
+}
+
+pub async fn house(rules: &str) -> House<SqliteStore, Hands> {
     house_with(rules, Options::default(), Limits::default()).await
 }
 
@@ -158,8 +163,8 @@ pub async fn house_with(
     rules: &str,
     options: Options,
     limits: Limits,
-) -> House<MemoryStore, Hands> {
-    house_on(MemoryStore::default(), rules, options, limits).await
+) -> House<SqliteStore, Hands> {
+    house_on(memory_store(), rules, options, limits).await
 }
 
 /// A house whose store the test brings.

@@ -8,12 +8,12 @@ use std::time::Duration;
 use flowtrigger::core::flow::call::Call;
 use flowtrigger::core::run::{CallFailure, CallResult, Line, Reply, State};
 use flowtrigger::engine::{Clock, Options, Perform};
-use flowtrigger::store::{MemoryStore, Placed, Store};
+use flowtrigger::store::{Placed, SqliteStore, Store};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::support::{House, event, house_that, telling, until};
+use crate::support::{House, event, house_that, memory_store, telling, until};
 
 /// A clock that a test moves.
 #[derive(Debug, Clone)]
@@ -79,16 +79,16 @@ impl Perform for Until {
     }
 }
 
-async fn failing(retry: &str, recovers: SignedDuration) -> (House<MemoryStore, Until>, Moved) {
+async fn failing(retry: &str, recovers: SignedDuration) -> (House<SqliteStore, Until>, Moved) {
     let clock = Moved::default();
     let options = clock.options();
     let until = Until(clock.clone(), clock.now() + recovers);
     let rules = telling("tell", "127.0.0.1:9".parse().unwrap(), retry);
-    let house = house_that(&rules, MemoryStore::default(), until, options).await;
+    let house = house_that(&rules, memory_store(), until, options).await;
     (house, clock)
 }
 
-async fn state(house: &House<MemoryStore, Until>, run: &Placed) -> State {
+async fn state(house: &House<SqliteStore, Until>, run: &Placed) -> State {
     house
         .engine
         .store()
@@ -99,7 +99,7 @@ async fn state(house: &House<MemoryStore, Until>, run: &Placed) -> State {
         .state
 }
 
-async fn parks(house: &House<MemoryStore, Until>, run: &Placed) -> Timestamp {
+async fn parks(house: &House<SqliteStore, Until>, run: &Placed) -> Timestamp {
     until("the run waits for its next try", || async {
         matches!(state(house, run).await, State::Retrying { .. })
     })

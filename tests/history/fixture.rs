@@ -14,15 +14,16 @@ use flowtrigger::core::matching::ruleset::RuleSet;
 use flowtrigger::core::matching::ruleset_compile;
 use flowtrigger::core::run::{Attempt, CallFailure, CallResult, Line, Reply, RunId, State};
 use flowtrigger::store::sqlite::codec;
-use flowtrigger::store::sqlite::kept_event::event_text;
+use flowtrigger::store::sqlite::codec::event::encode_event;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
 
-const SCHEMA: [&str; 3] = [
+const SCHEMA: [&str; 4] = [
     include_str!("../../src/store/sqlite/migrations/0001_start.sql"),
     include_str!("../../src/store/sqlite/migrations/0002_loops.sql"),
     include_str!("../../src/store/sqlite/migrations/0003_flows.sql"),
+    include_str!("../../src/store/sqlite/migrations/0004_names.sql"),
 ];
 
 /// A rule that pages when an important ticket turns urgent; a file holds a second one after it.
@@ -146,7 +147,7 @@ impl Data {
             .map(|(name, text)| json!([name, self.text(text)]))
             .collect();
         let row = self.insert(
-            "INSERT INTO editions (digest, config, files, since) VALUES (randomblob(16), ?1, ?2, ?3)",
+            "INSERT INTO revisions (digest, config, files, since) VALUES (randomblob(16), ?1, ?2, ?3)",
             params![config, Value::from(list).to_string(), codec::micros(at(since))],
         );
         Edition {
@@ -163,12 +164,12 @@ impl Data {
 
     /// An event that came, and how often it came again.
     pub fn event(&self, event: &Event, received: &str, edition: &Edition, again: u32) -> i64 {
-        let body = event_text(event);
+        let body = encode_event(event);
         let received = codec::micros(at(received));
         let last = (again > 0).then_some(received + 60_000_000);
         self.insert(
-            "INSERT INTO events (source, type, event_id, key, received, edition, matched,
-                redelivered, last_came, body, size) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10)",
+            "INSERT INTO events (source, type, event_id, key, received, revision, matched,
+                redelivered, last_received, body, size) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10)",
             params![
                 event.source,
                 event.event_type,
@@ -218,7 +219,7 @@ impl Data {
             .expect("an event");
         let run = self.insert(
             "INSERT INTO runs (event, rule, queue, generation, lane, state, why, gate, asks, planned,
-                changed, turn, due)
+                changed, position, due)
              SELECT e.id, r.id, q.id, 0, e.key, ?4, ?5, ?6, NULL, e.received, e.received, 0, ?7
                 FROM events e, rules r, queues q
                 WHERE e.id = ?1 AND r.digest = ?2 AND q.rule = ?3",
@@ -237,8 +238,8 @@ impl Data {
         }
         self.insert(
             "UPDATE runs SET
-                attempts = (SELECT count(*) FROM lines WHERE run = ?1 AND kind = 'attempt'),
-                failed = (SELECT json_extract(detail, '$.message') FROM lines
+                attempts = (SELECT count(*) FROM log_entries WHERE run = ?1 AND kind = 'attempt'),
+                failed = (SELECT json_extract(detail, '$.message') FROM log_entries
                     WHERE run = ?1 AND outcome = 'failed' ORDER BY number DESC LIMIT 1)
                 WHERE id = ?1",
             params![run],
@@ -247,9 +248,9 @@ impl Data {
     }
 
     fn line(&self, run: i64, number: i64, line: &Line) {
-        let row = codec::line_row(line).expect("a line that is kept");
+        let row = codec::log_row(line).expect("a line that is kept");
         self.insert(
-            "INSERT INTO lines (run, number, kind, step, try, at, took, outcome, detail)
+            "INSERT INTO log_entries (run, number, kind, step, attempt, at, took, outcome, detail)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             params![
                 run,

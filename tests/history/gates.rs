@@ -42,7 +42,7 @@ fn dry_run_says_of_each_gate_how_it_stands() {
             [],
         )
         .unwrap();
-    let charge = "INSERT INTO charges (queue, gate, value, at, run, until) VALUES (1, 'dedupe', 'ticket.id 7', ?1, 12, 0)";
+    let charge = "INSERT INTO gate_admissions (queue, gate, value, at, run, until) VALUES (1, 'dedupe', 'ticket.id 7', ?1, 12, 0)";
     data.sql
         .execute(charge, params![micros(Timestamp::now())])
         .unwrap();
@@ -95,7 +95,7 @@ fn dry_run_says_how_the_loop_guard_stands() {
         .unwrap();
     let now = micros(Timestamp::now());
     for run in 1..=20 {
-        let charge = "INSERT INTO charges (queue, gate, value, at, run, until) VALUES (1, 'loop_guard', 'support 7', ?1, ?2, 0)";
+        let charge = "INSERT INTO gate_admissions (queue, gate, value, at, run, until) VALUES (1, 'loop_guard', 'support 7', ?1, ?2, 0)";
         data.sql.execute(charge, params![now, run]).unwrap();
     }
     let closed = dry_run(data.folder(), "text");

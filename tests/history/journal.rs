@@ -1,4 +1,4 @@
-//! The journal on its own: every question about runs, events and gates.
+//! The history on its own: every question about runs, events and gates.
 //! It looks at answers, never at statements.
 
 mod editions;
@@ -9,10 +9,11 @@ use std::time::Duration;
 use flowtrigger::core::gate::{Ask, Facts, Kind};
 use flowtrigger::core::run::{RunId, State};
 use flowtrigger::store::EditionId;
-use flowtrigger::store::sqlite::codec::micros;
-use flowtrigger::store::sqlite::journal::{
-    EventQuery, Filter, Journal, Near, Page, RunRow, Subject,
+use flowtrigger::store::history::{
+    EventQuery, EventSelector, NearestEvent, Page, RunFilter, RunRow,
 };
+use flowtrigger::store::sqlite::codec::micros;
+use flowtrigger::store::{History, SqliteHistory};
 use rusqlite::params;
 
 use crate::fixture::{Data, RULES, at, failed, priority, succeeded};
@@ -63,14 +64,17 @@ fn ids(rows: &[RunRow]) -> Vec<u64> {
 #[test]
 fn runs_come_newest_first_page_by_page() {
     let data = three();
-    let journal = Journal::open(&data.path()).unwrap();
-    let first = journal.runs(&Filter::default(), page(2)).unwrap();
+    let history = SqliteHistory::open(&data.path()).unwrap();
+    let first = history.runs(&RunFilter::default(), page(2)).unwrap();
     assert_eq!(ids(&first), [3, 2]);
     let rest = Page {
         limit: 2,
         before: Some(RunId(2)),
     };
-    assert_eq!(ids(&journal.runs(&Filter::default(), rest).unwrap()), [1]);
+    assert_eq!(
+        ids(&history.runs(&RunFilter::default(), rest).unwrap()),
+        [1]
+    );
     let row = &first[1];
     assert_eq!((row.rule.as_str(), row.attempts), ("page-urgent", 1));
     assert_eq!(row.state, dead("page: answered 404"));
@@ -82,54 +86,54 @@ fn runs_come_newest_first_page_by_page() {
 #[test]
 fn every_filter_narrows() {
     let data = three();
-    let journal = Journal::open(&data.path()).unwrap();
-    let found = |filter: Filter| ids(&journal.runs(&filter, page(9)).unwrap());
-    let any = Filter::default;
+    let history = SqliteHistory::open(&data.path()).unwrap();
+    let found = |filter: RunFilter| ids(&history.runs(&filter, page(9)).unwrap());
+    let any = RunFilter::default;
     let text = |text: &str| Some(text.to_owned());
     assert_eq!(
-        found(Filter {
+        found(RunFilter {
             states: vec!["dead".into()],
             ..any()
         }),
         [3, 2]
     );
     assert_eq!(
-        found(Filter {
+        found(RunFilter {
             key: text("7"),
             ..any()
         }),
         [1]
     );
     assert_eq!(
-        found(Filter {
+        found(RunFilter {
             rule: text("note-calm"),
             ..any()
         }),
         [0_u64; 0]
     );
     assert_eq!(
-        found(Filter {
+        found(RunFilter {
             rule: text("page-urgent"),
             ..any()
         }),
         [3, 2, 1]
     );
     assert_eq!(
-        found(Filter {
+        found(RunFilter {
             since: Some(at("2026-01-06T09:00:00Z")),
             ..any()
         }),
         [3, 2]
     );
     assert_eq!(
-        found(Filter {
+        found(RunFilter {
             until: Some(at("2026-01-06T09:00:00Z")),
             ..any()
         }),
         [1]
     );
     assert_eq!(
-        found(Filter {
+        found(RunFilter {
             ids: vec![RunId(3), RunId(1)],
             ..any()
         }),
@@ -137,35 +141,35 @@ fn every_filter_narrows() {
     );
     // In the state's reason, in an attempt's message; in any case of letters.
     assert_eq!(
-        found(Filter {
+        found(RunFilter {
             error: text("gave UP"),
             ..any()
         }),
         [3]
     );
     assert_eq!(
-        found(Filter {
+        found(RunFilter {
             error: text("ANSWERED 503"),
             ..any()
         }),
         [1]
     );
     assert_eq!(
-        found(Filter {
+        found(RunFilter {
             error: text("connection"),
             ..any()
         }),
         [3]
     );
-    let event = journal.runs(&any(), page(1)).unwrap()[0].event.clone();
+    let event = history.runs(&any(), page(1)).unwrap()[0].event.clone();
     assert_eq!(
-        found(Filter {
+        found(RunFilter {
             event: Some(event),
             ..any()
         }),
         [3]
     );
-    let both = Filter {
+    let both = RunFilter {
         key: text("8"),
         error: text("404"),
         ..any()
@@ -190,8 +194,8 @@ fn a_story_holds_all_that_is_known_of_a_run() {
         &State::Retrying { until },
         &log,
     );
-    let journal = Journal::open(&data.path()).unwrap();
-    let story = journal.run(run).unwrap().expect("the run");
+    let history = SqliteHistory::open(&data.path()).unwrap();
+    let story = history.run(run).unwrap().expect("the run");
     assert_eq!(story.row.state, State::Retrying { until });
     assert_eq!(story.log, log);
     assert_eq!(*story.arrived.event, priority(9, "urgent", DAY));
@@ -204,7 +208,7 @@ fn a_story_holds_all_that_is_known_of_a_run() {
         (story.told_by, story.behind, story.crashes),
         (None, None, 0)
     );
-    assert!(journal.run(RunId(99)).unwrap().is_none());
+    assert!(history.run(RunId(99)).unwrap().is_none());
 }
 
 #[test]
@@ -213,7 +217,7 @@ fn a_second_rule_of_a_file_keeps_its_place() {
     let edition = data.edition(&[("rules/page.yaml", RULES)], "", DAY);
     let event = data.event(&priority(9, "low", DAY), DAY, &edition, 0);
     let run = data.run(event, &edition, "note-calm", &State::Done, &[]);
-    let story = Journal::open(&data.path()).unwrap().run(run).unwrap();
+    let story = SqliteHistory::open(&data.path()).unwrap().run(run).unwrap();
     let kept = story.expect("the run").rule;
     assert_eq!(
         kept.files.place(kept.rule.expect("it compiles").at),
@@ -242,8 +246,8 @@ fn runs_beside_a_run_are_found() {
         [tells.0 as i64],
     )
     .unwrap();
-    let journal = Journal::open(&data.path()).unwrap();
-    let story = |run| journal.run(run).unwrap().expect("the run");
+    let history = SqliteHistory::open(&data.path()).unwrap();
+    let story = |run| history.run(run).unwrap().expect("the run");
     assert_eq!(story(died).told_by, Some(tells));
     assert_eq!(story(tells).row.tells_of, Some(died));
     assert_eq!(story(tells).error["message"], "x");
@@ -253,20 +257,20 @@ fn runs_beside_a_run_are_found() {
 #[test]
 fn events_are_found_by_id_and_by_ticket_newest_or_nearest_first() {
     let data = three();
-    let journal = Journal::open(&data.path()).unwrap();
-    let find = |subject: Subject, at| {
+    let history = SqliteHistory::open(&data.path()).unwrap();
+    let find = |subject: EventSelector, at| {
         let query = EventQuery {
             subject,
             at,
             limit: 5,
         };
-        journal.events(&query).unwrap()
+        history.events(&query).unwrap()
     };
-    let eight = || Subject::Key("8".into());
+    let eight = || EventSelector::Key("8".into());
     let rows = |at| {
         find(eight(), at)
             .iter()
-            .map(|head| head.row)
+            .map(|head| head.row.0)
             .collect::<Vec<_>>()
     };
     assert_eq!(rows(None), [3, 2]);
@@ -275,13 +279,13 @@ fn events_are_found_by_id_and_by_ticket_newest_or_nearest_first() {
     assert!(head.matched);
     assert_eq!(head.edition, EditionId(1));
     assert_eq!(
-        find(Subject::Id(head.id.clone()), None),
+        find(EventSelector::Id(head.id.clone()), None),
         std::slice::from_ref(&head)
     );
-    let arrived = journal.event(head.row).unwrap().expect("the event");
+    let arrived = history.event(head.row).unwrap().expect("the event");
     assert_eq!(arrived.event.key.as_deref(), Some("8"));
-    assert_eq!(ids(&journal.runs_of(head.row).unwrap()), [3]);
-    assert_eq!(find(Subject::Key("5".into()), None), []);
+    assert_eq!(ids(&history.runs_of(head.row).unwrap()), [3]);
+    assert_eq!(find(EventSelector::Key("5".into()), None), []);
 }
 
 #[test]
@@ -291,22 +295,27 @@ fn what_is_nearly_there_is_named() {
     for ticket in [90_417, 90_471, 12] {
         data.event(&priority(ticket, "low", DAY), DAY, &edition, 0);
     }
-    let journal = Journal::open(&data.path()).unwrap();
-    let near = journal.nearest("90714").unwrap();
-    let key = |text: &str| Near::Key(text.into());
+    let history = SqliteHistory::open(&data.path()).unwrap();
+    let near = history.nearest("90714").unwrap();
+    let key = |text: &str| NearestEvent::Key(text.into());
     assert!(
         near.contains(&key("90417")) && !near.contains(&key("12")),
         "{near:?}"
     );
     let query = EventQuery {
-        subject: Subject::Key("12".into()),
+        subject: EventSelector::Key("12".into()),
         at: None,
         limit: 1,
     };
-    let id = journal.events(&query).unwrap()[0].id.clone();
+    let id = history.events(&query).unwrap()[0].id.clone();
     let start: String = id.chars().take(id.len() - 3).collect();
-    assert!(journal.nearest(&start).unwrap().contains(&Near::Id(id)));
-    let span = journal.span().unwrap();
+    assert!(
+        history
+            .nearest(&start)
+            .unwrap()
+            .contains(&NearestEvent::Id(id))
+    );
+    let span = history.retained().unwrap();
     assert_eq!((span.events, span.matched), (3, None));
     assert_eq!(span.unmatched, Some((at(DAY), at(DAY))));
 }
@@ -325,16 +334,20 @@ fn gates_are_told_the_charges_in_their_window() {
         (5, "dedupe", 5, 13),
     ] {
         let at = micros(day) - minutes * 60_000_000;
-        let charge = "INSERT INTO charges (queue, gate, value, at, run, until) VALUES (?1, ?2, 'ticket.id 7', ?3, ?4, 0)";
+        let charge = "INSERT INTO gate_admissions (queue, gate, value, at, run, until) VALUES (?1, ?2, 'ticket.id 7', ?3, ?4, 0)";
         sql.execute(charge, params![queue, gate, at, run]).unwrap();
     }
-    let journal = Journal::open(&data.path()).unwrap();
+    let history = SqliteHistory::open(&data.path()).unwrap();
     let ask = |hours: u64, value: &str| Ask {
         kind: Kind::Dedupe,
         window: Duration::from_secs(hours * 3_600),
         value: value.into(),
     };
-    let facts = |ask| journal.facts("page-urgent", &ask, day).unwrap();
+    let facts = |ask| {
+        history
+            .gate_history("page-urgent", &ask, None, day)
+            .unwrap()
+    };
     let oldest = |run, time: &str| Some((RunId(run), at(time)));
     let one = Facts {
         runs: 1,

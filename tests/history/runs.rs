@@ -103,7 +103,7 @@ fn a_folder_without_runs_says_how_to_begin() {
     let said = flowtrigger(folder.path(), &["runs", "list"]);
     assert_eq!(said.code, 1);
     assert!(
-        said.err.contains("no daemon has kept anything here yet"),
+        said.err.contains("no daemon has stored anything here yet"),
         "{said:?}"
     );
     assert!(

@@ -1,4 +1,4 @@
-//! What the store writes is what the journal reads: a gate that closes, a run that dies and is told of,
+//! What the store writes is what the history reads: a gate that closes, a run that dies and is told of,
 //! an event that led to nothing.
 //! Everything here went through the store; no row is made by hand.
 
@@ -12,9 +12,11 @@ use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::core::matching::ruleset::RuleSet;
 use flowtrigger::core::matching::ruleset_compile;
 use flowtrigger::core::run::{RunId, State};
-use flowtrigger::store::sqlite::SqliteStore;
-use flowtrigger::store::sqlite::journal::{EventQuery, Journal, Subject};
-use flowtrigger::store::{Arrival, Claim, Edition, Occasion, Planned, Settings, Store};
+use flowtrigger::store::history::{EventQuery, EventSelector};
+use flowtrigger::store::{
+    Arrival, Claim, Edition, History, Occasion, Planned, Settings, SqliteHistory, SqliteStore,
+    Store,
+};
 use jiff::Timestamp;
 
 use crate::fixture::{RULES, failed, priority};
@@ -94,8 +96,8 @@ fn what_the_store_wrote_is_read_and_explained() {
     let rules = rules();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(week(&store, &rules));
-    let journal = Journal::open(&path).unwrap();
-    let story = |run| journal.run(RunId(run)).unwrap().expect("the run");
+    let history = SqliteHistory::open(&path).unwrap();
+    let story = |run| history.run(RunId(run)).unwrap().expect("the run");
     let dead = story(1);
     assert_eq!(
         (dead.row.state.word(), dead.told_by),
@@ -114,9 +116,9 @@ fn what_the_store_wrote_is_read_and_explained() {
     // The dead run gave its place back.
     let ask = &suppressed.asks[0];
     let now = Timestamp::now();
-    let facts = journal.facts("page-urgent", ask, now).unwrap();
+    let facts = history.gate_history("page-urgent", ask, None, now).unwrap();
     assert_eq!(ask.decide(&facts), Opening::Open);
-    let past = journal.edition(suppressed.arrived.head.edition, &suppressed.arrived.event);
+    let past = history.revision(suppressed.arrived.head.edition, &suppressed.arrived.event);
     assert_eq!(past.unwrap().expect("kept").rules.rules.len(), 2);
     let why = flowtrigger(folder.path(), &["why", "7", "--all"]);
     assert!(
@@ -130,18 +132,18 @@ fn what_the_store_wrote_is_read_and_explained() {
         "{}",
         why.out
     );
-    archived(&journal);
+    archived(&history);
 }
 
 /// Events that lead to nothing are written behind: soon, and nobody is told when.
-fn archived(journal: &Journal) {
+fn archived(history: &SqliteHistory) {
     let query = EventQuery {
-        subject: Subject::Key("8".into()),
+        subject: EventSelector::Key("8".into()),
         at: None,
         limit: 1,
     };
     for _ in 0..600 {
-        if let Some(head) = journal.events(&query).unwrap().first() {
+        if let Some(head) = history.events(&query).unwrap().first() {
             assert!(!head.matched);
             return;
         }

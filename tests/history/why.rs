@@ -181,7 +181,7 @@ fn that_no_such_event_came_is_an_answer_with_the_nearest() {
 #[test]
 fn rules_that_are_gone_are_taken_from_the_runs() {
     let data = week();
-    data.sql.execute("DELETE FROM editions", []).unwrap();
+    data.sql.execute("DELETE FROM revisions", []).unwrap();
     let id = priority(90_417, "urgent", MONDAY).id;
     let said = flowtrigger(data.folder(), &["why", &id]);
     assert!(

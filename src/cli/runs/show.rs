@@ -24,10 +24,10 @@ use crate::core::matching::explanation::Explanation;
 use crate::core::matching::trace::Trace;
 use crate::core::rule::path::redact::is_redacted;
 use crate::core::run::{RunId, State};
-use crate::store::sqlite::journal::{KeptRule, RunStory};
+use crate::store::history::{RuleAtPlanning, RunDetail};
 
 pub fn run(args: Show, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-    let journal = global.journal()?;
+    let journal = global.history()?;
     let mut exit = Exit::Fine;
     for (number, id) in args.ids.into_iter().enumerate() {
         let Some(story) = journal.run(RunId(id))? else {
@@ -52,7 +52,7 @@ pub fn run(args: Show, global: &Global, out: &mut Output) -> Result<Exit, Failur
     Ok(exit)
 }
 
-fn text(story: &RunStory, out: &mut Output) -> Result<(), Failure> {
+fn text(story: &RunDetail, out: &mut Output) -> Result<(), Failure> {
     heading(story, out)?;
     explanation::event(out, &story.arrived.event)?;
     writeln!(out, "  {}", run::came(&story.arrived))?;
@@ -76,7 +76,7 @@ fn label(out: &mut Output, word: &str) -> io::Result<()> {
     write!(out, "  {}  ", paint.tone(Tone::Bold, word))
 }
 
-fn heading(story: &RunStory, out: &mut Output) -> io::Result<()> {
+fn heading(story: &RunDetail, out: &mut Output) -> io::Result<()> {
     let (paint, row) = (Paint::of(out), &story.row);
     writeln!(
         out,
@@ -109,7 +109,7 @@ fn heading(story: &RunStory, out: &mut Output) -> io::Result<()> {
 }
 
 /// What other runs and earlier lives have to do with it.
-fn beside(story: &RunStory) -> Vec<String> {
+fn beside(story: &RunDetail) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(RunId(dead)) = story.row.tells_of {
         lines.push(format!("tells of the death of run {dead}"));
@@ -132,8 +132,8 @@ fn beside(story: &RunStory) -> Vec<String> {
     lines
 }
 
-fn judged(story: &RunStory, out: &mut Output) -> Result<(), Failure> {
-    let KeptRule {
+fn judged(story: &RunDetail, out: &mut Output) -> Result<(), Failure> {
+    let RuleAtPlanning {
         rule,
         files,
         version,
@@ -160,13 +160,13 @@ fn judged(story: &RunStory, out: &mut Output) -> Result<(), Failure> {
 }
 
 /// What to say where the rule does not match any more: another version of the program planned the run.
-fn contradiction(story: &RunStory, explanation: &Explanation) -> Option<String> {
+fn contradiction(story: &RunDetail, explanation: &Explanation) -> Option<String> {
     let planned_by_rule = story.row.tells_of.is_none();
     let differs = explanation.truth != Truth::True && !is_redacted(&story.arrived.event);
     (planned_by_rule && differs).then(|| recorded_otherwise(true, explanation.truth))
 }
 
-fn gates(story: &RunStory, out: &mut Output) -> io::Result<()> {
+fn gates(story: &RunDetail, out: &mut Output) -> io::Result<()> {
     let lines = run::gate_lines(story);
     if lines.is_empty() {
         return Ok(());
@@ -178,7 +178,7 @@ fn gates(story: &RunStory, out: &mut Output) -> io::Result<()> {
 }
 
 /// The guard that ended a skipped run, with what it saw.
-fn guard(story: &RunStory) -> Option<Trace> {
+fn guard(story: &RunDetail) -> Option<Trace> {
     if !matches!(story.row.state, State::Skipped { .. }) {
         return None;
     }
@@ -202,7 +202,7 @@ fn guard(story: &RunStory) -> Option<Trace> {
     }
 }
 
-fn story_json(story: &RunStory) -> Result<Value, Failure> {
+fn story_json(story: &RunDetail) -> Result<Value, Failure> {
     let mut value = run::row_json(&story.row);
     let head = &story.arrived.head;
     let files = &story.rule.files;

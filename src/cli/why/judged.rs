@@ -17,18 +17,18 @@ use crate::core::matching::find::Scratch;
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::jobspec::Rule;
 use crate::core::rule::path::redact::is_redacted;
-use crate::store::EditionId;
-use crate::store::sqlite::journal::{Arrived, EventHead, Journal, Past, RunStory};
+use crate::store::{EditionId, History};
+use crate::store::history::{EventRecord, EventRow, PastRevision, RunDetail};
 
 pub struct Judged {
-    pub arrived: Arrived,
+    pub arrived: EventRecord,
     /// None where the rules of that time are gone.
-    pub past: Option<Arc<Past>>,
+    pub past: Option<Arc<PastRevision>>,
     pub rules: Vec<JudgedRule>,
     /// How many rules listened, those that nobody asks for included.
     pub listening: usize,
     /// Runs of rules that did not listen then: replays with later rules.
-    pub others: Vec<RunStory>,
+    pub others: Vec<RunDetail>,
 }
 
 pub struct JudgedRule {
@@ -39,7 +39,7 @@ pub struct JudgedRule {
     unsure: bool,
     /// Whether the rule matched when the event was received, as far as the data folder still shows it.
     recorded: Option<bool>,
-    pub runs: Vec<RunStory>,
+    pub runs: Vec<RunDetail>,
 }
 
 impl JudgedRule {
@@ -74,28 +74,28 @@ impl JudgedRule {
 
 /// Editions that were compiled for one event serve others of its type.
 #[derive(Default)]
-pub struct Editions(HashMap<(EditionId, String, String), Option<Arc<Past>>>);
+pub struct Editions(HashMap<(EditionId, String, String), Option<Arc<PastRevision>>>);
 
 impl Editions {
-    fn of(&mut self, head: &EventHead, event: &Event, journal: &Journal) -> Found {
+    fn of(&mut self, head: &EventRow, event: &Event, journal: &dyn History) -> Found {
         let known = (head.edition, head.source.clone(), head.event_type.clone());
         if let Some(past) = self.0.get(&known) {
             return Ok(past.clone());
         }
-        let past = journal.edition(head.edition, event)?.map(Arc::new);
+        let past = journal.revision(head.edition, event)?.map(Arc::new);
         self.0.insert(known, past.clone());
         Ok(past)
     }
 }
 
-type Found = Result<Option<Arc<Past>>, Failure>;
+type Found = Result<Option<Arc<PastRevision>>, Failure>;
 
 /// Evaluates an event again with the rules of its time. None where it was deleted meanwhile.
 pub fn judge(
-    head: &EventHead,
+    head: &EventRow,
     only: &[String],
     editions: &mut Editions,
-    journal: &Journal,
+    journal: &dyn History,
 ) -> Result<Option<Judged>, Failure> {
     let Some(arrived) = journal.event(head.row)? else {
         return Ok(None);
@@ -147,7 +147,7 @@ pub fn judge(
 /// Evaluates the text as received where it was stored and is still read as the same event.
 fn evaluate<'a>(
     rules: &'a RuleSet,
-    arrived: &'a Arrived,
+    arrived: &'a EventRecord,
     scratch: &'a mut Scratch,
 ) -> Evaluation<'a> {
     match arrived.raw_text.as_deref() {
@@ -174,8 +174,8 @@ fn reads_as(rules: &RuleSet, text: &str, event: &Event) -> bool {
 
 /// A run that is no replay and no `on_dead` run shows a match, and an event that was archived as received
 /// shows that no rule matched. Anything else may have been deleted.
-fn recorded(runs: &[RunStory], arrived: &Arrived) -> Option<bool> {
-    let matched = |run: &RunStory| run.generation == 0 && run.row.tells_of.is_none();
+fn recorded(runs: &[RunDetail], arrived: &EventRecord) -> Option<bool> {
+    let matched = |run: &RunDetail| run.generation == 0 && run.row.tells_of.is_none();
     match (runs.iter().any(matched), &arrived.raw_text) {
         (true, _) => Some(true),
         (false, Some(_)) => Some(false),
@@ -183,7 +183,7 @@ fn recorded(runs: &[RunStory], arrived: &Arrived) -> Option<bool> {
     }
 }
 
-fn listened(past: &Past, arrived: &Arrived) -> Vec<(Arc<Rule>, Arc<Files>)> {
+fn listened(past: &PastRevision, arrived: &EventRecord) -> Vec<(Arc<Rule>, Arc<Files>)> {
     let rules = past.rules.subscribed(&arrived.event).into_iter();
     rules
         .map(|rule| (Arc::clone(rule), Arc::clone(&past.rules.files)))
@@ -191,7 +191,7 @@ fn listened(past: &Past, arrived: &Arrived) -> Vec<(Arc<Rule>, Arc<Files>)> {
 }
 
 /// The rules that runs were planned with, each once.
-fn kept(runs: &[RunStory]) -> Vec<(Arc<Rule>, Arc<Files>)> {
+fn kept(runs: &[RunDetail]) -> Vec<(Arc<Rule>, Arc<Files>)> {
     let mut rules: Vec<(Arc<Rule>, Arc<Files>)> = Vec::new();
     for run in runs {
         if let Ok(rule) = &run.rule.rule

@@ -53,7 +53,7 @@ impl<S: Store, P> Worker<'_, S, P> {
                 rule,
                 "run stopped in the middle of a command that must not run twice: the next start holds it until a person decides"
             ),
-            (Order::Stop, false) if S::DURABLE => {
+            (Order::Stop, false) if self.shared.store.is_durable() => {
                 info!(run, rule, "run stopped; the next start goes on with it");
             }
             (Order::Stop | Order::GoOn, _) => {}

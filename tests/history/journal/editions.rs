@@ -3,7 +3,7 @@
 
 use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::store::EditionId;
-use flowtrigger::store::sqlite::journal::Journal;
+use flowtrigger::store::{History, SqliteHistory};
 
 use super::DAY;
 use crate::fixture::{Data, RULES, priority};
@@ -14,11 +14,11 @@ fn an_event_is_judged_by_the_rules_of_its_time() {
     let before = data.edition(&[("rules/page.yaml", RULES)], "", DAY);
     let changed = RULES.replace("urgent\n  ticket", "high\n  ticket");
     let after = data.edition(&[("rules/page.yaml", &changed)], "vars: { a: 2 }", DAY);
-    let journal = Journal::open(&data.path()).unwrap();
+    let history = SqliteHistory::open(&data.path()).unwrap();
     let urgent = priority(7, "urgent", DAY);
     let names = |edition: i64| {
-        let past = journal
-            .edition(EditionId(edition as u64), &urgent)
+        let past = history
+            .revision(EditionId(edition as u64), &urgent)
             .unwrap()
             .expect("kept");
         let mut scratch = Scratch::default();
@@ -30,8 +30,8 @@ fn an_event_is_judged_by_the_rules_of_its_time() {
     };
     assert_eq!(names(before.row), ["page-urgent"]);
     assert!(names(after.row).is_empty());
-    assert!(journal.edition(EditionId(9), &urgent).unwrap().is_none());
-    let latest = journal.latest_config().unwrap().expect("a configuration");
+    assert!(history.revision(EditionId(9), &urgent).unwrap().is_none());
+    let latest = history.latest_config().unwrap().expect("a configuration");
     assert_eq!(*latest.vars, serde_json::json!({"a": 2}));
 }
 
@@ -49,12 +49,12 @@ fn of_very_many_rules_those_that_can_listen_keep_their_places() {
     data.sql.execute(sql, [&whole]).unwrap();
     let list = format!("[[\"rules/all.yaml\", {}]]", data.sql.last_insert_rowid());
     data.sql
-        .execute("UPDATE editions SET files = ?1", [list])
+        .execute("UPDATE revisions SET files = ?1", [list])
         .unwrap();
-    let journal = Journal::open(&data.path()).unwrap();
+    let history = SqliteHistory::open(&data.path()).unwrap();
     let event = priority(7, "urgent", DAY);
-    let past = journal
-        .edition(EditionId(edition.row as u64), &event)
+    let past = history
+        .revision(EditionId(edition.row as u64), &event)
         .unwrap()
         .expect("kept");
     let listening = past.rules.subscribed(&event);

@@ -1,9 +1,10 @@
-//! The file that the journal reads: beside a writer, at rest, where nothing can be written, and damaged.
+//! The file that the history reads: beside a writer, at rest, where nothing can be written, and damaged.
 //! It refuses to write to it, whatever it finds.
 
 use std::fs;
 
-use flowtrigger::store::sqlite::journal::{Filter, Journal, OpenError};
+use flowtrigger::store::history::{HistoryOpenError, RunFilter};
+use flowtrigger::store::{History, SqliteHistory};
 
 use super::{page, three};
 use crate::fixture::Data;
@@ -12,16 +13,16 @@ use crate::fixture::Data;
 fn a_writer_is_neither_waited_for_nor_kept_waiting() {
     let data = three();
     data.sql
-        .execute_batch("BEGIN IMMEDIATE; DELETE FROM lines; UPDATE runs SET state = 'done';")
+        .execute_batch("BEGIN IMMEDIATE; DELETE FROM log_entries; UPDATE runs SET state = 'done';")
         .unwrap();
-    let journal = Journal::open(&data.path()).unwrap();
-    let states = |journal: &Journal| {
-        let rows = journal.runs(&Filter::default(), page(9)).unwrap();
+    let history = SqliteHistory::open(&data.path()).unwrap();
+    let states = |history: &SqliteHistory| {
+        let rows = history.runs(&RunFilter::default(), page(9)).unwrap();
         rows.iter().map(|row| row.state.word()).collect::<Vec<_>>()
     };
-    assert_eq!(states(&journal), ["dead", "dead", "done"]);
+    assert_eq!(states(&history), ["dead", "dead", "done"]);
     data.sql.execute_batch("COMMIT").unwrap();
-    assert_eq!(states(&journal), ["done"; 3]);
+    assert_eq!(states(&history), ["done"; 3]);
     // Nothing that was read keeps the log from being emptied.
     let busy: i64 = data
         .sql
@@ -43,8 +44,11 @@ fn a_folder_at_rest_can_be_read_also_where_nothing_can_be_written() {
     fs::copy(&path, &at_rest).unwrap();
     for mode in [0o700, 0o500] {
         fs::set_permissions(copy.path(), fs::Permissions::from_mode(mode)).unwrap();
-        let journal = Journal::open(&at_rest).unwrap();
-        assert_eq!(journal.runs(&Filter::default(), page(9)).unwrap().len(), 3);
+        let history = SqliteHistory::open(&at_rest).unwrap();
+        assert_eq!(
+            history.runs(&RunFilter::default(), page(9)).unwrap().len(),
+            3
+        );
     }
     fs::set_permissions(copy.path(), fs::Permissions::from_mode(0o700)).unwrap();
 }
@@ -53,25 +57,34 @@ fn a_folder_at_rest_can_be_read_also_where_nothing_can_be_written() {
 fn what_cannot_be_read_is_told_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("flowtrigger.db");
-    assert!(matches!(Journal::open(&path), Err(OpenError::Nothing(_))));
+    assert!(matches!(
+        SqliteHistory::open(&path),
+        Err(HistoryOpenError::Nothing(_))
+    ));
     assert!(!path.exists());
     let data = three();
     data.sql.pragma_update(None, "user_version", 99).unwrap();
-    let told = Journal::open(&data.path())
+    let told = SqliteHistory::open(&data.path())
         .err()
         .expect("refused")
         .to_string();
     assert!(
-        told.contains("newer flowtrigger (file version 99, this program knows 3)"),
+        told.contains("newer flowtrigger (file version 99, this program knows 4)"),
         "{told}"
     );
     fs::write(&path, vec![b'x'; 9_000]).unwrap();
-    assert!(matches!(Journal::open(&path), Err(OpenError::Damaged(_))));
+    assert!(matches!(
+        SqliteHistory::open(&path),
+        Err(HistoryOpenError::Damaged(_))
+    ));
     assert_eq!(fs::read(&path).unwrap(), vec![b'x'; 9_000]);
     fs::remove_file(&path).unwrap();
     rusqlite::Connection::open(&path)
         .unwrap()
         .execute_batch("CREATE TABLE t (x)")
         .unwrap();
-    assert!(matches!(Journal::open(&path), Err(OpenError::Foreign(_))));
+    assert!(matches!(
+        SqliteHistory::open(&path),
+        Err(HistoryOpenError::Foreign(_))
+    ));
 }
