@@ -21,8 +21,8 @@ use super::render::paint::{Paint, Tone};
 use super::render::plain::plain;
 use crate::core::run::State;
 use crate::engine::{
-    Engine, EngineError, EventReport, Hands, IncomingEvent, Left, Matcher, Options, RunReport, StepReport, act,
-    hands, interrupted,
+    Engine, EngineError, EventReport, Hands, IncomingEvent, Left, Matcher, Options, RunReport,
+    StepReport, act, hands, interrupted,
 };
 use crate::store::{Settings, SqliteStore};
 

@@ -295,7 +295,12 @@ fn lower_connections(
 }
 
 /// Each source has a path of its own.
-fn check_path(entrance: &EventSource, entry: &Entry, config: &Config, diagnostics: &mut Diagnostics) {
+fn check_path(
+    entrance: &EventSource,
+    entry: &Entry,
+    config: &Config,
+    diagnostics: &mut Diagnostics,
+) {
     let others = config.sources.values();
     let mut others = others.filter(|other| other.name != entrance.name);
     if let Some(other) = others.find(|other| other.path == entrance.path) {

@@ -146,7 +146,11 @@ struct RequestEvents {
 }
 
 impl RequestEvents {
-    fn read(source: &config::EventSource, body: &[u8], rulebook: &Rulebook) -> Result<Self, Unsound> {
+    fn read(
+        source: &config::EventSource,
+        body: &[u8],
+        rulebook: &Rulebook,
+    ) -> Result<Self, Unsound> {
         let accepted = accept(body).map_err(unsound)?;
         let (values, array) = match accepted.value {
             Value::Array(values) => (values, true),

@@ -5,9 +5,9 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::Rulebook;
-use crate::core::config::{EventSource, Reads};
 use super::handle::Judge;
 use super::submission::MatchedEvent;
+use crate::core::config::{EventSource, Reads};
 use crate::core::event::decode::Told;
 use crate::core::event::{Brief, Event};
 use crate::core::matching::evaluation::Evaluation;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::core::config::Mode;
 use super::{RevisionId, RunStatus};
+use crate::core::config::Mode;
 use crate::core::event::{Brief, Event};
 use crate::core::gate::{Ask, Debounce};
 use crate::core::loop_guard::LoopAsk;

@@ -38,7 +38,7 @@ impl Charged {
     #[cfg(test)]
     pub fn none() -> Self {
         Self {
-            journal: None,
+            history: None,
             now: Timestamp::UNIX_EPOCH,
         }
     }

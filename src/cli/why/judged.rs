@@ -17,8 +17,8 @@ use crate::core::matching::find::Scratch;
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::jobspec::Rule;
 use crate::core::rule::path::redact::is_redacted;
-use crate::store::{EditionId, History};
 use crate::store::history::{EventRecord, EventRow, PastRevision, RunDetail};
+use crate::store::{EditionId, History};
 
 pub struct Judged {
     pub arrived: EventRecord,

@@ -104,7 +104,9 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Listen {
         .get("body")
         .and_then(|body| size::lower(body, "body", BODIES, diagnostics))
         .map(|body| usize::try_from(body).expect("the range fits"));
-    listen.request = node.get("request").and_then(|node| lower_time(node, diagnostics));
+    listen.request = node
+        .get("request")
+        .and_then(|node| lower_time(node, diagnostics));
     listen
 }
 

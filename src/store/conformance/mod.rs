@@ -17,8 +17,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::core::config::Mode;
 use super::{ArrivalKind, ClaimRequest, IncomingEvent, PlannedRun, RevisionId, Store};
+use crate::core::config::Mode;
 use crate::core::event::Event;
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::jobspec::Rule;

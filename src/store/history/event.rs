@@ -51,6 +51,8 @@ pub struct EventRow {
 pub struct EventRecord {
     pub head: EventRow,
     pub event: Arc<Event>,
+    /// The text as received. Only events that matched no rule are stored with it.
+    pub raw_text: Option<Box<str>>,
 }
 
 /// The names of one event.

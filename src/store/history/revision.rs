@@ -54,7 +54,7 @@ impl PastRevision {
         }
         let files = Arc::new(files);
         let mut diagnostics = Diagnostics::default();
-        let rules = RuleSet::compile(&files, &rule_files, &config, &mut diagnostics);
+        let rules = ruleset_compile::rule_set(&files, &rule_files, &config, &mut diagnostics);
         Self {
             since: texts.since,
             config,

@@ -12,8 +12,8 @@ use crate::core::diagnostic::{Diagnostics, Files};
 use crate::core::flow::step::Flow;
 use crate::core::gate::Ask;
 use crate::core::rule::jobspec::Rule;
-use crate::core::rule::version_compile::compile_version;
 use crate::core::rule::version::{Kept, Version};
+use crate::core::rule::version_compile::compile_version;
 use crate::core::run::{Line, RunId};
 
 #[derive(Debug, Clone)]

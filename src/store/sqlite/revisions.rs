@@ -4,10 +4,10 @@ use rusqlite::{OptionalExtension, params};
 use serde_json::Value;
 
 use super::codec::micros;
-use crate::core::fingerprint::fingerprint;
-use crate::store::{Revision, RevisionId, StoreError};
 use super::database::Location;
 use super::transaction::WriteTransaction;
+use crate::core::fingerprint::fingerprint;
+use crate::store::{Revision, RevisionId, StoreError};
 
 impl WriteTransaction<'_> {
     /// A store in memory keeps its own limits and stores no texts: runs have their rules, and there is no

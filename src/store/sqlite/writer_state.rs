@@ -13,8 +13,8 @@ use super::event_cache::EventCache;
 use super::queue::transition::holds_lane;
 use super::retention::TickCounter;
 use crate::core::config::Config;
+use crate::core::fingerprint::Fingerprint;
 use crate::core::rule::jobspec::Rule;
-use crate::core::rule::version::Fingerprint;
 use crate::core::run::STATES;
 use crate::store::StoreSettings;
 

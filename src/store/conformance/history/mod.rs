@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{arrival, attempt, claimed, in_lane, later, live_rule, now, place, to};
-use crate::core::rule::jobspec::{Mode, Rule};
-use crate::core::run::{Attempt, Line, Outcome, RunId, State};
+use crate::core::config::Mode;
+use crate::core::rule::jobspec::Rule;
+use crate::core::run::{Attempt, CallFailure, Line, RunId, State};
 use crate::store::history::{EventQuery, EventSelector, NearestEvent, Page, RunFilter, RunRow};
 use crate::store::{
     ArrivalKind, History, IncomingEvent, Revision, RevisionId, Store, StoreSettings,
@@ -39,12 +40,12 @@ fn failed(message: &str) -> Line {
         number: 1,
         started: now(),
         took: Duration::from_millis(3),
-        outcome: Outcome::Failed {
+        outcome: Err(CallFailure {
             message: message.into(),
             retryable: false,
             retry_after: None,
             status: Some(404),
-        },
+        }),
     })
 }
 

@@ -176,7 +176,7 @@ mod tests {
             id: r#"","raw":{}"#.into(),
             ..Brief::of(&event)
         };
-        assert_eq!(raw_text(&scanned_text(&brief, raw)), Some(raw));
+        assert_eq!(raw_text(&encode_scanned_event(&brief, raw)), Some(raw));
         assert_eq!(raw_text(&encode_event(&event)), None);
     }
 

@@ -26,10 +26,16 @@ impl From<RowError> for LoadError {
     }
 }
 
+impl From<RowError> for StoreError {
+    fn from(error: RowError) -> Self {
+        StoreError::Broken(error.to_string())
+    }
+}
+
 impl From<LoadError> for StoreError {
     fn from(error: LoadError) -> Self {
         match error {
-            LoadError::Corrupt(error) => StoreError::Broken(error.to_string()),
+            LoadError::Corrupt(error) => error.into(),
             LoadError::Unavailable(error) => error.into(),
         }
     }

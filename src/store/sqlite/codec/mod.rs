@@ -44,12 +44,12 @@ pub fn deep<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
 }
 
 /// JSON in a column; `part` names what it is.
-pub fn json(text: &str, part: &'static str) -> Result<Value, Unreadable> {
-    deep(text).ok_or(Unreadable(part))
+pub fn json(text: &str, part: &'static str) -> Result<Value, RowError> {
+    deep(text).ok_or(RowError(part))
 }
 
 /// `error.…` of a run, null where the column is empty.
-pub fn error(text: Option<&str>) -> Result<Value, Unreadable> {
+pub fn error(text: Option<&str>) -> Result<Value, RowError> {
     text.map_or(Ok(Value::Null), |text| json(text, "error of a run"))
 }
 
@@ -142,7 +142,7 @@ pub fn log_entry(row: &Row<'_>) -> rusqlite::Result<Line> {
         "retried" => Line::Revived { at },
         "waiting" => {
             let until: String = row.get(6)?;
-            let until = until.parse().map_err(|_| Unreadable("log of a run"));
+            let until = until.parse().map_err(|_| RowError("log of a run"));
             Line::Waiting {
                 step: row.get(1)?,
                 at,
@@ -173,20 +173,20 @@ pub fn log_entry(row: &Row<'_>) -> rusqlite::Result<Line> {
             })
         }
         // A later version wrote it: what happened in the run is not known here.
-        _ => return Err(in_column(0, Unreadable("log of a run"))),
+        _ => return Err(in_column(0, RowError("log of a run"))),
     })
 }
 
 /// An error of reading the column `detail` of a line.
-fn in_detail(unreadable: Unreadable) -> rusqlite::Error {
+fn in_detail(unreadable: RowError) -> rusqlite::Error {
     in_column(6, unreadable)
 }
 
-fn in_column(column: usize, unreadable: Unreadable) -> rusqlite::Error {
+fn in_column(column: usize, unreadable: RowError) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(unreadable))
 }
 
-fn read_outcome(outcome: &str, detail: &str) -> Result<CallResult, Unreadable> {
+fn read_outcome(outcome: &str, detail: &str) -> Result<CallResult, RowError> {
     const PART: &str = "log of a run";
     let detail = json(detail, PART)?;
     let failure = || {
@@ -200,8 +200,8 @@ fn read_outcome(outcome: &str, detail: &str) -> Result<CallResult, Unreadable> {
     };
     match outcome {
         "succeeded" => Ok(Ok(Reply { value: detail })),
-        "failed" => failure().map(Err).ok_or(Unreadable(PART)),
-        _ => Err(Unreadable(PART)),
+        "failed" => failure().map(Err).ok_or(RowError(PART)),
+        _ => Err(RowError(PART)),
     }
 }
 
@@ -241,7 +241,7 @@ pub const STORED_RULE: &str =
 /// The version of a rule and the row of its configuration.
 pub fn stored_rule(row: &Row<'_>) -> rusqlite::Result<(Kept, i64)> {
     let parts: Option<String> = row.get(5)?;
-    let parts = parts.map(|parts| deep(&parts).ok_or(Unreadable("flows of a rule")));
+    let parts = parts.map(|parts| deep(&parts).ok_or(RowError("flows of a rule")));
     let parts = parts.transpose();
     let kept = Kept {
         file: row.get(0)?,
@@ -331,7 +331,7 @@ mod tests {
     fn attempt_of(outcome: &str, detail: &str) -> rusqlite::Result<Line> {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         let sql = "SELECT 'attempt', 'page', 2, 7, 3000, ?1, ?2";
-        connection.query_row(sql, [outcome, detail], line)
+        connection.query_row(sql, [outcome, detail], log_entry)
     }
 
     #[test]
@@ -376,9 +376,9 @@ mod tests {
             "SELECT 'waiting', 'pause', NULL, 7, NULL, NULL, 'soon'",
             "SELECT 'unheard of', 'pause', NULL, 7, NULL, NULL, NULL",
         ] {
-            assert!(connection.query_row(sql, [], line).is_err(), "{sql}");
+            assert!(connection.query_row(sql, [], log_entry).is_err(), "{sql}");
         }
-        assert!(asks(Some("[{}]")).is_err() && asks(Some("7")).is_err());
+        assert!(decode_checks(Some("[{}]")).is_err() && decode_checks(Some("7")).is_err());
     }
 
     #[test]

@@ -5,7 +5,6 @@ use rusqlite::Row;
 use super::SqliteHistory;
 use super::runs::{number, row};
 use crate::core::loop_guard::GATE;
-use crate::core::rule::version_compile::compile_version;
 use crate::core::run::{Line, RunId};
 use crate::store::RowError;
 use crate::store::history::{

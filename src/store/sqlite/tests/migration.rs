@@ -5,6 +5,7 @@ use rusqlite::params;
 
 use super::*;
 use crate::core::gate::{Ask, Kind, Opening};
+use crate::core::run::{CallFailure, CallResult, Reply};
 use crate::store::History;
 use crate::store::conformance::loop_check;
 use crate::store::history::{EventQuery, EventRow, EventSelector};
@@ -169,7 +170,7 @@ fn upgraded() -> (Folder, SqliteStore, SqliteHistory) {
     (folder, store, history)
 }
 
-fn attempt(number: u32, at: Timestamp, outcome: Outcome) -> Line {
+fn attempt(number: u32, at: Timestamp, outcome: CallResult) -> Line {
     Line::Attempt(Attempt {
         step: "one".into(),
         number,
@@ -219,16 +220,16 @@ async fn no_old_name_is_left_in_the_schema() {
 async fn runs_are_found_with_their_logs_and_rules() {
     let (_folder, store, history) = upgraded();
     let done = history.run(RunId(1)).unwrap().expect("the run");
-    let failed = Outcome::Failed {
+    let failed = Err(CallFailure {
         message: "reach it".into(),
         retryable: true,
         retry_after: None,
         status: None,
-    };
+    });
     let log = [
         attempt(1, later(0), failed),
         Line::Revived { at: later(1) },
-        attempt(1, later(2), Outcome::Succeeded { result: json!(1) }),
+        attempt(1, later(2), Ok(Reply { value: json!(1) })),
     ];
     assert_eq!(
         (done.row.state, done.row.attempts, done.log),
