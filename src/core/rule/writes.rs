@@ -8,7 +8,7 @@ use url::Url;
 use crate::core::config::Config;
 use crate::core::config::Mode;
 use crate::core::event::Event;
-use crate::core::flow::step::{Action, BodyTemplate, Flow, Http, Step};
+use crate::core::flow::step::{BodyTemplate, Flow, Http, Step};
 use crate::core::loop_guard::{Guard, LoopAsk};
 use crate::core::rule::jobspec::Rule;
 use crate::core::rule::lowering::Lowering;
@@ -73,9 +73,7 @@ fn writes(flow: Option<&Flow>) -> impl Iterator<Item = &Http> {
 
 /// A request that can change something at its receiver.
 pub fn write(step: &Step) -> Option<&Http> {
-    let Action::Http(http) = &step.action else {
-        return None;
-    };
+    let http = step.action.request()?;
     let reads = matches!(http.method, "GET" | "HEAD" | "OPTIONS");
     let to_a_file = http.url.source().starts_with("outbox:");
     (!reads && !to_a_file).then_some(http)

@@ -34,10 +34,10 @@ pub fn lower(
         JQ => {
             let parameters = required(name, parameters, &["expr", "data"], cx)?;
             let (program, input) = (lower_program(parameters, cx), lower_input(parameters, cx));
-            Some(Action::Jq(Box::new(Jq {
+            Some(Action::from(Jq {
                 program: program?,
                 input: input?,
-            })))
+            }))
         }
         LOAD => {
             let parameters = required(name, parameters, &["scope"], cx)?;
@@ -176,9 +176,9 @@ fn access(
         );
         return None;
     }
-    Some(Action::Config(Box::new(ConfigAccess {
+    Some(Action::from(ConfigAccess {
         integration: bundle.integration.as_str().into(),
         scope,
         patch,
-    })))
+    }))
 }

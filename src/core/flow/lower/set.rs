@@ -13,7 +13,7 @@ use crate::core::rule::template::TreeTemplate;
 
 pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Action> {
     match node.get("jq") {
-        Some(program) => lower_jq(node, program, cx).map(|jq| Action::Jq(Box::new(jq))),
+        Some(program) => lower_jq(node, program, cx).map(Action::from),
         None => {
             warn_of_near_miss(node, cx);
             lower_tree(node, cx).map(Action::Set)
