@@ -55,8 +55,8 @@ async fn start_many(performer: Performer, confinement: Option<Confinement>) -> u
     });
     let mut failed = 0;
     for _ in 0..EACH {
-        let performed = performer.perform(&call, "bench").await.expect("performed");
-        failed += usize::from(!matches!(performed, Ok(_)));
+        let performed = performer.perform(&call, "bench").await;
+        failed += usize::from(performed.is_err());
     }
     failed
 }

@@ -209,7 +209,7 @@ impl Metrics {
     }
 
     pub fn attempted(&self, call: &Call, attempt: &Attempt) {
-        let kind = kind(call);
+        let kind = call.kind();
         let result = match attempt.outcome {
             Ok(_) => "succeeded",
             Err(_) => "failed",
@@ -250,16 +250,6 @@ pub(super) async fn oldest_queued<S: Store>(
 ) -> Result<Option<Duration>, StoreError> {
     let since = store.oldest_queued().await?;
     Ok(since.map(|since| now.duration_since(since).try_into().unwrap_or_default()))
-}
-
-fn kind(call: &Call) -> &'static str {
-    match call {
-        Call::Exec(_) => "exec",
-        Call::Http(call) if call.url.to_string().starts_with("outbox:") => "outbox",
-        Call::Http(_) => "http",
-        Call::Jq(_) => "jq",
-        Call::Config(_) => "config",
-    }
 }
 
 #[cfg(test)]

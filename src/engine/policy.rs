@@ -11,7 +11,7 @@ use crate::core::config::Config;
 use crate::core::config::Mode;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
 use crate::core::egress::Foresight;
-use crate::core::flow::step::{Action, Exec, Http, Step};
+use crate::core::flow::step::{Exec, Http, Step};
 use crate::core::matching::ruleset::RuleSet;
 
 /// The programs that may run; None for any.
@@ -43,20 +43,11 @@ pub fn judge(rules: &RuleSet, config: &Config, diagnostics: &mut Diagnostics) {
     };
     for rule in &rules.rules {
         for step in rule.steps() {
-            match &step.action {
-                Action::Http(http) if rule.mode == Mode::Live => judge.request(http, step),
-                Action::Exec(exec) => judge.command(exec, step),
-                Action::Http(_)
-                | Action::When(_)
-                | Action::Set(_)
-                | Action::Jq(_)
-                | Action::Config(_)
-                | Action::Choose(_)
-                | Action::Each(_)
-                | Action::Wait(_)
-                | Action::Flow(_)
-                | Action::Succeed(_)
-                | Action::Fail(_) => {}
+            if let Some(http) = step.action.request().filter(|_| rule.mode == Mode::Live) {
+                judge.request(http, step);
+            }
+            if let Some(exec) = step.action.command() {
+                judge.command(exec, step);
             }
         }
     }

@@ -244,7 +244,7 @@ pub fn repeats(log: &[Line]) -> Option<&str> {
         let (step, ends) = match line {
             Line::Started { step, .. } | Line::Waiting { step, .. } => (step, false),
             Line::Attempt(attempt) => {
-                let well = matches!(attempt.outcome, Ok(_));
+                let well = attempt.outcome.is_ok();
                 (&attempt.step, well)
             }
             Line::Revived { .. } | Line::Caught { .. } | Line::Claimed { .. } => continue,

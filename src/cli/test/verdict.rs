@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::action::jq;
+use crate::cli::input;
 use crate::cli::exit::Failure;
-use crate::cli::input::{self, InputEvent};
-use crate::cli::render::call::sent_json;
+use crate::cli::input::InputEvent;
 use crate::cli::test::suite::{Case, differences};
 use crate::core::config::{Config, PlannedSettings};
 use crate::core::diagnostic::Files;
@@ -217,7 +217,7 @@ fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {
             run.state.word()
         )];
     };
-    let got = sent_json(&task.call);
+    let got = task.call.to_json();
     let mut lines = Vec::new();
     for difference in differences(wanted, &got) {
         lines.push(format!(

@@ -35,6 +35,16 @@ pub enum Then {
     Goto(u32),
 }
 
+impl Then {
+    /// The steps of its own that it leads to.
+    pub fn flow(&self) -> Option<&Flow> {
+        match self {
+            Then::Flow(flow) => Some(flow),
+            Then::Goto(_) => None,
+        }
+    }
+}
+
 /// What becomes of a failed step.
 #[derive(Debug, Clone)]
 pub struct Catch {
@@ -94,6 +104,15 @@ pub enum JqInput {
     /// The event's body with `event`, `vars` and `steps` beside its fields.
     Everything,
     Tree(TreeTemplate),
+}
+
+impl Jq {
+    pub fn secrets(&self) -> Vec<&str> {
+        match &self.input {
+            JqInput::Everything => Vec::new(),
+            JqInput::Tree(tree) => tree.secrets(),
+        }
+    }
 }
 
 /// A bundle's settings in the store: what `LoadConfig` and `PatchConfig` act on.

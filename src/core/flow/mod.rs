@@ -3,6 +3,7 @@
 
 pub mod bounds;
 pub mod call;
+pub mod call_template;
 pub mod confinement;
 pub mod control;
 pub mod jq;
@@ -24,4 +25,3 @@ pub use lower::{
     lower_on_dead, lower_unused, unfit,
 };
 pub use next::{Move, Subject, Task, next, taken_up};
-pub use render::render_call;

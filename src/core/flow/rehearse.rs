@@ -7,10 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::core::flow::call::{Call, Keep, is_passing};
+use crate::core::flow::call::Call;
 use crate::core::flow::step::Flow;
 use crate::core::flow::{Move, Subject, Task, next};
-use crate::core::run::{Attempt, CallFailure, CallResult, Line, Reply, State};
+use crate::core::run::{Attempt, CallFailure, CallResult, Line, State};
 
 /// What performing a step gives in a test.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,65 +91,14 @@ fn mock(given: &[Mock], number: u32) -> Option<Mock> {
 }
 
 fn empty(call: &Call) -> CallResult {
-    outcome(call, Mock::Reply(json!({})))
+    call.result_of(json!({}))
 }
 
 fn outcome(call: &Call, mock: Mock) -> CallResult {
-    let reply = match mock {
-        Mock::Reply(reply) => reply,
-        Mock::Fails(message) => return failed(message, true, None),
-    };
-    match call {
-        Call::Http(http) => {
-            let status = status(&reply, 200);
-            if !http.expect.accepts(status) {
-                let message = format!("{} {} answered {status}", http.method, http.url);
-                return failed(message, is_passing(status), Some(status));
-            }
-            let empty = json!({"status": status, "headers": {}, "body": null});
-            succeeded(http.keep, empty, &reply)
-        }
-        Call::Exec(exec) => {
-            let status = status(&reply, 0);
-            if status != 0 {
-                let message = format!("the command ended with {status}");
-                return failed(message, true, Some(status));
-            }
-            let empty = json!({"status": 0, "stdout": "", "stderr": ""});
-            succeeded(exec.keep, empty, &reply)
-        }
-        // What these give is a value, not a reply.
-        Call::Jq(_) | Call::Config(_) => Ok(Reply {
-            value: reply.get("body").cloned().unwrap_or(reply),
-        }),
+    match mock {
+        Mock::Reply(reply) => call.result_of(reply),
+        Mock::Fails(message) => Err(CallFailure::passing(message)),
     }
-}
-
-fn status(reply: &Value, usual: u16) -> u16 {
-    let status = reply.get("status").and_then(Value::as_u64);
-    status
-        .and_then(|status| u16::try_from(status).ok())
-        .unwrap_or(usual)
-}
-
-fn succeeded(keep: Keep, mut result: Value, reply: &Value) -> CallResult {
-    for (key, value) in reply.as_object().into_iter().flatten() {
-        result[key] = value.clone();
-    }
-    let result = match keep {
-        Keep::Body => result,
-        Keep::Status => json!({"status": result["status"]}),
-        Keep::None => json!({}),
-    };
-    Ok(Reply { value: result })
-}
-
-fn failed(message: String, retryable: bool, status: Option<u16>) -> CallResult {
-    Err(CallFailure {
-        retryable,
-        status,
-        ..CallFailure::lasting(message)
-    })
 }
 
 #[cfg(test)]

@@ -1,36 +1,18 @@
-//! A step with its values put in: the exact request or command, with secrets still as names.
-//! It refuses to render what is absent from the event, and performs nothing.
+//! Renders calls: the exact request or command, with secrets still as names.
+//! A value that is absent from the event is an error.
 
 use percent_encoding::utf8_percent_encode;
 use serde_json::json;
 
 use crate::core::event::Event;
-use crate::core::flow::call::{Auth, Body, Call, ConfigCall, ExecCall, HttpCall, JqCall};
+use crate::core::flow::call::{Auth, Body, ConfigCall, ExecCall, HttpCall, JqCall};
 use crate::core::flow::control::{ConfigAccess, Jq, JqInput};
-use crate::core::flow::step::{Action, AuthTemplate, BodyTemplate, Exec, Http, Step};
+use crate::core::flow::step::{AuthTemplate, BodyTemplate, Exec, Http, Settings};
 use crate::core::rule::rendered_text::{Encoding, Piece, Text};
 use crate::core::rule::template::{RESERVED, RenderError, Template};
 use crate::core::scope::Scope;
 
-/// What a step would do outside; None for a step that does nothing there.
-pub fn render_call(step: &Step, scope: &Scope<'_>) -> Result<Option<Call>, RenderError> {
-    match &step.action {
-        Action::Http(http) => render_http(step, http, scope).map(|call| Some(Call::Http(call))),
-        Action::Exec(exec) => render_exec(step, exec, scope).map(|call| Some(Call::Exec(call))),
-        Action::Jq(jq) => render_jq(jq, scope).map(|call| Some(Call::Jq(call))),
-        Action::Config(config) => render_config(config, scope).map(|call| Some(Call::Config(call))),
-        Action::When(_)
-        | Action::Set(_)
-        | Action::Choose(_)
-        | Action::Each(_)
-        | Action::Wait(_)
-        | Action::Flow(_)
-        | Action::Succeed(_)
-        | Action::Fail(_) => Ok(None),
-    }
-}
-
-fn render_jq(jq: &Jq, scope: &Scope<'_>) -> Result<JqCall, RenderError> {
+pub fn jq(jq: &Jq, scope: &Scope<'_>) -> Result<JqCall, RenderError> {
     Ok(JqCall {
         program: jq.program.render(scope)?.to_string(),
         input: match &jq.input {
@@ -53,7 +35,7 @@ fn everything(scope: &Scope<'_>) -> serde_json::Value {
     all.into()
 }
 
-fn render_config(config: &ConfigAccess, scope: &Scope<'_>) -> Result<ConfigCall, RenderError> {
+pub fn config(config: &ConfigAccess, scope: &Scope<'_>) -> Result<ConfigCall, RenderError> {
     let patch = config.patch.as_ref().map(|patch| patch.render(scope));
     Ok(ConfigCall {
         integration: config.integration.to_string(),
@@ -62,7 +44,7 @@ fn render_config(config: &ConfigAccess, scope: &Scope<'_>) -> Result<ConfigCall,
     })
 }
 
-fn render_http(step: &Step, http: &Http, scope: &Scope<'_>) -> Result<HttpCall, RenderError> {
+pub fn http(http: &Http, settings: &Settings, scope: &Scope<'_>) -> Result<HttpCall, RenderError> {
     let query = pairs(&http.query, scope)?;
     let headers = pairs(&http.headers, scope)?;
     Ok(HttpCall {
@@ -83,10 +65,10 @@ fn render_http(step: &Step, http: &Http, scope: &Scope<'_>) -> Result<HttpCall, 
             .as_ref()
             .map(|auth| render_auth(auth, scope))
             .transpose()?,
-        timeout: step.settings.timeout,
+        timeout: settings.timeout,
         redirects: http.redirects,
         expect: http.expect.clone(),
-        keep: step.settings.keep,
+        keep: settings.keep,
     })
 }
 
@@ -192,7 +174,7 @@ fn render_auth(auth: &AuthTemplate, scope: &Scope<'_>) -> Result<Auth, RenderErr
     })
 }
 
-fn render_exec(step: &Step, exec: &Exec, scope: &Scope<'_>) -> Result<ExecCall, RenderError> {
+pub fn exec(exec: &Exec, settings: &Settings, scope: &Scope<'_>) -> Result<ExecCall, RenderError> {
     let argv = exec.argv.iter().map(|argument| argument.render(scope));
     let mut env = about(scope.event);
     env.extend(pairs(&exec.env, scope)?);
@@ -205,8 +187,8 @@ fn render_exec(step: &Step, exec: &Exec, scope: &Scope<'_>) -> Result<ExecCall, 
         cwd: exec.cwd.clone(),
         env,
         confine: exec.confine.clone(),
-        timeout: step.settings.timeout,
-        keep: step.settings.keep,
+        timeout: settings.timeout,
+        keep: settings.keep,
     })
 }
 

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::diagnostic::Position;
-use crate::core::flow::call::{Expect, Keep};
+use crate::core::flow::call::{Call, Expect, Keep};
+use crate::core::flow::call_template::CallTemplate;
 use crate::core::flow::confinement::Confinement;
-use crate::core::flow::control::{
-    Catch, Choose, ConfigAccess, Data, Each, Jq, JqInput, NamedFlow, Then, Wait,
-};
+use crate::core::flow::control::{Catch, Choose, Data, Each, NamedFlow, Wait};
 use crate::core::rule::condition::Condition;
-use crate::core::rule::template::{Template, TreeTemplate};
+use crate::core::rule::template::{RenderError, Template, TreeTemplate};
 use crate::core::run::Retry;
+use crate::core::scope::Scope;
 
 /// It begins with its first step.
 #[derive(Debug, Clone, Default)]
@@ -92,25 +92,21 @@ impl Flow {
 }
 
 impl Step {
+    /// The call that it makes; None of a step that makes none.
+    pub fn render(&self, scope: &Scope<'_>) -> Result<Option<Call>, RenderError> {
+        self.action.render(&self.settings, scope)
+    }
+
+    /// Whether the flow around it never goes on behind it.
+    pub fn ends_flow(&self) -> bool {
+        self.catch.is_none() && self.action.ends_flow()
+    }
+
     /// The flows within it.
     fn below(&self) -> Vec<&Flow> {
-        let caught = self.catch.iter().map(|catch| &catch.then);
-        let mut below = match &self.action {
-            Action::Choose(choose) => flows(choose.branches.iter().map(|branch| &branch.then)),
-            Action::Each(each) => vec![&each.flow],
-            Action::Flow(named) => vec![&*named.flow],
-            Action::Http(_)
-            | Action::Exec(_)
-            | Action::When(_)
-            | Action::Set(_)
-            | Action::Jq(_)
-            | Action::Config(_)
-            | Action::Wait(_)
-            | Action::Succeed(_)
-            | Action::Fail(_) => Vec::new(),
-        };
-        below.extend(flows(caught));
-        below
+        let inner = self.action.inner_flows().into_iter().map(|(_, flow)| flow);
+        let caught = self.catch.iter().filter_map(|catch| catch.then.flow());
+        inner.chain(caught).collect()
     }
 
     /// The names of the secrets that it writes out itself, repeats included.
@@ -122,23 +118,14 @@ impl Step {
     }
 }
 
-fn flows<'f>(then: impl Iterator<Item = &'f Then>) -> Vec<&'f Flow> {
-    let flows = then.filter_map(|then| match then {
-        Then::Flow(flow) => Some(flow),
-        Then::Goto(_) => None,
-    });
-    flows.collect()
-}
-
+/// What a step does. Everything that is asked of every action is answered here; what carries it out
+/// is `walk` for all but calls.
 #[derive(Debug, Clone)]
 pub enum Action {
-    Http(Box<Http>),
-    Exec(Box<Exec>),
+    Call(CallTemplate),
     /// A guard: unless true, the run ends skipped.
     When(Condition),
     Set(TreeTemplate),
-    Jq(Box<Jq>),
-    Config(Box<ConfigAccess>),
     Choose(Box<Choose>),
     Each(Box<Each>),
     Wait(Wait),
@@ -150,19 +137,9 @@ pub enum Action {
 impl Action {
     fn secrets(&self) -> Vec<&str> {
         match self {
-            Action::Http(http) => http.secrets(),
-            Action::Exec(exec) => {
-                let env = exec.env.iter().map(|(_, value)| value);
-                let texts = exec.argv.iter().chain(&exec.stdin).chain(env);
-                texts.flat_map(Template::secrets).collect()
-            }
-            Action::Jq(jq) => match &jq.input {
-                JqInput::Everything => Vec::new(),
-                JqInput::Tree(tree) => tree.secrets(),
-            },
+            Action::Call(call) => call.secrets(),
             Action::When(_)
             | Action::Set(_)
-            | Action::Config(_)
             | Action::Choose(_)
             | Action::Each(_)
             | Action::Wait(_)
@@ -172,10 +149,65 @@ impl Action {
         }
     }
 
-    /// Whether something outside answers it.
-    pub fn gets_an_answer(&self) -> bool {
+    /// The flows within it, each with what their steps' places have behind that of the step: `.1.` for
+    /// a branch, `[].` for items, `.` for a named flow.
+    pub fn inner_flows(&self) -> Vec<(String, &Flow)> {
         match self {
-            Action::Http(_) | Action::Exec(_) | Action::Jq(_) | Action::Config(_) => true,
+            Action::Choose(choose) => {
+                let branches = choose.branches.iter().zip(1..);
+                let flows = branches.filter_map(|(branch, number)| {
+                    Some((format!(".{number}."), branch.then.flow()?))
+                });
+                flows.collect()
+            }
+            Action::Each(each) => vec![("[].".into(), &each.flow)],
+            Action::Flow(named) => vec![(".".into(), &*named.flow)],
+            Action::Call(_)
+            | Action::When(_)
+            | Action::Set(_)
+            | Action::Wait(_)
+            | Action::Succeed(_)
+            | Action::Fail(_) => Vec::new(),
+        }
+    }
+
+    /// Whether no step behind it is ever reached, unless its failure is caught.
+    pub fn ends_flow(&self) -> bool {
+        match self {
+            Action::Succeed(_) | Action::Fail(_) => true,
+            Action::Choose(choose) => {
+                let mut branches = choose.branches.iter();
+                let always = choose.branches.iter().any(|branch| branch.when.is_none());
+                let ends = |flow: &Flow| flow.steps.iter().any(Step::ends_flow);
+                always && branches.all(|branch| branch.then.flow().is_some_and(ends))
+            }
+            Action::Call(_)
+            | Action::When(_)
+            | Action::Set(_)
+            | Action::Each(_)
+            | Action::Wait(_)
+            | Action::Flow(_) => false,
+        }
+    }
+
+    /// The key that names this action in a rule.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Action::Call(call) => call.kind(),
+            Action::When(_) => "when",
+            Action::Set(_) => "set",
+            Action::Choose(_) => "choose",
+            Action::Each(_) => "for_each",
+            Action::Wait(_) => "wait",
+            Action::Flow(_) => "flow",
+            Action::Succeed(_) => "succeed",
+            Action::Fail(_) => "fail",
+        }
+    }
+
+    fn call(&self) -> Option<&CallTemplate> {
+        match self {
+            Action::Call(call) => Some(call),
             Action::When(_)
             | Action::Set(_)
             | Action::Choose(_)
@@ -183,28 +215,43 @@ impl Action {
             | Action::Wait(_)
             | Action::Flow(_)
             | Action::Succeed(_)
-            | Action::Fail(_) => false,
+            | Action::Fail(_) => None,
         }
     }
 
-    /// The key that names this action in a rule.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Action::Http(_) => "http",
-            Action::Exec(exec) if exec.shell => "shell",
-            Action::Exec(_) => "exec",
-            Action::When(_) => "when",
-            Action::Set(_) | Action::Jq(_) => "set",
-            Action::Config(config) => match config.patch {
-                Some(_) => "patch_config",
-                None => "load_config",
-            },
-            Action::Choose(_) => "choose",
-            Action::Each(_) => "for_each",
-            Action::Wait(_) => "wait",
-            Action::Flow(_) => "flow",
-            Action::Succeed(_) => "succeed",
-            Action::Fail(_) => "fail",
+    /// Whether something outside answers it.
+    pub fn gets_an_answer(&self) -> bool {
+        self.call().is_some()
+    }
+
+    /// Whether it sends something, which a rule test can look at.
+    pub fn sends(&self) -> bool {
+        self.call().is_some_and(CallTemplate::sends)
+    }
+
+    /// The call that the action makes; None of one that makes none.
+    pub fn render(
+        &self,
+        settings: &Settings,
+        scope: &Scope<'_>,
+    ) -> Result<Option<Call>, RenderError> {
+        let call = self.call().map(|call| call.render(settings, scope));
+        call.transpose()
+    }
+
+    /// The HTTP request that it sends.
+    pub fn request(&self) -> Option<&Http> {
+        match self.call()? {
+            CallTemplate::Http(http) => Some(http),
+            CallTemplate::Exec(_) | CallTemplate::Jq(_) | CallTemplate::Config(_) => None,
+        }
+    }
+
+    /// The command that it runs.
+    pub fn command(&self) -> Option<&Exec> {
+        match self.call()? {
+            CallTemplate::Exec(exec) => Some(exec),
+            CallTemplate::Http(_) | CallTemplate::Jq(_) | CallTemplate::Config(_) => None,
         }
     }
 }
@@ -258,8 +305,16 @@ pub struct Exec {
     pub shell: bool,
 }
 
+impl Exec {
+    pub(super) fn secrets(&self) -> Vec<&str> {
+        let env = self.env.iter().map(|(_, value)| value);
+        let texts = self.argv.iter().chain(&self.stdin).chain(env);
+        texts.flat_map(Template::secrets).collect()
+    }
+}
+
 impl Http {
-    fn secrets(&self) -> Vec<&str> {
+    pub(super) fn secrets(&self) -> Vec<&str> {
         let pairs = self
             .query
             .iter()

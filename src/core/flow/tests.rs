@@ -91,7 +91,7 @@ fn call(yaml: &str) -> Call {
         steps: &steps,
         ..Scope::new(&event, &vars)
     };
-    let rendered = render_call(&flow(yaml).steps[0], &scope);
+    let rendered = flow(yaml).steps[0].render(&scope);
     rendered.expect("rendered").expect("a call")
 }
 

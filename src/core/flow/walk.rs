@@ -255,9 +255,7 @@ impl<'a, 'l> Walk<'a, 'l> {
             Action::Choose(choose) => self.choose(step, place, choose, memory_in),
             Action::Each(each) => self.each(step, place, each, memory_in),
             Action::Flow(named) => self.named(step, place, named, memory_in),
-            Action::Http(_) | Action::Exec(_) | Action::Jq(_) | Action::Config(_) => {
-                self.perform(step, place, story, memory_in)
-            }
+            Action::Call(_) => self.perform(step, place, story, memory_in),
         }?;
         if matches!(pass, Pass::Past) {
             memory.leave_open(step);

@@ -65,7 +65,11 @@ impl<'s> Search<'s> {
     fn step<'f>(&mut self, step: &'f Step, guards: &mut Vec<&'f Condition>) {
         match &step.action {
             Action::When(guard) => guards.push(guard),
-            Action::Http(http) => self.http(step, http, guards),
+            Action::Call(_) => {
+                if let Some(http) = step.action.request() {
+                    self.http(step, http, guards);
+                }
+            }
             Action::Choose(choose) => {
                 for branch in &choose.branches {
                     let mut guards = guards.clone();
@@ -77,10 +81,7 @@ impl<'s> Search<'s> {
             Action::Flow(named) if !named.flow.is_of_bundle() => {
                 self.flow(&named.flow, guards.clone());
             }
-            Action::Exec(_)
-            | Action::Set(_)
-            | Action::Jq(_)
-            | Action::Config(_)
+            Action::Set(_)
             | Action::Flow(_)
             | Action::Wait(_)
             | Action::Succeed(_)

@@ -93,10 +93,8 @@ mod tests {
     fn program(rule: &Rule) -> String {
         let steps = rule.flow.every_step();
         let last = steps.last().expect("a step");
-        match &last.action {
-            crate::core::flow::step::Action::Exec(exec) => exec.argv[0].source().to_owned(),
-            other => panic!("{other:?}"),
-        }
+        let exec = last.action.command().expect("a command");
+        exec.argv[0].source().to_owned()
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::core::config::Config;
-use crate::core::flow::step::{Action, BodyTemplate, Flow, Http, Step};
+use crate::core::flow::step::{BodyTemplate, Flow, Http, Step};
 use crate::core::loop_guard::Guard;
 use crate::core::rule::lowering::compiler::Compiler;
 
@@ -58,9 +58,7 @@ fn writes(flow: Option<&Flow>) -> impl Iterator<Item = &Http> {
 
 /// A request that can change something at its receiver.
 pub fn write(step: &Step) -> Option<&Http> {
-    let Action::Http(http) = &step.action else {
-        return None;
-    };
+    let http = step.action.request()?;
     let reads = matches!(http.method, "GET" | "HEAD" | "OPTIONS");
     let to_a_file = http.url.source().starts_with("outbox:");
     (!reads && !to_a_file).then_some(http)

@@ -154,14 +154,11 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             };
             let clock = shared.clock();
             let began = clock.elapsed();
-            let outcome = match &task.call {
-                Call::Config(call) => {
-                    let judge = shared.judge.load_full();
-                    access(&shared.store, &judge.rulebook.config, call).await
-                }
-                Call::Http(_) | Call::Exec(_) | Call::Jq(_) => {
-                    shared.perform.perform(&task.call, &key).await
-                }
+            let outcome = if let Call::Config(call) = &task.call {
+                let judge = shared.judge.load_full();
+                access(&shared.store, &judge.rulebook.config, call).await
+            } else {
+                shared.perform.perform(&task.call, &key).await
             };
             let took = clock.elapsed().saturating_sub(began);
             Landed {

@@ -38,10 +38,10 @@ pub fn lower(
                 lower_program(parameters, names.diagnostics),
                 lower_input(parameters, names),
             );
-            Some(Action::Jq(Box::new(Jq {
+            Some(Action::from(Jq {
                 program: program?,
                 input: input?,
-            })))
+            }))
         }
         LOAD => {
             let parameters = required(name, parameters, &["scope"], names.diagnostics)?;
@@ -179,9 +179,9 @@ fn access(
         );
         return None;
     }
-    Some(Action::Config(Box::new(ConfigAccess {
+    Some(Action::from(ConfigAccess {
         integration: bundle.integration.as_str().into(),
         scope,
         patch,
-    })))
+    }))
 }

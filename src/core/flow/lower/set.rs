@@ -14,7 +14,7 @@ use crate::core::rule::template::TreeTemplate;
 
 pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Action> {
     match node.get("jq") {
-        Some(program) => lower_jq(node, program, names).map(|jq| Action::Jq(Box::new(jq))),
+        Some(program) => lower_jq(node, program, names).map(Action::from),
         None => {
             warn_of_near_miss(node, names.diagnostics);
             lower_tree(node, names).map(Action::Set)

@@ -145,7 +145,7 @@ fn repeats(log: &[Line]) -> Option<&str> {
             return Some(step);
         }
         let attempt = line.attempt();
-        if attempt.is_some_and(|a| matches!(a.outcome, Ok(_))) {
+        if attempt.is_some_and(|a| a.outcome.is_ok()) {
             succeeded.insert(step);
         }
     }

@@ -125,9 +125,9 @@ impl<'a> Memory<'a> {
 
 /// What a request of a bundle gives: the reply as JSON, or its text under a name of its own.
 fn given(action: &Action, mut value: Value) -> Value {
-    let Action::Http(_) = action else {
+    if action.request().is_none() {
         return value;
-    };
+    }
     match value.get_mut("body").map(Value::take) {
         Some(Value::String(text)) => serde_json::json!({ "__httpresponse": text }),
         Some(Value::Null) | None => Value::Object(Map::new()),

@@ -5,7 +5,6 @@ use super::story::{Last, Story};
 use super::{Due, End, Fault, Halt, Memory, Pass, Walk};
 use crate::core::flow::next::Task;
 use crate::core::flow::plan::What;
-use crate::core::flow::render::render_call;
 use crate::core::flow::step::{OnCrash, Step};
 use crate::core::run::{Attempt, CallFailure};
 
@@ -79,7 +78,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         memory: &Memory<'a>,
     ) -> Result<Pass, Halt> {
         self.begin()?;
-        let call = match render_call(step, &memory.scope()) {
+        let call = match step.render(&memory.scope()) {
             Ok(Some(call)) => call,
             Ok(None) => return Ok(Pass::Past),
             Err(error) => return Ok(self.failed_to_render(step, place, &error, memory)),
@@ -115,7 +114,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         if self.sketch.is_none() {
             return;
         }
-        if let Ok(Some(call)) = render_call(step, &memory.scope()) {
+        if let Ok(Some(call)) = step.render(&memory.scope()) {
             let gave = gave.map(|attempt| Box::new(attempt.clone()));
             self.sketch(step, place, What::Call(Box::new(call), gave));
         }
