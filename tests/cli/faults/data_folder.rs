@@ -1,0 +1,151 @@
+//! The daemon's data folder: one daemon at a time, orders over its socket, and what a killed one left.
+
+use std::io::{Read, Write};
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
+use serde_json::Value;
+
+use super::serving::Daemon;
+use super::support::{NOTE, PATIENCE, Place, is_gone, urgent};
+
+#[test]
+fn a_second_daemon_says_who_has_the_folder() {
+    let place = Place::with_flow(NOTE);
+    let daemon = Daemon::start(&place);
+    let first = place.read("data/lock");
+    let process = first.lines().next().unwrap();
+    let second = place.says(&["daemon", "--listen", "127.0.0.1:0"]);
+    second.tells(
+        5,
+        &[&format!("a daemon (process {process}, since 20"), "--data"],
+    );
+    assert_eq!(place.read("data/lock"), first);
+    drop(daemon);
+    let mut third = Daemon::start(&place);
+    third.signal(Signal::TERM);
+    assert_eq!(third.ends(), 0);
+}
+
+#[test]
+fn a_daemon_takes_orders_over_its_socket_alone() {
+    let place = Place::with_flow(NOTE);
+    let killed = Daemon::start(&place);
+    drop(killed);
+    assert!(place.path("data/flowtrigger.sock").exists(), "left behind");
+    let mut daemon = Daemon::start(&place);
+    let path = place.path("data/flowtrigger.sock");
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let mut stream = UnixStream::connect(&path).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let head = b"GET /status HTTP/1.1\r\nhost: f\r\nconnection: close\r\n\r\n";
+    stream.write_all(head).unwrap();
+    let mut said = String::new();
+    stream.read_to_string(&mut said).unwrap();
+    let (_, body) = said.split_once("\r\n\r\n").unwrap();
+    let told: Value = serde_json::from_str(body).unwrap();
+    let process = place.read("data/lock");
+    assert_eq!(told["pid"].to_string(), process.lines().next().unwrap());
+    assert_eq!(daemon.get("/status").status, 404);
+    assert_eq!(daemon.get("/metrics").status, 200);
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ends(), 0);
+    assert!(!path.exists());
+}
+
+/// A command with a child of its own.
+const LONG: &str = "- name: long\n  shell: |\n    sleep 50 &\n    echo $! > child\n    echo $$ > pid\n    touch began\n    wait\n  timeout: 50s\n";
+
+#[test]
+fn a_command_that_outlived_its_daemon_is_killed_before_the_next_starts() {
+    let place = Place::with_flow(LONG);
+    let daemon = Daemon::start(&place);
+    daemon.post("/events/support", &urgent(1).to_string());
+    place.waits_for("rules/began");
+    let id = |name: &str| place.read(name).trim().parse::<u32>().unwrap();
+    let (command, child) = (id("rules/pid"), id("rules/child"));
+    drop(daemon);
+    let group = Pid::from_raw(command.try_into().unwrap()).unwrap();
+    assert!(test_kill_process(group).is_ok(), "nothing outlived it");
+    let mut next = Daemon::start(&place);
+    let gone = is_gone(command) && is_gone(child);
+    let _ = kill_process_group(group, Signal::KILL);
+    assert!(gone, "it goes on beside the next daemon");
+    assert!(next.log().contains("killed a command"), "{}", next.log());
+    let left = std::fs::read_dir(place.path("data/processes")).unwrap();
+    assert_eq!(left.count(), 0);
+    next.signal(Signal::TERM);
+    assert_eq!(next.ends(), 0);
+}
+
+/// Writes rubbish over the first page of a table.
+fn damage(database: &std::path::Path, table: &str) {
+    let connection = rusqlite::Connection::open(database).unwrap();
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+    let root: i64 = connection
+        .query_row(sql, [table], |row| row.get(0))
+        .unwrap();
+    let size: i64 = connection
+        .pragma_query_value(None, "page_size", |row| row.get(0))
+        .unwrap();
+    drop(connection);
+    let file = std::fs::OpenOptions::new().write(true).open(database);
+    let at = u64::try_from((root - 1) * size).unwrap();
+    file.unwrap().write_all_at(&[0xab; 512], at).unwrap();
+}
+
+#[test]
+fn damage_that_is_met_in_use_ends_the_daemon_and_is_set_aside() {
+    let place = Place::with_flow(NOTE);
+    let mut daemon = Daemon::start(&place);
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ends(), 0);
+    let database = place.path("data/flowtrigger.db");
+    damage(&database, "events");
+    let mut daemon = Daemon::start(&place);
+    let event = urgent(1).to_string();
+    let mut stream = std::net::TcpStream::connect(&daemon.address).unwrap();
+    write!(
+        stream,
+        "POST /events/support HTTP/1.1\r\nhost: f\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{event}",
+        event.len()
+    )
+    .unwrap();
+    assert_eq!(daemon.ends(), 5);
+    assert!(
+        daemon.log().contains("the database is damaged"),
+        "{}",
+        daemon.log()
+    );
+    let refused = place.says(&["daemon", "--listen", "127.0.0.1:0"]);
+    refused.tells(5, &["set aside", "flowtrigger.db.damaged-1"]);
+    let mut fresh = Daemon::start(&place);
+    assert_eq!(fresh.post("/events/support", &event).status, 200);
+    fresh.signal(Signal::TERM);
+    assert_eq!(fresh.ends(), 0);
+}
+
+#[test]
+fn an_orderly_end_files_the_last_events_without_runs_and_metrics_tell_of_the_archive() {
+    let place = Place::with_flow(NOTE);
+    let mut daemon = Daemon::start(&place);
+    let unmatched = super::support::subject(7, "nothing listens").to_string();
+    assert_eq!(daemon.post("/events/support", &unmatched).status, 200);
+    let metrics = daemon.get("/metrics").body;
+    for name in [
+        "flowtrigger_store_commits_total ",
+        "flowtrigger_store_commit_time_seconds_total ",
+        "flowtrigger_archive_events_filed_total ",
+        "flowtrigger_archive_events_lost_total 0",
+        "flowtrigger_archive_size_bytes ",
+    ] {
+        assert!(metrics.contains(name), "no {name}: {metrics}");
+    }
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.ends(), 0);
+    place
+        .says(&["why", "7"])
+        .prints(0, &["ticket.SubjectChanged"]);
+}

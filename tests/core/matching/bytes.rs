@@ -1,0 +1,270 @@
+//! The proof over the bytes of events: what is found in a text is what reading it whole and judging rule by
+//! rule says, whatever happened to the text on its way. One room is used for all of them, by several sets.
+
+use std::cell::{Cell, RefCell};
+use std::sync::LazyLock;
+
+use flowtrigger::core::event::decode::{Told, read};
+use flowtrigger::core::event::json::accept;
+use flowtrigger::core::event::{Brief, Event};
+use flowtrigger::core::matching::evaluate::Truth;
+use flowtrigger::core::matching::find::Scratch;
+use flowtrigger::core::matching::ruleset::judge;
+use flowtrigger::core::matching::trace::NoTrace;
+use flowtrigger::core::rule::jobspec::{Mode, Rule};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Selector;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+
+use super::damage::{changed_values, texts};
+use super::odd::SAMPLES;
+use super::readers::{House, config, extended, readers};
+use super::strategy;
+
+static READERS: LazyLock<House> = LazyLock::new(|| House::new(config(), &readers(&config(), 18)));
+
+/// The same rules, where other types are known.
+static EXTENDED: LazyLock<House> =
+    LazyLock::new(|| House::new(extended(), &readers(&extended(), 60)));
+
+/// What is told of an event, without its values and with them.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    brief: Brief,
+    event: Event,
+    /// As text, since `-0.0 == 0.0` and the order of keys counts for nothing.
+    written: String,
+    matches: Vec<u32>,
+}
+
+impl Seen {
+    fn new(brief: Brief, event: Event, matches: Vec<u32>) -> Self {
+        let parts = [&event.envelope, &event.body, &event.raw, &event.about];
+        let written = parts.map(ToString::to_string).concat();
+        Self {
+            brief,
+            event,
+            written,
+            matches,
+        }
+    }
+}
+
+fn found(bytes: &[u8], told: Told<'_>, house: &House, scratch: &mut Scratch) -> Option<Seen> {
+    let catalogue = &house.config.catalogue;
+    house
+        .rules
+        .find(bytes, told, catalogue, scratch, |sighting| {
+            assert_eq!(sighting.text.as_bytes(), bytes);
+            let (brief, matches) = (sighting.brief(), sighting.matches.to_vec());
+            Seen::new(brief, sighting.event(), matches)
+        })
+}
+
+/// The slow way, with nothing but the door, the decoder and the evaluator.
+fn judged(bytes: &[u8], told: Told<'_>, house: &House) -> Option<Seen> {
+    let accepted = accept(bytes).ok()?;
+    let event = read(accepted.value, told, &house.config.catalogue).ok()?;
+    if !accepted.repairs.is_empty() {
+        return None;
+    }
+    let matches = |rule: &Rule| {
+        rule.mode != Mode::Disabled
+            && rule.listens_to(&event.source, &event.event_type)
+            && judge(rule, &event, &mut NoTrace) == Truth::True
+    };
+    let numbered = (0u32..).zip(&house.rules.rules);
+    let matches = numbered.filter(|(_, rule)| matches(rule)).map(|(n, _)| n);
+    let matches = matches.collect();
+    Some(Seen::new(Brief::of(&event), event, matches))
+}
+
+/// What became of texts.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Sound ones that were found, and those that were left to the door.
+    found: Cell<usize>,
+    left: Cell<usize>,
+    unsound: Cell<usize>,
+    matches: Cell<usize>,
+}
+
+fn add(count: &Cell<usize>, more: usize) {
+    count.set(count.get() + more);
+}
+
+fn agree(
+    bytes: &[u8],
+    told: Told<'_>,
+    house: &House,
+    scratch: &mut Scratch,
+    tally: &Tally,
+) -> Result<(), TestCaseError> {
+    let text = String::from_utf8_lossy(bytes);
+    let judged = judged(bytes, told, house);
+    let Some(found) = found(bytes, told, house, scratch) else {
+        add(
+            if judged.is_some() {
+                &tally.left
+            } else {
+                &tally.unsound
+            },
+            1,
+        );
+        return Ok(());
+    };
+    let Some(judged) = judged else {
+        return Err(TestCaseError::fail(format!("found, and not sound: {text}")));
+    };
+    let name = |numbers: &[u32]| {
+        let rules = numbers.iter().map(|n| &house.rules.rules[*n as usize]);
+        rules
+            .map(|rule| rule.version.document().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let names = (name(&found.matches), name(&judged.matches));
+    prop_assert_eq!(names.0, names.1, "{:?} {}", told, text);
+    let built = house.rules.matches(&judged.event);
+    let built = built.into_iter().map(|rule| &rule.name);
+    let wanted = judged
+        .matches
+        .iter()
+        .map(|n| &house.rules.rules[*n as usize].name);
+    prop_assert!(built.eq(wanted), "of the built event: {:?} {}", told, text);
+    add(&tally.found, 1);
+    add(&tally.matches, judged.matches.len());
+    prop_assert_eq!(found, judged, "{:?} {}", told, text);
+    Ok(())
+}
+
+/// `per` texts to a case.
+fn runner(per: u32) -> TestRunner {
+    let default = ProptestConfig::default();
+    TestRunner::new(ProptestConfig {
+        cases: default.cases.div_ceil(per),
+        failure_persistence: None,
+        max_shrink_iters: 3_000,
+        ..default
+    })
+}
+
+/// A set of rules that nobody chose.
+fn random_house(runner: &mut TestRunner) -> House {
+    let rules = (strategy::rules(40..60), strategy::tests(40..60));
+    let (whole, single) = rules.new_tree(runner).expect("rules").current();
+    // Names are unique in a set.
+    let single = single.replace("\"name\":\"r", "\"name\":\"s");
+    House::new(config(), &format!("{whole}---\n{single}"))
+}
+
+/// What is sound is found in its bytes: none of the samples is too rare for it.
+#[test]
+fn every_sample_is_found_and_rules_match_it() {
+    let rules = &READERS.rules.rules;
+    assert!(rules.len() > 250, "{}", rules.len());
+    let mut scratch = Scratch::default();
+    for bytes in SAMPLES.iter() {
+        let tally = Tally::default();
+        for told in READERS.all_told() {
+            agree(bytes, told, &READERS, &mut scratch, &tally).unwrap();
+        }
+        let text = String::from_utf8_lossy(bytes);
+        assert_eq!(tally.left.get(), 0, "left to the door: {text}");
+        assert!(tally.found.get() > 0, "{text}");
+        assert!(tally.matches.get() > 0, "{text}");
+    }
+}
+
+#[test]
+fn what_is_found_in_damaged_bytes_is_what_reading_them_whole_says() {
+    let (mut runner, tally) = (runner(4), Tally::default());
+    let scratch = RefCell::new(Scratch::default());
+    let random = random_house(&mut runner);
+    let houses = [&*READERS, &random, &*EXTENDED];
+    let strategy = (texts(), any::<Selector>());
+    let result = runner.run(&strategy, |(bytes, described)| {
+        let scratch = &mut scratch.borrow_mut();
+        for house in houses {
+            let described = described.select(house.config.descriptions());
+            for told in [Told::ByContent, Told::Described(described)] {
+                agree(&bytes, told, house, scratch, &tally)?;
+            }
+        }
+        Ok(())
+    });
+    result.unwrap_or_else(|error| panic!("{error}\n{tally:?}"));
+    assert!(
+        tally.found.get() > 0 && tally.left.get() > 0 && tally.unsound.get() > 0,
+        "{tally:?}"
+    );
+}
+
+/// Rules and events that meet often, from bytes.
+#[test]
+fn random_rules_find_random_events_in_their_bytes() {
+    const EVENTS: u32 = 16;
+    let scratch = RefCell::new(Scratch::default());
+    let tally = Tally::default();
+    let strategy = (
+        strategy::rules(4..12),
+        strategy::tests(4..12),
+        vec(bodies(), EVENTS as usize),
+    );
+    let result = runner(EVENTS * 2).run(&strategy, |(whole, single, bodies)| {
+        let houses = [whole, single].map(|text| House::new(config(), &text));
+        let scratch = &mut scratch.borrow_mut();
+        for body in &bodies {
+            for house in &houses {
+                for told in house.all_told() {
+                    agree(body.as_bytes(), told, house, scratch, &tally)?;
+                }
+            }
+        }
+        Ok(())
+    });
+    result.unwrap_or_else(|error| panic!("{error}\n{tally:?}"));
+    assert!(tally.matches.get() > 0, "{tally:?}");
+}
+
+/// A random body as it is, and as a ticket event of each shape.
+fn bodies() -> impl Strategy<Value = String> {
+    (strategy::body(), strategy::value(), 0..5usize).prop_map(|(body, value, shape)| {
+        let mut ticket = body["ticket"].clone();
+        if ticket["id"].as_u64().is_none() {
+            ticket["id"] = 7.into();
+        }
+        let types = ["Priority Changed", "Status Changed"];
+        let mut event = body.clone();
+        event["ticket"] = ticket.clone();
+        event["type"] = types[shape % 2].into();
+        let value = match shape {
+            0 => body,
+            1 | 2 => serde_json::json!({ "account_id": value, "input": { "ticket_event": event } }),
+            3 => serde_json::json!({ "id": "w", "type": "zen:event-type:ticket.priority_changed",
+                "account_id": value, "detail": ticket, "event": body }),
+            _ => serde_json::json!({ "id": "e", "detail-type": "Support Ticket: Status Changed",
+                "account": value, "detail": { "ticket_event": event } }),
+        };
+        value.to_string()
+    })
+}
+
+/// A text that is sound and of an ordinary make does not have to be built.
+#[test]
+fn most_events_with_other_values_are_found() {
+    let mut runner = TestRunner::deterministic();
+    let mut scratch = Scratch::default();
+    let tally = Tally::default();
+    for _ in 0..200 {
+        let bytes = changed_values()
+            .new_tree(&mut runner)
+            .expect("a text")
+            .current();
+        agree(&bytes, Told::ByContent, &READERS, &mut scratch, &tally).unwrap();
+    }
+    let (found, left) = (tally.found.get(), tally.left.get());
+    // Half of the values that it puts in are rare ones.
+    assert!(found > 3 * left, "{tally:?}");
+}

@@ -1,0 +1,232 @@
+//! An attack on a real daemon: every kind of request that it must refuse, and what its rules must not
+//! do, while a help desk goes on sending signed events. `just attack` shows what was tried and what came
+//! of it. Bounded in count and time, on loopback alone.
+
+mod assault;
+mod signing;
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::crash::daemon::Daemon;
+use super::crash::place::{Place, event};
+use super::crash::receiver::Receiver;
+use super::crash::turn::{self, Turn, is_long, tell};
+use assault::Wanted;
+use signing::{KEY, TOKEN};
+
+/// Senders that are slow have this long.
+const REQUEST: Duration = Duration::from_secs(2);
+
+fn configuration() -> String {
+    let seconds = REQUEST.as_secs();
+    format!(
+        "sources:
+  desk: {{ event_type: {{ path: kind }}, id: id, key: ticket, verify: zendesk, secrets: [HOOK] }}
+  crm: {{ event_type: {{ path: kind }}, id: id, key: ticket, verify: bearer, secrets: [TOKEN] }}
+secrets:
+  HOOK: {{ file: hook.key }}
+  TOKEN: {{ file: token.key }}
+listen: {{ connections: 200, request: {seconds}s }}
+outgoing: {{ allow: [127.0.0.2] }}
+"
+    )
+}
+
+/// `work` does what it should; the others are what an author may get wrong, or be lured into.
+fn rules(port: u16) -> String {
+    let rule = |name: &str, kind: &str, step: &str| {
+        format!(
+            "name: {name}\nevent_source: desk\nevent_type: {kind}\nflow:\n- name: act\n  retry: {{ attempts: 1 }}\n  {step}\n"
+        )
+    };
+    [
+        rule("work", "good", &format!("http: {{ url: \"http://127.0.0.2:{port}/work\", json: {{ id: \"{{{{ id }}}}\" }} }}")),
+        rule("metadata", "metadata", "http: { url: \"http://169.254.169.254/latest/meta-data/\" }"),
+        rule("inside", "inside", &format!("http: {{ url: \"http://127.0.0.1:{port}/inside\" }}")),
+        rule("mapped", "mapped", &format!("http: {{ url: \"http://[::ffff:127.0.0.1]:{port}/inside\" }}")),
+        rule("name", "name", &format!("http: {{ url: \"http://localhost:{port}/inside\" }}")),
+        rule("argv", "argv", "exec: [./record, \"{{ text }}\"]"),
+    ]
+    .join("---\n")
+}
+
+const RECORD: &str = "#!/bin/sh\nprintf '%s\\n%s' \"$#\" \"$1\" > recorded\n";
+
+fn besieged(receiver: &Receiver) -> (Place, Daemon) {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new(&rules(receiver.port));
+    place.write("flowtrigger.yaml", configuration());
+    place.write("hook.key", KEY);
+    place.write("token.key", TOKEN);
+    place.write("rules/record", RECORD);
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(place.path("rules/record"), executable).unwrap();
+    let daemon = Daemon::start(&place);
+    (place, daemon)
+}
+
+/// The help desk, which knows nothing of an attack: signed events, one after the other, until it is
+/// told to stop. Gives their ids.
+fn help_desk(address: &str, stop: &AtomicBool, least: usize) -> Vec<String> {
+    let mut sent = Vec::new();
+    while sent.len() < least || !stop.load(Ordering::Relaxed) {
+        let id = format!("good-{}", sent.len());
+        let body = event(&id, sent.len() as u64, "good").to_string();
+        let mut answered = None;
+        // Asked to come back, or left without an answer, a help desk comes back.
+        for _ in 0..50 {
+            answered = assault::throw(address, &signing::signed("/events/desk", &body));
+            if answered == Some(200) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert_eq!(answered, Some(200), "{id}");
+        sent.push(id);
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    sent
+}
+
+/// What was tried, how often, and what came of it.
+#[derive(Default)]
+struct Report(BTreeMap<(String, String), u32>);
+
+impl Report {
+    fn note(&mut self, tried: &str, came: impl Into<String>) {
+        *self.0.entry((tried.to_owned(), came.into())).or_default() += 1;
+    }
+
+    fn tell(&self) {
+        for ((tried, came), times) in &self.0 {
+            tell(&format!("{times:>6}  {tried:<60} {came}"));
+        }
+    }
+}
+
+fn answer(status: Option<u16>) -> String {
+    status.map_or("hung up".into(), |status| status.to_string())
+}
+
+fn throw_requests(address: &str, times: u32, report: &mut Report) {
+    let body = event("evil", 666, "good").to_string();
+    for _ in 0..times {
+        for attack in assault::requests(&body) {
+            let status = assault::throw(address, &attack.bytes);
+            let fits = match attack.wanted {
+                Wanted::Status(wanted) => status == Some(wanted),
+                Wanted::Refused => status.is_none_or(|status| status >= 400),
+            };
+            assert!(
+                fits,
+                "{}: {status:?}, wanted {:?}",
+                attack.name, attack.wanted
+            );
+            report.note(&attack.name, answer(status));
+        }
+    }
+}
+
+fn throw_floods(address: &str, report: &mut Report) {
+    let chunked = "POST /events/desk HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n";
+    let gigabyte = 1 << 30;
+    let stamp = signing::stamp(0);
+    let looks_signed = format!(
+        "{chunked}x-zendesk-webhook-signature: {}\r\nx-zendesk-webhook-signature-timestamp: {stamp}\r\n\r\n",
+        signing::signature("guess", &stamp, "")
+    );
+    for (name, head) in [
+        ("a gigabyte, unsigned", format!("{chunked}\r\n")),
+        ("a gigabyte, signed by a guess", looks_signed),
+    ] {
+        let (sent, status) = assault::stream(address, &head, gigabyte);
+        assert!(sent < gigabyte / 8, "{name}: {sent} bytes were taken");
+        assert!(
+            status.is_none_or(|status| status >= 400),
+            "{name}: {status:?}"
+        );
+        report.note(name, format!("{} after {} MB", answer(status), sent >> 20));
+    }
+    let kept = assault::dribble(address, 150);
+    assert!(kept < turn::PATIENCE, "{kept:?}");
+    report.note("150 connections that say next to nothing", "hung up");
+    let sent = assault::never_read(address);
+    assert!(sent < 1_000_000);
+    report.note("answers that nobody reads", "hung up");
+}
+
+/// Signed events whose rules would do harm.
+fn lure(daemon: &Daemon, place: &Place, report: &mut Report) {
+    let hostile = "'; touch owned; \"$(touch owned)\" `touch owned` \n--help \u{202e}";
+    for kind in ["metadata", "inside", "mapped", "name", "argv"] {
+        let mut lured = event(kind, 7, kind);
+        lured["text"] = hostile.into();
+        let body = lured.to_string();
+        let status = assault::throw(&daemon.address, &signing::signed("/events/desk", &body));
+        assert_eq!(status, Some(200), "{kind}");
+        // The same signed request again is a redelivery.
+        let again = assault::throw(&daemon.address, &signing::signed("/events/desk", &body));
+        assert_eq!(again, Some(200), "{kind} again");
+    }
+    daemon.rests();
+    assert_eq!(place.read("rules/recorded"), format!("1\n{hostile}"));
+    assert!(!place.path("rules/owned").exists() && !place.path("owned").exists());
+    report.note("text that would run in a shell", "one argument");
+    assert_eq!(daemon.count("dead"), 4, "{}", daemon.log());
+    report.note(
+        "requests to metadata and loopback addresses",
+        "dead: refused",
+    );
+}
+
+#[test]
+fn a_daemon_under_attack_refuses_it_and_loses_nothing() {
+    let _turn = Turn::take();
+    let receiver = Receiver::serving(
+        TcpListener::bind("127.0.0.2:0").unwrap(),
+        Duration::ZERO,
+        |_| 200,
+    );
+    let (place, daemon) = besieged(&receiver);
+    let (times, least) = if is_long() { (50, 2_000) } else { (3, 200) };
+    let stop = Arc::new(AtomicBool::new(false));
+    let desk = {
+        let (address, stop) = (daemon.address.clone(), Arc::clone(&stop));
+        std::thread::spawn(move || help_desk(&address, &stop, least))
+    };
+    let mut report = Report::default();
+    throw_requests(&daemon.address, times, &mut report);
+    throw_floods(&daemon.address, &mut report);
+    lure(&daemon, &place, &mut report);
+    stop.store(true, Ordering::Relaxed);
+    let sent = desk.join().unwrap();
+    daemon.rests();
+    let mut done: Vec<String> = receiver
+        .got()
+        .iter()
+        .map(|got| got.id().to_owned())
+        .collect();
+    done.sort();
+    let mut wanted = sent.clone();
+    wanted.sort();
+    assert_eq!(done, wanted, "each once, and nothing else");
+    let peak = daemon.peak_memory() >> 20;
+    report.tell();
+    tell(&format!(
+        "signed events meanwhile: {} sent, {} accepted, {} done once each; peak memory {peak} MB",
+        sent.len(),
+        sent.len(),
+        done.len()
+    ));
+    assert!(peak < 200, "{peak} MB");
+    let log = daemon.log();
+    for secret in [KEY, TOKEN] {
+        assert!(!log.contains(secret), "{log}");
+    }
+    assert!(log.len() < 4_000_000, "{} bytes of log", log.len());
+    daemon.stops();
+}

@@ -1,0 +1,330 @@
+//! An event that no rule wants is filed as it came and never built. What is read back of it, what its sender
+//! is answered and what `why` says of it are the same as of one that was built.
+
+use std::path::{Path, PathBuf};
+
+use flowtrigger::core::config::{Config, Source};
+use flowtrigger::core::event::Event;
+use flowtrigger::core::event::json::accept;
+use flowtrigger::engine::read_event;
+use flowtrigger::store::sqlite::journal::Journal;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use super::daemon::Daemon;
+use super::place::Place;
+use super::wire::{Message, Wire};
+
+const CONFIG: &str = "sources:
+  support: {}
+  upmind: {}
+  watch: { event_type: { path: kind }, id: delivery, key: incident.number, time: sent_at }
+  plain: { event_source: desk, event_type: { path: event } }
+";
+
+/// They read what is there, what is not and what was received, and want none of it.
+const RULES: &str = "name: all
+event_source: support
+event_type: '*'
+when: { type: { present: true }, account_id: { gt: 5 }, event.key: none, $.raw.type: { exists: false } }
+flow: [{ succeed: fine }]
+---
+name: ticket
+event_source: support
+event_type: ticket.*
+when:
+  ticket.tags: { has: nothing, not: { has: vip } }
+  ticket.id: { gt: 5 }
+  ticket.created_at: { after: -400d }
+  any: [{ ticket.priority: low }, { none: [{ $..id: 7 }] }]
+flow: [{ succeed: fine }]
+---
+name: message
+event_source: upmind
+event_type: '*'
+when: { event.id: none, $.raw.hook_code: { contains: ticket } }
+flow: [{ succeed: fine }]
+---
+name: incident
+event_source: watch
+event_type: '*'
+when: { incident.severity: critical, incident.regions: { has: mars } }
+flow: [{ succeed: fine }]
+---
+name: escalation
+event_source: desk
+event_type: '*'
+when: { ticket.requester.name: { starts_with: M }, latest_comment: { contains: '\u{2603}' } }
+flow: [{ succeed: fine }]
+";
+
+/// The folder's own; a type more makes another catalogue.
+const MORE: &str = "event_types:
+- { source: support, tag: ticket.MoonRose, display: Moon Rose, fields: { phase: text }, open: true }
+";
+
+/// One event on its way, with the name of the source in its URL.
+struct Sent {
+    source: &'static str,
+    text: String,
+    answer: Value,
+}
+
+fn post(daemon: &Daemon, source: &str, text: &str) -> Message {
+    let mut wire = Wire::connect(&daemon.address).unwrap();
+    wire.ask("POST", &format!("/events/{source}"), text)
+        .unwrap()
+}
+
+#[track_caller]
+fn sends(daemon: &Daemon, source: &'static str, text: String) -> Sent {
+    let answer = post(daemon, source, &text);
+    assert_eq!(answer.status(), 200, "{answer:?} {text}");
+    let answer = answer.json();
+    Sent {
+        source,
+        text,
+        answer,
+    }
+}
+
+fn samples() -> Vec<(&'static str, String)> {
+    let mut samples = Vec::new();
+    for (folder, source) in [
+        ("zis", "support"),
+        ("webhook", "support"),
+        ("eventbridge", "support"),
+        ("upmind", "upmind"),
+    ] {
+        let mut files = files(&folder_of(folder));
+        files.sort();
+        samples.extend(files.into_iter().map(|text| (source, text)));
+    }
+    let own = |name: &str| std::fs::read_to_string(folder_of("json").join(name)).unwrap();
+    samples.push(("watch", own("monitoring.json")));
+    samples.push(("plain", own("zendesk-trigger.json")));
+    samples
+}
+
+fn folder_of(shape: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples/events")
+        .join(shape)
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(folder).unwrap();
+    files
+        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+        .collect()
+}
+
+/// Those that are written in an odd way, or say what is odd.
+fn odd() -> Vec<(&'static str, String)> {
+    let ticket = |fields: &str| {
+        format!("\r\n{{ \"account_id\" :\t7,\n\"input\":{{\"ticket_event\":{{{fields}}}}}}} \n")
+    };
+    vec![
+        ("support", ticket(r#""type":"Subject Changed","current":"Zażółć \u2603 ☃ 😀 \ud83d\ude00 \/ \"\\","ticket":{"id":"12","tags":"b a b"}"#)),
+        ("support", ticket(r#""type":"Moon Rose","phase":"full","ticket":{"id":15}"#)),
+        ("support", ticket(r#""type":"Status Changed","meta":{"occurred_at":"soon"},"current":0.10,"ticket":{"id":13}"#)),
+        ("support", r#"{"type":"zen:event-type:ticket.moon_phase_altered","detail":{"id":"14"},"event":{"a":[1.50,null]}}"#.into()),
+        ("upmind", r#"{"hook_code":"no_such_hook","webhook_event_id":77,"object_id":"m","object":null}"#.into()),
+        ("plain", "{\n  \"event\": \"ü\u{2028}\",\n\n \"ticket\": { \"requester\": {\"name\":\"Møller\"} }\n}".into()),
+    ]
+}
+
+/// How an event came, in the order in which they were filed: the version of its form, and the event.
+fn filed(place: &Place) -> Vec<(i64, Event)> {
+    let sql = Connection::open(place.database()).unwrap();
+    let mut rows = sql
+        .prepare("SELECT id, json_extract(body, '$.v') FROM events ORDER BY id")
+        .unwrap();
+    let rows = rows
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap();
+    let journal = Journal::open(&place.database()).unwrap();
+    let filed = rows.map(|row| {
+        let (row, version): (i64, i64) = row.unwrap();
+        let arrived = journal.event(row).unwrap().expect("kept");
+        (version, Event::clone(&arrived.event))
+    });
+    filed.collect()
+}
+
+fn read(sent: &Sent, config: &Config) -> Event {
+    let value = accept(sent.text.as_bytes()).unwrap().value;
+    read_event(value, Some(sent.source), config).unwrap()
+}
+
+/// What the program prints, as JSON of one line each.
+fn lines(place: &Place, arguments: &[&str]) -> Vec<Value> {
+    let output = place
+        .command(arguments)
+        .stdout(std::process::Stdio::piped())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    let lines = text.lines().map(serde_json::from_str);
+    lines
+        .collect::<Result<_, _>>()
+        .unwrap_or_else(|_| panic!("{arguments:?}: {text}{errors}"))
+}
+
+fn place(config: &str) -> Place {
+    let place = Place::new(RULES);
+    place.write("flowtrigger.yaml", config);
+    place
+}
+
+fn compiled(config: &str) -> Config {
+    Source::new("flowtrigger.yaml".into(), config.into(), Default::default()).compile()
+}
+
+#[test]
+fn what_was_only_scanned_is_answered_filed_and_read_back_like_what_was_built() {
+    let (place, config) = (place(CONFIG), compiled(CONFIG));
+    let daemon = Daemon::start(&place);
+    let all: Vec<(&str, String)> = samples().into_iter().chain(odd()).collect();
+    let mut sent = Vec::new();
+    for (source, text) in all {
+        // One in an array is built.
+        let built = post(&daemon, source, &format!("[{text}]"));
+        let scanned = sends(&daemon, source, text);
+        assert_eq!(built.json(), json!([scanned.answer]));
+        sent.push(scanned);
+    }
+    daemon.stops();
+    let filed = filed(&place);
+    assert_eq!(filed.len(), 2 * sent.len());
+    for (pair, sent) in filed.chunks(2).zip(&sent) {
+        let wanted = read(sent, &config);
+        let mut answer = json!({ "accepted": true, "event": wanted.id, "runs": [] });
+        if !wanted.warnings.is_empty() {
+            answer["warnings"] = json!(wanted.warnings);
+        }
+        assert_eq!(sent.answer, answer, "{}", sent.text);
+        assert_eq!((pair[0].0, &pair[0].1), (1, &wanted), "{}", sent.text);
+        assert_eq!((pair[1].0, &pair[1].1), (2, &wanted), "{}", sent.text);
+        assert_eq!(
+            pair[1].1.body.to_string(),
+            wanted.body.to_string(),
+            "{}",
+            sent.text
+        );
+    }
+}
+
+#[test]
+fn why_says_of_it_what_a_dry_run_says() {
+    let place = place(CONFIG);
+    let daemon = Daemon::start(&place);
+    let mut seen = Vec::new();
+    let of_each_shape = samples().into_iter().filter(|(source, text)| {
+        let value = accept(text.as_bytes()).unwrap().value;
+        let event = read_event(value, Some(source), &compiled(CONFIG)).unwrap();
+        let shape = (
+            event.shape,
+            event
+                .event_type
+                .split('.')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        );
+        let new = !seen.contains(&shape);
+        seen.push(shape);
+        new
+    });
+    let sent: Vec<Sent> = of_each_shape
+        .chain(odd())
+        .map(|(source, text)| sends(&daemon, source, text))
+        .collect();
+    daemon.stops();
+    assert!(filed(&place).iter().all(|(version, _)| *version == 2));
+    for sent in &sent {
+        let id = sent.answer["event"].as_str().unwrap();
+        let why = lines(&place, &["why", id, "--format", "json"]);
+        place.write("event.json", &sent.text);
+        let dry = [
+            "dry-run",
+            "--explain",
+            "--format",
+            "json",
+            "--source",
+            sent.source,
+            "event.json",
+        ];
+        let dry = lines(&place, &dry);
+        assert_eq!((why.len(), dry.len()), (1, 1), "{}", sent.text);
+        assert_eq!(why[0]["matched"], json!([]));
+        let rules = |answer: &Value| {
+            let rules = answer["rules"].as_array().expect("rules").iter();
+            let kept = rules.map(|rule| {
+                let mut rule = rule.clone();
+                // What would run is no part of why nothing did.
+                for key in ["gates", "plan", "on_dead", "runs"] {
+                    rule.as_object_mut().expect("a rule").remove(key);
+                }
+                rule
+            });
+            kept.collect::<Vec<_>>()
+        };
+        assert_eq!(rules(&why[0]), rules(&dry[0]), "{}", sent.text);
+        assert!(!rules(&why[0]).is_empty(), "{}", why[0]);
+    }
+}
+
+#[test]
+fn where_a_configuration_adds_a_type_events_are_built() {
+    let config = format!("{CONFIG}{MORE}");
+    let (place, compiled) = (place(&config), compiled(&config));
+    let daemon = Daemon::start(&place);
+    let all = odd()
+        .into_iter()
+        .map(|(source, text)| sends(&daemon, source, text));
+    let sent: Vec<Sent> = all.collect();
+    daemon.stops();
+    let filed = filed(&place);
+    assert_eq!(filed.len(), sent.len());
+    for ((version, event), sent) in filed.iter().zip(&sent) {
+        assert_eq!(
+            (*version, event),
+            (1, &read(sent, &compiled)),
+            "{}",
+            sent.text
+        );
+    }
+    assert_eq!(filed[1].1.event_type, "ticket.MoonRose");
+}
+
+/// Only what led to a run is known again; what did not may lead to one under other rules.
+#[test]
+fn it_is_no_redelivery_and_matches_once_the_rules_want_it() {
+    let place = place(CONFIG);
+    let daemon = Daemon::start(&place);
+    let (source, text) = odd().remove(0);
+    for _ in 0..2 {
+        let answer = sends(&daemon, source, text.clone()).answer;
+        assert_eq!(
+            (&answer["redelivered"], &answer["runs"]),
+            (&Value::Null, &json!([]))
+        );
+    }
+    place.rules(&RULES.replace("event.key: none", "event.key: '12'"));
+    daemon.signal(rustix::process::Signal::HUP);
+    daemon.says("reloaded");
+    let first = sends(&daemon, source, text.clone()).answer;
+    assert_eq!(
+        (&first["redelivered"], &first["runs"][0]["rule"]),
+        (&Value::Null, &json!("all"))
+    );
+    let again = sends(&daemon, source, text).answer;
+    assert_eq!(
+        (&again["redelivered"], &again["event"]),
+        (&json!(true), &first["event"])
+    );
+    daemon.rests();
+    daemon.stops();
+}

@@ -1,0 +1,52 @@
+//! Programs that may run where the configuration lists them, as a rule's command meets the list.
+//! It refuses to count a program as refused that merely failed: it must not have started.
+
+use std::path::Path;
+
+use flowtrigger::action::Performer;
+use flowtrigger::action::programs::Programs;
+use flowtrigger::core::config::Commands;
+
+use super::{exec, failed, perform_exec, succeeded, with};
+
+fn allowing(paths: &[&str]) -> Performer {
+    let commands = Commands {
+        allow: Some(paths.iter().map(|path| (*path).to_owned()).collect()),
+    };
+    with(|options| options.programs = Programs::of(&commands, Path::new("/")))
+}
+
+#[tokio::test]
+async fn only_what_is_listed_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("mark").display().to_string();
+    for (allow, argv, wanted) in [
+        (&["/bin/echo"][..], &["echo", "x"][..], true),
+        (&["/usr/bin/*"], &["echo", "x"], true),
+        (&["bin/echo"], &["/bin/echo", "x"], true),
+        (&["/bin/echo"], &["touch", &mark], false),
+        (
+            &["/bin/echo"],
+            &["/bin/sh", "-c", &format!("touch {mark}")],
+            false,
+        ),
+        (&["/usr/local/bin/*"], &["touch", &mark], false),
+        (&[], &["touch", &mark], false),
+    ] {
+        let performed = perform_exec(&allowing(allow), exec(argv)).await;
+        if wanted {
+            succeeded(performed);
+            continue;
+        }
+        let failure = failed(performed);
+        assert!(!failure.retryable);
+        assert!(
+            failure
+                .message
+                .contains("is not among the programs that may run; if it may, write `/"),
+            "{}",
+            failure.message
+        );
+    }
+    assert!(!Path::new(&mark).exists());
+}
