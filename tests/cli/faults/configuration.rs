@@ -2,7 +2,9 @@
 
 use std::net::TcpListener;
 
-use super::support::{NOTE, Place, urgent};
+use flowtrigger_testing::program::{Output, finish};
+
+use super::setup::{NOTE, sandbox, sandbox_with_flow, urgent};
 
 #[test]
 fn a_slip_in_the_configuration_is_told_at_its_place() {
@@ -46,26 +48,26 @@ fn a_slip_in_the_configuration_is_told_at_its_place() {
         ),
     ];
     for (text, at, told) in cases {
-        let place = Place::with_flow(NOTE);
+        let place = sandbox_with_flow(NOTE);
         place.write("flowtrigger.yaml", text);
-        place.says(&["check"]).prints(3, &[at, told]);
-        let said = place.answers(&["run", "-"], &urgent(1).to_string());
-        said.tells(3, &[at, told]);
+        place.run(&["check"]).expect_stdout(3, &[at, told]);
+        let output = place.run_with_input(&["run", "-"], &urgent(1).to_string());
+        output.expect_stderr(3, &[at, told]);
     }
 }
 
 #[test]
 fn a_secret_that_stands_in_the_configuration_is_not_repeated() {
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     place.write("flowtrigger.yaml", "secrets:\n  DESK_KEY: c4nary-pasted\n");
     for arguments in [
         &["check"][..],
         &["check", "--format", "json"],
         &["run", "-"],
     ] {
-        let said = place.says(arguments);
-        assert_eq!(said.code, 3);
-        let all = said.stdout + &said.stderr;
+        let output = place.run(arguments);
+        assert_eq!(output.code, 3);
+        let all = output.stdout + &output.stderr;
         assert!(
             all.contains("DESK_KEY") && all.contains("the value itself never stands here"),
             "{all}"
@@ -76,7 +78,7 @@ fn a_secret_that_stands_in_the_configuration_is_not_repeated() {
 
 #[test]
 fn a_configuration_that_was_named_must_be_there() {
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     place.write("folder/x", "");
     place.write("latin.yaml", b"vars: { a: \xe9 }\n");
     for (name, told) in [
@@ -85,14 +87,14 @@ fn a_configuration_that_was_named_must_be_there() {
         ("latin.yaml", "`latin.yaml` is not UTF-8 at byte 11"),
     ] {
         place
-            .says(&["check", "--config", name])
-            .prints(3, &[told, "help: "]);
+            .run(&["check", "--config", name])
+            .expect_stdout(3, &[told, "help: "]);
     }
 }
 
 #[test]
 fn a_broken_configuration_is_told_once_and_hides_no_mistake_of_a_rule() {
-    let place = Place::new();
+    let place = sandbox();
     let rule = "name: a\nevent_source: bell\nevent_type: rang\nwhen: { x: { path: vars.floor } }\nflow:\n  - http: { connection: desk, path: /x }\n  - http: { url: '{{ vars.base }}/x' }\n  - http: { url: https://x.example, metod: GET }\n";
     place.write("rules/a.yaml", rule);
     for config in [
@@ -101,8 +103,8 @@ fn a_broken_configuration_is_told_once_and_hides_no_mistake_of_a_rule() {
         "- 1",
     ] {
         place.write("flowtrigger.yaml", config);
-        let said = place.says(&["check", "--format", "json"]);
-        let found: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+        let output = place.run(&["check", "--format", "json"]);
+        let found: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
         let found: Vec<&str> = found
             .as_array()
             .unwrap()
@@ -112,14 +114,17 @@ fn a_broken_configuration_is_told_once_and_hides_no_mistake_of_a_rule() {
         assert_eq!(
             found,
             ["flowtrigger.yaml", "rules/a.yaml"],
-            "{config}: {said:?}"
+            "{config}: {output:?}"
         );
-        assert!(said.stdout.contains("did you mean `method`?"), "{said:?}");
+        assert!(
+            output.stdout.contains("did you mean `method`?"),
+            "{output:?}"
+        );
     }
     // With a sound configuration every name that it lacks is told.
     place.write("flowtrigger.yaml", "mode: live\n");
-    let said = place.says(&["check"]);
-    said.prints(
+    let output = place.run(&["check"]);
+    output.expect_stdout(
         3,
         &[
             "no source is called `bell`",
@@ -132,23 +137,23 @@ fn a_broken_configuration_is_told_once_and_hides_no_mistake_of_a_rule() {
 
 #[test]
 fn the_environment_lies_over_the_configuration() {
-    let place = Place::with_flow("- http: { connection: front-desk, path: '/{{ vars.team }}' }");
+    let place = sandbox_with_flow("- http: { connection: front-desk, path: '/{{ vars.team }}' }");
     place.write(
         "flowtrigger.yaml",
         "vars: { team: one }\nconnections: { front-desk: { base_url: 'outbox:a' } }\n",
     );
     let place = place
-        .set("FLOWTRIGGER_VARS_TEAM", "two")
-        .set("FLOWTRIGGER_CONNECTIONS_FRONT_DESK_BASE_URL", "outbox:b");
+        .with_env("FLOWTRIGGER_VARS_TEAM", "two")
+        .with_env("FLOWTRIGGER_CONNECTIONS_FRONT_DESK_BASE_URL", "outbox:b");
     place
-        .answers(&["run", "-"], &urgent(1).to_string())
-        .prints(0, &["1 run, 0 dead"]);
+        .run_with_input(&["run", "-"], &urgent(1).to_string())
+        .expect_stdout(0, &["1 run, 0 dead"]);
     assert_eq!(place.read("data/outbox/a.ndjson"), "");
     assert!(place.read("data/outbox/b.ndjson").contains("/two"));
-    let place = place.set("FLOWTRIGGER_MODE", "shadow");
+    let place = place.with_env("FLOWTRIGGER_MODE", "shadow");
     place
-        .answers(&["run", "-"], &urgent(2).to_string())
-        .prints(0, &["shadow"]);
+        .run_with_input(&["run", "-"], &urgent(2).to_string())
+        .expect_stdout(0, &["shadow"]);
     assert_eq!(place.read("data/outbox/b.ndjson").lines().count(), 1);
 }
 
@@ -172,40 +177,42 @@ fn a_slip_in_the_environment_names_the_variable() {
             "is no base URL",
         ),
     ] {
-        let place = Place::with_flow(NOTE).set(name, value);
-        place.says(&["check"]).prints(3, &[name, told]);
+        let place = sandbox_with_flow(NOTE).with_env(name, value);
+        place.run(&["check"]).expect_stdout(3, &[name, told]);
     }
     for (name, near) in [
         ("FLOWTRIGGER_MODES", "FLOWTRIGGER_MODE"),
         ("FLOWTRIGGER_SECRETS_DESK", "FLOWTRIGGER_SECRET_"),
         ("FLOWTRIGGER_VAR_TEAM", "FLOWTRIGGER_VARS_"),
     ] {
-        let place = Place::with_flow(NOTE).set(name, "shadow");
+        let place = sandbox_with_flow(NOTE).with_env(name, "shadow");
         let near = format!("did you mean `{near}");
-        place.says(&["check"]).prints(0, &["warning", name, &near]);
-        let said = place.answers(&["run", "-"], &urgent(1).to_string());
-        said.tells(0, &["warning", name]);
+        place
+            .run(&["check"])
+            .expect_stdout(0, &["warning", name, &near]);
+        let output = place.run_with_input(&["run", "-"], &urgent(1).to_string());
+        output.expect_stderr(0, &["warning", name]);
     }
-    let place = Place::with_flow(NOTE).set("FLOWTRIGGER_SERVICE_PORT", "1");
+    let place = sandbox_with_flow(NOTE).with_env("FLOWTRIGGER_SERVICE_PORT", "1");
     place
-        .says(&["check"])
-        .prints(0, &["warning", "FLOWTRIGGER_SERVICE_PORT"]);
+        .run(&["check"])
+        .expect_stdout(0, &["warning", "FLOWTRIGGER_SERVICE_PORT"]);
 }
 
 #[test]
 fn a_variable_that_is_no_text_is_named() {
     use std::os::unix::ffi::OsStrExt;
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     let latin = std::ffi::OsStr::from_bytes(b"caf\xe9");
     let mut command = place.command(&["check"]);
     let child = command.env("FLOWTRIGGER_VARS_TEAM", latin).spawn().unwrap();
-    let said = super::support::Said::of(super::support::finish(child));
-    said.prints(3, &["`FLOWTRIGGER_VARS_TEAM`", "UTF-8"]);
+    let output = Output::new(finish(child));
+    output.expect_stdout(3, &["`FLOWTRIGGER_VARS_TEAM`", "UTF-8"]);
 }
 
 #[test]
 fn an_address_that_cannot_be_listened_on_is_named() {
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     for (address, code, told) in [
@@ -222,14 +229,14 @@ fn an_address_that_cannot_be_listened_on_is_named() {
             "whoever comes: `support`, `upmind`; give each `verify`",
         ),
     ] {
-        let said = place.says(&["daemon", "--listen", address]);
-        said.tells(code, &[address, told]);
+        let output = place.run(&["daemon", "--listen", address]);
+        output.expect_stderr(code, &[address, told]);
     }
 }
 
 #[test]
 fn options_that_are_none_are_usage() {
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     for arguments in [
         &["runn"][..],
         &["run", "--formt", "json", "-"],
@@ -238,12 +245,12 @@ fn options_that_are_none_are_usage() {
         &["dry-run", "--rule", "nope", "-"],
         &[],
     ] {
-        let said = place.says(arguments);
-        assert_eq!(said.code, 2, "{said:?}");
-        assert_eq!(said.stdout, "");
+        let output = place.run(arguments);
+        assert_eq!(output.code, 2, "{output:?}");
+        assert_eq!(output.stdout, "");
     }
-    let said = place.says(&["dry-run", "--rule", "on-urgnt", "-"]);
-    said.tells(
+    let output = place.run(&["dry-run", "--rule", "on-urgnt", "-"]);
+    output.expect_stderr(
         2,
         &["no rule is called `on-urgnt`", "did you mean `on-urgent`?"],
     );

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use flowtrigger_testing::sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use super::support::{DRY_RUN, EXPLAIN, Place, RUN, subject, urgent};
+use super::setup::{DRY_RUN, EXPLAIN, RUN, sandbox, subject, urgent};
 
 const RULES: &str = "name: matches
 event_source: support
@@ -47,8 +48,8 @@ event_type: ticket.SubjectChanged
 flow: [{ exec: [echo, no] }]
 ";
 
-fn place() -> Place {
-    let place = Place::new().set("FLOWTRIGGER_SECRET_DESK", "c4nary-desk");
+fn place() -> Sandbox {
+    let place = sandbox().with_env("FLOWTRIGGER_SECRET_DESK", "c4nary-desk");
     place.write("rules/rules.yaml", RULES);
     place
 }
@@ -116,9 +117,9 @@ fn every_event_has_one_line_that_names_it() {
     let place = place();
     let events = format!("{}\n{}\n", event(), subject(8, "line\nbreak"));
     for arguments in [&DRY_RUN[..], &EXPLAIN, &RUN] {
-        let said = place.answers(arguments, &events);
-        let lines = said.lines();
-        assert_eq!(lines.len(), 2, "{said:?}");
+        let output = place.run_with_input(arguments, &events);
+        let lines = output.json_lines();
+        assert_eq!(lines.len(), 2, "{output:?}");
         for (line, (kind, key)) in lines
             .iter()
             .zip([("PriorityChanged", "7"), ("SubjectChanged", "8")])
@@ -145,22 +146,25 @@ fn every_event_has_one_line_that_names_it() {
 #[test]
 fn without_explain_the_matched_rules_alone_are_told() {
     let place = place();
-    assert_eq!(names(&place.line(&DRY_RUN, &event())), ["matches"]);
+    assert_eq!(names(&place.run_event(&DRY_RUN, &event())), ["matches"]);
     let every = ["matches", "differs", "misses", "mistypes"];
-    assert_eq!(names(&place.line(&EXPLAIN, &event())), every);
+    assert_eq!(names(&place.run_event(&EXPLAIN, &event())), every);
     let mut calm = event();
     calm["input"]["ticket_event"]["current"] = json!("high");
-    let none = place.answers(&DRY_RUN, &calm.to_string());
+    let none = place.run_with_input(&DRY_RUN, &calm.to_string());
     assert_eq!(none.code, 1);
     assert_eq!(
-        (&none.lines()[0]["matched"], &none.lines()[0]["rules"]),
+        (
+            &none.json_lines()[0]["matched"],
+            &none.json_lines()[0]["rules"]
+        ),
         (&json!([]), &json!([]))
     );
 }
 
 #[test]
 fn every_rule_and_every_predicate_has_its_keys_and_words() {
-    let line = place().line(&EXPLAIN, &event());
+    let line = place().run_event(&EXPLAIN, &event());
     has(&line, &["event", "matched", "rules"]);
     let mut verdicts = BTreeSet::new();
     for rule in line["rules"].as_array().unwrap() {
@@ -197,7 +201,7 @@ fn every_rule_and_every_predicate_has_its_keys_and_words() {
 
 #[test]
 fn groups_say_where_in_the_tree_and_places_where_in_the_file() {
-    let line = place().line(&EXPLAIN, &event());
+    let line = place().run_event(&EXPLAIN, &event());
     let told = |name: &str| -> Vec<(Value, Value, Value, Value)> {
         let predicates = rule(&line, name)["predicates"].as_array().unwrap();
         let four = |p: &Value| {
@@ -237,7 +241,7 @@ fn groups_say_where_in_the_tree_and_places_where_in_the_file() {
 
 #[test]
 fn a_plan_is_rendered_and_redacted() {
-    let line = place().line(&DRY_RUN, &event());
+    let line = place().run_event(&DRY_RUN, &event());
     let plan = rule(&line, "matches")["plan"].as_array().unwrap();
     let steps: Vec<(&str, &str)> = plan
         .iter()
@@ -256,7 +260,7 @@ fn a_plan_is_rendered_and_redacted() {
     assert_eq!(plan[2]["argv"], json!(["echo", "7"]));
     assert!(!line.to_string().contains("c4nary"));
     assert!(
-        rule(&place().line(&EXPLAIN, &event()), "differs")["plan"]
+        rule(&place().run_event(&EXPLAIN, &event()), "differs")["plan"]
             .as_array()
             .unwrap()
             .is_empty()
@@ -266,7 +270,7 @@ fn a_plan_is_rendered_and_redacted() {
 #[test]
 fn a_run_tells_its_state_and_its_steps() {
     let place = place();
-    let line = place.line(&RUN, &event());
+    let line = place.run_event(&RUN, &event());
     has(&line, &["event", "matched", "runs"]);
     let run = &line["runs"][0];
     assert_eq!(
@@ -287,20 +291,26 @@ fn a_run_tells_its_state_and_its_steps() {
     }
     let mut closed = event();
     closed["input"]["ticket_event"]["ticket"]["status"] = json!("closed");
-    assert_eq!(place.line(&RUN, &closed)["runs"][0]["state"], "skipped");
-    let shadow = place.set("FLOWTRIGGER_MODE", "shadow");
-    assert_eq!(shadow.line(&RUN, &event())["runs"][0]["state"], "shadow");
+    assert_eq!(
+        place.run_event(&RUN, &closed)["runs"][0]["state"],
+        "skipped"
+    );
+    let shadow = place.with_env("FLOWTRIGGER_MODE", "shadow");
+    assert_eq!(
+        shadow.run_event(&RUN, &event())["runs"][0]["state"],
+        "shadow"
+    );
 }
 
 #[test]
 fn check_is_an_array_even_of_nothing() {
     let place = place();
-    let said = place.says(&["check", "--format", "json"]);
-    assert_eq!((said.code, said.stdout.trim()), (0, "[]"));
+    let output = place.run(&["check", "--format", "json"]);
+    assert_eq!((output.code, output.stdout.trim()), (0, "[]"));
     place.write("rules/bad.yaml", "name: bad\n");
-    let said = place.says(&["check", "--format", "json"]);
-    let found: Value = serde_json::from_str(&said.stdout).unwrap();
-    assert_eq!(said.code, 3);
+    let output = place.run(&["check", "--format", "json"]);
+    let found: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(output.code, 3);
     assert!(
         found
             .as_array()
@@ -309,5 +319,5 @@ fn check_is_an_array_even_of_nothing() {
             .all(|d| d["file"] == "rules/bad.yaml"),
         "{found}"
     );
-    assert_eq!(said.stderr, "");
+    assert_eq!(output.stderr, "");
 }

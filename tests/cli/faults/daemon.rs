@@ -1,11 +1,12 @@
 //! The daemon under senders who make mistakes, authors who make mistakes and administrators in a hurry.
 
+use flowtrigger_testing::daemon::DaemonProcess;
+use flowtrigger_testing::program::has_ended;
+use flowtrigger_testing::receiver::Receiver;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::receiver::Receiver;
-use super::serving::Daemon;
-use super::support::{NOTE, Place, is_gone, rule, subject, urgent};
+use super::setup::{NOTE, rule, sandbox, sandbox_with_flow, subject, urgent};
 
 fn keys(value: &Value) -> Vec<&str> {
     let mut keys: Vec<&str> = value
@@ -20,11 +21,11 @@ fn keys(value: &Value) -> Vec<&str> {
 
 #[test]
 fn events_are_answered_as_the_contract_has_it() {
-    let place = Place::with_flow(NOTE);
-    let daemon = Daemon::start(&place);
+    let place = sandbox_with_flow(NOTE);
+    let daemon = DaemonProcess::start(&place);
     let one = daemon.post("/events/support", &urgent(1).to_string());
     assert_eq!(
-        (one.status, one.header("content-type")),
+        (one.status(), one.header("content-type")),
         (200, Some("application/json"))
     );
     let one = one.json();
@@ -61,14 +62,14 @@ fn events_are_answered_as_the_contract_has_it() {
         (&one["event"], &json!(true))
     );
     for path in ["/healthz", "/readyz"] {
-        assert_eq!(daemon.get(path).status, 200);
+        assert_eq!(daemon.get(path).status(), 200);
     }
 }
 
 #[test]
 fn what_is_no_event_is_refused_with_its_reason_and_place() {
-    let place = Place::with_flow(NOTE);
-    let daemon = Daemon::start(&place);
+    let place = sandbox_with_flow(NOTE);
+    let daemon = DaemonProcess::start(&place);
     let deep = "[".repeat(1_000);
     let deeper = format!("{}1{}", "{\"a\":".repeat(150_000), "}".repeat(150_000));
     let no_id = urgent(1).to_string().replace("\"id\":1,", "\"id\":{},");
@@ -92,10 +93,12 @@ fn what_is_no_event_is_refused_with_its_reason_and_place() {
             &["\"index\":1", "\"path\":\"input.ticket_event.ticket.id\""],
         ),
     ] {
-        daemon.post("/events/support", body).refuses(400, parts);
+        daemon
+            .post("/events/support", body)
+            .expect_rejected(400, parts);
     }
     let other = daemon.post("/events/upmind", &urgent(1).to_string());
-    other.refuses(
+    other.expect_rejected(
         400,
         &["an event of `support`, not of `upmind`", "/events/support"],
     );
@@ -115,37 +118,39 @@ fn what_is_no_event_is_refused_with_its_reason_and_place() {
 
 #[test]
 fn what_is_no_request_for_here_is_refused_by_its_status() {
-    let place = Place::with_flow(NOTE);
-    let daemon = Daemon::start(&place);
+    let place = sandbox_with_flow(NOTE);
+    let daemon = DaemonProcess::start(&place);
     let event = urgent(1).to_string();
     let json = "content-type: application/json\r\n";
     daemon
         .post("/events/nope", &event)
-        .refuses(404, &["no such source", "/events/support"]);
+        .expect_rejected(404, &["no such source", "/events/support"]);
     daemon
         .post("/events", &event)
-        .refuses(404, &["/events/support"]);
-    daemon.post("/else", &event).refuses(404, &["events go to"]);
+        .expect_rejected(404, &["/events/support"]);
+    daemon
+        .post("/else", &event)
+        .expect_rejected(404, &["events go to"]);
     let get = daemon.get("/events/support");
-    get.refuses(405, &["POST"]);
+    get.expect_rejected(405, &["POST"]);
     assert_eq!(get.header("allow"), Some("POST"));
-    daemon.post("/healthz", "").refuses(405, &["GET"]);
+    daemon.post("/healthz", "").expect_rejected(405, &["GET"]);
     let form = "content-type: application/x-www-form-urlencoded\r\n";
-    let refused = daemon.ask("POST", "/events/support", form, event.as_bytes());
-    refused.refuses(415, &["Content-Type", "application/json"]);
+    let refused = daemon.request("POST", "/events/support", form, event.as_bytes());
+    refused.expect_rejected(415, &["Content-Type", "application/json"]);
     let packed = format!("{json}content-encoding: gzip\r\n");
-    let refused = daemon.ask("POST", "/events/support", &packed, event.as_bytes());
-    refused.refuses(415, &["Content-Encoding"]);
+    let refused = daemon.request("POST", "/events/support", &packed, event.as_bytes());
+    refused.expect_rejected(415, &["Content-Encoding"]);
     let large = vec![b'x'; 10_000_000];
-    let refused = daemon.ask("POST", "/events/support", json, &large);
-    refused.refuses(413, &["more than 1048576 bytes", "send fewer events"]);
-    assert_eq!(daemon.post("/events/support", &event).status, 200);
+    let refused = daemon.request("POST", "/events/support", json, &large);
+    refused.expect_rejected(413, &["more than 1048576 bytes", "send fewer events"]);
+    assert_eq!(daemon.post("/events/support", &event).status(), 200);
 }
 
 #[test]
 fn a_reload_takes_new_rules_whole_or_keeps_the_old() {
-    let place = Place::with_flow(NOTE);
-    let daemon = Daemon::start(&place);
+    let place = sandbox_with_flow(NOTE);
+    let daemon = DaemonProcess::start(&place);
     let matched = |ticket: u64| {
         let answer = daemon
             .post("/events/support", &urgent(ticket).to_string())
@@ -161,36 +166,36 @@ fn a_reload_takes_new_rules_whole_or_keeps_the_old() {
         .unwrap();
     place.write("rules/rules.yaml", text);
     daemon.signal(Signal::HUP);
-    let line = daemon.logs(|line| line["at"] == format!("rules/rules.yaml:{number}:1"));
+    let line = daemon.expect_log(|line| line["at"] == format!("rules/rules.yaml:{number}:1"));
     assert_eq!(line["level"], "ERROR");
     assert!(
         line["message"].as_str().unwrap().contains("`wenn`"),
         "{line}"
     );
     assert!(line["help"].as_str().unwrap().contains("`when`"), "{line}");
-    daemon.logs(|line| {
+    daemon.expect_log(|line| {
         line["message"]
             .as_str()
             .unwrap_or("")
             .starts_with("not reloaded")
     });
     assert_eq!(matched(2), "on-urgent");
-    assert_eq!(daemon.get("/readyz").status, 200);
+    assert_eq!(daemon.get("/readyz").status(), 200);
     place.write("rules/rules.yaml", rule("new", NOTE));
     daemon.signal(Signal::HUP);
-    daemon.logs(|line| line["message"] == "reloaded" && line["rules"] == 1);
+    daemon.expect_log(|line| line["message"] == "reloaded" && line["rules"] == 1);
     assert_eq!(matched(3), "new");
 }
 
 #[test]
 fn a_reload_whose_secret_is_not_set_keeps_the_old_and_names_it() {
-    let place = Place::with_flow(NOTE);
-    let daemon = Daemon::start(&place);
+    let place = sandbox_with_flow(NOTE);
+    let daemon = DaemonProcess::start(&place);
     let flow = "- http: { url: 'http://127.0.0.1:9/', headers: { X-Key: '{{ secret.PAGER }}' } }";
     place.write("rules/rules.yaml", rule("needing", flow));
     daemon.signal(Signal::HUP);
     let named = |line: &Value| line["message"].as_str().unwrap_or("").contains("`PAGER`");
-    assert_eq!(daemon.logs(named)["level"], "ERROR");
+    assert_eq!(daemon.expect_log(named)["level"], "ERROR");
     let answer = daemon
         .post("/events/support", &urgent(1).to_string())
         .json();
@@ -202,12 +207,12 @@ const HELD: &str = "- name: held\n  shell: |\n    echo $$ > pid\n    touch began
 
 #[test]
 fn work_in_flight_ends_while_new_events_are_refused() {
-    let place = Place::with_flow(HELD);
-    let mut daemon = Daemon::start(&place);
+    let place = sandbox_with_flow(HELD);
+    let mut daemon = DaemonProcess::start(&place);
     daemon.post("/events/support", &urgent(1).to_string());
-    place.waits_for("rules/began");
+    place.wait_for_file("rules/began");
     daemon.signal(Signal::TERM);
-    daemon.logs(|line| {
+    daemon.expect_log(|line| {
         line["message"]
             .as_str()
             .unwrap_or("")
@@ -215,17 +220,17 @@ fn work_in_flight_ends_while_new_events_are_refused() {
     });
     let refused = loop {
         let answer = daemon.post("/events/support", &urgent(2).to_string());
-        if answer.status != 200 {
+        if answer.status() != 200 {
             break answer;
         }
     };
-    refused.refuses(503, &["stopping"]);
+    refused.expect_rejected(503, &["stopping"]);
     let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((5..=30).contains(&seconds), "{seconds}");
-    assert_eq!(daemon.get("/readyz").status, 503);
-    assert_eq!(daemon.get("/healthz").status, 200);
+    assert_eq!(daemon.get("/readyz").status(), 503);
+    assert_eq!(daemon.get("/healthz").status(), 200);
     place.write("rules/let_go", "");
-    assert_eq!(daemon.ends(), 0);
+    assert_eq!(daemon.wait_for_exit(), Some(0));
     assert!(place.path("rules/ended").exists());
     assert!(
         daemon.log().contains("every run came to its end"),
@@ -236,12 +241,12 @@ fn work_in_flight_ends_while_new_events_are_refused() {
 
 #[test]
 fn a_second_signal_ends_at_once_and_names_what_is_lost() {
-    let place = Place::with_flow(HELD);
-    let mut daemon = Daemon::start(&place);
+    let place = sandbox_with_flow(HELD);
+    let mut daemon = DaemonProcess::start(&place);
     daemon.post("/events/support", &urgent(1).to_string());
-    place.waits_for("rules/began");
+    place.wait_for_file("rules/began");
     daemon.signal(Signal::TERM);
-    daemon.logs(|line| {
+    daemon.expect_log(|line| {
         line["message"]
             .as_str()
             .unwrap_or("")
@@ -251,46 +256,46 @@ fn a_second_signal_ends_at_once_and_names_what_is_lost() {
     daemon.signal(Signal::TERM);
     std::thread::sleep(std::time::Duration::from_millis(400));
     daemon.signal(Signal::INT);
-    assert_eq!(daemon.ends(), 5);
+    assert_eq!(daemon.wait_for_exit(), Some(5));
     let log = daemon.log();
     assert!(
         log.contains("on-urgent") && log.contains("running"),
         "{log}"
     );
     let command = place.read("rules/pid").trim().parse().unwrap();
-    assert!(is_gone(command), "the command goes on");
+    assert!(has_ended(command), "the command goes on");
     assert!(!place.path("rules/ended").exists());
 }
 
 #[test]
 fn the_log_holds_nothing_of_what_was_sent() {
-    let receiver = Receiver::answering(&["500 Oops"]);
+    let receiver = Receiver::in_turn(&["500 Oops"]);
     let flow = format!(
         "- name: tell\n  http: {{ url: 'http://127.0.0.1:{}/x', json: {{ t: '{{{{ current }}}}' }} }}\n  retry: {{ attempts: 2, backoff: 10ms }}\n",
         receiver.port
     );
-    let place = Place::new();
+    let place = sandbox();
     let text = rule("told", &flow).replace("PriorityChanged", "SubjectChanged");
     place.write(
         "rules/rules.yaml",
         text.replace("current: urgent", "current: { present: true }"),
     );
-    let mut daemon = Daemon::start(&place);
+    let mut daemon = DaemonProcess::start(&place);
     assert_eq!(
         daemon
             .post("/events/support", &subject(1, "c4nary-subject").to_string())
-            .status,
+            .status(),
         200
     );
     daemon.post("/events/support", "{\"c4nary-key\": \"c4nary-value\"");
     daemon.post("/events/support", "{\"c4nary-key\": \"c4nary-value\"}");
-    let dead = daemon.logs(|line| line["state"] == "dead");
+    let dead = daemon.expect_log(|line| line["state"] == "dead");
     assert_eq!(
         (&dead["rule"], &dead["level"]),
         (&json!("told"), &json!("ERROR"))
     );
     daemon.signal(Signal::TERM);
-    assert_eq!(daemon.ends(), 0);
-    assert!(receiver.got()[0].body.contains("c4nary-subject"));
+    assert_eq!(daemon.wait_for_exit(), Some(0));
+    assert!(receiver.received()[0].body.contains("c4nary-subject"));
     assert!(!daemon.log().contains("c4nary"), "{}", daemon.log());
 }

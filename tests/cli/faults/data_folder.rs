@@ -4,54 +4,56 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 
+use flowtrigger_testing::daemon::DaemonProcess;
+use flowtrigger_testing::program::has_ended;
+use flowtrigger_testing::wait::TIMEOUT;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
 use serde_json::Value;
 
-use super::serving::Daemon;
-use super::support::{NOTE, PATIENCE, Place, is_gone, urgent};
+use super::setup::{NOTE, sandbox_with_flow, subject, urgent};
 
 #[test]
 fn a_second_daemon_says_who_has_the_folder() {
-    let place = Place::with_flow(NOTE);
-    let daemon = Daemon::start(&place);
+    let place = sandbox_with_flow(NOTE);
+    let daemon = DaemonProcess::start(&place);
     let first = place.read("data/lock");
     let process = first.lines().next().unwrap();
-    let second = place.says(&["daemon", "--listen", "127.0.0.1:0"]);
-    second.tells(
+    let second = place.run(&["daemon", "--listen", "127.0.0.1:0"]);
+    second.expect_stderr(
         5,
         &[&format!("a daemon (process {process}, since 20"), "--data"],
     );
     assert_eq!(place.read("data/lock"), first);
     drop(daemon);
-    let mut third = Daemon::start(&place);
+    let mut third = DaemonProcess::start(&place);
     third.signal(Signal::TERM);
-    assert_eq!(third.ends(), 0);
+    assert_eq!(third.wait_for_exit(), Some(0));
 }
 
 #[test]
 fn a_daemon_takes_orders_over_its_socket_alone() {
-    let place = Place::with_flow(NOTE);
-    let killed = Daemon::start(&place);
+    let place = sandbox_with_flow(NOTE);
+    let killed = DaemonProcess::start(&place);
     drop(killed);
     assert!(place.path("data/flowtrigger.sock").exists(), "left behind");
-    let mut daemon = Daemon::start(&place);
+    let mut daemon = DaemonProcess::start(&place);
     let path = place.path("data/flowtrigger.sock");
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let mut stream = UnixStream::connect(&path).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     let head = b"GET /status HTTP/1.1\r\nhost: f\r\nconnection: close\r\n\r\n";
     stream.write_all(head).unwrap();
-    let mut said = String::new();
-    stream.read_to_string(&mut said).unwrap();
-    let (_, body) = said.split_once("\r\n\r\n").unwrap();
+    let mut output = String::new();
+    stream.read_to_string(&mut output).unwrap();
+    let (_, body) = output.split_once("\r\n\r\n").unwrap();
     let told: Value = serde_json::from_str(body).unwrap();
     let process = place.read("data/lock");
     assert_eq!(told["pid"].to_string(), process.lines().next().unwrap());
-    assert_eq!(daemon.get("/status").status, 404);
-    assert_eq!(daemon.get("/metrics").status, 200);
+    assert_eq!(daemon.get("/status").status(), 404);
+    assert_eq!(daemon.get("/metrics").status(), 200);
     daemon.signal(Signal::TERM);
-    assert_eq!(daemon.ends(), 0);
+    assert_eq!(daemon.wait_for_exit(), Some(0));
     assert!(!path.exists());
 }
 
@@ -60,24 +62,24 @@ const LONG: &str = "- name: long\n  shell: |\n    sleep 50 &\n    echo $! > chil
 
 #[test]
 fn a_command_that_outlived_its_daemon_is_killed_before_the_next_starts() {
-    let place = Place::with_flow(LONG);
-    let daemon = Daemon::start(&place);
+    let place = sandbox_with_flow(LONG);
+    let daemon = DaemonProcess::start(&place);
     daemon.post("/events/support", &urgent(1).to_string());
-    place.waits_for("rules/began");
+    place.wait_for_file("rules/began");
     let id = |name: &str| place.read(name).trim().parse::<u32>().unwrap();
     let (command, child) = (id("rules/pid"), id("rules/child"));
     drop(daemon);
     let group = Pid::from_raw(command.try_into().unwrap()).unwrap();
     assert!(test_kill_process(group).is_ok(), "nothing outlived it");
-    let mut next = Daemon::start(&place);
-    let gone = is_gone(command) && is_gone(child);
+    let mut next = DaemonProcess::start(&place);
+    let gone = has_ended(command) && has_ended(child);
     let _ = kill_process_group(group, Signal::KILL);
     assert!(gone, "it goes on beside the next daemon");
     assert!(next.log().contains("killed a command"), "{}", next.log());
     let left = std::fs::read_dir(place.path("data/processes")).unwrap();
     assert_eq!(left.count(), 0);
     next.signal(Signal::TERM);
-    assert_eq!(next.ends(), 0);
+    assert_eq!(next.wait_for_exit(), Some(0));
 }
 
 /// Writes rubbish over the first page of a table.
@@ -98,13 +100,13 @@ fn damage(database: &std::path::Path, table: &str) {
 
 #[test]
 fn damage_that_is_met_in_use_ends_the_daemon_and_is_set_aside() {
-    let place = Place::with_flow(NOTE);
-    let mut daemon = Daemon::start(&place);
+    let place = sandbox_with_flow(NOTE);
+    let mut daemon = DaemonProcess::start(&place);
     daemon.signal(Signal::TERM);
-    assert_eq!(daemon.ends(), 0);
+    assert_eq!(daemon.wait_for_exit(), Some(0));
     let database = place.path("data/flowtrigger.db");
     damage(&database, "events");
-    let mut daemon = Daemon::start(&place);
+    let mut daemon = DaemonProcess::start(&place);
     let event = urgent(1).to_string();
     let mut stream = std::net::TcpStream::connect(&daemon.address).unwrap();
     write!(
@@ -113,26 +115,26 @@ fn damage_that_is_met_in_use_ends_the_daemon_and_is_set_aside() {
         event.len()
     )
     .unwrap();
-    assert_eq!(daemon.ends(), 5);
+    assert_eq!(daemon.wait_for_exit(), Some(5));
     assert!(
         daemon.log().contains("the database is damaged"),
         "{}",
         daemon.log()
     );
-    let refused = place.says(&["daemon", "--listen", "127.0.0.1:0"]);
-    refused.tells(5, &["set aside", "flowtrigger.db.damaged-1"]);
-    let mut fresh = Daemon::start(&place);
-    assert_eq!(fresh.post("/events/support", &event).status, 200);
+    let refused = place.run(&["daemon", "--listen", "127.0.0.1:0"]);
+    refused.expect_stderr(5, &["set aside", "flowtrigger.db.damaged-1"]);
+    let mut fresh = DaemonProcess::start(&place);
+    assert_eq!(fresh.post("/events/support", &event).status(), 200);
     fresh.signal(Signal::TERM);
-    assert_eq!(fresh.ends(), 0);
+    assert_eq!(fresh.wait_for_exit(), Some(0));
 }
 
 #[test]
 fn an_orderly_end_files_the_last_events_without_runs_and_metrics_tell_of_the_archive() {
-    let place = Place::with_flow(NOTE);
-    let mut daemon = Daemon::start(&place);
-    let unmatched = super::support::subject(7, "nothing listens").to_string();
-    assert_eq!(daemon.post("/events/support", &unmatched).status, 200);
+    let place = sandbox_with_flow(NOTE);
+    let mut daemon = DaemonProcess::start(&place);
+    let unmatched = subject(7, "nothing listens").to_string();
+    assert_eq!(daemon.post("/events/support", &unmatched).status(), 200);
     let metrics = daemon.get("/metrics").body;
     for name in [
         "flowtrigger_store_commits_total ",
@@ -144,8 +146,8 @@ fn an_orderly_end_files_the_last_events_without_runs_and_metrics_tell_of_the_arc
         assert!(metrics.contains(name), "no {name}: {metrics}");
     }
     daemon.signal(Signal::TERM);
-    assert_eq!(daemon.ends(), 0);
+    assert_eq!(daemon.wait_for_exit(), Some(0));
     place
-        .says(&["why", "7"])
-        .prints(0, &["ticket.SubjectChanged"]);
+        .run(&["why", "7"])
+        .expect_stdout(0, &["ticket.SubjectChanged"]);
 }

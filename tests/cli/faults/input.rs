@@ -3,21 +3,22 @@
 use std::os::unix::fs::symlink;
 use std::process::Stdio;
 
+use flowtrigger_testing::program::{Output, finish};
 use serde_json::{Value, json};
 
-use super::support::{DRY_RUN, NOTE, Place, RUN, Said, finish, subject, urgent};
+use super::setup::{DRY_RUN, NOTE, RUN, sandbox_with_flow, subject, urgent};
 
 /// Runs the bytes between two sound events, as files, and gives what was told.
-fn between(name: &str, bytes: impl AsRef<[u8]>) -> Said {
-    let place = Place::with_flow(NOTE);
+fn between(name: &str, bytes: impl AsRef<[u8]>) -> Output {
+    let place = sandbox_with_flow(NOTE);
     place.write("first.json", urgent(1).to_string());
     place.write(name, bytes);
     place.write("last.json", urgent(2).to_string());
-    let said = place.says(&["run", "--format", "json", "first.json", name, "last.json"]);
+    let output = place.run(&["run", "--format", "json", "first.json", name, "last.json"]);
     let noted = place.read("data/outbox/note.ndjson");
-    assert_eq!(noted.lines().count(), 2, "the others are lost: {said:?}");
-    assert_eq!(said.lines().len(), 2, "{said:?}");
-    let dry = place.says(&[
+    assert_eq!(noted.lines().count(), 2, "the others are lost: {output:?}");
+    assert_eq!(output.json_lines().len(), 2, "{output:?}");
+    let dry = place.run(&[
         "dry-run",
         "--format",
         "json",
@@ -25,9 +26,13 @@ fn between(name: &str, bytes: impl AsRef<[u8]>) -> Said {
         name,
         "last.json",
     ]);
-    assert_eq!((dry.code, dry.lines().len()), (said.code, 2), "{dry:?}");
-    assert_eq!(dry.stderr, said.stderr);
-    said
+    assert_eq!(
+        (dry.code, dry.json_lines().len()),
+        (output.code, 2),
+        "{dry:?}"
+    );
+    assert_eq!(dry.stderr, output.stderr);
+    output
 }
 
 #[test]
@@ -61,7 +66,7 @@ fn what_is_no_json_is_told_with_its_place_and_costs_the_others_nothing() {
         ),
     ];
     for (name, text, told) in cases {
-        between(name, text).tells(4, &[told, "help: "]);
+        between(name, text).expect_stderr(4, &[told, "help: "]);
     }
 }
 
@@ -88,7 +93,7 @@ fn json_that_is_no_event_names_what_is_wrong_and_what_is_known() {
         ),
     ];
     for (event, told) in cases {
-        between("odd.json", event.to_string()).tells(4, &["odd.json:1: ", told, "help: "]);
+        between("odd.json", event.to_string()).expect_stderr(4, &["odd.json:1: ", told, "help: "]);
     }
 }
 
@@ -100,7 +105,7 @@ fn changed_at(pointer: &str, to: Value) -> Value {
 
 #[test]
 fn a_file_that_cannot_be_read_is_told_and_costs_the_others_nothing() {
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     place.write("good.json", urgent(1).to_string());
     place.write("folder/x", "");
     symlink("/nowhere/at/all", place.path("dangling.json")).unwrap();
@@ -111,33 +116,33 @@ fn a_file_that_cannot_be_read_is_told_and_costs_the_others_nothing() {
     ] {
         let named = format!("failed to read `{name}`");
         for command in ["run", "dry-run"] {
-            let said = place.says(&[command, "--format", "json", name, "good.json"]);
-            said.tells(4, &[&named, help]);
-            assert_eq!(said.lines().len(), 1, "{said:?}");
-            assert_eq!(said.lines()[0]["matched"], json!(["on-urgent"]));
+            let output = place.run(&[command, "--format", "json", name, "good.json"]);
+            output.expect_stderr(4, &[&named, help]);
+            assert_eq!(output.json_lines().len(), 1, "{output:?}");
+            assert_eq!(output.json_lines()[0]["matched"], json!(["on-urgent"]));
         }
     }
 }
 
 #[test]
 fn a_rule_file_in_the_place_of_an_event_is_told_once() {
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     place.write("rule.yaml", "name: {a}\nwhen: {b}\n");
-    let said = place.says(&["dry-run", "rule.yaml"]);
-    said.tells(4, &["`rule.yaml` is YAML", "`--rules rule.yaml`"]);
-    assert_eq!(said.stderr.matches("error").count(), 1, "{said:?}");
-    let said = place.answers(&RUN, "name: {a}\nwhen: {b}\n");
-    assert_eq!(said.stderr.matches("not JSON").count(), 1, "{said:?}");
+    let output = place.run(&["dry-run", "rule.yaml"]);
+    output.expect_stderr(4, &["`rule.yaml` is YAML", "`--rules rule.yaml`"]);
+    assert_eq!(output.stderr.matches("error").count(), 1, "{output:?}");
+    let output = place.run_with_input(&RUN, "name: {a}\nwhen: {b}\n");
+    assert_eq!(output.stderr.matches("not JSON").count(), 1, "{output:?}");
 }
 
 #[test]
 fn one_bad_line_of_many_is_told_with_its_number() {
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     let text = format!("{}\n{{\"bad\n\n{}\n", urgent(1), urgent(2));
-    let said = place.answers(&RUN, &text);
-    said.tells(4, &["standard input:2: the JSON is cut off"]);
-    let keys: Vec<Value> = said
-        .lines()
+    let output = place.run_with_input(&RUN, &text);
+    output.expect_stderr(4, &["standard input:2: the JSON is cut off"]);
+    let keys: Vec<Value> = output
+        .json_lines()
         .iter()
         .map(|l| l["event"]["key"].clone())
         .collect();
@@ -147,18 +152,18 @@ fn one_bad_line_of_many_is_told_with_its_number() {
 
 #[test]
 fn an_array_and_a_stream_of_events_are_all_read() {
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     let array = json!([urgent(1), urgent(2), 7]);
-    let said = place.answers(&DRY_RUN, &array.to_string());
-    said.tells(4, &["this JSON is a number"]);
-    assert_eq!(said.lines().len(), 2);
+    let output = place.run_with_input(&DRY_RUN, &array.to_string());
+    output.expect_stderr(4, &["this JSON is a number"]);
+    assert_eq!(output.json_lines().len(), 2);
 }
 
 #[test]
 fn damaged_text_is_repaired_and_said() {
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     let half = urgent(1).to_string().replace("refund", r"re\ud83dfund");
-    let line = &place.answers(&DRY_RUN, &half).lines()[0];
+    let line = &place.run_with_input(&DRY_RUN, &half).json_lines()[0];
     assert_eq!(line["matched"], json!(["on-urgent"]));
     assert!(
         line["warnings"][0].as_str().unwrap().contains("surrogate"),
@@ -169,8 +174,8 @@ fn damaged_text_is_repaired_and_said() {
     bytes[at] = 0xff;
     place.write("bytes.json", bytes);
     let line = &place
-        .says(&["dry-run", "--format", "json", "bytes.json"])
-        .lines()[0];
+        .run(&["dry-run", "--format", "json", "bytes.json"])
+        .json_lines()[0];
     assert!(
         line["warnings"][0].as_str().unwrap().contains("UTF-8"),
         "{line}"
@@ -179,24 +184,24 @@ fn damaged_text_is_repaired_and_said() {
 
 #[test]
 fn ten_megabytes_of_one_event_pass() {
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     let event = changed_at(
         "/input/ticket_event/ticket/tags",
         json!(["x".repeat(10_000_000)]),
     );
-    assert_eq!(place.line(&RUN, &event)["runs"][0]["state"], "done");
+    assert_eq!(place.run_event(&RUN, &event)["runs"][0]["state"], "done");
 }
 
 #[test]
 fn an_unknown_type_is_carried_with_the_nearest_known_one() {
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     let event = changed_at("/input/ticket_event/type", json!("Priority Chnged"));
-    let said = place.answers(&RUN, &event.to_string());
-    assert_eq!(said.code, 1);
-    let warning = said.lines()[0]["warnings"][0].to_string();
+    let output = place.run_with_input(&RUN, &event.to_string());
+    assert_eq!(output.code, 1);
+    let warning = output.json_lines()[0]["warnings"][0].to_string();
     assert!(warning.contains("Priority Chnged") && warning.contains("ticket.PriorityChanged"));
-    let said = place.answers(&["dry-run", "-"], &event.to_string());
-    said.prints(
+    let output = place.run_with_input(&["dry-run", "-"], &event.to_string());
+    output.expect_stdout(
         1,
         &[
             "warning: unknown event type",
@@ -208,18 +213,18 @@ fn an_unknown_type_is_carried_with_the_nearest_known_one() {
 
 #[test]
 fn a_source_that_was_named_is_held_to() {
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     let text = urgent(1).to_string();
-    let said = place.answers(&["run", "--source", "nope", "-"], &text);
-    said.tells(
+    let output = place.run_with_input(&["run", "--source", "nope", "-"], &text);
+    output.expect_stderr(
         2,
         &[
             "no source is called `nope`",
             "the sources are support, upmind",
         ],
     );
-    let said = place.answers(&["run", "--source", "upmind", "-"], &text);
-    said.tells(
+    let output = place.run_with_input(&["run", "--source", "upmind", "-"], &text);
+    output.expect_stderr(
         4,
         &[
             "this is an event of `support`, not of `upmind`",
@@ -229,7 +234,7 @@ fn a_source_that_was_named_is_held_to() {
     assert_eq!(place.read("data/outbox/note.ndjson"), "");
     assert_eq!(
         place
-            .answers(&["run", "--source", "support", "-"], &text)
+            .run_with_input(&["run", "--source", "support", "-"], &text)
             .code,
         0
     );
@@ -237,7 +242,7 @@ fn a_source_that_was_named_is_held_to() {
 
 #[test]
 fn a_slip_in_set_is_told_before_anything_is_judged() {
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     let cases = [
         ("noeq", "`--set noeq` has no `=`", "help: write --set"),
         ("=x", "an empty path", "help: "),
@@ -260,35 +265,35 @@ fn a_slip_in_set_is_told_before_anything_is_judged() {
         ),
     ];
     for (set, named, help) in cases {
-        let said = place.answers(&["dry-run", "--set", set, "-"], &urgent(1).to_string());
-        said.tells(2, &[named, help]);
-        assert_eq!(said.stdout, "");
+        let output = place.run_with_input(&["dry-run", "--set", set, "-"], &urgent(1).to_string());
+        output.expect_stderr(2, &[named, help]);
+        assert_eq!(output.stdout, "");
     }
     let text = ["dry-run", "--format", "json", "--set", "current=low", "-"];
-    assert_eq!(place.line(&text, &urgent(1))["matched"], json!([]));
+    assert_eq!(place.run_event(&text, &urgent(1))["matched"], json!([]));
 }
 
 #[test]
 fn standard_input_that_is_closed_or_empty_is_a_bad_event() {
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     place
-        .says(&["run", "-"])
-        .tells(4, &["standard input:1: empty input"]);
-    place.says(&["run"]).tells(2, &["<FILE>"]);
+        .run(&["run", "-"])
+        .expect_stderr(4, &["standard input:1: empty input"]);
+    place.run(&["run"]).expect_stderr(2, &["<FILE>"]);
 }
 
 #[test]
 fn a_reader_that_goes_away_stops_no_work() {
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     let events: Vec<String> = (0..300).map(|n| urgent(n).to_string()).collect();
     place.write("events.ndjson", events.join("\n"));
     for (command, noted) in [("dry-run", 0), ("run", 300)] {
         let mut command = place.command(&[command, "events.ndjson"]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
-        let said = Said::of(finish(child));
-        assert_eq!(said.code, 0, "{said:?}");
-        assert_eq!(said.stderr, "");
+        let output = Output::new(finish(child));
+        assert_eq!(output.code, 0, "{output:?}");
+        assert_eq!(output.stderr, "");
         let text = place.read("data/outbox/note.ndjson");
         assert_eq!(text.lines().count(), noted);
     }
@@ -296,7 +301,7 @@ fn a_reader_that_goes_away_stops_no_work() {
 
 #[test]
 fn a_full_disk_under_standard_output_is_told() {
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     place.write("e.json", urgent(1).to_string());
     for arguments in [
         &["run", "e.json"][..],
@@ -308,19 +313,19 @@ fn a_full_disk_under_standard_output_is_told() {
             .open("/dev/full")
             .unwrap();
         let child = place.command(arguments).stdout(full).spawn().unwrap();
-        Said::of(finish(child)).tells(5, &["failed to write the output"]);
+        Output::new(finish(child)).expect_stderr(5, &["failed to write the output"]);
     }
 }
 
 #[test]
 fn the_locale_changes_no_word() {
     let event = subject(1, "naïve ☃").to_string();
-    let said = |locale: &str| {
-        let place = Place::with_flow(NOTE).set("LC_ALL", locale);
-        let said = place.answers(&["dry-run", "--explain", "-", "gone-ö.json"], &event);
-        (said.code, said.stdout, said.stderr)
+    let output = |locale: &str| {
+        let place = sandbox_with_flow(NOTE).with_env("LC_ALL", locale);
+        let output = place.run_with_input(&["dry-run", "--explain", "-", "gone-ö.json"], &event);
+        (output.code, output.stdout, output.stderr)
     };
-    let plain = said("C");
-    assert_eq!(plain, said("C.UTF-8"));
+    let plain = output("C");
+    assert_eq!(plain, output("C.UTF-8"));
     assert!(plain.2.contains("`gone-ö.json`"));
 }

@@ -1,22 +1,20 @@
-//! Every mistake that a user can make, made on the real program: exact codes and statuses, messages that
-//! name the thing and what to do, nothing lost and nothing silent. It looks at no part from inside.
+//! Mistakes that users make, on the real program: exit codes and statuses, messages that name the problem and
+//! the correction, no lost event and no silence.
 
 mod actions;
-mod bounds;
-mod canary;
 mod configuration;
 mod contracts;
 mod daemon;
 mod data_folder;
+mod egress;
 mod input;
-mod outward;
+mod limits;
 mod payload;
-mod receiver;
 mod redact;
 mod rules;
+mod secret_leaks;
 mod secrets;
 mod sending;
-mod serving;
+mod setup;
 mod signed;
 mod sources;
-mod support;

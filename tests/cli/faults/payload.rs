@@ -1,10 +1,11 @@
 //! Hostile text of a ticket: whatever it holds, it arrives as one argument and as one string.
 
+use flowtrigger_testing::receiver::Receiver;
+use flowtrigger_testing::sandbox::Sandbox;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::receiver::Receiver;
-use super::support::{Place, RUN, subject};
+use super::setup::{RUN, sandbox, subject};
 
 const HOSTILE: [&str; 16] = [
     "plain",
@@ -25,8 +26,8 @@ const HOSTILE: [&str; 16] = [
     "%00 %2e%2e%2f &a=b#c?d",
 ];
 
-fn place(port: u16) -> Place {
-    let place = Place::new();
+fn place(port: u16) -> Sandbox {
+    let place = sandbox();
     let flow = "- name: call
   exec: [sh, -c, 'printf \"%s\\0\" \"$#\" \"$@\" > \"../$1.bin\"', sh, '{{ ticket.id }}', '{{ current }}', 'a {{ current }} z']
 - name: tell
@@ -46,16 +47,16 @@ fn place(port: u16) -> Place {
 
 /// Sends all texts in one go and compares what arrived.
 fn arrives(texts: &[String]) {
-    let receiver = Receiver::fine();
+    let receiver = Receiver::ok();
     let place = place(receiver.port);
     let events: Vec<String> = (1..)
         .zip(texts)
         .map(|(n, text)| subject(n, text).to_string())
         .collect();
-    let said = place.answers(&RUN, &events.join("\n"));
-    assert_eq!(said.code, 0, "{said:?}");
+    let output = place.run_with_input(&RUN, &events.join("\n"));
+    assert_eq!(output.code, 0, "{output:?}");
     assert!(!place.path("pwned").exists() && !place.path("rules/pwned").exists());
-    let got = receiver.got();
+    let got = receiver.received();
     for (ticket, text) in (1u64..).zip(texts) {
         let arguments = place.read(&format!("{ticket}.bin"));
         assert_eq!(arguments, format!("3\0{ticket}\0{text}\0a {text} z\0"));
@@ -106,26 +107,26 @@ proptest! {
 
 #[test]
 fn a_nul_is_told_by_the_command_and_taken_by_json() {
-    let receiver = Receiver::fine();
+    let receiver = Receiver::ok();
     let place = place(receiver.port);
     let text = "a\u{0}b";
-    let said = place.answers(&RUN, &subject(1, text).to_string());
-    assert_eq!(said.code, 1);
-    let run = &said.lines()[0]["runs"][0];
+    let output = place.run_with_input(&RUN, &subject(1, text).to_string());
+    assert_eq!(output.code, 1);
+    let run = &output.json_lines()[0]["runs"][0];
     let error = run["steps"][0]["error"].as_str().unwrap();
     assert!(
         error.contains("holds a NUL character") && error.contains("`stdin`"),
         "{error}"
     );
-    assert_eq!(receiver.got().len(), 0);
+    assert_eq!(receiver.received().len(), 0);
     let only = "name: n\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n- http: { url: 'http://127.0.0.1:PORT/', json: { t: '{{ current }}' } }\n";
     place.write(
         "rules/rules.yaml",
         only.replace("PORT", &receiver.port.to_string()),
     );
     assert_eq!(
-        place.line(&RUN, &subject(1, text))["runs"][0]["state"],
+        place.run_event(&RUN, &subject(1, text))["runs"][0]["state"],
         "done"
     );
-    assert_eq!(receiver.got()[0].json()["t"], Value::from(text));
+    assert_eq!(receiver.received()[0].json()["t"], Value::from(text));
 }

@@ -2,32 +2,34 @@
 
 use std::os::unix::fs::symlink;
 
+use flowtrigger_testing::program::Output;
+use flowtrigger_testing::sandbox::Sandbox;
 use serde_json::Value;
 
-use super::support::{NOTE, Place, Said, rule, urgent};
+use super::setup::{NOTE, rule, sandbox, sandbox_with_flow, urgent};
 
 /// What every command that needs rules says of them: all refuse alike.
-fn refused(place: &Place, rules: &str, parts: &[&str]) {
+fn refused(place: &Sandbox, rules: &str, parts: &[&str]) {
     place.write("e.json", urgent(1).to_string());
-    place.says(&["check", rules]).prints(3, parts);
+    place.run(&["check", rules]).expect_stdout(3, parts);
     for command in [
         &["run", "--rules", rules, "e.json"][..],
         &["dry-run", "--rules", rules, "e.json"],
         &["test", rules],
         &["daemon", "--rules", rules, "--listen", "127.0.0.1:0"],
     ] {
-        place.says(command).tells(3, parts);
+        place.run(command).expect_stderr(3, parts);
     }
     assert!(!place.path("data").exists(), "something was done");
 }
 
-fn checked(place: &Place) -> Vec<Value> {
-    let said = place.says(&["check", "--format", "json"]);
-    serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{said:?}"))
+fn checked(place: &Sandbox) -> Vec<Value> {
+    let output = place.run(&["check", "--format", "json"]);
+    serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
 }
 
 /// `code file:line:column` of every diagnostic.
-fn places(place: &Place) -> Vec<String> {
+fn places(place: &Sandbox) -> Vec<String> {
     let found = checked(place);
     let places = found.iter().map(|d| {
         let text = |key: &str| d[key].as_str().unwrap().to_owned();
@@ -44,29 +46,29 @@ fn places(place: &Place) -> Vec<String> {
 
 #[test]
 fn no_rules_are_no_rules_to_start_with() {
-    let place = Place::new();
+    let place = sandbox();
     refused(&place, "nowhere", &["`nowhere` is not there", "--rules"]);
     refused(&place, "rules", &["`rules` holds no rule file", ".yaml"]);
 }
 
 #[test]
 fn a_file_without_a_rule_is_a_warning_and_no_silence() {
-    let place = Place::new();
+    let place = sandbox();
     place.write("rules/empty.yaml", "# to be written\n");
     place.write("rules/good.yaml", rule("good", NOTE));
-    let said = place.says(&["check"]);
-    said.prints(
+    let output = place.run(&["check"]);
+    output.expect_stdout(
         0,
         &["warning[empty]: `rules/empty.yaml` holds no rule", "help: "],
     );
-    said.prints(0, &["1 rule in 2 files, no errors, 1 warning"]);
-    let said = place.answers(&["run", "-"], &urgent(1).to_string());
-    said.tells(0, &["warning[empty]: `rules/empty.yaml` holds no rule"]);
+    output.expect_stdout(0, &["1 rule in 2 files, no errors, 1 warning"]);
+    let output = place.run_with_input(&["run", "-"], &urgent(1).to_string());
+    output.expect_stderr(0, &["warning[empty]: `rules/empty.yaml` holds no rule"]);
 }
 
 #[test]
 fn what_is_no_text_names_the_byte() {
-    let place = Place::new();
+    let place = sandbox();
     place.write("rules/latin.yaml", b"name: caf\xe9\n");
     place.write("rules/good.yaml", rule("good", NOTE));
     let parts = [
@@ -79,7 +81,7 @@ fn what_is_no_text_names_the_byte() {
 
 #[test]
 fn what_cannot_be_read_is_named() {
-    let place = Place::new();
+    let place = sandbox();
     place.write("rules/good.yaml", rule("good", NOTE));
     symlink("/nowhere/at/all", place.path("rules/gone.yaml")).unwrap();
     refused(
@@ -87,7 +89,7 @@ fn what_cannot_be_read_is_named() {
         "rules",
         &["`rules/gone.yaml` is not there", "help: "],
     );
-    let place = Place::new();
+    let place = sandbox();
     symlink("loop.yaml", place.path("rules/loop.yaml")).unwrap();
     symlink("..", place.path("rules/round")).unwrap();
     refused(&place, "rules", &["rules/loop.yaml"]);
@@ -95,16 +97,16 @@ fn what_cannot_be_read_is_named() {
 
 #[test]
 fn a_folder_that_is_called_like_a_rule_is_read_as_a_folder() {
-    let place = Place::new();
+    let place = sandbox();
     place.write("rules/team.yaml/good.yaml", rule("good", NOTE));
     place
-        .says(&["check"])
-        .prints(0, &["1 rule in 1 file, no errors"]);
+        .run(&["check"])
+        .expect_stdout(0, &["1 rule in 1 file, no errors"]);
 }
 
 #[test]
 fn bombs_are_refused_where_they_go_off() {
-    let place = Place::new();
+    let place = sandbox();
     place.write("rules/aliases.yaml", aliases());
     place.write("rules/deep.yaml", "[".repeat(1_000_000));
     place.write("rules/maps.yaml", "a: {".repeat(100_000));
@@ -147,7 +149,7 @@ fn aliases() -> String {
 
 #[test]
 fn every_mistake_of_every_file_is_told_at_once() {
-    let place = Place::new();
+    let place = sandbox();
     place.write(
         "rules/a.yaml",
         format!(
@@ -197,44 +199,46 @@ fn an_unset_secret_warns_in_check_and_stops_what_acts() {
         "- http: { url: 'http://127.0.0.1:9/x', headers: { X-Key: '{{ secret.DESK_KEY }}' } }";
     for (place, why) in [
         (
-            Place::with_flow(flow),
+            sandbox_with_flow(flow),
             "`FLOWTRIGGER_SECRET_DESK_KEY` is not set",
         ),
         (
-            Place::with_flow(flow).set("FLOWTRIGGER_SECRET_DESK_KEY", ""),
+            sandbox_with_flow(flow).with_env("FLOWTRIGGER_SECRET_DESK_KEY", ""),
             "`FLOWTRIGGER_SECRET_DESK_KEY` is empty",
         ),
     ] {
         place.write("e.json", urgent(1).to_string());
         place
-            .says(&["check"])
-            .prints(0, &["warning[unset-secret]", "`DESK_KEY`", why]);
+            .run(&["check"])
+            .expect_stdout(0, &["warning[unset-secret]", "`DESK_KEY`", why]);
         place
-            .says(&["run", "e.json"])
-            .tells(3, &["`DESK_KEY`", why, "set it"]);
+            .run(&["run", "e.json"])
+            .expect_stderr(3, &["`DESK_KEY`", why, "set it"]);
         let daemon = ["daemon", "--listen", "127.0.0.1:0"];
-        place.says(&daemon).tells(3, &["`DESK_KEY`", why, "set it"]);
         place
-            .says(&["dry-run", "e.json"])
-            .prints(0, &["[secret DESK_KEY]"]);
+            .run(&daemon)
+            .expect_stderr(3, &["`DESK_KEY`", why, "set it"]);
+        place
+            .run(&["dry-run", "e.json"])
+            .expect_stdout(0, &["[secret DESK_KEY]"]);
     }
-    let place = Place::with_flow(flow);
+    let place = sandbox_with_flow(flow);
     place.write(
         "flowtrigger.yaml",
         "secrets: { DESK_KEY: { file: keys/desk } }\n",
     );
     place.write("e.json", urgent(1).to_string());
     place
-        .says(&["run", "e.json"])
-        .tells(3, &["`DESK_KEY`", "keys/desk"]);
+        .run(&["run", "e.json"])
+        .expect_stderr(3, &["`DESK_KEY`", "keys/desk"]);
 }
 
 #[test]
 fn a_run_of_no_tests_fails() {
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     for format in ["text", "json", "junit"] {
-        let said = place.says(&["test", "--format", format]);
-        said.tells(
+        let output = place.run(&["test", "--format", format]);
+        output.expect_stderr(
             1,
             &[
                 "no test in `rules`",
@@ -246,8 +250,8 @@ fn a_run_of_no_tests_fails() {
         "rules/rules.test.yaml",
         "- name: any\n  event: { sample: ticket.PriorityChanged }\n  expect: no match\n",
     );
-    let said: Said = place.says(&["test", "--only", "nope"]);
-    if said.code != 3 {
-        said.tells(1, &["no test has `nope`", "--only"]);
+    let output: Output = place.run(&["test", "--only", "nope"]);
+    if output.code != 3 {
+        output.expect_stderr(1, &["no test has `nope`", "--only"]);
     }
 }

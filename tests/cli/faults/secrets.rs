@@ -5,12 +5,13 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
+use flowtrigger_testing::daemon::DaemonProcess;
+use flowtrigger_testing::receiver::{Receiver, dead_port};
+use flowtrigger_testing::sandbox::Sandbox;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustix::process::Signal;
 
-use super::receiver::{Receiver, dead_port};
-use super::serving::Daemon;
-use super::support::{Place, urgent};
+use super::setup::{sandbox_with_flow, urgent};
 
 /// With what each encoding changes: a space, a quote, a slash, a plus and a letter beyond ASCII.
 const CANARY: &str = "c4nary / \"é\"+key&1";
@@ -41,13 +42,13 @@ const FLOW: &str = "- name: url
   exec: { argv: [sh, -c, 'echo \"bad key $CANARY\" >&2; exit 1'], env: { CANARY: '{{ secret.CANARY }}' } }
 ";
 
-fn place(port: u16) -> Place {
+fn place(port: u16) -> Sandbox {
     let port = port.to_string();
-    let place = Place::with_flow(&FLOW.replace("PORT", &port));
+    let place = sandbox_with_flow(&FLOW.replace("PORT", &port));
     place.write("flowtrigger.yaml", CONFIG.replace("PORT", &port));
     place
-        .set("FLOWTRIGGER_SECRET_CANARY", CANARY)
-        .set("FLOWTRIGGER_SECRET_PASSWORD", PASSWORD)
+        .with_env("FLOWTRIGGER_SECRET_CANARY", CANARY)
+        .with_env("FLOWTRIGGER_SECRET_PASSWORD", PASSWORD)
 }
 
 /// Every way in which a secret may be written down.
@@ -90,7 +91,7 @@ fn clean_files(folder: &Path) {
 
 #[test]
 fn secrets_arrive_and_are_written_nowhere() {
-    let receiver = Receiver::fine();
+    let receiver = Receiver::ok();
     let place = place(receiver.port);
     let event = urgent(1).to_string();
     for arguments in [
@@ -98,11 +99,14 @@ fn secrets_arrive_and_are_written_nowhere() {
         &["run", "--format", "json", "-"],
         &["run", "--log", "trace", "-"],
     ] {
-        let said = place.answers(arguments, &event);
-        assert_eq!(said.code, 1, "{said:?}");
-        assert!(said.stdout.contains("bad key [secret CANARY]"), "{said:?}");
-        clean("stdout", &said.stdout);
-        clean("stderr", &said.stderr);
+        let output = place.run_with_input(arguments, &event);
+        assert_eq!(output.code, 1, "{output:?}");
+        assert!(
+            output.stdout.contains("bad key [secret CANARY]"),
+            "{output:?}"
+        );
+        clean("stdout", &output.stdout);
+        clean("stderr", &output.stderr);
     }
     clean_files(&place.path(""));
     let paper = place.read("data/outbox/paper.ndjson");
@@ -111,7 +115,7 @@ fn secrets_arrive_and_are_written_nowhere() {
         "{paper}"
     );
     assert_eq!(place.read("got"), CANARY);
-    let got = receiver.got();
+    let got = receiver.received();
     let percent = "c4nary%20%2F%20%22%C3%A9%22%2Bkey%261";
     assert!(
         got[0]
@@ -143,35 +147,35 @@ fn a_rehearsal_shows_names_alone() {
         &["check"],
         &["check", "--format", "json"],
     ] {
-        let said = place.answers(arguments, &event);
-        assert_eq!(said.code, 0, "{said:?}");
-        clean("stdout", &said.stdout);
-        clean("stderr", &said.stderr);
+        let output = place.run_with_input(arguments, &event);
+        assert_eq!(output.code, 0, "{output:?}");
+        clean("stdout", &output.stdout);
+        clean("stderr", &output.stderr);
         let dry = arguments[0] == "dry-run";
-        assert_eq!(said.stdout.contains("[secret CANARY]"), dry, "{said:?}");
+        assert_eq!(output.stdout.contains("[secret CANARY]"), dry, "{output:?}");
     }
 }
 
 #[test]
 fn a_receiver_that_fails_or_repeats_a_secret_puts_it_into_no_log() {
     let echo = format!("500 Oops\r\nx-echo: {PASSWORD}");
-    let receiver = Receiver::answering(&[&echo]);
+    let receiver = Receiver::in_turn(&[&echo]);
     for port in [receiver.port, dead_port()] {
         let place = place(port);
-        let mut daemon = Daemon::start(&place);
+        let mut daemon = DaemonProcess::start(&place);
         assert_eq!(
             daemon
                 .post("/events/support", &urgent(1).to_string())
-                .status,
+                .status(),
             200
         );
-        let dead = daemon.logs(|line| line["state"] == "dead");
+        let dead = daemon.expect_log(|line| line["state"] == "dead");
         assert!(
             dead["why"].as_str().unwrap().contains("[secret CANARY]"),
             "{dead}"
         );
         daemon.signal(Signal::TERM);
-        assert_eq!(daemon.ends(), 0);
+        assert_eq!(daemon.wait_for_exit(), Some(0));
         clean("the log", &daemon.log());
     }
 }
@@ -179,12 +183,13 @@ fn a_receiver_that_fails_or_repeats_a_secret_puts_it_into_no_log() {
 #[test]
 fn a_secret_that_cannot_be_sent_is_named_and_not_shown() {
     let flow = "- http: { url: 'http://127.0.0.1:9/', headers: { X-Key: '{{ secret.CANARY }}' } }\n  retry: { attempts: 1 }";
-    let place = Place::with_flow(flow).set("FLOWTRIGGER_SECRET_CANARY", "c4nary\nx-evil: 1");
-    let said = place.answers(&["run", "-"], &urgent(1).to_string());
-    assert!([1, 3].contains(&said.code), "{said:?}");
-    clean("the output", &format!("{}{}", said.stdout, said.stderr));
+    let place = sandbox_with_flow(flow).with_env("FLOWTRIGGER_SECRET_CANARY", "c4nary\nx-evil: 1");
+    let output = place.run_with_input(&["run", "-"], &urgent(1).to_string());
+    assert!([1, 3].contains(&output.code), "{output:?}");
+    clean("the output", &format!("{}{}", output.stdout, output.stderr));
     assert!(
-        format!("{}{}", said.stdout, said.stderr).contains("the header `x-key` holds a line break"),
-        "{said:?}"
+        format!("{}{}", output.stdout, output.stderr)
+            .contains("the header `x-key` holds a line break"),
+        "{output:?}"
     );
 }

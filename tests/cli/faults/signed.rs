@@ -3,17 +3,18 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
+use flowtrigger_testing::daemon::DaemonProcess;
+use flowtrigger_testing::http_wire::Message;
+use flowtrigger_testing::sandbox::Sandbox;
+use flowtrigger_testing::sender::{hex, hmac_sha256, now, zendesk_headers};
+use flowtrigger_testing::wait::TIMEOUT;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use sha2::Sha256;
 
-use super::serving::{Answer, Daemon};
-use super::support::{NOTE, PATIENCE, Place, urgent};
+use super::setup::{NOTE, sandbox_with_flow, urgent};
 
 pub const KEY: &str = "c4nary-Zl9kD0yQm7xV2sR5uJ8bN1cH6pE";
 pub const OLD: &str = "c4nary-Kq2wE8rT5yU1iO6pA3sD9fG4hJ7";
@@ -43,40 +44,13 @@ const PATHS: [&str; 7] = [
     "/events/own",
 ];
 
-pub fn place(config: &str) -> Place {
-    let place = Place::with_flow(NOTE);
+pub fn place(config: &str) -> Sandbox {
+    let place = sandbox_with_flow(NOTE);
     place.write("flowtrigger.yaml", config);
     place
-        .set("FLOWTRIGGER_SECRET_KEY", KEY)
-        .set("FLOWTRIGGER_SECRET_OLD", OLD)
-        .set("FLOWTRIGGER_SECRET_WHSEC", WHSEC)
-}
-
-pub fn now() -> i64 {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    i64::try_from(now.unwrap().as_secs()).unwrap()
-}
-
-fn rfc3339(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).unwrap().to_string()
-}
-
-pub fn mac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
-    parts.iter().for_each(|part| mac.update(part));
-    mac.finalize().into_bytes().to_vec()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-pub fn zendesk(key: &str, body: &[u8], at: i64) -> String {
-    let at = rfc3339(at);
-    let signature = STANDARD.encode(mac(key.as_bytes(), &[at.as_bytes(), body]));
-    format!(
-        "x-zendesk-webhook-signature: {signature}\r\nx-zendesk-webhook-signature-timestamp: {at}\r\n"
-    )
+        .with_env("FLOWTRIGGER_SECRET_KEY", KEY)
+        .with_env("FLOWTRIGGER_SECRET_OLD", OLD)
+        .with_env("FLOWTRIGGER_SECRET_WHSEC", WHSEC)
 }
 
 /// What a sound sender of this path writes.
@@ -84,19 +58,22 @@ pub fn proof(path: &str, body: &[u8]) -> String {
     let at = now().to_string();
     let key = KEY.as_bytes();
     match path {
-        "/events/support" => zendesk(KEY, body, now()),
-        "/events/hex" => format!("x-webhook-signature: {}\r\n", hex(&mac(key, &[body]))),
+        "/events/support" => zendesk_headers(KEY, body, now()),
+        "/events/hex" => format!(
+            "x-webhook-signature: {}\r\n",
+            hex(&hmac_sha256(key, &[body]))
+        ),
         "/events/standard" => {
             let key = STANDARD.decode(&WHSEC[6..]).unwrap();
             let parts = [b"msg_1", b".".as_slice(), at.as_bytes(), b".", body];
-            let signature = STANDARD.encode(mac(&key, &parts));
+            let signature = STANDARD.encode(hmac_sha256(&key, &parts));
             format!(
                 "webhook-id: msg_1\r\nwebhook-timestamp: {at}\r\nwebhook-signature: v1,{signature}\r\n"
             )
         }
         "/hooks/forge" => format!(
             "x-hub-signature-256: sha256={}\r\n",
-            hex(&mac(key, &[body]))
+            hex(&hmac_sha256(key, &[body]))
         ),
         "/events/token" => format!("authorization: Bearer {KEY}\r\n"),
         "/events/basic" => {
@@ -105,46 +82,46 @@ pub fn proof(path: &str, body: &[u8]) -> String {
         }
         "/events/own" => {
             let parts = [b"7", b"|".as_slice(), at.as_bytes(), b"|", body];
-            let signature = hex(&mac(key, &parts));
+            let signature = hex(&hmac_sha256(key, &parts));
             format!("x-id: 7\r\nx-time: {at}\r\nx-own: s={signature}\r\n")
         }
         other => panic!("{other}"),
     }
 }
 
-pub fn post(daemon: &Daemon, path: &str, headers: &str, body: &str) -> Answer {
+pub fn post(daemon: &DaemonProcess, path: &str, headers: &str, body: &str) -> Message {
     let headers = format!("content-type: application/json\r\n{headers}");
-    daemon.ask("POST", path, &headers, body.as_bytes())
+    daemon.request("POST", path, &headers, body.as_bytes())
 }
 
 #[track_caller]
-pub fn denied(answer: &Answer) {
-    answer.refuses(401, &["the sender did not prove who it is"]);
+pub fn denied(answer: &Message) {
+    answer.expect_rejected(401, &["the sender did not prove who it is"]);
     assert!(answer.header("www-authenticate").is_some(), "{answer:?}");
     assert!(!answer.body.contains("c4nary"), "{answer:?}");
 }
 
-fn metric(daemon: &Daemon, line: &str) -> u64 {
+fn metric(daemon: &DaemonProcess, line: &str) -> u64 {
     let text = daemon.get("/metrics").body;
     let found = text.lines().find_map(|told| told.strip_prefix(line));
     found.map_or(0, |count| count.trim().parse().unwrap())
 }
 
-fn refused(daemon: &Daemon, source: &str, reason: &str) -> u64 {
+fn refused(daemon: &DaemonProcess, source: &str, reason: &str) -> u64 {
     let line =
         format!("flowtrigger_requests_refused_total{{source=\"{source}\",reason=\"{reason}\"}} ");
     metric(daemon, &line)
 }
 
 /// The line of the log about a request that was refused for this.
-pub fn complaint(daemon: &Daemon, check: &str) -> Value {
-    daemon.logs(|line| line["check"] == check)
+pub fn complaint(daemon: &DaemonProcess, check: &str) -> Value {
+    daemon.expect_log(|line| line["check"] == check)
 }
 
 #[test]
 fn every_route_asks_and_nothing_weak_gets_in() {
     let place = place(SOURCES);
-    let mut daemon = Daemon::start(&place);
+    let mut daemon = DaemonProcess::start(&place);
     for (n, path) in (100_u64..).step_by(10).zip(PATHS) {
         let body = urgent(n).to_string();
         let sound = proof(path, body.as_bytes());
@@ -180,24 +157,24 @@ fn every_route_asks_and_nothing_weak_gets_in() {
             answers.push(answer);
         }
         let first = &answers[0];
-        let challenge = |answer: &Answer| answer.header("www-authenticate").map(str::to_owned);
+        let challenge = |answer: &Message| answer.header("www-authenticate").map(str::to_owned);
         for answer in &answers {
             assert_eq!(answer.body, first.body, "the reply helps a guesser");
             assert_eq!(challenge(answer), challenge(first));
         }
         let taken = post(&daemon, path, &sound, &body);
-        assert_eq!(taken.status, 200, "{path}: {taken:?}");
+        assert_eq!(taken.status(), 200, "{path}: {taken:?}");
         assert_eq!(taken.json()["runs"].as_array().unwrap().len(), 1);
     }
     for path in ["/events/forge", "/events/upmind", "/events/"] {
-        assert_eq!(daemon.post(path, "{}").status, 404, "{path}");
+        assert_eq!(daemon.post(path, "{}").status(), 404, "{path}");
     }
     assert!(refused(&daemon, "support", "sender_unsigned") >= 4);
     assert_eq!(refused(&daemon, "support", "sender_wrong_signature"), 1);
     assert!(refused(&daemon, "token", "sender_wrong_token") >= 2);
     assert!(refused(&daemon, "basic", "sender_wrong_token") >= 1);
     daemon.signal(Signal::TERM);
-    assert_eq!(daemon.ends(), 0);
+    assert_eq!(daemon.wait_for_exit(), Some(0));
     let log = daemon.log();
     for trace in [
         KEY,
@@ -219,9 +196,9 @@ fn every_route_asks_and_nothing_weak_gets_in() {
 #[test]
 fn a_request_that_comes_again_is_a_redelivery() {
     let place = place(SOURCES);
-    let daemon = Daemon::start(&place);
+    let daemon = DaemonProcess::start(&place);
     let body = urgent(1).to_string();
-    let sound = zendesk(KEY, body.as_bytes(), now());
+    let sound = zendesk_headers(KEY, body.as_bytes(), now());
     let first = post(&daemon, "/events/support", &sound, &body).json();
     let again = post(&daemon, "/events/support", &sound, &body).json();
     assert_eq!(again["redelivered"], true);
@@ -233,7 +210,7 @@ fn a_request_that_comes_again_is_a_redelivery() {
         denied(&post(
             &daemon,
             "/events/support",
-            &zendesk(KEY, body.as_bytes(), at),
+            &zendesk_headers(KEY, body.as_bytes(), at),
             &body,
         ));
     }
@@ -255,10 +232,10 @@ fn a_request_that_comes_again_is_a_redelivery() {
 #[test]
 fn the_same_bytes_are_judged_alike_whatever_they_are_called() {
     let place = place(SOURCES);
-    let daemon = Daemon::start(&place);
+    let daemon = DaemonProcess::start(&place);
     let body = urgent(1).to_string();
-    let sound = zendesk(KEY, body.as_bytes(), now());
-    let bad = zendesk("another key", body.as_bytes(), now());
+    let sound = zendesk_headers(KEY, body.as_bytes(), now());
+    let bad = zendesk_headers("another key", body.as_bytes(), now());
     for media in [
         "text/plain",
         "multipart/form-data; boundary=x",
@@ -269,16 +246,16 @@ fn the_same_bytes_are_judged_alike_whatever_they_are_called() {
         let called = format!("content-type: {media}\r\n");
         let ask = |proof: &str| {
             let headers = format!("{called}{proof}");
-            daemon.ask("POST", "/events/support", &headers, body.as_bytes())
+            daemon.request("POST", "/events/support", &headers, body.as_bytes())
         };
         denied(&ask(""));
         for proof in [&sound, &bad] {
-            assert_eq!(ask(proof).status, 415, "{media}");
+            assert_eq!(ask(proof).status(), 415, "{media}");
         }
     }
-    let without = daemon.ask("POST", "/events/support", &bad, body.as_bytes());
+    let without = daemon.request("POST", "/events/support", &bad, body.as_bytes());
     denied(&without);
-    let without = daemon.ask("POST", "/events/support", &sound, body.as_bytes());
+    let without = daemon.request("POST", "/events/support", &sound, body.as_bytes());
     assert_eq!(
         without.json()["redelivered"],
         Value::Null,
@@ -289,9 +266,9 @@ fn the_same_bytes_are_judged_alike_whatever_they_are_called() {
 #[test]
 fn what_nobody_signed_is_not_read() {
     let place = place(SOURCES);
-    let daemon = Daemon::start(&place);
+    let daemon = DaemonProcess::start(&place);
     let mut stream = TcpStream::connect(&daemon.address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     let head = "POST /events/support HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
     let piece = [
@@ -305,28 +282,28 @@ fn what_nobody_signed_is_not_read() {
         .take_while(|_| stream.write_all(&piece).is_ok())
         .count();
     assert!(sent < 64, "{sent} MiB were read");
-    let mut said = Vec::new();
-    drop(stream.read_to_end(&mut said));
-    let said = String::from_utf8_lossy(&said);
+    let mut output = Vec::new();
+    drop(stream.read_to_end(&mut output));
+    let output = String::from_utf8_lossy(&output);
     assert!(
-        said.is_empty() || said.starts_with("HTTP/1.1 401"),
-        "{said}"
+        output.is_empty() || output.starts_with("HTTP/1.1 401"),
+        "{output}"
     );
     complaint(&daemon, "sender_unsigned");
     let huge = "content-length: 1073741824\r\n";
     let mut stream = TcpStream::connect(&daemon.address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     let head = format!("POST /events/support HTTP/1.1\r\nhost: a\r\n{huge}\r\n");
     stream.write_all(head.as_bytes()).unwrap();
-    let mut said = String::new();
-    stream.read_to_string(&mut said).unwrap();
-    assert!(said.starts_with("HTTP/1.1 401"), "{said}");
+    let mut output = String::new();
+    stream.read_to_string(&mut output).unwrap();
+    assert!(output.starts_with("HTTP/1.1 401"), "{output}");
 }
 
 #[test]
 fn odd_bytes_and_a_flood_leave_a_short_log() {
     let place = place(SOURCES);
-    let mut daemon = Daemon::start(&place);
+    let mut daemon = DaemonProcess::start(&place);
     let odd = "\u{1f9e8}\u{202e}é\u{fffd}".repeat(200);
     let headers = format!("x-zendesk-webhook-signature: {odd}\r\nx-{}: {odd}\r\n", "a");
     let body = json!({ "text": odd }).to_string();
@@ -335,7 +312,7 @@ fn odd_bytes_and_a_flood_leave_a_short_log() {
     }
     assert_eq!(refused(&daemon, "support", "sender_malformed"), 200);
     daemon.signal(Signal::TERM);
-    assert_eq!(daemon.ends(), 0);
+    assert_eq!(daemon.wait_for_exit(), Some(0));
     let log = daemon.log();
     let told = log.lines().filter(|line| line.contains("sender_malformed"));
     assert!((10..60).contains(&told.count()), "{log}");

@@ -3,12 +3,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use flowtrigger_testing::daemon::DaemonProcess;
+use flowtrigger_testing::sender::{hmac_sha256, now, zendesk_headers};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use super::serving::Daemon;
-use super::signed::{KEY, OLD, SOURCES, complaint, denied, mac, now, place, post, proof, zendesk};
-use super::support::{NOTE, Place, urgent};
+use super::setup::{NOTE, sandbox_with_flow, urgent};
+use super::signed::{KEY, OLD, SOURCES, complaint, denied, place, post, proof};
 
 #[test]
 fn a_secret_is_replaced_without_losing_an_event() {
@@ -17,11 +18,11 @@ fn a_secret_is_replaced_without_losing_an_event() {
     );
     place.write("key", OLD);
     place.write("next", KEY);
-    let daemon = Daemon::start(&place);
+    let daemon = DaemonProcess::start(&place);
     let sends = |ticket: u64, key: &str| {
         let body = urgent(ticket).to_string();
-        let headers = zendesk(key, body.as_bytes(), now());
-        post(&daemon, "/events/support", &headers, &body).status
+        let headers = zendesk_headers(key, body.as_bytes(), now());
+        post(&daemon, "/events/support", &headers, &body).status()
     };
     let reloaded = |count: usize| {
         daemon.signal(Signal::HUP);
@@ -33,7 +34,7 @@ fn a_secret_is_replaced_without_losing_an_event() {
             .count()
             < count
         {
-            daemon.logs(is);
+            daemon.expect_log(is);
             std::thread::yield_now();
         }
     };
@@ -47,7 +48,7 @@ fn a_secret_is_replaced_without_losing_an_event() {
     // A secret that cannot be had any more keeps what was in use.
     std::fs::remove_file(place.path("next")).unwrap();
     daemon.signal(Signal::HUP);
-    daemon.logs(|line| {
+    daemon.expect_log(|line| {
         line["message"]
             .as_str()
             .unwrap_or("")
@@ -64,7 +65,7 @@ fn two_accounts_have_a_path_and_a_secret_each() {
   south: { decoder: support, path: /zendesk/south, verify: zendesk, secrets: OLD }
 ",
     );
-    let daemon = Daemon::start(&place);
+    let daemon = DaemonProcess::start(&place);
     let body = urgent(1).to_string();
     for (path, key, status) in [
         ("/zendesk/north", KEY, 200),
@@ -74,16 +75,16 @@ fn two_accounts_have_a_path_and_a_secret_each() {
         ("/events/north", KEY, 404),
         ("/events/support", KEY, 404),
     ] {
-        let headers = zendesk(key, body.as_bytes(), now());
+        let headers = zendesk_headers(key, body.as_bytes(), now());
         assert_eq!(
-            post(&daemon, path, &headers, &body).status,
+            post(&daemon, path, &headers, &body).status(),
             status,
             "{path}"
         );
     }
     daemon
         .post("/events/support", &body)
-        .refuses(404, &["`/zendesk/north`, `/zendesk/south`"]);
+        .expect_rejected(404, &["`/zendesk/north`, `/zendesk/south`"]);
     let passed_on = post(
         &daemon,
         "/events/support",
@@ -91,7 +92,7 @@ fn two_accounts_have_a_path_and_a_secret_each() {
         &body,
     );
     assert!(!passed_on.body.contains("north"), "{passed_on:?}");
-    daemon.logs(|line| line["source"] == "north" && line["verify"] == "zendesk");
+    daemon.expect_log(|line| line["source"] == "north" && line["verify"] == "zendesk");
 }
 
 #[test]
@@ -106,26 +107,26 @@ fn the_world_is_let_in_only_where_every_source_asks() {
     ] {
         let place = place(config);
         for address in ["0.0.0.0:0", "[::]:0"] {
-            let said = place.says(&["daemon", "--listen", address]);
+            let output = place.run(&["daemon", "--listen", address]);
             let told =
                 format!("these sources take whoever comes: {unverified}; give each `verify`");
-            said.tells(2, &["refused to listen on `", &told]);
+            output.expect_stderr(2, &["refused to listen on `", &told]);
         }
     }
     let place = place("listen: 0.0.0.0:0\nmode: live\n");
-    place.says(&["check"]).prints(
+    place.run(&["check"]).expect_stdout(
         0,
         &["refused to listen on `0.0.0.0:0`", "flowtrigger.yaml:1:9"],
     );
     place
-        .says(&["daemon"])
-        .tells(2, &["refused to listen on `0.0.0.0:0`"]);
+        .run(&["daemon"])
+        .expect_stderr(2, &["refused to listen on `0.0.0.0:0`"]);
     place.write(
         "flowtrigger.yaml",
         "sources: { token: { decoder: support, verify: bearer, secrets: KEY } }\n",
     );
-    let daemon = Daemon::listening(&place, "0.0.0.0:0");
-    daemon.logs(|line| {
+    let daemon = DaemonProcess::start_with(&place, &["--listen", "0.0.0.0:0"]);
+    daemon.expect_log(|line| {
         line["sources"] == "token"
             && line["message"]
                 .as_str()
@@ -140,7 +141,7 @@ fn the_world_is_let_in_only_where_every_source_asks() {
             &proof("/events/token", body.as_bytes()),
             &body,
         )
-        .status
+        .status()
     };
     assert_eq!(sends(1), 200);
     place.write(
@@ -148,34 +149,34 @@ fn the_world_is_let_in_only_where_every_source_asks() {
         "sources: { token: { decoder: support } }\n",
     );
     daemon.signal(Signal::HUP);
-    daemon.logs(|line| {
+    daemon.expect_log(|line| {
         line["message"]
             .as_str()
             .unwrap_or("")
             .contains("whoever comes: `token`")
     });
-    daemon.logs(|line| {
+    daemon.expect_log(|line| {
         line["message"]
             .as_str()
             .unwrap_or("")
             .starts_with("not reloaded")
     });
-    assert_eq!(daemon.post("/events/token", "{}").status, 401);
+    assert_eq!(daemon.post("/events/token", "{}").status(), 401);
     assert_eq!(sends(2), 200);
 }
 
 #[test]
 fn a_secret_that_is_not_set_is_told_before_anybody_comes() {
-    let place = Place::with_flow(NOTE);
+    let place = sandbox_with_flow(NOTE);
     place.write(
         "flowtrigger.yaml",
         "sources:\n  support: { verify: zendesk, secrets: [GONE] }\n",
     );
     let variable = "FLOWTRIGGER_SECRET_GONE";
     place
-        .says(&["daemon", "--listen", "127.0.0.1:0"])
-        .tells(3, &["secret `GONE`", variable]);
-    place.says(&["check"]).prints(
+        .run(&["daemon", "--listen", "127.0.0.1:0"])
+        .expect_stderr(3, &["secret `GONE`", variable]);
+    place.run(&["check"]).expect_stdout(
         0,
         &[
             "warning[unset-secret]: the secret `GONE` cannot be had",
@@ -183,18 +184,18 @@ fn a_secret_that_is_not_set_is_told_before_anybody_comes() {
             "flowtrigger.yaml:2:22",
         ],
     );
-    let run = place.answers(&["run", "-"], &urgent(1).to_string());
+    let run = place.run_with_input(&["run", "-"], &urgent(1).to_string());
     assert_eq!(run.code, 0, "a file needs no signature: {run:?}");
-    let base64 = Place::with_flow(NOTE).set(variable, "c4nary, no base64");
+    let base64 = sandbox_with_flow(NOTE).with_env(variable, "c4nary, no base64");
     base64.write(
         "flowtrigger.yaml",
         "sources:\n  pay: { decoder: support, verify: standard_webhooks, secrets: GONE }\n",
     );
-    for said in [
-        base64.says(&["daemon", "--listen", "127.0.0.1:0"]),
-        base64.says(&["check"]),
+    for output in [
+        base64.run(&["daemon", "--listen", "127.0.0.1:0"]),
+        base64.run(&["check"]),
     ] {
-        let told = format!("{}{}", said.stdout, said.stderr);
+        let told = format!("{}{}", output.stdout, output.stderr);
         assert!(
             told.contains("is no base64, as this scheme wants it"),
             "{told}"
@@ -208,24 +209,24 @@ fn the_test_of_a_webhook_that_is_not_saved_is_told_as_such() {
     let public = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==";
     let sound = place("sources: { support: { verify: zendesk, secrets: KEY } }\n");
     let body = urgent(1).to_string();
-    let headers = zendesk(public, body.as_bytes(), now());
-    let daemon = Daemon::start(&sound);
+    let headers = zendesk_headers(public, body.as_bytes(), now());
+    let daemon = DaemonProcess::start(&sound);
     denied(&post(&daemon, "/events/support", &headers, &body));
     let line = complaint(&daemon, "sender_test_secret");
     assert!(
         line["help"].as_str().unwrap().contains("not saved yet"),
         "{line}"
     );
-    let public = Place::with_flow(NOTE).set("FLOWTRIGGER_SECRET_KEY", public);
+    let public = sandbox_with_flow(NOTE).with_env("FLOWTRIGGER_SECRET_KEY", public);
     public.write(
         "flowtrigger.yaml",
         "sources: { support: { verify: zendesk, secrets: KEY } }\n",
     );
     public
-        .says(&["check"])
-        .prints(0, &["with which anybody can test webhooks"]);
-    let daemon = Daemon::start(&public);
-    daemon.logs(|line| {
+        .run(&["check"])
+        .expect_stdout(0, &["with which anybody can test webhooks"]);
+    let daemon = DaemonProcess::start(&public);
+    daemon.expect_log(|line| {
         line["level"] == "WARN"
             && line["message"]
                 .as_str()
@@ -238,10 +239,10 @@ fn the_test_of_a_webhook_that_is_not_saved_is_told_as_such() {
 #[test]
 fn the_log_says_how_to_mend_what_people_get_wrong() {
     let place = place(SOURCES);
-    let daemon = Daemon::start(&place);
+    let daemon = DaemonProcess::start(&place);
     let body = urgent(1).to_string();
     let changed = format!("{body}\r\n");
-    let headers = zendesk(KEY, body.as_bytes(), now());
+    let headers = zendesk_headers(KEY, body.as_bytes(), now());
     denied(&post(&daemon, "/events/support", &headers, &changed));
     let line = complaint(&daemon, "sender_wrong_signature");
     assert!(
@@ -255,20 +256,22 @@ fn the_log_says_how_to_mend_what_people_get_wrong() {
         (&line["source"], &line["address"]),
         (&json!("support"), &json!("127.0.0.1"))
     );
-    let base64 = STANDARD.encode(mac(KEY.as_bytes(), &[body.as_bytes()]));
+    let base64 = STANDARD.encode(hmac_sha256(KEY.as_bytes(), &[body.as_bytes()]));
     denied(&post(
         &daemon,
         "/events/hex",
         &format!("x-webhook-signature: {base64}\r\n"),
         &body,
     ));
-    let line = daemon.logs(|line| line["source"] == "hex" && line["check"] == "sender_malformed");
+    let line =
+        daemon.expect_log(|line| line["source"] == "hex" && line["check"] == "sender_malformed");
     assert!(
         line["help"].as_str().unwrap().contains("sha256 in base64"),
         "{line}"
     );
     denied(&post(&daemon, "/events/hex", "", &body));
-    let line = daemon.logs(|line| line["source"] == "hex" && line["check"] == "sender_unsigned");
+    let line =
+        daemon.expect_log(|line| line["source"] == "hex" && line["check"] == "sender_unsigned");
     assert!(
         line["message"]
             .as_str()
@@ -285,8 +288,8 @@ fn the_log_says_how_to_mend_what_people_get_wrong() {
             "flowtrigger.yaml",
             format!("sources: {{ support: {{ verify: zendesk, secrets: ['{pasted}'] }} }}\n"),
         );
-        let said = place.says(&["check"]);
-        said.prints(3, &["never the value", "FLOWTRIGGER_SECRET_ZENDESK_KEY"]);
-        assert!(!said.stdout.contains(pasted), "{said:?}");
+        let output = place.run(&["check"]);
+        output.expect_stdout(3, &["never the value", "FLOWTRIGGER_SECRET_ZENDESK_KEY"]);
+        assert!(!output.stdout.contains(pasted), "{output:?}");
     }
 }

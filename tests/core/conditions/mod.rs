@@ -2,7 +2,7 @@
 //! explaining, evaluating and a naive reading of the language agree.
 
 mod cases;
-mod naive;
+mod reference;
 
 use std::sync::Arc;
 

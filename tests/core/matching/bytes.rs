@@ -12,16 +12,16 @@ use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::core::matching::ruleset::judge;
 use flowtrigger::core::matching::trace::NoTrace;
 use flowtrigger::core::rule::jobspec::{Mode, Rule};
+use flowtrigger_testing::mutate::{changed_values, texts};
+use flowtrigger_testing::repository::SAMPLES;
+use flowtrigger_testing::strategy;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Selector;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-use super::damage::{changed_values, texts};
-use super::odd::SAMPLES;
 use super::readers::{House, config, extended, readers};
-use super::strategy;
 
 static READERS: LazyLock<House> = LazyLock::new(|| House::new(config(), &readers(&config(), 18)));
 

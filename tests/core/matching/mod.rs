@@ -3,11 +3,7 @@
 //! bytes of events.
 
 mod bytes;
-mod damage;
-mod layout;
-mod odd;
 mod readers;
-mod strategy;
 
 use std::sync::Arc;
 
@@ -25,11 +21,10 @@ use flowtrigger::core::rule::jobspec::Rule;
 use flowtrigger::core::rule::operator::Verdict;
 use flowtrigger::core::rule::path::{Found, Path};
 use flowtrigger::core::scope::Scope;
+use flowtrigger_testing::strategy::{Parts, parts, rules, tests};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-
-use strategy::{Parts, parts, rules, tests};
 
 /// A source of whose events nothing is known.
 fn config() -> Config {

@@ -10,9 +10,8 @@ use flowtrigger::core::event::decode::{Told, read};
 use flowtrigger::core::event::user_described::{Description, TypeFrom};
 use flowtrigger::core::event::{Event, json::accept};
 use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger_testing::repository::SAMPLES;
 use serde_json::{Value, json};
-
-use super::odd::SAMPLES;
 
 /// Rules with the configuration that they were loaded by.
 pub struct House {

@@ -2,21 +2,24 @@
 //! do, while a help desk goes on sending signed events. `just attack` shows what was tried and what came
 //! of it. Bounded in count and time, on loopback alone.
 
-mod assault;
-mod signing;
+mod requests;
+mod signatures;
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::crash::daemon::Daemon;
-use super::crash::place::{Place, event};
-use super::crash::receiver::Receiver;
-use super::crash::turn::{self, Turn, is_long, tell};
-use assault::Wanted;
-use signing::{KEY, TOKEN};
+use flowtrigger_testing::daemon::DaemonProcess;
+use flowtrigger_testing::receiver::{Receiver, Response};
+use flowtrigger_testing::sandbox::Sandbox;
+use flowtrigger_testing::sender::{now, signed_post, timestamp, zendesk_signature};
+use flowtrigger_testing::wait::TIMEOUT;
+use requests::Expected;
+use signatures::{KEY, TOKEN};
+
+use crate::crash::desk::{event, sandbox};
+use crate::scheduling::{ExclusiveTest, is_long, report};
 
 /// Senders that are slow have this long.
 const REQUEST: Duration = Duration::from_secs(2);
@@ -56,17 +59,17 @@ fn rules(port: u16) -> String {
 
 const RECORD: &str = "#!/bin/sh\nprintf '%s\\n%s' \"$#\" \"$1\" > recorded\n";
 
-fn besieged(receiver: &Receiver) -> (Place, Daemon) {
+fn attacked(receiver: &Receiver) -> (Sandbox, DaemonProcess) {
     use std::os::unix::fs::PermissionsExt;
-    let place = Place::new(&rules(receiver.port));
-    place.write("flowtrigger.yaml", configuration());
-    place.write("hook.key", KEY);
-    place.write("token.key", TOKEN);
-    place.write("rules/record", RECORD);
+    let sandbox = sandbox(&rules(receiver.port));
+    sandbox.write("flowtrigger.yaml", configuration());
+    sandbox.write("hook.key", KEY);
+    sandbox.write("token.key", TOKEN);
+    sandbox.write("rules/record", RECORD);
     let executable = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(place.path("rules/record"), executable).unwrap();
-    let daemon = Daemon::start(&place);
-    (place, daemon)
+    std::fs::set_permissions(sandbox.path("rules/record"), executable).unwrap();
+    let daemon = DaemonProcess::start(&sandbox);
+    (sandbox, daemon)
 }
 
 /// The help desk, which knows nothing of an attack: signed events, one after the other, until it is
@@ -79,7 +82,7 @@ fn help_desk(address: &str, stop: &AtomicBool, least: usize) -> Vec<String> {
         let mut answered = None;
         // Asked to come back, or left without an answer, a help desk comes back.
         for _ in 0..50 {
-            answered = assault::throw(address, &signing::signed("/events/desk", &body));
+            answered = requests::send(address, &signed_post("/events/desk", KEY, &body));
             if answered == Some(200) {
                 break;
             }
@@ -94,16 +97,16 @@ fn help_desk(address: &str, stop: &AtomicBool, least: usize) -> Vec<String> {
 
 /// What was tried, how often, and what came of it.
 #[derive(Default)]
-struct Report(BTreeMap<(String, String), u32>);
+struct Results(BTreeMap<(String, String), u32>);
 
-impl Report {
+impl Results {
     fn note(&mut self, tried: &str, came: impl Into<String>) {
         *self.0.entry((tried.to_owned(), came.into())).or_default() += 1;
     }
 
-    fn tell(&self) {
+    fn print(&self) {
         for ((tried, came), times) in &self.0 {
-            tell(&format!("{times:>6}  {tried:<60} {came}"));
+            report(&format!("{times:>6}  {tried:<60} {came}"));
         }
     }
 }
@@ -112,101 +115,97 @@ fn answer(status: Option<u16>) -> String {
     status.map_or("hung up".into(), |status| status.to_string())
 }
 
-fn throw_requests(address: &str, times: u32, report: &mut Report) {
+fn send_requests(address: &str, times: u32, results: &mut Results) {
     let body = event("evil", 666, "good").to_string();
     for _ in 0..times {
-        for attack in assault::requests(&body) {
-            let status = assault::throw(address, &attack.bytes);
-            let fits = match attack.wanted {
-                Wanted::Status(wanted) => status == Some(wanted),
-                Wanted::Refused => status.is_none_or(|status| status >= 400),
+        for attack in requests::requests(&body) {
+            let status = requests::send(address, &attack.bytes);
+            let fits = match attack.expected {
+                Expected::Status(wanted) => status == Some(wanted),
+                Expected::Rejected => status.is_none_or(|status| status >= 400),
             };
             assert!(
                 fits,
-                "{}: {status:?}, wanted {:?}",
-                attack.name, attack.wanted
+                "{}: {status:?}, expected {:?}",
+                attack.name, attack.expected
             );
-            report.note(&attack.name, answer(status));
+            results.note(&attack.name, answer(status));
         }
     }
 }
 
-fn throw_floods(address: &str, report: &mut Report) {
+fn send_floods(address: &str, results: &mut Results) {
     let chunked = "POST /events/desk HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n";
     let gigabyte = 1 << 30;
-    let stamp = signing::stamp(0);
+    let stamp = timestamp(now());
     let looks_signed = format!(
         "{chunked}x-zendesk-webhook-signature: {}\r\nx-zendesk-webhook-signature-timestamp: {stamp}\r\n\r\n",
-        signing::signature("guess", &stamp, "")
+        zendesk_signature("guess", &stamp, b"")
     );
     for (name, head) in [
         ("a gigabyte, unsigned", format!("{chunked}\r\n")),
         ("a gigabyte, signed by a guess", looks_signed),
     ] {
-        let (sent, status) = assault::stream(address, &head, gigabyte);
+        let (sent, status) = requests::send_endless(address, &head, gigabyte);
         assert!(sent < gigabyte / 8, "{name}: {sent} bytes were taken");
         assert!(
             status.is_none_or(|status| status >= 400),
             "{name}: {status:?}"
         );
-        report.note(name, format!("{} after {} MB", answer(status), sent >> 20));
+        results.note(name, format!("{} after {} MB", answer(status), sent >> 20));
     }
-    let kept = assault::dribble(address, 150);
-    assert!(kept < turn::PATIENCE, "{kept:?}");
-    report.note("150 connections that say next to nothing", "hung up");
-    let sent = assault::never_read(address);
+    let kept = requests::send_slowly(address, 150);
+    assert!(kept < TIMEOUT, "{kept:?}");
+    results.note("150 connections that say next to nothing", "hung up");
+    let sent = requests::send_without_reading(address);
     assert!(sent < 1_000_000);
-    report.note("answers that nobody reads", "hung up");
+    results.note("answers that nobody reads", "hung up");
 }
 
 /// Signed events whose rules would do harm.
-fn lure(daemon: &Daemon, place: &Place, report: &mut Report) {
+fn send_harmful_events(daemon: &DaemonProcess, sandbox: &Sandbox, results: &mut Results) {
     let hostile = "'; touch owned; \"$(touch owned)\" `touch owned` \n--help \u{202e}";
     for kind in ["metadata", "inside", "mapped", "name", "argv"] {
         let mut lured = event(kind, 7, kind);
         lured["text"] = hostile.into();
         let body = lured.to_string();
-        let status = assault::throw(&daemon.address, &signing::signed("/events/desk", &body));
+        let status = requests::send(&daemon.address, &signed_post("/events/desk", KEY, &body));
         assert_eq!(status, Some(200), "{kind}");
         // The same signed request again is a redelivery.
-        let again = assault::throw(&daemon.address, &signing::signed("/events/desk", &body));
+        let again = requests::send(&daemon.address, &signed_post("/events/desk", KEY, &body));
         assert_eq!(again, Some(200), "{kind} again");
     }
-    daemon.rests();
-    assert_eq!(place.read("rules/recorded"), format!("1\n{hostile}"));
-    assert!(!place.path("rules/owned").exists() && !place.path("owned").exists());
-    report.note("text that would run in a shell", "one argument");
+    daemon.wait_until_idle();
+    assert_eq!(sandbox.read("rules/recorded"), format!("1\n{hostile}"));
+    assert!(!sandbox.path("rules/owned").exists() && !sandbox.path("owned").exists());
+    results.note("text that would run in a shell", "one argument");
     assert_eq!(daemon.count("dead"), 4, "{}", daemon.log());
-    report.note(
+    results.note(
         "requests to metadata and loopback addresses",
         "dead: refused",
     );
 }
 
 #[test]
-fn a_daemon_under_attack_refuses_it_and_loses_nothing() {
-    let _turn = Turn::take();
-    let receiver = Receiver::serving(
-        TcpListener::bind("127.0.0.2:0").unwrap(),
-        Duration::ZERO,
-        |_| 200,
-    );
-    let (place, daemon) = besieged(&receiver);
+fn a_daemon_under_attack_rejects_it_and_loses_no_event() {
+    let _exclusive = ExclusiveTest::start();
+    let receiver = Receiver::listening_on("127.0.0.2:0", Response::status(200));
+    let (sandbox, daemon) = attacked(&receiver);
     let (times, least) = if is_long() { (50, 2_000) } else { (3, 200) };
     let stop = Arc::new(AtomicBool::new(false));
     let desk = {
         let (address, stop) = (daemon.address.clone(), Arc::clone(&stop));
         std::thread::spawn(move || help_desk(&address, &stop, least))
     };
-    let mut report = Report::default();
-    throw_requests(&daemon.address, times, &mut report);
-    throw_floods(&daemon.address, &mut report);
-    lure(&daemon, &place, &mut report);
+    let mut results = Results::default();
+    send_requests(&daemon.address, times, &mut results);
+    send_floods(&daemon.address, &mut results);
+    send_harmful_events(&daemon, &sandbox, &mut results);
     stop.store(true, Ordering::Relaxed);
     let sent = desk.join().unwrap();
-    daemon.rests();
+    daemon.wait_until_idle();
     let mut done: Vec<String> = receiver
-        .got()
+        .received()
         .iter()
         .map(|got| got.id().to_owned())
         .collect();
@@ -215,8 +214,8 @@ fn a_daemon_under_attack_refuses_it_and_loses_nothing() {
     wanted.sort();
     assert_eq!(done, wanted, "each once, and nothing else");
     let peak = daemon.peak_memory() >> 20;
-    report.tell();
-    tell(&format!(
+    results.print();
+    report(&format!(
         "signed events meanwhile: {} sent, {} accepted, {} done once each; peak memory {peak} MB",
         sent.len(),
         sent.len(),
@@ -228,5 +227,5 @@ fn a_daemon_under_attack_refuses_it_and_loses_nothing() {
         assert!(!log.contains(secret), "{log}");
     }
     assert!(log.len() < 4_000_000, "{} bytes of log", log.len());
-    daemon.stops();
+    daemon.stop();
 }

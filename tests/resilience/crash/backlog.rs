@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use flowtrigger::engine::{ConfigFile, Places, Rulebook, read_event};
 use flowtrigger::store::{Arrival, EditionId, Occasion, Planned, Settings, SqliteStore, Store};
+use flowtrigger_testing::daemon::DaemonProcess;
+use flowtrigger_testing::receiver::Receiver;
+use flowtrigger_testing::sandbox::Sandbox;
 use jiff::Timestamp;
 
-use super::daemon::Daemon;
-use super::place::{Place, event, telling};
-use super::receiver::Receiver;
-use super::turn::Turn;
+use super::desk::{configure, event, request_rule, sandbox};
+use crate::scheduling::ExclusiveTest;
 
 const RUNS: u64 = 10_000;
 const LANES: u64 = 400;
@@ -21,10 +22,10 @@ fn is_told(number: u64) -> bool {
     (number / LANES).is_multiple_of(5)
 }
 
-fn rulebook(place: &Place) -> Rulebook {
+fn rulebook(sandbox: &Sandbox) -> Rulebook {
     let places = Places {
-        config: ConfigFile::Named(place.path("flowtrigger.yaml")),
-        ..Places::new(place.path("rules"))
+        config: ConfigFile::Named(sandbox.path("flowtrigger.yaml")),
+        ..Places::new(sandbox.path("rules"))
     };
     let reading = places.read();
     assert!(!reading.diagnostics.has_errors(), "{reading:?}");
@@ -59,10 +60,10 @@ fn arrival(number: u64, rulebook: &Rulebook) -> Arrival {
 }
 
 /// Writes the queue as an earlier life of the daemon would have.
-fn fill(place: &Place) {
-    let rulebook = rulebook(place);
-    std::fs::create_dir_all(place.path("data")).unwrap();
-    let (store, _) = SqliteStore::open(&place.database(), Settings::default()).unwrap();
+fn fill(sandbox: &Sandbox) {
+    let rulebook = rulebook(sandbox);
+    std::fs::create_dir_all(sandbox.path("data")).unwrap();
+    let (store, _) = SqliteStore::open(&sandbox.database(), Settings::default()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -78,8 +79,8 @@ fn fill(place: &Place) {
 }
 
 /// Runs that ended before an earlier one of their lane.
-fn overtaking(place: &Place) -> u64 {
-    let database = rusqlite::Connection::open(place.database()).unwrap();
+fn overtaking(sandbox: &Sandbox) -> u64 {
+    let database = rusqlite::Connection::open(sandbox.database()).unwrap();
     let sql = "SELECT count(*) FROM (
         SELECT changed < lag(changed) OVER (PARTITION BY queue, lane ORDER BY id) AS overtakes FROM runs)
         WHERE overtakes";
@@ -89,21 +90,27 @@ fn overtaking(place: &Place) -> u64 {
 
 #[test]
 fn ten_thousand_queued_runs_are_done_after_a_start() {
-    let _turn = Turn::take();
-    let receiver = Receiver::fine();
+    let _exclusive = ExclusiveTest::start();
+    let receiver = Receiver::ok();
     let noting =
         "name: note\nevent_source: desk\nevent_type: noted\nflow:\n- set: { seen: true }\n";
-    let rules = [telling("tell", "told", receiver.port, ""), noting.into()];
-    let place = Place::new(&rules.join("---\n"));
-    place.configure("limits: { runs: 64, per_rule: 64, per_host: 64 }\n");
-    fill(&place);
+    let rules = [
+        request_rule("tell", "told", receiver.port, ""),
+        noting.into(),
+    ];
+    let sandbox = sandbox(&rules.join("---\n"));
+    configure(
+        &sandbox,
+        "limits: { runs: 64, per_rule: 64, per_host: 64 }\n",
+    );
+    fill(&sandbox);
     let told = (0..RUNS).filter(|number| is_told(*number)).count();
-    let daemon = Daemon::start(&place);
-    receiver.gets(told);
-    daemon.rests();
+    let daemon = DaemonProcess::start(&sandbox);
+    receiver.wait_for(told);
+    daemon.wait_until_idle();
     assert_eq!(daemon.count("done"), RUNS);
-    daemon.stops();
-    let got = receiver.got();
+    daemon.stop();
+    let got = receiver.received();
     assert_eq!(got.len(), told, "each once");
     let mut latest: HashMap<u64, u64> = HashMap::new();
     for got in &got {
@@ -111,5 +118,5 @@ fn ten_thousand_queued_runs_are_done_after_a_start() {
         let before = latest.insert(number % LANES, number);
         assert!(before < Some(number), "{number} after {before:?}");
     }
-    assert_eq!(overtaking(&place), 0);
+    assert_eq!(overtaking(&sandbox), 0);
 }

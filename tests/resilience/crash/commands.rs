@@ -2,12 +2,13 @@
 //! run goes on as its rule says. A daemon that is killed often blames nobody who was not alone.
 
 use flowtrigger::core::run::State;
+use flowtrigger_testing::daemon::DaemonProcess;
+use flowtrigger_testing::http_wire::Connection;
+use flowtrigger_testing::receiver::Receiver;
+use flowtrigger_testing::sandbox::Sandbox;
+use flowtrigger_testing::wait::wait_until;
 
-use super::daemon::Daemon;
-use super::place::{Place, event, runs_of, telling};
-use super::receiver::Receiver;
-use super::turn::until;
-use super::wire::Wire;
+use super::desk::{event, request_rule, runs_of, sandbox};
 
 /// A command that says that it began, waits until it may go on, and leaves a line. The first one alone
 /// waits: whatever comes after it finds the way free.
@@ -18,8 +19,8 @@ until [ -e \"$1.go\" ]; do sleep 0.02; done
 echo \"$FLOWTRIGGER_IDEMPOTENCY_KEY\" >> \"$1.lines\"
 ";
 
-fn command(place: &Place, on_crash: &str) -> String {
-    let folder = place.path("").display().to_string();
+fn command(sandbox: &Sandbox, on_crash: &str) -> String {
+    let folder = sandbox.path("").display().to_string();
     format!(
         "name: {on_crash}\nevent_source: desk\nevent_type: {on_crash}\nflow:\n- name: waits\n  exec: [/bin/sh, {folder}/waits.sh, {folder}/{on_crash}]\n  timeout: 100s\n  on_crash: {on_crash}\n"
     )
@@ -37,91 +38,91 @@ fn is_alive(process: &str) -> bool {
 
 #[test]
 fn a_command_that_outlives_its_daemon_is_ended_before_it_writes() {
-    let place = Place::new("");
-    place.write("waits.sh", WAITS);
-    place.rules(&[command(&place, "rerun"), command(&place, "hold")].join("---\n"));
-    let first = Daemon::start(&place);
+    let sandbox = sandbox("");
+    sandbox.write("waits.sh", WAITS);
+    sandbox.write_rules(&[command(&sandbox, "rerun"), command(&sandbox, "hold")].join("---\n"));
+    let first = DaemonProcess::start(&sandbox);
     let rules = ["rerun", "hold"];
     for rule in rules {
-        first.takes(&event(rule, 1, rule));
-        place.waits_for(&format!("{rule}.began"));
+        first.accept("desk", &event(rule, 1, rule));
+        sandbox.wait_for_file(&format!("{rule}.began"));
     }
     first.kill();
-    let left = rules.map(|rule| place.read(&format!("{rule}.pid")));
+    let left = rules.map(|rule| sandbox.read(&format!("{rule}.pid")));
     for process in &left {
         assert!(is_alive(process), "nothing outlived the daemon");
     }
-    let second = Daemon::start(&place);
+    let second = DaemonProcess::start(&sandbox);
     for process in &left {
         assert!(!is_alive(process), "`{process}` lives: {}", second.log());
     }
     for rule in rules {
         // Whoever had been left would write now.
-        place.write(&format!("{rule}.go"), "");
+        sandbox.write(&format!("{rule}.go"), "");
     }
-    second.rests();
-    second.stops();
-    let store = place.store();
+    second.wait_until_idle();
+    second.stop();
+    let store = sandbox.store();
     let run = |rule: &str| runs_of(&store, rule).remove(0);
     assert_eq!(run("rerun").state, State::Done);
-    assert_eq!(place.read("rerun.lines").lines().count(), 1);
+    assert_eq!(sandbox.read("rerun.lines").lines().count(), 1);
     assert_eq!(run("hold").state.word(), "held");
-    assert_eq!(place.read("hold.lines"), "");
+    assert_eq!(sandbox.read("hold.lines"), "");
 }
 
 #[test]
 fn a_command_that_was_held_runs_again_when_a_person_says_so_and_under_its_key() {
-    let place = Place::new("");
-    place.write("waits.sh", WAITS);
-    place.rules(&command(&place, "hold"));
-    place.write("hold.go", "");
-    let first = Daemon::start(&place);
-    first.takes(&event("a", 1, "hold"));
-    first.rests();
-    std::fs::remove_file(place.path("hold.go")).unwrap();
-    std::fs::remove_file(place.path("hold.began")).unwrap();
-    let run = first.takes(&event("b", 1, "hold"))["runs"][0]["id"].clone();
-    place.waits_for("hold.began");
+    let sandbox = sandbox("");
+    sandbox.write("waits.sh", WAITS);
+    sandbox.write_rules(&command(&sandbox, "hold"));
+    sandbox.write("hold.go", "");
+    let first = DaemonProcess::start(&sandbox);
+    first.accept("desk", &event("a", 1, "hold"));
+    first.wait_until_idle();
+    std::fs::remove_file(sandbox.path("hold.go")).unwrap();
+    std::fs::remove_file(sandbox.path("hold.began")).unwrap();
+    let run = first.accept("desk", &event("b", 1, "hold"))["runs"][0]["id"].clone();
+    sandbox.wait_for_file("hold.began");
     first.kill();
-    let second = Daemon::start(&place);
-    second.rests();
+    let second = DaemonProcess::start(&sandbox);
+    second.wait_until_idle();
     assert_eq!((second.count("held"), second.count("done")), (1, 1));
-    place.write("hold.go", "");
-    let retried = second.order("POST", &format!("/runs/{run}/retry"));
+    sandbox.write("hold.go", "");
+    let retried = second.admin("POST", &format!("/runs/{run}/retry"));
     assert_eq!(retried.status(), 200, "{retried:?}");
-    second.rests();
+    second.wait_until_idle();
     assert_eq!((second.count("held"), second.count("done")), (0, 2));
-    let lines = place.read("hold.lines");
+    let lines = sandbox.read("hold.lines");
     let lines: Vec<&str> = lines.lines().collect();
     assert!(lines.len() == 2 && lines[0] != lines[1], "{lines:?}");
-    second.stops();
+    second.stop();
 }
 
 #[test]
 fn whoever_is_under_way_at_three_kills_is_not_blamed() {
-    let receiver = Receiver::fine();
-    receiver.holds();
-    let place = Place::new(&telling("tell", "made", receiver.port, ""));
-    let first = Daemon::start(&place);
+    let receiver = Receiver::ok();
+    receiver.hold("");
+    let sandbox = sandbox(&request_rule("tell", "made", receiver.port, ""));
+    let first = DaemonProcess::start(&sandbox);
     for ticket in 1..=5 {
-        first.takes(&event(&format!("e{ticket}"), ticket, "made"));
+        first.accept("desk", &event(&format!("e{ticket}"), ticket, "made"));
     }
     // Together at first; after a kill one at a time.
-    receiver.gets(5);
+    receiver.wait_for(5);
     first.kill();
     for came in [6, 7] {
-        let daemon = Daemon::start(&place);
-        receiver.gets(came);
+        let daemon = DaemonProcess::start(&sandbox);
+        receiver.wait_for(came);
         daemon.kill();
     }
-    let last = Daemon::start(&place);
-    receiver.gets(8);
+    let last = DaemonProcess::start(&sandbox);
+    receiver.wait_for(8);
     assert_eq!(last.count("held"), 0, "{}", last.log());
-    receiver.release();
-    last.rests();
+    receiver.release_all();
+    last.wait_until_idle();
     assert_eq!(last.count("done"), 5);
-    last.stops();
-    let mut keys: Vec<String> = receiver.got().into_iter().map(|got| got.key).collect();
+    last.stop();
+    let mut keys: Vec<String> = receiver.received().into_iter().map(|got| got.key).collect();
     keys.sort();
     keys.dedup();
     assert_eq!(keys.len(), 5);
@@ -129,54 +130,57 @@ fn whoever_is_under_way_at_three_kills_is_not_blamed() {
 
 #[test]
 fn suspects_go_on_alone_until_each_has_ended() {
-    let receiver = Receiver::fine();
-    receiver.holds();
-    let place = Place::new(&telling("tell", "made", receiver.port, ""));
-    let first = Daemon::start(&place);
+    let receiver = Receiver::ok();
+    receiver.hold("");
+    let sandbox = sandbox(&request_rule("tell", "made", receiver.port, ""));
+    let first = DaemonProcess::start(&sandbox);
     for ticket in 1..=4 {
-        first.takes(&event(&format!("e{ticket}"), ticket, "made"));
+        first.accept("desk", &event(&format!("e{ticket}"), ticket, "made"));
     }
-    receiver.gets(4);
+    receiver.wait_for(4);
     first.kill();
-    let second = Daemon::start(&place);
+    let second = DaemonProcess::start(&sandbox);
     // One of those under way, and nothing else beside it.
-    second.takes(&event("new", 9, "made"));
-    receiver.gets(5);
-    until("one is at work", || second.count("running") == 1);
+    second.accept("desk", &event("new", 9, "made"));
+    receiver.wait_for(5);
+    wait_until("one is at work", || second.count("running") == 1);
     assert_eq!(second.count("queued"), 4);
     assert_eq!(receiver.count(), 5);
-    receiver.release();
-    second.rests();
-    let ids: Vec<String> = receiver.got()[4..]
+    receiver.release_all();
+    second.wait_until_idle();
+    let ids: Vec<String> = receiver.received()[4..]
         .iter()
         .map(|got| got.id().into())
         .collect();
     assert_eq!(ids, ["e1", "e2", "e3", "e4", "new"]);
-    second.stops();
+    second.stop();
 }
 
 #[test]
 fn an_event_that_ends_the_program_each_time_is_put_aside_and_others_go_on() {
-    let receiver = Receiver::fine();
+    let receiver = Receiver::ok();
     let poison = "name: poison\nevent_source: desk\nevent_type: poison\nflow:\n- name: kill\n  exec: [sh, -c, 'kill -9 $PPID']\n  on_crash: rerun\n";
-    let rules = [poison.to_owned(), telling("tell", "a", receiver.port, "")];
-    let place = Place::new(&rules.join("---\n"));
-    let mut daemon = Daemon::start(&place);
-    daemon.takes(&event("good", 1, "a"));
-    receiver.gets(1);
-    daemon.rests();
+    let rules = [
+        poison.to_owned(),
+        request_rule("tell", "a", receiver.port, ""),
+    ];
+    let sandbox = sandbox(&rules.join("---\n"));
+    let mut daemon = DaemonProcess::start(&sandbox);
+    daemon.accept("desk", &event("good", 1, "a"));
+    receiver.wait_for(1);
+    daemon.wait_until_idle();
     // The answer may be cut off with the daemon; the event is on disk before anything acts on it.
-    let mut wire = Wire::connect(&daemon.address).unwrap();
+    let mut connection = Connection::open(&daemon.address).unwrap();
     let bad = event("bad", 2, "poison").to_string();
-    drop(wire.ask("POST", "/events/desk", &bad));
+    drop(connection.send("POST", "/events/desk", &bad));
     for life in 1..=3 {
-        assert_eq!(daemon.ends(), None, "life {life}");
-        daemon = Daemon::spawn(&place);
+        assert_eq!(daemon.wait_for_exit(), None, "life {life}");
+        daemon = DaemonProcess::spawn(&sandbox);
     }
-    assert!(daemon.listens(), "{}", daemon.log());
+    assert!(daemon.wait_until_listening(), "{}", daemon.log());
     assert_eq!((daemon.count("held"), daemon.count("done")), (1, 1));
-    daemon.says("the program ended three times while this run alone was under way");
-    daemon.takes(&event("another", 2, "a"));
-    receiver.gets(2);
-    daemon.stops();
+    daemon.expect_message("the program ended three times while this run alone was under way");
+    daemon.accept("desk", &event("another", 2, "a"));
+    receiver.wait_for(2);
+    daemon.stop();
 }

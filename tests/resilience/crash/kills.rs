@@ -2,45 +2,48 @@
 
 use std::time::Duration;
 
-use super::daemon::Daemon;
-use super::ledger::{Figures, NOTE, judge, rules};
-use super::place::Place;
-use super::receiver::Receiver;
-use super::sender::Senders;
-use super::turn::{Chance, Turn, is_long, tell, until};
+use flowtrigger_testing::daemon::DaemonProcess;
+use flowtrigger_testing::receiver::Receiver;
+use flowtrigger_testing::sandbox::Sandbox;
+use flowtrigger_testing::wait::wait_until;
+
+use super::desk::sandbox;
+use super::expected_effects::{Figures, NOTE, judge, rules};
+use super::senders::Senders;
+use crate::scheduling::{ExclusiveTest, Random, is_long, report};
 
 /// Events that are accepted and not yet told, at most: lanes hold several, and the end is not far.
 const AHEAD: usize = 60;
 
 /// Now and then a receiver is not well.
 fn receiver(seed: u64) -> Receiver {
-    let chance = std::sync::Mutex::new(Chance::new(seed ^ 0xFA11));
-    let answers = move |_: &_| match chance.lock().unwrap().below(25) {
+    let random = std::sync::Mutex::new(Random::new(seed ^ 0xFA11));
+    let answers = move |_: &_| match random.lock().unwrap().below(25) {
         0 => 503,
         _ => 200,
     };
-    Receiver::taking(Duration::from_millis(3), answers)
+    Receiver::delayed(Duration::from_millis(3), answers)
 }
 
 struct Campaign {
-    place: Place,
+    sandbox: Sandbox,
     receiver: Receiver,
     senders: Senders,
-    chance: Chance,
+    random: Random,
 }
 
 impl Campaign {
     fn new(seed: u64) -> Self {
         let receiver = receiver(seed);
-        let place = Place::new("");
-        place.write("note.sh", NOTE);
-        let folder = place.path("").display().to_string();
-        place.rules(&rules(receiver.port, folder.trim_end_matches('/')));
+        let sandbox = sandbox("");
+        sandbox.write("note.sh", NOTE);
+        let folder = sandbox.path("").display().to_string();
+        sandbox.write_rules(&rules(receiver.port, folder.trim_end_matches('/')));
         Self {
-            place,
+            sandbox,
             receiver,
             senders: Senders::start(),
-            chance: Chance::new(seed),
+            random: Random::new(seed),
         }
     }
 
@@ -48,8 +51,8 @@ impl Campaign {
     #[track_caller]
     fn progresses(&self, by: usize) {
         let goal = self.receiver.count() + by;
-        until("requests come", || {
-            let got = self.receiver.got();
+        wait_until("requests come", || {
+            let got = self.receiver.received();
             let told = got
                 .iter()
                 .filter(|got| got.path == "/one" && got.status == 200);
@@ -60,46 +63,46 @@ impl Campaign {
 
     /// One life of the daemon, from its start to its sudden end.
     fn lives_once(&mut self) {
-        let mut daemon = Daemon::spawn(&self.place);
-        if self.chance.below(6) == 0 {
+        let mut daemon = DaemonProcess::spawn(&self.sandbox);
+        if self.random.below(6) == 0 {
             // While it starts, wherever it is by then.
-            std::thread::sleep(Duration::from_millis(self.chance.below(80)));
+            std::thread::sleep(Duration::from_millis(self.random.below(80)));
         } else {
-            assert!(daemon.listens(), "{}", daemon.log());
+            assert!(daemon.wait_until_listening(), "{}", daemon.log());
             self.senders.go_to(Some(&daemon.address));
-            let some = 1 + self.chance.below(60) as usize;
+            let some = 1 + self.random.below(60) as usize;
             self.progresses(some);
-            std::thread::sleep(Duration::from_micros(self.chance.below(10_000)));
+            std::thread::sleep(Duration::from_micros(self.random.below(10_000)));
         }
         self.senders.go_to(None);
         daemon.kill();
-        self.receiver.reads_all();
+        self.receiver.wait_until_drained();
     }
 
     /// The last life: it ends when everything rests.
     fn ends(self) -> Figures {
-        let daemon = Daemon::start(&self.place);
+        let daemon = DaemonProcess::start(&self.sandbox);
         self.senders.go_to(Some(&daemon.address));
         self.progresses(20);
         let sent = self.senders.end();
-        daemon.rests();
-        daemon.stops();
-        judge(&self.place, &sent, &self.receiver)
+        daemon.wait_until_idle();
+        daemon.stop();
+        judge(&self.sandbox, &sent, &self.receiver)
     }
 }
 
 #[test]
 fn whatever_was_accepted_is_done_or_held_after_any_kill() {
-    let _turn = Turn::take();
+    let _exclusive = ExclusiveTest::start();
     let kills = if is_long() { 100 } else { 10 };
-    let seed = Chance::seed();
-    tell(&format!("{kills} kills, DURABILITY_TESTS_SEED={seed}"));
+    let seed = Random::seed();
+    report(&format!("{kills} kills, DURABILITY_TESTS_SEED={seed}"));
     let mut campaign = Campaign::new(seed);
     for _ in 0..kills {
         campaign.lives_once();
     }
     let figures = campaign.ends();
-    tell(&figures.words());
+    report(&figures.words());
     figures.hold();
     assert!(figures.accepted >= kills, "{figures:?}");
 }

@@ -4,12 +4,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use flowtrigger_testing::daemon::DaemonProcess;
+use flowtrigger_testing::http_wire::{Connection, Message};
+use flowtrigger_testing::receiver::{Received, Receiver};
+use flowtrigger_testing::sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use super::daemon::Daemon;
-use super::place::Place;
-use super::receiver::{Got, Receiver};
-use super::wire::{Message, Wire};
+use super::desk;
 
 /// Who our connection is at the desk, and a person there.
 const US: u64 = 900;
@@ -33,7 +34,7 @@ struct Desk {
 
 impl Desk {
     /// One that tells of each change that is made through its API.
-    fn telling(shape: Shape) -> Self {
+    fn request_rule(shape: Shape) -> Self {
         Self::that(move |got, daemon| {
             let (ticket, field) = change(got);
             let event = event(shape, field, ticket, US);
@@ -41,10 +42,10 @@ impl Desk {
         })
     }
 
-    fn that(act: impl Fn(&Got, &str) + Send + Sync + 'static) -> Self {
+    fn that(act: impl Fn(&Received, &str) + Send + Sync + 'static) -> Self {
         let daemon = Arc::new(Mutex::new(String::new()));
         let address = Arc::clone(&daemon);
-        let receiver = Receiver::answering(move |got| {
+        let receiver = Receiver::with_status(move |got| {
             let address = address.lock().unwrap().clone();
             act(got, &address);
             200
@@ -52,25 +53,28 @@ impl Desk {
         Self { receiver, daemon }
     }
 
-    fn sends_to(&self, daemon: &Daemon) {
+    fn sends_to(&self, daemon: &DaemonProcess) {
         *self.daemon.lock().unwrap() = daemon.address.clone();
     }
 
     /// A folder whose connection `desk` leads here.
-    fn place(&self, rules: &str, more: &str) -> Place {
-        let place = Place::new(rules);
+    fn sandbox(&self, rules: &str, more: &str) -> Sandbox {
+        let sandbox = desk::sandbox(rules);
         let port = self.receiver.port;
-        place.configure(&format!(
-            "connections:\n  desk: {{ base_url: \"http://127.0.0.1:{port}\", actor_id: {US} }}\n{more}"
-        ));
-        place
+        desk::configure(
+            &sandbox,
+            &format!(
+                "connections:\n  desk: {{ base_url: \"http://127.0.0.1:{port}\", actor_id: {US} }}\n{more}"
+            ),
+        );
+        sandbox
     }
 }
 
 /// The ticket and the field that a request changes.
-fn change(got: &Got) -> (u64, &'static str) {
+fn change(got: &Received) -> (u64, &'static str) {
     let number = got.path.trim_start_matches("/api/v2/tickets/");
-    let field = match got.body["ticket"].get("priority") {
+    let field = match got.json()["ticket"].get("priority") {
         Some(_) => "priority",
         None => "status",
     };
@@ -108,31 +112,28 @@ fn event(shape: Shape, field: &str, ticket: u64, actor: u64) -> Value {
 }
 
 fn post(address: &str, event: &Value) -> Message {
-    let mut wire = Wire::connect(address).unwrap();
+    let mut connection = Connection::open(address).unwrap();
     let event = event.to_string();
-    wire.ask("POST", "/events/support", &event).unwrap()
+    connection.send("POST", "/events/support", &event).unwrap()
 }
 
 /// Takes an event in and waits until nothing goes on any more.
 #[track_caller]
-fn happens(daemon: &Daemon, event: &Value) {
+fn happens(daemon: &DaemonProcess, event: &Value) {
     assert_eq!(post(&daemon.address, event).status(), 200);
-    daemon.rests();
+    daemon.wait_until_idle();
 }
 
-fn said(place: &Place, arguments: &[&str]) -> String {
-    let mut command = place.command(arguments);
-    let output = command.stdout(std::process::Stdio::piped()).output();
-    let output = output.unwrap();
-    String::from_utf8(output.stdout).unwrap()
+fn said(sandbox: &Sandbox, arguments: &[&str]) -> String {
+    sandbox.run(arguments).stdout
 }
 
 /// The runs of a ticket, the newest first.
-fn runs(place: &Place, ticket: &str) -> Vec<Value> {
+fn runs(sandbox: &Sandbox, ticket: &str) -> Vec<Value> {
     let arguments = [
         "runs", "list", "--ticket", ticket, "--format", "json", "--limit", "100",
     ];
-    let lines = said(place, &arguments);
+    let lines = said(sandbox, &arguments);
     let runs = lines
         .lines()
         .map(|line| serde_json::from_str(line).unwrap());
@@ -141,21 +142,21 @@ fn runs(place: &Place, ticket: &str) -> Vec<Value> {
 
 #[test]
 fn a_loop_with_its_actor_told_ends_at_its_depth_and_other_tickets_and_rules_go_on() {
-    let desk = Desk::telling(Shape::Webhook);
+    let desk = Desk::request_rule(Shape::Webhook);
     let rules = writing("close-again", "StatusChanged", "status");
     let other = "---\nname: note\nevent_source: support\nevent_type: ticket.StatusChanged\nflow: [{ succeed: noted }]\n";
-    let place = desk.place(&(rules + other), "");
-    let daemon = Daemon::start(&place);
+    let sandbox = desk.sandbox(&(rules + other), "");
+    let daemon = DaemonProcess::start(&sandbox);
     desk.sends_to(&daemon);
     happens(&daemon, &event(Shape::Webhook, "status", 7, PERSON));
     // The run for the person's event, and 5 for the events that followed.
     assert_eq!(desk.receiver.count(), 6);
-    let line = daemon.says("run suppressed");
+    let line = daemon.expect_message("run suppressed");
     assert_eq!(
         (&line["level"], &line["rule"]),
         (&json!("WARN"), &json!("close-again"))
     );
-    let runs = runs(&place, "7");
+    let runs = runs(&sandbox, "7");
     let of = |rule: &str, state: &str| {
         let all = runs.iter();
         all.filter(|run| run["rule"] == rule && run["state"] == state)
@@ -166,7 +167,7 @@ fn a_loop_with_its_actor_told_ends_at_its_depth_and_other_tickets_and_rules_go_o
         (6, 1)
     );
     assert_eq!(of("note", "done"), 7);
-    let why = said(&place, &["why", "7", "--rule", "close-again"]);
+    let why = said(&sandbox, &["why", "7", "--rule", "close-again"]);
     assert!(why.contains("loop_guard  closed: the event is number 6 in a row that our own actions caused, `depth` allows 5, caused by run"), "{why}");
     assert_eq!(why.matches("\n      ← run").count(), 6, "{why}");
     assert_eq!(
@@ -174,7 +175,7 @@ fn a_loop_with_its_actor_told_ends_at_its_depth_and_other_tickets_and_rules_go_o
         7,
         "{why}"
     );
-    let metrics = daemon.order("GET", "/metrics").body;
+    let metrics = daemon.admin("GET", "/metrics").body;
     assert!(
         metrics.contains("flowtrigger_suppressed_total{gate=\"loop_guard\"} 1\n"),
         "{metrics}"
@@ -184,19 +185,19 @@ fn a_loop_with_its_actor_told_ends_at_its_depth_and_other_tickets_and_rules_go_o
     assert_eq!(desk.receiver.count(), 12);
     happens(&daemon, &event(Shape::Webhook, "status", 8, PERSON));
     assert_eq!(desk.receiver.count(), 18);
-    daemon.stops();
+    daemon.stop();
 }
 
 #[test]
 fn a_loop_with_no_actor_told_ends_at_its_rate() {
-    let desk = Desk::telling(Shape::Zis);
+    let desk = Desk::request_rule(Shape::Zis);
     let rules = writing("close-again", "StatusChanged", "status");
-    let place = desk.place(&rules, "loop_guard: { runs: 8, in: 1h }\n");
-    let daemon = Daemon::start(&place);
+    let sandbox = desk.sandbox(&rules, "loop_guard: { runs: 8, in: 1h }\n");
+    let daemon = DaemonProcess::start(&sandbox);
     desk.sends_to(&daemon);
     happens(&daemon, &event(Shape::Zis, "status", 7, PERSON));
     assert_eq!(desk.receiver.count(), 8);
-    let why = said(&place, &["why", "7"]);
+    let why = said(&sandbox, &["why", "7"]);
     assert!(why.contains("loop_guard  closed: 8 runs for support 7 within 1h, no more may begin; may be caused by run 8 (close-again) ← run 7"), "{why}");
     assert_eq!(
         why.matches("← event ticket.StatusChanged").count(),
@@ -205,31 +206,31 @@ fn a_loop_with_no_actor_told_ends_at_its_rate() {
     );
     happens(&daemon, &event(Shape::Zis, "status", 8, PERSON));
     assert_eq!(desk.receiver.count(), 16);
-    daemon.stops();
+    daemon.stop();
 }
 
 #[test]
 fn two_rules_that_answer_each_other_share_one_chain() {
-    let desk = Desk::telling(Shape::Webhook);
+    let desk = Desk::request_rule(Shape::Webhook);
     let ping = writing("ping", "StatusChanged", "priority");
     let pong = writing("pong", "PriorityChanged", "status");
-    let place = desk.place(&format!("{ping}---\n{pong}"), "");
-    let daemon = Daemon::start(&place);
+    let sandbox = desk.sandbox(&format!("{ping}---\n{pong}"), "");
+    let daemon = DaemonProcess::start(&sandbox);
     desk.sends_to(&daemon);
     happens(&daemon, &event(Shape::Webhook, "status", 7, PERSON));
     assert_eq!(desk.receiver.count(), 6);
-    let why = said(&place, &["why", "7"]);
+    let why = said(&sandbox, &["why", "7"]);
     assert!(why.contains("(pong) ← run"), "{why}");
     assert!(why.contains("(ping) ← run"), "{why}");
-    daemon.stops();
+    daemon.stop();
 }
 
 #[test]
 fn a_chain_outlives_the_daemon_and_a_person_in_between_begins_anew() {
     let desk = Desk::that(|_, _| ());
-    let place = desk.place(&writing("close-again", "StatusChanged", "status"), "");
-    let newest = || runs(&place, "7")[0].clone();
-    let daemon = Daemon::start(&place);
+    let sandbox = desk.sandbox(&writing("close-again", "StatusChanged", "status"), "");
+    let newest = || runs(&sandbox, "7")[0].clone();
+    let daemon = DaemonProcess::start(&sandbox);
     let by = |actor| event(Shape::Webhook, "status", 7, actor);
     happens(&daemon, &by(PERSON));
     for _ in 0..3 {
@@ -238,14 +239,14 @@ fn a_chain_outlives_the_daemon_and_a_person_in_between_begins_anew() {
     let before = newest();
     assert_eq!(before["depth"], 3);
     daemon.kill();
-    let daemon = Daemon::start(&place);
+    let daemon = DaemonProcess::start(&sandbox);
     happens(&daemon, &by(US));
     let after = newest();
     assert_eq!(
         (&after["depth"], &after["caused_by"]),
         (&json!(4), &before["id"])
     );
-    let shown = said(&place, &["runs", "show", &after["id"].to_string()]);
+    let shown = said(&sandbox, &["runs", "show", &after["id"].to_string()]);
     assert!(
         shown.contains(&format!(
             "loop_guard  open; caused by run {}, depth 4",
@@ -260,7 +261,7 @@ fn a_chain_outlives_the_daemon_and_a_person_in_between_begins_anew() {
     );
     happens(&daemon, &by(US));
     assert_eq!(newest()["depth"], 1);
-    daemon.stops();
+    daemon.stop();
 }
 
 #[test]
@@ -273,11 +274,11 @@ fn a_hook_that_calls_the_daemon_itself_is_answered_while_its_run_has_the_one_pla
     });
     let told = "---\nname: note\nevent_source: support\nevent_type: ticket.PriorityChanged\nflow: [{ succeed: noted }]\n";
     let rules = writing("hook", "StatusChanged", "status") + told;
-    let place = desk.place(&rules, "limits: { runs: 1, per_rule: 1, per_host: 1 }\n");
-    let daemon = Daemon::start(&place);
+    let sandbox = desk.sandbox(&rules, "limits: { runs: 1, per_rule: 1, per_host: 1 }\n");
+    let daemon = DaemonProcess::start(&sandbox);
     desk.sends_to(&daemon);
     happens(&daemon, &event(Shape::Webhook, "status", 7, PERSON));
-    let states: Vec<Value> = runs(&place, "7")
+    let states: Vec<Value> = runs(&sandbox, "7")
         .iter()
         .map(|run| run["state"].clone())
         .collect();
@@ -285,5 +286,5 @@ fn a_hook_that_calls_the_daemon_itself_is_answered_while_its_run_has_the_one_pla
         (desk.receiver.count(), states),
         (1, vec![json!("done"), json!("done")])
     );
-    daemon.stops();
+    daemon.stop();
 }

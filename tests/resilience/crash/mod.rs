@@ -1,24 +1,20 @@
-//! Faults that a daemon survives, as a process of its own: killed at any instant, stopped, flooded, with a
-//! folder that it cannot have and receivers that misbehave. What was accepted is done, or can be found.
+//! Faults that a daemon process survives: it is killed at any time, stopped, flooded, given an unusable data
+//! folder or receivers that misbehave. Every accepted event is done, or its run can be found.
 
-mod again;
 mod backlog;
 mod commands;
-pub mod daemon;
-mod folder;
-mod hour;
-mod items;
+mod data_folder;
+pub mod desk;
+mod expected_effects;
+mod for_each;
+mod hostile_receivers;
 mod kills;
-mod ledger;
+mod long_running;
 mod loops;
 mod overload;
-pub mod place;
-pub mod receiver;
-mod receivers;
+mod redelivery;
 mod reload;
-mod sender;
+mod senders;
 mod stopping;
-pub mod turn;
 mod unmatched;
 mod waits;
-pub mod wire;

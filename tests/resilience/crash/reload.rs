@@ -1,21 +1,21 @@
 //! Rules that change under work that is under way, queued or waiting: it ends as it was planned.
 
+use flowtrigger_testing::daemon::DaemonProcess;
+use flowtrigger_testing::receiver::{Received, Receiver};
+use flowtrigger_testing::wait::wait_until;
 use rustix::process::Signal;
 
-use super::daemon::Daemon;
-use super::place::{Place, event, telling};
-use super::receiver::{Got, Receiver};
-use super::turn::until;
+use super::desk::{event, request_rule, sandbox};
 
 /// Two steps that tell which version of the rule they are of.
 fn rule(port: u16, version: &str) -> String {
-    let rule = telling("tell", "made", port, "").replace("/tell", &format!("/{version}"));
+    let rule = request_rule("tell", "made", port, "").replace("/tell", &format!("/{version}"));
     format!(
         "{rule}- name: after\n  http: {{ url: 'http://127.0.0.1:{port}/{version}/after', json: {{ id: '{{{{ id }}}}' }} }}\n"
     )
 }
 
-fn paths(got: &[Got], id: &str) -> Vec<String> {
+fn paths(got: &[Received], id: &str) -> Vec<String> {
     let of = got.iter().filter(|got| got.id() == id);
     let mut paths: Vec<String> = of.map(|got| got.path.clone()).collect();
     paths.dedup();
@@ -24,55 +24,55 @@ fn paths(got: &[Got], id: &str) -> Vec<String> {
 
 #[test]
 fn work_ends_as_it_was_planned_through_a_reload() {
-    let receiver = Receiver::fine();
-    receiver.holds();
-    let place = Place::new(&rule(receiver.port, "v1"));
-    let daemon = Daemon::start(&place);
-    daemon.takes(&event("under way", 1, "made"));
-    daemon.takes(&event("behind", 1, "made"));
-    receiver.gets(1);
-    place.rules(&rule(receiver.port, "v2"));
+    let receiver = Receiver::ok();
+    receiver.hold("");
+    let sandbox = sandbox(&rule(receiver.port, "v1"));
+    let daemon = DaemonProcess::start(&sandbox);
+    daemon.accept("desk", &event("under way", 1, "made"));
+    daemon.accept("desk", &event("behind", 1, "made"));
+    receiver.wait_for(1);
+    sandbox.write_rules(&rule(receiver.port, "v2"));
     daemon.signal(Signal::HUP);
-    daemon.says("reloaded");
-    daemon.takes(&event("new", 2, "made"));
-    receiver.gets(2);
-    receiver.release();
-    daemon.rests();
-    let got = receiver.got();
+    daemon.expect_message("reloaded");
+    daemon.accept("desk", &event("new", 2, "made"));
+    receiver.wait_for(2);
+    receiver.release_all();
+    daemon.wait_until_idle();
+    let got = receiver.received();
     for (id, version) in [("under way", "v1"), ("behind", "v1"), ("new", "v2")] {
         let planned = [format!("/{version}"), format!("/{version}/after")];
         assert_eq!(paths(&got, id), planned, "{id}");
     }
-    daemon.stops();
+    daemon.stop();
 }
 
 #[test]
 fn work_ends_as_it_was_planned_over_a_kill_and_a_start_with_other_rules() {
-    let receiver = Receiver::answering(|got| match got.id() {
+    let receiver = Receiver::with_status(|got| match got.id() {
         "waits" if got.path == "/v1/after" => 503,
         _ => 200,
     });
-    receiver.holds();
+    receiver.hold("");
     let retry = "  retry: { attempts: 2, backoff: 200ms }\n";
-    let place = Place::new(&format!("{}{retry}", rule(receiver.port, "v1")));
-    let first = Daemon::start(&place);
-    first.takes(&event("under way", 1, "made"));
-    first.takes(&event("behind", 1, "made"));
-    first.takes(&event("waits", 2, "made"));
-    receiver.gets(2);
-    place.rules(&rule(receiver.port, "v2"));
+    let sandbox = sandbox(&format!("{}{retry}", rule(receiver.port, "v1")));
+    let first = DaemonProcess::start(&sandbox);
+    first.accept("desk", &event("under way", 1, "made"));
+    first.accept("desk", &event("behind", 1, "made"));
+    first.accept("desk", &event("waits", 2, "made"));
+    receiver.wait_for(2);
+    sandbox.write_rules(&rule(receiver.port, "v2"));
     first.signal(Signal::HUP);
-    first.says("reloaded");
-    first.takes(&event("newer", 1, "made"));
+    first.expect_message("reloaded");
+    first.accept("desk", &event("newer", 1, "made"));
     first.kill();
     // The rule is gone altogether.
-    place.rules(&telling("other", "made", receiver.port, ""));
-    let second = Daemon::start(&place);
-    second.takes(&event("newest", 1, "made"));
-    receiver.release();
-    until("all but one are done", || second.count("done") == 4);
-    second.rests();
-    let got = receiver.got();
+    sandbox.write_rules(&request_rule("other", "made", receiver.port, ""));
+    let second = DaemonProcess::start(&sandbox);
+    second.accept("desk", &event("newest", 1, "made"));
+    receiver.release_all();
+    wait_until("all but one are done", || second.count("done") == 4);
+    second.wait_until_idle();
+    let got = receiver.received();
     for (id, version) in [("under way", "v1"), ("behind", "v1"), ("newer", "v2")] {
         let planned = [format!("/{version}"), format!("/{version}/after")];
         assert_eq!(paths(&got, id), planned, "{id}");
@@ -83,7 +83,7 @@ fn work_ends_as_it_was_planned_over_a_kill_and_a_start_with_other_rules() {
         .iter()
         .filter(|got| got.path == "/v1/after" && got.id() == "waits");
     assert_eq!((tries.count(), second.count("dead")), (2, 1));
-    second.stops();
+    second.stop();
 }
 
 /// The same two steps as a flow of its own, which the rule runs by its name.
@@ -99,28 +99,28 @@ fn by_name(port: u16, version: &str) -> String {
 
 #[test]
 fn a_named_flow_goes_on_as_it_was_when_the_run_was_planned() {
-    let receiver = Receiver::fine();
-    receiver.holds();
-    let place = Place::new(&by_name(receiver.port, "v1"));
-    let first = Daemon::start(&place);
-    first.takes(&event("under way", 1, "made"));
-    first.takes(&event("behind", 1, "made"));
-    receiver.gets(1);
-    place.rules(&by_name(receiver.port, "v2"));
+    let receiver = Receiver::ok();
+    receiver.hold("");
+    let sandbox = sandbox(&by_name(receiver.port, "v1"));
+    let first = DaemonProcess::start(&sandbox);
+    first.accept("desk", &event("under way", 1, "made"));
+    first.accept("desk", &event("behind", 1, "made"));
+    receiver.wait_for(1);
+    sandbox.write_rules(&by_name(receiver.port, "v2"));
     first.signal(Signal::HUP);
-    first.says("reloaded");
-    first.takes(&event("newer", 1, "made"));
+    first.expect_message("reloaded");
+    first.accept("desk", &event("newer", 1, "made"));
     first.kill();
     // The flow is gone, and the rule with it.
-    place.rules(&telling("other", "made", receiver.port, ""));
-    let second = Daemon::start(&place);
-    receiver.release();
-    until("all are done", || second.count("done") == 3);
-    second.rests();
-    let got = receiver.got();
+    sandbox.write_rules(&request_rule("other", "made", receiver.port, ""));
+    let second = DaemonProcess::start(&sandbox);
+    receiver.release_all();
+    wait_until("all are done", || second.count("done") == 3);
+    second.wait_until_idle();
+    let got = receiver.received();
     for (id, version) in [("under way", "v1"), ("behind", "v1"), ("newer", "v2")] {
         let planned = [format!("/{version}"), format!("/{version}/after")];
         assert_eq!(paths(&got, id), planned, "{id}");
     }
-    second.stops();
+    second.stop();
 }

@@ -1,43 +1,44 @@
 //! A daemon that is asked to stop in the middle of its work, once or with impatience.
 
+use flowtrigger_testing::daemon::DaemonProcess;
+use flowtrigger_testing::receiver::Receiver;
+use flowtrigger_testing::wait::wait_until;
 use rustix::process::Signal;
 
-use super::daemon::Daemon;
-use super::ledger::{Figures, NOTE, judge, rules};
-use super::place::{Place, event, telling};
-use super::receiver::Receiver;
-use super::sender::Senders;
-use super::turn::{Turn, until};
+use super::desk::{event, request_rule, sandbox};
+use super::expected_effects::{Figures, NOTE, judge, rules};
+use super::senders::Senders;
+use crate::scheduling::ExclusiveTest;
 
 /// Stops a daemon under load in some way, starts another and lets it finish.
-fn stopped(stop: impl Fn(&Daemon, &Receiver), code: i32) -> Figures {
-    let receiver = Receiver::taking(std::time::Duration::from_millis(3), |_| 200);
-    let place = Place::new("");
-    place.write("note.sh", NOTE);
-    let folder = place.path("").display().to_string();
-    place.rules(&rules(receiver.port, folder.trim_end_matches('/')));
+fn stopped(stop: impl Fn(&DaemonProcess, &Receiver), code: i32) -> Figures {
+    let receiver = Receiver::delayed(std::time::Duration::from_millis(3), |_| 200);
+    let sandbox = sandbox("");
+    sandbox.write("note.sh", NOTE);
+    let folder = sandbox.path("").display().to_string();
+    sandbox.write_rules(&rules(receiver.port, folder.trim_end_matches('/')));
     let senders = Senders::start();
     for life in 1..=2 {
-        let mut daemon = Daemon::start(&place);
+        let mut daemon = DaemonProcess::start(&sandbox);
         senders.allow(life * 60);
         senders.go_to(Some(&daemon.address));
-        receiver.gets(life * 30);
+        receiver.wait_for(life * 30);
         stop(&daemon, &receiver);
-        assert_eq!(daemon.ends(), Some(code), "{}", daemon.log());
+        assert_eq!(daemon.wait_for_exit(), Some(code), "{}", daemon.log());
     }
-    let last = Daemon::start(&place);
+    let last = DaemonProcess::start(&sandbox);
     senders.allow(140);
     senders.go_to(Some(&last.address));
-    until("all are accepted", || senders.accepted() >= 140);
+    wait_until("all are accepted", || senders.accepted() >= 140);
     let sent = senders.end();
-    last.rests();
-    last.stops();
-    judge(&place, &sent, &receiver)
+    last.wait_until_idle();
+    last.stop();
+    judge(&sandbox, &sent, &receiver)
 }
 
 #[test]
 fn a_stop_under_load_ends_well_and_the_next_start_goes_on() {
-    let _turn = Turn::take();
+    let _exclusive = ExclusiveTest::start();
     let figures = stopped(|daemon, _| daemon.signal(Signal::TERM), 0);
     figures.hold();
     // There was time for everything under way to end.
@@ -46,19 +47,19 @@ fn a_stop_under_load_ends_well_and_the_next_start_goes_on() {
 
 #[test]
 fn a_second_signal_ends_at_once_and_loses_nothing() {
-    let _turn = Turn::take();
+    let _exclusive = ExclusiveTest::start();
     let figures = stopped(
         |daemon, receiver| {
-            receiver.holds();
+            receiver.hold("");
             // With nothing under way it would end in order.
-            receiver.has_one();
+            receiver.wait_until_held();
             daemon.signal(Signal::TERM);
-            daemon.says("stopping");
+            daemon.expect_message("stopping");
             // What comes together with the first is the same order.
             std::thread::sleep(std::time::Duration::from_millis(400));
             daemon.signal(Signal::TERM);
-            daemon.says("runs go on at the next start");
-            receiver.release();
+            daemon.expect_message("runs go on at the next start");
+            receiver.release_all();
         },
         5,
     );
@@ -67,16 +68,16 @@ fn a_second_signal_ends_at_once_and_loses_nothing() {
 
 #[test]
 fn what_waits_is_not_waited_for_and_goes_on_at_the_next_start() {
-    let receiver = Receiver::answering(|got| if got.id() == "later" { 503 } else { 200 });
+    let receiver = Receiver::with_status(|got| if got.id() == "later" { 503 } else { 200 });
     let slowly = "  retry: { attempts: 3, backoff: 1h, max_delay: 1h }\n";
-    let place = Place::new(&telling("tell", "made", receiver.port, slowly));
-    let first = Daemon::start(&place);
-    first.takes(&event("later", 1, "made"));
-    first.takes(&event("behind", 1, "made"));
-    until("it waits for its next try", || first.count("retrying") == 1);
-    first.stops();
-    let second = Daemon::start(&place);
+    let sandbox = sandbox(&request_rule("tell", "made", receiver.port, slowly));
+    let first = DaemonProcess::start(&sandbox);
+    first.accept("desk", &event("later", 1, "made"));
+    first.accept("desk", &event("behind", 1, "made"));
+    wait_until("it waits for its next try", || first.count("retrying") == 1);
+    first.stop();
+    let second = DaemonProcess::start(&sandbox);
     assert_eq!((second.count("retrying"), second.count("queued")), (1, 1));
-    second.stops();
+    second.stop();
     assert_eq!(receiver.count(), 1);
 }

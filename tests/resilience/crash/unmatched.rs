@@ -1,19 +1,18 @@
 //! An event that no rule wants is filed as it came and never built. What is read back of it, what its sender
 //! is answered and what `why` says of it are the same as of one that was built.
 
-use std::path::{Path, PathBuf};
-
 use flowtrigger::core::config::{Config, Source};
 use flowtrigger::core::event::Event;
 use flowtrigger::core::event::json::accept;
 use flowtrigger::engine::read_event;
 use flowtrigger::store::sqlite::journal::Journal;
-use rusqlite::Connection;
+use flowtrigger_testing::daemon::DaemonProcess;
+use flowtrigger_testing::http_wire::Message;
+use flowtrigger_testing::repository;
+use flowtrigger_testing::sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use super::daemon::Daemon;
-use super::place::Place;
-use super::wire::{Message, Wire};
+use super::desk;
 
 const CONFIG: &str = "sources:
   support: {}
@@ -70,14 +69,12 @@ struct Sent {
     answer: Value,
 }
 
-fn post(daemon: &Daemon, source: &str, text: &str) -> Message {
-    let mut wire = Wire::connect(&daemon.address).unwrap();
-    wire.ask("POST", &format!("/events/{source}"), text)
-        .unwrap()
+fn post(daemon: &DaemonProcess, source: &str, text: &str) -> Message {
+    daemon.post(&format!("/events/{source}"), text)
 }
 
 #[track_caller]
-fn sends(daemon: &Daemon, source: &'static str, text: String) -> Sent {
+fn sends(daemon: &DaemonProcess, source: &'static str, text: String) -> Sent {
     let answer = post(daemon, source, &text);
     assert_eq!(answer.status(), 200, "{answer:?} {text}");
     let answer = answer.json();
@@ -96,27 +93,13 @@ fn samples() -> Vec<(&'static str, String)> {
         ("eventbridge", "support"),
         ("upmind", "upmind"),
     ] {
-        let mut files = files(&folder_of(folder));
-        files.sort();
-        samples.extend(files.into_iter().map(|text| (source, text)));
+        let files = repository::entries(repository::path("examples/events").join(folder));
+        samples.extend(files.iter().map(|file| (source, repository::read(file))));
     }
-    let own = |name: &str| std::fs::read_to_string(folder_of("json").join(name)).unwrap();
+    let own = |name: &str| repository::read(repository::path("examples/events/json").join(name));
     samples.push(("watch", own("monitoring.json")));
     samples.push(("plain", own("zendesk-trigger.json")));
     samples
-}
-
-fn folder_of(shape: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("examples/events")
-        .join(shape)
-}
-
-fn files(folder: &Path) -> Vec<String> {
-    let files = std::fs::read_dir(folder).unwrap();
-    files
-        .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
-        .collect()
 }
 
 /// Those that are written in an odd way, or say what is odd.
@@ -135,15 +118,15 @@ fn odd() -> Vec<(&'static str, String)> {
 }
 
 /// How an event came, in the order in which they were filed: the version of its form, and the event.
-fn filed(place: &Place) -> Vec<(i64, Event)> {
-    let sql = Connection::open(place.database()).unwrap();
+fn filed(sandbox: &Sandbox) -> Vec<(i64, Event)> {
+    let sql = rusqlite::Connection::open(sandbox.database()).unwrap();
     let mut rows = sql
         .prepare("SELECT id, json_extract(body, '$.v') FROM events ORDER BY id")
         .unwrap();
     let rows = rows
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
         .unwrap();
-    let journal = Journal::open(&place.database()).unwrap();
+    let journal = Journal::open(&sandbox.database()).unwrap();
     let filed = rows.map(|row| {
         let (row, version): (i64, i64) = row.unwrap();
         let arrived = journal.event(row).unwrap().expect("kept");
@@ -157,25 +140,10 @@ fn read(sent: &Sent, config: &Config) -> Event {
     read_event(value, Some(sent.source), config).unwrap()
 }
 
-/// What the program prints, as JSON of one line each.
-fn lines(place: &Place, arguments: &[&str]) -> Vec<Value> {
-    let output = place
-        .command(arguments)
-        .stdout(std::process::Stdio::piped())
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let errors = String::from_utf8(output.stderr).unwrap();
-    let lines = text.lines().map(serde_json::from_str);
-    lines
-        .collect::<Result<_, _>>()
-        .unwrap_or_else(|_| panic!("{arguments:?}: {text}{errors}"))
-}
-
-fn place(config: &str) -> Place {
-    let place = Place::new(RULES);
-    place.write("flowtrigger.yaml", config);
-    place
+fn configured(config: &str) -> Sandbox {
+    let sandbox = desk::sandbox(RULES);
+    sandbox.write("flowtrigger.yaml", config);
+    sandbox
 }
 
 fn compiled(config: &str) -> Config {
@@ -184,8 +152,8 @@ fn compiled(config: &str) -> Config {
 
 #[test]
 fn what_was_only_scanned_is_answered_filed_and_read_back_like_what_was_built() {
-    let (place, config) = (place(CONFIG), compiled(CONFIG));
-    let daemon = Daemon::start(&place);
+    let (sandbox, config) = (configured(CONFIG), compiled(CONFIG));
+    let daemon = DaemonProcess::start(&sandbox);
     let all: Vec<(&str, String)> = samples().into_iter().chain(odd()).collect();
     let mut sent = Vec::new();
     for (source, text) in all {
@@ -195,8 +163,8 @@ fn what_was_only_scanned_is_answered_filed_and_read_back_like_what_was_built() {
         assert_eq!(built.json(), json!([scanned.answer]));
         sent.push(scanned);
     }
-    daemon.stops();
-    let filed = filed(&place);
+    daemon.stop();
+    let filed = filed(&sandbox);
     assert_eq!(filed.len(), 2 * sent.len());
     for (pair, sent) in filed.chunks(2).zip(&sent) {
         let wanted = read(sent, &config);
@@ -218,8 +186,8 @@ fn what_was_only_scanned_is_answered_filed_and_read_back_like_what_was_built() {
 
 #[test]
 fn why_says_of_it_what_a_dry_run_says() {
-    let place = place(CONFIG);
-    let daemon = Daemon::start(&place);
+    let sandbox = configured(CONFIG);
+    let daemon = DaemonProcess::start(&sandbox);
     let mut seen = Vec::new();
     let of_each_shape = samples().into_iter().filter(|(source, text)| {
         let value = accept(text.as_bytes()).unwrap().value;
@@ -241,12 +209,12 @@ fn why_says_of_it_what_a_dry_run_says() {
         .chain(odd())
         .map(|(source, text)| sends(&daemon, source, text))
         .collect();
-    daemon.stops();
-    assert!(filed(&place).iter().all(|(version, _)| *version == 2));
+    daemon.stop();
+    assert!(filed(&sandbox).iter().all(|(version, _)| *version == 2));
     for sent in &sent {
         let id = sent.answer["event"].as_str().unwrap();
-        let why = lines(&place, &["why", id, "--format", "json"]);
-        place.write("event.json", &sent.text);
+        let why = sandbox.run(&["why", id, "--format", "json"]).json_lines();
+        sandbox.write("event.json", &sent.text);
         let dry = [
             "dry-run",
             "--explain",
@@ -256,7 +224,7 @@ fn why_says_of_it_what_a_dry_run_says() {
             sent.source,
             "event.json",
         ];
-        let dry = lines(&place, &dry);
+        let dry = sandbox.run(&dry).json_lines();
         assert_eq!((why.len(), dry.len()), (1, 1), "{}", sent.text);
         assert_eq!(why[0]["matched"], json!([]));
         let rules = |answer: &Value| {
@@ -279,14 +247,14 @@ fn why_says_of_it_what_a_dry_run_says() {
 #[test]
 fn where_a_configuration_adds_a_type_events_are_built() {
     let config = format!("{CONFIG}{MORE}");
-    let (place, compiled) = (place(&config), compiled(&config));
-    let daemon = Daemon::start(&place);
+    let (sandbox, compiled) = (configured(&config), compiled(&config));
+    let daemon = DaemonProcess::start(&sandbox);
     let all = odd()
         .into_iter()
         .map(|(source, text)| sends(&daemon, source, text));
     let sent: Vec<Sent> = all.collect();
-    daemon.stops();
-    let filed = filed(&place);
+    daemon.stop();
+    let filed = filed(&sandbox);
     assert_eq!(filed.len(), sent.len());
     for ((version, event), sent) in filed.iter().zip(&sent) {
         assert_eq!(
@@ -302,8 +270,8 @@ fn where_a_configuration_adds_a_type_events_are_built() {
 /// Only what led to a run is known again; what did not may lead to one under other rules.
 #[test]
 fn it_is_no_redelivery_and_matches_once_the_rules_want_it() {
-    let place = place(CONFIG);
-    let daemon = Daemon::start(&place);
+    let sandbox = configured(CONFIG);
+    let daemon = DaemonProcess::start(&sandbox);
     let (source, text) = odd().remove(0);
     for _ in 0..2 {
         let answer = sends(&daemon, source, text.clone()).answer;
@@ -312,9 +280,9 @@ fn it_is_no_redelivery_and_matches_once_the_rules_want_it() {
             (&Value::Null, &json!([]))
         );
     }
-    place.rules(&RULES.replace("event.key: none", "event.key: '12'"));
+    sandbox.write_rules(&RULES.replace("event.key: none", "event.key: '12'"));
     daemon.signal(rustix::process::Signal::HUP);
-    daemon.says("reloaded");
+    daemon.expect_message("reloaded");
     let first = sends(&daemon, source, text.clone()).answer;
     assert_eq!(
         (&first["redelivered"], &first["runs"][0]["rule"]),
@@ -325,6 +293,6 @@ fn it_is_no_redelivery_and_matches_once_the_rules_want_it() {
         (&again["redelivered"], &again["event"]),
         (&json!(true), &first["event"])
     );
-    daemon.rests();
-    daemon.stops();
+    daemon.wait_until_idle();
+    daemon.stop();
 }

@@ -1,6 +1,6 @@
-//! What an acknowledgement is worth: power that fails, disks that lie or fill up, traced at the level of
-//! system calls. Each check is tried on a control that must fail it, so that a pass means something.
+//! What an acknowledgement promises: after a power failure, with a full or failing disk, and in the order of
+//! system calls. Each check also runs on a control that must fail it.
 
-mod cut;
-mod support;
+mod events;
 mod traced;
+mod truncated_log;

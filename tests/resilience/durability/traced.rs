@@ -4,9 +4,10 @@
 use std::process::{Command, ExitStatus};
 
 use flowtrigger::store::{Settings, SqliteStore, Store, StoreError};
+use flowtrigger_testing::data_folder::DataFolder;
 use rusqlite::Connection;
 
-use super::support::{Folder, arrival, rule};
+use super::events::{arrival, rule};
 
 const CHILD: &str = "DURABILITY_CHILD";
 const FOLDER: &str = "DURABILITY_FOLDER";
@@ -28,7 +29,7 @@ fn can_trace() -> bool {
 }
 
 /// Runs this very test as a child under `strace`, in one of its parts.
-fn traced(folder: &Folder, part: &str, options: &[&str]) -> (ExitStatus, String) {
+fn traced(folder: &DataFolder, part: &str, options: &[&str]) -> (ExitStatus, String) {
     let trace = folder.path("trace");
     let status = Command::new("strace")
         .args(["-f", "-e", "trace=pwrite64,write,fdatasync,fsync"])
@@ -157,7 +158,7 @@ fn an_fsync_stands_between_the_last_write_and_the_first_acknowledgement() {
     if !can_trace() {
         return;
     }
-    let folder = Folder::new();
+    let folder = DataFolder::new();
     let (status, trace) = traced(&folder, "store", &[]);
     assert!(status.success(), "{trace}");
     assert_eq!(acknowledgements(&trace), COMMITS);
@@ -169,7 +170,7 @@ fn the_check_bites_where_a_commit_does_not_sync() {
     if !can_trace() {
         return;
     }
-    let folder = Folder::new();
+    let folder = DataFolder::new();
     let (status, trace) = traced(&folder, "normal", &[]);
     assert!(status.success(), "{trace}");
     assert_eq!(acknowledgements(&trace), COMMITS);
@@ -181,7 +182,7 @@ fn a_failed_fsync_ends_the_program_before_anybody_is_told() {
     if !can_trace() {
         return;
     }
-    let folder = Folder::new();
+    let folder = DataFolder::new();
     // Opened once before, so that the child has next to nothing to sync until its commits, which
     // another thread makes: `strace` counts each thread for itself.
     drop(SqliteStore::open(&folder.database(), Settings::default()).unwrap());
@@ -205,7 +206,7 @@ fn a_full_disk_refuses_and_loses_nothing_and_goes_on_when_there_is_room() {
     if !can_trace() {
         return;
     }
-    let folder = Folder::new();
+    let folder = DataFolder::new();
     let full = "inject=pwrite64:error=ENOSPC:when=300..340";
     let (status, trace) = traced(&folder, "refused", &["-e", full]);
     assert!(

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use flowtrigger::core::flow::call::Keep;
+use flowtrigger_testing::receiver::{Receiver, Response, Then};
 
-use super::receiver::{Receiver, Then};
 use super::{failed, http, perform_http, performer, succeeded, with};
 
 #[tokio::test]
@@ -16,7 +16,10 @@ async fn a_body_that_drips_for_ever_ends_with_the_steps_time() {
         ("HTTP/1.1 200 OK\r\n", "x: y\r\n"),
         ("", "H"),
     ] {
-        let receiver = Receiver::raw(head, Then::Repeat(drop, Duration::from_millis(20))).await;
+        let receiver = Receiver::always(Response::raw(
+            head,
+            Then::Repeat(drop, Duration::from_millis(20)),
+        ));
         let mut call = http("GET", receiver.url("/"));
         call.timeout = Duration::from_millis(200);
         let failure = failed(perform_http(&performer(), call).await);
@@ -41,7 +44,7 @@ async fn a_body_without_end_is_cut_at_the_cap() {
         "0123456789abcdef0123456789abcdef\r\n"
     );
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-    let receiver = Receiver::raw(head, Then::Repeat(MUCH, Duration::ZERO)).await;
+    let receiver = Receiver::always(Response::raw(head, Then::Repeat(MUCH, Duration::ZERO)));
     let performer = with(|options| options.response_cap = 10_000);
     let value = succeeded(perform_http(&performer, http("GET", receiver.url("/"))).await);
     assert_eq!(value["body"].as_str().unwrap().len(), 10_000);
@@ -53,7 +56,7 @@ async fn a_head_without_end_or_with_too_many_lines_is_no_answer() {
     let long = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(2_000_000));
     let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "x: y\r\n".repeat(5_000));
     for head in [long, many] {
-        let receiver = Receiver::raw(head, Then::Close).await;
+        let receiver = Receiver::always(Response::raw(head, Then::Close));
         let failure = failed(perform_http(&performer(), http("GET", receiver.url("/"))).await);
         assert!(
             failure.message.contains("broke before a complete answer"),
@@ -68,7 +71,11 @@ async fn a_head_without_end_or_with_too_many_lines_is_no_answer() {
 async fn a_compressed_body_is_not_unpacked_and_none_is_asked_for() {
     // 20 bytes of gzip that would become more.
     let packed = "\u{1f}\u{8b}packed";
-    let receiver = Receiver::answering("200 OK", "content-encoding: gzip\r\n", packed).await;
+    let receiver = Receiver::always(Response::new(
+        "200 OK",
+        "content-encoding: gzip\r\n",
+        packed,
+    ));
     let call = http("GET", receiver.url("/"));
     let value = succeeded(perform_http(&performer(), call).await);
     assert!(
@@ -77,7 +84,8 @@ async fn a_compressed_body_is_not_unpacked_and_none_is_asked_for() {
     );
     assert!(
         !receiver
-            .request()
+            .only()
+            .text()
             .to_lowercase()
             .contains("accept-encoding")
     );
@@ -86,7 +94,10 @@ async fn a_compressed_body_is_not_unpacked_and_none_is_asked_for() {
 #[tokio::test]
 async fn what_is_not_kept_is_read_no_further_either() {
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-    let receiver = Receiver::raw(head, Then::Repeat("3\r\nabc\r\n", Duration::ZERO)).await;
+    let receiver = Receiver::always(Response::raw(
+        head,
+        Then::Repeat("3\r\nabc\r\n", Duration::ZERO),
+    ));
     let performer = with(|options| options.response_cap = 100);
     let mut call = http("GET", receiver.url("/"));
     call.keep = Keep::Status;

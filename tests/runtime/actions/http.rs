@@ -2,19 +2,18 @@
 //! It refuses to let a secret's value into any message or result.
 
 use flowtrigger::core::flow::call::{Auth, Body, Call, Encoding, Keep, Piece, Text, Tree};
+use flowtrigger_testing::receiver::{Receiver, Response, Then};
 use serde_json::{Value, json};
 
-use super::receiver::{Receiver, Then};
 use super::{KEY, http, perform_http, performer, secret, succeeded, with};
 
 #[tokio::test]
 async fn a_request_carries_what_the_step_says_and_our_defaults() {
-    let receiver = Receiver::answering(
+    let receiver = Receiver::always(Response::new(
         "200 OK",
         "content-type: application/json\r\nX-Two: a\r\nx-two: b\r\n",
         "{\"id\":7}",
-    )
-    .await;
+    ));
     let mut call = http("PUT", receiver.url("/a%20b?q=%26"));
     call.headers = vec![("X-Note".into(), Text::plain("grüße 🎉"))];
     call.body = Some(Body::Raw(Text::plain("hello")));
@@ -25,7 +24,7 @@ async fn a_request_carries_what_the_step_says_and_our_defaults() {
     );
     assert_eq!(value["headers"]["x-two"], "a, b");
     assert_eq!(value.get("truncated"), None);
-    let request = receiver.request();
+    let request = receiver.only().text();
     assert!(
         request.starts_with("PUT /a%20b?q=%26 HTTP/1.1\r\n"),
         "{request}"
@@ -47,7 +46,7 @@ async fn a_request_carries_what_the_step_says_and_our_defaults() {
 #[tokio::test]
 async fn a_json_body_is_valid_json_whatever_stands_in_a_text() {
     let hostile = "\"quoted\"\\ \n\r\t\u{0} {{ ticket.id }} 🎉 \u{2028} </script>";
-    let receiver = Receiver::answering("200 OK", "", "").await;
+    let receiver = Receiver::always(Response::new("200 OK", "", ""));
     let mut call = http("POST", receiver.url("/"));
     let mut tail = secret("TOKEN");
     tail.0.push(Piece::Text(hostile.into()));
@@ -59,7 +58,7 @@ async fn a_json_body_is_valid_json_whatever_stands_in_a_text() {
         ),
     ])));
     succeeded(perform_http(&performer(), call).await);
-    let request = receiver.request();
+    let request = receiver.only().text();
     let (head, body) = request.split_once("\r\n\r\n").unwrap();
     assert!(head.contains("content-type: application/json"), "{head}");
     let body: Value = serde_json::from_str(body).unwrap();
@@ -71,7 +70,7 @@ async fn a_json_body_is_valid_json_whatever_stands_in_a_text() {
 
 #[tokio::test]
 async fn a_form_is_encoded() {
-    let receiver = Receiver::answering("200 OK", "", "").await;
+    let receiver = Receiver::always(Response::new("200 OK", "", ""));
     let mut call = http("POST", receiver.url("/"));
     let field = |name: &str, text| (name.to_owned(), text);
     call.body = Some(Body::Form(vec![
@@ -79,7 +78,7 @@ async fn a_form_is_encoded() {
         field("t", secret("TOKEN")),
     ]));
     succeeded(perform_http(&performer(), call).await);
-    let request = receiver.request();
+    let request = receiver.only().text();
     assert!(
         request.contains("content-type: application/x-www-form-urlencoded\r\n"),
         "{request}"
@@ -92,7 +91,7 @@ async fn a_form_is_encoded() {
 
 #[tokio::test]
 async fn the_authors_own_headers_win() {
-    let receiver = Receiver::answering("200 OK", "", "").await;
+    let receiver = Receiver::always(Response::new("200 OK", "", ""));
     let mut call = http("POST", receiver.url("/"));
     call.body = Some(Body::Json(Tree::Value(json!({}))));
     call.auth = Some(Auth::Bearer(Text::plain("ours")));
@@ -105,7 +104,7 @@ async fn the_authors_own_headers_win() {
         call.headers.push((name.into(), Text::plain("mine")));
     }
     succeeded(perform_http(&performer(), call).await);
-    let request = receiver.request();
+    let request = receiver.only().text();
     for name in [
         "idempotency-key",
         "user-agent",
@@ -143,11 +142,11 @@ async fn credentials_are_sent_in_each_form() {
         ),
     ];
     for (auth, line) in forms {
-        let receiver = Receiver::answering("200 OK", "", "").await;
+        let receiver = Receiver::always(Response::new("200 OK", "", ""));
         let mut call = http("GET", receiver.url("/"));
         call.auth = Some(auth);
         succeeded(perform_http(&performer(), call).await);
-        let request = receiver.request();
+        let request = receiver.only().text();
         assert!(
             request.contains(&format!("{line}\r\n")),
             "{line} in {request}"
@@ -166,7 +165,7 @@ async fn secrets_never_come_back_in_messages_or_results() {
         ("302 Found", "location: /s3cr%22t%2F1\r\n"),
         ("200 OK", "x-e: s3cr\"t/1\r\n"),
     ] {
-        let receiver = Receiver::answering(status, header, echo).await;
+        let receiver = Receiver::always(Response::new(status, header, echo));
         let mut call = http("POST", "");
         call.url = Text(vec![
             Piece::Text(receiver.url("/")),
@@ -180,7 +179,12 @@ async fn secrets_never_come_back_in_messages_or_results() {
             password: secret("TOKEN"),
         });
         let performed = perform_http(&performer(), call).await;
-        assert!(receiver.request().starts_with("POST /s3cr%22t%2F1 HTTP"));
+        assert!(
+            receiver
+                .only()
+                .text()
+                .starts_with("POST /s3cr%22t%2F1 HTTP")
+        );
         let told = format!("{performed:?}");
         assert!(told.contains(clean), "{told}");
         for form in echo.split(' ') {
@@ -195,7 +199,7 @@ async fn what_is_kept_is_what_the_step_asks_for() {
         (Keep::Status, json!({"status": 200})),
         (Keep::None, json!({})),
     ] {
-        let receiver = Receiver::answering("200 OK", "", "body").await;
+        let receiver = Receiver::always(Response::new("200 OK", "", "body"));
         let mut call = http("GET", receiver.url("/"));
         call.keep = keep;
         assert_eq!(succeeded(perform_http(&performer(), call).await), kept);
@@ -211,8 +215,11 @@ async fn a_body_is_json_only_where_the_answer_says_so() {
         ("application/json", "{broken", json!("{broken")),
         ("text/plain", "[1]", json!("[1]")),
     ] {
-        let receiver =
-            Receiver::answering("200 OK", &format!("content-type: {media}\r\n"), text).await;
+        let receiver = Receiver::always(Response::new(
+            "200 OK",
+            &format!("content-type: {media}\r\n"),
+            text,
+        ));
         let value = succeeded(perform_http(&performer(), http("GET", receiver.url("/"))).await);
         assert_eq!(value["body"], body, "{media} {text}");
     }
@@ -221,13 +228,13 @@ async fn a_body_is_json_only_where_the_answer_says_so() {
 #[tokio::test]
 async fn a_body_over_the_cap_is_cut_and_not_waited_for() {
     let answer = "HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\ncontent-type: application/json\r\n\r\n\"0123456789\"";
-    let receiver = Receiver::raw(answer, Then::Hang).await;
+    let receiver = Receiver::always(Response::raw(answer, Then::Hang));
     let performer = with(|options| options.response_cap = 8);
     let value = succeeded(perform_http(&performer, http("GET", receiver.url("/"))).await);
     assert_eq!(value["body"], "\"0123456");
     assert_eq!(value["truncated"], true);
 
-    let receiver = Receiver::answering("200 OK", "", "12345678").await;
+    let receiver = Receiver::always(Response::new("200 OK", "", "12345678"));
     let value = succeeded(perform_http(&performer, http("GET", receiver.url("/"))).await);
     assert_eq!(
         (&value["body"], value.get("truncated")),
@@ -237,7 +244,7 @@ async fn a_body_over_the_cap_is_cut_and_not_waited_for() {
 
 #[tokio::test]
 async fn the_pool_serves_many_calls_at_once() {
-    let receiver = Receiver::answering("200 OK", "", "ok").await;
+    let receiver = Receiver::always(Response::new("200 OK", "", "ok"));
     let performer = performer();
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..20 {

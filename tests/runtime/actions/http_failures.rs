@@ -4,18 +4,18 @@
 use std::time::Duration;
 
 use flowtrigger::core::flow::call::{Body, Expect, Failure, HttpCall, Performed, Text};
+use flowtrigger_testing::receiver::{Receiver, Response, Then};
 
-use super::receiver::{Receiver, Then};
 use super::{failed, http, perform_http, performer, secret};
 
 async fn answered(status: &str, headers: &str, body: &str) -> Failure {
-    let receiver = Receiver::answering(status, headers, body).await;
+    let receiver = Receiver::always(Response::new(status, headers, body));
     failed(perform_http(&performer(), http("POST", receiver.url("/x?q=1"))).await)
 }
 
 #[tokio::test]
 async fn a_secret_that_is_not_set_sends_nothing() {
-    let receiver = Receiver::answering("200 OK", "", "").await;
+    let receiver = Receiver::always(Response::new("200 OK", "", ""));
     let mut call = http("POST", receiver.url("/"));
     call.body = Some(Body::Raw(secret("UNSET")));
     let failure = failed(perform_http(&performer(), call).await);
@@ -64,7 +64,7 @@ async fn expect_decides_what_is_success() {
         (vec![201..=201], "200 OK", false),
         (vec![300..=399], "302 Found", true),
     ] {
-        let receiver = Receiver::answering(status, "location: /elsewhere\r\n", "").await;
+        let receiver = Receiver::always(Response::new(status, "location: /elsewhere\r\n", ""));
         let mut call = http("GET", receiver.url("/"));
         call.expect = Expect(expect);
         let performed = perform_http(&performer(), call).await;
@@ -114,7 +114,7 @@ async fn retry_after_is_told() {
 #[tokio::test]
 async fn a_receiver_that_never_finishes_runs_out_of_time() {
     for answer in ["", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"] {
-        let receiver = Receiver::raw(answer, Then::Hang).await;
+        let receiver = Receiver::always(Response::raw(answer, Then::Hang));
         let mut call = http("GET", receiver.url("/"));
         call.timeout = Duration::from_millis(100);
         let failure = failed(perform_http(&performer(), call).await);
@@ -133,13 +133,12 @@ async fn each_way_to_lose_a_connection_has_its_words() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let dead = listener.local_addr().unwrap();
     drop(listener);
-    let garbage = Receiver::raw("no HTTP at all\r\n\r\n", Then::Close).await;
-    let silent = Receiver::raw("", Then::Close).await;
-    let half = Receiver::raw(
+    let garbage = Receiver::always(Response::raw("no HTTP at all\r\n\r\n", Then::Close));
+    let silent = Receiver::always(Response::raw("", Then::Close));
+    let half = Receiver::always(Response::raw(
         "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf",
         Then::Close,
-    )
-    .await;
+    ));
     // No label may be longer than 63, so that nobody asks the network.
     let nameless = format!("{}.invalid", "a".repeat(64));
     for (url, peer, words) in [
@@ -155,22 +154,22 @@ async fn each_way_to_lose_a_connection_has_its_words() {
         ),
         (
             format!("https://{}/", garbage.address),
-            garbage.address.clone(),
+            garbage.address.to_string(),
             "no secure connection",
         ),
         (
             garbage.url("/"),
-            garbage.address.clone(),
+            garbage.address.to_string(),
             "broke before a complete answer",
         ),
         (
             silent.url("/"),
-            silent.address.clone(),
+            silent.address.to_string(),
             "broke before a complete answer",
         ),
         (
             half.url("/"),
-            half.address.clone(),
+            half.address.to_string(),
             "broke before a complete answer",
         ),
     ] {
@@ -191,7 +190,7 @@ async fn each_way_to_lose_a_connection_has_its_words() {
 
 #[tokio::test]
 async fn what_cannot_be_sent_is_refused_for_good() {
-    let receiver = Receiver::answering("200 OK", "", "").await;
+    let receiver = Receiver::always(Response::new("200 OK", "", ""));
     let url = receiver.url("/");
     let with_header = |name: &str, value: Text| HttpCall {
         headers: vec![(name.to_owned(), value)],

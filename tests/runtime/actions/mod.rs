@@ -11,7 +11,6 @@ mod lookup;
 mod outbox;
 mod outgoing;
 mod programs;
-mod receiver;
 mod redirects;
 
 use std::collections::BTreeMap;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use flowtrigger::action::Performer;
 use flowtrigger::core::config::{Outgoing, Proxy};
 use flowtrigger::core::flow::call::{HttpCall, Piece, Text};
+use flowtrigger_testing::receiver::{Received, Receiver, Response, Then};
 
 use super::lookup::Names;
-use super::receiver::{Receiver, Then};
 use super::{allowing, failed, http, perform_http, secret, succeeded, with};
 
 const FINE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
@@ -22,9 +22,9 @@ fn sending(outgoing: Outgoing, names: &Arc<Names>) -> Performer {
 
 /// Two receivers with one port, at 127.0.0.2 and at 127.0.0.1.
 async fn two() -> (Receiver, Receiver) {
-    let outside = Receiver::at("127.0.0.2:0", FINE, Then::Close).await;
-    let address = format!("127.0.0.1:{}", outside.port());
-    let inside = Receiver::at(&address, FINE, Then::Close).await;
+    let outside = Receiver::listening_on("127.0.0.2:0", Response::raw(FINE, Then::Close));
+    let address = format!("127.0.0.1:{}", outside.port);
+    let inside = Receiver::listening_on(&address, Response::raw(FINE, Then::Close));
     (outside, inside)
 }
 
@@ -34,7 +34,7 @@ async fn a_name_that_leads_elsewhere_the_second_time_is_connected_where_it_was_c
     // What is public stands at 127.0.0.2 here, and at 127.0.0.1 what must not be reached.
     let names = Names::of(&[("desk.example", &[&["127.0.0.2"], &["127.0.0.1"]])]);
     let performer = sending(allowing(&["127.0.0.2"]), &names);
-    let call = || http("POST", format!("http://desk.example:{}/x", outside.port()));
+    let call = || http("POST", format!("http://desk.example:{}/x", outside.port));
     succeeded(perform_http(&performer, call()).await);
     assert_eq!(
         names.asked(),
@@ -52,7 +52,7 @@ async fn a_name_that_leads_elsewhere_the_second_time_is_connected_where_it_was_c
             "POST http://desk.example:{}/x: refused to connect: `desk.example` is at 127.0.0.1, a \
              loopback address; if it is meant, write `outgoing: {{ allow: [desk.example] }}` in \
              flowtrigger.yaml",
-            outside.port()
+            outside.port
         )
     );
 }
@@ -62,14 +62,14 @@ async fn of_several_addresses_only_those_that_may_be_reached_are_tried() {
     let (outside, inside) = two().await;
     let names = Names::of(&[("desk.example", &[&["127.0.0.1", "10.0.0.1", "127.0.0.2"]])]);
     let performer = sending(allowing(&["127.0.0.2"]), &names);
-    let url = format!("http://desk.example:{}/x", outside.port());
+    let url = format!("http://desk.example:{}/x", outside.port);
     succeeded(perform_http(&performer, http("GET", url)).await);
     assert_eq!((outside.count(), inside.count()), (1, 0));
 }
 
 #[tokio::test]
 async fn an_address_is_refused_in_every_spelling() {
-    let inside = Receiver::raw(FINE, Then::Close).await;
+    let inside = Receiver::always(Response::raw(FINE, Then::Close));
     let names = Names::of(&[]);
     let performer = sending(Outgoing::default(), &names);
     for host in [
@@ -96,7 +96,7 @@ async fn an_address_is_refused_in_every_spelling() {
         "169.254.169.254",
         "10.0.0.1",
     ] {
-        let url = format!("http://{host}:{}/", inside.port());
+        let url = format!("http://{host}:{}/", inside.port);
         let failure = failed(perform_http(&performer, http("GET", url)).await);
         assert!(
             failure.message.contains("refused to connect"),
@@ -111,7 +111,7 @@ async fn an_address_is_refused_in_every_spelling() {
 
 #[tokio::test]
 async fn what_leads_inside_is_reached_only_where_network_host_or_ending_is_allowed() {
-    let inside = Receiver::raw(FINE, Then::Close).await;
+    let inside = Receiver::always(Response::raw(FINE, Then::Close));
     let names = Names::of(&[
         ("crm.internal", &[&["127.0.0.1"]]),
         ("mapped.example", &[&["::ffff:127.0.0.1"]]),
@@ -131,7 +131,7 @@ async fn what_leads_inside_is_reached_only_where_network_host_or_ending_is_allow
         (&["::1"], "127.0.0.1", false),
     ] {
         let performer = sending(allowing(entries), &names);
-        let url = format!("http://{host}:{}/", inside.port());
+        let url = format!("http://{host}:{}/", inside.port);
         let performed = perform_http(&performer, http("GET", url)).await;
         match wanted {
             true => drop(succeeded(performed)),
@@ -169,11 +169,11 @@ async fn a_host_that_is_a_secret_is_not_told_by_its_refusal() {
 
 #[tokio::test]
 async fn a_configured_proxy_is_reached_where_it_is_and_looks_names_up_itself() {
-    let proxy = Receiver::raw(FINE, Then::Close).await;
+    let proxy = Receiver::always(Response::raw(FINE, Then::Close));
     let names = Names::of(&[("proxy.internal", &[&["127.0.0.1"]])]);
     for host in ["127.0.0.1", "proxy.internal"] {
         let through = Outgoing {
-            proxy: Some(Proxy::Address(format!("http://{host}:{}", proxy.port()))),
+            proxy: Some(Proxy::Address(format!("http://{host}:{}", proxy.port))),
             ..Outgoing::default()
         };
         let performer = sending(through, &names);
@@ -193,7 +193,7 @@ async fn a_configured_proxy_is_reached_where_it_is_and_looks_names_up_itself() {
         }
     }
     assert_eq!(names.asked(), ["proxy.internal"]);
-    let seen = proxy.requests();
+    let seen: Vec<String> = proxy.received().iter().map(Received::text).collect();
     assert_eq!(seen.len(), 2);
     assert!(
         seen[0].starts_with("GET http://desk.example/x HTTP/1.1"),
@@ -223,10 +223,10 @@ async fn a_proxy_that_is_not_there_is_told_as_such() {
 async fn a_new_policy_holds_for_connections_that_are_kept_open() {
     // Keeps its connection: a body of known length, and no word of closing.
     let kept = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-    let receiver = Receiver::raw(kept, Then::Hang).await;
+    let receiver = Receiver::always(Response::raw(kept, Then::Hang));
     let names = Names::of(&[("desk.example", &[&["127.0.0.1"]])]);
     let before = sending(allowing(&["desk.example"]), &names);
-    let call = || http("GET", format!("http://desk.example:{}/x", receiver.port()));
+    let call = || http("GET", format!("http://desk.example:{}/x", receiver.port));
     succeeded(perform_http(&before, call()).await);
     let secrets = flowtrigger::action::secret::Secrets::none();
     let after = before

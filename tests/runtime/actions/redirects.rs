@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flowtrigger::core::flow::call::{Auth, Body, Expect, HttpCall, Piece, Text};
+use flowtrigger_testing::receiver::{Received, Receiver, Response, Then};
 
 use super::lookup::Names;
-use super::receiver::{Receiver, Then};
 use super::{allowing, failed, http, perform_http, performer, secret, succeeded, with};
 
 async fn leading(status: &str, place: &str) -> Receiver {
-    Receiver::answering(status, &format!("location: {place}\r\n"), "").await
+    Receiver::always(Response::new(status, &format!("location: {place}\r\n"), ""))
 }
 
 async fn last() -> Receiver {
-    Receiver::answering("200 OK", "", "fine").await
+    Receiver::always(Response::new("200 OK", "", "fine"))
 }
 
 /// A POST with all that could be told to the wrong one.
@@ -59,7 +59,7 @@ async fn the_method_and_the_body_go_on_as_the_status_says() {
         };
         let value = succeeded(perform_http(&performer(), call).await);
         assert_eq!(value["body"], "fine");
-        let request = to.request();
+        let request = to.only().text();
         assert!(
             request.starts_with(&format!("{goes_as} /new?x=1 ")),
             "{status}: {request}"
@@ -79,11 +79,15 @@ async fn another_origin_gets_no_credentials_no_secret_and_no_key() {
     let from = leading("307 Temporary Redirect", &to.url("/new")).await;
     succeeded(perform_http(&performer(), telling(from.url("/old"))).await);
     for header in OURS {
-        assert!(has(&from.request(), header), "{header}");
-        assert!(!has(&to.request(), header), "{header} in {}", to.request());
+        assert!(has(&from.only().text(), header), "{header}");
+        assert!(
+            !has(&to.only().text(), header),
+            "{header} in {}",
+            to.only().text()
+        );
     }
-    assert!(has(&to.request(), "x-open"));
-    assert!(!to.request().contains("s3cr"), "{}", to.request());
+    assert!(has(&to.only().text(), "x-open"));
+    assert!(!to.only().text().contains("s3cr"), "{}", to.only().text());
 }
 
 #[tokio::test]
@@ -99,7 +103,7 @@ async fn the_same_origin_gets_all_of_it_again() {
         )
     );
     assert!(!failure.retryable);
-    let requests = from.requests();
+    let requests: Vec<String> = from.received().iter().map(Received::text).collect();
     assert_eq!(requests.len(), 4, "the first and three that were followed");
     for request in &requests[1..] {
         assert!(request.starts_with("POST /again "), "{request}");
@@ -129,7 +133,7 @@ async fn a_body_that_holds_a_secret_goes_to_no_other_origin() {
 #[tokio::test]
 async fn every_hop_is_checked_anew() {
     let inside = last().await;
-    let port = inside.port();
+    let port = inside.port;
     let names = Names::of(&[
         ("desk.example", &[&["127.0.0.1"]]),
         ("rebound.example", &[&["127.0.0.1"]]),
@@ -147,13 +151,13 @@ async fn every_hop_is_checked_anew() {
     ] {
         // The second hop of three.
         let second = leading("302 Found", &place).await;
-        let on = format!("http://desk.example:{}/", second.port());
+        let on = format!("http://desk.example:{}/", second.port);
         let first = leading("302 Found", &on).await;
         let performer = with(|options| {
             options.outgoing = allowing(&["desk.example"]);
             options.lookup = Arc::clone(&names) as _;
         });
-        let call = telling(format!("http://desk.example:{}/", first.port()));
+        let call = telling(format!("http://desk.example:{}/", first.port));
         let failure = failed(perform_http(&performer, call).await);
         assert!(
             failure.message.contains("refused to connect"),
@@ -188,7 +192,7 @@ async fn what_is_no_http_address_is_not_followed() {
 #[tokio::test]
 async fn a_redirect_without_a_place_is_an_answer() {
     for headers in ["", "location: http://[\r\n"] {
-        let from = Receiver::answering("302 Found", headers, "").await;
+        let from = Receiver::always(Response::new("302 Found", headers, ""));
         let failure = failed(perform_http(&performer(), telling(from.url("/"))).await);
         assert!(
             failure.message.contains("answered 302"),
@@ -211,7 +215,7 @@ async fn a_redirect_that_the_step_expects_is_its_result() {
 
 #[tokio::test]
 async fn one_limit_of_time_holds_for_all_hops() {
-    let to = Receiver::raw("", Then::Hang).await;
+    let to = Receiver::always(Response::raw("", Then::Hang));
     let from = leading("302 Found", &to.url("/")).await;
     let mut call = telling(from.url("/"));
     call.timeout = Duration::from_millis(300);
@@ -228,10 +232,10 @@ async fn one_limit_of_time_holds_for_all_hops() {
 #[tokio::test]
 async fn credentials_in_a_place_are_not_sent_and_its_secrets_not_told() {
     let to = last().await;
-    let place = format!("http://them:word@127.0.0.1:{}/x", to.port());
+    let place = format!("http://them:word@127.0.0.1:{}/x", to.port);
     let from = leading("302 Found", &place).await;
     succeeded(perform_http(&performer(), telling(from.url("/"))).await);
-    assert!(!has(&to.request(), "authorization"));
+    assert!(!has(&to.only().text(), "authorization"));
 
     let from = leading("302 Found", "ftp://x.example/s3cr%22t%2F1").await;
     let mut call = telling(from.url("/"));

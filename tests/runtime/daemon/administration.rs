@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use flowtrigger::core::run::State;
 use flowtrigger::source::admin;
+use flowtrigger_testing::receiver::Receiver;
+use flowtrigger_testing::test_daemon::{event, house, soon, telling};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-
-use super::support::{Receiver, event, house, soon, telling};
 
 async fn ask(socket: &Path, method: &str, path: &str) -> (u16, String) {
     let mut stream = UnixStream::connect(socket).await.unwrap();
@@ -43,8 +43,8 @@ fn serve<A: admin::Administer>(engine: A) -> (tempfile::TempDir, PathBuf) {
 
 #[tokio::test]
 async fn runs_are_retried_replayed_and_cancelled() {
-    let receiver = Receiver::start().await;
-    receiver.answers(&[404]);
+    let receiver = Receiver::ok();
+    receiver.next_statuses(&[404]);
     let house = house(&telling("tell", receiver.address, "")).await;
     let (_folder, socket) = serve(house.engine.clone());
     let runs = house.accepted(&event(1, "a")).await;
@@ -61,7 +61,7 @@ async fn runs_are_retried_replayed_and_cancelled() {
     );
     let none = order(&socket, "/runs/1/replay?rule=other%20one").await;
     assert_eq!(none, (200, json!({"runs": []})));
-    receiver.holds("held");
+    receiver.hold("held");
     let held = house.accepted(&event(2, "held")).await;
     let path = format!("/runs/{}/cancel", held[0].id.0);
     let cancelled = order(&socket, &path).await;
@@ -83,7 +83,7 @@ async fn runs_are_retried_replayed_and_cancelled() {
 
 #[tokio::test]
 async fn status_and_metrics_are_told() {
-    let receiver = Receiver::start().await;
+    let receiver = Receiver::ok();
     let house = house(&telling("tell", receiver.address, "")).await;
     let (_folder, socket) = serve(house.engine.clone());
     let runs = house.accepted(&event(1, "a")).await;

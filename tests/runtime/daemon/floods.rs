@@ -5,12 +5,11 @@ use std::time::Duration;
 use flowtrigger::engine::{Hands, Options};
 use flowtrigger::source::http::Limits;
 use flowtrigger::store::MemoryStore;
+use flowtrigger_testing::test_daemon::{event, house_with, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::support::{self, event, house_with, soon};
-
-type House = support::House<MemoryStore, Hands>;
+type House = flowtrigger_testing::test_daemon::House<MemoryStore, Hands>;
 
 const QUIET: &str = "name: quiet\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n- succeed: fine\n";
 

@@ -4,10 +4,11 @@ use flowtrigger::engine::{Options, reload};
 use flowtrigger::source::Ingest;
 use flowtrigger::source::http::Limits;
 use flowtrigger::store::{EditionId, Store};
+use flowtrigger_testing::receiver::Receiver;
+use flowtrigger_testing::test_daemon::{answered, event, house, house_on, telling, until};
 use serde_json::{Value, json};
 
 use super::durable::Durable;
-use super::support::{Receiver, event, house, house_on, telling, until};
 
 const QUIET: &str = "name: quiet\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n- succeed: fine\n";
 
@@ -54,7 +55,7 @@ async fn a_sender_that_hangs_up_cannot_stop_it_half_way() {
 
 #[tokio::test]
 async fn rules_and_their_edition_change_together_and_the_unmatched_are_filed() {
-    let receiver = Receiver::start().await;
+    let receiver = Receiver::ok();
     let store = Durable::default();
     let options = (Options::default(), Limits::default());
     let house = house_on(store.clone(), QUIET, options.0, options.1).await;
@@ -85,7 +86,7 @@ async fn what_came_is_counted() {
     house.post(&event(1, "a")).await;
     house.post(&event(1, "a")).await;
     house.post(&json!({})).await;
-    let metrics = super::support::answered(house.request("GET", "/metrics")).await;
+    let metrics = answered(house.request("GET", "/metrics")).await;
     assert_eq!(metrics.status, 200);
     assert!(
         metrics
@@ -103,5 +104,5 @@ async fn what_came_is_counted() {
     }
     let passed_on = house.request("GET", "/metrics");
     let passed_on = passed_on.header("x-forwarded-for", "192.0.2.1");
-    assert_eq!(super::support::answered(passed_on).await.status, 403);
+    assert_eq!(answered(passed_on).await.status, 403);
 }

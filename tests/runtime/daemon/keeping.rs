@@ -7,10 +7,11 @@ use flowtrigger::core::run::{Line, State};
 use flowtrigger::engine::{Options, Perform};
 use flowtrigger::source::http::Limits;
 use flowtrigger::store::{Placed, Store};
+use flowtrigger_testing::clock::ManualClock;
+use flowtrigger_testing::receiver::Receiver;
+use flowtrigger_testing::test_daemon::{House, event, house_on, house_that, soon, telling, until};
 
 use super::durable::Durable;
-use super::support::{House, Receiver, event, house_on, house_that, soon, telling, until};
-use super::time::Moved;
 
 async fn house<P>(
     store: &Durable,
@@ -35,7 +36,7 @@ const SLEEPING: &str = "name: sleeper\nevent_source: support\nevent_type: ticket
 
 #[tokio::test]
 async fn the_last_attempt_and_the_end_are_kept_together() {
-    let receiver = Receiver::start().await;
+    let receiver = Receiver::ok();
     let store = Durable::default();
     let more = "- name: note\n  set: { seen: 1 }\n- name: again\n  exec: [\"true\"]\n";
     let house = house(&store, &telling("tell", receiver.address, more), None).await;
@@ -47,43 +48,43 @@ async fn the_last_attempt_and_the_end_are_kept_together() {
 
 #[tokio::test]
 async fn an_outcome_is_kept_once_the_store_takes_it() {
-    let receiver = Receiver::start().await;
-    let (store, clock) = (Durable::default(), Moved::default());
+    let receiver = Receiver::ok();
+    let (store, clock) = (Durable::default(), ManualClock::default());
     let rules = telling("tell", receiver.address, "");
     let house = house(&store, &rules, clock.options()).await;
     store.fails(3);
     let runs = house.accepted(&event(1, "a")).await;
-    receiver.gets(1).await;
+    receiver.wait_for_async(1).await;
     until("the store has failed", || async {
-        clock.passes(Duration::from_secs(1));
+        clock.advance(Duration::from_secs(1));
         store.failures_left() == 0
     })
     .await;
     until("it is kept", || async {
-        clock.passes(Duration::from_secs(1));
+        clock.advance(Duration::from_secs(1));
         store.advanced() == [(1, Some("done"))]
     })
     .await;
     assert_eq!(house.settled(&runs).await[0].state, State::Done);
-    assert_eq!(receiver.got().len(), 1);
+    assert_eq!(receiver.received().len(), 1);
 }
 
 #[tokio::test]
 async fn a_request_that_is_cut_off_by_a_stop_is_made_again_with_its_key() {
-    let receiver = Receiver::start().await;
-    receiver.holds("held");
+    let receiver = Receiver::ok();
+    receiver.hold("held");
     let store = Durable::default();
     let rules = telling("tell", receiver.address, "");
     let first = house(&store, &rules, at_once()).await;
     let runs = first.accepted(&event(1, "held")).await;
-    receiver.gets(1).await;
+    receiver.wait_for_async(1).await;
     let left = soon("it stops", first.engine.drain()).await;
     assert_eq!(left.runs[0].state, State::Queued);
     receiver.release(2);
     let second = house(&store, &rules, None).await;
     let record = second.settled(&runs).await.remove(0);
     assert_eq!((record.state, record.log.len()), (State::Done, 1));
-    let got = receiver.got();
+    let got = receiver.received();
     assert_eq!((got.len(), &got[0].key), (2, &got[1].key));
 }
 
@@ -106,13 +107,13 @@ async fn a_command_that_is_cut_off_by_a_stop_is_held_by_the_next_start() {
 
 #[tokio::test]
 async fn a_run_at_work_is_stopped_before_it_is_cancelled() {
-    let receiver = Receiver::start().await;
-    receiver.holds("held");
+    let receiver = Receiver::ok();
+    receiver.hold("held");
     let store = Durable::default();
     let house = house(&store, &telling("tell", receiver.address, ""), None).await;
     let runs = house.accepted(&event(1, "held")).await;
     let behind = house.accepted(&event(1, "behind it")).await;
-    receiver.gets(1).await;
+    receiver.wait_for_async(1).await;
     let cancelled = soon("it is cancelled", house.engine.cancel(runs[0].id)).await;
     assert_eq!(cancelled.unwrap().state, State::Cancelled);
     assert_eq!(house.settled(&behind).await[0].state, State::Done);
@@ -150,8 +151,8 @@ async fn a_command_dies_with_the_run_that_is_cancelled() {
 
 #[tokio::test]
 async fn a_dead_run_goes_on_and_a_done_one_is_acted_on_anew() {
-    let receiver = Receiver::start().await;
-    receiver.answers(&[404]);
+    let receiver = Receiver::ok();
+    receiver.next_statuses(&[404]);
     let store = Durable::default();
     let rules = [
         telling("tell", receiver.address, ""),
@@ -169,7 +170,7 @@ async fn a_dead_run_goes_on_and_a_done_one_is_acted_on_anew() {
     assert_eq!(house.settled(&replayed).await[0].generation, 1);
     let none = house.engine.replay(runs[0].id, Some("other")).await;
     assert_eq!(none.unwrap(), Vec::<Placed>::new());
-    let keys: Vec<String> = receiver.got().into_iter().map(|got| got.key).collect();
+    let keys: Vec<String> = receiver.received().into_iter().map(|got| got.key).collect();
     assert_eq!(keys[0], keys[1], "a revived run keeps its key");
     assert_ne!(keys[1], keys[2], "a replay has a key of its own");
     let unknown = flowtrigger::core::run::RunId(999);
@@ -188,13 +189,13 @@ impl Perform for Clumsy {
 
 #[tokio::test]
 async fn a_run_that_panicked_is_buried_once_the_store_takes_it() {
-    let (store, clock) = (Durable::default(), Moved::default());
+    let (store, clock) = (Durable::default(), ManualClock::default());
     let rules = "name: sleeper\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n- name: it\n  exec: [\"true\"]\n  on_crash: rerun\n";
     let house = house_that(rules, store.clone(), Clumsy, clock.options()).await;
     store.fails(2);
     let runs = house.accepted(&event(1, "a")).await;
     until("it is buried", || async {
-        clock.passes(Duration::from_secs(1));
+        clock.advance(Duration::from_secs(1));
         store.advanced() == [(0, Some("dead"))]
     })
     .await;

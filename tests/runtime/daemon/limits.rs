@@ -6,14 +6,14 @@ use flowtrigger::core::run::State;
 use flowtrigger::engine::Options;
 use flowtrigger::source::http::Limits;
 use flowtrigger::store::{Placed, Store};
-
-use super::support::{Receiver, event, house_with, telling, until};
-use super::time::Moved;
+use flowtrigger_testing::clock::ManualClock;
+use flowtrigger_testing::receiver::Receiver;
+use flowtrigger_testing::test_daemon::{event, house_with, telling, until};
 
 #[tokio::test]
 async fn a_host_that_does_not_answer_holds_up_no_other() {
-    let (dead, alive) = (Receiver::start().await, Receiver::start().await);
-    dead.holds("");
+    let (dead, alive) = (Receiver::ok(), Receiver::ok());
+    dead.hold("");
     let rules: Vec<String> = ["a", "b", "c", "d"]
         .iter()
         .map(|name| telling(name, dead.address, ""))
@@ -28,18 +28,18 @@ async fn a_host_that_does_not_answer_holds_up_no_other() {
     let runs = house.accepted(&event(1, "x")).await;
     let (to_dead, to_alive) = runs.split_at(4);
     assert_eq!(house.settled(to_alive).await[0].state, State::Done);
-    assert_eq!(dead.gets(1).await.len(), 1, "one at a time");
+    assert_eq!(dead.wait_for_async(1).await.len(), 1, "one at a time");
     dead.release(4);
     for record in house.settled(to_dead).await {
         assert_eq!(record.state, State::Done);
     }
-    assert_eq!(dead.got().len(), 4);
+    assert_eq!(dead.received().len(), 4);
 }
 
 #[tokio::test]
 async fn one_rule_takes_no_more_than_its_share() {
-    let receiver = Receiver::start().await;
-    receiver.holds("many");
+    let receiver = Receiver::ok();
+    receiver.hold("many");
     let rules = [
         telling("greedy", receiver.address, ""),
         telling("modest", receiver.address, "").replace("flow:", "when: { current: one }\nflow:"),
@@ -57,12 +57,12 @@ async fn one_rule_takes_no_more_than_its_share() {
                 .await,
         );
     }
-    receiver.gets(2).await;
+    receiver.wait_for_async(2).await;
     let both = house.accepted(&event(9, "one")).await;
     assert_eq!(&*both[1].rule, "modest");
     house.settled(&both[1..]).await;
     let greedy = receiver
-        .got()
+        .received()
         .iter()
         .filter(|got| got.path == "/greedy")
         .count();
@@ -83,9 +83,9 @@ async fn standing(store: &impl Store, runs: &[Placed]) -> Vec<(&'static str, usi
 
 #[tokio::test]
 async fn no_more_runs_wait_for_a_host_in_memory_than_are_allowed() {
-    let receiver = Receiver::start().await;
-    receiver.holds("");
-    let clock = Moved::default();
+    let receiver = Receiver::ok();
+    receiver.hold("");
+    let clock = ManualClock::default();
     let options = Options {
         concurrency: 4,
         per_rule: 1_000,
@@ -105,13 +105,13 @@ async fn no_more_runs_wait_for_a_host_in_memory_than_are_allowed() {
         in_state("running") == 65 && in_state("retrying") == 5
     })
     .await;
-    assert_eq!(receiver.got().len(), 1);
+    assert_eq!(receiver.received().len(), 1);
     receiver.release(1_000);
     until("all are done", || async {
-        clock.passes(Duration::from_secs(1));
+        clock.advance(Duration::from_secs(1));
         let standing = standing(store, &runs).await;
         standing.iter().all(|at| *at == ("done", 1))
     })
     .await;
-    assert_eq!(receiver.got().len(), 70);
+    assert_eq!(receiver.received().len(), 70);
 }

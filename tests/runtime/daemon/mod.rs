@@ -11,5 +11,4 @@ mod reload;
 mod requests;
 mod runs;
 mod stop;
-mod support;
 mod time;

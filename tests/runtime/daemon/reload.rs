@@ -1,12 +1,12 @@
 //! Reloading: new rules whole, or the old ones still.
 
 use flowtrigger::engine::{EngineError, reload};
-
-use super::support::{Receiver, event, house, telling};
+use flowtrigger_testing::receiver::Receiver;
+use flowtrigger_testing::test_daemon::{event, house, telling};
 
 #[tokio::test]
 async fn a_broken_file_keeps_the_old_rules() {
-    let receiver = Receiver::start().await;
+    let receiver = Receiver::ok();
     let house = house(&telling("before", receiver.address, "")).await;
     let broken = telling("broken", receiver.address, "").replace("event_type", "event_tipe");
     std::fs::write(house.rules_file(), broken).unwrap();
@@ -29,7 +29,7 @@ async fn a_broken_file_keeps_the_old_rules() {
 
 #[tokio::test]
 async fn a_missing_secret_keeps_the_old_rules() {
-    let receiver = Receiver::start().await;
+    let receiver = Receiver::ok();
     let house = house(&telling("before", receiver.address, "")).await;
     let needing = telling("needing", receiver.address, "  \n").replace(
         "json:",
@@ -47,11 +47,11 @@ async fn a_missing_secret_keeps_the_old_rules() {
 
 #[tokio::test]
 async fn work_in_flight_keeps_the_rule_it_was_planned_with() {
-    let receiver = Receiver::start().await;
-    receiver.holds("held");
+    let receiver = Receiver::ok();
+    receiver.hold("held");
     let house = house(&telling("tell", receiver.address, "")).await;
     let first = house.accepted(&event(1, "held")).await;
-    receiver.gets(1).await;
+    receiver.wait_for_async(1).await;
     let second = house.accepted(&event(1, "waiting")).await;
     let moved = telling("tell", receiver.address, "").replace("/tell", "/moved");
     std::fs::write(house.rules_file(), moved).unwrap();
@@ -61,6 +61,10 @@ async fn work_in_flight_keeps_the_rule_it_was_planned_with() {
     for runs in [first, second, third] {
         house.settled(&runs).await;
     }
-    let paths: Vec<String> = receiver.got().into_iter().map(|got| got.path).collect();
+    let paths: Vec<String> = receiver
+        .received()
+        .into_iter()
+        .map(|got| got.path)
+        .collect();
     assert_eq!(paths, ["/tell", "/tell", "/moved"]);
 }

@@ -10,17 +10,19 @@ use flowtrigger::store::{
     Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, Store, StoreError,
     Unmatched,
 };
+use flowtrigger_testing::receiver::Receiver;
+use flowtrigger_testing::test_daemon::{
+    answered, event, house, house_of, house_with, soon, telling,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-use super::support::{Receiver, answered, event, house, house_of, house_with, soon, telling};
 
 const QUIET: &str = "name: quiet\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n- succeed: fine\n";
 
 #[tokio::test]
 async fn an_event_is_accepted_and_acted_on() {
-    let receiver = Receiver::start().await;
+    let receiver = Receiver::ok();
     let house = house(&telling("tell", receiver.address, "")).await;
     let answered = house.post(&event(1, "hello")).await;
     assert_eq!(answered.status, 200);
@@ -31,7 +33,7 @@ async fn an_event_is_accepted_and_acted_on() {
     );
     let runs = house.accepted(&event(1, "hello")).await;
     assert_eq!(house.settled(&runs).await[0].state, State::Done);
-    let got = receiver.got();
+    let got = receiver.received();
     assert_eq!(got.len(), 1);
     assert_eq!(got[0].path, "/tell");
     assert_eq!(got[0].body, r#"{"subject":"hello"}"#);
@@ -40,7 +42,7 @@ async fn an_event_is_accepted_and_acted_on() {
 
 #[tokio::test]
 async fn an_event_that_comes_again_runs_nothing_twice() {
-    let receiver = Receiver::start().await;
+    let receiver = Receiver::ok();
     let house = house(&telling("tell", receiver.address, "")).await;
     let runs = house.accepted(&event(1, "hello")).await;
     house.settled(&runs).await;
@@ -53,12 +55,12 @@ async fn an_event_that_comes_again_runs_nothing_twice() {
     );
     let other = house.accepted(&event(1, "other")).await;
     house.settled(&other).await;
-    assert_eq!(receiver.got().len(), 2);
+    assert_eq!(receiver.received().len(), 2);
 }
 
 #[tokio::test]
 async fn an_array_is_taken_whole_or_not_at_all() {
-    let receiver = Receiver::start().await;
+    let receiver = Receiver::ok();
     let house = house(&telling("tell", receiver.address, "")).await;
     let mut broken = event(2, "b");
     broken["input"]["ticket_event"]["ticket"]["id"] = json!([]);
@@ -71,7 +73,7 @@ async fn an_array_is_taken_whole_or_not_at_all() {
     let taken = house.post(&json!([event(1, "a"), event(2, "b")])).await;
     assert_eq!(taken.status, 200);
     assert_eq!(taken.body[1]["runs"][0]["rule"], "tell");
-    assert_eq!(receiver.gets(2).await.len(), 2);
+    assert_eq!(receiver.wait_for_async(2).await.len(), 2);
     let one = house.post(&json!([event(3, "c")])).await;
     assert!(one.body.is_array(), "{}", one.body);
 }
@@ -90,7 +92,7 @@ async fn what_matches_nothing_is_accepted_all_the_same() {
 
 #[tokio::test]
 async fn a_shadow_rule_is_recorded_and_never_acts() {
-    let receiver = Receiver::start().await;
+    let receiver = Receiver::ok();
     let rules = format!(
         "mode: shadow\n{}---\n{}",
         telling("shadowed", receiver.address, ""),
@@ -102,8 +104,8 @@ async fn a_shadow_rule_is_recorded_and_never_acts() {
     assert_eq!(answered.body["runs"][1]["state"], "queued");
     let runs = house.accepted(&event(1, "a")).await;
     house.settled(&runs).await;
-    assert_eq!(receiver.got().len(), 1);
-    assert_eq!(receiver.got()[0].path, "/live");
+    assert_eq!(receiver.received().len(), 1);
+    assert_eq!(receiver.received()[0].path, "/live");
 }
 
 #[tokio::test]

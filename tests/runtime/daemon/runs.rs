@@ -4,9 +4,9 @@ use flowtrigger::core::flow::call::{Call, Performed, Reply};
 use flowtrigger::core::run::{Line, Outcome, State};
 use flowtrigger::engine::{Perform, RunReport, act};
 use flowtrigger::store::{MemoryStore, Store};
+use flowtrigger_testing::receiver::Receiver;
+use flowtrigger_testing::test_daemon::{event, house, house_of, soon, telling};
 use serde_json::json;
-
-use super::support::{Receiver, event, house, house_of, soon, telling};
 
 const QUICKLY: &str = "  retry: { attempts: 3, backoff: 1ms, max_delay: 1ms }\n";
 
@@ -37,34 +37,34 @@ async fn a_dead_receiver_is_tried_again_and_given_up() {
 
 #[tokio::test]
 async fn a_receiver_that_recovers_gets_the_same_key_again() {
-    let receiver = Receiver::start().await;
-    receiver.answers(&[503, 429]);
+    let receiver = Receiver::ok();
+    receiver.next_statuses(&[503, 429]);
     let house = house(&telling("tell", receiver.address, QUICKLY)).await;
     let runs = house.accepted(&event(1, "a")).await;
     assert_eq!(house.settled(&runs).await[0].state, State::Done);
-    let got = receiver.got();
+    let got = receiver.received();
     assert_eq!(got.len(), 3);
     assert!(got.iter().all(|one| one.key == got[0].key));
 }
 
 #[tokio::test]
 async fn what_is_refused_for_good_is_not_tried_again() {
-    let receiver = Receiver::start().await;
-    receiver.answers(&[404]);
+    let receiver = Receiver::ok();
+    receiver.next_statuses(&[404]);
     let house = house(&telling("tell", receiver.address, QUICKLY)).await;
     let runs = house.accepted(&event(1, "a")).await;
     assert_eq!(house.settled(&runs).await[0].state.word(), "dead");
-    assert_eq!(receiver.got().len(), 1);
+    assert_eq!(receiver.received().len(), 1);
 }
 
 #[tokio::test]
 async fn a_retrying_run_blocks_its_own_lane_only() {
-    let receiver = Receiver::start().await;
-    receiver.answers(&[503]);
+    let receiver = Receiver::ok();
+    receiver.next_statuses(&[503]);
     let slowly = "  retry: { attempts: 2, backoff: 1h, max_delay: 1h }\n";
     let house = house(&telling("tell", receiver.address, slowly)).await;
     let first = house.accepted(&event(1, "a")).await;
-    receiver.gets(1).await;
+    receiver.wait_for_async(1).await;
     let second = house.accepted(&event(1, "b")).await;
     let other = house.accepted(&event(2, "c")).await;
     assert_eq!(house.settled(&other).await[0].state, State::Done);
@@ -77,23 +77,25 @@ async fn a_retrying_run_blocks_its_own_lane_only() {
     };
     soon("the first run is parked", parked).await;
     assert_eq!(state(second[0].id).await, State::Queued);
-    assert_eq!(receiver.got().len(), 2);
+    assert_eq!(receiver.received().len(), 2);
 }
 
 #[tokio::test]
 async fn one_lane_keeps_its_order_while_another_proceeds() {
-    let receiver = Receiver::start().await;
-    receiver.holds("first");
+    let receiver = Receiver::ok();
+    receiver.hold("first");
     let house = house(&telling("tell", receiver.address, "")).await;
     let first = house.accepted(&event(1, "first")).await;
-    receiver.gets(1).await;
+    receiver.wait_for_async(1).await;
     let second = house.accepted(&event(1, "second")).await;
     let other = house.accepted(&event(2, "other")).await;
     house.settled(&other).await;
     let bodies = |count: usize| {
-        let got = receiver.got();
+        let got = receiver.received();
         assert_eq!(got.len(), count);
-        got.into_iter().map(|one| one.body).collect::<Vec<_>>()
+        got.into_iter()
+            .map(|one| one.body.clone())
+            .collect::<Vec<_>>()
     };
     assert!(bodies(2)[1].contains("other"));
     receiver.release(1);
@@ -104,7 +106,7 @@ async fn one_lane_keeps_its_order_while_another_proceeds() {
 
 #[tokio::test]
 async fn steps_pass_data_on_and_a_guard_ends_a_run() {
-    let receiver = Receiver::start().await;
+    let receiver = Receiver::ok();
     let more = "- name: note\n  set: { seen: \"{{ steps.tell.status }}\" }\n\
                 - name: only-two-hundred\n  when: { steps.note.seen: 201 }\n\
                 - fail: never reached\n";
@@ -155,8 +157,8 @@ impl Perform for Faulty {
 
 #[tokio::test]
 async fn a_batch_reports_in_order_of_events() {
-    let receiver = Receiver::start().await;
-    receiver.answers(&[503, 503, 404]);
+    let receiver = Receiver::ok();
+    receiver.next_statuses(&[503, 503, 404]);
     let house = house(&telling("tell", receiver.address, QUICKLY)).await;
     let config = &house.engine.rulebook().config;
     let read =

@@ -5,17 +5,17 @@ use std::time::Duration;
 use flowtrigger::core::run::State;
 use flowtrigger::engine::{Left, Options};
 use flowtrigger::source::http::Limits;
-
-use super::support::{Receiver, answered, event, house, house_with, soon, telling};
+use flowtrigger_testing::receiver::Receiver;
+use flowtrigger_testing::test_daemon::{answered, event, house, house_with, soon, telling};
 
 #[tokio::test]
 async fn work_in_flight_ends_and_new_work_is_refused() {
-    let receiver = Receiver::start().await;
-    receiver.holds("held");
+    let receiver = Receiver::ok();
+    receiver.hold("held");
     let house = house(&telling("tell", receiver.address, "")).await;
     let runs = house.accepted(&event(1, "held")).await;
     let behind = house.accepted(&event(1, "behind it")).await;
-    receiver.gets(1).await;
+    receiver.wait_for_async(1).await;
     let engine = house.engine.clone();
     let drained = tokio::spawn(async move { engine.drain().await });
     let refusing = async {
@@ -35,13 +35,13 @@ async fn work_in_flight_ends_and_new_work_is_refused() {
     for runs in [runs, behind] {
         assert_eq!(house.settled(&runs).await[0].state, State::Done);
     }
-    assert_eq!(receiver.got().len(), 2);
+    assert_eq!(receiver.received().len(), 2);
 }
 
 #[tokio::test]
 async fn what_does_not_end_in_time_is_named() {
-    let receiver = Receiver::start().await;
-    receiver.holds("held");
+    let receiver = Receiver::ok();
+    receiver.hold("held");
     let options = Options {
         grace: Duration::from_millis(1),
         ..Options::default()
@@ -54,7 +54,7 @@ async fn what_does_not_end_in_time_is_named() {
     .await;
     house.accepted(&event(1, "held")).await;
     house.accepted(&event(1, "behind it")).await;
-    receiver.gets(1).await;
+    receiver.wait_for_async(1).await;
     let left = soon("it gives up waiting", house.engine.drain()).await;
     let states: Vec<&str> = left.runs.iter().map(|run| run.state.word()).collect();
     assert_eq!(states, ["running", "queued"]);
@@ -63,12 +63,12 @@ async fn what_does_not_end_in_time_is_named() {
 
 #[tokio::test]
 async fn a_try_that_comes_too_late_is_not_waited_for() {
-    let receiver = Receiver::start().await;
-    receiver.answers(&[503]);
+    let receiver = Receiver::ok();
+    receiver.next_statuses(&[503]);
     let slowly = "  retry: { attempts: 2, backoff: 1h, max_delay: 1h }\n";
     let house = house(&telling("tell", receiver.address, slowly)).await;
     house.accepted(&event(1, "a")).await;
-    receiver.gets(1).await;
+    receiver.wait_for_async(1).await;
     let left = soon("it does not wait", house.engine.drain()).await;
     assert_eq!(left.runs[0].state.word(), "retrying");
 }

@@ -1,74 +1,20 @@
 //! Time that jumps, and time that nobody waits for.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use flowtrigger::core::flow::call::{Call, Failure, Performed, Reply};
 use flowtrigger::core::run::{Line, State};
-use flowtrigger::engine::{Clock, Options, Perform};
+use flowtrigger::engine::{Clock, Perform};
 use flowtrigger::store::{MemoryStore, Placed, Store};
+use flowtrigger_testing::clock::ManualClock;
+use flowtrigger_testing::test_daemon::{House, event, house_that, telling, until};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
-use tokio::sync::watch;
-
-use super::support::{House, event, house_that, telling, until};
-
-/// A clock that a test moves.
-#[derive(Debug, Clone)]
-pub struct Moved(Arc<watch::Sender<(Timestamp, Duration)>>);
-
-impl Default for Moved {
-    fn default() -> Self {
-        let start = Timestamp::from_second(1_800_000_000).unwrap();
-        Self(Arc::new(watch::Sender::new((start, Duration::ZERO))))
-    }
-}
-
-impl Moved {
-    pub fn options(&self) -> Options {
-        Options {
-            clock: Arc::new(self.clone()),
-            ..Options::default()
-        }
-    }
-
-    pub fn passes(&self, time: Duration) {
-        self.0.send_modify(|(wall, steady)| {
-            *wall += time;
-            *steady += time;
-        });
-    }
-
-    /// Somebody sets the clock on the wall.
-    pub fn jumps(&self, by: SignedDuration) {
-        self.0.send_modify(|(wall, _)| *wall += by);
-    }
-}
-
-impl Clock for Moved {
-    fn now(&self) -> Timestamp {
-        self.0.borrow().0
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.0.borrow().1
-    }
-
-    fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        let until = self.elapsed() + time;
-        let mut clock = self.0.subscribe();
-        Box::pin(async move {
-            drop(clock.wait_for(|(_, steady)| *steady >= until).await);
-        })
-    }
-}
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Fails until its time has come.
-struct Until(Moved, Timestamp);
+struct Until(ManualClock, Timestamp);
 
 impl Perform for Until {
     async fn perform(&self, _: &Call, _: &str) -> Performed {
@@ -79,8 +25,11 @@ impl Perform for Until {
     }
 }
 
-async fn failing(retry: &str, recovers: SignedDuration) -> (House<MemoryStore, Until>, Moved) {
-    let clock = Moved::default();
+async fn failing(
+    retry: &str,
+    recovers: SignedDuration,
+) -> (House<MemoryStore, Until>, ManualClock) {
+    let clock = ManualClock::default();
     let options = clock.options();
     let until = Until(clock.clone(), clock.now() + recovers);
     let rules = telling("tell", "127.0.0.1:9".parse().unwrap(), retry);
@@ -120,7 +69,7 @@ async fn a_receiver_that_fails_for_an_hour_gets_its_request_afterwards() {
     while clock.now() < start + hour {
         let due = parks(&house, &run).await;
         let wait = due.duration_since(clock.now());
-        clock.passes(Duration::try_from(wait).unwrap());
+        clock.advance(Duration::try_from(wait).unwrap());
         until("it is tried when it is due", || async {
             state(&house, &run).await != State::Retrying { until: due }
         })
@@ -139,11 +88,11 @@ async fn a_receiver_that_fails_for_an_hour_gets_its_request_afterwards() {
 async fn an_hour_back_delays_no_try_by_an_hour() {
     let retry = "  retry: { attempts: 3, backoff: 10s, max_delay: 10s }\n";
     let (house, clock) = failing(retry, SignedDuration::from_secs(-3_500)).await;
-    clock.jumps(SignedDuration::from_secs(-3_550));
+    clock.set_by(SignedDuration::from_secs(-3_550));
     let run = house.accepted(&event(1, "a")).await.remove(0);
     let before = parks(&house, &run).await;
     let hour = SignedDuration::from_secs(-3_600);
-    clock.jumps(hour);
+    clock.set_by(hour);
     // It is noticed at the next look at the clock, which comes with any event.
     house.accepted(&event(2, "b")).await;
     until("what waits is moved", || async {
@@ -153,9 +102,9 @@ async fn an_hour_back_delays_no_try_by_an_hour() {
             }
     })
     .await;
-    clock.jumps(-hour + SignedDuration::from_secs(60));
+    clock.set_by(-hour + SignedDuration::from_secs(60));
     for _ in 0..12 {
-        clock.passes(SECOND);
+        clock.advance(SECOND);
     }
     assert_eq!(house.settled(&[run]).await[0].state, State::Done);
 }
@@ -166,7 +115,7 @@ async fn an_hour_ahead_makes_a_try_early() {
     let (house, clock) = failing(retry, SignedDuration::from_secs(60)).await;
     let run = house.accepted(&event(1, "a")).await.remove(0);
     parks(&house, &run).await;
-    clock.jumps(SignedDuration::from_secs(3_600));
-    clock.passes(30 * SECOND);
+    clock.set_by(SignedDuration::from_secs(3_600));
+    clock.advance(30 * SECOND);
     assert_eq!(house.settled(&[run]).await[0].state, State::Done);
 }
