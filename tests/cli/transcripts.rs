@@ -1,23 +1,18 @@
-//! The built program from outside: what it prints and with which code it ends.
-//! Whatever can be a transcript is one, in `tests/cmd`; this file holds pipes and other plumbing.
+//! The transcripts in `tests/cmd`, and what no transcript can show: pipes, full disks and colours.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Output, Stdio};
 
+use flowtrigger_testing::{program, repository};
 use serde_json::Value;
 
 fn flowtrigger(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_flowtrigger"));
-    command.args(arguments);
-    for variable in [
-        "FLOWTRIGGER_RULES",
-        "FLOWTRIGGER_CONFIG",
-        "FLOWTRIGGER_MODE",
-    ] {
-        command.env_remove(variable);
-    }
-    command
+    program::command(
+        env!("CARGO_BIN_EXE_flowtrigger"),
+        repository::root(),
+        arguments,
+    )
 }
 
 fn output(arguments: &[&str]) -> Output {

@@ -1,14 +1,11 @@
-//! ZIS bundles: those of ours load without a word and give the rules that they say, those with mistakes
-//! are told all of them. `UPDATE_CASES=1` writes the expected messages anew; read them as their author
-//! would before you keep them.
+//! ZIS bundles: the examples load without a diagnostic and give their rules; every mistake in a bundle is
+//! reported. `UPDATE_CASES=1` rewrites the expected messages: read them as the bundle's author would.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use flowtrigger::core::config::{self, Config};
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
+use flowtrigger::core::config::Config;
+use flowtrigger::core::diagnostic::Diagnostics;
 use flowtrigger::core::event::Event;
 use flowtrigger::core::flow::step::Action;
 use flowtrigger::core::matching::evaluate::{Truth, evaluate};
@@ -17,53 +14,28 @@ use flowtrigger::core::matching::trace::{NoTrace, Trace};
 use flowtrigger::core::rule::condition::Condition;
 use flowtrigger::core::rule::version::{Kept, Version};
 use flowtrigger::core::scope::Scope;
+use flowtrigger_testing::{expected, repository, rules};
 use serde_json::{Value, json};
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The files below a folder of the repository, but the configuration and the expected messages.
+/// The rule files below a folder of the repository.
 fn files_below(folder: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut open = vec![root().join(folder)];
-    while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(&folder).expect("a folder of cases") {
-            let path = entry.expect("an entry").path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let ending = path.extension().unwrap_or_default().to_string_lossy();
-            let is_rule = ["json", "yaml", "yml"].contains(&&*ending);
-            match path.is_dir() {
-                true => open.push(path),
-                false
-                    if is_rule
-                        && !name.starts_with("flowtrigger")
-                        && !name.ends_with(".test.yaml") =>
-                {
-                    found.push(path);
-                }
-                false => {}
-            }
-        }
-    }
-    found.sort();
-    found
+    let mut files = repository::files_below(repository::path(folder));
+    files.retain(|path| {
+        let name = repository::file_name(path);
+        let is_rule = [".json", ".yaml", ".yml"]
+            .iter()
+            .any(|end| name.ends_with(end));
+        is_rule && !name.starts_with("flowtrigger") && !name.ends_with(".test.yaml")
+    });
+    files
 }
 
 fn configuration(path: &str) -> Config {
-    let text = fs::read_to_string(root().join(path)).expect("a configuration");
-    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
-    let file = files.add(path, text.as_str());
-    let config = config::parse(file, &text, &BTreeMap::new(), &mut diagnostics);
-    assert!(diagnostics.is_empty(), "{:?}", diagnostics.sorted());
-    config
+    rules::config(&repository::read(repository::path(path)))
 }
 
 fn compile(name: &str, text: &str, config: &Config) -> (RuleSet, Diagnostics) {
-    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
-    let file = files.add(name, text);
-    let set = RuleSet::compile(&Arc::new(files), &[file], config, &mut diagnostics);
-    (set, diagnostics)
+    rules::compile(&[(name, text)], config)
 }
 
 /// One line for each diagnostic: `code line:column message | help`.
@@ -85,7 +57,7 @@ fn every_example_loads_without_a_word() {
     let examples = files_below("examples/bundles");
     assert!(examples.len() >= 4, "{examples:?}");
     for path in examples {
-        let text = fs::read_to_string(&path).expect("a bundle");
+        let text = repository::read(&path);
         let (set, diagnostics) = compile("b.json", &text, &config);
         assert_eq!(said(&diagnostics), "", "{}", path.display());
         assert!(!set.rules.is_empty(), "{} holds no rule", path.display());
@@ -95,7 +67,7 @@ fn every_example_loads_without_a_word() {
 #[test]
 fn the_large_example_gives_a_rule_for_each_job_spec() {
     let config = configuration("examples/bundles/flowtrigger.yaml");
-    let text = fs::read_to_string(root().join("examples/bundles/triage/triage.json")).unwrap();
+    let text = repository::read(repository::path("examples/bundles/triage/triage.json"));
     let (set, _) = compile("triage.json", &text, &config);
     let names: Vec<&str> = set.rules.iter().map(|rule| rule.name.as_str()).collect();
     assert_eq!(
@@ -119,7 +91,7 @@ fn the_large_example_gives_a_rule_for_each_job_spec() {
 #[test]
 fn a_run_is_kept_with_its_bundle_and_the_name_of_its_rule() {
     let config = configuration("examples/bundles/flowtrigger.yaml");
-    let text = fs::read_to_string(root().join("examples/bundles/triage/triage.json")).unwrap();
+    let text = repository::read(repository::path("examples/bundles/triage/triage.json"));
     let (set, _) = compile("triage.json", &text, &config);
     let mut prints = Vec::new();
     for rule in &set.rules {
@@ -143,7 +115,6 @@ fn a_run_is_kept_with_its_bundle_and_the_name_of_its_rule() {
 
 #[test]
 fn every_mistake_in_a_bundle_is_told_as_expected() {
-    let update = std::env::var_os("UPDATE_CASES").is_some();
     let config = configuration("tests/cases/bundles/flowtrigger.yaml");
     let cases = files_below("tests/cases/bundles/mistakes");
     assert!(cases.len() >= 10, "only {} cases were found", cases.len());
@@ -154,16 +125,12 @@ fn every_mistake_in_a_bundle_is_told_as_expected() {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        let text = fs::read_to_string(&path).expect("a readable case");
+        let text = repository::read(&path);
         let (_, diagnostics) = compile(&name, &text, &config);
         let said = said(&diagnostics);
-        let expected = PathBuf::from(format!("{}.expected", path.display()));
-        if update {
-            fs::write(&expected, &said).expect("a writable case");
-        }
-        if said.is_empty() || said != fs::read_to_string(&expected).unwrap_or_default() {
-            wrong.push(format!("{name}:\n{said}"));
-        }
+        assert!(!said.is_empty(), "{name} has no mistake");
+        let file = PathBuf::from(format!("{}.expected", path.display()));
+        wrong.extend(expected::difference(&file, &said));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -171,7 +138,7 @@ fn every_mistake_in_a_bundle_is_told_as_expected() {
 #[test]
 fn a_rule_of_ours_runs_a_flow_of_a_bundle_and_is_kept_with_it() {
     let config = configuration("examples/bundles/flowtrigger.yaml");
-    let text = fs::read_to_string(root().join("examples/bundles/small/notify.yaml")).unwrap();
+    let text = repository::read(repository::path("examples/bundles/small/notify.yaml"));
     let (set, _) = compile("notify.yaml", &text, &config);
     let names: Vec<&str> = set.rules.iter().map(|rule| rule.name.as_str()).collect();
     assert_eq!(names, ["harborlane_notify.on_created", "notify-urgent"]);
@@ -229,10 +196,7 @@ fn bundle_of(choice: &Value) -> String {
 
 /// A configuration with the scope that `bundle_of` loads.
 fn with_scope() -> Config {
-    let text = "integrations: { acme: { configs: { s: {} } } }";
-    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
-    let file = files.add("flowtrigger.yaml", text);
-    config::parse(file, text, &BTreeMap::new(), &mut diagnostics)
+    rules::config("integrations: { acme: { configs: { s: {} } } }")
 }
 
 /// What a choice asks.
@@ -264,7 +228,7 @@ fn holds(condition: &Condition, document: &Value) -> bool {
 fn every_comparison_holds_for_what_its_cases_say() {
     let mut seen = 0;
     for path in files_below("tests/cases/bundles/choices") {
-        let text = fs::read_to_string(&path).expect("a case");
+        let text = repository::read(&path);
         let cases: Value = serde_json::from_str(&text).expect("JSON");
         for case in cases.as_array().expect("a list of cases") {
             let condition = condition(&bundle_of(&case["choice"]));

@@ -1,4 +1,5 @@
-//! The samples of `examples/events/`, and what must hold whichever shape an event came in.
+//! The samples in `examples/events/`: each is decoded as its type, and the same event in two formats gives the
+//! same fields.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,20 +10,11 @@ use flowtrigger::core::event::catalogue::{Catalogue, FieldLookup};
 use flowtrigger::core::event::decode::{decode, decode_described};
 use flowtrigger::core::event::json::{accept, accept_many};
 use flowtrigger::core::event::user_described::{Description, TypeFrom};
+use flowtrigger_testing::repository;
 use serde_json::{Value, json};
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(root().join(folder)).expect(folder);
-    let mut files: Vec<PathBuf> = entries
-        .map(|entry| entry.expect(folder).path())
-        .filter(|path| path.extension().is_some_and(|e| e == extension))
-        .collect();
-    files.sort();
-    files
+fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
+    repository::files_ending(repository::path(folder), ending)
 }
 
 fn stem(path: &Path) -> String {
@@ -30,7 +22,7 @@ fn stem(path: &Path) -> String {
 }
 
 fn value(path: &str) -> Value {
-    let bytes = fs::read(root().join("examples/events").join(path)).expect(path);
+    let bytes = fs::read(repository::path("examples/events").join(path)).expect(path);
     let accepted = accept(&bytes).expect(path);
     assert_eq!(accepted.repairs, Vec::<String>::new(), "{path}");
     accepted.value
@@ -42,11 +34,10 @@ fn event(path: &str) -> Event {
 
 /// The samples of a folder and their tags, from `tests/cases/tags/`.
 fn tags(folder: &str) -> Vec<(String, String)> {
-    let path = root()
-        .join("tests/cases/tags")
+    let path = repository::path("tests/cases/tags")
         .join(folder)
         .with_extension("txt");
-    let text = fs::read_to_string(&path).expect(folder);
+    let text = repository::read(path);
     let split = |line: &str| {
         line.split_once(' ')
             .map(|(n, t)| (n.to_owned(), t.to_owned()))
@@ -293,7 +284,7 @@ fn every_sample_has_an_identity_of_its_own() {
 
 #[test]
 fn the_events_of_one_update_share_a_sequence() {
-    let bytes = fs::read(root().join("examples/events/update.ndjson")).unwrap();
+    let bytes = fs::read(repository::path("examples/events/update.ndjson")).unwrap();
     let items = accept_many(&bytes);
     assert_eq!(items.iter().map(|i| i.line).collect::<Vec<_>>(), [1, 2, 3]);
     let events: Vec<Event> = items

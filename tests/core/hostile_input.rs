@@ -1,4 +1,5 @@
-//! Input that is damaged, hostile or simply not an event: refused in words or repaired, never a panic.
+//! Damaged and hostile input, and input that is not an event: it is rejected with a reason or repaired, and
+//! never causes a panic.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,38 +7,28 @@ use std::path::{Path, PathBuf};
 use flowtrigger::core::event::catalogue::Catalogue;
 use flowtrigger::core::event::decode::decode;
 use flowtrigger::core::event::json::{accept, accept_many};
+use flowtrigger_testing::{expected, repository};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// The `.json` files of a folder of cases, in order.
+/// The `.json` files of a folder of cases.
 fn cases(folder: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(root().join("tests/cases").join(folder)).expect(folder);
-    let mut files: Vec<PathBuf> = entries
-        .map(|entry| entry.expect(folder).path())
-        .filter(|path| path.extension().is_some_and(|e| e == "json"))
-        .collect();
-    files.sort();
+    let files = repository::files_ending(repository::path("tests/cases").join(folder), "json");
     assert!(!files.is_empty(), "{folder}");
     files
 }
 
 fn sample(path: &str) -> Value {
-    let bytes = fs::read(root().join("examples/events").join(path)).expect(path);
+    let bytes = fs::read(repository::path("examples/events").join(path)).expect(path);
     accept(&bytes).expect(path).value
 }
 
-/// Compares with the file beside the case; with `UPDATE_CASES` set it writes that file instead.
-fn expect_beside(case: &Path, got: &str) {
-    let expected = case.with_extension("expected");
-    if std::env::var_os("UPDATE_CASES").is_some() {
-        fs::write(&expected, format!("{got}\n")).unwrap();
-    }
-    let wanted = fs::read_to_string(&expected).unwrap_or_default();
-    assert_eq!(got, wanted.trim_end(), "{}", case.display());
+/// Compares with the file beside the case.
+#[track_caller]
+fn expect_beside(case: &Path, actual: &str) {
+    let file = case.with_extension("expected");
+    let difference = expected::difference(&file, &format!("{actual}\n"));
+    assert!(difference.is_none(), "{}", difference.unwrap_or_default());
 }
 
 #[test]

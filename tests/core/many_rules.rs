@@ -6,6 +6,7 @@ use std::sync::Arc;
 use flowtrigger::core::config::Config;
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger_testing::rules;
 
 fn rule(number: usize) -> String {
     format!(
@@ -23,19 +24,19 @@ fn many(count: usize) -> String {
     rules.join("---\n")
 }
 
-/// The rules, and `line: message` of all that was found.
+/// The rules, and `line: message` for each diagnostic.
 fn load(texts: &[String]) -> (RuleSet, Vec<String>) {
-    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let named = texts.iter().enumerate();
-    let ids: Vec<_> = named
-        .map(|(number, text)| files.add(format!("rules/{number}.yaml"), text.as_str()))
-        .collect();
-    let set = RuleSet::compile(&Arc::new(files), &ids, &Config::default(), &mut diagnostics);
-    let found = diagnostics.sorted();
-    let told = found
+    let files = named.map(|(number, text)| (format!("rules/{number}.yaml"), text));
+    let files: Vec<_> = files.collect();
+    let files: Vec<(&str, &str)> = files
         .iter()
-        .map(|found| format!("{}: {}", found.at.line, found.message));
-    (set, told.collect())
+        .map(|(n, t)| (n.as_str(), t.as_str()))
+        .collect();
+    let (set, diagnostics) = rules::compile(&files, &Config::default());
+    let messages = diagnostics.sorted().into_iter();
+    let messages = messages.map(|found| format!("{}: {}", found.at.line, found.message));
+    (set, messages.collect())
 }
 
 fn told(text: &str) -> Vec<String> {

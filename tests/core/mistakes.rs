@@ -1,14 +1,14 @@
-//! What an author gets wrong, file by file, and every message that comes of it. `UPDATE_CASES=1` writes
-//! the expected messages anew; read them as their author would before you keep them.
+//! Mistakes of authors, one file each, and the messages that report them. `UPDATE_CASES=1` rewrites the
+//! expected messages: read them as the author of the rule would.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use flowtrigger::core::config::{self, Config};
+use flowtrigger::core::config;
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger_testing::{expected, repository, rules};
 
 /// What the rules of the cases may use.
 const CONFIG: &str = "
@@ -21,24 +21,18 @@ connections:
 ";
 
 fn cases() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/mistakes");
-    let mut files: Vec<PathBuf> = fs::read_dir(folder)
-        .expect("the cases")
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
-        .collect();
-    files.sort();
-    files
+    repository::files_ending(repository::path("tests/cases/mistakes"), "yaml")
 }
 
 /// One line for each diagnostic: `code line:column message | help`.
-fn said(name: &str, text: &str) -> String {
+fn messages(path: &Path) -> String {
+    let (name, text) = (repository::file_name(path), repository::read(path));
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
-    let file = files.add(format!("rules/{name}"), text);
+    let file = files.add(format!("rules/{name}"), text.as_str());
     if name.starts_with("config-") {
-        config::parse(file, text, &BTreeMap::new(), &mut diagnostics);
+        config::parse(file, &text, &BTreeMap::new(), &mut diagnostics);
     } else {
-        let config = configuration();
+        let config = rules::config(CONFIG);
         RuleSet::compile(&Arc::new(files), &[file], &config, &mut diagnostics);
     }
     let lines = diagnostics.sorted().into_iter().map(|d| {
@@ -51,53 +45,29 @@ fn said(name: &str, text: &str) -> String {
     lines.collect()
 }
 
-fn configuration() -> Config {
-    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
-    let file = files.add("flowtrigger.yaml", CONFIG);
-    let config = config::parse(file, CONFIG, &BTreeMap::new(), &mut diagnostics);
-    assert!(diagnostics.is_empty(), "{:?}", diagnostics.sorted());
-    config
-}
-
 #[test]
-fn every_mistake_is_told_as_expected() {
-    let update = std::env::var_os("UPDATE_CASES").is_some();
-    let mut wrong = Vec::new();
+fn every_mistake_is_reported_as_expected() {
     let cases = cases();
     assert!(cases.len() >= 29, "only {} cases were found", cases.len());
-    for path in cases {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let said = said(&name, &fs::read_to_string(&path).expect("a readable case"));
-        let expected = path.with_extension("expected");
-        if update {
-            fs::write(&expected, &said).expect("a writable case");
-        }
-        let wanted = fs::read_to_string(&expected).unwrap_or_default();
-        if said.is_empty() || said != wanted {
-            wrong.push(format!("{name}\n--- expected\n{wanted}--- said\n{said}"));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let differences = cases.iter().filter_map(|path| {
+        let messages = messages(path);
+        assert!(!messages.is_empty(), "no mistake in {}", path.display());
+        expected::difference(&path.with_extension("expected"), &messages)
+    });
+    let differences: Vec<String> = differences.collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 #[test]
-fn every_message_fits_the_house_style() {
+fn every_message_follows_the_style() {
     for path in cases() {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        for line in said(&name, &fs::read_to_string(&path).expect("a readable case")).lines() {
+        for line in messages(&path).lines() {
             let message = line.splitn(3, ' ').nth(2).unwrap_or_default();
             let first = message.chars().next().unwrap_or('A');
-            let told = message.split(" | ").next().unwrap_or_default();
+            let message = message.split(" | ").next().unwrap_or_default();
             let is_sentence = first.is_uppercase() && !message.starts_with("YAML");
-            assert!(!is_sentence && !told.ends_with('.'), "{name}: {line}");
+            let is_fine = !is_sentence && !message.ends_with('.');
+            assert!(is_fine, "{}: {line}", path.display());
         }
     }
 }

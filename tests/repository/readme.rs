@@ -54,7 +54,9 @@ fn the_tour_goes_as_told() {
     let cases = trycmd::TestCases::new();
     cases.default_bin_path(env!("CARGO_BIN_EXE_flowtrigger"));
     // The commands run in `README.in`, which trycmd looks for beside the file.
-    cases.env("COLUMNS", "100").case(folder.path().join("README.md"));
+    cases
+        .env("COLUMNS", "100")
+        .case(folder.path().join("README.md"));
     drop(cases);
     if std::env::var("TRYCMD").is_ok_and(|mode| mode == "overwrite") {
         copy(&folder.path().join("README.md"), &root.join("README.md"));

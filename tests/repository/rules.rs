@@ -1,58 +1,43 @@
 //! The shipped rules: they load without a mistake, each has its tests and its schema line, and none
-//! needs an account. Whether their tests pass is `flowtrigger test`'s to say; `tests/readme.rs` runs it.
+//! needs an account. Whether their tests pass is `flowtrigger test`'s to say; `tests/repository/readme.rs` runs it.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use flowtrigger::core::config::{self, Config};
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
+use flowtrigger::core::config::Config;
 use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger_testing::{repository, rules};
 
 const SCHEMA_LINE: &str = "# yaml-language-server: $schema=../schema/rule.schema.json";
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
 fn rule_files() -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = fs::read_dir(root().join("rules"))
-        .expect("the rules folder")
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            name.ends_with(".yaml") && !name.ends_with(".test.yaml")
-        })
-        .collect();
-    files.sort();
+    let mut files = repository::files_ending(repository::path("rules"), "yaml");
+    files.retain(|path| !repository::file_name(path).ends_with(".test.yaml"));
     files
 }
 
 fn load() -> (Config, RuleSet, Vec<String>) {
-    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
-    let text = read(&root().join("flowtrigger.yaml"));
-    let file = files.add("flowtrigger.yaml", text.as_str());
-    let config = config::parse(file, &text, &BTreeMap::new(), &mut diagnostics);
-    let ids: Vec<_> = rule_files()
+    let config = rules::config(&repository::read(repository::path("flowtrigger.yaml")));
+    let files = rule_files();
+    let texts = files.iter().map(|path| {
+        let name = format!("rules/{}", repository::file_name(path));
+        (name, repository::read(path))
+    });
+    let texts: Vec<(String, String)> = texts.collect();
+    let texts: Vec<(&str, &str)> = texts
         .iter()
-        .map(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            files.add(format!("rules/{name}"), read(path))
-        })
+        .map(|(n, t)| (n.as_str(), t.as_str()))
         .collect();
-    let files = Arc::new(files);
-    let set = RuleSet::compile(&files, &ids, &config, &mut diagnostics);
-    let said = diagnostics
-        .sorted()
-        .iter()
-        .map(|d| format!("{}: {} ({:?})", files.place(d.at), d.message, d.help))
-        .collect();
-    (config, set, said)
+    let (set, diagnostics) = rules::compile(&texts, &config);
+    let messages = diagnostics.sorted().into_iter().map(|found| {
+        format!(
+            "{}: {} ({:?})",
+            set.files.place(found.at),
+            found.message,
+            found.help
+        )
+    });
+    let messages = messages.collect();
+    (config, set, messages)
 }
 
 #[test]
@@ -69,7 +54,7 @@ fn they_load_without_a_mistake() {
 #[test]
 fn each_has_its_tests_and_its_schema_line() {
     for path in rule_files() {
-        let first = read(&path).lines().next().map(str::to_owned);
+        let first = repository::read(&path).lines().next().map(str::to_owned);
         assert_eq!(first.as_deref(), Some(SCHEMA_LINE), "{}", path.display());
         assert!(
             path.with_extension("test.yaml").is_file(),
@@ -99,7 +84,7 @@ fn none_needs_an_account() {
         assert!(connection.auth.is_none(), "{}", connection.name);
     }
     for path in rule_files() {
-        let text = read(&path);
+        let text = repository::read(&path);
         assert!(!text.contains("secret."), "{}", path.display());
         assert!(!text.contains("\n      url:"), "{}", path.display());
     }

@@ -8,6 +8,7 @@
 //! | a clock that a test sets | [`clock`] |
 //! | a server that records requests | [`receiver`] |
 //! | signed requests, HTTP by hand | [`sender`], [`http_wire`] |
+//! | rules and configurations from texts | [`rules`] |
 //! | files of the repository, expected output | [`repository`], [`expected`] |
 //! | random and mutated input, a reference evaluator | [`strategy`], [`mutate`], [`reference`] |
 
@@ -21,6 +22,7 @@ pub mod program;
 pub mod receiver;
 pub mod reference;
 pub mod repository;
+pub mod rules;
 pub mod sandbox;
 pub mod sender;
 pub mod strategy;

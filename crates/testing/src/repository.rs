@@ -41,6 +41,14 @@ pub fn entries(folder: impl AsRef<Path>) -> Vec<PathBuf> {
     paths
 }
 
+/// The files of a folder with an ending such as `json`, sorted.
+#[track_caller]
+pub fn files_ending(folder: impl AsRef<Path>, ending: &str) -> Vec<PathBuf> {
+    let mut files = entries(folder);
+    files.retain(|path| path.extension().is_some_and(|own| own == ending));
+    files
+}
+
 /// The files of a folder and all folders in it, sorted.
 #[track_caller]
 pub fn files_below(folder: impl AsRef<Path>) -> Vec<PathBuf> {

@@ -1,28 +1,15 @@
-//! The plain cases: a condition, a body, the verdict. It refuses a folder that has become empty.
-
-use std::fs;
-use std::path::Path;
+//! Cases in `tests/cases/conditions`: a condition, a body and the expected verdict.
 
 use flowtrigger::core::rule::document::Node;
+use flowtrigger_testing::repository;
 
 use super::{documents, judge, lower};
 
 #[test]
 fn every_case_gives_its_verdict() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/conditions");
     let (mut count, mut wrong) = (0, Vec::new());
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .expect("the cases")
-        .map(|entry| entry.expect("an entry").path())
-        .collect();
-    files.sort();
-    for path in files {
-        let name = path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let text = fs::read_to_string(&path).expect("a readable case");
+    for path in repository::entries(repository::path("tests/cases/conditions")) {
+        let (name, text) = (repository::file_name(&path), repository::read(&path));
         for document in documents(&name, &text) {
             let cases = document.as_list().expect("a list of cases");
             count += cases.len();

@@ -1,5 +1,5 @@
-//! Each kind of step in a folder of its own under `tests/cases/flows`: a rule, what its calls give, and
-//! what must come of it: calls, log, end. `UPDATE_CASES=1` writes what came.
+//! Each kind of step in a folder under `tests/cases/flows`: a rule, the replies to its calls, and the expected
+//! calls, log and end. `UPDATE_CASES=1` rewrites the expected files.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,41 +12,31 @@ use flowtrigger::core::flow::call::{Body, Call};
 use flowtrigger::core::flow::rehearse::{Rehearsal, rehearse};
 use flowtrigger::core::rule::ruletest::Mock;
 use flowtrigger::core::run::{Line, Outcome};
+use flowtrigger_testing::{expected, repository, rules};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::machine;
-use super::{compile, event, read, root, sample};
+use super::{event, sample};
 
 /// The start of every run of a case.
 const START: Timestamp = Timestamp::UNIX_EPOCH;
 
 #[test]
 fn every_kind_of_step_does_what_its_case_says() {
-    let folder = root().join("tests/cases/flows");
-    let mut names: Vec<_> = fs::read_dir(&folder)
-        .expect("the cases")
-        .map(|entry| entry.expect("a case").path())
-        .collect();
-    names.sort();
-    assert!(names.len() >= 10, "{names:?}");
-    let old: Vec<String> = names.iter().filter_map(|case| differs(case)).collect();
-    assert!(old.is_empty(), "{}", old.join("\n"));
+    let cases = repository::entries(repository::path("tests/cases/flows"));
+    assert!(cases.len() >= 10, "{cases:?}");
+    let differences: Vec<String> = cases.iter().filter_map(|case| difference(case)).collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-fn differs(case: &Path) -> Option<String> {
-    let told = rehearsed(case);
-    let expected = case.join("expected.txt");
-    if std::env::var_os("UPDATE_CASES").is_some() {
-        fs::write(&expected, &told).expect("a writable case");
-    }
-    let wanted = fs::read_to_string(&expected).unwrap_or_default();
-    (told != wanted).then(|| format!("{}:\n{told}---- not\n{wanted}", case.display()))
+fn difference(case: &Path) -> Option<String> {
+    expected::difference(&case.join("expected.txt"), &simulated(case))
 }
 
-fn rehearsed(case: &Path) -> String {
-    let text = read(&case.join("rule.yaml"));
-    let set = compile(&[("rule.yaml".into(), text)], &Config::default());
+fn simulated(case: &Path) -> String {
+    let text = repository::read(case.join("rule.yaml"));
+    let set = rules::load(&[("rule.yaml", &text)], &Config::default());
     let own = fs::read_to_string(case.join("event.json")).ok();
     let event = own.map_or_else(
         || sample("zis/priority-changed.json"),
@@ -62,7 +52,7 @@ fn rehearsed(case: &Path) -> String {
     };
     let mocks = mocks(case);
     let run = rehearse(&rule.flow, &subject, &mocks, START, &mut calculated);
-    told(&run)
+    describe(&run)
 }
 
 fn mocks(case: &Path) -> BTreeMap<String, Vec<Mock>> {
@@ -85,14 +75,14 @@ fn calculated(call: &Call) -> Option<Outcome> {
     Some(machine::calculated(&call.program, &call.input))
 }
 
-fn told(run: &Rehearsal) -> String {
+fn describe(run: &Rehearsal) -> String {
     let mut text = String::from("calls\n");
     for task in &run.calls {
-        let _ = writeln!(text, "  {}: {}", task.step, sent(&task.call));
+        let _ = writeln!(text, "  {}: {}", task.step, describe_call(&task.call));
     }
     text.push_str("log\n");
     for line in &run.log {
-        let _ = writeln!(text, "  {}", line_of(line));
+        let _ = writeln!(text, "  {}", describe_entry(line));
     }
     let why = run
         .state
@@ -102,7 +92,7 @@ fn told(run: &Rehearsal) -> String {
     text
 }
 
-fn sent(call: &Call) -> String {
+fn describe_call(call: &Call) -> String {
     match call {
         Call::Http(http) => {
             let body = match &http.body {
@@ -120,7 +110,7 @@ fn sent(call: &Call) -> String {
     }
 }
 
-fn line_of(line: &Line) -> String {
+fn describe_entry(line: &Line) -> String {
     let after = |at: &Timestamp| {
         let since: SignedDuration = at.duration_since(START);
         format!("{since:#}")

@@ -1,42 +1,19 @@
-//! The shipped rules and bundles, cut off at every line of every run of every sample event.
+//! The shipped rules and bundles, interrupted at every log entry of every run of every sample event.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use flowtrigger::core::config::{self, Config};
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::event::Event;
+use flowtrigger_testing::{repository, rules};
 
+use super::event;
 use super::machine::World;
-use super::{compile, event, read, root};
-
-fn files(folder: &Path, wanted: &impl Fn(&Path) -> bool) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        match path.is_dir() {
-            true => found.extend(files(&path, wanted)),
-            false if wanted(&path) => found.push(path),
-            false => {}
-        }
-    }
-    found.sort();
-    found
-}
-
-fn configured(path: &Path) -> Config {
-    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
-    let text = read(path);
-    let file = files.add("flowtrigger.yaml", text.as_str());
-    let config = config::parse(file, &text, &Default::default(), &mut diagnostics);
-    assert!(!diagnostics.has_errors(), "{diagnostics:?}");
-    config
-}
 
 fn samples() -> Vec<Event> {
-    let json = |path: &Path| path.extension().is_some_and(|ending| ending == "json");
-    let paths = files(&root().join("examples/events"), &json);
-    let events = paths.iter().filter_map(|path| event(&read(path)));
+    let paths = repository::files_below(repository::path("examples/events"));
+    let json = paths
+        .iter()
+        .filter(|path| path.extension().is_some_and(|ending| ending == "json"));
+    let events = json.filter_map(|path| event(&repository::read(path)));
     events.collect()
 }
 
@@ -47,14 +24,22 @@ fn is_rule(path: &Path) -> bool {
     written && !name.ends_with(".test.yaml") && name != "flowtrigger.yaml"
 }
 
-/// How many runs there were, and how many lines the longest had.
-fn cut_all(folder: &str, config: &str) -> (usize, usize) {
-    let rules = files(&root().join(folder), &is_rule);
-    let texts: Vec<_> = rules
+/// The number of runs, and of log entries of the longest.
+fn interrupt_all(folder: &str, config: &str) -> (usize, usize) {
+    let mut files = repository::files_below(repository::path(folder));
+    files.retain(|path| is_rule(path));
+    let texts = files
         .iter()
-        .map(|path| (path.display().to_string(), read(path)))
+        .map(|path| (path.display().to_string(), repository::read(path)));
+    let texts: Vec<(String, String)> = texts.collect();
+    let texts: Vec<(&str, &str)> = texts
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
         .collect();
-    let set = compile(&texts, &configured(&root().join(config)));
+    let set = rules::load(
+        &texts,
+        &rules::config(&repository::read(repository::path(config))),
+    );
     let (mut runs, mut longest) = (0, 0);
     for event in samples() {
         for rule in set.listening(&event) {
@@ -77,13 +62,13 @@ fn cut_all(folder: &str, config: &str) -> (usize, usize) {
 }
 
 #[test]
-fn every_shipped_rule_goes_on_wherever_it_is_cut() {
-    let (runs, longest) = cut_all("rules", "flowtrigger.yaml");
+fn every_shipped_rule_continues_after_an_interruption() {
+    let (runs, longest) = interrupt_all("rules", "flowtrigger.yaml");
     assert!(runs > 50 && longest > 2, "{runs} runs, {longest} lines");
 }
 
 #[test]
-fn every_shipped_bundle_goes_on_wherever_it_is_cut() {
-    let (runs, longest) = cut_all("examples/bundles", "examples/bundles/flowtrigger.yaml");
+fn every_shipped_bundle_continues_after_an_interruption() {
+    let (runs, longest) = interrupt_all("examples/bundles", "examples/bundles/flowtrigger.yaml");
     assert!(runs > 8 && longest > 4, "{runs} runs, {longest} lines");
 }

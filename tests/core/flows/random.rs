@@ -5,12 +5,13 @@ use std::fmt::Write;
 
 use flowtrigger::core::config::Config;
 use flowtrigger::core::flow::Move;
+use flowtrigger_testing::rules;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::event;
 use super::machine::World;
-use super::{compile, event};
 
 /// Flows below each other; the program takes more.
 const DEEPEST: u32 = 2;
@@ -314,7 +315,7 @@ proptest! {
         second in any::<usize>(),
     ) {
         let text = rule(&steps, &caught, &other);
-        let set = compile(&[("r.yaml".into(), text.clone())], &Config::default());
+        let set = rules::load(&[("r.yaml", &text)], &Config::default());
         let event = event(EVENT).expect("an event");
         let world = World {
             flow: &set.rules[0].flow,

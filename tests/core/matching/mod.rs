@@ -8,20 +8,20 @@ mod readers;
 use std::sync::Arc;
 
 use flowtrigger::core::config::{Config, Entrance};
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::event::Event;
 use flowtrigger::core::event::datum::Datum;
 use flowtrigger::core::event::tape::{Scanned, Tape};
 use flowtrigger::core::event::user_described::{Description, TypeFrom};
 use flowtrigger::core::matching::evaluate::Truth;
 use flowtrigger::core::matching::index::{Index, Scratch, Slots};
-use flowtrigger::core::matching::ruleset::{RuleSet, judge};
+use flowtrigger::core::matching::ruleset::judge;
 use flowtrigger::core::matching::trace::NoTrace;
 use flowtrigger::core::rule::jobspec::Rule;
 use flowtrigger::core::rule::operator::Verdict;
 use flowtrigger::core::rule::path::{Found, Path};
 use flowtrigger::core::scope::Scope;
-use flowtrigger_testing::strategy::{Parts, parts, rules, tests};
+use flowtrigger_testing::rules;
+use flowtrigger_testing::strategy::{self, Parts, parts, tests};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -45,10 +45,7 @@ fn config() -> Config {
 
 /// The rules that load.
 fn load(text: &str) -> Vec<Arc<Rule>> {
-    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
-    let file = files.add("rules.yaml", text);
-    let files = Arc::new(files);
-    RuleSet::compile(&files, &[file], &config(), &mut diagnostics).rules
+    rules::compile(&[("rules.yaml", text)], &config()).0.rules
 }
 
 fn event(parts: &Parts) -> Event {
@@ -160,7 +157,7 @@ proptest! {
 
     #[test]
     fn the_index_finds_what_the_evaluator_says(
-        text in rules(1..9),
+        text in strategy::rules(1..9),
         parts in vec(parts(), 12),
     ) {
         let events: Vec<Event> = parts.iter().map(event).collect();

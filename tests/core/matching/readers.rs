@@ -4,13 +4,13 @@
 use std::collections::BTreeSet;
 
 use flowtrigger::core::config::{Config, Entrance};
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::event::catalogue::Catalogue;
 use flowtrigger::core::event::decode::{Told, read};
 use flowtrigger::core::event::user_described::{Description, TypeFrom};
 use flowtrigger::core::event::{Event, json::accept};
 use flowtrigger::core::matching::ruleset::RuleSet;
 use flowtrigger_testing::repository::SAMPLES;
+use flowtrigger_testing::rules;
 use serde_json::{Value, json};
 
 /// Rules with the configuration that they were loaded by.
@@ -22,9 +22,7 @@ pub struct House {
 impl House {
     /// With the rules that load.
     pub fn new(config: Config, text: &str) -> Self {
-        let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
-        let file = files.add("rules.yaml", text);
-        let rules = RuleSet::compile(&files.into(), &[file], &config, &mut diagnostics);
+        let (rules, _) = rules::compile(&[("rules.yaml", text)], &config);
         Self { config, rules }
     }
 

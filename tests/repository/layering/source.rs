@@ -1,163 +1,133 @@
-//! A file of `src/` as text: its layer, its code without comments and tests, and where that reaches.
-//! It refuses to judge any of it.
+//! The source files of a crate: module paths, code without tests, and headers.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
 
+use flowtrigger_testing::repository;
+
+use super::lexer::{Token, tokens, without_tests};
+
+/// One file of a crate.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// From `src/`, with forward slashes.
+    /// From the root of the repository, with forward slashes.
     pub path: String,
+    /// From the crate's source folder: `["rule", "path"]` for `rule/path.rs` and `rule/path/mod.rs`.
+    pub module: Vec<String>,
     pub text: String,
+    /// Without comments and tests.
+    pub code: Vec<Token>,
+    /// Modules that are declared under `#[cfg(test)]`.
+    test_modules: Vec<String>,
+}
+
+/// The files of one source folder.
+#[derive(Debug, Default)]
+pub struct Crate {
+    /// The name by which other crates import it.
+    pub name: String,
+    /// Without those of tests.
+    pub sources: Vec<Source>,
+    pub modules: BTreeSet<Vec<String>>,
 }
 
 impl Source {
-    pub fn layer(&self) -> &str {
-        let first = self.path.split('/').next().unwrap_or_default();
-        first.strip_suffix(".rs").unwrap_or(first)
-    }
-
-    pub fn is_test(&self) -> bool {
-        self.path
-            .split('/')
-            .any(|part| part == "tests" || part == "tests.rs")
-    }
-
-    /// The modules that lead to this file: `core`, `rule`, `path`.
-    pub fn modules(&self) -> Vec<&str> {
-        let path = self.path.trim_end_matches(".rs").trim_end_matches("/mod");
-        path.split('/').collect()
-    }
-
-    /// The lines that are compiled into the program, without comments, numbered from 1.
-    pub fn code(&self) -> Vec<(usize, &str)> {
-        let mut lines = Vec::new();
-        let mut skipping = None;
-        for (index, line) in self.text.lines().enumerate() {
-            let indent = line.len() - line.trim_start().len();
-            let trimmed = line.trim_start();
-            match skipping {
-                // The item under `#[cfg(test)]` ends where its indentation does.
-                Some(outer) => {
-                    let attribute = trimmed.starts_with("#[");
-                    let closes = trimmed.starts_with('}') || trimmed.ends_with(';');
-                    if indent == outer && closes && !attribute {
-                        skipping = None;
-                    }
-                }
-                None if trimmed.starts_with("#[cfg(test)]") => skipping = Some(indent),
-                None if trimmed.starts_with("//") => {}
-                None => lines.push((index + 1, line.split(" // ").next().unwrap_or(line))),
-            }
-        }
-        lines
-    }
-}
-
-/// The layers that a source reaches into, with the line of each.
-pub fn reaches(source: &Source) -> Vec<(usize, String)> {
-    let code = source.code();
-    let mut found = Vec::new();
-    let mut group: Option<usize> = None;
-    for (line, text) in code {
-        if let Some(depth) = group {
-            group = names_in_group(text, depth, line, &mut found);
-            continue;
-        }
-        for (at, _) in text
-            .match_indices("crate::")
-            .chain(text.match_indices("flowtrigger::"))
-        {
-            let part_of_a_word = text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
-            if part_of_a_word {
-                continue;
-            }
-            let rest = text[at..].split_once("::").map_or("", |(_, rest)| rest);
-            match rest.strip_prefix('{') {
-                Some(inside) => group = names_in_group(inside, 1, line, &mut found),
-                None => found.push((line, first_name(rest))),
-            }
-        }
-        let supers = text.matches("super::").count();
-        if supers > 0 && supers >= source.modules().len() {
-            let rest = text.rsplit("super::").next().unwrap_or_default();
-            found.push((line, first_name(rest)));
+    /// `folder` is the crate's source folder, `path` the file in it.
+    pub fn new(folder: &str, path: &str, text: &str) -> Self {
+        let mut test_modules = Vec::new();
+        let code = without_tests(&tokens(text), &mut test_modules);
+        let name = path.strip_suffix(".rs").unwrap_or(path);
+        let name = name.strip_suffix("/mod").unwrap_or(name);
+        let module = name.split('/').map(str::to_owned).collect::<Vec<_>>();
+        let is_root = ["lib", "main"].contains(&name);
+        Self {
+            path: format!("{folder}/{path}"),
+            module: if is_root { Vec::new() } else { module },
+            text: text.to_owned(),
+            code,
+            test_modules,
         }
     }
-    found
+
+    /// The `//!` lines at the start, without the slashes.
+    pub fn header(&self) -> String {
+        let lines = self.text.lines();
+        let lines = lines.map_while(|line| line.strip_prefix("//!"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// The number of lines up to the tests at the end of the file.
+    pub fn length(&self) -> usize {
+        let lines = self.text.lines();
+        lines.take_while(|line| *line != "#[cfg(test)]").count()
+    }
+
+    pub fn file_name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
 }
 
-/// Reads on in `use crate::{a::x, b::{y, z}}`; the depth of braces that is left open, if any.
-fn names_in_group(
-    text: &str,
-    mut depth: usize,
-    line: usize,
-    found: &mut Vec<(usize, String)>,
-) -> Option<usize> {
-    let mut start = depth == 1;
-    for (at, c) in text.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' if depth == 1 => return None,
-            '}' => depth -= 1,
-            ',' if depth == 1 => start = true,
-            c if depth == 1 && start && c.is_alphabetic() => {
-                found.push((line, first_name(&text[at..])));
-                start = false;
-            }
-            _ => {}
+impl Crate {
+    /// Reads a crate of this repository; `name` is the name by which other crates import it.
+    pub fn read(name: &str, folder: &str) -> Self {
+        let root = repository::path(folder);
+        let files = repository::files_below(&root);
+        let files = files.iter().filter_map(|file| {
+            let path = file.strip_prefix(&root).expect("a file of the crate");
+            let path = path.to_string_lossy().replace('\\', "/");
+            path.ends_with(".rs")
+                .then(|| (path, repository::read(file)))
+        });
+        let files: Vec<(String, String)> = files.collect();
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(p, t)| (p.as_str(), t.as_str()))
+            .collect();
+        Self::new(name, folder, &files)
+    }
+
+    /// A crate with these files: path from the source folder, and text.
+    pub fn new(name: &str, folder: &str, files: &[(&str, &str)]) -> Self {
+        let sources = files
+            .iter()
+            .map(|(path, text)| Source::new(folder, path, text));
+        let mut sources: Vec<Source> = sources.collect();
+        let tests: BTreeSet<Vec<String>> = sources
+            .iter()
+            .flat_map(|source| {
+                let names = source.test_modules.iter();
+                names.map(|name| [source.module.as_slice(), &[name.clone()]].concat())
+            })
+            .collect();
+        let is_test = |source: &Source| {
+            let parts = 1..=source.module.len();
+            parts
+                .into_iter()
+                .any(|n| tests.contains(&source.module[..n]))
+        };
+        sources.retain(|source| !is_test(source));
+        Self {
+            name: name.to_owned(),
+            modules: sources.iter().map(|source| source.module.clone()).collect(),
+            sources,
         }
     }
-    Some(depth)
-}
 
-fn first_name(text: &str) -> String {
-    text.chars()
-        .take_while(|c| c.is_alphanumeric() || *c == '_')
-        .collect()
-}
-
-/// Whether a path stands in the code as such, not as part of a longer word.
-pub fn mentions(text: &str, word: &str) -> bool {
-    let inside = |c: char| c.is_alphanumeric() || c == '_';
-    text.match_indices(word).any(|(at, _)| {
-        let after = &text[at + word.len()..];
-        let open = word.ends_with(':') || !after.starts_with(inside);
-        open && !text[..at].ends_with(inside)
-    })
-}
-
-/// Lines up to the tests at the end of the file.
-pub fn length(source: &Source) -> usize {
-    let lines = source.text.lines();
-    lines.take_while(|line| *line != "#[cfg(test)]").count()
-}
-
-pub fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    collect(&root, &mut files);
-    files.sort();
-    files
-        .into_iter()
-        .map(|file| Source {
-            path: file
-                .strip_prefix(&root)
-                .expect("a file of src")
-                .to_string_lossy()
-                .replace('\\', "/"),
-            text: fs::read_to_string(&file).expect("a readable source"),
-        })
-        .collect()
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("a readable folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            collect(&path, files);
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
-            files.push(path);
-        }
+    pub fn source(&self, module: &[String]) -> Option<&Source> {
+        self.sources.iter().find(|source| source.module == module)
     }
+}
+
+#[test]
+fn files_of_tests_are_left_out() {
+    let files = [
+        ("lib.rs", "mod rule;"),
+        ("rule/mod.rs", "#[cfg(test)]\nmod samples;\nmod path;"),
+        ("rule/path.rs", ""),
+        ("rule/samples.rs", ""),
+        ("rule/samples/more.rs", ""),
+    ];
+    let sample = Crate::new("sample", "src", &files);
+    let paths: Vec<&str> = sample.sources.iter().map(|s| s.path.as_str()).collect();
+    assert_eq!(paths, ["src/lib.rs", "src/rule/mod.rs", "src/rule/path.rs"]);
+    assert_eq!(sample.sources[2].module, ["rule", "path"]);
 }

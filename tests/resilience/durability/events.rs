@@ -3,21 +3,16 @@
 use std::sync::Arc;
 
 use flowtrigger::core::config::Config;
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::event::Event;
-use flowtrigger::core::matching::ruleset::RuleSet;
 use flowtrigger::core::rule::jobspec::Rule;
 use flowtrigger::store::{Arrival, EditionId, Occasion, Planned};
+use flowtrigger_testing::rules;
 use jiff::Timestamp;
 use serde_json::json;
 
 pub fn rule() -> Arc<Rule> {
     let text = "name: tell\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n- succeed: told\n";
-    let mut files = Files::default();
-    let file = files.add("tell.yaml", text);
-    let mut diagnostics = Diagnostics::default();
-    let config = Config::default();
-    let set = RuleSet::compile(&Arc::new(files), &[file], &config, &mut diagnostics);
+    let set = rules::load(&[("tell.yaml", text)], &Config::default());
     Arc::clone(&set.rules[0])
 }
 
