@@ -1,4 +1,4 @@
-//! `check` on hundreds of rules: how many mistakes it prints, and what it says about memory.
+//! `check` on hundreds of rules: how many mistakes it prints, and how much memory it reports.
 
 use flowtrigger_testing::program::Output;
 use flowtrigger_testing::sandbox::Sandbox;

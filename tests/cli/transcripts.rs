@@ -34,7 +34,7 @@ fn transcripts() {
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_the_program_quietly() {
+fn a_closed_pipe_ends_the_program_without_an_error() {
     for arguments in [
         &["schema"][..],
         &["events"],
@@ -74,7 +74,7 @@ fn a_reader_may_stop_after_the_first_line() {
 }
 
 #[test]
-fn a_negative_answer_keeps_its_code_when_nobody_reads_it() {
+fn a_failure_keeps_its_exit_code_if_output_is_closed() {
     let mut child = flowtrigger(&["check", "nowhere"])
         .stdout(Stdio::piped())
         .spawn()
@@ -84,7 +84,7 @@ fn a_negative_answer_keeps_its_code_when_nobody_reads_it() {
 }
 
 #[test]
-fn what_is_printed_as_json_is_json() {
+fn json_output_is_valid_json() {
     for arguments in [
         &["events", "--format", "json"][..],
         &["events", "ticket.CommentAdded", "--format", "json"],
@@ -99,7 +99,7 @@ fn what_is_printed_as_json_is_json() {
 }
 
 #[test]
-fn every_type_has_a_sample_that_another_command_reads() {
+fn the_sample_of_a_type_is_read_by_dry_run() {
     let listed: Value =
         serde_json::from_str(&stdout(&["events", "--format", "json"])).expect("JSON");
     let tags: Vec<&str> = listed
@@ -160,7 +160,7 @@ fn a_completion_script_is_printed() {
 }
 
 #[test]
-fn colour_comes_only_when_asked_for() {
+fn colour_is_used_only_on_request() {
     let plain = output(&["check", "nowhere"]).stdout;
     assert!(!plain.contains(&b'\x1b'));
     let coloured = output(&["check", "nowhere", "--color", "always"]).stdout;
@@ -168,7 +168,7 @@ fn colour_comes_only_when_asked_for() {
 }
 
 #[test]
-fn a_full_disk_is_told() {
+fn a_full_disk_is_reported() {
     let commands = [
         &["schema"][..],
         &["completions", "bash"],

@@ -52,7 +52,7 @@ fn said(diagnostics: &Diagnostics) -> String {
 }
 
 #[test]
-fn every_example_loads_without_a_word() {
+fn every_example_loads_without_a_diagnostic() {
     let config = configuration("examples/bundles/flowtrigger.yaml");
     let examples = files_below("examples/bundles");
     assert!(examples.len() >= 4, "{examples:?}");
@@ -89,7 +89,7 @@ fn the_large_example_gives_a_rule_for_each_job_spec() {
 }
 
 #[test]
-fn a_run_is_kept_with_its_bundle_and_the_name_of_its_rule() {
+fn a_stored_version_compiles_to_the_same_rule() {
     let config = configuration("examples/bundles/flowtrigger.yaml");
     let text = repository::read(repository::path("examples/bundles/triage/triage.json"));
     let (set, _) = compile("triage.json", &text, &config);
@@ -114,7 +114,7 @@ fn a_run_is_kept_with_its_bundle_and_the_name_of_its_rule() {
 }
 
 #[test]
-fn every_mistake_in_a_bundle_is_told_as_expected() {
+fn every_mistake_in_a_bundle_is_reported_as_expected() {
     let config = configuration("tests/cases/bundles/flowtrigger.yaml");
     let cases = files_below("tests/cases/bundles/mistakes");
     assert!(cases.len() >= 10, "only {} cases were found", cases.len());
@@ -136,7 +136,7 @@ fn every_mistake_in_a_bundle_is_told_as_expected() {
 }
 
 #[test]
-fn a_rule_of_ours_runs_a_flow_of_a_bundle_and_is_kept_with_it() {
+fn a_rule_runs_a_flow_of_a_bundle_and_is_stored_with_it() {
     let config = configuration("examples/bundles/flowtrigger.yaml");
     let text = repository::read(repository::path("examples/bundles/small/notify.yaml"));
     let (set, _) = compile("notify.yaml", &text, &config);
@@ -169,7 +169,7 @@ fn event() -> Event {
     }
 }
 
-/// A bundle whose flow is one choice over whatever the document holds.
+/// A bundle whose flow is one choice over the document.
 fn bundle_of(choice: &Value) -> String {
     let mut choice = choice.clone();
     choice["Next"] = json!("Yes");
@@ -199,7 +199,7 @@ fn with_scope() -> Config {
     rules::config("integrations: { acme: { configs: { s: {} } } }")
 }
 
-/// What a choice asks.
+/// The condition of a choice.
 fn condition(text: &str) -> Condition {
     let (set, diagnostics) = compile("choice.json", text, &with_scope());
     assert_eq!(said(&diagnostics), "", "{text}");
@@ -214,7 +214,7 @@ fn condition(text: &str) -> Condition {
     choose.branches[0].when.clone().expect("a condition")
 }
 
-/// Whether it holds over a document.
+/// Whether a condition is true for a document.
 fn holds(condition: &Condition, document: &Value) -> bool {
     let (event, vars) = (event(), Value::Null);
     let scope = Scope {
@@ -252,7 +252,7 @@ fn every_comparison_holds_for_what_its_cases_say() {
 }
 
 #[test]
-fn a_choice_is_explained_without_the_words_of_a_rule() {
+fn a_choice_is_explained_without_hints_about_rules() {
     let (event, vars) = (event(), Value::Null);
     for (choice, document) in [
         (
@@ -281,7 +281,7 @@ fn a_choice_is_explained_without_the_words_of_a_rule() {
 }
 
 #[test]
-fn json_is_read_as_json_writers_write_it() {
+fn a_json_bundle_is_read_however_it_is_written() {
     let plain = bundle_of(&json!({"Variable": "$.a", "StringEquals": "é \u{1f600} / \" \\ \t"}));
     let value: Value = serde_json::from_str(&plain).unwrap();
     let spaced = serde_json::to_string_pretty(&value).unwrap();

@@ -32,7 +32,7 @@ fn event(path: &str) -> Event {
     decode(value(path), Catalogue::built_in()).expect(path)
 }
 
-/// The samples of a folder and their tags, from `tests/cases/tags/`.
+/// The samples of a folder and their event types, from `tests/cases/tags/`.
 fn tags(folder: &str) -> Vec<(String, String)> {
     let path = repository::path("tests/cases/tags")
         .join(folder)
@@ -45,7 +45,7 @@ fn tags(folder: &str) -> Vec<(String, String)> {
     text.lines().map(|line| split(line).expect(line)).collect()
 }
 
-/// Decodes every file of a folder and compares the tags with the table, which names every file.
+/// Decodes every file of a folder and compares the event types with the table, which names every file.
 fn expect_tags(folder: &str, shape: &str) {
     let table = tags(folder);
     let files = files(&format!("examples/events/{folder}"), "json");
@@ -64,7 +64,7 @@ fn expect_tags(folder: &str, shape: &str) {
 }
 
 #[test]
-fn every_sample_decodes_to_its_tag() {
+fn every_sample_decodes_to_its_type() {
     expect_tags("zis", "zis");
     expect_tags("webhook", "zendesk_webhook");
     expect_tags("eventbridge", "eventbridge");
@@ -87,7 +87,7 @@ fn the_catalogue_is_complete_and_every_ticket_type_has_a_zis_sample() {
 }
 
 #[test]
-fn the_upmind_groups_are_the_vendors() {
+fn the_upmind_types_are_grouped_as_by_the_vendor() {
     let groups = Catalogue::built_in().groups("upmind");
     let group = |name: &str| -> Vec<&str> {
         let (_, types) = groups.iter().find(|(n, _)| *n == name).expect(name);
@@ -136,7 +136,7 @@ fn every_field_of_every_sample_is_in_the_catalogue_with_its_type() {
             leaves(&event.body, "", &mut found);
             leaves(&event.envelope, "", &mut found);
             for (path, value) in found {
-                // An attachment's webhook has it inside of a comment as well.
+                // The webhook of an attachment repeats it in the comment.
                 let inside = path.starts_with("comment.") && !known.owns("comment");
                 match known.field(&path) {
                     FieldLookup::Known(field_type) => {
@@ -176,7 +176,7 @@ fn holds(field_type: &str, value: &Value) -> bool {
     }
 }
 
-/// What a sample in another shape says differently, by nature of that shape.
+/// The fields that differ between formats.
 fn shared(event: &Event) -> Value {
     let mut body = event.body.clone();
     let object = body.as_object_mut().unwrap();
@@ -197,7 +197,7 @@ fn shared(event: &Event) -> Value {
 }
 
 #[test]
-fn the_same_change_reads_the_same_in_every_shape() {
+fn the_same_change_is_equal_in_every_format() {
     for name in [
         "agent-assignment-changed",
         "ccs-changed",
@@ -268,7 +268,7 @@ fn eventbridge_and_upmind_fill_the_envelope() {
 }
 
 #[test]
-fn every_sample_has_an_identity_of_its_own() {
+fn every_sample_has_its_own_id() {
     let mut ids = BTreeMap::new();
     for folder in ["zis", "webhook", "eventbridge", "upmind"] {
         for path in files(&format!("examples/events/{folder}"), "json") {
@@ -301,7 +301,7 @@ fn the_events_of_one_update_share_a_sequence() {
 }
 
 #[test]
-fn described_sources_read_their_samples() {
+fn custom_sources_read_their_samples() {
     let described = |name: &str, id: Option<&str>, event_type: &str, key: &str, time: &str| {
         let description = Description {
             name: name.to_owned(),

@@ -32,7 +32,7 @@ fn expect_beside(case: &Path, actual: &str) {
 }
 
 #[test]
-fn hostile_json_is_repaired_or_refused_with_its_place() {
+fn hostile_json_is_repaired_or_rejected_with_its_position() {
     for case in cases("json") {
         let got = match accept(&fs::read(&case).unwrap()) {
             Ok(accepted) => {
@@ -47,7 +47,7 @@ fn hostile_json_is_repaired_or_refused_with_its_place() {
 }
 
 #[test]
-fn what_is_not_an_event_is_refused_in_words() {
+fn what_is_not_an_event_is_rejected_with_a_reason() {
     for case in cases("not-events") {
         let value = accept(&fs::read(&case).unwrap()).unwrap().value;
         let got = match decode(value, Catalogue::built_in()) {
@@ -62,7 +62,7 @@ fn what_is_not_an_event_is_refused_in_words() {
 }
 
 #[test]
-fn a_large_event_passes() {
+fn a_large_event_is_accepted() {
     let mut large = sample("zis/comment-added.json");
     large["input"]["ticket_event"]["comment"]["body"] = json!("ab \"é\" \n".repeat(300_000));
     let read = accept(large.to_string().as_bytes()).unwrap();
@@ -117,7 +117,7 @@ fn pointers_of(value: &Value, above: &str, found: &mut Vec<String>) {
 
 proptest! {
     #[test]
-    fn sound_json_reads_as_serde_json_reads_it(value in any_json()) {
+    fn valid_json_is_read_as_by_serde_json(value in any_json()) {
         let text = serde_json::to_string_pretty(&value).unwrap();
         let wanted: Value = serde_json::from_str(&text).unwrap();
         prop_assert_eq!(accept(text.as_bytes()).unwrap().value, wanted);

@@ -1,5 +1,5 @@
-//! Thousands of rules: they load from one file or many, each mistake among them is told at its place, and
-//! what rules have in common hides no mistake of one. How fast and how small is for the benchmarks.
+//! Thousands of rules in one file or many: all load, each mistake is reported at its position, and parts that
+//! rules share hide no mistake. Speed and memory are measured by the benchmarks.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ fn told(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_file_may_hold_more_documents_than_the_library_allows_by_itself() {
+fn a_file_may_hold_more_documents_than_the_yaml_library_allows() {
     let (set, told) = load(&[many(1_500)]);
     assert_eq!(told, Vec::<String>::new());
     assert_eq!(set.rules.len(), 1_500);
@@ -57,7 +57,7 @@ fn a_file_may_hold_more_documents_than_the_library_allows_by_itself() {
 }
 
 #[test]
-fn many_files_are_as_good_as_one() {
+fn many_files_load_like_one() {
     let texts: Vec<String> = (0..300).map(rule).collect();
     let (set, told) = load(&texts);
     assert_eq!(told, Vec::<String>::new());
@@ -66,7 +66,7 @@ fn many_files_are_as_good_as_one() {
 }
 
 #[test]
-fn whoever_waits_hears_of_each_document() {
+fn progress_is_reported_for_each_document() {
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let ids = [files.add("a.yaml", many(3)), files.add("b.yaml", rule(3))];
     let (files, config, mut heard) = (Arc::new(files), Config::default(), Vec::new());
@@ -76,7 +76,7 @@ fn whoever_waits_hears_of_each_document() {
 }
 
 #[test]
-fn a_rule_may_hold_very_many_values() {
+fn a_rule_may_hold_many_values() {
     let list = vec!["7"; 30_000].join(", ");
     for value in [format!("[{list}]"), format!("&all [{list}]")] {
         let text = rule(1).replace("\"team 1\"", &value);
@@ -86,7 +86,7 @@ fn a_rule_may_hold_very_many_values() {
 }
 
 #[test]
-fn a_mistake_far_down_is_told_with_its_line() {
+fn a_mistake_far_down_is_reported_with_its_line() {
     let text = many(1_500).replace("organization_id: 1200", "organisation_id: 1200");
     let line = 1_200 * (LINES + 1) + 6;
     let said = told(&text);
@@ -96,7 +96,7 @@ fn a_mistake_far_down_is_told_with_its_line() {
 }
 
 #[test]
-fn every_repeated_key_is_told() {
+fn every_duplicate_key_is_reported() {
     let repeated = rule(1)
         .replace("name: rule-1\n", "name: rule-1\nname: other\n")
         .replace(
@@ -119,7 +119,7 @@ fn every_repeated_key_is_told() {
 }
 
 #[test]
-fn the_same_mistake_is_told_of_every_rule() {
+fn the_same_mistake_is_reported_for_every_rule() {
     for (right, wrong) in [
         ("{{ ticket.id }}", "{{ ticket.idd }}"),
         ("current: urgent", "current: urgnet"),
@@ -134,7 +134,7 @@ fn the_same_mistake_is_told_of_every_rule() {
 }
 
 #[test]
-fn what_is_sound_in_one_rule_may_be_a_mistake_in_another() {
+fn shared_parts_are_checked_for_each_rule() {
     let with_vars = rule(1).replace("flow:", "vars: { team: a }\nflow:");
     let with_vars = with_vars.replace("team 1", "{{ vars.team }}");
     let no_vars = rule(2).replace("team 2", "{{ vars.team }}");
@@ -149,7 +149,7 @@ fn what_is_sound_in_one_rule_may_be_a_mistake_in_another() {
 }
 
 #[test]
-fn a_test_before_excuses_a_text_in_its_own_rule_alone() {
+fn an_exists_test_applies_only_to_its_own_rule() {
     let reads = |number: usize| rule(number).replace("ticket.id }}", "ticket.subject }}");
     let tests = |number: usize| {
         reads(number).replace("current: urgent", "ticket.subject: { exists: true }")

@@ -10,7 +10,7 @@ use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::matching::ruleset::RuleSet;
 use flowtrigger_testing::{expected, repository, rules};
 
-/// What the rules of the cases may use.
+/// The configuration for the rules of the cases.
 const CONFIG: &str = "
 vars: { desk: 'https://desk.example', tier: gold }
 connections:

@@ -1,5 +1,5 @@
-//! The fuzz targets on every file of their corpus: what a fuzzer once found stays found, without one.
-//! It refuses a corpus that nobody could read through.
+//! Runs the fuzz targets on every file of their corpus, so that what the fuzzer found stays fixed. Limits the
+//! size of the corpus.
 
 use std::fs;
 use std::panic::catch_unwind;
@@ -10,7 +10,7 @@ mod targets;
 
 use targets::TARGETS;
 
-/// Files of a corpus, and bytes of a file, at most.
+/// The maximum of files in a corpus, and of bytes in a file.
 const FILES: usize = 80;
 const BYTES: u64 = 4 * 1024;
 
@@ -65,7 +65,7 @@ fn every_target_has_a_corpus_that_is_replayed() {
     }
 }
 
-/// The fuzzer builds what stands in its folder, and nothing else.
+/// The fuzzer builds only what is in its folder.
 #[test]
 fn every_target_has_a_program() {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");

@@ -1,5 +1,5 @@
-//! The shipped rules: they load without a mistake, each has its tests and its schema line, and none
-//! needs an account. Whether their tests pass is `flowtrigger test`'s to say; `tests/repository/readme.rs` runs it.
+//! The shipped rules: they load without a diagnostic, each has tests and a schema line, and none needs an
+//! account. `flowtrigger test` runs their tests, in `tests/repository/readme.rs`.
 
 use std::path::PathBuf;
 
@@ -41,7 +41,7 @@ fn load() -> (Config, RuleSet, Vec<String>) {
 }
 
 #[test]
-fn they_load_without_a_mistake() {
+fn all_rules_load_without_a_diagnostic() {
     let (_, set, said) = load();
     assert_eq!(said, Vec::<String>::new());
     assert!(
@@ -52,7 +52,7 @@ fn they_load_without_a_mistake() {
 }
 
 #[test]
-fn each_has_its_tests_and_its_schema_line() {
+fn each_rule_file_has_tests_and_a_schema_line() {
     for path in rule_files() {
         let first = repository::read(&path).lines().next().map(str::to_owned);
         assert_eq!(first.as_deref(), Some(SCHEMA_LINE), "{}", path.display());
@@ -65,7 +65,7 @@ fn each_has_its_tests_and_its_schema_line() {
 }
 
 #[test]
-fn each_says_what_it_is_for() {
+fn each_rule_has_a_description() {
     let (_, set, _) = load();
     for rule in &set.rules {
         assert!(rule.description().is_some(), "{}", rule.name);
@@ -73,7 +73,7 @@ fn each_says_what_it_is_for() {
 }
 
 #[test]
-fn none_needs_an_account() {
+fn no_rule_needs_an_account() {
     let (config, set, _) = load();
     for connection in config.connections.values() {
         assert!(

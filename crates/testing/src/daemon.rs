@@ -244,7 +244,7 @@ impl DaemonProcess {
         loop {
             let runs = self.admin("GET", "/status").json()["runs"].clone();
             let is_zero = |state: &&str| runs[state].as_u64().unwrap_or_default() == 0;
-            if ["queued", "running", "retrying"].iter().all(|s| is_zero(s)) {
+            if ["queued", "running", "retrying"].iter().all(is_zero) {
                 return;
             }
             if runs != before {

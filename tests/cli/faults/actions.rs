@@ -1,4 +1,4 @@
-//! Receivers and commands that do not do what they should, and outboxes that cannot be written.
+//! Receivers and commands that fail, and outboxes that cannot be written.
 
 use std::time::Instant;
 
@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use super::setup::{NOTE, RUN, rule, sandbox_with_flow, urgent};
 
-/// The only run of an event, with what was output beside it.
+/// The only run of an event, with the whole output.
 fn run(flow: &str, event: &Value) -> (Value, Output) {
     run_in(&sandbox_with_flow(flow), event)
 }
 
-fn run_in(place: &Sandbox, event: &Value) -> (Value, Output) {
-    let output = place.run_with_input(&RUN, &event.to_string());
+fn run_in(sandbox: &Sandbox, event: &Value) -> (Value, Output) {
+    let output = sandbox.run_with_input(&RUN, &event.to_string());
     let runs = output.json_lines()[0]["runs"].clone();
     assert_eq!(runs.as_array().map(Vec::len), Some(1), "{output:?}");
     assert_eq!(
@@ -27,7 +27,7 @@ fn run_in(place: &Sandbox, event: &Value) -> (Value, Output) {
     (runs[0].clone(), output)
 }
 
-/// A run that gave up, with the reason of its only step that failed.
+/// Checks that a run dies after these attempts, with these parts in the error of its step.
 #[track_caller]
 fn dead(flow: &str, attempts: u64, parts: &[&str]) {
     let (run, output) = run(flow, &urgent(1));
@@ -50,11 +50,11 @@ fn http(port: u16, more: &str) -> String {
 }
 
 const TWICE: &str = "  retry: { attempts: 2, backoff: 10ms }\n";
-/// Long enough that a test that waited for it would not end.
+/// So long that a test that waits for it would not end.
 const SLOWLY: &str = "  retry: { attempts: 2, backoff: 10m, max_delay: 10m }\n";
 
 #[test]
-fn a_receiver_that_is_not_there() {
+fn nothing_listens_at_the_receiver() {
     let port = dead_port();
     let address = format!("nothing listens at `127.0.0.1:{port}`");
     dead(
@@ -65,7 +65,7 @@ fn a_receiver_that_is_not_there() {
 }
 
 #[test]
-fn a_receiver_that_never_answers() {
+fn a_receiver_that_never_responds() {
     let receiver = Receiver::silent();
     let once = "  timeout: 300ms\n  retry: { attempts: 1 }\n";
     dead(
@@ -77,7 +77,7 @@ fn a_receiver_that_never_answers() {
 }
 
 #[test]
-fn a_receiver_that_fails_once_gets_the_same_key_again() {
+fn a_retry_sends_the_same_idempotency_key() {
     let receiver = Receiver::in_turn(&["500 Oops", "200 OK"]);
     let (run, _) = run(&http(receiver.port, TWICE), &urgent(1));
     assert_eq!(run["state"], "done");
@@ -92,7 +92,7 @@ fn a_receiver_that_fails_once_gets_the_same_key_again() {
 }
 
 #[test]
-fn a_longer_retry_after_wins_over_the_schedule() {
+fn a_longer_retry_after_overrides_the_schedule() {
     let receiver = Receiver::in_turn(&["503 Busy\r\nretry-after: 1", "200 OK"]);
     let began = Instant::now();
     let (run, _) = run(&http(receiver.port, TWICE), &urgent(1));
@@ -104,7 +104,7 @@ fn a_longer_retry_after_wins_over_the_schedule() {
 }
 
 #[test]
-fn an_answer_that_trying_again_does_not_change_is_final() {
+fn a_permanent_status_is_not_retried() {
     for (answer, parts) in [
         ("404 Not Found", ["404", "correct"]),
         ("400 Bad Request", ["400", "correct"]),
@@ -116,7 +116,7 @@ fn an_answer_that_trying_again_does_not_change_is_final() {
 }
 
 #[test]
-fn a_command_that_is_not_there() {
+fn a_missing_command_is_reported() {
     dead(
         "- exec: [./gone.sh]\n",
         1,
@@ -142,7 +142,7 @@ fn a_command_that_never_ends_is_stopped() {
 }
 
 #[test]
-fn a_command_that_floods_its_output_is_cut_and_named() {
+fn too_much_output_is_truncated_and_reported() {
     let (run, output) = run(
         "- exec: [sh, -c, 'head -c 30000000 /dev/zero']\n",
         &urgent(1),
@@ -158,15 +158,15 @@ fn a_command_that_floods_its_output_is_cut_and_named() {
 }
 
 #[test]
-fn a_command_that_a_signal_ends_and_one_that_may_not_run() {
+fn signals_and_missing_permissions_are_reported() {
     dead(
         "- exec: [sh, -c, 'kill -9 $$']\n",
         1,
         &["was ended by signal 9"],
     );
-    let place = sandbox_with_flow("- exec: [./text.sh]\n");
-    place.write("rules/text.sh", "echo hi\n");
-    let (run, _) = run_in(&place, &urgent(1));
+    let sandbox = sandbox_with_flow("- exec: [./text.sh]\n");
+    sandbox.write("rules/text.sh", "echo hi\n");
+    let (run, _) = run_in(&sandbox, &urgent(1));
     assert!(
         run["message"]
             .as_str()
@@ -177,7 +177,7 @@ fn a_command_that_a_signal_ends_and_one_that_may_not_run() {
 }
 
 #[test]
-fn a_template_whose_field_is_not_there_is_told_and_sends_nothing() {
+fn a_missing_template_field_is_reported_and_nothing_is_sent() {
     let receiver = Receiver::ok();
     let flow = format!(
         "- name: tell\n  http: {{ url: 'http://127.0.0.1:{}/x', json: {{ t: '{{{{ ticket.assignee_id }}}}' }} }}\n",
@@ -194,14 +194,14 @@ fn a_template_whose_field_is_not_there_is_told_and_sends_nothing() {
         ],
     );
     assert_eq!(receiver.received().len(), 0);
-    let place = sandbox_with_flow(&flow);
-    place
+    let sandbox = sandbox_with_flow(&flow);
+    sandbox
         .run_with_input(&["dry-run", "-"], &urgent(1).to_string())
         .expect_stdout(0, &["would end the run as dead", "`ticket.assignee_id`"]);
 }
 
 #[test]
-fn a_result_that_an_earlier_step_did_not_give_is_told() {
+fn a_missing_step_result_is_reported() {
     let (run, output) = run(
         "- name: a\n  exec: [echo, hi]\n- name: b\n  exec: [echo, '{{ steps.a.body.id }}']\n",
         &urgent(1),
@@ -219,11 +219,11 @@ fn a_result_that_an_earlier_step_did_not_give_is_told() {
 }
 
 #[test]
-fn an_outbox_that_cannot_be_written_is_told_and_holds_up_no_other_rule() {
-    let place = sandbox_with_flow(&format!("{NOTE}{TWICE}"));
-    place.write("rules/other.yaml", rule("other", "- exec: ['true']\n"));
-    place.write("data/outbox/note.ndjson/x", "");
-    let output = place.run_with_input(&RUN, &urgent(1).to_string());
+fn an_unwritable_outbox_is_reported_and_other_rules_continue() {
+    let sandbox = sandbox_with_flow(&format!("{NOTE}{TWICE}"));
+    sandbox.write("rules/other.yaml", rule("other", "- exec: ['true']\n"));
+    sandbox.write("data/outbox/note.ndjson/x", "");
+    let output = sandbox.run_with_input(&RUN, &urgent(1).to_string());
     output.expect_stdout(
         1,
         &[
@@ -238,9 +238,9 @@ fn an_outbox_that_cannot_be_written_is_told_and_holds_up_no_other_rule() {
         .map(|r| r["state"].clone())
         .collect::<Vec<_>>();
     assert_eq!(states, ["done", "dead"]);
-    let place = sandbox_with_flow(&format!("{NOTE}{TWICE}"));
-    place.write("data", "a file");
-    let (run, _) = run_in(&place, &urgent(1));
+    let sandbox = sandbox_with_flow(&format!("{NOTE}{TWICE}"));
+    sandbox.write("data", "a file");
+    let (run, _) = run_in(&sandbox, &urgent(1));
     assert_eq!(
         (&run["state"], &run["steps"][0]["attempts"]),
         (&json!("dead"), &json!(2))
@@ -248,11 +248,11 @@ fn an_outbox_that_cannot_be_written_is_told_and_holds_up_no_other_rule() {
 }
 
 #[test]
-fn a_dead_receiver_costs_other_events_nothing() {
+fn a_failed_request_does_not_affect_other_events() {
     let receiver = Receiver::in_turn(&["500 Oops", "200 OK"]);
-    let place = sandbox_with_flow(&http(receiver.port, "  retry: { attempts: 1 }\n"));
+    let sandbox = sandbox_with_flow(&http(receiver.port, "  retry: { attempts: 1 }\n"));
     let events = format!("{}\n{}\n{}\n", urgent(1), urgent(2), urgent(3));
-    let output = place.run_with_input(&RUN, &events);
+    let output = sandbox.run_with_input(&RUN, &events);
     assert_eq!(output.code, 1);
     let lines = output.json_lines();
     let mut states: Vec<&str> = lines
@@ -265,13 +265,13 @@ fn a_dead_receiver_costs_other_events_nothing() {
 }
 
 #[test]
-fn a_signal_ends_the_commands_of_a_run_and_names_what_was_cut_off() {
+fn a_signal_ends_commands_and_names_the_interrupted_runs() {
     let flow = "- shell: |\n    echo $$ > pid\n    sleep 1000 &\n    echo $! > child\n    touch began\n    wait\n";
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-        let place = sandbox_with_flow(flow);
-        place.write("e.json", urgent(1).to_string());
-        let child = place.command(&["run", "e.json"]).spawn().unwrap();
-        place.wait_for_file("rules/began");
+        let sandbox = sandbox_with_flow(flow);
+        sandbox.write("e.json", urgent(1).to_string());
+        let child = sandbox.command(&["run", "e.json"]).spawn().unwrap();
+        sandbox.wait_for_file("rules/began");
         kill_process(Pid::from_child(&child), signal).unwrap();
         let output = Output::new(finish(child));
         output.expect_stderr(
@@ -282,7 +282,7 @@ fn a_signal_ends_the_commands_of_a_run_and_names_what_was_cut_off() {
             ],
         );
         for file in ["rules/pid", "rules/child"] {
-            let id = place.read(file).trim().parse().unwrap();
+            let id = sandbox.read(file).trim().parse().unwrap();
             assert!(has_ended(id), "{file} goes on");
         }
     }

@@ -1,4 +1,4 @@
-//! Slips in flowtrigger.yaml, in the environment over it and in the options.
+//! Mistakes in `flowtrigger.yaml`, in environment variables and in options.
 
 use std::net::TcpListener;
 
@@ -7,7 +7,7 @@ use flowtrigger_testing::program::{Output, finish};
 use super::setup::{NOTE, sandbox, sandbox_with_flow, urgent};
 
 #[test]
-fn a_slip_in_the_configuration_is_told_at_its_place() {
+fn a_configuration_mistake_is_reported_with_its_position() {
     let cases = [
         ("mod: live", "flowtrigger.yaml:1:1", "did you mean `mode`?"),
         (
@@ -48,24 +48,24 @@ fn a_slip_in_the_configuration_is_told_at_its_place() {
         ),
     ];
     for (text, at, told) in cases {
-        let place = sandbox_with_flow(NOTE);
-        place.write("flowtrigger.yaml", text);
-        place.run(&["check"]).expect_stdout(3, &[at, told]);
-        let output = place.run_with_input(&["run", "-"], &urgent(1).to_string());
+        let sandbox = sandbox_with_flow(NOTE);
+        sandbox.write("flowtrigger.yaml", text);
+        sandbox.run(&["check"]).expect_stdout(3, &[at, told]);
+        let output = sandbox.run_with_input(&["run", "-"], &urgent(1).to_string());
         output.expect_stderr(3, &[at, told]);
     }
 }
 
 #[test]
-fn a_secret_that_stands_in_the_configuration_is_not_repeated() {
-    let place = sandbox_with_flow(NOTE);
-    place.write("flowtrigger.yaml", "secrets:\n  DESK_KEY: c4nary-pasted\n");
+fn a_secret_in_the_configuration_is_not_printed() {
+    let sandbox = sandbox_with_flow(NOTE);
+    sandbox.write("flowtrigger.yaml", "secrets:\n  DESK_KEY: c4nary-pasted\n");
     for arguments in [
         &["check"][..],
         &["check", "--format", "json"],
         &["run", "-"],
     ] {
-        let output = place.run(arguments);
+        let output = sandbox.run(arguments);
         assert_eq!(output.code, 3);
         let all = output.stdout + &output.stderr;
         assert!(
@@ -77,33 +77,33 @@ fn a_secret_that_stands_in_the_configuration_is_not_repeated() {
 }
 
 #[test]
-fn a_configuration_that_was_named_must_be_there() {
-    let place = sandbox_with_flow(NOTE);
-    place.write("folder/x", "");
-    place.write("latin.yaml", b"vars: { a: \xe9 }\n");
+fn a_named_configuration_must_exist() {
+    let sandbox = sandbox_with_flow(NOTE);
+    sandbox.write("folder/x", "");
+    sandbox.write("latin.yaml", b"vars: { a: \xe9 }\n");
     for (name, told) in [
         ("absent.yaml", "`absent.yaml` is not there"),
         ("folder", "failed to read `folder`"),
         ("latin.yaml", "`latin.yaml` is not UTF-8 at byte 11"),
     ] {
-        place
+        sandbox
             .run(&["check", "--config", name])
             .expect_stdout(3, &[told, "help: "]);
     }
 }
 
 #[test]
-fn a_broken_configuration_is_told_once_and_hides_no_mistake_of_a_rule() {
-    let place = sandbox();
+fn a_broken_configuration_is_reported_once_and_rules_are_still_checked() {
+    let sandbox = sandbox();
     let rule = "name: a\nevent_source: bell\nevent_type: rang\nwhen: { x: { path: vars.floor } }\nflow:\n  - http: { connection: desk, path: /x }\n  - http: { url: '{{ vars.base }}/x' }\n  - http: { url: https://x.example, metod: GET }\n";
-    place.write("rules/a.yaml", rule);
+    sandbox.write("rules/a.yaml", rule);
     for config in [
         "vars: { floor: 1",
         "connections: { desk: { base_url: nope } }",
         "- 1",
     ] {
-        place.write("flowtrigger.yaml", config);
-        let output = place.run(&["check", "--format", "json"]);
+        sandbox.write("flowtrigger.yaml", config);
+        let output = sandbox.run(&["check", "--format", "json"]);
         let found: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
         let found: Vec<&str> = found
             .as_array()
@@ -121,9 +121,9 @@ fn a_broken_configuration_is_told_once_and_hides_no_mistake_of_a_rule() {
             "{output:?}"
         );
     }
-    // With a sound configuration every name that it lacks is told.
-    place.write("flowtrigger.yaml", "mode: live\n");
-    let output = place.run(&["check"]);
+    // With a valid configuration every missing name is reported.
+    sandbox.write("flowtrigger.yaml", "mode: live\n");
+    let output = sandbox.run(&["check"]);
     output.expect_stdout(
         3,
         &[
@@ -136,29 +136,29 @@ fn a_broken_configuration_is_told_once_and_hides_no_mistake_of_a_rule() {
 }
 
 #[test]
-fn the_environment_lies_over_the_configuration() {
-    let place = sandbox_with_flow("- http: { connection: front-desk, path: '/{{ vars.team }}' }");
-    place.write(
+fn the_environment_overrides_the_configuration() {
+    let sandbox = sandbox_with_flow("- http: { connection: front-desk, path: '/{{ vars.team }}' }");
+    sandbox.write(
         "flowtrigger.yaml",
         "vars: { team: one }\nconnections: { front-desk: { base_url: 'outbox:a' } }\n",
     );
-    let place = place
+    let sandbox = sandbox
         .with_env("FLOWTRIGGER_VARS_TEAM", "two")
         .with_env("FLOWTRIGGER_CONNECTIONS_FRONT_DESK_BASE_URL", "outbox:b");
-    place
+    sandbox
         .run_with_input(&["run", "-"], &urgent(1).to_string())
         .expect_stdout(0, &["1 run, 0 dead"]);
-    assert_eq!(place.read("data/outbox/a.ndjson"), "");
-    assert!(place.read("data/outbox/b.ndjson").contains("/two"));
-    let place = place.with_env("FLOWTRIGGER_MODE", "shadow");
-    place
+    assert_eq!(sandbox.read("data/outbox/a.ndjson"), "");
+    assert!(sandbox.read("data/outbox/b.ndjson").contains("/two"));
+    let sandbox = sandbox.with_env("FLOWTRIGGER_MODE", "shadow");
+    sandbox
         .run_with_input(&["run", "-"], &urgent(2).to_string())
         .expect_stdout(0, &["shadow"]);
-    assert_eq!(place.read("data/outbox/b.ndjson").lines().count(), 1);
+    assert_eq!(sandbox.read("data/outbox/b.ndjson").lines().count(), 1);
 }
 
 #[test]
-fn a_slip_in_the_environment_names_the_variable() {
+fn an_environment_mistake_names_the_variable() {
     for (name, value, told) in [
         ("FLOWTRIGGER_MODE", "off", "takes live, shadow or disabled"),
         (
@@ -177,34 +177,34 @@ fn a_slip_in_the_environment_names_the_variable() {
             "is no base URL",
         ),
     ] {
-        let place = sandbox_with_flow(NOTE).with_env(name, value);
-        place.run(&["check"]).expect_stdout(3, &[name, told]);
+        let sandbox = sandbox_with_flow(NOTE).with_env(name, value);
+        sandbox.run(&["check"]).expect_stdout(3, &[name, told]);
     }
     for (name, near) in [
         ("FLOWTRIGGER_MODES", "FLOWTRIGGER_MODE"),
         ("FLOWTRIGGER_SECRETS_DESK", "FLOWTRIGGER_SECRET_"),
         ("FLOWTRIGGER_VAR_TEAM", "FLOWTRIGGER_VARS_"),
     ] {
-        let place = sandbox_with_flow(NOTE).with_env(name, "shadow");
+        let sandbox = sandbox_with_flow(NOTE).with_env(name, "shadow");
         let near = format!("did you mean `{near}");
-        place
+        sandbox
             .run(&["check"])
             .expect_stdout(0, &["warning", name, &near]);
-        let output = place.run_with_input(&["run", "-"], &urgent(1).to_string());
+        let output = sandbox.run_with_input(&["run", "-"], &urgent(1).to_string());
         output.expect_stderr(0, &["warning", name]);
     }
-    let place = sandbox_with_flow(NOTE).with_env("FLOWTRIGGER_SERVICE_PORT", "1");
-    place
+    let sandbox = sandbox_with_flow(NOTE).with_env("FLOWTRIGGER_SERVICE_PORT", "1");
+    sandbox
         .run(&["check"])
         .expect_stdout(0, &["warning", "FLOWTRIGGER_SERVICE_PORT"]);
 }
 
 #[test]
-fn a_variable_that_is_no_text_is_named() {
+fn a_variable_that_is_not_utf8_is_named() {
     use std::os::unix::ffi::OsStrExt;
-    let place = sandbox_with_flow(NOTE);
+    let sandbox = sandbox_with_flow(NOTE);
     let latin = std::ffi::OsStr::from_bytes(b"caf\xe9");
-    let mut command = place.command(&["check"]);
+    let mut command = sandbox.command(&["check"]);
     let child = command.env("FLOWTRIGGER_VARS_TEAM", latin).spawn().unwrap();
     let output = Output::new(finish(child));
     output.expect_stdout(3, &["`FLOWTRIGGER_VARS_TEAM`", "UTF-8"]);
@@ -212,7 +212,7 @@ fn a_variable_that_is_no_text_is_named() {
 
 #[test]
 fn an_address_that_cannot_be_listened_on_is_named() {
-    let place = sandbox_with_flow(NOTE);
+    let sandbox = sandbox_with_flow(NOTE);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();
     for (address, code, told) in [
@@ -229,14 +229,14 @@ fn an_address_that_cannot_be_listened_on_is_named() {
             "whoever comes: `support`, `upmind`; give each `verify`",
         ),
     ] {
-        let output = place.run(&["daemon", "--listen", address]);
+        let output = sandbox.run(&["daemon", "--listen", address]);
         output.expect_stderr(code, &[address, told]);
     }
 }
 
 #[test]
-fn options_that_are_none_are_usage() {
-    let place = sandbox_with_flow(NOTE);
+fn unknown_options_are_usage_errors() {
+    let sandbox = sandbox_with_flow(NOTE);
     for arguments in [
         &["runn"][..],
         &["run", "--formt", "json", "-"],
@@ -245,11 +245,11 @@ fn options_that_are_none_are_usage() {
         &["dry-run", "--rule", "nope", "-"],
         &[],
     ] {
-        let output = place.run(arguments);
+        let output = sandbox.run(arguments);
         assert_eq!(output.code, 2, "{output:?}");
         assert_eq!(output.stdout, "");
     }
-    let output = place.run(&["dry-run", "--rule", "on-urgnt", "-"]);
+    let output = sandbox.run(&["dry-run", "--rule", "on-urgnt", "-"]);
     output.expect_stderr(
         2,
         &["no rule is called `on-urgnt`", "did you mean `on-urgent`?"],

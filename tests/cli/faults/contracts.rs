@@ -1,4 +1,4 @@
-//! The JSON that others script against, key by key and word by word, on events of every kind.
+//! The JSON output that scripts depend on, key by key, for events of every kind.
 
 use std::collections::BTreeSet;
 
@@ -48,10 +48,10 @@ event_type: ticket.SubjectChanged
 flow: [{ exec: [echo, no] }]
 ";
 
-fn place() -> Sandbox {
-    let place = sandbox().with_env("FLOWTRIGGER_SECRET_DESK", "c4nary-desk");
-    place.write("rules/rules.yaml", RULES);
-    place
+fn prepared() -> Sandbox {
+    let sandbox = sandbox().with_env("FLOWTRIGGER_SECRET_DESK", "c4nary-desk");
+    sandbox.write("rules/rules.yaml", RULES);
+    sandbox
 }
 
 fn event() -> Value {
@@ -60,7 +60,7 @@ fn event() -> Value {
     event
 }
 
-/// Has these keys at least, and none of them null unless it may be.
+/// Checks that these keys are there, and not null unless that is allowed.
 #[track_caller]
 fn has(value: &Value, keys: &[&str]) {
     for key in keys {
@@ -76,7 +76,7 @@ fn word<'v>(value: &'v Value, key: &str, words: &[&str]) -> &'v str {
     found
 }
 
-/// `file:line:col` that points at the text.
+/// Checks that `file:line:column` points to this text.
 #[track_caller]
 fn at(value: &Value, text: &str) {
     let at = value["at"].as_str().unwrap();
@@ -114,10 +114,10 @@ fn names(line: &Value) -> Vec<&str> {
 
 #[test]
 fn every_event_has_one_line_that_names_it() {
-    let place = place();
+    let sandbox = prepared();
     let events = format!("{}\n{}\n", event(), subject(8, "line\nbreak"));
     for arguments in [&DRY_RUN[..], &EXPLAIN, &RUN] {
-        let output = place.run_with_input(arguments, &events);
+        let output = sandbox.run_with_input(arguments, &events);
         let lines = output.json_lines();
         assert_eq!(lines.len(), 2, "{output:?}");
         for (line, (kind, key)) in lines
@@ -144,14 +144,14 @@ fn every_event_has_one_line_that_names_it() {
 }
 
 #[test]
-fn without_explain_the_matched_rules_alone_are_told() {
-    let place = place();
-    assert_eq!(names(&place.run_event(&DRY_RUN, &event())), ["matches"]);
+fn without_explain_only_matched_rules_are_printed() {
+    let sandbox = prepared();
+    assert_eq!(names(&sandbox.run_event(&DRY_RUN, &event())), ["matches"]);
     let every = ["matches", "differs", "misses", "mistypes"];
-    assert_eq!(names(&place.run_event(&EXPLAIN, &event())), every);
+    assert_eq!(names(&sandbox.run_event(&EXPLAIN, &event())), every);
     let mut calm = event();
     calm["input"]["ticket_event"]["current"] = json!("high");
-    let none = place.run_with_input(&DRY_RUN, &calm.to_string());
+    let none = sandbox.run_with_input(&DRY_RUN, &calm.to_string());
     assert_eq!(none.code, 1);
     assert_eq!(
         (
@@ -163,8 +163,8 @@ fn without_explain_the_matched_rules_alone_are_told() {
 }
 
 #[test]
-fn every_rule_and_every_predicate_has_its_keys_and_words() {
-    let line = place().run_event(&EXPLAIN, &event());
+fn every_rule_and_predicate_has_its_keys() {
+    let line = prepared().run_event(&EXPLAIN, &event());
     has(&line, &["event", "matched", "rules"]);
     let mut verdicts = BTreeSet::new();
     for rule in line["rules"].as_array().unwrap() {
@@ -200,8 +200,8 @@ fn every_rule_and_every_predicate_has_its_keys_and_words() {
 }
 
 #[test]
-fn groups_say_where_in_the_tree_and_places_where_in_the_file() {
-    let line = place().run_event(&EXPLAIN, &event());
+fn groups_and_spans_locate_each_predicate() {
+    let line = prepared().run_event(&EXPLAIN, &event());
     let told = |name: &str| -> Vec<(Value, Value, Value, Value)> {
         let predicates = rule(&line, name)["predicates"].as_array().unwrap();
         let four = |p: &Value| {
@@ -241,7 +241,7 @@ fn groups_say_where_in_the_tree_and_places_where_in_the_file() {
 
 #[test]
 fn a_plan_is_rendered_and_redacted() {
-    let line = place().run_event(&DRY_RUN, &event());
+    let line = prepared().run_event(&DRY_RUN, &event());
     let plan = rule(&line, "matches")["plan"].as_array().unwrap();
     let steps: Vec<(&str, &str)> = plan
         .iter()
@@ -260,7 +260,7 @@ fn a_plan_is_rendered_and_redacted() {
     assert_eq!(plan[2]["argv"], json!(["echo", "7"]));
     assert!(!line.to_string().contains("c4nary"));
     assert!(
-        rule(&place().run_event(&EXPLAIN, &event()), "differs")["plan"]
+        rule(&prepared().run_event(&EXPLAIN, &event()), "differs")["plan"]
             .as_array()
             .unwrap()
             .is_empty()
@@ -268,9 +268,9 @@ fn a_plan_is_rendered_and_redacted() {
 }
 
 #[test]
-fn a_run_tells_its_state_and_its_steps() {
-    let place = place();
-    let line = place.run_event(&RUN, &event());
+fn a_run_prints_its_state_and_steps() {
+    let sandbox = prepared();
+    let line = sandbox.run_event(&RUN, &event());
     has(&line, &["event", "matched", "runs"]);
     let run = &line["runs"][0];
     assert_eq!(
@@ -292,10 +292,10 @@ fn a_run_tells_its_state_and_its_steps() {
     let mut closed = event();
     closed["input"]["ticket_event"]["ticket"]["status"] = json!("closed");
     assert_eq!(
-        place.run_event(&RUN, &closed)["runs"][0]["state"],
+        sandbox.run_event(&RUN, &closed)["runs"][0]["state"],
         "skipped"
     );
-    let shadow = place.with_env("FLOWTRIGGER_MODE", "shadow");
+    let shadow = sandbox.with_env("FLOWTRIGGER_MODE", "shadow");
     assert_eq!(
         shadow.run_event(&RUN, &event())["runs"][0]["state"],
         "shadow"
@@ -303,12 +303,12 @@ fn a_run_tells_its_state_and_its_steps() {
 }
 
 #[test]
-fn check_is_an_array_even_of_nothing() {
-    let place = place();
-    let output = place.run(&["check", "--format", "json"]);
+fn check_prints_an_array_even_without_diagnostics() {
+    let sandbox = prepared();
+    let output = sandbox.run(&["check", "--format", "json"]);
     assert_eq!((output.code, output.stdout.trim()), (0, "[]"));
-    place.write("rules/bad.yaml", "name: bad\n");
-    let output = place.run(&["check", "--format", "json"]);
+    sandbox.write("rules/bad.yaml", "name: bad\n");
+    let output = sandbox.run(&["check", "--format", "json"]);
     let found: Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(output.code, 3);
     assert!(

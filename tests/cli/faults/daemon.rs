@@ -1,4 +1,4 @@
-//! The daemon under senders who make mistakes, authors who make mistakes and administrators in a hurry.
+//! A daemon with mistaken senders, mistaken authors and impatient administrators.
 
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::program::has_ended;
@@ -20,9 +20,9 @@ fn keys(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn events_are_answered_as_the_contract_has_it() {
-    let place = sandbox_with_flow(NOTE);
-    let daemon = DaemonProcess::start(&place);
+fn responses_to_events_follow_the_contract() {
+    let sandbox = sandbox_with_flow(NOTE);
+    let daemon = DaemonProcess::start(&sandbox);
     let one = daemon.post("/events/support", &urgent(1).to_string());
     assert_eq!(
         (one.status(), one.header("content-type")),
@@ -67,9 +67,9 @@ fn events_are_answered_as_the_contract_has_it() {
 }
 
 #[test]
-fn what_is_no_event_is_refused_with_its_reason_and_place() {
-    let place = sandbox_with_flow(NOTE);
-    let daemon = DaemonProcess::start(&place);
+fn what_is_not_an_event_is_rejected_with_reason_and_position() {
+    let sandbox = sandbox_with_flow(NOTE);
+    let daemon = DaemonProcess::start(&sandbox);
     let deep = "[".repeat(1_000);
     let deeper = format!("{}1{}", "{\"a\":".repeat(150_000), "}".repeat(150_000));
     let no_id = urgent(1).to_string().replace("\"id\":1,", "\"id\":{},");
@@ -117,9 +117,9 @@ fn what_is_no_event_is_refused_with_its_reason_and_place() {
 }
 
 #[test]
-fn what_is_no_request_for_here_is_refused_by_its_status() {
-    let place = sandbox_with_flow(NOTE);
-    let daemon = DaemonProcess::start(&place);
+fn wrong_requests_are_rejected_by_status() {
+    let sandbox = sandbox_with_flow(NOTE);
+    let daemon = DaemonProcess::start(&sandbox);
     let event = urgent(1).to_string();
     let json = "content-type: application/json\r\n";
     daemon
@@ -148,9 +148,9 @@ fn what_is_no_request_for_here_is_refused_by_its_status() {
 }
 
 #[test]
-fn a_reload_takes_new_rules_whole_or_keeps_the_old() {
-    let place = sandbox_with_flow(NOTE);
-    let daemon = DaemonProcess::start(&place);
+fn a_reload_replaces_all_rules_or_none() {
+    let sandbox = sandbox_with_flow(NOTE);
+    let daemon = DaemonProcess::start(&sandbox);
     let matched = |ticket: u64| {
         let answer = daemon
             .post("/events/support", &urgent(ticket).to_string())
@@ -164,7 +164,7 @@ fn a_reload_takes_new_rules_whole_or_keeps_the_old() {
         .lines()
         .position(|line| line.starts_with("wenn:"))
         .unwrap();
-    place.write("rules/rules.yaml", text);
+    sandbox.write("rules/rules.yaml", text);
     daemon.signal(Signal::HUP);
     let line = daemon.expect_log(|line| line["at"] == format!("rules/rules.yaml:{number}:1"));
     assert_eq!(line["level"], "ERROR");
@@ -181,18 +181,18 @@ fn a_reload_takes_new_rules_whole_or_keeps_the_old() {
     });
     assert_eq!(matched(2), "on-urgent");
     assert_eq!(daemon.get("/readyz").status(), 200);
-    place.write("rules/rules.yaml", rule("new", NOTE));
+    sandbox.write("rules/rules.yaml", rule("new", NOTE));
     daemon.signal(Signal::HUP);
     daemon.expect_log(|line| line["message"] == "reloaded" && line["rules"] == 1);
     assert_eq!(matched(3), "new");
 }
 
 #[test]
-fn a_reload_whose_secret_is_not_set_keeps_the_old_and_names_it() {
-    let place = sandbox_with_flow(NOTE);
-    let daemon = DaemonProcess::start(&place);
+fn a_reload_with_a_missing_secret_keeps_the_rules_and_names_it() {
+    let sandbox = sandbox_with_flow(NOTE);
+    let daemon = DaemonProcess::start(&sandbox);
     let flow = "- http: { url: 'http://127.0.0.1:9/', headers: { X-Key: '{{ secret.PAGER }}' } }";
-    place.write("rules/rules.yaml", rule("needing", flow));
+    sandbox.write("rules/rules.yaml", rule("needing", flow));
     daemon.signal(Signal::HUP);
     let named = |line: &Value| line["message"].as_str().unwrap_or("").contains("`PAGER`");
     assert_eq!(daemon.expect_log(named)["level"], "ERROR");
@@ -202,15 +202,15 @@ fn a_reload_whose_secret_is_not_set_keeps_the_old_and_names_it() {
     assert_eq!(answer["runs"][0]["rule"], "on-urgent");
 }
 
-/// A command that tells when it began, and ends once the test lets it.
+/// A command that creates a file when it starts, and ends when the test creates another.
 const HELD: &str = "- name: held\n  shell: |\n    echo $$ > pid\n    touch began\n    while [ ! -e let_go ]; do sleep 0.02; done\n    touch ended\n  timeout: 50s\n";
 
 #[test]
-fn work_in_flight_ends_while_new_events_are_refused() {
-    let place = sandbox_with_flow(HELD);
-    let mut daemon = DaemonProcess::start(&place);
+fn shutdown_completes_active_runs_and_rejects_events() {
+    let sandbox = sandbox_with_flow(HELD);
+    let mut daemon = DaemonProcess::start(&sandbox);
     daemon.post("/events/support", &urgent(1).to_string());
-    place.wait_for_file("rules/began");
+    sandbox.wait_for_file("rules/began");
     daemon.signal(Signal::TERM);
     daemon.expect_log(|line| {
         line["message"]
@@ -229,9 +229,9 @@ fn work_in_flight_ends_while_new_events_are_refused() {
     assert!((5..=30).contains(&seconds), "{seconds}");
     assert_eq!(daemon.get("/readyz").status(), 503);
     assert_eq!(daemon.get("/healthz").status(), 200);
-    place.write("rules/let_go", "");
+    sandbox.write("rules/let_go", "");
     assert_eq!(daemon.wait_for_exit(), Some(0));
-    assert!(place.path("rules/ended").exists());
+    assert!(sandbox.path("rules/ended").exists());
     assert!(
         daemon.log().contains("every run came to its end"),
         "{}",
@@ -240,11 +240,11 @@ fn work_in_flight_ends_while_new_events_are_refused() {
 }
 
 #[test]
-fn a_second_signal_ends_at_once_and_names_what_is_lost() {
-    let place = sandbox_with_flow(HELD);
-    let mut daemon = DaemonProcess::start(&place);
+fn a_second_signal_ends_immediately_and_names_active_runs() {
+    let sandbox = sandbox_with_flow(HELD);
+    let mut daemon = DaemonProcess::start(&sandbox);
     daemon.post("/events/support", &urgent(1).to_string());
-    place.wait_for_file("rules/began");
+    sandbox.wait_for_file("rules/began");
     daemon.signal(Signal::TERM);
     daemon.expect_log(|line| {
         line["message"]
@@ -252,7 +252,7 @@ fn a_second_signal_ends_at_once_and_names_what_is_lost() {
             .unwrap_or("")
             .starts_with("stopping")
     });
-    // What comes together with the first is the same order.
+    // Signals that arrive together with the first count as one.
     daemon.signal(Signal::TERM);
     std::thread::sleep(std::time::Duration::from_millis(400));
     daemon.signal(Signal::INT);
@@ -262,9 +262,9 @@ fn a_second_signal_ends_at_once_and_names_what_is_lost() {
         log.contains("on-urgent") && log.contains("running"),
         "{log}"
     );
-    let command = place.read("rules/pid").trim().parse().unwrap();
+    let command = sandbox.read("rules/pid").trim().parse().unwrap();
     assert!(has_ended(command), "the command goes on");
-    assert!(!place.path("rules/ended").exists());
+    assert!(!sandbox.path("rules/ended").exists());
 }
 
 #[test]
@@ -274,13 +274,13 @@ fn the_log_holds_nothing_of_what_was_sent() {
         "- name: tell\n  http: {{ url: 'http://127.0.0.1:{}/x', json: {{ t: '{{{{ current }}}}' }} }}\n  retry: {{ attempts: 2, backoff: 10ms }}\n",
         receiver.port
     );
-    let place = sandbox();
+    let sandbox = sandbox();
     let text = rule("told", &flow).replace("PriorityChanged", "SubjectChanged");
-    place.write(
+    sandbox.write(
         "rules/rules.yaml",
         text.replace("current: urgent", "current: { present: true }"),
     );
-    let mut daemon = DaemonProcess::start(&place);
+    let mut daemon = DaemonProcess::start(&sandbox);
     assert_eq!(
         daemon
             .post("/events/support", &subject(1, "c4nary-subject").to_string())

@@ -1,4 +1,4 @@
-//! The daemon's data folder: one daemon at a time, orders over its socket, and what a killed one left.
+//! The daemon's data folder: one daemon at a time, commands over its socket, and what a killed daemon left.
 
 use std::io::{Read, Write};
 use std::os::unix::fs::{FileExt, PermissionsExt};
@@ -13,31 +13,34 @@ use serde_json::Value;
 use super::setup::{NOTE, sandbox_with_flow, subject, urgent};
 
 #[test]
-fn a_second_daemon_says_who_has_the_folder() {
-    let place = sandbox_with_flow(NOTE);
-    let daemon = DaemonProcess::start(&place);
-    let first = place.read("data/lock");
+fn a_second_daemon_names_the_owner_of_the_folder() {
+    let sandbox = sandbox_with_flow(NOTE);
+    let daemon = DaemonProcess::start(&sandbox);
+    let first = sandbox.read("data/lock");
     let process = first.lines().next().unwrap();
-    let second = place.run(&["daemon", "--listen", "127.0.0.1:0"]);
+    let second = sandbox.run(&["daemon", "--listen", "127.0.0.1:0"]);
     second.expect_stderr(
         5,
         &[&format!("a daemon (process {process}, since 20"), "--data"],
     );
-    assert_eq!(place.read("data/lock"), first);
+    assert_eq!(sandbox.read("data/lock"), first);
     drop(daemon);
-    let mut third = DaemonProcess::start(&place);
+    let mut third = DaemonProcess::start(&sandbox);
     third.signal(Signal::TERM);
     assert_eq!(third.wait_for_exit(), Some(0));
 }
 
 #[test]
-fn a_daemon_takes_orders_over_its_socket_alone() {
-    let place = sandbox_with_flow(NOTE);
-    let killed = DaemonProcess::start(&place);
+fn commands_are_accepted_over_the_admin_socket_only() {
+    let sandbox = sandbox_with_flow(NOTE);
+    let killed = DaemonProcess::start(&sandbox);
     drop(killed);
-    assert!(place.path("data/flowtrigger.sock").exists(), "left behind");
-    let mut daemon = DaemonProcess::start(&place);
-    let path = place.path("data/flowtrigger.sock");
+    assert!(
+        sandbox.path("data/flowtrigger.sock").exists(),
+        "left behind"
+    );
+    let mut daemon = DaemonProcess::start(&sandbox);
+    let path = sandbox.path("data/flowtrigger.sock");
     let mode = std::fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let mut stream = UnixStream::connect(&path).unwrap();
@@ -48,7 +51,7 @@ fn a_daemon_takes_orders_over_its_socket_alone() {
     stream.read_to_string(&mut output).unwrap();
     let (_, body) = output.split_once("\r\n\r\n").unwrap();
     let told: Value = serde_json::from_str(body).unwrap();
-    let process = place.read("data/lock");
+    let process = sandbox.read("data/lock");
     assert_eq!(told["pid"].to_string(), process.lines().next().unwrap());
     assert_eq!(daemon.get("/status").status(), 404);
     assert_eq!(daemon.get("/metrics").status(), 200);
@@ -57,32 +60,32 @@ fn a_daemon_takes_orders_over_its_socket_alone() {
     assert!(!path.exists());
 }
 
-/// A command with a child of its own.
+/// A command that starts a child process.
 const LONG: &str = "- name: long\n  shell: |\n    sleep 50 &\n    echo $! > child\n    echo $$ > pid\n    touch began\n    wait\n  timeout: 50s\n";
 
 #[test]
 fn a_command_that_outlived_its_daemon_is_killed_before_the_next_starts() {
-    let place = sandbox_with_flow(LONG);
-    let daemon = DaemonProcess::start(&place);
+    let sandbox = sandbox_with_flow(LONG);
+    let daemon = DaemonProcess::start(&sandbox);
     daemon.post("/events/support", &urgent(1).to_string());
-    place.wait_for_file("rules/began");
-    let id = |name: &str| place.read(name).trim().parse::<u32>().unwrap();
+    sandbox.wait_for_file("rules/began");
+    let id = |name: &str| sandbox.read(name).trim().parse::<u32>().unwrap();
     let (command, child) = (id("rules/pid"), id("rules/child"));
     drop(daemon);
     let group = Pid::from_raw(command.try_into().unwrap()).unwrap();
     assert!(test_kill_process(group).is_ok(), "nothing outlived it");
-    let mut next = DaemonProcess::start(&place);
+    let mut next = DaemonProcess::start(&sandbox);
     let gone = has_ended(command) && has_ended(child);
     let _ = kill_process_group(group, Signal::KILL);
     assert!(gone, "it goes on beside the next daemon");
     assert!(next.log().contains("killed a command"), "{}", next.log());
-    let left = std::fs::read_dir(place.path("data/processes")).unwrap();
+    let left = std::fs::read_dir(sandbox.path("data/processes")).unwrap();
     assert_eq!(left.count(), 0);
     next.signal(Signal::TERM);
     assert_eq!(next.wait_for_exit(), Some(0));
 }
 
-/// Writes rubbish over the first page of a table.
+/// Overwrites the first page of a table.
 fn damage(database: &std::path::Path, table: &str) {
     let connection = rusqlite::Connection::open(database).unwrap();
     let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
@@ -99,14 +102,14 @@ fn damage(database: &std::path::Path, table: &str) {
 }
 
 #[test]
-fn damage_that_is_met_in_use_ends_the_daemon_and_is_set_aside() {
-    let place = sandbox_with_flow(NOTE);
-    let mut daemon = DaemonProcess::start(&place);
+fn damage_found_in_use_ends_the_daemon_and_the_file_is_set_aside() {
+    let sandbox = sandbox_with_flow(NOTE);
+    let mut daemon = DaemonProcess::start(&sandbox);
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.wait_for_exit(), Some(0));
-    let database = place.path("data/flowtrigger.db");
+    let database = sandbox.path("data/flowtrigger.db");
     damage(&database, "events");
-    let mut daemon = DaemonProcess::start(&place);
+    let mut daemon = DaemonProcess::start(&sandbox);
     let event = urgent(1).to_string();
     let mut stream = std::net::TcpStream::connect(&daemon.address).unwrap();
     write!(
@@ -121,18 +124,18 @@ fn damage_that_is_met_in_use_ends_the_daemon_and_is_set_aside() {
         "{}",
         daemon.log()
     );
-    let refused = place.run(&["daemon", "--listen", "127.0.0.1:0"]);
+    let refused = sandbox.run(&["daemon", "--listen", "127.0.0.1:0"]);
     refused.expect_stderr(5, &["set aside", "flowtrigger.db.damaged-1"]);
-    let mut fresh = DaemonProcess::start(&place);
+    let mut fresh = DaemonProcess::start(&sandbox);
     assert_eq!(fresh.post("/events/support", &event).status(), 200);
     fresh.signal(Signal::TERM);
     assert_eq!(fresh.wait_for_exit(), Some(0));
 }
 
 #[test]
-fn an_orderly_end_files_the_last_events_without_runs_and_metrics_tell_of_the_archive() {
-    let place = sandbox_with_flow(NOTE);
-    let mut daemon = DaemonProcess::start(&place);
+fn shutdown_archives_the_last_unmatched_events() {
+    let sandbox = sandbox_with_flow(NOTE);
+    let mut daemon = DaemonProcess::start(&sandbox);
     let unmatched = subject(7, "nothing listens").to_string();
     assert_eq!(daemon.post("/events/support", &unmatched).status(), 200);
     let metrics = daemon.get("/metrics").body;
@@ -147,7 +150,7 @@ fn an_orderly_end_files_the_last_events_without_runs_and_metrics_tell_of_the_arc
     }
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.wait_for_exit(), Some(0));
-    place
+    sandbox
         .run(&["why", "7"])
         .expect_stdout(0, &["ticket.SubjectChanged"]);
 }

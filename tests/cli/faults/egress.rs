@@ -1,5 +1,4 @@
-//! Where requests go and which programs run, from the configuration to the report: what `check` says
-//! beforehand, what a plan shows, what a run ends with, and what a reload changes.
+//! Where requests may go and which programs may run: in `check`, in plans, in runs and after a reload.
 
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::program::Output;
@@ -19,17 +18,17 @@ fn here(receiver: &Receiver) -> String {
     telling(&format!("http://127.0.0.1:{}/x", receiver.port))
 }
 
-fn run(place: &Sandbox) -> Value {
-    place.run_event(&RUN, &urgent(7))["runs"][0].clone()
+fn run(sandbox: &Sandbox) -> Value {
+    sandbox.run_event(&RUN, &urgent(7))["runs"][0].clone()
 }
 
 #[test]
-fn without_a_configuration_this_machine_may_be_reached_and_with_one_only_what_it_allows() {
+fn loopback_is_allowed_by_default_only_without_a_configuration() {
     let receiver = Receiver::ok();
-    let place = sandbox_with_flow(&here(&receiver));
-    assert_eq!(run(&place)["state"], "done");
-    place.write("flowtrigger.yaml", "mode: live\n");
-    let dead = run(&place);
+    let sandbox = sandbox_with_flow(&here(&receiver));
+    assert_eq!(run(&sandbox)["state"], "done");
+    sandbox.write("flowtrigger.yaml", "mode: live\n");
+    let dead = run(&sandbox);
     assert_eq!(dead["state"], "dead");
     let error = dead["steps"][0]["error"].as_str().unwrap();
     assert!(
@@ -41,11 +40,11 @@ fn without_a_configuration_this_machine_may_be_reached_and_with_one_only_what_it
     );
     assert_eq!(dead["steps"][0]["attempts"], 1);
     for allow in ["127.0.0.1", "127.0.0.0/8"] {
-        place.write(
+        sandbox.write(
             "flowtrigger.yaml",
             format!("outgoing: {{ allow: [{allow}] }}\n"),
         );
-        assert_eq!(run(&place)["state"], "done", "{allow}");
+        assert_eq!(run(&sandbox)["state"], "done", "{allow}");
     }
     assert_eq!(receiver.received().len(), 3);
 }
@@ -54,19 +53,19 @@ fn without_a_configuration_this_machine_may_be_reached_and_with_one_only_what_it
 fn a_proxy_of_the_environment_is_not_used_unless_configured() {
     let (receiver, proxy) = (Receiver::ok(), Receiver::ok());
     let address = format!("http://127.0.0.1:{}", proxy.port);
-    let place = sandbox_with_flow(&here(&receiver));
-    let place = ["http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"]
+    let sandbox = sandbox_with_flow(&here(&receiver));
+    let sandbox = ["http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"]
         .into_iter()
-        .fold(place, |place, name| place.with_env(name, &address));
-    assert_eq!(run(&place)["state"], "done");
+        .fold(sandbox, |sandbox, name| sandbox.with_env(name, &address));
+    assert_eq!(run(&sandbox)["state"], "done");
     assert_eq!((receiver.received().len(), proxy.received().len()), (1, 0));
 
-    place.write(
+    sandbox.write(
         "rules/rules.yaml",
         rule("far", &telling("http://far.example/x")),
     );
-    place.write("flowtrigger.yaml", "outgoing: { proxy: environment }\n");
-    assert_eq!(run(&place)["state"], "done");
+    sandbox.write("flowtrigger.yaml", "outgoing: { proxy: environment }\n");
+    assert_eq!(run(&sandbox)["state"], "done");
     let head = proxy.received()[0].head.clone();
     assert!(head.starts_with("POST http://far.example/x "), "{head}");
 }
@@ -74,16 +73,17 @@ fn a_proxy_of_the_environment_is_not_used_unless_configured() {
 #[test]
 fn check_warns_of_a_target_that_would_be_refused_at_its_step() {
     let flow = "- http: { url: 'http://localhost:9/x' }\n- http: { connection: crm, path: '/{{ ticket.id }}' }\n- http: { url: 'http://0x7f.1:9/{{ ticket.id }}' }\n- http: { url: 'https://desk.example/' }\n";
-    let place = sandbox_with_flow(&flow.replace("connection: crm, path: '", "url: 'http://[::1]"));
-    place
+    let sandbox =
+        sandbox_with_flow(&flow.replace("connection: crm, path: '", "url: 'http://[::1]"));
+    sandbox
         .run(&["check"])
         .expect_stdout(0, &["1 rule in 1 file, no errors\n"]);
-    place.write("rules/rules.yaml", rule("on-urgent", flow));
-    place.write(
+    sandbox.write("rules/rules.yaml", rule("on-urgent", flow));
+    sandbox.write(
         "flowtrigger.yaml",
         "connections: { crm: { base_url: 'http://10.1.2.3/api' } }\n",
     );
-    place.run(&["check"]).expect_stdout(
+    sandbox.run(&["check"]).expect_stdout(
         0,
         &[
             "warning[refused-target]: requests would not be sent: `localhost` is at 127.0.0.1, a loopback address",
@@ -97,21 +97,21 @@ fn check_warns_of_a_target_that_would_be_refused_at_its_step() {
         ],
     );
     // A rule that never acts sends nothing.
-    place.write(
+    sandbox.write(
         "rules/rules.yaml",
         format!("mode: shadow\n{}", rule("quiet", flow)),
     );
-    place.run(&["check"]).expect_stdout(0, &["no errors\n"]);
+    sandbox.run(&["check"]).expect_stdout(0, &["no errors\n"]);
 }
 
-fn egress(place: &Sandbox) -> Vec<Value> {
-    let line = place.run_event(&EXPLAIN, &urgent(7));
+fn egress(sandbox: &Sandbox) -> Vec<Value> {
+    let line = sandbox.run_event(&EXPLAIN, &urgent(7));
     let steps = line["rules"][0]["plan"].as_array().unwrap().clone();
     steps.iter().map(|step| step["egress"].clone()).collect()
 }
 
 #[test]
-fn a_plan_says_of_each_request_whether_it_would_go_out() {
+fn a_plan_shows_whether_each_request_is_allowed() {
     let steps = [
         telling("https://desk.example/"),
         telling("https://1.1.1.1/"),
@@ -120,13 +120,13 @@ fn a_plan_says_of_each_request_whether_it_would_go_out() {
         NOTE.to_owned(),
     ];
     let flow = steps.concat().replace("name: tell", "timeout: 1s");
-    let place = sandbox_with_flow(&flow);
-    place.write(
+    let sandbox = sandbox_with_flow(&flow);
+    sandbox.write(
         "flowtrigger.yaml",
         "outgoing: { allow: [192.168.0.0/24] }\n",
     );
     assert_eq!(
-        egress(&place),
+        egress(&sandbox),
         [
             "public name, checked when it is sent".into(),
             "public address".into(),
@@ -136,29 +136,29 @@ fn a_plan_says_of_each_request_whether_it_would_go_out() {
             Value::Null,
         ]
     );
-    let text = place.run_with_input(&["dry-run", "--explain", "-"], &urgent(7).to_string());
+    let text = sandbox.run_with_input(&["dry-run", "--explain", "-"], &urgent(7).to_string());
     text.expect_stdout(
         0,
         &["       egress: public name, checked when it is sent\n"],
     );
 }
 
-fn checked(place: &Sandbox) -> Output {
-    place.run(&["check"])
+fn checked(sandbox: &Sandbox) -> Output {
+    sandbox.run(&["check"])
 }
 
 #[test]
 fn a_program_that_may_not_run_is_an_error_before_anything_runs() {
-    let place = sandbox_with_flow("- exec: [./bin/page, '{{ ticket.id }}']\n- shell: 'true'\n");
-    place.write("rules/bin/page", "#!/bin/sh\n");
-    let page = place.path("rules/bin/page");
+    let sandbox = sandbox_with_flow("- exec: [./bin/page, '{{ ticket.id }}']\n- shell: 'true'\n");
+    sandbox.write("rules/bin/page", "#!/bin/sh\n");
+    let page = sandbox.path("rules/bin/page");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(&page, mode).unwrap();
-    place.write(
+    sandbox.write(
         "flowtrigger.yaml",
         "commands: { allow: [/usr/bin/printf] }\n",
     );
-    checked(&place).expect_stdout(
+    checked(&sandbox).expect_stdout(
         3,
         &[
             "error[refused-program]: the command `./bin/page` is not among the programs that may run",
@@ -168,22 +168,22 @@ fn a_program_that_may_not_run_is_an_error_before_anything_runs() {
             "2 errors in 1 file",
         ],
     );
-    place
+    sandbox
         .run_with_input(&RUN, &urgent(7).to_string())
         .expect_stderr(3, &["refused-program"]);
-    place.write(
+    sandbox.write(
         "flowtrigger.yaml",
         "commands: { allow: [./rules/bin/*, /bin/sh] }\n",
     );
-    checked(&place).expect_stdout(0, &["no errors\n"]);
-    assert_eq!(run(&place)["state"], "done");
+    checked(&sandbox).expect_stdout(0, &["no errors\n"]);
+    assert_eq!(run(&sandbox)["state"], "done");
 }
 
 #[test]
-fn bounds_that_this_machine_cannot_put_in_force_are_told_by_check() {
-    let place =
+fn check_reports_limits_that_this_machine_cannot_enforce() {
+    let sandbox =
         sandbox_with_flow("- exec: [date]\n  confine: { user: no-such-user, read: [./gone] }\n");
-    checked(&place).expect_stdout(
+    checked(&sandbox).expect_stdout(
         0,
         &[
             "warning[unconfinable]: the command would not start here: `confine.user` names `no-such-user`, who does not stand in /etc/passwd",
@@ -192,7 +192,7 @@ fn bounds_that_this_machine_cannot_put_in_force_are_told_by_check() {
             "--> rules/rules.yaml:6:3",
         ],
     );
-    let dead = run(&place);
+    let dead = run(&sandbox);
     assert_eq!(dead["state"], "dead");
     let error = dead["steps"][0]["error"].as_str().unwrap();
     assert!(
@@ -202,21 +202,21 @@ fn bounds_that_this_machine_cannot_put_in_force_are_told_by_check() {
 }
 
 #[test]
-fn a_bound_command_runs_and_its_plan_shows_the_bounds() {
+fn a_confined_command_runs_and_its_plan_shows_the_limits() {
     let flow = "- exec: [sh, -c, 'ulimit -v; pwd; cat', sh]\n  name: bound\n  confine: { memory: 64MiB, cpu: 5s }\n- exec: [test, '{{ steps.bound.status }}', -eq, '0']\n";
-    let place = sandbox_with_flow(flow);
-    assert_eq!(run(&place)["state"], "done");
-    let plan = place.run_event(&EXPLAIN, &urgent(7))["rules"][0]["plan"].clone();
+    let sandbox = sandbox_with_flow(flow);
+    assert_eq!(run(&sandbox)["state"], "done");
+    let plan = sandbox.run_event(&EXPLAIN, &urgent(7))["rules"][0]["plan"].clone();
     assert_eq!(plan[0]["confined"], "cpu 5s, memory 64 MiB");
-    let text = place.run_with_input(&["dry-run", "--explain", "-"], &urgent(7).to_string());
+    let text = sandbox.run_with_input(&["dry-run", "--explain", "-"], &urgent(7).to_string());
     text.expect_stdout(0, &["       confined: cpu 5s, memory 64 MiB\n"]);
 }
 
 #[test]
-fn a_reload_changes_where_requests_go_and_the_log_tells_what_holds_without_a_configuration() {
+fn a_reload_changes_the_egress_policy_and_the_log_shows_it() {
     let receiver = Receiver::ok();
-    let place = sandbox_with_flow(&here(&receiver));
-    let daemon = DaemonProcess::start(&place);
+    let sandbox = sandbox_with_flow(&here(&receiver));
+    let daemon = DaemonProcess::start(&sandbox);
     daemon.expect_log(|line| {
         let message = line["message"].as_str().unwrap_or("");
         message.starts_with("there is no flowtrigger.yaml yet: requests may reach this machine")
@@ -236,22 +236,22 @@ fn a_reload_changes_where_requests_go_and_the_log_tells_what_holds_without_a_con
     };
     sent(1);
     receiver.wait_for(1);
-    place.write("flowtrigger.yaml", "mode: live\n");
+    sandbox.write("flowtrigger.yaml", "mode: live\n");
     reload(1);
     sent(2);
     daemon.expect_log(|line| line.to_string().contains("refused to connect"));
     assert_eq!(receiver.received().len(), 1);
-    place.write("flowtrigger.yaml", "outgoing: { allow: [127.0.0.1] }\n");
+    sandbox.write("flowtrigger.yaml", "outgoing: { allow: [127.0.0.1] }\n");
     reload(2);
     sent(3);
     receiver.wait_for(2);
 }
 
 #[test]
-fn a_command_is_not_made_by_hand_from_the_way_that_bounds_it() {
-    let place = sandbox();
-    let output = place.run(&["--become-confined", "{}"]);
+fn the_confinement_launcher_cannot_be_called_directly() {
+    let sandbox = sandbox();
+    let output = sandbox.run(&["--become-confined", "{}"]);
     output.expect_stderr(125, &["a command is started so by this program alone"]);
-    let help = place.run(&["--help"]);
+    let help = sandbox.run(&["--help"]);
     assert!(!help.stdout.contains("confined"), "{help:?}");
 }

@@ -1,4 +1,4 @@
-//! Events that are none, files that cannot be read, arguments that make no sense.
+//! Invalid events, unreadable files and wrong arguments.
 
 use std::os::unix::fs::symlink;
 use std::process::Stdio;
@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 
 use super::setup::{DRY_RUN, NOTE, RUN, sandbox_with_flow, subject, urgent};
 
-/// Runs the bytes between two sound events, as files, and gives what was told.
+/// Runs the bytes as a file between two valid events; returns standard error.
 fn between(name: &str, bytes: impl AsRef<[u8]>) -> Output {
-    let place = sandbox_with_flow(NOTE);
-    place.write("first.json", urgent(1).to_string());
-    place.write(name, bytes);
-    place.write("last.json", urgent(2).to_string());
-    let output = place.run(&["run", "--format", "json", "first.json", name, "last.json"]);
-    let noted = place.read("data/outbox/note.ndjson");
+    let sandbox = sandbox_with_flow(NOTE);
+    sandbox.write("first.json", urgent(1).to_string());
+    sandbox.write(name, bytes);
+    sandbox.write("last.json", urgent(2).to_string());
+    let output = sandbox.run(&["run", "--format", "json", "first.json", name, "last.json"]);
+    let noted = sandbox.read("data/outbox/note.ndjson");
     assert_eq!(noted.lines().count(), 2, "the others are lost: {output:?}");
     assert_eq!(output.json_lines().len(), 2, "{output:?}");
-    let dry = place.run(&[
+    let dry = sandbox.run(&[
         "dry-run",
         "--format",
         "json",
@@ -36,7 +36,7 @@ fn between(name: &str, bytes: impl AsRef<[u8]>) -> Output {
 }
 
 #[test]
-fn what_is_no_json_is_told_with_its_place_and_costs_the_others_nothing() {
+fn invalid_json_is_reported_with_its_position_and_others_continue() {
     let object = format!("{}1{}", "{\"a\":".repeat(1_000_000), "}".repeat(1_000_000));
     let list = "[".repeat(1_000);
     let cases: [(&str, &str, &str); 8] = [
@@ -71,7 +71,7 @@ fn what_is_no_json_is_told_with_its_place_and_costs_the_others_nothing() {
 }
 
 #[test]
-fn json_that_is_no_event_names_what_is_wrong_and_what_is_known() {
+fn json_that_is_no_event_is_explained() {
     let null_ticket = changed_at("/input/ticket_event/ticket", Value::Null);
     let no_id = changed_at("/input/ticket_event/ticket/id", json!({}));
     let cases = [
@@ -104,11 +104,11 @@ fn changed_at(pointer: &str, to: Value) -> Value {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_told_and_costs_the_others_nothing() {
-    let place = sandbox_with_flow(NOTE);
-    place.write("good.json", urgent(1).to_string());
-    place.write("folder/x", "");
-    symlink("/nowhere/at/all", place.path("dangling.json")).unwrap();
+fn an_unreadable_file_is_reported_and_others_continue() {
+    let sandbox = sandbox_with_flow(NOTE);
+    sandbox.write("good.json", urgent(1).to_string());
+    sandbox.write("folder/x", "");
+    symlink("/nowhere/at/all", sandbox.path("dangling.json")).unwrap();
     for (name, help) in [
         ("absent.json", "flowtrigger events TYPE --sample"),
         ("folder", "it is a folder; name the files in it"),
@@ -116,7 +116,7 @@ fn a_file_that_cannot_be_read_is_told_and_costs_the_others_nothing() {
     ] {
         let named = format!("failed to read `{name}`");
         for command in ["run", "dry-run"] {
-            let output = place.run(&[command, "--format", "json", name, "good.json"]);
+            let output = sandbox.run(&[command, "--format", "json", name, "good.json"]);
             output.expect_stderr(4, &[&named, help]);
             assert_eq!(output.json_lines().len(), 1, "{output:?}");
             assert_eq!(output.json_lines()[0]["matched"], json!(["on-urgent"]));
@@ -125,21 +125,21 @@ fn a_file_that_cannot_be_read_is_told_and_costs_the_others_nothing() {
 }
 
 #[test]
-fn a_rule_file_in_the_place_of_an_event_is_told_once() {
-    let place = sandbox_with_flow(NOTE);
-    place.write("rule.yaml", "name: {a}\nwhen: {b}\n");
-    let output = place.run(&["dry-run", "rule.yaml"]);
+fn a_rule_file_given_as_an_event_is_reported_once() {
+    let sandbox = sandbox_with_flow(NOTE);
+    sandbox.write("rule.yaml", "name: {a}\nwhen: {b}\n");
+    let output = sandbox.run(&["dry-run", "rule.yaml"]);
     output.expect_stderr(4, &["`rule.yaml` is YAML", "`--rules rule.yaml`"]);
     assert_eq!(output.stderr.matches("error").count(), 1, "{output:?}");
-    let output = place.run_with_input(&RUN, "name: {a}\nwhen: {b}\n");
+    let output = sandbox.run_with_input(&RUN, "name: {a}\nwhen: {b}\n");
     assert_eq!(output.stderr.matches("not JSON").count(), 1, "{output:?}");
 }
 
 #[test]
-fn one_bad_line_of_many_is_told_with_its_number() {
-    let place = sandbox_with_flow(NOTE);
+fn a_bad_line_is_reported_with_its_number() {
+    let sandbox = sandbox_with_flow(NOTE);
     let text = format!("{}\n{{\"bad\n\n{}\n", urgent(1), urgent(2));
-    let output = place.run_with_input(&RUN, &text);
+    let output = sandbox.run_with_input(&RUN, &text);
     output.expect_stderr(4, &["standard input:2: the JSON is cut off"]);
     let keys: Vec<Value> = output
         .json_lines()
@@ -147,23 +147,23 @@ fn one_bad_line_of_many_is_told_with_its_number() {
         .map(|l| l["event"]["key"].clone())
         .collect();
     assert_eq!(keys, ["1", "2"]);
-    assert_eq!(place.read("data/outbox/note.ndjson").lines().count(), 2);
+    assert_eq!(sandbox.read("data/outbox/note.ndjson").lines().count(), 2);
 }
 
 #[test]
 fn an_array_and_a_stream_of_events_are_all_read() {
-    let place = sandbox_with_flow(NOTE);
+    let sandbox = sandbox_with_flow(NOTE);
     let array = json!([urgent(1), urgent(2), 7]);
-    let output = place.run_with_input(&DRY_RUN, &array.to_string());
+    let output = sandbox.run_with_input(&DRY_RUN, &array.to_string());
     output.expect_stderr(4, &["this JSON is a number"]);
     assert_eq!(output.json_lines().len(), 2);
 }
 
 #[test]
-fn damaged_text_is_repaired_and_said() {
-    let place = sandbox_with_flow(NOTE);
+fn repaired_text_is_reported() {
+    let sandbox = sandbox_with_flow(NOTE);
     let half = urgent(1).to_string().replace("refund", r"re\ud83dfund");
-    let line = &place.run_with_input(&DRY_RUN, &half).json_lines()[0];
+    let line = &sandbox.run_with_input(&DRY_RUN, &half).json_lines()[0];
     assert_eq!(line["matched"], json!(["on-urgent"]));
     assert!(
         line["warnings"][0].as_str().unwrap().contains("surrogate"),
@@ -172,8 +172,8 @@ fn damaged_text_is_repaired_and_said() {
     let mut bytes = urgent(1).to_string().into_bytes();
     let at = bytes.windows(6).position(|w| w == b"refund").unwrap();
     bytes[at] = 0xff;
-    place.write("bytes.json", bytes);
-    let line = &place
+    sandbox.write("bytes.json", bytes);
+    let line = &sandbox
         .run(&["dry-run", "--format", "json", "bytes.json"])
         .json_lines()[0];
     assert!(
@@ -183,24 +183,24 @@ fn damaged_text_is_repaired_and_said() {
 }
 
 #[test]
-fn ten_megabytes_of_one_event_pass() {
-    let place = sandbox_with_flow(NOTE);
+fn an_event_of_ten_megabytes_is_accepted() {
+    let sandbox = sandbox_with_flow(NOTE);
     let event = changed_at(
         "/input/ticket_event/ticket/tags",
         json!(["x".repeat(10_000_000)]),
     );
-    assert_eq!(place.run_event(&RUN, &event)["runs"][0]["state"], "done");
+    assert_eq!(sandbox.run_event(&RUN, &event)["runs"][0]["state"], "done");
 }
 
 #[test]
-fn an_unknown_type_is_carried_with_the_nearest_known_one() {
-    let place = sandbox_with_flow(NOTE);
+fn an_unknown_type_is_accepted_with_a_suggestion() {
+    let sandbox = sandbox_with_flow(NOTE);
     let event = changed_at("/input/ticket_event/type", json!("Priority Chnged"));
-    let output = place.run_with_input(&RUN, &event.to_string());
+    let output = sandbox.run_with_input(&RUN, &event.to_string());
     assert_eq!(output.code, 1);
     let warning = output.json_lines()[0]["warnings"][0].to_string();
     assert!(warning.contains("Priority Chnged") && warning.contains("ticket.PriorityChanged"));
-    let output = place.run_with_input(&["dry-run", "-"], &event.to_string());
+    let output = sandbox.run_with_input(&["dry-run", "-"], &event.to_string());
     output.expect_stdout(
         1,
         &[
@@ -212,10 +212,10 @@ fn an_unknown_type_is_carried_with_the_nearest_known_one() {
 }
 
 #[test]
-fn a_source_that_was_named_is_held_to() {
-    let place = sandbox_with_flow(NOTE);
+fn a_named_source_is_required_of_every_event() {
+    let sandbox = sandbox_with_flow(NOTE);
     let text = urgent(1).to_string();
-    let output = place.run_with_input(&["run", "--source", "nope", "-"], &text);
+    let output = sandbox.run_with_input(&["run", "--source", "nope", "-"], &text);
     output.expect_stderr(
         2,
         &[
@@ -223,7 +223,7 @@ fn a_source_that_was_named_is_held_to() {
             "the sources are support, upmind",
         ],
     );
-    let output = place.run_with_input(&["run", "--source", "upmind", "-"], &text);
+    let output = sandbox.run_with_input(&["run", "--source", "upmind", "-"], &text);
     output.expect_stderr(
         4,
         &[
@@ -231,9 +231,9 @@ fn a_source_that_was_named_is_held_to() {
             "--source support",
         ],
     );
-    assert_eq!(place.read("data/outbox/note.ndjson"), "");
+    assert_eq!(sandbox.read("data/outbox/note.ndjson"), "");
     assert_eq!(
-        place
+        sandbox
             .run_with_input(&["run", "--source", "support", "-"], &text)
             .code,
         0
@@ -241,8 +241,8 @@ fn a_source_that_was_named_is_held_to() {
 }
 
 #[test]
-fn a_slip_in_set_is_told_before_anything_is_judged() {
-    let place = sandbox_with_flow(NOTE);
+fn a_mistake_in_set_is_reported_before_evaluation() {
+    let sandbox = sandbox_with_flow(NOTE);
     let cases = [
         ("noeq", "`--set noeq` has no `=`", "help: write --set"),
         ("=x", "an empty path", "help: "),
@@ -265,44 +265,45 @@ fn a_slip_in_set_is_told_before_anything_is_judged() {
         ),
     ];
     for (set, named, help) in cases {
-        let output = place.run_with_input(&["dry-run", "--set", set, "-"], &urgent(1).to_string());
+        let output =
+            sandbox.run_with_input(&["dry-run", "--set", set, "-"], &urgent(1).to_string());
         output.expect_stderr(2, &[named, help]);
         assert_eq!(output.stdout, "");
     }
     let text = ["dry-run", "--format", "json", "--set", "current=low", "-"];
-    assert_eq!(place.run_event(&text, &urgent(1))["matched"], json!([]));
+    assert_eq!(sandbox.run_event(&text, &urgent(1))["matched"], json!([]));
 }
 
 #[test]
 fn standard_input_that_is_closed_or_empty_is_a_bad_event() {
-    let place = sandbox_with_flow(NOTE);
-    place
+    let sandbox = sandbox_with_flow(NOTE);
+    sandbox
         .run(&["run", "-"])
         .expect_stderr(4, &["standard input:1: empty input"]);
-    place.run(&["run"]).expect_stderr(2, &["<FILE>"]);
+    sandbox.run(&["run"]).expect_stderr(2, &["<FILE>"]);
 }
 
 #[test]
-fn a_reader_that_goes_away_stops_no_work() {
-    let place = sandbox_with_flow(NOTE);
+fn a_closed_output_does_not_stop_runs() {
+    let sandbox = sandbox_with_flow(NOTE);
     let events: Vec<String> = (0..300).map(|n| urgent(n).to_string()).collect();
-    place.write("events.ndjson", events.join("\n"));
+    sandbox.write("events.ndjson", events.join("\n"));
     for (command, noted) in [("dry-run", 0), ("run", 300)] {
-        let mut command = place.command(&[command, "events.ndjson"]);
+        let mut command = sandbox.command(&[command, "events.ndjson"]);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let output = Output::new(finish(child));
         assert_eq!(output.code, 0, "{output:?}");
         assert_eq!(output.stderr, "");
-        let text = place.read("data/outbox/note.ndjson");
+        let text = sandbox.read("data/outbox/note.ndjson");
         assert_eq!(text.lines().count(), noted);
     }
 }
 
 #[test]
-fn a_full_disk_under_standard_output_is_told() {
-    let place = sandbox_with_flow(NOTE);
-    place.write("e.json", urgent(1).to_string());
+fn a_full_disk_under_standard_output_is_reported() {
+    let sandbox = sandbox_with_flow(NOTE);
+    sandbox.write("e.json", urgent(1).to_string());
     for arguments in [
         &["run", "e.json"][..],
         &["events"],
@@ -312,17 +313,17 @@ fn a_full_disk_under_standard_output_is_told() {
             .write(true)
             .open("/dev/full")
             .unwrap();
-        let child = place.command(arguments).stdout(full).spawn().unwrap();
+        let child = sandbox.command(arguments).stdout(full).spawn().unwrap();
         Output::new(finish(child)).expect_stderr(5, &["failed to write the output"]);
     }
 }
 
 #[test]
-fn the_locale_changes_no_word() {
+fn the_locale_does_not_change_output() {
     let event = subject(1, "naïve ☃").to_string();
     let output = |locale: &str| {
-        let place = sandbox_with_flow(NOTE).with_env("LC_ALL", locale);
-        let output = place.run_with_input(&["dry-run", "--explain", "-", "gone-ö.json"], &event);
+        let sandbox = sandbox_with_flow(NOTE).with_env("LC_ALL", locale);
+        let output = sandbox.run_with_input(&["dry-run", "--explain", "-", "gone-ö.json"], &event);
         (output.code, output.stdout, output.stderr)
     };
     let plain = output("C");

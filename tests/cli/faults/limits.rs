@@ -1,5 +1,5 @@
-//! What is out to cost much, as rules, configuration and events: refused or done within bounds that the
-//! system keeps, so that what runs away is killed and seen. The bounds are far above the honest cost.
+//! Rules, configurations and events made to be expensive. They are rejected or processed under limits of the
+//! operating system, far above the normal cost, so that a test fails where more is used.
 
 use std::process::{Command, Stdio};
 
@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 
 use super::setup::{rule, sandbox, urgent};
 
-/// Seconds of a processor, and KiB of addresses; ordinary is a tenth of either, unoptimised.
+/// CPU seconds, and KiB of address space. The unoptimised program normally uses a tenth of each.
 const BOUNDS: &str = "ulimit -t 20 && ulimit -v 300000 && exec \"$@\"";
 
-/// The program, which the system kills where it takes more.
-fn bounded(place: &Sandbox, arguments: &[&str]) -> Output {
-    let program = place.command(arguments);
+/// Runs the program under these limits.
+fn bounded(sandbox: &Sandbox, arguments: &[&str]) -> Output {
+    let program = sandbox.command(arguments);
     let mut shell = Command::new("sh");
     shell.args(["-c", BOUNDS, "sh"]);
     shell.arg(program.get_program()).args(program.get_args());
-    shell.current_dir(place.path(""));
+    shell.current_dir(sandbox.path(""));
     for (name, value) in program.get_envs() {
         match value {
             Some(value) => shell.env(name, value),
@@ -36,24 +36,24 @@ fn when(condition: &Value) -> String {
     text.replace("{ current: urgent }", &condition.to_string())
 }
 
-/// Rule files that are refused with these words.
+/// Checks that rule files are rejected with these messages.
 fn refused(rules: &[(String, &str)]) {
     for (text, wanted) in rules {
-        let place = sandbox();
-        place.write("rules/r.yaml", text);
-        let output = bounded(&place, &["check"]);
+        let sandbox = sandbox();
+        sandbox.write("rules/r.yaml", text);
+        let output = bounded(&sandbox, &["check"]);
         let shown: String = text.chars().take(200).collect();
         assert_eq!(output.code, 3, "{shown}: {output:?}");
         assert!(output.stdout.contains(wanted), "{shown}: {output:?}");
     }
 }
 
-/// What a rule says to an event, as one line of JSON.
+/// The result of a rule for an event, as one line of JSON.
 fn judged(text: &str, event: &Value) -> Value {
-    let place = sandbox();
-    place.write("rules/r.yaml", text);
-    place.write("e.json", event.to_string());
-    let output = bounded(&place, &["dry-run", "--format", "json", "e.json"]);
+    let sandbox = sandbox();
+    sandbox.write("rules/r.yaml", text);
+    sandbox.write("e.json", event.to_string());
+    let output = bounded(&sandbox, &["dry-run", "--format", "json", "e.json"]);
     assert!([0, 1].contains(&output.code), "{output:?}");
     output.json_lines()[0].clone()
 }
@@ -64,9 +64,9 @@ fn with(key: &str, value: Value) -> Value {
     event
 }
 
-/// The bounds are there: what allocates too much is killed.
+/// The limits are in force: a process that allocates too much is killed.
 #[test]
-fn what_takes_more_is_killed() {
+fn more_than_the_limits_is_killed() {
     for (kibibytes, wanted) in [("300000", false), ("3000000", true)] {
         let bounds = BOUNDS.replace("300000", kibibytes);
         let mut shell = Command::new("sh");
@@ -80,7 +80,7 @@ fn what_takes_more_is_killed() {
 }
 
 #[test]
-fn yaml_that_multiplies_or_nests_is_refused() {
+fn yaml_that_expands_or_nests_too_far_is_rejected() {
     let doubled = (1..40).fold("a0: &a0 [x, x]\n".to_owned(), |text, n| {
         format!("{text}a{n}: &a{n} [*a{}, *a{}]\n", n - 1, n - 1)
     });
@@ -111,7 +111,7 @@ fn nested(group: &str, depth: usize) -> Value {
 }
 
 #[test]
-fn patterns_that_grow_are_refused() {
+fn patterns_that_grow_too_large_are_rejected() {
     let large = "this regular expression is too large when compiled";
     let matches = |pattern: &str| when(&json!({ "current": { "matches": pattern } }));
     refused(&[
@@ -126,7 +126,7 @@ fn patterns_that_grow_are_refused() {
 }
 
 #[test]
-fn patterns_that_try_everything_take_one_pass() {
+fn backtracking_patterns_run_in_linear_time() {
     let text = "a".repeat(1_000_000);
     let event = with("current", json!(text));
     for pattern in [
@@ -141,7 +141,7 @@ fn patterns_that_try_everything_take_one_pass() {
 }
 
 #[test]
-fn paths_that_multiply_are_refused() {
+fn paths_that_expand_too_far_are_rejected() {
     let path = |path: &str| when(&json!({ path: { "exists": true } }));
     let ways = format!("$.raw{}", "['a','b']".repeat(30));
     refused(&[
@@ -173,7 +173,7 @@ fn paths_that_multiply_are_refused() {
 }
 
 #[test]
-fn templates_that_grow_or_go_on_are_refused_or_stopped() {
+fn templates_that_grow_or_never_end_are_rejected_or_stopped() {
     let flow = |text: &str| {
         let step = json!({ "http": { "url": "outbox:x", "json": { "t": text } } });
         rule("r", &format!("- {step}"))
@@ -211,7 +211,7 @@ fn templates_that_grow_or_go_on_are_refused_or_stopped() {
 }
 
 #[test]
-fn events_that_are_large_in_every_way_are_read() {
+fn large_events_are_accepted() {
     let tags: Vec<String> = (0..100_000).map(|n| format!("t{n}")).collect();
     let keys = (0..10_000).map(|n| (format!("prefixed-{n:06}-suffixed"), json!(n)));
     let deep = (0..120).fold(json!(1), |inner, _| json!([inner]));
@@ -232,30 +232,30 @@ fn events_that_are_large_in_every_way_are_read() {
 }
 
 #[test]
-fn brackets_without_end_are_no_event() {
-    let place = sandbox();
-    place.write("rules/r.yaml", when(&json!({ "current": "urgent" })));
+fn endless_brackets_are_not_an_event() {
+    let sandbox = sandbox();
+    sandbox.write("rules/r.yaml", when(&json!({ "current": "urgent" })));
     for bytes in [
         "[".repeat(1 << 20),
         "{\"a\":".repeat(1 << 18),
         "[".repeat(1 << 19) + &"]".repeat(1 << 19),
     ] {
-        place.write("e.json", bytes);
-        let output = bounded(&place, &["dry-run", "e.json"]);
+        sandbox.write("e.json", bytes);
+        let output = bounded(&sandbox, &["dry-run", "e.json"]);
         output.expect_stderr(4, &["127 levels"]);
     }
 }
 
 #[test]
-fn a_configuration_that_multiplies_is_refused() {
-    let place = sandbox();
-    place.write("rules/r.yaml", when(&json!({ "current": "urgent" })));
+fn a_configuration_that_expands_too_far_is_rejected() {
+    let sandbox = sandbox();
+    sandbox.write("rules/r.yaml", when(&json!({ "current": "urgent" })));
     let doubled = (1..40).fold("vars:\n  a0: &a0 [x, x]\n".to_owned(), |text, n| {
         format!("{text}  a{n}: &a{n} [*a{}, *a{}]\n", n - 1, n - 1)
     });
     for text in [doubled, format!("vars: {}", "[".repeat(1_000_000))] {
-        place.write("flowtrigger.yaml", text);
-        let output = bounded(&place, &["check"]);
+        sandbox.write("flowtrigger.yaml", text);
+        let output = bounded(&sandbox, &["check"]);
         assert_eq!(output.code, 3, "{output:?}");
         assert!(output.stdout.contains("error[syntax]"), "{output:?}");
     }

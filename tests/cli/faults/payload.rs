@@ -1,4 +1,4 @@
-//! Hostile text of a ticket: whatever it holds, it arrives as one argument and as one string.
+//! Hostile text in a ticket arrives as one argument and as one string.
 
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::sandbox::Sandbox;
@@ -26,8 +26,8 @@ const HOSTILE: [&str; 16] = [
     "%00 %2e%2e%2f &a=b#c?d",
 ];
 
-fn place(port: u16) -> Sandbox {
-    let place = sandbox();
+fn prepared(port: u16) -> Sandbox {
+    let sandbox = sandbox();
     let flow = "- name: call
   exec: [sh, -c, 'printf \"%s\\0\" \"$#\" \"$@\" > \"../$1.bin\"', sh, '{{ ticket.id }}', '{{ current }}', 'a {{ current }} z']
 - name: tell
@@ -41,24 +41,24 @@ fn place(port: u16) -> Sandbox {
 ";
     let rule = "name: hostile\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n";
     let text = format!("{rule}{flow}").replace("PORT", &port.to_string());
-    place.write("rules/rules.yaml", text);
-    place
+    sandbox.write("rules/rules.yaml", text);
+    sandbox
 }
 
-/// Sends all texts in one go and compares what arrived.
+/// Sends all texts and compares what arrived.
 fn arrives(texts: &[String]) {
     let receiver = Receiver::ok();
-    let place = place(receiver.port);
+    let sandbox = prepared(receiver.port);
     let events: Vec<String> = (1..)
         .zip(texts)
         .map(|(n, text)| subject(n, text).to_string())
         .collect();
-    let output = place.run_with_input(&RUN, &events.join("\n"));
+    let output = sandbox.run_with_input(&RUN, &events.join("\n"));
     assert_eq!(output.code, 0, "{output:?}");
-    assert!(!place.path("pwned").exists() && !place.path("rules/pwned").exists());
+    assert!(!sandbox.path("pwned").exists() && !sandbox.path("rules/pwned").exists());
     let got = receiver.received();
     for (ticket, text) in (1u64..).zip(texts) {
-        let arguments = place.read(&format!("{ticket}.bin"));
+        let arguments = sandbox.read(&format!("{ticket}.bin"));
         assert_eq!(arguments, format!("3\0{ticket}\0{text}\0a {text} z\0"));
         let sent = got
             .iter()
@@ -90,7 +90,7 @@ fn arrives(texts: &[String]) {
 }
 
 #[test]
-fn known_tricks_arrive_as_they_are() {
+fn known_injections_arrive_unchanged() {
     arrives(&HOSTILE.map(str::to_owned));
 }
 
@@ -98,7 +98,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 6, max_shrink_iters: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_text_arrives_as_it_is(
+    fn any_text_arrives_unchanged(
         texts in prop::collection::vec("([^\u{0}]|[\"'`$\\\\{}%#\n;|&<>]){0,40}", 1..8)
     ) {
         arrives(&texts);
@@ -106,11 +106,11 @@ proptest! {
 }
 
 #[test]
-fn a_nul_is_told_by_the_command_and_taken_by_json() {
+fn a_nul_is_rejected_for_commands_and_accepted_in_json() {
     let receiver = Receiver::ok();
-    let place = place(receiver.port);
+    let sandbox = prepared(receiver.port);
     let text = "a\u{0}b";
-    let output = place.run_with_input(&RUN, &subject(1, text).to_string());
+    let output = sandbox.run_with_input(&RUN, &subject(1, text).to_string());
     assert_eq!(output.code, 1);
     let run = &output.json_lines()[0]["runs"][0];
     let error = run["steps"][0]["error"].as_str().unwrap();
@@ -120,12 +120,12 @@ fn a_nul_is_told_by_the_command_and_taken_by_json() {
     );
     assert_eq!(receiver.received().len(), 0);
     let only = "name: n\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n- http: { url: 'http://127.0.0.1:PORT/', json: { t: '{{ current }}' } }\n";
-    place.write(
+    sandbox.write(
         "rules/rules.yaml",
         only.replace("PORT", &receiver.port.to_string()),
     );
     assert_eq!(
-        place.run_event(&RUN, &subject(1, text))["runs"][0]["state"],
+        sandbox.run_event(&RUN, &subject(1, text))["runs"][0]["state"],
         "done"
     );
     assert_eq!(receiver.received()[0].json()["t"], Value::from(text));

@@ -1,5 +1,5 @@
-//! Fields that are not kept: there for the run, and in no row and no page of the file once it is over.
-//! A daemon is what keeps them, so it is asked, and its file is searched.
+//! Redacted fields are available to a run and are in no page of the database file after it. Only a daemon
+//! stores events, so each test starts one and searches its file.
 
 use std::fs;
 
@@ -12,8 +12,8 @@ use super::setup::{sandbox, sandbox_with_flow, subject, urgent};
 
 const SAID: &str = "the-customers-own-words";
 
-fn place(flow: &str) -> Sandbox {
-    let place = sandbox();
+fn prepared(flow: &str) -> Sandbox {
+    let sandbox = sandbox();
     let rule = |name: &str, when: &str, flow: &str| {
         format!(
             "name: {name}\nevent_source: support\nevent_type: [ticket.SubjectChanged, ticket.PriorityChanged]\nwhen: {when}\nflow:\n{flow}\n"
@@ -31,17 +31,17 @@ fn place(flow: &str) -> Sandbox {
             "- succeed: ok",
         ),
     ];
-    place.write("rules/rules.yaml", rules.join("---\n"));
-    place.write(
+    sandbox.write("rules/rules.yaml", rules.join("---\n"));
+    sandbox.write(
         "flowtrigger.yaml",
         "outgoing: { allow: [127.0.0.1] }\nredact: [current, previous]\n",
     );
-    place
+    sandbox
 }
 
-/// What stands in the database and beside it.
-fn kept(place: &Sandbox) -> String {
-    let files = fs::read_dir(place.path("data")).expect("a folder");
+/// The contents of the database files.
+fn kept(sandbox: &Sandbox) -> String {
+    let files = fs::read_dir(sandbox.path("data")).expect("a folder");
     let files = files.map(|entry| entry.expect("a file").path());
     let databases = files.filter(|path| path.to_string_lossy().contains("flowtrigger.db"));
     let bytes = databases.map(|path| fs::read(path).expect("bytes"));
@@ -51,13 +51,13 @@ fn kept(place: &Sandbox) -> String {
 }
 
 #[test]
-fn what_is_redacted_is_in_no_page_of_the_file_once_its_run_is_over() {
+fn redacted_fields_are_in_no_page_of_the_file_after_the_run() {
     let receiver = Receiver::ok();
-    let place = place(&format!(
+    let sandbox = prepared(&format!(
         "- http: {{ url: 'http://127.0.0.1:{}/', json: {{ said: '{{{{ current }}}}' }}}}\n  keep: none",
         receiver.port
     ));
-    let daemon = DaemonProcess::start(&place);
+    let daemon = DaemonProcess::start(&sandbox);
     for ticket in [1, 100, 200] {
         let event = subject(ticket, SAID).to_string();
         assert_eq!(daemon.post("/events/support", &event).status(), 200);
@@ -65,10 +65,10 @@ fn what_is_redacted_is_in_no_page_of_the_file_once_its_run_is_over() {
     daemon.expect_log(|line| line["state"] == "done");
     daemon.stop();
     assert_eq!(receiver.received()[0].json()["said"], SAID);
-    let kept = kept(&place);
+    let kept = kept(&sandbox);
     assert!(!kept.contains(SAID), "it is in the file");
     assert!(kept.contains("[redacted]"));
-    let output = place.run(&["why", "1"]);
+    let output = sandbox.run(&["why", "1"]);
     output.expect_stdout(
         0,
         &[
@@ -78,18 +78,18 @@ fn what_is_redacted_is_in_no_page_of_the_file_once_its_run_is_over() {
         ],
     );
     output.expect_stdout(0, &["run  1 done"]);
-    // Decided by what is kept.
+    // Evaluated with the stored event.
     output.expect_stdout(0, &["NO MATCH  never"]);
-    let line = place
+    let line = sandbox
         .run(&["why", "1", "--format", "json"])
         .json_lines()
         .remove(0);
     assert_eq!(line["redacted"], json!(["previous", "current"]));
     assert_eq!(line["matched"], json!(["acts"]));
-    place
+    sandbox
         .run(&["why", "100"])
         .expect_stdout(0, &["NO MATCH  acts", "nothing happened"]);
-    let refused = place.run(&["runs", "replay", "1"]);
+    let refused = sandbox.run(&["runs", "replay", "1"]);
     assert_eq!(refused.code, 1, "{refused:?}");
     let words = format!("{}{}", refused.stdout, refused.stderr);
     assert!(
@@ -99,23 +99,25 @@ fn what_is_redacted_is_in_no_page_of_the_file_once_its_run_is_over() {
 }
 
 #[test]
-fn a_dead_run_keeps_what_it_needs_until_it_is_given_up() {
-    let place = place(&format!(
+fn a_dead_run_keeps_its_event_for_a_retry() {
+    let sandbox = prepared(&format!(
         "- http: {{ url: 'http://127.0.0.1:{}/', json: {{ said: '{{{{ current }}}}' }} }}\n  retry: {{ attempts: 1 }}",
         dead_port()
     ));
-    let daemon = DaemonProcess::start(&place);
+    let daemon = DaemonProcess::start(&sandbox);
     daemon.post("/events/support", &subject(1, SAID).to_string());
     daemon.expect_log(|line| line["state"] == "dead");
     daemon.stop();
-    assert!(kept(&place).contains(SAID), "a retry needs it");
-    place.run(&["why", "1"]).expect_stdout(0, &["MATCH  acts"]);
+    assert!(kept(&sandbox).contains(SAID), "a retry needs it");
+    sandbox
+        .run(&["why", "1"])
+        .expect_stdout(0, &["MATCH  acts"]);
 }
 
 #[test]
-fn events_that_only_some_rule_of_another_type_wants_are_filed_without_it() {
-    let place = place("- succeed: ok");
-    let daemon = DaemonProcess::start(&place);
+fn unmatched_events_are_archived_without_redacted_fields() {
+    let sandbox = prepared("- succeed: ok");
+    let daemon = DaemonProcess::start(&sandbox);
     let mut other: Value = urgent(7);
     other["input"]["ticket_event"]["type"] = "Status Changed".into();
     other["input"]["ticket_event"]["current"] = SAID.into();
@@ -124,29 +126,29 @@ fn events_that_only_some_rule_of_another_type_wants_are_filed_without_it() {
         200
     );
     daemon.stop();
-    let kept = kept(&place);
+    let kept = kept(&sandbox);
     assert!(!kept.contains(SAID) && kept.contains("[redacted]"));
-    place
+    sandbox
         .run(&["why", "7"])
         .expect_stdout(0, &["redacted: previous, current"]);
 }
 
-/// The search would find it.
+/// A control for the search.
 #[test]
-fn without_a_word_about_it_everything_is_in_the_file() {
-    let place = place("- succeed: ok");
-    place.write("flowtrigger.yaml", "mode: live\n");
-    let daemon = DaemonProcess::start(&place);
+fn without_redact_everything_is_in_the_file() {
+    let sandbox = prepared("- succeed: ok");
+    sandbox.write("flowtrigger.yaml", "mode: live\n");
+    let daemon = DaemonProcess::start(&sandbox);
     daemon.post("/events/support", &subject(1, SAID).to_string());
     daemon.expect_log(|line| line["state"] == "done");
     daemon.stop();
-    assert!(kept(&place).contains(SAID));
+    assert!(kept(&sandbox).contains(SAID));
 }
 
 #[test]
 fn redact_in_a_rule_points_to_the_configuration() {
-    let place = sandbox_with_flow("- succeed: ok\nredact: [comment.body]");
-    let output = place.run(&["check"]);
+    let sandbox = sandbox_with_flow("- succeed: ok\nredact: [comment.body]");
+    let output = sandbox.run(&["check"]);
     assert_eq!(output.code, 3, "{output:?}");
     assert!(
         output.stdout.contains("into flowtrigger.yaml"),

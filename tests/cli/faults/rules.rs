@@ -1,4 +1,4 @@
-//! Rule files that are missing, broken or hostile, and rules whose secrets or tests are not there.
+//! Rule files that are missing, broken or hostile; rules without their secrets or tests.
 
 use std::os::unix::fs::symlink;
 
@@ -6,31 +6,32 @@ use flowtrigger_testing::program::Output;
 use flowtrigger_testing::sandbox::Sandbox;
 use serde_json::Value;
 
+use super::setup;
 use super::setup::{NOTE, rule, sandbox, sandbox_with_flow, urgent};
 
-/// What every command that needs rules says of them: all refuse alike.
-fn refused(place: &Sandbox, rules: &str, parts: &[&str]) {
-    place.write("e.json", urgent(1).to_string());
-    place.run(&["check", rules]).expect_stdout(3, parts);
+/// Checks that every command that needs rules rejects them with the same message.
+fn refused(sandbox: &Sandbox, rules: &str, parts: &[&str]) {
+    sandbox.write("e.json", urgent(1).to_string());
+    sandbox.run(&["check", rules]).expect_stdout(3, parts);
     for command in [
         &["run", "--rules", rules, "e.json"][..],
         &["dry-run", "--rules", rules, "e.json"],
         &["test", rules],
         &["daemon", "--rules", rules, "--listen", "127.0.0.1:0"],
     ] {
-        place.run(command).expect_stderr(3, parts);
+        sandbox.run(command).expect_stderr(3, parts);
     }
-    assert!(!place.path("data").exists(), "something was done");
+    assert!(!sandbox.path("data").exists(), "something was done");
 }
 
-fn checked(place: &Sandbox) -> Vec<Value> {
-    let output = place.run(&["check", "--format", "json"]);
+fn checked(sandbox: &Sandbox) -> Vec<Value> {
+    let output = sandbox.run(&["check", "--format", "json"]);
     serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
 }
 
 /// `code file:line:column` of every diagnostic.
-fn places(place: &Sandbox) -> Vec<String> {
-    let found = checked(place);
+fn places(sandbox: &Sandbox) -> Vec<String> {
+    let found = checked(sandbox);
     let places = found.iter().map(|d| {
         let text = |key: &str| d[key].as_str().unwrap().to_owned();
         format!(
@@ -45,80 +46,80 @@ fn places(place: &Sandbox) -> Vec<String> {
 }
 
 #[test]
-fn no_rules_are_no_rules_to_start_with() {
-    let place = sandbox();
-    refused(&place, "nowhere", &["`nowhere` is not there", "--rules"]);
-    refused(&place, "rules", &["`rules` holds no rule file", ".yaml"]);
+fn an_empty_rule_folder_is_an_error() {
+    let sandbox = sandbox();
+    refused(&sandbox, "nowhere", &["`nowhere` is not there", "--rules"]);
+    refused(&sandbox, "rules", &["`rules` holds no rule file", ".yaml"]);
 }
 
 #[test]
-fn a_file_without_a_rule_is_a_warning_and_no_silence() {
-    let place = sandbox();
-    place.write("rules/empty.yaml", "# to be written\n");
-    place.write("rules/good.yaml", rule("good", NOTE));
-    let output = place.run(&["check"]);
+fn a_file_without_rules_is_a_warning() {
+    let sandbox = sandbox();
+    sandbox.write("rules/empty.yaml", "# to be written\n");
+    sandbox.write("rules/good.yaml", rule("good", NOTE));
+    let output = sandbox.run(&["check"]);
     output.expect_stdout(
         0,
         &["warning[empty]: `rules/empty.yaml` holds no rule", "help: "],
     );
     output.expect_stdout(0, &["1 rule in 2 files, no errors, 1 warning"]);
-    let output = place.run_with_input(&["run", "-"], &urgent(1).to_string());
+    let output = sandbox.run_with_input(&["run", "-"], &urgent(1).to_string());
     output.expect_stderr(0, &["warning[empty]: `rules/empty.yaml` holds no rule"]);
 }
 
 #[test]
-fn what_is_no_text_names_the_byte() {
-    let place = sandbox();
-    place.write("rules/latin.yaml", b"name: caf\xe9\n");
-    place.write("rules/good.yaml", rule("good", NOTE));
+fn a_file_that_is_not_utf8_names_the_byte() {
+    let sandbox = sandbox();
+    sandbox.write("rules/latin.yaml", b"name: caf\xe9\n");
+    sandbox.write("rules/good.yaml", rule("good", NOTE));
     let parts = [
         "`rules/latin.yaml` is not UTF-8 at byte 9",
         "rules/latin.yaml:1:10",
         "save it as UTF-8",
     ];
-    refused(&place, "rules", &parts);
+    refused(&sandbox, "rules", &parts);
 }
 
 #[test]
-fn what_cannot_be_read_is_named() {
-    let place = sandbox();
-    place.write("rules/good.yaml", rule("good", NOTE));
-    symlink("/nowhere/at/all", place.path("rules/gone.yaml")).unwrap();
+fn an_unreadable_path_is_named() {
+    let sandbox = sandbox();
+    sandbox.write("rules/good.yaml", rule("good", NOTE));
+    symlink("/nowhere/at/all", sandbox.path("rules/gone.yaml")).unwrap();
     refused(
-        &place,
+        &sandbox,
         "rules",
         &["`rules/gone.yaml` is not there", "help: "],
     );
-    let place = sandbox();
-    symlink("loop.yaml", place.path("rules/loop.yaml")).unwrap();
-    symlink("..", place.path("rules/round")).unwrap();
-    refused(&place, "rules", &["rules/loop.yaml"]);
+    let sandbox = setup::sandbox();
+    symlink("loop.yaml", sandbox.path("rules/loop.yaml")).unwrap();
+    symlink("..", sandbox.path("rules/round")).unwrap();
+    refused(&sandbox, "rules", &["rules/loop.yaml"]);
 }
 
 #[test]
-fn a_folder_that_is_called_like_a_rule_is_read_as_a_folder() {
-    let place = sandbox();
-    place.write("rules/team.yaml/good.yaml", rule("good", NOTE));
-    place
+fn a_folder_named_like_a_rule_file_is_read_as_a_folder() {
+    let sandbox = sandbox();
+    sandbox.write("rules/team.yaml/good.yaml", rule("good", NOTE));
+    sandbox
         .run(&["check"])
         .expect_stdout(0, &["1 rule in 1 file, no errors"]);
 }
 
 #[test]
-fn bombs_are_refused_where_they_go_off() {
-    let place = sandbox();
-    place.write("rules/aliases.yaml", aliases());
-    place.write("rules/deep.yaml", "[".repeat(1_000_000));
-    place.write("rules/maps.yaml", "a: {".repeat(100_000));
+fn yaml_bombs_are_rejected_with_their_position() {
+    let sandbox = sandbox();
+    sandbox.write("rules/aliases.yaml", aliases());
+    sandbox.write("rules/deep.yaml", "[".repeat(1_000_000));
+    sandbox.write("rules/maps.yaml", "a: {".repeat(100_000));
     let regex = |text: &str| {
         rule("r", NOTE).replace(
             "current: urgent",
             &format!("ticket.external_id: {{ matches: '{text}' }}"),
         )
     };
-    place.write("rules/regex.yaml", regex("(a{1000}){1000}"));
-    place.write("rules/unclosed.yaml", regex("((("));
-    let found = places(&place);
+    sandbox.write("rules/regex.yaml", regex("(a{1000}){1000}"));
+    sandbox.write("rules/unclosed.yaml", regex("((("));
+    let found = places(&sandbox);
     for wanted in [
         "syntax rules/aliases.yaml:",
         "syntax rules/deep.yaml:1:",
@@ -132,7 +133,7 @@ fn bombs_are_refused_where_they_go_off() {
         );
     }
     refused(
-        &place,
+        &sandbox,
         "rules",
         &["aliases of aliases multiply", "too large when compiled"],
     );
@@ -148,21 +149,21 @@ fn aliases() -> String {
 }
 
 #[test]
-fn every_mistake_of_every_file_is_told_at_once() {
-    let place = sandbox();
-    place.write(
+fn all_mistakes_of_all_files_are_reported() {
+    let sandbox = sandbox();
+    sandbox.write(
         "rules/a.yaml",
         format!(
             "{}---\nname: [\n",
             rule("a", NOTE).replace("current:", "curent:")
         ),
     );
-    place.write(
+    sandbox.write(
         "rules/b.yaml",
         rule("a", NOTE).replace("PriorityChanged", "PriorityChangd"),
     );
-    place.write("rules/c.yaml", rule("c", "- exec: [echo, '{{ nope }}']\n- shell: echo {{ current }}\n- http: { url: {{ current }} }"));
-    let found = checked(&place);
+    sandbox.write("rules/c.yaml", rule("c", "- exec: [echo, '{{ nope }}']\n- shell: echo {{ current }}\n- http: { url: {{ current }} }"));
+    let found = checked(&sandbox);
     for wanted in ["did you mean `current`?", "ticket.PriorityChanged", "nope"] {
         let told = |d: &Value| d["message"].to_string() + &d["help"].to_string();
         assert!(
@@ -194,10 +195,10 @@ fn every_mistake_of_every_file_is_told_at_once() {
 }
 
 #[test]
-fn an_unset_secret_warns_in_check_and_stops_what_acts() {
+fn an_unset_secret_is_a_warning_in_check_and_an_error_in_run() {
     let flow =
         "- http: { url: 'http://127.0.0.1:9/x', headers: { X-Key: '{{ secret.DESK_KEY }}' } }";
-    for (place, why) in [
+    for (sandbox, why) in [
         (
             sandbox_with_flow(flow),
             "`FLOWTRIGGER_SECRET_DESK_KEY` is not set",
@@ -207,37 +208,37 @@ fn an_unset_secret_warns_in_check_and_stops_what_acts() {
             "`FLOWTRIGGER_SECRET_DESK_KEY` is empty",
         ),
     ] {
-        place.write("e.json", urgent(1).to_string());
-        place
+        sandbox.write("e.json", urgent(1).to_string());
+        sandbox
             .run(&["check"])
             .expect_stdout(0, &["warning[unset-secret]", "`DESK_KEY`", why]);
-        place
+        sandbox
             .run(&["run", "e.json"])
             .expect_stderr(3, &["`DESK_KEY`", why, "set it"]);
         let daemon = ["daemon", "--listen", "127.0.0.1:0"];
-        place
+        sandbox
             .run(&daemon)
             .expect_stderr(3, &["`DESK_KEY`", why, "set it"]);
-        place
+        sandbox
             .run(&["dry-run", "e.json"])
             .expect_stdout(0, &["[secret DESK_KEY]"]);
     }
-    let place = sandbox_with_flow(flow);
-    place.write(
+    let sandbox = sandbox_with_flow(flow);
+    sandbox.write(
         "flowtrigger.yaml",
         "secrets: { DESK_KEY: { file: keys/desk } }\n",
     );
-    place.write("e.json", urgent(1).to_string());
-    place
+    sandbox.write("e.json", urgent(1).to_string());
+    sandbox
         .run(&["run", "e.json"])
         .expect_stderr(3, &["`DESK_KEY`", "keys/desk"]);
 }
 
 #[test]
-fn a_run_of_no_tests_fails() {
-    let place = sandbox_with_flow(NOTE);
+fn testing_without_tests_fails() {
+    let sandbox = sandbox_with_flow(NOTE);
     for format in ["text", "json", "junit"] {
-        let output = place.run(&["test", "--format", format]);
+        let output = sandbox.run(&["test", "--format", format]);
         output.expect_stderr(
             1,
             &[
@@ -246,11 +247,11 @@ fn a_run_of_no_tests_fails() {
             ],
         );
     }
-    place.write(
+    sandbox.write(
         "rules/rules.test.yaml",
         "- name: any\n  event: { sample: ticket.PriorityChanged }\n  expect: no match\n",
     );
-    let output: Output = place.run(&["test", "--only", "nope"]);
+    let output: Output = sandbox.run(&["test", "--only", "nope"]);
     if output.code != 3 {
         output.expect_stderr(1, &["no test has `nope`", "--only"]);
     }

@@ -1,6 +1,6 @@
-//! Every kind of secret in one daemon, with receivers and a command that give back all that they get: then
-//! everything that the program wrote, logged, answered and printed is searched for each of them, in each
-//! form that it may take. What is sent is seen to arrive, and a planted secret is found.
+//! One daemon uses every kind of secret with receivers and a command that send everything back. Then all files,
+//! logs, responses and output are searched for every encoding of every secret. Controls: the secrets were
+//! sent, and the search finds a planted one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::setup::{sandbox, urgent};
 
-/// One for each way to the outside; with a space, a quote, a slash, a plus and a letter beyond ASCII.
+/// One secret for each use; each value has a space, a quote, a slash, a plus and a letter beyond ASCII.
 const NAMES: [&str; 11] = [
     "BEARER", "BASIC", "PATH", "QUERY", "HEADER", "JSON", "FORM", "ARGV", "FILED", "SIGNS", "ASKS",
 ];
@@ -42,7 +42,7 @@ const ON_DEAD: &str = "on_dead:
 - http: { connection: bearer, path: '/dead', json: { why: '{{ error.message }}', key: '{{ secret.JSON }}' } }
 ";
 
-/// A rule for each step, so that one death hides no other.
+/// Each step gets its own rule, so that one dead run hides no other.
 fn steps() -> Vec<String> {
     let http = |rest: &str| format!("http: {{ {rest} }}\n  retry: {{ attempts: 1 }}");
     let shell = |script: &str| {
@@ -64,35 +64,35 @@ fn steps() -> Vec<String> {
         shell(
             "env >&2; echo \"$1\" >&2; printf %s \"$1\" | od -An -tx1 | tr -d \" \\n\" >&2; exit 3",
         ),
-        // A part of a secret at the end of what is kept of an output.
+        // Truncates the output in the middle of a secret.
         shell(
             "head -c 65530 /dev/zero | tr \"\\\\0\" x; printf %s \"$1\"; printf %s \"$1\" >&2; head -c 65500 /dev/zero | tr \"\\\\0\" y >&2",
         ),
     ]
 }
 
-fn place(port: u16) -> Sandbox {
-    let mut place = sandbox();
+fn prepared(port: u16) -> Sandbox {
+    let mut sandbox = sandbox();
     let rules = steps().into_iter().enumerate().map(|(n, step)| {
         format!(
             "name: r{n}\nevent_source: support\nevent_type: ticket.PriorityChanged\nflow:\n- name: call\n  {step}\n- http: {{ connection: bearer, path: /again, json: {{ seen: '{{{{ steps.call }}}}' }} }}\n  retry: {{ attempts: 1 }}\n"
         )
     });
-    place.write("rules/rules.yaml", rules.collect::<Vec<_>>().join("---\n"));
+    sandbox.write("rules/rules.yaml", rules.collect::<Vec<_>>().join("---\n"));
     let config = format!("{CONFIG}{ON_DEAD}");
     let config = config.replace("PORT", &port.to_string());
-    place.write(
+    sandbox.write(
         "flowtrigger.yaml",
         config.replace("DEAD", &dead_port().to_string()),
     );
-    place.write("filed", value("FILED"));
+    sandbox.write("filed", value("FILED"));
     for name in NAMES.iter().filter(|name| **name != "FILED") {
-        place = place.with_env(&format!("FLOWTRIGGER_SECRET_{name}"), &value(name));
+        sandbox = sandbox.with_env(&format!("FLOWTRIGGER_SECRET_{name}"), &value(name));
     }
-    place.with_env("RUST_LOG", "trace")
+    sandbox.with_env("RUST_LOG", "trace")
 }
 
-/// The forms of a secret that something could be written in.
+/// The encodings of a secret.
 fn forms(secret: &str) -> Vec<String> {
     let percent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
@@ -101,7 +101,7 @@ fn forms(secret: &str) -> Vec<String> {
     let (first, second) = secret.split_at(secret.find('/').expect("a slash"));
     let mut forms = vec![
         secret.to_owned(),
-        // Either half, as a text that was cut off would show it.
+        // Either half, as a truncated text would show it.
         first.to_owned(),
         second.to_owned(),
         percent.to_lowercase(),
@@ -124,7 +124,7 @@ fn forms(secret: &str) -> Vec<String> {
     forms
 }
 
-/// Where a secret stands in some bytes.
+/// The secrets that are in some bytes, with their encodings.
 fn found(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     let all = NAMES.iter().flat_map(|name| {
@@ -149,16 +149,16 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
         let path = entry.expect("an entry").path();
         match path.is_dir() {
             true => files(&path, found),
-            // A socket has nothing to read.
+            // A socket cannot be read.
             false if path.extension().is_some_and(|end| end == "sock") => {}
             false => found.push(path),
         }
     }
 }
 
-fn clean_folder(place: &Sandbox) {
+fn clean_folder(sandbox: &Sandbox) {
     let mut all = Vec::new();
-    files(&place.path("data"), &mut all);
+    files(&sandbox.path("data"), &mut all);
     assert!(
         all.iter().any(|path| path.ends_with("flowtrigger.db")),
         "{all:?}"
@@ -170,9 +170,9 @@ fn clean_folder(place: &Sandbox) {
     }
 }
 
-/// Every command that reads what was kept, or shows what would be sent.
-fn clean_commands(place: &Sandbox) {
-    place.write("e.json", urgent(1).to_string());
+/// Checks every command that reads stored data or shows what would be sent.
+fn clean_commands(sandbox: &Sandbox) {
+    sandbox.write("e.json", urgent(1).to_string());
     let mut commands: Vec<Vec<String>> = [
         "why 1",
         "why 1 --format json",
@@ -199,7 +199,7 @@ fn clean_commands(place: &Sandbox) {
     }
     for command in commands {
         let words: Vec<&str> = command.iter().map(String::as_str).collect();
-        let output = place.run(&words);
+        let output = sandbox.run(&words);
         assert!([0, 1].contains(&output.code), "{words:?}: {output:?}");
         assert!(!output.stdout.is_empty(), "{words:?}");
         clean(
@@ -214,7 +214,7 @@ fn settled(daemon: &DaemonProcess, runs: usize) {
     daemon.expect_logs(runs, over);
 }
 
-/// Senders that show the secrets of sources, rightly and where they do not belong.
+/// Sends the secrets of sources, in the right place and in wrong ones.
 fn clean_senders(daemon: &DaemonProcess) {
     let body = urgent(1).to_string();
     let basic = |name: &str| STANDARD.encode(format!("bot:{}", value(name)));
@@ -251,7 +251,7 @@ fn clean_senders(daemon: &DaemonProcess) {
     }
 }
 
-/// Sends all that it receives back, as the body and in a header. A path with `fail` fails.
+/// Sends every request back, as the body and in headers. A path with `fail` fails.
 fn echo_receiver() -> Receiver {
     Receiver::responding(|request, _| {
         let first = request.head.lines().next().unwrap_or_default();
@@ -268,9 +268,9 @@ fn echo_receiver() -> Receiver {
 #[test]
 fn no_secret_is_written_logged_answered_or_printed() {
     let receiver = echo_receiver();
-    let place = place(receiver.port);
+    let sandbox = prepared(receiver.port);
     let mut daemon =
-        DaemonProcess::start_with(&place, &["--listen", "127.0.0.1:0", "--log", "trace"]);
+        DaemonProcess::start_with(&sandbox, &["--listen", "127.0.0.1:0", "--log", "trace"]);
     let answer = daemon.post("/events/support", &urgent(1).to_string());
     assert_eq!(answer.status(), 200, "{answer:?}");
     clean(
@@ -289,19 +289,19 @@ fn no_secret_is_written_logged_answered_or_printed() {
         let answer = daemon.request(method, path, "", body.as_bytes());
         clean(path, format!("{}{}", answer.head, answer.body).as_bytes());
     }
-    clean_commands(&place);
+    clean_commands(&sandbox);
     daemon.signal(Signal::HUP);
     daemon.expect_log(|line| {
         line["message"]
             .as_str()
             .is_some_and(|output| output.contains("reload"))
     });
-    clean_folder(&place);
+    clean_folder(&sandbox);
     daemon.signal(Signal::TERM);
     assert_eq!(daemon.wait_for_exit(), Some(0));
     clean("the log", daemon.log().as_bytes());
-    clean_folder(&place);
-    clean_commands(&place);
+    clean_folder(&sandbox);
+    clean_commands(&sandbox);
     let sent: String = receiver
         .received()
         .iter()
@@ -316,7 +316,7 @@ fn no_secret_is_written_logged_answered_or_printed() {
     }
 }
 
-/// The search would find it.
+/// A control for the search.
 #[test]
 fn a_planted_secret_is_found() {
     for name in NAMES {
@@ -330,10 +330,10 @@ fn a_planted_secret_is_found() {
             );
         }
     }
-    let place = sandbox();
-    place.write(
+    let sandbox = sandbox();
+    sandbox.write(
         "data/flowtrigger.db",
         format!("\0\u{1}{}\0", value("FILED")),
     );
-    assert!(std::panic::catch_unwind(|| clean_folder(&place)).is_err());
+    assert!(std::panic::catch_unwind(|| clean_folder(&sandbox)).is_err());
 }

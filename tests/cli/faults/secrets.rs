@@ -1,4 +1,4 @@
-//! Canaries for secrets: they arrive where they are sent, and are found nowhere else, in no encoding.
+//! Secrets arrive where they are sent and are found nowhere else, in no encoding.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use rustix::process::Signal;
 
 use super::setup::{sandbox_with_flow, urgent};
 
-/// With what each encoding changes: a space, a quote, a slash, a plus and a letter beyond ASCII.
+/// Contains what encodings change: a space, a quote, a slash, a plus and a letter beyond ASCII.
 const CANARY: &str = "c4nary / \"é\"+key&1";
 const PASSWORD: &str = "pa55word/of?the=bot";
 
@@ -42,16 +42,16 @@ const FLOW: &str = "- name: url
   exec: { argv: [sh, -c, 'echo \"bad key $CANARY\" >&2; exit 1'], env: { CANARY: '{{ secret.CANARY }}' } }
 ";
 
-fn place(port: u16) -> Sandbox {
+fn prepared(port: u16) -> Sandbox {
     let port = port.to_string();
-    let place = sandbox_with_flow(&FLOW.replace("PORT", &port));
-    place.write("flowtrigger.yaml", CONFIG.replace("PORT", &port));
-    place
+    let sandbox = sandbox_with_flow(&FLOW.replace("PORT", &port));
+    sandbox.write("flowtrigger.yaml", CONFIG.replace("PORT", &port));
+    sandbox
         .with_env("FLOWTRIGGER_SECRET_CANARY", CANARY)
         .with_env("FLOWTRIGGER_SECRET_PASSWORD", PASSWORD)
 }
 
-/// Every way in which a secret may be written down.
+/// Every encoding of a secret.
 fn traces() -> Vec<String> {
     let mut traces = vec!["c4nary".to_owned(), "pa55word".to_owned()];
     for secret in [CANARY, PASSWORD] {
@@ -74,7 +74,7 @@ fn clean(what: &str, text: &str) {
     }
 }
 
-/// All files below a folder but the one that a command of the rule was told to write.
+/// All files below a folder except the one that the command of the rule writes.
 fn clean_files(folder: &Path) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -90,16 +90,16 @@ fn clean_files(folder: &Path) {
 }
 
 #[test]
-fn secrets_arrive_and_are_written_nowhere() {
+fn secrets_are_sent_and_written_nowhere_else() {
     let receiver = Receiver::ok();
-    let place = place(receiver.port);
+    let sandbox = prepared(receiver.port);
     let event = urgent(1).to_string();
     for arguments in [
         &["run", "-"][..],
         &["run", "--format", "json", "-"],
         &["run", "--log", "trace", "-"],
     ] {
-        let output = place.run_with_input(arguments, &event);
+        let output = sandbox.run_with_input(arguments, &event);
         assert_eq!(output.code, 1, "{output:?}");
         assert!(
             output.stdout.contains("bad key [secret CANARY]"),
@@ -108,13 +108,13 @@ fn secrets_arrive_and_are_written_nowhere() {
         clean("stdout", &output.stdout);
         clean("stderr", &output.stderr);
     }
-    clean_files(&place.path(""));
-    let paper = place.read("data/outbox/paper.ndjson");
+    clean_files(&sandbox.path(""));
+    let paper = sandbox.read("data/outbox/paper.ndjson");
     assert!(
         paper.contains("[secret CANARY]") && paper.contains("[secret PASSWORD]"),
         "{paper}"
     );
-    assert_eq!(place.read("got"), CANARY);
+    assert_eq!(sandbox.read("got"), CANARY);
     let got = receiver.received();
     let percent = "c4nary%20%2F%20%22%C3%A9%22%2Bkey%261";
     assert!(
@@ -137,8 +137,8 @@ fn secrets_arrive_and_are_written_nowhere() {
 }
 
 #[test]
-fn a_rehearsal_shows_names_alone() {
-    let place = place(9);
+fn dry_run_shows_only_the_names_of_secrets() {
+    let sandbox = prepared(9);
     let event = urgent(1).to_string();
     for arguments in [
         &["dry-run", "-"][..],
@@ -147,7 +147,7 @@ fn a_rehearsal_shows_names_alone() {
         &["check"],
         &["check", "--format", "json"],
     ] {
-        let output = place.run_with_input(arguments, &event);
+        let output = sandbox.run_with_input(arguments, &event);
         assert_eq!(output.code, 0, "{output:?}");
         clean("stdout", &output.stdout);
         clean("stderr", &output.stderr);
@@ -161,8 +161,8 @@ fn a_receiver_that_fails_or_repeats_a_secret_puts_it_into_no_log() {
     let echo = format!("500 Oops\r\nx-echo: {PASSWORD}");
     let receiver = Receiver::in_turn(&[&echo]);
     for port in [receiver.port, dead_port()] {
-        let place = place(port);
-        let mut daemon = DaemonProcess::start(&place);
+        let sandbox = prepared(port);
+        let mut daemon = DaemonProcess::start(&sandbox);
         assert_eq!(
             daemon
                 .post("/events/support", &urgent(1).to_string())
@@ -183,8 +183,9 @@ fn a_receiver_that_fails_or_repeats_a_secret_puts_it_into_no_log() {
 #[test]
 fn a_secret_that_cannot_be_sent_is_named_and_not_shown() {
     let flow = "- http: { url: 'http://127.0.0.1:9/', headers: { X-Key: '{{ secret.CANARY }}' } }\n  retry: { attempts: 1 }";
-    let place = sandbox_with_flow(flow).with_env("FLOWTRIGGER_SECRET_CANARY", "c4nary\nx-evil: 1");
-    let output = place.run_with_input(&["run", "-"], &urgent(1).to_string());
+    let sandbox =
+        sandbox_with_flow(flow).with_env("FLOWTRIGGER_SECRET_CANARY", "c4nary\nx-evil: 1");
+    let output = sandbox.run_with_input(&["run", "-"], &urgent(1).to_string());
     assert!([1, 3].contains(&output.code), "{output:?}");
     clean("the output", &format!("{}{}", output.stdout, output.stderr));
     assert!(

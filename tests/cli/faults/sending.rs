@@ -1,4 +1,4 @@
-//! `send` and `sign` against a daemon that verifies: what one writes, the other takes.
+//! `send` and `sign` with a daemon that verifies signatures.
 
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::program::Output;
@@ -7,34 +7,34 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::setup::urgent;
-use super::signed::{KEY, SOURCES, place};
+use super::signed::{KEY, SOURCES, prepared};
 
 const NAMES: [&str; 7] = [
     "support", "hex", "standard", "forge", "token", "basic", "own",
 ];
 
-fn send(place: &Sandbox, daemon: &DaemonProcess, more: &[&str]) -> Output {
+fn send(sandbox: &Sandbox, daemon: &DaemonProcess, more: &[&str]) -> Output {
     let to = ["send", "--to", &daemon.address];
-    place.run(&[&to, more].concat())
+    sandbox.run(&[&to, more].concat())
 }
 
 #[test]
-fn what_is_sent_is_what_is_verified() {
-    let place = place(SOURCES);
-    let daemon = DaemonProcess::start(&place);
+fn sent_events_pass_verification() {
+    let sandbox = prepared(SOURCES);
+    let daemon = DaemonProcess::start(&sandbox);
     for (n, name) in (1..).zip(NAMES) {
-        place.write("event.json", urgent(n).to_string());
-        let output = send(&place, &daemon, &["--source", name, "event.json"]);
+        sandbox.write("event.json", urgent(n).to_string());
+        let output = send(&sandbox, &daemon, &["--source", name, "event.json"]);
         output.expect_stdout(0, &["event.json:1: accepted, event ", "on-urgent  queued"]);
         assert_eq!(output.stderr, "");
-        let output = send(&place, &daemon, &["--source", name, "event.json"]);
+        let output = send(&sandbox, &daemon, &["--source", name, "event.json"]);
         output.expect_stdout(0, &["redelivered"]);
     }
     let lines = [urgent(50), urgent(51)].map(|event| event.to_string());
-    place.write("lines", lines.join("\n"));
-    place.write("list.json", json!([urgent(52), urgent(53)]).to_string());
+    sandbox.write("lines", lines.join("\n"));
+    sandbox.write("list.json", json!([urgent(52), urgent(53)]).to_string());
     let more = ["--source", "hex", "--format", "json", "lines", "list.json"];
-    let output = send(&place, &daemon, &more);
+    let output = send(&sandbox, &daemon, &more);
     assert_eq!(output.code, 0, "{output:?}");
     let told = output.json_lines();
     let places: Vec<&Value> = told.iter().map(|line| &line["place"]).collect();
@@ -43,15 +43,15 @@ fn what_is_sent_is_what_is_verified() {
 }
 
 #[test]
-fn the_source_is_told_by_the_content_where_one_alone_takes_it() {
-    let place = place(
+fn the_source_is_chosen_by_content_if_only_one_fits() {
+    let sandbox = prepared(
         "sources: { north: { decoder: support, path: /n, verify: zendesk, secrets: KEY }, upmind: {} }\n",
     );
-    let daemon = DaemonProcess::start(&place);
-    place.write("event.json", urgent(1).to_string());
-    send(&place, &daemon, &["event.json"]).expect_stdout(0, &["accepted, event "]);
-    place.write("flowtrigger.yaml", SOURCES);
-    let output = send(&place, &daemon, &["event.json"]);
+    let daemon = DaemonProcess::start(&sandbox);
+    sandbox.write("event.json", urgent(1).to_string());
+    send(&sandbox, &daemon, &["event.json"]).expect_stdout(0, &["accepted, event "]);
+    sandbox.write("flowtrigger.yaml", SOURCES);
+    let output = send(&sandbox, &daemon, &["event.json"]);
     output.expect_stderr(
         4,
         &[
@@ -59,8 +59,8 @@ fn the_source_is_told_by_the_content_where_one_alone_takes_it() {
             "--source NAME",
         ],
     );
-    place.write("flowtrigger.yaml", "sources: { upmind: {} }\n");
-    let output = send(&place, &daemon, &["event.json"]);
+    sandbox.write("flowtrigger.yaml", "sources: { upmind: {} }\n");
+    let output = send(&sandbox, &daemon, &["event.json"]);
     output.expect_stderr(
         4,
         &[
@@ -68,8 +68,8 @@ fn the_source_is_told_by_the_content_where_one_alone_takes_it() {
             "add `support: {}` under `sources`",
         ],
     );
-    place.write("flowtrigger.yaml", "mode: live\n");
-    let output = send(&place, &daemon, &["event.json"]);
+    sandbox.write("flowtrigger.yaml", "mode: live\n");
+    let output = send(&sandbox, &daemon, &["event.json"]);
     output.expect_stdout(
         1,
         &["refused with 404: no such source; send to one of `/events/upmind`, `/n`"],
@@ -79,18 +79,18 @@ fn the_source_is_told_by_the_content_where_one_alone_takes_it() {
         &["the source `support` has no `verify`: its events are sent unsigned"],
     );
     let whole = format!("http://{}/n", daemon.address);
-    let output = place.run(&["send", "--to", &whole, "event.json"]);
+    let output = sandbox.run(&["send", "--to", &whole, "event.json"]);
     output.expect_stdout(1, &["refused with 401", "another than the one here"]);
 }
 
 #[test]
-fn a_refusal_is_told_with_its_reason_and_code() {
-    let place = place("sources: { support: { verify: zendesk, secrets: KEY } }\n");
-    let mut daemon = DaemonProcess::start(&place);
-    place.write("event.json", urgent(1).to_string());
-    place.write("other.json", "{\"a\": 1}");
+fn a_rejection_is_reported_with_reason_and_exit_code() {
+    let sandbox = prepared("sources: { support: { verify: zendesk, secrets: KEY } }\n");
+    let mut daemon = DaemonProcess::start(&sandbox);
+    sandbox.write("event.json", urgent(1).to_string());
+    sandbox.write("other.json", "{\"a\": 1}");
     let of = ["--source", "support", "event.json", "other.json"];
-    let output = send(&place, &daemon, &of);
+    let output = send(&sandbox, &daemon, &of);
     output.expect_stdout(
         4,
         &[
@@ -98,7 +98,7 @@ fn a_refusal_is_told_with_its_reason_and_code() {
             "other.json:1: refused with 400: this JSON is an object",
         ],
     );
-    let other = place.with_env("FLOWTRIGGER_SECRET_KEY", "another secret of some length");
+    let other = sandbox.with_env("FLOWTRIGGER_SECRET_KEY", "another secret of some length");
     let output = send(&other, &daemon, &of[..3]);
     output.expect_stdout(1, &["event.json:1: refused with 401"]);
     let other = other.with_env("FLOWTRIGGER_SECRET_KEY", "");
@@ -118,14 +118,14 @@ fn a_refusal_is_told_with_its_reason_and_code() {
 }
 
 #[test]
-fn signing_shows_no_token_and_ages_on_demand() {
-    let place = place(SOURCES);
-    let daemon = DaemonProcess::start(&place);
-    place.write("event.json", urgent(1).to_string());
+fn sign_prints_no_token_and_takes_a_time() {
+    let sandbox = prepared(SOURCES);
+    let daemon = DaemonProcess::start(&sandbox);
+    sandbox.write("event.json", urgent(1).to_string());
     for name in NAMES {
         for format in ["text", "json"] {
             let arguments = ["sign", "--source", name, "--format", format, "event.json"];
-            let output = place.run(&arguments);
+            let output = sandbox.run(&arguments);
             assert_eq!(output.code, 0, "{output:?}");
             assert!(!output.stdout.contains("c4nary"), "{output:?}");
         }
@@ -140,13 +140,13 @@ fn signing_shows_no_token_and_ages_on_demand() {
         "-10m",
         "event.json",
     ];
-    let signed: Value = serde_json::from_str(&place.run(&aged).stdout).unwrap();
+    let signed: Value = serde_json::from_str(&sandbox.run(&aged).stdout).unwrap();
     let headers = signed["headers"].as_object().unwrap();
     let headers: String = headers
         .iter()
         .map(|(name, value)| format!("{name}: {}\r\n", value.as_str().unwrap()))
         .collect();
-    let body = place.read("event.json");
+    let body = sandbox.read("event.json");
     let answer = daemon.request("POST", "/events/support", &headers, body.as_bytes());
     answer.expect_rejected(401, &[]);
     daemon.expect_log(|line| line["check"] == "sender_stale");

@@ -1,5 +1,5 @@
-//! Senders who prove who they are, senders who do not, and the mistakes that people make in between.
-//! The signatures are made here from the vendors' descriptions, not by the program under test.
+//! Senders with valid, invalid and missing signatures. The tests compute signatures from the vendors'
+//! descriptions, not with the program.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -20,7 +20,7 @@ pub const KEY: &str = "c4nary-Zl9kD0yQm7xV2sR5uJ8bN1cH6pE";
 pub const OLD: &str = "c4nary-Kq2wE8rT5yU1iO6pA3sD9fG4hJ7";
 pub const WHSEC: &str = "whsec_YzRuYXJ5LXNlY3JldC1vZi0zMi1ieXRlcyEhISE=";
 
-/// A source of every scheme; all read events of Zendesk.
+/// A source of every verification scheme; all of them receive events of Zendesk.
 pub const SOURCES: &str = "sources:
   support: { verify: zendesk, secrets: [KEY, OLD] }
   hex: { decoder: support, verify: upmind, secrets: KEY }
@@ -44,16 +44,16 @@ const PATHS: [&str; 7] = [
     "/events/own",
 ];
 
-pub fn place(config: &str) -> Sandbox {
-    let place = sandbox_with_flow(NOTE);
-    place.write("flowtrigger.yaml", config);
-    place
+pub fn prepared(config: &str) -> Sandbox {
+    let sandbox = sandbox_with_flow(NOTE);
+    sandbox.write("flowtrigger.yaml", config);
+    sandbox
         .with_env("FLOWTRIGGER_SECRET_KEY", KEY)
         .with_env("FLOWTRIGGER_SECRET_OLD", OLD)
         .with_env("FLOWTRIGGER_SECRET_WHSEC", WHSEC)
 }
 
-/// What a sound sender of this path writes.
+/// The header lines of a valid sender for this path.
 pub fn proof(path: &str, body: &[u8]) -> String {
     let at = now().to_string();
     let key = KEY.as_bytes();
@@ -113,15 +113,15 @@ fn refused(daemon: &DaemonProcess, source: &str, reason: &str) -> u64 {
     metric(daemon, &line)
 }
 
-/// The line of the log about a request that was refused for this.
+/// Waits for the log line about a request that this check rejected.
 pub fn complaint(daemon: &DaemonProcess, check: &str) -> Value {
     daemon.expect_log(|line| line["check"] == check)
 }
 
 #[test]
-fn every_route_asks_and_nothing_weak_gets_in() {
-    let place = place(SOURCES);
-    let mut daemon = DaemonProcess::start(&place);
+fn every_endpoint_rejects_weak_proofs() {
+    let sandbox = prepared(SOURCES);
+    let mut daemon = DaemonProcess::start(&sandbox);
     for (n, path) in (100_u64..).step_by(10).zip(PATHS) {
         let body = urgent(n).to_string();
         let sound = proof(path, body.as_bytes());
@@ -185,18 +185,18 @@ fn every_route_asks_and_nothing_weak_gets_in() {
     ] {
         assert!(!log.contains(trace), "{trace} in {log}");
         for file in ["data/flowtrigger.db", "data/flowtrigger.db-wal"] {
-            let kept = std::fs::read(place.path(file)).unwrap_or_default();
+            let kept = std::fs::read(sandbox.path(file)).unwrap_or_default();
             let kept = String::from_utf8_lossy(&kept);
             assert!(!kept.contains(trace), "{trace} in {file}");
         }
     }
-    assert!(place.path("data/flowtrigger.db").exists());
+    assert!(sandbox.path("data/flowtrigger.db").exists());
 }
 
 #[test]
-fn a_request_that_comes_again_is_a_redelivery() {
-    let place = place(SOURCES);
-    let daemon = DaemonProcess::start(&place);
+fn a_repeated_request_is_a_redelivery() {
+    let sandbox = prepared(SOURCES);
+    let daemon = DaemonProcess::start(&sandbox);
     let body = urgent(1).to_string();
     let sound = zendesk_headers(KEY, body.as_bytes(), now());
     let first = post(&daemon, "/events/support", &sound, &body).json();
@@ -230,9 +230,9 @@ fn a_request_that_comes_again_is_a_redelivery() {
 }
 
 #[test]
-fn the_same_bytes_are_judged_alike_whatever_they_are_called() {
-    let place = place(SOURCES);
-    let daemon = DaemonProcess::start(&place);
+fn verification_does_not_depend_on_the_content_type() {
+    let sandbox = prepared(SOURCES);
+    let daemon = DaemonProcess::start(&sandbox);
     let body = urgent(1).to_string();
     let sound = zendesk_headers(KEY, body.as_bytes(), now());
     let bad = zendesk_headers("another key", body.as_bytes(), now());
@@ -264,9 +264,9 @@ fn the_same_bytes_are_judged_alike_whatever_they_are_called() {
 }
 
 #[test]
-fn what_nobody_signed_is_not_read() {
-    let place = place(SOURCES);
-    let daemon = DaemonProcess::start(&place);
+fn unsigned_bodies_are_not_read() {
+    let sandbox = prepared(SOURCES);
+    let daemon = DaemonProcess::start(&sandbox);
     let mut stream = TcpStream::connect(&daemon.address).unwrap();
     stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     let head = "POST /events/support HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -277,7 +277,7 @@ fn what_nobody_signed_is_not_read() {
         b"\r\n".to_vec(),
     ]
     .concat();
-    // 1 GiB, but for the daemon hanging up.
+    // 1 GiB, unless the daemon closes the connection.
     let sent = (0..1_024)
         .take_while(|_| stream.write_all(&piece).is_ok())
         .count();
@@ -301,9 +301,9 @@ fn what_nobody_signed_is_not_read() {
 }
 
 #[test]
-fn odd_bytes_and_a_flood_leave_a_short_log() {
-    let place = place(SOURCES);
-    let mut daemon = DaemonProcess::start(&place);
+fn hostile_headers_and_floods_leave_a_short_log() {
+    let sandbox = prepared(SOURCES);
+    let mut daemon = DaemonProcess::start(&sandbox);
     let odd = "\u{1f9e8}\u{202e}é\u{fffd}".repeat(200);
     let headers = format!("x-zendesk-webhook-signature: {odd}\r\nx-{}: {odd}\r\n", "a");
     let body = json!({ "text": odd }).to_string();

@@ -1,5 +1,4 @@
-//! Sources as people set them up, replace secrets, open them to the world and get them wrong.
-//! The signatures are made by the test, not by the program.
+//! Sources: setting them up, replacing secrets, opening them to the network, and common mistakes.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,16 +8,16 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::setup::{NOTE, sandbox_with_flow, urgent};
-use super::signed::{KEY, OLD, SOURCES, complaint, denied, place, post, proof};
+use super::signed::{KEY, OLD, SOURCES, complaint, denied, post, prepared, proof};
 
 #[test]
 fn a_secret_is_replaced_without_losing_an_event() {
-    let place = place(
+    let sandbox = prepared(
         "sources: { support: { verify: zendesk, secrets: [KEY] } }\nsecrets: { KEY: { file: key }, NEXT: { file: next } }\n",
     );
-    place.write("key", OLD);
-    place.write("next", KEY);
-    let daemon = DaemonProcess::start(&place);
+    sandbox.write("key", OLD);
+    sandbox.write("next", KEY);
+    let daemon = DaemonProcess::start(&sandbox);
     let sends = |ticket: u64, key: &str| {
         let body = urgent(ticket).to_string();
         let headers = zendesk_headers(key, body.as_bytes(), now());
@@ -39,14 +38,14 @@ fn a_secret_is_replaced_without_losing_an_event() {
         }
     };
     assert_eq!((sends(1, OLD), sends(2, KEY)), (200, 401));
-    place.write("flowtrigger.yaml", "sources: { support: { verify: zendesk, secrets: [NEXT, KEY] } }\nsecrets: { KEY: { file: key }, NEXT: { file: next } }\n");
+    sandbox.write("flowtrigger.yaml", "sources: { support: { verify: zendesk, secrets: [NEXT, KEY] } }\nsecrets: { KEY: { file: key }, NEXT: { file: next } }\n");
     reloaded(1);
     assert_eq!((sends(3, OLD), sends(4, KEY)), (200, 200));
-    place.write("flowtrigger.yaml", "sources: { support: { verify: zendesk, secrets: NEXT } }\nsecrets: { NEXT: { file: next } }\n");
+    sandbox.write("flowtrigger.yaml", "sources: { support: { verify: zendesk, secrets: NEXT } }\nsecrets: { NEXT: { file: next } }\n");
     reloaded(2);
     assert_eq!((sends(5, OLD), sends(6, KEY)), (401, 200));
-    // A secret that cannot be had any more keeps what was in use.
-    std::fs::remove_file(place.path("next")).unwrap();
+    // If a secret can no longer be read, the one in use stays.
+    std::fs::remove_file(sandbox.path("next")).unwrap();
     daemon.signal(Signal::HUP);
     daemon.expect_log(|line| {
         line["message"]
@@ -58,14 +57,14 @@ fn a_secret_is_replaced_without_losing_an_event() {
 }
 
 #[test]
-fn two_accounts_have_a_path_and_a_secret_each() {
-    let place = place(
+fn two_accounts_have_their_own_path_and_secret() {
+    let sandbox = prepared(
         "sources:
   north: { decoder: support, path: /zendesk/north, verify: zendesk, secrets: KEY }
   south: { decoder: support, path: /zendesk/south, verify: zendesk, secrets: OLD }
 ",
     );
-    let daemon = DaemonProcess::start(&place);
+    let daemon = DaemonProcess::start(&sandbox);
     let body = urgent(1).to_string();
     for (path, key, status) in [
         ("/zendesk/north", KEY, 200),
@@ -96,7 +95,7 @@ fn two_accounts_have_a_path_and_a_secret_each() {
 }
 
 #[test]
-fn the_world_is_let_in_only_where_every_source_asks() {
+fn a_public_listener_requires_verification_of_every_source() {
     for (config, unverified) in [
         ("mode: live\n", "`support`, `upmind`"),
         (
@@ -105,27 +104,27 @@ fn the_world_is_let_in_only_where_every_source_asks() {
         ),
         ("sources: { upmind: { verify: none } }\n", "`upmind`"),
     ] {
-        let place = place(config);
+        let sandbox = prepared(config);
         for address in ["0.0.0.0:0", "[::]:0"] {
-            let output = place.run(&["daemon", "--listen", address]);
+            let output = sandbox.run(&["daemon", "--listen", address]);
             let told =
                 format!("these sources take whoever comes: {unverified}; give each `verify`");
             output.expect_stderr(2, &["refused to listen on `", &told]);
         }
     }
-    let place = place("listen: 0.0.0.0:0\nmode: live\n");
-    place.run(&["check"]).expect_stdout(
+    let sandbox = prepared("listen: 0.0.0.0:0\nmode: live\n");
+    sandbox.run(&["check"]).expect_stdout(
         0,
         &["refused to listen on `0.0.0.0:0`", "flowtrigger.yaml:1:9"],
     );
-    place
+    sandbox
         .run(&["daemon"])
         .expect_stderr(2, &["refused to listen on `0.0.0.0:0`"]);
-    place.write(
+    sandbox.write(
         "flowtrigger.yaml",
         "sources: { token: { decoder: support, verify: bearer, secrets: KEY } }\n",
     );
-    let daemon = DaemonProcess::start_with(&place, &["--listen", "0.0.0.0:0"]);
+    let daemon = DaemonProcess::start_with(&sandbox, &["--listen", "0.0.0.0:0"]);
     daemon.expect_log(|line| {
         line["sources"] == "token"
             && line["message"]
@@ -144,7 +143,7 @@ fn the_world_is_let_in_only_where_every_source_asks() {
         .status()
     };
     assert_eq!(sends(1), 200);
-    place.write(
+    sandbox.write(
         "flowtrigger.yaml",
         "sources: { token: { decoder: support } }\n",
     );
@@ -166,17 +165,17 @@ fn the_world_is_let_in_only_where_every_source_asks() {
 }
 
 #[test]
-fn a_secret_that_is_not_set_is_told_before_anybody_comes() {
-    let place = sandbox_with_flow(NOTE);
-    place.write(
+fn an_unset_secret_is_reported_at_startup() {
+    let sandbox = sandbox_with_flow(NOTE);
+    sandbox.write(
         "flowtrigger.yaml",
         "sources:\n  support: { verify: zendesk, secrets: [GONE] }\n",
     );
     let variable = "FLOWTRIGGER_SECRET_GONE";
-    place
+    sandbox
         .run(&["daemon", "--listen", "127.0.0.1:0"])
         .expect_stderr(3, &["secret `GONE`", variable]);
-    place.run(&["check"]).expect_stdout(
+    sandbox.run(&["check"]).expect_stdout(
         0,
         &[
             "warning[unset-secret]: the secret `GONE` cannot be had",
@@ -184,7 +183,7 @@ fn a_secret_that_is_not_set_is_told_before_anybody_comes() {
             "flowtrigger.yaml:2:22",
         ],
     );
-    let run = place.run_with_input(&["run", "-"], &urgent(1).to_string());
+    let run = sandbox.run_with_input(&["run", "-"], &urgent(1).to_string());
     assert_eq!(run.code, 0, "a file needs no signature: {run:?}");
     let base64 = sandbox_with_flow(NOTE).with_env(variable, "c4nary, no base64");
     base64.write(
@@ -205,9 +204,9 @@ fn a_secret_that_is_not_set_is_told_before_anybody_comes() {
 }
 
 #[test]
-fn the_test_of_a_webhook_that_is_not_saved_is_told_as_such() {
+fn a_test_of_an_unsaved_webhook_is_recognised() {
     let public = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==";
-    let sound = place("sources: { support: { verify: zendesk, secrets: KEY } }\n");
+    let sound = prepared("sources: { support: { verify: zendesk, secrets: KEY } }\n");
     let body = urgent(1).to_string();
     let headers = zendesk_headers(public, body.as_bytes(), now());
     let daemon = DaemonProcess::start(&sound);
@@ -237,9 +236,9 @@ fn the_test_of_a_webhook_that_is_not_saved_is_told_as_such() {
 }
 
 #[test]
-fn the_log_says_how_to_mend_what_people_get_wrong() {
-    let place = place(SOURCES);
-    let daemon = DaemonProcess::start(&place);
+fn the_log_says_how_to_fix_common_mistakes() {
+    let sandbox = prepared(SOURCES);
+    let daemon = DaemonProcess::start(&sandbox);
     let body = urgent(1).to_string();
     let changed = format!("{body}\r\n");
     let headers = zendesk_headers(KEY, body.as_bytes(), now());
@@ -284,11 +283,11 @@ fn the_log_says_how_to_mend_what_people_get_wrong() {
         "4f9d2c7be1a04f9d2c7be1a04f9d2c7b",
         "a-b+c4nary/==",
     ] {
-        place.write(
+        sandbox.write(
             "flowtrigger.yaml",
             format!("sources: {{ support: {{ verify: zendesk, secrets: ['{pasted}'] }} }}\n"),
         );
-        let output = place.run(&["check"]);
+        let output = sandbox.run(&["check"]);
         output.expect_stdout(3, &["never the value", "FLOWTRIGGER_SECRET_ZENDESK_KEY"]);
         assert!(!output.stdout.contains(pasted), "{output:?}");
     }

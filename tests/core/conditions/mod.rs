@@ -1,5 +1,5 @@
-//! Conditions against bodies: plain cases from `tests/cases/conditions/`, and the property that
-//! explaining, evaluating and a naive reading of the language agree.
+//! Conditions on bodies: the cases in `tests/cases/conditions/`, and random ones compared with the reference
+//! evaluator.
 
 mod cases;
 mod reference;
@@ -18,21 +18,21 @@ use flowtrigger::core::rule::lowering::Lowering;
 use flowtrigger::core::scope::Scope;
 use serde_json::{Value, json};
 
-/// Variables that conditions of the cases may read.
+/// The variables that the cases read.
 fn vars() -> Value {
     json!({"two": ["vip", "new"], "limit": 200, "nothing": null})
 }
 
-/// The documents of a YAML text; panics with what is wrong with it.
+/// The documents of a YAML text; panics with its diagnostics.
 fn documents(name: &str, text: &str) -> Vec<Node> {
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let file = files.add(name, text);
     let nodes = document::read(file, text, &mut diagnostics);
-    refuse(&files, &diagnostics);
+    expect_no_diagnostics(&files, &diagnostics);
     nodes
 }
 
-fn refuse(files: &Files, diagnostics: &Diagnostics) {
+fn expect_no_diagnostics(files: &Files, diagnostics: &Diagnostics) {
     let said: Vec<String> = diagnostics
         .iter()
         .map(|d| format!("{}: {}", files.place(d.at), d.message))
@@ -40,7 +40,7 @@ fn refuse(files: &Files, diagnostics: &Diagnostics) {
     assert!(said.is_empty(), "{}", said.join("\n"));
 }
 
-/// A condition on fields of which nothing is known.
+/// Lowers a condition on fields of unknown types.
 fn lower(node: &Node) -> Condition {
     let (config, mut diagnostics) = (Config::default(), Diagnostics::default());
     let mut cx = Lowering {
@@ -49,7 +49,7 @@ fn lower(node: &Node) -> Condition {
     };
     let condition = Condition::lower(node, &mut cx);
     let files = Arc::new(Files::default());
-    refuse(&files, &diagnostics);
+    expect_no_diagnostics(&files, &diagnostics);
     condition.expect("a condition")
 }
 
@@ -71,7 +71,7 @@ fn event(body: Value) -> Event {
     }
 }
 
-/// Both ways of judging, which must agree; and the explanation.
+/// Evaluates with and without a trace, which must agree; returns the trace too.
 fn judge(condition: &Condition, body: &Value) -> (Truth, Trace) {
     let (event, vars, steps) = (event(body.clone()), vars(), Value::Null);
     let scope = Scope {

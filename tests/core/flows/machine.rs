@@ -1,6 +1,5 @@
-//! Lives of one run without a world: what each call gives hangs on its place and try alone, a life ends
-//! anywhere, and the next one has what of the log was kept.
-//! It refuses to know what the flow does.
+//! Executes one run with simulated calls whose results depend only on step and attempt, interrupts it anywhere
+//! and continues it from the kept part of its log.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -17,26 +16,26 @@ use flowtrigger::core::run::{Attempt, Line, Outcome, idempotency_key};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-/// Looks at one run; whoever needs more goes in circles.
+/// Decisions for one run at most: a run that needs more never ends.
 const LOOKS: usize = 30_000;
-/// Places at which a run is cut.
+/// The number of interruptions of one run.
 const CUTS: usize = 24;
 
-/// One run of one flow, and the luck of its calls.
+/// One run of one flow, and the seed of its call results.
 pub struct World<'a> {
     pub flow: &'a Flow,
     pub event: &'a Event,
     pub vars: &'a Value,
     pub luck: u64,
-    /// Of ten calls, how many fail.
+    /// How many of ten calls fail.
     pub failures: u64,
 }
 
 pub struct Ended {
-    /// Without what is never kept.
+    /// Without the entries that are not stored.
     pub log: Vec<Line>,
     pub end: Move,
-    /// Every call of this life, by its key.
+    /// Every call, by its idempotency key.
     pub called: Vec<(String, Call)>,
 }
 
@@ -51,7 +50,7 @@ impl World<'_> {
         }
     }
 
-    /// The life of a run whose log was kept so far.
+    /// Executes a run from the stored part of its log.
     pub fn live(&self, kept: &[Line]) -> Ended {
         let subject = self.subject();
         let (mut log, mut called) = (kept.to_vec(), Vec::new());
@@ -86,7 +85,7 @@ impl World<'_> {
         panic!("the run never ends: {:?}", self.flow);
     }
 
-    /// Which of the calls under way ends first.
+    /// Chooses which of the active calls ends first.
     fn pick(&self, log: &[Line], under_way: usize) -> usize {
         let attempts = log.iter().filter_map(Line::attempt).count();
         self.draw(&("pick", attempts), under_way as u64) as usize
@@ -124,13 +123,13 @@ impl World<'_> {
         hasher.finish() % bound.max(1)
     }
 
-    /// Cuts the run at the lines of its log, and what comes of that once more at `second`.
+    /// Interrupts the run after entries of its log, and each continued run once more at `second`.
     pub fn cut_everywhere(&self, second: usize) -> Result<Ended, String> {
         let whole = self.live(&[]);
         if let Some(step) = repeats(&whole.log) {
             return Err(format!("`{step}` ran again after it was done"));
         }
-        // Of a long log every so manieth line, from another one on each time.
+        // In a long log only some entries, starting at a different one each time.
         let every = whole.log.len().div_ceil(CUTS).max(1);
         for cut in (second % every..=whole.log.len()).step_by(every) {
             let kept = &whole.log[..cut];
@@ -150,7 +149,7 @@ impl World<'_> {
         if let Some(step) = repeats(&again.log) {
             return told("it ran again after it was done", &"nothing", &step);
         }
-        // Who lets a held run go on grants all tries again: it may go on where the other gave up.
+        // Retrying a held run grants all attempts again: it may succeed where the other failed.
         if again
             .log
             .iter()
@@ -174,7 +173,7 @@ impl World<'_> {
     }
 }
 
-/// A person is asked about what must not run twice, so its start comes first.
+/// A step that must not run twice is recorded before its call.
 fn started(tasks: &[Task], now: Timestamp) -> Vec<Line> {
     let announced = tasks.iter().filter(|task| task.announce);
     let lines = announced.map(|task| Line::Started {
@@ -186,11 +185,11 @@ fn started(tasks: &[Task], now: Timestamp) -> Vec<Line> {
 }
 
 thread_local! {
-    /// Compiling takes longer than running.
+    /// Compiled once, because compiling takes longer than running.
     static PROGRAMS: RefCell<HashMap<String, Rc<Program>>> = RefCell::default();
 }
 
-/// What a jq program gives, in this process: those of tests end.
+/// Runs a jq program in this process: those of the tests end.
 pub fn calculated(text: &str, input: &Value) -> Outcome {
     let known = PROGRAMS.with_borrow(|programs| programs.get(text).cloned());
     let program = match known.map_or_else(|| Program::compile(text).map(Rc::new), Ok) {
@@ -224,7 +223,7 @@ fn at(line: &Line) -> Timestamp {
     }
 }
 
-/// The last outcome of every place, and how many tries it took.
+/// The last outcome of every step, with the number of attempts.
 fn results(log: &[Line]) -> BTreeMap<&str, (u32, &Outcome)> {
     let attempts = log.iter().filter_map(Line::attempt);
     attempts
@@ -237,7 +236,7 @@ fn calls(ended: &Ended) -> BTreeMap<&str, &Call> {
     called.map(|(key, call)| (key.as_str(), call)).collect()
 }
 
-/// A place that begins again, or is tried again, after it succeeded.
+/// A step that starts or is attempted again after it succeeded.
 pub fn repeats(log: &[Line]) -> Option<&str> {
     let mut done = BTreeSet::new();
     for line in log {

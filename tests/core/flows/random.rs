@@ -1,5 +1,5 @@
-//! Flows that nobody wrote, made of every kind of step, written out as rules and read as any rule is:
-//! each goes to the same end however often it is cut off, and does nothing twice that was done.
+//! Random flows of every kind of step, written as rules and loaded like any rule. Each reaches the same end
+//! however often it is interrupted, and repeats no finished step.
 
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::event;
 use super::machine::World;
 
-/// Flows below each other; the program takes more.
+/// The nesting of flows; the program allows more.
 const DEEPEST: u32 = 2;
 
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ struct Each {
     steps: Vec<Step>,
 }
 
-/// Whether a condition holds hangs on the event, or on what the last request gave.
+/// Conditions on the event or on the result of the last request.
 #[derive(Debug, Clone, Copy)]
 enum Holds {
     Yes,
@@ -80,7 +80,7 @@ fn step() -> impl Strategy<Value = Step> {
         let steps = || vec(inner.clone(), 1..3);
         let each = (1..5_u32, any::<bool>(), steps()).prop_map(|(concurrency, goes_on, steps)| {
             Does::Each(Each {
-                // Which item fails first hangs on which ends first; one after the other it does not.
+                // With concurrency, the first item to fail depends on which ends first.
                 concurrency: if goes_on { concurrency } else { 1 },
                 goes_on,
                 steps,
@@ -94,14 +94,14 @@ fn step() -> impl Strategy<Value = Step> {
     })
 }
 
-/// Writes steps out, each with a name of its own.
+/// Writes steps as YAML, each with its own name.
 #[derive(Default)]
 struct Writer {
     text: String,
     named: u32,
-    /// Requests whose results are in reach, innermost last.
+    /// Requests whose results are in scope, innermost last.
     requests: Vec<String>,
-    /// Items around it.
+    /// Enclosing items.
     items: u32,
 }
 
@@ -110,7 +110,7 @@ impl Writer {
         let in_reach = self.requests.len();
         for (index, step) in steps.iter().enumerate() {
             self.step(step, indent);
-            // Nothing reaches what stands behind these.
+            // Steps after these are unreachable.
             let ends = matches!(step.does, Does::Succeed | Does::Fail);
             if ends && index + 1 < steps.len() {
                 break;
@@ -189,7 +189,7 @@ impl Writer {
         let pad = " ".repeat(indent + 2);
         self.put("choose:\n");
         for (index, (holds, steps)) in branches.iter().enumerate() {
-            // One that holds always comes last.
+            // The last branch always applies.
             let holds = match holds {
                 None if index + 1 < branches.len() => Some(Holds::No),
                 holds => *holds,
@@ -229,7 +229,7 @@ impl Writer {
     }
 }
 
-/// Whether `catch` means anything beside it.
+/// Whether a step may have `catch`.
 fn can_fail(step: &Step) -> bool {
     match step.does {
         Does::Http { .. } | Does::Exec { .. } | Does::Each(_) | Does::Named | Does::Choose(_) => {
@@ -263,7 +263,7 @@ fn rule(steps: &[Step], caught: &Option<Vec<Step>>, other: &[Step]) -> String {
     text
 }
 
-/// A flow that runs itself has no end, and the program says so.
+/// A flow that runs itself is rejected by the program.
 fn without_named(mut step: Step) -> Step {
     let inner = |steps: Vec<Step>| steps.into_iter().map(without_named).collect();
     step.caught = step.caught.map(inner);
@@ -291,7 +291,7 @@ const EVENT: &str = r#"{"account_id": 1, "subdomain": "acme", "input": {"ticket_
     "ticket": {"id": 7, "priority": "urgent", "tags": ["a", "b"]}},
     "meta": {}}}"#;
 
-/// One case runs a flow dozens of times.
+/// Fewer cases, because one case runs a flow dozens of times.
 fn fewer() -> ProptestConfig {
     let usual = ProptestConfig::default();
     ProptestConfig {
@@ -306,7 +306,7 @@ proptest! {
     #![proptest_config(fewer())]
 
     #[test]
-    fn any_flow_cut_anywhere_goes_on_to_the_same_end(
+    fn any_flow_reaches_the_same_end_after_interruptions(
         steps in vec(step(), 1..4),
         caught in proptest::option::weighted(0.3, vec(step(), 1..3)),
         other in vec(step().prop_map(without_named), 1..3),

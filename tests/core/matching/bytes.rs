@@ -1,5 +1,5 @@
-//! The proof over the bytes of events: what is found in a text is what reading it whole and judging rule by
-//! rule says, whatever happened to the text on its way. One room is used for all of them, by several sets.
+//! Matching the bytes of an event gives the same result as decoding it and evaluating rule by rule, for samples
+//! and mutated texts. All matches use one scratch buffer and several rule sets.
 
 use std::cell::{Cell, RefCell};
 use std::sync::LazyLock;
@@ -25,16 +25,16 @@ use super::readers::{House, config, extended, readers};
 
 static READERS: LazyLock<House> = LazyLock::new(|| House::new(config(), &readers(&config(), 18)));
 
-/// The same rules, where other types are known.
+/// The same rules with a catalogue that knows other types.
 static EXTENDED: LazyLock<House> =
     LazyLock::new(|| House::new(extended(), &readers(&extended(), 60)));
 
-/// What is told of an event, without its values and with them.
+/// What was read of an event: its summary and all of it.
 #[derive(Debug, PartialEq)]
 struct Seen {
     brief: Brief,
     event: Event,
-    /// As text, since `-0.0 == 0.0` and the order of keys counts for nothing.
+    /// As text, because `-0.0 == 0.0` and comparing values ignores the order of keys.
     written: String,
     matches: Vec<u32>,
 }
@@ -63,7 +63,7 @@ fn found(bytes: &[u8], told: Told<'_>, house: &House, scratch: &mut Scratch) -> 
         })
 }
 
-/// The slow way, with nothing but the door, the decoder and the evaluator.
+/// The result of the parser, the decoder and the evaluator.
 fn judged(bytes: &[u8], told: Told<'_>, house: &House) -> Option<Seen> {
     let accepted = accept(bytes).ok()?;
     let event = read(accepted.value, told, &house.config.catalogue).ok()?;
@@ -81,10 +81,10 @@ fn judged(bytes: &[u8], told: Told<'_>, house: &House) -> Option<Seen> {
     Some(Seen::new(Brief::of(&event), event, matches))
 }
 
-/// What became of texts.
+/// Counts of texts by result.
 #[derive(Debug, Default)]
 struct Tally {
-    /// Sound ones that were found, and those that were left to the door.
+    /// Valid ones that were matched, and those that needed the full parser.
     found: Cell<usize>,
     left: Cell<usize>,
     unsound: Cell<usize>,
@@ -139,7 +139,7 @@ fn agree(
     Ok(())
 }
 
-/// `per` texts to a case.
+/// Runs `per` texts in each case.
 fn runner(per: u32) -> TestRunner {
     let default = ProptestConfig::default();
     TestRunner::new(ProptestConfig {
@@ -150,7 +150,7 @@ fn runner(per: u32) -> TestRunner {
     })
 }
 
-/// A set of rules that nobody chose.
+/// A set of random rules.
 fn random_house(runner: &mut TestRunner) -> House {
     let rules = (strategy::rules(40..60), strategy::tests(40..60));
     let (whole, single) = rules.new_tree(runner).expect("rules").current();
@@ -159,9 +159,9 @@ fn random_house(runner: &mut TestRunner) -> House {
     House::new(config(), &format!("{whole}---\n{single}"))
 }
 
-/// What is sound is found in its bytes: none of the samples is too rare for it.
+/// Every sample is matched in its bytes, without the full parser.
 #[test]
-fn every_sample_is_found_and_rules_match_it() {
+fn every_sample_is_matched_by_some_rule() {
     let rules = &READERS.rules.rules;
     assert!(rules.len() > 250, "{}", rules.len());
     let mut scratch = Scratch::default();
@@ -171,14 +171,14 @@ fn every_sample_is_found_and_rules_match_it() {
             agree(bytes, told, &READERS, &mut scratch, &tally).unwrap();
         }
         let text = String::from_utf8_lossy(bytes);
-        assert_eq!(tally.left.get(), 0, "left to the door: {text}");
+        assert_eq!(tally.left.get(), 0, "needed the full parser: {text}");
         assert!(tally.found.get() > 0, "{text}");
         assert!(tally.matches.get() > 0, "{text}");
     }
 }
 
 #[test]
-fn what_is_found_in_damaged_bytes_is_what_reading_them_whole_says() {
+fn damaged_bytes_match_as_if_fully_decoded() {
     let (mut runner, tally) = (runner(4), Tally::default());
     let scratch = RefCell::new(Scratch::default());
     let random = random_house(&mut runner);
@@ -201,9 +201,9 @@ fn what_is_found_in_damaged_bytes_is_what_reading_them_whole_says() {
     );
 }
 
-/// Rules and events that meet often, from bytes.
+/// Random rules and events that often match, as bytes.
 #[test]
-fn random_rules_find_random_events_in_their_bytes() {
+fn random_rules_match_random_events_in_their_bytes() {
     const EVENTS: u32 = 16;
     let scratch = RefCell::new(Scratch::default());
     let tally = Tally::default();
@@ -228,7 +228,7 @@ fn random_rules_find_random_events_in_their_bytes() {
     assert!(tally.matches.get() > 0, "{tally:?}");
 }
 
-/// A random body as it is, and as a ticket event of each shape.
+/// A random body, alone and as a ticket event of each format.
 fn bodies() -> impl Strategy<Value = String> {
     (strategy::body(), strategy::value(), 0..5usize).prop_map(|(body, value, shape)| {
         let mut ticket = body["ticket"].clone();
@@ -251,9 +251,9 @@ fn bodies() -> impl Strategy<Value = String> {
     })
 }
 
-/// A text that is sound and of an ordinary make does not have to be built.
+/// A valid text in an ordinary form needs no full parser.
 #[test]
-fn most_events_with_other_values_are_found() {
+fn most_events_with_replaced_values_are_matched() {
     let mut runner = TestRunner::deterministic();
     let mut scratch = Scratch::default();
     let tally = Tally::default();
@@ -265,6 +265,6 @@ fn most_events_with_other_values_are_found() {
         agree(&bytes, Told::ByContent, &READERS, &mut scratch, &tally).unwrap();
     }
     let (found, left) = (tally.found.get(), tally.left.get());
-    // Half of the values that it puts in are rare ones.
+    // Half of the inserted values are unusual.
     assert!(found > 3 * left, "{tally:?}");
 }

@@ -1,6 +1,5 @@
-//! Finding rules against judging them one by one: the index and the evaluator give the same answer, on
-//! random rules and random events, on values that were built, on values that stand on a tape, and on the
-//! bytes of events.
+//! The index and the evaluator agree on random rules and events: on decoded values, on values of the tape and
+//! on the bytes of events.
 
 mod bytes;
 mod readers;
@@ -26,7 +25,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// A source of whose events nothing is known.
+/// A configuration with a source whose fields are unknown.
 fn config() -> Config {
     let shop = Description {
         name: "shop".into(),
@@ -77,7 +76,7 @@ fn resolve<'e>(path: &Path, event: &'e Event) -> Option<&'e Value> {
     }
 }
 
-/// Values as they stand in an event.
+/// Decoded values.
 struct Built<'e>(Vec<Option<&'e Value>>);
 
 impl Slots for Built<'_> {
@@ -86,7 +85,7 @@ impl Slots for Built<'_> {
     }
 }
 
-/// The same on the tape of a list of them.
+/// The same values on the tape of a list.
 struct Taped<'t> {
     scanned: Scanned<'t>,
     there: Vec<bool>,
@@ -131,7 +130,7 @@ fn agree(rules: &[Arc<Rule>], events: &[Event]) -> Result<usize, TestCaseError> 
         let built = Built(values.collect());
         prop_assert_eq!(&find(&index, rules, event, &built, &mut scratch), &expected);
         let text = json!(built.0).to_string();
-        // What is too rare for the tape reaches the index as it was built.
+        // The tape does not support some unusual values.
         if let Some(scanned) = tape.scan(text.as_bytes()) {
             let there = built.0.iter().map(Option::is_some).collect();
             let taped = Taped { scanned, there };
@@ -142,7 +141,7 @@ fn agree(rules: &[Arc<Rule>], events: &[Event]) -> Result<usize, TestCaseError> 
     Ok(matched)
 }
 
-/// Loading rules takes the time here, so there are fewer cases of more events each.
+/// Fewer cases with more events each, because loading the rules takes most of the time.
 fn cases() -> ProptestConfig {
     let default = ProptestConfig::default();
     ProptestConfig {
@@ -156,7 +155,7 @@ proptest! {
     #![proptest_config(cases())]
 
     #[test]
-    fn the_index_finds_what_the_evaluator_says(
+    fn the_index_agrees_with_the_evaluator(
         text in strategy::rules(1..9),
         parts in vec(parts(), 12),
     ) {
@@ -165,7 +164,7 @@ proptest! {
     }
 
     #[test]
-    fn every_operator_is_found_by_its_own_narrowing(
+    fn every_operator_is_found_by_its_index_condition(
         text in tests(8..20),
         parts in vec(parts(), 12),
     ) {

@@ -1,5 +1,5 @@
-//! Rules that read everything that there is in the sample events, each with a test that is near the truth,
-//! and whoever told how an event is read.
+//! Rules that read every field of the sample events, each with a test close to its value, and the ways to tell
+//! the format of an event.
 
 use std::collections::BTreeSet;
 
@@ -13,20 +13,20 @@ use flowtrigger_testing::repository::SAMPLES;
 use flowtrigger_testing::rules;
 use serde_json::{Value, json};
 
-/// Rules with the configuration that they were loaded by.
+/// Rules with their configuration.
 pub struct House {
     pub config: Config,
     pub rules: RuleSet,
 }
 
 impl House {
-    /// With the rules that load.
+    /// Keeps the rules that load.
     pub fn new(config: Config, text: &str) -> Self {
         let (rules, _) = rules::compile(&[("rules.yaml", text)], &config);
         Self { config, rules }
     }
 
-    /// By content, and by every description.
+    /// By content, and by every custom format.
     pub fn all_told(&self) -> impl Iterator<Item = Told<'_>> {
         let described = self.config.descriptions().map(Told::Described);
         std::iter::once(Told::ByContent).chain(described)
@@ -46,7 +46,7 @@ fn described(name: &str, source: &str, event_type: TypeFrom, parts: [&str; 3]) -
     }
 }
 
-/// Sources of one's own, one of which brings events of a source that is known.
+/// Custom sources, one of which delivers events of a known source.
 pub fn config() -> Config {
     let path = |path: &str| TypeFrom::Path(path.into());
     let ticket = "input.ticket_event.ticket.id";
@@ -85,7 +85,7 @@ pub fn config() -> Config {
     config
 }
 
-/// The same with types that the catalogue does not have, and one that it has otherwise.
+/// The same with types that the catalogue does not have, and one that it has with other fields.
 pub fn extended() -> Config {
     let mut config = config();
     let types = json!([
@@ -101,8 +101,8 @@ pub fn extended() -> Config {
     config
 }
 
-/// A rule for each place of each sample's event, and others that combine them.
-/// Of so many places one gets a rule, so that loading does not take the time.
+/// A rule for each path of each sample, and others that combine them. Only one of `every` paths gets a rule,
+/// because loading takes time.
 pub fn readers(config: &Config, step: usize) -> String {
     let mut writer = Writer {
         step,
@@ -116,7 +116,7 @@ pub fn readers(config: &Config, step: usize) -> String {
     for (n, when) in elsewhere().into_iter().enumerate() {
         let (source, types) = listening(n);
         writer.write(source, types, when.clone());
-        // Every type's fields are looked through for each of these.
+        // Each of these searches the fields of every type.
         if n.is_multiple_of(8) {
             writer.write("support", json!("*"), when);
         }
@@ -155,7 +155,7 @@ fn events(config: &Config) -> Vec<Event> {
     events
 }
 
-/// Everything that a rule can name in an event, with what stands there.
+/// Every path that a rule can read in an event, with its value.
 fn places(event: &Event) -> Vec<(String, Value)> {
     let mut places = Vec::new();
     walk(&event.body, "", &mut places);
@@ -189,7 +189,7 @@ struct Writer {
 impl Writer {
     fn reader(&mut self, event: &Event, path: String, value: Value) {
         self.turn += 1;
-        // Of one's own sources there are few samples.
+        // There are few samples of custom sources.
         let step = match event.source.as_str() {
             "shop" | "watch" => 1,
             _ => self.step,
@@ -232,7 +232,7 @@ impl Writer {
     }
 }
 
-/// A test that holds of a value, or nearly.
+/// A test that a value passes or nearly passes.
 fn test_of(value: &Value, n: usize) -> Value {
     match value {
         Value::String(text) => test_of_text(text, n),
@@ -279,7 +279,7 @@ fn test_of_text(text: &str, n: usize) -> Value {
     }
 }
 
-/// What is read in more than one way, from more than one place, or from none.
+/// Rules that read a field in several ways, from several paths, or from a missing one.
 fn elsewhere() -> Vec<Value> {
     vec![
         json!({ "event.type": { "starts_with": "ticket." }, "event.time": { "after": "2026-01-01" } }),

@@ -296,7 +296,7 @@ pub fn group_end(tokens: &[Token], open: usize) -> usize {
 }
 
 #[test]
-fn comments_strings_and_tests_are_no_code() {
+fn comments_strings_and_tests_are_not_code() {
     let text = r###"
 //! use crate::a;
 /* use crate::b; /* crate::c */ */

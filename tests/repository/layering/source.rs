@@ -95,7 +95,7 @@ impl Crate {
             .iter()
             .flat_map(|source| {
                 let names = source.test_modules.iter();
-                names.map(|name| [source.module.as_slice(), &[name.clone()]].concat())
+                names.map(|name| [source.module.as_slice(), std::slice::from_ref(name)].concat())
             })
             .collect();
         let is_test = |source: &Source| {

@@ -1,6 +1,6 @@
-//! An attack on a real daemon: every kind of request that it must refuse, and what its rules must not
-//! do, while a help desk goes on sending signed events. `just attack` shows what was tried and what came
-//! of it. Bounded in count and time, on loopback alone.
+//! An attack on a daemon: every kind of request that it must reject, and rules that would do harm, while a
+//! help desk sends signed events. `just attack` shows each attempt and its result. All attempts are limited
+//! in number and time, and use loopback only.
 
 mod requests;
 mod signatures;
@@ -21,7 +21,7 @@ use signatures::{KEY, TOKEN};
 use crate::crash::desk::{event, sandbox};
 use crate::scheduling::{ExclusiveTest, is_long, report};
 
-/// Senders that are slow have this long.
+/// The timeout for slow senders.
 const REQUEST: Duration = Duration::from_secs(2);
 
 fn configuration() -> String {
@@ -39,7 +39,7 @@ outgoing: {{ allow: [127.0.0.2] }}
     )
 }
 
-/// `work` does what it should; the others are what an author may get wrong, or be lured into.
+/// `work` is the normal rule; the others contain mistakes that an attacker could use.
 fn rules(port: u16) -> String {
     let rule = |name: &str, kind: &str, step: &str| {
         format!(
@@ -72,15 +72,14 @@ fn attacked(receiver: &Receiver) -> (Sandbox, DaemonProcess) {
     (sandbox, daemon)
 }
 
-/// The help desk, which knows nothing of an attack: signed events, one after the other, until it is
-/// told to stop. Gives their ids.
+/// The help desk: sends signed events one after the other until `stop`, and returns their ids.
 fn help_desk(address: &str, stop: &AtomicBool, least: usize) -> Vec<String> {
     let mut sent = Vec::new();
     while sent.len() < least || !stop.load(Ordering::Relaxed) {
         let id = format!("good-{}", sent.len());
         let body = event(&id, sent.len() as u64, "good").to_string();
         let mut answered = None;
-        // Asked to come back, or left without an answer, a help desk comes back.
+        // A help desk retries after a rejection or without a response.
         for _ in 0..50 {
             answered = requests::send(address, &signed_post("/events/desk", KEY, &body));
             if answered == Some(200) {
@@ -95,7 +94,7 @@ fn help_desk(address: &str, stop: &AtomicBool, least: usize) -> Vec<String> {
     sent
 }
 
-/// What was tried, how often, and what came of it.
+/// Each attempt with its result, and how often it happened.
 #[derive(Default)]
 struct Results(BTreeMap<(String, String), u32>);
 

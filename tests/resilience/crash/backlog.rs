@@ -1,4 +1,4 @@
-//! A start with ten thousand runs in the queue: all are done, and each lane in its order.
+//! Starting with ten thousand queued runs: all are done, each lane in its order.
 
 use std::collections::HashMap;
 
@@ -14,10 +14,10 @@ use crate::scheduling::ExclusiveTest;
 
 const RUNS: u64 = 10_000;
 const LANES: u64 = 400;
-/// Events that are written together.
+/// Events per batch.
 const TOGETHER: u64 = 1_000;
 
-/// Requests cost more than all the rest, so that not every run makes one.
+/// Only some runs send a request, because requests take most of the time.
 fn is_told(number: u64) -> bool {
     (number / LANES).is_multiple_of(5)
 }
@@ -59,7 +59,7 @@ fn arrival(number: u64, rulebook: &Rulebook) -> Arrival {
     }
 }
 
-/// Writes the queue as an earlier life of the daemon would have.
+/// Fills the queue as an earlier daemon would have.
 fn fill(sandbox: &Sandbox) {
     let rulebook = rulebook(sandbox);
     std::fs::create_dir_all(sandbox.path("data")).unwrap();
@@ -89,7 +89,7 @@ fn overtaking(sandbox: &Sandbox) -> u64 {
 }
 
 #[test]
-fn ten_thousand_queued_runs_are_done_after_a_start() {
+fn ten_thousand_queued_runs_are_done_after_startup() {
     let _exclusive = ExclusiveTest::start();
     let receiver = Receiver::ok();
     let noting =

@@ -1,5 +1,5 @@
-//! Commands beside a daemon that is killed: what outlives it is ended before it does any more, and the
-//! run goes on as its rule says. A daemon that is killed often blames nobody who was not alone.
+//! Commands of a daemon that is killed: orphaned ones are killed before the next start, and their runs continue
+//! as the rule says. Runs that were active together are not held for repeated kills.
 
 use flowtrigger::core::run::State;
 use flowtrigger_testing::daemon::DaemonProcess;
@@ -10,8 +10,7 @@ use flowtrigger_testing::wait::wait_until;
 
 use super::desk::{event, request_rule, runs_of, sandbox};
 
-/// A command that says that it began, waits until it may go on, and leaves a line. The first one alone
-/// waits: whatever comes after it finds the way free.
+/// A command that creates a file when it starts, waits for another file, and writes a line.
 const WAITS: &str = "\
 echo $$ > \"$1.pid\"
 touch \"$1.began\"
@@ -37,7 +36,7 @@ fn is_alive(process: &str) -> bool {
 }
 
 #[test]
-fn a_command_that_outlives_its_daemon_is_ended_before_it_writes() {
+fn an_orphaned_command_is_killed_before_it_writes() {
     let sandbox = sandbox("");
     sandbox.write("waits.sh", WAITS);
     sandbox.write_rules(&[command(&sandbox, "rerun"), command(&sandbox, "hold")].join("---\n"));
@@ -57,7 +56,7 @@ fn a_command_that_outlives_its_daemon_is_ended_before_it_writes() {
         assert!(!is_alive(process), "`{process}` lives: {}", second.log());
     }
     for rule in rules {
-        // Whoever had been left would write now.
+        // A command that is still alive would write now.
         sandbox.write(&format!("{rule}.go"), "");
     }
     second.wait_until_idle();
@@ -71,7 +70,7 @@ fn a_command_that_outlives_its_daemon_is_ended_before_it_writes() {
 }
 
 #[test]
-fn a_command_that_was_held_runs_again_when_a_person_says_so_and_under_its_key() {
+fn a_held_command_is_retried_on_request_with_the_same_key() {
     let sandbox = sandbox("");
     sandbox.write("waits.sh", WAITS);
     sandbox.write_rules(&command(&sandbox, "hold"));
@@ -99,7 +98,7 @@ fn a_command_that_was_held_runs_again_when_a_person_says_so_and_under_its_key() 
 }
 
 #[test]
-fn whoever_is_under_way_at_three_kills_is_not_blamed() {
+fn runs_that_were_active_together_are_not_held_after_three_kills() {
     let receiver = Receiver::ok();
     receiver.hold("");
     let sandbox = sandbox(&request_rule("tell", "made", receiver.port, ""));
@@ -107,7 +106,7 @@ fn whoever_is_under_way_at_three_kills_is_not_blamed() {
     for ticket in 1..=5 {
         first.accept("desk", &event(&format!("e{ticket}"), ticket, "made"));
     }
-    // Together at first; after a kill one at a time.
+    // All at the same time at first, one at a time after a kill.
     receiver.wait_for(5);
     first.kill();
     for came in [6, 7] {
@@ -129,7 +128,7 @@ fn whoever_is_under_way_at_three_kills_is_not_blamed() {
 }
 
 #[test]
-fn suspects_go_on_alone_until_each_has_ended() {
+fn suspect_runs_execute_one_at_a_time() {
     let receiver = Receiver::ok();
     receiver.hold("");
     let sandbox = sandbox(&request_rule("tell", "made", receiver.port, ""));
@@ -140,7 +139,7 @@ fn suspects_go_on_alone_until_each_has_ended() {
     receiver.wait_for(4);
     first.kill();
     let second = DaemonProcess::start(&sandbox);
-    // One of those under way, and nothing else beside it.
+    // One of the suspects, and no other run.
     second.accept("desk", &event("new", 9, "made"));
     receiver.wait_for(5);
     wait_until("one is at work", || second.count("running") == 1);
@@ -157,7 +156,7 @@ fn suspects_go_on_alone_until_each_has_ended() {
 }
 
 #[test]
-fn an_event_that_ends_the_program_each_time_is_put_aside_and_others_go_on() {
+fn an_event_that_kills_the_daemon_is_held_and_others_continue() {
     let receiver = Receiver::ok();
     let poison = "name: poison\nevent_source: desk\nevent_type: poison\nflow:\n- name: kill\n  exec: [sh, -c, 'kill -9 $PPID']\n  on_crash: rerun\n";
     let rules = [
@@ -169,7 +168,7 @@ fn an_event_that_ends_the_program_each_time_is_put_aside_and_others_go_on() {
     daemon.accept("desk", &event("good", 1, "a"));
     receiver.wait_for(1);
     daemon.wait_until_idle();
-    // The answer may be cut off with the daemon; the event is on disk before anything acts on it.
+    // The response may be lost with the daemon; the event is on disk before its run starts.
     let mut connection = Connection::open(&daemon.address).unwrap();
     let bad = event("bad", 2, "poison").to_string();
     drop(connection.send("POST", "/events/desk", &bad));

@@ -1,4 +1,4 @@
-//! A data folder that a daemon cannot have, or cannot read: it says so, changes nothing and goes away.
+//! A data folder that a daemon cannot use or read: it reports the reason, changes nothing and ends.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -17,7 +17,7 @@ fn setup() -> (Receiver, Sandbox) {
     (receiver, sandbox)
 }
 
-/// A sandbox whose store holds some runs.
+/// A sandbox whose store has some runs.
 fn used(events: u64) -> (Receiver, Sandbox) {
     let (receiver, sandbox) = setup();
     let daemon = DaemonProcess::start(&sandbox);
@@ -26,7 +26,7 @@ fn used(events: u64) -> (Receiver, Sandbox) {
     }
     daemon.wait_until_idle();
     daemon.stop();
-    // All in one file, and nothing beside it.
+    // Moves everything into the database file.
     drop(
         rusqlite::Connection::open(sandbox.database())
             .unwrap()
@@ -36,7 +36,7 @@ fn used(events: u64) -> (Receiver, Sandbox) {
 }
 
 #[test]
-fn a_second_daemon_is_told_who_has_the_folder_and_disturbs_nobody() {
+fn a_second_daemon_is_rejected_and_does_not_disturb_the_first() {
     let (receiver, sandbox) = setup();
     let first = DaemonProcess::start(&sandbox);
     let who = format!("a daemon (process {}, since ", first.process());
@@ -45,12 +45,12 @@ fn a_second_daemon_is_told_who_has_the_folder_and_disturbs_nobody() {
     first.accept("desk", &event("a", 1, "made"));
     receiver.wait_for(1);
     first.kill();
-    // The lock went with its holder.
+    // The lock ended with its process.
     DaemonProcess::start(&sandbox).stop();
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_to_is_told() {
+fn an_unwritable_folder_is_reported() {
     let (_receiver, sandbox) = setup();
     sandbox.write("data", "no folder");
     let refused = sandbox.run_daemon();
@@ -59,7 +59,7 @@ fn a_folder_that_cannot_be_written_to_is_told() {
 }
 
 #[test]
-fn a_folder_that_is_read_only_is_told() {
+fn a_read_only_folder_is_reported() {
     let (_receiver, sandbox) = used(1);
     let before = fs::read(sandbox.database()).unwrap();
     let mode = |path: &str, mode| {
@@ -67,7 +67,7 @@ fn a_folder_that_is_read_only_is_told() {
     };
     mode("data/lock", 0o400);
     mode("data", 0o500);
-    // Whoever may write anyway finds no such folder.
+    // Root may write anyway: then there is nothing to test.
     let may_write = fs::write(sandbox.path("data/probe"), "").is_ok();
     let refused = (!may_write).then(|| sandbox.run_daemon());
     mode("data", 0o700);
@@ -78,7 +78,7 @@ fn a_folder_that_is_read_only_is_told() {
 }
 
 #[test]
-fn a_file_of_a_newer_version_is_refused_and_left_alone() {
+fn a_newer_database_is_rejected_and_not_changed() {
     let (_receiver, sandbox) = used(1);
     let database = rusqlite::Connection::open(sandbox.database()).unwrap();
     database.pragma_update(None, "user_version", 99).unwrap();
@@ -91,7 +91,7 @@ fn a_file_of_a_newer_version_is_refused_and_left_alone() {
     assert_eq!(aside(&sandbox), Vec::<PathBuf>::new());
 }
 
-/// Files that were set aside.
+/// The files that were set aside.
 fn aside(sandbox: &Sandbox) -> Vec<PathBuf> {
     let files = fs::read_dir(sandbox.path("data")).unwrap();
     let files = files.map(|file| file.unwrap().path());
@@ -102,7 +102,7 @@ fn aside(sandbox: &Sandbox) -> Vec<PathBuf> {
     aside.collect()
 }
 
-/// A store in use with its file damaged, in a sandbox that is told from where a table or an index begins.
+/// A store with runs whose file is damaged; `damage` gets the offset of a table or an index.
 fn damaged(damage: impl Fn(&mut Vec<u8>, &dyn Fn(&str) -> usize)) -> (Receiver, Sandbox, Vec<u8>) {
     let (receiver, sandbox) = used(40);
     let mut bytes = fs::read(sandbox.database()).unwrap();
@@ -118,7 +118,7 @@ fn damaged(damage: impl Fn(&mut Vec<u8>, &dyn Fn(&str) -> usize)) -> (Receiver, 
     (receiver, sandbox, bytes)
 }
 
-/// A start refuses the file and sets it aside untouched; the next one begins anew.
+/// Checks that a start sets the file aside unchanged and fails, and that the next start has an empty store.
 #[track_caller]
 fn is_set_aside(receiver: &Receiver, sandbox: &Sandbox, bytes: &[u8]) {
     let refused = sandbox.run_daemon();
@@ -139,19 +139,19 @@ fn is_set_aside(receiver: &Receiver, sandbox: &Sandbox, bytes: &[u8]) {
 }
 
 #[test]
-fn rubbish_in_place_of_a_database_is_set_aside() {
+fn a_file_that_is_no_database_is_set_aside() {
     let (receiver, sandbox, bytes) = damaged(|bytes, _| bytes.fill(b'x'));
     is_set_aside(&receiver, &sandbox, &bytes);
 }
 
 #[test]
-fn a_database_whose_middle_is_damaged_is_set_aside() {
+fn a_database_with_damaged_pages_is_set_aside() {
     let (receiver, sandbox, bytes) = damaged(|bytes, _| bytes[4096..].fill(0xA5));
     is_set_aside(&receiver, &sandbox, &bytes);
 }
 
 #[test]
-fn a_database_that_was_cut_is_set_aside() {
+fn a_truncated_database_is_set_aside() {
     let (receiver, sandbox, bytes) = damaged(|bytes, _| bytes.truncate(bytes.len() / 8));
     is_set_aside(&receiver, &sandbox, &bytes);
 }
@@ -161,20 +161,20 @@ fn spoil(bytes: &mut [u8], begin: usize) {
 }
 
 #[test]
-fn a_damage_that_is_met_when_runs_are_looked_for_is_set_aside() {
+fn damage_found_while_listing_runs_sets_the_file_aside() {
     let (receiver, sandbox, bytes) = damaged(|bytes, begins| spoil(bytes, begins("runs_by_state")));
     is_set_aside(&receiver, &sandbox, &bytes);
 }
 
 #[test]
-fn a_damage_that_is_met_in_use_ends_the_program_and_the_next_start_sets_it_aside() {
+fn damage_found_in_use_ends_the_daemon_and_the_next_start_sets_the_file_aside() {
     for table in ["events", "lines"] {
         let (receiver, sandbox, bytes) = damaged(|bytes, begins| spoil(bytes, begins(table)));
         let mut daemon = DaemonProcess::start(&sandbox);
         let mut connection = Connection::open(&daemon.address).unwrap();
         let event = event("more", 1, "made").to_string();
         let answer = connection.send("POST", "/events/desk", &event);
-        // Where the damage is met later, it is taken.
+        // The damage may be found only after the event was accepted.
         assert!(table == "lines" || answer.is_err() || answer.unwrap().status() == 503);
         assert_eq!(daemon.wait_for_exit(), Some(5), "{}", daemon.log());
         daemon.expect_message("the database is damaged");

@@ -1,5 +1,5 @@
-//! The sender's ledger held against the receiver's, and against what the store says of each run.
-//! It counts; what the counts must be is said by whoever asks.
+//! Compares what the senders sent with what the receiver got and what the store says about each run. It counts;
+//! the tests decide which counts are right.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -10,7 +10,7 @@ use flowtrigger_testing::sandbox::Sandbox;
 use super::desk::runs_of;
 use super::senders::Sent;
 
-/// Effects of one rule's step in the order in which they came: event, key, whether it was taken.
+/// The effects of a step in order: event, key, and whether the receiver accepted it.
 #[derive(Debug, Default)]
 struct Effects(Vec<Effect>);
 
@@ -21,32 +21,32 @@ struct Effect {
     taken: bool,
 }
 
-/// What the ledgers say together.
+/// The result of the comparison.
 #[derive(Debug, Default, PartialEq)]
-pub struct Figures {
+pub struct Comparison {
     pub accepted: usize,
-    /// Requests and lines of commands that came, repeats included.
+    /// Requests and lines of commands, with repetitions.
     pub delivered: usize,
-    /// Repeats of something that had come before.
+    /// Repetitions.
     pub repeated: usize,
-    /// Runs that wait for a person, found in the store.
+    /// Held runs.
     pub held: usize,
     pub quarantined: usize,
-    /// Accepted, and neither done with its effects nor held.
+    /// Accepted events whose run is neither done with its effects nor held.
     pub lost: Vec<String>,
-    /// First tries that came before those of an earlier event of their lane.
+    /// First attempts before those of an earlier event of the same lane.
     pub out_of_order: Vec<String>,
-    /// Repeats under another key than the first, or a key that two events share.
+    /// Repetitions with another key than the first, and keys that two events share.
     pub wrong_keys: Vec<String>,
-    /// What came although it must not: a second step before its first was taken, a first step after
-    /// it was taken and its second came, a command that must not run twice.
+    /// Effects that must not happen: a second step before its first was accepted, a first step after its
+    /// second, and repetitions of a command that must not run twice.
     pub wrong: Vec<String>,
 }
 
 pub const RULES: [&str; 4] = ["one", "two", "rerun", "hold"];
 
-/// The rules that the ledgers are about. A command takes a moment before and after its effect, so that
-/// it is met in the middle.
+/// The rules that cause the effects. Their commands pause before and after the effect, so that kills interrupt
+/// them.
 pub fn rules(port: u16, sandbox: &str) -> String {
     let head = |name: &str| format!("name: {name}\nevent_source: desk\nevent_type: made\n");
     let request = |name: &str, path: &str| {
@@ -74,12 +74,12 @@ pub fn rules(port: u16, sandbox: &str) -> String {
     .join("---\n")
 }
 
-/// Leaves a line of event and key.
+/// Appends a line with event and key.
 pub const NOTE: &str =
     "sleep 0.02\nprintf '%s %s\\n' \"$2\" \"$FLOWTRIGGER_IDEMPOTENCY_KEY\" >> \"$1\"\nsleep 0.02\n";
 
-/// Judges when everything has come to rest and the daemon has stopped.
-pub fn judge(sandbox: &Sandbox, sent: &[Sent], receiver: &Receiver) -> Figures {
+/// Compares after all runs ended and the daemon was stopped.
+pub fn compare(sandbox: &Sandbox, sent: &[Sent], receiver: &Receiver) -> Comparison {
     let got = receiver.received();
     let steps = BTreeMap::from([
         ("one", Effects::at(&got, "/one")),
@@ -88,20 +88,20 @@ pub fn judge(sandbox: &Sandbox, sent: &[Sent], receiver: &Receiver) -> Figures {
         ("rerun", Effects::noted(&sandbox.read("rerun.txt"))),
         ("hold", Effects::noted(&sandbox.read("hold.txt"))),
     ]);
-    let mut figures = Figures {
+    let mut comparison = Comparison {
         accepted: sent.len(),
-        ..Figures::default()
+        ..Comparison::default()
     };
     for (step, effects) in &steps {
-        effects.judge(step, sent, &mut figures);
+        effects.compare(step, sent, &mut comparison);
     }
-    figures.two_steps(&got);
+    comparison.two_steps(&got);
     let twice = steps["hold"].repeated();
-    figures
+    comparison
         .wrong
         .extend(twice.map(|event| format!("hold ran twice: {event}")));
-    figures.find(sandbox, sent, &steps);
-    figures
+    comparison.find(sandbox, sent, &steps);
+    comparison
 }
 
 impl Effects {
@@ -138,9 +138,9 @@ impl Effects {
         events.filter(move |event| !seen.insert(*event))
     }
 
-    fn judge(&self, step: &str, sent: &[Sent], figures: &mut Figures) {
-        figures.delivered += self.0.len();
-        figures.repeated += self.repeated().count();
+    fn compare(&self, step: &str, sent: &[Sent], comparison: &mut Comparison) {
+        comparison.delivered += self.0.len();
+        comparison.repeated += self.repeated().count();
         let sent: HashMap<&str, &Sent> = sent.iter().map(|s| (s.id.as_str(), s)).collect();
         let (mut keys, mut events) = (HashMap::new(), HashMap::new());
         let mut latest: HashMap<u64, u64> = HashMap::new();
@@ -151,23 +151,23 @@ impl Effects {
                 || whose.is_some_and(|e| e != event)
                 || key.is_empty()
             {
-                figures.wrong_keys.push(format!("{step} {event} {key}"));
+                comparison.wrong_keys.push(format!("{step} {event} {key}"));
             }
             let Some(sent) = sent.get(event.as_str()) else {
-                figures.wrong.push(format!("{step} of nothing: {event}"));
+                comparison.wrong.push(format!("{step} of nothing: {event}"));
                 continue;
             };
             let latest = latest.entry(sent.ticket).or_default();
             if first.is_none() && sent.number < *latest {
-                figures.out_of_order.push(format!("{step} {event}"));
+                comparison.out_of_order.push(format!("{step} {event}"));
             }
             *latest = sent.number.max(*latest);
         }
     }
 }
 
-impl Figures {
-    /// The order of two steps of one run.
+impl Comparison {
+    /// Checks the order of the two steps of a run.
     fn two_steps(&mut self, got: &[Received]) {
         let (mut first_taken, mut second_came) = (BTreeSet::new(), BTreeSet::new());
         for got in got {
@@ -188,7 +188,7 @@ impl Figures {
         }
     }
 
-    /// Looks each accepted event's runs up.
+    /// Finds the runs of each accepted event.
     fn find(&mut self, sandbox: &Sandbox, sent: &[Sent], steps: &BTreeMap<&str, Effects>) {
         let store = sandbox.store();
         let taken: BTreeMap<&str, BTreeSet<&str>> = steps
@@ -230,9 +230,9 @@ impl Figures {
         }
     }
 
-    /// What must be so whatever happened.
+    /// Checks what must hold after any fault.
     #[track_caller]
-    pub fn hold(&self) {
+    pub fn expect_nothing_lost(&self) {
         let none = Vec::<String>::new();
         assert_eq!(self.lost, none, "lost");
         assert_eq!(self.out_of_order, none, "out of order");
@@ -241,8 +241,8 @@ impl Figures {
         assert!(self.delivered > 0 && self.accepted > 0, "{self:?}");
     }
 
-    /// In one line.
-    pub fn words(&self) -> String {
+    /// One line for the report.
+    pub fn summary(&self) -> String {
         format!(
             "accepted {}, delivered {}, repeated {}, held {} (quarantined {}), lost {}, out of order {}",
             self.accepted,

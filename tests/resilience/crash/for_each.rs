@@ -1,4 +1,4 @@
-//! A list whose daemon is killed in the middle: what was finished is not done again, and the rest is done.
+//! A `for_each` whose daemon is killed: finished items are not repeated, the others are done.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -28,8 +28,8 @@ fn list() -> Value {
     json!({"kind": "made", "id": "a", "ticket": 1, "items": items})
 }
 
-/// The items whose request the log of the run says is done; a copy is asked, so that the next start finds
-/// what the kill left.
+/// The items that are done according to the run log. Reads a copy of the store, so that the next start finds it
+/// as the kill left it.
 fn finished(sandbox: &Sandbox) -> BTreeSet<String> {
     let copy = tempfile::tempdir().unwrap();
     for name in ["flowtrigger.db", "flowtrigger.db-wal"] {
@@ -60,7 +60,7 @@ fn tries(receiver: &Receiver) -> BTreeMap<String, usize> {
 }
 
 #[test]
-fn a_list_killed_halfway_repeats_no_finished_item_and_does_the_rest() {
+fn after_a_kill_for_each_runs_only_the_unfinished_items() {
     let receiver = Receiver::ok();
     let sandbox = sandbox(&rule(receiver.port));
     let first = DaemonProcess::start(&sandbox);
@@ -71,7 +71,7 @@ fn a_list_killed_halfway_repeats_no_finished_item_and_does_the_rest() {
     let finished = finished(&sandbox);
     let before = tries(&receiver);
     assert!(finished.len() < ITEMS, "it was killed too late");
-    // Four are under way, and four may have ended since the log was last kept.
+    // Four are active, and four may have ended since the log was last stored.
     assert!(
         finished.len() + 8 >= before.len(),
         "{} of {}",

@@ -1,5 +1,5 @@
-//! Receivers that hang, reset, or answer byte by byte: the run ends as its step says, in words that name
-//! what happened, and work for others goes on beside it.
+//! Receivers that hang, reset the connection or respond byte by byte: the run ends as its step says, with the
+//! reason, and other runs continue.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use flowtrigger_testing::receiver::Receiver;
 
 use super::desk::{event, request_rule, runs_of, sandbox};
 
-/// A receiver of the worst kind: whatever is done with each connection.
+/// A receiver that treats each connection in its own way.
 fn raw(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -24,17 +24,17 @@ fn raw(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> u16 {
     port
 }
 
-/// Takes everything and says nothing, until the other side gives up.
+/// Reads everything and sends nothing until the client closes the connection.
 fn hangs(mut stream: TcpStream) {
     drop(std::io::copy(&mut stream, &mut std::io::sink()));
 }
 
-/// Closes with the request unread, which resets the connection.
+/// Closes without reading the request, which resets the connection.
 fn resets(stream: TcpStream) {
     drop(stream.peek(&mut [0]));
 }
 
-/// Says that it will say more, and hangs up.
+/// Closes before the announced end of the body.
 fn breaks_off(mut stream: TcpStream) {
     drop(stream.read(&mut [0; 4096]));
     drop(stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf"));
@@ -51,7 +51,7 @@ fn byte_by_byte(mut stream: TcpStream) {
     }
 }
 
-/// Each byte comes soon, and there is no last one.
+/// Sends an endless body byte by byte.
 fn without_end(mut stream: TcpStream) {
     drop(stream.read(&mut [0; 4096]));
     drop(stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10000000\r\n\r\n"));
@@ -60,7 +60,7 @@ fn without_end(mut stream: TcpStream) {
     }
 }
 
-/// The end of a run against such a receiver, and the reasons of its failed tries.
+/// The end of a run with such a receiver, and the reasons of its failed attempts.
 fn end(serve: fn(TcpStream), timeout: &str) -> (&'static str, Vec<String>) {
     let (bad, good) = (raw(serve), Receiver::ok());
     let step = format!("  timeout: {timeout}\n  retry: {{ attempts: 2, backoff: 10ms }}\n");
@@ -96,27 +96,27 @@ fn dies(serve: fn(TcpStream), timeout: &str, word: &str) {
 }
 
 #[test]
-fn one_that_hangs_is_given_up_in_time() {
+fn a_request_to_a_hanging_receiver_times_out() {
     dies(hangs, "200ms", "200ms");
 }
 
 #[test]
-fn one_that_resets_is_tried_again_and_given_up() {
+fn a_reset_connection_is_retried_and_then_fails() {
     dies(resets, "60s", "reset");
 }
 
 #[test]
-fn one_that_breaks_off_is_tried_again_and_given_up() {
+fn an_incomplete_response_is_retried_and_then_fails() {
     dies(breaks_off, "60s", "");
 }
 
 #[test]
-fn one_that_answers_byte_by_byte_is_heard_out() {
+fn a_slow_response_is_read_to_its_end() {
     let (state, failures) = end(byte_by_byte, "60s");
     assert_eq!((state, failures), ("done", Vec::new()));
 }
 
 #[test]
-fn one_that_never_ends_its_answer_is_given_up_in_time() {
+fn an_endless_response_times_out() {
     dies(without_end, "300ms", "300ms");
 }

@@ -1,4 +1,4 @@
-//! A daemon that is killed without a word, again and again, while events come in and work goes on.
+//! A daemon that is killed again and again while events arrive and runs execute.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use flowtrigger_testing::sandbox::Sandbox;
 use flowtrigger_testing::wait::wait_until;
 
 use super::desk::sandbox;
-use super::expected_effects::{Figures, NOTE, judge, rules};
+use super::expected_effects::{Comparison, NOTE, compare, rules};
 use super::senders::Senders;
 use crate::scheduling::{ExclusiveTest, Random, is_long, report};
 
-/// Events that are accepted and not yet told, at most: lanes hold several, and the end is not far.
+/// Accepted events without an effect, at most: lanes hold several, and the test can end soon.
 const AHEAD: usize = 60;
 
-/// Now and then a receiver is not well.
+/// A receiver that fails sometimes.
 fn receiver(seed: u64) -> Receiver {
     let random = std::sync::Mutex::new(Random::new(seed ^ 0xFA11));
     let answers = move |_: &_| match random.lock().unwrap().below(25) {
@@ -47,9 +47,9 @@ impl Campaign {
         }
     }
 
-    /// Waits until so much more has come, letting the senders keep ahead of it.
+    /// Waits for more requests and lets the senders stay ahead of them.
     #[track_caller]
-    fn progresses(&self, by: usize) {
+    fn wait_for_progress(&self, by: usize) {
         let goal = self.receiver.count() + by;
         wait_until("requests come", || {
             let got = self.receiver.received();
@@ -61,17 +61,17 @@ impl Campaign {
         });
     }
 
-    /// One life of the daemon, from its start to its sudden end.
-    fn lives_once(&mut self) {
+    /// Starts a daemon and kills it.
+    fn start_and_kill(&mut self) {
         let mut daemon = DaemonProcess::spawn(&self.sandbox);
         if self.random.below(6) == 0 {
-            // While it starts, wherever it is by then.
+            // Killed during its start.
             std::thread::sleep(Duration::from_millis(self.random.below(80)));
         } else {
             assert!(daemon.wait_until_listening(), "{}", daemon.log());
             self.senders.go_to(Some(&daemon.address));
             let some = 1 + self.random.below(60) as usize;
-            self.progresses(some);
+            self.wait_for_progress(some);
             std::thread::sleep(Duration::from_micros(self.random.below(10_000)));
         }
         self.senders.go_to(None);
@@ -79,30 +79,30 @@ impl Campaign {
         self.receiver.wait_until_drained();
     }
 
-    /// The last life: it ends when everything rests.
-    fn ends(self) -> Figures {
+    /// Starts the last daemon and lets it finish all runs.
+    fn finish(self) -> Comparison {
         let daemon = DaemonProcess::start(&self.sandbox);
         self.senders.go_to(Some(&daemon.address));
-        self.progresses(20);
+        self.wait_for_progress(20);
         let sent = self.senders.end();
         daemon.wait_until_idle();
         daemon.stop();
-        judge(&self.sandbox, &sent, &self.receiver)
+        compare(&self.sandbox, &sent, &self.receiver)
     }
 }
 
 #[test]
-fn whatever_was_accepted_is_done_or_held_after_any_kill() {
+fn accepted_events_are_done_or_held_after_any_kill() {
     let _exclusive = ExclusiveTest::start();
     let kills = if is_long() { 100 } else { 10 };
     let seed = Random::seed();
     report(&format!("{kills} kills, DURABILITY_TESTS_SEED={seed}"));
     let mut campaign = Campaign::new(seed);
     for _ in 0..kills {
-        campaign.lives_once();
+        campaign.start_and_kill();
     }
-    let figures = campaign.ends();
-    report(&figures.words());
-    figures.hold();
-    assert!(figures.accepted >= kills, "{figures:?}");
+    let comparison = campaign.finish();
+    report(&comparison.summary());
+    comparison.expect_nothing_lost();
+    assert!(comparison.accepted >= kills, "{comparison:?}");
 }

@@ -1,5 +1,5 @@
-//! Loops against a real daemon: a help desk that answers each change of ours with a new event. They end
-//! at the stated number, `why` tells the chain, and what has no part in them goes on.
+//! Loops with a real daemon: a help desk sends an event for each change that a rule makes. The loop guard ends
+//! them at its limit, `why` shows the chain, and everything else continues.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,32 +12,32 @@ use serde_json::{Value, json};
 
 use super::desk;
 
-/// Who our connection is at the desk, and a person there.
+/// The user of our connection at the help desk, and a person.
 const US: u64 = 900;
 const PERSON: u64 = 12;
 
-/// What the desk tells of its changes.
+/// The format of the help desk's events.
 #[derive(Clone, Copy)]
-enum Shape {
-    /// The event webhook: it tells who acted.
+enum Format {
+    /// The event webhook: it names the actor.
     Webhook,
-    /// The ZIS envelope: it does not.
+    /// The ZIS envelope: it does not name the actor.
     Zis,
 }
 
 /// A help desk on this machine.
 struct Desk {
     receiver: Receiver,
-    /// Where its events go.
+    /// The address for its events.
     daemon: Arc<Mutex<String>>,
 }
 
 impl Desk {
-    /// One that tells of each change that is made through its API.
-    fn request_rule(shape: Shape) -> Self {
+    /// Sends an event for each change through its API.
+    fn request_rule(format: Format) -> Self {
         Self::that(move |got, daemon| {
             let (ticket, field) = change(got);
-            let event = event(shape, field, ticket, US);
+            let event = event(format, field, ticket, US);
             assert_eq!(post(daemon, &event).status(), 200);
         })
     }
@@ -57,7 +57,7 @@ impl Desk {
         *self.daemon.lock().unwrap() = daemon.address.clone();
     }
 
-    /// A folder whose connection `desk` leads here.
+    /// A sandbox whose connection `desk` is this receiver.
     fn sandbox(&self, rules: &str, more: &str) -> Sandbox {
         let sandbox = desk::sandbox(rules);
         let port = self.receiver.port;
@@ -81,29 +81,29 @@ fn change(got: &Received) -> (u64, &'static str) {
     (number.parse().unwrap(), field)
 }
 
-/// A rule that writes a field of the ticket whenever another changes.
+/// A rule that writes a field of the ticket after a change of another.
 fn writing(name: &str, on: &str, field: &str) -> String {
     format!(
         "name: {name}\nevent_source: support\nevent_type: ticket.{on}\nflow:\n- name: write\n  http:\n    connection: desk\n    method: PUT\n    path: \"/api/v2/tickets/{{{{ ticket.id }}}}\"\n    json: {{ ticket: {{ {field}: \"{{{{ current }}}}\" }} }}\n"
     )
 }
 
-/// A change that somebody made; no two are alike.
-fn event(shape: Shape, field: &str, ticket: u64, actor: u64) -> Value {
+/// A change by this actor, with a new id.
+fn event(format: Format, field: &str, ticket: u64, actor: u64) -> Value {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let id = format!("E{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     let (previous, current) = match field {
         "priority" => ("low", "high"),
         _ => ("new", "open"),
     };
-    match shape {
-        Shape::Webhook => json!({
+    match format {
+        Format::Webhook => json!({
             "type": format!("zen:event-type:ticket.{field}_changed"),
             "id": id, "time": "2026-01-05T09:00:00Z", "account_id": 1,
             "event": {"previous": previous.to_uppercase(), "current": current.to_uppercase()},
             "detail": {"id": ticket.to_string(), "actor_id": actor.to_string()},
         }),
-        Shape::Zis => json!({"account_id": 1, "input": {"ticket_event": {
+        Format::Zis => json!({"account_id": 1, "input": {"ticket_event": {
             "type": if field == "priority" { "Priority Changed" } else { "Status Changed" },
             "previous": previous, "current": current, "ticket": {"id": ticket},
             "meta": {"sequence": {"id": id, "position": 1, "total": 1}},
@@ -117,7 +117,7 @@ fn post(address: &str, event: &Value) -> Message {
     connection.send("POST", "/events/support", &event).unwrap()
 }
 
-/// Takes an event in and waits until nothing goes on any more.
+/// Sends an event and waits until all runs ended.
 #[track_caller]
 fn happens(daemon: &DaemonProcess, event: &Value) {
     assert_eq!(post(&daemon.address, event).status(), 200);
@@ -141,14 +141,14 @@ fn runs(sandbox: &Sandbox, ticket: &str) -> Vec<Value> {
 }
 
 #[test]
-fn a_loop_with_its_actor_told_ends_at_its_depth_and_other_tickets_and_rules_go_on() {
-    let desk = Desk::request_rule(Shape::Webhook);
+fn a_loop_with_a_known_actor_ends_at_the_depth_and_others_continue() {
+    let desk = Desk::request_rule(Format::Webhook);
     let rules = writing("close-again", "StatusChanged", "status");
     let other = "---\nname: note\nevent_source: support\nevent_type: ticket.StatusChanged\nflow: [{ succeed: noted }]\n";
     let sandbox = desk.sandbox(&(rules + other), "");
     let daemon = DaemonProcess::start(&sandbox);
     desk.sends_to(&daemon);
-    happens(&daemon, &event(Shape::Webhook, "status", 7, PERSON));
+    happens(&daemon, &event(Format::Webhook, "status", 7, PERSON));
     // The run for the person's event, and 5 for the events that followed.
     assert_eq!(desk.receiver.count(), 6);
     let line = daemon.expect_message("run suppressed");
@@ -180,22 +180,22 @@ fn a_loop_with_its_actor_told_ends_at_its_depth_and_other_tickets_and_rules_go_o
         metrics.contains("flowtrigger_suppressed_total{gate=\"loop_guard\"} 1\n"),
         "{metrics}"
     );
-    // A person's next change begins anew, and another ticket never knew.
-    happens(&daemon, &event(Shape::Webhook, "status", 7, PERSON));
+    // A change by a person starts a new chain, and other tickets are not affected.
+    happens(&daemon, &event(Format::Webhook, "status", 7, PERSON));
     assert_eq!(desk.receiver.count(), 12);
-    happens(&daemon, &event(Shape::Webhook, "status", 8, PERSON));
+    happens(&daemon, &event(Format::Webhook, "status", 8, PERSON));
     assert_eq!(desk.receiver.count(), 18);
     daemon.stop();
 }
 
 #[test]
-fn a_loop_with_no_actor_told_ends_at_its_rate() {
-    let desk = Desk::request_rule(Shape::Zis);
+fn a_loop_without_an_actor_ends_at_the_rate() {
+    let desk = Desk::request_rule(Format::Zis);
     let rules = writing("close-again", "StatusChanged", "status");
     let sandbox = desk.sandbox(&rules, "loop_guard: { runs: 8, in: 1h }\n");
     let daemon = DaemonProcess::start(&sandbox);
     desk.sends_to(&daemon);
-    happens(&daemon, &event(Shape::Zis, "status", 7, PERSON));
+    happens(&daemon, &event(Format::Zis, "status", 7, PERSON));
     assert_eq!(desk.receiver.count(), 8);
     let why = said(&sandbox, &["why", "7"]);
     assert!(why.contains("loop_guard  closed: 8 runs for support 7 within 1h, no more may begin; may be caused by run 8 (close-again) ← run 7"), "{why}");
@@ -204,20 +204,20 @@ fn a_loop_with_no_actor_told_ends_at_its_rate() {
         9,
         "{why}"
     );
-    happens(&daemon, &event(Shape::Zis, "status", 8, PERSON));
+    happens(&daemon, &event(Format::Zis, "status", 8, PERSON));
     assert_eq!(desk.receiver.count(), 16);
     daemon.stop();
 }
 
 #[test]
-fn two_rules_that_answer_each_other_share_one_chain() {
-    let desk = Desk::request_rule(Shape::Webhook);
+fn two_rules_that_trigger_each_other_share_one_chain() {
+    let desk = Desk::request_rule(Format::Webhook);
     let ping = writing("ping", "StatusChanged", "priority");
     let pong = writing("pong", "PriorityChanged", "status");
     let sandbox = desk.sandbox(&format!("{ping}---\n{pong}"), "");
     let daemon = DaemonProcess::start(&sandbox);
     desk.sends_to(&daemon);
-    happens(&daemon, &event(Shape::Webhook, "status", 7, PERSON));
+    happens(&daemon, &event(Format::Webhook, "status", 7, PERSON));
     assert_eq!(desk.receiver.count(), 6);
     let why = said(&sandbox, &["why", "7"]);
     assert!(why.contains("(pong) ← run"), "{why}");
@@ -226,12 +226,12 @@ fn two_rules_that_answer_each_other_share_one_chain() {
 }
 
 #[test]
-fn a_chain_outlives_the_daemon_and_a_person_in_between_begins_anew() {
+fn a_chain_survives_a_restart_and_ends_with_a_person() {
     let desk = Desk::that(|_, _| ());
     let sandbox = desk.sandbox(&writing("close-again", "StatusChanged", "status"), "");
     let newest = || runs(&sandbox, "7")[0].clone();
     let daemon = DaemonProcess::start(&sandbox);
-    let by = |actor| event(Shape::Webhook, "status", 7, actor);
+    let by = |actor| event(Format::Webhook, "status", 7, actor);
     happens(&daemon, &by(PERSON));
     for _ in 0..3 {
         happens(&daemon, &by(US));
@@ -265,11 +265,11 @@ fn a_chain_outlives_the_daemon_and_a_person_in_between_begins_anew() {
 }
 
 #[test]
-fn a_hook_that_calls_the_daemon_itself_is_answered_while_its_run_has_the_one_place() {
-    // The receiver answers only when the daemon has taken what it sends on.
+fn a_receiver_may_post_events_while_its_request_is_open() {
+    // The receiver responds only after the daemon accepted its event.
     let desk = Desk::that(|got, daemon| {
         let (ticket, _) = change(got);
-        let sent_on = event(Shape::Webhook, "priority", ticket, PERSON);
+        let sent_on = event(Format::Webhook, "priority", ticket, PERSON);
         assert_eq!(post(daemon, &sent_on).status(), 200);
     });
     let told = "---\nname: note\nevent_source: support\nevent_type: ticket.PriorityChanged\nflow: [{ succeed: noted }]\n";
@@ -277,7 +277,7 @@ fn a_hook_that_calls_the_daemon_itself_is_answered_while_its_run_has_the_one_pla
     let sandbox = desk.sandbox(&rules, "limits: { runs: 1, per_rule: 1, per_host: 1 }\n");
     let daemon = DaemonProcess::start(&sandbox);
     desk.sends_to(&daemon);
-    happens(&daemon, &event(Shape::Webhook, "status", 7, PERSON));
+    happens(&daemon, &event(Format::Webhook, "status", 7, PERSON));
     let states: Vec<Value> = runs(&sandbox, "7")
         .iter()
         .map(|run| run["state"].clone())

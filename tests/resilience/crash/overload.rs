@@ -1,5 +1,5 @@
-//! Far more events than can be worked on, and a disk that stands still: senders are told when to come back,
-//! what matches nothing still passes, memory stays bounded and nothing that was accepted is lost.
+//! More events than the daemon can process, and a blocked disk: senders are told when to retry, unmatched
+//! events are still accepted, memory stays limited and no accepted event is lost.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,31 +12,39 @@ use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::http_wire::{Connection, Message};
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::sandbox::Sandbox;
-use flowtrigger_testing::wait::wait_until;
+use flowtrigger_testing::wait::{TIMEOUT, wait_until};
 
 use super::desk::{configure, event, request_rule, runs_of, sandbox};
 use crate::scheduling::{ExclusiveTest, is_long, report};
 
-/// Senders at a time, and events that each may send at most.
+/// Concurrent senders, and the maximum of events of each.
 const SENDERS: usize = 16;
 const EVENTS: usize = 100_000;
-/// What the daemon may hold, all its code included, which is not optimised here. With every event of
-/// such a minute in memory it would be several times as much.
+/// The memory limit for the unoptimised daemon with all its code. With all events of the long test in memory
+/// it would use several times as much.
 const MEMORY: u64 = 80 * 1024 * 1024;
 
-/// What senders were told, by the kind of their event.
+/// The responses to the senders, by kind of event.
 #[derive(Default)]
-struct Told {
+struct Responses {
     accepted: Vec<String>,
     unmatched: usize,
     later: Vec<Message>,
 }
 
-fn send(address: String, sender: usize, over: Arc<AtomicBool>) -> Told {
-    let mut connection = Connection::open(&address).unwrap();
-    let mut told = Told::default();
+/// What the senders of a flood share.
+#[derive(Default)]
+struct Flood {
+    is_over: AtomicBool,
+    /// Responses with 429.
+    rejected: AtomicUsize,
+}
+
+fn send(address: &str, sender: usize, flood: &Flood) -> Responses {
+    let mut connection = Connection::open(address).unwrap();
+    let mut responses = Responses::default();
     for number in 0..EVENTS {
-        if over.load(Ordering::Relaxed) {
+        if flood.is_over.load(Ordering::Relaxed) {
             break;
         }
         let kind = ["a", "b", "nobody"][number % 3];
@@ -44,37 +52,43 @@ fn send(address: String, sender: usize, over: Arc<AtomicBool>) -> Told {
         let ticket = (sender * EVENTS + number) as u64;
         let mut event = event(&id, ticket, kind);
         event["text"] = "x".repeat(2_000).into();
-        let answer = connection
+        let response = connection
             .send("POST", "/events/desk", &event.to_string())
             .unwrap();
-        match (answer.status(), kind) {
-            (200, "nobody") => told.unmatched += 1,
-            (200, _) => told.accepted.push(id),
-            (429 | 503, "a" | "b") => told.later.push(answer),
-            _ => panic!("{kind}: {answer:?}"),
+        let status = response.status();
+        flood
+            .rejected
+            .fetch_add(usize::from(status == 429), Ordering::Relaxed);
+        match (status, kind) {
+            (200, "nobody") => responses.unmatched += 1,
+            (200, _) => responses.accepted.push(id),
+            (429 | 503, "a" | "b") => responses.later.push(response),
+            _ => panic!("{kind}: {response:?}"),
         }
     }
-    told
+    responses
 }
 
-fn flood(daemon: &DaemonProcess, time: Duration) -> Told {
-    let over = Arc::new(AtomicBool::new(false));
-    let began = Instant::now();
+/// Sends events for this time, and on a slow machine longer, until some are rejected.
+fn flood(daemon: &DaemonProcess, time: Duration) -> Responses {
+    let flood = Arc::new(Flood::default());
+    let start = Instant::now();
     let senders = (0..SENDERS).map(|sender| {
-        let (address, over) = (daemon.address.clone(), Arc::clone(&over));
-        std::thread::spawn(move || send(address, sender, over))
+        let (address, flood) = (daemon.address.clone(), Arc::clone(&flood));
+        std::thread::spawn(move || send(&address, sender, &flood))
     });
-    let senders: Vec<JoinHandle<Told>> = senders.collect();
-    while began.elapsed() < time && senders.iter().any(|sender| !sender.is_finished()) {
+    let senders: Vec<JoinHandle<Responses>> = senders.collect();
+    let is_enough = || start.elapsed() >= time && flood.rejected.load(Ordering::Relaxed) > 0;
+    while !is_enough() && start.elapsed() < time + TIMEOUT {
         std::thread::sleep(Duration::from_millis(50));
     }
-    over.store(true, Ordering::Relaxed);
-    let mut all = Told::default();
+    flood.is_over.store(true, Ordering::Relaxed);
+    let mut all = Responses::default();
     for sender in senders {
-        let told = sender.join().unwrap();
-        all.accepted.extend(told.accepted);
-        all.unmatched += told.unmatched;
-        all.later.extend(told.later);
+        let responses = sender.join().unwrap();
+        all.accepted.extend(responses.accepted);
+        all.unmatched += responses.unmatched;
+        all.later.extend(responses.later);
     }
     all
 }
@@ -86,7 +100,7 @@ fn comes_back_soon(answer: &Message) {
     assert_eq!(answer.json()["accepted"], false);
 }
 
-/// Each accepted event was told, or its run is held.
+/// The accepted events that the receiver did not get and whose run is not held.
 fn lost(sandbox: &Sandbox, accepted: &[String], receiver: &Receiver) -> Vec<String> {
     let got = receiver.received();
     let told: BTreeSet<&str> = got.iter().map(|got| got.id()).collect();
@@ -107,7 +121,7 @@ fn lost(sandbox: &Sandbox, accepted: &[String], receiver: &Receiver) -> Vec<Stri
 }
 
 #[test]
-fn a_flood_is_bounded_and_nothing_that_was_accepted_is_lost() {
+fn a_flood_is_limited_and_no_accepted_event_is_lost() {
     let _exclusive = ExclusiveTest::start();
     let receiver = Receiver::delayed(Duration::from_millis(20), |_| 200);
     let rules = ["a", "b"].map(|kind| request_rule(kind, kind, receiver.port, ""));
@@ -131,19 +145,18 @@ fn a_flood_is_bounded_and_nothing_that_was_accepted_is_lost() {
     all.later.iter().for_each(comes_back_soon);
     daemon.wait_until_idle();
     let held = daemon.count("held");
-    // Each rule may lag by so much before it is parked, and of each as much may be parked as may wait
-    // of all.
+    // Runs beyond `per_rule_backlog` are parked, up to `backlog` for each rule.
     assert!((1..=400).contains(&held), "{held}");
     daemon.stop();
     assert_eq!(
         lost(&sandbox, &all.accepted, &receiver),
         Vec::<String>::new()
     );
-    revived(&sandbox, &receiver, all.accepted.len());
+    retry_parked(&sandbox, &receiver, all.accepted.len());
 }
 
-/// What was parked is done once a person says so.
-fn revived(sandbox: &Sandbox, receiver: &Receiver, accepted: usize) {
+/// Parked runs are done after `runs retry`.
+fn retry_parked(sandbox: &Sandbox, receiver: &Receiver, accepted: usize) {
     let daemon = DaemonProcess::start(sandbox);
     let retry = ["runs", "retry", "--all", "--state", "held"];
     let retried = sandbox.command(&retry).output().unwrap();
@@ -154,18 +167,18 @@ fn revived(sandbox: &Sandbox, receiver: &Receiver, accepted: usize) {
     assert_eq!(receiver.count(), accepted, "each once");
 }
 
-/// More than the commit queue holds.
+/// More events than the commit queue holds.
 const WAITING: usize = 560;
 
 #[test]
-fn a_disk_that_stands_still_sends_senders_away_and_goes_on() {
+fn a_blocked_disk_rejects_events_until_it_recovers() {
     let _exclusive = ExclusiveTest::start();
     let receiver = Receiver::ok();
     let sandbox = sandbox(&request_rule("tell", "made", receiver.port, ""));
     let daemon = DaemonProcess::start(&sandbox);
     daemon.accept("desk", &event("before", 1, "made"));
     daemon.wait_until_idle();
-    // Nobody else may write as long as this lasts.
+    // Blocks all other writers.
     let disk = rusqlite::Connection::open(sandbox.database()).unwrap();
     disk.execute_batch("BEGIN IMMEDIATE").unwrap();
     let away = Arc::new(AtomicUsize::new(0));
@@ -195,7 +208,7 @@ fn a_disk_that_stands_still_sends_senders_away_and_goes_on() {
         assert_eq!(answer.status(), 503, "{answer:?}");
         comes_back_soon(answer);
     }
-    // Whoever was sent away may come back now; how many still waited then is a matter of pace.
+    // Senders may retry now.
     daemon.accept("desk", &event("after", 1, "made"));
     daemon.wait_until_idle();
     let accepted = taken

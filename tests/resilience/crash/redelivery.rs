@@ -1,4 +1,4 @@
-//! Events that come again, and gates, over a restart: what was done is known to the next life.
+//! Redeliveries and gates over a restart.
 
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::receiver::Receiver;
@@ -15,7 +15,7 @@ fn states(answer: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn an_event_that_comes_again_after_a_restart_runs_nothing() {
+fn a_redelivery_after_a_restart_starts_no_run() {
     let receiver = Receiver::with_status(|got| if got.path == "/dies" { 404 } else { 200 });
     let rules = ["works", "dies"].map(|name| request_rule(name, "made", receiver.port, ""));
     let sandbox = sandbox(&rules.join("---\n"));
@@ -40,7 +40,7 @@ fn an_event_that_comes_again_after_a_restart_runs_nothing() {
 }
 
 #[test]
-fn an_event_that_is_under_way_comes_again_after_a_kill() {
+fn a_redelivery_of_an_active_event_after_a_kill_starts_no_run() {
     let receiver = Receiver::ok();
     receiver.hold("");
     let sandbox = sandbox(&request_rule("tell", "made", receiver.port, ""));
@@ -107,7 +107,7 @@ fn gates_hold_over_a_restart_and_a_kill() {
 }
 
 #[test]
-fn a_run_that_died_gives_its_dedupe_back_over_a_restart() {
+fn a_dead_run_releases_its_dedupe_over_a_restart() {
     let receiver = Receiver::with_status(|got| if got.id() == "a" { 404 } else { 200 });
     let rule = request_rule("once", "made", receiver.port, "");
     let gate = "dedupe: { per: ticket, for: 24h }\nflow:";

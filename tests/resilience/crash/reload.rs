@@ -1,4 +1,4 @@
-//! Rules that change under work that is under way, queued or waiting: it ends as it was planned.
+//! Rules that change while runs are active, queued or waiting: each run keeps its rule version.
 
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::receiver::{Received, Receiver};
@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use super::desk::{event, request_rule, sandbox};
 
-/// Two steps that tell which version of the rule they are of.
+/// Two steps whose paths contain the version of the rule.
 fn rule(port: u16, version: &str) -> String {
     let rule = request_rule("tell", "made", port, "").replace("/tell", &format!("/{version}"));
     format!(
@@ -23,7 +23,7 @@ fn paths(got: &[Received], id: &str) -> Vec<String> {
 }
 
 #[test]
-fn work_ends_as_it_was_planned_through_a_reload() {
+fn a_run_keeps_its_rule_version_through_a_reload() {
     let receiver = Receiver::ok();
     receiver.hold("");
     let sandbox = sandbox(&rule(receiver.port, "v1"));
@@ -47,7 +47,7 @@ fn work_ends_as_it_was_planned_through_a_reload() {
 }
 
 #[test]
-fn work_ends_as_it_was_planned_over_a_kill_and_a_start_with_other_rules() {
+fn a_run_keeps_its_rule_version_over_a_restart_with_other_rules() {
     let receiver = Receiver::with_status(|got| match got.id() {
         "waits" if got.path == "/v1/after" => 503,
         _ => 200,
@@ -65,7 +65,7 @@ fn work_ends_as_it_was_planned_over_a_kill_and_a_start_with_other_rules() {
     first.expect_message("reloaded");
     first.accept("desk", &event("newer", 1, "made"));
     first.kill();
-    // The rule is gone altogether.
+    // The rule no longer exists.
     sandbox.write_rules(&request_rule("other", "made", receiver.port, ""));
     let second = DaemonProcess::start(&sandbox);
     second.accept("desk", &event("newest", 1, "made"));
@@ -78,7 +78,7 @@ fn work_ends_as_it_was_planned_over_a_kill_and_a_start_with_other_rules() {
         assert_eq!(paths(&got, id), planned, "{id}");
     }
     assert_eq!(paths(&got, "newest"), ["/other"]);
-    // Two tries, as the version had it that planned it, and then no more.
+    // Two attempts, as in the version of the run.
     let tries = got
         .iter()
         .filter(|got| got.path == "/v1/after" && got.id() == "waits");
@@ -86,7 +86,7 @@ fn work_ends_as_it_was_planned_over_a_kill_and_a_start_with_other_rules() {
     second.stop();
 }
 
-/// The same two steps as a flow of its own, which the rule runs by its name.
+/// The same two steps as a named flow.
 fn by_name(port: u16, version: &str) -> String {
     let rule = rule(port, version);
     let (head, steps) = rule.split_once("flow:\n").expect("a flow");
@@ -98,7 +98,7 @@ fn by_name(port: u16, version: &str) -> String {
 }
 
 #[test]
-fn a_named_flow_goes_on_as_it_was_when_the_run_was_planned() {
+fn a_run_keeps_the_version_of_its_named_flow() {
     let receiver = Receiver::ok();
     receiver.hold("");
     let sandbox = sandbox(&by_name(receiver.port, "v1"));
@@ -111,7 +111,7 @@ fn a_named_flow_goes_on_as_it_was_when_the_run_was_planned() {
     first.expect_message("reloaded");
     first.accept("desk", &event("newer", 1, "made"));
     first.kill();
-    // The flow is gone, and the rule with it.
+    // The flow and the rule no longer exist.
     sandbox.write_rules(&request_rule("other", "made", receiver.port, ""));
     let second = DaemonProcess::start(&sandbox);
     receiver.release_all();

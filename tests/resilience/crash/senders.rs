@@ -1,5 +1,5 @@
-//! Senders that keep a ledger of what was accepted, and send again what nobody answered.
-//! They refuse to trust anything but a 2xx that names their event.
+//! Senders that record accepted events and send again what got no response. Only a 2xx that names the event
+//! counts as accepted.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 
 const SENDERS: u64 = 4;
 const TICKETS: u64 = 3;
-/// Every so many events of a ticket one runs commands as well.
+/// One of so many events of a ticket also runs commands.
 const COMMANDS: u64 = 5;
-/// Before the next try of what was refused or not answered.
+/// The pause before an event is sent again.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// An event that was accepted.
@@ -22,14 +22,14 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub struct Sent {
     pub id: String,
     pub ticket: u64,
-    /// Its sandbox among the events of its ticket.
+    /// Its number among the events of its ticket.
     pub number: u64,
-    /// Whether commands run for it.
+    /// Whether it runs commands.
     pub commands: bool,
 }
 
-/// Several senders, each with tickets of its own: an event is sent when the one before it of the same
-/// ticket was accepted, so that the store's order is the ledger's.
+/// Several senders, each with its own tickets. An event is sent after the one before it of the same ticket was
+/// accepted, so that the order in the store is known.
 pub struct Senders {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -39,7 +39,7 @@ pub struct Senders {
 struct Shared {
     address: Mutex<Option<String>>,
     accepted: Mutex<Vec<Sent>>,
-    /// How many may be accepted by now: the senders wait for the receiver.
+    /// How many events may be accepted so far: the senders wait for the receiver.
     allowed: AtomicUsize,
     over: AtomicBool,
 }
@@ -55,7 +55,7 @@ impl Senders {
         Self { shared, threads }
     }
 
-    /// Where the daemon listens now, if it does.
+    /// Sets the address of the daemon; `None` while there is none.
     pub fn go_to(&self, address: Option<&str>) {
         *self.shared.address.lock().unwrap() = address.map(str::to_owned);
     }
@@ -68,7 +68,7 @@ impl Senders {
         self.shared.accepted.lock().unwrap().len()
     }
 
-    /// Ends once all that was sent is answered.
+    /// Stops the senders after all sent events were accepted.
     pub fn end(self) -> Vec<Sent> {
         self.shared.over.store(true, Ordering::Relaxed);
         for thread in self.threads {
@@ -110,7 +110,7 @@ impl Sender {
         }
     }
 
-    /// False when it is over.
+    /// Returns `false` when the senders are to stop.
     fn waits_for_room(&self) -> bool {
         let shared = &self.shared;
         while !shared.over.load(Ordering::Relaxed) {

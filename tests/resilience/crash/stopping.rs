@@ -1,4 +1,4 @@
-//! A daemon that is asked to stop in the middle of its work, once or with impatience.
+//! A daemon that is told to stop while it works, once or twice.
 
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::receiver::Receiver;
@@ -6,12 +6,12 @@ use flowtrigger_testing::wait::wait_until;
 use rustix::process::Signal;
 
 use super::desk::{event, request_rule, sandbox};
-use super::expected_effects::{Figures, NOTE, judge, rules};
+use super::expected_effects::{Comparison, NOTE, compare, rules};
 use super::senders::Senders;
 use crate::scheduling::ExclusiveTest;
 
-/// Stops a daemon under load in some way, starts another and lets it finish.
-fn stopped(stop: impl Fn(&DaemonProcess, &Receiver), code: i32) -> Figures {
+/// Stops a daemon under load twice, starts a third and lets it finish.
+fn stopped(stop: impl Fn(&DaemonProcess, &Receiver), code: i32) -> Comparison {
     let receiver = Receiver::delayed(std::time::Duration::from_millis(3), |_| 200);
     let sandbox = sandbox("");
     sandbox.write("note.sh", NOTE);
@@ -33,29 +33,33 @@ fn stopped(stop: impl Fn(&DaemonProcess, &Receiver), code: i32) -> Figures {
     let sent = senders.end();
     last.wait_until_idle();
     last.stop();
-    judge(&sandbox, &sent, &receiver)
+    compare(&sandbox, &sent, &receiver)
 }
 
 #[test]
-fn a_stop_under_load_ends_well_and_the_next_start_goes_on() {
+fn a_shutdown_under_load_completes_and_the_next_start_continues() {
     let _exclusive = ExclusiveTest::start();
-    let figures = stopped(|daemon, _| daemon.signal(Signal::TERM), 0);
-    figures.hold();
-    // There was time for everything under way to end.
-    assert_eq!((figures.held, figures.repeated), (0, 0), "{figures:?}");
+    let comparison = stopped(|daemon, _| daemon.signal(Signal::TERM), 0);
+    comparison.expect_nothing_lost();
+    // All active runs had time to end.
+    assert_eq!(
+        (comparison.held, comparison.repeated),
+        (0, 0),
+        "{comparison:?}"
+    );
 }
 
 #[test]
-fn a_second_signal_ends_at_once_and_loses_nothing() {
+fn a_second_signal_ends_immediately_and_loses_nothing() {
     let _exclusive = ExclusiveTest::start();
-    let figures = stopped(
+    let comparison = stopped(
         |daemon, receiver| {
             receiver.hold("");
-            // With nothing under way it would end in order.
+            // Without an active run the first signal would be enough.
             receiver.wait_until_held();
             daemon.signal(Signal::TERM);
             daemon.expect_message("stopping");
-            // What comes together with the first is the same order.
+            // Signals that arrive together with the first count as one.
             std::thread::sleep(std::time::Duration::from_millis(400));
             daemon.signal(Signal::TERM);
             daemon.expect_message("runs go on at the next start");
@@ -63,11 +67,11 @@ fn a_second_signal_ends_at_once_and_loses_nothing() {
         },
         5,
     );
-    figures.hold();
+    comparison.expect_nothing_lost();
 }
 
 #[test]
-fn what_waits_is_not_waited_for_and_goes_on_at_the_next_start() {
+fn shutdown_does_not_wait_for_retries_and_the_next_start_continues_them() {
     let receiver = Receiver::with_status(|got| if got.id() == "later" { 503 } else { 200 });
     let slowly = "  retry: { attempts: 3, backoff: 1h, max_delay: 1h }\n";
     let sandbox = sandbox(&request_rule("tell", "made", receiver.port, slowly));

@@ -1,5 +1,5 @@
-//! An event that no rule wants is filed as it came and never built. What is read back of it, what its sender
-//! is answered and what `why` says of it are the same as of one that was built.
+//! Unmatched events are stored as received, without being decoded. The response, the stored event and `why` are
+//! the same as for a decoded event.
 
 use flowtrigger::core::config::{Config, Source};
 use flowtrigger::core::event::Event;
@@ -21,7 +21,7 @@ const CONFIG: &str = "sources:
   plain: { event_source: desk, event_type: { path: event } }
 ";
 
-/// They read what is there, what is not and what was received, and want none of it.
+/// Rules that read present, missing and raw fields and match no sample.
 const RULES: &str = "name: all
 event_source: support
 event_type: '*'
@@ -57,12 +57,12 @@ when: { ticket.requester.name: { starts_with: M }, latest_comment: { contains: '
 flow: [{ succeed: fine }]
 ";
 
-/// The folder's own; a type more makes another catalogue.
+/// An additional event type, which changes the catalogue.
 const MORE: &str = "event_types:
 - { source: support, tag: ticket.MoonRose, display: Moon Rose, fields: { phase: text }, open: true }
 ";
 
-/// One event on its way, with the name of the source in its URL.
+/// A sent event, with the source in its URL.
 struct Sent {
     source: &'static str,
     text: String,
@@ -102,7 +102,7 @@ fn samples() -> Vec<(&'static str, String)> {
     samples
 }
 
-/// Those that are written in an odd way, or say what is odd.
+/// Events with unusual syntax or values.
 fn odd() -> Vec<(&'static str, String)> {
     let ticket = |fields: &str| {
         format!("\r\n{{ \"account_id\" :\t7,\n\"input\":{{\"ticket_event\":{{{fields}}}}}}} \n")
@@ -117,7 +117,7 @@ fn odd() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// How an event came, in the order in which they were filed: the version of its form, and the event.
+/// The stored events in order: the version of the encoding, and the event.
 fn filed(sandbox: &Sandbox) -> Vec<(i64, Event)> {
     let sql = rusqlite::Connection::open(sandbox.database()).unwrap();
     let mut rows = sql
@@ -151,13 +151,13 @@ fn compiled(config: &str) -> Config {
 }
 
 #[test]
-fn what_was_only_scanned_is_answered_filed_and_read_back_like_what_was_built() {
+fn scanned_and_decoded_events_are_stored_and_read_alike() {
     let (sandbox, config) = (configured(CONFIG), compiled(CONFIG));
     let daemon = DaemonProcess::start(&sandbox);
     let all: Vec<(&str, String)> = samples().into_iter().chain(odd()).collect();
     let mut sent = Vec::new();
     for (source, text) in all {
-        // One in an array is built.
+        // An event in an array is decoded.
         let built = post(&daemon, source, &format!("[{text}]"));
         let scanned = sends(&daemon, source, text);
         assert_eq!(built.json(), json!([scanned.answer]));
@@ -185,7 +185,7 @@ fn what_was_only_scanned_is_answered_filed_and_read_back_like_what_was_built() {
 }
 
 #[test]
-fn why_says_of_it_what_a_dry_run_says() {
+fn why_and_dry_run_agree_on_unmatched_events() {
     let sandbox = configured(CONFIG);
     let daemon = DaemonProcess::start(&sandbox);
     let mut seen = Vec::new();
@@ -231,7 +231,7 @@ fn why_says_of_it_what_a_dry_run_says() {
             let rules = answer["rules"].as_array().expect("rules").iter();
             let kept = rules.map(|rule| {
                 let mut rule = rule.clone();
-                // What would run is no part of why nothing did.
+                // The plan is not part of `why`.
                 for key in ["gates", "plan", "on_dead", "runs"] {
                     rule.as_object_mut().expect("a rule").remove(key);
                 }
@@ -245,7 +245,7 @@ fn why_says_of_it_what_a_dry_run_says() {
 }
 
 #[test]
-fn where_a_configuration_adds_a_type_events_are_built() {
+fn events_are_decoded_if_the_configuration_adds_a_type() {
     let config = format!("{CONFIG}{MORE}");
     let (sandbox, compiled) = (configured(&config), compiled(&config));
     let daemon = DaemonProcess::start(&sandbox);
@@ -267,9 +267,9 @@ fn where_a_configuration_adds_a_type_events_are_built() {
     assert_eq!(filed[1].1.event_type, "ticket.MoonRose");
 }
 
-/// Only what led to a run is known again; what did not may lead to one under other rules.
+/// Only events with a run are recognised again; the others may match new rules.
 #[test]
-fn it_is_no_redelivery_and_matches_once_the_rules_want_it() {
+fn a_repeated_unmatched_event_can_match_new_rules() {
     let sandbox = configured(CONFIG);
     let daemon = DaemonProcess::start(&sandbox);
     let (source, text) = odd().remove(0);

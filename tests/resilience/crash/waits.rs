@@ -1,4 +1,4 @@
-//! A run that waits when its daemon is killed: it goes on after the next start, where it stood.
+//! A waiting run continues after its daemon was killed.
 
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::receiver::Receiver;
@@ -20,7 +20,7 @@ fn waiting(port: u16, time: &str) -> String {
 }
 
 #[test]
-fn a_run_killed_while_it_waits_finishes_after_the_next_start() {
+fn a_waiting_run_finishes_after_a_kill() {
     let receiver = Receiver::ok();
     let sandbox = sandbox(&waiting(receiver.port, "2s"));
     let first = DaemonProcess::start(&sandbox);
@@ -39,7 +39,7 @@ fn a_run_killed_while_it_waits_finishes_after_the_next_start() {
 }
 
 #[test]
-fn a_long_wait_is_over_no_sooner_for_a_kill_and_holds_up_nobody() {
+fn a_long_wait_survives_restarts_and_blocks_nothing() {
     let receiver = Receiver::ok();
     let sandbox = sandbox(&waiting(receiver.port, "4d"));
     let mut daemon = DaemonProcess::start(&sandbox);
@@ -52,7 +52,7 @@ fn a_long_wait_is_over_no_sooner_for_a_kill_and_holds_up_nobody() {
         end(daemon);
         daemon = DaemonProcess::start(&sandbox);
         daemon.wait_until_idle();
-        // One of the same ticket comes to its own wait.
+        // Another run of the same ticket starts to wait.
         daemon.accept("desk", &event(next, 1, "made"));
         wait_until("they wait", || daemon.count("waiting") == waiting);
     }

@@ -1,5 +1,6 @@
-//! What reaches the disk before a sender is told, seen in the system calls of a child process; and what
-//! the program does when the disk refuses. Needs `strace`; where that is not there, it says so.
+//! What is on disk before a sender gets its acknowledgement, seen in the system calls of a child process, and
+//! the behaviour with a failing or full disk. Needs `strace`; without it the tests print so and pass, unless
+//! `DURABILITY_TESTS_MUST_TRACE` is set.
 
 use std::process::{Command, ExitStatus};
 
@@ -13,7 +14,7 @@ const CHILD: &str = "DURABILITY_CHILD";
 const FOLDER: &str = "DURABILITY_FOLDER";
 const COMMITS: usize = 12;
 
-/// Set where every check must be made, as on a build machine.
+/// Set where the checks must run, as on a build machine.
 const MUST: &str = "DURABILITY_TESTS_MUST_TRACE";
 
 fn can_trace() -> bool {
@@ -28,7 +29,7 @@ fn can_trace() -> bool {
     there
 }
 
-/// Runs this very test as a child under `strace`, in one of its parts.
+/// Runs the test `child` as a child process under `strace`, with one of its parts.
 fn traced(folder: &DataFolder, part: &str, options: &[&str]) -> (ExitStatus, String) {
     let trace = folder.path("trace");
     let status = Command::new("strace")
@@ -46,7 +47,7 @@ fn traced(folder: &DataFolder, part: &str, options: &[&str]) -> (ExitStatus, Str
     (status, std::fs::read_to_string(trace).unwrap())
 }
 
-/// What the child does; in an ordinary run of the tests, nothing.
+/// The child process; does nothing in an ordinary test run.
 #[test]
 fn child() {
     let Ok(part) = std::env::var(CHILD) else {
@@ -75,7 +76,7 @@ fn commits(database: &std::path::Path, tell: impl Fn(usize)) {
     }
 }
 
-/// Goes on over refusals, as a program does whose senders come back.
+/// Continues after rejections, as senders do.
 fn refused(database: &std::path::Path, tell: impl Fn(usize)) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (store, _) = SqliteStore::open(database, Settings::default()).unwrap();
@@ -118,7 +119,7 @@ fn without_fsync(database: &std::path::Path, tell: impl Fn(usize)) {
     }
 }
 
-/// Acknowledgements with a write to the log before them that no fsync followed.
+/// Acknowledgements after a write to the log without a later fsync.
 fn unsynced(trace: &str) -> Vec<String> {
     let mut pending = false;
     let mut found = Vec::new();
@@ -154,7 +155,7 @@ fn acknowledgements(trace: &str) -> usize {
 }
 
 #[test]
-fn an_fsync_stands_between_the_last_write_and_the_first_acknowledgement() {
+fn every_acknowledgement_follows_an_fsync() {
     if !can_trace() {
         return;
     }
@@ -166,7 +167,7 @@ fn an_fsync_stands_between_the_last_write_and_the_first_acknowledgement() {
 }
 
 #[test]
-fn the_check_bites_where_a_commit_does_not_sync() {
+fn the_check_fails_for_commits_without_fsync() {
     if !can_trace() {
         return;
     }
@@ -178,13 +179,13 @@ fn the_check_bites_where_a_commit_does_not_sync() {
 }
 
 #[test]
-fn a_failed_fsync_ends_the_program_before_anybody_is_told() {
+fn a_failed_fsync_ends_the_program_before_an_acknowledgement() {
     if !can_trace() {
         return;
     }
     let folder = DataFolder::new();
-    // Opened once before, so that the child has next to nothing to sync until its commits, which
-    // another thread makes: `strace` counts each thread for itself.
+    // Opened before, so that the child syncs almost nothing until its commits, which another thread makes:
+    // `strace` counts per thread.
     drop(SqliteStore::open(&folder.database(), Settings::default()).unwrap());
     let fails = format!("inject=fdatasync,fsync:error=EIO:when={}", COMMITS - 2);
     let (status, trace) = traced(&folder, "store", &["-e", &fails]);
@@ -202,7 +203,7 @@ fn a_failed_fsync_ends_the_program_before_anybody_is_told() {
 }
 
 #[test]
-fn a_full_disk_refuses_and_loses_nothing_and_goes_on_when_there_is_room() {
+fn a_full_disk_rejects_events_and_recovers() {
     if !can_trace() {
         return;
     }

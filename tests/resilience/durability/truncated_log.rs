@@ -1,5 +1,5 @@
-//! Power loss: the write-ahead log is cut at every length that could be left of it, and everything that
-//! was acknowledged by then must be there.
+//! Power failure: after truncating the write-ahead log to any length, every event that was acknowledged by then
+//! is in the store.
 
 use std::fs;
 use std::path::Path;
@@ -11,25 +11,25 @@ use flowtrigger_testing::data_folder::DataFolder;
 
 use super::events::{arrival, rule};
 
-/// An event whose sender was told that it is kept, and how long the log was by then.
+/// An acknowledged event, with the length of the log at that time.
 #[derive(Debug)]
 struct Acknowledged {
     id: String,
     log: u64,
 }
 
-/// When the sender is told.
+/// The time of the acknowledgement.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Told {
+enum Acknowledge {
     AfterTheCommit,
-    /// The control: as the commit is asked for.
+    /// The control: before the commit.
     Before,
 }
 
 const EVENTS: usize = 120;
 
 /// Commits from several senders at once, so that batches form.
-async fn senders(folder: &DataFolder, told: Told) -> Vec<Acknowledged> {
+async fn senders(folder: &DataFolder, acknowledge: Acknowledge) -> Vec<Acknowledged> {
     let (store, _) = SqliteStore::open(&folder.database(), Settings::default()).unwrap();
     let log = folder.path("flowtrigger.db-wal");
     let next = Arc::new(AtomicUsize::new(0));
@@ -49,9 +49,9 @@ async fn senders(folder: &DataFolder, told: Told) -> Vec<Acknowledged> {
                 let asked = length();
                 let arrival = arrival(&rule, &id, number * 37 % 3_000);
                 store.commit(arrival).await.unwrap();
-                let log = match told {
-                    Told::AfterTheCommit => length(),
-                    Told::Before => asked,
+                let log = match acknowledge {
+                    Acknowledge::AfterTheCommit => length(),
+                    Acknowledge::Before => asked,
                 };
                 acknowledged.push(Acknowledged { id, log });
             }
@@ -61,7 +61,7 @@ async fn senders(folder: &DataFolder, told: Told) -> Vec<Acknowledged> {
     while let Some(some) = tasks.join_next().await {
         all.extend(some.unwrap());
     }
-    // Before the last handle goes, which would tidy the log away.
+    // Before the last handle closes, which would remove the log.
     for part in ["", "-wal"] {
         let from = folder.path(&format!("flowtrigger.db{part}"));
         fs::copy(from, folder.path(&format!("left{part}"))).unwrap();
@@ -69,7 +69,7 @@ async fn senders(folder: &DataFolder, told: Told) -> Vec<Acknowledged> {
     all
 }
 
-/// The acknowledged events that are missing when only so much of the log is left.
+/// The acknowledged events that are missing after truncating the log to `left` bytes.
 async fn missing(folder: &DataFolder, all: &[Acknowledged], left: u64) -> Vec<String> {
     let again = DataFolder::new();
     fs::copy(folder.path("left"), again.database()).unwrap();
@@ -86,7 +86,7 @@ async fn missing(folder: &DataFolder, all: &[Acknowledged], left: u64) -> Vec<St
     missing
 }
 
-/// Every length that was seen at an acknowledgement, and some between it and the next.
+/// The log lengths at the acknowledgements, and some in between.
 fn lengths(all: &[Acknowledged], log: &Path) -> Vec<u64> {
     let whole = fs::metadata(log).unwrap().len();
     let mut lengths: Vec<u64> = all.iter().map(|event| event.log).collect();
@@ -101,15 +101,15 @@ fn lengths(all: &[Acknowledged], log: &Path) -> Vec<u64> {
         .chain([whole])
         .collect();
     all.sort_unstable();
-    // Some forty of them, spread evenly.
+    // About forty of them, evenly spread.
     let step = (all.len() / 40).max(1);
     all.into_iter().step_by(step).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_is_there_whatever_is_left_of_the_log() {
+async fn acknowledged_events_survive_any_truncation_of_the_log() {
     let folder = DataFolder::new();
-    let all = senders(&folder, Told::AfterTheCommit).await;
+    let all = senders(&folder, Acknowledge::AfterTheCommit).await;
     assert_eq!(all.len(), EVENTS);
     for left in lengths(&all, &folder.path("left-wal")) {
         let missing = missing(&folder, &all, left).await;
@@ -118,9 +118,9 @@ async fn what_was_acknowledged_is_there_whatever_is_left_of_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_check_bites_on_a_store_that_tells_too_early() {
+async fn the_check_fails_for_early_acknowledgements() {
     let folder = DataFolder::new();
-    let all = senders(&folder, Told::Before).await;
+    let all = senders(&folder, Acknowledge::Before).await;
     let mut lost = 0;
     for left in lengths(&all, &folder.path("left-wal")) {
         lost += missing(&folder, &all, left).await.len();

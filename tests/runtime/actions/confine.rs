@@ -1,5 +1,5 @@
-//! Commands bound by what their step asks: the kernel's own word that it is in force.
-//! It refuses to pass on a machine that cannot bind and says nothing.
+//! Confined commands: the kernel reports that each limit is in force. Fails on a machine that cannot enforce
+//! them.
 
 mod files;
 mod starting;
@@ -34,7 +34,7 @@ fn stdout(value: &Value) -> &str {
     value["stdout"].as_str().unwrap()
 }
 
-/// Whether this machine can do what is asked; where not, the command must not have started.
+/// Whether this machine can enforce the limits; if not, the command must not have started.
 async fn can(performer: &Performer, call: &ExecCall) -> bool {
     let confinement = call.confine.as_deref().unwrap();
     let doubts = bounds::doubts(confinement);
@@ -61,7 +61,7 @@ fn as_nobody() -> Confinement {
 }
 
 #[tokio::test]
-async fn the_limits_that_a_step_asks_are_in_force() {
+async fn the_limits_of_a_step_are_in_force() {
     let all = Confinement {
         cpu: Some(Duration::from_secs(7)),
         memory: Some(64 << 20),
@@ -105,7 +105,7 @@ async fn ends(call: ExecCall) -> Failure {
 }
 
 #[tokio::test]
-async fn what_reaches_a_limit_ends_there_and_says_which() {
+async fn a_command_over_a_limit_ends_and_names_it() {
     let spinning = Confinement {
         cpu: Some(Duration::from_secs(1)),
         ..Confinement::default()
@@ -208,7 +208,7 @@ async fn the_processes_of_a_user_are_counted() {
 }
 
 #[tokio::test]
-async fn it_stays_the_process_that_was_noted() {
+async fn a_confined_command_keeps_its_recorded_process() {
     let folder = tempfile::tempdir().unwrap();
     let performer = with(|options| options.processes = Some(folder.path().to_owned()));
     let note = text(&folder.path().join(super::KEY));
@@ -226,7 +226,7 @@ async fn it_stays_the_process_that_was_noted() {
 }
 
 #[tokio::test]
-async fn it_has_the_same_clean_environment_arguments_and_input() {
+async fn a_confined_command_gets_the_same_environment_arguments_and_input() {
     let mut bare = exec(&[
         "/bin/sh",
         "-c",
@@ -245,7 +245,7 @@ async fn it_has_the_same_clean_environment_arguments_and_input() {
 }
 
 #[tokio::test]
-async fn one_that_never_ends_is_killed_like_any_other() {
+async fn a_confined_command_that_never_ends_is_killed() {
     let mut call = shell(
         "echo $$ > pid; trap '' TERM; while :; do sleep 600; done",
         as_small(),

@@ -1,5 +1,4 @@
-//! Commands run for real: their arguments, environment, input, output and ends.
-//! It refuses to judge what a program does; it looks at what arrives there and what comes back.
+//! Commands as processes: arguments, environment, input, output and exit.
 
 mod hostile;
 mod stopping;
@@ -31,7 +30,7 @@ async fn json_on_standard_output_becomes_the_body() {
 }
 
 #[tokio::test]
-async fn what_is_kept_is_what_the_step_asks_for() {
+async fn keep_selects_the_result() {
     for (keep, kept) in [
         (Keep::Status, json!({"status": 0})),
         (Keep::None, json!({})),
@@ -45,7 +44,7 @@ async fn what_is_kept_is_what_the_step_asks_for() {
 }
 
 #[tokio::test]
-async fn output_that_is_no_text_is_replaced() {
+async fn output_that_is_not_utf8_is_replaced() {
     let value = succeeded(perform_exec(&performer(), shell("printf 'a\\377b'")).await);
     assert_eq!(value["stdout"], "a\u{fffd}b");
 }
@@ -100,7 +99,7 @@ async fn relative_programs_and_the_folder_start_at_cwd() {
 }
 
 #[tokio::test]
-async fn a_bad_end_tells_its_last_words() {
+async fn a_failure_shows_the_end_of_standard_error() {
     let failure = failed(
         perform_exec(
             &performer(),
@@ -125,7 +124,7 @@ async fn a_bad_end_tells_its_last_words() {
 }
 
 #[tokio::test]
-async fn the_last_words_of_a_flood_are_its_last() {
+async fn a_failure_with_much_output_shows_its_end() {
     let script = "i=0; while [ $i -lt 2000 ]; do echo \"line $i of the flood\" >&2; i=$((i+1)); done; exit 1";
     let performer = with(|options| options.output_cap = 1000);
     let message = failed(perform_exec(&performer, shell(script)).await).message;
@@ -137,7 +136,7 @@ async fn the_last_words_of_a_flood_are_its_last() {
 }
 
 #[tokio::test]
-async fn a_flood_is_read_to_its_end_and_kept_in_part() {
+async fn large_output_is_read_to_its_end_and_kept_in_part() {
     let performer = with(|options| options.output_cap = 1000);
     let value = succeeded(
         perform_exec(
@@ -159,7 +158,7 @@ async fn a_flood_is_read_to_its_end_and_kept_in_part() {
 }
 
 #[tokio::test]
-async fn input_that_nobody_reads_is_no_failure() {
+async fn unread_input_is_no_failure() {
     let mut call = exec(&["true"]);
     call.stdin = Text::plain("x".repeat(1_000_000));
     assert_eq!(
@@ -178,7 +177,7 @@ async fn input_and_output_larger_than_a_pipe_do_not_wait_for_each_other() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_run_is_refused_for_good() {
+async fn an_unexecutable_command_fails_permanently() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("script"), "#!/bin/sh\n").unwrap();
     let cwd = folder.path().display().to_string();
@@ -248,7 +247,7 @@ async fn what_cannot_be_run_is_refused_for_good() {
 }
 
 #[tokio::test]
-async fn an_interpreter_that_is_not_there_is_named_as_such() {
+async fn a_missing_interpreter_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("script");
     std::fs::write(&script, "#!/no/such/interpreter\n").unwrap();
@@ -259,7 +258,7 @@ async fn an_interpreter_that_is_not_there_is_named_as_such() {
         ..exec(&["./script"])
     };
     let failure = failed(perform_exec(&performer(), call).await);
-    // Somebody else's fork may hold the file open for a moment; that is a failure that may pass.
+    // Another fork may hold the file open for a moment; that failure is temporary.
     if !failure.message.contains("Text file busy") {
         assert!(
             failure

@@ -1,5 +1,5 @@
-//! Receivers that want to hold us up or fill us up: bodies and heads without end, drop by drop, compressed.
-//! It refuses to wait for their end, and to keep more than the cap.
+//! Hostile responses: endless, slow and compressed bodies and heads. No more than the limit is kept, and none
+//! is waited for beyond its timeout.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use flowtrigger_testing::receiver::{Receiver, Response, Then};
 use super::{failed, http, perform_http, performer, succeeded, with};
 
 #[tokio::test]
-async fn a_body_that_drips_for_ever_ends_with_the_steps_time() {
+async fn an_endless_slow_body_ends_with_the_timeout() {
     let endless = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     for (head, drop) in [
         (endless, "1\r\nx\r\n"),
@@ -23,7 +23,7 @@ async fn a_body_that_drips_for_ever_ends_with_the_steps_time() {
         let mut call = http("GET", receiver.url("/"));
         call.timeout = Duration::from_millis(200);
         let failure = failed(perform_http(&performer(), call).await);
-        // A head is refused as soon as it is none, or runs out of time.
+        // A head is rejected as soon as it is invalid, or times out.
         let known = [
             "gave no complete answer within 200ms",
             "broke before a complete answer",
@@ -37,7 +37,7 @@ async fn a_body_that_drips_for_ever_ends_with_the_steps_time() {
 }
 
 #[tokio::test]
-async fn a_body_without_end_is_cut_at_the_cap() {
+async fn an_endless_body_is_truncated_at_the_limit() {
     const MUCH: &str = concat!(
         "40\r\n",
         "0123456789abcdef0123456789abcdef",
@@ -52,7 +52,7 @@ async fn a_body_without_end_is_cut_at_the_cap() {
 }
 
 #[tokio::test]
-async fn a_head_without_end_or_with_too_many_lines_is_no_answer() {
+async fn an_endless_or_too_long_head_is_an_error() {
     let long = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(2_000_000));
     let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "x: y\r\n".repeat(5_000));
     for head in [long, many] {
@@ -68,8 +68,8 @@ async fn a_head_without_end_or_with_too_many_lines_is_no_answer() {
 }
 
 #[tokio::test]
-async fn a_compressed_body_is_not_unpacked_and_none_is_asked_for() {
-    // 20 bytes of gzip that would become more.
+async fn compressed_bodies_are_neither_requested_nor_unpacked() {
+    // 20 bytes of gzip that would expand.
     let packed = "\u{1f}\u{8b}packed";
     let receiver = Receiver::always(Response::new(
         "200 OK",
@@ -92,7 +92,7 @@ async fn a_compressed_body_is_not_unpacked_and_none_is_asked_for() {
 }
 
 #[tokio::test]
-async fn what_is_not_kept_is_read_no_further_either() {
+async fn an_unneeded_body_is_not_read_to_its_end() {
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     let receiver = Receiver::always(Response::raw(
         head,

@@ -1,5 +1,5 @@
-//! HTTP calls against receivers on this machine: what is sent, what is kept, and each way to fail.
-//! It refuses to let a secret's value into any message or result.
+//! HTTP calls with receivers on this machine: what is sent, what is kept, and that no secret is in a message or
+//! result.
 
 use flowtrigger::core::flow::call::{Auth, Body, Call, Encoding, Keep, Piece, Text, Tree};
 use flowtrigger_testing::receiver::{Receiver, Response, Then};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{KEY, http, perform_http, performer, secret, succeeded, with};
 
 #[tokio::test]
-async fn a_request_carries_what_the_step_says_and_our_defaults() {
+async fn a_request_has_the_headers_of_the_step_and_the_defaults() {
     let receiver = Receiver::always(Response::new(
         "200 OK",
         "content-type: application/json\r\nX-Two: a\r\nx-two: b\r\n",
@@ -44,7 +44,7 @@ async fn a_request_carries_what_the_step_says_and_our_defaults() {
 }
 
 #[tokio::test]
-async fn a_json_body_is_valid_json_whatever_stands_in_a_text() {
+async fn a_json_body_is_valid_for_any_text() {
     let hostile = "\"quoted\"\\ \n\r\t\u{0} {{ ticket.id }} 🎉 \u{2028} </script>";
     let receiver = Receiver::always(Response::new("200 OK", "", ""));
     let mut call = http("POST", receiver.url("/"));
@@ -90,7 +90,7 @@ async fn a_form_is_encoded() {
 }
 
 #[tokio::test]
-async fn the_authors_own_headers_win() {
+async fn headers_of_the_step_override_the_defaults() {
     let receiver = Receiver::always(Response::new("200 OK", "", ""));
     let mut call = http("POST", receiver.url("/"));
     call.body = Some(Body::Json(Tree::Value(json!({}))));
@@ -194,7 +194,7 @@ async fn secrets_never_come_back_in_messages_or_results() {
 }
 
 #[tokio::test]
-async fn what_is_kept_is_what_the_step_asks_for() {
+async fn keep_selects_the_result() {
     for (keep, kept) in [
         (Keep::Status, json!({"status": 200})),
         (Keep::None, json!({})),
@@ -207,7 +207,7 @@ async fn what_is_kept_is_what_the_step_asks_for() {
 }
 
 #[tokio::test]
-async fn a_body_is_json_only_where_the_answer_says_so() {
+async fn a_body_is_json_only_with_a_json_content_type() {
     for (media, text, body) in [
         ("application/json; charset=utf-8", "[1]", json!([1])),
         ("application/problem+JSON", "{}", json!({})),
@@ -226,7 +226,7 @@ async fn a_body_is_json_only_where_the_answer_says_so() {
 }
 
 #[tokio::test]
-async fn a_body_over_the_cap_is_cut_and_not_waited_for() {
+async fn a_body_over_the_limit_is_truncated_without_waiting() {
     let answer = "HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\ncontent-type: application/json\r\n\r\n\"0123456789\"";
     let receiver = Receiver::always(Response::raw(answer, Then::Hang));
     let performer = with(|options| options.response_cap = 8);

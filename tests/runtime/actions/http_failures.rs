@@ -1,5 +1,5 @@
-//! HTTP calls that fail: each status, each way to lose a connection, and what cannot be sent at all.
-//! It refuses to let a secret's value into any message.
+//! HTTP calls that fail: each status, each connection failure and invalid requests. No message contains a
+//! secret.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn a_secret_that_is_not_set_sends_nothing() {
 }
 
 #[tokio::test]
-async fn each_status_is_judged() {
+async fn each_status_is_classified() {
     for (status, retryable, advice) in [
         ("301 Moved Permanently", false, "redirects are not followed"),
         ("400 Bad Request", false, "dry-run --explain"),
@@ -78,7 +78,7 @@ async fn expect_decides_what_is_success() {
 }
 
 #[tokio::test]
-async fn a_redirect_names_where_it_leads() {
+async fn a_redirect_names_its_target() {
     let failure = answered(
         "307 Temporary Redirect",
         "location: https://new.example/y\r\n",
@@ -95,7 +95,7 @@ async fn a_redirect_names_where_it_leads() {
 }
 
 #[tokio::test]
-async fn retry_after_is_told() {
+async fn retry_after_is_reported() {
     for (header, wait) in [
         ("retry-after: 7\r\n", Some(7)),
         ("Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n", Some(0)),
@@ -112,7 +112,7 @@ async fn retry_after_is_told() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_never_finishes_runs_out_of_time() {
+async fn an_unfinished_response_times_out() {
     for answer in ["", "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf"] {
         let receiver = Receiver::always(Response::raw(answer, Then::Hang));
         let mut call = http("GET", receiver.url("/"));
@@ -129,7 +129,7 @@ async fn a_receiver_that_never_finishes_runs_out_of_time() {
 }
 
 #[tokio::test]
-async fn each_way_to_lose_a_connection_has_its_words() {
+async fn each_connection_failure_has_its_message() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let dead = listener.local_addr().unwrap();
     drop(listener);
@@ -139,7 +139,7 @@ async fn each_way_to_lose_a_connection_has_its_words() {
         "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf",
         Then::Close,
     ));
-    // No label may be longer than 63, so that nobody asks the network.
+    // A label may have at most 63 characters, so that this name never reaches the network.
     let nameless = format!("{}.invalid", "a".repeat(64));
     for (url, peer, words) in [
         (
@@ -189,7 +189,7 @@ async fn each_way_to_lose_a_connection_has_its_words() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_is_refused_for_good() {
+async fn an_invalid_request_fails_permanently() {
     let receiver = Receiver::always(Response::new("200 OK", "", ""));
     let url = receiver.url("/");
     let with_header = |name: &str, value: Text| HttpCall {

@@ -1,4 +1,4 @@
-//! jq programs performed for real: their results, their mistakes, and those that would never end.
+//! jq programs in their worker process: results, errors, and programs that never end.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -42,7 +42,7 @@ async fn a_program_gives_its_result_to_the_step() {
 }
 
 #[tokio::test]
-async fn what_it_says_is_cut_and_free_of_secrets() {
+async fn a_jq_error_is_truncated_and_contains_no_secret() {
     let program = "error(.text)";
     let input = json!({"text": format!("s3cr\"t/1 {}", "x".repeat(1000))});
     let performed = performer()
@@ -57,7 +57,7 @@ async fn what_it_says_is_cut_and_free_of_secrets() {
 }
 
 #[test]
-fn what_never_ends_or_takes_too_much_ends_alone() {
+fn an_endless_or_large_jq_program_does_not_affect_others() {
     let jq = jq();
     for (program, why) in [
         ("last(repeat(1))", "2 s of processor time"),
@@ -71,7 +71,7 @@ fn what_never_ends_or_takes_too_much_ends_alone() {
     ] {
         let message = failure(&jq, program).message;
         assert!(message.contains(why), "{program}: {message}");
-        // Whoever asks next is served.
+        // The next program works.
         let next = jq.run_blocking(&call(". + 1", json!(1)));
         assert_eq!(next, Ok(json!(2)), "behind {program}");
     }

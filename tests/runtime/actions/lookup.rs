@@ -1,5 +1,5 @@
-//! Names whose addresses a test decides, answer by answer, and the names that were asked for.
-//! It refuses to ask the machine: a name that no test gave addresses is not found.
+//! A name resolver whose answers a test chooses one by one, and which records the names. Other names are not
+//! found; the system resolver is never used.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -15,7 +15,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// One answer after the other; the last stays.
+    /// One answer after the other; the last one is repeated.
     pub fn of(names: &[(&str, &[&[&str]])]) -> Arc<Self> {
         let parsed = |answer: &&[&str]| answer.iter().map(|a| a.parse().unwrap()).collect();
         let answers = names.iter().map(|(name, answers)| {

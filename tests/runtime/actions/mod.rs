@@ -1,5 +1,5 @@
-//! Calls performed for real: loopback receivers, commands and outboxes, and every way in which they fail.
-//! It refuses the network beyond this machine, and verdicts that depend on speed.
+//! Actions with real effects: requests to this machine, commands and outboxes, and how they fail. No result
+//! depends on speed.
 
 mod confine;
 mod exec;
@@ -26,7 +26,7 @@ use flowtrigger::core::flow::call::{
 use ipnet::IpNet;
 use serde_json::Value;
 
-/// Long enough that only a hang reaches it.
+/// Much longer than any call takes.
 pub const AMPLE: Duration = Duration::from_secs(60);
 pub const KEY: &str = "key-1";
 
@@ -34,7 +34,7 @@ pub fn performer() -> Performer {
     with(|_| ())
 }
 
-/// A performer that knows two secrets, with options of the test's own.
+/// A performer with secrets and changed options.
 pub fn with(change: impl FnOnce(&mut Options)) -> Performer {
     let mut options = Options::new("/nowhere/outbox");
     options.outgoing = allowing(&["127.0.0.1"]);
@@ -48,7 +48,7 @@ pub fn with(change: impl FnOnce(&mut Options)) -> Performer {
     Performer::new(secrets, options).unwrap()
 }
 
-/// A policy that lets requests go to these networks, hosts and endings (`*.internal`) too.
+/// A policy that also allows these networks, hosts and endings (`*.internal`).
 pub fn allowing(entries: &[&str]) -> Outgoing {
     let allowed = |entry: &&str| match (entry.strip_prefix('*'), entry.parse::<IpNet>()) {
         (Some(end), _) => Allowed::Under(end.to_owned()),

@@ -1,5 +1,4 @@
-//! Outboxes: requests that stay on this machine as lines of JSON.
-//! It refuses secrets in the file, mixed lines, and names that lead elsewhere.
+//! Outboxes: requests written to a file as lines of JSON, without secrets, whole, and inside the folder.
 
 use flowtrigger::action::Performer;
 use flowtrigger::core::flow::call::{Auth, Body, Call, Expect, Keep, Text, Tree};

@@ -1,5 +1,5 @@
-//! Where requests may go: names that turn out to lead inside, addresses in every spelling, the allow-list,
-//! the proxy. It refuses to take a message's word: the receiver says who came.
+//! The egress policy: names that resolve to internal addresses, addresses in every spelling, the allow-list and
+//! the proxy. The receiver confirms who connected.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ fn sending(outgoing: Outgoing, names: &Arc<Names>) -> Performer {
     })
 }
 
-/// Two receivers with one port, at 127.0.0.2 and at 127.0.0.1.
+/// Two receivers on one port, at 127.0.0.2 and at 127.0.0.1.
 async fn two() -> (Receiver, Receiver) {
     let outside = Receiver::listening_on("127.0.0.2:0", Response::raw(FINE, Then::Close));
     let address = format!("127.0.0.1:{}", outside.port);
@@ -29,9 +29,9 @@ async fn two() -> (Receiver, Receiver) {
 }
 
 #[tokio::test]
-async fn a_name_that_leads_elsewhere_the_second_time_is_connected_where_it_was_checked() {
+async fn dns_rebinding_connects_to_the_checked_address() {
     let (outside, inside) = two().await;
-    // What is public stands at 127.0.0.2 here, and at 127.0.0.1 what must not be reached.
+    // 127.0.0.2 is the public host, 127.0.0.1 the one that must not be reached.
     let names = Names::of(&[("desk.example", &[&["127.0.0.2"], &["127.0.0.1"]])]);
     let performer = sending(allowing(&["127.0.0.2"]), &names);
     let call = || http("POST", format!("http://desk.example:{}/x", outside.port));
@@ -58,7 +58,7 @@ async fn a_name_that_leads_elsewhere_the_second_time_is_connected_where_it_was_c
 }
 
 #[tokio::test]
-async fn of_several_addresses_only_those_that_may_be_reached_are_tried() {
+async fn only_allowed_addresses_of_a_name_are_tried() {
     let (outside, inside) = two().await;
     let names = Names::of(&[("desk.example", &[&["127.0.0.1", "10.0.0.1", "127.0.0.2"]])]);
     let performer = sending(allowing(&["127.0.0.2"]), &names);
@@ -68,7 +68,7 @@ async fn of_several_addresses_only_those_that_may_be_reached_are_tried() {
 }
 
 #[tokio::test]
-async fn an_address_is_refused_in_every_spelling() {
+async fn a_denied_address_is_denied_in_every_spelling() {
     let inside = Receiver::always(Response::raw(FINE, Then::Close));
     let names = Names::of(&[]);
     let performer = sending(Outgoing::default(), &names);
@@ -110,7 +110,7 @@ async fn an_address_is_refused_in_every_spelling() {
 }
 
 #[tokio::test]
-async fn what_leads_inside_is_reached_only_where_network_host_or_ending_is_allowed() {
+async fn internal_hosts_are_reached_only_if_allowed() {
     let inside = Receiver::always(Response::raw(FINE, Then::Close));
     let names = Names::of(&[
         ("crm.internal", &[&["127.0.0.1"]]),
@@ -146,7 +146,7 @@ async fn what_leads_inside_is_reached_only_where_network_host_or_ending_is_allow
 }
 
 #[tokio::test]
-async fn a_host_that_is_a_secret_is_not_told_by_its_refusal() {
+async fn a_denied_secret_host_is_not_shown() {
     let performer = with(|options| {
         options.outgoing = Outgoing::default();
     });
@@ -168,7 +168,7 @@ async fn a_host_that_is_a_secret_is_not_told_by_its_refusal() {
 }
 
 #[tokio::test]
-async fn a_configured_proxy_is_reached_where_it_is_and_looks_names_up_itself() {
+async fn a_configured_proxy_resolves_names_itself() {
     let proxy = Receiver::always(Response::raw(FINE, Then::Close));
     let names = Names::of(&[("proxy.internal", &[&["127.0.0.1"]])]);
     for host in ["127.0.0.1", "proxy.internal"] {
@@ -178,7 +178,7 @@ async fn a_configured_proxy_is_reached_where_it_is_and_looks_names_up_itself() {
         };
         let performer = sending(through, &names);
         succeeded(perform_http(&performer, http("GET", "http://desk.example/x")).await);
-        // What is written out is judged all the same.
+        // A literal address is checked too.
         for url in [
             "http://127.0.0.1/",
             "http://localhost/",
@@ -203,7 +203,7 @@ async fn a_configured_proxy_is_reached_where_it_is_and_looks_names_up_itself() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_is_not_there_is_told_as_such() {
+async fn an_unreachable_proxy_is_reported() {
     let through = Outgoing {
         proxy: Some(Proxy::Address("http://127.0.0.1:9".into())),
         ..Outgoing::default()
@@ -220,8 +220,8 @@ async fn a_proxy_that_is_not_there_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn a_new_policy_holds_for_connections_that_are_kept_open() {
-    // Keeps its connection: a body of known length, and no word of closing.
+async fn a_new_policy_applies_to_open_connections() {
+    // Keeps the connection open: a body with a length, and no `connection: close`.
     let kept = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
     let receiver = Receiver::always(Response::raw(kept, Then::Hang));
     let names = Names::of(&[("desk.example", &[&["127.0.0.1"]])]);

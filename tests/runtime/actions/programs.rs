@@ -1,5 +1,4 @@
-//! Programs that may run where the configuration lists them, as a rule's command meets the list.
-//! It refuses to count a program as refused that merely failed: it must not have started.
+//! Commands run only if the configuration lists their program. A program that is not listed must not start.
 
 use std::path::Path;
 
@@ -17,7 +16,7 @@ fn allowing(paths: &[&str]) -> Performer {
 }
 
 #[tokio::test]
-async fn only_what_is_listed_runs() {
+async fn only_listed_programs_run() {
     let folder = tempfile::tempdir().unwrap();
     let mark = folder.path().join("mark").display().to_string();
     for (allow, argv, wanted) in [

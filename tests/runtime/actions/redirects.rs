@@ -1,5 +1,5 @@
-//! Redirects that a step lets its request follow: what goes along, what stays behind, and where it ends.
-//! It refuses to believe that a hop was checked because the first was.
+//! Redirects that a step follows: what is sent to the next host, what is not, and where it ends. Every hop is
+//! checked on its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ async fn last() -> Receiver {
     Receiver::always(Response::new("200 OK", "", "fine"))
 }
 
-/// A POST with all that could be told to the wrong one.
+/// A POST with everything that must not reach another host.
 fn telling(url: String) -> HttpCall {
     HttpCall {
         headers: vec![
@@ -41,7 +41,7 @@ fn has(request: &str, header: &str) -> bool {
 const OURS: [&str; 4] = ["authorization", "x-key", "cookie", "idempotency-key"];
 
 #[tokio::test]
-async fn the_method_and_the_body_go_on_as_the_status_says() {
+async fn redirects_keep_method_and_body_as_their_status_requires() {
     for (status, method, goes_as, with_body) in [
         ("301 Moved Permanently", "POST", "GET", false),
         ("302 Found", "POST", "GET", false),
@@ -91,7 +91,7 @@ async fn another_origin_gets_no_credentials_no_secret_and_no_key() {
 }
 
 #[tokio::test]
-async fn the_same_origin_gets_all_of_it_again() {
+async fn the_same_origin_gets_the_whole_request() {
     let from = leading("307 Temporary Redirect", "../again").await;
     let failure = failed(perform_http(&performer(), telling(from.url("/a/b"))).await);
     assert_eq!(
@@ -131,7 +131,7 @@ async fn a_body_that_holds_a_secret_goes_to_no_other_origin() {
 }
 
 #[tokio::test]
-async fn every_hop_is_checked_anew() {
+async fn every_hop_is_checked_again() {
     let inside = last().await;
     let port = inside.port;
     let names = Names::of(&[
@@ -171,7 +171,7 @@ async fn every_hop_is_checked_anew() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_address_is_not_followed() {
+async fn only_http_targets_are_followed() {
     for place in [
         "file:///etc/passwd",
         "gopher://127.0.0.1:70/x",
@@ -190,7 +190,7 @@ async fn what_is_no_http_address_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_redirect_without_a_place_is_an_answer() {
+async fn a_redirect_without_a_location_is_the_result() {
     for headers in ["", "location: http://[\r\n"] {
         let from = Receiver::always(Response::new("302 Found", headers, ""));
         let failure = failed(perform_http(&performer(), telling(from.url("/"))).await);
@@ -214,7 +214,7 @@ async fn a_redirect_that_the_step_expects_is_its_result() {
 }
 
 #[tokio::test]
-async fn one_limit_of_time_holds_for_all_hops() {
+async fn one_timeout_applies_to_all_hops() {
     let to = Receiver::always(Response::raw("", Then::Hang));
     let from = leading("302 Found", &to.url("/")).await;
     let mut call = telling(from.url("/"));
@@ -230,7 +230,7 @@ async fn one_limit_of_time_holds_for_all_hops() {
 }
 
 #[tokio::test]
-async fn credentials_in_a_place_are_not_sent_and_its_secrets_not_told() {
+async fn credentials_in_a_location_are_neither_sent_nor_shown() {
     let to = last().await;
     let place = format!("http://them:word@127.0.0.1:{}/x", to.port);
     let from = leading("302 Found", &place).await;

@@ -1,5 +1,5 @@
-//! Where a bound command may read and write: tried on files, with every combination that a step may ask.
-//! It refuses to believe an exit alone: the files are read after each try.
+//! File access of confined commands, for every combination that a step may have. Each attempt is checked on the
+//! files themselves, not by the exit status.
 
 use std::fs;
 use std::path::Path;
@@ -28,7 +28,7 @@ async fn tried(house: &Path, confinement: &Confinement, script: &str) -> bool {
 }
 
 #[tokio::test]
-async fn files_are_touched_only_where_the_step_says() {
+async fn files_are_accessible_only_as_the_step_allows() {
     let house = house();
     let at = |name: &str| text(&house.path().join(name));
     let both = Confinement {
@@ -51,7 +51,7 @@ async fn files_are_touched_only_where_the_step_says() {
         write: Some(vec![]),
         ..Confinement::default()
     };
-    // What is tried, and whether it goes with: both, writing alone, reading alone, writing nowhere.
+    // The attempt, and whether it succeeds with: both, writing only, reading only, writing nowhere.
     for (script, wanted) in [
         ("cat seen/file", [true, true, true, true]),
         ("cat hidden/file", [false, true, false, true]),

@@ -1,5 +1,5 @@
-//! Bound commands that do not start: each says why, and nothing of it has run.
-//! It refuses to take a command's own end for a bad start.
+//! Confined commands that cannot start: each reports why, and none of it has run. A command that fails by
+//! itself is not taken for one that did not start.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use super::{as_nobody, as_small, can, confined, ends, shell, text};
 use crate::actions::performer;
 
 #[tokio::test]
-async fn what_cannot_be_put_in_force_keeps_the_command_from_starting() {
+async fn a_limit_that_cannot_be_enforced_prevents_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let done = text(&folder.path().join("done"));
     for (confinement, words) in [
@@ -53,7 +53,7 @@ async fn what_cannot_be_put_in_force_keeps_the_command_from_starting() {
 }
 
 #[tokio::test]
-async fn a_program_that_its_user_may_not_run_is_told_as_such() {
+async fn a_program_that_its_user_may_not_execute_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("program");
     fs::copy("/bin/true", &program).unwrap();
@@ -73,14 +73,14 @@ async fn a_program_that_its_user_may_not_run_is_told_as_such() {
 }
 
 #[tokio::test]
-async fn a_bad_start_is_told_like_one_without_bounds() {
+async fn a_failed_start_is_reported_as_without_limits() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("script");
     fs::write(&script, "#!/no/such/interpreter\n").unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     let call = confined(&[script.to_str().unwrap()], as_small());
     let message = ends(call).await.message;
-    // Somebody else's fork may hold the file open for a moment; that is a failure that may pass.
+    // Another fork may hold the file open for a moment; that failure is temporary.
     if !message.contains("Text file busy") {
         assert!(
             message.contains("the interpreter that its first line names does not exist"),
@@ -90,7 +90,7 @@ async fn a_bad_start_is_told_like_one_without_bounds() {
 }
 
 #[tokio::test]
-async fn a_command_cannot_pass_its_own_end_for_a_bad_start() {
+async fn a_command_cannot_imitate_a_failed_start() {
     let failure = ends(shell("echo 'errno 13' >&2; exit 125", as_small())).await;
     assert!(
         failure.message.contains("ended with status 125: errno 13"),

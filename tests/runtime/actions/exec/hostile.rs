@@ -1,5 +1,5 @@
-//! Text from outside on its way into commands: whatever a ticket holds arrives as one value, as it is.
-//! It refuses a shell, a splitting or a cut anywhere in between.
+//! Hostile text in commands: every value arrives unchanged as one argument, without a shell, splitting or
+//! truncation.
 
 use flowtrigger::core::flow::call::{ExecCall, Text};
 use flowtrigger::core::flow::confinement::Confinement;
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::shell;
 use crate::actions::{exec, failed, perform_exec, performer, succeeded, with};
 
-/// Text as customers write it, and as attackers do.
+/// Texts of customers and of attackers.
 fn hostile() -> impl Strategy<Value = String> {
     const KNOWN: [&str; 24] = [
         "$(id)",
@@ -66,10 +66,9 @@ fn runs(call: ExecCall) -> String {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever a ticket holds, it is one argument: no shell, no splitting, no option of ours. Nor is
-    /// it anything else on the way through what binds a command.
+    /// Any text is one argument, without a shell, splitting or options, confined or not.
     #[test]
-    fn a_hostile_argument_arrives_as_it_is(
+    fn a_hostile_argument_arrives_unchanged(
         arguments in prop::collection::vec(hostile(), 1..6),
         bound in any::<bool>(),
     ) {
@@ -84,9 +83,9 @@ proptest! {
         prop_assert_eq!(runs(call), expected);
     }
 
-    /// It is one value of the environment, and all of the input of a script that names neither.
+    /// Any text is one environment value, and the whole input.
     #[test]
-    fn a_hostile_value_and_a_hostile_input_arrive_as_they_are(value in hostile(), input in hostile()) {
+    fn hostile_values_and_input_arrive_unchanged(value in hostile(), input in hostile()) {
         let call = ExecCall {
             env: vec![("GIVEN".into(), Text::plain(value.clone()))],
             stdin: Text::plain(input.clone()),
@@ -95,9 +94,9 @@ proptest! {
         prop_assert_eq!(runs(call), format!("{value}\0{input}"));
     }
 
-    /// A NUL is an error, wherever it stands: nothing is cut short at it.
+    /// A NUL is an error anywhere; nothing is truncated at it.
     #[test]
-    fn a_nul_is_never_cut_off(before in "[^\0]{0,20}", after in "[^\0]{0,20}") {
+    fn a_nul_never_truncates_a_value(before in "[^\0]{0,20}", after in "[^\0]{0,20}") {
         let text = format!("{before}\0{after}");
         let argument = exec(&["true", &text]);
         let variable = ExecCall {

@@ -1,5 +1,5 @@
-//! Commands that do not end by themselves, and what they leave behind: stopped, killed, and looked for.
-//! It refuses to trust a command's own word: processes are looked up by their ids.
+//! Commands that do not end, and the processes they leave: they are stopped or killed, which is checked by
+//! process id.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, test_kill_process};
 use super::shell;
 use crate::actions::{KEY, exec, failed, perform_exec, performer, succeeded, with};
 
-/// Waits until the process is gone or a zombie: killed, at any rate.
+/// Waits until the process has ended.
 async fn assert_dead(pid: &str) {
     let pid = Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
     let stat = format!("/proc/{}/stat", pid.as_raw_nonzero());
@@ -24,13 +24,13 @@ async fn assert_dead(pid: &str) {
 }
 
 #[tokio::test]
-async fn what_never_ends_is_killed_with_all_that_it_started() {
+async fn a_timeout_kills_the_command_and_its_children() {
     let folder = tempfile::tempdir().unwrap();
     let script = "trap '' TERM; (trap '' TERM; sleep 600) & echo $! > grandchild; echo $$ > leader; \
                   echo 'still here' >&2; while :; do sleep 600; done";
     let mut call = shell(script);
     call.cwd = folder.path().display().to_string();
-    // Its first words prove that it has set its trap, whatever the machine's speed.
+    // Its first line shows that its trap is set.
     call.timeout = Duration::from_millis(200);
     let performer = with(|options| options.grace = Duration::from_millis(100));
     let mut message = String::new();
@@ -50,7 +50,7 @@ async fn what_never_ends_is_killed_with_all_that_it_started() {
 }
 
 #[tokio::test]
-async fn what_goes_when_asked_is_not_killed() {
+async fn a_command_that_ends_on_sigterm_is_not_killed() {
     let mut call = exec(&["sleep", "600"]);
     call.timeout = Duration::from_millis(50);
     let failure = failed(perform_exec(&performer(), call).await);
@@ -63,17 +63,17 @@ async fn what_goes_when_asked_is_not_killed() {
 }
 
 #[tokio::test]
-async fn what_a_command_leaves_behind_is_killed_and_holds_nothing_up() {
+async fn background_processes_are_killed_and_do_not_block() {
     let value = succeeded(perform_exec(&performer(), shell("sleep 600 & echo $!")).await);
     assert_dead(value["stdout"].as_str().unwrap()).await;
 }
 
 #[tokio::test]
-async fn a_process_that_left_the_group_holds_nothing_up() {
+async fn a_process_that_left_the_group_does_not_block() {
     let value =
         succeeded(perform_exec(&performer(), shell("setsid sleep 600 & echo $!; sleep 0.2")).await);
     let pid = value["stdout"].as_str().unwrap().trim().parse().unwrap();
-    // It is ours to clean up: only its own group would have been killed with it.
+    // The test must kill it: it left the group.
     let _ = rustix::process::kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
 }
 
