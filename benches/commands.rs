@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use flowtrigger::action::secret::Secrets;
 use flowtrigger::action::{Options, Performer, bounds};
-use flowtrigger::core::flow::call::{Call, ExecCall, JqCall, Keep, Performed, Text};
+use flowtrigger::core::flow::call::{Call, ExecCall, JqCall, Keep};
 use flowtrigger::core::flow::confinement::Confinement;
 use flowtrigger::core::flow::jq::Program;
+use flowtrigger::core::rule::rendered_text::Text;
 use serde_json::json;
 
 const AT_A_TIME: usize = 4;
@@ -54,7 +55,7 @@ async fn start_many(performer: Performer, confinement: Option<Confinement>) -> u
     let mut failed = 0;
     for _ in 0..EACH {
         let performed = performer.perform(&call, "bench").await;
-        failed += usize::from(!matches!(performed, Performed::Succeeded(_)));
+        failed += usize::from(!matches!(performed, Ok(_)));
     }
     failed
 }

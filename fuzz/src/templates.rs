@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::rule::document::{self, Node};
 use flowtrigger::core::rule::fields::Fields;
-use flowtrigger::core::rule::lowering::Lowering;
 use flowtrigger::core::rule::template::{Escape, Template, TreeTemplate};
 use flowtrigger::core::scope::Scope;
 use serde_json::json;
@@ -28,10 +27,10 @@ pub fn templates(bytes: &[u8]) {
     let Some(node) = node(text, &mut diagnostics) else {
         return;
     };
-    let mut cx = Lowering::new(&CONFIG, Fields::Open, &mut diagnostics);
-    let plain = Template::lower(&node, "body", Escape::None, &mut cx);
-    let url = Template::lower(&node, "url", Escape::Url, &mut cx);
-    let tree = TreeTemplate::lower(&node, &mut cx);
+    let mut names = CONFIG.name_resolver(Fields::Open, &mut diagnostics);
+    let plain = Template::lower(&node, "body", Escape::None, &mut names);
+    let url = Template::lower(&node, "url", Escape::Url, &mut names);
+    let tree = TreeTemplate::lower(&node, &mut names);
     let mut hosts = BTreeSet::new();
     for scope in scopes() {
         if let Some(Ok(text)) = plain.as_ref().map(|template| template.render(&scope)) {

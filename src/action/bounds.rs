@@ -9,8 +9,8 @@ use rustix::process::geteuid;
 use super::confined::{self, Bounds, Reach};
 use super::doubt::Doubt;
 use super::user::User;
-use crate::core::flow::call::Failure;
 use crate::core::flow::confinement::Confinement;
+use crate::core::run::CallFailure;
 
 /// Bounds, and the home of the user that they name.
 pub(super) struct Found {
@@ -22,9 +22,9 @@ pub(super) fn find(
     confinement: &Confinement,
     program: &Path,
     shown: &str,
-) -> Result<Found, Failure> {
+) -> Result<Found, CallFailure> {
     if let Some(doubt) = doubts(confinement).into_iter().next() {
-        return Err(Failure::lasting(format!(
+        return Err(CallFailure::lasting(format!(
             "the command `{shown}` was not started: {doubt}"
         )));
     }

@@ -17,7 +17,8 @@ use super::process::{self, Ended, How, Limits};
 use super::process_record::{KEY, Record};
 use super::secret::Secrets;
 use super::{Options, excerpt, program};
-use crate::core::flow::call::{ExecCall, Failure, Keep, Reply};
+use crate::core::flow::call::{ExecCall, Keep};
+use crate::core::run::{CallFailure, Reply};
 
 /// All that a command sees of our own environment.
 const PASSED_ON: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
@@ -31,7 +32,7 @@ pub(super) async fn perform(
     idempotency_key: &str,
     secrets: &Secrets,
     options: &Options,
-) -> Result<Reply, Failure> {
+) -> Result<Reply, CallFailure> {
     let shown = call
         .argv
         .first()
@@ -62,12 +63,12 @@ fn record(
     shown: &str,
     idempotency_key: &str,
     options: &Options,
-) -> Result<Option<Record>, Failure> {
+) -> Result<Option<Record>, CallFailure> {
     let Some(folder) = &options.processes else {
         return Ok(None);
     };
     let record = Record::create(folder, idempotency_key).map_err(|error| {
-        Failure::passing(format!(
+        CallFailure::passing(format!(
             "the command `{shown}` was not started, because its start cannot be recorded in `{}` ({error}); make room there and let the user that runs flowtrigger write to it",
             folder.display()
         ))
@@ -87,16 +88,16 @@ fn prepare(
     idempotency_key: &str,
     secrets: &Secrets,
     options: &Options,
-) -> Result<Prepared, Failure> {
+) -> Result<Prepared, CallFailure> {
     let argv = arguments(call, shown, secrets)?;
     let Some((name, arguments)) = argv.split_first() else {
-        return Err(Failure::lasting("the command is empty; name a program"));
+        return Err(CallFailure::lasting("the command is empty; name a program"));
     };
     let folder = folder(call, shown)?;
     let mut environment = environment(call, shown, idempotency_key, secrets)?;
     let path = environment.iter().rfind(|(name, _)| name == "PATH");
     let path = path.map(|(_, path)| path.as_str());
-    let redacted = |failure: Failure| Failure {
+    let redacted = |failure: CallFailure| CallFailure {
         message: secrets.redact(&failure.message),
         ..failure
     };
@@ -132,9 +133,9 @@ fn prepare(
 }
 
 /// The program that binds itself and then becomes the command.
-fn by_way_of(confiner: &Path, bounds: &Bounds, name: &str) -> Result<Command, Failure> {
+fn by_way_of(confiner: &Path, bounds: &Bounds, name: &str) -> Result<Command, CallFailure> {
     let asked = bounds.arguments().map_err(|error| {
-        Failure::lasting(format!(
+        CallFailure::lasting(format!(
             "the bounds of a command cannot be written ({error}); this is a fault of the program, \
              please report it"
         ))
@@ -145,7 +146,7 @@ fn by_way_of(confiner: &Path, bounds: &Bounds, name: &str) -> Result<Command, Fa
 }
 
 /// Why a command with bounds is none: they were not in force, or its start failed.
-fn not_started(shown: &str, bounds: &Bounds, ended: &Ended) -> Option<Failure> {
+fn not_started(shown: &str, bounds: &Bounds, ended: &Ended) -> Option<CallFailure> {
     let How::Itself(status) = ended.how else {
         return None;
     };
@@ -154,7 +155,7 @@ fn not_started(shown: &str, bounds: &Bounds, ended: &Ended) -> Option<Failure> {
     }
     Some(match bounds.refusal(&ended.stderr.text())? {
         Refusal::Start(code) if Errno::from_raw_os_error(code) == Errno::ACCESS => {
-            Failure::lasting(format!(
+            CallFailure::lasting(format!(
                 "the command `{shown}` could not be started: permission denied under `confine`; let \
                  its `user` execute it, and give what runs it, such as an interpreter of its own, \
                  under `read`"
@@ -162,12 +163,12 @@ fn not_started(shown: &str, bounds: &Bounds, ended: &Ended) -> Option<Failure> {
         }
         Refusal::Start(code) => unstarted(shown, &io::Error::from_raw_os_error(code)),
         Refusal::Bounds(why) => {
-            Failure::lasting(format!("the command `{shown}` was not started: {why}"))
+            CallFailure::lasting(format!("the command `{shown}` was not started: {why}"))
         }
     })
 }
 
-fn arguments(call: &ExecCall, shown: &str, secrets: &Secrets) -> Result<Vec<String>, Failure> {
+fn arguments(call: &ExecCall, shown: &str, secrets: &Secrets) -> Result<Vec<String>, CallFailure> {
     let mut arguments = Vec::new();
     for (index, text) in call.argv.iter().enumerate() {
         let argument = secrets.reveal(text)?.expose().to_owned();
@@ -181,14 +182,14 @@ fn arguments(call: &ExecCall, shown: &str, secrets: &Secrets) -> Result<Vec<Stri
 }
 
 /// What the kernel would refuse, in words.
-fn fits(text: &str, what: &str) -> Result<(), Failure> {
+fn fits(text: &str, what: &str) -> Result<(), CallFailure> {
     if text.contains('\0') {
-        return Err(Failure::lasting(format!(
+        return Err(CallFailure::lasting(format!(
             "{what} holds a NUL character, which no command can take; pass the text by `stdin`"
         )));
     }
     if text.len() >= LONGEST {
-        return Err(Failure::lasting(format!(
+        return Err(CallFailure::lasting(format!(
             "{what} has {} bytes, more than the 128 KiB that a command can take; pass the text by \
              `stdin`",
             text.len()
@@ -197,11 +198,11 @@ fn fits(text: &str, what: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn folder(call: &ExecCall, shown: &str) -> Result<PathBuf, Failure> {
+fn folder(call: &ExecCall, shown: &str) -> Result<PathBuf, CallFailure> {
     let absolute = std::path::absolute(Path::new(&call.cwd));
     match absolute {
         Ok(folder) if folder.is_dir() => Ok(folder),
-        Ok(_) | Err(_) => Err(Failure::lasting(format!(
+        Ok(_) | Err(_) => Err(CallFailure::lasting(format!(
             "the folder `{}` that the command `{shown}` is to run in does not exist; create it or \
              correct `cwd`",
             call.cwd
@@ -214,7 +215,7 @@ fn environment(
     shown: &str,
     idempotency_key: &str,
     secrets: &Secrets,
-) -> Result<Vec<(String, String)>, Failure> {
+) -> Result<Vec<(String, String)>, CallFailure> {
     let passed_on = PASSED_ON.into_iter();
     let mut environment: Vec<_> = passed_on
         .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
@@ -222,7 +223,7 @@ fn environment(
     environment.push((KEY.into(), idempotency_key.into()));
     for (name, text) in &call.env {
         if name.is_empty() || name.contains(['=', '\0']) {
-            return Err(Failure::lasting(format!(
+            return Err(CallFailure::lasting(format!(
                 "`{}` is no name for a variable of the command `{shown}`; use letters, digits and \
                  `_` in `env`",
                 name.escape_debug()
@@ -237,9 +238,10 @@ fn environment(
 }
 
 /// Why the operating system did not start it.
-fn unstarted(shown: &str, error: &io::Error) -> Failure {
-    let lasting =
-        |why: &str| Failure::lasting(format!("the command `{shown}` could not be started: {why}"));
+fn unstarted(shown: &str, error: &io::Error) -> CallFailure {
+    let lasting = |why: &str| {
+        CallFailure::lasting(format!("the command `{shown}` could not be started: {why}"))
+    };
     match Errno::from_io_error(error) {
         Some(Errno::NOENT) => lasting(
             "the interpreter that its first line names does not exist; install it or correct the \
@@ -255,7 +257,7 @@ fn unstarted(shown: &str, error: &io::Error) -> Failure {
         Some(Errno::TOOBIG) => {
             lasting("its arguments and environment are too long together; pass texts by `stdin`")
         }
-        Some(_) | None => Failure::passing(format!(
+        Some(_) | None => CallFailure::passing(format!(
             "the command `{shown}` could not be run ({error}); check the limits of the user that \
              runs flowtrigger"
         )),
@@ -297,7 +299,7 @@ fn words(ended: &Ended, secrets: &Secrets) -> String {
 }
 
 /// Every end but a good one may pass: the author's `retry` decides.
-fn failure(shown: &str, ended: &Ended, call: &ExecCall, secrets: &Secrets) -> Failure {
+fn failure(shown: &str, ended: &Ended, call: &ExecCall, secrets: &Secrets) -> CallFailure {
     let (what, advice) = match ended.how {
         How::Itself(status) if call.confine.is_some() => (
             end(status),
@@ -318,11 +320,11 @@ fn failure(shown: &str, ended: &Ended, call: &ExecCall, secrets: &Secrets) -> Fa
     };
     let words = excerpt::last(&words(ended, secrets), SHOWN);
     if words.is_empty() {
-        return Failure::passing(format!(
+        return CallFailure::passing(format!(
             "the command `{shown}` {what}, with nothing on standard error; {advice}"
         ));
     }
-    Failure::passing(format!("the command `{shown}` {what}: {words}; {advice}"))
+    CallFailure::passing(format!("the command `{shown}` {what}: {words}; {advice}"))
 }
 
 /// The limit that a signal tells of.

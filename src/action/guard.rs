@@ -15,9 +15,9 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::secret::Secrets;
 use super::target::Target;
-use crate::core::config::{Outgoing, Proxy};
 use crate::core::egress::Refused;
-use crate::core::flow::call::Failure;
+use crate::core::egress::{Outgoing, Proxy};
+use crate::core::run::CallFailure;
 
 /// The addresses of a name, when they are known.
 pub type Addresses = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
@@ -126,7 +126,7 @@ fn host(url: &str) -> Option<String> {
 }
 
 /// A refusal as the failure of a request: another try would end the same.
-pub(super) fn refusal(refused: &Refused, target: &Target, secrets: &Secrets) -> Failure {
+pub(super) fn refusal(refused: &Refused, target: &Target, secrets: &Secrets) -> CallFailure {
     if target.hides_its_host() {
         let words = refused.range.words();
         return target.lasting(format_args!(

@@ -15,8 +15,9 @@ use super::response::Answer;
 use super::secret::Secrets;
 use super::target::Target;
 use super::{Options, excerpt, redirect};
-use crate::core::config::{Outgoing, Proxy};
-use crate::core::flow::call::{Failure, HttpCall, Reply};
+use crate::core::egress::{Outgoing, Proxy};
+use crate::core::flow::call::HttpCall;
+use crate::core::run::{CallFailure, Reply};
 
 /// How much of an address stands in a message.
 const SHOWN: usize = 200;
@@ -79,7 +80,7 @@ pub(super) async fn perform(
     idempotency_key: &str,
     secrets: &Secrets,
     options: &Options,
-) -> Result<Reply, Failure> {
+) -> Result<Reply, CallFailure> {
     let target = Target::of(call);
     let Prepared { request, secrets } =
         request::prepare(&sender.client, call, idempotency_key, secrets, &target)?;
@@ -109,7 +110,7 @@ struct Journey<'j> {
 }
 
 impl Journey<'_> {
-    async fn travel(&self, request: Request, first: &Target) -> Result<Reply, Failure> {
+    async fn travel(&self, request: Request, first: &Target) -> Result<Reply, CallFailure> {
         let mut request = request;
         let mut hop: Option<Target> = None;
         let mut left = self.call.redirects;
@@ -131,7 +132,7 @@ impl Journey<'_> {
         }
     }
 
-    async fn send(&self, request: Request, target: &Target) -> Result<Response, Failure> {
+    async fn send(&self, request: Request, target: &Target) -> Result<Response, CallFailure> {
         let guard = &self.sender.guard;
         guard
             .check(request.url())
@@ -147,7 +148,7 @@ impl Journey<'_> {
         response: &Response,
         left: u8,
         target: &Target,
-    ) -> Result<Option<(Request, Target)>, Failure> {
+    ) -> Result<Option<(Request, Target)>, CallFailure> {
         let status = response.status();
         if self.call.expect.accepts(status.as_u16()) {
             return Ok(None);
@@ -178,13 +179,13 @@ impl Journey<'_> {
         }
     }
 
-    fn trouble(&self, error: &reqwest::Error, target: &Target) -> Failure {
+    fn trouble(&self, error: &reqwest::Error, target: &Target) -> CallFailure {
         if let Some(refused) = guard::found(causes(error)) {
             return guard::refusal(refused, target, self.secrets);
         }
         let failure = trouble(error, target, self.secrets);
         match self.sender.guard.has_proxy() {
-            true => Failure {
+            true => CallFailure {
                 message: format!(
                     "{}; it went by the proxy of `outgoing.proxy`",
                     failure.message
@@ -197,7 +198,7 @@ impl Journey<'_> {
 }
 
 /// Why no answer came, in words. All of it may pass.
-fn trouble(error: &reqwest::Error, target: &Target, secrets: &Secrets) -> Failure {
+fn trouble(error: &reqwest::Error, target: &Target, secrets: &Secrets) -> CallFailure {
     let peer = &target.peer;
     if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
         return target.passing(format_args!(

@@ -15,8 +15,8 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use super::excerpt;
-use crate::core::flow::call::{Call, Failure, JqCall};
-use crate::core::run::Outcome;
+use crate::core::flow::call::{Call, JqCall};
+use crate::core::run::{CallFailure, CallResult, Reply};
 
 pub use child::serve_jq;
 
@@ -43,27 +43,19 @@ struct Shared {
 static OWN: LazyLock<Jq> = LazyLock::new(|| Jq::new("/proc/self/exe"));
 
 /// Runs a program without anything else of an action: it has no effect.
-pub async fn run(call: &JqCall) -> Result<Value, Failure> {
+pub async fn run(call: &JqCall) -> Result<Value, CallFailure> {
     OWN.run(call).await
 }
 
 /// The same where nothing is asynchronous.
-pub fn run_blocking(call: &JqCall) -> Result<Value, Failure> {
+pub fn run_blocking(call: &JqCall) -> Result<Value, CallFailure> {
     OWN.run_blocking(call)
 }
 
 /// What a call gives where it is a jq program; None for whatever else it is.
-pub fn outcome(call: &Call) -> Option<Outcome> {
+pub fn outcome(call: &Call) -> Option<CallResult> {
     let Call::Jq(call) = call else { return None };
-    Some(match run_blocking(call) {
-        Ok(result) => Outcome::Succeeded { result },
-        Err(failure) => Outcome::Failed {
-            message: failure.message,
-            retryable: failure.retryable,
-            retry_after: None,
-            status: None,
-        },
-    })
+    Some(run_blocking(call).map(|value| Reply { value }))
 }
 
 impl Jq {
@@ -76,7 +68,7 @@ impl Jq {
     }
 
     /// A dropped future leaves its program to end by itself, which it does in seconds.
-    pub async fn run(&self, call: &JqCall) -> Result<Value, Failure> {
+    pub async fn run(&self, call: &JqCall) -> Result<Value, CallFailure> {
         let (jq, call) = (self.clone(), call.clone());
         let place = Arc::clone(&self.0.places).acquire_owned().await;
         let running = tokio::task::spawn_blocking(move || {
@@ -86,13 +78,13 @@ impl Jq {
         });
         match running.await {
             Ok(result) => result,
-            Err(error) => Err(Failure::passing(format!(
+            Err(error) => Err(CallFailure::passing(format!(
                 "the jq program was given up ({error}); try again"
             ))),
         }
     }
 
-    pub fn run_blocking(&self, call: &JqCall) -> Result<Value, Failure> {
+    pub fn run_blocking(&self, call: &JqCall) -> Result<Value, CallFailure> {
         match self.answer(call)? {
             // Somebody else's doing, it may be; once more tells.
             Answer::Killed(_) => self.answer(call)?,
@@ -101,9 +93,9 @@ impl Jq {
         .result()
     }
 
-    fn answer(&self, call: &JqCall) -> Result<Answer, Failure> {
+    fn answer(&self, call: &JqCall) -> Result<Answer, CallFailure> {
         let mut calculator = self.take().map_err(|error| {
-            Failure::passing(format!(
+            CallFailure::passing(format!(
                 "the jq program could not be started ({error}); check the limits of the user that \
                  runs flowtrigger"
             ))
@@ -143,9 +135,9 @@ impl Jq {
     }
 }
 
-fn failed(why: &str) -> Failure {
+fn failed(why: &str) -> CallFailure {
     let why = excerpt::first(why, SHOWN);
-    Failure::lasting(format!(
+    CallFailure::lasting(format!(
         "the jq program failed: {why}; correct it, `flowtrigger dry-run` runs it too"
     ))
 }
@@ -259,11 +251,11 @@ impl Answer {
         }
     }
 
-    fn result(self) -> Result<Value, Failure> {
+    fn result(self) -> Result<Value, CallFailure> {
         match self {
             Self::Result(value) => Ok(value),
             Self::Failed(why) => Err(failed(&why)),
-            Self::Killed(why) => Err(Failure {
+            Self::Killed(why) => Err(CallFailure {
                 retryable: true,
                 ..failed(&why)
             }),

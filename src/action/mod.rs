@@ -31,8 +31,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::config::Outgoing;
-use crate::core::flow::call::{Call, Failure, JqCall, Performed, Reply};
+use crate::core::egress::Outgoing;
+use crate::core::flow::call::{Call, JqCall};
+use crate::core::run::{CallFailure, CallResult, Reply};
 use guard::{Lookup, SystemLookup};
 use programs::Programs;
 use secret::Secrets;
@@ -137,8 +138,8 @@ impl Performer {
     /// everything it started in its process group is killed.
     ///
     /// `idempotency_key` is the same for every try of one step of one run.
-    pub async fn perform(&self, call: &Call, idempotency_key: &str) -> Performed {
-        let result = match call {
+    pub async fn perform(&self, call: &Call, idempotency_key: &str) -> CallResult {
+        match call {
             Call::Http(call) => match outbox::Outbox::of(call) {
                 Some(outbox) => outbox.append(call, idempotency_key, &self.options).await,
                 None => {
@@ -156,20 +157,16 @@ impl Performer {
                 exec::perform(call, idempotency_key, &self.secrets, &self.options).await
             }
             Call::Jq(call) => self.calculate(call).await,
-            Call::Config(_) => Err(Failure::lasting(
+            Call::Config(_) => Err(CallFailure::lasting(
                 "run what no action carries out; report this, please",
             )),
-        };
-        match result {
-            Ok(reply) => Performed::Succeeded(reply),
-            Err(failure) => Performed::Failed(failure),
         }
     }
 
-    async fn calculate(&self, call: &JqCall) -> Result<Reply, Failure> {
+    async fn calculate(&self, call: &JqCall) -> Result<Reply, CallFailure> {
         let result = self.jq.run(call).await;
         let result = result.map(|value| Reply { value });
-        result.map_err(|failure| Failure {
+        result.map_err(|failure| CallFailure {
             message: self.secrets.redact(&failure.message),
             ..failure
         })

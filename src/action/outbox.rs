@@ -11,7 +11,9 @@ use serde_json::{Map, Value, json};
 
 use super::Options;
 use super::request::content_type;
-use crate::core::flow::call::{Auth, Body, Failure, HttpCall, Keep, Reply, Text};
+use crate::core::flow::call::{Auth, Body, HttpCall, Keep};
+use crate::core::rule::rendered_text::Text;
+use crate::core::run::{CallFailure, Reply};
 
 /// What an outbox answers: accepted, and nobody knows what will become of it.
 const STATUS: u16 = 202;
@@ -37,7 +39,7 @@ impl Outbox {
         call: &HttpCall,
         idempotency_key: &str,
         options: &Options,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Reply, CallFailure> {
         self.check()?;
         let folder = options.outbox.clone();
         let path = folder.join(format!("{}.ndjson", self.name));
@@ -46,19 +48,19 @@ impl Outbox {
         let written = tokio::task::spawn_blocking(move || write(&folder, &path, &line)).await;
         match written.unwrap_or_else(|panicked| Err(io::Error::other(panicked))) {
             Ok(()) => Ok(reply(call.keep, &shown)),
-            Err(error) => Err(Failure::passing(format!(
+            Err(error) => Err(CallFailure::passing(format!(
                 "the outbox `{shown}` cannot be written ({error}); check the folder's owner and \
                  the space on its disk"
             ))),
         }
     }
 
-    fn check(&self) -> Result<(), Failure> {
+    fn check(&self) -> Result<(), CallFailure> {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
         if !self.name.is_empty() && self.name.len() <= 64 && self.name.chars().all(fits) {
             return Ok(());
         }
-        Err(Failure::lasting(format!(
+        Err(CallFailure::lasting(format!(
             "`{}` is no name for an outbox; use at most 64 of a-z, 0-9, `_` and `-` after `outbox:`",
             self.name.escape_debug()
         )))

@@ -1,12 +1,11 @@
 //! Finds the program that a command names: beside the rule when it is written with a slash, else on PATH.
 //! It refuses to ask a shell, and to look in the working directory for a bare name.
 
+use crate::core::run::CallFailure;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-
-use crate::core::flow::call::Failure;
 
 /// Where a bare name is looked for when nobody says.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -17,7 +16,7 @@ pub(super) fn find(
     shown: &str,
     folder: &Path,
     path: Option<&str>,
-) -> Result<PathBuf, Failure> {
+) -> Result<PathBuf, CallFailure> {
     if name.contains('/') {
         return beside(&folder.join(name), shown, folder);
     }
@@ -31,34 +30,34 @@ pub(super) fn find(
     if let Some(file) = files().find(|file| kind(file) == Kind::NotExecutable) {
         return Err(not_executable(shown, &file.display().to_string()));
     }
-    Err(Failure::lasting(format!(
+    Err(CallFailure::lasting(format!(
         "the command `{shown}` was not found on PATH (looked in {}); install it, or write the \
          path of a program beside the rule, such as `./bin/{shown}`",
         places().collect::<Vec<_>>().join(", ")
     )))
 }
 
-fn beside(file: &Path, shown: &str, folder: &Path) -> Result<PathBuf, Failure> {
+fn beside(file: &Path, shown: &str, folder: &Path) -> Result<PathBuf, CallFailure> {
     let place = format!("looked in `{}`", folder.display());
     match kind(file) {
         Kind::Program => Ok(file.to_owned()),
         Kind::NotExecutable => Err(not_executable(shown, shown)),
-        Kind::Folder => Err(Failure::lasting(format!(
+        Kind::Folder => Err(CallFailure::lasting(format!(
             "the command `{shown}` is a folder ({place}); name a program in it"
         ))),
-        Kind::Hidden => Err(Failure::lasting(format!(
+        Kind::Hidden => Err(CallFailure::lasting(format!(
             "permission denied on the way to the command `{shown}` ({place}); let the user that \
              runs flowtrigger read its folder"
         ))),
-        Kind::Absent => Err(Failure::lasting(format!(
+        Kind::Absent => Err(CallFailure::lasting(format!(
             "the command `{shown}` was not found ({place}); correct the path, it starts at the \
              rule's folder"
         ))),
     }
 }
 
-fn not_executable(shown: &str, file: &str) -> Failure {
-    Failure::lasting(format!(
+fn not_executable(shown: &str, file: &str) -> CallFailure {
+    CallFailure::lasting(format!(
         "permission denied: the command `{shown}` is not executable; run `chmod +x {file}`"
     ))
 }

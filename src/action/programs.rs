@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::doubt::Doubt;
 use super::program;
 use crate::core::config::Commands;
-use crate::core::flow::call::Failure;
+use crate::core::run::CallFailure;
 
 /// The list as it was configured. Paths are followed when a program is to run, so that an update of
 /// the system does not outdate them.
@@ -34,11 +34,11 @@ impl Programs {
     }
 
     /// The very file to run, with every link followed; or why it may not run.
-    pub(super) fn admit(&self, found: &Path, shown: &str) -> Result<PathBuf, Failure> {
+    pub(super) fn admit(&self, found: &Path, shown: &str) -> Result<PathBuf, CallFailure> {
         match self.follow(found) {
             Ok(Some(file)) => Ok(file),
-            Ok(None) => Err(Failure::lasting(refused(shown, found).to_string())),
-            Err(error) => Err(Failure::passing(format!(
+            Ok(None) => Err(CallFailure::lasting(refused(shown, found).to_string())),
+            Err(error) => Err(CallFailure::passing(format!(
                 "the command `{shown}` cannot be followed to its file ({error}); try again"
             ))),
         }

@@ -11,7 +11,9 @@ use reqwest::{Body as Payload, Client, Method, Request, Url};
 
 use super::secret::{SecretValue, Secrets};
 use super::target::Target;
-use crate::core::flow::call::{Auth, Body, Failure, HttpCall, Text};
+use crate::core::flow::call::{Auth, Body, HttpCall};
+use crate::core::rule::rendered_text::Text;
+use crate::core::run::CallFailure;
 
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const AGENT: &str = concat!("flowtrigger/", env!("CARGO_PKG_VERSION"));
@@ -28,7 +30,7 @@ pub(super) fn prepare(
     idempotency_key: &str,
     secrets: &Secrets,
     target: &Target,
-) -> Result<Prepared, Failure> {
+) -> Result<Prepared, CallFailure> {
     let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| {
         target.lasting("the method is not an HTTP method; use GET, POST, PUT, PATCH or DELETE")
     })?;
@@ -67,7 +69,7 @@ pub(super) fn content_type(body: &Body) -> &'static str {
     }
 }
 
-fn url(url: SecretValue, secrets: &Secrets, target: &Target) -> Result<Url, Failure> {
+fn url(url: SecretValue, secrets: &Secrets, target: &Target) -> Result<Url, CallFailure> {
     let url = Url::parse(url.expose()).map_err(|error| {
         target.lasting(format_args!(
             "the address cannot be read ({error}); correct the `url`"
@@ -86,7 +88,7 @@ fn author_headers(
     call: &HttpCall,
     secrets: &Secrets,
     target: &Target,
-) -> Result<HeaderMap, Failure> {
+) -> Result<HeaderMap, CallFailure> {
     let mut headers = HeaderMap::new();
     for (name, text) in &call.headers {
         let name = header_name(name, target)?;
@@ -108,7 +110,7 @@ fn authorize(
     auth: Option<&Auth>,
     secrets: &Secrets,
     target: &Target,
-) -> Result<Secrets, Failure> {
+) -> Result<Secrets, CallFailure> {
     let Some(auth) = auth else {
         return Ok(secrets.clone());
     };
@@ -136,7 +138,7 @@ fn authorize(
     Ok(secrets)
 }
 
-fn header_name(name: &str, target: &Target) -> Result<HeaderName, Failure> {
+fn header_name(name: &str, target: &Target) -> Result<HeaderName, CallFailure> {
     HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
         target.lasting(format_args!(
             "`{}` is not a header name; use letters, digits and `-`",
@@ -150,13 +152,17 @@ fn header_value(
     text: &Text,
     secrets: &Secrets,
     target: &Target,
-) -> Result<HeaderValue, Failure> {
+) -> Result<HeaderValue, CallFailure> {
     let mut value = value(name, &secrets.reveal(text)?, target)?;
     value.set_sensitive(text.secrets().next().is_some());
     Ok(value)
 }
 
-fn value(name: &HeaderName, text: &SecretValue, target: &Target) -> Result<HeaderValue, Failure> {
+fn value(
+    name: &HeaderName,
+    text: &SecretValue,
+    target: &Target,
+) -> Result<HeaderValue, CallFailure> {
     HeaderValue::from_bytes(text.expose().as_bytes()).map_err(|_| {
         target.lasting(format_args!(
             "the value of the header `{name}` holds a line break or another control character; \
@@ -165,7 +171,7 @@ fn value(name: &HeaderName, text: &SecretValue, target: &Target) -> Result<Heade
     })
 }
 
-fn payload(body: &Body, secrets: &Secrets) -> Result<Payload, Failure> {
+fn payload(body: &Body, secrets: &Secrets) -> Result<Payload, CallFailure> {
     Ok(match body {
         Body::Json(tree) => secrets.reveal_tree(tree)?.to_string().into(),
         Body::Form(fields) => {

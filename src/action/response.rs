@@ -10,7 +10,8 @@ use serde_json::{Map, Value, json};
 use super::secret::Secrets;
 use super::target::Target;
 use super::{excerpt, retry_after};
-use crate::core::flow::call::{Failure, HttpCall, Keep, Reply, is_passing};
+use crate::core::flow::call::{HttpCall, Keep, is_passing};
+use crate::core::run::{CallFailure, Reply};
 
 /// How much of an answer stands in a message.
 const SHOWN: usize = 200;
@@ -49,7 +50,7 @@ impl Answer {
         call: &HttpCall,
         target: &Target,
         secrets: &Secrets,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Reply, CallFailure> {
         if !call.expect.accepts(self.status.as_u16()) {
             return Err(self.failure(target, secrets));
         }
@@ -118,7 +119,7 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    fn failure(&self, target: &Target, secrets: &Secrets) -> Failure {
+    fn failure(&self, target: &Target, secrets: &Secrets) -> CallFailure {
         let status = self.status;
         let mut message = format!("{} answered {}", target.shown, status.as_str());
         if let Some(reason) = status.canonical_reason() {
@@ -128,7 +129,7 @@ impl Answer {
         if !shown.is_empty() {
             message = format!("{message}: {shown}");
         }
-        Failure {
+        CallFailure {
             message: format!("{message}; {}", self.advice(secrets)),
             retryable: is_passing(status.as_u16()),
             retry_after: self

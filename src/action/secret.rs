@@ -15,7 +15,9 @@ pub use crate::core::secret::SecretValue;
 
 use super::redaction::Redaction;
 use super::secret_place;
-use crate::core::flow::call::{Encoding, Failure, Piece, SecretPlace, Text, Tree};
+use crate::core::rule::rendered_text::{Encoding, Piece, Text, Tree};
+use crate::core::run::CallFailure;
+use crate::core::secret::SecretPlace;
 
 /// RFC 3986: only the unreserved characters stay.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -106,7 +108,7 @@ impl Secrets {
     }
 
     /// The text as it is sent.
-    pub(super) fn reveal(&self, text: &Text) -> Result<SecretValue, Failure> {
+    pub(super) fn reveal(&self, text: &Text) -> Result<SecretValue, CallFailure> {
         let mut revealed = String::new();
         for piece in &text.0 {
             match piece {
@@ -120,7 +122,7 @@ impl Secrets {
     }
 
     /// The tree as JSON, as it is sent.
-    pub(super) fn reveal_tree(&self, tree: &Tree) -> Result<Value, Failure> {
+    pub(super) fn reveal_tree(&self, tree: &Tree) -> Result<Value, CallFailure> {
         Ok(match tree {
             Tree::Value(value) => value.clone(),
             Tree::Text(text) => Value::String(self.reveal(text)?.expose().to_owned()),
@@ -131,7 +133,7 @@ impl Secrets {
             Tree::Map(entries) => entries
                 .iter()
                 .map(|(key, value)| Ok((key.clone(), self.reveal_tree(value)?)))
-                .collect::<Result<serde_json::Map<_, _>, Failure>>()?
+                .collect::<Result<serde_json::Map<_, _>, CallFailure>>()?
                 .into(),
         })
     }
@@ -156,9 +158,9 @@ impl Secrets {
         self.0.redaction.value(value)
     }
 
-    fn value(&self, name: &str) -> Result<&SecretValue, Failure> {
+    fn value(&self, name: &str) -> Result<&SecretValue, CallFailure> {
         self.0.values.get(name).ok_or_else(|| {
-            Failure::lasting(format!(
+            CallFailure::lasting(format!(
                 "secret `{name}` is not set; set the environment variable \
                  `FLOWTRIGGER_SECRET_{name}`, or say in the configuration where it is kept"
             ))

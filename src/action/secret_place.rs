@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::secret::SecretValue;
-use crate::core::flow::call::SecretPlace;
+use crate::core::secret::SecretPlace;
 
 /// A key or a token is short; whatever is longer than this was not meant.
 const FILE_CAP: u64 = 64 * 1024;

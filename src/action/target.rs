@@ -1,7 +1,8 @@
 //! How a request is named in messages: method, address without query and credentials, and the peer.
 //! It is made of the redacted text, so that no secret can come in by way of a parsed address.
 
-use crate::core::flow::call::{Failure, HttpCall};
+use crate::core::flow::call::HttpCall;
+use crate::core::run::CallFailure;
 
 pub(super) struct Target {
     /// `POST https://host/path`
@@ -33,12 +34,12 @@ impl Target {
         self.peer.contains("[secret ")
     }
 
-    pub(super) fn lasting(&self, what: impl std::fmt::Display) -> Failure {
-        Failure::lasting(format!("{}: {what}", self.shown))
+    pub(super) fn lasting(&self, what: impl std::fmt::Display) -> CallFailure {
+        CallFailure::lasting(format!("{}: {what}", self.shown))
     }
 
-    pub(super) fn passing(&self, what: impl std::fmt::Display) -> Failure {
-        Failure::passing(format!("{}: {what}", self.shown))
+    pub(super) fn passing(&self, what: impl std::fmt::Display) -> CallFailure {
+        CallFailure::passing(format!("{}: {what}", self.shown))
     }
 }
 
@@ -62,7 +63,8 @@ fn named(scheme: &str, rest: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::flow::call::{Encoding, Expect, Keep, Piece, Text};
+    use crate::core::flow::call::{Expect, Keep};
+    use crate::core::rule::rendered_text::{Encoding, Piece, Text};
     use std::time::Duration;
 
     fn target(url: Text) -> (String, String) {

@@ -10,6 +10,7 @@ use thiserror::Error;
 use super::output::Output;
 use super::render;
 use crate::core::diagnostic::{Diagnostics, Files};
+use crate::core::matching::evaluation::Disagreement;
 use crate::engine::EngineError;
 use crate::source::http::ListenError;
 use crate::store::sqlite::journal::{OpenError, ReadError};
@@ -166,6 +167,12 @@ impl From<OpenError> for Failure {
             | OpenError::Damaged(_)
             | OpenError::Unusable { .. } => Failure::runtime(error.to_string()),
         }
+    }
+}
+
+impl From<Box<Disagreement>> for Failure {
+    fn from(disagreement: Box<Disagreement>) -> Self {
+        Failure::runtime(disagreement.to_string())
     }
 }
 

@@ -13,6 +13,7 @@ use super::progress::ProgressLine;
 use super::render::diagnostics;
 use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostics, Files};
+use crate::core::flow::lower_default_on_dead;
 use crate::engine::{ConfigFile, Places, Rulebook};
 use crate::store::sqlite::journal::Journal;
 
@@ -109,6 +110,7 @@ impl Global {
         let mut files = Files::default();
         let mut diagnostics = Diagnostics::default();
         let config = self.places(None).read_config(&mut files, &mut diagnostics);
+        lower_default_on_dead(&config, &mut diagnostics);
         match diagnostics.has_errors() {
             true => Err(Failure::invalid(Arc::new(files), diagnostics)),
             false => Ok(config),

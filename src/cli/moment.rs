@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::core::rule::lowering::duration;
+use crate::core::rule::document::duration;
 use crate::core::rule::operator::instant::instant;
 
 /// A moment, where an age still counts back from now.
@@ -16,7 +16,7 @@ pub enum Moment {
 impl Moment {
     /// For clap.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let age = text.strip_prefix('-').and_then(duration);
+        let age = text.strip_prefix('-').and_then(duration::parse);
         if let Some(age) = age.and_then(|age| SignedDuration::try_from(age).ok()) {
             return Ok(Moment::Ago(age));
         }

@@ -16,7 +16,7 @@ use super::output::Output;
 use super::render::message;
 use super::signer::{self, Signer};
 use crate::core::config::{Config, Entrance, Scheme};
-use crate::core::flow::call::SecretPlace;
+use crate::core::secret::SecretPlace;
 use crate::source::signature::SignedHeader;
 
 const AFTER_HELP: &str = "\

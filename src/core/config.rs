@@ -11,6 +11,7 @@ mod integrations;
 mod limits;
 mod listen;
 mod loop_guard;
+mod mode;
 mod network;
 mod outgoing;
 mod rate;
@@ -25,18 +26,18 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position, Report};
+use crate::core::egress::Outgoing;
 use crate::core::event::catalogue::{Catalogue, EventType};
 use crate::core::event::user_described::Description;
-use crate::core::flow::call::SecretPlace;
-use crate::core::flow::lower_on_dead;
-use crate::core::flow::step::Flow;
+use crate::core::fingerprint::{Fingerprint, fingerprint};
+use crate::core::loop_guard::LoopGuard;
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{self, Entry, Node, Yaml};
 use crate::core::rule::fields::Fields;
-use crate::core::rule::jobspec::Mode;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::path::Path;
-use crate::core::rule::version::{Fingerprint, fingerprint};
+use crate::core::secret::SecretPlace;
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -61,8 +62,8 @@ pub struct Config {
     pub loop_guard: Option<LoopGuard>,
     /// The fields of events that are not kept once their runs are over.
     pub redact: Vec<Path>,
-    /// What runs when a run is dead whose rule does not say.
-    pub on_dead: Option<Arc<Flow>>,
+    /// The steps that run when a run is dead whose rule has no `on_dead`, as written.
+    pub on_dead: Option<Node>,
     /// As it was written.
     pub source: Arc<Source>,
     /// Whether all of it could be read. Where not, rules may name what stands in the missing part.
@@ -77,8 +78,9 @@ pub use environment::applied;
 pub use integrations::{INTEGRATION, Integration, PlannedSettings};
 pub use limits::{LIMITS, Limits};
 pub use listen::{LISTEN, Listen};
-pub use loop_guard::{LOOP_GUARD, LoopGuard};
-pub use outgoing::{Allowed, OUTGOING, Outgoing, Proxy};
+pub use loop_guard::LOOP_GUARD;
+pub use mode::Mode;
+pub use outgoing::OUTGOING;
 pub use rate::{RATE, Rate};
 pub use retention::{RETENTION, Retention};
 pub use verification::{
@@ -121,6 +123,18 @@ impl Config {
     /// The sources that the configuration describes.
     pub fn descriptions(&self) -> impl Iterator<Item = &Description> {
         self.sources.values().filter_map(Entrance::description)
+    }
+
+    /// Resolves names against the event types and variables of this configuration.
+    pub fn name_resolver<'a>(
+        &'a self,
+        fields: Fields,
+        diagnostics: &'a mut Diagnostics,
+    ) -> NameResolver<'a> {
+        NameResolver {
+            config_complete: self.whole,
+            ..NameResolver::new(&self.catalogue, Arc::clone(&self.vars), fields, diagnostics)
+        }
     }
 }
 
@@ -197,86 +211,91 @@ pub fn parse(
         lower(document, &mut config, diagnostics);
     }
     environment::overlay(environment, &mut config, start, diagnostics);
-    let mut cx = Lowering::new(&config, Fields::None, diagnostics);
-    integrations::check(&config, &mut cx);
+    integrations::check(&config, diagnostics);
     config.whole = diagnostics.errors() == before;
-    if let Some(node) = documents.first().and_then(|first| first.get("on_dead")) {
-        // Its steps name connections and variables: those that hold in the end.
-        let mut cx = Lowering::new(&config, Fields::Any, diagnostics);
-        config.on_dead = lower_on_dead(node, &mut cx).flatten();
-        config.whole = diagnostics.errors() == before;
-    }
     config
 }
 
 fn lower(node: &Node, config: &mut Config, diagnostics: &mut Diagnostics) {
-    let base = Config::default();
-    let mut cx = Lowering::new(&base, Fields::None, diagnostics);
-    if cx.entries(node, &CONFIG).is_none() {
+    if diagnostics.entries(node, &CONFIG).is_none() {
         return;
     }
-    if let Some(mode) = node.get("mode").and_then(|mode| Mode::lower(mode, &mut cx)) {
+    if let Some(mode) = node
+        .get("mode")
+        .and_then(|mode| Mode::lower(mode, diagnostics))
+    {
         config.mode = mode;
     }
     if let Some(vars) = node.get("vars") {
         match &vars.value {
             Yaml::Map(_) => config.vars = Arc::new(vars.to_json()),
-            _ => cx.wrong_type(vars, "vars", "a mapping"),
+            _ => diagnostics.wrong_type(vars, "vars", "a mapping"),
         }
     }
-    cx.vars = Arc::clone(&config.vars);
-    for entry in section(node, "connections", &mut cx) {
-        if let Some(connection) = connection::lower(entry, &mut cx) {
-            config.connections.insert(entry.key.clone(), connection);
-        }
-    }
-    for entry in section(node, "secrets", &mut cx) {
-        if let Some(place) = lower_secret(entry, &mut cx) {
+    config.connections = lower_connections(node, config, diagnostics);
+    for entry in section(node, "secrets", diagnostics) {
+        if let Some(place) = lower_secret(entry, diagnostics) {
             config.secrets.insert(entry.key.clone(), place);
         }
     }
-    config.integrations = integrations::lower(node, &mut cx);
+    config.integrations = integrations::lower(node, diagnostics);
     if node.get("sources").is_some() {
         // Whoever names sources names them all: what stands open is what stands there.
         config.sources.clear();
     }
-    for entry in section(node, "sources", &mut cx) {
-        if let Some(entrance) = entrance::lower(entry, &mut cx) {
-            check_path(&entrance, entry, config, &mut cx);
+    for entry in section(node, "sources", diagnostics) {
+        if let Some(entrance) = entrance::lower(entry, diagnostics) {
+            check_path(&entrance, entry, config, diagnostics);
             config.sources.insert(entry.key.clone(), entrance);
         }
     }
     if let Some(node) = node.get("listen") {
-        config.listen = listen::lower(node, &mut cx);
+        config.listen = listen::lower(node, diagnostics);
     }
     if let Some(node) = node.get("outgoing") {
-        config.outgoing = outgoing::lower(node, &mut cx);
+        config.outgoing = outgoing::lower(node, diagnostics);
     }
     if let Some(node) = node.get("commands") {
-        config.commands = commands::lower(node, &mut cx);
+        config.commands = commands::lower(node, diagnostics);
     }
     if let Some(node) = node.get("loop_guard") {
-        config.loop_guard = loop_guard::lower(node, &mut cx);
+        config.loop_guard = loop_guard::lower(node, diagnostics);
     }
     if let Some(node) = node.get("archive") {
-        config.archive = archive::lower(node, &mut cx);
+        config.archive = archive::lower(node, diagnostics);
     }
     if let Some(node) = node.get("retention") {
-        config.retention = retention::lower(node, &mut cx);
+        config.retention = retention::lower(node, diagnostics);
     }
     if let Some(node) = node.get("limits") {
-        config.limits = limits::lower(node, &mut cx);
+        config.limits = limits::lower(node, diagnostics);
     }
     if let Some(types) = node.get("event_types") {
-        config.catalogue = config.catalogue.extended(lower_types(types, &mut cx));
+        config.catalogue = config.catalogue.extended(lower_types(types, diagnostics));
     }
+    config.on_dead = node.get("on_dead").cloned();
     if let Some(node) = node.get("redact") {
-        config.redact = redact::lower(node, &config.catalogue, &mut cx);
+        config.redact = redact::lower(node, &config.catalogue, diagnostics);
     }
 }
 
+/// The connections, whose headers and credentials read the configuration's variables.
+fn lower_connections(
+    node: &Node,
+    config: &Config,
+    diagnostics: &mut Diagnostics,
+) -> BTreeMap<String, Connection> {
+    let entries = section(node, "connections", diagnostics).iter();
+    let mut names = config.name_resolver(Fields::None, diagnostics);
+    let lowered = entries.filter_map(|entry| {
+        let connection = connection::lower(entry, &mut names)?;
+        Some((entry.key.clone(), connection))
+    });
+    lowered.collect()
+}
+
 /// Each source has a path of its own.
-fn check_path(entrance: &Entrance, entry: &Entry, config: &Config, cx: &mut Lowering<'_>) {
+fn check_path(entrance: &Entrance, entry: &Entry, config: &Config, diagnostics: &mut Diagnostics) {
     let others = config.sources.values();
     let mut others = others.filter(|other| other.name != entrance.name);
     if let Some(other) = others.find(|other| other.path == entrance.path) {
@@ -285,37 +304,37 @@ fn check_path(entrance: &Entrance, entry: &Entry, config: &Config, cx: &mut Lowe
             other.name, entrance.name, entrance.path
         );
         let help = "give one of them another `path`";
-        cx.error(Code::DuplicateName, entry.key_at, message, help);
+        diagnostics.error(Code::DuplicateName, entry.key_at, message, help);
     }
 }
 
-fn section<'n>(node: &'n Node, key: &str, cx: &mut Lowering<'_>) -> &'n [Entry] {
+fn section<'n>(node: &'n Node, key: &str, diagnostics: &mut Diagnostics) -> &'n [Entry] {
     match node.get(key) {
         None => &[],
         Some(section) => section.as_map().unwrap_or_else(|| {
-            cx.wrong_type(section, key, "a mapping of names");
+            diagnostics.wrong_type(section, key, "a mapping of names");
             &[]
         }),
     }
 }
 
-fn lower_secret(entry: &Entry, cx: &mut Lowering<'_>) -> Option<SecretPlace> {
+fn lower_secret(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<SecretPlace> {
     let help = "write { env: VARIABLE } or { file: PATH }; the value itself never stands here";
     if entry.value.as_map().is_none() {
         let message = format!(
             "the secret `{}` takes a mapping that says where it is",
             entry.key
         );
-        cx.error(Code::SecretInFile, entry.value.at, message, help);
+        diagnostics.error(Code::SecretInFile, entry.value.at, message, help);
         return None;
     }
-    let entries = cx.entries(&entry.value, &SECRET)?;
+    let entries = diagnostics.entries(&entry.value, &SECRET)?;
     let [place] = entries else {
         let message = format!("the secret `{}` takes one of env, file", entry.key);
-        cx.error(Code::InvalidValue, entry.value.at, message, help);
+        diagnostics.error(Code::InvalidValue, entry.value.at, message, help);
         return None;
     };
-    let text = cx.text(&place.value, &place.key)?;
+    let text = diagnostics.text(&place.value, &place.key)?;
     match place.key.as_str() {
         "env" => Some(SecretPlace::Env(text)),
         "file" => Some(SecretPlace::File(text.into())),
@@ -323,9 +342,9 @@ fn lower_secret(entry: &Entry, cx: &mut Lowering<'_>) -> Option<SecretPlace> {
     }
 }
 
-fn lower_types(node: &Node, cx: &mut Lowering<'_>) -> Vec<EventType> {
+fn lower_types(node: &Node, diagnostics: &mut Diagnostics) -> Vec<EventType> {
     let Some(items) = node.as_list() else {
-        cx.wrong_type(node, "event_types", "a list of types");
+        diagnostics.wrong_type(node, "event_types", "a list of types");
         return Vec::new();
     };
     let mut types = Vec::new();
@@ -335,7 +354,7 @@ fn lower_types(node: &Node, cx: &mut Lowering<'_>) -> Vec<EventType> {
             Err(error) => {
                 let message = format!("not an event type: {error}");
                 let help = "a type has source, tag, display, webhook, codes, groups, summary, fields, open";
-                cx.error(Code::InvalidValue, item.at, message, help);
+                diagnostics.error(Code::InvalidValue, item.at, message, help);
             }
         }
     }

@@ -174,6 +174,37 @@ impl Files {
     }
 }
 
+/// Collects diagnostics while author input is read.
+pub trait Report {
+    fn diagnostics(&mut self) -> &mut Diagnostics;
+
+    /// Reports an error; an empty `help` is left out.
+    fn error(&mut self, code: Code, at: Position, message: impl Into<String>, help: &str) {
+        let diagnostic = Diagnostic::error(code, at, message);
+        self.diagnostics().push(match help {
+            "" => diagnostic,
+            help => diagnostic.help(help),
+        });
+    }
+
+    fn warning(
+        &mut self,
+        code: Code,
+        at: Position,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        let diagnostic = Diagnostic::warning(code, at, message).help(help);
+        self.diagnostics().push(diagnostic);
+    }
+}
+
+impl Report for Diagnostics {
+    fn diagnostics(&mut self) -> &mut Diagnostics {
+        self
+    }
+}
+
 /// Everything found wrong so far.
 #[derive(Debug, Clone, Default)]
 pub struct Diagnostics {

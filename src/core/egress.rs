@@ -1,6 +1,7 @@
 //! Whether a request may go to a host at an address, and in words why not.
 //! It refuses to look a name up: whoever connects asks about the very address it connects to.
 
+mod policy;
 pub mod range;
 
 use ::core::fmt;
@@ -8,7 +9,7 @@ use ::core::net::{IpAddr, Ipv4Addr};
 
 use url::{Host, Url};
 
-use crate::core::config::{Allowed, Outgoing};
+pub use policy::{Allowed, Outgoing, Proxy};
 use range::{Range, range, reached};
 
 /// Why a request may not go where it is sent.

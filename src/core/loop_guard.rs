@@ -1,6 +1,7 @@
 //! Whether an event follows from our own actions, how far down, and whether one more run may begin.
 //! It decides on facts that it is given; an event of a person begins anew, whatever came before.
 
+mod limits;
 mod origin;
 
 use std::sync::Arc;
@@ -8,11 +9,11 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::core::config::LoopGuard;
 use crate::core::event::Event;
 use crate::core::gate::{Facts, words};
 use crate::core::run::RunId;
 
+pub use limits::LoopGuard;
 pub use origin::Origin;
 
 /// The word of this gate, as states, pages and figures have it.

@@ -1,12 +1,14 @@
 //! The pure part: events, rules, matching and flows as functions of their input.
 //! It refuses clocks, files, sockets, tasks and randomness; `tests/repository/layering/` holds it to that.
 
+pub mod api;
 pub mod bundle;
 pub mod config;
 pub mod convert;
 pub mod diagnostic;
 pub mod egress;
 pub mod event;
+pub mod fingerprint;
 pub mod flow;
 pub mod gate;
 pub mod loop_guard;
@@ -15,3 +17,10 @@ pub mod rule;
 pub mod run;
 pub mod scope;
 pub mod secret;
+
+pub use api::{
+    Catalogue, Code, Config, Diagnostic, Diagnostics, Disagreement, Evaluation, Event, EventInput,
+    Explanation, FileId, Files, InputError, LoadError, MatchScratch, NearMiss, Outcome, Planned,
+    Position, ReadBy, Rule, RuleSet, Severity, Task, Timestamp, Trace, TraceLine, Truth, Verdict,
+    What, load, load_config, load_with_warnings,
+};

@@ -1,6 +1,7 @@
 //! A run is one rule's flow for one event: its state, its attempts, and when to try again.
 //! It refuses to know who performs it or where it is kept.
 
+mod call_result;
 mod retry;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+pub use call_result::{CallFailure, CallResult, Reply};
 pub use retry::Retry;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -272,7 +274,7 @@ pub struct Attempt {
     pub number: u32,
     pub started: Timestamp,
     pub took: Duration,
-    pub outcome: Outcome,
+    pub outcome: CallResult,
 }
 
 impl Attempt {
@@ -280,20 +282,6 @@ impl Attempt {
     pub fn ends_an_item(&self) -> bool {
         self.step.ends_with(']')
     }
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    Succeeded {
-        result: Value,
-    },
-    Failed {
-        message: String,
-        retryable: bool,
-        retry_after: Option<Duration>,
-        /// The status of an answer that was not accepted, or with which a command ended.
-        status: Option<u16>,
-    },
 }
 
 /// The key that a step's request carries, the same for every try and after every restart. `step` is its

@@ -1,5 +1,7 @@
-//! The value of a secret: text that can be sent or compared against, and nothing else.
-//! It refuses to print, compare or serialise itself; whoever exposes it is one of the few that may.
+//! A secret's value, which can be sent or compared against and nothing else, and where it is stored.
+//! `SecretValue` cannot be printed, compared or serialised.
+
+use std::path::PathBuf;
 
 /// No Debug, Display, PartialEq or Serialize, on purpose.
 #[derive(Clone)]
@@ -13,6 +15,22 @@ impl SecretValue {
     /// The value itself, for what is sent and what is verified.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+/// Where a secret's value is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretPlace {
+    /// An environment variable.
+    Env(String),
+    /// A file that holds the value, or a folder that holds a file named like the secret.
+    File(PathBuf),
+}
+
+impl SecretPlace {
+    /// Where a secret is looked for when the configuration does not say.
+    pub fn default_for(name: &str) -> Self {
+        Self::Env(format!("FLOWTRIGGER_SECRET_{name}"))
     }
 }
 

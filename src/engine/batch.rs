@@ -3,15 +3,15 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use super::handle::Engine;
 use super::report::RunReport;
-use super::submission::Submitted;
+use super::sight::IncomingEvent;
+use super::submission::SubmittedEvent;
 use super::{EngineError, Perform};
-use crate::core::event::Event;
+use crate::core::event::Brief;
 use crate::store::{Placed, Record, Store};
 
 /// Events under way before the oldest is reported. One slow run holds up the reports behind it, and
@@ -21,7 +21,7 @@ const AHEAD: usize = 64;
 /// One event, and what became of it.
 #[derive(Debug, Clone)]
 pub struct EventReport {
-    pub event: Arc<Event>,
+    pub event: Brief,
     /// The rules that match, by name.
     pub matched: Vec<String>,
     /// The same event came before: these are its earlier runs.
@@ -33,15 +33,15 @@ pub struct EventReport {
 /// Stops where `report` breaks.
 pub async fn act<S: Store, P: Perform>(
     engine: &Engine<S, P>,
-    mut events: mpsc::Receiver<Event>,
+    mut events: mpsc::Receiver<IncomingEvent>,
     mut report: impl FnMut(EventReport) -> ControlFlow<()>,
 ) -> Result<(), EngineError> {
-    let mut under_way: VecDeque<Submitted> = VecDeque::new();
+    let mut under_way: VecDeque<SubmittedEvent> = VecDeque::new();
     let mut more = true;
     while more || !under_way.is_empty() {
         tokio::select! {
             event = events.recv(), if more && under_way.len() < AHEAD => match event {
-                Some(event) => under_way.extend(engine.submit(vec![event]).await?),
+                Some(event) => under_way.push_back(engine.submit_matched(event).await?),
                 None => more = false,
             },
             settled = oldest(engine, under_way.front()) => {
@@ -58,7 +58,7 @@ pub async fn act<S: Store, P: Perform>(
 /// The report of the oldest event; waits for ever where none is under way.
 async fn oldest<S: Store, P: Perform>(
     engine: &Engine<S, P>,
-    oldest: Option<&Submitted>,
+    oldest: Option<&SubmittedEvent>,
 ) -> Result<EventReport, EngineError> {
     match oldest {
         Some(oldest) => settle(engine, oldest).await,
@@ -68,11 +68,11 @@ async fn oldest<S: Store, P: Perform>(
 
 async fn settle<S: Store, P: Perform>(
     engine: &Engine<S, P>,
-    submitted: &Submitted,
+    submitted: &SubmittedEvent,
 ) -> Result<EventReport, EngineError> {
     let records = engine.settled(&submitted.committed.runs).await?;
     Ok(EventReport {
-        event: Arc::clone(&submitted.event),
+        event: submitted.event.clone(),
         matched: submitted.matched.clone(),
         redelivered: submitted.committed.redelivered,
         runs: reports(&submitted.committed.runs, &records),

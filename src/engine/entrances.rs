@@ -11,7 +11,7 @@ use tracing::{info, warn};
 use super::Rulebook;
 use crate::action::secret::{Missing, Secrets};
 use crate::core::config::{self, Config, Scheme, Verification};
-use crate::core::flow::call::SecretPlace;
+use crate::core::secret::SecretPlace;
 use crate::source::Entrance;
 use crate::source::http::ListenError;
 use crate::source::signature::{Unusable, Verifier};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::handle::Engine;
-use super::sight::Sighted;
-use super::submission::{Judged, Submitted};
+use super::sight::ByteMatch;
+use super::submission::{MatchedEvent, SubmittedEvent};
 use super::{Perform, Rulebook};
 use crate::core::config::{self, Config};
 use crate::core::event::decode::{NotAnEvent, decode, decode_described};
@@ -24,25 +24,22 @@ pub fn sources(config: &Config) -> Vec<String> {
     config.sources.keys().cloned().collect()
 }
 
-/// An event from a value, of the named source or of whichever its content tells.
+/// An event from a value that came in at a source; without one, of the source that its content tells.
 pub fn read_event(
     value: Value,
-    source: Option<&str>,
+    source: Option<&config::Entrance>,
     config: &Config,
 ) -> Result<Event, NotAnEvent> {
-    let Some(source) = source else {
-        return decode(value, &config.catalogue);
-    };
-    let entrance = config.sources.get(source);
-    if let Some(description) = entrance.and_then(config::Entrance::description) {
+    if let Some(description) = source.and_then(config::Entrance::description) {
         return decode_described(value, description, &config.catalogue);
     }
     let event = decode(value, &config.catalogue)?;
-    if event.source == entrance.map_or(source, config::Entrance::source) {
+    let Some(source) = source.filter(|source| event.source != source.source()) else {
         return Ok(event);
-    }
+    };
+    let (found, name) = (&event.source, &source.name);
     Err(NotAnEvent {
-        message: format!("this is an event of `{}`, not of `{source}`", event.source),
+        message: format!("this is an event of `{found}`, not of `{name}`"),
         help: Some(format!("send it to `/events/{}`", event.source)),
         path: None,
     })
@@ -70,7 +67,7 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
     }
 
     async fn receive(&self, source: &str, body: &[u8]) -> Result<Answer, Refusal> {
-        let received = self.take_in(source, body).await;
+        let received = self.ingest(source, body).await;
         if let Err(refusal) = &received {
             let known = match refusal {
                 Refusal::UnknownSource { .. } => "",
@@ -89,34 +86,36 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
 }
 
 impl<S: Store, P: Perform> Engine<S, P> {
-    async fn take_in(&self, source: &str, body: &[u8]) -> Result<Answer, Refusal> {
-        let open = Arc::clone(&self.shared.door).read_owned().await;
-        let judge = self.shared.judge.load_full();
-        if !judge.rulebook.config.sources.contains_key(source) {
+    /// The source is looked up here alone: a reload may have closed it since the request began.
+    async fn ingest(&self, source: &str, body: &[u8]) -> Result<Answer, Refusal> {
+        let intake = Arc::clone(&self.shared.door).read_owned().await;
+        let active = self.shared.judge.load_full();
+        let rulebook = &active.rulebook;
+        let Some(entrance) = rulebook.config.sources.get(source) else {
             let known = Vec::new();
             return Err(Refusal::UnknownSource { known });
-        }
+        };
         self.ready()
             .map_err(|reason| Refusal::Unavailable { reason })?;
         let refused = |error: StoreError| {
-            tracing::error!(%error, source, "events were refused");
+            tracing::error!(%error, source, "request rejected");
             refusal(&error)
         };
-        let parcel = match judge.rulebook.sight(source, body) {
-            Some(Sighted::Unmatched(brief, event)) => {
-                let passed = self.pass_by(&judge, &brief, event).await;
-                return passed.map_err(refused).map(|()| unmatched(*brief));
+        let request = match rulebook.match_request(entrance, body) {
+            Some(ByteMatch::Unmatched(brief, event)) => {
+                let archived = self.archive_unmatched(&active, &brief, event).await;
+                return archived.map_err(refused).map(|()| unmatched(*brief));
             }
-            Some(Sighted::Judged(judged)) => Parcel {
-                events: vec![judged],
+            Some(ByteMatch::Matched(event)) => RequestEvents {
+                events: vec![event],
                 array: false,
             },
-            None => Parcel::read(source, body, &judge.rulebook).map_err(Refusal::Unsound)?,
+            None => RequestEvents::read(entrance, body, rulebook).map_err(Refusal::Unsound)?,
         };
-        let array = parcel.array;
-        let taken = self.submit_to(judge, parcel.events, Some(open)).await;
-        let taken = taken.map_err(refused)?;
-        let mut answers: Vec<Accepted> = taken.iter().map(answer).collect();
+        let array = request.array;
+        let submitted = self.submit_with(active, request.events, Some(intake)).await;
+        let submitted = submitted.map_err(refused)?;
+        let mut answers: Vec<Accepted> = submitted.iter().map(answer).collect();
         Ok(match (array, answers.len()) {
             (false, 1) => Answer::One(answers.remove(0)),
             (true | false, _) => Answer::Many(answers),
@@ -139,15 +138,15 @@ fn refusal(error: &StoreError) -> Refusal {
     }
 }
 
-/// What one request brought.
+/// The events of one request.
 #[derive(Debug)]
-struct Parcel {
-    events: Vec<Judged>,
+struct RequestEvents {
+    events: Vec<MatchedEvent>,
     array: bool,
 }
 
-impl Parcel {
-    fn read(source: &str, body: &[u8], rulebook: &Rulebook) -> Result<Self, Unsound> {
+impl RequestEvents {
+    fn read(source: &config::Entrance, body: &[u8], rulebook: &Rulebook) -> Result<Self, Unsound> {
         let accepted = accept(body).map_err(unsound)?;
         let (values, array) = match accepted.value {
             Value::Array(values) => (values, true),
@@ -159,7 +158,7 @@ impl Parcel {
             let read = read_event(value, Some(source), &rulebook.config);
             let mut event = read.map_err(|error| no_event(error, array.then_some(index)))?;
             event.warnings.extend(accepted.repairs.iter().cloned());
-            events.push(Judged::of(event, rulebook));
+            events.push(MatchedEvent::new(event, rulebook));
         }
         Ok(Self { events, array })
     }
@@ -210,7 +209,7 @@ fn unmatched(event: Brief) -> Answer {
     })
 }
 
-fn answer(submitted: &Submitted) -> Accepted {
+fn answer(submitted: &SubmittedEvent) -> Accepted {
     let runs = submitted.committed.runs.iter().map(|run| AcceptedRun {
         id: run.id.0,
         rule: run.rule.to_string(),
@@ -229,8 +228,10 @@ fn answer(submitted: &Submitted) -> Accepted {
 mod tests {
     use super::*;
 
-    fn parcel(source: &str, text: &str) -> Result<Parcel, Unsound> {
-        Parcel::read(source, text.as_bytes(), &Rulebook::default())
+    fn request(source: &str, text: &str) -> Result<RequestEvents, Unsound> {
+        let rulebook = Rulebook::default();
+        let source = &rulebook.config.sources[source];
+        RequestEvents::read(source, text.as_bytes(), &rulebook)
     }
 
     fn ticket(id: &str) -> String {
@@ -241,34 +242,34 @@ mod tests {
 
     #[test]
     fn one_event_or_an_array() {
-        let one = parcel("support", &ticket("1")).expect("an event");
+        let one = request("support", &ticket("1")).expect("an event");
         assert!(!one.array && one.events.len() == 1);
-        let many = parcel("support", &format!("[{}, {}]", ticket("1"), ticket("2")));
+        let many = request("support", &format!("[{}, {}]", ticket("1"), ticket("2")));
         let many = many.expect("two events");
         assert!(many.array && many.events[1].event.key.as_deref() == Some("2"));
     }
 
     #[test]
     fn what_is_not_json_has_a_place() {
-        let refused = parcel("support", "{\n \"a\": }").expect_err("no JSON");
+        let refused = request("support", "{\n \"a\": }").expect_err("no JSON");
         assert_eq!((refused.line, refused.column), (Some(2), Some(7)));
     }
 
     #[test]
     fn what_is_no_event_has_an_index_and_a_path() {
         let text = format!("[{}, {}]", ticket("1"), ticket("{}"));
-        let refused = parcel("support", &text).expect_err("no event");
+        let refused = request("support", &text).expect_err("no event");
         assert_eq!(refused.index, Some(1));
         assert_eq!(
             refused.path.as_deref(),
             Some("input.ticket_event.ticket.id")
         );
-        assert!(parcel("support", "7").is_err_and(|refused| refused.index.is_none()));
+        assert!(request("support", "7").is_err_and(|refused| refused.index.is_none()));
     }
 
     #[test]
     fn the_url_decides_and_the_content_must_agree() {
-        let refused = parcel("upmind", &ticket("1")).expect_err("another source");
+        let refused = request("upmind", &ticket("1")).expect_err("another source");
         assert_eq!(
             refused.error,
             "this is an event of `support`, not of `upmind`"
@@ -281,11 +282,11 @@ mod tests {
 
     #[test]
     fn arrays_have_bounds() {
-        assert!(parcel("support", "[]").is_err());
+        assert!(request("support", "[]").is_err());
         let most = vec![ticket("1"); MOST_EVENTS].join(",");
-        assert!(parcel("support", &format!("[{most}]")).is_ok());
+        assert!(request("support", &format!("[{most}]")).is_ok());
         let over = format!("[{most},{}]", ticket("1"));
-        let refused = parcel("support", &over).expect_err("too many");
+        let refused = request("support", &over).expect_err("too many");
         assert!(refused.error.contains("at most 1000"), "{}", refused.error);
     }
 

@@ -16,7 +16,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::core::flow::call::Call;
-use crate::core::run::{Attempt, Outcome, STATES};
+use crate::core::run::{Attempt, STATES};
 use crate::store::{SqliteStore, Store, StoreError};
 use kept::Kept;
 
@@ -211,8 +211,8 @@ impl Metrics {
     pub fn attempted(&self, call: &Call, attempt: &Attempt) {
         let kind = kind(call);
         let result = match attempt.outcome {
-            Outcome::Succeeded { .. } => "succeeded",
-            Outcome::Failed { .. } => "failed",
+            Ok(_) => "succeeded",
+            Err(_) => "failed",
         };
         self.attempts
             .get_or_create(&AttemptLabels { kind, result })

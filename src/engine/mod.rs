@@ -50,7 +50,8 @@ pub use perform::{Hands, Perform};
 pub use report::{RunReport, StepReport};
 pub use rulebook::{ConfigFile, Places, Progress, Reading, Rulebook, Tell};
 pub use shutdown::{Left, interrupted};
-pub use submission::Submitted;
+pub use sight::{IncomingEvent, Matcher};
+pub use submission::SubmittedEvent;
 
 /// How much the engine does at a time, and how long it takes to stop.
 #[derive(Debug, Clone)]

@@ -9,18 +9,19 @@ use arc_swap::ArcSwap;
 use crate::action::secret::Secrets;
 use crate::action::{self, Performer};
 use crate::core::config::Config;
-use crate::core::flow::call::{Call, Performed};
+use crate::core::flow::call::Call;
+use crate::core::run::CallResult;
 
 use super::policy;
 
 /// Performs calls. A failed call is data, not an error.
 pub trait Perform: Send + Sync + 'static {
     /// `key` is the same for every try of one step of one run. Dropping the future stops the call.
-    fn perform(&self, call: &Call, key: &str) -> impl Future<Output = Performed> + Send;
+    fn perform(&self, call: &Call, key: &str) -> impl Future<Output = CallResult> + Send;
 }
 
 impl Perform for Performer {
-    fn perform(&self, call: &Call, key: &str) -> impl Future<Output = Performed> + Send {
+    fn perform(&self, call: &Call, key: &str) -> impl Future<Output = CallResult> + Send {
         Performer::perform(self, call, key)
     }
 }
@@ -46,7 +47,7 @@ impl Hands {
 }
 
 impl Perform for Hands {
-    async fn perform(&self, call: &Call, key: &str) -> Performed {
+    async fn perform(&self, call: &Call, key: &str) -> CallResult {
         let performer = self.0.load_full();
         performer.perform(call, key).await
     }

@@ -121,7 +121,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::core::flow::call::{Encoding, Expect, HttpCall, Keep, Piece, Text};
+    use crate::core::flow::call::{Expect, HttpCall, Keep};
+    use crate::core::rule::rendered_text::{Encoding, Piece, Text};
 
     fn call(url: Text) -> Call {
         Call::Http(HttpCall {

@@ -8,11 +8,11 @@ use crate::action::bounds;
 use crate::action::doubt::Doubt;
 use crate::action::programs::Programs;
 use crate::core::config::Config;
+use crate::core::config::Mode;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
 use crate::core::egress::Foresight;
 use crate::core::flow::step::{Action, Exec, Http, Step};
 use crate::core::matching::ruleset::RuleSet;
-use crate::core::rule::jobspec::Mode;
 
 /// The programs that may run; None for any.
 pub fn programs(config: &Config) -> Option<Programs> {

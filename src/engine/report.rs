@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::core::flow::{Move, Subject, next};
-use crate::core::run::{Line, Outcome, State};
+use crate::core::run::{CallFailure, Line, Reply, State};
 use crate::store::{Placed, Record};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -83,8 +83,8 @@ fn steps(record: &Record) -> Vec<StepReport> {
     let mut steps: Vec<StepReport> = Vec::new();
     for attempt in record.log.iter().filter_map(Line::attempt) {
         let (outcome, error, note) = match &attempt.outcome {
-            Outcome::Succeeded { result } => ("succeeded", None, outbox(result)),
-            Outcome::Failed { message, .. } => ("failed", Some(message.clone()), None),
+            Ok(Reply { value: result }) => ("succeeded", None, outbox(result)),
+            Err(CallFailure { message, .. }) => ("failed", Some(message.clone()), None),
         };
         let report = StepReport {
             name: attempt.step.clone(),

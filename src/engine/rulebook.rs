@@ -12,7 +12,7 @@ use crate::action::secret::Missing;
 use crate::core::config::{self, Config};
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
 use crate::core::matching::ruleset::RuleSet;
-use crate::core::rule::document::count_chunks;
+use crate::core::matching::ruleset_compile;
 use crate::engine::{Entrances, memory, policy};
 
 /// Everything that events are judged by.
@@ -107,11 +107,16 @@ impl Places {
         }
         let files = Arc::new(files);
         let rules = match tell {
-            None => RuleSet::compile(&files, &rule_files, &config, &mut diagnostics),
+            None => ruleset_compile::rule_set(&files, &rule_files, &config, &mut diagnostics),
             Some(tell) => {
-                let of = documents(&files, &rule_files);
-                let mut tell = |read| tell(Progress::Rules { read, of });
-                RuleSet::compile_telling(&files, &rule_files, &config, &mut diagnostics, &mut tell)
+                let mut tell = |read, of| tell(Progress::Rules { read, of });
+                ruleset_compile::rule_set_with_progress(
+                    &files,
+                    &rule_files,
+                    &config,
+                    &mut diagnostics,
+                    &mut tell,
+                )
             }
         };
         policy::judge(&rules, &config, &mut diagnostics);
@@ -197,12 +202,6 @@ impl Reading {
             false => Ok(self.rulebook),
         }
     }
-}
-
-/// How many documents the files hold.
-fn documents(files: &Files, of: &[FileId]) -> usize {
-    let texts = of.iter().filter_map(|id| files.get(*id));
-    texts.map(|file| count_chunks(&file.text)).sum()
 }
 
 /// A mistake about a path as a whole.

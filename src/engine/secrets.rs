@@ -2,8 +2,8 @@
 //! It asks only for what a live rule would send: rules that never act need none.
 
 use crate::action::secret::{Missing, Secrets};
+use crate::core::config::Mode;
 use crate::core::flow::step::Step;
-use crate::core::rule::jobspec::Mode;
 
 use super::Rulebook;
 

@@ -1,5 +1,5 @@
-//! Taking events in: judged, committed all or none, and those without a run filed for later questions.
-//! It refuses to be left half done: whoever hangs up meanwhile stops nothing.
+//! Accepts matched events: plans their runs, commits all or none, and archives events without a run.
+//! The work is a task of its own, so that a client that disconnects does not interrupt it.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use tracing::{debug, info, warn};
 
 use super::handle::{Engine, Judge};
 use super::metrics::Taken;
+use super::sight::{ByteMatch, IncomingEvent, Matcher};
 use super::{Perform, Rulebook};
 use crate::core::event::{Brief, Event};
 use crate::core::loop_guard::GATE;
@@ -17,43 +18,70 @@ use crate::store::{
     Arrival, Committed, EditionId, Occasion, Placed, Planned, Store, StoreError, Unmatched,
 };
 
-/// An event that was taken in.
+/// An event that was accepted.
 #[derive(Debug, Clone)]
-pub struct Submitted {
-    pub event: Arc<Event>,
+pub struct SubmittedEvent {
+    pub event: Brief,
     /// The rules that match it today, by name.
     pub matched: Vec<String>,
     pub committed: Committed,
 }
 
-/// An event with what is to run for it.
+/// A decoded event with the runs that are planned for it.
 #[derive(Debug)]
-pub struct Judged {
+pub struct MatchedEvent {
     pub event: Arc<Event>,
     planned: Vec<Planned>,
 }
 
 impl<S: Store, P: Perform> Engine<S, P> {
-    /// Takes events in: all or none. Their runs start by themselves.
-    pub async fn submit(&self, events: Vec<Event>) -> Result<Vec<Submitted>, StoreError> {
-        let judge = self.shared.judge.load_full();
-        let judged = events.into_iter();
-        let judged = judged.map(|event| Judged::of(event, &judge.rulebook));
-        let judged = judged.collect();
-        self.submit_to(judge, judged, None).await
+    /// Matches events by the rules that are in force now.
+    pub fn matcher(&self) -> Matcher {
+        Matcher::new(self.shared.judge.load_full())
     }
 
-    /// In a task of its own, which holds the door open until all is done.
-    pub(super) async fn submit_to(
+    /// Accepts events: all or none. Their runs start automatically.
+    pub async fn submit(&self, events: Vec<Event>) -> Result<Vec<SubmittedEvent>, StoreError> {
+        let active = self.shared.judge.load_full();
+        let events = events.into_iter();
+        let events = events.map(|event| MatchedEvent::new(event, &active.rulebook));
+        let events = events.collect();
+        self.submit_with(active, events, None).await
+    }
+
+    /// Accepts an event that was matched before.
+    pub async fn submit_matched(
         &self,
-        judge: Arc<Judge>,
-        judged: Vec<Judged>,
-        door: Option<OwnedRwLockReadGuard<()>>,
-    ) -> Result<Vec<Submitted>, StoreError> {
+        incoming: IncomingEvent,
+    ) -> Result<SubmittedEvent, StoreError> {
+        let IncomingEvent { active, matched } = incoming;
+        match matched {
+            ByteMatch::Unmatched(brief, event) => {
+                self.archive_unmatched(&active, &brief, event).await?;
+                Ok(SubmittedEvent {
+                    event: *brief,
+                    matched: Vec::new(),
+                    committed: Committed::default(),
+                })
+            }
+            ByteMatch::Matched(event) => {
+                let mut submitted = self.submit_with(active, vec![event], None).await?;
+                Ok(submitted.pop().expect("one event was submitted"))
+            }
+        }
+    }
+
+    /// Accepts events in a task that holds the intake lock until all is committed.
+    pub(super) async fn submit_with(
+        &self,
+        active: Arc<Judge>,
+        events: Vec<MatchedEvent>,
+        intake: Option<OwnedRwLockReadGuard<()>>,
+    ) -> Result<Vec<SubmittedEvent>, StoreError> {
         let engine = self.clone();
         let task = tokio::spawn(async move {
-            let submitted = engine.take(&judge, judged).await;
-            drop(door);
+            let submitted = engine.accept(&active, events).await;
+            drop(intake);
             submitted
         });
         match task.await {
@@ -66,20 +94,21 @@ impl<S: Store, P: Perform> Engine<S, P> {
         }
     }
 
-    async fn take(&self, judge: &Judge, judged: Vec<Judged>) -> Result<Vec<Submitted>, StoreError> {
-        let edition = judge.edition(&self.shared.store).await?;
+    async fn accept(
+        &self,
+        active: &Judge,
+        events: Vec<MatchedEvent>,
+    ) -> Result<Vec<SubmittedEvent>, StoreError> {
+        let edition = active.edition(&self.shared.store).await?;
         let received = self.shared.clock().now();
-        let mut committed = self.commit(&judged, edition, received).await?;
-        let submitted: Vec<Submitted> = judged
-            .into_iter()
-            .zip(&mut committed)
-            .map(|(judged, committed)| Submitted {
-                matched: judged.names(),
-                event: judged.event,
-                committed: std::mem::take(committed),
-            })
-            .collect();
-        for submitted in &submitted {
+        let committed = self.commit(&events, edition, received).await?;
+        let mut accepted = Vec::with_capacity(events.len());
+        for (matched, committed) in events.into_iter().zip(committed) {
+            let submitted = SubmittedEvent {
+                event: Brief::of(&matched.event),
+                matched: matched.names(),
+                committed,
+            };
             submitted.log();
             let taken = submitted.taken();
             self.shared.metrics.taken(&submitted.event.source, taken);
@@ -87,21 +116,22 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 self.shared.metrics.suppressed(gate);
             }
             if taken == Taken::Unmatched {
-                let event = Arc::clone(&submitted.event);
-                self.shared.store.archive(event.into(), edition, received);
+                let event = matched.event.into();
+                self.shared.store.archive(event, edition, received);
             }
+            accepted.push(submitted);
         }
-        Ok(submitted)
+        Ok(accepted)
     }
 
-    /// Files an event that no rule wants.
-    pub(super) async fn pass_by(
+    /// Archives an event that no rule matches.
+    pub(super) async fn archive_unmatched(
         &self,
-        judge: &Judge,
+        active: &Judge,
         brief: &Brief,
         event: Unmatched,
     ) -> Result<(), StoreError> {
-        let edition = judge.edition(&self.shared.store).await?;
+        let edition = active.edition(&self.shared.store).await?;
         let received = self.shared.clock().now();
         log_unmatched(brief);
         self.shared.metrics.taken(&brief.source, Taken::Unmatched);
@@ -109,27 +139,27 @@ impl<S: Store, P: Perform> Engine<S, P> {
         Ok(())
     }
 
-    /// What becomes of each event, in the order in which they stand. They are committed in the order
-    /// in which they happened; those without a run are no work for the store, so that they are
-    /// answered however much it has to do.
+    /// Commits the events that have runs, in the order in which they happened, and returns the results in
+    /// the order of `events`. Events without a run are not sent to the store, so that they are answered
+    /// however busy it is.
     async fn commit(
         &self,
-        judged: &[Judged],
+        events: &[MatchedEvent],
         edition: EditionId,
         received: Timestamp,
     ) -> Result<Vec<Committed>, StoreError> {
-        let mut order: Vec<usize> = (0..judged.len()).collect();
-        order.retain(|index| !judged[*index].planned.is_empty());
-        order.sort_by_key(|index| (position(&judged[*index].event), *index));
+        let mut order: Vec<usize> = (0..events.len()).collect();
+        order.retain(|index| !events[*index].planned.is_empty());
+        order.sort_by_key(|index| (position(&events[*index].event), *index));
         let arrivals = order.iter().map(|index| Arrival {
-            event: Arc::clone(&judged[*index].event),
+            event: Arc::clone(&events[*index].event),
             received,
             edition,
-            planned: judged[*index].planned.clone(),
+            planned: events[*index].planned.clone(),
             occasion: Occasion::Delivery,
         });
         let arrivals: Vec<Arrival> = arrivals.collect();
-        let mut committed = vec![Committed::default(); judged.len()];
+        let mut committed = vec![Committed::default(); events.len()];
         for (index, one) in order.into_iter().zip(self.commit_all(arrivals).await?) {
             committed[index] = one;
         }
@@ -153,14 +183,13 @@ impl<S: Store, P: Perform> Engine<S, P> {
     }
 }
 
-impl Judged {
-    pub fn of(event: Event, rulebook: &Rulebook) -> Self {
-        let rules = rulebook.rules.matches(&event).into_iter().map(Arc::clone);
-        Self::by(rules.collect(), event)
+impl MatchedEvent {
+    pub fn new(event: Event, rulebook: &Rulebook) -> Self {
+        Self::with_rules(rulebook.matching(&event), event)
     }
 
     /// An event that these rules match.
-    pub fn by(rules: Vec<Arc<Rule>>, event: Event) -> Self {
+    pub fn with_rules(rules: Vec<Arc<Rule>>, event: Event) -> Self {
         Self {
             planned: rules.iter().map(|rule| planned(rule, &event)).collect(),
             event: Arc::new(event),
@@ -173,10 +202,10 @@ impl Judged {
 }
 
 impl Rulebook {
-    /// The rules that match, and how their runs wait for each other.
+    /// Plans the runs of the rules that match.
     pub fn plan(&self, event: &Event) -> Vec<Planned> {
-        let matches = self.rules.matches(event).into_iter();
-        matches.map(|rule| planned(rule, event)).collect()
+        let rules = self.matching(event);
+        rules.iter().map(|rule| planned(rule, event)).collect()
     }
 }
 
@@ -190,14 +219,14 @@ fn planned(rule: &Arc<Rule>, event: &Event) -> Planned {
     }
 }
 
-/// Where an event stands in the update that it is a part of; some shapes write it as text.
+/// The event's position in the update that it is a part of; some formats write it as text.
 fn position(event: &Event) -> Option<i64> {
     let position = event.body.pointer("/meta/sequence/position")?;
     let text = || position.as_str()?.trim().parse().ok();
     position.as_i64().or_else(text)
 }
 
-impl Submitted {
+impl SubmittedEvent {
     fn taken(&self) -> Taken {
         match (self.committed.redelivered, self.matched.is_empty()) {
             (true, _) => Taken::Redelivered,
@@ -206,34 +235,34 @@ impl Submitted {
         }
     }
 
-    /// Runs that a gate kept from beginning, and why; those of a redelivery were told before.
+    /// Runs that a gate suppressed, and why; none for a redelivery, whose runs were reported before.
     fn suppressed(&self) -> impl Iterator<Item = (&str, &Placed, &str)> {
         let runs = self.committed.runs.iter();
         let new = runs.filter(|_| !self.committed.redelivered);
         new.filter_map(|run| Some((run.state.gate()?, run, run.state.why()?)))
     }
 
-    /// Ids, names and states only: what a ticket says stands in no log. What came from outside is
-    /// written quoted, so that it cannot pass for a line of its own.
+    /// Logs ids, names and states only: no log contains the text of a ticket. Fields from outside are
+    /// quoted, so that they cannot pass for log lines of their own.
     fn log(&self) {
         let (event, r#type) = (self.event.id.as_str(), self.event.event_type.as_str());
         if self.taken() == Taken::Unmatched {
-            return log_unmatched(&Brief::of(&self.event));
+            return log_unmatched(&self.event);
         }
         let runs = self.committed.runs.iter().map(|run: &Placed| run.id.0);
         let runs: Vec<u64> = runs.collect();
         let matched = self.matched.join(",");
         match self.taken() {
-            Taken::Redelivered => info!(event, r#type, ?runs, "event came again"),
+            Taken::Redelivered => info!(event, r#type, ?runs, "event redelivered"),
             Taken::Accepted | Taken::Unmatched => {
-                info!(event, r#type, matched, ?runs, "event taken");
+                info!(event, r#type, matched, ?runs, "event accepted");
             }
         }
         for (gate, run, why) in self.suppressed().filter(|(gate, _, _)| *gate == GATE) {
             let rule = &*run.rule;
             warn!(
                 run = run.id.0,
-                rule, event, gate, why, "run suppressed: a loop, as it looks"
+                rule, event, gate, why, "run suppressed by loop guard"
             );
         }
         log_warnings(event, &self.event.warnings);

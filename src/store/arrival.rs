@@ -6,10 +6,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{EditionId, Placed};
+use crate::core::config::Mode;
 use crate::core::event::{Brief, Event};
 use crate::core::gate::{Ask, Debounce};
 use crate::core::loop_guard::LoopAsk;
-use crate::core::rule::jobspec::{Mode, Rule};
+use crate::core::rule::jobspec::Rule;
 use crate::core::run::State;
 
 /// An event that came, with what is to run for it.

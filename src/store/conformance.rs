@@ -18,10 +18,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::{Arrival, Claim, EditionId, Occasion, Planned, Store};
+use crate::core::config::Mode;
 use crate::core::event::Event;
 use crate::core::matching::ruleset::RuleSet;
-use crate::core::rule::jobspec::{Mode, Rule};
-use crate::core::run::{Attempt, Line, Outcome, RunId, State};
+use crate::core::rule::jobspec::Rule;
+use crate::core::run::{Attempt, Line, Reply, RunId, State};
 
 pub fn now() -> Timestamp {
     Timestamp::from_second(1_800_000_000).unwrap()
@@ -81,7 +82,7 @@ fn attempt(number: u32) -> Line {
         number,
         started: now(),
         took: Duration::from_millis(3),
-        outcome: Outcome::Succeeded { result: json!(1) },
+        outcome: Ok(Reply { value: json!(1) }),
     })
 }
 

@@ -17,9 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::core::event::redacted::is_redacted;
 use crate::core::gate::Ask;
 use crate::core::rule::path::Path;
+use crate::core::rule::path::redact::is_redacted;
 use crate::core::run::{Line, RunId, State};
 use crate::store::scopes::Scope;
 use crate::store::{

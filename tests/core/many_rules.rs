@@ -70,9 +70,9 @@ fn progress_is_reported_for_each_document() {
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let ids = [files.add("a.yaml", many(3)), files.add("b.yaml", rule(3))];
     let (files, config, mut heard) = (Arc::new(files), Config::default(), Vec::new());
-    let mut tell = |read| heard.push(read);
-    RuleSet::compile_telling(&files, &ids, &config, &mut diagnostics, &mut tell);
-    assert_eq!(heard, [1, 2, 3, 4]);
+    let mut tell = |read, of| heard.push((read, of));
+    ruleset_compile::rule_set_with_progress(&files, &ids, &config, &mut diagnostics, &mut tell);
+    assert_eq!(heard, [(1, 4), (2, 4), (3, 4), (4, 4)]);
 }
 
 #[test]

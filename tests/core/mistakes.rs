@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use flowtrigger::core::config;
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
-use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
 use flowtrigger_testing::{expected, repository, rules};
 
 /// The configuration for the rules of the cases.
@@ -30,10 +30,11 @@ fn messages(path: &Path) -> String {
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let file = files.add(format!("rules/{name}"), text.as_str());
     if name.starts_with("config-") {
-        config::parse(file, &text, &BTreeMap::new(), &mut diagnostics);
+        let config = config::parse(file, &text, &BTreeMap::new(), &mut diagnostics);
+        ruleset_compile::rule_set(&Arc::new(files), &[], &config, &mut diagnostics);
     } else {
         let config = rules::config(CONFIG);
-        RuleSet::compile(&Arc::new(files), &[file], &config, &mut diagnostics);
+        ruleset_compile::rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
     }
     let lines = diagnostics.sorted().into_iter().map(|d| {
         let help = d.help.map(|help| format!(" | {help}")).unwrap_or_default();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use flowtrigger::core::config::{self, Config};
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
 
 /// Compiles rule files, given as name and text. Returns the rules that load, and what is wrong with the
 /// others.
@@ -13,7 +14,7 @@ pub fn compile(files: &[(&str, &str)], config: &Config) -> (RuleSet, Diagnostics
     let (mut sources, mut diagnostics) = (Files::default(), Diagnostics::default());
     let ids = files.iter().map(|(name, text)| sources.add(*name, *text));
     let ids: Vec<_> = ids.collect();
-    let rules = RuleSet::compile(&Arc::new(sources), &ids, config, &mut diagnostics);
+    let rules = ruleset_compile::rule_set(&Arc::new(sources), &ids, config, &mut diagnostics);
     (rules, diagnostics)
 }
 

@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 
 use crate::action::secret::{Missing, Secrets};
+use crate::core::config::Mode;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
-use crate::core::flow::call::SecretPlace;
 use crate::core::flow::step::Step;
-use crate::core::rule::jobspec::Mode;
+use crate::core::secret::SecretPlace;
 use crate::engine::{Entrances, Rulebook, secrets};
 
 pub fn warn(book: &Rulebook, diagnostics: &mut Diagnostics) {

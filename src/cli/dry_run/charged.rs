@@ -5,10 +5,11 @@ use jiff::Timestamp;
 use tracing::warn;
 
 use crate::cli::global::Global;
+use crate::core::config::Mode;
 use crate::core::gate::{Ask, Debounce};
 use crate::core::loop_guard::{Link, LoopAsk, LoopFacts};
 use crate::core::matching::gate_view::Standing;
-use crate::core::rule::jobspec::{Mode, Rule};
+use crate::core::rule::jobspec::Rule;
 use crate::store::sqlite::journal::{Journal, OpenError, ReadError};
 
 pub struct Charged {
@@ -29,6 +30,15 @@ impl Charged {
         Self {
             journal,
             now: Timestamp::now(),
+        }
+    }
+
+    /// Without a data folder.
+    #[cfg(test)]
+    pub fn none() -> Self {
+        Self {
+            journal: None,
+            now: Timestamp::UNIX_EPOCH,
         }
     }
 

@@ -4,9 +4,9 @@
 use serde_json::Value;
 
 use crate::cli::exit::Failure;
+use crate::core::flow::rehearse::Mock;
 use crate::core::flow::rehearse::Mocks;
 use crate::core::flow::step::Step;
-use crate::core::rule::ruletest::Mock;
 use crate::core::rule::synonyms::nearest;
 use crate::engine::Rulebook;
 

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::lines::{Lines, Part, open, unread};
-use super::{Bad, Told, event, refused};
+use super::{Bad, SourceSelection, event, refused};
 use crate::cli::exit::Failure;
 use crate::core::config::{Config, Entrance};
 use crate::core::event::json::{Item, accept_many};
@@ -97,7 +97,9 @@ impl<'c> Address<'c> {
         let body = body(&accepted.value);
         let entrance = match self.named {
             Some(entrance) => entrance,
-            None => self.taker(&event(accepted, &Told::ByContent, self.config)?.source)?,
+            None => {
+                self.taker(&event(accepted, &SourceSelection::ByContent, self.config)?.source)?
+            }
         };
         Ok(Parcel { entrance, body })
     }

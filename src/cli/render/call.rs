@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 
 use crate::cli::output::Output;
 use crate::cli::render::plain::plain;
-use crate::core::config::Outgoing;
 use crate::core::egress::Foresight;
-use crate::core::flow::call::{Auth, Body, Call, ConfigCall, ExecCall, HttpCall, JqCall, Text};
+use crate::core::egress::Outgoing;
+use crate::core::flow::call::{Auth, Body, Call, ConfigCall, ExecCall, HttpCall, JqCall};
 use crate::core::flow::step::{Action, OnCrash, Step};
+use crate::core::rule::rendered_text::Text;
 
 /// What names of variables begin with that every command finds.
 const ABOUT: &str = "FLOWTRIGGER_";

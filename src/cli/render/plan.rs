@@ -11,14 +11,15 @@ use crate::cli::render::diagnostics::number;
 use crate::cli::render::explanation::{lines, trace_json};
 use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::plain::plain;
-use crate::core::config::Outgoing;
+use crate::core::config::Mode;
 use crate::core::diagnostic::Files;
+use crate::core::egress::Outgoing;
 use crate::core::flow::call::Call;
 use crate::core::flow::plan::{Judged, Planned, What};
 use crate::core::flow::step::Step;
 use crate::core::matching::evaluate::Truth;
-use crate::core::rule::jobspec::{Lane, Mode, Rule};
-use crate::core::run::{Attempt, Outcome};
+use crate::core::rule::jobspec::{Lane, Rule};
+use crate::core::run::{Attempt, CallFailure, CallResult, Reply};
 
 pub fn text(
     out: &mut Output,
@@ -143,10 +144,10 @@ fn one(
 const TELL: &str = "`--mock STEP=FILE` says what that is";
 
 /// What a call was told to give.
-fn answer(out: &mut Output, outcome: &Outcome) -> io::Result<()> {
+fn answer(out: &mut Output, outcome: &CallResult) -> io::Result<()> {
     match outcome {
-        Outcome::Succeeded { result } => writeln!(out, "       gives {}", cut(&result.to_string())),
-        Outcome::Failed { message, .. } => writeln!(out, "       fails: {}", plain(message)),
+        Ok(Reply { value: result }) => writeln!(out, "       gives {}", cut(&result.to_string())),
+        Err(CallFailure { message, .. }) => writeln!(out, "       fails: {}", plain(message)),
     }
 }
 
@@ -218,8 +219,8 @@ fn one_json(planned: &Planned<'_>, outgoing: &Outgoing, files: &Files) -> Value 
 fn call_json(shown: &Call, gave: Option<&Attempt>, step: &Step, outgoing: &Outgoing) -> Value {
     let mut value = call::json_of(shown, step, outgoing);
     match gave.map(|attempt| &attempt.outcome) {
-        Some(Outcome::Succeeded { result }) => value["gives"] = result.clone(),
-        Some(Outcome::Failed { message, .. }) => value["fails"] = message.as_str().into(),
+        Some(Ok(Reply { value: result })) => value["gives"] = result.clone(),
+        Some(Err(CallFailure { message, .. })) => value["fails"] = message.as_str().into(),
         None => {}
     }
     value

@@ -14,7 +14,7 @@ use crate::cli::render::table::Table;
 use crate::cli::render::window::gathers;
 use crate::core::gate::{Debounce, words};
 use crate::core::loop_guard::{GATE, Lineage};
-use crate::core::run::{Attempt, Line, Outcome, RunId, State};
+use crate::core::run::{Attempt, CallFailure, CallResult, Line, Reply, RunId, State};
 use crate::store::sqlite::journal::{Arrived, RunRow, RunStory};
 
 /// The colour of a state.
@@ -268,18 +268,18 @@ fn millis(attempt: &Attempt) -> String {
         .to_string()
 }
 
-fn outcome(outcome: &Outcome) -> String {
+fn outcome(outcome: &CallResult) -> String {
     match outcome {
-        Outcome::Succeeded { result } => match &result["status"] {
+        Ok(Reply { value: result }) => match &result["status"] {
             Value::Null => "ok".into(),
             status => format!("ok, status {status}"),
         },
-        Outcome::Failed {
+        Err(CallFailure {
             message,
             retryable,
             retry_after,
             status: _,
-        } => {
+        }) => {
             let last = if *retryable { "" } else { " (not tried again)" };
             let asked = retry_after
                 .map(|after| format!(" (asked to wait {})", words(after)))
@@ -315,8 +315,8 @@ pub fn log_json(story: &RunStory) -> Value {
     let line = |line: &Line| match line {
         Line::Attempt(attempt) => {
             let (outcome, status, error) = match &attempt.outcome {
-                Outcome::Succeeded { result } => ("succeeded", result["status"].clone(), None),
-                Outcome::Failed { message, .. } => ("failed", Value::Null, Some(message)),
+                Ok(Reply { value: result }) => ("succeeded", result["status"].clone(), None),
+                Err(CallFailure { message, .. }) => ("failed", Value::Null, Some(message)),
             };
             Some(json!({
                 "step": attempt.step,

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::order::{Answer, Order, Placed, Which};
 use crate::cli::exit::Failure;
 use crate::cli::global::Global;
-use crate::core::event::redacted::is_redacted;
+use crate::core::rule::path::redact::is_redacted;
 use crate::engine::{DataFolder, EngineError, Rulebook};
 use crate::store::sqlite::SqliteStore;
 use crate::store::sqlite::journal::{Journal, RunRow};

@@ -75,16 +75,16 @@ fn event_type() -> Value {
         "required": ["source", "tag"],
         "properties": {
             "source": {"type": "string", "description": "The `event_source` of its events."},
-            "tag": {"type": "string", "description": "What rules call it: `deal.Won`."},
-            "display": {"type": "string", "description": "Its name for people."},
+            "tag": {"type": "string", "description": "The name that rules use, such as `deal.Won`."},
+            "display": {"type": "string", "description": "Its display name."},
             "webhook": {"type": "string", "description": "Its name in event webhooks."},
             "codes": led_by("Its hook codes.", &words),
-            "groups": led_by("Where it stands in the list of types.", &words),
-            "summary": {"type": "string", "description": "What happened, in a sentence."},
+            "groups": led_by("Its groups in the list of event types.", &words),
+            "summary": {"type": "string", "description": "What happened, in one sentence."},
             "fields": {
                 "type": "object",
                 "additionalProperties": reference("field_type"),
-                "description": "Its own fields: dotted path and type.",
+                "description": "Its own fields, as dotted path and type.",
             },
             "open": {
                 "type": "boolean",

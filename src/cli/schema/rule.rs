@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 use crate::core::event::catalogue::{Catalogue, EventType};
 use crate::core::flow::vocabulary::{flows_schema, step_schema};
 use crate::core::rule::condition;
+use crate::core::rule::document::vocabulary::Vocabulary;
 use crate::core::rule::operator::SPECS;
 use crate::core::rule::ruletest::TEST;
-use crate::core::rule::vocabulary::{JOBSPEC, Vocabulary};
+use crate::core::rule::vocabulary::JOBSPEC;
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
@@ -89,7 +90,7 @@ fn operators() -> Value {
     );
     properties.insert(
         "ignore_case".into(),
-        json!({"type": "boolean", "description": "Whether letters of different case are the same."}),
+        json!({"type": "boolean", "description": "Whether upper and lower case are equal. Default: false."}),
     );
     json!({
         "type": "object",
@@ -128,7 +129,7 @@ fn event_type(catalogue: &Catalogue) -> Value {
     displayed.dedup();
     let known: Vec<String> = tags.chain(families).chain(displayed).collect();
     json!({
-        "description": "A tag, a family such as `ticket.*`, or a display name that one type has.",
+        "description": "The name of an event type, a family such as `ticket.*`, or a display name that only one type has.",
         "anyOf": [{"enum": known}, {"type": "string"}],
     })
 }

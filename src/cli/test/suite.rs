@@ -14,7 +14,6 @@ use crate::core::flow::step::{Action, Step};
 use crate::core::rule::document::{self, Node};
 use crate::core::rule::fields::Fields;
 use crate::core::rule::jobspec::Rule;
-use crate::core::rule::lowering::Lowering;
 use crate::core::rule::ruletest::{self, RuleTest};
 use crate::core::rule::synonyms;
 use crate::core::rule::trigger::TypePattern;
@@ -138,12 +137,9 @@ impl Suite {
             .unwrap_or(Path::new("."))
             .to_owned();
         let known = fields(&rule, &book.config.catalogue);
-        let mut cx = Lowering {
-            vars: Arc::clone(&rule.vars),
-            folder: folder.to_string_lossy().into_owned(),
-            ..Lowering::new(&book.config, known, &mut self.diagnostics)
-        };
-        let Some(test) = ruletest::lower(node, &mut cx) else {
+        let mut names = book.config.name_resolver(known, &mut self.diagnostics);
+        names.in_scope.vars = Arc::clone(&rule.vars);
+        let Some(test) = ruletest::lower(node, &mut names) else {
             return;
         };
         self.check_names(&test, &rule);

@@ -12,7 +12,7 @@ use crate::cli::render::diagnostics::number;
 use crate::cli::render::explanation;
 use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::run::{about, came, chain, gate_lines, row_json, tone};
-use crate::core::event::redacted;
+use crate::core::rule::path::redact;
 use crate::core::rule::synonyms::nearest;
 use crate::core::run::RunId;
 use crate::store::sqlite::journal::{Past, RunStory};
@@ -24,6 +24,9 @@ pub fn text(judged: &Judged, only: &[String], out: &mut Output) -> io::Result<()
     writeln!(out, "  {}", judged_by(judged))?;
     for rule in &judged.rules {
         explanation::rule(out, &rule.rule, &rule.explanation, &rule.files)?;
+        if let Some(contradiction) = rule.contradiction() {
+            explanation::contradiction(out, &contradiction)?;
+        }
         runs(out, rule)?;
     }
     if !judged.others.is_empty() {
@@ -159,12 +162,13 @@ pub fn json(judged: &Judged, found: usize) -> Value {
         "other_runs": judged.others.iter().map(run_json).collect::<Vec<_>>(),
         "found": found,
         "warnings": event.warnings,
-        "redacted": redacted::places(event),
+        "redacted": redact::places(event),
     })
 }
 
 fn rule_json(rule: &JudgedRule) -> Value {
     let mut value = explanation::rule_json(&rule.rule, &rule.explanation, &rule.files);
+    value["recorded"] = json!(rule.recorded());
     value["gates"] = rule.runs.iter().flat_map(gate_lines).collect();
     value["runs"] = rule.runs.iter().map(run_json).collect();
     value

@@ -1,16 +1,22 @@
-//! One event with the rules that were judged for it, each with the runs that it led to.
-//! It takes rules from the edition that judged the event, and from the runs where that is gone.
+//! Evaluates an event again with the rules of its time, and adds the runs that it led to.
+//! The rules come from the revision that was in force, or from the runs where that was deleted. What was
+//! recorded is a third witness beside the index and the evaluator.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::cli::exit::Failure;
+use crate::cli::render::explanation::recorded_otherwise;
+use crate::core::config::Mode;
 use crate::core::diagnostic::Files;
 use crate::core::event::Event;
-use crate::core::event::redacted::is_redacted;
 use crate::core::matching::evaluate::Truth;
-use crate::core::matching::explanation::{Explanation, explain};
-use crate::core::rule::jobspec::{Mode, Rule};
+use crate::core::matching::evaluation::{Evaluation, EventInput, explain_stored};
+use crate::core::matching::explanation::Explanation;
+use crate::core::matching::find::Scratch;
+use crate::core::matching::ruleset::RuleSet;
+use crate::core::rule::jobspec::Rule;
+use crate::core::rule::path::redact::is_redacted;
 use crate::store::EditionId;
 use crate::store::sqlite::journal::{Arrived, EventHead, Journal, Past, RunStory};
 
@@ -31,10 +37,25 @@ pub struct JudgedRule {
     pub explanation: Explanation,
     /// Fields of the event are not kept.
     unsure: bool,
+    /// Whether the rule matched when the event was received, as far as the data folder still shows it.
+    recorded: Option<bool>,
     pub runs: Vec<RunStory>,
 }
 
 impl JudgedRule {
+    pub fn recorded(&self) -> Option<&'static str> {
+        let recorded = self.recorded?;
+        Some(if recorded { "match" } else { "no match" })
+    }
+
+    /// What to say where the recorded outcome is not that of this evaluation: another version of the
+    /// program evaluated the event.
+    pub fn contradiction(&self) -> Option<String> {
+        let now = self.matches();
+        let differs = self.recorded.is_some_and(|recorded| recorded != now);
+        (differs && !self.unsure).then(|| recorded_otherwise(!now, self.explanation.truth))
+    }
+
     pub fn matches(&self) -> bool {
         let matched = match self.explanation.truth {
             Truth::True => true,
@@ -69,7 +90,7 @@ impl Editions {
 
 type Found = Result<Option<Arc<Past>>, Failure>;
 
-/// Judges an event again as it was judged then. None where it was deleted meanwhile.
+/// Evaluates an event again with the rules of its time. None where it was deleted meanwhile.
 pub fn judge(
     head: &EventHead,
     only: &[String],
@@ -88,6 +109,10 @@ pub fn judge(
         Some(past) => listened(past, &arrived),
         None => kept(&runs),
     };
+    let mut scratch = Scratch::default();
+    let evaluation = past
+        .as_ref()
+        .map(|past| evaluate(&past.rules, &arrived, &mut scratch));
     let listening = listened.len();
     let asked = |rule: &Rule| only.is_empty() || only.contains(&rule.name);
     let mut rules = Vec::with_capacity(listening);
@@ -96,14 +121,19 @@ pub fn judge(
         runs = rest;
         if asked(&rule) {
             rules.push(JudgedRule {
-                explanation: explain(&rule, &arrived.event),
+                explanation: match &evaluation {
+                    Some(evaluation) => evaluation.explain(&rule)?,
+                    None => explain_stored(&rule, &files, &arrived.event)?,
+                },
                 unsure: is_redacted(&arrived.event),
+                recorded: recorded(&of_rule, &arrived),
                 runs: of_rule,
                 rule,
                 files,
             });
         }
     }
+    drop(evaluation);
     runs.retain(|run| only.is_empty() || only.contains(&run.row.rule));
     Ok(Some(Judged {
         arrived,
@@ -114,8 +144,47 @@ pub fn judge(
     }))
 }
 
+/// Evaluates the text as received where it was stored and is still read as the same event.
+fn evaluate<'a>(
+    rules: &'a RuleSet,
+    arrived: &'a Arrived,
+    scratch: &'a mut Scratch,
+) -> Evaluation<'a> {
+    match arrived.raw_text.as_deref() {
+        Some(text) if reads_as(rules, text, &arrived.event) => {
+            let input = EventInput::bytes(text.as_bytes());
+            let evaluation = rules.evaluate(input, scratch);
+            evaluation.expect("this text was read before")
+        }
+        Some(_) | None => rules.evaluate_event(&arrived.event, scratch),
+    }
+}
+
+/// Whether a text is still read as the event that was recorded: not where it came in a format that the
+/// configuration described, and not where this version knows its type by another name.
+fn reads_as(rules: &RuleSet, text: &str, event: &Event) -> bool {
+    let mut scratch = Scratch::default();
+    let input = EventInput::bytes(text.as_bytes());
+    rules.evaluate(input, &mut scratch).is_ok_and(|evaluation| {
+        let brief = evaluation.brief();
+        (&brief.source, &brief.event_type, &brief.id)
+            == (&event.source, &event.event_type, &event.id)
+    })
+}
+
+/// A run that is no replay and no `on_dead` run shows a match, and an event that was archived as received
+/// shows that no rule matched. Anything else may have been deleted.
+fn recorded(runs: &[RunStory], arrived: &Arrived) -> Option<bool> {
+    let matched = |run: &RunStory| run.generation == 0 && run.row.tells_of.is_none();
+    match (runs.iter().any(matched), &arrived.raw_text) {
+        (true, _) => Some(true),
+        (false, Some(_)) => Some(false),
+        (false, None) => None,
+    }
+}
+
 fn listened(past: &Past, arrived: &Arrived) -> Vec<(Arc<Rule>, Arc<Files>)> {
-    let rules = past.rules.listening(&arrived.event).into_iter();
+    let rules = past.rules.subscribed(&arrived.event).into_iter();
     rules
         .map(|rule| (Arc::clone(rule), Arc::clone(&past.rules.files)))
         .collect()

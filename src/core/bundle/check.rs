@@ -12,8 +12,9 @@ mod ways;
 use crate::core::bundle::lower::{Trigger, nowhere, told};
 use crate::core::bundle::state::{Definition, Does};
 use crate::core::bundle::{Bundle, Flow, FullName, Kind, Word};
-use crate::core::diagnostic::{Code, Diagnostic, Position};
-use crate::core::rule::lowering::Lowering;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
+use crate::core::rule::lowering::compiler::Compiler;
+use crate::core::rule::lowering::resolver::NameResolver;
 
 /// The limits of ZIS, which are none here.
 const LONGEST_NAME: usize = 50;
@@ -22,45 +23,50 @@ const LONGEST_ACTION: usize = 20;
 const LONGEST_TIME: u64 = 100;
 
 /// What the bundle's names lead to, and how long they are.
-pub fn names(bundle: &Bundle, triggers: &[Trigger<'_>], cx: &mut Lowering<'_>) {
+pub fn names(bundle: &Bundle, triggers: &[Trigger<'_>], cx: &mut Compiler<'_>) {
     for trigger in triggers {
-        check_flow_name(&trigger.spec.flow_name, bundle, cx);
+        check_flow_name(&trigger.spec.flow_name, bundle, cx.diagnostics());
         let what = "name of a job spec";
-        limit(&trigger.spec.name, LONGEST_NAME, what, cx);
+        limit(&trigger.spec.name, LONGEST_NAME, what, cx.diagnostics());
     }
     for flow in &bundle.flows {
-        limit(&flow.name, LONGEST_NAME, "name of a flow", cx);
+        limit(&flow.name, LONGEST_NAME, "name of a flow", cx.diagnostics());
     }
     for action in &bundle.actions {
-        limit(&action.name, LONGEST_ACTION, "name of an action", cx);
-        warn_of_uncalled(&action.name, bundle, cx);
+        limit(
+            &action.name,
+            LONGEST_ACTION,
+            "name of an action",
+            cx.diagnostics(),
+        );
+        warn_of_uncalled(&action.name, bundle, cx.diagnostics());
     }
     for (number, trigger) in triggers.iter().enumerate() {
-        warn_of_twins(trigger, &triggers[..number], cx);
+        warn_of_twins(trigger, &triggers[..number], cx.diagnostics());
     }
     settings::check(bundle, cx);
 }
 
 /// All that can be wrong within one flow.
-pub fn flow(flow: &Flow, bundle: &Bundle, cx: &mut Lowering<'_>) {
-    ways::check(&flow.definition, "the flow", cx);
+pub fn flow(flow: &Flow, bundle: &Bundle, names: &mut NameResolver<'_>) {
+    ways::check(&flow.definition, "the flow", names.diagnostics);
     for state in flow.definition.every_state() {
         if let Does::Action {
             name, parameters, ..
         } = &state.does
         {
-            check_action_name(name, bundle, cx);
+            check_action_name(name, bundle, names.diagnostics);
             if let Some(action) = bundle.action(&name.text) {
-                parameters::check(action, name, parameters.as_ref(), cx);
+                parameters::check(action, name, parameters.as_ref(), names.diagnostics);
             }
         }
     }
-    warn_of_time(&flow.definition, cx);
-    document::check(&flow.definition, document::Start::Event, cx);
+    warn_of_time(&flow.definition, names.diagnostics);
+    document::check(&flow.definition, document::Start::Event, names);
 }
 
-fn check_flow_name(word: &Word, bundle: &Bundle, cx: &mut Lowering<'_>) {
-    limit(word, LONGEST_FLOW_NAME, "`flow_name`", cx);
+fn check_flow_name(word: &Word, bundle: &Bundle, diagnostics: &mut Diagnostics) {
+    limit(word, LONGEST_FLOW_NAME, "`flow_name`", diagnostics);
     let flows: Vec<&str> = bundle
         .flows
         .iter()
@@ -70,20 +76,20 @@ fn check_flow_name(word: &Word, bundle: &Bundle, cx: &mut Lowering<'_>) {
         Some(full) if full.kind == "flow" => {
             let known = flows.contains(&full.name) || told(bundle, Kind::Flow, full.name);
             match known {
-                true => other_owner(full.owner, word, bundle, cx),
-                false => nowhere(word.at, "flow", full.name, &flows, cx),
+                true => other_owner(full.owner, word, bundle, diagnostics),
+                false => nowhere(word.at, "flow", full.name, &flows, diagnostics),
             }
         }
         Some(_) | None => {
             let short = FullName::short(&word.text);
             let message = format!("`{}` is no whole name of a flow", word.text);
             let help = format!("write `zis:{}:flow:{short}`", bundle.integration);
-            cx.error(Code::InvalidValue, word.at, message, &help);
+            diagnostics.error(Code::InvalidValue, word.at, message, &help);
         }
     }
 }
 
-fn check_action_name(word: &Word, bundle: &Bundle, cx: &mut Lowering<'_>) {
+fn check_action_name(word: &Word, bundle: &Bundle, diagnostics: &mut Diagnostics) {
     let actions: Vec<&str> = bundle
         .actions
         .iter()
@@ -95,39 +101,39 @@ fn check_action_name(word: &Word, bundle: &Bundle, cx: &mut Lowering<'_>) {
         Some(full) if full.kind == "action" => {
             let known = actions.contains(&full.name) || told(bundle, Kind::Action, full.name);
             match known {
-                true => other_owner(full.owner, word, bundle, cx),
-                false => nowhere(word.at, "action", full.name, &actions, cx),
+                true => other_owner(full.owner, word, bundle, diagnostics),
+                false => nowhere(word.at, "action", full.name, &actions, diagnostics),
             }
         }
         Some(_) | None => {
             let short = FullName::short(&word.text);
             let message = format!("`{}` is no whole name of an action", word.text);
             let help = format!("write `zis:{}:action:{short}`", bundle.integration);
-            cx.error(Code::InvalidValue, word.at, message, &help);
+            diagnostics.error(Code::InvalidValue, word.at, message, &help);
         }
     }
 }
 
 /// A name of another integration is found here by its last part, and nowhere on ZIS.
-fn other_owner(owner: &str, word: &Word, bundle: &Bundle, cx: &mut Lowering<'_>) {
+fn other_owner(owner: &str, word: &Word, bundle: &Bundle, diagnostics: &mut Diagnostics) {
     if owner == bundle.integration {
         return;
     }
     let message = format!("`{owner}` is not the integration of this bundle");
     let help = format!("the others say `{}`", bundle.integration);
-    warn(Code::InvalidValue, word.at, message, help, cx);
+    diagnostics.warning(Code::InvalidValue, word.at, message, help);
 }
 
-fn limit(word: &Word, most: usize, what: &str, cx: &mut Lowering<'_>) {
+fn limit(word: &Word, most: usize, what: &str, diagnostics: &mut Diagnostics) {
     let length = word.text.chars().count();
     if length > most {
         let message = format!("this {what} has {length} characters");
         let help = format!("ZIS takes {most}; here it works as it is");
-        warn(Code::InvalidValue, word.at, message, help, cx);
+        diagnostics.warning(Code::InvalidValue, word.at, message, help);
     }
 }
 
-fn warn_of_uncalled(name: &Word, bundle: &Bundle, cx: &mut Lowering<'_>) {
+fn warn_of_uncalled(name: &Word, bundle: &Bundle, diagnostics: &mut Diagnostics) {
     let states = bundle
         .flows
         .iter()
@@ -140,18 +146,12 @@ fn warn_of_uncalled(name: &Word, bundle: &Bundle, cx: &mut Lowering<'_>) {
     let called = calls.any(|call| FullName::short(&call.text) == name.text);
     if !called && !broken && bundle.broken.iter().all(|(kind, _)| *kind != Kind::Flow) {
         let message = format!("no state calls the action `{}`", name.text);
-        warn(
-            Code::Unused,
-            name.at,
-            message,
-            "take it out, or call it".into(),
-            cx,
-        );
+        diagnostics.warning(Code::Unused, name.at, message, "take it out, or call it");
     }
 }
 
 /// Two job specs for one type: each of them starts its flow.
-fn warn_of_twins(trigger: &Trigger<'_>, before: &[Trigger<'_>], cx: &mut Lowering<'_>) {
+fn warn_of_twins(trigger: &Trigger<'_>, before: &[Trigger<'_>], diagnostics: &mut Diagnostics) {
     let same = |other: &&Trigger<'_>| {
         other.types.is_some() && other.types == trigger.types && other.source == trigger.source
     };
@@ -170,16 +170,15 @@ fn warn_of_twins(trigger: &Trigger<'_>, before: &[Trigger<'_>], cx: &mut Lowerin
             name.at.line
         ),
     };
-    warn(
+    diagnostics.warning(
         Code::DuplicateName,
         trigger.spec.event_type.at,
         message,
         help,
-        cx,
     );
 }
 
-fn warn_of_time(definition: &Definition, cx: &mut Lowering<'_>) {
+fn warn_of_time(definition: &Definition, diagnostics: &mut Diagnostics) {
     let waits = definition
         .every_state()
         .into_iter()
@@ -199,13 +198,8 @@ fn warn_of_time(definition: &Definition, cx: &mut Lowering<'_>) {
             let message = format!("the waits up to here take {total} seconds");
             let help =
                 format!("ZIS ends a flow after {LONGEST_TIME}; here it waits as long as it says");
-            warn(Code::InvalidValue, at, message, help, cx);
+            diagnostics.warning(Code::InvalidValue, at, message, help);
             return;
         }
     }
-}
-
-fn warn(code: Code, at: Position, message: String, help: String, cx: &mut Lowering<'_>) {
-    cx.diagnostics
-        .push(Diagnostic::warning(code, at, message).help(help));
 }

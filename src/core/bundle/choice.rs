@@ -8,9 +8,8 @@ use serde_json::Value;
 use crate::core::bundle::Word;
 use crate::core::bundle::keys::{CHOICE, TEST};
 use crate::core::bundle::read::{check_keys, map, word};
-use crate::core::diagnostic::{Code, Position};
+use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
 use crate::core::rule::document::{Entry, Node};
-use crate::core::rule::lowering::Lowering;
 use crate::core::rule::synonyms;
 use comparator::{Comparator, NAMES};
 
@@ -66,17 +65,17 @@ pub const COMPARISONS: &str = "StringEquals, StringLessThan, StringGreaterThan, 
     and StringEqualsPath, BooleanEqualsPath and the five Numeric…Path";
 
 /// One of `Choices`.
-pub fn read(node: &Node, cx: &mut Lowering<'_>) -> Option<Choice> {
-    let entries = map(node, "a choice", cx)?;
+pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Choice> {
+    let entries = map(node, "a choice", diagnostics)?;
     let next = match node.get("Next") {
-        Some(next) => word(next, "Next", cx),
+        Some(next) => word(next, "Next", diagnostics),
         None => {
             let help = "add `Next` with the state that follows where this holds";
-            cx.error(Code::MissingKey, node.at, "this choice has no `Next`", help);
+            diagnostics.error(Code::MissingKey, node.at, "this choice has no `Next`", help);
             None
         }
     };
-    let test = read_test(node, entries, Place::Top, cx);
+    let test = read_test(node, entries, Place::Top, diagnostics);
     Some(Choice {
         at: node.at,
         test: test?,
@@ -91,15 +90,20 @@ enum Place {
     Within,
 }
 
-fn read_test(node: &Node, entries: &[Entry], place: Place, cx: &mut Lowering<'_>) -> Option<Test> {
+fn read_test(
+    node: &Node,
+    entries: &[Entry],
+    place: Place,
+    diagnostics: &mut Diagnostics,
+) -> Option<Test> {
     let tests: Vec<&Entry> = entries.iter().filter(|entry| is_test(&entry.key)).collect();
-    let sound = check_others(entries, place, cx);
+    let sound = check_others(entries, place, diagnostics);
     match tests.as_slice() {
         [] => {
             // What an unknown key was meant as is told already.
             if sound {
                 let help = format!("compare it: {COMPARISONS}; or join tests by And, Or, Not");
-                cx.error(
+                diagnostics.error(
                     Code::MissingKey,
                     node.at,
                     "this choice tests nothing",
@@ -109,7 +113,7 @@ fn read_test(node: &Node, entries: &[Entry], place: Place, cx: &mut Lowering<'_>
             None
         }
         [test] => {
-            let test = read_one(node, test, cx);
+            let test = read_one(node, test, diagnostics);
             test.filter(|_| sound)
         }
         [first, second, ..] => {
@@ -118,7 +122,7 @@ fn read_test(node: &Node, entries: &[Entry], place: Place, cx: &mut Lowering<'_>
                 first.key, second.key
             );
             let help = "join them: `And: [{ Variable: …, … }, { Variable: …, … }]`";
-            cx.error(Code::InvalidValue, second.key_at, message, help);
+            diagnostics.error(Code::InvalidValue, second.key_at, message, help);
             None
         }
     }
@@ -129,7 +133,7 @@ fn is_test(key: &str) -> bool {
 }
 
 /// Reports keys that are no part of a choice.
-fn check_others(entries: &[Entry], place: Place, cx: &mut Lowering<'_>) -> bool {
+fn check_others(entries: &[Entry], place: Place, diagnostics: &mut Diagnostics) -> bool {
     let mut sound = true;
     for entry in entries.iter().filter(|entry| !is_test(&entry.key)) {
         let key = entry.key.as_str();
@@ -137,27 +141,27 @@ fn check_others(entries: &[Entry], place: Place, cx: &mut Lowering<'_>) -> bool 
             ("Variable" | "Comment", _) | ("Next", Place::Top) => continue,
             ("Next", Place::Within) => {
                 let help = "take it out: the `Next` of the whole choice counts";
-                cx.error(
+                diagnostics.error(
                     Code::UnknownKey,
                     entry.key_at,
                     "`Next` cannot stand inside of a test",
                     help,
                 );
             }
-            _ => unknown(entry, place, cx),
+            _ => unknown(entry, place, diagnostics),
         }
         sound = false;
     }
     sound
 }
 
-fn unknown(entry: &Entry, place: Place, cx: &mut Lowering<'_>) {
+fn unknown(entry: &Entry, place: Place, diagnostics: &mut Diagnostics) {
     let key = entry.key.as_str();
     let comparing = ["String", "Numeric", "Timestamp", "Boolean", "Is"];
     if comparing.iter().any(|start| key.starts_with(start)) {
         let message = format!("ZIS has no comparison `{key}`");
         if let Some(help) = foreign(key) {
-            cx.error(Code::UnknownOperator, entry.key_at, message, help);
+            diagnostics.error(Code::UnknownOperator, entry.key_at, message, help);
             return;
         }
         let near = synonyms::nearest(key, NAMES.into_iter());
@@ -165,14 +169,14 @@ fn unknown(entry: &Entry, place: Place, cx: &mut Lowering<'_>) {
             .map(|near| format!("did you mean `{near}`? "))
             .unwrap_or_default();
         let help = format!("{near}it has {COMPARISONS}");
-        cx.error(Code::UnknownOperator, entry.key_at, message, &help);
+        diagnostics.error(Code::UnknownOperator, entry.key_at, message, &help);
         return;
     }
     let words = match place {
         Place::Top => &CHOICE,
         Place::Within => &TEST,
     };
-    check_keys(std::slice::from_ref(entry), words, cx);
+    check_keys(std::slice::from_ref(entry), words, diagnostics);
 }
 
 /// What to do where Amazon's language has a comparison that ZIS has not.
@@ -191,23 +195,23 @@ fn foreign(key: &str) -> Option<&'static str> {
     })
 }
 
-fn read_one(node: &Node, entry: &Entry, cx: &mut Lowering<'_>) -> Option<Test> {
+fn read_one(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Test> {
     match entry.key.as_str() {
-        "And" => read_several(&entry.value, "And", cx).map(Test::And),
-        "Or" => read_several(&entry.value, "Or", cx).map(Test::Or),
+        "And" => read_several(&entry.value, "And", diagnostics).map(Test::And),
+        "Or" => read_several(&entry.value, "Or", diagnostics).map(Test::Or),
         "Not" => {
-            let entries = map(&entry.value, "`Not`", cx)?;
-            let test = read_test(&entry.value, entries, Place::Within, cx)?;
+            let entries = map(&entry.value, "`Not`", diagnostics)?;
+            let test = read_test(&entry.value, entries, Place::Within, diagnostics)?;
             Some(Test::Not(Box::new(test)))
         }
-        _ => read_comparison(node, entry, cx),
+        _ => read_comparison(node, entry, diagnostics),
     }
 }
 
-fn read_several(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Vec<Test>> {
+fn read_several(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Vec<Test>> {
     let Some(items) = node.as_list().filter(|items| !items.is_empty()) else {
         let message = format!("`{key}` takes a list of tests, found {}", node.kind());
-        cx.error(
+        diagnostics.error(
             Code::WrongType,
             node.at,
             message,
@@ -218,25 +222,25 @@ fn read_several(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Vec<Tes
     let tests: Vec<Option<Test>> = items
         .iter()
         .map(|item| {
-            let entries = map(item, "a test", cx)?;
-            read_test(item, entries, Place::Within, cx)
+            let entries = map(item, "a test", diagnostics)?;
+            read_test(item, entries, Place::Within, diagnostics)
         })
         .collect();
     tests.into_iter().collect()
 }
 
-fn read_comparison(node: &Node, entry: &Entry, cx: &mut Lowering<'_>) -> Option<Test> {
+fn read_comparison(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Test> {
     let comparator = Comparator::parse(&entry.key)?;
     let variable = match node.get("Variable") {
-        Some(variable) => word(variable, "Variable", cx),
+        Some(variable) => word(variable, "Variable", diagnostics),
         None => {
             let message = format!("`{}` stands without a `Variable`", entry.key);
             let help = "add `Variable` with the path to compare: `$.input.ticket_event.current`";
-            cx.error(Code::MissingKey, node.at, message, help);
+            diagnostics.error(Code::MissingKey, node.at, message, help);
             None
         }
     };
-    let comparison = comparator.read(entry, cx);
+    let comparison = comparator.read(entry, diagnostics);
     Some(Test::One {
         variable: variable?,
         comparison: comparison?,

@@ -4,9 +4,8 @@
 use crate::core::bundle::Word;
 use crate::core::bundle::keys::{HTTP, PAIR};
 use crate::core::bundle::read::{check_keys, map, optional, word};
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
 
 #[derive(Debug, Clone)]
 pub struct HttpAction {
@@ -41,30 +40,30 @@ pub struct Filled {
     pub reference: bool,
 }
 
-pub fn read(node: &Node, name: &Word, cx: &mut Lowering<'_>) -> Option<HttpAction> {
-    let entries = map(node, "an action's definition", cx)?;
-    check_keys(entries, &HTTP, cx);
-    let address = read_address(node, name, cx);
-    let headers = read_pairs(node, "headers", cx);
-    let query = read_pairs(node, "queryParams", cx);
+pub fn read(node: &Node, name: &Word, diagnostics: &mut Diagnostics) -> Option<HttpAction> {
+    let entries = map(node, "an action's definition", diagnostics)?;
+    check_keys(entries, &HTTP, diagnostics);
+    let address = read_address(node, name, diagnostics);
+    let headers = read_pairs(node, "headers", diagnostics);
+    let query = read_pairs(node, "queryParams", diagnostics);
     Some(HttpAction {
         name: name.clone(),
-        method: optional(node, "method", cx),
+        method: optional(node, "method", diagnostics),
         address: address?,
         headers: headers?,
         query: query?,
         body: filled(node, "requestBody"),
-        connection: optional(node, "connectionName", cx),
+        connection: optional(node, "connectionName", diagnostics),
     })
 }
 
-fn read_address(node: &Node, name: &Word, cx: &mut Lowering<'_>) -> Option<Address> {
+fn read_address(node: &Node, name: &Word, diagnostics: &mut Diagnostics) -> Option<Address> {
     match (filled(node, "url"), filled(node, "path")) {
-        (Some(url), None) => word(&url.node, "url", cx).map(|_| Address::Url(url)),
-        (None, Some(path)) => word(&path.node, "path", cx).map(|_| Address::Path(path)),
+        (Some(url), None) => word(&url.node, "url", diagnostics).map(|_| Address::Url(url)),
+        (None, Some(path)) => word(&path.node, "path", diagnostics).map(|_| Address::Path(path)),
         (Some(_), Some(path)) => {
             let help = "keep one: `path` for your own Zendesk, `url` for any other place";
-            cx.error(
+            diagnostics.error(
                 Code::InvalidValue,
                 path.node.at,
                 "this action has `url` and `path`",
@@ -75,7 +74,7 @@ fn read_address(node: &Node, name: &Word, cx: &mut Lowering<'_>) -> Option<Addre
         (None, None) => {
             let message = format!("the action `{}` has no address", name.text);
             let help = "add `path: /api/v2/…` for your own Zendesk, or `url: https://…`";
-            cx.error(Code::MissingKey, node.at, message, help);
+            diagnostics.error(Code::MissingKey, node.at, message, help);
             None
         }
     }
@@ -91,31 +90,34 @@ fn filled(node: &Node, key: &str) -> Option<Filled> {
     })
 }
 
-fn read_pairs(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Vec<Pair>> {
+fn read_pairs(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Vec<Pair>> {
     let Some(list) = node.get(key) else {
         return Some(Vec::new());
     };
     let Some(items) = list.as_list() else {
         let message = format!("`{key}` takes a list, found {}", list.kind());
         let help = "write `[{ key: Accept, value: application/json }]`";
-        cx.error(Code::WrongType, list.at, message, help);
+        diagnostics.error(Code::WrongType, list.at, message, help);
         return None;
     };
-    let pairs: Vec<Option<Pair>> = items.iter().map(|item| read_pair(item, key, cx)).collect();
+    let pairs: Vec<Option<Pair>> = items
+        .iter()
+        .map(|item| read_pair(item, key, diagnostics))
+        .collect();
     pairs.into_iter().collect()
 }
 
-fn read_pair(node: &Node, of: &str, cx: &mut Lowering<'_>) -> Option<Pair> {
-    let entries = map(node, &format!("an item of `{of}`"), cx)?;
-    check_keys(entries, &PAIR, cx);
+fn read_pair(node: &Node, of: &str, diagnostics: &mut Diagnostics) -> Option<Pair> {
+    let entries = map(node, &format!("an item of `{of}`"), diagnostics)?;
+    check_keys(entries, &PAIR, diagnostics);
     let (key, value) = (node.get("key"), filled(node, "value"));
     if key.is_none() || value.is_none() {
         let message = format!("an item of `{of}` has `key` and `value`");
         let help = "write `{ key: Accept, value: application/json }`";
-        cx.error(Code::MissingKey, node.at, message, help);
+        diagnostics.error(Code::MissingKey, node.at, message, help);
     }
     Some(Pair {
-        key: word(key?, "key", cx)?,
+        key: word(key?, "key", diagnostics)?,
         value: value?,
     })
 }

@@ -1,5 +1,5 @@
-//! From a bundle to rules: one for each job spec, with the flow that it starts.
-//! It refuses the whole bundle where anything in it is wrong, having told all of it.
+//! Compiles a bundle: one rule for each job spec, and every flow under its whole name.
+//! A bundle with a mistake anywhere makes no rule; all its mistakes are reported.
 
 mod action;
 mod address;
@@ -10,48 +10,57 @@ mod test;
 use std::mem::take;
 use std::sync::Arc;
 
-use crate::core::bundle::{Bundle, Flow, FullName, JobSpec, Kind, check, read};
+use crate::core::bundle::named::named_flows;
+use crate::core::bundle::{Bundle, FullName, JobSpec, Kind, check, read};
 use crate::core::config::Config;
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
+use crate::core::config::Mode;
+use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
 use crate::core::event::catalogue::EventType;
+use crate::core::flow::named::Named;
 use crate::core::flow::step;
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::fields::Fields;
-use crate::core::rule::jobspec::{Lane, Mode, Rule};
-use crate::core::rule::lowering::Lowering;
-use crate::core::rule::shared::Shared;
-use crate::core::rule::trigger::{TypePattern, lower_source, lower_types};
-use crate::core::rule::version::Version;
+use crate::core::rule::jobspec::{Lane, Rule};
+use crate::core::rule::lowering::compiler::Compiler;
+use crate::core::rule::shared::cache::CompileCache;
+use crate::core::rule::trigger::TypePattern;
+use crate::core::rule::trigger::lower::{lower_source, lower_types};
+use crate::core::rule::version::{Part, Version};
 use crate::core::rule::{self_loop, writes};
 
 pub use builtin::{LOAD, PATCH, is_known};
 pub use flow::usual_landing;
 
-/// The rules of a document that is a bundle, each with the place of its name; none after reporting what is
-/// wrong with it.
-pub fn lower(
+/// What a bundle is compiled to.
+#[derive(Default)]
+pub struct CompiledBundle {
+    /// One for each job spec; none where anything in the bundle is wrong.
+    pub rules: Vec<Arc<Rule>>,
+    /// All flows, by which rules outside the bundle run them.
+    pub flows: Vec<Named>,
+}
+
+/// Compiles the bundle of a document; reports everything that is wrong with it.
+pub fn compile(
     node: &Node,
+    part: &Part,
     version: &Version,
     config: &Config,
-    shared: &mut Shared,
+    cache: &mut CompileCache,
     diagnostics: &mut Diagnostics,
-) -> Vec<Arc<Rule>> {
+) -> CompiledBundle {
     let before = diagnostics.errors();
-    let mut cx = Lowering {
-        shared: take(shared),
-        ..Lowering::new(config, Fields::Open, diagnostics)
+    let mut cx = Compiler::new(config, Fields::Open, diagnostics).with_cache(take(cache));
+    let mut compiled = match read(node, cx.diagnostics()) {
+        Some(bundle) => lower_bundle(&bundle, part, version, &mut cx),
+        None => CompiledBundle::default(),
     };
-    let rules = match read(node, &mut cx) {
-        Some(bundle) => lower_bundle(&bundle, version, &mut cx),
-        None => Vec::new(),
-    };
-    let sound = cx.diagnostics.errors() == before;
-    *shared = cx.shared;
-    match sound {
-        true => rules.into_iter().map(Arc::new).collect(),
-        false => Vec::new(),
+    if cx.diagnostics().errors() > before {
+        compiled.rules.clear();
     }
+    *cache = cx.into_cache();
+    compiled
 }
 
 /// What a job spec listens to.
@@ -64,33 +73,36 @@ pub struct Trigger<'b> {
     fields: Fields,
 }
 
-/// One flow alone, whoever starts it.
-pub fn flow(flow: &Flow, bundle: &Bundle, cx: &mut Lowering<'_>) -> Option<step::Flow> {
-    flow::lower(&flow.definition, bundle, cx)
-}
-
-fn lower_bundle(bundle: &Bundle, version: &Version, cx: &mut Lowering<'_>) -> Vec<Rule> {
+fn lower_bundle(
+    bundle: &Bundle,
+    part: &Part,
+    version: &Version,
+    cx: &mut Compiler<'_>,
+) -> CompiledBundle {
     let specs = bundle.job_specs.iter();
     let triggers: Vec<Trigger<'_>> = specs.map(|spec| lower_trigger(spec, bundle, cx)).collect();
     check::names(bundle, &triggers, cx);
     let mut flows: Vec<Option<step::Flow>> = Vec::with_capacity(bundle.flows.len());
     for (place, flow) in bundle.flows.iter().enumerate() {
-        cx.fields = fields_of(place, &triggers);
-        check::flow(flow, bundle, cx);
+        cx.names.fields = fields_of(place, &triggers);
+        check::flow(flow, bundle, &mut cx.names);
         flows.push(flow::lower(&flow.definition, bundle, cx));
     }
     let mut rules = Vec::with_capacity(triggers.len());
     for trigger in triggers {
         let started = trigger.flow.and_then(|place| flows.get(place)).cloned();
         if let Some(flow) = trigger.flow.and_then(|place| bundle.flows.get(place)) {
-            cx.shared.flows.run(&bundle.name_of(flow).into());
+            cx.cache.flows.run(&bundle.name_of(flow).into());
         }
         if let Some(flow) = started.flatten() {
-            cx.fields = trigger.fields.clone();
-            rules.extend(rule(bundle, trigger, flow, version, cx));
+            cx.names.fields = trigger.fields.clone();
+            rules.extend(rule(bundle, trigger, flow, version, cx).map(Arc::new));
         }
     }
-    rules
+    CompiledBundle {
+        rules,
+        flows: named_flows(bundle, flows, part),
+    }
 }
 
 /// What the events hold that may start a flow: all that any of its job specs listens to.
@@ -108,16 +120,16 @@ fn fields_of(flow: usize, triggers: &[Trigger<'_>]) -> Fields {
     }
 }
 
-fn lower_trigger<'b>(spec: &'b JobSpec, bundle: &Bundle, cx: &mut Lowering<'_>) -> Trigger<'b> {
+fn lower_trigger<'b>(spec: &'b JobSpec, bundle: &Bundle, cx: &mut Compiler<'_>) -> Trigger<'b> {
     let source = lower_source(&spec.event_source, cx);
-    let types = one_type(&spec.event_type, cx)
+    let types = one_type(&spec.event_type, cx.diagnostics())
         .then(|| lower_types(&spec.event_type, source.as_deref(), cx))
         .flatten();
     let fields = match &types {
-        Some(_) => cx.fields.clone(),
+        Some(_) => cx.names.fields.clone(),
         None => Fields::Open,
     };
-    warn_of_display_name(&spec.event_type, types.as_deref(), cx);
+    warn_of_display_name(&spec.event_type, types.as_deref(), cx.diagnostics());
     let name = FullName::short(&spec.flow_name.text);
     Trigger {
         spec,
@@ -128,7 +140,7 @@ fn lower_trigger<'b>(spec: &'b JobSpec, bundle: &Bundle, cx: &mut Lowering<'_>) 
     }
 }
 
-fn one_type(node: &Node, cx: &mut Lowering<'_>) -> bool {
+fn one_type(node: &Node, diagnostics: &mut Diagnostics) -> bool {
     let help = match &node.value {
         Yaml::List(_) => "write a job spec for each, with the same `flow_name`",
         Yaml::Text(text) if text.ends_with('*') => {
@@ -137,12 +149,12 @@ fn one_type(node: &Node, cx: &mut Lowering<'_>) -> bool {
         _ => return true,
     };
     let message = "a job spec listens to one event type";
-    cx.error(Code::WrongType, node.at, message, help);
+    diagnostics.error(Code::WrongType, node.at, message, help);
     false
 }
 
 /// A display name is understood here, and is silently another type there.
-fn warn_of_display_name(node: &Node, types: Option<&[TypePattern]>, cx: &mut Lowering<'_>) {
+fn warn_of_display_name(node: &Node, types: Option<&[TypePattern]>, diagnostics: &mut Diagnostics) {
     let (Some(text), Some([TypePattern::Tag(tag)])) = (node.as_text(), types) else {
         return;
     };
@@ -150,9 +162,12 @@ fn warn_of_display_name(node: &Node, types: Option<&[TypePattern]>, cx: &mut Low
         let message = format!(
             "`{text}` is what people call the type, and starts nothing on ZIS; here it starts the flow"
         );
-        let warning = Diagnostic::warning(Code::UnknownEventType, node.at, message);
-        cx.diagnostics
-            .push(warning.help(format!("write its tag: `{tag}`")));
+        diagnostics.warning(
+            Code::UnknownEventType,
+            node.at,
+            message,
+            format!("write its tag: `{tag}`"),
+        );
     }
 }
 
@@ -161,17 +176,17 @@ fn rule(
     trigger: Trigger<'_>,
     flow: step::Flow,
     version: &Version,
-    cx: &mut Lowering<'_>,
+    cx: &mut Compiler<'_>,
 ) -> Option<Rule> {
     let name = rule_name(&bundle.integration, &trigger.spec.name.text);
-    let on_dead = cx.config.on_dead.clone();
+    let on_dead = cx.cache.default_on_dead.clone();
     let rule = Rule {
         at: trigger.spec.name.at,
         event_source: trigger.source?,
         event_types: trigger.types?,
         mode: Mode::Live.min(cx.config.mode),
         when: Condition::always(),
-        vars: Arc::clone(&cx.vars),
+        vars: Arc::clone(&cx.names.in_scope.vars),
         lane: Lane::Key,
         guard: writes::guard(Some(&flow), on_dead.as_deref(), cx),
         gates: Vec::new(),
@@ -181,7 +196,7 @@ fn rule(
         has_tests: false,
         name,
     };
-    self_loop::warn(&rule, cx.config, cx.diagnostics);
+    self_loop::warn(&rule, cx.config, cx.diagnostics());
     Some(rule)
 }
 
@@ -204,7 +219,13 @@ pub fn rule_name(integration: &str, spec: &str) -> String {
 }
 
 /// A name that leads nowhere, with the nearest that there is.
-pub fn nowhere(at: Position, what: &str, name: &str, known: &[&str], cx: &mut Lowering<'_>) {
+pub fn nowhere(
+    at: Position,
+    what: &str,
+    name: &str,
+    known: &[&str],
+    diagnostics: &mut Diagnostics,
+) {
     use crate::core::rule::synonyms;
 
     let message = format!("no {what} is called `{name}`");
@@ -213,7 +234,7 @@ pub fn nowhere(at: Position, what: &str, name: &str, known: &[&str], cx: &mut Lo
         None if known.is_empty() => format!("this bundle has no {what}"),
         None => format!("there are {}", known.join(", ")),
     };
-    cx.error(Code::UndefinedName, at, message, &help);
+    diagnostics.error(Code::UndefinedName, at, message, &help);
 }
 
 /// Whether a name leads to a resource that has mistakes of its own.

@@ -16,9 +16,8 @@ use crate::core::diagnostic::Position;
 use crate::core::rule::document::Node;
 
 pub use http::HttpAction;
-pub use lower::{lower, rule_name};
+pub use lower::{CompiledBundle, compile, rule_name};
 pub use name::FullName;
-pub use named::add_flows;
 pub use read::read;
 pub use state::{Definition, State};
 

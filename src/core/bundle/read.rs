@@ -5,21 +5,21 @@ mod states;
 
 use crate::core::bundle::keys::{BUNDLE, JOB_SPEC, Keys, PROPERTIES, RESOURCE, foreign};
 use crate::core::bundle::{Bundle, Flow, FullName, JobSpec, Kind, TEMPLATE_VERSION, Word, http};
-use crate::core::diagnostic::{Code, Diagnostic, Position};
+use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Entry, Node, Yaml};
-use crate::core::rule::lowering::Lowering;
 use crate::core::rule::synonyms;
 
 /// The bundle of a document. None after reporting why it is none; a bundle may still lack what had
 /// mistakes.
-pub fn read(node: &Node, cx: &mut Lowering<'_>) -> Option<Bundle> {
-    let entries = map(node, "a bundle", cx)?;
-    check_keys(entries, &BUNDLE, cx);
-    check_version(node, cx);
+pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Bundle> {
+    let entries = map(node, "a bundle", diagnostics)?;
+    check_keys(entries, &BUNDLE, diagnostics);
+    check_version(node, diagnostics);
     let resources = node.get("resources").and_then(Node::as_map);
     let Some(resources) = resources.filter(|resources| !resources.is_empty()) else {
         let help = "add `resources`: a JobSpec, a Flow and the actions that it calls";
-        cx.error(
+        diagnostics.error(
             Code::MissingKey,
             node.at,
             "this bundle has no `resources`",
@@ -29,8 +29,8 @@ pub fn read(node: &Node, cx: &mut Lowering<'_>) -> Option<Bundle> {
     };
     let mut bundle = Bundle {
         at: node.at,
-        name: optional(node, "name", cx),
-        description: optional(node, "description", cx),
+        name: optional(node, "name", diagnostics),
+        description: optional(node, "description", diagnostics),
         integration: String::new(),
         job_specs: Vec::new(),
         flows: Vec::new(),
@@ -38,9 +38,9 @@ pub fn read(node: &Node, cx: &mut Lowering<'_>) -> Option<Bundle> {
         broken: Vec::new(),
     };
     for resource in resources {
-        read_resource(resource, &mut bundle, cx);
+        read_resource(resource, &mut bundle, diagnostics);
     }
-    bundle.integration = optional(node, "integration", cx)
+    bundle.integration = optional(node, "integration", diagnostics)
         .map(|word| word.text)
         .or_else(|| integration(&bundle))
         .or_else(|| bundle.name.as_ref().map(|name| name.text.clone()))
@@ -48,7 +48,7 @@ pub fn read(node: &Node, cx: &mut Lowering<'_>) -> Option<Bundle> {
     Some(bundle)
 }
 
-fn check_version(node: &Node, cx: &mut Lowering<'_>) {
+fn check_version(node: &Node, diagnostics: &mut Diagnostics) {
     let version = node.get("zis_template_version");
     let at = version.map_or(node.at, |version| version.at);
     let message = match version.map(Node::scalar_text) {
@@ -57,22 +57,21 @@ fn check_version(node: &Node, cx: &mut Lowering<'_>) {
         Some(None) | None => "this bundle says no `zis_template_version`".into(),
     };
     let help = format!("write `zis_template_version: \"{TEMPLATE_VERSION}\"`; it is read as that");
-    let warning = Diagnostic::warning(Code::InvalidValue, at, message);
-    cx.diagnostics.push(warning.help(help));
+    diagnostics.warning(Code::InvalidValue, at, message, help);
 }
 
-fn read_resource(entry: &Entry, bundle: &mut Bundle, cx: &mut Lowering<'_>) {
+fn read_resource(entry: &Entry, bundle: &mut Bundle, diagnostics: &mut Diagnostics) {
     let node = &entry.value;
-    let Some(entries) = map(node, "a resource", cx) else {
+    let Some(entries) = map(node, "a resource", diagnostics) else {
         return;
     };
-    check_keys(entries, &RESOURCE, cx);
-    let Some(kind) = kind(node, entry, cx) else {
+    check_keys(entries, &RESOURCE, diagnostics);
+    let Some(kind) = kind(node, entry, diagnostics) else {
         return;
     };
     let Some(properties) = node.get("properties") else {
         let message = format!("the resource `{}` has no `properties`", entry.key);
-        cx.error(
+        diagnostics.error(
             Code::MissingKey,
             entry.key_at,
             message,
@@ -80,17 +79,17 @@ fn read_resource(entry: &Entry, bundle: &mut Bundle, cx: &mut Lowering<'_>) {
         );
         return;
     };
-    if map(properties, "`properties`", cx).is_none() {
+    if map(properties, "`properties`", diagnostics).is_none() {
         return;
     }
-    let name = read_name(properties, entry, kind, bundle, cx);
+    let name = read_name(properties, entry, kind, bundle, diagnostics);
     let read = match kind {
         Kind::JobSpec => {
-            read_job_spec(properties, &name, cx).map(|spec| bundle.job_specs.push(spec))
+            read_job_spec(properties, &name, diagnostics).map(|spec| bundle.job_specs.push(spec))
         }
-        Kind::Flow => read_flow(properties, &name, cx).map(|flow| bundle.flows.push(flow)),
+        Kind::Flow => read_flow(properties, &name, diagnostics).map(|flow| bundle.flows.push(flow)),
         Kind::Action => {
-            read_action(properties, &name, cx).map(|action| bundle.actions.push(action))
+            read_action(properties, &name, diagnostics).map(|action| bundle.actions.push(action))
         }
     };
     if read.is_none() {
@@ -98,16 +97,16 @@ fn read_resource(entry: &Entry, bundle: &mut Bundle, cx: &mut Lowering<'_>) {
     }
 }
 
-fn kind(node: &Node, entry: &Entry, cx: &mut Lowering<'_>) -> Option<Kind> {
+fn kind(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Kind> {
     let Some(found) = node.get("type") else {
         let message = format!("the resource `{}` has no `type`", entry.key);
         let help = "add `type`: ZIS::JobSpec, ZIS::Flow or ZIS::Action::Http";
-        cx.error(Code::MissingKey, entry.key_at, message, help);
+        diagnostics.error(Code::MissingKey, entry.key_at, message, help);
         return None;
     };
-    let text = cx.text(found, "type")?;
+    let text = diagnostics.text(found, "type")?;
     if text.starts_with("ZIS::Connection") {
-        leave_connection(&text, found.at, cx);
+        leave_connection(&text, found.at, diagnostics);
         return None;
     }
     let kind = Kind::parse(&text);
@@ -118,17 +117,16 @@ fn kind(node: &Node, entry: &Entry, cx: &mut Lowering<'_>) -> Option<Kind> {
             None => format!("a bundle has {}", words.join(", ")),
         };
         let message = format!("no resource is of type `{text}`");
-        cx.error(Code::InvalidValue, found.at, message, &help);
+        diagnostics.error(Code::InvalidValue, found.at, message, &help);
     }
     kind
 }
 
 /// How to sign in is no part of a bundle here.
-fn leave_connection(text: &str, at: Position, cx: &mut Lowering<'_>) {
+fn leave_connection(text: &str, at: Position, diagnostics: &mut Diagnostics) {
     let message = format!("a resource of type `{text}` is not read");
     let help = "connections are made in flowtrigger.yaml, under `connections`; the resource may stay, for ZIS";
-    let warning = Diagnostic::warning(Code::InvalidValue, at, message);
-    cx.diagnostics.push(warning.help(help));
+    diagnostics.warning(Code::InvalidValue, at, message, help);
 }
 
 /// What the resource is called, by its key where it does not say; reported where another of its kind is
@@ -138,7 +136,7 @@ fn read_name(
     entry: &Entry,
     kind: Kind,
     bundle: &Bundle,
-    cx: &mut Lowering<'_>,
+    diagnostics: &mut Diagnostics,
 ) -> Word {
     let key = || Word {
         text: entry.key.clone(),
@@ -147,10 +145,10 @@ fn read_name(
     let Some(name) = properties.get("name") else {
         let message = format!("the {} `{}` has no `name`", kind.word(), entry.key);
         let help = "add `name`; it is by that name that others find it, not by the resource's key";
-        cx.error(Code::MissingKey, properties.at, message, help);
+        diagnostics.error(Code::MissingKey, properties.at, message, help);
         return key();
     };
-    let Some(name) = word(name, "name", cx) else {
+    let Some(name) = word(name, "name", diagnostics) else {
         return key();
     };
     let mut taken: Vec<&Word> = match kind {
@@ -165,45 +163,49 @@ fn read_name(
             "it stands on line {}; give each a name of its own",
             first.at.line
         );
-        cx.error(Code::DuplicateName, name.at, message, &help);
+        diagnostics.error(Code::DuplicateName, name.at, message, &help);
     }
     name
 }
 
-fn read_job_spec(node: &Node, name: &Word, cx: &mut Lowering<'_>) -> Option<JobSpec> {
+fn read_job_spec(node: &Node, name: &Word, diagnostics: &mut Diagnostics) -> Option<JobSpec> {
     let entries = node.as_map().unwrap_or_default();
-    check_keys(entries, &JOB_SPEC, cx);
-    let flow_name = required(node, "flow_name", "zis:INTEGRATION:flow:NAME", cx);
-    let event_source = required(node, "event_source", "support", cx);
-    let event_type = required(node, "event_type", "ticket.TicketCreated", cx);
+    check_keys(entries, &JOB_SPEC, diagnostics);
+    let flow_name = required(node, "flow_name", "zis:INTEGRATION:flow:NAME", diagnostics);
+    let event_source = required(node, "event_source", "support", diagnostics);
+    let event_type = required(node, "event_type", "ticket.TicketCreated", diagnostics);
     Some(JobSpec {
         name: name.clone(),
         event_source: event_source?.clone(),
         event_type: event_type?.clone(),
-        flow_name: word(flow_name?, "flow_name", cx)?,
+        flow_name: word(flow_name?, "flow_name", diagnostics)?,
     })
 }
 
-fn read_flow(node: &Node, name: &Word, cx: &mut Lowering<'_>) -> Option<Flow> {
-    let definition = read_definition(node, cx)?;
+fn read_flow(node: &Node, name: &Word, diagnostics: &mut Diagnostics) -> Option<Flow> {
+    let definition = read_definition(node, diagnostics)?;
     Some(Flow {
         name: name.clone(),
-        definition: states::read(definition, cx)?,
+        definition: states::read(definition, diagnostics)?,
     })
 }
 
-fn read_action(node: &Node, name: &Word, cx: &mut Lowering<'_>) -> Option<http::HttpAction> {
-    let definition = read_definition(node, cx)?;
-    http::read(definition, name, cx)
+fn read_action(
+    node: &Node,
+    name: &Word,
+    diagnostics: &mut Diagnostics,
+) -> Option<http::HttpAction> {
+    let definition = read_definition(node, diagnostics)?;
+    http::read(definition, name, diagnostics)
 }
 
-fn read_definition<'n>(node: &'n Node, cx: &mut Lowering<'_>) -> Option<&'n Node> {
+fn read_definition<'n>(node: &'n Node, diagnostics: &mut Diagnostics) -> Option<&'n Node> {
     let entries = node.as_map().unwrap_or_default();
-    check_keys(entries, &PROPERTIES, cx);
+    check_keys(entries, &PROPERTIES, diagnostics);
     let found = node.get("definition");
     if found.is_none() {
         let help = "add `definition`: the states of a flow, the request of an action";
-        cx.error(
+        diagnostics.error(
             Code::MissingKey,
             node.at,
             "these properties have no `definition`",
@@ -217,13 +219,13 @@ fn required<'n>(
     node: &'n Node,
     key: &str,
     example: &str,
-    cx: &mut Lowering<'_>,
+    diagnostics: &mut Diagnostics,
 ) -> Option<&'n Node> {
     let found = node.get(key);
     if found.is_none() {
         let message = format!("this job spec has no `{key}`");
         let help = format!("add `{key}`, for example `{example}`");
-        cx.error(Code::MissingKey, node.at, message, &help);
+        diagnostics.error(Code::MissingKey, node.at, message, &help);
     }
     found
 }
@@ -250,11 +252,11 @@ fn integration(bundle: &Bundle) -> Option<String> {
 }
 
 /// The entries of a mapping; reported where it is something else.
-pub fn map<'n>(node: &'n Node, name: &str, cx: &mut Lowering<'_>) -> Option<&'n [Entry]> {
+pub fn map<'n>(node: &'n Node, name: &str, diagnostics: &mut Diagnostics) -> Option<&'n [Entry]> {
     let entries = node.as_map();
     if entries.is_none() {
         let message = format!("{name} takes a mapping, found {}", node.kind());
-        cx.error(
+        diagnostics.error(
             Code::WrongType,
             node.at,
             message,
@@ -265,11 +267,11 @@ pub fn map<'n>(node: &'n Node, name: &str, cx: &mut Lowering<'_>) -> Option<&'n 
 }
 
 /// A text that is not empty.
-pub fn word(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Word> {
-    let text = cx.text(node, key)?;
+pub fn word(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Word> {
+    let text = diagnostics.text(node, key)?;
     if text.trim().is_empty() {
         let message = format!("`{key}` is empty");
-        cx.error(
+        diagnostics.error(
             Code::InvalidValue,
             node.at,
             message,
@@ -280,17 +282,17 @@ pub fn word(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Word> {
     Some(Word { text, at: node.at })
 }
 
-pub fn optional(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Word> {
+pub fn optional(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Word> {
     let found = node.get(key)?;
     match &found.value {
         Yaml::Null => None,
         Yaml::Text(text) if text.is_empty() => None,
-        _ => word(found, key, cx),
+        _ => word(found, key, diagnostics),
     }
 }
 
 /// Reports the keys that a mapping cannot have; those that end in `.$` stand for the key before it.
-pub fn check_keys(entries: &[Entry], keys: &Keys, cx: &mut Lowering<'_>) {
+pub fn check_keys(entries: &[Entry], keys: &Keys, diagnostics: &mut Diagnostics) {
     for entry in entries {
         let key = entry.key.as_str();
         let plain = key.strip_suffix(".$").unwrap_or(key);
@@ -305,6 +307,6 @@ pub fn check_keys(entries: &[Entry], keys: &Keys, cx: &mut Lowering<'_>) {
                 None => format!("the keys are: {}", keys.words.join(", ")),
             },
         };
-        cx.error(Code::UnknownKey, entry.key_at, message, &help);
+        diagnostics.error(Code::UnknownKey, entry.key_at, message, &help);
     }
 }

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::retention::lower_age;
 use super::size;
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, word};
 use crate::core::rule::document::{Node, Yaml};
-use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, duration, word};
 
 /// What the archive keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,13 +45,13 @@ pub const ARCHIVE: Vocabulary = Vocabulary {
     words: &[
         word(
             "events",
-            "`full` keeps every event, `unmatched` those that no rule matched, `off` none.",
+            "`full` keeps every event, `unmatched` those that no rule matched, `off` none. Default: `full`.",
             events,
         ),
-        word("for", "How long; 7d unless given.", duration),
+        word("for", "How long events are kept. Default: 7d.", duration),
         word(
             "at_most",
-            "How much of the disk, the oldest going first; 256MB unless given.",
+            "The maximum size on disk; the oldest events are deleted first. Default: 256MB.",
             size::schema,
         ),
     ],
@@ -69,26 +69,26 @@ impl Archived {
 }
 
 /// `archive: unmatched`, or a mapping. What is wrong in it is reported, and the usual value holds.
-pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Archive {
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Archive {
     let mut archive = Archive::default();
     if !matches!(node.value, Yaml::Map(_)) {
-        archive.events = lower_events(node, "archive", cx).unwrap_or(archive.events);
+        archive.events = lower_events(node, "archive", diagnostics).unwrap_or(archive.events);
         return archive;
     }
-    cx.entries(node, &ARCHIVE);
+    diagnostics.entries(node, &ARCHIVE);
     if let Some(node) = node.get("events") {
-        archive.events = lower_events(node, "events", cx).unwrap_or(archive.events);
+        archive.events = lower_events(node, "events", diagnostics).unwrap_or(archive.events);
     }
     if let Some(node) = node.get("for") {
-        archive.keep_for = lower_age(node, cx).unwrap_or(archive.keep_for);
+        archive.keep_for = lower_age(node, diagnostics).unwrap_or(archive.keep_for);
     }
     if let Some(node) = node.get("at_most") {
-        archive.at_most = size::lower_cap(node, "at_most", cx).unwrap_or(archive.at_most);
+        archive.at_most = size::lower_cap(node, "at_most", diagnostics).unwrap_or(archive.at_most);
     }
     archive
 }
 
-fn lower_events(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Archived> {
+fn lower_events(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Archived> {
     let events = node.as_text().and_then(Archived::parse);
     if events.is_none() {
         let message = format!("`{key}` takes full, unmatched or off");
@@ -100,7 +100,7 @@ fn lower_events(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Archive
                 "write `archive: unmatched`, or `archive: { events: full, for: 7d, at_most: 256MB }`"
             }
         };
-        cx.error(Code::InvalidValue, node.at, message, help);
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
     }
     events
 }

@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, word};
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, word};
 
 /// What stands under `commands`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -19,7 +19,7 @@ pub const COMMANDS: Vocabulary = Vocabulary {
     name: "`commands`",
     words: &[word(
         "allow",
-        "The programs that steps may run, by absolute path, or relative to this file; a `/*` at the end takes all of a folder; any unless given.",
+        "The programs that steps may run: absolute paths, or paths relative to this file. `/*` at the end allows a whole folder. Default: any program.",
         allow,
     )],
 };
@@ -33,8 +33,8 @@ pub fn schema() -> Value {
 }
 
 /// What is wrong in it is reported and left out.
-pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Commands {
-    if cx.entries(node, &COMMANDS).is_none() {
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Commands {
+    if diagnostics.entries(node, &COMMANDS).is_none() {
         return Commands::default();
     }
     let Some(allow) = node.get("allow") else {
@@ -43,20 +43,23 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Commands {
     let Some(list) = allow.as_list().filter(|list| !list.is_empty()) else {
         let message = "`allow` takes a list of programs";
         let help = "write `allow: [/usr/bin/curl, ./bin/*]`, or leave it out to let any run";
-        cx.error(Code::InvalidValue, allow.at, message, help);
+        diagnostics.error(Code::InvalidValue, allow.at, message, help);
         // Whoever began a list wanted bounds.
         return Commands {
             allow: Some(Vec::new()),
         };
     };
-    let programs: Vec<_> = list.iter().map(|node| lower_program(node, cx)).collect();
+    let programs: Vec<_> = list
+        .iter()
+        .map(|node| lower_program(node, diagnostics))
+        .collect();
     Commands {
         allow: Some(programs.into_iter().flatten().collect()),
     }
 }
 
-fn lower_program(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
-    let path = cx.text(node, "allow")?;
+fn lower_program(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
+    let path = diagnostics.text(node, "allow")?;
     let literal = path.strip_suffix("/*").unwrap_or(&path);
     if path.contains('/') && !literal.contains('*') {
         return Some(path);
@@ -68,6 +71,6 @@ fn lower_program(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
             format!("write where it is, `/usr/bin/{path}`, or `./{path}` for one beside this file")
         }
     };
-    cx.error(Code::InvalidValue, node.at, message, &help);
+    diagnostics.error(Code::InvalidValue, node.at, message, &help);
     None
 }

@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 
 use super::rate::{self, Rate};
 use crate::core::config::section;
-use crate::core::diagnostic::{Code, Position};
+use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
 use crate::core::flow::step::AuthTemplate;
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, mapping, text, word};
 use crate::core::rule::document::{Entry, Node};
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::template::{Escape, Template};
-use crate::core::rule::vocabulary::{Vocabulary, duration, mapping, text, word};
 
 /// Where requests of a rule go and with which credentials, kept out of the rules.
 #[derive(Debug, Clone)]
@@ -33,7 +34,7 @@ pub const CONNECTION: Vocabulary = Vocabulary {
     words: &[
         word(
             "base_url",
-            "What `path` in a step is added to; `outbox:NAME` writes to a file instead of sending.",
+            "The URL to which the `path` of a step is added. `outbox:NAME` writes requests to a file instead of sending them.",
             text,
         ),
         word(
@@ -44,17 +45,17 @@ pub const CONNECTION: Vocabulary = Vocabulary {
         word("headers", "Headers of every request.", mapping),
         word(
             "timeout",
-            "How long a request may take, unless the step says.",
+            "The maximum duration of a request if the step has no `timeout`. Default: 10s.",
             duration,
         ),
         word(
             "actor_id",
-            "The id of the user that our own requests act as at the help desk: what its events then tell as their actor, so that a loop is known as one.",
+            "The id of the help desk user whose credentials the connection uses. The loop guard recognises flowtrigger's own changes by it.",
             user,
         ),
         word(
             "rate_limit",
-            "How many requests may go out in which time, evenly spread; none unless given.",
+            "The maximum rate of requests, evenly spread. Default: no limit.",
             rate::schema,
         ),
     ],
@@ -70,17 +71,17 @@ pub const AUTH: Vocabulary = Vocabulary {
     words: &[
         word("bearer", "A bearer token.", text),
         word("basic", "A user name and a password.", mapping),
-        word("header", "A header's name and its value.", mapping),
+        word("header", "The name and the value of a header.", mapping),
     ],
 };
 
 /// The connection under an entry; None after reporting why it is none.
-pub fn lower(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Connection> {
+pub fn lower(entry: &Entry, names: &mut NameResolver<'_>) -> Option<Connection> {
     let node = &entry.value;
-    cx.entries(node, &CONNECTION)?;
+    names.entries(node, &CONNECTION)?;
     let Some(url) = node.get("base_url") else {
         let message = format!("the connection `{}` has no `base_url`", entry.key);
-        cx.error(
+        names.error(
             Code::MissingKey,
             entry.key_at,
             message,
@@ -89,24 +90,28 @@ pub fn lower(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Connection> {
         return None;
     };
     let auth = match node.get("auth") {
-        Some(auth) => lower_auth(auth, cx).map(Some),
+        Some(auth) => lower_auth(auth, names).map(Some),
         None => Some(None),
     };
     let mut headers = Vec::new();
-    for header in section(node, "headers", cx) {
-        let value = Template::lower(&header.value, &header.key, Escape::None, cx);
+    for header in section(node, "headers", names.diagnostics) {
+        let value = Template::lower(&header.value, &header.key, Escape::None, names);
         headers.push(value.map(|value| (header.key.clone(), value)));
     }
-    let timeout = node.get("timeout").and_then(|t| cx.duration(t, "timeout"));
-    let actor_id = node.get("actor_id").and_then(|id| lower_actor(id, cx));
+    let timeout = node
+        .get("timeout")
+        .and_then(|t| names.duration(t, "timeout"));
+    let actor_id = node
+        .get("actor_id")
+        .and_then(|id| lower_actor(id, names.diagnostics));
     let rate_limit = match node.get("rate_limit") {
-        Some(rate) => Some(rate::lower(rate, cx)?),
+        Some(rate) => Some(rate::lower(rate, names.diagnostics)?),
         None => None,
     };
     Some(Connection {
         name: entry.key.clone(),
         at: entry.key_at,
-        base_url: base_url(url, cx)?,
+        base_url: base_url(url, names.diagnostics)?,
         auth: auth?,
         headers: headers.into_iter().collect::<Option<_>>()?,
         timeout,
@@ -116,7 +121,7 @@ pub fn lower(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Connection> {
 }
 
 /// A number at Zendesk, a text at Upmind.
-fn lower_actor(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
+fn lower_actor(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
     let id = node.to_json();
     let id = match id.as_u64() {
         Some(0) => String::new(),
@@ -124,18 +129,18 @@ fn lower_actor(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
         None => id.as_str().unwrap_or_default().trim().to_owned(),
     };
     if id.is_empty() {
-        cx.wrong_type(node, "actor_id", "a user's id, a number or text");
+        diagnostics.wrong_type(node, "actor_id", "a user's id, a number or text");
         return None;
     }
     Some(id)
 }
 
-fn base_url(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
-    let text = cx.text(node, "base_url")?;
+fn base_url(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
+    let text = diagnostics.text(node, "base_url")?;
     if let Err(reason) = check_base_url(&text) {
         let message = format!("`{text}` is no base URL: {reason}");
         let help = "write https://host/path, or outbox:NAME to write requests to a file";
-        cx.error(Code::InvalidValue, node.at, message, help);
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
     Some(text)
@@ -165,15 +170,15 @@ const BASIC_AUTH: &str = "write `basic: { username: NAME, password: \"{{ secret.
 
 const HEADER_AUTH: &str = "write `header: { name: X-Api-Key, value: \"{{ secret.NAME }}\" }`";
 
-fn lower_auth(node: &Node, cx: &mut Lowering<'_>) -> Option<AuthTemplate> {
-    let entries = cx.entries(node, &AUTH)?;
+fn lower_auth(node: &Node, names: &mut NameResolver<'_>) -> Option<AuthTemplate> {
+    let entries = names.entries(node, &AUTH)?;
     let [entry] = entries else {
         let message = format!(
             "`auth` takes one of bearer, basic, header, found {}",
             entries.len()
         );
         let help = "keep the one that the other side asks for";
-        cx.error(Code::InvalidValue, node.at, message, help);
+        names.error(Code::InvalidValue, node.at, message, help);
         return None;
     };
     let mut part = |key: &str| {
@@ -184,13 +189,13 @@ fn lower_auth(node: &Node, cx: &mut Lowering<'_>) -> Option<AuthTemplate> {
                 "value" => HEADER_AUTH,
                 _ => BASIC_AUTH,
             };
-            cx.error(Code::MissingKey, entry.value.at, message, help);
+            names.error(Code::MissingKey, entry.value.at, message, help);
         }
-        Template::lower(found?, key, Escape::None, cx)
+        Template::lower(found?, key, Escape::None, names)
     };
     match entry.key.as_str() {
         "bearer" => {
-            Template::lower(&entry.value, "bearer", Escape::None, cx).map(AuthTemplate::Bearer)
+            Template::lower(&entry.value, "bearer", Escape::None, names).map(AuthTemplate::Bearer)
         }
         "basic" => Some(AuthTemplate::Basic {
             username: part("username")?,
@@ -201,10 +206,10 @@ fn lower_auth(node: &Node, cx: &mut Lowering<'_>) -> Option<AuthTemplate> {
             let name = entry
                 .value
                 .get("name")
-                .and_then(|name| cx.text(name, "name"));
+                .and_then(|name| names.text(name, "name"));
             if name.is_none() {
                 let message = "`header` has no `name`";
-                cx.error(Code::MissingKey, entry.value.at, message, HEADER_AUTH);
+                names.error(Code::MissingKey, entry.value.at, message, HEADER_AUTH);
             }
             Some(AuthTemplate::Header { name: name?, value })
         }

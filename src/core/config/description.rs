@@ -1,18 +1,18 @@
 //! A source that the user describes: where the parts of its events stand.
 //! It refuses a source without a type.
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::event::user_described::{Description, TypeFrom};
 use crate::core::rule::document::Entry;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::operator::operand::is_path;
 
 /// The description under an entry; None after reporting why it is none.
-pub fn lower(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Description> {
+pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Description> {
     let node = &entry.value;
     let Some(event_type) = node.get("event_type") else {
         let message = format!("the source `{}` has no `event_type`", entry.key);
-        cx.error(
+        diagnostics.error(
             Code::MissingKey,
             entry.key_at,
             message,
@@ -21,14 +21,16 @@ pub fn lower(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Description> {
         return None;
     };
     let event_type = match event_type.as_map() {
-        Some(entries) if is_path(entries) => TypeFrom::Path(cx.text(&entries[0].value, "path")?),
+        Some(entries) if is_path(entries) => {
+            TypeFrom::Path(diagnostics.text(&entries[0].value, "path")?)
+        }
         Some(_) => {
-            cx.wrong_type(event_type, "event_type", "a constant, or { path: … }");
+            diagnostics.wrong_type(event_type, "event_type", "a constant, or { path: … }");
             return None;
         }
-        None => TypeFrom::Constant(cx.text(event_type, "event_type")?),
+        None => TypeFrom::Constant(diagnostics.text(event_type, "event_type")?),
     };
-    let mut path = |key: &str| node.get(key).and_then(|value| cx.text(value, key));
+    let mut path = |key: &str| node.get(key).and_then(|value| diagnostics.text(value, key));
     Some(Description {
         name: entry.key.clone(),
         source: path("event_source").unwrap_or_else(|| entry.key.clone()),

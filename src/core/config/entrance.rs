@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use super::description;
 use super::verification::{self, Verification};
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::event::decode::DECODERS;
 use crate::core::event::user_described::Description;
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, anything, text, word};
 use crate::core::rule::document::{Entry, Node};
-use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, anything, text, word};
 
 /// One source, built in or described.
 #[derive(Debug, Clone)]
@@ -37,42 +37,42 @@ pub const SOURCE: Vocabulary = Vocabulary {
     words: &[
         word(
             "path",
-            "Where its events are posted to; `/events/` and the entry's name unless given.",
+            "The URL path to which its events are posted. Default: `/events/NAME`.",
             text,
         ),
         word(
             "verify",
-            "How senders prove who they are: `zendesk`, `upmind`, `standard_webhooks`, `github`, `bearer`, or a mapping; `none` takes whoever comes.",
+            "How senders are verified: `zendesk`, `upmind`, `standard_webhooks`, `github`, `bearer`, or a mapping. `none` accepts every sender.",
             verification::schema,
         ),
         word(
             "secrets",
-            "The names of the secrets that senders sign with; two while one is being replaced, and the first signs for `send`.",
+            "The names of the secrets that senders use; two while one is being replaced. `send` and `sign` use the first.",
             verification::secrets_schema,
         ),
         word(
             "decoder",
-            "How events are read: `support` (Zendesk), `upmind`, or `json`, a body that you describe here.",
+            "The format of the events: `support` (Zendesk), `upmind`, or `json` for a body that you describe here.",
             text,
         ),
         word(
             "event_source",
-            "What rules call it; the entry's own name unless given.",
+            "The name that rules use. Default: the name of the entry.",
             text,
         ),
         word(
             "event_type",
-            "The event's type: a constant, or `{ path: … }` in the body.",
+            "The event type: a constant, or `{ path: … }` in the body.",
             anything,
         ),
         word(
             "id",
-            "The path of the event's id; without it, equal bodies are one event.",
+            "The path of the event id. Default: a hash of the body, so equal bodies are one event.",
             text,
         ),
         word(
             "key",
-            "The path of what the event is about, usually the ticket's id.",
+            "The path of the event's key, usually the ticket id.",
             text,
         ),
         word("time", "The path of the event's time.", text),
@@ -119,12 +119,12 @@ pub fn built_in() -> impl Iterator<Item = Entrance> {
 }
 
 /// The source under an entry; None after reporting why it is none.
-pub fn lower(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Entrance> {
+pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Entrance> {
     let node = &entry.value;
-    cx.entries(node, &SOURCE)?;
-    let verification = verification::lower(entry, cx);
-    let path = node.get("path").map(|path| lower_path(path, cx));
-    let mut entrance = Entrance::of(&entry.key, lower_reads(entry, cx)?);
+    diagnostics.entries(node, &SOURCE)?;
+    let verification = verification::lower(entry, diagnostics);
+    let path = node.get("path").map(|path| lower_path(path, diagnostics));
+    let mut entrance = Entrance::of(&entry.key, lower_reads(entry, diagnostics)?);
     if let Some(path) = path {
         entrance.path = path?;
     }
@@ -132,10 +132,10 @@ pub fn lower(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Entrance> {
     Some(entrance)
 }
 
-fn lower_reads(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Reads> {
-    let decoder = decoder(entry, cx)?;
+fn lower_reads(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Reads> {
+    let decoder = decoder(entry, diagnostics)?;
     let Some(source) = decoder else {
-        return description::lower(entry, cx).map(Reads::Described);
+        return description::lower(entry, diagnostics).map(Reads::Described);
     };
     for key in ["event_source", "event_type", "id", "key", "time"] {
         let Some(told) = entry.value.as_map()?.iter().find(|told| told.key == key) else {
@@ -145,13 +145,13 @@ fn lower_reads(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Reads> {
             "the events of `{source}` are told apart by themselves: `{key}` says nothing here"
         );
         let help = "leave it out, or describe a body of your own with `decoder: json`";
-        cx.error(Code::InvalidValue, told.key_at, message, help);
+        diagnostics.error(Code::InvalidValue, told.key_at, message, help);
     }
     Some(Reads::BuiltIn(source))
 }
 
 /// The built-in source whose decoder reads the events; the inner None describes them itself.
-fn decoder(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Option<&'static str>> {
+fn decoder(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<&'static str>> {
     let built_in = |name: &str| DECODERS.iter().map(|d| d.source).find(|s| *s == name);
     let own_name = built_in(&entry.key);
     let Some(node) = entry.value.get("decoder") else {
@@ -164,7 +164,7 @@ fn decoder(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Option<&'static str>>
         (None, None) if named == "json" => Some(None),
         (_, Some(own)) => {
             let message = format!("the source `{own}` is built in and reads its own events");
-            cx.error(
+            diagnostics.error(
                 Code::DuplicateName,
                 node.at,
                 message,
@@ -178,7 +178,7 @@ fn decoder(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Option<&'static str>>
                 "zendesk" | "zis" => "Zendesk's events are read by `decoder: support`",
                 _ => "with `json` you describe the body: `event_type`, `id`, `key`, `time`",
             };
-            cx.error(Code::InvalidValue, node.at, message, help);
+            diagnostics.error(Code::InvalidValue, node.at, message, help);
             None
         }
     }
@@ -187,8 +187,8 @@ fn decoder(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Option<&'static str>>
 /// Paths that tell how the program is.
 const TAKEN: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
-fn lower_path(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
-    let path = cx.text(node, "path")?;
+fn lower_path(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
+    let path = diagnostics.text(node, "path")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/".contains(c);
     let (message, help) = if !path.starts_with('/') || path.len() < 2 {
         (
@@ -208,6 +208,6 @@ fn lower_path(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
     } else {
         return Some(path);
     };
-    cx.error(Code::InvalidValue, node.at, message, help);
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{Config, connection};
+use crate::core::config::Mode;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
-use crate::core::flow::call::SecretPlace;
-use crate::core::rule::jobspec::Mode;
 use crate::core::rule::synonyms::nearest;
+use crate::core::secret::SecretPlace;
 
 const PREFIX: &str = "FLOWTRIGGER_";
 

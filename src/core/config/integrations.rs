@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::core::config::{Config, section};
-use crate::core::diagnostic::{Code, Position};
+use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
 use crate::core::flow::call::Call;
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, mapping, text, word};
 use crate::core::rule::document::{Entry, Node};
-use crate::core::rule::lowering::Lowering;
 use crate::core::rule::synonyms;
-use crate::core::rule::vocabulary::{Vocabulary, mapping, text, word};
-use crate::core::run::Outcome;
+use crate::core::run::{CallResult, Reply};
 
 /// One integration, by its key.
 #[derive(Debug, Clone, Default)]
@@ -37,17 +37,17 @@ pub const INTEGRATION: Vocabulary = Vocabulary {
     words: &[
         word(
             "connections",
-            "The names of connections in its bundles, each with the connection that is meant; the one of the same name unless given.",
+            "Connection names in the bundles, each with the connection to use. Default: the connection of the same name.",
             connections,
         ),
         word(
             "zendesk",
-            "The connection that `path` in an action goes to; `zendesk` unless given.",
+            "The connection for actions that have a `path` only. Default: `zendesk`.",
             text,
         ),
         word(
             "configs",
-            "What `LoadConfig` gives for each scope, before `PatchConfig` changed it.",
+            "The settings that `LoadConfig` returns for each scope until `PatchConfig` changes them.",
             configs,
         ),
     ],
@@ -98,7 +98,7 @@ impl<'c> PlannedSettings<'c> {
     }
 
     /// What reading or changing settings gives; None of other calls.
-    pub fn outcome(&mut self, call: &Call) -> Option<Outcome> {
+    pub fn outcome(&mut self, call: &Call) -> Option<CallResult> {
         let Call::Config(call) = call else {
             return None;
         };
@@ -113,32 +113,39 @@ impl<'c> PlannedSettings<'c> {
             .cloned()
             .unwrap_or_default();
         settings.extend(changed.clone());
-        Some(Outcome::Succeeded {
-            result: Value::Object(settings),
-        })
+        Some(Ok(Reply {
+            value: Value::Object(settings),
+        }))
     }
 }
 
-pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> BTreeMap<String, Integration> {
-    let entries = section(node, "integrations", cx);
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> BTreeMap<String, Integration> {
+    let entries = section(node, "integrations", diagnostics);
     let lowered = entries.iter().filter_map(|entry| {
-        let integration = lower_one(&entry.value, cx)?;
+        let integration = lower_one(&entry.value, diagnostics)?;
         Some((entry.key.clone(), integration))
     });
     lowered.collect()
 }
 
-fn lower_one(node: &Node, cx: &mut Lowering<'_>) -> Option<Integration> {
-    cx.entries(node, &INTEGRATION)?;
-    let connections = section(node, "connections", cx).iter();
+fn lower_one(node: &Node, diagnostics: &mut Diagnostics) -> Option<Integration> {
+    diagnostics.entries(node, &INTEGRATION)?;
+    let connections = section(node, "connections", diagnostics).iter();
     let connections = connections
-        .filter_map(|entry| Some((entry.key.clone(), named(&entry.value, &entry.key, cx)?)))
+        .filter_map(|entry| {
+            Some((
+                entry.key.clone(),
+                named(&entry.value, &entry.key, diagnostics)?,
+            ))
+        })
         .collect();
     let zendesk = node
         .get("zendesk")
-        .and_then(|zendesk| named(zendesk, "zendesk", cx));
-    let configs = section(node, "configs", cx).iter();
-    let configs = configs.filter_map(|entry| settings(entry, cx)).collect();
+        .and_then(|zendesk| named(zendesk, "zendesk", diagnostics));
+    let configs = section(node, "configs", diagnostics).iter();
+    let configs = configs
+        .filter_map(|entry| settings(entry, diagnostics))
+        .collect();
     Some(Integration {
         connections,
         zendesk,
@@ -146,21 +153,21 @@ fn lower_one(node: &Node, cx: &mut Lowering<'_>) -> Option<Integration> {
     })
 }
 
-fn named(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Named> {
-    let name = cx.text(node, key)?;
+fn named(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Named> {
+    let name = diagnostics.text(node, key)?;
     Some(Named { name, at: node.at })
 }
 
-fn settings(entry: &Entry, cx: &mut Lowering<'_>) -> Option<(String, Value)> {
+fn settings(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<(String, Value)> {
     if entry.value.as_map().is_none() {
-        cx.wrong_type(&entry.value, &entry.key, "a mapping of settings");
+        diagnostics.wrong_type(&entry.value, &entry.key, "a mapping of settings");
         return None;
     }
     Some((entry.key.clone(), entry.value.to_json()))
 }
 
 /// Reports the connections that there are not.
-pub fn check(config: &Config, cx: &mut Lowering<'_>) {
+pub fn check(config: &Config, diagnostics: &mut Diagnostics) {
     for integration in config.integrations.values() {
         let named = integration.connections.values().chain(&integration.zendesk);
         for named in named.filter(|named| !config.connections.contains_key(&named.name)) {
@@ -170,7 +177,7 @@ pub fn check(config: &Config, cx: &mut Lowering<'_>) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "define it under `connections`".into(),
             };
-            cx.error(Code::UnknownConnection, named.at, message, &help);
+            diagnostics.error(Code::UnknownConnection, named.at, message, &help);
         }
     }
 }

@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, number, word};
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, number, word};
 
 /// Bounds on work and on what waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,25 +38,29 @@ impl Default for Limits {
 pub const LIMITS: Vocabulary = Vocabulary {
     name: "`limits`",
     words: &[
-        word("runs", "Runs at work together; 16 unless given.", at_work),
+        word(
+            "runs",
+            "The number of runs that execute at the same time. Default: 16.",
+            at_work,
+        ),
         word(
             "per_rule",
-            "Runs of one rule at work together; 8 unless given.",
+            "The number of runs of one rule that execute at the same time. Default: 8.",
             at_work,
         ),
         word(
             "per_host",
-            "Requests to one host at the same time; 8 unless given.",
+            "The number of concurrent requests to one host. Default: 8.",
             at_work,
         ),
         word(
             "backlog",
-            "Unfinished runs in all: beyond it, events that match are answered 429; 100000 unless given.",
+            "The number of unfinished runs. Above it, events that match are answered with 429. Default: 100000.",
             number,
         ),
         word(
             "per_rule_backlog",
-            "Unfinished runs of one rule: beyond it, further ones are parked as held; 10000 unless given.",
+            "The number of unfinished runs of one rule. Above it, further runs are held. Default: 10000.",
             number,
         ),
     ],
@@ -71,31 +75,36 @@ fn at_work() -> Value {
 
 /// What is wrong in it is reported, and the usual value holds. A part that is not given follows a
 /// whole that is.
-pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Limits {
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Limits {
     let usual = Limits::default();
-    if cx.entries(node, &LIMITS).is_none() {
+    if diagnostics.entries(node, &LIMITS).is_none() {
         return usual;
     }
-    let runs = count(node, "runs", MOST_AT_WORK, cx).unwrap_or(usual.runs);
-    let backlog = count(node, "backlog", MOST_WAITING, cx).unwrap_or(usual.backlog);
-    let part = |key, most, whole, cx: &mut Lowering<'_>| {
-        let part = count(node, key, most, cx)?;
-        within(node, key, part, whole, cx)
+    let runs = count(node, "runs", MOST_AT_WORK, diagnostics).unwrap_or(usual.runs);
+    let backlog = count(node, "backlog", MOST_WAITING, diagnostics).unwrap_or(usual.backlog);
+    let part = |key, most, whole, diagnostics: &mut Diagnostics| {
+        let part = count(node, key, most, diagnostics)?;
+        within(node, key, part, whole, diagnostics)
     };
     Limits {
         runs,
-        per_rule: part("per_rule", MOST_AT_WORK, ("runs", runs), cx)
+        per_rule: part("per_rule", MOST_AT_WORK, ("runs", runs), diagnostics)
             .unwrap_or(usual.per_rule.min(runs)),
-        per_host: part("per_host", MOST_AT_WORK, ("runs", runs), cx)
+        per_host: part("per_host", MOST_AT_WORK, ("runs", runs), diagnostics)
             .unwrap_or(usual.per_host.min(runs)),
         backlog,
-        per_rule_backlog: part("per_rule_backlog", MOST_WAITING, ("backlog", backlog), cx)
-            .unwrap_or(usual.per_rule_backlog.min(backlog)),
+        per_rule_backlog: part(
+            "per_rule_backlog",
+            MOST_WAITING,
+            ("backlog", backlog),
+            diagnostics,
+        )
+        .unwrap_or(usual.per_rule_backlog.min(backlog)),
     }
 }
 
-fn count(node: &Node, key: &str, most: u64, cx: &mut Lowering<'_>) -> Option<usize> {
-    let number = cx.whole_number(node.get(key)?, key, 1..=most)?;
+fn count(node: &Node, key: &str, most: u64, diagnostics: &mut Diagnostics) -> Option<usize> {
+    let number = diagnostics.whole_number(node.get(key)?, key, 1..=most)?;
     usize::try_from(number).ok()
 }
 
@@ -104,7 +113,7 @@ fn within(
     key: &str,
     part: usize,
     (name, whole): (&str, usize),
-    cx: &mut Lowering<'_>,
+    diagnostics: &mut Diagnostics,
 ) -> Option<usize> {
     if part <= whole {
         return Some(part);
@@ -112,7 +121,7 @@ fn within(
     let message = format!("`{key}` is {part}, more than `{name}`, which is {whole}");
     let help = format!("lower `{key}`, or raise `{name}` to {part} at least");
     let at = node.get(key).map_or(node.at, |node| node.at);
-    cx.error(Code::InvalidValue, at, message, &help);
+    diagnostics.error(Code::InvalidValue, at, message, &help);
     None
 }
 

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::network;
 use super::size;
-use crate::core::diagnostic::{Code, Position};
+use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, text, word};
 use crate::core::rule::document::{Node, Yaml};
-use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, duration, text, word};
 
 /// What stands under `listen`. None leaves it to the command line, or to what is usual.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -36,28 +36,32 @@ pub const LISTEN: Vocabulary = Vocabulary {
     words: &[
         word(
             "address",
-            "Host and port, unless `--listen` says; 127.0.0.1:8080 unless given. Beyond this machine every source needs `verify`.",
+            "Host and port; `--listen` overrides it. Default: 127.0.0.1:8080. An address that other machines can reach requires `verify` for every source.",
             text,
         ),
         word(
             "trusted_proxies",
-            "Proxies whose word about the sender's address is taken: addresses or networks.",
+            "Proxies whose forwarded client address is trusted: addresses or networks.",
             network::list_schema,
         ),
         word(
             "connections",
-            "Connections at a time; 1000 unless given.",
+            "The maximum number of open connections. Default: 1000.",
             connections,
         ),
         word(
             "connections_per_address",
-            "Connections of one address at a time, proxies and this machine excepted; 100 unless given.",
+            "The maximum number of open connections per client address, except trusted proxies and loopback. Default: 100.",
             connections,
         ),
-        word("body", "The longest body; 1MiB unless given.", size::schema),
+        word(
+            "body",
+            "The maximum size of a body. Default: 1MiB.",
+            size::schema,
+        ),
         word(
             "request",
-            "How long a request may take to come in; 15s unless given.",
+            "The maximum time to receive a request. Default: 15s.",
             duration,
         ),
     ],
@@ -74,46 +78,48 @@ pub fn schema() -> Value {
 }
 
 /// An address, or a mapping. What is wrong in it is reported, and what is usual holds.
-pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Listen {
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Listen {
     let mut listen = Listen {
         at: node.at,
         ..Listen::default()
     };
     if !matches!(node.value, Yaml::Map(_)) {
-        listen.address = cx.text(node, "listen");
+        listen.address = diagnostics.text(node, "listen");
         return listen;
     }
-    cx.entries(node, &LISTEN);
+    diagnostics.entries(node, &LISTEN);
     listen.address = node
         .get("address")
-        .and_then(|address| cx.text(address, "address"));
+        .and_then(|address| diagnostics.text(address, "address"));
     if let Some(proxies) = node.get("trusted_proxies") {
-        listen.trusted_proxies = network::lower_list(proxies, "trusted_proxies", cx);
+        listen.trusted_proxies = network::lower_list(proxies, "trusted_proxies", diagnostics);
     }
     let mut count = |key: &str| {
-        let number = cx.whole_number(node.get(key)?, key, 1..=MOST_CONNECTIONS)?;
+        let number = diagnostics.whole_number(node.get(key)?, key, 1..=MOST_CONNECTIONS)?;
         usize::try_from(number).ok()
     };
     listen.connections = count("connections");
     listen.connections_per_address = count("connections_per_address");
     listen.body = node
         .get("body")
-        .and_then(|body| size::lower(body, "body", BODIES, cx))
+        .and_then(|body| size::lower(body, "body", BODIES, diagnostics))
         .and_then(|body| usize::try_from(body).ok());
-    listen.request = node.get("request").and_then(|node| lower_time(node, cx));
+    listen.request = node
+        .get("request")
+        .and_then(|node| lower_time(node, diagnostics));
     listen
 }
 
 /// A help desk's largest events have some 100 KB; beyond 64 MiB a few senders would fill the memory.
 const BODIES: std::ops::RangeInclusive<u64> = 16 * 1024..=64 * 1024 * 1024;
 
-fn lower_time(node: &Node, cx: &mut Lowering<'_>) -> Option<Duration> {
-    let time = cx.duration(node, "request")?;
+fn lower_time(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    let time = diagnostics.duration(node, "request")?;
     if (Duration::from_secs(1)..=Duration::from_secs(300)).contains(&time) {
         return Some(time);
     }
     let message = "`request` is at least 1s and at most 5m";
     let help = "senders give up after 10 to 12 s themselves";
-    cx.error(Code::InvalidValue, node.at, message, help);
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }

@@ -1,52 +1,31 @@
-//! When the guard against loops stops a rule: how deep events may follow from our own actions, and
-//! how often one rule may run for one ticket. It refuses a guard that never acts; `off` says so.
+//! Reads `loop_guard` of the configuration. A guard that could never act is an error; `off` turns it off.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
+use crate::core::loop_guard::LoopGuard;
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, word};
 use crate::core::rule::document::{Node, Yaml};
-use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, duration, word};
-
-/// What stands under `loop_guard`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LoopGuard {
-    /// How many times an event may follow from an event that followed from our own action.
-    pub depth: u32,
-    /// Runs of one rule for one ticket within `within`, where no event tells its actor.
-    pub runs: u32,
-    /// How far back runs are counted, and the cause of an event is looked for.
-    pub within: Duration,
-}
-
-impl Default for LoopGuard {
-    fn default() -> Self {
-        Self {
-            depth: 5,
-            runs: 20,
-            within: Duration::from_secs(600),
-        }
-    }
-}
 
 pub const LOOP_GUARD: Vocabulary = Vocabulary {
     name: "`loop_guard`",
     words: &[
         word(
             "depth",
-            "How many times in a row an event may follow from our own action (the actor is a connection's `actor_id`); 5 unless given.",
+            "How many events in a row may be caused by flowtrigger's own actions (their actor is the `actor_id` of a connection). Default: 5.",
             depth,
         ),
         word(
             "runs",
-            "How often one rule may run for one ticket in the time `in`, where events do not tell who acted; 20 unless given.",
+            "How many runs one rule may have for one ticket within the time `in`, if its events name no actor. Default: 20.",
             runs,
         ),
         word(
             "in",
-            "The time for `runs`, and how far back the run is looked for that caused an event; 10m unless given.",
+            "The period for `runs`, and the maximum age of a run that can be the cause of an event. Default: 10m.",
             duration,
         ),
     ],
@@ -65,25 +44,28 @@ pub fn schema() -> Value {
 }
 
 /// A mapping, or `off`, which is None. What is wrong in it is reported, and the usual value holds.
-pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<LoopGuard> {
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<LoopGuard> {
     let mut guard = LoopGuard::default();
     if node.as_text() == Some("off") || matches!(node.value, Yaml::Bool(false)) {
         return None;
     }
-    if cx.entries(node, &LOOP_GUARD).is_none() {
+    if diagnostics.entries(node, &LOOP_GUARD).is_none() {
         return Some(guard);
     }
     let mut number = |key: &str, range| {
-        let number = cx.whole_number(node.get(key)?, key, range)?;
+        let number = diagnostics.whole_number(node.get(key)?, key, range)?;
         u32::try_from(number).ok()
     };
     guard.depth = number("depth", 1..=100).unwrap_or(guard.depth);
     guard.runs = number("runs", 2..=10_000).unwrap_or(guard.runs);
-    if let Some(within) = node.get("in").and_then(|node| cx.duration(node, "in")) {
+    if let Some(within) = node
+        .get("in")
+        .and_then(|node| diagnostics.duration(node, "in"))
+    {
         match within > Duration::from_secs(86_400) || within < Duration::from_secs(1) {
             true => {
                 let message = "`in` is at least 1s and at most 1d";
-                cx.error(Code::InvalidValue, node.at, message, "");
+                diagnostics.error(Code::InvalidValue, node.at, message, "");
             }
             false => guard.within = within,
         }

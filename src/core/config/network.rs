@@ -4,9 +4,9 @@
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::document::decode::Decode;
 
 /// The network that a text names; an address alone is a network of one.
 pub fn parse(text: &str) -> Option<IpNet> {
@@ -21,21 +21,21 @@ pub fn list_schema() -> Value {
 }
 
 /// The networks under a key. What is wrong is reported and left out.
-pub fn lower_list(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Vec<IpNet> {
+pub fn lower_list(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Vec<IpNet> {
     let nodes: Vec<&Node> = match node.as_list() {
         Some(list) => list.iter().collect(),
         None => vec![node],
     };
-    let lowered = nodes.into_iter().map(|node| lower(node, key, cx));
+    let lowered = nodes.into_iter().map(|node| lower(node, key, diagnostics));
     lowered.collect::<Vec<_>>().into_iter().flatten().collect()
 }
 
-fn lower(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<IpNet> {
-    let text = cx.text(node, key)?;
+fn lower(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<IpNet> {
+    let text = diagnostics.text(node, key)?;
     let Some(network) = parse(&text) else {
         let message = format!("`{text}` is no address and no network");
         let help = "write `192.0.2.7`, `10.0.0.0/8`, `::1` or `fd00::/8`";
-        cx.error(Code::InvalidValue, node.at, message, help);
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
     };
     if network.trunc() == network {
@@ -43,6 +43,6 @@ fn lower(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<IpNet> {
     }
     let message = format!("`{text}` has bits set behind its length");
     let help = format!("write `{}`", network.trunc());
-    cx.error(Code::InvalidValue, node.at, message, &help);
+    diagnostics.error(Code::InvalidValue, node.at, message, &help);
     None
 }

@@ -1,52 +1,25 @@
-//! Where requests of rules may go beyond the public internet, and through which proxy.
-//! It refuses a proxy that is no address of one.
+//! Reads `outgoing` of the configuration: what requests may reach beyond the public internet, and the proxy.
 
-use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use super::network;
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
+use crate::core::egress::{Allowed, Outgoing, Proxy};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, text, word};
-
-/// What stands under `outgoing`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Outgoing {
-    pub allow: Vec<Allowed>,
-    pub proxy: Option<Proxy>,
-    /// There is no configuration yet: this machine itself may be reached.
-    pub unconfigured: bool,
-}
-
-/// What may be reached although it is not public.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Allowed {
-    Network(IpNet),
-    /// A host by its name, in lower case, whatever address it has.
-    Host(String),
-    /// Every host whose name ends so: `.internal`, from `*.internal`.
-    Under(String),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Proxy {
-    /// What `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` say.
-    Environment,
-    Address(String),
-}
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, text, word};
 
 pub const OUTGOING: Vocabulary = Vocabulary {
     name: "`outgoing`",
     words: &[
         word(
             "allow",
-            "What requests may reach although it is not public: addresses, networks (`10.1.0.0/16`), hosts (`crm.internal`, `*.internal`).",
+            "Destinations that requests may reach although they are not public: addresses, networks (`10.1.0.0/16`), hosts (`crm.internal`, `*.internal`).",
             allow,
         ),
         word(
             "proxy",
-            "The proxy that requests go through: its URL, or `environment`; none unless given.",
+            "The proxy for requests: its URL, or `environment`. Default: none.",
             text,
         ),
     ],
@@ -61,8 +34,8 @@ pub fn schema() -> Value {
 }
 
 /// What is wrong in it is reported and left out.
-pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Outgoing {
-    if cx.entries(node, &OUTGOING).is_none() {
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Outgoing {
+    if diagnostics.entries(node, &OUTGOING).is_none() {
         return Outgoing::default();
     }
     let nodes: Vec<&Node> = match node.get("allow") {
@@ -73,17 +46,19 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Outgoing {
     };
     let allow: Vec<_> = nodes
         .into_iter()
-        .map(|node| lower_allowed(node, cx))
+        .map(|node| lower_allowed(node, diagnostics))
         .collect();
     Outgoing {
         allow: allow.into_iter().flatten().collect(),
-        proxy: node.get("proxy").and_then(|node| lower_proxy(node, cx)),
+        proxy: node
+            .get("proxy")
+            .and_then(|node| lower_proxy(node, diagnostics)),
         unconfigured: false,
     }
 }
 
-fn lower_allowed(node: &Node, cx: &mut Lowering<'_>) -> Option<Allowed> {
-    let text = cx.text(node, "allow")?;
+fn lower_allowed(node: &Node, diagnostics: &mut Diagnostics) -> Option<Allowed> {
+    let text = diagnostics.text(node, "allow")?;
     if let Some(network) = network::parse(&text) {
         return Some(Allowed::Network(network.trunc()));
     }
@@ -104,12 +79,12 @@ fn lower_allowed(node: &Node, cx: &mut Lowering<'_>) -> Option<Allowed> {
     }
     let message = format!("`{text}` is no address, no network and no host");
     let help = "write `10.1.0.0/16`, `127.0.0.1`, `crm.internal` or `*.internal`; ports are not told apart";
-    cx.error(Code::InvalidValue, node.at, message, help);
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }
 
-fn lower_proxy(node: &Node, cx: &mut Lowering<'_>) -> Option<Proxy> {
-    let text = cx.text(node, "proxy")?;
+fn lower_proxy(node: &Node, diagnostics: &mut Diagnostics) -> Option<Proxy> {
+    let text = diagnostics.text(node, "proxy")?;
     if text == "environment" {
         return Some(Proxy::Environment);
     }
@@ -120,7 +95,7 @@ fn lower_proxy(node: &Node, cx: &mut Lowering<'_>) -> Option<Proxy> {
         Ok(_) | Err(_) => {
             let message = "`proxy` takes the URL of a proxy, or `environment`";
             let help = "write `http://proxy.internal:3128`, without credentials in it";
-            cx.error(Code::InvalidValue, node.at, message, help);
+            diagnostics.error(Code::InvalidValue, node.at, message, help);
             None
         }
     }

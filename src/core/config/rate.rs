@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, duration, word};
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, word};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
@@ -19,8 +19,8 @@ pub struct Rate {
 pub const RATE: Vocabulary = Vocabulary {
     name: "`rate_limit`",
     words: &[
-        word("limit", "How many requests may go out.", limit),
-        word("in", "Within which time.", duration),
+        word("limit", "The number of requests that may be sent.", limit),
+        word("in", "The period in which they are counted.", duration),
     ],
 };
 
@@ -36,25 +36,25 @@ pub fn schema() -> Value {
 }
 
 /// The rate under a connection; None after reporting why it is none.
-pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Rate> {
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<Rate> {
     const HELP: &str = "write `rate_limit: { limit: 400, in: 1m }`";
     if node.as_map().is_none() {
         let message = format!("`rate_limit` takes a mapping, found {}", node.kind());
-        cx.error(Code::WrongType, node.at, message, HELP);
+        diagnostics.error(Code::WrongType, node.at, message, HELP);
         return None;
     }
-    cx.entries(node, &RATE)?;
+    diagnostics.entries(node, &RATE)?;
     let (Some(limit), Some(within)) = (node.get("limit"), node.get("in")) else {
         let message = "`rate_limit` needs `limit` and `in`";
-        cx.error(Code::MissingKey, node.at, message, HELP);
+        diagnostics.error(Code::MissingKey, node.at, message, HELP);
         return None;
     };
-    let limit = cx.whole_number(limit, "limit", 1..=MOST);
-    let time = cx.duration(within, "in");
+    let limit = diagnostics.whole_number(limit, "limit", 1..=MOST);
+    let time = diagnostics.duration(within, "in");
     let (limit, time) = (u32::try_from(limit?).ok()?, time?);
     if time < Duration::from_millis(100) || time / limit > HOUR {
         let message = "`in` is at least 100ms, and at most an hour for each request";
-        cx.error(Code::InvalidValue, within.at, message, HELP);
+        diagnostics.error(Code::InvalidValue, within.at, message, HELP);
         return None;
     }
     Some(Rate {

@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::event::catalogue::{Catalogue, FieldLookup};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::path::{Path, Root, Route};
 
 pub fn schema() -> Value {
@@ -14,22 +14,24 @@ pub fn schema() -> Value {
 }
 
 /// The paths under `redact`. What is wrong in it is reported and left out.
-pub fn lower(node: &Node, catalogue: &Catalogue, cx: &mut Lowering<'_>) -> Vec<Path> {
+pub fn lower(node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) -> Vec<Path> {
     let nodes: Vec<&Node> = match node.as_list() {
         Some(list) => list.iter().collect(),
         None => vec![node],
     };
-    let lowered = nodes.into_iter().map(|node| path(node, catalogue, cx));
+    let lowered = nodes
+        .into_iter()
+        .map(|node| path(node, catalogue, diagnostics));
     let lowered: Vec<_> = lowered.collect();
     lowered.into_iter().flatten().collect()
 }
 
-fn path(node: &Node, catalogue: &Catalogue, cx: &mut Lowering<'_>) -> Option<Path> {
-    let text = cx.text(node, "redact")?;
+fn path(node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) -> Option<Path> {
+    let text = diagnostics.text(node, "redact")?;
     let help = "write paths such as `comment.body`; `flowtrigger events TYPE` lists them";
     let Ok(path) = Path::parse(&text) else {
         let message = format!("`{text}` is no field");
-        cx.error(Code::InvalidValue, node.at, message, help);
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
     };
     let message = match &path.route {
@@ -37,7 +39,7 @@ fn path(node: &Node, catalogue: &Catalogue, cx: &mut Lowering<'_>) -> Option<Pat
             root: Root::Body | Root::Envelope,
             keys,
         } if !keys.is_empty() => {
-            warn_if_unknown(&path, node, catalogue, cx);
+            warn_if_unknown(&path, node, catalogue, diagnostics);
             return Some(path);
         }
         Route::Plain {
@@ -50,13 +52,13 @@ fn path(node: &Node, catalogue: &Catalogue, cx: &mut Lowering<'_>) -> Option<Pat
             format!("`{text}` may lead to many places, and `redact` takes one field")
         }
     };
-    cx.error(Code::InvalidValue, node.at, message, help);
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }
 
 /// A field that no type of event has is a slip where another is nearly called so. Of one's own sources
 /// nobody knows what their events hold.
-fn warn_if_unknown(path: &Path, node: &Node, catalogue: &Catalogue, cx: &mut Lowering<'_>) {
+fn warn_if_unknown(path: &Path, node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) {
     let mut near = None;
     for event_type in catalogue.types() {
         match event_type.field(&path.dotted().unwrap_or_default()) {
@@ -67,9 +69,12 @@ fn warn_if_unknown(path: &Path, node: &Node, catalogue: &Catalogue, cx: &mut Low
     }
     if let Some(near) = near {
         let message = format!("no event has a field `{}`", path.text);
-        let warning = Diagnostic::warning(Code::UnknownField, node.at, message);
-        cx.diagnostics
-            .push(warning.help(format!("did you mean `{near}`?")));
+        diagnostics.warning(
+            Code::UnknownField,
+            node.at,
+            message,
+            format!("did you mean `{near}`?"),
+        );
     }
 }
 

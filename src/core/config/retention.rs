@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use super::size;
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, duration, word};
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, word};
 
 /// What is kept of the past. Unfinished, held and dead runs count as the present until they end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,12 +32,12 @@ pub const RETENTION: Vocabulary = Vocabulary {
     words: &[
         word(
             "for",
-            "How long finished runs and their events are kept, and a repeat of an event is known as one; 7d unless given.",
+            "How long finished runs and their events are kept, and how long a redelivery is recognised. Default: 7d.",
             duration,
         ),
         word(
             "at_most",
-            "How much of the disk they may take, the oldest going first; 1GB unless given.",
+            "The maximum size on disk; the oldest runs are deleted first. Default: 1GB.",
             size::schema,
         ),
     ],
@@ -47,30 +47,31 @@ pub const RETENTION: Vocabulary = Vocabulary {
 const SHORTEST: Duration = Duration::from_secs(3_600);
 
 /// What is wrong in it is reported, and the usual value holds.
-pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Retention {
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Retention {
     let mut retention = Retention::default();
     if let (None, Some(_)) = (node.as_map(), node.scalar_text()) {
         let message = format!("`retention` takes a mapping, found {}", node.kind());
         let help = "write `retention: { for: 7d, at_most: 1GB }`";
-        cx.error(Code::WrongType, node.at, message, help);
+        diagnostics.error(Code::WrongType, node.at, message, help);
         return retention;
     }
-    cx.entries(node, &RETENTION);
+    diagnostics.entries(node, &RETENTION);
     if let Some(node) = node.get("for") {
-        retention.keep_for = lower_age(node, cx).unwrap_or(retention.keep_for);
+        retention.keep_for = lower_age(node, diagnostics).unwrap_or(retention.keep_for);
     }
     if let Some(node) = node.get("at_most") {
-        retention.at_most = size::lower_cap(node, "at_most", cx).unwrap_or(retention.at_most);
+        retention.at_most =
+            size::lower_cap(node, "at_most", diagnostics).unwrap_or(retention.at_most);
     }
     retention
 }
 
 /// How long something is kept.
-pub fn lower_age(node: &Node, cx: &mut Lowering<'_>) -> Option<Duration> {
-    let age = cx.duration(node, "for")?;
+pub fn lower_age(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    let age = diagnostics.duration(node, "for")?;
     if age < SHORTEST {
         let help = "senders repeat an event for up to an hour, and it must be known then";
-        cx.error(Code::InvalidValue, node.at, "`for` is at least 1h", help);
+        diagnostics.error(Code::InvalidValue, node.at, "`for` is at least 1h", help);
         return None;
     }
     Some(age)

@@ -5,9 +5,8 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
 
 const UNITS: [(&str, u64); 10] = [
     ("B", 1),
@@ -26,8 +25,8 @@ const UNITS: [(&str, u64); 10] = [
 const CAPS: RangeInclusive<u64> = 1_000_000..=1_000_000_000_000_000;
 
 /// The cap on disk under a key; None after reporting why it is none.
-pub fn lower_cap(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<u64> {
-    lower(node, key, CAPS, cx)
+pub fn lower_cap(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<u64> {
+    lower(node, key, CAPS, diagnostics)
 }
 
 /// The size under a key; None after reporting why it is none.
@@ -35,7 +34,7 @@ pub fn lower(
     node: &Node,
     key: &str,
     range: RangeInclusive<u64>,
-    cx: &mut Lowering<'_>,
+    diagnostics: &mut Diagnostics,
 ) -> Option<u64> {
     let parsed = node.as_text().and_then(bytes);
     let (message, help) = match parsed {
@@ -59,7 +58,7 @@ pub fn lower(
                 .unwrap_or("write a number and a unit: 64KiB, 256MB, 1GB".into()),
         ),
     };
-    cx.error(Code::InvalidValue, node.at, message, &help);
+    diagnostics.error(Code::InvalidValue, node.at, message, &help);
     None
 }
 

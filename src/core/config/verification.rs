@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::{Code, Position};
+use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, text, word};
 use crate::core::rule::document::{Entry, Node};
-use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, text, word};
 
 pub use hmac::{Algorithm, Encoding, HMAC, Hmac, Key, Part, Signatures, Signed, Stamp, StampForm};
 pub use preset::{github, standard_webhooks, upmind, zendesk};
@@ -55,29 +55,33 @@ pub const VERIFY: Vocabulary = Vocabulary {
     words: &[
         word(
             "zendesk",
-            "Zendesk's webhook signature, over time and body.",
+            "The signature of Zendesk webhooks, over time and body.",
             preset::schema,
         ),
-        word("upmind", "Upmind's hook signature, over the body.", empty),
+        word(
+            "upmind",
+            "The signature of Upmind hooks, over the body.",
+            empty,
+        ),
         word(
             "standard_webhooks",
-            "The Standard Webhooks signature, over id, time and body.",
+            "The signature of Standard Webhooks, over id, time and body.",
             preset::schema,
         ),
         word(
             "github",
-            "`X-Hub-Signature-256`: `sha256=` and hexadecimal, over the body.",
+            "The signature of GitHub webhooks, over the body: `X-Hub-Signature-256` with `sha256=` and hexadecimal digits.",
             empty,
         ),
         word(
             "hmac",
-            "Any other signature: which header, what is signed, how it is written.",
+            "Any other HMAC signature, described by its header, signed content and encoding.",
             hmac::schema,
         ),
-        word("bearer", "A token: `Authorization: Bearer …`.", empty),
+        word("bearer", "A token in `Authorization: Bearer …`.", empty),
         word(
             "basic",
-            "A user name, and the secret as its password.",
+            "HTTP basic authentication with a user name and the secret as password.",
             basic_schema,
         ),
     ],
@@ -85,7 +89,7 @@ pub const VERIFY: Vocabulary = Vocabulary {
 
 pub const BASIC: Vocabulary = Vocabulary {
     name: "`basic`",
-    words: &[word("username", "The user name that senders give.", text)],
+    words: &[word("username", "The user name that senders use.", text)],
 };
 
 const NOTHING: Vocabulary = Vocabulary {
@@ -128,7 +132,7 @@ pub fn secrets_schema() -> Value {
 const MOST_SECRETS: usize = 8;
 
 /// What stands under a source's entry; the outer None after reporting a mistake.
-pub fn lower(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Option<Verification>> {
+pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<Verification>> {
     let node = &entry.value;
     let (verify, secrets) = (node.get("verify"), node.get("secrets"));
     let Some(verify) = verify else {
@@ -137,23 +141,23 @@ pub fn lower(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Option<Verification
         };
         let message = format!("the source `{}` has secrets and no `verify`", entry.key);
         let help = "say how senders use them: `verify: zendesk`, `verify: bearer`, …";
-        cx.error(Code::MissingKey, secrets.at, message, help);
+        diagnostics.error(Code::MissingKey, secrets.at, message, help);
         return None;
     };
-    let scheme = lower_scheme(verify, cx);
-    let names = secrets.map(|secrets| lower_secrets(secrets, cx));
+    let scheme = lower_scheme(verify, diagnostics);
+    let names = secrets.map(|secrets| lower_secrets(secrets, diagnostics));
     match (scheme?, names) {
         (None, None) => Some(None),
         (None, Some(_)) => {
             let message = format!("the source `{}` verifies nobody and has secrets", entry.key);
             let help = "name a scheme, or leave the secrets out";
-            cx.error(Code::InvalidValue, verify.at, message, help);
+            diagnostics.error(Code::InvalidValue, verify.at, message, help);
             None
         }
         (Some(_), None) => {
             let message = format!("the source `{}` has no `secrets`", entry.key);
             let help = "add `secrets: [NAME]`; its value comes from the environment variable FLOWTRIGGER_SECRET_NAME, or from the place that `secrets:` of the file gives";
-            cx.error(Code::MissingKey, verify.at, message, help);
+            diagnostics.error(Code::MissingKey, verify.at, message, help);
             None
         }
         (Some(scheme), Some(secrets)) => Some(Some(Verification {
@@ -165,74 +169,76 @@ pub fn lower(entry: &Entry, cx: &mut Lowering<'_>) -> Option<Option<Verification
 }
 
 /// The inner None is `none`.
-fn lower_scheme(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<Scheme>> {
+fn lower_scheme(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Scheme>> {
     let (name, options) = match node.as_map() {
         Some([one]) => {
-            cx.check_key(one, &VERIFY);
+            diagnostics.check_key(one, &VERIFY);
             (one.key.as_str(), Some(&one.value))
         }
         Some(_) => {
             let message = "`verify` takes one scheme";
             let help = "one of zendesk, upmind, standard_webhooks, github, hmac, bearer, basic";
-            cx.error(Code::InvalidValue, node.at, message, help);
+            diagnostics.error(Code::InvalidValue, node.at, message, help);
             return None;
         }
         None => (node.as_text().unwrap_or_default(), None),
     };
-    let empty = |cx: &mut Lowering<'_>| match options {
+    let empty = |diagnostics: &mut Diagnostics| match options {
         Some(options) if options.as_map().is_some_and(|map| !map.is_empty()) => {
-            cx.entries(options, &NOTHING);
+            diagnostics.entries(options, &NOTHING);
             None
         }
         Some(_) | None => Some(()),
     };
     let scheme = match name {
         "none" if options.is_none() => return Some(None),
-        "zendesk" => Scheme::Hmac(zendesk(preset::lower(options, cx)?)),
-        "standard_webhooks" => Scheme::Hmac(standard_webhooks(preset::lower(options, cx)?)),
-        "upmind" => empty(cx).map(|()| Scheme::Hmac(upmind()))?,
-        "github" => empty(cx).map(|()| Scheme::Hmac(github()))?,
-        "bearer" => empty(cx).map(|()| Scheme::Bearer)?,
-        "hmac" => Scheme::Hmac(hmac::lower(options, node, cx)?),
-        "basic" => lower_basic(options, node, cx)?,
+        "zendesk" => Scheme::Hmac(zendesk(preset::lower(options, diagnostics)?)),
+        "standard_webhooks" => {
+            Scheme::Hmac(standard_webhooks(preset::lower(options, diagnostics)?))
+        }
+        "upmind" => empty(diagnostics).map(|()| Scheme::Hmac(upmind()))?,
+        "github" => empty(diagnostics).map(|()| Scheme::Hmac(github()))?,
+        "bearer" => empty(diagnostics).map(|()| Scheme::Bearer)?,
+        "hmac" => Scheme::Hmac(hmac::lower(options, node, diagnostics)?),
+        "basic" => lower_basic(options, node, diagnostics)?,
         // An unknown key of a mapping was told already.
         _ if options.is_some() => return None,
-        _ => return unknown(node, name, cx),
+        _ => return unknown(node, name, diagnostics),
     };
     Some(Some(scheme))
 }
 
-fn lower_basic(options: Option<&Node>, at: &Node, cx: &mut Lowering<'_>) -> Option<Scheme> {
+fn lower_basic(options: Option<&Node>, at: &Node, diagnostics: &mut Diagnostics) -> Option<Scheme> {
     let username = options.and_then(|options| {
-        cx.entries(options, &BASIC)?;
+        diagnostics.entries(options, &BASIC)?;
         options.get("username")
     });
     let Some(username) = username else {
         let help = "write `verify: { basic: { username: NAME } }`; the secret is the password";
-        cx.error(Code::MissingKey, at.at, "`basic` needs a `username`", help);
+        diagnostics.error(Code::MissingKey, at.at, "`basic` needs a `username`", help);
         return None;
     };
-    let username = cx.text(username, "username")?;
+    let username = diagnostics.text(username, "username")?;
     if username.is_empty() || username.contains(':') {
         let message = "`username` is text without a colon";
-        cx.error(Code::InvalidValue, at.at, message, "");
+        diagnostics.error(Code::InvalidValue, at.at, message, "");
         return None;
     }
     Some(Scheme::Basic { username })
 }
 
-fn unknown<T>(node: &Node, name: &str, cx: &mut Lowering<'_>) -> Option<T> {
+fn unknown<T>(node: &Node, name: &str, diagnostics: &mut Diagnostics) -> Option<T> {
     let message = "`verify` takes zendesk, upmind, standard_webhooks, github, bearer, none, or a mapping with hmac or basic";
     let near = crate::core::rule::synonyms::nearest(name, PLAIN.into_iter());
     let help = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => "any other signature: `verify: { hmac: { header: X-Signature } }`".to_owned(),
     };
-    cx.error(Code::InvalidValue, node.at, message, &help);
+    diagnostics.error(Code::InvalidValue, node.at, message, &help);
     None
 }
 
-fn lower_secrets(node: &Node, cx: &mut Lowering<'_>) -> Option<Vec<String>> {
+fn lower_secrets(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<String>> {
     let nodes = match node.as_list() {
         Some(list) => list.iter().collect(),
         None => vec![node],
@@ -240,16 +246,16 @@ fn lower_secrets(node: &Node, cx: &mut Lowering<'_>) -> Option<Vec<String>> {
     if nodes.is_empty() || nodes.len() > MOST_SECRETS {
         let message = format!("`secrets` takes 1 to {MOST_SECRETS} names");
         let help = "two at once while one is being replaced";
-        cx.error(Code::InvalidValue, node.at, message, help);
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
-    let names = nodes.into_iter().map(|node| lower_name(node, cx));
+    let names = nodes.into_iter().map(|node| lower_name(node, diagnostics));
     let names: Vec<_> = names.collect();
     names.into_iter().collect()
 }
 
-fn lower_name(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
-    let name = cx.text(node, "secrets")?;
+fn lower_name(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
+    let name = diagnostics.text(node, "secrets")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if !name.is_empty() && name.chars().all(plain) && !looks_random(&name) {
         return Some(name);
@@ -257,7 +263,7 @@ fn lower_name(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
     // What stands there may be the value itself: it is not repeated.
     let message = "`secrets` takes names of letters, digits and `_`, never the value";
     let help = "write a name such as ZENDESK_KEY, and put the value into the environment variable FLOWTRIGGER_SECRET_ZENDESK_KEY";
-    cx.error(Code::SecretInFile, node.at, message, help);
+    diagnostics.error(Code::SecretInFile, node.at, message, help);
     None
 }
 

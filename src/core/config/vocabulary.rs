@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{LIMITS, RETENTION, archive, commands, listen, loop_guard, outgoing, redact};
-use crate::core::rule::vocabulary::{Vocabulary, anything, mapping, on_dead, text, word};
+use crate::core::rule::document::vocabulary::{Vocabulary, anything, mapping, on_dead, text, word};
 
 /// The keys of `flowtrigger.yaml`.
 pub const CONFIG: Vocabulary = Vocabulary {
@@ -12,82 +12,82 @@ pub const CONFIG: Vocabulary = Vocabulary {
     words: &[
         word(
             "mode",
-            "Caps the mode of every rule: `shadow` on a staging machine.",
+            "The highest mode of any rule: `shadow` on a staging machine. Default: `live`.",
             text,
         ),
         word(
             "vars",
-            "Values for templates and conditions of every rule: `vars.NAME`.",
+            "Values for templates and conditions of every rule, read as `vars.NAME`.",
             mapping,
         ),
         word(
             "connections",
-            "Where requests go and with which credentials, by name.",
+            "Connections by name: where requests go, and with which credentials.",
             mapping,
         ),
         word(
             "secrets",
-            "Where each secret is found: an environment variable or a file.",
+            "Secrets by name: the environment variable or the file that holds each.",
             mapping,
         ),
         word(
             "integrations",
-            "What ZIS bundles find here, by the key of their integration: connections under the names that they use, and settings.",
+            "Connections and settings for ZIS bundles, by integration key.",
             mapping,
         ),
         word(
             "sources",
-            "Where events come in, by the name in their URL: how senders prove who they are, and systems whose events you describe yourself. Once it stands here, no other source is open; Zendesk's (`support`) and Upmind's (`upmind`) are without it.",
+            "Sources by name: the path of each, how its senders are verified, and how events of your own systems are read. If present, only the listed sources accept events. Default: Zendesk (`support`) and Upmind (`upmind`), without verification.",
             mapping,
         ),
         word(
             "event_types",
-            "Event types that the built-in catalogue does not have.",
+            "Event types to add to the built-in catalogue.",
             anything,
         ),
         word(
             "on_dead",
-            "The steps to run when a run gave up whose rule does not say; `error.message` tells why.",
+            "The steps to run when a run ends as dead and its rule has no `on_dead`. `error.message` holds the reason.",
             on_dead,
         ),
         word(
             "archive",
-            "Which events are remembered for `why`: `full`, `unmatched` or `off`, or a mapping.",
+            "Which events are kept for `why`: `full`, `unmatched` or `off`, or a mapping. Default: `full`.",
             archive::schema,
         ),
         word(
             "retention",
-            "How long and how much of finished runs is kept.",
+            "How long, and up to which size, finished runs are kept.",
             retention_schema,
         ),
         word(
             "limits",
-            "How much may be at work and may wait.",
+            "Limits on running and waiting runs.",
             limits_schema,
         ),
         word(
             "listen",
-            "Where the daemon listens, and what bounds senders: an address, or a mapping.",
+            "The address of the daemon and the limits for senders: an address, or a mapping.",
             listen::schema,
         ),
         word(
             "outgoing",
-            "What requests may reach beyond the public internet, and through which proxy.",
+            "Destinations that requests may reach besides the public internet, and the proxy.",
             outgoing::schema,
         ),
         word(
             "commands",
-            "Which programs steps may run.",
+            "The programs that steps may run.",
             commands::schema,
         ),
         word(
             "loop_guard",
-            "When a rule is stopped that answers its own actions; `off` for never.",
+            "When rules that trigger themselves are stopped: a mapping, or `off`.",
             loop_guard::schema,
         ),
         word(
             "redact",
-            "Fields of events that are not kept once their runs are over, such as `comment.body`.",
+            "Fields of events, such as `comment.body`, that are removed when the runs of the event have ended.",
             redact::schema,
         ),
     ],
@@ -105,7 +105,11 @@ fn limits_schema() -> Value {
 pub const SECRET: Vocabulary = Vocabulary {
     name: "a secret",
     words: &[
-        word("env", "The environment variable that holds it.", text),
-        word("file", "The file that holds it.", text),
+        word(
+            "env",
+            "The environment variable that holds the secret.",
+            text,
+        ),
+        word("file", "The file that holds the secret.", text),
     ],
 };

@@ -148,7 +148,7 @@ fn what_is_known_before_sending_is_told() {
     };
     assert_eq!(refused.entry(), "169.254.169.254");
     let proxied = Outgoing {
-        proxy: Some(crate::core::config::Proxy::Environment),
+        proxy: Some(crate::core::egress::Proxy::Environment),
         ..Outgoing::default()
     };
     assert_eq!(

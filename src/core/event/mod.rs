@@ -3,7 +3,6 @@
 
 mod brief;
 pub mod catalogue;
-pub mod change;
 pub mod datum;
 pub mod decode;
 pub mod decoder;
@@ -18,7 +17,6 @@ mod naming;
 #[cfg(test)]
 pub mod odd;
 pub mod place;
-pub mod redacted;
 pub mod sample;
 pub mod tape;
 mod upmind;

@@ -1,5 +1,5 @@
-//! How far a run may go. Reaching one of these ends it as dead, with the bound as the reason; nothing
-//! catches that, since whatever would follow is as unbounded.
+//! The limits of runs and of their steps. A run that reaches a limit of runs ends as dead, with the
+//! limit as the reason; nothing catches that, since what follows would be as unlimited.
 
 use std::time::Duration;
 
@@ -12,6 +12,10 @@ pub const MOST_ITEMS: usize = 1_000;
 pub const MOST_AT_ONCE: u32 = 32;
 /// Flows within flows.
 pub const MOST_NESTING: usize = 8;
+/// Redirects of one request. Browsers follow 20; a receiver that needs more than a few is set up wrong.
+pub const MOST_REDIRECTS: u8 = 10;
+/// Processes that a confined command may start.
+pub const MOST_PROCESSES: u64 = 100_000;
 /// From a run's first step to its end, waits included.
 pub const LONGEST: Duration = Duration::from_secs(90 * 86_400);
 

@@ -1,98 +1,11 @@
-//! A step rendered and ready to be performed: pieces of text in which secrets are still names.
-//! It holds no secret's value and prints none; only `action` turns a piece into bytes.
+//! A rendered step, ready to be performed. Secrets are still names in it.
 
-use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::core::flow::confinement::Confinement;
-
-/// Text in pieces. `Display` is the redacted form: `Bearer [secret API_TOKEN]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Text(pub Vec<Piece>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
-    Text(String),
-    Secret { name: String, encoding: Encoding },
-}
-
-/// How a secret's value is written where it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
-    Plain,
-    Percent,
-    Base64,
-}
-
-/// Where a secret's value is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SecretPlace {
-    /// An environment variable.
-    Env(String),
-    /// A file that holds the value, or a folder that holds a file named like the secret.
-    File(PathBuf),
-}
-
-impl SecretPlace {
-    /// Where a secret is looked for when the configuration does not say.
-    pub fn default_for(name: &str) -> Self {
-        Self::Env(format!("FLOWTRIGGER_SECRET_{name}"))
-    }
-}
-
-impl Text {
-    pub fn plain(text: impl Into<String>) -> Self {
-        Self(vec![Piece::Text(text.into())])
-    }
-
-    pub fn secrets(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter_map(|piece| match piece {
-            Piece::Text(_) => None,
-            Piece::Secret { name, .. } => Some(name.as_str()),
-        })
-    }
-}
-
-impl fmt::Display for Text {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for piece in &self.0 {
-            match piece {
-                Piece::Text(text) => f.write_str(text)?,
-                Piece::Secret { name, .. } => write!(f, "[secret {name}]")?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A JSON tree whose texts may hold secrets.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Tree {
-    /// A leaf that holds no secret.
-    Value(Value),
-    Text(Text),
-    List(Vec<Tree>),
-    Map(Vec<(String, Tree)>),
-}
-
-impl Tree {
-    /// The tree as JSON, with secrets redacted.
-    pub fn redacted(&self) -> Value {
-        match self {
-            Tree::Value(value) => value.clone(),
-            Tree::Text(text) => Value::String(text.to_string()),
-            Tree::List(items) => items.iter().map(Tree::redacted).collect(),
-            Tree::Map(entries) => entries
-                .iter()
-                .map(|(key, value)| (key.clone(), value.redacted()))
-                .collect::<serde_json::Map<_, _>>()
-                .into(),
-        }
-    }
-}
+use crate::core::rule::rendered_text::{Text, Tree};
 
 /// One thing to do outside.
 #[derive(Debug, Clone, PartialEq)]
@@ -185,53 +98,6 @@ pub struct ExecCall {
     pub confine: Option<Box<Confinement>>,
     pub timeout: Duration,
     pub keep: Keep,
-}
-
-/// What performing a call gave.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Performed {
-    Succeeded(Reply),
-    Failed(Failure),
-}
-
-/// What came back: `steps.NAME.…` of later steps.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reply {
-    /// `{status, headers, body}` for HTTP (headers in lower case), `{status, stdout, stderr}` for
-    /// commands, cut down to what the step keeps; of jq what it made, of settings the settings.
-    pub value: Value,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Failure {
-    /// A lower-case fragment that fits "failed to …", names the thing, ends with what to do.
-    pub message: String,
-    /// Whether another try may help: connection errors, time-outs, 408, 409, 425, 429, 5xx.
-    pub retryable: bool,
-    /// What `Retry-After` asked for.
-    pub retry_after: Option<Duration>,
-    /// The status of an answer that was not accepted, or with which a command ended.
-    pub status: Option<u16>,
-}
-
-impl Failure {
-    /// A failure that another try cannot mend.
-    pub fn lasting(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            retryable: false,
-            retry_after: None,
-            status: None,
-        }
-    }
-
-    /// A failure that may pass.
-    pub fn passing(message: impl Into<String>) -> Self {
-        Self {
-            retryable: true,
-            ..Self::lasting(message)
-        }
-    }
 }
 
 /// Whether a refused request may be accepted later.

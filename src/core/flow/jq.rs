@@ -18,9 +18,9 @@ use absent as program;
 
 use std::ops::Range;
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::template::Template;
 
 pub use program::Program;
@@ -51,19 +51,19 @@ impl Mistake {
 
 /// A program that stands in a rule or a bundle as it is; what can be found wrong before it runs is told.
 /// `key` names it in messages.
-pub fn lower_program(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Template> {
-    let text = cx.text(node, key)?;
+pub fn lower_program(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Template> {
+    let text = diagnostics.text(node, key)?;
     if text.contains("{{") || text.contains("{%") {
         let message = "a jq program takes no template: the event's text would become part of it";
         let help = "it reads the event as it is, `.ticket.id`; pass other values as `input: { … }`";
-        cx.error(Code::BadTemplate, node.at, message, help);
+        diagnostics.error(Code::BadTemplate, node.at, message, help);
         return None;
     }
-    check_program(node, &text, cx).then(|| Template::literal(text))
+    check_program(node, &text, diagnostics).then(|| Template::literal(text))
 }
 
 /// Whether a program is sound; false after reporting. The text is that of the node.
-pub fn check_program(node: &Node, text: &str, cx: &mut Lowering<'_>) -> bool {
+pub fn check_program(node: &Node, text: &str, diagnostics: &mut Diagnostics) -> bool {
     let Err(mistake) = Program::compile(text) else {
         return true;
     };
@@ -72,7 +72,7 @@ pub fn check_program(node: &Node, text: &str, cx: &mut Lowering<'_>) -> bool {
         true => mistake_in_lines(&mistake, text),
         false => mistake.message,
     };
-    cx.error(Code::BadProgram, at, message, &mistake.help);
+    diagnostics.error(Code::BadProgram, at, message, &mistake.help);
     false
 }
 

@@ -15,29 +15,30 @@ mod set;
 mod settings;
 mod wait;
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::flow::call::Keep;
 use crate::core::flow::step::{Action, Flow, Settings, Step};
 use crate::core::flow::vocabulary::{ACTIONS, EXEC, HTTP, RETRY, STEP};
 use crate::core::rule::condition::Condition;
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::earlier::{Earlier, Gives, Ran};
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::compiler::Compiler;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::synonyms;
 use crate::core::rule::template::{Escape, Template};
 
 pub use catch::lower_catch;
-pub use confine::MOST_PROCESSES;
-pub use http::{METHODS, MOST_REDIRECTS, inherit, unfit};
+pub use http::{inherit, unfit};
 pub use named::{lower_document, lower_flow_name, lower_unused};
-pub use on_dead::lower_on_dead;
+pub use on_dead::{lower_default_on_dead, lower_on_dead};
 
-pub fn lower_flow(node: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
+pub fn lower_flow(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     lower_steps(node, "flow", cx)
 }
 
 /// The steps under a key.
-fn lower_steps(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Flow> {
+fn lower_steps(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<Flow> {
     let items = match &node.value {
         Yaml::List(items) if !items.is_empty() => items,
         Yaml::List(_) | Yaml::Null => {
@@ -66,7 +67,7 @@ fn lower_steps(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Flow> {
     Some(Flow::in_order(steps))
 }
 
-fn lower_step(node: &Node, number: usize, cx: &mut Lowering<'_>) -> Option<Step> {
+fn lower_step(node: &Node, number: usize, cx: &mut Compiler<'_>) -> Option<Step> {
     let Yaml::Map(entries) = &node.value else {
         let message = format!("a step takes a mapping, found {}", node.kind());
         let help = "write what it does as a key: `- http: { url: … }`";
@@ -75,7 +76,7 @@ fn lower_step(node: &Node, number: usize, cx: &mut Lowering<'_>) -> Option<Step>
     };
     let misplaced: Vec<&Entry> = entries
         .iter()
-        .filter(|e| tells_of_items(e, node, cx) || misplaced(e, cx))
+        .filter(|e| tells_of_items(e, node, cx.diagnostics()) || misplaced(e, cx.diagnostics()))
         .collect();
     for entry in entries
         .iter()
@@ -83,8 +84,8 @@ fn lower_step(node: &Node, number: usize, cx: &mut Lowering<'_>) -> Option<Step>
     {
         cx.check_key(entry, &STEP);
     }
-    refuse_strays(node, cx);
-    let name = lower_name(node, cx);
+    refuse_strays(node, cx.diagnostics());
+    let name = lower_name(node, &mut cx.names);
     let found = find_action(node, entries, !misplaced.is_empty(), cx);
     let action = found.and_then(|entry| lower_action(entry, node, cx));
     let performs =
@@ -96,7 +97,7 @@ fn lower_step(node: &Node, number: usize, cx: &mut Lowering<'_>) -> Option<Step>
     let settings = settings::lower(node, found, performs, cx);
     let catch = catch::lower_beside(node, found, cx);
     if let Some(Some(name)) = &name {
-        cx.steps.push(Earlier {
+        cx.names.in_scope.steps.push(Earlier {
             name: name.clone(),
             gives: gives(node, found, settings.as_ref()),
             ran: Ran::Surely,
@@ -107,7 +108,7 @@ fn lower_step(node: &Node, number: usize, cx: &mut Lowering<'_>) -> Option<Step>
         name: name?.unwrap_or_else(|| format!("{}-{number}", action.kind())),
         at: node.at,
         action,
-        settings: cx.shared.settings.share(settings),
+        settings: cx.cache.settings.share(settings),
         next: None,
         catch,
         data: None,
@@ -115,7 +116,7 @@ fn lower_step(node: &Node, number: usize, cx: &mut Lowering<'_>) -> Option<Step>
 }
 
 /// Keys that belong to a step of another kind.
-fn refuse_strays(step: &Node, cx: &mut Lowering<'_>) {
+fn refuse_strays(step: &Node, diagnostics: &mut Diagnostics) {
     let each = ["as", "concurrency", "on_failure"].map(|key| (key, "for_each"));
     for (key, beside) in each.into_iter().chain([("vars", "flow")]) {
         let belongs = match beside {
@@ -129,7 +130,7 @@ fn refuse_strays(step: &Node, cx: &mut Lowering<'_>) {
                 "vars" => "it stands beside `flow: NAME`; to keep a value write `set: VALUE`, and for the whole rule `vars:` beside its `flow`".to_owned(),
                 _ => format!("it stands beside `{beside}`; leave it out here, or write `{beside}: PATH`"),
             };
-            cx.error(Code::InvalidValue, stray.at, message, &help);
+            diagnostics.error(Code::InvalidValue, stray.at, message, &help);
         }
     }
 }
@@ -173,7 +174,7 @@ fn gives(step: &Node, action: Option<&Entry>, settings: Option<&Settings>) -> Gi
 }
 
 /// Other tools' words for `on_failure`, beside a `for_each`. True after reporting.
-fn tells_of_items(entry: &Entry, step: &Node, cx: &mut Lowering<'_>) -> bool {
+fn tells_of_items(entry: &Entry, step: &Node, diagnostics: &mut Diagnostics) -> bool {
     let key = entry.key.as_str();
     // A list would hold steps that catch the failure.
     let is_word = entry.value.as_text().is_some() || matches!(entry.value.value, Yaml::Bool(_));
@@ -182,12 +183,12 @@ fn tells_of_items(entry: &Entry, step: &Node, cx: &mut Lowering<'_>) -> bool {
     }
     let message = format!("unknown key `{key}` in a step");
     let help = "to go on with the next item where one fails write `on_failure: continue`; unless given it is `stop`";
-    cx.error(Code::UnknownKey, entry.key_at, message, help);
+    diagnostics.error(Code::UnknownKey, entry.key_at, message, help);
     true
 }
 
 /// Keys that belong into a step's action, or that other tools use for one. True after reporting.
-fn misplaced(entry: &Entry, cx: &mut Lowering<'_>) -> bool {
+fn misplaced(entry: &Entry, diagnostics: &mut Diagnostics) -> bool {
     let key = entry.key.as_str();
     let help = match key {
         _ if STEP.get(key).is_some() => return false,
@@ -208,37 +209,42 @@ fn misplaced(entry: &Entry, cx: &mut Lowering<'_>) -> bool {
         _ => return false,
     };
     let message = format!("unknown key `{key}` in a step");
-    cx.error(Code::UnknownKey, entry.key_at, message, &help);
+    diagnostics.error(Code::UnknownKey, entry.key_at, message, &help);
     true
 }
 
 /// The step's name where it has one; the outer None after reporting a bad one.
-fn lower_name(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<String>> {
+fn lower_name(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<String>> {
     let Some(node) = node.get("name") else {
         return Some(None);
     };
-    let name = cx.text(node, "name")?;
+    let name = names.text(node, "name")?;
     let corrected = corrected(&name);
     if name != corrected {
         let message = format!("`{name}` is no name for a step");
         let help = format!(
             "write `{corrected}`: small letters, digits and `_`, so that templates can say `steps.{corrected}`"
         );
-        cx.error(Code::InvalidValue, node.at, message, &help);
-        cx.steps.push(corrected.as_str().into());
+        names.error(Code::InvalidValue, node.at, message, &help);
+        names.in_scope.steps.push(corrected.as_str().into());
         return None;
     }
     if name == "catch" {
         let message = "no step can be called `catch`: it is what the steps under `catch` stand in";
-        cx.error(Code::InvalidValue, node.at, message, "give it another name");
+        names.error(Code::InvalidValue, node.at, message, "give it another name");
         return None;
     }
-    if let Some(local) = cx.locals.iter().find(|local| local.name == name) {
+    if let Some(local) = names
+        .in_scope
+        .locals
+        .iter()
+        .find(|local| local.name == name)
+    {
         let message = format!(
             "`{name}` is the item here: no step can be called that",
             name = local.name
         );
-        cx.error(
+        names.error(
             Code::DuplicateName,
             node.at,
             message,
@@ -246,9 +252,9 @@ fn lower_name(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<String>> {
         );
         return None;
     }
-    if cx.steps.iter().any(|step| step.name == name) {
+    if names.in_scope.steps.iter().any(|step| step.name == name) {
         let message = format!("two steps are called `{name}`");
-        cx.error(
+        names.error(
             Code::DuplicateName,
             node.at,
             message,
@@ -279,7 +285,7 @@ fn find_action<'n>(
     node: &Node,
     entries: &'n [Entry],
     explained: bool,
-    cx: &mut Lowering<'_>,
+    cx: &mut Compiler<'_>,
 ) -> Option<&'n Entry> {
     // Beside a list `flow` holds the steps for its items.
     let each = holds_steps(node);
@@ -316,7 +322,7 @@ fn find_action<'n>(
     }
     let unknown = entries.iter().any(|e| {
         STEP.get(&e.key)
-            .is_none_or(|w| w.built != crate::core::rule::vocabulary::Built::Now)
+            .is_none_or(|w| w.built != crate::core::rule::document::vocabulary::Built::Now)
     });
     if first.is_none() && !explained && !unknown {
         let help = format!("add one of: {}", ACTIONS.join(", "));
@@ -325,39 +331,39 @@ fn find_action<'n>(
     first
 }
 
-fn lower_action(entry: &Entry, step: &Node, cx: &mut Lowering<'_>) -> Option<Action> {
+fn lower_action(entry: &Entry, step: &Node, cx: &mut Compiler<'_>) -> Option<Action> {
     let node = &entry.value;
     match entry.key.as_str() {
         "http" => http::lower(node, cx).map(|http| Action::Http(Box::new(http))),
         "exec" => exec::lower(node, cx).map(|exec| Action::Exec(Box::new(exec))),
         "shell" => exec::lower_shell(node, cx).map(|exec| Action::Exec(Box::new(exec))),
-        "when" => Condition::lower(node, cx).map(Action::When),
-        "set" => set::lower(node, cx),
+        "when" => Condition::lower(node, &mut cx.names).map(Action::When),
+        "set" => set::lower(node, &mut cx.names),
         "choose" => choose::lower(node, cx).map(|choose| Action::Choose(Box::new(choose))),
         "for_each" => for_each::lower(node, step, cx).map(|each| Action::Each(Box::new(each))),
-        "wait" => wait::lower(node, cx).map(Action::Wait),
+        "wait" => wait::lower(node, &mut cx.names).map(Action::Wait),
         "flow" => named::lower(node, step, cx).map(|named| Action::Flow(Box::new(named))),
-        "succeed" => lower_message(node, "succeed", cx).map(Action::Succeed),
-        "fail" => lower_message(node, "fail", cx).map(Action::Fail),
+        "succeed" => lower_message(node, "succeed", &mut cx.names).map(Action::Succeed),
+        "fail" => lower_message(node, "fail", &mut cx.names).map(Action::Fail),
         _ => None,
     }
 }
 
-fn lower_message(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Option<Template>> {
+fn lower_message(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Option<Option<Template>> {
     if node.value == Yaml::Null {
         return Some(None);
     }
-    let template = Template::lower(node, key, Escape::None, cx)?;
+    let template = Template::lower(node, key, Escape::None, names)?;
     let shown = template.secrets().next().is_none();
     match shown {
         true => Some(Some(template)),
-        false => no_secret(node, "the message of a run is shown", cx),
+        false => no_secret(node, "the message of a run is shown", names.diagnostics),
     }
 }
 
-fn no_secret<T>(node: &Node, why: &str, cx: &mut Lowering<'_>) -> Option<T> {
+fn no_secret<T>(node: &Node, why: &str, diagnostics: &mut Diagnostics) -> Option<T> {
     let message = format!("{why}, so it cannot hold a secret");
-    cx.error(
+    diagnostics.error(
         Code::BadTemplate,
         node.at,
         message,

@@ -20,8 +20,8 @@ mod tests;
 mod walk;
 
 pub use lower::{
-    METHODS, inherit, lower_catch, lower_document, lower_flow, lower_flow_name, lower_on_dead,
-    lower_unused, unfit,
+    inherit, lower_catch, lower_default_on_dead, lower_document, lower_flow, lower_flow_name,
+    lower_on_dead, lower_unused, unfit,
 };
 pub use next::{Move, Subject, Task, next, taken_up};
 pub use render::render_call;

@@ -1,14 +1,14 @@
-//! The flows of a set of rules that have a name of their own, found before any rule is lowered.
-//! It refuses two flows of one name, and documents under `flows:` that hold none.
+//! The named flows of a rule set, which rules and steps run by name. They are known before any rule is
+//! lowered; two of one name are an error.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
 use crate::core::flow::step::Flow;
-use crate::core::rule::document::{self, Chunk, Entry, Node, Yaml};
+use crate::core::rule::document::{Chunk, Entry, Node, Yaml};
 use crate::core::rule::synonyms;
 use crate::core::rule::version::Part;
 
@@ -45,26 +45,6 @@ impl NamedFlows {
         &NONE
     }
 
-    /// Those of all `flows:` documents. What cannot be read is told when the rules are.
-    pub fn find(files: &Files, rule_files: &[FileId], diagnostics: &mut Diagnostics) -> Self {
-        let mut found = Self::default();
-        for &file in rule_files {
-            let Some(source) = files.get(file) else {
-                continue;
-            };
-            let chunks = document::chunks(&source.text);
-            for chunk in chunks.filter(|chunk| chunk.text.contains("flows")) {
-                let told_later = &mut Diagnostics::default();
-                let node = document::read_chunk(file, &chunk, told_later);
-                if let Some(node) = node.filter(is_document) {
-                    let part = part(&source.name, &chunk);
-                    found.add_all(&node, &part, files, diagnostics);
-                }
-            }
-        }
-        found
-    }
-
     /// Adds one; reports it where another has the name.
     pub fn add(&mut self, named: Named, files: &Files, diagnostics: &mut Diagnostics) {
         if let Some(first) = self.by_name.get(&named.name) {
@@ -91,25 +71,6 @@ impl NamedFlows {
     /// The name that was probably meant.
     pub fn nearest(&self, name: &str) -> Option<&str> {
         synonyms::nearest(name, self.by_name.keys().map(|name| &**name))
-    }
-
-    fn add_all(
-        &mut self,
-        document: &Node,
-        part: &Part,
-        files: &Files,
-        diagnostics: &mut Diagnostics,
-    ) {
-        let flows = document.get("flows").and_then(Node::as_map);
-        for entry in flows.unwrap_or_default() {
-            let named = Named {
-                name: entry.key.as_str().into(),
-                at: entry.key_at,
-                part: part.clone(),
-                body: Body::Steps(entry.value.clone()),
-            };
-            self.add(named, files, diagnostics);
-        }
     }
 }
 
@@ -151,6 +112,18 @@ pub fn is_document(node: &Node) -> bool {
         && !["event_source", "event_type", "flow", "name"]
             .into_iter()
             .any(has)
+}
+
+/// The flows of a `flows:` document, which is this part of the rules that run them.
+pub fn of_document(document: &Node, part: &Part) -> Vec<Named> {
+    let flows = document.get("flows").and_then(Node::as_map);
+    let flows = flows.unwrap_or_default().iter().map(|entry| Named {
+        name: entry.key.as_str().into(),
+        at: entry.key_at,
+        part: part.clone(),
+        body: Body::Steps(entry.value.clone()),
+    });
+    flows.collect()
 }
 
 /// The document that a chunk holds.

@@ -14,7 +14,7 @@ use crate::core::flow::step::{Flow, Step};
 use crate::core::flow::walk::{Halt, Sketch, Walk};
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::trace::Trace;
-use crate::core::run::{Attempt, Line, Outcome};
+use crate::core::run::{Attempt, CallResult, Line};
 
 /// Calls whose answer a plan asks for; what further ones give nobody knows.
 const MOST_CALLS: usize = 200;
@@ -105,7 +105,7 @@ pub fn plan<'f>(
     flow: &'f Flow,
     subject: &Subject<'f>,
     now: Timestamp,
-    oracle: &mut dyn FnMut(&Task) -> Option<Outcome>,
+    oracle: &mut dyn FnMut(&Task) -> Option<CallResult>,
 ) -> Vec<Planned<'f>> {
     let (mut log, mut open) = (Vec::new(), HashSet::new());
     let mut asked = 0;

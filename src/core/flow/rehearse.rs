@@ -10,8 +10,16 @@ use serde_json::{Value, json};
 use crate::core::flow::call::{Call, Keep, is_passing};
 use crate::core::flow::step::Flow;
 use crate::core::flow::{Move, Subject, Task, next};
-use crate::core::rule::ruletest::Mock;
-use crate::core::run::{Attempt, Line, Outcome, State};
+use crate::core::run::{Attempt, CallFailure, CallResult, Line, Reply, State};
+
+/// What performing a step gives in a test.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mock {
+    /// `{status, headers, body}` of an HTTP step, `{status, stdout, stderr, body}` of a command.
+    Reply(Value),
+    /// The step fails before any reply, for this reason.
+    Fails(String),
+}
 
 /// What a rehearsed run did.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +40,7 @@ pub fn rehearse(
     subject: &Subject<'_>,
     mocks: &Mocks,
     mut now: Timestamp,
-    runs: &mut dyn FnMut(&Call) -> Option<Outcome>,
+    runs: &mut dyn FnMut(&Call) -> Option<CallResult>,
 ) -> Rehearsal {
     let (mut calls, mut log) = (Vec::new(), Vec::new());
     let state = loop {
@@ -65,7 +73,7 @@ pub fn rehearse(
 }
 
 /// What the mocks say that a try gives.
-pub fn answer(mocks: &Mocks, task: &Task) -> Option<Outcome> {
+pub fn answer(mocks: &Mocks, task: &Task) -> Option<CallResult> {
     let given = mocks.get(&task.step).or_else(|| mocks.get(&task.name))?;
     Some(outcome(&task.call, mock(given, task.number)?))
 }
@@ -82,11 +90,11 @@ fn mock(given: &[Mock], number: u32) -> Option<Mock> {
     given.get(index).or(given.last()).cloned()
 }
 
-fn empty(call: &Call) -> Outcome {
+fn empty(call: &Call) -> CallResult {
     outcome(call, Mock::Reply(json!({})))
 }
 
-fn outcome(call: &Call, mock: Mock) -> Outcome {
+fn outcome(call: &Call, mock: Mock) -> CallResult {
     let reply = match mock {
         Mock::Reply(reply) => reply,
         Mock::Fails(message) => return failed(message, true, None),
@@ -111,9 +119,9 @@ fn outcome(call: &Call, mock: Mock) -> Outcome {
             succeeded(exec.keep, empty, &reply)
         }
         // What these give is a value, not a reply.
-        Call::Jq(_) | Call::Config(_) => Outcome::Succeeded {
-            result: reply.get("body").cloned().unwrap_or(reply),
-        },
+        Call::Jq(_) | Call::Config(_) => Ok(Reply {
+            value: reply.get("body").cloned().unwrap_or(reply),
+        }),
     }
 }
 
@@ -124,7 +132,7 @@ fn status(reply: &Value, usual: u16) -> u16 {
         .unwrap_or(usual)
 }
 
-fn succeeded(keep: Keep, mut result: Value, reply: &Value) -> Outcome {
+fn succeeded(keep: Keep, mut result: Value, reply: &Value) -> CallResult {
     for (key, value) in reply.as_object().into_iter().flatten() {
         result[key] = value.clone();
     }
@@ -133,16 +141,15 @@ fn succeeded(keep: Keep, mut result: Value, reply: &Value) -> Outcome {
         Keep::Status => json!({"status": result["status"]}),
         Keep::None => json!({}),
     };
-    Outcome::Succeeded { result }
+    Ok(Reply { value: result })
 }
 
-fn failed(message: String, retryable: bool, status: Option<u16>) -> Outcome {
-    Outcome::Failed {
-        message,
+fn failed(message: String, retryable: bool, status: Option<u16>) -> CallResult {
+    Err(CallFailure {
         retryable,
-        retry_after: None,
         status,
-    }
+        ..CallFailure::lasting(message)
+    })
 }
 
 #[cfg(test)]

@@ -5,11 +5,10 @@ use percent_encoding::utf8_percent_encode;
 use serde_json::json;
 
 use crate::core::event::Event;
-use crate::core::flow::call::{
-    Auth, Body, Call, ConfigCall, Encoding, ExecCall, HttpCall, JqCall, Piece, Text,
-};
+use crate::core::flow::call::{Auth, Body, Call, ConfigCall, ExecCall, HttpCall, JqCall};
 use crate::core::flow::control::{ConfigAccess, Jq, JqInput};
 use crate::core::flow::step::{Action, AuthTemplate, BodyTemplate, Exec, Http, Step};
+use crate::core::rule::rendered_text::{Encoding, Piece, Text};
 use crate::core::rule::template::{RESERVED, RenderError, Template};
 use crate::core::scope::Scope;
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::call::{Auth, Body, Call, HttpCall, Keep, Piece};
+use super::call::{Auth, Body, Call, HttpCall, Keep};
 use super::step::{AuthTemplate, Flow};
 use super::*;
 use crate::core::config::{Config, Connection};
@@ -21,7 +21,8 @@ use crate::core::diagnostic::{Diagnostics, FileId, Position};
 use crate::core::event::Event;
 use crate::core::rule::document;
 use crate::core::rule::fields::Fields;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::compiler::Compiler;
+use crate::core::rule::rendered_text::{Encoding, Piece};
 use crate::core::rule::template::Template;
 use crate::core::scope::Scope;
 
@@ -68,11 +69,11 @@ fn lower(yaml: &str) -> (Option<Flow>, Diagnostics) {
     let (mut diagnostics, config) = (Diagnostics::default(), config());
     let nodes = document::read(FileId(0), yaml, &mut diagnostics);
     assert!(diagnostics.is_empty(), "{yaml}: {diagnostics:?}");
-    let mut cx = Lowering {
-        vars: json!({"base": "https://pager.example"}).into(),
+    let mut cx = Compiler {
         folder: "rules".into(),
-        ..Lowering::new(&config, Fields::Open, &mut diagnostics)
+        ..Compiler::new(&config, Fields::Open, &mut diagnostics)
     };
+    cx.names.in_scope.vars = json!({"base": "https://pager.example"}).into();
     let flow = nodes[0]
         .get("flow")
         .and_then(|node| lower_flow(node, &mut cx));
@@ -117,7 +118,7 @@ fn a_request_is_rendered_whole() {
     assert!(matches!(
         &call.url.0[1],
         Piece::Secret {
-            encoding: super::call::Encoding::Percent,
+            encoding: Encoding::Percent,
             ..
         }
     ));

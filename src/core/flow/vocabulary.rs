@@ -6,14 +6,14 @@ mod http;
 
 use serde_json::{Value, json};
 
-use crate::core::rule::vocabulary::{
+use crate::core::rule::document::vocabulary::{
     Vocabulary, anything, condition, duration, mapping, number, steps, text, word,
 };
 use command::{confine, exec};
 use http::http;
 
 pub use command::{CONFINE, EXEC};
-pub use http::HTTP;
+pub use http::{HTTP, METHODS};
 
 /// The keys that say what a step does; a step has exactly one of them.
 pub const ACTIONS: [&str; 11] = [
@@ -26,108 +26,108 @@ pub const STEP: Vocabulary = Vocabulary {
     words: &[
         word(
             "name",
-            "What later steps call its result: `steps.NAME`; small letters, digits and `_`.",
+            "The name under which later steps read the result: `steps.NAME`. Lower-case letters, digits and `_`.",
             name,
         ),
         word(
             "http",
-            "Sends an HTTP request; the result has `status`, `headers` and `body`.",
+            "Sends an HTTP request. The result has `status`, `headers` and `body`.",
             http,
         ),
         word(
             "exec",
-            "Runs a program with arguments, without a shell; the result has `status`, `stdout` and `stderr`.",
+            "Runs a program with arguments, without a shell. The result has `status`, `stdout` and `stderr`.",
             exec,
         ),
         word(
             "shell",
-            "Runs a script that reads the event from its environment and standard input; it holds no template.",
+            "Runs a shell script, which reads the event from its environment and standard input. The script must not contain templates.",
             text,
         ),
         word(
             "when",
-            "A guard: unless it holds, the run ends here as skipped.",
+            "A guard: if the condition does not hold, the run ends here as skipped.",
             condition,
         ),
         word(
             "set",
-            "Keeps a value as the step's result: made from templates, or `{ jq: PROGRAM }`.",
+            "Sets the step's result to a value made from templates, or to the output of `{ jq: PROGRAM }`.",
             set,
         ),
         word(
             "choose",
-            "Goes through the first branch whose `when` holds, and past all of them where none does; the result is that of the last step that ran.",
+            "Runs the first branch whose `when` holds; if none does, the flow continues with the next step. The result is that of the last step that ran.",
             choose,
         ),
         word(
             "for_each",
-            "Runs the steps under `flow` for each item of the list at this path; the result is the list of their results.",
+            "Runs the steps under `flow` for each item of the list at this path. The result is the list of their results.",
             text,
         ),
         word(
             "as",
-            "What the steps of a `for_each` call the item; `item` unless given.",
+            "The name of the item in the steps of a `for_each`. Default: `item`.",
             name,
         ),
         word(
             "concurrency",
-            "How many items of a `for_each` are under way together; one after the other unless given.",
+            "The number of items of a `for_each` that are processed in parallel. Default: 1.",
             concurrency,
         ),
         word(
             "on_failure",
-            "Whether a `for_each` stops at an item that fails, as unless given, or goes on: `continue`.",
+            "Whether a `for_each` stops at the first item that fails (`stop`) or continues with the others (`continue`). Default: `stop`.",
             on_failure,
         ),
         word(
             "wait",
-            "Waits for so long, or until the time at a path, while other runs go on.",
+            "Waits for a duration, or until the time at a path. Other runs continue meanwhile.",
             wait,
         ),
         word(
             "flow",
-            "Runs the flow of this name; beside `for_each` the steps for each item.",
+            "Runs the flow with this name. Beside `for_each`: the steps for each item.",
             anything,
         ),
         word(
             "vars",
-            "What a named flow finds under `vars`, laid over its own.",
+            "Values for the `vars` of a named flow; they override its own.",
             mapping,
         ),
         word("succeed", "Ends the run as done, with a message.", message),
         word(
             "fail",
-            "A failure with a message: the run is dead, unless a `catch` sees to it.",
+            "Fails with a message: the run ends as dead unless a `catch` handles the failure.",
             message,
         ),
         word(
             "retry",
-            "When a failed `http`, `exec` or `shell` is tried again.",
+            "How often and after which delays a failed `http`, `exec` or `shell` is attempted again.",
             retry,
         ),
         word(
             "timeout",
-            "How long one try may take; 10s for `http`, 30s for commands unless given.",
+            "The maximum duration of one attempt. Default: for `http` the connection's `timeout` or else 10s, for commands 30s.",
             duration,
         ),
         word(
             "keep",
-            "What of the result later steps can read: all of it, its status, or nothing.",
+            "The part of the result that later steps can read: all of it (`body`), its `status`, or `none`. Default: `body`.",
             keep,
         ),
         word(
             "on_crash",
-            "What becomes of an `exec` or `shell` that a crash cut off: `hold` it for a person, as unless given, or `rerun` it.",
+            "What happens after a crash to an `exec` or `shell` that was running: `hold` the run for a person, or `rerun` the command. Default: `hold`.",
             on_crash,
         ),
         word(
             "confine",
-            "What an `exec` or `shell` may use up and touch, enforced wholly or the command does not start.",
+            "Limits on the resources and files of an `exec` or `shell`. If one of them cannot be enforced, the command does not start.",
             confine,
         ),
         word(
             "catch",
-            "The steps that run when this one failed; then the run goes on. `error.message` says why.",
+            "The steps that run when this step fails; then the run continues. `error.message` holds the reason.",
             steps,
         ),
     ],
@@ -139,10 +139,10 @@ pub const BRANCH: Vocabulary = Vocabulary {
     words: &[
         word(
             "when",
-            "What must hold; the last branch needs none.",
+            "The condition of the branch. Only the last branch may omit it.",
             condition,
         ),
-        word("flow", "The steps to run then.", steps),
+        word("flow", "The steps to run if the condition holds.", steps),
     ],
 };
 
@@ -160,10 +160,10 @@ pub const WAIT: Vocabulary = Vocabulary {
 pub const JQ: Vocabulary = Vocabulary {
     name: "`set` with `jq`",
     words: &[
-        word("jq", "A jq program; its first output is the result.", text),
+        word("jq", "A jq program. Its one output is the result.", text),
         word(
             "input",
-            "What the program reads, made from templates; the event with `vars` and `steps` unless given.",
+            "The input of the program, made from templates. Default: the event with `vars` and `steps`.",
             anything,
         ),
     ],
@@ -179,16 +179,20 @@ pub const FLOWS: Vocabulary = Vocabulary {
 pub const FLOW: Vocabulary = Vocabulary {
     name: "a flow",
     words: &[
-        word("description", "What the flow is for, in a sentence.", text),
+        word(
+            "description",
+            "The purpose of the flow, in one sentence.",
+            text,
+        ),
         word(
             "vars",
-            "Its variables, each with what it is unless who runs the flow gives it.",
+            "The variables of the flow with their default values. The caller can override each.",
             mapping,
         ),
         word("flow", "The steps to run, in order.", steps),
         word(
             "catch",
-            "The steps that run when one of its steps failed; then the flow is over.",
+            "The steps that run when a step of the flow fails; then the flow ends.",
             steps,
         ),
     ],
@@ -200,15 +204,19 @@ pub const RETRY: Vocabulary = Vocabulary {
     words: &[
         word(
             "attempts",
-            "How many tries in all; 5 for `http`, 1 for commands unless given.",
+            "The maximum number of attempts. Default: 5 for `http`, 1 for commands.",
             number,
         ),
         word(
             "backoff",
-            "How long to wait before the second try; every further wait is twice as long.",
+            "The delay before the second attempt; it doubles with each further attempt. Default: 1s.",
             duration,
         ),
-        word("max_delay", "The longest wait between two tries.", duration),
+        word(
+            "max_delay",
+            "The maximum delay between two attempts. Default: 5m.",
+            duration,
+        ),
     ],
 };
 

@@ -26,7 +26,7 @@ pub fn evaluate<T: Tracer>(condition: &Condition, scope: &Scope<'_>, tracer: &mu
             parts.iter().map(|p| evaluate(p, scope, tracer)),
             Truth::True,
         ),
-        Condition::Predicate(predicate) => judge(predicate, scope, tracer),
+        Condition::Predicate(predicate) => tracer.verdict(predicate, scope).truth(),
     }
 }
 
@@ -45,13 +45,6 @@ fn combine<T: Tracer>(parts: impl Iterator<Item = Truth>, decisive: Truth) -> Tr
         }
     }
     result
-}
-
-fn judge<T: Tracer>(predicate: &Predicate, scope: &Scope<'_>, tracer: &mut T) -> Truth {
-    let found = predicate.path.resolve(scope);
-    let verdict = predicate.verdict(&found, scope);
-    tracer.predicate(predicate, &found, verdict, scope);
-    verdict.truth()
 }
 
 impl Predicate {

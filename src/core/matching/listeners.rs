@@ -6,13 +6,14 @@ use std::sync::{Arc, OnceLock};
 
 use rustc_hash::FxHashMap;
 
+use crate::core::config::Mode;
 use crate::core::event::catalogue::{Catalogue, EventType};
 use crate::core::event::decode::DECODERS;
 use crate::core::event::decoder::Decoder;
 use crate::core::event::head::Head;
 use crate::core::matching::extract::Extraction;
 use crate::core::matching::index::Index;
-use crate::core::rule::jobspec::{Mode, Rule};
+use crate::core::rule::jobspec::Rule;
 use crate::core::rule::trigger::TypePattern;
 
 #[derive(Debug, Default)]

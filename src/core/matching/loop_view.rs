@@ -108,7 +108,7 @@ mod tests {
     use crate::core::event::catalogue::Catalogue;
     use crate::core::event::sample::sample;
     use crate::core::event::{decode::decode, json::accept};
-    use crate::core::matching::ruleset::RuleSet;
+    use crate::core::matching::ruleset_compile;
     use crate::core::run::RunId;
 
     fn rule(step: &str) -> Arc<Rule> {
@@ -120,7 +120,7 @@ mod tests {
             "name: r\nevent_source: support\nevent_type: ticket.StatusChanged\nflow: [{step}]\n"
         );
         let file = files.add("r.yaml", text);
-        let set = RuleSet::compile(&Arc::new(files), &[file], &config, diagnostics);
+        let set = ruleset_compile::rule_set(&Arc::new(files), &[file], &config, diagnostics);
         Arc::clone(&set.rules[0])
     }
 

@@ -10,27 +10,45 @@ use crate::core::rule::operator::Verdict;
 use crate::core::rule::path::Found;
 use crate::core::scope::Scope;
 
-/// Hears every predicate that the evaluator judges.
+/// Gives the evaluator the verdict of each predicate, and records it or not.
 pub trait Tracer {
-    /// Whether every predicate is to be judged, also when the outcome is settled.
+    /// Whether every predicate is evaluated, also after the outcome is settled.
     const EXHAUSTIVE: bool;
 
-    fn predicate(
-        &mut self,
-        predicate: &Predicate,
-        found: &Found<'_>,
-        verdict: Verdict,
-        scope: &Scope<'_>,
-    );
+    fn verdict(&mut self, predicate: &Predicate, scope: &Scope<'_>) -> Verdict;
 }
 
-/// Hears nothing; the way of the daemon.
+/// Records nothing and stops as early as possible.
 pub struct NoTrace;
 
 impl Tracer for NoTrace {
     const EXHAUSTIVE: bool = false;
 
-    fn predicate(&mut self, _: &Predicate, _: &Found<'_>, _: Verdict, _: &Scope<'_>) {}
+    fn verdict(&mut self, predicate: &Predicate, scope: &Scope<'_>) -> Verdict {
+        predicate.judge(scope)
+    }
+}
+
+/// Gives recorded verdicts again, in the order of the condition's predicates.
+pub struct Replay<I> {
+    verdicts: I,
+}
+
+impl<I: Iterator<Item = Verdict>> Replay<I> {
+    pub fn new(verdicts: impl IntoIterator<IntoIter = I>) -> Self {
+        Self {
+            verdicts: verdicts.into_iter(),
+        }
+    }
+}
+
+impl<I: Iterator<Item = Verdict>> Tracer for Replay<I> {
+    // One verdict is taken for each predicate, so none may be left out.
+    const EXHAUSTIVE: bool = true;
+
+    fn verdict(&mut self, _: &Predicate, _: &Scope<'_>) -> Verdict {
+        self.verdicts.next().unwrap_or(Verdict::Missing)
+    }
 }
 
 /// Everything that was judged.
@@ -60,13 +78,9 @@ pub struct TraceLine {
 impl Tracer for Trace {
     const EXHAUSTIVE: bool = true;
 
-    fn predicate(
-        &mut self,
-        predicate: &Predicate,
-        found: &Found<'_>,
-        verdict: Verdict,
-        scope: &Scope<'_>,
-    ) {
+    fn verdict(&mut self, predicate: &Predicate, scope: &Scope<'_>) -> Verdict {
+        let found = predicate.path.resolve(scope);
+        let verdict = predicate.verdict(&found, scope);
         self.lines.push(TraceLine {
             group: predicate.group.to_string(),
             path: predicate.path.text.clone(),
@@ -76,8 +90,9 @@ impl Tracer for Trace {
             got: found.to_json().map(std::borrow::Cow::into_owned),
             verdict,
             at: predicate.at,
-            hint: hint(predicate, found, verdict, scope),
+            hint: hint(predicate, &found, verdict, scope),
         });
+        verdict
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::core::diagnostic::Position;
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::operator::Operator;
 use crate::core::rule::path::Path;
 use lower::Branch;
@@ -70,14 +70,17 @@ impl Condition {
         Condition::All(Vec::new())
     }
 
-    pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Self> {
-        let condition = lower::mapping(node, &Branch::root(), cx)?;
+    pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Self> {
+        let condition = lower::mapping(node, &Branch::root(), names)?;
         let tested = condition.predicates().into_iter();
-        cx.tested.extend(tested.filter_map(|predicate| {
-            let path = &predicate.path;
-            path.dotted()
-                .or_else(|| path.step().map(|_| path.text.clone()))
-        }));
+        names
+            .in_scope
+            .tested_paths
+            .extend(tested.filter_map(|predicate| {
+                let path = &predicate.path;
+                path.dotted()
+                    .or_else(|| path.step().map(|_| path.text.clone()))
+            }));
         Some(condition)
     }
 

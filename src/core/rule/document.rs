@@ -3,9 +3,12 @@
 //! crate, and refuses what could blow up: deep nesting, alias bombs, duplicate keys.
 
 mod chunk;
+pub mod decode;
+pub mod duration;
 mod plain;
 mod reader;
 mod trouble;
+pub mod vocabulary;
 
 use std::cell::OnceCell;
 
@@ -14,7 +17,7 @@ use serde_json::{Number, Value};
 use serde_yaml::{DuplicateKeyPolicy, Location};
 
 use crate::core::diagnostic::{Diagnostics, FileId, Position};
-pub use chunk::{Chunk, chunks, count_chunks, only_documents};
+pub use chunk::{Chunk, chunks, only_documents};
 use reader::Reader;
 use trouble::{syntax_error, templates_in_comments};
 

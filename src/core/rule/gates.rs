@@ -7,19 +7,23 @@ mod vocabulary;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::gate::{Gate, Kept, Kind, words};
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::duration;
+use crate::core::rule::document::vocabulary::Vocabulary;
 use crate::core::rule::document::{Entry, Node, Yaml};
-use crate::core::rule::lowering::{Lowering, duration as read_duration};
+use crate::core::rule::lowering::compiler::Compiler;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::path::Path;
-use crate::core::rule::vocabulary::{JOBSPEC, Vocabulary};
+use crate::core::rule::vocabulary::JOBSPEC;
 use debounce::lower_debounce;
 use vocabulary::MOST_RUNS;
 
 pub use vocabulary::{DEBOUNCE, DEDUPE, THROTTLE, debounce_schema, dedupe_schema, throttle_schema};
 
 /// The gates of a rule in the order in which they are asked; None after reporting a mistake.
-pub fn lower(rule: &Node, cx: &mut Lowering<'_>) -> Option<Vec<Gate>> {
+pub fn lower(rule: &Node, cx: &mut Compiler<'_>) -> Option<Vec<Gate>> {
     let dedupe = rule.get("dedupe").map(|node| lower_dedupe(node, cx));
     let debounce = rule.get("debounce").map(|node| lower_debounce(node, cx));
     let throttle = rule.get("throttle").map(|node| lower_throttle(node, cx));
@@ -38,11 +42,11 @@ pub fn keeps_all(rule: &Node) -> bool {
     debounces.any(|entry| entry.value.get("keep").is_some_and(asks))
 }
 
-fn lower_dedupe(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
-    entries(node, &DEDUPE, cx)?;
+fn lower_dedupe(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
+    entries(node, &DEDUPE, cx.diagnostics())?;
     let per = match node.get("per") {
-        Some(per) => lower_per(per, &DEDUPE, cx),
-        None => missing(node, &DEDUPE, "per", cx),
+        Some(per) => lower_per(per, &DEDUPE, &mut cx.names),
+        None => missing(node, &DEDUPE, "per", cx.diagnostics()),
     };
     let window = lower_window(node, &DEDUPE, "for", cx);
     Some(Gate {
@@ -52,15 +56,15 @@ fn lower_dedupe(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
     })
 }
 
-fn lower_throttle(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
-    entries(node, &THROTTLE, cx)?;
+fn lower_throttle(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
+    entries(node, &THROTTLE, cx.diagnostics())?;
     let per = match node.get("per") {
-        Some(per) => lower_per(per, &THROTTLE, cx).map(Some),
+        Some(per) => lower_per(per, &THROTTLE, &mut cx.names).map(Some),
         None => Some(None),
     };
     let limit = match node.get("limit") {
         Some(limit) => cx.whole_number(limit, "limit", 1..=MOST_RUNS),
-        None => missing(node, &THROTTLE, "limit", cx),
+        None => missing(node, &THROTTLE, "limit", cx.diagnostics()),
     };
     let window = lower_window(node, &THROTTLE, "in", cx);
     Some(Gate {
@@ -73,19 +77,19 @@ fn lower_throttle(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
 }
 
 /// Refuses what is no mapping with the mapping that was probably meant.
-fn entries(node: &Node, gate: &Vocabulary, cx: &mut Lowering<'_>) -> Option<()> {
+fn entries(node: &Node, gate: &Vocabulary, diagnostics: &mut Diagnostics) -> Option<()> {
     if node.as_map().is_some() {
-        return cx.entries(node, gate).map(|_| ());
+        return diagnostics.entries(node, gate).map(|_| ());
     }
     let message = format!("{} takes a mapping, found {}", gate.name, node.kind());
-    cx.error(Code::WrongType, node.at, message, &meant(node, gate));
+    diagnostics.error(Code::WrongType, node.at, message, &meant(node, gate));
     None
 }
 
 /// The gate that a lone value asks for, as far as it tells.
 fn meant(node: &Node, gate: &Vocabulary) -> String {
     let text = node.as_text().unwrap_or_default();
-    let window = read_duration(text).map(|_| text);
+    let window = duration::parse(text).map(|_| text);
     let path = Path::parse(text).ok().filter(|_| window.is_none());
     let path = path.map(|path| path.text);
     if gate.name == DEBOUNCE.name {
@@ -109,7 +113,7 @@ fn meant(node: &Node, gate: &Vocabulary) -> String {
             true => window.to_owned(),
             false => format!("1{}", window.get(..1)?),
         };
-        read_duration(&window).map(|_| (limit, window))
+        duration::parse(&window).map(|_| (limit, window))
     });
     match (&node.value, rate) {
         (_, Some((limit, window))) => {
@@ -126,7 +130,12 @@ fn meant(node: &Node, gate: &Vocabulary) -> String {
 }
 
 /// Reports a key that a gate needs, unless another word for it was told already.
-fn missing<T>(node: &Node, gate: &Vocabulary, key: &str, cx: &mut Lowering<'_>) -> Option<T> {
+fn missing<T>(
+    node: &Node,
+    gate: &Vocabulary,
+    key: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<T> {
     let known = |key: &str| gate.get(key).is_some();
     if node.as_map()?.iter().any(|entry| !known(&entry.key)) {
         return None;
@@ -143,41 +152,40 @@ fn missing<T>(node: &Node, gate: &Vocabulary, key: &str, cx: &mut Lowering<'_>) 
         }
         _ => "add within which time, such as `in: 1h`",
     };
-    cx.error(Code::MissingKey, node.at, message, help);
+    diagnostics.error(Code::MissingKey, node.at, message, help);
     None
 }
 
-fn lower_per(node: &Node, gate: &Vocabulary, cx: &mut Lowering<'_>) -> Option<Arc<Path>> {
+fn lower_per(node: &Node, gate: &Vocabulary, names: &mut NameResolver<'_>) -> Option<Arc<Path>> {
     let text = match node.as_text() {
         Some(text) => text,
         None => {
             let message = format!("`per` takes a path, found {}", node.kind());
             let help = "write one field, such as `per: ticket.id`";
-            cx.error(Code::WrongType, node.at, message, help);
+            names.error(Code::WrongType, node.at, message, help);
             return None;
         }
     };
-    if read_duration(text).is_some() {
+    if duration::parse(text).is_some() {
         let message = format!("`per` takes a path, found the duration `{text}`");
         let help = "`per` says what counts as the same, such as `ticket.id`; the time stands under `for`, `quiet` or `in`";
-        cx.error(Code::InvalidValue, node.at, message, help);
+        names.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
     if text == "steps" || text.starts_with("steps.") {
         let message = "a gate is asked before any step has run";
         let help = "take a field of the event, such as `ticket.id`";
-        cx.error(Code::UndefinedName, node.at, message, help);
+        names.error(Code::UndefinedName, node.at, message, help);
         return None;
     }
-    let path = cx.shared_path(text, node.at)?;
+    let path = names.shared_path(text, node.at)?;
     if path.text == "event.id" {
         let message = match gate.name == DEBOUNCE.name {
             true => "`event.id` is another for every event, so that nothing is ever gathered",
             false => "`event.id` is another for every event, so that this gate never closes",
         };
         let help = "a repeat of the same event runs nothing anyway; write `per: ticket.id`";
-        let warning = Diagnostic::warning(Code::InvalidValue, node.at, message);
-        cx.diagnostics.push(warning.help(help));
+        names.warning(Code::InvalidValue, node.at, message, help);
     }
     Some(path)
 }
@@ -186,10 +194,10 @@ fn lower_window(
     node: &Node,
     gate: &Vocabulary,
     key: &str,
-    cx: &mut Lowering<'_>,
+    cx: &mut Compiler<'_>,
 ) -> Option<Duration> {
     let Some(node) = node.get(key) else {
-        return missing(node, gate, key, cx);
+        return missing(node, gate, key, cx.diagnostics());
     };
     let window = cx.duration(node, key)?;
     let kept = cx.config.retention.keep_for;
@@ -213,7 +221,8 @@ fn lower_window(
         let help = format!(
             "write {kept} at most, or set `retention: {{ for: {window} }}` in flowtrigger.yaml"
         );
-        cx.not_configured(Code::InvalidValue, node.at, message, &help);
+        cx.names
+            .not_configured(Code::InvalidValue, node.at, message, &help);
         return None;
     }
     Some(window)
@@ -228,6 +237,7 @@ mod tests {
     use crate::core::config::{self, Config};
     use crate::core::diagnostic::{Diagnostics, FileId, Files};
     use crate::core::matching::ruleset::RuleSet;
+    use crate::core::matching::ruleset_compile;
 
     fn gates(written: &str) -> Vec<Gate> {
         let text = format!(
@@ -271,7 +281,7 @@ mod tests {
         let text = "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\ndedupe: { per: ticket.id, for: 14d }\nflow: [{ succeed: fine }]\n";
         let file = files.add("r.yaml", text);
         let mut diagnostics = Diagnostics::default();
-        RuleSet::compile(&Arc::new(files), &[file], config, &mut diagnostics);
+        ruleset_compile::rule_set(&Arc::new(files), &[file], config, &mut diagnostics);
         let all = diagnostics.sorted().into_iter();
         all.map(|diagnostic| diagnostic.message).collect()
     }

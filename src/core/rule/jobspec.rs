@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::core::diagnostic::{Code, Diagnostics, Position};
+use crate::core::config::Mode;
+use crate::core::diagnostic::{Diagnostics, Position};
 use crate::core::event::Event;
 use crate::core::flow::step::{Flow, Step};
 use crate::core::gate::{self, Ask, Gate, Kept, Kind};
-use crate::core::loop_guard::Guard;
+use crate::core::loop_guard::{Guard, LoopAsk};
 use crate::core::rule::condition::Condition;
 use crate::core::rule::document::{self, Node};
-use crate::core::rule::lowering::Lowering;
 use crate::core::rule::path::{Found, Path};
 use crate::core::rule::trigger::TypePattern;
 use crate::core::rule::version::Version;
@@ -46,14 +46,6 @@ pub struct Rule {
     pub version: Version,
     /// Whether its document holds tests of its own.
     pub has_tests: bool,
-}
-
-/// What becomes of a match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mode {
-    Disabled,
-    Shadow,
-    Live,
 }
 
 /// Which runs of a rule wait for each other.
@@ -149,6 +141,16 @@ impl Rule {
         })
     }
 
+    /// What the loop guard is asked about an event. What never acts is not asked about: nothing follows
+    /// from it.
+    pub fn loop_ask_of(&self, event: &Event) -> Option<LoopAsk> {
+        let acts = match self.mode {
+            Mode::Live => true,
+            Mode::Shadow | Mode::Disabled => false,
+        };
+        Some(self.guard.as_ref().filter(|_| acts)?.ask(event))
+    }
+
     fn value_at(&self, path: &Path, event: &Event) -> Option<String> {
         let scope = Scope::new(event, &self.vars);
         match path.resolve(&scope) {
@@ -156,36 +158,6 @@ impl Rule {
             Found::One(value) => Some(value.to_string()),
             Found::Many(values) => Some(Value::Array(values).to_string()),
         }
-    }
-}
-
-impl Mode {
-    pub fn parse(word: &str) -> Option<Self> {
-        match word {
-            "live" => Some(Mode::Live),
-            "shadow" => Some(Mode::Shadow),
-            "disabled" => Some(Mode::Disabled),
-            _ => None,
-        }
-    }
-
-    pub fn word(self) -> &'static str {
-        match self {
-            Mode::Live => "live",
-            Mode::Shadow => "shadow",
-            Mode::Disabled => "disabled",
-        }
-    }
-
-    /// The value under `mode`; reported where it is none of the three.
-    pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Self> {
-        let mode = node.as_text().and_then(Mode::parse);
-        if mode.is_none() {
-            let message = "`mode` takes live, shadow or disabled";
-            let help = "live acts, shadow is judged and recorded but never acts";
-            cx.error(Code::InvalidValue, node.at, message, help);
-        }
-        mode
     }
 }
 

@@ -3,6 +3,8 @@
 
 mod cost;
 mod query;
+pub mod redact;
+mod set;
 
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
@@ -12,6 +14,8 @@ use serde_json::Value;
 
 use crate::core::rule::synonyms;
 use crate::core::scope::Scope;
+
+pub use set::{SetError, set};
 
 /// A compiled path. Equality and `text` are the author's spelling.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,11 +6,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::core::diagnostic::{Code, Position};
+use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::core::flow::rehearse::Mock;
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, mapping, text, word};
 use crate::core::rule::document::{Entry, Node, Yaml};
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::path::Path;
-use crate::core::rule::vocabulary::{Vocabulary, mapping, text, word};
 
 #[derive(Debug, Clone)]
 pub struct RuleTest {
@@ -47,53 +49,48 @@ pub enum TestEvent {
     Inline(Value, Position),
 }
 
-/// What performing a step gives in a test.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Mock {
-    /// `{status, headers, body}` of an HTTP step, `{status, stdout, stderr, body}` of a command.
-    Reply(Value),
-    /// The step fails before any reply, for this reason.
-    Fails(String),
-}
-
 /// The keys of a rule test.
 pub const TEST: Vocabulary = Vocabulary {
     name: "a test",
     words: &[
-        word("name", "What the test shows, in a sentence.", text),
+        word("name", "What the test shows, in one sentence.", text),
         word(
             "rule",
-            "The rule under test, where the file holds several.",
+            "The rule under test, if the file has several.",
             text,
         ),
         word(
             "event",
-            "An event: a file beside this one, or the event itself.",
+            "The event: a path relative to this file, or the event itself.",
             event,
         ),
-        word("set", "Changes to the event: path and value.", mapping),
+        word("set", "Changes to the event, as path and value.", mapping),
         word("expect", "`match` or `no match`.", expect),
         word(
             "because",
-            "The path of the predicate that stands in the way.",
+            "The path of the predicate that prevents the match.",
             text,
         ),
         word(
             "now",
-            "The time at which the run starts; the event's time unless given.",
+            "The time at which the run starts. Default: the time of the event.",
             text,
         ),
         word(
             "mock",
-            "What each step gets, by its name: a reply, a failure, or a list, try by try.",
+            "The result of each step, by step name: a reply, a failure, or a list with one entry per attempt.",
             mapping,
         ),
         word(
             "steps",
-            "What each step must send, by its name; keys that are not named may be anything.",
+            "What each step must send, by step name. Keys that are not listed may have any value.",
             mapping,
         ),
-        word("ends", "How the run must end: done, skipped or dead.", ends),
+        word(
+            "ends",
+            "How the run must end: `done`, `skipped` or `dead`.",
+            ends,
+        ),
     ],
 };
 
@@ -110,22 +107,22 @@ fn ends() -> Value {
 }
 
 /// Lowers one test. None after reporting why it is none.
-pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<RuleTest> {
-    cx.entries(node, &TEST)?;
-    let event = lower_event(node, cx);
-    let expect = lower_expect(node, cx);
-    let set = section(node, "set", cx)
+pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<RuleTest> {
+    names.entries(node, &TEST)?;
+    let event = lower_event(node, names.diagnostics);
+    let expect = lower_expect(node, names.diagnostics);
+    let set = section(node, "set", names.diagnostics)
         .iter()
-        .map(|entry| Some((cx.path(&entry.key, entry.key_at)?, entry.value.to_json())))
+        .map(|entry| Some((names.path(&entry.key, entry.key_at)?, entry.value.to_json())))
         .collect::<Vec<_>>();
-    let now = lower_now(node, cx);
+    let now = lower_now(node, names.diagnostics);
     let because = node
         .get("because")
-        .and_then(|because| Some((cx.text(because, "because")?, because.at)));
+        .and_then(|because| Some((names.text(because, "because")?, because.at)));
     if let (Some(Expected::Match), Some((_, at))) = (expect, &because) {
         let help =
             "`because` names what stands in the way of a match; use it with `expect: no match`";
-        cx.error(
+        names.error(
             Code::InvalidValue,
             *at,
             "`because` beside `expect: match`",
@@ -133,29 +130,34 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<RuleTest> {
         );
     }
     if expect == Some(Expected::NoMatch) {
-        refuse_run(node, cx);
+        refuse_run(node, names.diagnostics);
     }
-    let steps = section(node, "steps", cx)
+    let steps = section(node, "steps", names.diagnostics)
         .iter()
         .map(|entry| (entry.key.clone(), entry.key_at, entry.value.to_json()))
         .collect();
-    let mocks: Vec<_> = section(node, "mock", cx)
+    let mocks: Vec<_> = section(node, "mock", names.diagnostics)
         .iter()
-        .map(|entry| Some((entry.key.clone(), lower_mocks(&entry.value, cx)?)))
+        .map(|entry| {
+            Some((
+                entry.key.clone(),
+                lower_mocks(&entry.value, names.diagnostics)?,
+            ))
+        })
         .collect();
-    let ends = lower_ends(node, cx);
-    let name = node.get("name").and_then(|name| cx.text(name, "name"));
+    let ends = lower_ends(node, names.diagnostics);
+    let name = node.get("name").and_then(|name| names.text(name, "name"));
     Some(RuleTest {
         name: name.unwrap_or_else(|| format!("line {}", node.at.line)),
         at: node.at,
-        rule: node.get("rule").and_then(|rule| cx.text(rule, "rule")),
+        rule: node.get("rule").and_then(|rule| names.text(rule, "rule")),
         event: event?,
         set: set.into_iter().collect::<Option<_>>()?,
         expect: expect?,
         because,
         now: now?,
         steps,
-        mocked: section(node, "mock", cx)
+        mocked: section(node, "mock", names.diagnostics)
             .iter()
             .map(|entry| (entry.key.clone(), entry.key_at))
             .collect(),
@@ -165,46 +167,46 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<RuleTest> {
 }
 
 /// A rule that does not match runs nothing.
-fn refuse_run(node: &Node, cx: &mut Lowering<'_>) {
+fn refuse_run(node: &Node, diagnostics: &mut Diagnostics) {
     for entry in node.as_map().unwrap_or_default() {
         if matches!(entry.key.as_str(), "steps" | "mock" | "ends" | "now") {
             let message = format!("`{}` beside `expect: no match` tests nothing", entry.key);
             let help = "a rule that does not match runs no step; take it out, or expect a match";
-            cx.error(Code::InvalidValue, entry.key_at, message, help);
+            diagnostics.error(Code::InvalidValue, entry.key_at, message, help);
         }
     }
 }
 
-fn section<'n>(node: &'n Node, key: &str, cx: &mut Lowering<'_>) -> &'n [Entry] {
+fn section<'n>(node: &'n Node, key: &str, diagnostics: &mut Diagnostics) -> &'n [Entry] {
     let Some(found) = node.get(key) else {
         return &[];
     };
     found.as_map().unwrap_or_else(|| {
-        cx.wrong_type(found, key, "a mapping");
+        diagnostics.wrong_type(found, key, "a mapping");
         &[]
     })
 }
 
-fn lower_event(node: &Node, cx: &mut Lowering<'_>) -> Option<TestEvent> {
+fn lower_event(node: &Node, diagnostics: &mut Diagnostics) -> Option<TestEvent> {
     let Some(event) = node.get("event") else {
         let help = "add `event: ../examples/events/zis/priority-changed.json`, or the event itself";
-        cx.error(Code::MissingKey, node.at, "this test has no `event`", help);
+        diagnostics.error(Code::MissingKey, node.at, "this test has no `event`", help);
         return None;
     };
     match &event.value {
         Yaml::Text(file) => Some(TestEvent::File(file.clone(), event.at)),
         Yaml::Map(_) => Some(TestEvent::Inline(event.to_json(), event.at)),
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) => {
-            cx.wrong_type(event, "event", "a file name or an event");
+            diagnostics.wrong_type(event, "event", "a file name or an event");
             None
         }
     }
 }
 
-fn lower_expect(node: &Node, cx: &mut Lowering<'_>) -> Option<Expected> {
+fn lower_expect(node: &Node, diagnostics: &mut Diagnostics) -> Option<Expected> {
     let Some(expect) = node.get("expect") else {
         let help = "add `expect: match` or `expect: no match`";
-        cx.error(Code::MissingKey, node.at, "this test expects nothing", help);
+        diagnostics.error(Code::MissingKey, node.at, "this test expects nothing", help);
         return None;
     };
     match expect.as_text() {
@@ -212,7 +214,7 @@ fn lower_expect(node: &Node, cx: &mut Lowering<'_>) -> Option<Expected> {
         Some("no match") => Some(Expected::NoMatch),
         _ => {
             let help = "write `expect: match` or `expect: no match`";
-            cx.error(
+            diagnostics.error(
                 Code::InvalidValue,
                 expect.at,
                 "`expect` takes match or no match",
@@ -223,19 +225,19 @@ fn lower_expect(node: &Node, cx: &mut Lowering<'_>) -> Option<Expected> {
     }
 }
 
-fn lower_now(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<Timestamp>> {
+fn lower_now(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Timestamp>> {
     let Some(now) = node.get("now") else {
         return Some(None);
     };
     let parsed = now.as_text().and_then(|text| text.parse().ok());
     if parsed.is_none() {
         let help = "write it as 2026-03-01T09:00:00Z";
-        cx.error(Code::InvalidValue, now.at, "`now` takes a time", help);
+        diagnostics.error(Code::InvalidValue, now.at, "`now` takes a time", help);
     }
     parsed.map(Some)
 }
 
-fn lower_ends(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<(String, Position)>> {
+fn lower_ends(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<(String, Position)>> {
     let Some(ends) = node.get("ends") else {
         return Some(None);
     };
@@ -243,7 +245,7 @@ fn lower_ends(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<(String, Posi
         Some(word @ ("done" | "skipped" | "dead")) => Some(Some((word.to_owned(), ends.at))),
         _ => {
             let message = "`ends` takes done, skipped or dead";
-            cx.error(
+            diagnostics.error(
                 Code::InvalidValue,
                 ends.at,
                 message,
@@ -254,25 +256,28 @@ fn lower_ends(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<(String, Posi
     }
 }
 
-fn lower_mocks(node: &Node, cx: &mut Lowering<'_>) -> Option<Vec<Mock>> {
+fn lower_mocks(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<Mock>> {
     match &node.value {
         Yaml::List(items) if !items.is_empty() => {
-            let mocks: Vec<_> = items.iter().map(|item| lower_mock(item, cx)).collect();
+            let mocks: Vec<_> = items
+                .iter()
+                .map(|item| lower_mock(item, diagnostics))
+                .collect();
             mocks.into_iter().collect()
         }
-        _ => Some(vec![lower_mock(node, cx)?]),
+        _ => Some(vec![lower_mock(node, diagnostics)?]),
     }
 }
 
-fn lower_mock(node: &Node, cx: &mut Lowering<'_>) -> Option<Mock> {
+fn lower_mock(node: &Node, diagnostics: &mut Diagnostics) -> Option<Mock> {
     let Yaml::Map(entries) = &node.value else {
-        cx.wrong_type(node, "mock", "a reply such as { status: 200, body: { … } }");
+        diagnostics.wrong_type(node, "mock", "a reply such as { status: 200, body: { … } }");
         return None;
     };
     if let [only] = entries.as_slice()
         && only.key == "fails"
     {
-        return cx.text(&only.value, "fails").map(Mock::Fails);
+        return diagnostics.text(&only.value, "fails").map(Mock::Fails);
     }
     let known = ["status", "headers", "body", "stdout", "stderr"];
     let mut reply = Map::new();
@@ -281,7 +286,7 @@ fn lower_mock(node: &Node, cx: &mut Lowering<'_>) -> Option<Mock> {
             let message = format!("unknown key `{}` in a reply", entry.key);
             let help =
                 "a reply has status, headers, body, stdout, stderr; a failure is { fails: REASON }";
-            cx.error(Code::UnknownKey, entry.key_at, message, help);
+            diagnostics.error(Code::UnknownKey, entry.key_at, message, help);
         }
         reply.insert(entry.key.clone(), entry.value.to_json());
     }

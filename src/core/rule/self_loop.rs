@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use crate::core::config::Config;
+use crate::core::config::Mode;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::core::event::Event;
 use crate::core::event::catalogue::{Catalogue, FieldLookup};
@@ -14,8 +15,8 @@ use crate::core::flow::step::{Action, BodyTemplate, Flow, Http, Step};
 use crate::core::gate::Kind;
 use crate::core::matching::evaluate::Truth;
 use crate::core::rule::condition::{Condition, Polarity, Predicate};
-use crate::core::rule::jobspec::{Mode, Rule};
-use crate::core::rule::path::{Root, Route};
+use crate::core::rule::jobspec::Rule;
+use crate::core::rule::path::{self, Root, Route};
 use crate::core::rule::template::TreeTemplate;
 use crate::core::rule::trigger::TypePattern;
 use crate::core::rule::writes;
@@ -266,7 +267,9 @@ impl Change<'_> {
 
     fn holds(&self, predicate: &Predicate, value: Value) -> bool {
         let mut event = bare(&self.written.event_type);
-        if predicate.path.text != "event.type" && event.set(&predicate.path, value).is_err() {
+        if predicate.path.text != "event.type"
+            && path::set(&mut event, &predicate.path, value).is_err()
+        {
             return false;
         }
         let scope = Scope::new(&event, &self.rule.vars);

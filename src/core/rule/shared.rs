@@ -1,6 +1,7 @@
-//! What the rules of a set have in common, found or built once while they are lowered: paths, words,
-//! patterns, texts. It refuses to outlive the lowering: what a rule needs later it holds itself.
+//! What the conditions and templates of a rule set have in common, built once while they are lowered:
+//! paths, words, patterns, texts. A rule holds what it needs later; the interner ends with the lowering.
 
+pub mod cache;
 pub mod comparisons;
 pub mod flows;
 
@@ -9,37 +10,26 @@ use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
-use crate::core::flow::step::Settings;
-use crate::core::loop_guard::Guard;
-use crate::core::rule::fields::{Fields, Identity};
+use crate::core::rule::fields::Identity;
 use crate::core::rule::path::Path;
 use crate::core::rule::pattern::Patterns;
 use crate::core::rule::shared::comparisons::Comparisons;
-use crate::core::rule::shared::flows::Flows;
 use crate::core::rule::template::{Reads, Sound};
-use crate::core::rule::trigger::TypePattern;
 
+/// What conditions and templates have in common.
 #[derive(Default)]
-pub struct Shared {
+pub struct Interner {
     /// Paths by their spelling, as they lead into an event.
     pub paths: HashMap<String, Arc<Path>>,
     pub words: Pool<str>,
     /// The keys of mappings that texts are put into.
     pub keys: Pool<[Arc<str>]>,
-    pub settings: Pool<Settings>,
-    pub flows: Flows,
-    pub guards: Pool<Guard>,
     pub reads: Pool<Reads>,
     pub texts: Sound,
     pub patterns: Patterns,
     pub comparisons: Comparisons,
-    pub sources: HashSet<String>,
-    /// What to write instead of an event type that a source does not have.
-    pub unknown_types: HashMap<(String, String), String>,
     /// Which types have a field that others of their source lack.
     pub elsewhere: HashMap<(Identity, String), Option<String>>,
-    /// What a source and the words under `event_type` stand for.
-    pub listening: HashMap<Vec<String>, (Arc<[TypePattern]>, Fields)>,
 }
 
 /// Equal values, each kept once.

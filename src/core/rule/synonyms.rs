@@ -3,7 +3,7 @@
 
 mod own;
 
-use crate::core::rule::vocabulary::{Built, Vocabulary};
+use crate::core::rule::document::vocabulary::{Built, Vocabulary};
 pub use own::means_on_failure;
 
 /// Words that people write, and what to write here.

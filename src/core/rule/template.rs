@@ -26,10 +26,11 @@ use std::sync::Arc;
 use minijinja::machinery::parse;
 use minijinja::{Environment, Error, ErrorKind};
 
-use crate::core::diagnostic::{Code, Position};
-use crate::core::flow::call::Text;
+use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Node, Yaml};
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::resolver::NameResolver;
+use crate::core::rule::rendered_text::Text;
 use crate::core::rule::template::check::Reading;
 use crate::core::rule::template::engine::{Limited, environment, syntax};
 use crate::core::rule::template::place::Place;
@@ -85,9 +86,14 @@ impl Template {
     }
 
     /// A text, number or boolean of a rule. `key` names it in messages.
-    pub fn lower(node: &Node, key: &str, escape: Escape, cx: &mut Lowering<'_>) -> Option<Self> {
-        require_scalar(node, key, cx)?;
-        Source::of(node, escape, cx)?.compile(cx)
+    pub fn lower(
+        node: &Node,
+        key: &str,
+        escape: Escape,
+        names: &mut NameResolver<'_>,
+    ) -> Option<Self> {
+        require_scalar(node, key, names.diagnostics)?;
+        Source::of(node, escape, names)?.compile(names)
     }
 
     /// A URL whose literal beginning stands elsewhere: a connection's base address.
@@ -95,10 +101,10 @@ impl Template {
         prefix: &str,
         node: &Node,
         key: &str,
-        cx: &mut Lowering<'_>,
+        names: &mut NameResolver<'_>,
     ) -> Option<Self> {
-        require_scalar(node, key, cx)?;
-        Source::behind(prefix, node, cx)?.compile(cx)
+        require_scalar(node, key, names.diagnostics)?;
+        Source::behind(prefix, node, names)?.compile(names)
     }
 
     /// Where a part of a text stands in its file, as far as that is sure.
@@ -168,11 +174,11 @@ impl fmt::Debug for Template {
     }
 }
 
-fn require_scalar(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<()> {
+fn require_scalar(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<()> {
     match node.value {
         Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => Some(()),
         Yaml::Null | Yaml::List(_) | Yaml::Map(_) => {
-            cx.wrong_type(node, key, "text");
+            diagnostics.wrong_type(node, key, "text");
             None
         }
     }
@@ -187,26 +193,32 @@ struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    fn of(node: &'a Node, escape: Escape, cx: &mut Lowering<'_>) -> Option<Self> {
+    fn of(node: &'a Node, escape: Escape, names: &mut NameResolver<'_>) -> Option<Self> {
         match escape {
-            Escape::None => Self::cut(written(node), escape, place_in(node), cx),
-            Escape::Url => Self::behind("", node, cx),
+            Escape::None => Self::cut(written(node), escape, place_in(node), names.diagnostics),
+            Escape::Url => Self::behind("", node, names),
         }
     }
 
-    fn behind(prefix: &str, node: &'a Node, cx: &mut Lowering<'_>) -> Option<Self> {
+    fn behind(prefix: &str, node: &'a Node, names: &mut NameResolver<'_>) -> Option<Self> {
         let place = place_in(node);
         let text = written(node);
-        let filled = address::fill(&text, &place, cx)?;
+        let filled = address::fill(&text, &place, names)?;
         let place = match filled.changed || !text.starts_with(&filled.text) {
             true => place.unsure(),
             false => place.behind(prefix.len()),
         };
-        let source = Self::cut(format!("{prefix}{}", filled.text), Escape::Url, place, cx)?;
-        address::check_host(&source.text, &source.place, cx).then_some(source)
+        let text = format!("{prefix}{}", filled.text);
+        let source = Self::cut(text, Escape::Url, place, names.diagnostics)?;
+        address::check_host(&source.text, &source.place, names.diagnostics).then_some(source)
     }
 
-    fn cut(text: String, escape: Escape, place: Place<'a>, cx: &mut Lowering<'_>) -> Option<Self> {
+    fn cut(
+        text: String,
+        escape: Escape,
+        place: Place<'a>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
         let text = secret::without_marks(text);
         match scan(&text) {
             Ok(segments) => Some(Self {
@@ -216,41 +228,34 @@ impl<'a> Source<'a> {
                 place,
             }),
             Err(error) => {
-                cx.error(
-                    Code::BadTemplate,
-                    place.of(&error.at),
-                    error.message,
-                    error.help,
-                );
+                let at = place.of(&error.at);
+                diagnostics.error(Code::BadTemplate, at, error.message, error.help);
                 None
             }
         }
     }
 
     /// What the text reads; None after saying what is wrong with it.
-    fn check(&self, cx: &mut Lowering<'_>) -> Option<Reading> {
-        match parse(&self.text, NAME, syntax()) {
-            Ok(template) => check::check(&template, &self.place, self.escape, cx),
-            Err(error) => {
-                self.syntax_error(&error, cx);
-                None
-            }
-        }
+    fn check(&self, names: &mut NameResolver<'_>) -> Option<Reading> {
+        let template = parse(&self.text, NAME, syntax())
+            .map_err(|error| self.syntax_error(&error, names.diagnostics))
+            .ok()?;
+        check::check(&template, &self.place, self.escape, names)
     }
 
-    fn syntax_error(&self, error: &Error, cx: &mut Lowering<'_>) {
+    fn syntax_error(&self, error: &Error, diagnostics: &mut Diagnostics) {
         let at = self.place.of(&error.range().unwrap_or(0..self.text.len()));
         let why = error.detail().unwrap_or("it cannot be read");
         let message = format!("not a template: {why}");
         let help =
             "values are written `{{ ticket.id }}`, filters follow them: `{{ current | upper }}`";
-        cx.error(Code::BadTemplate, at, message, help);
+        diagnostics.error(Code::BadTemplate, at, message, help);
     }
 
-    fn compile(self, cx: &mut Lowering<'_>) -> Option<Template> {
+    fn compile(self, names: &mut NameResolver<'_>) -> Option<Template> {
         let form = Form::Text(self.escape);
-        let compiled = sound::once(&self, form, cx, |source, cx| {
-            let template = source.compile_anew(cx)?;
+        let compiled = sound::once(&self, form, names, |source, names| {
+            let template = source.compile_anew(names)?;
             Some(TreeTemplate::Text(template))
         })?;
         match compiled {
@@ -259,14 +264,14 @@ impl<'a> Source<'a> {
         }
     }
 
-    fn compile_anew(&self, cx: &mut Lowering<'_>) -> Option<Template> {
+    fn compile_anew(&self, names: &mut NameResolver<'_>) -> Option<Template> {
         let literal = self.segments.iter().all(|segment| *segment == Segment::Raw);
         let body = match literal {
             true => Body::Literal,
             false => {
-                let reading = self.check(cx)?;
-                self.check_compiles(cx)?;
-                Body::Rendered(cx.shared.reads.share(reading.reads))
+                let reading = self.check(names)?;
+                self.check_compiles(names.diagnostics)?;
+                Body::Rendered(names.interner.reads.share(reading.reads))
             }
         };
         Some(Template(Arc::new(Compiled {
@@ -276,15 +281,13 @@ impl<'a> Source<'a> {
         })))
     }
 
-    fn check_compiles(&self, cx: &mut Lowering<'_>) -> Option<()> {
+    fn check_compiles(&self, diagnostics: &mut Diagnostics) -> Option<()> {
         let environment: &Environment<'_> = environment(self.escape);
-        match environment.template_from_named_str(NAME, &self.text) {
-            Ok(_) => Some(()),
-            Err(error) => {
-                self.syntax_error(&error, cx);
-                None
-            }
-        }
+        environment
+            .template_from_named_str(NAME, &self.text)
+            .map(|_| ())
+            .map_err(|error| self.syntax_error(&error, diagnostics))
+            .ok()
     }
 }
 

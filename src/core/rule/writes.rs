@@ -6,11 +6,9 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::core::config::Config;
-use crate::core::event::Event;
 use crate::core::flow::step::{Action, BodyTemplate, Flow, Http, Step};
-use crate::core::loop_guard::{Guard, LoopAsk};
-use crate::core::rule::jobspec::{Mode, Rule};
-use crate::core::rule::lowering::Lowering;
+use crate::core::loop_guard::Guard;
+use crate::core::rule::lowering::compiler::Compiler;
 
 /// The API of Zendesk, whatever the host is called.
 const API: &str = "/api/v2/";
@@ -21,7 +19,7 @@ const HOST: &str = ".zendesk.com";
 pub fn guard(
     flow: Option<&Flow>,
     on_dead: Option<&Flow>,
-    cx: &mut Lowering<'_>,
+    cx: &mut Compiler<'_>,
 ) -> Option<Arc<Guard>> {
     let limits = cx.config.loop_guard?;
     // That somebody is told of a death elsewhere makes no writer of a rule.
@@ -50,19 +48,7 @@ pub fn guard(
         acts_as,
         unnamed,
     };
-    Some(cx.shared.guards.share(guard))
-}
-
-impl Rule {
-    /// What the loop guard is asked about an event. What never acts is not asked about: nothing follows
-    /// from it.
-    pub fn loop_ask_of(&self, event: &Event) -> Option<LoopAsk> {
-        let acts = match self.mode {
-            Mode::Live => true,
-            Mode::Shadow | Mode::Disabled => false,
-        };
-        Some(self.guard.as_ref().filter(|_| acts)?.ask(event))
-    }
+    Some(cx.cache.guards.share(guard))
 }
 
 fn writes(flow: Option<&Flow>) -> impl Iterator<Item = &Http> {
@@ -123,7 +109,7 @@ mod tests {
     use super::*;
     use crate::core::config;
     use crate::core::diagnostic::{Diagnostics, FileId, Files};
-    use crate::core::matching::ruleset::RuleSet;
+    use crate::core::matching::ruleset_compile;
 
     const CONFIG: &str = "connections:\n  desk: { base_url: https://desk.example, actor_id: 900 }\n  bare: { base_url: https://acme.zendesk.com }\n  chat: { base_url: https://chat.example }\n  file: { base_url: outbox:desk, actor_id: 7c1e }\n";
 
@@ -135,7 +121,7 @@ mod tests {
             "name: r\nevent_source: support\nevent_type: ticket.StatusChanged\nflow: [{step}]\n"
         );
         let file = files.add("r.yaml", text);
-        let set = RuleSet::compile(&Arc::new(files), &[file], &config, diagnostics);
+        let set = ruleset_compile::rule_set(&Arc::new(files), &[file], &config, diagnostics);
         assert!(!diagnostics.has_errors(), "{diagnostics:?}");
         set.rules[0].guard.clone()
     }

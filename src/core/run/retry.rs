@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Attempt, Outcome, hash};
+use super::{Attempt, CallFailure, hash};
 
 /// When a failed step is tried again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -40,8 +40,8 @@ impl Retry {
     /// When the last of so many failed tries may be followed by the next one.
     pub fn due(&self, last: &Attempt, tries: u32, seed: &str) -> Timestamp {
         let asked = match &last.outcome {
-            Outcome::Failed { retry_after, .. } => retry_after.unwrap_or_default(),
-            Outcome::Succeeded { .. } => Duration::ZERO,
+            Err(CallFailure { retry_after, .. }) => retry_after.unwrap_or_default(),
+            Ok(_) => Duration::ZERO,
         };
         let own = self
             .delay(tries)
@@ -108,12 +108,10 @@ mod tests {
             number,
             started: Timestamp::UNIX_EPOCH,
             took: Duration::from_secs(2),
-            outcome: Outcome::Failed {
-                message: "reach it".into(),
-                retryable: true,
+            outcome: Err(CallFailure {
                 retry_after,
-                status: None,
-            },
+                ..CallFailure::passing("reach it")
+            }),
         }
     }
 

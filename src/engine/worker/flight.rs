@@ -13,8 +13,8 @@ use tracing::debug;
 use super::settings::access;
 use super::{Halt, Worker, ordered};
 use crate::core::flow::Task;
-use crate::core::flow::call::{Call, Failure, Performed};
-use crate::core::run::{Attempt, Line, Outcome, idempotency_key};
+use crate::core::flow::call::Call;
+use crate::core::run::{Attempt, Line, idempotency_key};
 use crate::engine::Perform;
 use crate::engine::places::{Entry, Place, Queue};
 use crate::store::{Claimed, Store};
@@ -154,7 +154,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             };
             let clock = shared.clock();
             let began = clock.elapsed();
-            let performed = match &task.call {
+            let outcome = match &task.call {
                 Call::Config(call) => {
                     let judge = shared.judge.load_full();
                     access(&shared.store, &judge.rulebook.config, call).await
@@ -172,7 +172,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                     // it was set meanwhile.
                     started: before(clock.now(), took),
                     took,
-                    outcome: outcome(performed),
+                    outcome,
                 },
                 call: task.call,
             }
@@ -239,23 +239,4 @@ pub(super) fn key(run: &Claimed, step: &str) -> String {
 fn before(now: Timestamp, time: Duration) -> Timestamp {
     let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
     now.checked_sub(time).unwrap_or(Timestamp::MIN)
-}
-
-fn outcome(performed: Performed) -> Outcome {
-    match performed {
-        Performed::Succeeded(reply) => Outcome::Succeeded {
-            result: reply.value,
-        },
-        Performed::Failed(Failure {
-            message,
-            retryable,
-            retry_after,
-            status,
-        }) => Outcome::Failed {
-            message,
-            retryable,
-            retry_after,
-            status,
-        },
-    }
 }

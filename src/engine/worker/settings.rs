@@ -5,10 +5,11 @@ use serde_json::{Map, Value};
 
 use super::passes;
 use crate::core::config::Config;
-use crate::core::flow::call::{ConfigCall, Failure, Performed, Reply};
+use crate::core::flow::call::ConfigCall;
+use crate::core::run::{CallFailure, CallResult, Reply};
 use crate::store::{Store, StoreError};
 
-pub async fn access<S: Store>(store: &S, config: &Config, call: &ConfigCall) -> Performed {
+pub async fn access<S: Store>(store: &S, config: &Config, call: &ConfigCall) -> CallResult {
     let (integration, scope) = (call.integration.as_str(), call.scope.as_str());
     let changed = match &call.patch {
         Some(patch) => store
@@ -18,13 +19,13 @@ pub async fn access<S: Store>(store: &S, config: &Config, call: &ConfigCall) -> 
         None => store.config(integration, scope).await,
     };
     match (changed, config.settings_of(integration, scope)) {
-        (Ok(None), None) => Performed::Failed(Failure::lasting(format!(
+        (Ok(None), None) => Err(CallFailure::lasting(format!(
             "load the settings `{scope}` of `{integration}`: there are none; write them in flowtrigger.yaml under `integrations: {{ {integration}: {{ configs: {{ {scope}: … }} }} }}`"
         ))),
-        (Ok(changed), first) => Performed::Succeeded(Reply {
+        (Ok(changed), first) => Ok(Reply {
             value: laid_over(first, changed),
         }),
-        (Err(error), _) => Performed::Failed(failure(&error)),
+        (Err(error), _) => Err(failure(&error)),
     }
 }
 
@@ -37,10 +38,10 @@ fn laid_over(first: Option<&Value>, changed: Option<Value>) -> Value {
     Value::Object(std::mem::take(settings))
 }
 
-fn failure(error: &StoreError) -> Failure {
+fn failure(error: &StoreError) -> CallFailure {
     let message = format!("reach the settings: {error}");
     match passes(error) {
-        true => Failure::passing(message),
-        false => Failure::lasting(message),
+        true => CallFailure::passing(message),
+        false => CallFailure::lasting(message),
     }
 }

@@ -4,7 +4,7 @@
 use tracing::{error, info, warn};
 
 use super::Worker;
-use crate::core::run::{Attempt, Outcome, State};
+use crate::core::run::{Attempt, CallFailure, State};
 use crate::engine::at_work::Order;
 use crate::store::{Store, StoreError};
 
@@ -15,11 +15,11 @@ impl<S: Store, P> Worker<'_, S, P> {
         let (step, number) = (attempt.step.as_str(), attempt.number);
         let took_ms = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
         match &attempt.outcome {
-            Outcome::Succeeded { .. } => {
+            Ok(_) => {
                 let outcome = "succeeded";
                 info!(run, rule, step, number, took_ms, outcome, "attempt");
             }
-            Outcome::Failed { message, .. } => {
+            Err(CallFailure { message, .. }) => {
                 let (outcome, error) = ("failed", message.as_str());
                 warn!(run, rule, step, number, took_ms, outcome, error, "attempt");
             }

@@ -7,10 +7,11 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{claimed, in_lane, later, now, place, to};
+use crate::core::config::Mode;
 use crate::core::gate::debounce::simulation::naive;
 use crate::core::gate::{Ask, Kept, Kind, MOST_EVENTS};
 use crate::core::matching::ruleset::RuleSet;
-use crate::core::rule::jobspec::{Mode, Rule};
+use crate::core::rule::jobspec::Rule;
 use crate::core::run::{RunId, State};
 use crate::store::{Arrival, Claimed, Occasion, Placed, Store};
 

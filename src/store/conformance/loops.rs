@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{arrival, everything, in_lane, later, live_rule, to};
-use crate::core::config::LoopGuard;
+use crate::core::loop_guard::LoopGuard;
 use crate::core::loop_guard::{Guard, Lineage, LoopAsk, Origin};
 use crate::core::run::{RunId, State};
 use crate::store::{Arrival, Occasion, Placed, Store};

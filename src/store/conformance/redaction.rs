@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::{arrival, claimed, live_rule, now, place, to};
 use crate::core::config;
-use crate::core::event::redacted::{REDACTED, is_redacted};
+use crate::core::config::Mode;
 use crate::core::gate::Kept;
-use crate::core::rule::jobspec::Mode;
 use crate::core::rule::path::Path;
+use crate::core::rule::path::redact::{REDACTED, is_redacted};
 use crate::core::run::{RunId, State};
 use crate::store::{Arrival, Edition, Settings, Store, StoreError};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Inner, Kept};
 use crate::core::event::Event;
-use crate::core::event::redacted::redacted;
+use crate::core::rule::path::redact::redacted;
 use crate::core::run::RunId;
 use crate::store::{Record, lets_go};
 

@@ -1,7 +1,7 @@
 //! What the store in memory promises beyond the conformance suite: its bounds.
 
 use super::*;
-use crate::core::rule::jobspec::Mode;
+use crate::core::config::Mode;
 use crate::store::conformance::{self, arrival, everything, live_rule};
 
 #[tokio::test]

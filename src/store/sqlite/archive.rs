@@ -11,8 +11,8 @@ use super::kept_event::{self, event_text, scanned_text};
 use super::ledger::{Figure, Ledger};
 use crate::core::config::Archived;
 use crate::core::event::Brief;
-use crate::core::event::redacted::redacted;
 use crate::core::rule::path::Path;
+use crate::core::rule::path::redact::redacted;
 use crate::store::{EditionId, StoreError, Unmatched};
 
 /// Bytes on the shelf. At half a second between two filings this is some 4,000 events a second.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::core::gate::{self, Ask, Kind};
 use crate::core::loop_guard::Lineage;
 use crate::core::rule::version::{Kept, Part};
-use crate::core::run::{Attempt, Line, Outcome, RunId, State};
+use crate::core::run::{Attempt, CallFailure, CallResult, Line, Reply, RunId, State};
 
 /// A part of a row that cannot be read back.
 #[derive(Debug, thiserror::Error)]
@@ -112,15 +112,15 @@ pub fn line_row(line: &Line) -> Option<LineRow> {
     }
 }
 
-fn outcome_row(outcome: &Outcome) -> (&'static str, String) {
+fn outcome_row(outcome: &CallResult) -> (&'static str, String) {
     match outcome {
-        Outcome::Succeeded { result } => ("succeeded", result.to_string()),
-        Outcome::Failed {
+        Ok(Reply { value: result }) => ("succeeded", result.to_string()),
+        Err(CallFailure {
             message,
             retryable,
             retry_after,
             status,
-        } => {
+        }) => {
             let after = retry_after.map(duration_micros);
             let detail = json!({"message": message, "retryable": retryable, "retry_after": after, "status": status});
             ("failed", detail.to_string())
@@ -169,19 +169,19 @@ pub fn line(row: &Row<'_>) -> rusqlite::Result<Option<Line>> {
     })
 }
 
-fn read_outcome(outcome: &str, detail: &str) -> Outcome {
+fn read_outcome(outcome: &str, detail: &str) -> CallResult {
     let detail = json(detail);
     if outcome == "succeeded" {
-        return Outcome::Succeeded { result: detail };
+        return Ok(Reply { value: detail });
     }
-    Outcome::Failed {
+    Err(CallFailure {
         message: detail["message"].as_str().unwrap_or_default().to_owned(),
         retryable: detail["retryable"].as_bool().unwrap_or_default(),
         retry_after: detail["retry_after"].as_i64().map(duration),
         status: detail["status"]
             .as_u64()
             .and_then(|status| u16::try_from(status).ok()),
-    }
+    })
 }
 
 /// From the columns state, why, gate, due.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::codec::micros;
 use super::ledger::Ledger;
-use crate::core::rule::version::fingerprint;
+use crate::core::fingerprint::fingerprint;
 use crate::store::{Edition, EditionId, StoreError};
 
 impl Ledger<'_> {

@@ -98,6 +98,14 @@ pub fn scanned_text(brief: &Brief, raw: &str) -> String {
     text
 }
 
+/// The text as received of an event in version 2. None for version 1, which keeps only the value.
+pub fn raw_text(text: &str) -> Option<&str> {
+    let fields = text.strip_prefix(r#"{"v":2,"#)?;
+    // Inside a JSON string the quotes would be escaped, so this is the key.
+    let (_, raw) = fields.split_once(r#","raw":"#)?;
+    raw.strip_suffix('}')
+}
+
 pub fn event(text: &str) -> Result<Event, Unreadable> {
     let mut kept: KeptEvent = deep(text).ok_or(Unreadable("event"))?;
     let shape = DECODERS.iter().map(|decoder| decoder.shape);
@@ -154,6 +162,20 @@ mod tests {
             let event = decode(value, Catalogue::built_in()).expect("an event");
             assert_eq!(super::event(&event_text(&event)).expect("readable"), event);
         }
+    }
+
+    #[test]
+    fn the_text_of_a_scanned_event_comes_back_as_received() {
+        let raw = r#"{ "input": {"a": "},\"raw\":{", "b": 1.0} }"#;
+        let value =
+            accept(br#"{"input":{"ticket_event":{"type":"Ticket Created","ticket":{"id":1}}}}"#);
+        let event = decode(value.expect("JSON").value, Catalogue::built_in()).expect("an event");
+        let brief = Brief {
+            id: r#"","raw":{}"#.into(),
+            ..Brief::of(&event)
+        };
+        assert_eq!(raw_text(&scanned_text(&brief, raw)), Some(raw));
+        assert_eq!(raw_text(&event_text(&event)), None);
     }
 
     #[test]

@@ -16,8 +16,10 @@ use super::recent::Recent;
 use super::unread::Unread;
 use crate::core::config::{self, Config};
 use crate::core::event::Event;
+use crate::core::fingerprint::Fingerprint;
 use crate::core::rule::jobspec::Rule;
-use crate::core::rule::version::{Fingerprint, Version};
+use crate::core::rule::version::Version;
+use crate::core::rule::version_compile::compile_version;
 use crate::core::run::STATES;
 use crate::store::{Settings, StoreError};
 
@@ -250,9 +252,7 @@ impl<'c> Ledger<'c> {
             .map_err(Unread::of("rule of a run"))?;
         let config = self.compiled_config(config)?;
         let version = Version::kept(kept, Arc::clone(&config.source));
-        let rule = version
-            .compile(&config)
-            .map_err(|_| Unreadable("rule of a run"))?;
+        let rule = compile_version(&version, &config).map_err(|_| Unreadable("rule of a run"))?;
         bounded(&mut self.memory.rules, RULES);
         self.memory.rules.insert(row, Arc::clone(&rule));
         Ok(rule)
@@ -310,7 +310,7 @@ impl<'c> Ledger<'c> {
         if let Some(known) = known {
             return Ok(known);
         }
-        let digest = crate::core::rule::version::fingerprint(&[source.text.as_bytes()]);
+        let digest = crate::core::fingerprint::fingerprint(&[source.text.as_bytes()]);
         let text = self.text(digest, &source.text)?;
         let environment = serde_json::to_string(&source.environment).unwrap_or_default();
         self.connection.execute(

@@ -5,7 +5,7 @@ use rusqlite::params;
 
 use super::codec::{self, line_row};
 use super::ledger::Ledger;
-use crate::core::run::{Line, Outcome, RunId};
+use crate::core::run::{CallFailure, Line, RunId};
 use crate::store::StoreError;
 
 impl Ledger<'_> {
@@ -65,8 +65,8 @@ fn last_failure(lines: &[Line]) -> Option<&str> {
     let attempts = lines.iter().rev().filter_map(Line::attempt);
     attempts
         .filter_map(|attempt| match &attempt.outcome {
-            Outcome::Failed { message, .. } => Some(message.as_str()),
-            Outcome::Succeeded { .. } => None,
+            Err(CallFailure { message, .. }) => Some(message.as_str()),
+            Ok(_) => None,
         })
         .next()
 }

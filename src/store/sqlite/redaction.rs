@@ -6,7 +6,7 @@ use rusqlite::params;
 use super::kept_event::{self, event_text};
 use super::ledger::Ledger;
 use super::unread::Unread;
-use crate::core::event::redacted::{is_redacted, redacted};
+use crate::core::rule::path::redact::{is_redacted, redacted};
 use crate::core::run::{RunId, State};
 use crate::store::{StoreError, lets_go};
 

@@ -16,7 +16,7 @@ use crate::core::event::Event;
 use serde_json::json;
 
 use super::*;
-use crate::core::run::{Attempt, Outcome};
+use crate::core::run::{Attempt, CallFailure};
 use crate::store::Occasion;
 use crate::store::conformance::{self, arrival, everything, live_rule, now};
 
@@ -89,12 +89,12 @@ async fn all_of_it_is_there_after_a_restart() {
         number: 1,
         started: now(),
         took: Duration::from_millis(3),
-        outcome: Outcome::Failed {
+        outcome: Err(CallFailure {
             message: "reach it".into(),
             retryable: true,
             retry_after: Some(Duration::from_secs(9)),
             status: None,
-        },
+        }),
     });
     let until = now() + Duration::from_secs(5);
     let retrying = State::Retrying { until };

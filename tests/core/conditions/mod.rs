@@ -14,7 +14,6 @@ use flowtrigger::core::matching::trace::{NoTrace, Trace};
 use flowtrigger::core::rule::condition::Condition;
 use flowtrigger::core::rule::document::{self, Node};
 use flowtrigger::core::rule::fields::Fields;
-use flowtrigger::core::rule::lowering::Lowering;
 use flowtrigger::core::scope::Scope;
 use serde_json::{Value, json};
 
@@ -43,11 +42,9 @@ fn expect_no_diagnostics(files: &Files, diagnostics: &Diagnostics) {
 /// Lowers a condition on fields of unknown types.
 fn lower(node: &Node) -> Condition {
     let (config, mut diagnostics) = (Config::default(), Diagnostics::default());
-    let mut cx = Lowering {
-        vars: vars().into(),
-        ..Lowering::new(&config, Fields::Open, &mut diagnostics)
-    };
-    let condition = Condition::lower(node, &mut cx);
+    let mut names = config.name_resolver(Fields::Open, &mut diagnostics);
+    names.in_scope.vars = vars().into();
+    let condition = Condition::lower(node, &mut names);
     let files = Arc::new(Files::default());
     expect_no_diagnostics(&files, &diagnostics);
     condition.expect("a condition")

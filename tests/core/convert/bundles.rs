@@ -13,9 +13,10 @@ use flowtrigger::core::event::Event;
 use flowtrigger::core::flow::Subject;
 use flowtrigger::core::flow::call::{Body, Call, HttpCall};
 use flowtrigger::core::flow::rehearse::rehearse;
+use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::core::matching::ruleset::RuleSet;
 use flowtrigger::core::rule::jobspec::Rule;
-use flowtrigger::core::run::Outcome;
+use flowtrigger::core::run::{CallFailure, CallResult, Reply};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -50,7 +51,7 @@ fn config() -> Config {
 }
 
 /// The same reply to the same call, another in each world.
-fn reply(call: &Call, world: u64) -> Outcome {
+fn reply(call: &Call, world: u64) -> CallResult {
     let mut hasher = DefaultHasher::new();
     let told = match call {
         Call::Http(http) => told(http),
@@ -60,20 +61,20 @@ fn reply(call: &Call, world: u64) -> Outcome {
     (told, world).hash(&mut hasher);
     let roll = hasher.finish();
     match call {
-        Call::Http(_) if world > 0 && roll.is_multiple_of(3) => Outcome::Failed {
+        Call::Http(_) if world > 0 && roll.is_multiple_of(3) => Err(CallFailure {
             message: "answered 404".into(),
             retryable: false,
             retry_after: None,
             status: Some(404),
-        },
-        Call::Http(_) => Outcome::Succeeded {
-            result: json!({"status": 200, "headers": {}, "body": body(roll)}),
-        },
-        Call::Jq(_) => Outcome::Succeeded {
-            result: json!([{"tag": "vip", "ticket": 1, "comment_id": roll % 7, "ticket_id": 4}, {"tag": "x", "ticket": 2, "comment_id": 8, "ticket_id": 9}]),
-        },
-        Call::Config(_) => Outcome::Succeeded {
-            result: serde_json::to_value(BTreeMap::from([
+        }),
+        Call::Http(_) => Ok(Reply {
+            value: json!({"status": 200, "headers": {}, "body": body(roll)}),
+        }),
+        Call::Jq(_) => Ok(Reply {
+            value: json!([{"tag": "vip", "ticket": 1, "comment_id": roll % 7, "ticket_id": 4}, {"tag": "x", "ticket": 2, "comment_id": 8, "ticket_id": 9}]),
+        }),
+        Call::Config(_) => Ok(Reply {
+            value: serde_json::to_value(BTreeMap::from([
                 ("channel", json!("#triage")),
                 ("extra_channel", json!("chat")),
                 ("escalation_group", json!(2290250)),
@@ -82,10 +83,8 @@ fn reply(call: &Call, world: u64) -> Outcome {
                 ("greeting", json!("Hello")),
             ]))
             .expect("JSON"),
-        },
-        Call::Exec(_) => Outcome::Succeeded {
-            result: Value::Null,
-        },
+        }),
+        Call::Exec(_) => Ok(Reply { value: Value::Null }),
     }
 }
 
@@ -123,9 +122,8 @@ fn body(roll: u64) -> Value {
 /// The requests of a rule for an event.
 fn requests(rule: &Rule, set: &RuleSet, event: &Event, world: u64) -> Vec<String> {
     if !set
-        .matches(event)
-        .iter()
-        .any(|found| found.name == rule.name)
+        .evaluate_event(event, &mut Scratch::default())
+        .matches(rule)
     {
         return Vec::new();
     }

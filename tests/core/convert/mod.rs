@@ -15,6 +15,7 @@ use flowtrigger::core::config::{self, Config};
 use flowtrigger::core::convert::{Conversion, Converted, Names, NotConvertible, convert};
 use flowtrigger::core::diagnostic::{Code, Diagnostics, Files};
 use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
 
 /// What a bundle finds as its settings, and the variables that take their place.
 const SETTINGS: &str = r##"{ channel: "#triage", extra_channel: chat, escalation_group: 2290250, low_score: 3, least: 100, greeting: Hello }"##;
@@ -94,7 +95,7 @@ fn configuration(conversion: &Conversion) -> Config {
 fn rules(name: &str, text: &str, config: &Config) -> RuleSet {
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let file = files.add(name, text);
-    let set = RuleSet::compile(&Arc::new(files), &[file], config, &mut diagnostics);
+    let set = ruleset_compile::rule_set(&Arc::new(files), &[file], config, &mut diagnostics);
     let said: Vec<String> = diagnostics
         .sorted()
         .iter()
@@ -114,7 +115,7 @@ fn said(conversion: &Conversion) -> Vec<String> {
     let texts: Vec<String> = conversion.rules.iter().map(Converted::text).collect();
     let file = files.add("rules/converted.yaml", texts.join("---\n"));
     let files = Arc::new(files);
-    let set = RuleSet::compile(&files, &[file], &config, &mut diagnostics);
+    let set = ruleset_compile::rule_set(&files, &[file], &config, &mut diagnostics);
     let said: Vec<String> = diagnostics
         .sorted()
         .into_iter()

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flowtrigger::core::convert::Converted;
+use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::core::rule::jobspec::Rule;
 use serde_json::json;
 
@@ -293,7 +294,11 @@ fn a_converted_trigger_fires_for_the_updates_that_it_was_made_for() {
         let named = |found: &Arc<Rule>| found.name == rule;
         assert!(set.rules.iter().any(named), "no rule {rule}");
         let event = changed(sample, changes.clone());
-        let fires = set.matches(&event).into_iter().any(named);
+        let mut scratch = Scratch::default();
+        let fires = set
+            .evaluate_event(&event, &mut scratch)
+            .matched()
+            .any(named);
         assert_eq!(fires, wanted, "{rule}: {sample} with {changes}");
     }
 }

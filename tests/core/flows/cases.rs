@@ -9,9 +9,9 @@ use std::path::Path;
 use flowtrigger::core::config::Config;
 use flowtrigger::core::flow::Subject;
 use flowtrigger::core::flow::call::{Body, Call};
+use flowtrigger::core::flow::rehearse::Mock;
 use flowtrigger::core::flow::rehearse::{Rehearsal, rehearse};
-use flowtrigger::core::rule::ruletest::Mock;
-use flowtrigger::core::run::{Line, Outcome};
+use flowtrigger::core::run::{CallFailure, CallResult, Line, Reply};
 use flowtrigger_testing::{expected, repository, rules};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -70,7 +70,7 @@ fn mocks(case: &Path) -> BTreeMap<String, Vec<Mock>> {
     given.into_iter().map(of_step).collect()
 }
 
-fn calculated(call: &Call) -> Option<Outcome> {
+fn calculated(call: &Call) -> Option<CallResult> {
     let Call::Jq(call) = call else { return None };
     Some(machine::calculated(&call.program, &call.input))
 }
@@ -127,8 +127,10 @@ fn describe_entry(line: &Line) -> String {
         Line::Attempt(attempt) => {
             let (step, number) = (&attempt.step, attempt.number);
             match &attempt.outcome {
-                Outcome::Succeeded { result } => format!("{step} try {number}: {result}"),
-                Outcome::Failed { message, .. } => format!("{step} try {number} failed: {message}"),
+                Ok(Reply { value: result }) => format!("{step} try {number}: {result}"),
+                Err(CallFailure { message, .. }) => {
+                    format!("{step} try {number} failed: {message}")
+                }
             }
         }
     }

@@ -42,7 +42,7 @@ fn interrupt_all(folder: &str, config: &str) -> (usize, usize) {
     );
     let (mut runs, mut longest) = (0, 0);
     for event in samples() {
-        for rule in set.listening(&event) {
+        for rule in set.subscribed(&event) {
             for luck in 0..8 {
                 let world = World {
                     flow: &rule.flow,

@@ -12,7 +12,7 @@ use flowtrigger::core::flow::call::Call;
 use flowtrigger::core::flow::jq::Program;
 use flowtrigger::core::flow::step::Flow;
 use flowtrigger::core::flow::{Move, Subject, Task, next, taken_up};
-use flowtrigger::core::run::{Attempt, Line, Outcome, idempotency_key};
+use flowtrigger::core::run::{Attempt, CallFailure, CallResult, Line, Reply, idempotency_key};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -101,7 +101,7 @@ impl World<'_> {
         })
     }
 
-    fn outcome(&self, task: &Task) -> Outcome {
+    fn outcome(&self, task: &Task) -> CallResult {
         if let Call::Jq(call) = &task.call {
             return calculated(&call.program, &call.input);
         }
@@ -112,9 +112,9 @@ impl World<'_> {
         }
         let number = self.draw(&("number", place), 4);
         let body = json!({"n": number, "list": vec!["x"; number as usize]});
-        Outcome::Succeeded {
-            result: json!({"status": 200, "headers": {}, "body": body, "stdout": "", "stderr": ""}),
-        }
+        Ok(Reply {
+            value: json!({"status": 200, "headers": {}, "body": body, "stdout": "", "stderr": ""}),
+        })
     }
 
     fn draw(&self, what: &impl Hash, bound: u64) -> u64 {
@@ -190,7 +190,7 @@ thread_local! {
 }
 
 /// Runs a jq program in this process: those of the tests end.
-pub fn calculated(text: &str, input: &Value) -> Outcome {
+pub fn calculated(text: &str, input: &Value) -> CallResult {
     let known = PROGRAMS.with_borrow(|programs| programs.get(text).cloned());
     let program = match known.map_or_else(|| Program::compile(text).map(Rc::new), Ok) {
         Ok(program) => program,
@@ -198,18 +198,18 @@ pub fn calculated(text: &str, input: &Value) -> Outcome {
     };
     PROGRAMS.with_borrow_mut(|programs| programs.insert(text.to_owned(), Rc::clone(&program)));
     match program.run(&input.to_string()) {
-        Ok(result) => Outcome::Succeeded { result },
+        Ok(result) => Ok(Reply { value: result }),
         Err(message) => failed(message, false),
     }
 }
 
-fn failed(message: String, retryable: bool) -> Outcome {
-    Outcome::Failed {
+fn failed(message: String, retryable: bool) -> CallResult {
+    Err(CallFailure {
         message,
         retryable,
         retry_after: None,
         status: Some(503),
-    }
+    })
 }
 
 fn at(line: &Line) -> Timestamp {
@@ -224,7 +224,7 @@ fn at(line: &Line) -> Timestamp {
 }
 
 /// The last outcome of every step, with the number of attempts.
-fn results(log: &[Line]) -> BTreeMap<&str, (u32, &Outcome)> {
+fn results(log: &[Line]) -> BTreeMap<&str, (u32, &CallResult)> {
     let attempts = log.iter().filter_map(Line::attempt);
     attempts
         .map(|a| (a.step.as_str(), (a.number, &a.outcome)))
@@ -243,7 +243,7 @@ pub fn repeats(log: &[Line]) -> Option<&str> {
         let (step, ends) = match line {
             Line::Started { step, .. } | Line::Waiting { step, .. } => (step, false),
             Line::Attempt(attempt) => {
-                let well = matches!(attempt.outcome, Outcome::Succeeded { .. });
+                let well = matches!(attempt.outcome, Ok(_));
                 (&attempt.step, well)
             }
             Line::Revived { .. } | Line::Caught { .. } | Line::Claimed { .. } => continue,

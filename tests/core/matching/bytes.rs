@@ -1,17 +1,19 @@
-//! Matching the bytes of an event gives the same result as decoding it and evaluating rule by rule, for samples
-//! and mutated texts. All matches use one scratch buffer and several rule sets.
+//! The evaluation of an event's bytes gives the event and the rules that the strict parser, the decoder and the
+//! evaluator give, whatever happened to the text on its way. Several rule sets share one scratch buffer.
 
 use std::cell::{Cell, RefCell};
 use std::sync::LazyLock;
 
+use flowtrigger::core::config::Mode;
 use flowtrigger::core::event::decode::{Told, read};
 use flowtrigger::core::event::json::accept;
 use flowtrigger::core::event::{Brief, Event};
-use flowtrigger::core::matching::evaluate::Truth;
+use flowtrigger::core::matching::evaluate::{Truth, evaluate};
+use flowtrigger::core::matching::evaluation::{Evaluation, EventInput, ReadBy};
 use flowtrigger::core::matching::find::Scratch;
-use flowtrigger::core::matching::ruleset::judge;
 use flowtrigger::core::matching::trace::NoTrace;
-use flowtrigger::core::rule::jobspec::{Mode, Rule};
+use flowtrigger::core::rule::jobspec::Rule;
+use flowtrigger::core::scope::Scope;
 use flowtrigger_testing::mutate::{changed_values, texts};
 use flowtrigger_testing::repository::SAMPLES;
 use flowtrigger_testing::strategy;
@@ -50,35 +52,29 @@ impl Seen {
             matches,
         }
     }
-}
 
-fn found(bytes: &[u8], told: Told<'_>, house: &House, scratch: &mut Scratch) -> Option<Seen> {
-    let catalogue = &house.config.catalogue;
-    house
-        .rules
-        .find(bytes, told, catalogue, scratch, |sighting| {
-            assert_eq!(sighting.text.as_bytes(), bytes);
-            let (brief, matches) = (sighting.brief(), sighting.matches.to_vec());
-            Seen::new(brief, sighting.event(), matches)
-        })
-}
-
-/// The result of the parser, the decoder and the evaluator.
-fn judged(bytes: &[u8], told: Told<'_>, house: &House) -> Option<Seen> {
-    let accepted = accept(bytes).ok()?;
-    let event = read(accepted.value, told, &house.config.catalogue).ok()?;
-    if !accepted.repairs.is_empty() {
-        return None;
+    fn of(evaluation: Evaluation<'_>) -> Self {
+        let (brief, matches) = (evaluation.brief(), evaluation.numbers().to_vec());
+        Self::new(brief, evaluation.into_event(), matches)
     }
+}
+
+/// The event and the rules that match it by the strict parser, the decoder and the evaluator alone, with
+/// whether the text needed repairs.
+fn expected(bytes: &[u8], told: Told<'_>, house: &House) -> Option<(Seen, bool)> {
+    let accepted = accept(bytes).ok()?;
+    let mut event = read(accepted.value, told, &house.config.catalogue).ok()?;
+    let repaired = !accepted.repairs.is_empty();
+    event.warnings.extend(accepted.repairs);
     let matches = |rule: &Rule| {
         rule.mode != Mode::Disabled
             && rule.listens_to(&event.source, &event.event_type)
-            && judge(rule, &event, &mut NoTrace) == Truth::True
+            && evaluate(&rule.when, &Scope::new(&event, &rule.vars), &mut NoTrace) == Truth::True
     };
     let numbered = (0u32..).zip(&house.rules.rules);
     let matches = numbered.filter(|(_, rule)| matches(rule)).map(|(n, _)| n);
     let matches = matches.collect();
-    Some(Seen::new(Brief::of(&event), event, matches))
+    Some((Seen::new(Brief::of(&event), event, matches), repaired))
 }
 
 /// Counts of texts by result.
@@ -103,39 +99,56 @@ fn agree(
     tally: &Tally,
 ) -> Result<(), TestCaseError> {
     let text = String::from_utf8_lossy(bytes);
-    let judged = judged(bytes, told, house);
-    let Some(found) = found(bytes, told, house, scratch) else {
-        add(
-            if judged.is_some() {
-                &tally.left
-            } else {
-                &tally.unsound
-            },
-            1,
-        );
+    let input = EventInput::Bytes {
+        bytes,
+        format: told,
+    };
+    let Some((expected, repaired)) = expected(bytes, told, house) else {
+        let evaluated = house.rules.evaluate(input, scratch).is_ok();
+        prop_assert!(!evaluated, "evaluated, and no event: {text}");
+        add(&tally.unsound, 1);
         return Ok(());
     };
-    let Some(judged) = judged else {
-        return Err(TestCaseError::fail(format!("found, and not sound: {text}")));
+    let evaluation = house.rules.evaluate(input, scratch);
+    let evaluation = evaluation.map_err(|error| TestCaseError::fail(format!("{error}: {text}")))?;
+    let count = match evaluation.read() {
+        ReadBy::Tape => {
+            prop_assert!(!repaired, "scanned, and damaged: {text}");
+            prop_assert_eq!(evaluation.text().map(str::as_bytes), Some(bytes));
+            &tally.found
+        }
+        ReadBy::Tree => &tally.left,
     };
+    add(count, 1);
+    add(&tally.matches, expected.matches.len());
+    explained(&evaluation, bytes)?;
+    let seen = Seen::of(evaluation);
     let name = |numbers: &[u32]| {
         let rules = numbers.iter().map(|n| &house.rules.rules[*n as usize]);
         rules
             .map(|rule| rule.version.document().to_owned())
             .collect::<Vec<_>>()
     };
-    let names = (name(&found.matches), name(&judged.matches));
+    let names = (name(&seen.matches), name(&expected.matches));
     prop_assert_eq!(names.0, names.1, "{:?} {}", told, text);
-    let built = house.rules.matches(&judged.event);
-    let built = built.into_iter().map(|rule| &rule.name);
-    let wanted = judged
-        .matches
-        .iter()
-        .map(|n| &house.rules.rules[*n as usize].name);
-    prop_assert!(built.eq(wanted), "of the built event: {:?} {}", told, text);
-    add(&tally.found, 1);
-    add(&tally.matches, judged.matches.len());
-    prop_assert_eq!(found, judged, "{:?} {}", told, text);
+    let decoded = house.rules.evaluate_event(&expected.event, scratch);
+    prop_assert_eq!(decoded.numbers(), &expected.matches, "{:?} {}", told, text);
+    prop_assert_eq!(seen, expected, "{:?} {}", told, text);
+    Ok(())
+}
+
+/// The evaluator agrees on every subscribed rule, and the explanation of one of them, with all that it
+/// proposes.
+fn explained(evaluation: &Evaluation<'_>, bytes: &[u8]) -> Result<(), TestCaseError> {
+    let failed = |error| TestCaseError::fail(format!("{error}"));
+    evaluation.verify().map_err(failed)?;
+    let rules = evaluation.subscribed();
+    if let Some(rule) = rules.get(bytes.len() % rules.len().max(1)) {
+        let explanation = evaluation.explain(rule).map_err(failed)?;
+        let holds = explanation.truth == Truth::True;
+        let matches = evaluation.matches(rule);
+        prop_assert_eq!(holds && rule.mode != Mode::Disabled, matches);
+    }
     Ok(())
 }
 

@@ -11,9 +11,8 @@ use flowtrigger::core::event::Event;
 use flowtrigger::core::event::datum::Datum;
 use flowtrigger::core::event::tape::{Scanned, Tape};
 use flowtrigger::core::event::user_described::{Description, TypeFrom};
-use flowtrigger::core::matching::evaluate::Truth;
+use flowtrigger::core::matching::evaluate::{Truth, evaluate};
 use flowtrigger::core::matching::index::{Index, Scratch, Slots};
-use flowtrigger::core::matching::ruleset::judge;
 use flowtrigger::core::matching::trace::NoTrace;
 use flowtrigger::core::rule::jobspec::Rule;
 use flowtrigger::core::rule::operator::Verdict;
@@ -123,7 +122,9 @@ fn agree(rules: &[Arc<Rule>], events: &[Event]) -> Result<usize, TestCaseError> 
     let index = Index::new(&numbered.collect::<Vec<_>>());
     let (mut scratch, mut tape, mut matched) = (Scratch::default(), Tape::default(), 0);
     for event in events {
-        let judged = |rule: &Rule| judge(rule, event, &mut NoTrace) == Truth::True;
+        let judged = |rule: &Rule| {
+            evaluate(&rule.when, &scope(event, &rule.vars), &mut NoTrace) == Truth::True
+        };
         let numbers = 0..u32::try_from(rules.len()).expect("few");
         let expected: Vec<u32> = numbers.filter(|&n| judged(&rules[n as usize])).collect();
         let values = index.paths().iter().map(|path| resolve(path, event));

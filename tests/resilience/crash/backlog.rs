@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use flowtrigger::engine::{ConfigFile, Places, Rulebook, read_event};
-use flowtrigger::store::{Arrival, EditionId, Occasion, Planned, Settings, SqliteStore, Store};
+use flowtrigger::store::{Arrival, EditionId, Occasion, Settings, SqliteStore, Store};
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::sandbox::Sandbox;
@@ -38,20 +38,9 @@ fn arrival(number: u64, rulebook: &Rulebook) -> Arrival {
         false => "noted",
     };
     let event = event(&number.to_string(), number % LANES, kind);
-    let event = read_event(event, Some("desk"), &rulebook.config).unwrap();
-    let planned = rulebook
-        .rules
-        .matches(&event)
-        .into_iter()
-        .map(|rule| Planned {
-            rule: rule.clone(),
-            mode: rule.mode,
-            lane: rule.lane_of(&event),
-            loop_ask: rule.loop_ask_of(&event),
-            asks: rule.asks_of(&event),
-        });
+    let event = read_event(event, rulebook.config.sources.get("desk"), &rulebook.config).unwrap();
     Arrival {
-        planned: planned.collect(),
+        planned: rulebook.plan(&event),
         event: event.into(),
         received: Timestamp::now(),
         edition: EditionId::default(),

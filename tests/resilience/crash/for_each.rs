@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use flowtrigger::core::run::{Line, Outcome};
+use flowtrigger::core::run::Line;
 use flowtrigger::store::{Settings, SqliteStore};
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::receiver::Receiver;
@@ -42,7 +42,7 @@ fn finished(sandbox: &Sandbox) -> BTreeSet<String> {
     let (store, _) = SqliteStore::open(&database, Settings::default()).unwrap();
     let run = runs_of(&store, "a").remove(0);
     let lines = run.log.iter().filter_map(Line::attempt);
-    let done = lines.filter(|attempt| matches!(attempt.outcome, Outcome::Succeeded { .. }));
+    let done = lines.filter(|attempt| matches!(attempt.outcome, Ok(_)));
     let places = done.filter_map(|attempt| {
         let item = attempt.step.strip_suffix(".tell")?;
         let number = item.strip_prefix("all[")?.strip_suffix(']')?;

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use flowtrigger::core::run::{Line, Outcome};
+use flowtrigger::core::run::{CallFailure, Line};
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::receiver::Receiver;
 
@@ -80,8 +80,8 @@ fn end(serve: fn(TcpStream), timeout: &str) -> (&'static str, Vec<String>) {
     let run = runs_of(&sandbox.store(), "a").remove(0);
     let tries = run.log.iter().filter_map(Line::attempt);
     let failures = tries.filter_map(|attempt| match &attempt.outcome {
-        Outcome::Succeeded { .. } => None,
-        Outcome::Failed { message, .. } => Some(message.clone()),
+        Ok(_) => None,
+        Err(CallFailure { message, .. }) => Some(message.clone()),
     });
     (run.state.word(), failures.collect())
 }

@@ -35,7 +35,7 @@ async fn engine_with_run(rule: &str) -> EngineWithRun {
     assert!(!reading.diagnostics.has_errors(), "{reading:?}");
     let made = read_event(
         event("a", 1, "made"),
-        Some("desk"),
+        reading.rulebook.config.sources.get("desk"),
         &reading.rulebook.config,
     );
     let (store, _) =

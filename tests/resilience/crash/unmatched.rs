@@ -137,7 +137,7 @@ fn filed(sandbox: &Sandbox) -> Vec<(i64, Event)> {
 
 fn read(sent: &Sent, config: &Config) -> Event {
     let value = accept(sent.text.as_bytes()).unwrap().value;
-    read_event(value, Some(sent.source), config).unwrap()
+    read_event(value, config.sources.get(sent.source), config).unwrap()
 }
 
 fn configured(config: &str) -> Sandbox {
@@ -191,7 +191,8 @@ fn why_and_dry_run_agree_on_unmatched_events() {
     let mut seen = Vec::new();
     let of_each_shape = samples().into_iter().filter(|(source, text)| {
         let value = accept(text.as_bytes()).unwrap().value;
-        let event = read_event(value, Some(source), &compiled(CONFIG)).unwrap();
+        let config = compiled(CONFIG);
+        let event = read_event(value, config.sources.get(*source), &config).unwrap();
         let shape = (
             event.shape,
             event

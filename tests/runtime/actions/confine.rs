@@ -9,8 +9,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use flowtrigger::action::{Performer, bounds};
-use flowtrigger::core::flow::call::{ExecCall, Failure, Text};
+use flowtrigger::core::flow::call::ExecCall;
 use flowtrigger::core::flow::confinement::Confinement;
+use flowtrigger::core::rule::rendered_text::Text;
+use flowtrigger::core::run::CallFailure;
 use serde_json::Value;
 
 use super::{exec, failed, perform_exec, performer, succeeded, with};
@@ -100,7 +102,7 @@ fn as_small() -> Confinement {
     }
 }
 
-async fn ends(call: ExecCall) -> Failure {
+async fn ends(call: ExecCall) -> CallFailure {
     failed(perform_exec(&performer(), call).await)
 }
 

@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
-use flowtrigger::core::flow::call::{Body, Expect, Failure, HttpCall, Performed, Text};
+use flowtrigger::core::flow::call::{Body, Expect, HttpCall};
+use flowtrigger::core::rule::rendered_text::Text;
+use flowtrigger::core::run::CallFailure;
 use flowtrigger_testing::receiver::{Receiver, Response, Then};
 
 use super::{failed, http, perform_http, performer, secret};
 
-async fn answered(status: &str, headers: &str, body: &str) -> Failure {
+async fn answered(status: &str, headers: &str, body: &str) -> CallFailure {
     let receiver = Receiver::always(Response::new(status, headers, body));
     failed(perform_http(&performer(), http("POST", receiver.url("/x?q=1"))).await)
 }
@@ -68,11 +70,7 @@ async fn expect_decides_what_is_success() {
         let mut call = http("GET", receiver.url("/"));
         call.expect = Expect(expect);
         let performed = perform_http(&performer(), call).await;
-        assert_eq!(
-            matches!(performed, Performed::Succeeded(_)),
-            accepted,
-            "{performed:?}"
-        );
+        assert_eq!(matches!(performed, Ok(_)), accepted, "{performed:?}");
         assert_eq!(receiver.count(), 1, "a redirect is not followed");
     }
 }

@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use flowtrigger::action::jq::Jq;
-use flowtrigger::core::flow::call::{Call, Failure, JqCall, Performed};
+use flowtrigger::core::flow::call::{Call, JqCall};
+use flowtrigger::core::run::CallFailure;
 use serde_json::{Value, json};
 
 use super::{KEY, performer, succeeded};
@@ -21,7 +22,7 @@ fn call(program: &str, input: Value) -> JqCall {
     }
 }
 
-fn failure(jq: &Jq, program: &str) -> Failure {
+fn failure(jq: &Jq, program: &str) -> CallFailure {
     let failure = jq.run_blocking(&call(program, json!(null))).unwrap_err();
     assert!(!failure.retryable, "{failure:?}");
     failure
@@ -48,7 +49,7 @@ async fn a_jq_error_is_truncated_and_contains_no_secret() {
     let performed = performer()
         .perform(&Call::Jq(call(program, input)), KEY)
         .await;
-    let Performed::Failed(failure) = performed else {
+    let Err(failure) = performed else {
         panic!("it succeeded");
     };
     assert!(!failure.message.contains("s3cr"), "{}", failure.message);

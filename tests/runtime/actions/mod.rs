@@ -19,10 +19,10 @@ use std::time::Duration;
 
 use flowtrigger::action::secret::{SecretValue, Secrets};
 use flowtrigger::action::{Options, Performer};
-use flowtrigger::core::config::{Allowed, Outgoing};
-use flowtrigger::core::flow::call::{
-    Call, Encoding, ExecCall, Expect, Failure, HttpCall, Keep, Performed, Piece, Text,
-};
+use flowtrigger::core::egress::{Allowed, Outgoing};
+use flowtrigger::core::flow::call::{Call, ExecCall, Expect, HttpCall, Keep};
+use flowtrigger::core::rule::rendered_text::{Encoding, Piece, Text};
+use flowtrigger::core::run::{CallFailure, CallResult};
 use ipnet::IpNet;
 use serde_json::Value;
 
@@ -98,24 +98,24 @@ pub fn secret(name: &str) -> Text {
     }])
 }
 
-pub fn succeeded(performed: Performed) -> Value {
+pub fn succeeded(performed: CallResult) -> Value {
     match performed {
-        Performed::Succeeded(reply) => reply.value,
-        Performed::Failed(failure) => panic!("failed: {}", failure.message),
+        Ok(reply) => reply.value,
+        Err(failure) => panic!("failed: {}", failure.message),
     }
 }
 
-pub fn failed(performed: Performed) -> Failure {
+pub fn failed(performed: CallResult) -> CallFailure {
     match performed {
-        Performed::Succeeded(reply) => panic!("succeeded: {}", reply.value),
-        Performed::Failed(failure) => failure,
+        Ok(reply) => panic!("succeeded: {}", reply.value),
+        Err(failure) => failure,
     }
 }
 
-pub async fn perform_http(performer: &Performer, call: HttpCall) -> Performed {
+pub async fn perform_http(performer: &Performer, call: HttpCall) -> CallResult {
     performer.perform(&Call::Http(call), KEY).await
 }
 
-pub async fn perform_exec(performer: &Performer, call: ExecCall) -> Performed {
+pub async fn perform_exec(performer: &Performer, call: ExecCall) -> CallResult {
     performer.perform(&Call::Exec(call), KEY).await
 }

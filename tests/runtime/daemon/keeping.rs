@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use flowtrigger::core::flow::call::{Call, Performed};
-use flowtrigger::core::run::{Line, State};
+use flowtrigger::core::flow::call::Call;
+use flowtrigger::core::run::{CallResult, Line, State};
 use flowtrigger::engine::{Options, Perform};
 use flowtrigger::source::http::Limits;
 use flowtrigger::store::{Placed, Store};
@@ -182,7 +182,7 @@ async fn a_dead_run_goes_on_and_a_done_one_is_acted_on_anew() {
 struct Clumsy;
 
 impl Perform for Clumsy {
-    async fn perform(&self, _: &Call, _: &str) -> Performed {
+    async fn perform(&self, _: &Call, _: &str) -> CallResult {
         panic!("dropped")
     }
 }

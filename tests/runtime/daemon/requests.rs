@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use flowtrigger::core::flow::call::{Call, Performed, Reply};
-use flowtrigger::core::run::{Line, RunId, State};
+use flowtrigger::core::flow::call::Call;
+use flowtrigger::core::run::{CallResult, Line, Reply, RunId, State};
 use flowtrigger::engine::{Options, Perform};
 use flowtrigger::source::http::Limits;
 use flowtrigger::store::{
@@ -264,8 +264,8 @@ async fn a_sender_that_dribbles_is_hung_up_on() {
 struct Idle;
 
 impl Perform for Idle {
-    async fn perform(&self, _: &Call, _: &str) -> Performed {
-        Performed::Succeeded(Reply { value: Value::Null })
+    async fn perform(&self, _: &Call, _: &str) -> CallResult {
+        Ok(Reply { value: Value::Null })
     }
 }
 

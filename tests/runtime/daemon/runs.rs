@@ -1,7 +1,7 @@
 //! Runs to their end: retries, lanes, guards, and a fault that takes nothing else with it.
 
-use flowtrigger::core::flow::call::{Call, Performed, Reply};
-use flowtrigger::core::run::{Line, Outcome, State};
+use flowtrigger::core::flow::call::Call;
+use flowtrigger::core::run::{CallResult, Line, Reply, State};
 use flowtrigger::engine::{Perform, RunReport, act};
 use flowtrigger::store::{MemoryStore, Store};
 use flowtrigger_testing::receiver::Receiver;
@@ -116,14 +116,14 @@ async fn steps_pass_data_on_and_a_guard_ends_a_run() {
     let record = &house.settled(&runs).await[0];
     assert_eq!(record.state.word(), "skipped");
     assert!(record.state.why().unwrap().contains("only_created"));
-    let results: Vec<&Outcome> = record
+    let results: Vec<&CallResult> = record
         .log
         .iter()
         .filter_map(Line::attempt)
         .map(|attempt| &attempt.outcome)
         .collect();
     let seen = json!({"seen": 200});
-    assert!(matches!(results[1], Outcome::Succeeded { result } if *result == seen));
+    assert!(matches!(results[1], Ok(Reply { value: result }) if *result == seen));
 }
 
 #[tokio::test]
@@ -149,9 +149,9 @@ async fn a_fault_in_one_run_stops_no_other() {
 struct Faulty;
 
 impl Perform for Faulty {
-    async fn perform(&self, call: &Call, _: &str) -> Performed {
+    async fn perform(&self, call: &Call, _: &str) -> CallResult {
         assert!(!format!("{call:?}").contains("boom"), "injected");
-        Performed::Succeeded(Reply { value: json!({}) })
+        Ok(Reply { value: json!({}) })
     }
 }
 
@@ -166,7 +166,8 @@ async fn a_batch_reports_in_order_of_events() {
     let events: Vec<_> = (0..100).map(|n| read(format!("change {n}"))).collect();
     let (sender, coming) = tokio::sync::mpsc::channel(events.len());
     for event in events.clone() {
-        sender.try_send(event).unwrap();
+        let incoming = house.engine.matcher().match_event(event);
+        assert!(sender.try_send(incoming).is_ok());
     }
     drop(sender);
     let mut reports = Vec::new();

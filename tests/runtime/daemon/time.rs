@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use flowtrigger::core::flow::call::{Call, Failure, Performed, Reply};
-use flowtrigger::core::run::{Line, State};
+use flowtrigger::core::flow::call::Call;
+use flowtrigger::core::run::{CallFailure, CallResult, Line, Reply, State};
 use flowtrigger::engine::{Clock, Perform};
 use flowtrigger::store::{MemoryStore, Placed, Store};
 use flowtrigger_testing::clock::ManualClock;
@@ -17,10 +17,10 @@ const SECOND: Duration = Duration::from_secs(1);
 struct Until(ManualClock, Timestamp);
 
 impl Perform for Until {
-    async fn perform(&self, _: &Call, _: &str) -> Performed {
+    async fn perform(&self, _: &Call, _: &str) -> CallResult {
         match self.0.now() < self.1 {
-            true => Performed::Failed(Failure::passing("reach it: it answers 500")),
-            false => Performed::Succeeded(Reply { value: json!({}) }),
+            true => Err(CallFailure::passing("reach it: it answers 500")),
+            false => Ok(Reply { value: json!({}) }),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use flowtrigger::core::config::Source;
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
-use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::find::Scratch;
+use flowtrigger::core::matching::ruleset_compile;
 use flowtrigger::store::sqlite::SqliteStore;
 use flowtrigger::store::{Arrival, EditionId, Occasion, Planned, Settings, Store};
 use jiff::Timestamp;
@@ -22,18 +23,21 @@ async fn two_events(store: &SqliteStore) {
     let file = files.add("rules/page.yaml", gathering());
     let config = Source::default().compile();
     let mut diagnostics = Diagnostics::default();
-    let rules = RuleSet::compile(&Arc::new(files), &[file], &config, &mut diagnostics);
+    let rules = ruleset_compile::rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
     for time in ["2026-01-07T09:02:00Z", "2026-01-07T09:03:00Z"] {
         let event = Arc::new(priority(7, "urgent", time));
-        let planned = rules.matches(&event).into_iter().map(|rule| Planned {
+        let mut scratch = Scratch::default();
+        let evaluation = rules.evaluate_event(&event, &mut scratch);
+        let planned = evaluation.matched().map(|rule| Planned {
             rule: Arc::clone(rule),
             mode: rule.mode,
             lane: rule.lane_of(&event),
             loop_ask: rule.loop_ask_of(&event),
             asks: rule.asks_of(&event),
         });
+        let planned = planned.collect();
         let arrival = Arrival {
-            planned: planned.collect(),
+            planned,
             event,
             received: Timestamp::now(),
             edition: EditionId::default(),

@@ -11,7 +11,8 @@ use flowtrigger::core::event::catalogue::Catalogue;
 use flowtrigger::core::event::decode::decode;
 use flowtrigger::core::event::json::accept;
 use flowtrigger::core::matching::ruleset::RuleSet;
-use flowtrigger::core::run::{Attempt, Line, Outcome, RunId, State};
+use flowtrigger::core::matching::ruleset_compile;
+use flowtrigger::core::run::{Attempt, CallFailure, CallResult, Line, Reply, RunId, State};
 use flowtrigger::store::sqlite::codec;
 use flowtrigger::store::sqlite::kept_event::event_text;
 use jiff::Timestamp;
@@ -80,20 +81,20 @@ pub fn failed(step: &str, number: u32, at: Timestamp, message: &str) -> Line {
         step,
         number,
         at,
-        Outcome::Failed {
+        Err(CallFailure {
             message: message.into(),
             retryable: true,
             retry_after: None,
             status: None,
-        },
+        }),
     )
 }
 
 pub fn succeeded(step: &str, at: Timestamp, result: Value) -> Line {
-    attempt(step, 1, at, Outcome::Succeeded { result })
+    attempt(step, 1, at, Ok(Reply { value: result }))
 }
 
-fn attempt(step: &str, number: u32, at: Timestamp, outcome: Outcome) -> Line {
+fn attempt(step: &str, number: u32, at: Timestamp, outcome: CallResult) -> Line {
     Line::Attempt(Attempt {
         step: step.into(),
         number,
@@ -272,7 +273,7 @@ fn compiled(texts: &[(&str, &str)], config: &Config) -> RuleSet {
         .map(|(name, text)| files.add(*name, *text))
         .collect();
     let mut diagnostics = Diagnostics::default();
-    let rules = RuleSet::compile(&Arc::new(files), &ids, config, &mut diagnostics);
+    let rules = ruleset_compile::rule_set(&Arc::new(files), &ids, config, &mut diagnostics);
     assert!(!diagnostics.has_errors(), "{diagnostics:?}");
     rules
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use flowtrigger::core::config::Source;
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::gate::Opening;
+use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
 use flowtrigger::core::run::{RunId, State};
 use flowtrigger::store::sqlite::SqliteStore;
 use flowtrigger::store::sqlite::journal::{EventQuery, Journal, Subject};
@@ -27,7 +29,7 @@ fn rules() -> RuleSet {
     let file = files.add("rules/page.yaml", text);
     let config = Source::default().compile();
     let mut diagnostics = Diagnostics::default();
-    let set = RuleSet::compile(&Arc::new(files), &[file], &config, &mut diagnostics);
+    let set = ruleset_compile::rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
     assert!(!diagnostics.has_errors(), "{diagnostics:?}");
     set
 }
@@ -49,15 +51,18 @@ async fn week(store: &SqliteStore, rules: &RuleSet) {
     let now = Timestamp::now();
     for time in [TIME, "2026-01-07T09:03:00Z"] {
         let event = Arc::new(priority(7, "urgent", time));
-        let planned = rules.matches(&event).into_iter().map(|rule| Planned {
+        let mut scratch = Scratch::default();
+        let evaluation = rules.evaluate_event(&event, &mut scratch);
+        let planned = evaluation.matched().map(|rule| Planned {
             rule: Arc::clone(rule),
             mode: rule.mode,
             lane: rule.lane_of(&event),
             loop_ask: rule.loop_ask_of(&event),
             asks: rule.asks_of(&event),
         });
+        let planned = planned.collect();
         let arrival = Arrival {
-            planned: planned.collect(),
+            planned,
             event,
             received: now,
             edition,

@@ -3,15 +3,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::never;
 use super::reads::{Read, of_state};
-use super::{never, warn};
 use crate::core::bundle::FullName;
 use crate::core::bundle::lower::{is_known, usual_landing};
 use crate::core::bundle::state::{Definition, Does, Spot, State, Then};
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::flow::control::Landing;
 use crate::core::rule::fields::FieldCheck;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::path::{Key, Path, Route};
 use crate::core::rule::synonyms;
 
@@ -71,13 +71,13 @@ impl Held {
     }
 }
 
-pub fn check(definition: &Definition, start: Start, cx: &mut Lowering<'_>) {
+pub fn check(definition: &Definition, start: Start, names: &mut NameResolver<'_>) {
     let held = held_before(definition, start);
     let written: BTreeSet<String> = held.values().flat_map(|held| held.keys.clone()).collect();
     for state in &definition.states {
         if let Some(held) = held.get(state.name.text.as_str()) {
             for read in of_state(state) {
-                check_read(&read, state, held, &written, start, cx);
+                check_read(&read, state, held, &written, start, names);
             }
             if let Does::Choice { choices, .. } = &state.does
                 && held.event
@@ -85,11 +85,11 @@ pub fn check(definition: &Definition, start: Start, cx: &mut Lowering<'_>) {
             {
                 choices
                     .iter()
-                    .for_each(|choice| never::check(&choice.test, cx));
+                    .for_each(|choice| never::check(&choice.test, names));
             }
         }
         if let Does::Map { each, .. } = &state.does {
-            check(each, Start::Item, cx);
+            check(each, Start::Item, names);
         }
     }
 }
@@ -213,7 +213,7 @@ fn check_read(
     held: &Held,
     written: &BTreeSet<String>,
     start: Start,
-    cx: &mut Lowering<'_>,
+    names: &mut NameResolver<'_>,
 ) {
     // What is no path is told where it is lowered.
     let Ok(path) = Path::in_document(&read.path) else {
@@ -230,23 +230,23 @@ fn check_read(
     }
     let of_event = ENVELOPE.contains(&first.name.as_str());
     if of_event && held.event {
-        check_event(read, keys, cx);
+        check_event(read, keys, names);
     } else if of_event && start == Start::Item {
         let message = format!(
             "inside of a `Map`, `$` is the item: `{}` is not the event",
             read.path
         );
-        let help = "put what the items need into the list before, with a jq transform".into();
-        warn(Code::BadPath, read.at, message, help, cx);
+        let help = "put what the items need into the list before, with a jq transform";
+        names.warning(Code::BadPath, read.at, message, help);
     } else if of_event && held.anything {
         let message = format!(
             "`{}` is gone: a result took the place of the whole document before `{}`",
             read.path, state.name.text
         );
-        let help = "give the states before a `ResultPath`, such as `$.result`".into();
-        warn(Code::BadPath, read.at, message, help, cx);
+        let help = "give the states before a `ResultPath`, such as `$.result`";
+        names.warning(Code::BadPath, read.at, message, help);
     } else if !held.anything {
-        never_written(read, first, state, written, cx);
+        never_written(read, first, state, written, names.diagnostics);
     }
 }
 
@@ -255,7 +255,7 @@ fn never_written(
     first: &Key,
     state: &State,
     written: &BTreeSet<String>,
-    cx: &mut Lowering<'_>,
+    diagnostics: &mut Diagnostics,
 ) {
     let name = &state.name.text;
     let message = format!("nothing is at `{}` when `{name}` begins", read.path);
@@ -283,16 +283,16 @@ fn never_written(
         None => "no state has such a `ResultPath`; the event is `$.input`".into(),
     };
     match read.may_be_absent {
-        true => warn(Code::UndefinedName, read.at, message, help, cx),
-        false => cx.error(Code::UndefinedName, read.at, message, &help),
+        true => diagnostics.warning(Code::UndefinedName, read.at, message, help),
+        false => diagnostics.error(Code::UndefinedName, read.at, message, &help),
     }
 }
 
 /// A path into the event, held against what the events of the flow's job specs have.
-fn check_event(read: &Read, keys: &[Key], cx: &mut Lowering<'_>) {
-    let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
-    let known = cx.fields.body_keys();
-    let ["input", key, rest @ ..] = names.as_slice() else {
+fn check_event(read: &Read, keys: &[Key], names: &mut NameResolver<'_>) {
+    let route: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+    let known = names.fields.body_keys();
+    let ["input", key, rest @ ..] = route.as_slice() else {
         return;
     };
     let Some(body) = known.first() else {
@@ -301,13 +301,13 @@ fn check_event(read: &Read, keys: &[Key], cx: &mut Lowering<'_>) {
     if !known.contains(key) {
         let rest = match key.ends_with("_event") {
             true => rest,
-            false => &names[1..],
+            false => &route[1..],
         };
         let mut meant = vec!["$", "input", body];
         meant.extend(rest);
-        let message = format!("{} has no `{}`", cx.fields.words(), read.path);
+        let message = format!("{} has no `{}`", names.fields.words(), read.path);
         let help = format!("did you mean `{}`?", meant.join("."));
-        cx.error(Code::BadPath, read.at, message, &help);
+        names.error(Code::BadPath, read.at, message, &help);
         return;
     }
     // What is known of a list ends with it.
@@ -320,15 +320,15 @@ fn check_event(read: &Read, keys: &[Key], cx: &mut Lowering<'_>) {
         return;
     }
     let dotted = rest.join(".");
-    if let FieldCheck::Unknown { nearest } = cx.fields.check(&dotted) {
-        let message = format!("{} has no field `{dotted}`", cx.fields.words());
+    if let FieldCheck::Unknown { nearest } = names.fields.check(&dotted) {
+        let message = format!("{} has no field `{dotted}`", names.fields.words());
         let help = match nearest {
             Some(near) => format!("did you mean `$.input.{body}.{near}`?"),
-            None => synonyms::for_field(&dotted).unwrap_or_else(|| cx.fields.advice()),
+            None => synonyms::for_field(&dotted).unwrap_or_else(|| names.fields.advice()),
         };
         match read.may_be_absent {
-            true => warn(Code::UnknownField, read.at, message, help, cx),
-            false => cx.error(Code::UnknownField, read.at, message, &help),
+            true => names.warning(Code::UnknownField, read.at, message, help),
+            false => names.error(Code::UnknownField, read.at, message, &help),
         }
     }
 }

@@ -3,15 +3,13 @@
 
 use std::collections::HashSet;
 
-use super::warn;
 use super::ways::reached;
 use crate::core::bundle::choice::{Choice, Comparison, Operand, Relation, Test};
 use crate::core::bundle::state::{Definition, Does, State, Then};
-use crate::core::diagnostic::Code;
-use crate::core::rule::lowering::Lowering;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 
 /// Judges states that all lead somewhere; `what` they make is a flow, or the items of a `Map`.
-pub fn check(definition: &Definition, what: &str, cx: &mut Lowering<'_>) {
+pub fn check(definition: &Definition, what: &str, diagnostics: &mut Diagnostics) {
     if let Some(circle) = circle(definition) {
         let at = definition
             .state(circle[0])
@@ -19,10 +17,10 @@ pub fn check(definition: &Definition, what: &str, cx: &mut Lowering<'_>) {
         let message = format!("{what} never ends: {}", circle.join(" → "));
         let help =
             "give one of these states `End: true`, or lead out by a `Choice` to a state that ends";
-        cx.error(Code::RunsItself, at, message, help);
+        diagnostics.error(Code::RunsItself, at, message, help);
     }
     for state in &definition.states {
-        warn_without_default(state, cx);
+        warn_without_default(state, diagnostics);
     }
 }
 
@@ -79,7 +77,7 @@ fn ends(state: &State) -> bool {
     }
 }
 
-fn warn_without_default(state: &State, cx: &mut Lowering<'_>) {
+fn warn_without_default(state: &State, diagnostics: &mut Diagnostics) {
     let Does::Choice {
         choices,
         default: None,
@@ -92,8 +90,8 @@ fn warn_without_default(state: &State, cx: &mut Lowering<'_>) {
     }
     let name = &state.name.text;
     let message = format!("`{name}` fails the flow where none of its choices holds");
-    let help = "add `Default` with the state that follows then".into();
-    warn(Code::MissingKey, state.name.at, message, help, cx);
+    let help = "add `Default` with the state that follows then";
+    diagnostics.warning(Code::MissingKey, state.name.at, message, help);
 }
 
 /// Whether one of two choices holds whatever comes.

@@ -1,38 +1,40 @@
 //! Comparisons with a field of the event that no event fulfils: another type, a word that the field never
 //! holds. They are warnings: the bundle works, and the way behind it is never taken.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::core::bundle::Word;
 use crate::core::bundle::choice::{Comparison, Operand, Relation, Test};
-use crate::core::diagnostic::{Diagnostic, Diagnostics, Position, Severity};
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position, Report, Severity};
 use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::fields::FieldCheck;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::operator::equality::check_literal;
 use crate::core::rule::operator::operand;
 use crate::core::rule::operator::{Case, Parsing};
 use crate::core::rule::path::{Path, Route};
 
 /// Goes through the tests of a choice whose `$.input` is the event.
-pub fn check(test: &Test, cx: &mut Lowering<'_>) {
+pub fn check(test: &Test, names: &mut NameResolver<'_>) {
     match test {
-        Test::And(parts) | Test::Or(parts) => parts.iter().for_each(|part| check(part, cx)),
-        Test::Not(part) => check(part, cx),
+        Test::And(parts) | Test::Or(parts) => parts.iter().for_each(|part| check(part, names)),
+        Test::Not(part) => check(part, names),
         Test::One {
             variable,
             comparison,
             at,
-        } => check_one(variable, comparison, *at, cx),
+        } => check_one(variable, comparison, *at, names),
     }
 }
 
-fn check_one(variable: &Word, comparison: &Comparison, at: Position, cx: &mut Lowering<'_>) {
-    let Some((path, dotted)) = in_event(&variable.text, cx) else {
+fn check_one(variable: &Word, comparison: &Comparison, at: Position, names: &mut NameResolver<'_>) {
+    let Some((path, dotted)) = in_event(&variable.text, names) else {
         return;
     };
-    let FieldCheck::Known(types) = cx.fields.check(&dotted) else {
+    let FieldCheck::Known(types) = names.fields.check(&dotted) else {
         return;
     };
     let value = match comparison {
@@ -51,16 +53,10 @@ fn check_one(variable: &Word, comparison: &Comparison, at: Position, cx: &mut Lo
         && types.iter().all(|field| other_kind(field, value).is_some())
     {
         let message = format!("`{}` is {}, never {value}", variable.text, first.words());
-        super::warn(
-            crate::core::diagnostic::Code::NeverHolds,
-            at,
-            message,
-            meant.into(),
-            cx,
-        );
+        names.warning(Code::NeverHolds, at, message, meant);
         return;
     }
-    as_warnings(at, &path, types, value, cx);
+    as_warnings(at, &path, types, value, names);
 }
 
 /// What to compare by where a field's values are of another kind than what it is compared with.
@@ -89,7 +85,7 @@ fn as_warnings(
     path: &Path,
     types: Vec<FieldType>,
     value: &Value,
-    cx: &mut Lowering<'_>,
+    names: &mut NameResolver<'_>,
 ) {
     let Value::String(text) = value else {
         return;
@@ -99,12 +95,17 @@ fn as_warnings(
         at,
     };
     let mut told = Diagnostics::default();
-    let mut own = Lowering::new(cx.config, cx.fields.clone(), &mut told);
+    let mut own = NameResolver::new(
+        names.catalogue,
+        Arc::clone(&names.in_scope.vars),
+        names.fields.clone(),
+        &mut told,
+    );
     let mut parsing = Parsing {
         path,
         fields: FieldCheck::Known(types),
         case: Case::Exact,
-        cx: &mut own,
+        names: &mut own,
     };
     check_literal(
         &node,
@@ -112,7 +113,7 @@ fn as_warnings(
         &mut parsing,
     );
     for diagnostic in told.iter() {
-        cx.diagnostics.push(Diagnostic {
+        names.diagnostics.push(Diagnostic {
             severity: Severity::Warning,
             ..diagnostic.clone()
         });
@@ -120,16 +121,16 @@ fn as_warnings(
 }
 
 /// A path into the body of the event, and as the catalogue spells it.
-fn in_event(text: &str, cx: &Lowering<'_>) -> Option<(Path, String)> {
+fn in_event(text: &str, names: &NameResolver<'_>) -> Option<(Path, String)> {
     let path = Path::in_document(text.trim()).ok()?;
     let Route::Plain { keys, .. } = &path.route else {
         return None;
     };
-    let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
-    let ["input", key, rest @ ..] = names.as_slice() else {
+    let route: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+    let ["input", key, rest @ ..] = route.as_slice() else {
         return None;
     };
     let dotted = rest.join(".");
-    let known = cx.fields.body_keys().contains(key) && !rest.is_empty();
+    let known = names.fields.body_keys().contains(key) && !rest.is_empty();
     known.then_some((path, dotted))
 }

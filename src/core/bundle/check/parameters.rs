@@ -1,17 +1,20 @@
 //! What a state passes to an action, held against what the action puts in.
 
 use super::reads::of_action;
-use super::warn;
 use crate::core::bundle::http::HttpAction;
 use crate::core::bundle::{FullName, Word};
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
 use crate::core::rule::path::{Path, Route};
 use crate::core::rule::synonyms;
 
 /// Without `Parameters` an action reads the document itself.
-pub fn check(action: &HttpAction, call: &Word, parameters: Option<&Node>, cx: &mut Lowering<'_>) {
+pub fn check(
+    action: &HttpAction,
+    call: &Word,
+    parameters: Option<&Node>,
+    diagnostics: &mut Diagnostics,
+) {
     let Some(parameters) = parameters else {
         return;
     };
@@ -31,13 +34,13 @@ pub fn check(action: &HttpAction, call: &Word, parameters: Option<&Node>, cx: &m
             Some(near) => format!("call `{near}` so, or add it to `Parameters`: `{key}.$: $.…`"),
             None => format!("add it to `Parameters`: `{key}.$: $.…`"),
         };
-        cx.error(Code::UndefinedName, parameters.at, message, &help);
+        diagnostics.error(Code::UndefinedName, parameters.at, message, &help);
     }
     for (entry, key) in entries.iter().zip(&given) {
         if !used.iter().any(|used| used == key) {
             let message = format!("the action `{name}` puts no `$.{key}` in");
-            let help = "take the parameter out, or use it in the action".into();
-            warn(Code::Unused, entry.key_at, message, help, cx);
+            let help = "take the parameter out, or use it in the action";
+            diagnostics.warning(Code::Unused, entry.key_at, message, help);
         }
     }
 }

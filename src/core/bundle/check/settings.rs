@@ -3,13 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use super::warn;
 use crate::core::bundle::lower::{LOAD, PATCH};
 use crate::core::bundle::state::Does;
 use crate::core::bundle::{Bundle, Word};
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Report};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::compiler::Compiler;
 use crate::core::rule::template::placeholder::placeholders;
 
 /// The scope that a state names.
@@ -19,7 +18,7 @@ enum Scope {
     Open,
 }
 
-pub fn check(bundle: &Bundle, cx: &mut Lowering<'_>) {
+pub fn check(bundle: &Bundle, cx: &mut Compiler<'_>) {
     let mut written = BTreeSet::new();
     for scope in scopes(bundle, PATCH) {
         match scope {
@@ -67,7 +66,7 @@ fn scope(parameters: &Node) -> Option<Scope> {
     })
 }
 
-fn warn_of_unset(scope: &Word, bundle: &Bundle, cx: &mut Lowering<'_>) {
+fn warn_of_unset(scope: &Word, bundle: &Bundle, cx: &mut Compiler<'_>) {
     let (integration, name) = (&bundle.integration, &scope.text);
     let known = cx.config.settings_of(integration, name).is_some();
     if known || !cx.config.whole || name.contains('*') {
@@ -78,5 +77,5 @@ fn warn_of_unset(scope: &Word, bundle: &Bundle, cx: &mut Lowering<'_>) {
     let help = format!(
         "write `integrations: {{ {integration}: {{ configs: {{ {name}: {{ KEY: VALUE }} }} }} }}` in flowtrigger.yaml, or set it by `PatchConfig`"
     );
-    warn(Code::UndefinedName, scope.at, message, help, cx);
+    cx.warning(Code::UndefinedName, scope.at, message, help);
 }

@@ -2,14 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::{ends, warn};
+use super::ends;
 use crate::core::bundle::lower::nowhere;
 use crate::core::bundle::state::{Definition, Does};
-use crate::core::diagnostic::Code;
-use crate::core::rule::lowering::Lowering;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 
 /// `what` the states make: a flow, or the items of a `Map`.
-pub fn check(definition: &Definition, what: &str, cx: &mut Lowering<'_>) {
+pub fn check(definition: &Definition, what: &str, diagnostics: &mut Diagnostics) {
     let known: Vec<&str> = definition
         .states
         .iter()
@@ -20,16 +19,16 @@ pub fn check(definition: &Definition, what: &str, cx: &mut Lowering<'_>) {
     let ways = definition.states.iter().flat_map(|state| state.ways());
     for way in std::iter::once(&definition.start_at).chain(ways) {
         if !is_known(&way.text) {
-            nowhere(way.at, "state", &way.text, &known, cx);
+            nowhere(way.at, "state", &way.text, &known, diagnostics);
         }
     }
     if is_whole(definition) {
-        warn_of_unreached(definition, cx);
-        ends::check(definition, what, cx);
+        warn_of_unreached(definition, diagnostics);
+        ends::check(definition, what, diagnostics);
     }
     for state in &definition.states {
         if let Does::Map { each, .. } = &state.does {
-            check(each, "an item of this `Map`", cx);
+            check(each, "an item of this `Map`", diagnostics);
         }
     }
 }
@@ -41,13 +40,13 @@ fn is_whole(definition: &Definition) -> bool {
     definition.broken.is_empty() && all.all(|way| definition.state(&way.text).is_some())
 }
 
-fn warn_of_unreached(definition: &Definition, cx: &mut Lowering<'_>) {
+fn warn_of_unreached(definition: &Definition, diagnostics: &mut Diagnostics) {
     let reached = reached(definition);
     for state in &definition.states {
         if !reached.contains(state.name.text.as_str()) {
             let message = format!("nothing leads to the state `{}`", state.name.text);
-            let help = "lead to it by a `Next`, or take it out".into();
-            warn(Code::InvalidValue, state.name.at, message, help, cx);
+            let help = "lead to it by a `Next`, or take it out";
+            diagnostics.warning(Code::InvalidValue, state.name.at, message, help);
         }
     }
 }

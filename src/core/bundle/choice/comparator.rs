@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::{Comparison, Operand, Relation};
 use crate::core::bundle::read::word;
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Entry, Node};
-use crate::core::rule::lowering::Lowering;
 use crate::core::rule::operator::instant::instant;
 
 /// A comparison's name in its parts.
@@ -69,16 +69,16 @@ impl Comparator {
         known.then_some(Self::Of(sort, relation, against))
     }
 
-    pub fn read(self, entry: &Entry, cx: &mut Lowering<'_>) -> Option<Comparison> {
+    pub fn read(self, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Comparison> {
         let (key, node) = (entry.key.as_str(), &entry.value);
         let (sort, relation, against) = match self {
-            Self::IsPresent => return truth(node, key, cx).map(Comparison::IsPresent),
-            Self::IsNull => return truth(node, key, cx).map(Comparison::IsNull),
+            Self::IsPresent => return truth(node, key, diagnostics).map(Comparison::IsPresent),
+            Self::IsNull => return truth(node, key, diagnostics).map(Comparison::IsNull),
             Self::Of(sort, relation, against) => (sort, relation, against),
         };
         let operand = match against {
-            Against::Path => Operand::Path(word(node, key, cx)?.text),
-            Against::Value => Operand::Value(value(node, key, sort, cx)?),
+            Against::Path => Operand::Path(word(node, key, diagnostics)?.text),
+            Against::Value => Operand::Value(value(node, key, sort, diagnostics)?),
         };
         Some(match sort {
             Sort::Text => Comparison::Text(relation, operand),
@@ -117,17 +117,17 @@ pub const NAMES: [&str; 25] = [
     "IsNull",
 ];
 
-fn truth(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<bool> {
+fn truth(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<bool> {
     let value = node.to_json();
     let truth = value.as_bool();
     if truth.is_none() {
-        cx.wrong_type(node, key, "true or false");
+        diagnostics.wrong_type(node, key, "true or false");
     }
     truth
 }
 
 /// A value of the kind that the comparison takes.
-fn value(node: &Node, key: &str, sort: Sort, cx: &mut Lowering<'_>) -> Option<Value> {
+fn value(node: &Node, key: &str, sort: Sort, diagnostics: &mut Diagnostics) -> Option<Value> {
     let value = node.to_json();
     let (fits, wanted, meant) = match sort {
         Sort::Text => (value.is_string(), "text", "Numeric"),
@@ -149,7 +149,7 @@ fn value(node: &Node, key: &str, sort: Sort, cx: &mut Lowering<'_>) -> Option<Va
         Value::Array(_) => "ZIS compares with one value; write a choice for each".into(),
         Value::Object(_) => format!("write {wanted}"),
     };
-    cx.error(Code::WrongType, node.at, message, &help);
+    diagnostics.error(Code::WrongType, node.at, message, &help);
     None
 }
 

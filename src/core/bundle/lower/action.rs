@@ -7,12 +7,15 @@ use std::time::Duration;
 use super::address;
 use crate::core::bundle::Bundle;
 use crate::core::bundle::http::{Filled, HttpAction, Pair};
-use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::flow::call::Expect;
 use crate::core::flow::step::{BodyTemplate, Http};
-use crate::core::flow::{METHODS, inherit, unfit};
+use crate::core::flow::vocabulary::METHODS;
+use crate::core::flow::{inherit, unfit};
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Node, Yaml};
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::compiler::Compiler;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::template::placeholder::placeholders;
 use crate::core::rule::template::{Escape, Template, TreeTemplate};
 
@@ -21,15 +24,15 @@ pub fn lower(
     action: &HttpAction,
     parameters: Option<&Node>,
     bundle: &Bundle,
-    cx: &mut Lowering<'_>,
+    cx: &mut Compiler<'_>,
 ) -> Option<(Http, Option<Duration>)> {
     let constants = constants(parameters);
     let address = address::lower(action, &constants, bundle, cx);
-    let method = lower_method(action, cx);
-    let headers = lower_headers(&action.headers, cx);
-    let query = lower_pairs(&action.query, cx);
+    let method = lower_method(action, cx.diagnostics());
+    let headers = lower_headers(&action.headers, cx.diagnostics());
+    let query = lower_pairs(&action.query, cx.diagnostics());
     let body = match &action.body {
-        Some(body) => lower_body(body, cx).map(Some),
+        Some(body) => lower_body(body, &mut cx.names).map(Some),
         None => Some(None),
     };
     let (url, connection) = address?;
@@ -62,7 +65,7 @@ fn constants(parameters: Option<&Node>) -> BTreeMap<String, String> {
     constants.collect()
 }
 
-fn lower_method(action: &HttpAction, cx: &mut Lowering<'_>) -> Option<&'static str> {
+fn lower_method(action: &HttpAction, diagnostics: &mut Diagnostics) -> Option<&'static str> {
     let Some(word) = &action.method else {
         return Some(match action.body {
             Some(_) => "POST",
@@ -75,27 +78,27 @@ fn lower_method(action: &HttpAction, cx: &mut Lowering<'_>) -> Option<&'static s
     if known.is_none() {
         let message = format!("`{}` is no HTTP method", word.text);
         let help = format!("use one of {}", METHODS.join(", "));
-        cx.error(Code::InvalidValue, word.at, message, &help);
+        diagnostics.error(Code::InvalidValue, word.at, message, &help);
     }
     known
 }
 
-fn lower_headers(pairs: &[Pair], cx: &mut Lowering<'_>) -> Option<Vec<(String, Template)>> {
+fn lower_headers(pairs: &[Pair], diagnostics: &mut Diagnostics) -> Option<Vec<(String, Template)>> {
     let mut sound = true;
     for pair in pairs {
         if let Some(help) = unfit(&pair.key.text) {
             let message = format!("the header `{}` cannot be set", pair.key.text);
-            cx.error(Code::InvalidValue, pair.key.at, message, help);
+            diagnostics.error(Code::InvalidValue, pair.key.at, message, help);
             sound = false;
         }
-        warn_of_secret(pair, cx);
+        warn_of_secret(pair, diagnostics);
     }
-    let headers = lower_pairs(pairs, cx);
+    let headers = lower_pairs(pairs, diagnostics);
     headers.filter(|_| sound)
 }
 
 /// Credentials belong into a connection.
-fn warn_of_secret(pair: &Pair, cx: &mut Lowering<'_>) {
+fn warn_of_secret(pair: &Pair, diagnostics: &mut Diagnostics) {
     const NAMES: [&str; 6] = [
         "authorization",
         "api-key",
@@ -113,27 +116,26 @@ fn warn_of_secret(pair: &Pair, cx: &mut Lowering<'_>) {
             pair.key.text
         );
         let help = "take it out, and give it to a connection of flowtrigger.yaml: `auth: { bearer: \"{{ secret.NAME }}\" }`; name that by `connectionName`";
-        let warning = Diagnostic::warning(Code::SecretInFile, pair.value.node.at, message);
-        cx.diagnostics.push(warning.help(help));
+        diagnostics.warning(Code::SecretInFile, pair.value.node.at, message, help);
     }
 }
 
-fn lower_pairs(pairs: &[Pair], cx: &mut Lowering<'_>) -> Option<Vec<(String, Template)>> {
+fn lower_pairs(pairs: &[Pair], diagnostics: &mut Diagnostics) -> Option<Vec<(String, Template)>> {
     let lowered: Vec<Option<(String, Template)>> = pairs
         .iter()
         .map(|pair| {
             Some((
                 pair.key.text.clone(),
-                text(&pair.value, &pair.key.text, cx)?,
+                text(&pair.value, &pair.key.text, diagnostics)?,
             ))
         })
         .collect();
     lowered.into_iter().collect()
 }
 
-fn text(filled: &Filled, key: &str, cx: &mut Lowering<'_>) -> Option<Template> {
+fn text(filled: &Filled, key: &str, diagnostics: &mut Diagnostics) -> Option<Template> {
     if matches!(filled.node.value, Yaml::Null | Yaml::List(_) | Yaml::Map(_)) {
-        cx.wrong_type(&filled.node, key, "text");
+        diagnostics.wrong_type(&filled.node, key, "text");
         return None;
     }
     let written = filled
@@ -144,14 +146,14 @@ fn text(filled: &Filled, key: &str, cx: &mut Lowering<'_>) -> Option<Template> {
         true => format!("{{{{{written}}}}}"),
         false => written,
     };
-    Template::in_document("", &text, &filled.node, Escape::None, cx)
+    Template::in_document("", &text, &filled.node, Escape::None, diagnostics)
 }
 
 /// A text that is more than one placeholder is sent as it is, anything else as JSON.
-fn lower_body(filled: &Filled, cx: &mut Lowering<'_>) -> Option<BodyTemplate> {
+fn lower_body(filled: &Filled, names: &mut NameResolver<'_>) -> Option<BodyTemplate> {
     let tree = match filled.reference {
-        true => TreeTemplate::reference(&filled.node, "requestBody.$", cx)?,
-        false => TreeTemplate::in_document(&filled.node, cx)?,
+        true => TreeTemplate::reference(&filled.node, "requestBody.$", names.diagnostics)?,
+        false => TreeTemplate::in_document(&filled.node, names)?,
     };
     Some(match tree {
         TreeTemplate::Text(text) => BodyTemplate::Raw(text),

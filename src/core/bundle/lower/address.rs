@@ -8,9 +8,10 @@ use url::Url;
 use crate::core::bundle::http::{Address, Filled, HttpAction};
 use crate::core::bundle::{Bundle, Word};
 use crate::core::config::Connection;
-use crate::core::diagnostic::{Code, Diagnostic, Position};
+use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::lowering::compiler::Compiler;
 use crate::core::rule::synonyms;
 use crate::core::rule::template::placeholder::placeholders;
 use crate::core::rule::template::{Escape, Template};
@@ -22,7 +23,7 @@ pub fn lower<'c>(
     action: &HttpAction,
     constants: &Constants,
     bundle: &Bundle,
-    cx: &mut Lowering<'c>,
+    cx: &mut Compiler<'c>,
 ) -> Option<(Template, Option<&'c Connection>)> {
     let named = match &action.connection {
         Some(word) => Some(connection(word, bundle, cx)?),
@@ -34,20 +35,20 @@ pub fn lower<'c>(
                 Some(named) => named,
                 None => zendesk(&path.node, bundle, cx)?,
             };
-            let text = text(path, constants, "path", cx)?;
-            let template = lower_path(&text, &path.node, connection, cx)?;
+            let text = text(path, constants, "path", cx.diagnostics())?;
+            let template = lower_path(&text, &path.node, connection, cx.diagnostics())?;
             Some((template, Some(connection)))
         }
         Address::Url(url) => {
-            let text = text(url, constants, "url", cx)?;
-            let template = lower_url(&text, &url.node, named, cx)?;
+            let text = text(url, constants, "url", cx.diagnostics())?;
+            let template = lower_url(&text, &url.node, named, cx.diagnostics())?;
             Some((template, named))
         }
     }
 }
 
 /// The connection that a bundle's name for it means.
-fn connection<'c>(word: &Word, bundle: &Bundle, cx: &mut Lowering<'c>) -> Option<&'c Connection> {
+fn connection<'c>(word: &Word, bundle: &Bundle, cx: &mut Compiler<'c>) -> Option<&'c Connection> {
     let ours = cx.config.connection_of(&bundle.integration, &word.text);
     if let Some(connection) = cx.config.connections.get(&ours) {
         return Some(connection);
@@ -59,18 +60,20 @@ fn connection<'c>(word: &Word, bundle: &Bundle, cx: &mut Lowering<'c>) -> Option
     let help = format!(
         "define it under `connections` in flowtrigger.yaml, or name the one that is meant: `integrations: {{ {integration}: {{ connections: {{ {theirs}: {near} }} }} }}`"
     );
-    cx.not_configured(Code::UnknownConnection, word.at, message, &help);
+    cx.names
+        .not_configured(Code::UnknownConnection, word.at, message, &help);
     None
 }
 
-fn zendesk<'c>(node: &Node, bundle: &Bundle, cx: &mut Lowering<'c>) -> Option<&'c Connection> {
+fn zendesk<'c>(node: &Node, bundle: &Bundle, cx: &mut Compiler<'c>) -> Option<&'c Connection> {
     let ours = cx.config.zendesk_of(&bundle.integration);
     let found = cx.config.connections.get(&ours);
     if found.is_none() {
         let message =
             format!("`path` goes to your own Zendesk, and no connection is called `{ours}`");
         let help = "define `connections: { zendesk: { base_url: https://YOURS.zendesk.com, auth: … } }` in flowtrigger.yaml";
-        cx.not_configured(Code::UnknownConnection, node.at, message, help);
+        cx.names
+            .not_configured(Code::UnknownConnection, node.at, message, help);
     }
     found
 }
@@ -80,9 +83,9 @@ fn text(
     filled: &Filled,
     constants: &Constants,
     key: &str,
-    cx: &mut Lowering<'_>,
+    diagnostics: &mut Diagnostics,
 ) -> Option<String> {
-    let written = cx.text(&filled.node, key)?;
+    let written = diagnostics.text(&filled.node, key)?;
     let written = match filled.reference && written.starts_with('$') {
         true => format!("{{{{{written}}}}}"),
         false => written,
@@ -107,38 +110,38 @@ fn lower_path(
     text: &str,
     node: &Node,
     connection: &Connection,
-    cx: &mut Lowering<'_>,
+    diagnostics: &mut Diagnostics,
 ) -> Option<Template> {
     if !text.starts_with('/') {
         let message = format!("`{text}` is no path");
         let help = "start it with `/`; a whole address belongs into `url`";
-        cx.error(Code::InvalidValue, node.at, message, help);
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
     let base = connection.base_url.trim_end_matches('/');
-    Template::in_document(base, text, node, Escape::Url, cx)
+    Template::in_document(base, text, node, Escape::Url, diagnostics)
 }
 
 fn lower_url(
     text: &str,
     node: &Node,
     connection: Option<&Connection>,
-    cx: &mut Lowering<'_>,
+    diagnostics: &mut Diagnostics,
 ) -> Option<Template> {
     let (host, rest) = split(text);
     if !host.contains("{{") {
         let Some(connection) = connection else {
-            return Template::in_document("", text, node, Escape::Url, cx);
+            return Template::in_document("", text, node, Escape::Url, diagnostics);
         };
         if is_outbox(connection) {
-            return Template::in_document(origin(connection), rest, node, Escape::Url, cx);
+            return Template::in_document(origin(connection), rest, node, Escape::Url, diagnostics);
         }
-        check_origin(host, node.at, connection, cx)?;
-        return Template::in_document("", text, node, Escape::Url, cx);
+        check_origin(host, node.at, connection, diagnostics)?;
+        return Template::in_document("", text, node, Escape::Url, diagnostics);
     }
     let Some(connection) = connection else {
         let help = "write the host out, or name a `connectionName`: the request goes to the address of that connection then";
-        cx.error(
+        diagnostics.error(
             Code::InvalidValue,
             node.at,
             "event values can never form the host",
@@ -152,7 +155,7 @@ fn lower_url(
         let help = format!(
             "write its path out: `{origin}/…/{{{{$.id}}}}`; a value fills one part of a path"
         );
-        cx.error(Code::InvalidValue, node.at, message, &help);
+        diagnostics.error(Code::InvalidValue, node.at, message, &help);
         return None;
     }
     let message = format!(
@@ -160,9 +163,8 @@ fn lower_url(
         connection.name
     );
     let help = format!("write it out to be sure: `{origin}{rest}`");
-    let warning = Diagnostic::warning(Code::InvalidValue, node.at, message);
-    cx.diagnostics.push(warning.help(help));
-    Template::in_document(origin, rest, node, Escape::Url, cx)
+    diagnostics.warning(Code::InvalidValue, node.at, message, help);
+    Template::in_document(origin, rest, node, Escape::Url, diagnostics)
 }
 
 /// The scheme and host of an address, and what follows.
@@ -189,7 +191,7 @@ fn check_origin(
     host: &str,
     at: Position,
     connection: &Connection,
-    cx: &mut Lowering<'_>,
+    diagnostics: &mut Diagnostics,
 ) -> Option<()> {
     let ours = Url::parse(origin(connection)).map(|url| url.origin());
     let theirs = Url::parse(host).map(|url| url.origin());
@@ -204,6 +206,6 @@ fn check_origin(
         origin(connection)
     );
     let help = format!("give it that `base_url`, or name a connection to `{host}`");
-    cx.error(Code::RefusedTarget, at, message, &help);
+    diagnostics.error(Code::RefusedTarget, at, message, &help);
     None
 }

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use crate::core::bundle::{Bundle, Word};
-use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::flow::control::{ConfigAccess, Jq, JqInput};
 use crate::core::flow::jq::check_program;
 use crate::core::flow::step::Action;
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::synonyms;
 use crate::core::rule::template::placeholder::placeholders;
 use crate::core::rule::template::{Escape, Template, TreeTemplate};
@@ -28,28 +29,31 @@ pub fn lower(
     name: &Word,
     parameters: Option<&Node>,
     bundle: &Bundle,
-    cx: &mut Lowering<'_>,
+    names: &mut NameResolver<'_>,
 ) -> Option<Action> {
     match name.text.as_str() {
         JQ => {
-            let parameters = required(name, parameters, &["expr", "data"], cx)?;
-            let (program, input) = (lower_program(parameters, cx), lower_input(parameters, cx));
+            let parameters = required(name, parameters, &["expr", "data"], names.diagnostics)?;
+            let (program, input) = (
+                lower_program(parameters, names.diagnostics),
+                lower_input(parameters, names),
+            );
             Some(Action::Jq(Box::new(Jq {
                 program: program?,
                 input: input?,
             })))
         }
         LOAD => {
-            let parameters = required(name, parameters, &["scope"], cx)?;
-            access(parameters, None, bundle, cx)
+            let parameters = required(name, parameters, &["scope"], names.diagnostics)?;
+            access(parameters, None, bundle, names.diagnostics)
         }
         PATCH => {
-            let parameters = required(name, parameters, &["scope", "config"], cx)?;
-            let patch = lower_value(parameters, "config", cx)?;
-            access(parameters, Some(patch), bundle, cx)
+            let parameters = required(name, parameters, &["scope", "config"], names.diagnostics)?;
+            let patch = lower_value(parameters, "config", names)?;
+            access(parameters, Some(patch), bundle, names.diagnostics)
         }
         other => {
-            refuse(other, name, cx);
+            refuse(other, name, names.diagnostics);
             None
         }
     }
@@ -60,11 +64,11 @@ pub fn is_known(name: &str) -> bool {
     [JQ, LOAD, PATCH].contains(&name)
 }
 
-fn refuse(other: &str, name: &Word, cx: &mut Lowering<'_>) {
+fn refuse(other: &str, name: &Word, diagnostics: &mut Diagnostics) {
     if LINKS.contains(&other) {
         let message = format!("`{other}` needs the links of ZIS, which are not built");
         let help = "keep what belongs together under a scope with `LoadConfig` and `PatchConfig`, or in a field of the ticket";
-        cx.error(Code::NotBuiltYet, name.at, message, help);
+        diagnostics.error(Code::NotBuiltYet, name.at, message, help);
         return;
     }
     let known = [JQ, LOAD, PATCH].into_iter().chain(LINKS);
@@ -73,7 +77,7 @@ fn refuse(other: &str, name: &Word, cx: &mut Lowering<'_>) {
         None => format!("there are {JQ}, {LOAD} and {PATCH}"),
     };
     let message = format!("ZIS has no action `{other}`");
-    cx.error(Code::UndefinedName, name.at, message, &help);
+    diagnostics.error(Code::UndefinedName, name.at, message, &help);
 }
 
 /// The parameters, each of those that are needed among them; reports those that mean nothing.
@@ -81,7 +85,7 @@ fn required<'n>(
     name: &Word,
     parameters: Option<&'n Node>,
     keys: &[&str],
-    cx: &mut Lowering<'_>,
+    diagnostics: &mut Diagnostics,
 ) -> Option<&'n Node> {
     let entries = parameters.and_then(Node::as_map).unwrap_or_default();
     let short = |key: &'n str| key.strip_suffix(".$").unwrap_or(key);
@@ -94,7 +98,7 @@ fn required<'n>(
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("it takes {}", keys.join(" and ")),
         };
-        cx.error(Code::UnknownKey, entry.key_at, message, &help);
+        diagnostics.error(Code::UnknownKey, entry.key_at, message, &help);
     }
     let has = |key: &str| entries.iter().any(|entry| short(&entry.key) == key);
     let missing: Vec<&str> = keys.iter().copied().filter(|key| !has(key)).collect();
@@ -102,7 +106,7 @@ fn required<'n>(
         let message = format!("`{}` has no parameter `{first}`", name.text);
         let help = format!("add `Parameters: {{ {} }}`", keys.join(", "));
         let at = parameters.map_or(name.at, |parameters| parameters.at);
-        cx.error(Code::MissingKey, at, message, &help);
+        diagnostics.error(Code::MissingKey, at, message, &help);
         return None;
     }
     parameters
@@ -114,39 +118,38 @@ fn find<'n>(parameters: &'n Node, key: &str) -> Option<(&'n Node, bool)> {
     plain.or_else(|| Some((parameters.get(&format!("{key}.$"))?, true)))
 }
 
-fn lower_value(parameters: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<TreeTemplate> {
+fn lower_value(parameters: &Node, key: &str, names: &mut NameResolver<'_>) -> Option<TreeTemplate> {
     match find(parameters, key)? {
-        (node, true) => TreeTemplate::reference(node, &format!("{key}.$"), cx),
-        (node, false) => TreeTemplate::in_document(node, cx),
+        (node, true) => TreeTemplate::reference(node, &format!("{key}.$"), names.diagnostics),
+        (node, false) => TreeTemplate::in_document(node, names),
     }
 }
 
-fn lower_text(parameters: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Template> {
+fn lower_text(parameters: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Template> {
     let (node, reference) = find(parameters, key)?;
-    let text = cx.text(node, key)?;
+    let text = diagnostics.text(node, key)?;
     let text = match reference && text.starts_with('$') {
         true => format!("{{{{{text}}}}}"),
         false => text,
     };
-    Template::in_document("", &text, node, Escape::None, cx)
+    Template::in_document("", &text, node, Escape::None, diagnostics)
 }
 
-fn lower_program(parameters: &Node, cx: &mut Lowering<'_>) -> Option<Template> {
+fn lower_program(parameters: &Node, diagnostics: &mut Diagnostics) -> Option<Template> {
     let (node, _) = find(parameters, "expr")?;
-    let program = lower_text(parameters, "expr", cx)?;
+    let program = lower_text(parameters, "expr", diagnostics)?;
     if !placeholders(program.source()).is_empty() {
         let message =
             "a value of the event becomes part of the jq program, and may change what it does";
         let help = "pass the value by `data` and name it in `expr`";
-        let warning = Diagnostic::warning(Code::BadTemplate, node.at, message);
-        cx.diagnostics.push(warning.help(help));
+        diagnostics.warning(Code::BadTemplate, node.at, message, help);
         return Some(program);
     }
-    check_program(node, program.source(), cx).then_some(program)
+    check_program(node, program.source(), diagnostics).then_some(program)
 }
 
 /// The value that the program reads. A text that is JSON stands for what it says.
-fn lower_input(parameters: &Node, cx: &mut Lowering<'_>) -> Option<JqInput> {
+fn lower_input(parameters: &Node, names: &mut NameResolver<'_>) -> Option<JqInput> {
     if let Some((node, false)) = find(parameters, "data")
         && let Some(text) = node.as_text()
         && placeholders(text).is_empty()
@@ -155,20 +158,20 @@ fn lower_input(parameters: &Node, cx: &mut Lowering<'_>) -> Option<JqInput> {
     {
         return Some(JqInput::Tree(TreeTemplate::Value(Arc::new(value))));
     }
-    lower_value(parameters, "data", cx).map(JqInput::Tree)
+    lower_value(parameters, "data", names).map(JqInput::Tree)
 }
 
 fn access(
     parameters: &Node,
     patch: Option<TreeTemplate>,
     bundle: &Bundle,
-    cx: &mut Lowering<'_>,
+    diagnostics: &mut Diagnostics,
 ) -> Option<Action> {
-    let scope = lower_text(parameters, "scope", cx)?;
+    let scope = lower_text(parameters, "scope", diagnostics)?;
     if scope.beginning().contains('*') {
         let (node, _) = find(parameters, "scope")?;
         let message = "a scope is found by its whole name here";
-        cx.error(
+        diagnostics.error(
             Code::InvalidValue,
             node.at,
             message,

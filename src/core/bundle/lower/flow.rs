@@ -9,14 +9,15 @@ use super::{action, builtin, test};
 use crate::core::bundle::choice::Choice;
 use crate::core::bundle::state::{self, Definition, Does, Spot, State};
 use crate::core::bundle::{Bundle, FullName};
-use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Report};
 use crate::core::flow::call::Keep;
 use crate::core::flow::control::{
     Branch, Catch, Choose, Data, Each, Landing, OnFailure, Then, Wait,
 };
 use crate::core::flow::step::{Action, Flow, OnCrash, Settings, Step};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::compiler::Compiler;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::path::{Key, Path, Root, Route};
 use crate::core::rule::template::{Escape, Template, TreeTemplate};
 use crate::core::run::Retry;
@@ -24,7 +25,7 @@ use crate::core::run::Retry;
 /// How long a request may take whose connection does not say.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-pub fn lower(definition: &Definition, bundle: &Bundle, cx: &mut Lowering<'_>) -> Option<Flow> {
+pub fn lower(definition: &Definition, bundle: &Bundle, cx: &mut Compiler<'_>) -> Option<Flow> {
     let start = definition.place(&definition.start_at.text);
     let mut states: Vec<&State> = definition.states.iter().collect();
     if let Some(start) = start {
@@ -60,11 +61,11 @@ struct Flowing<'b> {
 }
 
 impl Flowing<'_> {
-    fn state(&mut self, state: &State, cx: &mut Lowering<'_>) -> Option<Step> {
+    fn state(&mut self, state: &State, cx: &mut Compiler<'_>) -> Option<Step> {
         let action = self.action(state, cx);
-        let data = data(state, cx);
+        let data = data(state, &mut cx.names);
         let catch = match state.catch() {
-            Some(catch) => self.catch(catch, cx).map(Some),
+            Some(catch) => self.catch(catch, cx.diagnostics()).map(Some),
             None => Some(None),
         };
         let next = match &state.then {
@@ -75,7 +76,7 @@ impl Flowing<'_> {
         Some(Step {
             name: state.name.text.clone(),
             at: state.name.at,
-            settings: cx.shared.settings.share(settings(&action, timeout)),
+            settings: cx.cache.settings.share(settings(&action, timeout)),
             action,
             next: next?,
             catch: catch?.map(Box::new),
@@ -84,14 +85,14 @@ impl Flowing<'_> {
     }
 
     /// What the state does, and how long a request of it may take.
-    fn action(&mut self, state: &State, cx: &mut Lowering<'_>) -> Option<(Action, Duration)> {
+    fn action(&mut self, state: &State, cx: &mut Compiler<'_>) -> Option<(Action, Duration)> {
         let action = match &state.does {
             Does::Action {
                 name, parameters, ..
             } => {
                 let common = FullName::parse(&name.text).is_some_and(|full| full.is_common());
                 if common {
-                    builtin::lower(name, parameters.as_ref(), self.bundle, cx)?
+                    builtin::lower(name, parameters.as_ref(), self.bundle, &mut cx.names)?
                 } else {
                     let own = self.bundle.action(&name.text)?;
                     let (http, timeout) = action::lower(own, parameters.as_ref(), self.bundle, cx)?;
@@ -103,10 +104,10 @@ impl Flowing<'_> {
                     Some(default) => *self.places.get(default.text.as_str())?,
                     None => self.fail_where_none_holds(state, cx),
                 };
-                self.choose(choices, fallback, state, cx)?
+                self.choose(choices, fallback, state, &mut cx.names)?
             }
             Does::Map { items, each, .. } => Action::Each(Box::new(Each {
-                items: path(&items.text, items.at, cx)?,
+                items: path(&items.text, items.at, cx.diagnostics())?,
                 name: None,
                 concurrency: 1,
                 on_failure: OnFailure::Stop,
@@ -118,14 +119,14 @@ impl Flowing<'_> {
                 None => TreeTemplate::Field(Arc::new(whole())),
             }),
             Does::Succeed { message } => Action::Succeed(match message {
-                Some(message) => Some(self::message(&[message], cx)?),
+                Some(message) => Some(self::message(&[message], cx.diagnostics())?),
                 None => None,
             }),
             Does::Fail { error, cause } => {
                 let parts: Vec<&Node> = error.iter().chain(cause).collect();
                 Action::Fail(match parts.as_slice() {
                     [] => None,
-                    parts => Some(self::message(parts, cx)?),
+                    parts => Some(self::message(parts, cx.diagnostics())?),
                 })
             }
         };
@@ -137,11 +138,11 @@ impl Flowing<'_> {
         choices: &[Choice],
         fallback: u32,
         state: &State,
-        cx: &mut Lowering<'_>,
+        names: &mut NameResolver<'_>,
     ) -> Option<Action> {
         let mut branches: Vec<Option<Branch>> = Vec::with_capacity(choices.len() + 1);
         for choice in choices {
-            let when = test::lower(&choice.test, cx);
+            let when = test::lower(&choice.test, names);
             let then = self.places.get(choice.next.text.as_str());
             branches.push(when.zip(then).map(|(when, then)| Branch {
                 at: choice.at,
@@ -159,14 +160,14 @@ impl Flowing<'_> {
     }
 
     /// A step that fails as ZIS does where no choice holds and there is no `Default`.
-    fn fail_where_none_holds(&mut self, state: &State, cx: &mut Lowering<'_>) -> u32 {
+    fn fail_where_none_holds(&mut self, state: &State, cx: &mut Compiler<'_>) -> u32 {
         let name = &state.name.text;
         let why = format!("no choice of `{name}` holds, and it has no `Default`; add one");
         let action = Action::Fail(Some(Template::literal(why)));
         self.fallbacks.push(Step {
             name: format!("{name} without a default"),
             at: state.name.at,
-            settings: cx.shared.settings.share(settings(&action, TIMEOUT)),
+            settings: cx.cache.settings.share(settings(&action, TIMEOUT)),
             action,
             next: None,
             catch: None,
@@ -182,8 +183,8 @@ impl Flowing<'_> {
         place
     }
 
-    fn catch(&self, catch: &state::Catch, cx: &mut Lowering<'_>) -> Option<Catch> {
-        let error = landing(catch.result.as_ref(), Landing::At(Vec::new()), cx);
+    fn catch(&self, catch: &state::Catch, diagnostics: &mut Diagnostics) -> Option<Catch> {
+        let error = landing(catch.result.as_ref(), Landing::At(Vec::new()), diagnostics);
         let next = self.places.get(catch.next.text.as_str());
         Some(Catch {
             then: Then::Goto(*next?),
@@ -205,10 +206,14 @@ fn settings(action: &Action, timeout: Duration) -> Settings {
     }
 }
 
-fn data(state: &State, cx: &mut Lowering<'_>) -> Option<Data> {
-    let input = place(state.input.as_ref(), "InputPath", cx);
-    let output = place(state.output.as_ref(), "OutputPath", cx);
-    let result = landing(state.result.as_ref(), usual_landing(state), cx);
+fn data(state: &State, names: &mut NameResolver<'_>) -> Option<Data> {
+    let input = place(state.input.as_ref(), "InputPath", names.diagnostics);
+    let output = place(state.output.as_ref(), "OutputPath", names.diagnostics);
+    let result = landing(
+        state.result.as_ref(),
+        usual_landing(state),
+        names.diagnostics,
+    );
     let parameters = match &state.does {
         Does::Action {
             name, parameters, ..
@@ -216,11 +221,11 @@ fn data(state: &State, cx: &mut Lowering<'_>) -> Option<Data> {
             let common = FullName::parse(&name.text).is_some_and(|full| full.is_common());
             // What a built-in action takes is part of what it does.
             let own = parameters.as_ref().filter(|_| !common);
-            own.map(|node| TreeTemplate::in_document(node, cx))
+            own.map(|node| TreeTemplate::in_document(node, names))
         }
         Does::Pass { parameters, .. } => parameters
             .as_ref()
-            .map(|node| TreeTemplate::in_document(node, cx)),
+            .map(|node| TreeTemplate::in_document(node, names)),
         Does::Choice { .. }
         | Does::Map { .. }
         | Does::Wait { .. }
@@ -251,13 +256,13 @@ pub fn usual_landing(state: &State) -> Landing {
 }
 
 /// `InputPath` and `OutputPath`; the outer None after reporting one that is none.
-fn place(spot: Option<&Spot>, key: &str, cx: &mut Lowering<'_>) -> Option<Option<Path>> {
+fn place(spot: Option<&Spot>, key: &str, diagnostics: &mut Diagnostics) -> Option<Option<Path>> {
     let Some(spot) = spot else {
         return Some(None);
     };
     let Some(text) = &spot.path else {
         let message = format!("`{key}: null` would leave nothing of the document");
-        cx.error(
+        diagnostics.error(
             Code::InvalidValue,
             spot.at,
             message,
@@ -265,24 +270,24 @@ fn place(spot: Option<&Spot>, key: &str, cx: &mut Lowering<'_>) -> Option<Option
         );
         return None;
     };
-    path(text, spot.at, cx).map(Some)
+    path(text, spot.at, diagnostics).map(Some)
 }
 
 /// The keys that a `ResultPath` names; null keeps the document as it is.
-fn landing(spot: Option<&Spot>, usual: Landing, cx: &mut Lowering<'_>) -> Option<Landing> {
+fn landing(spot: Option<&Spot>, usual: Landing, diagnostics: &mut Diagnostics) -> Option<Landing> {
     let Some(spot) = spot else {
         return Some(usual);
     };
     let Some(text) = &spot.path else {
         return Some(Landing::Nowhere);
     };
-    let path = path(text, spot.at, cx)?;
+    let path = path(text, spot.at, diagnostics)?;
     match path.route {
         Route::Plain { keys, .. } if keys.iter().all(is_name) => Some(Landing::At(keys)),
         Route::Plain { .. } | Route::Query(_) => {
             let message = format!("`{text}` is no one place to put a result");
             let help = "name keys alone: `$.lookup.order`";
-            cx.error(Code::BadPath, spot.at, message, help);
+            diagnostics.error(Code::BadPath, spot.at, message, help);
             None
         }
     }
@@ -292,12 +297,16 @@ fn is_name(key: &Key) -> bool {
     key.index.is_none()
 }
 
-fn path(text: &str, at: crate::core::diagnostic::Position, cx: &mut Lowering<'_>) -> Option<Path> {
+fn path(
+    text: &str,
+    at: crate::core::diagnostic::Position,
+    diagnostics: &mut Diagnostics,
+) -> Option<Path> {
     match Path::in_document(text.trim()) {
         Ok(path) => Some(path),
         Err(error) => {
             let diagnostic = Diagnostic::error(Code::BadPath, at, error.message);
-            cx.diagnostics.push(diagnostic.maybe_help(error.help));
+            diagnostics.push(diagnostic.maybe_help(error.help));
             None
         }
     }
@@ -315,7 +324,7 @@ fn whole() -> Path {
 }
 
 /// The texts of a `Succeed` or `Fail`, joined; one that is a path stands for what is there.
-fn message(parts: &[&Node], cx: &mut Lowering<'_>) -> Option<Template> {
+fn message(parts: &[&Node], diagnostics: &mut Diagnostics) -> Option<Template> {
     let texts: Vec<String> = parts.iter().filter_map(|node| node.scalar_text()).collect();
     let filled = texts.iter().map(|text| match text.strip_prefix('$') {
         Some(rest) if rest.starts_with(['.', '[']) && !text.contains(' ') => {
@@ -324,5 +333,5 @@ fn message(parts: &[&Node], cx: &mut Lowering<'_>) -> Option<Template> {
         Some(_) | None => text.clone(),
     });
     let text = filled.collect::<Vec<_>>().join(": ");
-    Template::in_document("", &text, parts[0], Escape::None, cx)
+    Template::in_document("", &text, parts[0], Escape::None, diagnostics)
 }

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::core::bundle::Word;
 use crate::core::bundle::choice::{Comparison, Operand, Relation, Test};
-use crate::core::diagnostic::{Code, Diagnostic, Position};
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
 use crate::core::rule::condition::{Condition, Polarity, Predicate};
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::operator::exists::Exists;
 use crate::core::rule::operator::is::Is;
 use crate::core::rule::operator::operand::{self, Operands};
@@ -17,12 +17,12 @@ use crate::core::rule::operator::order::{Kind, Ordered, Side};
 use crate::core::rule::operator::{Case, Operator};
 use crate::core::rule::path::Path;
 
-pub fn lower(test: &Test, cx: &mut Lowering<'_>) -> Option<Condition> {
+pub fn lower(test: &Test, names: &mut NameResolver<'_>) -> Option<Condition> {
     let branch = Branch {
         group: "all".into(),
         polarity: Polarity::Positive,
     };
-    branch.lower(test, cx)
+    branch.lower(test, names)
 }
 
 /// Where in the tree: negation is carried down to the comparisons.
@@ -33,26 +33,31 @@ struct Branch {
 }
 
 impl Branch {
-    fn lower(&self, test: &Test, cx: &mut Lowering<'_>) -> Option<Condition> {
+    fn lower(&self, test: &Test, names: &mut NameResolver<'_>) -> Option<Condition> {
         match test {
-            Test::And(parts) => Some(self.all(self.parts(parts, "and", cx)?)),
-            Test::Or(parts) => Some(self.any(self.parts(parts, "or", cx)?)),
+            Test::And(parts) => Some(self.all(self.parts(parts, "and", names)?)),
+            Test::Or(parts) => Some(self.any(self.parts(parts, "or", names)?)),
             Test::Not(part) => {
                 let negated = Branch {
                     polarity: self.polarity.flip(),
                     ..self.clone()
                 };
-                negated.lower(part, cx)
+                negated.lower(part, names)
             }
             Test::One {
                 variable,
                 comparison,
                 at,
-            } => self.comparison(variable, comparison, *at, cx),
+            } => self.comparison(variable, comparison, *at, names),
         }
     }
 
-    fn parts(&self, parts: &[Test], key: &str, cx: &mut Lowering<'_>) -> Option<Vec<Condition>> {
+    fn parts(
+        &self,
+        parts: &[Test],
+        key: &str,
+        names: &mut NameResolver<'_>,
+    ) -> Option<Vec<Condition>> {
         let parts: Vec<Option<Condition>> = parts
             .iter()
             .enumerate()
@@ -62,7 +67,7 @@ impl Branch {
                     group => format!("{group}.{key}[{index}]"),
                 };
                 let polarity = self.polarity;
-                Branch { group, polarity }.lower(part, cx)
+                Branch { group, polarity }.lower(part, names)
             })
             .collect();
         parts.into_iter().collect()
@@ -87,10 +92,10 @@ impl Branch {
         variable: &Word,
         comparison: &Comparison,
         at: Position,
-        cx: &mut Lowering<'_>,
+        names: &mut NameResolver<'_>,
     ) -> Option<Condition> {
-        let path = path(&variable.text, variable.at, cx);
-        let operators = operators(comparison, at, cx);
+        let path = path(&variable.text, variable.at, names.diagnostics);
+        let operators = operators(comparison, at, names.diagnostics);
         let path = Arc::new(path?);
         let predicates = operators?.into_iter().map(|(operator, wanted)| {
             let polarity = match wanted {
@@ -101,7 +106,7 @@ impl Branch {
                 path: Arc::clone(&path),
                 operator: Arc::new(operator),
                 polarity,
-                group: cx.shared.words.share(self.group.as_str()),
+                group: names.interner.words.share(self.group.as_str()),
                 at,
             }))
         });
@@ -117,23 +122,23 @@ impl Branch {
 fn operators(
     comparison: &Comparison,
     at: Position,
-    cx: &mut Lowering<'_>,
+    diagnostics: &mut Diagnostics,
 ) -> Option<Vec<(Operator, Polarity)>> {
     let one = |operator| Some(vec![(operator, Polarity::Positive)]);
     match comparison {
         Comparison::Text(relation, operand) => one(related(
             Kind::Text,
             *relation,
-            lower_operand(operand, at, cx)?,
+            lower_operand(operand, at, diagnostics)?,
         )),
         Comparison::Number(relation, operand) => one(related(
             Kind::Number,
             *relation,
-            lower_operand(operand, at, cx)?,
+            lower_operand(operand, at, diagnostics)?,
         )),
         Comparison::Time(Relation::Equals, operand) => {
             // The same moment may be written in several ways.
-            let operand = lower_operand(operand, at, cx)?;
+            let operand = lower_operand(operand, at, diagnostics)?;
             let sides = [Relation::LessOrEqual, Relation::GreaterOrEqual];
             let sides = sides.map(|side| related(Kind::Time, side, operand.clone()));
             Some(sides.map(|operator| (operator, Polarity::Positive)).into())
@@ -141,9 +146,9 @@ fn operators(
         Comparison::Time(relation, operand) => one(related(
             Kind::Time,
             *relation,
-            lower_operand(operand, at, cx)?,
+            lower_operand(operand, at, diagnostics)?,
         )),
-        Comparison::Boolean(operand) => one(equals(lower_operand(operand, at, cx)?)),
+        Comparison::Boolean(operand) => one(equals(lower_operand(operand, at, diagnostics)?)),
         Comparison::IsPresent(wanted) => one(Operator::Exists(Exists { wanted: *wanted })),
         Comparison::IsNull(wanted) => {
             let polarity = match wanted {
@@ -179,20 +184,20 @@ fn equals(operand: operand::Operand) -> Operator {
 fn lower_operand(
     operand: &Operand,
     at: Position,
-    cx: &mut Lowering<'_>,
+    diagnostics: &mut Diagnostics,
 ) -> Option<operand::Operand> {
     match operand {
         Operand::Value(value) => Some(operand::Operand::Literal(value.clone())),
-        Operand::Path(text) => path(text, at, cx).map(operand::Operand::Path),
+        Operand::Path(text) => path(text, at, diagnostics).map(operand::Operand::Path),
     }
 }
 
-fn path(text: &str, at: Position, cx: &mut Lowering<'_>) -> Option<Path> {
+fn path(text: &str, at: Position, diagnostics: &mut Diagnostics) -> Option<Path> {
     match Path::in_document(text.trim()) {
         Ok(path) => Some(path),
         Err(error) => {
             let diagnostic = Diagnostic::error(Code::BadPath, at, error.message);
-            cx.diagnostics.push(diagnostic.maybe_help(error.help));
+            diagnostics.push(diagnostic.maybe_help(error.help));
             None
         }
     }

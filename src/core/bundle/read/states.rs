@@ -7,22 +7,22 @@ use crate::core::bundle::keys::{
 use crate::core::bundle::read::{check_keys, map, optional, word};
 use crate::core::bundle::state::{Catch, Definition, Does, Spot, State, Then};
 use crate::core::bundle::{Word, choice};
-use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::diagnostic::{Code, Diagnostics, Report};
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Entry, Node, Yaml};
-use crate::core::rule::lowering::Lowering;
 use crate::core::rule::synonyms;
 
 /// The kinds of states, in the order of the documentation.
 const TYPES: [&str; 7] = ["Action", "Choice", "Map", "Wait", "Pass", "Succeed", "Fail"];
 
-pub fn read(node: &Node, cx: &mut Lowering<'_>) -> Option<Definition> {
-    let entries = map(node, "a flow's definition", cx)?;
-    check_keys(entries, &DEFINITION, cx);
+pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Definition> {
+    let entries = map(node, "a flow's definition", diagnostics)?;
+    check_keys(entries, &DEFINITION, diagnostics);
     let start_at = match node.get("StartAt") {
-        Some(start) => word(start, "StartAt", cx),
+        Some(start) => word(start, "StartAt", diagnostics),
         None => {
             let help = "add `StartAt` with the name of the first state";
-            cx.error(
+            diagnostics.error(
                 Code::MissingKey,
                 node.at,
                 "this flow has no `StartAt`",
@@ -34,7 +34,7 @@ pub fn read(node: &Node, cx: &mut Lowering<'_>) -> Option<Definition> {
     let states = node.get("States").and_then(Node::as_map);
     let Some(states) = states.filter(|states| !states.is_empty()) else {
         let help = "add `States`, a mapping from names to states";
-        cx.error(Code::MissingKey, node.at, "this flow has no `States`", help);
+        diagnostics.error(Code::MissingKey, node.at, "this flow has no `States`", help);
         return None;
     };
     let mut definition = Definition {
@@ -44,7 +44,7 @@ pub fn read(node: &Node, cx: &mut Lowering<'_>) -> Option<Definition> {
         broken: Vec::new(),
     };
     for entry in states {
-        match read_state(entry, cx) {
+        match read_state(entry, diagnostics) {
             Some(state) => definition.states.push(state),
             None => definition.broken.push(entry.key.clone()),
         }
@@ -52,27 +52,30 @@ pub fn read(node: &Node, cx: &mut Lowering<'_>) -> Option<Definition> {
     Some(definition)
 }
 
-fn read_state(entry: &Entry, cx: &mut Lowering<'_>) -> Option<State> {
+fn read_state(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<State> {
     let node = &entry.value;
-    let entries = map(node, "a state", cx)?;
-    let kind = read_type(node, entry, cx)?;
-    check_keys(entries, keys(kind), cx);
-    let errors = cx.diagnostics.errors();
-    let does = read_does(kind, node, entry, cx);
+    let entries = map(node, "a state", diagnostics)?;
+    let kind = read_type(node, entry, diagnostics)?;
+    check_keys(entries, keys(kind), diagnostics);
+    let errors = diagnostics.errors();
+    let does = read_does(kind, node, entry, diagnostics);
     let then = match kind {
         "Choice" | "Succeed" | "Fail" => Some(Then::End),
-        _ => read_then(node, entry, cx),
+        _ => read_then(node, entry, diagnostics),
     };
-    let (input, output) = (spot(node, "InputPath", cx), spot(node, "OutputPath", cx));
-    let result = spot(node, "ResultPath", cx);
+    let (input, output) = (
+        spot(node, "InputPath", diagnostics),
+        spot(node, "OutputPath", diagnostics),
+    );
+    let result = spot(node, "ResultPath", diagnostics);
     let (does, then) = (does?, then?);
-    let sound = cx.diagnostics.errors() == errors;
+    let sound = diagnostics.errors() == errors;
     let state = State {
         name: Word {
             text: entry.key.clone(),
             at: entry.key_at,
         },
-        comment: optional(node, "Comment", cx).map(|comment| comment.text),
+        comment: optional(node, "Comment", diagnostics).map(|comment| comment.text),
         does,
         input,
         output,
@@ -94,14 +97,14 @@ fn keys(kind: &str) -> &'static Keys {
     }
 }
 
-fn read_type(node: &Node, entry: &Entry, cx: &mut Lowering<'_>) -> Option<&'static str> {
+fn read_type(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<&'static str> {
     let Some(found) = node.get("Type") else {
         let message = format!("the state `{}` has no `Type`", entry.key);
         let help = format!("add `Type`: one of {}", TYPES.join(", "));
-        cx.error(Code::MissingKey, entry.key_at, message, &help);
+        diagnostics.error(Code::MissingKey, entry.key_at, message, &help);
         return None;
     };
-    let text = cx.text(found, "Type")?;
+    let text = diagnostics.text(found, "Type")?;
     if let Some(known) = TYPES.into_iter().find(|known| **known == *text) {
         return Some(known);
     }
@@ -114,46 +117,52 @@ fn read_type(node: &Node, entry: &Entry, cx: &mut Lowering<'_>) -> Option<&'stat
         },
     };
     let message = format!("ZIS has no state of type `{text}`");
-    cx.error(Code::InvalidValue, found.at, message, &help);
+    diagnostics.error(Code::InvalidValue, found.at, message, &help);
     None
 }
 
-fn read_does(kind: &str, node: &Node, entry: &Entry, cx: &mut Lowering<'_>) -> Option<Does> {
+fn read_does(
+    kind: &str,
+    node: &Node,
+    entry: &Entry,
+    diagnostics: &mut Diagnostics,
+) -> Option<Does> {
     Some(match kind {
         "Action" => {
-            let name =
-                required(node, "ActionName", entry, cx).and_then(|n| word(n, "ActionName", cx));
-            let parameters = read_parameters(node, cx);
-            let catch = read_catch(node, cx);
+            let name = required(node, "ActionName", entry, diagnostics)
+                .and_then(|n| word(n, "ActionName", diagnostics));
+            let parameters = read_parameters(node, diagnostics);
+            let catch = read_catch(node, diagnostics);
             Does::Action {
                 name: name?,
                 parameters: parameters?,
                 catch: catch?,
             }
         }
-        "Choice" => read_choices(node, entry, cx)?,
+        "Choice" => read_choices(node, entry, diagnostics)?,
         "Map" => {
-            let items =
-                required(node, "ItemsPath", entry, cx).and_then(|n| word(n, "ItemsPath", cx));
-            let each = required(node, "Iterator", entry, cx).and_then(|n| read(n, cx));
-            let catch = read_catch(node, cx);
+            let items = required(node, "ItemsPath", entry, diagnostics)
+                .and_then(|n| word(n, "ItemsPath", diagnostics));
+            let each =
+                required(node, "Iterator", entry, diagnostics).and_then(|n| read(n, diagnostics));
+            let catch = read_catch(node, diagnostics);
             Does::Map {
                 items: items?,
                 each: each?,
                 catch: catch?,
             }
         }
-        "Wait" => read_wait(required(node, "Seconds", entry, cx)?, cx)?,
+        "Wait" => read_wait(required(node, "Seconds", entry, diagnostics)?, diagnostics)?,
         "Pass" => Does::Pass {
             result: node.get("Result").cloned(),
-            parameters: read_parameters(node, cx)?,
+            parameters: read_parameters(node, diagnostics)?,
         },
         "Succeed" => Does::Succeed {
-            message: read_text(node, "Message", cx)?,
+            message: read_text(node, "Message", diagnostics)?,
         },
         _ => Does::Fail {
-            error: read_text(node, "Error", cx)?,
-            cause: read_text(node, "Cause", cx)?,
+            error: read_text(node, "Error", diagnostics)?,
+            cause: read_text(node, "Cause", diagnostics)?,
         },
     })
 }
@@ -162,7 +171,7 @@ fn required<'n>(
     node: &'n Node,
     key: &str,
     entry: &Entry,
-    cx: &mut Lowering<'_>,
+    diagnostics: &mut Diagnostics,
 ) -> Option<&'n Node> {
     let found = node.get(key);
     if found.is_none() {
@@ -173,54 +182,57 @@ fn required<'n>(
             "Iterator" => "add `Iterator` with the states of one round: `{ StartAt, States }`",
             _ => "add `Seconds`, a number",
         };
-        cx.error(Code::MissingKey, entry.key_at, message, help);
+        diagnostics.error(Code::MissingKey, entry.key_at, message, help);
     }
     found
 }
 
 /// The outer None after reporting what is no mapping.
-fn read_parameters(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<Node>> {
+fn read_parameters(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Node>> {
     let Some(parameters) = node.get("Parameters") else {
         return Some(None);
     };
-    map(parameters, "`Parameters`", cx)?;
+    map(parameters, "`Parameters`", diagnostics)?;
     Some(Some(parameters.clone()))
 }
 
 /// A text under its key, or under the key with `.$` behind it.
-fn read_text(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Option<Node>> {
+fn read_text(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Option<Node>> {
     let found = node.get(key).or_else(|| node.get(&format!("{key}.$")));
     let Some(found) = found else {
         return Some(None);
     };
-    cx.text(found, key)?;
+    diagnostics.text(found, key)?;
     Some(Some(found.clone()))
 }
 
-fn read_choices(node: &Node, entry: &Entry, cx: &mut Lowering<'_>) -> Option<Does> {
+fn read_choices(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Does> {
     let list = node.get("Choices").and_then(Node::as_list);
     let Some(items) = list.filter(|items| !items.is_empty()) else {
         let message = format!("the state `{}` has no `Choices`", entry.key);
         let help = "add `Choices`, a list: `{ Variable: …, StringEquals: …, Next: … }`";
-        cx.error(Code::MissingKey, entry.key_at, message, help);
+        diagnostics.error(Code::MissingKey, entry.key_at, message, help);
         return None;
     };
-    let choices: Vec<_> = items.iter().map(|item| choice::read(item, cx)).collect();
-    let default = optional(node, "Default", cx);
+    let choices: Vec<_> = items
+        .iter()
+        .map(|item| choice::read(item, diagnostics))
+        .collect();
+    let default = optional(node, "Default", diagnostics);
     Some(Does::Choice {
         choices: choices.into_iter().collect::<Option<_>>()?,
         default,
     })
 }
 
-fn read_wait(node: &Node, cx: &mut Lowering<'_>) -> Option<Does> {
+fn read_wait(node: &Node, diagnostics: &mut Diagnostics) -> Option<Does> {
     let seconds = match &node.value {
         Yaml::Number(number) => number.as_u64(),
         Yaml::Null | Yaml::Bool(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => None,
     };
     let Some(seconds) = seconds else {
         let message = format!("`Seconds` takes a whole number, found {}", node.kind());
-        cx.error(
+        diagnostics.error(
             Code::WrongType,
             node.at,
             message,
@@ -235,14 +247,14 @@ fn read_wait(node: &Node, cx: &mut Lowering<'_>) -> Option<Does> {
 }
 
 /// What follows: `Next` or `End`, one of them.
-fn read_then(node: &Node, entry: &Entry, cx: &mut Lowering<'_>) -> Option<Then> {
+fn read_then(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Then> {
     let name = &entry.key;
     match (node.get("Next"), node.get("End")) {
-        (Some(next), None) => word(next, "Next", cx).map(Then::Next),
+        (Some(next), None) => word(next, "Next", diagnostics).map(Then::Next),
         (None, Some(end)) if end.value == Yaml::Bool(true) => Some(Then::End),
         (None, Some(end)) => {
             let message = format!("`End` of the state `{name}` is true or not there");
-            cx.error(
+            diagnostics.error(
                 Code::InvalidValue,
                 end.at,
                 message,
@@ -252,37 +264,37 @@ fn read_then(node: &Node, entry: &Entry, cx: &mut Lowering<'_>) -> Option<Then> 
         }
         (Some(_), Some(end)) => {
             let message = format!("the state `{name}` has `Next` and `End`");
-            cx.error(Code::InvalidValue, end.at, message, "keep one of them");
+            diagnostics.error(Code::InvalidValue, end.at, message, "keep one of them");
             None
         }
         (None, None) => {
             let message = format!("the state `{name}` has neither `Next` nor `End`");
             let help = "add `Next` with the state that follows, or `End: true`";
-            cx.error(Code::MissingKey, entry.key_at, message, help);
+            diagnostics.error(Code::MissingKey, entry.key_at, message, help);
             None
         }
     }
 }
 
 /// A path key; null stands for nothing.
-fn spot(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Spot> {
+fn spot(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Spot> {
     let found = node.get(key)?;
     let path = match &found.value {
         Yaml::Null => None,
-        _ => Some(word(found, key, cx)?.text),
+        _ => Some(word(found, key, diagnostics)?.text),
     };
     Some(Spot { path, at: found.at })
 }
 
 /// The outer None after reporting one that is wrong.
-fn read_catch(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<Catch>> {
+fn read_catch(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Catch>> {
     let Some(catch) = node.get("Catch") else {
         return Some(None);
     };
     let Some(items) = catch.as_list() else {
         let message = format!("`Catch` takes a list, found {}", catch.kind());
         let help = "write `[{ ErrorEquals: [States.ALL], Next: … }]`";
-        cx.error(Code::WrongType, catch.at, message, help);
+        diagnostics.error(Code::WrongType, catch.at, message, help);
         return None;
     };
     let Some((first, surplus)) = items.split_first() else {
@@ -290,16 +302,19 @@ fn read_catch(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<Catch>> {
     };
     if let Some(second) = surplus.first() {
         let message = "the first `Catch` takes every error, so this one never runs";
-        let warning = Diagnostic::warning(Code::InvalidValue, second.at, message);
-        cx.diagnostics
-            .push(warning.help("take it out: ZIS knows one kind of error, `States.ALL`"));
+        diagnostics.warning(
+            Code::InvalidValue,
+            second.at,
+            message,
+            "take it out: ZIS knows one kind of error, `States.ALL`",
+        );
     }
-    let entries = map(first, "`Catch`", cx)?;
-    check_keys(entries, &CATCH, cx);
-    check_errors(first, cx);
+    let entries = map(first, "`Catch`", diagnostics)?;
+    check_keys(entries, &CATCH, diagnostics);
+    check_errors(first, diagnostics);
     let Some(next) = first.get("Next") else {
         let help = "add `Next` with the state that runs where this one fails";
-        cx.error(
+        diagnostics.error(
             Code::MissingKey,
             first.at,
             "this `Catch` has no `Next`",
@@ -309,15 +324,15 @@ fn read_catch(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<Catch>> {
     };
     Some(Some(Catch {
         at: first.at,
-        next: word(next, "Next", cx)?,
-        result: spot(first, "ResultPath", cx),
+        next: word(next, "Next", diagnostics)?,
+        result: spot(first, "ResultPath", diagnostics),
     }))
 }
 
-fn check_errors(node: &Node, cx: &mut Lowering<'_>) {
+fn check_errors(node: &Node, diagnostics: &mut Diagnostics) {
     const HELP: &str = "write `ErrorEquals: [States.ALL]`; ZIS knows no other name of an error";
     let Some(errors) = node.get("ErrorEquals") else {
-        cx.error(
+        diagnostics.error(
             Code::MissingKey,
             node.at,
             "this `Catch` has no `ErrorEquals`",
@@ -331,7 +346,7 @@ fn check_errors(node: &Node, cx: &mut Lowering<'_>) {
         .filter(|name| name.as_text() != Some("States.ALL"))
         .collect();
     if named.is_empty() {
-        cx.error(
+        diagnostics.error(
             Code::WrongType,
             errors.at,
             "`ErrorEquals` takes a list of names",
@@ -341,6 +356,6 @@ fn check_errors(node: &Node, cx: &mut Lowering<'_>) {
     for other in others {
         let name = other.as_text().unwrap_or("this");
         let message = format!("ZIS has no error called `{name}`");
-        cx.error(Code::InvalidValue, other.at, message, HELP);
+        diagnostics.error(Code::InvalidValue, other.at, message, HELP);
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, duration, text, word};
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, text, word};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hmac {
@@ -98,37 +98,37 @@ pub const HMAC: Vocabulary = Vocabulary {
         word("header", "The header that holds the signature.", text),
         word(
             "algorithm",
-            "`sha256`, `sha512` or `sha1`; sha256 unless given.",
+            "`sha256`, `sha512` or `sha1`. Default: `sha256`.",
             algorithm_schema,
         ),
         word(
             "encoding",
-            "`hex` or `base64`; hex unless given.",
+            "`hex` or `base64`. Default: `hex`.",
             encoding_schema,
         ),
         word(
             "prefix",
-            "What stands before the signature, such as `sha256=`.",
+            "The text before the signature in the header, such as `sha256=`. Default: none.",
             text,
         ),
         word(
             "signed",
-            "What is signed: `{body}`, `{trimmed_body}`, `{timestamp}`, `{header:NAME}` and text between; `{body}` unless given.",
+            "The signed content: `{body}`, `{trimmed_body}`, `{timestamp}`, `{header:NAME}` and text between them. Default: `{body}`.",
             text,
         ),
         word(
             "timestamp",
-            "The header with the time of signing; it must be signed too.",
+            "The header with the time of signing, which must be part of the signed content.",
             text,
         ),
         word(
             "window",
-            "How old a signed request may be; 5m unless given.",
+            "The maximum difference between the time of signing and now. Default: 5m.",
             duration,
         ),
         word(
             "key",
-            "`verbatim`, or `base64` where the secret is to be decoded first; verbatim unless given.",
+            "`verbatim`, or `base64` to decode the secret first. Default: `verbatim`.",
             key_schema,
         ),
     ],
@@ -257,28 +257,42 @@ fn is_header(name: &str) -> bool {
 }
 
 /// The scheme under `hmac`; None after reporting what is wrong.
-pub fn lower(options: Option<&Node>, at: &Node, cx: &mut Lowering<'_>) -> Option<Hmac> {
+pub fn lower(options: Option<&Node>, at: &Node, diagnostics: &mut Diagnostics) -> Option<Hmac> {
     let options = options.filter(|options| options.as_map().is_some());
     let Some(header) = options.and_then(|options| options.get("header")) else {
         let help = "write `verify: { hmac: { header: X-Signature } }`";
-        cx.error(Code::MissingKey, at.at, "`hmac` needs a `header`", help);
+        diagnostics.error(Code::MissingKey, at.at, "`hmac` needs a `header`", help);
         return None;
     };
     let options = options?;
-    cx.entries(options, &HMAC)?;
-    let header = lower_header(header, "header", cx);
+    diagnostics.entries(options, &HMAC)?;
+    let header = lower_header(header, "header", diagnostics);
     let algorithm = one_of(
         options,
         "algorithm",
         "sha256, sha512 or sha1",
-        cx,
+        diagnostics,
         Algorithm::parse,
     );
-    let encoding = one_of(options, "encoding", "hex or base64", cx, Encoding::parse);
-    let key = one_of(options, "key", "verbatim or base64", cx, Key::parse);
-    let prefix = options.get("prefix").map(|node| cx.text(node, "prefix"));
-    let signed = lower_signed(options, cx);
-    let stamp = lower_stamp(options, cx);
+    let encoding = one_of(
+        options,
+        "encoding",
+        "hex or base64",
+        diagnostics,
+        Encoding::parse,
+    );
+    let key = one_of(
+        options,
+        "key",
+        "verbatim or base64",
+        diagnostics,
+        Key::parse,
+    );
+    let prefix = options
+        .get("prefix")
+        .map(|node| diagnostics.text(node, "prefix"));
+    let signed = lower_signed(options, diagnostics);
+    let stamp = lower_stamp(options, diagnostics);
     let hmac = Hmac {
         name: "hmac",
         header: header?,
@@ -291,11 +305,11 @@ pub fn lower(options: Option<&Node>, at: &Node, cx: &mut Lowering<'_>) -> Option
         key: key?.unwrap_or(Key::Verbatim),
         test_secret: None,
     };
-    check_stamp(hmac, options, cx)
+    check_stamp(hmac, options, diagnostics)
 }
 
 /// A time that is not signed can be changed; one that is signed must be there.
-fn check_stamp(hmac: Hmac, options: &Node, cx: &mut Lowering<'_>) -> Option<Hmac> {
+fn check_stamp(hmac: Hmac, options: &Node, diagnostics: &mut Diagnostics) -> Option<Hmac> {
     let (message, help) = match (&hmac.stamp, hmac.signed.has_timestamp()) {
         (Some(_), true) | (None, false) => return Some(hmac),
         (Some(_), false) => (
@@ -307,7 +321,7 @@ fn check_stamp(hmac: Hmac, options: &Node, cx: &mut Lowering<'_>) -> Option<Hmac
             "add `timestamp: HEADER`",
         ),
     };
-    cx.error(Code::InvalidValue, options.at, message, help);
+    diagnostics.error(Code::InvalidValue, options.at, message, help);
     None
 }
 
@@ -315,7 +329,7 @@ fn one_of<T>(
     options: &Node,
     key: &str,
     wanted: &str,
-    cx: &mut Lowering<'_>,
+    diagnostics: &mut Diagnostics,
     parse: fn(&str) -> Option<T>,
 ) -> Option<Option<T>> {
     let Some(node) = options.get(key) else {
@@ -324,43 +338,43 @@ fn one_of<T>(
     let parsed = node.as_text().and_then(parse);
     if parsed.is_none() {
         let message = format!("`{key}` takes {wanted}");
-        cx.error(Code::InvalidValue, node.at, message, "");
+        diagnostics.error(Code::InvalidValue, node.at, message, "");
     }
     parsed.map(Some)
 }
 
-fn lower_header(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<String> {
-    let name = cx.text(node, key)?;
+fn lower_header(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<String> {
+    let name = diagnostics.text(node, key)?;
     if is_header(&name) {
         return Some(name.to_ascii_lowercase());
     }
     let message = format!("`{}` is no name of a header", name.escape_debug());
     let help = "use letters, digits and `-`";
-    cx.error(Code::InvalidValue, node.at, message, help);
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }
 
-fn lower_signed(options: &Node, cx: &mut Lowering<'_>) -> Option<Signed> {
+fn lower_signed(options: &Node, diagnostics: &mut Diagnostics) -> Option<Signed> {
     let Some(node) = options.get("signed") else {
         return Some(Signed(vec![Part::Body]));
     };
-    match Signed::parse(&cx.text(node, "signed")?) {
+    match Signed::parse(&diagnostics.text(node, "signed")?) {
         Ok(signed) => Some(signed),
         Err(why) => {
             let message = format!("`signed` cannot be read: {why}");
             let help = "write `{body}`, or `{timestamp}.{body}`";
-            cx.error(Code::InvalidValue, node.at, message, help);
+            diagnostics.error(Code::InvalidValue, node.at, message, help);
             None
         }
     }
 }
 
 /// The inner None where the scheme has no time.
-fn lower_stamp(options: &Node, cx: &mut Lowering<'_>) -> Option<Option<Stamp>> {
-    let window = super::preset::window(Some(options), cx);
+fn lower_stamp(options: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Stamp>> {
+    let window = super::preset::window(Some(options), diagnostics);
     match options.get("timestamp") {
         Some(node) => {
-            let header = lower_header(node, "timestamp", cx)?;
+            let header = lower_header(node, "timestamp", diagnostics)?;
             Some(Some(Stamp {
                 header,
                 form: StampForm::Seconds,
@@ -370,7 +384,7 @@ fn lower_stamp(options: &Node, cx: &mut Lowering<'_>) -> Option<Option<Stamp>> {
         None if options.get("window").is_some() => {
             let help = "add `timestamp: HEADER`, or leave the window out";
             let message = "a `window` needs the time of signing";
-            cx.error(Code::MissingKey, options.at, message, help);
+            diagnostics.error(Code::MissingKey, options.at, message, help);
             None
         }
         None => Some(None),

@@ -7,17 +7,17 @@ use serde_json::Value;
 
 use super::WINDOW;
 use super::hmac::{Algorithm, Encoding, Hmac, Key, Part, Signatures, Signed, Stamp, StampForm};
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
-use crate::core::rule::vocabulary::{Vocabulary, duration, word};
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, word};
 
 /// The keys of a scheme whose signature holds a time.
 pub const PRESET: Vocabulary = Vocabulary {
     name: "this scheme",
     words: &[word(
         "window",
-        "How old a signed request may be; 5m unless given.",
+        "The maximum difference between the time of signing and now. Default: 5m.",
         duration,
     )],
 };
@@ -116,27 +116,27 @@ const WINDOWS: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(86_400);
 
 /// The window of a preset scheme, which has no other option.
-pub fn lower(options: Option<&Node>, cx: &mut Lowering<'_>) -> Option<Duration> {
+pub fn lower(options: Option<&Node>, diagnostics: &mut Diagnostics) -> Option<Duration> {
     if let Some(options) = options.filter(|options| options.as_map().is_some()) {
-        cx.entries(options, &PRESET)?;
+        diagnostics.entries(options, &PRESET)?;
     }
-    window(options, cx)
+    window(options, diagnostics)
 }
 
 /// The window among a scheme's options; None after reporting why it is none.
-pub fn window(options: Option<&Node>, cx: &mut Lowering<'_>) -> Option<Duration> {
+pub fn window(options: Option<&Node>, diagnostics: &mut Diagnostics) -> Option<Duration> {
     let Some(options) = options.filter(|options| options.as_map().is_some()) else {
         return Some(WINDOW);
     };
     let Some(node) = options.get("window") else {
         return Some(WINDOW);
     };
-    let window = cx.duration(node, "window")?;
+    let window = diagnostics.duration(node, "window")?;
     if WINDOWS.contains(&window) {
         return Some(window);
     }
     let message = "`window` is at least 1s and at most 1d";
     let help = "a request that was recorded could be sent again for so long; 5m is customary";
-    cx.error(Code::InvalidValue, node.at, message, help);
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }

@@ -23,8 +23,6 @@ use crate::core::convert::naming::Names;
 use crate::core::diagnostic::{Diagnostics, FileId, Severity};
 use crate::core::event::body_key;
 use crate::core::rule::document::{self, Node};
-use crate::core::rule::fields::Fields;
-use crate::core::rule::lowering::Lowering;
 use connections::Connections;
 use scene::Scene;
 use steps::{Filters, Obstacle, Steps, Whole};
@@ -83,9 +81,7 @@ fn beside(document: &Node) -> Left {
 pub fn convert(node: &Node, names: &mut Names, config: &Config) -> Conversion {
     let mut conversion = Conversion::default();
     let mut diagnostics = Diagnostics::default();
-    let unset = Config::default();
-    let mut cx = Lowering::new(&unset, Fields::Open, &mut diagnostics);
-    let read = bundle::read(node, &mut cx);
+    let read = bundle::read(node, &mut diagnostics);
     for mistake in diagnostics.sorted() {
         if mistake.severity == Severity::Error {
             let at = format!("line {}", mistake.at.line);

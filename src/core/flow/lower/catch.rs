@@ -2,24 +2,29 @@
 //! It refuses one beside a step that cannot fail.
 
 use super::lower_steps;
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Report};
 use crate::core::flow::control::{Catch, Landing, Then};
 use crate::core::flow::step::Flow;
 use crate::core::rule::document::{Entry, Node, Yaml};
+use crate::core::rule::earlier::Occasion;
 use crate::core::rule::earlier::Ran;
-use crate::core::rule::lowering::{Lowering, Occasion};
+use crate::core::rule::lowering::compiler::Compiler;
 
 /// What ends a flow rather than fail in it.
 const ENDING: [&str; 3] = ["when", "succeed", "fail"];
 
 /// The `catch` of a flow; the outer None after reporting a mistake.
-pub fn lower_catch(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<Box<Flow>>> {
+pub fn lower_catch(node: &Node, cx: &mut Compiler<'_>) -> Option<Option<Box<Flow>>> {
     let Some(catch) = node.get("catch") else {
         return Some(None);
     };
     // Any of them may be the one that failed. What holds steps keeps no result of its own.
-    cx.steps.retain(|step| step.gives.is_own());
-    cx.steps.iter_mut().for_each(|step| step.ran = Ran::Perhaps);
+    cx.names.in_scope.steps.retain(|step| step.gives.is_own());
+    cx.names
+        .in_scope
+        .steps
+        .iter_mut()
+        .for_each(|step| step.ran = Ran::Perhaps);
     lower_caught(catch, cx).map(|flow| Some(Box::new(flow)))
 }
 
@@ -27,7 +32,7 @@ pub fn lower_catch(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<Box<Flow
 pub fn lower_beside(
     step: &Node,
     action: Option<&Entry>,
-    cx: &mut Lowering<'_>,
+    cx: &mut Compiler<'_>,
 ) -> Option<Option<Box<Catch>>> {
     let Some(catch) = step.get("catch") else {
         return Some(None);
@@ -49,14 +54,14 @@ pub fn lower_beside(
     Some(Some(Box::new(caught)))
 }
 
-fn lower_caught(node: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
+fn lower_caught(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     if matches!(&node.value, Yaml::List(items) if items.is_empty()) {
         let help = "add a step; to go on whatever happened write `catch: [{ set: failed }]`";
         cx.error(Code::InvalidValue, node.at, "`catch` has no step", help);
         return None;
     }
     cx.within(node.at, |cx| {
-        cx.occasion = Occasion::Failure;
+        cx.names.in_scope.error_scope = Occasion::Failure;
         lower_steps(node, "catch", cx)
     })
 }

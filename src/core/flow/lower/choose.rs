@@ -2,15 +2,16 @@
 //! It refuses a branch without steps, and warns of one that nothing reaches.
 
 use super::lower_steps;
-use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Report};
 use crate::core::flow::control::{Branch, Choose, Then};
 use crate::core::flow::step::Flow;
 use crate::core::flow::vocabulary::BRANCH;
 use crate::core::rule::condition::Condition;
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Node, Yaml};
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::compiler::Compiler;
 
-pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Choose> {
+pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Choose> {
     let items = match &node.value {
         Yaml::List(items) if !items.is_empty() => items,
         Yaml::List(_) | Yaml::Null => {
@@ -25,17 +26,17 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Choose> {
             return None;
         }
     };
-    warn_of_unreachable(items, cx);
+    warn_of_unreachable(items, cx.diagnostics());
     let branches: Vec<Option<Branch>> = items.iter().map(|item| lower_branch(item, cx)).collect();
     let branches = branches.into_iter().collect::<Option<_>>()?;
     Some(Choose { branches })
 }
 
-fn lower_branch(node: &Node, cx: &mut Lowering<'_>) -> Option<Branch> {
+fn lower_branch(node: &Node, cx: &mut Compiler<'_>) -> Option<Branch> {
     cx.entries(node, &BRANCH)?;
     cx.within(node.at, |cx| {
         let when = match node.get("when") {
-            Some(when) => Condition::lower(when, cx).map(Some),
+            Some(when) => Condition::lower(when, &mut cx.names).map(Some),
             None => Some(None),
         };
         let flow = lower_flow(node, cx);
@@ -47,7 +48,7 @@ fn lower_branch(node: &Node, cx: &mut Lowering<'_>) -> Option<Branch> {
     })
 }
 
-fn lower_flow(branch: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
+fn lower_flow(branch: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     match branch.get("flow") {
         Some(flow) if flow.as_text().is_some() => {
             let message = "`flow` of a branch takes a list of steps, found text";
@@ -74,7 +75,7 @@ fn lower_flow(branch: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
 }
 
 /// A branch without `when` always holds.
-fn warn_of_unreachable(items: &[Node], cx: &mut Lowering<'_>) {
+fn warn_of_unreachable(items: &[Node], diagnostics: &mut Diagnostics) {
     let always = |item: &Node| item.get("flow").is_some() && item.get("when").is_none();
     let known = |item: &Node| {
         let entries = item.as_map().unwrap_or_default();
@@ -87,6 +88,6 @@ fn warn_of_unreachable(items: &[Node], cx: &mut Lowering<'_>) {
         let message = "nothing reaches this branch: the one before has no `when` and always holds";
         let warning = Diagnostic::warning(Code::InvalidValue, after.at, message);
         let help = "put the branch without `when` last";
-        cx.diagnostics.push(warning.help(help));
+        diagnostics.push(warning.help(help));
     }
 }

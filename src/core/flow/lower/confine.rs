@@ -5,21 +5,22 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::core::config::size;
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
+use crate::core::flow::bounds::MOST_PROCESSES;
 use crate::core::flow::confinement::Confinement;
 use crate::core::flow::step::Action;
 use crate::core::flow::vocabulary::CONFINE;
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::lowering::compiler::Compiler;
 
 /// Below that not even the system's own libraries fit.
 const LEAST_MEMORY: u64 = 16 << 20;
 const MOST: u64 = 1 << 50;
-pub const MOST_PROCESSES: u64 = 100_000;
 const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// Puts what stands under `confine` of the step into its action; false after reporting.
-pub fn lower_into(action: &mut Action, step: &Node, cx: &mut Lowering<'_>) -> bool {
+pub fn lower_into(action: &mut Action, step: &Node, cx: &mut Compiler<'_>) -> bool {
     let Some(node) = step.get("confine") else {
         return true;
     };
@@ -35,26 +36,30 @@ pub fn lower_into(action: &mut Action, step: &Node, cx: &mut Lowering<'_>) -> bo
     sound
 }
 
-fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Confinement> {
+fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Confinement> {
     let entries = cx.entries(node, &CONFINE)?;
     if entries.is_empty() {
         let help = "write what to bind, `confine: { cpu: 10s, memory: 256MiB }`, or leave it out";
         cx.error(Code::InvalidValue, node.at, "`confine` binds nothing", help);
         return None;
     }
-    let before = cx.diagnostics.errors();
+    let before = cx.diagnostics().errors();
     let confinement = Confinement {
-        cpu: node.get("cpu").and_then(|node| lower_cpu(node, cx)),
+        cpu: node
+            .get("cpu")
+            .and_then(|node| lower_cpu(node, cx.diagnostics())),
         memory: node
             .get("memory")
-            .and_then(|node| size::lower(node, "memory", LEAST_MEMORY..=MOST, cx)),
+            .and_then(|node| size::lower(node, "memory", LEAST_MEMORY..=MOST, cx.diagnostics())),
         file_size: node
             .get("file_size")
-            .and_then(|node| size::lower(node, "file_size", 1..=MOST, cx)),
+            .and_then(|node| size::lower(node, "file_size", 1..=MOST, cx.diagnostics())),
         processes: node
             .get("processes")
             .and_then(|node| cx.whole_number(node, "processes", 1..=MOST_PROCESSES)),
-        user: node.get("user").and_then(|node| lower_user(node, cx)),
+        user: node
+            .get("user")
+            .and_then(|node| lower_user(node, cx.diagnostics())),
         read: node
             .get("read")
             .and_then(|node| lower_paths(node, "read", cx)),
@@ -62,23 +67,23 @@ fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Confinement> {
             .get("write")
             .and_then(|node| lower_paths(node, "write", cx)),
     };
-    (cx.diagnostics.errors() == before).then_some(confinement)
+    (cx.diagnostics().errors() == before).then_some(confinement)
 }
 
 /// The kernel counts whole seconds.
-fn lower_cpu(node: &Node, cx: &mut Lowering<'_>) -> Option<Duration> {
-    let time = cx.duration(node, "cpu")?;
+fn lower_cpu(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    let time = diagnostics.duration(node, "cpu")?;
     if time.subsec_nanos() == 0 && (Duration::from_secs(1)..=LONGEST).contains(&time) {
         return Some(time);
     }
     let message = "`cpu` takes whole seconds, 1s at least and 1h at most";
     let help = "it is processor time; what a step may take by the clock is its `timeout`";
-    cx.error(Code::InvalidValue, node.at, message, help);
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }
 
-fn lower_user(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
-    let user = cx.text(node, "user")?;
+fn lower_user(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
+    let user = diagnostics.text(node, "user")?;
     let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.$".contains(c);
     let is_number = user.chars().all(|c| c.is_ascii_digit());
     if !user.is_empty() && user.chars().all(is_name) && !is_number {
@@ -86,17 +91,17 @@ fn lower_user(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
     }
     let message = format!("`{user}` is no name of a user");
     let help = "write a name that stands in /etc/passwd, such as `nobody`; its group goes with it";
-    cx.error(Code::InvalidValue, node.at, message, help);
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }
 
-fn lower_paths(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Vec<String>> {
+fn lower_paths(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<Vec<String>> {
     let nodes = node.as_list().unwrap_or(std::slice::from_ref(node));
     let paths: Vec<_> = nodes.iter().map(|node| lower_path(node, key, cx)).collect();
     paths.into_iter().collect()
 }
 
-fn lower_path(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<String> {
+fn lower_path(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<String> {
     let path = cx.text(node, key)?;
     let help = match path.as_str() {
         "" => "write a folder or a file",

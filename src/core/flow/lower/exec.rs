@@ -4,17 +4,19 @@
 use std::path::Path;
 
 use super::script;
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Report};
 use crate::core::flow::step::Exec;
 use crate::core::flow::vocabulary::EXEC;
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Node, Yaml};
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::compiler::Compiler;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::template::{Escape, Template};
 
-pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Exec> {
+pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Exec> {
     match &node.value {
         Yaml::List(_) => Some(Exec {
-            argv: lower_argv(node, cx)?,
+            argv: lower_argv(node, &mut cx.names)?,
             stdin: None,
             cwd: cx.folder.clone(),
             env: Vec::new(),
@@ -31,10 +33,10 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Exec> {
     }
 }
 
-fn lower_mapping(node: &Node, cx: &mut Lowering<'_>) -> Option<Exec> {
+fn lower_mapping(node: &Node, cx: &mut Compiler<'_>) -> Option<Exec> {
     cx.entries(node, &EXEC)?;
     let argv = match node.get("argv") {
-        Some(argv) => lower_argv(argv, cx),
+        Some(argv) => lower_argv(argv, &mut cx.names),
         None => {
             let help = "add `argv: [program, argument]`";
             cx.error(Code::MissingKey, node.at, "`exec` has no `argv`", help);
@@ -42,7 +44,7 @@ fn lower_mapping(node: &Node, cx: &mut Lowering<'_>) -> Option<Exec> {
         }
     };
     let stdin = match node.get("stdin") {
-        Some(stdin) => Template::lower(stdin, "stdin", Escape::None, cx).map(Some),
+        Some(stdin) => Template::lower(stdin, "stdin", Escape::None, &mut cx.names).map(Some),
         None => Some(None),
     };
     let cwd = match node.get("cwd") {
@@ -50,7 +52,7 @@ fn lower_mapping(node: &Node, cx: &mut Lowering<'_>) -> Option<Exec> {
         None => Some(cx.folder.clone()),
     };
     let env = match node.get("env") {
-        Some(env) => lower_env(env, cx),
+        Some(env) => lower_env(env, &mut cx.names),
         None => Some(Vec::new()),
     };
     Some(Exec {
@@ -63,14 +65,14 @@ fn lower_mapping(node: &Node, cx: &mut Lowering<'_>) -> Option<Exec> {
     })
 }
 
-fn lower_argv(node: &Node, cx: &mut Lowering<'_>) -> Option<Vec<Template>> {
+fn lower_argv(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<Template>> {
     let Some(items) = node.as_list() else {
-        cx.wrong_type(node, "argv", "a list");
+        names.wrong_type(node, "argv", "a list");
         return None;
     };
     let Some(program) = items.first() else {
         let help = "name a program and its arguments: `[./bin/notify, \"{{ ticket.id }}\"]`";
-        cx.error(Code::InvalidValue, node.at, "the command is empty", help);
+        names.error(Code::InvalidValue, node.at, "the command is empty", help);
         return None;
     };
     if program
@@ -78,7 +80,7 @@ fn lower_argv(node: &Node, cx: &mut Lowering<'_>) -> Option<Vec<Template>> {
         .is_some_and(|text| text.trim().is_empty() || text.contains("{{"))
     {
         let message = "a program is written out; event values can only be arguments";
-        cx.error(
+        names.error(
             Code::InvalidValue,
             program.at,
             message,
@@ -86,17 +88,17 @@ fn lower_argv(node: &Node, cx: &mut Lowering<'_>) -> Option<Vec<Template>> {
         );
         return None;
     }
-    if !script::check(items, cx) {
+    if !script::check(items, names.diagnostics) {
         return None;
     }
     let argv: Vec<_> = items
         .iter()
-        .map(|item| Template::lower(item, "exec", Escape::None, cx))
+        .map(|item| Template::lower(item, "exec", Escape::None, names))
         .collect();
     argv.into_iter().collect()
 }
 
-fn lower_cwd(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
+fn lower_cwd(node: &Node, cx: &mut Compiler<'_>) -> Option<String> {
     let cwd = cx.text(node, "cwd")?;
     if cwd.contains("{{") {
         let message = "`cwd` takes no template";
@@ -112,9 +114,9 @@ fn lower_cwd(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
     Some(joined.to_string_lossy().into_owned())
 }
 
-fn lower_env(node: &Node, cx: &mut Lowering<'_>) -> Option<Vec<(String, Template)>> {
+fn lower_env(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(String, Template)>> {
     let Some(entries) = node.as_map() else {
-        cx.wrong_type(node, "env", "a mapping");
+        names.wrong_type(node, "env", "a mapping");
         return None;
     };
     let mut env = Vec::new();
@@ -125,17 +127,17 @@ fn lower_env(node: &Node, cx: &mut Lowering<'_>) -> Option<Vec<(String, Template
         {
             let message = format!("the variable `{}` cannot be set", entry.key);
             let help = "use a name of your own; names with `FLOWTRIGGER_` are set by this program";
-            cx.error(Code::InvalidValue, entry.key_at, message, help);
+            names.error(Code::InvalidValue, entry.key_at, message, help);
             env.push(None);
             continue;
         }
-        let template = Template::lower(&entry.value, &entry.key, Escape::None, cx);
+        let template = Template::lower(&entry.value, &entry.key, Escape::None, names);
         env.push(template.map(|template| (entry.key.clone(), template)));
     }
     env.into_iter().collect()
 }
 
-pub fn lower_shell(node: &Node, cx: &mut Lowering<'_>) -> Option<Exec> {
+pub fn lower_shell(node: &Node, cx: &mut Compiler<'_>) -> Option<Exec> {
     let script = match &node.value {
         Yaml::Text(script) if !script.trim().is_empty() => script.clone(),
         Yaml::Text(_) => {

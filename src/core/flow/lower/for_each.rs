@@ -2,15 +2,17 @@
 //! for each. It refuses what is known to be no list, and names that mean something else already.
 
 use super::lower_steps;
-use crate::core::diagnostic::{Code, Position};
+use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
 use crate::core::event::catalogue::FieldType;
 use crate::core::flow::bounds::MOST_AT_ONCE;
 use crate::core::flow::control::{Each, OnFailure};
 use crate::core::flow::step::Flow;
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::earlier::{Gives, Holds, Local};
 use crate::core::rule::fields::FieldCheck;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::compiler::Compiler;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::path::Path;
 
 /// What an item is called where the step does not say.
@@ -36,15 +38,15 @@ const WORDS: [&str; 10] = [
     "true", "false", "none", "not", "and", "or", "in", "is", "if", "else",
 ];
 
-pub fn lower(list: &Node, step: &Node, cx: &mut Lowering<'_>) -> Option<Each> {
-    let items = lower_items(list, cx);
-    let name = lower_name(step, list.at, cx);
+pub fn lower(list: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<Each> {
+    let items = lower_items(list, &mut cx.names);
+    let name = lower_name(step, list.at, &mut cx.names);
     let concurrency = match step.get("concurrency") {
         Some(number) => cx.whole_number(number, "concurrency", 1..=u64::from(MOST_AT_ONCE)),
         None => Some(1),
     };
     let on_failure = match step.get("on_failure") {
-        Some(word) => lower_on_failure(word, cx),
+        Some(word) => lower_on_failure(word, cx.diagnostics()),
         None => Some(OnFailure::Stop),
     };
     // What the steps say is judged also where the list or the name is wrong.
@@ -52,7 +54,7 @@ pub fn lower(list: &Node, step: &Node, cx: &mut Lowering<'_>) -> Option<Each> {
         name: name.clone().unwrap_or_else(|| ITEM.to_owned()),
         holds: items
             .as_ref()
-            .map_or(Holds::Anything, |items| item_of(items, cx)),
+            .map_or(Holds::Anything, |items| item_of(items, &cx.names)),
     };
     let flow = lower_flow(step, list.at, local, cx);
     Some(Each {
@@ -64,15 +66,18 @@ pub fn lower(list: &Node, step: &Node, cx: &mut Lowering<'_>) -> Option<Each> {
     })
 }
 
-fn lower_items(node: &Node, cx: &mut Lowering<'_>) -> Option<Path> {
-    let path = lower_path(node, "for_each", cx)?;
-    let known = match (path.in_variables(&cx.vars), cx.types_at(&path)) {
+fn lower_items(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
+    let path = lower_path(node, "for_each", names)?;
+    let known = match (
+        path.in_variables(&names.in_scope.vars),
+        names.types_at(&path),
+    ) {
         (Some(value), _) if !value.is_array() => "no list".to_owned(),
         (Some(_), _) => return Some(path),
         (None, FieldCheck::Known(types)) if !types.iter().any(may_be_list) => {
             types.first().map_or_else(String::new, FieldType::words)
         }
-        (None, _) => match result(&path, cx) {
+        (None, _) => match result(&path, names) {
             Some(words) => words,
             None => return Some(path),
         },
@@ -83,12 +88,12 @@ fn lower_items(node: &Node, cx: &mut Lowering<'_>) -> Option<Path> {
     );
     let help =
         "name a list: a field such as `ticket.tags`, one under `vars`, or one in a step's result";
-    cx.error(Code::OperatorMismatch, node.at, message, help);
+    names.error(Code::OperatorMismatch, node.at, message, help);
     None
 }
 
 /// A path where a step takes one; None after saying why it is none.
-pub fn lower_path(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Path> {
+pub fn lower_path(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Option<Path> {
     let Some(text) = node.as_text() else {
         let message = format!("`{key}` takes a path, found {}", node.kind());
         let help = match (key, &node.value) {
@@ -98,7 +103,7 @@ pub fn lower_path(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Path>
             ("for_each", _) => "write where the list stands, such as `for_each: ticket.tags`",
             (_, _) => "write where the time stands, such as `until: ticket.due_at`",
         };
-        cx.error(Code::WrongType, node.at, message, help);
+        names.error(Code::WrongType, node.at, message, help);
         return None;
     };
     let bare = text
@@ -108,10 +113,10 @@ pub fn lower_path(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Path>
     if let Some(bare) = bare {
         let message = format!("`{key}` takes a path, found a template");
         let help = format!("write it bare: `{key}: {}`", bare.trim());
-        cx.error(Code::BadPath, node.at, message, &help);
+        names.error(Code::BadPath, node.at, message, &help);
         return None;
     }
-    cx.path(text, node.at)
+    names.path(text, node.at)
 }
 
 fn may_be_list(field: &FieldType) -> bool {
@@ -119,13 +124,14 @@ fn may_be_list(field: &FieldType) -> bool {
 }
 
 /// What is known of a step's result to be no list, in words.
-fn result(path: &Path, cx: &Lowering<'_>) -> Option<String> {
-    let names: Vec<&str> = path.text.split('.').collect();
-    let step = cx
+fn result(path: &Path, names: &NameResolver<'_>) -> Option<String> {
+    let route: Vec<&str> = path.text.split('.').collect();
+    let step = names
+        .in_scope
         .steps
         .iter()
         .find(|step| Some(step.name.as_str()) == path.step())?;
-    let words = match (step.gives, names.as_slice()) {
+    let words = match (step.gives, route.as_slice()) {
         (Gives::Keys(_), [_, _]) => "a whole result",
         (Gives::Keys(_), [_, _, "status"]) => "a number",
         (Gives::Keys(_), [_, _, "stdout" | "stderr"]) => "text",
@@ -137,12 +143,16 @@ fn result(path: &Path, cx: &Lowering<'_>) -> Option<String> {
 }
 
 /// What is known of an item.
-fn item_of(items: &Path, cx: &Lowering<'_>) -> Holds {
+fn item_of(items: &Path, names: &NameResolver<'_>) -> Holds {
     if let Some((name, [])) = items.local() {
-        let local = cx.locals.iter().find(|local| local.name == name);
+        let local = names
+            .in_scope
+            .locals
+            .iter()
+            .find(|local| local.name == name);
         return local.map_or(Holds::Anything, |local| local.holds.item());
     }
-    match cx.types_at(items) {
+    match names.types_at(items) {
         FieldCheck::Known(types) => match types.as_slice() {
             [FieldType::List(element)] => Holds::Value(FieldType::clone(element)),
             _ => Holds::Anything,
@@ -151,9 +161,9 @@ fn item_of(items: &Path, cx: &Lowering<'_>) -> Holds {
     }
 }
 
-fn lower_name(step: &Node, list: Position, cx: &mut Lowering<'_>) -> Option<String> {
+fn lower_name(step: &Node, list: Position, names: &mut NameResolver<'_>) -> Option<String> {
     let (name, at) = match step.get("as") {
-        Some(node) => (cx.text(node, "as")?, node.at),
+        Some(node) => (names.text(node, "as")?, node.at),
         None => (ITEM.to_owned(), list),
     };
     let corrected = super::corrected(&name);
@@ -162,52 +172,52 @@ fn lower_name(step: &Node, list: Position, cx: &mut Lowering<'_>) -> Option<Stri
         let help = format!(
             "write `{corrected}`: small letters, digits and `_`, so that templates can say `{{{{ {corrected} }}}}`"
         );
-        cx.error(Code::InvalidValue, at, message, &help);
+        names.error(Code::InvalidValue, at, message, &help);
         return None;
     }
-    if let Some(clash) = clash(&name, cx) {
+    if let Some(clash) = clash(&name, names) {
         let message = format!("an item cannot be called `{name}`: {clash}");
         let help = "give it a name of its own, `as: NAME`";
-        cx.error(Code::DuplicateName, at, message, help);
+        names.error(Code::DuplicateName, at, message, help);
         return None;
     }
     Some(name)
 }
 
 /// What a name means already.
-fn clash(name: &str, cx: &Lowering<'_>) -> Option<String> {
+fn clash(name: &str, names: &NameResolver<'_>) -> Option<String> {
     if TAKEN.contains(&name) {
         return Some(format!("`{name}` means something else already"));
     }
     if WORDS.contains(&name) {
         return Some("it is a word of templates".to_owned());
     }
-    if cx.locals.iter().any(|local| local.name == name) {
+    if names.in_scope.locals.iter().any(|local| local.name == name) {
         return Some("the item of the list around it is".to_owned());
     }
-    if cx.steps.iter().any(|step| step.name == name) {
+    if names.in_scope.steps.iter().any(|step| step.name == name) {
         return Some("a step is".to_owned());
     }
-    match cx.fields.check(name) {
+    match names.fields.check(name) {
         FieldCheck::Known(_) => Some(format!("`{name}` is a field of the event")),
         FieldCheck::Open | FieldCheck::Unknown { .. } => None,
     }
 }
 
-fn lower_on_failure(node: &Node, cx: &mut Lowering<'_>) -> Option<OnFailure> {
+fn lower_on_failure(node: &Node, diagnostics: &mut Diagnostics) -> Option<OnFailure> {
     match node.as_text() {
         Some("stop") => Some(OnFailure::Stop),
         Some("continue") => Some(OnFailure::Continue),
         _ => {
             let message = "`on_failure` takes stop or continue";
             let help = "stop ends the step with the first item that fails; continue goes on, and the item's result is `{ error: … }`";
-            cx.error(Code::InvalidValue, node.at, message, help);
+            diagnostics.error(Code::InvalidValue, node.at, message, help);
             None
         }
     }
 }
 
-fn lower_flow(step: &Node, at: Position, local: Local, cx: &mut Lowering<'_>) -> Option<Flow> {
+fn lower_flow(step: &Node, at: Position, local: Local, cx: &mut Compiler<'_>) -> Option<Flow> {
     let Some(flow) = step.get("flow") else {
         let help = "add `flow:` beside it, with the steps for each item";
         cx.error(Code::MissingKey, at, "`for_each` has no `flow`", help);
@@ -220,7 +230,7 @@ fn lower_flow(step: &Node, at: Position, local: Local, cx: &mut Lowering<'_>) ->
         return None;
     }
     cx.within(flow.at, |cx| {
-        cx.locals.push(local);
+        cx.names.in_scope.locals.push(local);
         lower_steps(flow, "flow", cx)
     })
 }

@@ -5,23 +5,24 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::core::config::Connection;
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
+use crate::core::flow::bounds::MOST_REDIRECTS;
 use crate::core::flow::call::Expect;
 use crate::core::flow::step::{BodyTemplate, Http};
-use crate::core::flow::vocabulary::HTTP;
+use crate::core::flow::vocabulary::{HTTP, METHODS};
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Node, Yaml};
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::compiler::Compiler;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::synonyms;
 use crate::core::rule::template::{Escape, Template, TreeTemplate};
-
-pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Headers that belong to the connection itself.
 const OURS: [&str; 4] = ["host", "content-length", "transfer-encoding", "connection"];
 
-pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Http> {
+pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Http> {
     if node.as_text().is_some() {
         let message = "`http` takes a mapping, found text";
         cx.error(
@@ -34,13 +35,13 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Http> {
     }
     cx.entries(node, &HTTP)?;
     let connection = lower_connection(node, cx);
-    let url = lower_address(node, connection.as_ref(), cx);
-    let body = lower_body(node, cx);
-    let method = lower_method(node, cx);
-    let headers = lower_headers(node, cx);
-    let query = lower_query(node, cx);
-    let expect = lower_expect(node, cx);
-    let redirects = lower_redirects(node, cx);
+    let url = lower_address(node, connection.as_ref(), &mut cx.names);
+    let body = lower_body(node, &mut cx.names);
+    let method = lower_method(node, cx.diagnostics());
+    let headers = lower_headers(node, &mut cx.names);
+    let query = lower_query(node, &mut cx.names);
+    let expect = lower_expect(node, cx.diagnostics());
+    let redirects = lower_redirects(node, cx.diagnostics());
     let body = body?;
     let connection = connection?;
     let mut headers = headers?;
@@ -61,7 +62,7 @@ pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Http> {
 }
 
 /// How long one try may take where the step does not say.
-pub fn timeout(node: &Node, cx: &Lowering<'_>) -> Duration {
+pub fn timeout(node: &Node, cx: &Compiler<'_>) -> Duration {
     let name = node.get("connection").and_then(Node::as_text);
     let connection = name.and_then(|name| cx.config.connections.get(name));
     connection
@@ -70,7 +71,7 @@ pub fn timeout(node: &Node, cx: &Lowering<'_>) -> Duration {
 }
 
 /// The connection where one is named; the outer None after reporting one that is not there.
-fn lower_connection<'c>(node: &Node, cx: &mut Lowering<'c>) -> Option<Option<&'c Connection>> {
+fn lower_connection<'c>(node: &Node, cx: &mut Compiler<'c>) -> Option<Option<&'c Connection>> {
     let Some(node) = node.get("connection") else {
         return Some(None);
     };
@@ -84,27 +85,28 @@ fn lower_connection<'c>(node: &Node, cx: &mut Lowering<'c>) -> Option<Option<&'c
         None => "define it under `connections` in flowtrigger.yaml, or write `url`".into(),
     };
     let message = format!("no connection is called `{name}`");
-    cx.not_configured(Code::UnknownConnection, node.at, message, &help);
+    cx.names
+        .not_configured(Code::UnknownConnection, node.at, message, &help);
     None
 }
 
 fn lower_address(
     node: &Node,
     connection: Option<&Option<&Connection>>,
-    cx: &mut Lowering<'_>,
+    names: &mut NameResolver<'_>,
 ) -> Option<Template> {
     match (node.get("url"), node.get("path"), node.get("connection")) {
-        (Some(url), None, None) => Template::lower(url, "url", Escape::Url, cx),
+        (Some(url), None, None) => Template::lower(url, "url", Escape::Url, names),
         (None, Some(path), Some(_)) => {
             // A path is judged also where its connection is not known.
             let known = connection.copied().flatten();
             let base = known.map_or("https://unknown.example", |c| c.base_url.as_str());
-            lower_path(path, base, cx)
+            lower_path(path, base, names)
         }
         (Some(url), _, _) => {
-            Template::lower(url, "url", Escape::Url, cx);
+            Template::lower(url, "url", Escape::Url, names);
             let help = "write `url` alone, or `connection` with `path`";
-            cx.error(
+            names.error(
                 Code::InvalidValue,
                 url.at,
                 "`url` stands beside `connection` or `path`",
@@ -115,7 +117,7 @@ fn lower_address(
         (None, Some(path), None) => {
             let help =
                 "name a `connection` of flowtrigger.yaml, or write the whole address as `url`";
-            cx.error(
+            names.error(
                 Code::MissingKey,
                 path.at,
                 "`path` needs a `connection`",
@@ -125,7 +127,7 @@ fn lower_address(
         }
         (None, None, Some(connection)) => {
             let help = "add `path: /…`; it follows the connection's base address";
-            cx.error(
+            names.error(
                 Code::MissingKey,
                 connection.at,
                 "`connection` needs a `path`",
@@ -135,35 +137,35 @@ fn lower_address(
         }
         (None, None, None) => {
             let help = "add `url: \"https://…\"`, or `connection` and `path`";
-            cx.error(Code::MissingKey, node.at, "`http` has no address", help);
+            names.error(Code::MissingKey, node.at, "`http` has no address", help);
             None
         }
     }
 }
 
-fn lower_path(node: &Node, base: &str, cx: &mut Lowering<'_>) -> Option<Template> {
-    let path = cx.text(node, "path")?;
+fn lower_path(node: &Node, base: &str, names: &mut NameResolver<'_>) -> Option<Template> {
+    let path = names.text(node, "path")?;
     if !path.starts_with('/') {
         let message = format!("`{path}` is no path");
         let help = "start it with `/`; a whole address belongs into `url`";
-        cx.error(Code::InvalidValue, node.at, message, help);
+        names.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
-    Template::lower_behind(base.trim_end_matches('/'), node, "path", cx)
+    Template::lower_behind(base.trim_end_matches('/'), node, "path", names)
 }
 
 /// The method where one is given; the outer None after reporting one that is not known.
-fn lower_method(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<&'static str>> {
+fn lower_method(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<&'static str>> {
     let Some(node) = node.get("method") else {
         return Some(None);
     };
-    let method = cx.text(node, "method")?;
+    let method = diagnostics.text(node, "method")?;
     let known = METHODS
         .into_iter()
         .find(|known| known.eq_ignore_ascii_case(&method));
     if known.is_none() {
         let message = format!("`{method}` is no HTTP method");
-        cx.error(
+        diagnostics.error(
             Code::InvalidValue,
             node.at,
             message,
@@ -173,18 +175,18 @@ fn lower_method(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<&'static st
     known.map(Some)
 }
 
-fn lower_headers(node: &Node, cx: &mut Lowering<'_>) -> Option<Vec<(String, Template)>> {
+fn lower_headers(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(String, Template)>> {
     let Some(node) = node.get("headers") else {
         return Some(Vec::new());
     };
-    let entries = pairs(node, "headers", cx)?;
-    let sound = check_header_names(node, cx);
-    let headers = templates(entries, cx)?;
+    let entries = pairs(node, "headers", names.diagnostics)?;
+    let sound = check_header_names(node, names.diagnostics);
+    let headers = templates(entries, names)?;
     sound.then_some(headers)
 }
 
 /// Whether each name can be set and stands once, in whatever case; reports those that cannot.
-fn check_header_names(headers: &Node, cx: &mut Lowering<'_>) -> bool {
+fn check_header_names(headers: &Node, diagnostics: &mut Diagnostics) -> bool {
     let Yaml::Map(entries) = &headers.value else {
         return false;
     };
@@ -194,12 +196,12 @@ fn check_header_names(headers: &Node, cx: &mut Lowering<'_>) -> bool {
         let mut before = entries[..number].iter().map(|entry| &entry.key);
         if let Some(help) = unfit(name) {
             let message = format!("the header `{name}` cannot be set");
-            cx.error(Code::InvalidValue, entry.key_at, message, help);
+            diagnostics.error(Code::InvalidValue, entry.key_at, message, help);
             sound = false;
         } else if let Some(first) = before.find(|first| first.eq_ignore_ascii_case(name)) {
             let message = format!("the header `{name}` is `{first}` again: case means nothing");
             let help = "keep one; to send a header several times give it a list of values";
-            cx.error(Code::DuplicateKey, entry.key_at, message, help);
+            diagnostics.error(Code::DuplicateKey, entry.key_at, message, help);
             sound = false;
         }
     }
@@ -230,20 +232,24 @@ pub fn inherit(headers: &mut Vec<(String, Template)>, from: &[(String, Template)
     headers.splice(0..0, missing);
 }
 
-fn lower_query(node: &Node, cx: &mut Lowering<'_>) -> Option<Vec<(String, Template)>> {
+fn lower_query(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(String, Template)>> {
     match node.get("query") {
         Some(query) => {
-            let entries = pairs(query, "query", cx)?;
-            templates(entries, cx)
+            let entries = pairs(query, "query", names.diagnostics)?;
+            templates(entries, names)
         }
         None => Some(Vec::new()),
     }
 }
 
 /// Names and values of a mapping; a list gives its name several times.
-fn pairs<'n>(node: &'n Node, key: &str, cx: &mut Lowering<'_>) -> Option<Vec<(String, &'n Node)>> {
+fn pairs<'n>(
+    node: &'n Node,
+    key: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<(String, &'n Node)>> {
     let Yaml::Map(entries) = &node.value else {
-        cx.wrong_type(node, key, "a mapping");
+        diagnostics.wrong_type(node, key, "a mapping");
         return None;
     };
     let pairs = entries.iter().flat_map(|entry| {
@@ -258,12 +264,12 @@ fn pairs<'n>(node: &'n Node, key: &str, cx: &mut Lowering<'_>) -> Option<Vec<(St
 
 fn templates(
     pairs: Vec<(String, &Node)>,
-    cx: &mut Lowering<'_>,
+    names: &mut NameResolver<'_>,
 ) -> Option<Vec<(String, Template)>> {
     let lowered: Vec<Option<(String, Template)>> = pairs
         .into_iter()
         .map(|(name, value)| {
-            let template = Template::lower(value, &name, Escape::None, cx)?;
+            let template = Template::lower(value, &name, Escape::None, names)?;
             Some((name, template))
         })
         .collect();
@@ -274,18 +280,18 @@ fn templates(
 }
 
 /// The body where there is one; the outer None after reporting a bad one.
-fn lower_body(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<BodyTemplate>> {
+fn lower_body(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<BodyTemplate>> {
     let given: Vec<(&str, &Node)> = ["json", "form", "body"]
         .into_iter()
         .filter_map(|key| Some((key, node.get(key)?)))
         .collect();
     let mut bodies: Vec<Option<BodyTemplate>> = Vec::with_capacity(given.len());
     for (key, node) in &given {
-        bodies.push(lower_one_body(key, node, cx));
+        bodies.push(lower_one_body(key, node, names));
     }
     if let [(first, _), (second, at), ..] = given.as_slice() {
         let message = format!("a request has one body, this one has `{first}` and `{second}`");
-        cx.error(Code::InvalidValue, at.at, message, "keep one of them");
+        names.error(Code::InvalidValue, at.at, message, "keep one of them");
         return None;
     }
     match bodies.pop() {
@@ -294,21 +300,21 @@ fn lower_body(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<BodyTemplate>
     }
 }
 
-fn lower_one_body(key: &str, node: &Node, cx: &mut Lowering<'_>) -> Option<BodyTemplate> {
+fn lower_one_body(key: &str, node: &Node, names: &mut NameResolver<'_>) -> Option<BodyTemplate> {
     match key {
-        "json" => TreeTemplate::lower(node, cx).map(BodyTemplate::Json),
+        "json" => TreeTemplate::lower(node, names).map(BodyTemplate::Json),
         "form" => {
-            let entries = pairs(node, "form", cx)?;
-            templates(entries, cx).map(BodyTemplate::Form)
+            let entries = pairs(node, "form", names.diagnostics)?;
+            templates(entries, names).map(BodyTemplate::Form)
         }
-        _ => lower_raw(node, cx).map(BodyTemplate::Raw),
+        _ => lower_raw(node, names).map(BodyTemplate::Raw),
     }
 }
 
-fn lower_raw(node: &Node, cx: &mut Lowering<'_>) -> Option<Template> {
+fn lower_raw(node: &Node, names: &mut NameResolver<'_>) -> Option<Template> {
     if matches!(node.value, Yaml::Map(_) | Yaml::List(_)) {
         let message = format!("`body` takes text, found {}", node.kind());
-        cx.error(
+        names.error(
             Code::WrongType,
             node.at,
             message,
@@ -316,33 +322,30 @@ fn lower_raw(node: &Node, cx: &mut Lowering<'_>) -> Option<Template> {
         );
         return None;
     }
-    Template::lower(node, "body", Escape::None, cx)
+    Template::lower(node, "body", Escape::None, names)
 }
 
-fn lower_expect(node: &Node, cx: &mut Lowering<'_>) -> Option<Expect> {
+fn lower_expect(node: &Node, diagnostics: &mut Diagnostics) -> Option<Expect> {
     let Some(node) = node.get("expect") else {
         return Some(Expect::default());
     };
     let items = node.as_list().unwrap_or(std::slice::from_ref(node));
     if items.is_empty() {
-        no_status(node, cx);
+        no_status(node, diagnostics);
         return None;
     }
     let mut ranges = Vec::with_capacity(items.len());
     for item in items {
         let range = statuses(item);
         if range.is_none() {
-            no_status(item, cx);
+            no_status(item, diagnostics);
         }
         ranges.push(range);
     }
     ranges.into_iter().collect::<Option<_>>().map(Expect)
 }
 
-/// Browsers follow 20; a receiver that needs more than a few is set up wrong.
-pub const MOST_REDIRECTS: u8 = 10;
-
-fn lower_redirects(node: &Node, cx: &mut Lowering<'_>) -> Option<u8> {
+fn lower_redirects(node: &Node, diagnostics: &mut Diagnostics) -> Option<u8> {
     let Some(node) = node.get("redirects") else {
         return Some(0);
     };
@@ -354,15 +357,15 @@ fn lower_redirects(node: &Node, cx: &mut Lowering<'_>) -> Option<u8> {
     if number.is_none() {
         let message = format!("`redirects` takes a number from 1 to {MOST_REDIRECTS}");
         let help = "it is how many are followed; leave it out to follow none";
-        cx.error(Code::InvalidValue, node.at, message, help);
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
     }
     number
 }
 
-fn no_status(node: &Node, cx: &mut Lowering<'_>) {
+fn no_status(node: &Node, diagnostics: &mut Diagnostics) {
     let help = "write `200`, `2xx`, `200-299`, or a list of these";
     let message = "`expect` takes HTTP statuses";
-    cx.error(Code::InvalidValue, node.at, message, help);
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
 }
 
 fn statuses(node: &Node) -> Option<RangeInclusive<u16>> {

@@ -5,41 +5,41 @@ use std::collections::BTreeSet;
 use std::mem::{replace, take};
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::{lower_catch, lower_steps, no_secret};
-use crate::core::diagnostic::{Code, Diagnostics, Position};
+use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
 use crate::core::flow::control::NamedFlow;
 use crate::core::flow::named::{Body, Named, NamedFlows};
 use crate::core::flow::step::Flow;
 use crate::core::flow::vocabulary::{FLOW, FLOWS};
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Entry, Node, Yaml};
-use crate::core::rule::earlier::{Earlier, Holds, Local};
+use crate::core::rule::earlier::{Holds, Local, Names};
+use crate::core::rule::lowering::compiler::Compiler;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::lowering::running::Running;
-use crate::core::rule::lowering::{Lowering, Occasion};
 use crate::core::rule::shared::flows::{Lowered, Seen};
 use crate::core::rule::synonyms;
 use crate::core::rule::template::TreeTemplate;
 use crate::core::rule::version::Part;
 
 /// `flow: NAME` with the `vars` beside it.
-pub fn lower(name: &Node, step: &Node, cx: &mut Lowering<'_>) -> Option<NamedFlow> {
+pub fn lower(name: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<NamedFlow> {
     let named = find(name, "flow", cx);
     let given = match step.get("vars") {
-        Some(vars) => lower_given(vars, named, cx).map(Some),
+        Some(vars) => lower_given(vars, named, &mut cx.names).map(Some),
         None => Some(None),
     };
     let named = named?;
     let names = step.get("vars").and_then(Node::as_map).unwrap_or_default();
     let names = names.iter().map(|entry| entry.key.clone()).collect();
-    let base = cx.running.vars.clone();
-    let base = base.unwrap_or_else(|| Arc::clone(&cx.vars));
+    let base = cx.stack.vars.clone();
+    let base = base.unwrap_or_else(|| Arc::clone(&cx.names.in_scope.vars));
     let vars = named.vars_over(&base);
     let seen = Seen {
         base,
         vars: Arc::clone(&vars),
         given: names,
-        locals: gathered(cx),
+        locals: gathered(&cx.names),
     };
     let flow = run(named, seen, name.at, cx);
     Some(NamedFlow {
@@ -51,8 +51,8 @@ pub fn lower(name: &Node, step: &Node, cx: &mut Lowering<'_>) -> Option<NamedFlo
 }
 
 /// What a gate gathered is the event's, whoever looks.
-fn gathered(cx: &Lowering<'_>) -> Vec<Local> {
-    let locals = cx.locals.iter();
+fn gathered(names: &NameResolver<'_>) -> Vec<Local> {
+    let locals = names.in_scope.locals.iter();
     locals
         .filter(|local| local.holds == Holds::Events)
         .cloned()
@@ -60,18 +60,18 @@ fn gathered(cx: &Lowering<'_>) -> Vec<Local> {
 }
 
 /// The flow under `flow_name`, which is the rule's own then; its variables are the rule's already.
-pub fn lower_flow_name(name: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
+pub fn lower_flow_name(name: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     let named = find(name, "flow_name", cx)?;
-    cx.running.is_made_of(&named.part);
+    cx.stack.is_made_of(&named.part);
     let seen = Seen {
-        base: Arc::clone(&cx.vars),
-        vars: Arc::clone(&cx.vars),
+        base: Arc::clone(&cx.names.in_scope.vars),
+        vars: Arc::clone(&cx.names.in_scope.vars),
         given: BTreeSet::new(),
-        locals: cx.locals.clone(),
+        locals: cx.names.in_scope.locals.clone(),
     };
     let flow = match &named.body {
         Body::Compiled(flow) => {
-            cx.shared.flows.run(&named.name);
+            cx.cache.flows.run(&named.name);
             Some(Arc::clone(flow))
         }
         Body::Steps(body) => alone(named, seen, cx, |cx| lower_body(body, cx)),
@@ -80,7 +80,7 @@ pub fn lower_flow_name(name: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
 }
 
 /// A flow that no rule runs, judged as if events of any kind came.
-pub fn lower_unused(named: &Named, cx: &mut Lowering<'_>) {
+pub fn lower_unused(named: &Named, cx: &mut Compiler<'_>) {
     let Body::Steps(body) = &named.body else {
         return;
     };
@@ -90,16 +90,16 @@ pub fn lower_unused(named: &Named, cx: &mut Lowering<'_>) {
         .iter()
         .filter(|entry| entry.value.value == Yaml::Null);
     let seen = Seen {
-        base: Arc::clone(&cx.vars),
-        vars: named.vars_over(&cx.vars),
+        base: Arc::clone(&cx.names.in_scope.vars),
+        vars: named.vars_over(&cx.names.in_scope.vars),
         given: given.map(|entry| entry.key.clone()).collect(),
         locals: Vec::new(),
     };
     alone(named, seen, cx, |cx| lower_body(body, cx));
 }
 
-fn find<'c>(node: &Node, key: &str, cx: &mut Lowering<'c>) -> Option<&'c Named> {
-    let flows = cx.flows;
+fn find<'c>(node: &Node, key: &str, cx: &mut Compiler<'c>) -> Option<&'c Named> {
+    let flows = cx.named_flows;
     let name = match &node.value {
         Yaml::List(_) | Yaml::Map(_) => {
             let message = format!("`{key}` takes the name of a flow, found {}", node.kind());
@@ -141,22 +141,26 @@ fn of_no_bundle(flows: &NamedFlows) -> String {
     }
 }
 
-fn lower_given(node: &Node, named: Option<&Named>, cx: &mut Lowering<'_>) -> Option<TreeTemplate> {
+fn lower_given(
+    node: &Node,
+    named: Option<&Named>,
+    names: &mut NameResolver<'_>,
+) -> Option<TreeTemplate> {
     let Yaml::Map(entries) = &node.value else {
-        cx.wrong_type(node, "vars", "a mapping");
+        names.wrong_type(node, "vars", "a mapping");
         return None;
     };
-    let tree = TreeTemplate::lower(node, cx);
-    let sound = named.is_none_or(|named| check_given(entries, named, cx));
+    let tree = TreeTemplate::lower(node, names);
+    let sound = named.is_none_or(|named| check_given(entries, named, names.diagnostics));
     let tree = tree.filter(|_| sound)?;
     match tree.secrets().is_empty() {
         true => Some(tree),
-        false => no_secret(node, "the variables of a flow are shown", cx),
+        false => no_secret(node, "the variables of a flow are shown", names.diagnostics),
     }
 }
 
 /// Whether the flow has every variable that it is given.
-fn check_given(entries: &[Entry], named: &Named, cx: &mut Lowering<'_>) -> bool {
+fn check_given(entries: &[Entry], named: &Named, diagnostics: &mut Diagnostics) -> bool {
     let known: Vec<&str> = named.vars().iter().map(|entry| &*entry.key).collect();
     let mut sound = true;
     for entry in entries.iter().filter(|entry| !known.contains(&&*entry.key)) {
@@ -175,36 +179,36 @@ fn check_given(entries: &[Entry], named: &Named, cx: &mut Lowering<'_>) -> bool 
             ),
             (None, known) => format!("it has {}", known.join(", ")),
         };
-        cx.error(Code::UndefinedName, entry.key_at, message, &help);
+        diagnostics.error(Code::UndefinedName, entry.key_at, message, &help);
         sound = false;
     }
     sound
 }
 
 /// The flow as a step runs it.
-fn run(named: &Named, seen: Seen, at: Position, cx: &mut Lowering<'_>) -> Option<Arc<Flow>> {
-    cx.running.is_made_of(&named.part);
+fn run(named: &Named, seen: Seen, at: Position, cx: &mut Compiler<'_>) -> Option<Arc<Flow>> {
+    cx.stack.is_made_of(&named.part);
     let body = match &named.body {
         Body::Compiled(flow) => {
-            cx.shared.flows.run(&named.name);
+            cx.cache.flows.run(&named.name);
             return Some(Arc::clone(flow));
         }
         Body::Steps(body) => body,
     };
-    if let Some(first) = cx.running.flows.iter().position(|name| *name == named.name) {
+    if let Some(first) = cx.stack.flows.iter().position(|name| *name == named.name) {
         runs_itself(first, at, cx);
         return None;
     }
     cx.within(at, |cx| alone(named, seen, cx, |cx| lower_body(body, cx)))
 }
 
-fn runs_itself(first: usize, at: Position, cx: &mut Lowering<'_>) {
-    let mut way: Vec<Arc<str>> = cx.running.flows[first..].to_vec();
+fn runs_itself(first: usize, at: Position, cx: &mut Compiler<'_>) {
+    let mut way: Vec<Arc<str>> = cx.stack.flows[first..].to_vec();
     let mut cycle = way.clone();
     cycle.sort();
     way.push(Arc::clone(&way[0]));
     // Every rule that comes to it comes to the same.
-    if !cx.shared.flows.tell_cycle(cycle) {
+    if !cx.cache.flows.tell_cycle(cycle) {
         return;
     }
     let message = format!("the flow `{}` runs itself: {}", way[0], way.join(" → "));
@@ -216,103 +220,98 @@ fn runs_itself(first: usize, at: Position, cx: &mut Lowering<'_>) {
 fn alone(
     named: &Named,
     seen: Seen,
-    cx: &mut Lowering<'_>,
-    lower: impl FnOnce(&mut Lowering<'_>) -> Option<Flow>,
+    cx: &mut Compiler<'_>,
+    lower: impl FnOnce(&mut Compiler<'_>) -> Option<Flow>,
 ) -> Option<Arc<Flow>> {
-    cx.shared.flows.run(&named.name);
-    if let Some(known) = cx.shared.flows.get(named, &seen, cx) {
+    cx.cache.flows.run(&named.name);
+    if let Some(known) = cx.cache.flows.get(named, &seen, cx) {
         known
             .parts
             .iter()
-            .for_each(|part| cx.running.is_made_of(part));
+            .for_each(|part| cx.stack.is_made_of(part));
         return Some(known.flow);
     }
-    let excused = replace(&mut cx.excused, false);
     let outside = enter(named, &seen, cx);
     let (flow, silent) = telling_once(cx, lower);
-    let parts = leave(outside, cx);
-    let silent = silent && !replace(&mut cx.excused, excused);
+    let (parts, excused) = leave(outside, cx);
     let flow = Arc::new(flow?);
-    if let Some(fields) = cx.fields.identity().filter(|_| silent) {
+    if let Some(fields) = cx.names.fields.identity().filter(|_| silent && !excused) {
         let lowered = Lowered {
             seen,
             depth: cx.depth,
             flow: Arc::clone(&flow),
             parts,
         };
-        cx.shared.flows.keep(named, fields, lowered);
+        cx.cache.flows.keep(named, fields, lowered);
     }
     Some(flow)
 }
 
-/// What the steps around a named flow see, kept while it is lowered.
+/// The context of the steps around a named flow, kept while it is lowered.
 struct Outside {
-    vars: Arc<Value>,
+    names: Names,
     folder: String,
-    occasion: Occasion,
-    steps: Vec<Earlier>,
-    locals: Vec<Local>,
-    left: BTreeSet<String>,
-    running: Running,
+    stack: Running,
 }
 
-fn enter(named: &Named, seen: &Seen, cx: &mut Lowering<'_>) -> Outside {
-    let mut flows = cx.running.flows.clone();
+fn enter(named: &Named, seen: &Seen, cx: &mut Compiler<'_>) -> Outside {
+    let mut flows = cx.stack.flows.clone();
     flows.push(Arc::clone(&named.name));
-    let running = Running {
+    let stack = Running {
         flows,
         parts: Vec::new(),
         vars: Some(Arc::clone(&seen.base)),
-        given: seen.given.clone(),
+    };
+    let names = Names {
+        parameters: seen.given.clone(),
+        locals: seen.locals.clone(),
+        in_named_flow: true,
+        // Fields of the event, which the steps around have tested for these too.
+        tested_paths: take(&mut cx.names.in_scope.tested_paths),
+        ..Names::new(seen.known())
     };
     Outside {
-        vars: replace(&mut cx.vars, seen.known()),
+        names: replace(&mut cx.names.in_scope, names),
         folder: replace(&mut cx.folder, named.folder().to_owned()),
-        occasion: replace(&mut cx.occasion, Occasion::Event),
-        steps: take(&mut cx.steps),
-        locals: replace(&mut cx.locals, seen.locals.clone()),
-        left: take(&mut cx.left),
-        running: replace(&mut cx.running, running),
+        stack: replace(&mut cx.stack, stack),
     }
 }
 
-/// Goes back to what was seen before; what is left are the documents of the flows that were run.
-fn leave(outside: Outside, cx: &mut Lowering<'_>) -> Vec<Part> {
-    let inside = replace(&mut cx.running, outside.running);
+/// Restores the context. Returns the documents of the flows that the named flow runs, and whether a test
+/// around it excused a field that may be absent.
+fn leave(outside: Outside, cx: &mut Compiler<'_>) -> (Vec<Part>, bool) {
+    let inside = replace(&mut cx.stack, outside.stack);
     inside
         .parts
         .iter()
-        .for_each(|part| cx.running.is_made_of(part));
-    cx.vars = outside.vars;
+        .for_each(|part| cx.stack.is_made_of(part));
     cx.folder = outside.folder;
-    cx.occasion = outside.occasion;
-    cx.steps = outside.steps;
-    cx.locals = outside.locals;
-    cx.left = outside.left;
-    inside.parts
+    let names = replace(&mut cx.names.in_scope, outside.names);
+    cx.names.in_scope.tested_paths = names.tested_paths;
+    (inside.parts, names.absence_excused)
 }
 
 /// What several rules would hear of the same flow is told once. Whether nothing was said comes beside.
 fn telling_once<T>(
-    cx: &mut Lowering<'_>,
-    lower: impl FnOnce(&mut Lowering<'_>) -> Option<T>,
+    cx: &mut Compiler<'_>,
+    lower: impl FnOnce(&mut Compiler<'_>) -> Option<T>,
 ) -> (Option<T>, bool) {
-    let before: Diagnostics = take(cx.diagnostics);
+    let before: Diagnostics = take(cx.diagnostics());
     let lowered = lower(cx);
-    let said = replace(cx.diagnostics, before);
+    let said = replace(cx.diagnostics(), before);
     let silent = said.is_empty();
     // Of a flow within another, whoever runs the outer one decides.
-    let outermost = cx.running.flows.len() == 1;
+    let outermost = cx.stack.flows.len() == 1;
     for diagnostic in said.iter() {
-        if !outermost || cx.shared.flows.tell(diagnostic) {
-            cx.diagnostics.push(diagnostic.clone());
+        if !outermost || cx.cache.flows.tell(diagnostic) {
+            cx.diagnostics().push(diagnostic.clone());
         }
     }
     (lowered, silent)
 }
 
 /// What stands under the flow's name.
-fn lower_body(node: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
+fn lower_body(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     cx.entries(node, &FLOW)?;
     if let Some(description) = node.get("description") {
         cx.text(description, "description");
@@ -339,8 +338,8 @@ fn lower_body(node: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
 }
 
 /// A document of flows: its keys and names. What the flows hold is judged where they are run.
-pub fn lower_document(node: &Node, cx: &mut Lowering<'_>) {
-    if cx.entries(node, &FLOWS).is_none() {
+pub fn lower_document(node: &Node, diagnostics: &mut Diagnostics) {
+    if diagnostics.entries(node, &FLOWS).is_none() {
         return;
     }
     let Some(flows) = node.get("flows") else {
@@ -354,19 +353,21 @@ pub fn lower_document(node: &Node, cx: &mut Lowering<'_>) {
                 Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) => flows.kind(),
             };
             let message = format!("`flows` takes flows by name, found {found}");
-            cx.error(Code::WrongType, flows.at, message, help);
+            diagnostics.error(Code::WrongType, flows.at, message, help);
         }
-        Some(entries) => entries.iter().for_each(|entry| check_name(entry, cx)),
+        Some(entries) => entries
+            .iter()
+            .for_each(|entry| check_name(entry, diagnostics)),
     }
 }
 
-fn check_name(entry: &Entry, cx: &mut Lowering<'_>) {
+fn check_name(entry: &Entry, diagnostics: &mut Diagnostics) {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let name = &entry.key;
     let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if !starts || !name.chars().all(plain) || name.len() > 100 {
         let message = format!("`{name}` is no name for a flow");
         let help = "letters, digits, `.`, `_` and `-`, at most 100";
-        cx.error(Code::InvalidValue, entry.key_at, message, help);
+        diagnostics.error(Code::InvalidValue, entry.key_at, message, help);
     }
 }

@@ -5,13 +5,24 @@ use std::mem::{replace, take};
 use std::sync::Arc;
 
 use super::lower_steps;
-use crate::core::diagnostic::Code;
+use crate::core::config::Config;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::flow::step::Flow;
 use crate::core::rule::document::{Node, Yaml};
-use crate::core::rule::lowering::{Lowering, Occasion};
+use crate::core::rule::earlier::Occasion;
+use crate::core::rule::fields::Fields;
+use crate::core::rule::lowering::compiler::Compiler;
+
+/// The configuration's `on_dead`, which rules without one use. None where there is none, or after reporting
+/// a mistake in it.
+pub fn lower_default_on_dead(config: &Config, diagnostics: &mut Diagnostics) -> Option<Arc<Flow>> {
+    let node = config.on_dead.as_ref()?;
+    let mut cx = Compiler::new(config, Fields::Any, diagnostics);
+    lower_on_dead(node, &mut cx).flatten()
+}
 
 /// The flow; the inner None for `[]`, which tells nobody. The outer None after reporting a mistake.
-pub fn lower_on_dead(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<Arc<Flow>>> {
+pub fn lower_on_dead(node: &Node, cx: &mut Compiler<'_>) -> Option<Option<Arc<Flow>>> {
     match &node.value {
         Yaml::List(items) if items.is_empty() => return Some(None),
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
@@ -22,9 +33,9 @@ pub fn lower_on_dead(node: &Node, cx: &mut Lowering<'_>) -> Option<Option<Arc<Fl
         }
         Yaml::List(_) | Yaml::Map(_) => {}
     }
-    let before = replace(&mut cx.occasion, Occasion::Death);
-    let steps = take(&mut cx.steps);
+    let before = replace(&mut cx.names.in_scope.error_scope, Occasion::Death);
+    let steps = take(&mut cx.names.in_scope.steps);
     let flow = lower_steps(node, "on_dead", cx);
-    (cx.occasion, cx.steps) = (before, steps);
+    (cx.names.in_scope.error_scope, cx.names.in_scope.steps) = (before, steps);
     flow.map(|flow| Some(Arc::new(flow)))
 }

@@ -1,12 +1,12 @@
 //! Which steps of a flow nothing reaches: those behind one that always ends it.
 //! It refuses to look at conditions: what may hold, may hold.
 
-use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::diagnostic::{Code, Report};
 use crate::core::flow::control::Then;
 use crate::core::flow::step::{Action, Flow, Step};
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::compiler::Compiler;
 
-pub fn warn(steps: &[Step], cx: &mut Lowering<'_>) {
+pub fn warn(steps: &[Step], cx: &mut Compiler<'_>) {
     let Some(index) = steps.iter().position(ends) else {
         return;
     };
@@ -22,9 +22,12 @@ pub fn warn(steps: &[Step], cx: &mut Lowering<'_>) {
         _ => format!("`{kind}` always ends the flow"),
     };
     let message = format!("nothing reaches this step: {how}");
-    let warning = Diagnostic::warning(Code::InvalidValue, after.at, message);
-    cx.diagnostics
-        .push(warning.help("move it before, or take it out"));
+    cx.warning(
+        Code::InvalidValue,
+        after.at,
+        message,
+        "move it before, or take it out",
+    );
 }
 
 /// Whether the flow around a step never goes on behind it.

@@ -1,9 +1,8 @@
 //! Arguments that an interpreter runs as a program: `sh -c SCRIPT`, `python3 -c CODE`, `perl -e CODE`.
 //! It refuses a template in one: the event's text would become part of the program.
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
 
 const SHELLS: [&str; 9] = [
     "sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish", "csh",
@@ -25,7 +24,7 @@ const LANGUAGES: [(&str, &str, &[&str]); 8] = [
 const VALUED: &str = "oOWXIr";
 
 /// Whether no argument is a program with a template in it; false after reporting.
-pub fn check(argv: &[Node], cx: &mut Lowering<'_>) -> bool {
+pub fn check(argv: &[Node], diagnostics: &mut Diagnostics) -> bool {
     let texts: Vec<String> = argv
         .iter()
         .map(|node| node.scalar_text().unwrap_or_default())
@@ -41,7 +40,7 @@ pub fn check(argv: &[Node], cx: &mut Lowering<'_>) -> bool {
                 "`{name}` would run this as a program, and the event's text would become part of it"
             );
             let help = "pass the text as a further argument, `[sh, -c, 'echo \"$1\"', sh, \"{{ … }}\"]`, or use `shell:`, which finds the event in its environment and on standard input";
-            cx.error(Code::TemplateInShell, node.at, message, help);
+            diagnostics.error(Code::TemplateInShell, node.at, message, help);
             return false;
         }
     }

@@ -2,27 +2,28 @@
 //! It refuses secrets, since a result is stored, and templates within a program.
 
 use super::no_secret;
-use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::flow::control::{Jq, JqInput};
 use crate::core::flow::jq::lower_program;
 use crate::core::flow::step::Action;
 use crate::core::flow::vocabulary::JQ;
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Entry, Node};
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::template::TreeTemplate;
 
-pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Action> {
+pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Action> {
     match node.get("jq") {
-        Some(program) => lower_jq(node, program, cx).map(|jq| Action::Jq(Box::new(jq))),
+        Some(program) => lower_jq(node, program, names).map(|jq| Action::Jq(Box::new(jq))),
         None => {
-            warn_of_near_miss(node, cx);
-            lower_tree(node, cx).map(Action::Set)
+            warn_of_near_miss(node, names.diagnostics);
+            lower_tree(node, names).map(Action::Set)
         }
     }
 }
 
 /// `jqq`, `JQ`: a word that was probably meant to run a program, and is kept as it stands.
-fn warn_of_near_miss(node: &Node, cx: &mut Lowering<'_>) {
+fn warn_of_near_miss(node: &Node, diagnostics: &mut Diagnostics) {
     let entries = node.as_map().unwrap_or_default();
     let near = |entry: &&Entry| is_near_jq(&entry.key) && entry.value.as_text().is_some();
     let Some(found) = entries.iter().find(near) else {
@@ -34,8 +35,12 @@ fn warn_of_near_miss(node: &Node, cx: &mut Lowering<'_>) {
     }
     let key = &found.key;
     let message = format!("`{key}` is kept as the key of an object: no program runs");
-    let warning = Diagnostic::warning(Code::UnknownKey, found.key_at, message);
-    cx.diagnostics.push(warning.help("did you mean `jq`?"));
+    diagnostics.warning(
+        Code::UnknownKey,
+        found.key_at,
+        message,
+        "did you mean `jq`?",
+    );
 }
 
 fn is_near_jq(key: &str) -> bool {
@@ -43,19 +48,19 @@ fn is_near_jq(key: &str) -> bool {
     key.len() > 1 && strsim::damerau_levenshtein(&key, "jq") <= 1
 }
 
-fn lower_tree(node: &Node, cx: &mut Lowering<'_>) -> Option<TreeTemplate> {
-    let tree = TreeTemplate::lower(node, cx)?;
+fn lower_tree(node: &Node, names: &mut NameResolver<'_>) -> Option<TreeTemplate> {
+    let tree = TreeTemplate::lower(node, names)?;
     match tree.secrets().is_empty() {
         true => Some(tree),
-        false => no_secret(node, "the result of `set` is stored", cx),
+        false => no_secret(node, "the result of `set` is stored", names.diagnostics),
     }
 }
 
-fn lower_jq(node: &Node, program: &Node, cx: &mut Lowering<'_>) -> Option<Jq> {
-    cx.entries(node, &JQ)?;
-    let program = lower_program(program, "jq", cx);
+fn lower_jq(node: &Node, program: &Node, names: &mut NameResolver<'_>) -> Option<Jq> {
+    names.entries(node, &JQ)?;
+    let program = lower_program(program, "jq", names.diagnostics);
     let input = match node.get("input") {
-        Some(input) => lower_tree(input, cx).map(JqInput::Tree),
+        Some(input) => lower_tree(input, names).map(JqInput::Tree),
         None => Some(JqInput::Everything),
     };
     Some(Jq {

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use super::http;
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::flow::call::Keep;
 use crate::core::flow::step::{OnCrash, Settings};
 use crate::core::flow::vocabulary::RETRY;
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Entry, Node, Yaml};
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::compiler::Compiler;
 use crate::core::run::Retry;
 
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
@@ -20,26 +21,26 @@ pub fn lower(
     node: &Node,
     action: Option<&Entry>,
     performs: bool,
-    cx: &mut Lowering<'_>,
+    cx: &mut Compiler<'_>,
 ) -> Option<Settings> {
     if let (Some(action), false) = (action, performs) {
-        refuse_settings(node, &action.key, cx);
+        refuse_settings(node, &action.key, cx.diagnostics());
     }
     let (retry, timeout) = defaults(action, cx);
     let retry = match node.get("retry") {
-        Some(node) => lower_retry(node, retry, cx),
+        Some(node) => lower_retry(node, retry, cx.diagnostics()),
         None => Some(retry),
     };
     let timeout = match node.get("timeout") {
-        Some(node) => lower_timeout(node, cx),
+        Some(node) => lower_timeout(node, cx.diagnostics()),
         None => Some(timeout),
     };
     let keep = match node.get("keep") {
-        Some(node) => lower_keep(node, cx),
+        Some(node) => lower_keep(node, cx.diagnostics()),
         None => Some(Keep::default()),
     };
     let on_crash = match node.get("on_crash") {
-        Some(node) => lower_on_crash(node, action, cx),
+        Some(node) => lower_on_crash(node, action, cx.diagnostics()),
         None => Some(usual_on_crash(action)),
     };
     Some(Settings {
@@ -58,11 +59,15 @@ fn usual_on_crash(action: Option<&Entry>) -> OnCrash {
     }
 }
 
-fn lower_on_crash(node: &Node, action: Option<&Entry>, cx: &mut Lowering<'_>) -> Option<OnCrash> {
+fn lower_on_crash(
+    node: &Node,
+    action: Option<&Entry>,
+    diagnostics: &mut Diagnostics,
+) -> Option<OnCrash> {
     if action.is_some_and(|action| action.key == "http") {
         let message = "`on_crash` does nothing beside `http`";
         let help = "a request always runs again after a crash, under the same `Idempotency-Key`; leave it out here";
-        cx.error(Code::InvalidValue, node.at, message, help);
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
     match node.as_text() {
@@ -70,7 +75,7 @@ fn lower_on_crash(node: &Node, action: Option<&Entry>, cx: &mut Lowering<'_>) ->
         Some("hold") => Some(OnCrash::Hold),
         _ => {
             let help = "rerun runs a command again that a crash cut off, under the same key; hold leaves it to a person";
-            cx.error(
+            diagnostics.error(
                 Code::InvalidValue,
                 node.at,
                 "`on_crash` takes rerun or hold",
@@ -81,22 +86,22 @@ fn lower_on_crash(node: &Node, action: Option<&Entry>, cx: &mut Lowering<'_>) ->
     }
 }
 
-fn refuse_settings(node: &Node, action: &str, cx: &mut Lowering<'_>) {
+fn refuse_settings(node: &Node, action: &str, diagnostics: &mut Diagnostics) {
     for key in ["retry", "timeout", "keep"] {
         if let Some(setting) = node.get(key) {
             let message = format!("`{key}` does nothing beside `{action}`");
             let help = "it belongs to `http`, `exec` and `shell`; leave it out here";
-            cx.error(Code::InvalidValue, setting.at, message, help);
+            diagnostics.error(Code::InvalidValue, setting.at, message, help);
         }
     }
     if let Some(setting) = node.get("on_crash") {
         let message = format!("`on_crash` does nothing beside `{action}`");
         let help = "it belongs to `exec` and `shell`; leave it out here";
-        cx.error(Code::InvalidValue, setting.at, message, help);
+        diagnostics.error(Code::InvalidValue, setting.at, message, help);
     }
 }
 
-fn defaults(action: Option<&Entry>, cx: &Lowering<'_>) -> (Retry, Duration) {
+fn defaults(action: Option<&Entry>, cx: &Compiler<'_>) -> (Retry, Duration) {
     match action {
         Some(entry) if entry.key == "http" => {
             (Retry::of_requests(), http::timeout(&entry.value, cx))
@@ -105,10 +110,10 @@ fn defaults(action: Option<&Entry>, cx: &Lowering<'_>) -> (Retry, Duration) {
     }
 }
 
-fn lower_retry(node: &Node, default: Retry, cx: &mut Lowering<'_>) -> Option<Retry> {
+fn lower_retry(node: &Node, default: Retry, diagnostics: &mut Diagnostics) -> Option<Retry> {
     if node.as_map().is_none() {
         let message = format!("`retry` takes a mapping, found {}", node.kind());
-        cx.error(
+        diagnostics.error(
             Code::WrongType,
             node.at,
             message,
@@ -116,17 +121,17 @@ fn lower_retry(node: &Node, default: Retry, cx: &mut Lowering<'_>) -> Option<Ret
         );
         return None;
     }
-    cx.entries(node, &RETRY)?;
+    diagnostics.entries(node, &RETRY)?;
     let attempts = match node.get("attempts") {
-        Some(node) => lower_attempts(node, cx),
+        Some(node) => lower_attempts(node, diagnostics),
         None => Some(default.attempts.max(3)),
     };
     let backoff = match node.get("backoff") {
-        Some(node) => cx.duration(node, "backoff"),
+        Some(node) => diagnostics.duration(node, "backoff"),
         None => Some(default.backoff),
     };
     let max_delay = match node.get("max_delay") {
-        Some(node) => cx.duration(node, "max_delay"),
+        Some(node) => diagnostics.duration(node, "max_delay"),
         None => Some(default.max_delay.max(backoff?)),
     };
     let retry = Retry {
@@ -136,7 +141,7 @@ fn lower_retry(node: &Node, default: Retry, cx: &mut Lowering<'_>) -> Option<Ret
     };
     if retry.backoff > retry.max_delay {
         let message = "`backoff` is longer than `max_delay`";
-        cx.error(
+        diagnostics.error(
             Code::InvalidValue,
             node.at,
             message,
@@ -147,14 +152,14 @@ fn lower_retry(node: &Node, default: Retry, cx: &mut Lowering<'_>) -> Option<Ret
     Some(retry)
 }
 
-fn lower_attempts(node: &Node, cx: &mut Lowering<'_>) -> Option<u32> {
+fn lower_attempts(node: &Node, diagnostics: &mut Diagnostics) -> Option<u32> {
     let number = match &node.value {
         Yaml::Number(number) => number.as_u64().filter(|n| (1..=MOST_ATTEMPTS).contains(n)),
         _ => None,
     };
     if number.is_none() {
         let message = "`attempts` takes a number from 1 to 100";
-        cx.error(
+        diagnostics.error(
             Code::InvalidValue,
             node.at,
             message,
@@ -164,11 +169,11 @@ fn lower_attempts(node: &Node, cx: &mut Lowering<'_>) -> Option<u32> {
     number.and_then(|n| u32::try_from(n).ok())
 }
 
-fn lower_timeout(node: &Node, cx: &mut Lowering<'_>) -> Option<Duration> {
-    let timeout = cx.duration(node, "timeout")?;
+fn lower_timeout(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    let timeout = diagnostics.duration(node, "timeout")?;
     if timeout.is_zero() || timeout > LONGEST_TIMEOUT {
         let help = "split longer work into several steps, or let the other side report back";
-        cx.error(
+        diagnostics.error(
             Code::InvalidValue,
             node.at,
             "`timeout` is more than nothing and at most 10m",
@@ -179,14 +184,14 @@ fn lower_timeout(node: &Node, cx: &mut Lowering<'_>) -> Option<Duration> {
     Some(timeout)
 }
 
-fn lower_keep(node: &Node, cx: &mut Lowering<'_>) -> Option<Keep> {
+fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<Keep> {
     match node.as_text() {
         Some("body") => Some(Keep::Body),
         Some("status") => Some(Keep::Status),
         Some("none") => Some(Keep::None),
         _ => {
             let help = "body keeps the whole result for later steps, status its status alone, none nothing";
-            cx.error(
+            diagnostics.error(
                 Code::InvalidValue,
                 node.at,
                 "`keep` takes body, status or none",

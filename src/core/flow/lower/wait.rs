@@ -4,29 +4,31 @@
 use std::time::Duration;
 
 use super::for_each::lower_path;
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::event::catalogue::FieldType;
 use crate::core::flow::bounds::LONGEST;
 use crate::core::flow::control::Wait;
 use crate::core::flow::vocabulary::WAIT;
+use crate::core::rule::document::decode::Decode;
+use crate::core::rule::document::duration;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::fields::FieldCheck;
-use crate::core::rule::lowering::{Lowering, duration};
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::path::Path;
 
-pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Wait> {
+pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Wait> {
     match &node.value {
-        Yaml::Map(_) => lower_until(node, cx).map(Wait::Until),
+        Yaml::Map(_) => lower_until(node, names).map(Wait::Until),
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) => {
-            lower_for(node, cx).map(Wait::For)
+            lower_for(node, names.diagnostics).map(Wait::For)
         }
     }
 }
 
-fn lower_for(node: &Node, cx: &mut Lowering<'_>) -> Option<Duration> {
-    let Some(length) = node.as_text().and_then(duration) else {
+fn lower_for(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    let Some(length) = node.as_text().and_then(duration::parse) else {
         let help = "write a number and a unit, `wait: 4h`, or where a time stands, `wait: { until: PATH }`";
-        cx.error(Code::InvalidValue, node.at, "`wait` takes a duration", help);
+        diagnostics.error(Code::InvalidValue, node.at, "`wait` takes a duration", help);
         return None;
     };
     let help = match (length.is_zero(), length > LONGEST) {
@@ -35,16 +37,16 @@ fn lower_for(node: &Node, cx: &mut Lowering<'_>) -> Option<Duration> {
         (false, true) => "let a later event begin what is so far away",
     };
     let message = "`wait` is more than nothing and at most 90d";
-    cx.error(Code::InvalidValue, node.at, message, help);
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
     None
 }
 
-fn lower_until(node: &Node, cx: &mut Lowering<'_>) -> Option<Path> {
-    let entries = cx.entries(node, &WAIT)?;
+fn lower_until(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
+    let entries = names.entries(node, &WAIT)?;
     let Some(until) = node.get("until") else {
         if entries.iter().all(|entry| WAIT.get(&entry.key).is_some()) {
             let help = "write `wait: 4h`, or `wait: { until: PATH }`";
-            cx.error(
+            names.error(
                 Code::MissingKey,
                 node.at,
                 "`wait` does not say how long",
@@ -53,9 +55,9 @@ fn lower_until(node: &Node, cx: &mut Lowering<'_>) -> Option<Path> {
         }
         return None;
     };
-    refuse_time(until, cx)?;
-    let path = lower_path(until, "until", cx)?;
-    let FieldCheck::Known(types) = cx.types_at(&path) else {
+    refuse_time(until, names.diagnostics)?;
+    let path = lower_path(until, "until", names)?;
+    let FieldCheck::Known(types) = names.types_at(&path) else {
         return Some(path);
     };
     if types.iter().any(may_be_time) {
@@ -65,14 +67,14 @@ fn lower_until(node: &Node, cx: &mut Lowering<'_>) -> Option<Path> {
     let message = format!("`until` takes a time, and `{}` is {known}", path.text);
     let help =
         "name a field that holds one, such as `event.time`; to wait for so long write `wait: 4h`";
-    cx.error(Code::OperatorMismatch, until.at, message, help);
+    names.error(Code::OperatorMismatch, until.at, message, help);
     None
 }
 
 /// A time that is written out, or a duration; None after saying so.
-fn refuse_time(until: &Node, cx: &mut Lowering<'_>) -> Option<()> {
+fn refuse_time(until: &Node, diagnostics: &mut Diagnostics) -> Option<()> {
     let text = until.as_text().unwrap_or_default();
-    let (found, help) = if duration(text).is_some() {
+    let (found, help) = if duration::parse(text).is_some() {
         ("a duration", format!("write `wait: {text}`"))
     } else if text.starts_with(|c: char| c.is_ascii_digit()) {
         (
@@ -83,7 +85,7 @@ fn refuse_time(until: &Node, cx: &mut Lowering<'_>) -> Option<()> {
         return Some(());
     };
     let message = format!("`until` takes a path to a time, found {found}");
-    cx.error(Code::BadPath, until.at, message, &help);
+    diagnostics.error(Code::BadPath, until.at, message, &help);
     None
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{event, flow};
 use crate::core::flow::step::{Flow, OnCrash};
 use crate::core::flow::{Move, Subject, Task, next, taken_up};
-use crate::core::run::{Attempt, Line, Outcome};
+use crate::core::run::{Attempt, CallFailure, CallResult, Line, Reply};
 
 /// Requests, a guard, a value and two commands; `CRASH` says what a crash does to those.
 const STORY: &str = "flow:
@@ -41,7 +41,7 @@ struct Ended {
 }
 
 impl Ended {
-    fn attempts(&self) -> Vec<(&str, u32, &Outcome)> {
+    fn attempts(&self) -> Vec<(&str, u32, &CallResult)> {
         let attempts = self.log.iter().filter_map(Line::attempt);
         attempts
             .map(|a| (a.step.as_str(), a.number, &a.outcome))
@@ -110,15 +110,15 @@ fn performed(step: &str, number: u32, now: Timestamp, outcomes: &[bool], log: &[
     let attempts = log.iter().filter_map(Line::attempt);
     let before = attempts.filter(|attempt| attempt.step != "note").count();
     let outcome = match outcomes.get(before).copied().unwrap_or(true) {
-        true => Outcome::Succeeded {
-            result: json!({"status": 200, "body": {"vip": true, "name": "A"}}),
-        },
-        false => Outcome::Failed {
+        true => Ok(Reply {
+            value: json!({"status": 200, "body": {"vip": true, "name": "A"}}),
+        }),
+        false => Err(CallFailure {
             message: "reach `b.example`; check that it runs".into(),
             retryable: true,
             retry_after: None,
             status: None,
-        },
+        }),
     };
     Line::Attempt(Attempt {
         step: step.into(),
@@ -145,7 +145,7 @@ fn repeats(log: &[Line]) -> Option<&str> {
             return Some(step);
         }
         let attempt = line.attempt();
-        if attempt.is_some_and(|a| matches!(a.outcome, Outcome::Succeeded { .. })) {
+        if attempt.is_some_and(|a| matches!(a.outcome, Ok(_))) {
             succeeded.insert(step);
         }
     }

@@ -12,10 +12,11 @@ use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostics, Files};
 use crate::core::flow::Subject;
 use crate::core::flow::call::Call;
+use crate::core::flow::rehearse::Mock;
 use crate::core::flow::rehearse::rehearse;
 use crate::core::matching::ruleset::RuleSet;
+use crate::core::matching::ruleset_compile;
 use crate::core::rule::jobspec::Rule;
-use crate::core::rule::ruletest::Mock;
 
 const HEAD: &str = "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\n";
 
@@ -190,7 +191,7 @@ flows: { tell: { flow: [{ exec: [tell, \"{{ events | length }}\"] }] } }
     let said = |text: &str| {
         let (mut files, mut said) = (Files::default(), Diagnostics::default());
         let file = files.add("r.yaml", format!("{HEAD}{text}"));
-        RuleSet::compile(&Arc::new(files), &[file], &Config::default(), &mut said);
+        ruleset_compile::rule_set(&Arc::new(files), &[file], &Config::default(), &mut said);
         said.sorted()
             .into_iter()
             .map(|told| told.message)
@@ -248,7 +249,7 @@ fn what_a_flow_is_given_can_form_no_host() {
         );
         let (mut files, mut said) = (Files::default(), Diagnostics::default());
         let file = files.add("r.yaml", text);
-        RuleSet::compile(&Arc::new(files), &[file], &Config::default(), &mut said);
+        ruleset_compile::rule_set(&Arc::new(files), &[file], &Config::default(), &mut said);
         let all = said.sorted().into_iter();
         all.map(|told| told.message).collect::<Vec<_>>()
     };

@@ -9,7 +9,7 @@ use super::{event, flow};
 use crate::core::flow::call::{Body, Call};
 use crate::core::flow::step::Flow;
 use crate::core::flow::{Move, Subject, Task, next, taken_up};
-use crate::core::run::{Attempt, Line, Outcome};
+use crate::core::run::{Attempt, CallFailure, CallResult, Line, Reply};
 
 const STORY: &str = "flow:
 - { name: org, http: { url: \"https://a.example/{{ ticket.id }}\" } }
@@ -64,7 +64,7 @@ fn performs(moved: Move) -> (String, u32) {
     (task.step, task.number)
 }
 
-fn attempt(step: &str, number: u32, now: Timestamp, outcome: Outcome) -> Line {
+fn attempt(step: &str, number: u32, now: Timestamp, outcome: CallResult) -> Line {
     Line::Attempt(Attempt {
         step: step.into(),
         number,
@@ -74,17 +74,17 @@ fn attempt(step: &str, number: u32, now: Timestamp, outcome: Outcome) -> Line {
     })
 }
 
-fn ok(result: Value) -> Outcome {
-    Outcome::Succeeded { result }
+fn ok(result: Value) -> CallResult {
+    Ok(Reply { value: result })
 }
 
-fn down(retryable: bool) -> Outcome {
-    Outcome::Failed {
+fn down(retryable: bool) -> CallResult {
+    Err(CallFailure {
         message: "reach `b.example`; check that it runs".into(),
         retryable,
         retry_after: None,
         status: None,
-    }
+    })
 }
 
 #[test]

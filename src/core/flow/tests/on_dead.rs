@@ -11,7 +11,7 @@ use crate::core::diagnostic::{Diagnostics, Files};
 use crate::core::flow::call::{Body, Call, HttpCall};
 use crate::core::flow::step::{Flow, OnCrash};
 use crate::core::flow::{Move, Subject, next};
-use crate::core::matching::ruleset::RuleSet;
+use crate::core::matching::ruleset_compile;
 use crate::core::rule::jobspec::Rule;
 
 const CONFIG: &str = "
@@ -40,7 +40,7 @@ fn rules(config: &Config, texts: &[&str]) -> Vec<Arc<Rule>> {
     let text: String = texts.iter().enumerate().map(rule).collect();
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let file = files.add("r.yaml", text);
-    let set = RuleSet::compile(&Arc::new(files), &[file], config, &mut diagnostics);
+    let set = ruleset_compile::rule_set(&Arc::new(files), &[file], config, &mut diagnostics);
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     set.rules
 }

@@ -11,7 +11,7 @@ use crate::core::event::Event;
 use crate::core::flow::step::Flow;
 use crate::core::flow::{Move, Subject, next, taken_up};
 use crate::core::matching::ruleset::RuleSet;
-use crate::core::run::{Attempt, Line, Outcome};
+use crate::core::run::{Attempt, CallFailure, CallResult, Line, Reply};
 
 /// A run and the clock that it is asked by.
 struct Run {
@@ -64,22 +64,22 @@ impl Run {
     }
 
     fn gives(&mut self, step: &str, result: Value) {
-        self.ends(step, Outcome::Succeeded { result });
+        self.ends(step, Ok(Reply { value: result }));
     }
 
     fn fails(&mut self, step: &str) {
         self.ends(
             step,
-            Outcome::Failed {
+            Err(CallFailure {
                 message: "answered 404".into(),
                 retryable: false,
                 retry_after: None,
                 status: Some(404),
-            },
+            }),
         );
     }
 
-    fn ends(&mut self, step: &str, outcome: Outcome) {
+    fn ends(&mut self, step: &str, outcome: CallResult) {
         self.log.push(Line::Attempt(Attempt {
             step: step.into(),
             number: 1,
@@ -105,8 +105,8 @@ impl Run {
     fn set(&self, place: &str) -> Option<&Value> {
         let mut attempts = self.log.iter().filter_map(Line::attempt);
         match &attempts.find(|attempt| attempt.step == place)?.outcome {
-            Outcome::Succeeded { result } => Some(result),
-            Outcome::Failed { .. } => None,
+            Ok(Reply { value: result }) => Some(result),
+            Err(_) => None,
         }
     }
 

@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use crate::core::config::size;
-use crate::core::flow::lower;
-use crate::core::rule::vocabulary::{Vocabulary, boolean, duration, mapping, text, word};
+use crate::core::flow::bounds::MOST_PROCESSES;
+use crate::core::rule::document::vocabulary::{Vocabulary, boolean, duration, mapping, text, word};
 
 /// The keys under `exec`, where it is not the list of arguments itself.
 pub const EXEC: Vocabulary = Vocabulary {
@@ -14,17 +14,17 @@ pub const EXEC: Vocabulary = Vocabulary {
         word("argv", "The program and its arguments.", argv),
         word(
             "stdin",
-            "What the program reads; the event as JSON unless given.",
+            "The standard input of the program. Default: the event as JSON.",
             text,
         ),
         word(
             "cwd",
-            "The folder that it runs in; the rule file's folder unless given.",
+            "The working directory. Default: the folder of the rule file.",
             text,
         ),
         word(
             "env",
-            "Environment variables by name, beside `FLOWTRIGGER_EVENT_…`.",
+            "Environment variables by name, in addition to `FLOWTRIGGER_EVENT_…`.",
             mapping,
         ),
     ],
@@ -36,37 +36,37 @@ pub const CONFINE: Vocabulary = Vocabulary {
     words: &[
         word(
             "cpu",
-            "Processor time of each process, in whole seconds.",
+            "CPU time of each process, in whole seconds.",
             duration,
         ),
         word(
             "memory",
-            "Address space of each process; 16MiB at least.",
+            "Address space of each process; at least 16MiB.",
             size::schema,
         ),
         word(
             "file_size",
-            "Size of each file that it writes; pipes are not files.",
+            "Size of each file that it writes. Pipes are not counted as files.",
             size::schema,
         ),
         word(
             "processes",
-            "Processes of its user together, what else it runs included; needs a `user` where flowtrigger runs as root.",
+            "The number of processes of its user, including those not started by the step. If flowtrigger runs as root, this also requires `user`.",
             processes,
         ),
         word(
             "user",
-            "The user of /etc/passwd that it runs as, with that user's group and home and no other group; only root can give it.",
+            "The user in /etc/passwd that it runs as, with that user's group and home directory and no supplementary groups. Requires that flowtrigger runs as root.",
             text,
         ),
         word(
             "read",
-            "Where it may read and run programs, beside itself and what the system's programs need; it then writes only where `write` says. Relative to the rule file's folder, as `write` is.",
+            "Paths where it may read files and run programs, in addition to the program itself and what system programs need. With `read`, it may write only to the paths under `write`. Relative paths start at the folder of the rule file, for `write` as well.",
             paths,
         ),
         word(
             "write",
-            "Where it may write, beside devices such as /dev/null; `[]` for nowhere.",
+            "Paths where it may write, in addition to devices such as /dev/null; `[]` for none.",
             paths,
         ),
     ],
@@ -88,7 +88,7 @@ pub fn confine() -> Value {
 }
 
 fn processes() -> Value {
-    json!({"type": "integer", "minimum": 1, "maximum": lower::MOST_PROCESSES})
+    json!({"type": "integer", "minimum": 1, "maximum": MOST_PROCESSES})
 }
 
 fn paths() -> Value {

@@ -3,8 +3,11 @@
 
 use serde_json::{Value, json};
 
-use crate::core::flow::lower;
-use crate::core::rule::vocabulary::{Vocabulary, anything, mapping, text, word};
+use crate::core::flow::bounds::MOST_REDIRECTS;
+use crate::core::rule::document::vocabulary::{Vocabulary, anything, mapping, text, word};
+
+/// The methods that a request may have.
+pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// The keys under `http`.
 pub const HTTP: Vocabulary = Vocabulary {
@@ -12,45 +15,45 @@ pub const HTTP: Vocabulary = Vocabulary {
     words: &[
         word(
             "method",
-            "The HTTP method; GET, or POST where there is a body, unless given.",
+            "The HTTP method. Default: GET, or POST if there is a body.",
             method,
         ),
         word(
             "url",
-            "The whole address; values are percent-encoded and can never form the host.",
+            "The complete URL. Values are percent-encoded and can never form the host.",
             text,
         ),
         word(
             "connection",
-            "A connection of flowtrigger.yaml that gives base address and credentials; goes with `path`.",
+            "A connection of flowtrigger.yaml, which provides the base URL and the credentials. Requires `path`.",
             text,
         ),
         word(
             "path",
-            "What follows the connection's base address; starts with `/`.",
+            "The path below the connection's base URL; starts with `/`.",
             path,
         ),
         word("headers", "Headers by name.", mapping),
         word(
             "query",
-            "Query parameters by name; a list repeats its parameter.",
+            "Query parameters by name. A list repeats the parameter.",
             mapping,
         ),
         word(
             "json",
-            "The body as JSON: a tree of templates, where a lone `{{ … }}` keeps its type.",
+            "The body as JSON, with templates as values. A value that consists of one `{{ … }}` keeps its type.",
             anything,
         ),
         word("form", "The body as form fields by name.", mapping),
         word("body", "The body as text.", text),
         word(
             "expect",
-            "The statuses that count as success: `200`, `2xx`, `200-299`, or a list of these; every 2xx unless given.",
+            "The statuses that count as success: `200`, `2xx`, `200-299`, or a list of these. Default: `2xx`.",
             expect,
         ),
         word(
             "redirects",
-            "How many redirects are followed, each checked anew; none unless given. Another origin gets no credentials, no header with a secret and no `Idempotency-Key`.",
+            "The maximum number of redirects to follow; each one is checked. Default: none. Another origin receives no credentials, no header with a secret and no `Idempotency-Key`.",
             redirects,
         ),
     ],
@@ -66,7 +69,7 @@ pub fn http() -> Value {
 }
 
 fn method() -> Value {
-    json!({"enum": lower::METHODS})
+    json!({"enum": METHODS})
 }
 
 fn path() -> Value {
@@ -74,7 +77,7 @@ fn path() -> Value {
 }
 
 fn redirects() -> Value {
-    json!({"type": "integer", "minimum": 1, "maximum": lower::MOST_REDIRECTS})
+    json!({"type": "integer", "minimum": 1, "maximum": MOST_REDIRECTS})
 }
 
 fn expect() -> Value {

@@ -15,7 +15,7 @@ use crate::core::matching::evaluate::{Truth, evaluate};
 use crate::core::matching::trace::Trace;
 use crate::core::rule::condition::Condition;
 use crate::core::rule::template::{RenderError, Template, TreeTemplate};
-use crate::core::run::{Attempt, Line, Outcome};
+use crate::core::run::{Attempt, CallResult, Line, Reply};
 
 impl<'a, 'l> Walk<'a, 'l> {
     pub(super) fn guard(
@@ -73,10 +73,10 @@ impl<'a, 'l> Walk<'a, 'l> {
 
     /// What took no time and needed nothing from outside.
     pub(super) fn instant(&self, place: &str, result: Value) -> Halt {
-        self.ended(place, Outcome::Succeeded { result })
+        self.ended(place, Ok(Reply { value: result }))
     }
 
-    pub(super) fn ended(&self, place: &str, outcome: Outcome) -> Halt {
+    pub(super) fn ended(&self, place: &str, outcome: CallResult) -> Halt {
         Halt::Record(Box::new(Line::Attempt(Attempt {
             step: place.to_owned(),
             number: 1,

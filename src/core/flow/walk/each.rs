@@ -11,7 +11,7 @@ use crate::core::flow::step::Step;
 use crate::core::flow::walk::story::Last;
 use crate::core::rule::path::Found;
 use crate::core::rule::template::RenderError;
-use crate::core::run::Outcome;
+use crate::core::run::{CallFailure, CallResult, Reply};
 use crate::core::scope::Scope;
 
 /// Items that a plan shows.
@@ -144,12 +144,10 @@ impl<'a, 'l> Walk<'a, 'l> {
     ) -> Result<Result<(), Fault>, Halt> {
         let outcome = match each.on_failure {
             OnFailure::Stop => return Ok(Err(fault)),
-            OnFailure::Continue => Outcome::Failed {
-                message: fault.why,
-                retryable: false,
-                retry_after: None,
+            OnFailure::Continue => Err(CallFailure {
                 status: fault.status,
-            },
+                ..CallFailure::lasting(fault.why)
+            }),
         };
         if self.sketch.is_some() {
             known.results.push(result(&outcome));
@@ -219,11 +217,11 @@ fn inner<'a>(
 }
 
 /// What an item that is over gave.
-fn result(outcome: &Outcome) -> Value {
+fn result(outcome: &CallResult) -> Value {
     match outcome {
-        Outcome::Succeeded { result } => result.clone(),
-        Outcome::Failed {
+        Ok(Reply { value: result }) => result.clone(),
+        Err(CallFailure {
             message, status, ..
-        } => json!({ "error": { "message": message, "status": status } }),
+        }) => json!({ "error": { "message": message, "status": status } }),
     }
 }

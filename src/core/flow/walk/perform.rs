@@ -7,7 +7,7 @@ use crate::core::flow::next::Task;
 use crate::core::flow::plan::What;
 use crate::core::flow::render::render_call;
 use crate::core::flow::step::{OnCrash, Step};
-use crate::core::run::{Attempt, Outcome};
+use crate::core::run::{Attempt, CallFailure};
 
 /// Which try a step is at.
 enum Try {
@@ -31,11 +31,11 @@ impl<'a, 'l> Walk<'a, 'l> {
             }
             Last::Started { number } => Try::UnderWay(number),
             Last::Attempt(attempt) => match &attempt.outcome {
-                Outcome::Succeeded { result } => {
+                Ok(reply) => {
                     self.show(step, place, memory, Some(attempt));
-                    return Ok(Pass::On(result.clone()));
+                    return Ok(Pass::On(reply.value.clone()));
                 }
-                Outcome::Failed { .. } => match self.after(step, place, story, attempt)? {
+                Err(failure) => match self.after(step, place, story, (attempt, failure))? {
                     Ok(number) => Try::Number(number),
                     Err(fault) => {
                         self.show(step, place, memory, Some(attempt));
@@ -53,23 +53,14 @@ impl<'a, 'l> Walk<'a, 'l> {
         step: &Step,
         place: &str,
         story: Story<'l>,
-        last: &Attempt,
+        (last, failure): (&Attempt, &CallFailure),
     ) -> Result<Result<u32, Fault>, Halt> {
-        let Outcome::Failed {
-            message,
-            retryable,
-            status,
-            ..
-        } = &last.outcome
-        else {
-            return Ok(Ok(last.number));
-        };
         if story.revived {
             return Ok(Ok(last.number + 1));
         }
         let retry = &step.settings.retry;
-        if !retryable || story.tries >= retry.attempts {
-            let fault = gave_up(step, place, message, story.tries, *status);
+        if !failure.retryable || story.tries >= retry.attempts {
+            let fault = gave_up(step, place, failure, story.tries);
             return Ok(Err(fault));
         }
         let due = retry.due(last, story.tries, self.subject.seed);
@@ -141,16 +132,19 @@ fn held(place: &str) -> Halt {
     }
 }
 
-fn gave_up(step: &Step, place: &str, message: &str, tries: u32, status: Option<u16>) -> Fault {
+fn gave_up(step: &Step, place: &str, failure: &CallFailure, tries: u32) -> Fault {
+    let CallFailure {
+        message, status, ..
+    } = failure;
     let after = match tries {
         1 => String::new(),
         tries => format!(" after {tries} tries"),
     };
     Fault {
         step: step.name.clone(),
-        message: message.to_owned(),
+        message: message.clone(),
         attempts: tries,
-        status,
+        status: *status,
         why: format!("step `{place}` failed{after}: {message}"),
     }
 }

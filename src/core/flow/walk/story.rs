@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::core::run::{Attempt, Line, Outcome};
+use crate::core::run::{Attempt, Line, Reply};
 
 /// What the log says, by place.
 pub struct Log<'a> {
@@ -115,7 +115,7 @@ impl<'a> Story<'a> {
     pub fn result(&self) -> Option<&'a Value> {
         match self.last {
             Last::Attempt(Attempt {
-                outcome: Outcome::Succeeded { result },
+                outcome: Ok(Reply { value: result }),
                 ..
             }) => Some(result),
             Last::Attempt(_) | Last::Nothing | Last::Started { .. } | Last::Waiting { .. } => None,

@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::condition::{Condition, Polarity, Predicate};
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Entry, Node, Yaml};
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::operator::{self, Case, Operator, Parsing, Spec};
 use crate::core::rule::path::Path;
 use crate::core::rule::shared::comparisons::Comparison;
@@ -86,12 +87,12 @@ fn any(mut parts: Vec<Condition>) -> Condition {
 }
 
 /// A mapping: every key must hold.
-pub fn mapping(node: &Node, branch: &Branch, cx: &mut Lowering<'_>) -> Option<Condition> {
+pub fn mapping(node: &Node, branch: &Branch, names: &mut NameResolver<'_>) -> Option<Condition> {
     let entries = match &node.value {
         Yaml::Map(entries) if !entries.is_empty() => entries,
         Yaml::Map(_) => {
             let help = "name a field and its test, or leave the key out";
-            cx.error(
+            names.error(
                 Code::InvalidValue,
                 node.at,
                 "an empty condition tests nothing",
@@ -102,31 +103,31 @@ pub fn mapping(node: &Node, branch: &Branch, cx: &mut Lowering<'_>) -> Option<Co
         Yaml::List(_) => {
             let message = "a condition takes a mapping, found a list";
             let help = "write `all:` or `any:` above the list";
-            cx.error(Code::WrongType, node.at, message, help);
+            names.error(Code::WrongType, node.at, message, help);
             return None;
         }
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
             let message = format!("a condition takes a mapping, found {}", node.kind());
             let help = "write `field: value`, for example `current: urgent`";
-            cx.error(Code::WrongType, node.at, message, help);
+            names.error(Code::WrongType, node.at, message, help);
             return None;
         }
     };
     let parts: Vec<Option<Condition>> = entries
         .iter()
-        .map(|entry| lower_entry(entry, branch, cx))
+        .map(|entry| lower_entry(entry, branch, names))
         .collect();
     let parts: Option<Vec<Condition>> = parts.into_iter().collect();
     Some(branch.all(parts?))
 }
 
-fn lower_entry(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) -> Option<Condition> {
+fn lower_entry(entry: &Entry, branch: &Branch, names: &mut NameResolver<'_>) -> Option<Condition> {
     match entry.key.as_str() {
-        "all" | "any" | "none" => lower_group(entry, branch, cx),
+        "all" | "any" | "none" => lower_group(entry, branch, names),
         "not" => {
             let help = "`not` stands beside a field: `current: { not: solved }`; \
                         to negate several tests write `none:` with a list";
-            cx.error(
+            names.error(
                 Code::UnknownKey,
                 entry.key_at,
                 "`not` cannot stand here",
@@ -134,18 +135,18 @@ fn lower_entry(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) -> Option<
             );
             None
         }
-        _ => lower_field(entry, branch, cx),
+        _ => lower_field(entry, branch, names),
     }
 }
 
-fn lower_group(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) -> Option<Condition> {
+fn lower_group(entry: &Entry, branch: &Branch, names: &mut NameResolver<'_>) -> Option<Condition> {
     let key = entry.key.as_str();
     let Some(items) = entry.value.as_list() else {
         let message = format!(
             "`{key}` takes a list of conditions, found {}",
             entry.value.kind()
         );
-        cx.error(
+        names.error(
             Code::WrongType,
             entry.value.at,
             message,
@@ -155,7 +156,7 @@ fn lower_group(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) -> Option<
     };
     if items.is_empty() {
         let message = format!("`{key}` has no condition");
-        cx.error(
+        names.error(
             Code::InvalidValue,
             entry.value.at,
             message,
@@ -165,7 +166,7 @@ fn lower_group(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) -> Option<
     }
     let mut parts = Vec::with_capacity(items.len());
     for (index, item) in items.iter().enumerate() {
-        parts.push(mapping(item, &branch.child(key, index), cx));
+        parts.push(mapping(item, &branch.child(key, index), names));
     }
     let parts: Vec<Condition> = parts.into_iter().collect::<Option<_>>()?;
     Some(match key {
@@ -175,17 +176,17 @@ fn lower_group(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) -> Option<
     })
 }
 
-fn lower_field(entry: &Entry, branch: &Branch, cx: &mut Lowering<'_>) -> Option<Condition> {
+fn lower_field(entry: &Entry, branch: &Branch, names: &mut NameResolver<'_>) -> Option<Condition> {
     if let Some(help) = misplaced_operator(entry) {
         let message = format!("`{}` is an operator, not a field", entry.key);
-        cx.error(Code::UnknownField, entry.key_at, message, &help);
+        names.error(Code::UnknownField, entry.key_at, message, &help);
         return None;
     }
-    let path = cx.shared_path(&entry.key, entry.key_at);
+    let path = names.shared_path(&entry.key, entry.key_at);
     // The test of a wrong field is judged as far as it does not hang on what the field holds.
     let unknown = || Arc::new(Path::unknown(&entry.key));
     let judged = path.clone().unwrap_or_else(unknown);
-    let test = lower_test(&judged, &entry.value, branch, cx);
+    let test = lower_test(&judged, &entry.value, branch, names);
     path.and(test)
 }
 
@@ -202,15 +203,15 @@ fn lower_test(
     path: &Arc<Path>,
     node: &Node,
     branch: &Branch,
-    cx: &mut Lowering<'_>,
+    names: &mut NameResolver<'_>,
 ) -> Option<Condition> {
     let Yaml::Map(entries) = &node.value else {
-        return predicate(path, "is", node, branch, cx);
+        return predicate(path, "is", node, branch, names);
     };
     if operator::operand::is_path(entries) {
-        return predicate(path, "is", node, branch, cx);
+        return predicate(path, "is", node, branch, names);
     }
-    lower_operators(path, node, entries, branch, cx)
+    lower_operators(path, node, entries, branch, names)
 }
 
 fn lower_operators(
@@ -218,9 +219,9 @@ fn lower_operators(
     node: &Node,
     entries: &[Entry],
     branch: &Branch,
-    cx: &mut Lowering<'_>,
+    names: &mut NameResolver<'_>,
 ) -> Option<Condition> {
-    let case = case_beside(node, branch, cx);
+    let case = case_beside(node, branch, names.diagnostics);
     let branch = &Branch {
         case: case.unwrap_or(branch.case),
         ..branch.clone()
@@ -228,19 +229,19 @@ fn lower_operators(
     let mut parts = Vec::new();
     for entry in entries.iter().filter(|entry| entry.key != "ignore_case") {
         parts.push(match entry.key.as_str() {
-            "not" => lower_test(path, &entry.value, &branch.negated(), cx),
+            "not" => lower_test(path, &entry.value, &branch.negated(), names),
             name if operator::find(name).is_some() => {
-                predicate(path, name, &entry.value, branch, cx)
+                predicate(path, name, &entry.value, branch, names)
             }
             _ => {
-                unknown_operator(path, entry, cx);
+                unknown_operator(path, entry, names.diagnostics);
                 None
             }
         });
     }
     if parts.is_empty() && case.is_some() {
         let message = format!("`{}` is not tested for anything", path.text);
-        cx.error(
+        names.error(
             Code::InvalidValue,
             node.at,
             message,
@@ -252,7 +253,7 @@ fn lower_operators(
     case.map(|_| branch.all(parts))
 }
 
-fn unknown_operator(path: &Path, entry: &Entry, cx: &mut Lowering<'_>) {
+fn unknown_operator(path: &Path, entry: &Entry, diagnostics: &mut Diagnostics) {
     let message = format!("unknown operator `{}`", entry.key);
     let names = operator::SPECS
         .iter()
@@ -268,7 +269,7 @@ fn unknown_operator(path: &Path, entry: &Entry, cx: &mut Lowering<'_>) {
             entry.key
         )
     });
-    cx.error(Code::UnknownOperator, entry.key_at, message, &help);
+    diagnostics.error(Code::UnknownOperator, entry.key_at, message, &help);
 }
 
 fn predicate(
@@ -276,15 +277,15 @@ fn predicate(
     name: &str,
     value: &Node,
     branch: &Branch,
-    cx: &mut Lowering<'_>,
+    names: &mut NameResolver<'_>,
 ) -> Option<Condition> {
     let spec = operator::find(name)?;
-    let operator = lower_operator(spec, path, value, branch.case, cx)?;
+    let operator = lower_operator(spec, path, value, branch.case, names)?;
     Some(Condition::Predicate(Arc::new(Predicate {
         path: Arc::clone(path),
         operator,
         polarity: branch.polarity,
-        group: cx.shared.words.share(branch.group()),
+        group: names.interner.words.share(branch.group()),
         at: value.at,
     })))
 }
@@ -296,44 +297,44 @@ fn lower_operator(
     path: &Path,
     value: &Node,
     case: Case,
-    cx: &mut Lowering<'_>,
+    names: &mut NameResolver<'_>,
 ) -> Option<Arc<Operator>> {
-    let test = Comparison::of(spec, path, value, case, cx);
+    let test = Comparison::of(spec, path, value, case, names);
     if let Some(known) = test
         .as_ref()
-        .and_then(|test| cx.shared.comparisons.get(test))
+        .and_then(|test| names.interner.comparisons.get(test))
     {
         return Some(known);
     }
-    let said = cx.diagnostics.count();
-    let fields = cx.types_at(path);
+    let said = names.diagnostics.count();
+    let fields = names.types_at(path);
     let mut parsing = Parsing {
         path,
         fields,
         case,
-        cx,
+        names,
     };
     let operator = Arc::new((spec.parse)(value, &mut parsing)?);
-    if let Some(test) = test.filter(|_| cx.diagnostics.count() == said) {
-        cx.shared.comparisons.keep(test, &operator);
+    if let Some(test) = test.filter(|_| names.diagnostics.count() == said) {
+        names.interner.comparisons.keep(test, &operator);
     }
     Some(operator)
 }
 
 /// What the `ignore_case` beside the operators says; None after reporting one that cannot stand
 /// there.
-fn case_beside(node: &Node, branch: &Branch, cx: &mut Lowering<'_>) -> Option<Case> {
+fn case_beside(node: &Node, branch: &Branch, diagnostics: &mut Diagnostics) -> Option<Case> {
     let Some(said) = node.get("ignore_case") else {
         return Some(branch.case);
     };
     let Yaml::Bool(ignore) = said.value else {
-        cx.wrong_type(said, "ignore_case", "true or false");
+        diagnostics.wrong_type(said, "ignore_case", "true or false");
         return None;
     };
     if !compares_text(node) {
         let help = "it stands beside operators that compare text, such as `contains`";
         let message = "`ignore_case` does nothing here";
-        cx.error(Code::OperatorMismatch, said.at, message, help);
+        diagnostics.error(Code::OperatorMismatch, said.at, message, help);
         return None;
     }
     Some(if ignore { Case::Ignored } else { Case::Exact })

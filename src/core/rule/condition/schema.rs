@@ -8,7 +8,7 @@ pub fn schema() -> Value {
     json!({
         "type": "object",
         "minProperties": 1,
-        "description": "Every key must hold: a field and its test, or a group.",
+        "description": "Every key must hold: a field with its test, or a group.",
         "properties": {
             "all": group_schema("Every one of these must hold."),
             "any": group_schema("At least one of these must hold."),

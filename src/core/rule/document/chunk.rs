@@ -63,11 +63,6 @@ pub fn chunks(text: &str) -> impl Iterator<Item = Chunk<'_>> {
     })
 }
 
-/// How many documents a text holds, the empty ones counted.
-pub fn count_chunks(text: &str) -> usize {
-    chunks(text).count()
-}
-
 /// A file's text with some of its documents alone; what is left stands where it stood.
 pub fn only_documents(text: &str, keep: impl Fn(&str) -> bool) -> String {
     let mut kept = String::with_capacity(text.len());

@@ -4,16 +4,16 @@
 use std::time::Duration;
 
 use super::{DEBOUNCE, entries, lower_per, lower_window};
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::gate::{Gate, Kept, Kind, words};
 use crate::core::rule::document::Node;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::compiler::Compiler;
 use crate::core::rule::synonyms;
 
-pub fn lower_debounce(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
-    entries(node, &DEBOUNCE, cx)?;
+pub fn lower_debounce(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
+    entries(node, &DEBOUNCE, cx.diagnostics())?;
     let per = match node.get("per") {
-        Some(per) => lower_per(per, &DEBOUNCE, cx).map(Some),
+        Some(per) => lower_per(per, &DEBOUNCE, &mut cx.names).map(Some),
         None => Some(None),
     };
     let quiet = lower_window(node, &DEBOUNCE, "quiet", cx);
@@ -22,11 +22,11 @@ pub fn lower_debounce(node: &Node, cx: &mut Lowering<'_>) -> Option<Gate> {
         None => Some(None),
     };
     let keep = match node.get("keep") {
-        Some(keep) => lower_keep(keep, cx),
+        Some(keep) => lower_keep(keep, cx.diagnostics()),
         None => Some(Kept::Last),
     };
     let (window, at_most) = (quiet?, at_most?);
-    check_at_most(node, window, at_most, cx)?;
+    check_at_most(node, window, at_most, cx.diagnostics())?;
     Some(Gate {
         kind: Kind::Debounce {
             at_most,
@@ -42,7 +42,7 @@ fn check_at_most(
     node: &Node,
     quiet: Duration,
     at_most: Option<Duration>,
-    cx: &mut Lowering<'_>,
+    diagnostics: &mut Diagnostics,
 ) -> Option<()> {
     let Some(at_most) = at_most.filter(|at_most| *at_most < quiet) else {
         return Some(());
@@ -53,11 +53,11 @@ fn check_at_most(
     let help = format!(
         "`at_most` bounds how often `quiet` begins anew: write more than {quiet}, or `quiet: {at_most}` alone"
     );
-    cx.error(Code::InvalidValue, at, message, &help);
+    diagnostics.error(Code::InvalidValue, at, message, &help);
     None
 }
 
-fn lower_keep(node: &Node, cx: &mut Lowering<'_>) -> Option<Kept> {
+fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<Kept> {
     let written = node.as_text().unwrap_or_default();
     if let Some(keep) = Kept::parse(written) {
         return Some(keep);
@@ -72,6 +72,6 @@ fn lower_keep(node: &Node, cx: &mut Lowering<'_>) -> Option<Kept> {
         },
     };
     let message = "`keep` takes first, last or all";
-    cx.error(Code::InvalidValue, node.at, message, &help);
+    diagnostics.error(Code::InvalidValue, node.at, message, &help);
     None
 }

@@ -4,19 +4,19 @@
 use serde_json::{Value, json};
 
 use crate::core::gate::Kept;
-use crate::core::rule::vocabulary::{Vocabulary, duration, text, word};
+use crate::core::rule::document::vocabulary::{Vocabulary, duration, text, word};
 
 pub const DEDUPE: Vocabulary = Vocabulary {
     name: "`dedupe`",
     words: &[
         word(
             "per",
-            "What counts as the same: a path, such as `ticket.id`.",
+            "The path whose value identifies equal events, such as `ticket.id`.",
             text,
         ),
         word(
             "for",
-            "How long a further event with the same value runs nothing.",
+            "How long further events with the same value start no run.",
             duration,
         ),
     ],
@@ -27,22 +27,22 @@ pub const DEBOUNCE: Vocabulary = Vocabulary {
     words: &[
         word(
             "per",
-            "What is gathered apart: a path, such as `ticket.id`; all events of the rule together unless given.",
+            "The path whose values are collected separately, such as `ticket.id`. Default: one window for all events of the rule.",
             text,
         ),
         word(
             "quiet",
-            "The run starts when no further event has come for so long.",
+            "The run starts when no further event has arrived for this time.",
             duration,
         ),
         word(
             "at_most",
-            "It starts then at the latest, counted from the first event; without it events may put it off for ever.",
+            "The longest delay, counted from the first event. Default: no limit, so a steady stream of events can delay the run indefinitely.",
             duration,
         ),
         word(
             "keep",
-            "What the run is about: the `first` event, the `last`, or `all`: about the last, and `events` lists them all. `last` unless given.",
+            "The event of the run: the `first`, the `last`, or `all`, which is the last with the list of all as `events`. Default: `last`.",
             keep,
         ),
     ],
@@ -53,11 +53,11 @@ pub const THROTTLE: Vocabulary = Vocabulary {
     words: &[
         word(
             "per",
-            "What is counted apart: a path; all runs of the rule together unless given.",
+            "The path whose values are counted separately. Default: one count for the rule.",
             text,
         ),
-        word("limit", "How many runs may begin.", limit),
-        word("in", "Within which time.", duration),
+        word("limit", "The number of runs that may start.", limit),
+        word("in", "The period in which they are counted.", duration),
     ],
 };
 

@@ -6,24 +6,26 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Lane, Mode, Rule};
-use crate::core::config::Config;
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
+use super::{Lane, Rule};
+use crate::core::config::{Config, Mode};
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position, Report};
 use crate::core::flow::named::NamedFlows;
 use crate::core::flow::step::Flow;
 use crate::core::flow::vocabulary::STEP;
 use crate::core::flow::{lower_catch, lower_flow, lower_flow_name, lower_on_dead};
 use crate::core::rule::condition::Condition;
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::earlier::{Holds, Local};
 use crate::core::rule::fields::Fields;
 use crate::core::rule::gates;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::compiler::Compiler;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::ruletest;
 use crate::core::rule::self_loop;
-use crate::core::rule::shared::Shared;
+use crate::core::rule::shared::cache::CompileCache;
 use crate::core::rule::synonyms;
-use crate::core::rule::trigger::{lower_source, lower_types};
+use crate::core::rule::trigger::lower::{lower_source, lower_types};
 use crate::core::rule::version::Version;
 use crate::core::rule::vocabulary::JOBSPEC;
 use crate::core::rule::writes;
@@ -35,33 +37,32 @@ pub fn lower(
     version: Version,
     config: &Config,
     flows: &NamedFlows,
-    shared: &mut Shared,
+    cache: &mut CompileCache,
     diagnostics: &mut Diagnostics,
 ) -> Option<Arc<Rule>> {
     if refuse_other_documents(node, diagnostics) {
         return None;
     }
     let before = diagnostics.errors();
-    let mut cx = Lowering {
+    let mut cx = Compiler {
         folder: folder.to_owned(),
-        flows,
-        shared: take(shared),
-        ..Lowering::new(config, Fields::Open, diagnostics)
+        named_flows: flows,
+        ..Compiler::new(config, Fields::Open, diagnostics).with_cache(take(cache))
     };
     let rule = lower_rule(node, version, &mut cx);
-    let sound = cx.diagnostics.errors() == before;
+    let sound = cx.diagnostics().errors() == before;
     if !sound {
-        lower_tests_of_broken(node, &mut cx);
+        lower_tests_of_broken(node, &mut cx.names);
     }
-    *shared = cx.shared;
+    *cache = cx.into_cache();
     rule.filter(|_| sound).map(Arc::new)
 }
 
 /// The tests of a sound rule are judged with what they name; those of a broken one, as they stand.
-fn lower_tests_of_broken(node: &Node, cx: &mut Lowering<'_>) {
+fn lower_tests_of_broken(node: &Node, names: &mut NameResolver<'_>) {
     let tests = node.get("tests").and_then(Node::as_list);
     for test in tests.unwrap_or_default() {
-        ruletest::lower(test, cx);
+        ruletest::lower(test, names);
     }
 }
 
@@ -115,39 +116,41 @@ fn holds_flows(entries: &[Entry]) -> bool {
     !entries.iter().any(says) && named.iter().any(of_steps)
 }
 
-fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Rule> {
+fn lower_rule(node: &Node, version: Version, cx: &mut Compiler<'_>) -> Option<Rule> {
     cx.entries(node, &JOBSPEC)?;
     lower_vars(node, cx);
-    let name = required(node, "name", cx).and_then(|(n, _)| lower_name(n, cx));
-    let source = required(node, "event_source", cx).and_then(|(n, _)| lower_source(n, cx));
-    let event_types = required(node, "event_type", cx)
+    let name =
+        required(node, "name", cx.diagnostics()).and_then(|(n, _)| lower_name(n, cx.diagnostics()));
+    let source =
+        required(node, "event_source", cx.diagnostics()).and_then(|(n, _)| lower_source(n, cx));
+    let event_types = required(node, "event_type", cx.diagnostics())
         .and_then(|(types, _)| lower_types(types, source.as_deref(), cx));
     let mode = match node.get("mode") {
-        Some(mode) => Mode::lower(mode, cx),
+        Some(mode) => Mode::lower(mode, cx.diagnostics()),
         None => Some(Mode::Live),
     };
     let when = match node.get("when") {
-        Some(when) => Condition::lower(when, cx),
+        Some(when) => Condition::lower(when, &mut cx.names),
         None => Some(Condition::always()),
     };
     let lane = match node.get("one_at_a_time_per") {
-        Some(lane) => lower_lane(lane, cx),
+        Some(lane) => lower_lane(lane, &mut cx.names),
         None => Some(Lane::Key),
     };
     let gates = gates::lower(node, cx);
     if gates::keeps_all(node) {
         let (name, holds) = ("events".to_owned(), Holds::Events);
-        cx.locals.push(Local { name, holds });
+        cx.names.in_scope.locals.push(Local { name, holds });
     }
     let flow = lower_way(node, cx);
-    cx.locals.clear();
+    cx.names.in_scope.locals.clear();
     let on_dead = match node.get("on_dead") {
         Some(on_dead) => lower_on_dead(on_dead, cx),
-        None => Some(cx.config.on_dead.clone()),
+        None => Some(cx.cache.default_on_dead.clone()),
     };
     let told = on_dead.as_ref().and_then(Option::as_deref);
     let guard = writes::guard(flow.as_ref(), told, cx);
-    let has_tests = check_tests(node, cx);
+    let has_tests = check_tests(node, cx.diagnostics());
     if let Some(description) = node.get("description") {
         cx.text(description, "description");
     }
@@ -158,20 +161,24 @@ fn lower_rule(node: &Node, version: Version, cx: &mut Lowering<'_>) -> Option<Ru
         event_types: event_types?,
         mode: mode?.min(cx.config.mode),
         when: when?,
-        vars: Arc::clone(&cx.vars),
+        vars: Arc::clone(&cx.names.in_scope.vars),
         lane: lane?,
         guard,
         gates: gates?,
         flow: flow?,
         on_dead: on_dead?,
-        version: version.with(take(&mut cx.running.parts)),
+        version: version.with(take(&mut cx.stack.parts)),
         has_tests,
     };
-    self_loop::warn(&rule, cx.config, cx.diagnostics);
+    self_loop::warn(&rule, cx.config, cx.diagnostics());
     Some(rule)
 }
 
-fn required<'n>(node: &'n Node, key: &str, cx: &mut Lowering<'_>) -> Option<(&'n Node, Position)> {
+fn required<'n>(
+    node: &'n Node,
+    key: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<(&'n Node, Position)> {
     let found = node.get(key).map(|value| (value, value.at));
     if found.is_none() && !written_otherwise(node, key) {
         let message = format!("this rule has no `{key}`");
@@ -183,7 +190,7 @@ fn required<'n>(node: &'n Node, key: &str, cx: &mut Lowering<'_>) -> Option<(&'n
             }
             _ => "add `flow:` with a list of steps, or `flow_name:` with the name of a flow",
         };
-        cx.error(Code::MissingKey, node.at, message, help);
+        diagnostics.error(Code::MissingKey, node.at, message, help);
     }
     found
 }
@@ -199,15 +206,15 @@ fn written_otherwise(node: &Node, key: &str) -> bool {
     })
 }
 
-fn lower_name(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
-    let name = cx.text(node, "name")?;
+fn lower_name(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
+    let name = diagnostics.text(node, "name")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if !starts || !name.chars().all(plain) || name.len() > 100 {
         let message = format!("`{name}` is no name for a rule");
         let help =
             "letters, digits, `.`, `_` and `-`, at most 100; the rest belongs into `description`";
-        cx.error(Code::InvalidValue, node.at, message, help);
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
         return None;
     }
     Some(name)
@@ -215,10 +222,10 @@ fn lower_name(node: &Node, cx: &mut Lowering<'_>) -> Option<String> {
 
 /// The configuration's variables with those of the flow under `flow_name` and the rule's own laid over
 /// them.
-fn lower_vars(rule: &Node, cx: &mut Lowering<'_>) {
+fn lower_vars(rule: &Node, cx: &mut Compiler<'_>) {
     let named = rule.get("flow_name").and_then(Node::as_text);
-    if let Some(named) = named.and_then(|name| cx.flows.get(name)) {
-        cx.vars = named.vars_over(&cx.vars);
+    if let Some(named) = named.and_then(|name| cx.named_flows.get(name)) {
+        cx.names.in_scope.vars = named.vars_over(&cx.names.in_scope.vars);
     }
     let Some(node) = rule.get("vars") else {
         return;
@@ -227,17 +234,24 @@ fn lower_vars(rule: &Node, cx: &mut Lowering<'_>) {
         cx.wrong_type(node, "vars", "a mapping");
         return;
     };
-    let mut vars = cx.vars.as_object().cloned().unwrap_or_default();
+    let mut vars = cx
+        .names
+        .in_scope
+        .vars
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
     for entry in entries {
         vars.insert(entry.key.clone(), entry.value.to_json());
     }
-    cx.vars = Arc::new(Value::Object(vars));
+    cx.names.in_scope.vars = Arc::new(Value::Object(vars));
 }
 
 /// The steps to run: the rule's own, or those of the flow that it names.
-fn lower_way(rule: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
+fn lower_way(rule: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
     let (Some(name), None) = (rule.get("flow_name"), rule.get("flow")) else {
-        let flow = required(rule, "flow", cx).and_then(|(flow, _)| lower_flow(flow, cx));
+        let flow =
+            required(rule, "flow", cx.diagnostics()).and_then(|(flow, _)| lower_flow(flow, cx));
         if let Some(name) = rule.get("flow_name") {
             let help = "keep one; to run the named flow among other steps write `- flow: NAME`";
             cx.error(
@@ -260,23 +274,23 @@ fn lower_way(rule: &Node, cx: &mut Lowering<'_>) -> Option<Flow> {
     lower_flow_name(name, cx)
 }
 
-fn lower_lane(node: &Node, cx: &mut Lowering<'_>) -> Option<Lane> {
-    let text = cx.text(node, "one_at_a_time_per")?;
+fn lower_lane(node: &Node, names: &mut NameResolver<'_>) -> Option<Lane> {
+    let text = names.text(node, "one_at_a_time_per")?;
     match text.as_str() {
         "none" => Some(Lane::None),
-        path => cx.shared_path(path, node.at).map(Lane::Per),
+        path => names.shared_path(path, node.at).map(Lane::Per),
     }
 }
 
 /// Whether there are tests; reports what is no list of them.
-fn check_tests(node: &Node, cx: &mut Lowering<'_>) -> bool {
+fn check_tests(node: &Node, diagnostics: &mut Diagnostics) -> bool {
     let Some(tests) = node.get("tests") else {
         return false;
     };
     match &tests.value {
         Yaml::List(items) => !items.is_empty(),
         Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::Map(_) => {
-            cx.wrong_type(tests, "tests", "a list of tests");
+            diagnostics.wrong_type(tests, "tests", "a list of tests");
             false
         }
     }

@@ -6,16 +6,16 @@ mod steps;
 
 use std::sync::Arc;
 
-use super::{Lowering, Occasion};
-use crate::core::diagnostic::{Code, Diagnostic, Position};
+use crate::core::diagnostic::{Code, Diagnostic, Position, Report};
 use crate::core::event::catalogue::FieldLookup;
-use crate::core::rule::earlier::Holds;
+use crate::core::rule::earlier::{Holds, Occasion};
 use crate::core::rule::fields::{FieldCheck, Fields};
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::path::{Key, Path, Root, Route};
 use crate::core::rule::synonyms;
 use locals::known_elsewhere;
 
-impl Lowering<'_> {
+impl NameResolver<'_> {
     /// A path that a rule reads: parsed, and checked against what its event types hold.
     pub fn path(&mut self, text: &str, at: Position) -> Option<Path> {
         self.shared_path(text, at).map(Arc::unwrap_or_clone)
@@ -23,11 +23,11 @@ impl Lowering<'_> {
 
     /// The same, one for all rules that spell it alike.
     pub fn shared_path(&mut self, text: &str, at: Position) -> Option<Arc<Path>> {
-        let path = match self.shared.paths.get(text) {
+        let path = match self.interner.paths.get(text) {
             Some(path) => Arc::clone(path),
             None => self.parse_path(text, at)?,
         };
-        let path = match (self.occasion, self.locals.is_empty()) {
+        let path = match (self.in_scope.error_scope, self.in_scope.locals.is_empty()) {
             (Occasion::Event, true) => path,
             (_, _) => Arc::new(self.placed(Path::clone(&path))),
         };
@@ -38,7 +38,7 @@ impl Lowering<'_> {
         match Path::parse(text) {
             Ok(path) => {
                 let path = Arc::new(path);
-                let paths = &mut self.shared.paths;
+                let paths = &mut self.interner.paths;
                 paths.insert(text.to_owned(), Arc::clone(&path));
                 Some(path)
             }
@@ -53,11 +53,11 @@ impl Lowering<'_> {
     /// `error.…` is a field of the event, but where there is an error to tell of; and so is what the
     /// flow gave a name to, but where it has that name.
     pub fn placed(&self, path: Path) -> Path {
-        let path = match self.occasion {
+        let path = match self.in_scope.error_scope {
             Occasion::Event => path,
             Occasion::Death | Occasion::Failure => path.of_error(),
         };
-        path.of_local(|name| self.locals.iter().any(|local| local.name == name))
+        path.of_local(|name| self.in_scope.locals.iter().any(|local| local.name == name))
     }
 
     /// The types that a path has, as far as they are known.
@@ -67,7 +67,7 @@ impl Lowering<'_> {
             let check = dotted.map(|dotted| self.fields.check(&dotted));
             return check.unwrap_or(FieldCheck::Open);
         };
-        let local = self.locals.iter().find(|local| local.name == name);
+        let local = self.in_scope.locals.iter().find(|local| local.name == name);
         match (local.map(|local| &local.holds), below) {
             (Some(Holds::Value(known)), []) => FieldCheck::Known(vec![known.clone()]),
             (Some(Holds::Event), [_, ..]) => self.fields.check(&spelled(below)),
@@ -83,19 +83,20 @@ impl Lowering<'_> {
         if let Route::Plain { root, keys } = &path.route {
             let first = keys.first().map(|key| key.name.as_str());
             match (root, first) {
-                (Root::Vars, Some(name)) if self.running.given.contains(name) => return true,
-                (Root::Vars, Some(name)) if self.vars.get(name).is_none() => {
+                (Root::Vars, Some(name)) if self.in_scope.parameters.contains(name) => return true,
+                (Root::Vars, Some(name)) if self.in_scope.vars.get(name).is_none() => {
                     self.undefined("variable", &path.text, name, at);
                     return false;
                 }
-                (Root::Vars, Some(name)) if path.in_variables(&self.vars).is_none() => {
+                (Root::Vars, Some(name)) if path.in_variables(&self.in_scope.vars).is_none() => {
                     let message = format!("the variable `{name}` holds no `{}`", path.text);
                     let help = "look it up under `vars` in the rule or in flowtrigger.yaml";
                     self.error(Code::UndefinedName, at, message, help);
                     return false;
                 }
                 (Root::Steps, Some(name)) => {
-                    let Some(step) = self.steps.iter().find(|step| step.name == name) else {
+                    let Some(step) = self.in_scope.steps.iter().find(|step| step.name == name)
+                    else {
                         self.undefined("step", &path.text, name, at);
                         return false;
                     };
@@ -120,7 +121,7 @@ impl Lowering<'_> {
             return true;
         };
         let first = dotted.split('.').next().unwrap_or_default();
-        if self.left.contains(first) && first != "item" {
+        if self.in_scope.out_of_scope.contains(first) && first != "item" {
             let message = format!("`{dotted}` is known within its `for_each` alone");
             let help =
                 "out here the result of that step can be read, a list of what the items gave";
@@ -168,11 +169,11 @@ impl Lowering<'_> {
     /// The event types of the same source that do have a field; looked for once for each.
     fn comes_with(&mut self, dotted: &str) -> Option<String> {
         let key = (self.fields.identity()?, dotted.to_owned());
-        if let Some(known) = self.shared.elsewhere.get(&key) {
+        if let Some(known) = self.interner.elsewhere.get(&key) {
             return known.clone();
         }
         let found = self.find_elsewhere(dotted);
-        self.shared.elsewhere.insert(key, found.clone());
+        self.interner.elsewhere.insert(key, found.clone());
         found
     }
 
@@ -182,7 +183,7 @@ impl Lowering<'_> {
         };
         let source = &here.types().first()?.source;
         let first = dotted.split('.').next().unwrap_or(dotted);
-        let others = self.config.catalogue.types().filter(|other| {
+        let others = self.catalogue.types().filter(|other| {
             let known = matches!(other.field(dotted), FieldLookup::Known(_));
             other.source == *source && other.owns(first) && known
         });
@@ -214,8 +215,8 @@ impl Lowering<'_> {
         let Some(only) = self.fields.only(&dotted) else {
             return;
         };
-        if self.tested.iter().any(tested) {
-            self.excused = true;
+        if self.in_scope.tested_paths.iter().any(tested) {
+            self.in_scope.absence_excused = true;
             return;
         }
         let message =
@@ -229,9 +230,14 @@ impl Lowering<'_> {
 
     fn undefined(&mut self, kind: &str, path: &str, name: &str, at: Position) {
         let known: Vec<String> = if kind == "step" {
-            self.steps.iter().map(|step| step.name.clone()).collect()
+            self.in_scope
+                .steps
+                .iter()
+                .map(|step| step.name.clone())
+                .collect()
         } else {
-            self.vars
+            self.in_scope
+                .vars
                 .as_object()
                 .into_iter()
                 .flatten()
@@ -246,7 +252,7 @@ impl Lowering<'_> {
                 self.error(Code::UndefinedName, at, message, &help);
             }
             (None, "step") => {
-                let help = match self.occasion {
+                let help = match self.in_scope.error_scope {
                     Occasion::Event | Occasion::Failure => self.where_steps_are(name),
                     Occasion::Death => {
                         "what the steps of the dead run got is not in reach; `error.message` says why it died"

@@ -1,7 +1,6 @@
 //! The named flows that stand around what is lowered, and the documents that the rule is made of besides
 //! its own. It refuses nothing: whether a flow runs itself is asked where it is run.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -16,8 +15,6 @@ pub struct Running {
     pub parts: Vec<Part>,
     /// The rule's own variables, over which each flow lays its own; None outside of any.
     pub vars: Option<Arc<Value>>,
-    /// Variables whose value is told when the flow is run.
-    pub given: BTreeSet<String>,
 }
 
 impl Running {

@@ -8,7 +8,7 @@ use crate::core::rule::operator::{Example, Operator, Parsing, Spec, Verdict, abs
 
 pub const SPEC: Spec = Spec {
     name: "after",
-    summary: "The time is later than this one; `-2h` counts from the event's time.",
+    summary: "The time is later than this one. `-2h` counts from the event's time.",
     compares_text: false,
     parse,
     schema: instant::schema,

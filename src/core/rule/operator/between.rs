@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Report};
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::operator::narrowing::{Clue, Narrowing};
 use crate::core::rule::operator::operand::Operand;
@@ -22,7 +23,7 @@ pub struct Between {
 
 pub const SPEC: Spec = Spec {
     name: "between",
-    summary: "The value lies between two others; both ends count.",
+    summary: "The value is between two others, or equal to one of them.",
     compares_text: false,
     parse,
     schema: || json!({"type": "array", "minItems": 2, "maxItems": 2}),
@@ -63,13 +64,17 @@ const EXAMPLES: &[Example] = &[
 
 fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
     let Yaml::List(ends) = &node.value else {
-        parsing.cx.wrong_type(node, SPEC.name, "a list of two ends");
+        parsing
+            .names
+            .wrong_type(node, SPEC.name, "a list of two ends");
         return None;
     };
     let [low, high] = ends.as_slice() else {
         let message = format!("`between` takes two ends, found {}", ends.len());
         let help = "write `between: [LOW, HIGH]`; for any of several values write the list alone";
-        parsing.cx.error(Code::InvalidValue, node.at, message, help);
+        parsing
+            .names
+            .error(Code::InvalidValue, node.at, message, help);
         return None;
     };
     let low = parse_end(low, Side::From, parsing);
@@ -89,7 +94,7 @@ fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
 fn parse_end(node: &Node, side: Side, parsing: &mut Parsing<'_, '_>) -> Option<Ordered> {
     if node.as_list().is_some() {
         parsing
-            .cx
+            .names
             .wrong_type(node, "between", "a single value at each end");
         return None;
     }

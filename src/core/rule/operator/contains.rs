@@ -10,7 +10,7 @@ use crate::core::rule::operator::{Example, Operator, Parsing, Spec, Verdict, abs
 
 pub const SPEC: Spec = Spec {
     name: "contains",
-    summary: "The text has this somewhere in it, or one of a list.",
+    summary: "The text contains this text, or one of a list.",
     compares_text: true,
     parse,
     schema: || json!({"description": "Text, or a list of texts of which one must be found."}),

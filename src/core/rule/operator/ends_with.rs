@@ -10,7 +10,7 @@ use crate::core::rule::operator::{Example, Operator, Parsing, Spec, Verdict, abs
 
 pub const SPEC: Spec = Spec {
     name: "ends_with",
-    summary: "The text ends with this, or with one of a list.",
+    summary: "The text ends with this text, or with one of a list.",
     compares_text: true,
     parse,
     schema: || json!({"description": "Text, or a list of texts of which one must be the suffix."}),

@@ -19,7 +19,7 @@ pub struct Exists {
 
 pub const SPEC: Spec = Spec {
     name: "exists",
-    summary: "The key is there (`true`) or not (`false`); null counts as there.",
+    summary: "The field is in the event (`true`) or not (`false`). A field that is null exists.",
     compares_text: false,
     parse,
     schema: || json!({"type": "boolean"}),

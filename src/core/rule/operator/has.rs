@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Report};
 use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::Node;
 use crate::core::rule::operator::equality::{equal, near_miss};
@@ -23,7 +23,7 @@ pub struct Has {
 
 pub const SPEC: Spec = Spec {
     name: "has",
-    summary: "The list contains the value, or one of several.",
+    summary: "The list contains this value, or one of several.",
     compares_text: true,
     parse,
     schema: || json!({"description": "A value, or a list of which one must be in the field's list."}),
@@ -111,7 +111,9 @@ fn check_element(node: &Node, operand: &Operand, parsing: &mut Parsing<'_, '_>) 
     if value.is_array() {
         let message = format!("an element of `{}` is never a list", parsing.path.text);
         let help = "write the values out as one list, `has: [a, b]`";
-        parsing.cx.error(Code::NeverHolds, node.at, message, help);
+        parsing
+            .names
+            .error(Code::NeverHolds, node.at, message, help);
         return false;
     }
     let (fits, advice) = match element {
@@ -131,7 +133,9 @@ fn check_element(node: &Node, operand: &Operand, parsing: &mut Parsing<'_, '_>) 
     if !fits {
         let (path, kind) = (&parsing.path.text, element.words());
         let message = format!("an element of `{path}` is {kind}, never {}", words(&value));
-        parsing.cx.error(Code::NeverHolds, node.at, message, advice);
+        parsing
+            .names
+            .error(Code::NeverHolds, node.at, message, advice);
     }
     fits
 }

@@ -22,7 +22,7 @@ pub struct HasAll {
 
 pub const SPEC: Spec = Spec {
     name: "has_all",
-    summary: "The list contains every one of these, in any order.",
+    summary: "The list contains all of these values, in any order.",
     compares_text: true,
     parse,
     schema: || json!({"description": "A list of values that must all be in the field's list."}),

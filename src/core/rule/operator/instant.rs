@@ -6,10 +6,10 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Report};
 use crate::core::event::catalogue::FieldType;
+use crate::core::rule::document::duration;
 use crate::core::rule::document::{Node, Yaml};
-use crate::core::rule::lowering::duration;
 use crate::core::rule::operator::narrowing::{Clue, Narrowing};
 use crate::core::rule::operator::operand::Operand;
 use crate::core::rule::operator::order::Side;
@@ -237,7 +237,9 @@ fn parse_moment(node: &Node, operator: &str, parsing: &mut Parsing<'_, '_>) -> O
             words(&node.to_json())
         );
         let help = "write 2026-03-01, 2026-03-01T09:00:00Z, or -2h to count from the event's time";
-        parsing.cx.error(Code::InvalidValue, node.at, message, help);
+        parsing
+            .names
+            .error(Code::InvalidValue, node.at, message, help);
     }
     moment
 }
@@ -248,7 +250,7 @@ fn relative(text: &str) -> Option<Moment> {
         ("+", rest) => (1, rest),
         _ => return None,
     };
-    let span = SignedDuration::try_from(duration(rest)?).ok()?;
+    let span = SignedDuration::try_from(duration::parse(rest)?).ok()?;
     Some(Moment::Relative(span * sign, text.to_owned()))
 }
 

@@ -21,7 +21,7 @@ pub struct Is {
 
 pub const SPEC: Spec = Spec {
     name: "is",
-    summary: "Equals the value, or one of a list. A bare value or list means the same.",
+    summary: "The value equals this one, or one of a list. A value or list without an operator means the same.",
     compares_text: true,
     parse,
     schema: || json!({"description": "A value, or a list of which one must equal."}),

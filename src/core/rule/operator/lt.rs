@@ -7,7 +7,7 @@ use crate::core::rule::operator::{Example, Operator, Parsing, Spec, Verdict, abs
 
 pub const SPEC: Spec = Spec {
     name: "lt",
-    summary: "The value is less than this: numbers, times, and priority and status in their own order.",
+    summary: "The value is less than this one: a number, a time, a priority or a status.",
     compares_text: false,
     parse,
     schema: order::schema,

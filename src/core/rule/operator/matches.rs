@@ -6,8 +6,9 @@ use std::hash::{Hash, Hasher};
 use regex::RegexBuilder;
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Report};
 use crate::core::event::catalogue::FieldType;
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::operator::literals;
 use crate::core::rule::operator::narrowing::Narrowing;
@@ -27,7 +28,7 @@ pub struct Matches {
 
 pub const SPEC: Spec = Spec {
     name: "matches",
-    summary: "The text matches the regular expression somewhere in it, or one of a list.",
+    summary: "The text contains a match of the regular expression, or of one in a list.",
     compares_text: true,
     parse,
     schema: || json!({"description": "A regular expression, or a list of which one must match."}),
@@ -83,7 +84,7 @@ fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
 fn parse_pattern(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Pattern> {
     let Some(pattern) = node.as_text() else {
         parsing
-            .cx
+            .names
             .wrong_type(node, SPEC.name, "a regular expression");
         return None;
     };
@@ -96,14 +97,16 @@ fn parse_pattern(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Pattern> 
         let message = format!("`{pattern}` is a template, which a condition does not render");
         let help = "write the pattern itself; to look for what another field holds write \
                     `contains: { path: ticket.id }`";
-        parsing.cx.error(Code::InvalidValue, node.at, message, help);
+        parsing
+            .names
+            .error(Code::InvalidValue, node.at, message, help);
         return None;
     }
-    match parsing.cx.shared.patterns.share(pattern, parsing.case) {
+    match parsing.names.interner.patterns.share(pattern, parsing.case) {
         Ok(pattern) => Some(pattern),
         Err(error) => {
             let (message, help) = explain(pattern, &error);
-            parsing.cx.error(Code::BadRegex, node.at, message, help);
+            parsing.names.error(Code::BadRegex, node.at, message, help);
             None
         }
     }

@@ -32,12 +32,12 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use crate::core::diagnostic::Code;
+use crate::core::diagnostic::{Code, Report};
 use crate::core::event::catalogue::FieldType;
 use crate::core::rule::condition::Polarity;
 use crate::core::rule::document::Node;
 use crate::core::rule::fields::FieldCheck;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::operator::instant::Moments;
 use crate::core::rule::operator::narrowing::Narrowing;
 use crate::core::rule::operator::operand::Operand;
@@ -331,7 +331,7 @@ pub struct Parsing<'p, 'a> {
     pub path: &'p Path,
     pub fields: FieldCheck,
     pub case: Case,
-    pub cx: &'p mut Lowering<'a>,
+    pub names: &'p mut NameResolver<'a>,
 }
 
 impl Parsing<'_, '_> {
@@ -363,13 +363,13 @@ impl Parsing<'_, '_> {
             first.words()
         );
         let help = instead(first);
-        self.cx
+        self.names
             .error(Code::OperatorMismatch, node.at, message, help);
         false
     }
 
     pub fn never_holds(&mut self, node: &Node, message: String, help: &str) {
-        self.cx.error(Code::NeverHolds, node.at, message, help);
+        self.names.error(Code::NeverHolds, node.at, message, help);
     }
 }
 

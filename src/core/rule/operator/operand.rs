@@ -3,8 +3,9 @@
 
 use serde_json::Value;
 
-use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::diagnostic::{Code, Diagnostic, Report};
 use crate::core::event::catalogue::FieldType;
+use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::fields::FieldCheck;
 use crate::core::rule::operator::narrowing::{Clue, Narrowing, Point};
@@ -24,21 +25,25 @@ impl Operand {
         match &node.value {
             Yaml::Map(entries) if is_path(entries) => {
                 let target = &entries[0].value;
-                let text = parsing.cx.text(target, "path")?;
-                parsing.cx.path(&text, target.at).map(Operand::Path)
+                let text = parsing.names.text(target, "path")?;
+                parsing.names.path(&text, target.at).map(Operand::Path)
             }
             Yaml::Map(entries) if entries.iter().any(|entry| is_test(&entry.key)) => {
                 let message = "operators do not stand inside of a value or a list";
                 let help = "write them beside the field, `current: { not: solved, gt: low }`; \
                             for alternatives write `any:` above the fields";
-                parsing.cx.error(Code::InvalidValue, node.at, message, help);
+                parsing
+                    .names
+                    .error(Code::InvalidValue, node.at, message, help);
                 None
             }
             Yaml::Text(text) if text.contains("{{") => {
                 let message = format!("`{text}` is a template, which a condition does not render");
                 let help = "compare with another field as { path: ticket.id }, with a variable \
                             as { path: vars.NAME }";
-                parsing.cx.error(Code::InvalidValue, node.at, message, help);
+                parsing
+                    .names
+                    .error(Code::InvalidValue, node.at, message, help);
                 None
             }
             Yaml::Null
@@ -54,7 +59,7 @@ impl Operand {
     pub fn constant(&self, parsing: &Parsing<'_, '_>) -> Option<Value> {
         match self {
             Operand::Literal(value) => Some(value.clone()),
-            Operand::Path(path) => path.in_variables(&parsing.cx.vars).cloned(),
+            Operand::Path(path) => path.in_variables(&parsing.names.in_scope.vars).cloned(),
         }
     }
 
@@ -82,7 +87,7 @@ impl Operand {
         let Operand::Path(path) = self else {
             return Vec::new();
         };
-        match parsing.cx.types_at(path) {
+        match parsing.names.types_at(path) {
             FieldCheck::Known(types) => types,
             FieldCheck::Open | FieldCheck::Unknown { .. } => Vec::new(),
         }
@@ -212,7 +217,7 @@ fn spread(item: &Node, parsing: &mut Parsing<'_, '_>) -> Vec<Option<Operand>> {
     let Some(Operand::Path(path)) = &operand else {
         return vec![operand];
     };
-    let Some(Value::Array(elements)) = path.in_variables(&parsing.cx.vars) else {
+    let Some(Value::Array(elements)) = path.in_variables(&parsing.names.in_scope.vars) else {
         return vec![operand];
     };
     let literals: Vec<_> = elements
@@ -227,7 +232,7 @@ fn spread(item: &Node, parsing: &mut Parsing<'_, '_>) -> Vec<Option<Operand>> {
         );
         let warning = Diagnostic::warning(Code::NeverHolds, item.at, message);
         let help = "nothing matches until the variable has an element";
-        parsing.cx.diagnostics.push(warning.help(help));
+        parsing.names.diagnostics.push(warning.help(help));
     }
     literals
 }
@@ -247,7 +252,7 @@ pub fn boolean(node: &Node, operator: &str, parsing: &mut Parsing<'_, '_>) -> Op
     match node.value {
         Yaml::Bool(wanted) => Some(wanted),
         Yaml::Null | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => {
-            parsing.cx.wrong_type(node, operator, "true or false");
+            parsing.names.wrong_type(node, operator, "true or false");
             None
         }
     }
@@ -269,7 +274,9 @@ pub fn text_only(node: &Node, operand: &Operand, parsing: &mut Parsing<'_, '_>) 
                 "to compare with the text write \"{}\"",
                 words(&other).replace('"', "'")
             );
-            parsing.cx.error(Code::WrongType, node.at, message, &help);
+            parsing
+                .names
+                .error(Code::WrongType, node.at, message, &help);
             false
         }
     }

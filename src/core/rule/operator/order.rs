@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::{Code, Diagnostic};
+use crate::core::diagnostic::{Code, Diagnostic, Report};
 use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::Node;
 use crate::core::rule::operator::instant::{instant, milliseconds};
@@ -295,7 +295,9 @@ fn check_operand(node: &Node, operand: &Operand, parsing: &mut Parsing<'_, '_>) 
     if !matches!(value, Value::String(_) | Value::Number(_)) {
         let message = format!("{} has no order", words(&value));
         let help = "an ordering operator takes a number, a time, text or { path: … }";
-        parsing.cx.error(Code::InvalidValue, node.at, message, help);
+        parsing
+            .names
+            .error(Code::InvalidValue, node.at, message, help);
         return false;
     }
     if let Some(first) = types.first()
@@ -374,7 +376,7 @@ fn check_text(node: &Node, text: &str, parsing: &mut Parsing<'_, '_>) {
     if number(text).is_some() {
         let message =
             format!("\"{text}\" in quotes is compared as text with values that are no numbers");
-        parsing.cx.diagnostics.push(
+        parsing.names.diagnostics.push(
             Diagnostic::warning(Code::InvalidValue, node.at, message).help(format!(
                 "to compare numbers write it without quotes: {text}"
             )),

@@ -19,7 +19,7 @@ pub struct Present {
 
 pub const SPEC: Spec = Spec {
     name: "present",
-    summary: "Something stands there (`true`) or not (`false`); null, \"\" and [] count as nothing.",
+    summary: "The field has a value (`true`) or not (`false`). null, \"\" and [] are no value.",
     compares_text: false,
     parse,
     schema: || json!({"type": "boolean"}),

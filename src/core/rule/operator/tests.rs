@@ -51,13 +51,11 @@ fn lower(field: &str, test: &str) -> Result<Condition, Diagnostics> {
         _ => Fields::Of(priority.into_iter().cloned().collect()),
     };
     let config = Config::default();
-    let mut cx = Lowering {
-        vars: vars().into(),
-        ..Lowering::new(&config, fields, &mut diagnostics)
-    };
+    let mut names = config.name_resolver(fields, &mut diagnostics);
+    names.in_scope.vars = vars().into();
     let condition = nodes
         .first()
-        .and_then(|node| Condition::lower(node, &mut cx));
+        .and_then(|node| Condition::lower(node, &mut names));
     condition
         .filter(|_| !diagnostics.has_errors())
         .ok_or(diagnostics)

@@ -6,8 +6,9 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::core::rule::document::{Node, Yaml};
+use crate::core::rule::earlier::Occasion;
 use crate::core::rule::fields::Identity;
-use crate::core::rule::lowering::{Lowering, Occasion};
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::operator::{Case, Operator, Spec};
 use crate::core::rule::path::Path;
 
@@ -33,10 +34,10 @@ impl Comparison {
         path: &Path,
         value: &Node,
         case: Case,
-        cx: &Lowering<'_>,
+        names: &NameResolver<'_>,
     ) -> Option<Self> {
-        let fields = match cx.occasion {
-            Occasion::Event => cx.fields.identity()?,
+        let fields = match names.in_scope.error_scope {
+            Occasion::Event => names.fields.identity()?,
             Occasion::Death | Occasion::Failure => return None,
         };
         if path.local().is_some() {

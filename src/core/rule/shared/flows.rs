@@ -11,7 +11,7 @@ use crate::core::flow::named::Named;
 use crate::core::flow::step::Flow;
 use crate::core::rule::earlier::Local;
 use crate::core::rule::fields::Identity;
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::compiler::Compiler;
 use crate::core::rule::version::Part;
 
 #[derive(Default)]
@@ -84,8 +84,8 @@ impl Flows {
         self.cycles.insert(names)
     }
 
-    pub fn get(&self, named: &Named, seen: &Seen, cx: &Lowering<'_>) -> Option<Lowered> {
-        let key = (Arc::clone(&named.name), cx.fields.identity()?);
+    pub fn get(&self, named: &Named, seen: &Seen, cx: &Compiler<'_>) -> Option<Lowered> {
+        let key = (Arc::clone(&named.name), cx.names.fields.identity()?);
         let mut lowered = self.lowered.get(&key)?.iter();
         let same = |lowered: &&Lowered| lowered.seen.is_like(seen) && cx.depth <= lowered.depth;
         lowered.find(same).cloned()

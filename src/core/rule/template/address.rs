@@ -9,9 +9,9 @@ use percent_encoding::percent_decode_str;
 use regex::{Captures, Regex};
 use serde_json::Value as Json;
 
-use crate::core::diagnostic::Code;
-use crate::core::flow::call::{Piece, Text};
-use crate::core::rule::lowering::Lowering;
+use crate::core::diagnostic::{Code, Diagnostics, Report};
+use crate::core::rule::lowering::resolver::NameResolver;
+use crate::core::rule::rendered_text::{Piece, Text};
 use crate::core::rule::template::RenderError;
 use crate::core::rule::template::place::Place;
 use crate::core::rule::template::scan::literal_prefix;
@@ -23,18 +23,18 @@ pub struct Filled {
     pub changed: bool,
 }
 
-pub fn fill(text: &str, place: &Place<'_>, cx: &mut Lowering<'_>) -> Option<Filled> {
+pub fn fill(text: &str, place: &Place<'_>, names: &mut NameResolver<'_>) -> Option<Filled> {
     static VARIABLE: OnceLock<Option<Regex>> = OnceLock::new();
     let pattern = r"\{\{-?\s*vars((?:\.[A-Za-z_][A-Za-z0-9_]*)+)\s*-?\}\}";
     let variable = VARIABLE.get_or_init(|| Regex::new(pattern).ok()).as_ref()?;
     let mut mistakes = Vec::new();
     let filled = variable.replace_all(text, |found: &Captures<'_>| {
         let name = found[1].split('.').nth(1).unwrap_or_default();
-        if cx.running.given.contains(name) {
+        if names.in_scope.parameters.contains(name) {
             // Who runs the flow makes it of an event, so that it is like any value of one.
             return found[0].to_owned();
         }
-        value(&found[1], &cx.vars).unwrap_or_else(|message| {
+        value(&found[1], &names.in_scope.vars).unwrap_or_else(|message| {
             mistakes.push((found.get(0).map_or(0..0, |whole| whole.range()), message));
             String::new()
         })
@@ -47,8 +47,8 @@ pub fn fill(text: &str, place: &Place<'_>, cx: &mut Lowering<'_>) -> Option<Fill
     for (at, (code, message)) in mistakes {
         let help = "define it under `vars` in the rule or in flowtrigger.yaml";
         match code {
-            Code::UndefinedName => cx.not_configured(code, place.of(&at), message, help),
-            _ => cx.error(code, place.of(&at), message, help),
+            Code::UndefinedName => names.not_configured(code, place.of(&at), message, help),
+            _ => names.error(code, place.of(&at), message, help),
         }
     }
     sound.then_some(filled)
@@ -82,7 +82,7 @@ fn value(dotted: &str, vars: &Json) -> Result<String, (Code, String)> {
 }
 
 /// Whether scheme and host stand in the literal part of the text; false after saying why not.
-pub fn check_host(text: &str, place: &Place<'_>, cx: &mut Lowering<'_>) -> bool {
+pub fn check_host(text: &str, place: &Place<'_>, diagnostics: &mut Diagnostics) -> bool {
     let prefix = literal_prefix(text);
     let whole = prefix.len() == text.len();
     let Err((message, help)) = host(prefix, whole) else {
@@ -92,7 +92,7 @@ pub fn check_host(text: &str, place: &Place<'_>, cx: &mut Lowering<'_>) -> bool 
         true => place.of(&(0..text.len())),
         false => place.of(&(prefix.len()..text.len())),
     };
-    cx.error(Code::InvalidValue, at, message, help);
+    diagnostics.error(Code::InvalidValue, at, message, help);
     false
 }
 

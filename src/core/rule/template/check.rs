@@ -7,8 +7,8 @@ use std::ops::Range;
 use minijinja::machinery::ast::{Expr, Spanned, Stmt, UnaryOpKind};
 use minijinja::machinery::{Span, ast};
 
-use crate::core::diagnostic::Code;
-use crate::core::rule::lowering::Lowering;
+use crate::core::diagnostic::{Code, Report};
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::path::Path;
 use crate::core::rule::template::Escape;
 use crate::core::rule::template::chain::{Chain, chain, is_secret_name, range, single};
@@ -30,12 +30,12 @@ pub fn check(
     template: &Stmt<'_>,
     place: &Place<'_>,
     escape: Escape,
-    cx: &mut Lowering<'_>,
+    names: &mut NameResolver<'_>,
 ) -> Option<Reading> {
     let mut checker = Checker {
         place,
         escape,
-        cx,
+        names,
         locals: vec![Weights::new()],
         reading: Reading::default(),
         sound: true,
@@ -43,14 +43,14 @@ pub fn check(
     };
     checker.statement(template);
     let single = single(template).and_then(|chain| chain.path());
-    checker.reading.single = single.map(|path| checker.cx.placed(path));
+    checker.reading.single = single.map(|path| checker.names.placed(path));
     checker.sound.then_some(checker.reading)
 }
 
 pub struct Checker<'c, 'a> {
     place: &'c Place<'c>,
     escape: Escape,
-    cx: &'c mut Lowering<'a>,
+    names: &'c mut NameResolver<'a>,
     /// Names that the template itself defines, innermost last.
     locals: Vec<Weights>,
     reading: Reading,
@@ -62,7 +62,7 @@ pub struct Checker<'c, 'a> {
 impl Checker<'_, '_> {
     pub fn refuse(&mut self, code: Code, at: Range<usize>, message: impl Into<String>, help: &str) {
         self.sound = false;
-        self.cx.error(code, self.place.of(&at), message, help);
+        self.names.error(code, self.place.of(&at), message, help);
     }
 
     fn statements(&mut self, statements: &[Stmt<'_>]) {
@@ -220,8 +220,8 @@ impl Checker<'_, '_> {
         };
         if let Some(path) = chain.path().filter(|_| self.choices == 0 && self.sound) {
             let at = self.place.of(&chain.span);
-            let path = self.cx.placed(path);
-            self.cx.warn_if_absent(&path, at);
+            let path = self.names.placed(path);
+            self.names.warn_if_absent(&path, at);
         }
     }
 
@@ -300,8 +300,8 @@ impl Checker<'_, '_> {
         self.reading.reads.add(&names);
         if let Some(path) = chain.prefix() {
             let at = self.place.of(&chain.span);
-            let path = self.cx.placed(path);
-            self.sound &= self.cx.check_path(&path, at);
+            let path = self.names.placed(path);
+            self.sound &= self.names.check_path(&path, at);
         }
     }
 

@@ -10,7 +10,7 @@ use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::core::flow::call::Encoding;
+use crate::core::rule::rendered_text::Encoding;
 use crate::core::rule::template::context::to_json;
 use crate::core::rule::template::secret::{self, Secret};
 use crate::core::rule::template::{Escape, filter};

@@ -38,49 +38,49 @@ pub const FILTERS: &[Filter] = &[
     Filter::new(
         "default",
         1..=2,
-        "`x | default('none')`: the other value where `x` is absent or null; `default('none', true)` where it is empty too",
+        "`x | default('none')`: this value if `x` is absent or null; `default('none', true)` also if it is empty",
         |e, n| e.add_filter(n, text_filter::default),
     ),
-    Filter::new("upper", 0..=0, "`x | upper`: in capital letters", |e, n| {
+    Filter::new("upper", 0..=0, "`x | upper`: in upper case", |e, n| {
         e.add_filter(n, text_filter::upper)
     }),
-    Filter::new("lower", 0..=0, "`x | lower`: in small letters", |e, n| {
+    Filter::new("lower", 0..=0, "`x | lower`: in lower case", |e, n| {
         e.add_filter(n, text_filter::lower)
     }),
     Filter::new(
         "capitalize",
         0..=0,
-        "`x | capitalize`: the first letter a capital, the others small",
+        "`x | capitalize`: the first letter in upper case, the others in lower case",
         |e, n| e.add_filter(n, text_filter::capitalize),
     ),
     Filter::new(
         "title",
         0..=0,
-        "`x | title`: every word with a capital",
+        "`x | title`: every word with an upper-case first letter",
         |e, n| e.add_filter(n, text_filter::title),
     ),
     Filter::new(
         "trim",
         0..=0,
-        "`x | trim`: without the white space around it",
+        "`x | trim`: without white space at both ends",
         |e, n| e.add_filter(n, text_filter::trim),
     ),
     Filter::new(
         "truncate",
         1..=2,
-        "`x | truncate(80)`: at most 80 characters, the last one `…`; `truncate(80, '')` puts nothing there",
+        "`x | truncate(80)`: at most 80 characters, the last one `…` if it was cut; `truncate(80, '')` adds none",
         |e, n| e.add_filter(n, text_filter::truncate),
     ),
     Filter::new(
         "replace",
         2..=2,
-        "`x | replace('a', 'b')`: every `a` turned to `b`",
+        "`x | replace('a', 'b')`: every `a` replaced by `b`",
         |e, n| e.add_filter(n, text_filter::replace),
     ),
     Filter::new(
         "split",
         0..=1,
-        "`x | split(',')`: a list of the parts; at white space unless a text is given",
+        "`x | split(',')`: a list of the parts; `split` alone splits at white space",
         |e, n| e.add_filter(n, text_filter::split),
     ),
     Filter::new(
@@ -95,7 +95,7 @@ pub const FILTERS: &[Filter] = &[
     Filter::new(
         "tojson",
         0..=0,
-        "`x | tojson`: as JSON; not needed inside of `json:`",
+        "`x | tojson`: as JSON; not needed in `json:`",
         |e, n| e.add_filter(n, text_filter::tojson),
     ),
     Filter::new(
@@ -104,13 +104,16 @@ pub const FILTERS: &[Filter] = &[
         "`x | urlencode`: percent-encoded; not needed in `url`, `path` and `query`",
         |e, n| e.add_filter(n, text_filter::urlencode),
     ),
-    Filter::new("b64encode", 0..=0, "`x | b64encode`: in Base64", |e, n| {
-        e.add_filter(n, text_filter::b64encode)
-    }),
+    Filter::new(
+        "b64encode",
+        0..=0,
+        "`x | b64encode`: encoded in Base64",
+        |e, n| e.add_filter(n, text_filter::b64encode),
+    ),
     Filter::new(
         "length",
         0..=0,
-        "`x | length`: how many items or characters",
+        "`x | length`: the number of items or characters",
         |e, n| e.add_filter(n, filters::length),
     ),
     Filter::new(
@@ -128,19 +131,25 @@ pub const FILTERS: &[Filter] = &[
     Filter::new(
         "sort",
         0..=0,
-        "`x | sort`: in order; `sort(attribute='name', reverse=true)`",
+        "`x | sort`: sorted; `sort(attribute='name', reverse=true)`",
         |e, n| e.add_filter(n, filters::sort),
     ),
-    Filter::new("reverse", 0..=0, "`x | reverse`: from the end", |e, n| {
-        e.add_filter(n, filters::reverse)
-    }),
-    Filter::new("unique", 0..=0, "`x | unique`: every item once", |e, n| {
-        e.add_filter(n, filters::unique)
-    }),
+    Filter::new(
+        "reverse",
+        0..=0,
+        "`x | reverse`: in reverse order",
+        |e, n| e.add_filter(n, filters::reverse),
+    ),
+    Filter::new(
+        "unique",
+        0..=0,
+        "`x | unique`: without duplicates",
+        |e, n| e.add_filter(n, filters::unique),
+    ),
     Filter::new(
         "map",
         0..=3,
-        "`x | map(attribute='name')`, `x | map('upper')`: one value of each item, or each put through a filter",
+        "`x | map(attribute='name')`, `x | map('upper')`: one attribute of each item, or the result of a filter for each",
         |e, n| e.add_filter(n, filters::map),
     ),
     Filter::new(
@@ -152,19 +161,19 @@ pub const FILTERS: &[Filter] = &[
     Filter::new(
         "reject",
         0..=2,
-        "`x | reject('eq', 'test')`: the items that do not pass it",
+        "`x | reject('eq', 'test')`: the items that do not pass a test",
         |e, n| e.add_filter(n, filters::reject),
     ),
     Filter::new(
         "selectattr",
         1..=3,
-        "`x | selectattr('status', 'eq', 'open')`: the items with such an attribute",
+        "`x | selectattr('status', 'eq', 'open')`: the items whose attribute passes a test",
         |e, n| e.add_filter(n, filters::selectattr),
     ),
     Filter::new(
         "rejectattr",
         1..=3,
-        "`x | rejectattr('status', 'eq', 'open')`: the items without such an attribute",
+        "`x | rejectattr('status', 'eq', 'open')`: the items whose attribute does not pass a test",
         |e, n| e.add_filter(n, filters::rejectattr),
     ),
     Filter::new("min", 0..=0, "`x | min`: the smallest item", |e, n| {
@@ -173,34 +182,34 @@ pub const FILTERS: &[Filter] = &[
     Filter::new("max", 0..=0, "`x | max`: the largest item", |e, n| {
         e.add_filter(n, filters::max)
     }),
-    Filter::new("sum", 0..=0, "`x | sum`: the items added up", |e, n| {
+    Filter::new("sum", 0..=0, "`x | sum`: the sum of the items", |e, n| {
         e.add_filter(n, filters::sum)
     }),
     Filter::new(
         "items",
         0..=0,
-        "`x | items`: a mapping as a list of key and value",
+        "`x | items`: a mapping as a list of key and value pairs",
         |e, n| e.add_filter(n, filters::items),
     ),
     Filter::new("list", 0..=0, "`x | list`: as a list", |e, n| {
         e.add_filter(n, filters::list)
     }),
-    Filter::new("int", 0..=1, "`x | int`: as a whole number", |e, n| {
+    Filter::new("int", 0..=1, "`x | int`: as an integer", |e, n| {
         e.add_filter(n, filters::int)
     }),
     Filter::new(
         "float",
         0..=1,
-        "`x | float`: as a number with decimals",
+        "`x | float`: as a decimal number",
         |e, n| e.add_filter(n, filters::float),
     ),
     Filter::new(
         "round",
         0..=2,
-        "`x | round(2)`: with so many decimals",
+        "`x | round(2)`: rounded to two decimals",
         |e, n| e.add_filter(n, filters::round),
     ),
-    Filter::new("abs", 0..=0, "`x | abs`: without its sign", |e, n| {
+    Filter::new("abs", 0..=0, "`x | abs`: the absolute value", |e, n| {
         e.add_filter(n, filters::abs)
     }),
 ];

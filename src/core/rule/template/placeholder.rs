@@ -10,11 +10,11 @@ use serde_json::Value as Json;
 use super::place::Place;
 use super::secret::{EMPTY, without_marks};
 use super::{Body, Compiled, Escape, RenderError, Template, TreeTemplate, address};
-use crate::core::diagnostic::{Code, Diagnostic};
-use crate::core::flow::call::Text;
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Report};
 use crate::core::rule::document::{Entry, Node, Yaml};
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::path::{Found, Path};
+use crate::core::rule::rendered_text::Text;
 use crate::core::rule::template::engine::{MOST_OUTPUT, RESERVED};
 use crate::core::scope::Scope;
 
@@ -68,7 +68,7 @@ impl Template {
         text: &str,
         node: &Node,
         escape: Escape,
-        cx: &mut Lowering<'_>,
+        diagnostics: &mut Diagnostics,
     ) -> Option<Self> {
         let written = node.as_text().unwrap_or_default();
         let place = Place::new(node, written);
@@ -78,10 +78,10 @@ impl Template {
         };
         let mut parts = vec![literal(prefix)];
         let mut from = 0;
-        let mut sound = check_braces(text, &place, cx);
+        let mut sound = check_braces(text, &place, diagnostics);
         for found in placeholders(text) {
             parts.push(literal(&text[from..found.whole.start]));
-            match path(&text[found.path.clone()], &found.path, &place, cx) {
+            match path(&text[found.path.clone()], &found.path, &place, diagnostics) {
                 Some(path) => parts.push(Part::Path(Arc::new(path))),
                 None => sound = false,
             }
@@ -90,7 +90,7 @@ impl Template {
         parts.push(literal(&text[from..]));
         let source = without_marks(format!("{prefix}{text}"));
         if escape == Escape::Url {
-            sound &= address::check_host(&source, &place.behind(prefix.len()), cx);
+            sound &= address::check_host(&source, &place.behind(prefix.len()), diagnostics);
         }
         sound.then(|| Self::of_parts(source, escape, parts))
     }
@@ -163,19 +163,24 @@ pub fn value(path: &Path, scope: &Scope<'_>) -> Result<Json, RenderError> {
 }
 
 /// A path into the document; reported where it is none.
-fn path(text: &str, at: &Range<usize>, place: &Place<'_>, cx: &mut Lowering<'_>) -> Option<Path> {
+fn path(
+    text: &str,
+    at: &Range<usize>,
+    place: &Place<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Path> {
     match Path::in_document(text) {
         Ok(path) => Some(path),
         Err(error) => {
             let diagnostic = Diagnostic::error(Code::BadPath, place.of(at), error.message);
-            cx.diagnostics.push(diagnostic.maybe_help(error.help));
+            diagnostics.push(diagnostic.maybe_help(error.help));
             None
         }
     }
 }
 
 /// `{{ticket.id}}` stands as it is, which is hardly ever meant; `{{$.x` is never closed.
-fn check_braces(text: &str, place: &Place<'_>, cx: &mut Lowering<'_>) -> bool {
+fn check_braces(text: &str, place: &Place<'_>, diagnostics: &mut Diagnostics) -> bool {
     let known = placeholders(text);
     for (open, _) in text.match_indices("{{") {
         if known.iter().any(|found| found.whole.contains(&open)) {
@@ -185,7 +190,7 @@ fn check_braces(text: &str, place: &Place<'_>, cx: &mut Lowering<'_>) -> bool {
         let at = place.of(&(open..open + 2));
         if rest.starts_with('$') {
             let help = "close it with `}}`";
-            cx.error(
+            diagnostics.error(
                 Code::BadTemplate,
                 at,
                 "this placeholder is never closed",
@@ -201,8 +206,7 @@ fn check_braces(text: &str, place: &Place<'_>, cx: &mut Lowering<'_>) -> bool {
         if closed && !word.is_empty() {
             let message = format!("`{{{{{word}}}}}` is no placeholder, and is sent as it stands");
             let help = format!("placeholders name a path: `{{{{$.{word}}}}}`");
-            let warning = Diagnostic::warning(Code::BadTemplate, at, message);
-            cx.diagnostics.push(warning.help(help));
+            diagnostics.warning(Code::BadTemplate, at, message, help);
         }
     }
     true
@@ -211,16 +215,16 @@ fn check_braces(text: &str, place: &Place<'_>, cx: &mut Lowering<'_>) -> bool {
 impl TreeTemplate {
     /// A value of a bundle: under a key that ends in `.$` stands a path or a text with placeholders, and
     /// placeholders are filled in any other text too. One that is the whole text keeps its type.
-    pub fn in_document(node: &Node, cx: &mut Lowering<'_>) -> Option<Self> {
+    pub fn in_document(node: &Node, names: &mut NameResolver<'_>) -> Option<Self> {
         match &node.value {
             Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {
                 Some(Self::Value(Arc::new(node.to_json())))
             }
-            Yaml::Text(text) => text_in_document(text, node, cx),
+            Yaml::Text(text) => text_in_document(text, node, names.diagnostics),
             Yaml::List(items) => {
                 let items: Vec<_> = items
                     .iter()
-                    .map(|item| Self::in_document(item, cx))
+                    .map(|item| Self::in_document(item, names))
                     .collect();
                 let items: Option<Vec<_>> = items.into_iter().collect();
                 items.map(|items| Self::List(Arc::new(items)))
@@ -228,41 +232,40 @@ impl TreeTemplate {
             Yaml::Map(entries) => {
                 let entries: Vec<_> = entries
                     .iter()
-                    .map(|entry| entry_in_document(entry, cx))
+                    .map(|entry| entry_in_document(entry, names))
                     .collect();
                 let entries: Option<Vec<_>> = entries.into_iter().collect();
-                entries.map(|entries| Self::Map(Arc::new(super::tree::mapping(entries, cx))))
+                entries.map(|entries| Self::Map(Arc::new(super::tree::mapping(entries, names))))
             }
         }
     }
 
     /// What stands under a key that ends in `.$`.
-    pub fn reference(node: &Node, key: &str, cx: &mut Lowering<'_>) -> Option<Self> {
+    pub fn reference(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
         let Some(text) = node.as_text() else {
             let message = format!("`{key}` takes a path, found {}", node.kind());
             let help = "a key that ends in `.$` names a path: `\"id.$\": \"$.input.ticket_event.ticket.id\"`; without `.$` the value stands as it is";
-            cx.error(Code::WrongType, node.at, message, help);
+            diagnostics.error(Code::WrongType, node.at, message, help);
             return None;
         };
         if let Some(name) = intrinsic(text) {
             let message = format!("ZIS has no functions, such as `{name}`");
             let help = "make the value with a jq transform before: `zis:common:transform:Jq`";
-            cx.error(Code::BadPath, node.at, message, help);
+            diagnostics.error(Code::BadPath, node.at, message, help);
             return None;
         }
         if text.starts_with('$') {
             let place = Place::new(node, text);
-            let path = path(text.trim(), &(0..text.len()), &place, cx)?;
+            let path = path(text.trim(), &(0..text.len()), &place, diagnostics)?;
             return Some(Self::Field(Arc::new(path)));
         }
         if placeholders(text).is_empty() {
             let plain = key.trim_end_matches(".$");
             let message = format!("`{key}` names no path, so \"{text}\" stands as it is");
             let help = format!("write a path that begins with `$`, or call the key `{plain}`");
-            let warning = Diagnostic::warning(Code::BadPath, node.at, message);
-            cx.diagnostics.push(warning.help(help));
+            diagnostics.warning(Code::BadPath, node.at, message, help);
         }
-        text_in_document(text, node, cx)
+        text_in_document(text, node, diagnostics)
     }
 }
 
@@ -273,40 +276,46 @@ pub fn intrinsic(text: &str) -> Option<&str> {
     text.get(.."States.".len() + end)
 }
 
-fn entry_in_document(entry: &Entry, cx: &mut Lowering<'_>) -> Option<(Arc<str>, TreeTemplate)> {
+fn entry_in_document(
+    entry: &Entry,
+    names: &mut NameResolver<'_>,
+) -> Option<(Arc<str>, TreeTemplate)> {
     match entry.key.strip_suffix(".$") {
         Some(key) => {
-            let value = TreeTemplate::reference(&entry.value, &entry.key, cx)?;
-            Some((cx.shared.words.share(key), value))
+            let value = TreeTemplate::reference(&entry.value, &entry.key, names.diagnostics)?;
+            Some((names.interner.words.share(key), value))
         }
         None => {
-            warn_of_plain_path(entry, cx);
-            let value = TreeTemplate::in_document(&entry.value, cx)?;
-            Some((cx.shared.words.share(entry.key.as_str()), value))
+            warn_of_plain_path(entry, names.diagnostics);
+            let value = TreeTemplate::in_document(&entry.value, names)?;
+            Some((names.interner.words.share(entry.key.as_str()), value))
         }
     }
 }
 
 /// `"id": "$.ticket.id"` sends the text itself.
-fn warn_of_plain_path(entry: &Entry, cx: &mut Lowering<'_>) {
+fn warn_of_plain_path(entry: &Entry, diagnostics: &mut Diagnostics) {
     let Some(text) = entry.value.as_text().filter(|text| text.starts_with("$.")) else {
         return;
     };
     let message = format!("\"{text}\" is sent as this very text");
     let help = format!("to send what stands there call the key `{}.$`", entry.key);
-    let warning = Diagnostic::warning(Code::BadPath, entry.value.at, message);
-    cx.diagnostics.push(warning.help(help));
+    diagnostics.warning(Code::BadPath, entry.value.at, message, help);
 }
 
-fn text_in_document(text: &str, node: &Node, cx: &mut Lowering<'_>) -> Option<TreeTemplate> {
+fn text_in_document(
+    text: &str,
+    node: &Node,
+    diagnostics: &mut Diagnostics,
+) -> Option<TreeTemplate> {
     let place = Place::new(node, text);
     if let [only] = placeholders(text).as_slice()
         && only.whole == (0..text.len())
     {
-        let path = path(&text[only.path.clone()], &only.path, &place, cx)?;
+        let path = path(&text[only.path.clone()], &only.path, &place, diagnostics)?;
         return Some(TreeTemplate::Field(Arc::new(path)));
     }
-    Template::in_document("", text, node, Escape::None, cx).map(TreeTemplate::Text)
+    Template::in_document("", text, node, Escape::None, diagnostics).map(TreeTemplate::Text)
 }
 
 #[cfg(test)]

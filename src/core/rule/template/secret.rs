@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use minijinja::value::{Object, ObjectRepr, Value};
 
-use crate::core::flow::call::{Encoding, Piece, Text};
+use crate::core::rule::rendered_text::{Encoding, Piece, Text};
 
 /// Opens and closes a secret's name in the output. Unicode reserves it for uses inside a program.
 const MARK: char = '\u{fdd0}';

@@ -5,8 +5,9 @@
 use std::collections::HashMap;
 
 use super::{Body, Escape, Source, TreeTemplate};
+use crate::core::rule::earlier::Occasion;
 use crate::core::rule::fields::Identity;
-use crate::core::rule::lowering::{Lowering, Occasion};
+use crate::core::rule::lowering::resolver::NameResolver;
 
 /// What a text is lowered to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,29 +36,36 @@ struct Lowered {
 pub fn once(
     source: &Source<'_>,
     form: Form,
-    cx: &mut Lowering<'_>,
-    lower: impl FnOnce(&Source<'_>, &mut Lowering<'_>) -> Option<TreeTemplate>,
+    names: &mut NameResolver<'_>,
+    lower: impl FnOnce(&Source<'_>, &mut NameResolver<'_>) -> Option<TreeTemplate>,
 ) -> Option<TreeTemplate> {
-    let fields = match cx.occasion {
-        Occasion::Event => cx.fields.identity(),
+    let fields = match names.in_scope.error_scope {
+        Occasion::Event => names.fields.identity(),
         Occasion::Death | Occasion::Failure => None,
     };
     // What the flow gave a name to is a field of the event elsewhere.
-    let mut locals = cx.locals.iter();
+    let mut locals = names.in_scope.locals.iter();
     let named = locals.any(|local| source.text.contains(&local.name));
     let Some(fields) = fields.filter(|_| !named) else {
-        return lower(source, cx);
+        return lower(source, names);
     };
-    let known = cx.shared.texts.get(form, &source.text);
+    let known = names.interner.texts.get(form, &source.text);
     if let Some(known) = known.filter(|known| known.silent.contains(&fields)) {
         return Some(known.template.clone());
     }
-    let said = cx.diagnostics.count();
-    cx.excused = false;
-    let template = lower(source, cx)?;
-    let silent = cx.diagnostics.count() == said && !cx.excused && reads_event_alone(&template);
+    let said = names.diagnostics.count();
+    names.in_scope.absence_excused = false;
+    let template = lower(source, names)?;
+    let silent = names.diagnostics.count() == said
+        && !names.in_scope.absence_excused
+        && reads_event_alone(&template);
     let silent = silent.then_some(fields);
-    Some(cx.shared.texts.keep(form, &source.text, template, silent))
+    Some(
+        names
+            .interner
+            .texts
+            .keep(form, &source.text, template, silent),
+    )
 }
 
 impl Sound {

@@ -10,9 +10,9 @@ use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostics, FileId};
 use crate::core::event::Event;
 use crate::core::event::catalogue::Catalogue;
-use crate::core::flow::call::Tree;
 use crate::core::rule::document;
 use crate::core::rule::fields::Fields;
+use crate::core::rule::rendered_text::Tree;
 
 fn event(body: Json) -> Event {
     Event {
@@ -43,17 +43,16 @@ fn sample() -> Event {
 /// Lowers the value under `text:` of a document, and hands over what was found wrong.
 fn lower<T>(
     yaml: &str,
-    with: impl FnOnce(&Node, &mut Lowering<'_>) -> Option<T>,
+    with: impl FnOnce(&Node, &mut NameResolver<'_>) -> Option<T>,
 ) -> (Option<T>, Diagnostics) {
     let (mut diagnostics, config) = (Diagnostics::default(), Config::default());
     let nodes = document::read(FileId(0), yaml, &mut diagnostics);
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
-    let mut cx = Lowering {
-        vars: json!({"base": "https://pager.example", "deep": {"x": "y"}, "list": [1]}).into(),
-        steps: vec!["org".into()],
-        ..Lowering::new(&config, Fields::Open, &mut diagnostics)
-    };
-    let lowered = nodes[0].get("text").and_then(|node| with(node, &mut cx));
+    let mut names = config.name_resolver(Fields::Open, &mut diagnostics);
+    names.in_scope.vars =
+        json!({"base": "https://pager.example", "deep": {"x": "y"}, "list": [1]}).into();
+    names.in_scope.steps = vec!["org".into()];
+    let lowered = nodes[0].get("text").and_then(|node| with(node, &mut names));
     (lowered, diagnostics)
 }
 
@@ -62,8 +61,8 @@ fn quoted(text: &str) -> String {
 }
 
 fn template(text: &str, escape: Escape) -> Template {
-    let (template, diagnostics) = lower(&quoted(text), |node, cx| {
-        Template::lower(node, "text", escape, cx)
+    let (template, diagnostics) = lower(&quoted(text), |node, names| {
+        Template::lower(node, "text", escape, names)
     });
     template.unwrap_or_else(|| panic!("{text}: {diagnostics:?}"))
 }
@@ -98,8 +97,8 @@ fn tree(yaml: &str) -> Result<Tree, RenderError> {
 }
 
 fn mistake(text: &str, escape: Escape) -> (String, String) {
-    let (lowered, diagnostics) = lower(&quoted(text), |node, cx| {
-        Template::lower(node, "text", escape, cx)
+    let (lowered, diagnostics) = lower(&quoted(text), |node, names| {
+        Template::lower(node, "text", escape, names)
     });
     assert!(lowered.is_none(), "{text} should be refused");
     let first = diagnostics
@@ -349,9 +348,9 @@ fn fields_are_checked_against_the_types_of_the_rule() {
                 {% for tag in ticket.tags %}{{ tag.x }}{{ ticket.idd }}{% endfor %}";
     let nodes = document::read(FileId(0), &quoted(text), &mut diagnostics);
     let fields = Fields::Of(types.into_iter().cloned().collect());
-    let mut cx = Lowering::new(&config, fields, &mut diagnostics);
+    let mut names = config.name_resolver(fields, &mut diagnostics);
     let node = nodes[0].get("text").expect("a node");
-    assert!(Template::lower(node, "text", Escape::None, &mut cx).is_none());
+    assert!(Template::lower(node, "text", Escape::None, &mut names).is_none());
     let told: Vec<_> = diagnostics.iter().map(|d| d.message.as_str()).collect();
     assert_eq!(told, ["`ticket.CommentAdded` has no field `ticket.idd`"]);
 }
@@ -364,8 +363,8 @@ fn a_mistake_is_shown_where_it_stands() {
         ("text: \"é {{ ticket.id\"\n", 10, 2),
         ("text: |\n  a\n  {{ vars.nope }}\n", 3, 0),
     ] {
-        let (_, diagnostics) = lower(yaml, |node, cx| {
-            Template::lower(node, "text", Escape::None, cx)
+        let (_, diagnostics) = lower(yaml, |node, names| {
+            Template::lower(node, "text", Escape::None, names)
         });
         let at = diagnostics.iter().next().expect("a diagnostic").at;
         assert_eq!(at.column, column, "{yaml}");

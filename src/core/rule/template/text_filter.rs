@@ -7,7 +7,7 @@ use minijinja::Error;
 use minijinja::value::{Rest, Value};
 use percent_encoding::utf8_percent_encode;
 
-use crate::core::flow::call::Encoding;
+use crate::core::rule::rendered_text::Encoding;
 use crate::core::rule::template::context::{MOST_VALUES, to_json, too_much};
 use crate::core::rule::template::engine::{MOST_OUTPUT, RESERVED, text, undefined};
 use crate::core::rule::template::secret::Secret;

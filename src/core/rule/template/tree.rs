@@ -7,11 +7,11 @@ use std::sync::Arc;
 use minijinja::Environment;
 use serde_json::Value as Json;
 
-use crate::core::diagnostic::Code;
-use crate::core::flow::call::Tree;
+use crate::core::diagnostic::{Code, Report};
 use crate::core::rule::document::{Entry, Node, Yaml};
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::path::{Found, Path};
+use crate::core::rule::rendered_text::Tree;
 use crate::core::rule::template::context::{Reads, to_json};
 use crate::core::rule::template::engine::environment;
 use crate::core::rule::template::scan::Segment;
@@ -58,21 +58,24 @@ impl fmt::Debug for Typed {
 }
 
 impl TreeTemplate {
-    pub fn lower(node: &Node, cx: &mut Lowering<'_>) -> Option<Self> {
+    pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Self> {
         match &node.value {
             Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {
                 Some(Self::Value(Arc::new(node.to_json())))
             }
-            Yaml::Text(_) => lower_leaf(node, cx),
+            Yaml::Text(_) => lower_leaf(node, names),
             Yaml::List(items) => {
-                let items: Vec<_> = items.iter().map(|item| Self::lower(item, cx)).collect();
+                let items: Vec<_> = items.iter().map(|item| Self::lower(item, names)).collect();
                 let items: Option<Vec<_>> = items.into_iter().collect();
                 items.map(|items| Self::List(Arc::new(items)))
             }
             Yaml::Map(entries) => {
-                let entries: Vec<_> = entries.iter().map(|entry| lower_entry(entry, cx)).collect();
+                let entries: Vec<_> = entries
+                    .iter()
+                    .map(|entry| lower_entry(entry, names))
+                    .collect();
                 let entries: Option<Vec<_>> = entries.into_iter().collect();
-                entries.map(|entries| Self::Map(Arc::new(mapping(entries, cx))))
+                entries.map(|entries| Self::Map(Arc::new(mapping(entries, names))))
             }
         }
     }
@@ -139,43 +142,43 @@ impl TreeTemplate {
     }
 }
 
-fn lower_entry(entry: &Entry, cx: &mut Lowering<'_>) -> Option<(Arc<str>, TreeTemplate)> {
+fn lower_entry(entry: &Entry, names: &mut NameResolver<'_>) -> Option<(Arc<str>, TreeTemplate)> {
     if entry.key.contains("{{") || entry.key.contains("{%") {
         let help = "templates stand in values alone";
         let message = format!("the key `{}` is a template", entry.key);
-        cx.error(Code::BadTemplate, entry.key_at, message, help);
+        names.error(Code::BadTemplate, entry.key_at, message, help);
         return None;
     }
-    let value = TreeTemplate::lower(&entry.value, cx)?;
-    Some((cx.shared.words.share(entry.key.as_str()), value))
+    let value = TreeTemplate::lower(&entry.value, names)?;
+    Some((names.interner.words.share(entry.key.as_str()), value))
 }
 
-pub fn mapping(entries: Vec<(Arc<str>, TreeTemplate)>, cx: &mut Lowering<'_>) -> Mapping {
+pub fn mapping(entries: Vec<(Arc<str>, TreeTemplate)>, names: &mut NameResolver<'_>) -> Mapping {
     let (keys, values): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
     Mapping {
-        keys: cx.shared.keys.share(keys),
+        keys: names.interner.keys.share(keys),
         values: values.into_boxed_slice(),
     }
 }
 
-fn lower_leaf(node: &Node, cx: &mut Lowering<'_>) -> Option<TreeTemplate> {
-    let source = Source::of(node, Escape::None, cx)?;
-    sound::once(&source, Form::Leaf, cx, |source, cx| {
-        lower_leaf_anew(node, source, cx)
+fn lower_leaf(node: &Node, names: &mut NameResolver<'_>) -> Option<TreeTemplate> {
+    let source = Source::of(node, Escape::None, names)?;
+    sound::once(&source, Form::Leaf, names, |source, names| {
+        lower_leaf_anew(node, source, names)
     })
 }
 
 fn lower_leaf_anew(
     node: &Node,
     source: &Source<'_>,
-    cx: &mut Lowering<'_>,
+    names: &mut NameResolver<'_>,
 ) -> Option<TreeTemplate> {
     let [Segment::Expression { inner, .. }] = source.segments.as_slice() else {
-        return source.compile_anew(cx).map(TreeTemplate::Text);
+        return source.compile_anew(names).map(TreeTemplate::Text);
     };
-    let reading = source.check(cx)?;
+    let reading = source.check(names)?;
     if reading.reads.secrets().next().is_some() {
-        return source.compile_anew(cx).map(TreeTemplate::Text);
+        return source.compile_anew(names).map(TreeTemplate::Text);
     }
     if let Some(path) = reading.single {
         return Some(TreeTemplate::Field(Arc::new(path)));
@@ -185,10 +188,10 @@ fn lower_leaf_anew(
     match environment.compile_expression(text) {
         Ok(_) => Some(TreeTemplate::Typed(Arc::new(Typed {
             source: text.into(),
-            reads: cx.shared.reads.share(reading.reads),
+            reads: names.interner.reads.share(reading.reads),
         }))),
         Err(error) => {
-            cx.error(Code::BadTemplate, node.at, error.to_string(), "");
+            names.error(Code::BadTemplate, node.at, error.to_string(), "");
             None
         }
     }

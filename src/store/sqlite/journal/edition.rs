@@ -10,6 +10,7 @@ use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostics, Files};
 use crate::core::event::Event;
 use crate::core::matching::ruleset::RuleSet;
+use crate::core::matching::ruleset_compile;
 use crate::core::rule::document::only_documents;
 use crate::store::EditionId;
 use crate::store::sqlite::codec::{Unreadable, time};
@@ -83,7 +84,7 @@ fn compile(kept: Vec<(String, String)>, since: Timestamp, config: Config, event:
     }
     let files = Arc::new(files);
     let mut diagnostics = Diagnostics::default();
-    let rules = RuleSet::compile(&files, &rule_files, &config, &mut diagnostics);
+    let rules = ruleset_compile::rule_set(&files, &rule_files, &config, &mut diagnostics);
     Past {
         since,
         config,

@@ -54,6 +54,8 @@ pub struct EventHead {
 pub struct Arrived {
     pub head: EventHead,
     pub event: Arc<Event>,
+    /// The text as received. Only an event that matched no rule was stored so.
+    pub raw_text: Option<Box<str>>,
 }
 
 /// Something that was asked for in vain, nearly.
@@ -102,8 +104,11 @@ impl Journal {
         let sql = format!("SELECT {HEAD}, e.body FROM events e WHERE e.id = ?1");
         let found = self.first(&sql, [row], |row| Ok((head(row)?, row.get(10)?)))?;
         let read = |(head, body): (EventHead, String)| {
-            let event = Arc::new(kept_event::event(&body)?);
-            Ok(Arrived { head, event })
+            Ok(Arrived {
+                head,
+                event: Arc::new(kept_event::event(&body)?),
+                raw_text: kept_event::raw_text(&body).map(Into::into),
+            })
         };
         found.map(read).transpose()
     }

@@ -15,6 +15,7 @@ use crate::core::gate::Ask;
 use crate::core::loop_guard::GATE;
 use crate::core::rule::jobspec::Rule;
 use crate::core::rule::version::Version;
+use crate::core::rule::version_compile::compile_version;
 use crate::core::run::{Line, RunId};
 use crate::store::sqlite::codec::{self, Unreadable, time};
 use crate::store::sqlite::config_source;
@@ -145,7 +146,7 @@ impl Journal {
         let (kept, config) = found.ok_or(Unreadable("rule of a run"))?;
         let config = Arc::new(config_source(&self.connection, config)?);
         let version = Version::kept(kept, config);
-        let rule = version.compile(&version.config().compile());
+        let rule = compile_version(&version, &version.config().compile());
         Ok(KeptRule {
             files: Arc::new(version.files()),
             version,

@@ -6,6 +6,7 @@ use super::*;
 use crate::core::config;
 use crate::core::gate::{Ask, Kept, Kind};
 use crate::core::matching::ruleset::RuleSet;
+use crate::core::run::Reply;
 use crate::store::{Arrival, Occasion};
 
 fn later(seconds: i64) -> Timestamp {
@@ -218,13 +219,13 @@ async fn attempts_and_the_last_failure_are_counted_as_lines_are_written() {
             outcome,
         })
     };
-    let failed = |message: &str| Outcome::Failed {
-        message: message.into(),
-        retryable: false,
-        retry_after: None,
-        status: Some(500),
+    let failed = |message: &str| {
+        Err(CallFailure {
+            status: Some(500),
+            ..CallFailure::lasting(message)
+        })
     };
-    let fine = || Outcome::Succeeded { result: json!(1) };
+    let fine = || Ok(Reply { value: json!(1) });
     let many = (1..2_000).map(|number| attempt(number, fine()));
     store.advance(run, many.collect(), None).await.unwrap();
     let lines = vec![attempt(1, failed("first")), attempt(2, failed("last"))];

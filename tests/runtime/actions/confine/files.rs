@@ -4,7 +4,6 @@
 use std::fs;
 use std::path::Path;
 
-use flowtrigger::core::flow::call::Performed;
 use flowtrigger::core::flow::confinement::Confinement;
 
 use super::{can, shell, text};
@@ -24,7 +23,7 @@ async fn tried(house: &Path, confinement: &Confinement, script: &str) -> bool {
     let mut call = shell(script, confinement.clone());
     call.cwd = text(house);
     let performed = perform_exec(&performer(), call).await;
-    matches!(performed, Performed::Succeeded(_))
+    matches!(performed, Ok(_))
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Rules and configuration as they once were: an event is judged by those of its time.
 //! It refuses to look at the files of today.
 
+use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::store::EditionId;
 use flowtrigger::store::sqlite::journal::Journal;
 
@@ -20,9 +21,10 @@ fn an_event_is_judged_by_the_rules_of_its_time() {
             .edition(EditionId(edition as u64), &urgent)
             .unwrap()
             .expect("kept");
-        let matches = past.rules.matches(&urgent);
-        matches
-            .iter()
+        let mut scratch = Scratch::default();
+        let evaluation = past.rules.evaluate_event(&urgent, &mut scratch);
+        evaluation
+            .matched()
             .map(|rule| rule.name.clone())
             .collect::<Vec<_>>()
     };
@@ -55,7 +57,7 @@ fn of_very_many_rules_those_that_can_listen_keep_their_places() {
         .edition(EditionId(edition.row as u64), &event)
         .unwrap()
         .expect("kept");
-    let listening = past.rules.listening(&event);
+    let listening = past.rules.subscribed(&event);
     let lines: Vec<_> = listening
         .iter()
         .map(|rule| (rule.name.as_str(), rule.at.line))

@@ -2,15 +2,15 @@
 //! It refuses what such a name does not hold, and says where it is known.
 
 use super::spelled;
-use crate::core::diagnostic::{Code, Position};
+use crate::core::diagnostic::{Code, Position, Report};
 use crate::core::event::catalogue::FieldType;
-use crate::core::rule::earlier::{Holds, Local};
+use crate::core::rule::earlier::{Holds, Local, Occasion};
 use crate::core::rule::fields::FieldCheck;
-use crate::core::rule::lowering::{Lowering, Occasion};
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::path::{Key, OF_DEATH, OF_FAILURE, Path};
 use crate::core::rule::synonyms;
 
-impl Lowering<'_> {
+impl NameResolver<'_> {
     /// Whether what has a name of the flow's holds these keys, as far as that is known.
     pub(super) fn check_local(
         &mut self,
@@ -19,7 +19,7 @@ impl Lowering<'_> {
         path: &Path,
         at: Position,
     ) -> bool {
-        let local = self.locals.iter().find(|local| local.name == name);
+        let local = self.in_scope.locals.iter().find(|local| local.name == name);
         let Some((local, first)) = local.zip(below.first()) else {
             return true;
         };
@@ -55,7 +55,7 @@ impl Lowering<'_> {
     /// `items.id` where the item is called `item`.
     pub(super) fn local_meant(&self, dotted: &str) -> Option<String> {
         let first = dotted.split('.').next().unwrap_or(dotted);
-        let names = self.locals.iter().map(|local| local.name.as_str());
+        let names = self.in_scope.locals.iter().map(|local| local.name.as_str());
         let near = synonyms::nearest(first, names)?;
         Some(format!(
             "did you mean `{}`?",
@@ -70,7 +70,7 @@ impl Lowering<'_> {
             return None;
         }
         let is_item = |local: &&Local| local.holds != Holds::Events;
-        let name = &self.locals.iter().rev().find(is_item)?.name;
+        let name = &self.in_scope.locals.iter().rev().find(is_item)?.name;
         Some(format!(
             "write `{name}{below}`: here the item is called `{name}`"
         ))
@@ -84,7 +84,7 @@ impl Lowering<'_> {
             self.error(Code::UndefinedName, at, message, &help);
             return false;
         };
-        let known = match self.occasion {
+        let known = match self.in_scope.error_scope {
             Occasion::Event | Occasion::Death => OF_DEATH,
             Occasion::Failure => OF_FAILURE,
         };

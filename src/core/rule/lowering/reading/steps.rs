@@ -1,16 +1,16 @@
 //! What a rule may read of its steps: results by their keys, where the step is sure to have run.
 //! It refuses keys that a step never gives, and says what it gives instead.
 
-use crate::core::diagnostic::{Code, Diagnostic, Position};
+use crate::core::diagnostic::{Code, Diagnostic, Position, Report};
 use crate::core::rule::earlier::{Gives, Ran};
-use crate::core::rule::lowering::Lowering;
+use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::synonyms;
 
-impl Lowering<'_> {
+impl NameResolver<'_> {
     /// `user.body.name` where an earlier step is called `user`.
     pub(super) fn step_meant(&self, dotted: &str) -> Option<String> {
         let first = dotted.split('.').next().unwrap_or(dotted);
-        let step = self.steps.iter().find(|step| step.name == first)?;
+        let step = self.in_scope.steps.iter().find(|step| step.name == first)?;
         Some(match step.gives {
             Gives::Keys([]) => format!("the step `{first}` has no result to read"),
             _ => format!("the step's result is `steps.{first}`: write `steps.{dotted}`"),
@@ -19,12 +19,12 @@ impl Lowering<'_> {
 
     /// Where any step may have failed, whose result is there hangs on which.
     pub(super) fn warn_if_not_run(&mut self, name: &str, text: &str, at: Position) {
-        let step = self.steps.iter().find(|step| step.name == name);
+        let step = self.in_scope.steps.iter().find(|step| step.name == name);
         let perhaps = step.is_some_and(|step| step.ran == Ran::Perhaps);
         let place = format!("steps.{name}");
         let below = format!("{place}.");
         let covers = |tested: &String| *tested == place || tested.starts_with(&below);
-        if !perhaps || self.tested.iter().any(covers) {
+        if !perhaps || self.in_scope.tested_paths.iter().any(covers) {
             return;
         }
         let message = format!("`{text}` is there only if the step `{name}` ran before one failed");
@@ -73,13 +73,16 @@ impl Lowering<'_> {
 
     /// Which steps can be read here.
     pub(super) fn where_steps_are(&self, name: &str) -> &'static str {
-        let inner = self.left.contains(&format!("steps.{name}"));
-        match (self.running.flows.is_empty(), inner) {
+        let inner = self
+            .in_scope
+            .out_of_scope
+            .contains(&format!("steps.{name}"));
+        match (self.in_scope.in_named_flow, inner) {
             (_, true) => {
                 "it stands within another step and can be read in there alone; out here the result of that one can"
             }
-            (true, false) => "a step can read only the steps before it, by their `name`",
-            (false, false) => {
+            (false, false) => "a step can read only the steps before it, by their `name`",
+            (true, false) => {
                 "a named flow reads its own steps alone; give it what it needs as `vars` where it is run"
             }
         }

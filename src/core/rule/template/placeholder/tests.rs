@@ -25,20 +25,26 @@ fn event() -> Event {
     }
 }
 
-fn lowered<T>(yaml: &str, lower: impl FnOnce(&Node, &mut Lowering<'_>) -> Option<T>) -> T {
+fn lowered<T>(yaml: &str, lower: impl FnOnce(&Node, &mut NameResolver<'_>) -> Option<T>) -> T {
     let mut diagnostics = Diagnostics::default();
     let node = document::read(FileId::default(), yaml, &mut diagnostics).remove(0);
     let config = Config::default();
-    let mut cx = Lowering::new(&config, Fields::Open, &mut diagnostics);
-    let lowered = lower(&node, &mut cx);
+    let mut names = config.name_resolver(Fields::Open, &mut diagnostics);
+    let lowered = lower(&node, &mut names);
     assert!(!diagnostics.has_errors(), "{yaml}: {diagnostics:?}");
     lowered.expect(yaml)
 }
 
 fn in_url(text: &str, document: &Value) -> Result<String, RenderError> {
     let yaml = serde_json::to_string(text).unwrap();
-    let template = lowered(&yaml, |node, cx| {
-        Template::in_document("https://a.example", text, node, Escape::Url, cx)
+    let template = lowered(&yaml, |node, names| {
+        Template::in_document(
+            "https://a.example",
+            text,
+            node,
+            Escape::Url,
+            names.diagnostics,
+        )
     });
     render(&template, document)
 }
@@ -129,8 +135,14 @@ fn a_value_in_an_address_stays_one_part_of_its_path() {
 #[test]
 fn too_much_text_is_refused() {
     let yaml = "\"{{$.t}}{{$.t}}{{$.t}}\"";
-    let template = lowered(yaml, |node, cx| {
-        Template::in_document("", "{{$.t}}{{$.t}}{{$.t}}", node, Escape::None, cx)
+    let template = lowered(yaml, |node, names| {
+        Template::in_document(
+            "",
+            "{{$.t}}{{$.t}}{{$.t}}",
+            node,
+            Escape::None,
+            names.diagnostics,
+        )
     });
     let found = render(&template, &json!({"t": "x".repeat(100 * 1024)}));
     assert!(matches!(found, Err(RenderError::TooMuch { .. })));

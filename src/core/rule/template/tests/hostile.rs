@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::core::flow::call::{Encoding, Piece};
+use crate::core::rule::rendered_text::{Encoding, Piece};
 
 #[test]
 fn secrets_stay_names() {

@@ -1,11 +1,10 @@
-//! An event without the fields that are not kept: a word stands where they stood, and the body as received
-//! is gone with them, since it holds the same text at places of its own.
-//! It refuses to tell what stood there, or to say of a test on it whether it held.
+//! Redacts the configured fields of an event before it is kept, and answers which paths read them.
+//! A redacted event has no body as received, since that holds the same text at other places.
 
 use serde_json::Value;
 
-use super::Event;
-use crate::core::rule::path::{Key, Path, Root, Route};
+use super::{Key, Path, Root, Route};
+use crate::core::event::Event;
 
 /// What stands in the place of a value that is not kept.
 pub const REDACTED: &str = "[redacted]";
@@ -146,10 +145,10 @@ fn walk(value: &Value, at: &str, found: &mut Vec<String>) {
 mod tests {
     use serde_json::json;
 
-    use super::super::catalogue::Catalogue;
-    use super::super::decode::decode;
-    use super::super::sample::SAMPLES;
     use super::*;
+    use crate::core::event::catalogue::Catalogue;
+    use crate::core::event::decode::decode;
+    use crate::core::event::sample::SAMPLES;
 
     fn path(text: &str) -> Path {
         Path::parse(text).expect(text)

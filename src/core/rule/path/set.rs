@@ -1,10 +1,10 @@
-//! Changing one place of an event, as `--set path=value` and rule tests ask for.
-//! It refuses places that are not part of an event, and lists' places that are not there.
+//! Sets the value at a path of an event, for `--set path=value` and rule tests.
+//! Only the body and the envelope can change; a list grows by at most one element.
 
 use serde_json::{Map, Value};
 
-use super::Event;
-use crate::core::rule::path::{Key, Path, Root, Route};
+use super::{Key, Path, Root, Route};
+use crate::core::event::Event;
 
 /// Why a place cannot be set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,30 +17,28 @@ pub enum SetError {
     Through { path: String, through: String },
 }
 
-impl Event {
-    /// Puts a value at a path, with the objects on the way to it.
-    pub fn set(&mut self, path: &Path, value: Value) -> Result<(), SetError> {
-        let Route::Plain { root, keys } = &path.route else {
-            return Err(SetError::Many(path.text.clone()));
-        };
-        let start = match root {
-            Root::Body => &mut self.body,
-            Root::Envelope => &mut self.envelope,
-            Root::Event
-            | Root::Raw
-            | Root::Vars
-            | Root::Steps
-            | Root::Error
-            | Root::Local
-            | Root::Document => {
-                return Err(SetError::Elsewhere(path.text.clone()));
-            }
-        };
-        put(start, keys, value).map_err(|through| SetError::Through {
-            path: path.text.clone(),
-            through,
-        })
-    }
+/// Puts a value at a path of an event, with the objects on the way to it.
+pub fn set(event: &mut Event, path: &Path, value: Value) -> Result<(), SetError> {
+    let Route::Plain { root, keys } = &path.route else {
+        return Err(SetError::Many(path.text.clone()));
+    };
+    let start = match root {
+        Root::Body => &mut event.body,
+        Root::Envelope => &mut event.envelope,
+        Root::Event
+        | Root::Raw
+        | Root::Vars
+        | Root::Steps
+        | Root::Error
+        | Root::Local
+        | Root::Document => {
+            return Err(SetError::Elsewhere(path.text.clone()));
+        }
+    };
+    put(start, keys, value).map_err(|through| SetError::Through {
+        path: path.text.clone(),
+        through,
+    })
 }
 
 fn put(place: &mut Value, keys: &[Key], value: Value) -> Result<(), String> {

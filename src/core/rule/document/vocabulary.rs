@@ -1,0 +1,125 @@
+//! The allowed keys of a mapping as a table: each key, its description, its JSON Schema, and whether
+//! this version runs it. Loading, the schema and the documentation read these tables.
+
+use serde_json::{Map, Value, json};
+
+/// The keys that one mapping may have.
+#[derive(Debug, Clone, Copy)]
+pub struct Vocabulary {
+    /// What the mapping is, for messages: `a rule`, `` `http` ``.
+    pub name: &'static str,
+    pub words: &'static [Word],
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Word {
+    pub name: &'static str,
+    /// One sentence for people, shown by editors.
+    pub summary: &'static str,
+    pub built: Built,
+    pub schema: fn() -> Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Built {
+    Now,
+    /// Recognised and refused; the text says what to do instead.
+    Later(&'static str),
+}
+
+impl Vocabulary {
+    pub fn get(&self, name: &str) -> Option<&Word> {
+        self.words.iter().find(|word| word.name == name)
+    }
+
+    /// The keys that this version runs, as a help names them.
+    pub fn listed(&self) -> String {
+        let built = self.words.iter().filter(|word| word.built == Built::Now);
+        let names: Vec<_> = built.map(|word| word.name).collect();
+        names.join(", ")
+    }
+
+    /// The JSON Schema of the mapping. Words of later versions are left out: editors should not
+    /// offer them.
+    pub fn schema(&self, required: &[&str]) -> Value {
+        let words = self.words.iter().filter(|word| word.built == Built::Now);
+        let properties: Map<String, Value> = words
+            .map(|word| {
+                (
+                    word.name.to_owned(),
+                    described((word.schema)(), word.summary),
+                )
+            })
+            .collect();
+        let mut schema = json!({
+            "type": "object",
+            "additionalProperties": false,
+            "properties": properties,
+        });
+        if !required.is_empty() {
+            schema["required"] = json!(required);
+        }
+        schema
+    }
+}
+
+fn described(mut schema: Value, summary: &str) -> Value {
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("description".into(), summary.into());
+    }
+    schema
+}
+
+pub const fn word(name: &'static str, summary: &'static str, schema: fn() -> Value) -> Word {
+    Word {
+        name,
+        summary,
+        built: Built::Now,
+        schema,
+    }
+}
+
+pub const fn later(name: &'static str, instead: &'static str) -> Word {
+    Word {
+        name,
+        summary: "",
+        built: Built::Later(instead),
+        schema: anything,
+    }
+}
+
+pub fn anything() -> Value {
+    json!({})
+}
+
+pub fn text() -> Value {
+    json!({"type": "string"})
+}
+
+pub fn number() -> Value {
+    json!({"type": "integer", "minimum": 1})
+}
+
+pub fn boolean() -> Value {
+    json!({"type": "boolean"})
+}
+
+pub fn mapping() -> Value {
+    json!({"type": "object"})
+}
+
+pub fn duration() -> Value {
+    json!({"type": "string", "pattern": "^[0-9.]+(ms|s|m|min|h|d|w)$", "examples": ["30s", "5m", "24h"]})
+}
+
+pub fn condition() -> Value {
+    json!({"$ref": "#/$defs/condition"})
+}
+
+pub fn steps() -> Value {
+    json!({"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/step"}})
+}
+
+pub fn on_dead() -> Value {
+    json!({"type": "array", "items": {"$ref": "#/$defs/step"}})
+}
