@@ -1,5 +1,5 @@
 //! The pure part: events, rules, matching and flows as functions of their input.
-//! It refuses clocks, files, sockets, tasks and randomness; `tests/layering/` holds it to that.
+//! It refuses clocks, files, sockets, tasks and randomness; `tests/repository/layering/` holds it to that.
 
 pub mod api;
 pub mod bundle;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Rulebook;
 use super::handle::Judge;
 use super::submission::MatchedEvent;
-use crate::core::config::{EventSource, Reads};
+use crate::core::config::{Entrance, EventSource, Reads};
 use crate::core::event::decode::Told;
 use crate::core::event::{Brief, Event};
 use crate::core::matching::evaluation::Evaluation;

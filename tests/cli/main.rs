@@ -1,0 +1,5 @@
+//! Tests of the built program: output, exit codes and effects, for correct and for wrong use.
+
+mod faults;
+mod many_rules;
+mod transcripts;
