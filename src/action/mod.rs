@@ -18,22 +18,22 @@ use std::time::Duration;
 use crate::core::egress::Outgoing;
 use crate::core::flow::call::{Call, JqCall};
 use crate::core::run::{CallFailure, CallResult, Reply};
-use command::allowlist::Programs;
-use http::egress_guard::{Lookup, SystemLookup};
-use secret::Secrets;
+use command::allowlist::ProgramAllowlist;
+use http::egress_guard::{Resolver, SystemResolver};
+use secret::SecretStore;
 
 /// Performs calls. Cloning is cheap and shares the connection pool.
 #[derive(Clone)]
 pub struct Performer {
-    sender: http::Sender,
-    secrets: Secrets,
-    jq: jq::Jq,
-    options: Options,
+    sender: http::HttpClient,
+    secrets: SecretStore,
+    jq: jq::JqPool,
+    options: PerformerOptions,
 }
 
 /// What bounds every call.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct PerformerOptions {
     /// The folder that `outbox:` requests are written to.
     pub outbox: PathBuf,
     /// The folder in which commands under way are recorded, so that a later start can kill those that
@@ -42,11 +42,11 @@ pub struct Options {
     /// Where requests may go.
     pub outgoing: Outgoing,
     /// The programs that may run; None for any.
-    pub programs: Option<Programs>,
+    pub programs: Option<ProgramAllowlist>,
     /// The program that binds a command before it becomes it, and runs jq programs: this one.
     pub confiner: PathBuf,
     /// Who knows the addresses of hosts.
-    pub lookup: Arc<dyn Lookup>,
+    pub lookup: Arc<dyn Resolver>,
     /// How many bytes of an answer are read.
     pub response_cap: usize,
     /// How many bytes are kept of each of a command's two outputs.
@@ -55,7 +55,7 @@ pub struct Options {
     pub grace: Duration,
 }
 
-impl Options {
+impl PerformerOptions {
     pub fn new(outbox: impl Into<PathBuf>) -> Self {
         Self {
             outbox: outbox.into(),
@@ -63,7 +63,7 @@ impl Options {
             outgoing: Outgoing::default(),
             programs: None,
             confiner: "/proc/self/exe".into(),
-            lookup: Arc::new(SystemLookup),
+            lookup: Arc::new(SystemResolver),
             response_cap: 1024 * 1024,
             output_cap: 64 * 1024,
             grace: Duration::from_secs(5),
@@ -80,29 +80,29 @@ pub enum Error {
     Client(#[source] reqwest::Error),
 }
 
-fn sender(options: &Options) -> Result<http::Sender, Error> {
+fn sender(options: &PerformerOptions) -> Result<http::HttpClient, Error> {
     let lookup = Arc::clone(&options.lookup);
-    http::Sender::new(&options.outgoing, lookup).map_err(Error::Client)
+    http::HttpClient::new(&options.outgoing, lookup).map_err(Error::Client)
 }
 
 impl Performer {
-    pub fn new(secrets: Secrets, options: Options) -> Result<Self, Error> {
+    pub fn new(secrets: SecretStore, options: PerformerOptions) -> Result<Self, Error> {
         Ok(Self {
             sender: sender(&options)?,
             secrets,
-            jq: jq::Jq::new(&options.confiner),
+            jq: jq::JqPool::new(&options.confiner),
             options,
         })
     }
 
-    /// The same performer with new secrets and a new policy, for a reload. Secrets that no rule names
+    /// The same performer with new secrets and a new policy, for a reload. SecretStore that no rule names
     /// any more stay as they were: runs that were planned before still send them. The policy holds for
     /// those runs too.
     pub fn renewed(
         &self,
-        secrets: &Secrets,
+        secrets: &SecretStore,
         outgoing: &Outgoing,
-        programs: Option<Programs>,
+        programs: Option<ProgramAllowlist>,
     ) -> Result<Self, Error> {
         let lookup = Arc::clone(&self.options.lookup);
         let sender = self.sender.renewed(outgoing, lookup);
@@ -110,7 +110,7 @@ impl Performer {
             sender: sender.map_err(Error::Client)?,
             secrets: secrets.over(&self.secrets),
             jq: self.jq.clone(),
-            options: Options {
+            options: PerformerOptions {
                 outgoing: outgoing.clone(),
                 programs,
                 ..self.options.clone()

@@ -9,7 +9,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::Options;
+use super::PerformerOptions;
 use super::http::request::content_type;
 use crate::core::flow::call::{Auth, Body, HttpCall, Keep};
 use crate::core::rule::rendered_text::Text;
@@ -38,7 +38,7 @@ impl Outbox {
         &self,
         call: &HttpCall,
         idempotency_key: &str,
-        options: &Options,
+        options: &PerformerOptions,
     ) -> Result<Reply, CallFailure> {
         self.check()?;
         let folder = options.outbox.clone();

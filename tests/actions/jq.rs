@@ -4,15 +4,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use flowtrigger::action::jq::Jq;
+use flowtrigger::action::jq::JqPool;
 use flowtrigger::core::flow::call::{Call, JqCall};
 use flowtrigger::core::run::CallFailure;
 use serde_json::{Value, json};
 
 use crate::{KEY, performer, succeeded};
 
-fn jq() -> Jq {
-    Jq::new(env!("CARGO_BIN_EXE_flowtrigger"))
+fn jq() -> JqPool {
+    JqPool::new(env!("CARGO_BIN_EXE_flowtrigger"))
 }
 
 fn call(program: &str, input: Value) -> JqCall {
@@ -22,7 +22,7 @@ fn call(program: &str, input: Value) -> JqCall {
     }
 }
 
-fn failure(jq: &Jq, program: &str) -> CallFailure {
+fn failure(jq: &JqPool, program: &str) -> CallFailure {
     let failure = jq.run_blocking(&call(program, json!(null))).unwrap_err();
     assert!(!failure.retryable, "{failure:?}");
     failure
@@ -89,7 +89,7 @@ fn a_child_killed_while_idle_is_replaced() {
     );
     fs::write(&script, text).unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    let jq = Jq::new(&script);
+    let jq = JqPool::new(&script);
     let one = call("1", json!(null));
     assert_eq!(jq.run_blocking(&one), Ok(json!(1)));
     let first = fs::read_to_string(&process).unwrap();

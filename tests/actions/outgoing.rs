@@ -229,7 +229,7 @@ async fn a_new_policy_holds_for_connections_that_are_kept_open() {
     let before = sending(allowing(&["desk.example"]), &names);
     let call = || http("GET", format!("http://desk.example:{}/x", receiver.port()));
     succeeded(perform_http(&before, call()).await);
-    let secrets = flowtrigger::action::secret::Secrets::none();
+    let secrets = flowtrigger::action::secret::SecretStore::none();
     let after = before
         .renewed(&secrets, &Outgoing::default(), None)
         .unwrap();

@@ -1,10 +1,10 @@
-//! Programs that may run where the configuration lists them, as a rule's command meets the list.
+//! ProgramAllowlist that may run where the configuration lists them, as a rule's command meets the list.
 //! It refuses to count a program as refused that merely failed: it must not have started.
 
 use std::path::Path;
 
 use flowtrigger::action::Performer;
-use flowtrigger::action::command::allowlist::Programs;
+use flowtrigger::action::command::allowlist::ProgramAllowlist;
 use flowtrigger::core::config::Commands;
 
 use crate::{exec, failed, perform_exec, succeeded, with};
@@ -13,7 +13,7 @@ fn allowing(paths: &[&str]) -> Performer {
     let commands = Commands {
         allow: Some(paths.iter().map(|path| (*path).to_owned()).collect()),
     };
-    with(|options| options.programs = Programs::of(&commands, Path::new("/")))
+    with(|options| options.programs = ProgramAllowlist::of(&commands, Path::new("/")))
 }
 
 #[tokio::test]

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flowtrigger::core::bundle::rule_name;
+use flowtrigger::core::config::Mode;
 use flowtrigger::core::config::{self, Config};
 use flowtrigger::core::convert::{Conversion, ConvertedRule};
 use flowtrigger::core::diagnostic::{Code, Diagnostics, Files};
 use flowtrigger::core::matching::ruleset::RuleSet;
-use flowtrigger::core::config::Mode;
 
 use crate::{converted, read};
 

@@ -5,30 +5,30 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::find_program;
-use crate::action::preflight::Doubt;
+use crate::action::preflight::PreflightIssue;
 use crate::core::config::Commands;
 use crate::core::run::CallFailure;
 
 /// The list as it was configured. Paths are followed when a program is to run, so that an update of
 /// the system does not outdate them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Programs(Vec<Entry>);
+pub struct ProgramAllowlist(Vec<AllowlistEntry>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Entry {
+enum AllowlistEntry {
     File(PathBuf),
     /// What stands directly in a folder.
     In(PathBuf),
 }
 
-impl Programs {
+impl ProgramAllowlist {
     /// None where any program may run. `folder` is the configuration file's.
     pub fn of(commands: &Commands, folder: &Path) -> Option<Self> {
         let allowed = commands.allow.as_ref()?;
         let entries = allowed.iter().map(|path| match path.strip_suffix("/*") {
-            Some("") => Entry::In("/".into()),
-            Some(parent) => Entry::In(folder.join(parent)),
-            None => Entry::File(folder.join(path)),
+            Some("") => AllowlistEntry::In("/".into()),
+            Some(parent) => AllowlistEntry::In(folder.join(parent)),
+            None => AllowlistEntry::File(folder.join(path)),
         });
         Some(Self(entries.collect()))
     }
@@ -48,10 +48,10 @@ impl Programs {
     fn follow(&self, found: &Path) -> io::Result<Option<PathBuf>> {
         let real = found.canonicalize()?;
         let beside = found.parent().and_then(|parent| parent.canonicalize().ok());
-        let admits = |entry: &Entry| match entry {
-            Entry::File(path) => path.canonicalize().is_ok_and(|path| path == real),
+        let admits = |entry: &AllowlistEntry| match entry {
+            AllowlistEntry::File(path) => path.canonicalize().is_ok_and(|path| path == real),
             // Whoever may put a link there may put a program there.
-            Entry::In(folder) => folder.canonicalize().is_ok_and(|folder| {
+            AllowlistEntry::In(folder) => folder.canonicalize().is_ok_and(|folder| {
                 real.parent() == Some(&*folder) || beside.as_deref() == Some(&*folder)
             }),
         };
@@ -60,7 +60,7 @@ impl Programs {
 
     /// Why a program that a rule names may not run, as far as this machine can tell. One that is not
     /// here is judged by its name.
-    pub fn refusal(&self, name: &str, folder: &Path, path: Option<&str>) -> Option<Doubt> {
+    pub fn refusal(&self, name: &str, folder: &Path, path: Option<&str>) -> Option<PreflightIssue> {
         match find_program::find(name, name, folder, path) {
             Ok(found) => match self.follow(&found) {
                 Ok(Some(_)) | Err(_) => None,
@@ -74,17 +74,17 @@ impl Programs {
     fn may_name(&self, name: &str) -> bool {
         let name = Path::new(name).file_name();
         self.0.iter().any(|entry| match entry {
-            Entry::File(path) => path.file_name() == name,
-            Entry::In(_) => true,
+            AllowlistEntry::File(path) => path.file_name() == name,
+            AllowlistEntry::In(_) => true,
         })
     }
 }
 
-fn refused(shown: &str, found: &Path) -> Doubt {
+fn refused(shown: &str, found: &Path) -> PreflightIssue {
     // Without the `./` that a rule writes.
     let path: PathBuf = found.components().collect();
     let path = path.display();
-    Doubt::new(
+    PreflightIssue::new(
         format!("the command `{shown}` is not among the programs that may run"),
         format!("if it may, write `{path}` under `commands.allow` in flowtrigger.yaml"),
     )
@@ -114,11 +114,11 @@ mod tests {
         folder
     }
 
-    fn programs(folder: &Path, allow: &[&str]) -> Programs {
+    fn programs(folder: &Path, allow: &[&str]) -> ProgramAllowlist {
         let commands = Commands {
             allow: Some(allow.iter().map(|path| (*path).to_owned()).collect()),
         };
-        Programs::of(&commands, folder).unwrap()
+        ProgramAllowlist::of(&commands, folder).unwrap()
     }
 
     #[test]

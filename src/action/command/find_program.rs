@@ -24,10 +24,10 @@ pub(super) fn find(
     // An empty or relative entry would mean whatever folder the process happens to be in.
     let places = || path.split(':').filter(|place| place.starts_with('/'));
     let files = || places().map(|place| Path::new(place).join(name));
-    if let Some(file) = files().find(|file| kind(file) == Kind::Program) {
+    if let Some(file) = files().find(|file| kind(file) == ProgramKind::Program) {
         return Ok(file);
     }
-    if let Some(file) = files().find(|file| kind(file) == Kind::NotExecutable) {
+    if let Some(file) = files().find(|file| kind(file) == ProgramKind::NotExecutable) {
         return Err(not_executable(shown, &file.display().to_string()));
     }
     Err(CallFailure::lasting(format!(
@@ -40,16 +40,16 @@ pub(super) fn find(
 fn beside(file: &Path, shown: &str, folder: &Path) -> Result<PathBuf, CallFailure> {
     let place = format!("looked in `{}`", folder.display());
     match kind(file) {
-        Kind::Program => Ok(file.to_owned()),
-        Kind::NotExecutable => Err(not_executable(shown, shown)),
-        Kind::Folder => Err(CallFailure::lasting(format!(
+        ProgramKind::Program => Ok(file.to_owned()),
+        ProgramKind::NotExecutable => Err(not_executable(shown, shown)),
+        ProgramKind::Folder => Err(CallFailure::lasting(format!(
             "the command `{shown}` is a folder ({place}); name a program in it"
         ))),
-        Kind::Hidden => Err(CallFailure::lasting(format!(
+        ProgramKind::Hidden => Err(CallFailure::lasting(format!(
             "permission denied on the way to the command `{shown}` ({place}); let the user that \
              runs flowtrigger read its folder"
         ))),
-        Kind::Absent => Err(CallFailure::lasting(format!(
+        ProgramKind::Absent => Err(CallFailure::lasting(format!(
             "the command `{shown}` was not found ({place}); correct the path, it starts at the \
              rule's folder"
         ))),
@@ -63,7 +63,7 @@ fn not_executable(shown: &str, file: &str) -> CallFailure {
 }
 
 #[derive(PartialEq)]
-enum Kind {
+enum ProgramKind {
     Program,
     NotExecutable,
     Folder,
@@ -72,13 +72,13 @@ enum Kind {
     Absent,
 }
 
-fn kind(file: &Path) -> Kind {
+fn kind(file: &Path) -> ProgramKind {
     match fs::metadata(file) {
-        Ok(found) if found.is_dir() => Kind::Folder,
-        Ok(found) if found.permissions().mode() & 0o111 == 0 => Kind::NotExecutable,
-        Ok(_) => Kind::Program,
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Kind::Hidden,
-        Err(_) => Kind::Absent,
+        Ok(found) if found.is_dir() => ProgramKind::Folder,
+        Ok(found) if found.permissions().mode() & 0o111 == 0 => ProgramKind::NotExecutable,
+        Ok(_) => ProgramKind::Program,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => ProgramKind::Hidden,
+        Err(_) => ProgramKind::Absent,
     }
 }
 

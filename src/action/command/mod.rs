@@ -19,35 +19,36 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::action::secret::Secrets;
-use crate::action::{Options, excerpt};
+use crate::action::secret::SecretStore;
+use crate::action::{PerformerOptions, excerpt};
 use crate::core::flow::call::{ExecCall, Keep};
 use crate::core::run::{CallFailure, Reply};
-use pid_file::{KEY, Record};
-use process::{Ended, How, Limits};
-use sandbox::launcher::{Bounds, Refusal, UNSTARTED};
+use pid_file::{KEY, PidFile};
+use process::{ProcessLimits, ProcessOutput, Termination};
+use sandbox::launcher::{LaunchError, SandboxSpec, UNSTARTED};
 
 /// All that a command sees of our own environment.
 const PASSED_ON: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 /// The kernel's limit for one argument or one variable, its final NUL included.
 const LONGEST: usize = 128 * 1024;
-/// How many characters of standard error stand in a message.
+/// Termination many characters of standard error stand in a message.
 const SHOWN: usize = 500;
 
 pub(super) async fn perform(
     call: &ExecCall,
     idempotency_key: &str,
-    secrets: &Secrets,
-    options: &Options,
+    secrets: &SecretStore,
+    options: &PerformerOptions,
 ) -> Result<Reply, CallFailure> {
     let shown = call
         .argv
         .first()
         .map(ToString::to_string)
         .unwrap_or_default();
-    let Prepared { command, bounds } = prepare(call, &shown, idempotency_key, secrets, options)?;
+    let PreparedCommand { command, bounds } =
+        prepare(call, &shown, idempotency_key, secrets, options)?;
     let input = secrets.reveal(&call.stdin)?;
-    let limits = Limits {
+    let limits = ProcessLimits {
         time: call.timeout,
         grace: options.grace,
         output: options.output_cap,
@@ -60,8 +61,10 @@ pub(super) async fn perform(
         return Err(failure);
     }
     match ended.how {
-        How::Itself(status) if status.success() => Ok(reply(&ended, call.keep, secrets)),
-        How::Itself(_) | How::Stopped | How::Killed => Err(failure(&shown, &ended, call, secrets)),
+        Termination::Itself(status) if status.success() => Ok(reply(&ended, call.keep, secrets)),
+        Termination::Itself(_) | Termination::Stopped | Termination::Killed => {
+            Err(failure(&shown, &ended, call, secrets))
+        }
     }
 }
 
@@ -69,12 +72,12 @@ pub(super) async fn perform(
 fn record(
     shown: &str,
     idempotency_key: &str,
-    options: &Options,
-) -> Result<Option<Record>, CallFailure> {
+    options: &PerformerOptions,
+) -> Result<Option<PidFile>, CallFailure> {
     let Some(folder) = &options.processes else {
         return Ok(None);
     };
-    let record = Record::create(folder, idempotency_key).map_err(|error| {
+    let record = PidFile::create(folder, idempotency_key).map_err(|error| {
         CallFailure::passing(format!(
             "the command `{shown}` was not started, because its start cannot be recorded in `{}` ({error}); make room there and let the user that runs flowtrigger write to it",
             folder.display()
@@ -84,18 +87,18 @@ fn record(
 }
 
 /// A command ready to be started, and what binds it then.
-struct Prepared {
+struct PreparedCommand {
     command: Command,
-    bounds: Option<Bounds>,
+    bounds: Option<SandboxSpec>,
 }
 
 fn prepare(
     call: &ExecCall,
     shown: &str,
     idempotency_key: &str,
-    secrets: &Secrets,
-    options: &Options,
-) -> Result<Prepared, CallFailure> {
+    secrets: &SecretStore,
+    options: &PerformerOptions,
+) -> Result<PreparedCommand, CallFailure> {
     let argv = arguments(call, shown, secrets)?;
     let Some((name, arguments)) = argv.split_first() else {
         return Err(CallFailure::lasting("the command is empty; name a program"));
@@ -136,11 +139,11 @@ fn prepare(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    Ok(Prepared { command, bounds })
+    Ok(PreparedCommand { command, bounds })
 }
 
 /// The program that binds itself and then becomes the command.
-fn by_way_of(confiner: &Path, bounds: &Bounds, name: &str) -> Result<Command, CallFailure> {
+fn by_way_of(confiner: &Path, bounds: &SandboxSpec, name: &str) -> Result<Command, CallFailure> {
     let asked = bounds.arguments().map_err(|error| {
         CallFailure::lasting(format!(
             "the bounds of a command cannot be written ({error}); this is a fault of the program, \
@@ -153,29 +156,33 @@ fn by_way_of(confiner: &Path, bounds: &Bounds, name: &str) -> Result<Command, Ca
 }
 
 /// Why a command with bounds is none: they were not in force, or its start failed.
-fn not_started(shown: &str, bounds: &Bounds, ended: &Ended) -> Option<CallFailure> {
-    let How::Itself(status) = ended.how else {
+fn not_started(shown: &str, bounds: &SandboxSpec, ended: &ProcessOutput) -> Option<CallFailure> {
+    let Termination::Itself(status) = ended.how else {
         return None;
     };
     if status.code() != Some(UNSTARTED) {
         return None;
     }
     Some(match bounds.refusal(&ended.stderr.text())? {
-        Refusal::Start(code) if Errno::from_raw_os_error(code) == Errno::ACCESS => {
+        LaunchError::Start(code) if Errno::from_raw_os_error(code) == Errno::ACCESS => {
             CallFailure::lasting(format!(
                 "the command `{shown}` could not be started: permission denied under `confine`; let \
                  its `user` execute it, and give what runs it, such as an interpreter of its own, \
                  under `read`"
             ))
         }
-        Refusal::Start(code) => unstarted(shown, &io::Error::from_raw_os_error(code)),
-        Refusal::Bounds(why) => {
+        LaunchError::Start(code) => unstarted(shown, &io::Error::from_raw_os_error(code)),
+        LaunchError::Restriction(why) => {
             CallFailure::lasting(format!("the command `{shown}` was not started: {why}"))
         }
     })
 }
 
-fn arguments(call: &ExecCall, shown: &str, secrets: &Secrets) -> Result<Vec<String>, CallFailure> {
+fn arguments(
+    call: &ExecCall,
+    shown: &str,
+    secrets: &SecretStore,
+) -> Result<Vec<String>, CallFailure> {
     let mut arguments = Vec::new();
     for (index, text) in call.argv.iter().enumerate() {
         let argument = secrets.reveal(text)?.expose().to_owned();
@@ -221,7 +228,7 @@ fn environment(
     call: &ExecCall,
     shown: &str,
     idempotency_key: &str,
-    secrets: &Secrets,
+    secrets: &SecretStore,
 ) -> Result<Vec<(String, String)>, CallFailure> {
     let passed_on = PASSED_ON.into_iter();
     let mut environment: Vec<_> = passed_on
@@ -271,7 +278,7 @@ fn unstarted(shown: &str, error: &io::Error) -> CallFailure {
     }
 }
 
-fn reply(ended: &Ended, keep: Keep, secrets: &Secrets) -> Reply {
+fn reply(ended: &ProcessOutput, keep: Keep, secrets: &SecretStore) -> Reply {
     let value = match keep {
         Keep::Body => secrets.redact_value(value(ended, secrets)),
         Keep::Status => json!({ "status": 0 }),
@@ -280,7 +287,7 @@ fn reply(ended: &Ended, keep: Keep, secrets: &Secrets) -> Reply {
     Reply { value }
 }
 
-fn value(ended: &Ended, secrets: &Secrets) -> Value {
+fn value(ended: &ProcessOutput, secrets: &SecretStore) -> Value {
     let stdout = match ended.stdout.truncated {
         true => secrets.redact_head(&ended.stdout.text()),
         false => ended.stdout.text(),
@@ -298,7 +305,7 @@ fn value(ended: &Ended, secrets: &Secrets) -> Value {
 }
 
 /// What it said on standard error.
-fn words(ended: &Ended, secrets: &Secrets) -> String {
+fn words(ended: &ProcessOutput, secrets: &SecretStore) -> String {
     match ended.stderr.truncated {
         true => secrets.redact_tail(&ended.stderr.text()),
         false => secrets.redact(&ended.stderr.text()),
@@ -306,18 +313,25 @@ fn words(ended: &Ended, secrets: &Secrets) -> String {
 }
 
 /// Every end but a good one may pass: the author's `retry` decides.
-fn failure(shown: &str, ended: &Ended, call: &ExecCall, secrets: &Secrets) -> CallFailure {
+fn failure(
+    shown: &str,
+    ended: &ProcessOutput,
+    call: &ExecCall,
+    secrets: &SecretStore,
+) -> CallFailure {
     let (what, advice) = match ended.how {
-        How::Itself(status) if call.confine.is_some() => (
+        Termination::Itself(status) if call.confine.is_some() => (
             end(status),
             "run it by hand with the same input to see why, or see whether `confine` leaves it too little",
         ),
-        How::Itself(status) => (end(status), "run it by hand with the same input to see why"),
-        How::Stopped => (
+        Termination::Itself(status) => {
+            (end(status), "run it by hand with the same input to see why")
+        }
+        Termination::Stopped => (
             format!("did not end within {:?} and was stopped", call.timeout),
             "see what it waits for, or raise the step's `timeout`",
         ),
-        How::Killed => (
+        Termination::Killed => (
             format!(
                 "did not end within {:?} and was killed, because it ignored SIGTERM",
                 call.timeout

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process, kill_process_group};
 
-use super::pid_file::{KEY, Noted, boot, stat};
+use super::pid_file::{KEY, PidFileEntry, boot, stat};
 
 /// From SIGTERM to SIGKILL, and from there to giving up.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -37,7 +37,7 @@ pub fn kill(folder: &Path) -> Vec<Killed> {
     for entry in entries.flatten() {
         let key = entry.file_name().to_string_lossy().into_owned();
         let text = fs::read_to_string(entry.path()).unwrap_or_default();
-        for target in targets(&key, Noted::read(&text)) {
+        for target in targets(&key, PidFileEntry::read(&text)) {
             killed.push(target.kill(&key));
         }
         drop(fs::remove_file(entry.path()));
@@ -47,13 +47,13 @@ pub fn kill(folder: &Path) -> Vec<Killed> {
 
 /// Whom a signal goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Target {
+enum SignalTarget {
     Group(i32),
     One(i32),
 }
 
 /// What lives of a command. Nothing survives a restart of the machine.
-fn targets(key: &str, noted: Option<Noted>) -> BTreeSet<Target> {
+fn targets(key: &str, noted: Option<PidFileEntry>) -> BTreeSet<SignalTarget> {
     let mut targets = BTreeSet::new();
     if noted.as_ref().is_some_and(|noted| noted.boot != boot()) {
         return targets;
@@ -71,24 +71,24 @@ fn targets(key: &str, noted: Option<Noted>) -> BTreeSet<Target> {
 
 /// The whole group of a process where the group is the command's: led by the process that was noted,
 /// or by one that carries the key. Never our own.
-fn target(process: i32, key: &str, leader: Option<i32>) -> Target {
+fn target(process: i32, key: &str, leader: Option<i32>) -> SignalTarget {
     let Some(group) = group(process) else {
-        return Target::One(process);
+        return SignalTarget::One(process);
     };
     let its_own = leader == Some(group) || carries(group, key);
     match its_own && group != getpgrp().as_raw_nonzero().get() {
-        true => Target::Group(group),
-        false => Target::One(process),
+        true => SignalTarget::Group(group),
+        false => SignalTarget::One(process),
     }
 }
 
-impl Target {
+impl SignalTarget {
     fn kill(self, key: &str) -> Killed {
         self.signal(Signal::TERM);
         if !self.goes() {
             self.signal(Signal::KILL);
         }
-        let (Target::Group(process) | Target::One(process)) = self;
+        let (SignalTarget::Group(process) | SignalTarget::One(process)) = self;
         Killed {
             key: key.to_owned(),
             process,
@@ -99,8 +99,10 @@ impl Target {
     fn signal(self, signal: Signal) {
         // It may be gone already, and that is all right.
         let _ = match self {
-            Target::Group(group) => Pid::from_raw(group).map(|id| kill_process_group(id, signal)),
-            Target::One(process) => Pid::from_raw(process).map(|id| kill_process(id, signal)),
+            SignalTarget::Group(group) => {
+                Pid::from_raw(group).map(|id| kill_process_group(id, signal))
+            }
+            SignalTarget::One(process) => Pid::from_raw(process).map(|id| kill_process(id, signal)),
         };
     }
 
@@ -117,8 +119,8 @@ impl Target {
 
     fn lives(self) -> bool {
         match self {
-            Target::Group(id) => living().into_iter().any(|one| group(one) == Some(id)),
-            Target::One(process) => is_alive(process),
+            SignalTarget::Group(id) => living().into_iter().any(|one| group(one) == Some(id)),
+            SignalTarget::One(process) => is_alive(process),
         }
     }
 }
@@ -207,8 +209,8 @@ mod tests {
             i32::try_from(self.0.id()).unwrap()
         }
 
-        fn noted(&self) -> Noted {
-            Noted {
+        fn noted(&self) -> PidFileEntry {
+            PidFileEntry {
                 process: self.id(),
                 started: started(self.id()).unwrap(),
                 boot: boot(),
@@ -243,7 +245,7 @@ mod tests {
             gone: true,
         };
         assert_eq!(killed, [all]);
-        assert!(!Target::Group(ours.id()).lives());
+        assert!(!SignalTarget::Group(ours.id()).lives());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         assert_eq!(kill(folder.path()), []);
     }
@@ -262,11 +264,11 @@ mod tests {
         let ours = Ours::start(WAITING, "somebody-else");
         let (real, key) = (ours.noted(), "orphan-test-reused");
         for noted in [
-            Noted {
+            PidFileEntry {
                 started: real.started - 1,
                 ..real.clone()
             },
-            Noted {
+            PidFileEntry {
                 boot: "another".into(),
                 ..real
             },
@@ -298,6 +300,6 @@ mod tests {
         let killed = kill(folder.path());
         assert_eq!((killed.len(), killed[0].gone), (1, true));
         assert_eq!(killed[0].process, noted.process);
-        assert!(!Target::Group(noted.process).lives());
+        assert!(!SignalTarget::Group(noted.process).lives());
     }
 }

@@ -14,13 +14,13 @@ pub(super) const KEY: &str = "FLOWTRIGGER_IDEMPOTENCY_KEY";
 
 /// A note that goes when this is dropped.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct PidFile {
     path: PathBuf,
 }
 
 /// What a note says of a process that was started.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Noted {
+pub(super) struct PidFileEntry {
     pub(super) process: i32,
     /// In the kernel's ticks since the machine started.
     pub(super) started: u64,
@@ -28,7 +28,7 @@ pub(super) struct Noted {
     pub(super) boot: String,
 }
 
-impl Record {
+impl PidFile {
     /// Before the command starts.
     pub(super) fn create(folder: &Path, key: &str) -> io::Result<Self> {
         DirBuilder::new()
@@ -46,7 +46,7 @@ impl Record {
         let Some(started) = started(process) else {
             return;
         };
-        let noted = Noted {
+        let noted = PidFileEntry {
             process,
             started,
             boot: boot(),
@@ -57,13 +57,13 @@ impl Record {
     }
 }
 
-impl Drop for Record {
+impl Drop for PidFile {
     fn drop(&mut self) {
         drop(fs::remove_file(&self.path));
     }
 }
 
-impl Noted {
+impl PidFileEntry {
     pub(super) fn text(&self) -> String {
         format!("{} {} {}\n", self.process, self.started, self.boot)
     }
@@ -110,18 +110,21 @@ mod tests {
     fn a_note_is_there_while_it_lives_and_names_this_process() {
         let folder = tempfile::tempdir().unwrap();
         let processes = folder.path().join("processes");
-        let record = Record::create(&processes, "k1").unwrap();
+        let record = PidFile::create(&processes, "k1").unwrap();
         let path = processes.join("k1");
-        assert_eq!(Noted::read(&fs::read_to_string(&path).unwrap()), None);
+        assert_eq!(
+            PidFileEntry::read(&fs::read_to_string(&path).unwrap()),
+            None
+        );
         record.fill(rustix::process::getpid());
-        let noted = Noted::read(&fs::read_to_string(&path).unwrap()).unwrap();
+        let noted = PidFileEntry::read(&fs::read_to_string(&path).unwrap()).unwrap();
         assert!(noted.lives());
-        let later = Noted {
+        let later = PidFileEntry {
             started: noted.started + 1,
             ..noted.clone()
         };
         assert!(!later.lives());
-        let elsewhere = Noted {
+        let elsewhere = PidFileEntry {
             boot: "another".into(),
             ..noted
         };
@@ -133,8 +136,8 @@ mod tests {
     #[test]
     fn half_a_note_is_none() {
         for text in ["", "12", "12 34", "12 34 ab", "x 34 ab\n"] {
-            assert_eq!(Noted::read(text), None, "{text}");
+            assert_eq!(PidFileEntry::read(text), None, "{text}");
         }
-        assert!(Noted::read("12 34 ab\n").is_some());
+        assert!(PidFileEntry::read("12 34 ab\n").is_some());
     }
 }

@@ -14,12 +14,12 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
-use super::pid_file::Record;
+use super::pid_file::PidFile;
 
-/// How long to read on when a process that left the group holds an output open.
+/// Termination long to read on when a process that left the group holds an output open.
 const ESCAPED: Duration = Duration::from_secs(1);
 
-pub(super) struct Limits {
+pub(super) struct ProcessLimits {
     pub(super) time: Duration,
     /// From SIGTERM to SIGKILL.
     pub(super) grace: Duration,
@@ -27,13 +27,13 @@ pub(super) struct Limits {
     pub(super) output: usize,
 }
 
-pub(super) struct Ended {
-    pub(super) how: How,
-    pub(super) stdout: Output,
-    pub(super) stderr: Output,
+pub(super) struct ProcessOutput {
+    pub(super) how: Termination,
+    pub(super) stdout: CapturedOutput,
+    pub(super) stderr: CapturedOutput,
 }
 
-pub(super) enum How {
+pub(super) enum Termination {
     Itself(ExitStatus),
     /// Out of time; it went on SIGTERM.
     Stopped,
@@ -45,11 +45,14 @@ pub(super) enum How {
 pub(super) async fn run(
     mut command: Command,
     input: &[u8],
-    limits: &Limits,
-    record: Option<Record>,
-) -> io::Result<Ended> {
+    limits: &ProcessLimits,
+    record: Option<PidFile>,
+) -> io::Result<ProcessOutput> {
     let mut group = Group::start(&mut command, record)?;
-    let (mut stdout, mut stderr) = (Output::head(limits.output), Output::tail(limits.output));
+    let (mut stdout, mut stderr) = (
+        CapturedOutput::head(limits.output),
+        CapturedOutput::tail(limits.output),
+    );
     let how = {
         let (stdin, out, err) = group.pipes();
         let mut pipes = pin!(async {
@@ -71,19 +74,19 @@ pub(super) async fn run(
             drop(timeout(ESCAPED, pipes).await);
         }
         match how {
-            Ending::Itself => How::Itself(status),
-            Ending::Stopped => How::Stopped,
-            Ending::Killed => How::Killed,
+            WaitOutcome::Itself => Termination::Itself(status),
+            WaitOutcome::Stopped => Termination::Stopped,
+            WaitOutcome::Killed => Termination::Killed,
         }
     };
-    Ok(Ended {
+    Ok(ProcessOutput {
         how,
         stdout,
         stderr,
     })
 }
 
-enum Ending {
+enum WaitOutcome {
     Itself,
     Stopped,
     Killed,
@@ -95,11 +98,11 @@ struct Group {
     /// The group's id, until the leader is reaped: then the number may belong to somebody else.
     id: Option<Pid>,
     /// Goes last, when nothing of the group is left.
-    _record: Option<Record>,
+    _record: Option<PidFile>,
 }
 
 impl Group {
-    fn start(command: &mut Command, record: Option<Record>) -> io::Result<Self> {
+    fn start(command: &mut Command, record: Option<PidFile>) -> io::Result<Self> {
         let leader = command.process_group(0).spawn()?;
         let id = leader
             .id()
@@ -129,16 +132,16 @@ impl Group {
         )
     }
 
-    async fn ending(&self, limits: &Limits) -> io::Result<Ending> {
+    async fn ending(&self, limits: &ProcessLimits) -> io::Result<WaitOutcome> {
         if let Ok(ended) = timeout(limits.time, self.leader_ended()).await {
-            return ended.map(|()| Ending::Itself);
+            return ended.map(|()| WaitOutcome::Itself);
         }
         self.signal(Signal::TERM);
         if let Ok(ended) = timeout(limits.grace, self.leader_ended()).await {
-            return ended.map(|()| Ending::Stopped);
+            return ended.map(|()| WaitOutcome::Stopped);
         }
         self.signal(Signal::KILL);
-        Ok(Ending::Killed)
+        Ok(WaitOutcome::Killed)
     }
 
     /// Waits without reaping: as long as the leader is a zombie, nobody else can get its number, so
@@ -186,31 +189,31 @@ async fn feed(stdin: Option<ChildStdin>, input: &[u8]) {
 }
 
 /// A bounded part of what was printed. The rest is read and dropped, so that the writer goes on.
-pub(super) struct Output {
+pub(super) struct CapturedOutput {
     bytes: VecDeque<u8>,
     cap: usize,
-    keep: End,
+    keep: KeptEnd,
     pub(super) truncated: bool,
 }
 
-enum End {
+enum KeptEnd {
     Head,
     Tail,
 }
 
-impl Output {
+impl CapturedOutput {
     fn head(cap: usize) -> Self {
         Self {
             bytes: VecDeque::new(),
             cap,
-            keep: End::Head,
+            keep: KeptEnd::Head,
             truncated: false,
         }
     }
 
     fn tail(cap: usize) -> Self {
         Self {
-            keep: End::Tail,
+            keep: KeptEnd::Tail,
             ..Self::head(cap)
         }
     }
@@ -231,12 +234,12 @@ impl Output {
 
     fn add(&mut self, bytes: &[u8]) {
         match self.keep {
-            End::Head => {
+            KeptEnd::Head => {
                 let room = self.cap - self.bytes.len();
                 self.truncated |= bytes.len() > room;
                 self.bytes.extend(&bytes[..bytes.len().min(room)]);
             }
-            End::Tail => {
+            KeptEnd::Tail => {
                 self.bytes.extend(bytes);
                 let over = self.bytes.len().saturating_sub(self.cap);
                 self.truncated |= over > 0;
@@ -250,7 +253,7 @@ impl Output {
 mod tests {
     use super::*;
 
-    fn added(mut output: Output) -> (String, bool) {
+    fn added(mut output: CapturedOutput) -> (String, bool) {
         for part in ["ab", "cd", "ef"] {
             output.add(part.as_bytes());
         }
@@ -259,9 +262,9 @@ mod tests {
 
     #[test]
     fn the_cap_keeps_the_asked_end() {
-        assert_eq!(added(Output::head(3)), ("abc".into(), true));
-        assert_eq!(added(Output::tail(3)), ("def".into(), true));
-        assert_eq!(added(Output::head(6)), ("abcdef".into(), false));
-        assert_eq!(added(Output::tail(6)), ("abcdef".into(), false));
+        assert_eq!(added(CapturedOutput::head(3)), ("abc".into(), true));
+        assert_eq!(added(CapturedOutput::tail(3)), ("def".into(), true));
+        assert_eq!(added(CapturedOutput::head(6)), ("abcdef".into(), false));
+        assert_eq!(added(CapturedOutput::tail(6)), ("abcdef".into(), false));
     }
 }

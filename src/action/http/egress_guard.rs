@@ -13,8 +13,8 @@ use std::sync::Arc;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::label::Target;
-use crate::action::secret::Secrets;
+use super::label::RequestLabel;
+use crate::action::secret::SecretStore;
 use crate::core::egress::Refused;
 use crate::core::egress::{Outgoing, Proxy};
 use crate::core::run::CallFailure;
@@ -23,15 +23,15 @@ use crate::core::run::CallFailure;
 pub type Addresses = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
 
 /// Whoever knows the addresses of names.
-pub trait Lookup: fmt::Debug + Send + Sync {
+pub trait Resolver: fmt::Debug + Send + Sync {
     fn addresses(&self, host: &str) -> Addresses;
 }
 
 /// What this machine's own settings say.
 #[derive(Debug)]
-pub struct SystemLookup;
+pub struct SystemResolver;
 
-impl Lookup for SystemLookup {
+impl Resolver for SystemResolver {
     fn addresses(&self, host: &str) -> Addresses {
         let host = host.to_owned();
         Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.collect()) })
@@ -39,15 +39,15 @@ impl Lookup for SystemLookup {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Guard {
+pub(super) struct EgressGuard {
     outgoing: Arc<Outgoing>,
-    lookup: Arc<dyn Lookup>,
+    lookup: Arc<dyn Resolver>,
     /// The hosts of the proxies: reached because they were configured.
     proxies: Arc<[String]>,
 }
 
-impl Guard {
-    pub(super) fn new(outgoing: &Outgoing, lookup: Arc<dyn Lookup>) -> Self {
+impl EgressGuard {
+    pub(super) fn new(outgoing: &Outgoing, lookup: Arc<dyn Resolver>) -> Self {
         Self {
             outgoing: Arc::new(outgoing.clone()),
             lookup,
@@ -91,7 +91,7 @@ impl Guard {
     }
 }
 
-impl Resolve for Guard {
+impl Resolve for EgressGuard {
     fn resolve(&self, name: Name) -> Resolving {
         let (guard, host) = (self.clone(), name.as_str().to_owned());
         Box::pin(async move {
@@ -126,7 +126,11 @@ fn host(url: &str) -> Option<String> {
 }
 
 /// A refusal as the failure of a request: another try would end the same.
-pub(super) fn refusal(refused: &Refused, target: &Target, secrets: &Secrets) -> CallFailure {
+pub(super) fn refusal(
+    refused: &Refused,
+    target: &RequestLabel,
+    secrets: &SecretStore,
+) -> CallFailure {
     if target.hides_its_host() {
         let words = refused.range.words();
         return target.lasting(format_args!(

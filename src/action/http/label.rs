@@ -4,14 +4,14 @@
 use crate::core::flow::call::HttpCall;
 use crate::core::run::CallFailure;
 
-pub(super) struct Target {
+pub(super) struct RequestLabel {
     /// `POST https://host/path`
     pub(super) shown: String,
     /// `host:port`, or the whole address where a secret hides the host.
     pub(super) peer: String,
 }
 
-impl Target {
+impl RequestLabel {
     pub(super) fn of(call: &HttpCall) -> Self {
         Self::at(&call.method, &call.url.to_string())
     }
@@ -68,7 +68,7 @@ mod tests {
     use std::time::Duration;
 
     fn target(url: Text) -> (String, String) {
-        let target = Target::of(&HttpCall {
+        let target = RequestLabel::of(&HttpCall {
             method: "GET".into(),
             url,
             connection: None,

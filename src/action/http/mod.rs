@@ -16,34 +16,34 @@ use std::sync::Arc;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Request, Response};
 
-use crate::action::secret::Secrets;
-use crate::action::{Options, excerpt};
+use crate::action::secret::SecretStore;
+use crate::action::{PerformerOptions, excerpt};
 use crate::core::egress::{Outgoing, Proxy};
 use crate::core::flow::call::HttpCall;
 use crate::core::run::{CallFailure, Reply};
-use egress_guard::{Guard, Lookup};
-use label::Target;
-use request::Prepared;
-use response::Answer;
+use egress_guard::{EgressGuard, Resolver};
+use label::RequestLabel;
+use request::PreparedRequest;
+use response::ReceivedResponse;
 
 /// How much of an address stands in a message.
 const SHOWN: usize = 200;
 
 /// The one client, with its connection pool, and the guard that its connections go through.
 #[derive(Clone)]
-pub(super) struct Sender {
+pub(super) struct HttpClient {
     client: Client,
-    guard: Guard,
+    guard: EgressGuard,
 }
 
-impl Sender {
+impl HttpClient {
     pub(super) fn new(
         outgoing: &Outgoing,
-        lookup: Arc<dyn Lookup>,
+        lookup: Arc<dyn Resolver>,
     ) -> Result<Self, reqwest::Error> {
         // Somebody else's provider is as good as ours: all that matters is that there is one.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let guard = Guard::new(outgoing, lookup);
+        let guard = EgressGuard::new(outgoing, lookup);
         let build = |builder: ClientBuilder| builder.dns_resolver(Arc::new(guard.clone())).build();
         let client = build(through(outgoing.proxy.as_ref())?);
         let client = client.or_else(|error| {
@@ -63,7 +63,7 @@ impl Sender {
     pub(super) fn renewed(
         &self,
         outgoing: &Outgoing,
-        lookup: Arc<dyn Lookup>,
+        lookup: Arc<dyn Resolver>,
     ) -> Result<Self, reqwest::Error> {
         match self.guard.is_of(outgoing) {
             true => Ok(self.clone()),
@@ -82,16 +82,16 @@ fn through(proxy: Option<&Proxy>) -> Result<ClientBuilder, reqwest::Error> {
 }
 
 pub(super) async fn perform(
-    sender: &Sender,
+    sender: &HttpClient,
     call: &HttpCall,
     idempotency_key: &str,
-    secrets: &Secrets,
-    options: &Options,
+    secrets: &SecretStore,
+    options: &PerformerOptions,
 ) -> Result<Reply, CallFailure> {
-    let target = Target::of(call);
-    let Prepared { request, secrets } =
+    let target = RequestLabel::of(call);
+    let PreparedRequest { request, secrets } =
         request::prepare(&sender.client, call, idempotency_key, secrets, &target)?;
-    let journey = Journey {
+    let journey = RedirectedRequest {
         sender,
         call,
         secrets: &secrets,
@@ -109,17 +109,17 @@ pub(super) async fn perform(
 }
 
 /// One request and the redirects that its step lets it follow.
-struct Journey<'j> {
-    sender: &'j Sender,
+struct RedirectedRequest<'j> {
+    sender: &'j HttpClient,
     call: &'j HttpCall,
-    secrets: &'j Secrets,
+    secrets: &'j SecretStore,
     cap: usize,
 }
 
-impl Journey<'_> {
-    async fn travel(&self, request: Request, first: &Target) -> Result<Reply, CallFailure> {
+impl RedirectedRequest<'_> {
+    async fn travel(&self, request: Request, first: &RequestLabel) -> Result<Reply, CallFailure> {
         let mut request = request;
-        let mut hop: Option<Target> = None;
+        let mut hop: Option<RequestLabel> = None;
         let mut left = self.call.redirects;
         loop {
             let target = hop.as_ref().unwrap_or(first);
@@ -130,7 +130,7 @@ impl Journey<'_> {
                 None => None,
             };
             let Some((next, place)) = onward else {
-                let answer = Answer::read(response, self.cap).await;
+                let answer = ReceivedResponse::read(response, self.cap).await;
                 let answer = answer.map_err(|error| self.trouble(&error.without_url(), target))?;
                 return answer.judge(self.call, target, self.secrets);
             };
@@ -139,7 +139,7 @@ impl Journey<'_> {
         }
     }
 
-    async fn send(&self, request: Request, target: &Target) -> Result<Response, CallFailure> {
+    async fn send(&self, request: Request, target: &RequestLabel) -> Result<Response, CallFailure> {
         let guard = &self.sender.guard;
         guard
             .check(request.url())
@@ -154,8 +154,8 @@ impl Journey<'_> {
         sent: Request,
         response: &Response,
         left: u8,
-        target: &Target,
-    ) -> Result<Option<(Request, Target)>, CallFailure> {
+        target: &RequestLabel,
+    ) -> Result<Option<(Request, RequestLabel)>, CallFailure> {
         let status = response.status();
         if self.call.expect.accepts(status.as_u16()) {
             return Ok(None);
@@ -174,7 +174,7 @@ impl Journey<'_> {
         }
         match redirect::onward(sent, status, place, self.call) {
             Ok(request) => {
-                let target = Target::at(request.method().as_str(), &shown);
+                let target = RequestLabel::at(request.method().as_str(), &shown);
                 Ok(Some((request, target)))
             }
             Err(refusal) => Err(target.lasting(format_args!(
@@ -186,7 +186,7 @@ impl Journey<'_> {
         }
     }
 
-    fn trouble(&self, error: &reqwest::Error, target: &Target) -> CallFailure {
+    fn trouble(&self, error: &reqwest::Error, target: &RequestLabel) -> CallFailure {
         if let Some(refused) = egress_guard::found(causes(error)) {
             return egress_guard::refusal(refused, target, self.secrets);
         }
@@ -205,7 +205,7 @@ impl Journey<'_> {
 }
 
 /// Why no answer came, in words. All of it may pass.
-fn trouble(error: &reqwest::Error, target: &Target, secrets: &Secrets) -> CallFailure {
+fn trouble(error: &reqwest::Error, target: &RequestLabel, secrets: &SecretStore) -> CallFailure {
     let peer = &target.peer;
     if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
         return target.passing(format_args!(

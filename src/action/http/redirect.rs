@@ -13,18 +13,18 @@ use crate::core::rule::rendered_text::Tree;
 
 /// Why a redirect is not followed although the step allows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum RedirectError {
     NotHttp,
     Downgrade,
     SecretBody,
 }
 
-impl Refusal {
+impl RedirectError {
     pub(super) fn words(self) -> &'static str {
         match self {
-            Refusal::NotHttp => "is no http address",
-            Refusal::Downgrade => "leaves https for http",
-            Refusal::SecretBody => "would show another host the secrets in the body",
+            RedirectError::NotHttp => "is no http address",
+            RedirectError::Downgrade => "leaves https for http",
+            RedirectError::SecretBody => "would show another host the secrets in the body",
         }
     }
 }
@@ -51,13 +51,13 @@ pub(super) fn onward(
     status: StatusCode,
     place: Url,
     call: &HttpCall,
-) -> Result<Request, Refusal> {
+) -> Result<Request, RedirectError> {
     let from = sent.url();
     if !matches!(place.scheme(), "http" | "https") || !place.has_host() {
-        return Err(Refusal::NotHttp);
+        return Err(RedirectError::NotHttp);
     }
     if from.scheme() == "https" && place.scheme() == "http" {
-        return Err(Refusal::Downgrade);
+        return Err(RedirectError::Downgrade);
     }
     let leaves = from.origin() != place.origin();
     if becomes_get(status, sent.method()) {
@@ -74,7 +74,7 @@ pub(super) fn onward(
     }
     if leaves {
         if sent.body().is_some() && call.body.as_ref().is_some_and(holds_secret) {
-            return Err(Refusal::SecretBody);
+            return Err(RedirectError::SecretBody);
         }
         drop_what_is_ours(sent.headers_mut());
     }
@@ -158,7 +158,7 @@ mod tests {
         request
     }
 
-    fn leads(from: &str, to: &str) -> Result<Request, Refusal> {
+    fn leads(from: &str, to: &str) -> Result<Request, RedirectError> {
         let body = Some(Body::Raw(Text::plain("text")));
         let status = StatusCode::TEMPORARY_REDIRECT;
         onward(sent(from), status, to.parse().unwrap(), &call(body))
@@ -173,7 +173,7 @@ mod tests {
         ] {
             assert_eq!(
                 leads("https://a.example/", to).err(),
-                Some(Refusal::Downgrade),
+                Some(RedirectError::Downgrade),
                 "{to}"
             );
         }

@@ -9,8 +9,8 @@ use reqwest::header::{
 };
 use reqwest::{Body as Payload, Client, Method, Request, Url};
 
-use super::label::Target;
-use crate::action::secret::{SecretValue, Secrets};
+use super::label::RequestLabel;
+use crate::action::secret::{SecretStore, SecretValue};
 use crate::core::flow::call::{Auth, Body, HttpCall};
 use crate::core::rule::rendered_text::Text;
 use crate::core::run::CallFailure;
@@ -19,18 +19,18 @@ pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 const AGENT: &str = concat!("flowtrigger/", env!("CARGO_PKG_VERSION"));
 
 /// A request, and the secrets that may come back in its answer.
-pub(super) struct Prepared {
+pub(super) struct PreparedRequest {
     pub(super) request: Request,
-    pub(super) secrets: Secrets,
+    pub(super) secrets: SecretStore,
 }
 
 pub(super) fn prepare(
     client: &Client,
     call: &HttpCall,
     idempotency_key: &str,
-    secrets: &Secrets,
-    target: &Target,
-) -> Result<Prepared, CallFailure> {
+    secrets: &SecretStore,
+    target: &RequestLabel,
+) -> Result<PreparedRequest, CallFailure> {
     let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| {
         target.lasting("the method is not an HTTP method; use GET, POST, PUT, PATCH or DELETE")
     })?;
@@ -57,7 +57,7 @@ pub(super) fn prepare(
             "the request cannot be built ({error}); correct the step"
         ))
     })?;
-    Ok(Prepared { request, secrets })
+    Ok(PreparedRequest { request, secrets })
 }
 
 /// What a body is, unless the author says otherwise.
@@ -69,7 +69,7 @@ pub(in crate::action) fn content_type(body: &Body) -> &'static str {
     }
 }
 
-fn url(url: SecretValue, secrets: &Secrets, target: &Target) -> Result<Url, CallFailure> {
+fn url(url: SecretValue, secrets: &SecretStore, target: &RequestLabel) -> Result<Url, CallFailure> {
     let url = Url::parse(url.expose()).map_err(|error| {
         target.lasting(format_args!(
             "the address cannot be read ({error}); correct the `url`"
@@ -86,8 +86,8 @@ fn url(url: SecretValue, secrets: &Secrets, target: &Target) -> Result<Url, Call
 
 fn author_headers(
     call: &HttpCall,
-    secrets: &Secrets,
-    target: &Target,
+    secrets: &SecretStore,
+    target: &RequestLabel,
 ) -> Result<HeaderMap, CallFailure> {
     let mut headers = HeaderMap::new();
     for (name, text) in &call.headers {
@@ -108,9 +108,9 @@ fn author_headers(
 fn authorize(
     headers: &mut HeaderMap,
     auth: Option<&Auth>,
-    secrets: &Secrets,
-    target: &Target,
-) -> Result<Secrets, CallFailure> {
+    secrets: &SecretStore,
+    target: &RequestLabel,
+) -> Result<SecretStore, CallFailure> {
     let Some(auth) = auth else {
         return Ok(secrets.clone());
     };
@@ -138,7 +138,7 @@ fn authorize(
     Ok(secrets)
 }
 
-fn header_name(name: &str, target: &Target) -> Result<HeaderName, CallFailure> {
+fn header_name(name: &str, target: &RequestLabel) -> Result<HeaderName, CallFailure> {
     HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
         target.lasting(format_args!(
             "`{}` is not a header name; use letters, digits and `-`",
@@ -150,8 +150,8 @@ fn header_name(name: &str, target: &Target) -> Result<HeaderName, CallFailure> {
 fn header_value(
     name: &HeaderName,
     text: &Text,
-    secrets: &Secrets,
-    target: &Target,
+    secrets: &SecretStore,
+    target: &RequestLabel,
 ) -> Result<HeaderValue, CallFailure> {
     let mut value = value(name, &secrets.reveal(text)?, target)?;
     value.set_sensitive(text.secrets().next().is_some());
@@ -161,7 +161,7 @@ fn header_value(
 fn value(
     name: &HeaderName,
     text: &SecretValue,
-    target: &Target,
+    target: &RequestLabel,
 ) -> Result<HeaderValue, CallFailure> {
     HeaderValue::from_bytes(text.expose().as_bytes()).map_err(|_| {
         target.lasting(format_args!(
@@ -171,7 +171,7 @@ fn value(
     })
 }
 
-fn payload(body: &Body, secrets: &Secrets) -> Result<Payload, CallFailure> {
+fn payload(body: &Body, secrets: &SecretStore) -> Result<Payload, CallFailure> {
     Ok(match body {
         Body::Json(tree) => secrets.reveal_tree(tree)?.to_string().into(),
         Body::Form(fields) => {

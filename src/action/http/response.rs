@@ -7,24 +7,24 @@ use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::{Map, Value, json};
 
-use super::label::Target;
+use super::label::RequestLabel;
 use super::retry_after;
 use crate::action::excerpt;
-use crate::action::secret::Secrets;
+use crate::action::secret::SecretStore;
 use crate::core::flow::call::{HttpCall, Keep, is_passing};
 use crate::core::run::{CallFailure, Reply};
 
 /// How much of an answer stands in a message.
 const SHOWN: usize = 200;
 
-pub(super) struct Answer {
+pub(super) struct ReceivedResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
     truncated: bool,
 }
 
-impl Answer {
+impl ReceivedResponse {
     /// Reads at most `cap` bytes of the body; the rest is not waited for.
     pub(super) async fn read(mut response: Response, cap: usize) -> Result<Self, reqwest::Error> {
         let mut answer = Self {
@@ -49,8 +49,8 @@ impl Answer {
     pub(super) fn judge(
         self,
         call: &HttpCall,
-        target: &Target,
-        secrets: &Secrets,
+        target: &RequestLabel,
+        secrets: &SecretStore,
     ) -> Result<Reply, CallFailure> {
         if !call.expect.accepts(self.status.as_u16()) {
             return Err(self.failure(target, secrets));
@@ -63,7 +63,7 @@ impl Answer {
         Ok(Reply { value })
     }
 
-    fn value(&self, secrets: &Secrets) -> Value {
+    fn value(&self, secrets: &SecretStore) -> Value {
         let mut value = json!({
             "status": self.status.as_u16(),
             "headers": self.headers(),
@@ -120,7 +120,7 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    fn failure(&self, target: &Target, secrets: &Secrets) -> CallFailure {
+    fn failure(&self, target: &RequestLabel, secrets: &SecretStore) -> CallFailure {
         let status = self.status;
         let mut message = format!("{} answered {}", target.shown, status.as_str());
         if let Some(reason) = status.canonical_reason() {
@@ -140,7 +140,7 @@ impl Answer {
         }
     }
 
-    fn advice(&self, secrets: &Secrets) -> String {
+    fn advice(&self, secrets: &SecretStore) -> String {
         if self.status.is_redirection() {
             return self.redirect_advice(secrets);
         }
@@ -161,7 +161,7 @@ impl Answer {
         advice.into()
     }
 
-    fn redirect_advice(&self, secrets: &Secrets) -> String {
+    fn redirect_advice(&self, secrets: &SecretStore) -> String {
         let place = match self.header(LOCATION.as_str()) {
             Some(place) => format!(" to {}", excerpt::first(&secrets.redact(place), SHOWN)),
             None => String::new(),

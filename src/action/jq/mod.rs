@@ -20,7 +20,7 @@ use crate::core::run::{CallFailure, CallResult, Reply};
 
 pub use worker::serve_jq;
 
-/// Programs that run together; one that keeps a processor busy for its two seconds must leave some.
+/// ProgramAllowlist that run together; one that keeps a processor busy for its two seconds must leave some.
 const TOGETHER: usize = 4;
 /// Calls after which a child makes room for a fresh one.
 const CALLS: u32 = 1_000;
@@ -29,18 +29,18 @@ const SHOWN: usize = 300;
 
 /// Runs jq programs. Cloning is cheap and shares the children.
 #[derive(Debug, Clone)]
-pub struct Jq(Arc<Shared>);
+pub struct JqPool(Arc<PoolState>);
 
 #[derive(Debug)]
-struct Shared {
+struct PoolState {
     /// This program.
     program: PathBuf,
     places: Arc<Semaphore>,
-    idle: Mutex<Vec<Calculator>>,
+    idle: Mutex<Vec<JqWorker>>,
 }
 
 /// Those of whoever has no `Performer`.
-static OWN: LazyLock<Jq> = LazyLock::new(|| Jq::new("/proc/self/exe"));
+static OWN: LazyLock<JqPool> = LazyLock::new(|| JqPool::new("/proc/self/exe"));
 
 /// Runs a program without anything else of an action: it has no effect.
 pub async fn run(call: &JqCall) -> Result<Value, CallFailure> {
@@ -58,9 +58,9 @@ pub fn outcome(call: &Call) -> Option<CallResult> {
     Some(run_blocking(call).map(|value| Reply { value }))
 }
 
-impl Jq {
+impl JqPool {
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(PoolState {
             program: program.into(),
             places: Arc::new(Semaphore::new(TOGETHER)),
             idle: Mutex::default(),
@@ -87,13 +87,13 @@ impl Jq {
     pub fn run_blocking(&self, call: &JqCall) -> Result<Value, CallFailure> {
         match self.answer(call)? {
             // Somebody else's doing, it may be; once more tells.
-            Answer::Killed(_) => self.answer(call)?,
+            JqAnswer::Killed(_) => self.answer(call)?,
             answer => answer,
         }
         .result()
     }
 
-    fn answer(&self, call: &JqCall) -> Result<Answer, CallFailure> {
+    fn answer(&self, call: &JqCall) -> Result<JqAnswer, CallFailure> {
         let mut calculator = self.take().map_err(|error| {
             CallFailure::passing(format!(
                 "the jq program could not be started ({error}); check the limits of the user that \
@@ -111,11 +111,11 @@ impl Jq {
     }
 
     /// One that lives: what was killed while it was idle is none of a program's doing.
-    fn take(&self) -> io::Result<Calculator> {
+    fn take(&self) -> io::Result<JqWorker> {
         loop {
             let found = self.idle().pop();
             let Some(mut found) = found else {
-                return Calculator::start(&self.0.program);
+                return JqWorker::start(&self.0.program);
             };
             if found.lives() {
                 return Ok(found);
@@ -123,14 +123,14 @@ impl Jq {
         }
     }
 
-    fn put_back(&self, calculator: Calculator) {
+    fn put_back(&self, calculator: JqWorker) {
         let mut idle = self.idle();
         if calculator.calls < CALLS && idle.len() < TOGETHER {
             idle.push(calculator);
         }
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Calculator>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<JqWorker>> {
         self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -149,7 +149,7 @@ fn too_long() -> String {
 
 /// A child that waits for programs.
 #[derive(Debug)]
-struct Calculator {
+struct JqWorker {
     process: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -157,14 +157,14 @@ struct Calculator {
     calls: u32,
 }
 
-enum Answer {
+enum JqAnswer {
     Result(Value),
     Failed(String),
     /// By nothing that bounds it.
     Killed(String),
 }
 
-impl Calculator {
+impl JqWorker {
     fn start(program: &PathBuf) -> io::Result<Self> {
         let mut process = Command::new(program)
             .arg0("flowtrigger")
@@ -199,7 +199,7 @@ impl Calculator {
     }
 
     /// None where it ended, or was to end, without one.
-    fn ask(&mut self, call: &JqCall) -> Option<Answer> {
+    fn ask(&mut self, call: &JqCall) -> Option<JqAnswer> {
         self.calls += 1;
         let program = Value::from(call.program.as_str());
         let question = format!("{program}\n{}\n", call.input);
@@ -210,7 +210,7 @@ impl Calculator {
         let mut output = self.output.by_ref().take(most);
         output.read_until(b'\n', &mut line).ok()?;
         match line.split_last()? {
-            (b'\n', answer) => Answer::of(answer),
+            (b'\n', answer) => JqAnswer::of(answer),
             (_, _) => {
                 // It may be anything but gone, and would be waited for.
                 drop(self.process.kill());
@@ -220,18 +220,18 @@ impl Calculator {
     }
 
     /// Why there was no answer.
-    fn end(mut self) -> Answer {
+    fn end(mut self) -> JqAnswer {
         let mut said = Vec::new();
         drop(self.errors.by_ref().take(4 * 1024).read_to_end(&mut said));
         let said = String::from_utf8_lossy(&said);
         match self.process.wait() {
             Ok(status) => cause(status, &said),
-            Err(error) => Answer::Failed(format!("its process was lost ({error})")),
+            Err(error) => JqAnswer::Failed(format!("its process was lost ({error})")),
         }
     }
 }
 
-impl Drop for Calculator {
+impl Drop for JqWorker {
     fn drop(&mut self) {
         // It may be gone already, and that is all right.
         drop(self.process.kill());
@@ -239,7 +239,7 @@ impl Drop for Calculator {
     }
 }
 
-impl Answer {
+impl JqAnswer {
     fn of(line: &[u8]) -> Option<Self> {
         match line.split_first()? {
             (&worker::RESULT_SIGN, text) => Some(match serde_json::from_slice(text) {
@@ -264,9 +264,9 @@ impl Answer {
 }
 
 /// What ended a child, from how it ended and what the standard library said at the end.
-fn cause(status: ExitStatus, said: &str) -> Answer {
+fn cause(status: ExitStatus, said: &str) -> JqAnswer {
     let signal = status.signal().and_then(Signal::from_named_raw);
-    Answer::Failed(match (signal, status.code()) {
+    JqAnswer::Failed(match (signal, status.code()) {
         _ if said.contains("overflowed its stack") => {
             "it goes too deep; does a function call itself without end?".into()
         }
@@ -277,7 +277,7 @@ fn cause(status: ExitStatus, said: &str) -> Answer {
             "it did not end within {} s of processor time",
             worker::PROCESSOR
         ),
-        (Some(Signal::KILL), _) => return Answer::Killed("its process was killed".into()),
+        (Some(Signal::KILL), _) => return JqAnswer::Killed("its process was killed".into()),
         (_, Some(worker::UNBOUND)) => format!("it cannot be bounded here ({})", said.trim()),
         (Some(_) | None, _) => format!("its process ended with {status}"),
     })

@@ -29,7 +29,7 @@ pub(super) const UNBOUND: i32 = 125;
 pub(super) const RESULT_SIGN: u8 = b'=';
 pub(super) const FAILURE_SIGN: u8 = b'!';
 
-/// Programs that are kept compiled: most calls are of few programs, and compiling takes longer than
+/// ProgramAllowlist that are kept compiled: most calls are of few programs, and compiling takes longer than
 /// running.
 const KEPT: usize = 64;
 /// Bytes of what went wrong.

@@ -1,4 +1,4 @@
-//! Secrets and their values, and the one place where a rendered text turns into what is sent.
+//! SecretStore and their values, and the one place where a rendered text turns into what is sent.
 //! It refuses to print, compare or serialise a value; messages carry the name alone.
 
 mod redaction;
@@ -14,12 +14,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 pub use crate::core::secret::SecretValue;
-pub use source::Missing;
+pub use source::MissingSecret;
 
 use crate::core::rule::rendered_text::{Encoding, Piece, Text, Tree};
 use crate::core::run::CallFailure;
 use crate::core::secret::SecretPlace;
-use redaction::Redaction;
+use redaction::Redactor;
 
 /// RFC 3986: only the unreserved characters stay.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -30,11 +30,11 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 
 /// The secrets that the loaded rules name, with their values. Cloning shares them.
 #[derive(Clone)]
-pub struct Secrets(Arc<Inner>);
+pub struct SecretStore(Arc<SecretStoreInner>);
 
-struct Inner {
+struct SecretStoreInner {
     values: BTreeMap<String, SecretValue>,
-    redaction: Redaction,
+    redaction: Redactor,
 }
 
 fn encoded(value: &SecretValue, encoding: Encoding) -> Cow<'_, str> {
@@ -50,12 +50,12 @@ pub(super) fn percent(value: &str) -> Cow<'_, str> {
     utf8_percent_encode(value, RESERVED).into()
 }
 
-impl Secrets {
+impl SecretStore {
     /// Reads every named secret once, and tells of those that cannot be had.
     pub fn load<'a>(
         places: &BTreeMap<String, SecretPlace>,
         names: impl Iterator<Item = &'a str>,
-    ) -> (Self, Vec<Missing>) {
+    ) -> (Self, Vec<MissingSecret>) {
         let mut values = BTreeMap::new();
         let mut missing = BTreeMap::new();
         for name in names {
@@ -70,7 +70,7 @@ impl Secrets {
                 Ok(value) => drop(values.insert(name.to_owned(), value)),
                 Err(why) => {
                     let name = name.to_owned();
-                    missing.insert(name.clone(), Missing { name, place, why });
+                    missing.insert(name.clone(), MissingSecret { name, place, why });
                 }
             }
         }
@@ -79,8 +79,8 @@ impl Secrets {
 
     /// The given values, wherever they come from.
     pub fn of(values: BTreeMap<String, SecretValue>) -> Self {
-        let redaction = Redaction::of(&values);
-        Self(Arc::new(Inner { values, redaction }))
+        let redaction = Redactor::of(&values);
+        Self(Arc::new(SecretStoreInner { values, redaction }))
     }
 
     pub fn none() -> Self {
@@ -174,9 +174,9 @@ impl Secrets {
 mod tests {
     use super::*;
 
-    fn load(place: SecretPlace) -> (Secrets, Vec<Missing>) {
+    fn load(place: SecretPlace) -> (SecretStore, Vec<MissingSecret>) {
         let places = BTreeMap::from([("KEY".to_owned(), place)]);
-        Secrets::load(&places, ["KEY", "KEY"].into_iter())
+        SecretStore::load(&places, ["KEY", "KEY"].into_iter())
     }
 
     fn text(encoding: Encoding) -> Text {
@@ -189,7 +189,7 @@ mod tests {
         ])
     }
 
-    fn revealed(secrets: &Secrets, encoding: Encoding) -> String {
+    fn revealed(secrets: &SecretStore, encoding: Encoding) -> String {
         match secrets.reveal(&text(encoding)) {
             Ok(value) => value.expose().to_owned(),
             Err(failure) => panic!("{}", failure.message),
@@ -200,7 +200,7 @@ mod tests {
     fn a_secret_that_no_rule_names_any_more_stays_and_a_renewed_one_is_new() {
         let of = |pairs: &[(&str, &str)]| {
             let pairs = pairs.iter();
-            Secrets::of(
+            SecretStore::of(
                 pairs
                     .map(|(name, value)| ((*name).to_owned(), SecretValue::new(*value)))
                     .collect(),
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn a_secret_is_written_in_the_encoding_of_its_place() {
         let values = BTreeMap::from([("KEY".to_owned(), SecretValue::new("a/b ü"))]);
-        let secrets = Secrets::of(values);
+        let secrets = SecretStore::of(values);
         assert_eq!(revealed(&secrets, Encoding::Plain), "key=a/b ü");
         assert_eq!(revealed(&secrets, Encoding::Percent), "key=a%2Fb%20%C3%BC");
         assert_eq!(revealed(&secrets, Encoding::Base64), "key=YS9iIMO8");
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_default_place_is_an_environment_variable() {
-        let (_, missing) = Secrets::load(&BTreeMap::new(), ["NOT_SET_ANYWHERE"].into_iter());
+        let (_, missing) = SecretStore::load(&BTreeMap::new(), ["NOT_SET_ANYWHERE"].into_iter());
         assert_eq!(
             missing[0].to_string(),
             "secret `NOT_SET_ANYWHERE`: the environment variable \

@@ -12,14 +12,14 @@ use serde_json::Value;
 use super::{SecretValue, percent};
 
 /// The texts to look for, the longest first, so that a part never hides the whole.
-pub(super) struct Redaction(Vec<Needle>);
+pub(super) struct Redactor(Vec<Needle>);
 
 struct Needle {
     text: String,
     label: String,
 }
 
-impl Redaction {
+impl Redactor {
     pub(super) fn of(values: &BTreeMap<String, SecretValue>) -> Self {
         let mut needles: Vec<Needle> = values
             .iter()
@@ -200,8 +200,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn redaction() -> Redaction {
-        Redaction::of(&BTreeMap::from([
+    fn redaction() -> Redactor {
+        Redactor::of(&BTreeMap::from([
             ("LONG".to_owned(), SecretValue::new("secret \"Key\"/1")),
             ("SHORT".to_owned(), SecretValue::new("secret")),
         ]))
@@ -237,7 +237,7 @@ mod tests {
                     false => "secret \"Key\"/1",
                 }),
             )]);
-            let clean = Redaction::of(&secrets).text(form).into_owned();
+            let clean = Redactor::of(&secrets).text(form).into_owned();
             assert!(
                 clean.starts_with("[secret S]") || form.contains("\\\\"),
                 "{form}: {clean}"

@@ -14,13 +14,13 @@ const FILE_CAP: u64 = 64 * 1024;
 
 /// A secret that a rule names and that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
+pub struct MissingSecret {
     pub name: String,
     pub place: SecretPlace,
     pub why: String,
 }
 
-impl fmt::Display for Missing {
+impl fmt::Display for MissingSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, place, why } = self;
         match place {

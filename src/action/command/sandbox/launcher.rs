@@ -25,7 +25,7 @@ pub(in crate::action::command) const UNSTARTED: i32 = 125;
 
 /// What is in force before the command starts.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(in crate::action::command) struct Bounds {
+pub(in crate::action::command) struct SandboxSpec {
     /// Begins what is said of a failure, so that nothing else is taken for it.
     pub(in crate::action::command) mark: String,
     pub(in crate::action::command) program: PathBuf,
@@ -37,11 +37,11 @@ pub(in crate::action::command) struct Bounds {
     /// Numbers of user and group.
     pub(in crate::action::command) user: Option<(u32, u32)>,
     /// Where files may be touched, if that is bound at all.
-    pub(in crate::action::command) files: Option<Reach>,
+    pub(in crate::action::command) files: Option<FileAccess>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(in crate::action::command) struct Reach {
+pub(in crate::action::command) struct FileAccess {
     /// None where reading is not bound.
     pub(in crate::action::command) read: Option<Vec<PathBuf>>,
     pub(in crate::action::command) write: Vec<PathBuf>,
@@ -82,25 +82,25 @@ const DEVICES: [&str; 5] = [
 const NEEDED: ABI = ABI::V3;
 
 /// Why a command was not started.
-pub(in crate::action::command) enum Refusal {
+pub(in crate::action::command) enum LaunchError {
     /// In words that end with what to do.
-    Bounds(String),
+    Restriction(String),
     /// What the kernel said to its start.
     Start(i32),
 }
 
-impl Bounds {
+impl SandboxSpec {
     /// The arguments by which `become_command` is asked, before those of the command itself.
     pub(in crate::action::command) fn arguments(&self) -> Result<[String; 2], serde_json::Error> {
         Ok([ASKED.to_owned(), serde_json::to_string(self)?])
     }
 
     /// What the start said on standard error, if that is what was said.
-    pub(in crate::action::command) fn refusal(&self, said: &str) -> Option<Refusal> {
+    pub(in crate::action::command) fn refusal(&self, said: &str) -> Option<LaunchError> {
         let words = said.strip_prefix(&self.mark)?.trim();
         Some(match words.strip_prefix("errno ").map(str::parse) {
-            Some(Ok(code)) => Refusal::Start(code),
-            Some(Err(_)) | None => Refusal::Bounds(words.to_owned()),
+            Some(Ok(code)) => LaunchError::Start(code),
+            Some(Err(_)) | None => LaunchError::Restriction(words.to_owned()),
         })
     }
 }
@@ -114,7 +114,7 @@ pub fn become_command(mut arguments: impl Iterator<Item = OsString>) -> Option<E
     }
     let bounds = arguments.next();
     let bounds = bounds.as_deref().and_then(OsStr::to_str);
-    let bounds = bounds.and_then(|text| serde_json::from_str::<Bounds>(text).ok());
+    let bounds = bounds.and_then(|text| serde_json::from_str::<SandboxSpec>(text).ok());
     let said = match (bounds, arguments.next()) {
         (Some(bounds), Some(name)) => {
             let why = match bounds.enforce() {
@@ -139,20 +139,20 @@ fn started(program: &Path, name: &OsStr, arguments: impl Iterator<Item = OsStrin
 }
 
 /// What is not in force, and what to do.
-struct Unbound {
+struct MissingRestriction {
     what: &'static str,
     why: String,
     help: &'static str,
 }
 
-impl fmt::Display for Unbound {
+impl fmt::Display for MissingRestriction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}); {}", self.what, self.why, self.help)
     }
 }
 
-impl Bounds {
-    fn enforce(&self) -> Result<(), Unbound> {
+impl SandboxSpec {
+    fn enforce(&self) -> Result<(), MissingRestriction> {
         // While it may still open what the user may not.
         let files = self
             .files
@@ -162,7 +162,7 @@ impl Bounds {
         if let Some((uid, gid)) = self.user {
             become_user(Uid::from_raw(uid), Gid::from_raw(gid))?;
         }
-        set_no_new_privs(true).map_err(|error| Unbound {
+        set_no_new_privs(true).map_err(|error| MissingRestriction {
             what: "it cannot be kept from gaining rights",
             why: error.to_string(),
             help: "this needs Linux 3.5",
@@ -170,12 +170,12 @@ impl Bounds {
         if let Some(files) = files {
             files
                 .restrict_self()
-                .map_err(|error| Unbound::of_files(&error))?;
+                .map_err(|error| MissingRestriction::of_files(&error))?;
         }
         self.limit()
     }
 
-    fn limit(&self) -> Result<(), Unbound> {
+    fn limit(&self) -> Result<(), MissingRestriction> {
         let limits = [
             (Resource::Core, Some(0)),
             (Resource::Cpu, self.cpu),
@@ -194,7 +194,7 @@ impl Bounds {
                 current: Some(limit),
                 maximum: Some(hard),
             };
-            setrlimit(resource, limit).map_err(|error| Unbound {
+            setrlimit(resource, limit).map_err(|error| MissingRestriction {
                 what: "a limit of `confine` cannot be set",
                 why: error.to_string(),
                 help: "it cannot be above what the user that runs flowtrigger has (`ulimit -aH`)",
@@ -205,20 +205,21 @@ impl Bounds {
 }
 
 /// Groups first: afterwards nobody may change them.
-fn become_user(uid: Uid, gid: Gid) -> Result<(), Unbound> {
+fn become_user(uid: Uid, gid: Gid) -> Result<(), MissingRestriction> {
     let became = set_thread_groups(&[])
         .and_then(|()| set_thread_res_gid(gid, gid, gid))
         .and_then(|()| set_thread_res_uid(uid, uid, uid));
-    became.map_err(|error: Errno| Unbound {
+    became.map_err(|error: Errno| MissingRestriction {
         what: "it cannot run as the `user` of `confine`",
         why: error.to_string(),
         help: "flowtrigger must run as root for that, or with CAP_SETUID and CAP_SETGID",
     })
 }
 
-impl Reach {
-    fn ruleset(&self, program: &Path) -> Result<RulesetCreated, Unbound> {
-        let mut rules = handled(self.read.is_some()).map_err(|error| Unbound::of_files(&error))?;
+impl FileAccess {
+    fn ruleset(&self, program: &Path) -> Result<RulesetCreated, MissingRestriction> {
+        let mut rules =
+            handled(self.read.is_some()).map_err(|error| MissingRestriction::of_files(&error))?;
         let (reading, writing) = (AccessFs::from_read(NEEDED), AccessFs::from_write(NEEDED));
         let seeing = reading & !AccessFs::Execute;
         if let Some(read) = &self.read {
@@ -257,8 +258,8 @@ fn open(
     rules: RulesetCreated,
     path: &Path,
     access: landlock::BitFlags<AccessFs>,
-) -> Result<RulesetCreated, Unbound> {
-    let unopened = |why: String| Unbound {
+) -> Result<RulesetCreated, MissingRestriction> {
+    let unopened = |why: String| MissingRestriction {
         what: "a path of `confine` cannot be opened to it",
         why,
         help: "create it, or take it out of `read` and `write`",
@@ -272,7 +273,7 @@ fn open(
     opened.map_err(|error| unopened(format!("`{}`: {error}", path.display())))
 }
 
-impl Unbound {
+impl MissingRestriction {
     fn of_files(error: &landlock::RulesetError) -> Self {
         Self {
             what: "this kernel cannot bound which files it touches",

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use rustix::process::geteuid;
 
 use crate::action::command::user::User;
-use crate::action::preflight::Doubt;
+use crate::action::preflight::PreflightIssue;
 use crate::core::flow::confinement::Confinement;
 use crate::core::run::CallFailure;
-use launcher::{Bounds, Reach};
+use launcher::{FileAccess, SandboxSpec};
 
-/// Bounds, and the home of the user that they name.
-pub(super) struct Found {
-    pub(super) bounds: Bounds,
+/// SandboxSpec, and the home of the user that they name.
+pub(super) struct ResolvedSandbox {
+    pub(super) bounds: SandboxSpec,
     pub(super) home: Option<String>,
 }
 
@@ -24,7 +24,7 @@ pub(super) fn find(
     confinement: &Confinement,
     program: &Path,
     shown: &str,
-) -> Result<Found, CallFailure> {
+) -> Result<ResolvedSandbox, CallFailure> {
     if let Some(doubt) = doubts(confinement).into_iter().next() {
         return Err(CallFailure::lasting(format!(
             "the command `{shown}` was not started: {doubt}"
@@ -33,11 +33,11 @@ pub(super) fn find(
     let user = confinement.user.as_deref().and_then(User::find);
     let changes = user.as_ref().filter(|user| user.uid != geteuid().as_raw());
     let paths = |paths: &[String]| paths.iter().map(PathBuf::from).collect();
-    let files = confinement.bounds_files().then(|| Reach {
+    let files = confinement.bounds_files().then(|| FileAccess {
         read: confinement.read.as_deref().map(paths),
         write: confinement.write.as_deref().map(paths).unwrap_or_default(),
     });
-    let bounds = Bounds {
+    let bounds = SandboxSpec {
         mark: mark(),
         program: program.to_owned(),
         cpu: confinement.cpu.map(|time| time.as_secs()),
@@ -47,7 +47,7 @@ pub(super) fn find(
         user: changes.map(|user| (user.uid, user.gid)),
         files,
     };
-    Ok(Found {
+    Ok(ResolvedSandbox {
         bounds,
         home: user.map(|user| user.home),
     })
@@ -60,20 +60,20 @@ fn mark() -> String {
 }
 
 /// Why this machine cannot do what is asked.
-pub fn doubts(confinement: &Confinement) -> Vec<Doubt> {
+pub fn doubts(confinement: &Confinement) -> Vec<PreflightIssue> {
     let own = geteuid();
     let mut doubts = Vec::new();
     let mut runs_as = own.as_raw();
     if let Some(name) = &confinement.user {
         match User::find(name) {
             Some(user) => runs_as = user.uid,
-            None => doubts.push(Doubt::new(
+            None => doubts.push(PreflightIssue::new(
                 format!("`confine.user` names `{name}`, who does not stand in /etc/passwd"),
                 "create the user, or correct the name",
             )),
         }
         if runs_as != own.as_raw() && !own.is_root() {
-            doubts.push(Doubt::new(
+            doubts.push(PreflightIssue::new(
                 format!(
                     "only root can run a command as `{name}`, and flowtrigger does not run as root"
                 ),
@@ -82,20 +82,20 @@ pub fn doubts(confinement: &Confinement) -> Vec<Doubt> {
         }
     }
     if confinement.processes.is_some() && runs_as == 0 {
-        doubts.push(Doubt::new(
+        doubts.push(PreflightIssue::new(
             "`confine.processes` binds no process of root",
             "add a `user` that is not root",
         ));
     }
     if confinement.bounds_files() && !launcher::bounds_files() {
-        doubts.push(Doubt::new(
+        doubts.push(PreflightIssue::new(
             "this kernel cannot bound which files a command touches",
             "`read` and `write` of `confine` need Linux 6.2 with Landlock enabled (`lsm=landlock,…`)",
         ));
     }
     let paths = confinement.read.iter().chain(&confinement.write).flatten();
     doubts.extend(paths.filter(|path| !Path::new(path).exists()).map(|path| {
-        Doubt::new(
+        PreflightIssue::new(
             format!("`{path}` of `confine` does not exist"),
             "create it, or take it out of `read` and `write`",
         )
