@@ -115,7 +115,7 @@ async fn programs(performer: &Performer) -> Option<(f64, f64)> {
 #[allow(clippy::print_stdout)]
 fn main() -> ExitCode {
     let mut options = PerformerOptions::new("/nowhere");
-    options.confiner = Path::new(env!("CARGO_BIN_EXE_flowtrigger")).to_owned();
+    options.launcher = Path::new(env!("CARGO_BIN_EXE_flowtrigger")).to_owned();
     let Ok(performer) = Performer::new(SecretStore::none(), options) else {
         return ExitCode::FAILURE;
     };
@@ -125,9 +125,10 @@ fn main() -> ExitCode {
     let mut bare = None;
     for (name, confinement) in kinds() {
         let confinement = confinement.as_ref();
-        if let Some(doubt) = confinement.and_then(|asked| sandbox::doubts(asked).into_iter().next())
+        if let Some(issue) =
+            confinement.and_then(|asked| sandbox::warnings(asked).into_iter().next())
         {
-            println!("{name:16} not on this machine: {doubt}");
+            println!("{name:16} not on this machine: {issue}");
             continue;
         }
         let Some(rate) = runtime.block_on(best(&performer, confinement)) else {

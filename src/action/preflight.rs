@@ -1,5 +1,4 @@
-//! Why something that a rule asks for would not be performed here, and what to do.
-//! It refuses to be one text: who reports it in a rule's place shows both parts apart.
+//! A reason why this machine cannot perform a step, with help; `check` shows both as a diagnostic.
 
 use std::fmt;
 

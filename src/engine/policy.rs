@@ -87,7 +87,8 @@ impl Judge<'_> {
             self.tell(Diagnostic::error(Code::RefusedProgram, step.at, what).help(help));
         }
         let confinement = exec.confine.as_deref();
-        for PreflightIssue { what, help } in confinement.map(sandbox::doubts).unwrap_or_default() {
+        for PreflightIssue { what, help } in confinement.map(sandbox::warnings).unwrap_or_default()
+        {
             let message = format!("the command would not start here: {what}");
             self.tell(Diagnostic::warning(Code::Unconfinable, step.at, message).help(help));
         }

@@ -215,7 +215,7 @@ async fn what_cannot_be_run_is_refused_for_good() {
         ),
         (
             exec(&["true", "a\0b"]),
-            "argument 1 of the command `true` holds a NUL character",
+            "argument 1 of the command `true` contains a NUL character",
         ),
         (
             exec(&["true", "a", &long]),
@@ -225,10 +225,10 @@ async fn what_cannot_be_run_is_refused_for_good() {
             variable("A", &long),
             "the variable `A` of the command `true` has 131074 bytes",
         ),
-        (variable("A=B", ""), "`A=B` is no name for a variable"),
+        (variable("A=B", ""), "`A=B` is not a valid variable name"),
         (
             variable("A", "\0"),
-            "the variable `A` of the command `true` holds a NUL",
+            "the variable `A` of the command `true` contains a NUL",
         ),
         (
             ExecCall {
@@ -265,7 +265,7 @@ async fn an_interpreter_that_is_not_there_is_named_as_such() {
         assert!(
             failure
                 .message
-                .contains("the interpreter that its first line names does not exist"),
+                .contains("the interpreter in its first line does not exist"),
             "{}",
             failure.message
         );

@@ -117,7 +117,7 @@ async fn a_receiver_that_never_finishes_runs_out_of_time() {
         call.timeout = Duration::from_millis(100);
         let failure = failed(perform_http(&performer(), call).await);
         let expected = format!(
-            "GET http://{0}/: `{0}` gave no complete answer within 100ms; see why it is slow, or \
+            "GET http://{0}/: `{0}` sent no complete response within 100ms; find out why it is slow, or \
              raise the step's `timeout`",
             receiver.address
         );
@@ -159,17 +159,17 @@ async fn each_way_to_lose_a_connection_has_its_words() {
         (
             garbage.url("/"),
             garbage.address.clone(),
-            "broke before a complete answer",
+            "closed before the response was complete",
         ),
         (
             silent.url("/"),
             silent.address.clone(),
-            "broke before a complete answer",
+            "closed before the response was complete",
         ),
         (
             half.url("/"),
             half.address.clone(),
-            "broke before a complete answer",
+            "closed before the response was complete",
         ),
     ] {
         let failure = failed(perform_http(&performer(), http("GET", url)).await);
@@ -198,7 +198,7 @@ async fn what_cannot_be_sent_is_refused_for_good() {
     for (call, words) in [
         (
             with_header("X-Note", Text::plain("a\r\nX-Evil: 1")),
-            "the header `x-note` holds a line break",
+            "the header `x-note` contains a line break",
         ),
         (
             with_header("X-Note", Text::plain("a\u{0}")),
@@ -214,13 +214,13 @@ async fn what_cannot_be_sent_is_refused_for_good() {
         ),
         (
             with_header("Content-Length", Text::plain("0")),
-            "the header `content-length` follows from the body",
+            "the header `content-length` is set from the body",
         ),
         (
             http("GET", "http://a.example:99999/"),
-            "the address cannot be read",
+            "the address is not valid",
         ),
-        (http("GET", "/api/v2"), "the address cannot be read"),
+        (http("GET", "/api/v2"), "the address is not valid"),
         (http("GET", "ftp://a.example/"), "the scheme `ftp`"),
         (
             http("NO METHOD", url.clone()),

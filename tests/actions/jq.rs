@@ -61,7 +61,7 @@ async fn what_it_says_is_cut_and_free_of_secrets() {
 fn what_never_ends_or_takes_too_much_ends_alone() {
     let jq = jq();
     for (program, why) in [
-        ("last(repeat(1))", "2 s of processor time"),
+        ("last(repeat(1))", "2 s of CPU time"),
         ("reduce range(60) as $i ([0]; . + .)", "MiB of memory"),
         ("\"x\" * 1000000000", "MiB of memory"),
         ("def f: 1 + f; f", "goes too deep"),

@@ -39,9 +39,9 @@ pub fn performer() -> Performer {
 pub fn with(change: impl FnOnce(&mut PerformerOptions)) -> Performer {
     let mut options = PerformerOptions::new("/nowhere/outbox");
     options.outgoing = allowing(&["127.0.0.1"]);
-    options.confiner = env!("CARGO_BIN_EXE_flowtrigger").into();
+    options.launcher = env!("CARGO_BIN_EXE_flowtrigger").into();
     change(&mut options);
-    let secrets = SecretStore::of(BTreeMap::from([
+    let secrets = SecretStore::new(BTreeMap::from([
         ("TOKEN".to_owned(), SecretValue::new("s3cr\"t/1")),
         ("INSIDE".to_owned(), SecretValue::new("10.1.2.3")),
         ("BROKEN".to_owned(), SecretValue::new("hidden\r\nX-Evil: 1")),

@@ -17,7 +17,7 @@ const FINE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\
 fn sending(outgoing: Outgoing, names: &Arc<Names>) -> Performer {
     with(|options| {
         options.outgoing = outgoing;
-        options.lookup = Arc::clone(names) as _;
+        options.resolver = Arc::clone(names) as _;
     })
 }
 
@@ -50,7 +50,7 @@ async fn a_name_that_leads_elsewhere_the_second_time_is_connected_where_it_was_c
     assert_eq!(
         failure.message,
         format!(
-            "POST http://desk.example:{}/x: refused to connect: `desk.example` is at 127.0.0.1, a \
+            "POST http://desk.example:{}/x: connection denied: `desk.example` is at 127.0.0.1, a \
              loopback address; if it is meant, write `outgoing: {{ allow: [desk.example] }}` in \
              flowtrigger.yaml",
             outside.port()
@@ -100,7 +100,7 @@ async fn an_address_is_refused_in_every_spelling() {
         let url = format!("http://{host}:{}/", inside.port());
         let failure = failed(perform_http(&performer, http("GET", url)).await);
         assert!(
-            failure.message.contains("refused to connect"),
+            failure.message.contains("connection denied"),
             "{host}: {}",
             failure.message
         );
@@ -137,7 +137,7 @@ async fn what_leads_inside_is_reached_only_where_network_host_or_ending_is_allow
         match wanted {
             true => drop(succeeded(performed)),
             false => assert!(
-                failed(performed).message.contains("refused to connect"),
+                failed(performed).message.contains("connection denied"),
                 "{host}"
             ),
         }
@@ -163,8 +163,8 @@ async fn a_host_that_is_a_secret_is_not_told_by_its_refusal() {
     let failure = failed(perform_http(&performer, call).await);
     assert_eq!(
         failure.message,
-        "GET http://[secret INSIDE]/x: refused to connect: the host is a private address; if it is \
-         meant, allow it under `outgoing.allow` in flowtrigger.yaml"
+        "GET http://[secret INSIDE]/x: connection denied: the host is a private address; to \
+         allow it, add it to `outgoing.allow` in flowtrigger.yaml"
     );
 }
 
@@ -187,7 +187,7 @@ async fn a_configured_proxy_is_reached_where_it_is_and_looks_names_up_itself() {
         ] {
             let failure = failed(perform_http(&performer, http("GET", url)).await);
             assert!(
-                failure.message.contains("refused to connect"),
+                failure.message.contains("connection denied"),
                 "{}",
                 failure.message
             );
@@ -214,7 +214,7 @@ async fn a_proxy_that_is_not_there_is_told_as_such() {
     assert!(
         failure
             .message
-            .ends_with("it went by the proxy of `outgoing.proxy`"),
+            .ends_with("the request went through the proxy of `outgoing.proxy`"),
         "{}",
         failure.message
     );
@@ -235,7 +235,7 @@ async fn a_new_policy_holds_for_connections_that_are_kept_open() {
         .unwrap();
     let failure = failed(perform_http(&after, call()).await);
     assert!(
-        failure.message.contains("refused to connect"),
+        failure.message.contains("connection denied"),
         "{}",
         failure.message
     );

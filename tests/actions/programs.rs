@@ -43,7 +43,7 @@ async fn only_what_is_listed_runs() {
         assert!(
             failure
                 .message
-                .contains("is not among the programs that may run; if it may, write `/"),
+                .contains("is not an allowed program; to allow it, add `/"),
             "{}",
             failure.message
         );

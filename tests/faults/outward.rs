@@ -31,7 +31,7 @@ fn without_a_configuration_this_machine_may_be_reached_and_with_one_only_what_it
     let error = dead["steps"][0]["error"].as_str().unwrap();
     assert!(
         error.contains(
-            "refused to connect: `127.0.0.1` is a loopback address; if it is meant, write \
+            "connection denied: `127.0.0.1` is a loopback address; if it is meant, write \
              `outgoing: { allow: [127.0.0.1] }` in flowtrigger.yaml"
         ),
         "{error}"
@@ -158,10 +158,10 @@ fn a_program_that_may_not_run_is_an_error_before_anything_runs() {
     checked(&place).prints(
         3,
         &[
-            "error[refused-program]: the command `./bin/page` is not among the programs that may run",
+            "error[refused-program]: the command `./bin/page` is not an allowed program",
             "--> rules/rules.yaml:6:3",
             "rules/bin/page` under `commands.allow` in flowtrigger.yaml",
-            "the command `/bin/sh` is not among the programs that may run",
+            "the command `/bin/sh` is not an allowed program",
             "2 errors in 1 file",
         ],
     );
@@ -183,7 +183,7 @@ fn bounds_that_this_machine_cannot_put_in_force_are_told_by_check() {
     checked(&place).prints(
         0,
         &[
-            "warning[unconfinable]: the command would not start here: `confine.user` names `no-such-user`, who does not stand in /etc/passwd",
+            "warning[unconfinable]: the command would not start here: `confine.user` is `no-such-user`, which is not in /etc/passwd",
             "create the user, or correct the name",
             "the command would not start here: `rules/gone` of `confine` does not exist",
             "--> rules/rules.yaml:6:3",
@@ -236,7 +236,7 @@ fn a_reload_changes_where_requests_go_and_the_log_tells_what_holds_without_a_con
     place.write("flowtrigger.yaml", "mode: live\n");
     reload(1);
     sent(2);
-    daemon.logs(|line| line.to_string().contains("refused to connect"));
+    daemon.logs(|line| line.to_string().contains("connection denied"));
     assert_eq!(receiver.got().len(), 1);
     place.write("flowtrigger.yaml", "outgoing: { allow: [127.0.0.1] }\n");
     reload(2);

@@ -114,7 +114,7 @@ fn a_nul_is_told_by_the_command_and_taken_by_json() {
     let run = &said.lines()[0]["runs"][0];
     let error = run["steps"][0]["error"].as_str().unwrap();
     assert!(
-        error.contains("holds a NUL character") && error.contains("`stdin`"),
+        error.contains("contains a NUL character") && error.contains("`stdin`"),
         "{error}"
     );
     assert_eq!(receiver.got().len(), 0);

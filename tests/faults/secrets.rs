@@ -184,7 +184,8 @@ fn a_secret_that_cannot_be_sent_is_named_and_not_shown() {
     assert!([1, 3].contains(&said.code), "{said:?}");
     clean("the output", &format!("{}{}", said.stdout, said.stderr));
     assert!(
-        format!("{}{}", said.stdout, said.stderr).contains("the header `x-key` holds a line break"),
+        format!("{}{}", said.stdout, said.stderr)
+            .contains("the header `x-key` contains a line break"),
         "{said:?}"
     );
 }

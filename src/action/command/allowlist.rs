@@ -1,5 +1,5 @@
-//! The programs that rules may run at all, where the configuration lists them.
-//! It refuses to go by what a program is called: what is compared is the file that a path leads to.
+//! The programs that rules may run, as listed under `commands.allow`.
+//! Programs are compared by the file that a path resolves to, not by name.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,20 +9,20 @@ use crate::action::preflight::PreflightIssue;
 use crate::core::config::Commands;
 use crate::core::run::CallFailure;
 
-/// The list as it was configured. Paths are followed when a program is to run, so that an update of
-/// the system does not outdate them.
+/// The list as configured. Paths are resolved when a program runs, so that a system update does not make
+/// them stale.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProgramAllowlist(Vec<AllowlistEntry>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum AllowlistEntry {
     File(PathBuf),
-    /// What stands directly in a folder.
+    /// Any program directly in a folder.
     In(PathBuf),
 }
 
 impl ProgramAllowlist {
-    /// None where any program may run. `folder` is the configuration file's.
+    /// `None` if any program may run. `folder` is that of the configuration file.
     pub fn of(commands: &Commands, folder: &Path) -> Option<Self> {
         let allowed = commands.allow.as_ref()?;
         let entries = allowed.iter().map(|path| match path.strip_suffix("/*") {
@@ -33,24 +33,24 @@ impl ProgramAllowlist {
         Some(Self(entries.collect()))
     }
 
-    /// The very file to run, with every link followed; or why it may not run.
+    /// Returns the file to run with all links resolved, or why it may not run.
     pub(super) fn admit(&self, found: &Path, shown: &str) -> Result<PathBuf, CallFailure> {
         match self.follow(found) {
             Ok(Some(file)) => Ok(file),
-            Ok(None) => Err(CallFailure::lasting(refused(shown, found).to_string())),
-            Err(error) => Err(CallFailure::passing(format!(
-                "the command `{shown}` cannot be followed to its file ({error}); try again"
+            Ok(None) => Err(CallFailure::permanent(refused(shown, found).to_string())),
+            Err(error) => Err(CallFailure::transient(format!(
+                "the file of the command `{shown}` cannot be resolved ({error}); try again"
             ))),
         }
     }
 
-    /// The file that a path leads to, where it may run.
+    /// The file that a path resolves to, if it may run.
     fn follow(&self, found: &Path) -> io::Result<Option<PathBuf>> {
         let real = found.canonicalize()?;
         let beside = found.parent().and_then(|parent| parent.canonicalize().ok());
         let admits = |entry: &AllowlistEntry| match entry {
             AllowlistEntry::File(path) => path.canonicalize().is_ok_and(|path| path == real),
-            // Whoever may put a link there may put a program there.
+            // A user who can create a link in the folder can also create a program there.
             AllowlistEntry::In(folder) => folder.canonicalize().is_ok_and(|folder| {
                 real.parent() == Some(&*folder) || beside.as_deref() == Some(&*folder)
             }),
@@ -58,8 +58,8 @@ impl ProgramAllowlist {
         Ok(self.0.iter().any(admits).then_some(real))
     }
 
-    /// Why a program that a rule names may not run, as far as this machine can tell. One that is not
-    /// here is judged by its name.
+    /// Returns why a program of a rule may not run. One that does not exist on this machine is checked by its
+    /// path.
     pub fn refusal(&self, name: &str, folder: &Path, path: Option<&str>) -> Option<PreflightIssue> {
         match find_program::find(name, name, folder, path) {
             Ok(found) => match self.follow(&found) {
@@ -81,12 +81,12 @@ impl ProgramAllowlist {
 }
 
 fn refused(shown: &str, found: &Path) -> PreflightIssue {
-    // Without the `./` that a rule writes.
+    // Without the `./` of the rule.
     let path: PathBuf = found.components().collect();
     let path = path.display();
     PreflightIssue::new(
-        format!("the command `{shown}` is not among the programs that may run"),
-        format!("if it may, write `{path}` under `commands.allow` in flowtrigger.yaml"),
+        format!("the command `{shown}` is not an allowed program"),
+        format!("to allow it, add `{path}` to `commands.allow` in flowtrigger.yaml"),
     )
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::core::flow::call::{Call, Keep, is_passing};
+use crate::core::flow::call::{Call, Keep, is_transient};
 use crate::core::flow::step::Flow;
 use crate::core::flow::{Move, Subject, Task, next};
 use crate::core::run::{Attempt, CallFailure, CallResult, Line, Reply, State};
@@ -104,7 +104,7 @@ fn outcome(call: &Call, mock: Mock) -> CallResult {
             let status = status(&reply, 200);
             if !http.expect.accepts(status) {
                 let message = format!("{} {} answered {status}", http.method, http.url);
-                return failed(message, is_passing(status), Some(status));
+                return failed(message, is_transient(status), Some(status));
             }
             let empty = json!({"status": status, "headers": {}, "body": null});
             succeeded(http.keep, empty, &reply)
@@ -148,7 +148,7 @@ fn failed(message: String, retryable: bool, status: Option<u16>) -> CallResult {
     Err(CallFailure {
         retryable,
         status,
-        ..CallFailure::lasting(message)
+        ..CallFailure::permanent(message)
     })
 }
 

@@ -21,7 +21,7 @@ async fn what_cannot_be_put_in_force_keeps_the_command_from_starting() {
                 user: Some("no-such-user".into()),
                 ..Confinement::default()
             },
-            "`confine.user` names `no-such-user`, who does not stand in /etc/passwd; create the user",
+            "`confine.user` is `no-such-user`, which is not in /etc/passwd; create the user",
         ),
         (
             Confinement {
@@ -83,7 +83,7 @@ async fn a_bad_start_is_told_like_one_without_bounds() {
     // Somebody else's fork may hold the file open for a moment; that is a failure that may pass.
     if !message.contains("Text file busy") {
         assert!(
-            message.contains("the interpreter that its first line names does not exist"),
+            message.contains("the interpreter in its first line does not exist"),
             "{message}"
         );
     }

@@ -40,7 +40,7 @@ async fn what_never_ends_is_killed_with_all_that_it_started() {
     }
     assert!(
         message.contains(
-            "and was killed, because it ignored SIGTERM: still here; see what it waits for"
+            "and was killed, because it ignored SIGTERM: still here; find out what it waits for"
         ),
         "{message}"
     );
@@ -57,7 +57,7 @@ async fn what_goes_when_asked_is_not_killed() {
     assert_eq!(
         failure.message,
         "the command `sleep` did not end within 50ms and was stopped, with nothing on standard \
-         error; see what it waits for, or raise the step's `timeout`"
+         error; find out what it waits for, or raise the step's `timeout`"
     );
     assert!(failure.retryable);
 }

@@ -222,7 +222,7 @@ async fn attempts_and_the_last_failure_are_counted_as_lines_are_written() {
     let failed = |message: &str| {
         Err(CallFailure {
             status: Some(500),
-            ..CallFailure::lasting(message)
+            ..CallFailure::permanent(message)
         })
     };
     let fine = || Ok(Reply { value: json!(1) });
