@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use flowtrigger::action::command::sandbox;
-use flowtrigger::action::secret::Secrets;
-use flowtrigger::action::{Options, Performer};
+use flowtrigger::action::secret::SecretStore;
+use flowtrigger::action::{Performer, PerformerOptions};
 use flowtrigger::core::flow::call::{Call, ExecCall, JqCall, Keep};
 use flowtrigger::core::flow::confinement::Confinement;
 use flowtrigger::core::flow::jq::Program;
@@ -114,9 +114,9 @@ async fn programs(performer: &Performer) -> Option<(f64, f64)> {
 
 #[allow(clippy::print_stdout)]
 fn main() -> ExitCode {
-    let mut options = Options::new("/nowhere");
-    options.confiner = Path::new(env!("CARGO_BIN_EXE_flowtrigger")).to_owned();
-    let Ok(performer) = Performer::new(Secrets::none(), options) else {
+    let mut options = PerformerOptions::new("/nowhere");
+    options.launcher = Path::new(env!("CARGO_BIN_EXE_flowtrigger")).to_owned();
+    let Ok(performer) = Performer::new(SecretStore::none(), options) else {
         return ExitCode::FAILURE;
     };
     let Ok(runtime) = tokio::runtime::Runtime::new() else {
@@ -125,9 +125,10 @@ fn main() -> ExitCode {
     let mut bare = None;
     for (name, confinement) in kinds() {
         let confinement = confinement.as_ref();
-        if let Some(doubt) = confinement.and_then(|asked| sandbox::doubts(asked).into_iter().next())
+        if let Some(issue) =
+            confinement.and_then(|asked| sandbox::warnings(asked).into_iter().next())
         {
-            println!("{name:16} not on this machine: {doubt}");
+            println!("{name:16} not on this machine: {issue}");
             continue;
         }
         let Some(rate) = runtime.block_on(best(&performer, confinement)) else {

@@ -1,5 +1,5 @@
-//! A short piece of somebody else's text, fit for a message: one line, no control characters.
-//! It refuses to know of secrets: what it is given is redacted already.
+//! Shortens text from outside for a message: one line, no control characters.
+//! The text must be redacted already.
 
 /// The first `cap` characters.
 pub(super) fn first(text: &str, cap: usize) -> String {
@@ -21,8 +21,8 @@ pub(super) fn last(text: &str, cap: usize) -> String {
     format!("…{}", tail.trim_start())
 }
 
-/// White space of any kind becomes one space, so that a log line stays one line; other control
-/// characters could act on the terminal that shows it.
+/// White space becomes one space, so that a log line stays one line; other control characters, which could act
+/// on a terminal, are removed.
 fn one_line(text: &str) -> impl Iterator<Item = char> {
     let mut after_space = true;
     text.chars().filter_map(move |c| {

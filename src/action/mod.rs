@@ -1,6 +1,5 @@
-//! Performing one rendered call: an HTTP request, a line in an outbox, a command or a jq program, and what
-//! came of it.
-//! It refuses to decide what follows: a failed action is data, and whether to try again is `core::flow`'s.
+//! Performs one rendered call: an HTTP request, a line in an outbox, a command or a jq program.
+//! A failure is returned as data; `core::flow` decides whether there is another attempt.
 
 pub mod command;
 mod excerpt;
@@ -18,52 +17,52 @@ use std::time::Duration;
 use crate::core::egress::Outgoing;
 use crate::core::flow::call::{Call, JqCall};
 use crate::core::run::{CallFailure, CallResult, Reply};
-use command::allowlist::Programs;
-use http::egress_guard::{Lookup, SystemLookup};
-use secret::Secrets;
+use command::allowlist::ProgramAllowlist;
+use http::egress_guard::{Resolver, SystemResolver};
+use secret::SecretStore;
 
-/// Performs calls. Cloning is cheap and shares the connection pool.
+/// Performs calls. Clones are cheap and share the connection pool.
 #[derive(Clone)]
 pub struct Performer {
-    sender: http::Sender,
-    secrets: Secrets,
-    jq: jq::Jq,
-    options: Options,
+    http: http::HttpClient,
+    secrets: SecretStore,
+    jq: jq::JqPool,
+    options: PerformerOptions,
 }
 
-/// What bounds every call.
+/// Limits and folders of all calls.
 #[derive(Debug, Clone)]
-pub struct Options {
-    /// The folder that `outbox:` requests are written to.
+pub struct PerformerOptions {
+    /// The folder for `outbox:` requests.
     pub outbox: PathBuf,
-    /// The folder in which commands under way are recorded, so that a later start can kill those that
-    /// outlived this one. None records nothing.
+    /// The folder for the PID files of running commands, by which the next start kills those that outlived this
+    /// process. `None` writes none.
     pub processes: Option<PathBuf>,
-    /// Where requests may go.
+    /// The egress policy of requests.
     pub outgoing: Outgoing,
-    /// The programs that may run; None for any.
-    pub programs: Option<Programs>,
-    /// The program that binds a command before it becomes it, and runs jq programs: this one.
-    pub confiner: PathBuf,
-    /// Who knows the addresses of hosts.
-    pub lookup: Arc<dyn Lookup>,
-    /// How many bytes of an answer are read.
+    /// The allowed programs; `None` for any.
+    pub programs: Option<ProgramAllowlist>,
+    /// The program that starts sandboxed commands and runs jq programs: this one.
+    pub launcher: PathBuf,
+    /// Resolves host names.
+    pub resolver: Arc<dyn Resolver>,
+    /// Bytes to read of a response.
     pub response_cap: usize,
-    /// How many bytes are kept of each of a command's two outputs.
+    /// Bytes to keep of each output of a command.
     pub output_cap: usize,
-    /// How long a command that ran out of time may take to end after SIGTERM.
+    /// The time from SIGTERM to SIGKILL for a command that ran out of time.
     pub grace: Duration,
 }
 
-impl Options {
+impl PerformerOptions {
     pub fn new(outbox: impl Into<PathBuf>) -> Self {
         Self {
             outbox: outbox.into(),
             processes: None,
             outgoing: Outgoing::default(),
             programs: None,
-            confiner: "/proc/self/exe".into(),
-            lookup: Arc::new(SystemLookup),
+            launcher: "/proc/self/exe".into(),
+            resolver: Arc::new(SystemResolver),
             response_cap: 1024 * 1024,
             output_cap: 64 * 1024,
             grace: Duration::from_secs(5),
@@ -71,46 +70,45 @@ impl Options {
     }
 }
 
-/// Why nothing can be performed at all.
+/// Why no call can be performed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(
-        "failed to prepare the HTTP client: {0}; check `outgoing.proxy` and the proxy that the environment names"
+        "failed to prepare the HTTP client: {0}; check `outgoing.proxy` and the proxy variables of the environment"
     )]
     Client(#[source] reqwest::Error),
 }
 
-fn sender(options: &Options) -> Result<http::Sender, Error> {
-    let lookup = Arc::clone(&options.lookup);
-    http::Sender::new(&options.outgoing, lookup).map_err(Error::Client)
+fn http_client(options: &PerformerOptions) -> Result<http::HttpClient, Error> {
+    let resolver = Arc::clone(&options.resolver);
+    http::HttpClient::new(&options.outgoing, resolver).map_err(Error::Client)
 }
 
 impl Performer {
-    pub fn new(secrets: Secrets, options: Options) -> Result<Self, Error> {
+    pub fn new(secrets: SecretStore, options: PerformerOptions) -> Result<Self, Error> {
         Ok(Self {
-            sender: sender(&options)?,
+            http: http_client(&options)?,
             secrets,
-            jq: jq::Jq::new(&options.confiner),
+            jq: jq::JqPool::new(&options.launcher),
             options,
         })
     }
 
-    /// The same performer with new secrets and a new policy, for a reload. Secrets that no rule names
-    /// any more stay as they were: runs that were planned before still send them. The policy holds for
-    /// those runs too.
+    /// The performer with new secrets and a new policy, for a reload. Secrets that no rule uses any more stay:
+    /// earlier runs may still send them. The new policy applies to those runs too.
     pub fn renewed(
         &self,
-        secrets: &Secrets,
+        secrets: &SecretStore,
         outgoing: &Outgoing,
-        programs: Option<Programs>,
+        programs: Option<ProgramAllowlist>,
     ) -> Result<Self, Error> {
-        let lookup = Arc::clone(&self.options.lookup);
-        let sender = self.sender.renewed(outgoing, lookup);
+        let resolver = Arc::clone(&self.options.resolver);
+        let http = self.http.renewed(outgoing, resolver);
         Ok(Self {
-            sender: sender.map_err(Error::Client)?,
+            http: http.map_err(Error::Client)?,
             secrets: secrets.over(&self.secrets),
             jq: self.jq.clone(),
-            options: Options {
+            options: PerformerOptions {
                 outgoing: outgoing.clone(),
                 programs,
                 ..self.options.clone()
@@ -118,17 +116,17 @@ impl Performer {
         })
     }
 
-    /// Performs the call. Dropping the future stops it: the connection is closed, the command and
-    /// everything it started in its process group is killed.
+    /// Performs the call. Dropping the future stops it: the connection is closed, and the process group of the
+    /// command is killed.
     ///
-    /// `idempotency_key` is the same for every try of one step of one run.
+    /// `idempotency_key` is the same for all attempts of one step of one run.
     pub async fn perform(&self, call: &Call, idempotency_key: &str) -> CallResult {
         match call {
-            Call::Http(call) => match outbox::Outbox::of(call) {
+            Call::Http(call) => match outbox::Outbox::from_call(call) {
                 Some(outbox) => outbox.append(call, idempotency_key, &self.options).await,
                 None => {
                     http::perform(
-                        &self.sender,
+                        &self.http,
                         call,
                         idempotency_key,
                         &self.secrets,
@@ -140,14 +138,14 @@ impl Performer {
             Call::Exec(call) => {
                 command::perform(call, idempotency_key, &self.secrets, &self.options).await
             }
-            Call::Jq(call) => self.calculate(call).await,
-            Call::Config(_) => Err(CallFailure::lasting(
-                "run what no action carries out; report this, please",
+            Call::Jq(call) => self.run_jq(call).await,
+            Call::Config(_) => Err(CallFailure::permanent(
+                "settings cannot be accessed by an action; this is a bug, please report it",
             )),
         }
     }
 
-    async fn calculate(&self, call: &JqCall) -> Result<Reply, CallFailure> {
+    async fn run_jq(&self, call: &JqCall) -> Result<Reply, CallFailure> {
         let result = self.jq.run(call).await;
         let result = result.map(|value| Reply { value });
         result.map_err(|failure| CallFailure {

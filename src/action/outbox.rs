@@ -1,5 +1,5 @@
-//! A stand-in for a receiver: `outbox:NAME/…` writes the request as one JSON line to a file of that name.
-//! It refuses to send anything, to write a secret, and names that could lead out of its folder.
+//! Writes a request to `outbox:NAME/…` as one JSON line of the file NAME instead of sending it.
+//! Secrets are written by name. Names that lead out of the folder are rejected.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write};
@@ -9,13 +9,13 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::Options;
+use super::PerformerOptions;
 use super::http::request::content_type;
 use crate::core::flow::call::{Auth, Body, HttpCall, Keep};
 use crate::core::rule::rendered_text::Text;
 use crate::core::run::{CallFailure, Reply};
 
-/// What an outbox answers: accepted, and nobody knows what will become of it.
+/// The status of an outbox: 202 Accepted.
 const STATUS: u16 = 202;
 
 pub(super) struct Outbox {
@@ -23,8 +23,8 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// The outbox that the call goes to, if it goes to one.
-    pub(super) fn of(call: &HttpCall) -> Option<Self> {
+    /// The outbox of the call; `None` if it goes to a server.
+    pub(super) fn from_call(call: &HttpCall) -> Option<Self> {
         let url = call.url.to_string();
         let rest = url.strip_prefix("outbox:")?;
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -33,12 +33,12 @@ impl Outbox {
         })
     }
 
-    /// Appends the request. `expect` is for the real receiver and does not count here.
+    /// Appends the request. `expect` is for real receivers and is not applied.
     pub(super) async fn append(
         &self,
         call: &HttpCall,
         idempotency_key: &str,
-        options: &Options,
+        options: &PerformerOptions,
     ) -> Result<Reply, CallFailure> {
         self.check()?;
         let folder = options.outbox.clone();
@@ -48,7 +48,7 @@ impl Outbox {
         let written = tokio::task::spawn_blocking(move || write(&folder, &path, &line)).await;
         match written.unwrap_or_else(|panicked| Err(io::Error::other(panicked))) {
             Ok(()) => Ok(reply(call.keep, &shown)),
-            Err(error) => Err(CallFailure::passing(format!(
+            Err(error) => Err(CallFailure::transient(format!(
                 "the outbox `{shown}` cannot be written ({error}); check the folder's owner and \
                  the space on its disk"
             ))),
@@ -60,8 +60,8 @@ impl Outbox {
         if !self.name.is_empty() && self.name.len() <= 64 && self.name.chars().all(fits) {
             return Ok(());
         }
-        Err(CallFailure::lasting(format!(
-            "`{}` is no name for an outbox; use at most 64 of a-z, 0-9, `_` and `-` after `outbox:`",
+        Err(CallFailure::permanent(format!(
+            "`{}` is not a valid outbox name; use at most 64 of a-z, 0-9, `_` and `-` after `outbox:`",
             self.name.escape_debug()
         )))
     }
@@ -87,7 +87,7 @@ fn line(call: &HttpCall, idempotency_key: &str) -> Value {
     })
 }
 
-/// The headers that the call itself asks for; names in lower case, the author's own first.
+/// The headers of the call, with names in lower case; those of the step come first.
 fn headers(call: &HttpCall) -> Map<String, Value> {
     let mut headers = Map::new();
     for (name, text) in &call.headers {
@@ -135,7 +135,7 @@ fn form(fields: &[(String, Text)]) -> Map<String, Value> {
     form
 }
 
-/// What stands under one name more than once becomes a list.
+/// Repeated names become a list.
 fn add(map: &mut Map<String, Value>, name: &str, value: Value) {
     match map.get_mut(name) {
         None => drop(map.insert(name.to_owned(), value)),
@@ -144,8 +144,8 @@ fn add(map: &mut Map<String, Value>, name: &str, value: Value) {
     }
 }
 
-/// One write at the end of the file, so that lines of several writers never mix. What customers
-/// wrote stands in it: nobody else on the machine reads it.
+/// Appends the line with one write, so that lines of several writers never mix. Only the owner may read the
+/// file: it contains what customers wrote.
 fn write(folder: &Path, path: &Path, line: &str) -> io::Result<()> {
     DirBuilder::new()
         .recursive(true)
@@ -157,7 +157,7 @@ fn write(folder: &Path, path: &Path, line: &str) -> io::Result<()> {
         written if written == line.len() => Ok(()),
         _ => Err(io::Error::new(
             io::ErrorKind::WriteZero,
-            "only a part of the line was written",
+            "only part of the line was written",
         )),
     }
 }

@@ -1,5 +1,5 @@
-//! Posts an event to a daemon as a sender does, and gives back what it was answered.
-//! It refuses redirects, proxies and answers without end; where it posts to is the caller's to choose.
+//! Posts an event to a daemon as a sender does, and returns the response.
+//! No redirect or proxy is used, and the response size is limited. The egress policy does not apply.
 
 use std::time::Duration;
 
@@ -10,22 +10,22 @@ use serde_json::Value;
 
 use super::secret::SecretValue;
 
-/// A daemon answers within seconds, whatever stands before it.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// The answer to an array of events names all of their runs.
-const ANSWER_CAP: usize = 4 * 1024 * 1024;
+/// A daemon answers within seconds.
+const POST_TIMEOUT: Duration = Duration::from_secs(30);
+/// The response to an array of events lists all their runs.
+const MAX_RESPONSE_BYTES: usize = 4 * 1024 * 1024;
 
 pub struct Poster(Client);
 
-/// What was answered.
+/// The response of the daemon.
 #[derive(Debug)]
 pub struct Posted {
     pub status: u16,
-    /// JSON, or the text that stands in its place.
+    /// JSON, or a text if it is not JSON.
     pub body: Value,
 }
 
-/// Why nothing was answered.
+/// Why there is no response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PostError {
     #[error("nothing listens there (connection refused)")]
@@ -36,13 +36,13 @@ pub enum PostError {
 
 impl Poster {
     pub fn new() -> Result<Self, PostError> {
-        // A second call changes nothing.
+        // An error means that a provider is installed already.
         drop(rustls::crypto::ring::default_provider().install_default());
         let builder = || {
             let builder = Client::builder().redirect(Policy::none()).no_proxy();
-            builder.timeout(PATIENCE)
+            builder.timeout(POST_TIMEOUT)
         };
-        // Without certificates everything that is not encrypted can still be reached.
+        // Without certificate authorities, plain http still works.
         let client = builder().build();
         let client = client.or_else(|_| builder().tls_certs_only([]).build());
         client.map(Self).map_err(other)
@@ -54,7 +54,7 @@ impl Poster {
         headers: &[(&str, &SecretValue)],
         body: Vec<u8>,
     ) -> Result<Posted, PostError> {
-        let request = self.0.post(url.clone()).headers(written(headers)?);
+        let request = self.0.post(url.clone()).headers(header_map(headers)?);
         let request = request.body(body);
         let mut response = request.send().await.map_err(other)?;
         let status = response.status().as_u16();
@@ -65,32 +65,32 @@ impl Poster {
     }
 }
 
-fn written(headers: &[(&str, &SecretValue)]) -> Result<HeaderMap, PostError> {
-    let mut written = HeaderMap::new();
-    written.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+fn header_map(headers: &[(&str, &SecretValue)]) -> Result<HeaderMap, PostError> {
+    let mut map = HeaderMap::new();
+    map.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     for (name, value) in headers {
-        let unfit = || PostError::Other(format!("the header `{name}` cannot be written"));
-        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit())?;
+        let invalid = || PostError::Other(format!("the value of the header `{name}` is not valid"));
+        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
         let value = HeaderValue::from_bytes(value.expose().as_bytes());
-        let mut value = value.map_err(|_| unfit())?;
+        let mut value = value.map_err(|_| invalid())?;
         value.set_sensitive(true);
-        written.insert(header, value);
+        map.insert(header, value);
     }
-    Ok(written)
+    Ok(map)
 }
 
 async fn read(response: &mut Response) -> Result<Vec<u8>, PostError> {
     let mut bytes = Vec::new();
     while let Some(piece) = response.chunk().await.map_err(other)? {
         bytes.extend_from_slice(&piece);
-        if bytes.len() > ANSWER_CAP {
-            return Err(PostError::Other("the answer has no end".into()));
+        if bytes.len() > MAX_RESPONSE_BYTES {
+            return Err(PostError::Other("the response is too long".into()));
         }
     }
     Ok(bytes)
 }
 
-/// The innermost cause says most.
+/// The innermost cause is the most specific.
 fn other(error: reqwest::Error) -> PostError {
     let error = error.without_url();
     let mut cause: &dyn std::error::Error = &error;

@@ -1,15 +1,14 @@
-//! Why something that a rule asks for would not be performed here, and what to do.
-//! It refuses to be one text: who reports it in a rule's place shows both parts apart.
+//! A reason why this machine cannot perform a step, with help; `check` shows both as a diagnostic.
 
 use std::fmt;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubt {
+pub struct PreflightIssue {
     pub what: String,
     pub help: String,
 }
 
-impl Doubt {
+impl PreflightIssue {
     pub(super) fn new(what: impl Into<String>, help: impl Into<String>) -> Self {
         Self {
             what: what.into(),
@@ -18,7 +17,7 @@ impl Doubt {
     }
 }
 
-impl fmt::Display for Doubt {
+impl fmt::Display for PreflightIssue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}; {}", self.what, self.help)
     }

@@ -5,14 +5,14 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::exit::Failure;
-use crate::action::secret::Missing;
+use crate::action::secret::MissingSecret;
 use crate::core::config::{Config, EventSource};
 use crate::engine::{Entrances, USUAL_ADDRESS};
 use crate::source::signature::SignedHeader;
 
 pub struct Signer {
     entrances: Entrances,
-    missing: Vec<Missing>,
+    missing: Vec<MissingSecret>,
 }
 
 impl Signer {
@@ -31,12 +31,12 @@ impl Signer {
         let Some(verification) = &entrance.verification else {
             return Ok(None);
         };
-        let own = |missing: &&Missing| verification.secrets.contains(&missing.name);
+        let own = |missing: &&MissingSecret| verification.secrets.contains(&missing.name);
         let missing: Vec<String> = self
             .missing
             .iter()
             .filter(own)
-            .map(Missing::to_string)
+            .map(MissingSecret::to_string)
             .collect();
         if !missing.is_empty() {
             let message = format!("failed to sign for the source `{}`", entrance.name);

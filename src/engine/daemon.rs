@@ -19,7 +19,7 @@ use super::{
 };
 use crate::action::command::orphans;
 use crate::action::command::sandbox::launcher;
-use crate::action::secret::Secrets;
+use crate::action::secret::SecretStore;
 use crate::action::{self, Performer};
 use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostic, Severity};
@@ -124,15 +124,19 @@ async fn kill_left_behind(processes: PathBuf) {
 /// What acts for a rulebook: its secrets are read here, all of them, before anything starts.
 pub fn hands(rulebook: &Rulebook, outbox: &Path) -> Result<Hands, EngineError> {
     let secrets = secrets::load(rulebook).map_err(EngineError::Secrets)?;
-    hands_with(&rulebook.config, secrets, action::Options::new(outbox))
+    hands_with(
+        &rulebook.config,
+        secrets,
+        action::PerformerOptions::new(outbox),
+    )
 }
 
 fn hands_with(
     config: &Config,
-    secrets: Secrets,
-    options: action::Options,
+    secrets: SecretStore,
+    options: action::PerformerOptions,
 ) -> Result<Hands, EngineError> {
-    let options = action::Options {
+    let options = action::PerformerOptions {
         outgoing: config.outgoing.clone(),
         programs: policy::programs(config),
         ..options
@@ -142,7 +146,7 @@ fn hands_with(
 }
 
 /// Reads the secrets of rules and sources, or tells of all that cannot be had.
-fn ready(rulebook: &mut Rulebook) -> Result<Secrets, EngineError> {
+fn ready(rulebook: &mut Rulebook) -> Result<SecretStore, EngineError> {
     match (secrets::load(rulebook), rulebook.unlock()) {
         (Ok(secrets), Ok(())) => Ok(secrets),
         (of_rules, of_sources) => {
@@ -239,12 +243,12 @@ impl Daemon {
     fn hands(
         &self,
         config: &Config,
-        secrets: Secrets,
+        secrets: SecretStore,
         folder: &DataFolder,
     ) -> Result<Hands, EngineError> {
-        let options = action::Options {
+        let options = action::PerformerOptions {
             processes: Some(folder.processes()),
-            ..action::Options::new(&self.outbox)
+            ..action::PerformerOptions::new(&self.outbox)
         };
         hands_with(config, secrets, options)
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tracing::{info, warn};
 
 use super::Rulebook;
-use crate::action::secret::{Missing, Secrets};
+use crate::action::secret::{MissingSecret, SecretStore};
 use crate::core::config::{self, Config, Scheme, Verification};
 use crate::core::secret::SecretPlace;
 use crate::source::Endpoint;
@@ -22,7 +22,7 @@ pub struct Entrances(BTreeMap<String, Endpoint>);
 
 /// A secret that is taken and may not be what was meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubt {
+pub struct PreflightIssue {
     pub source: String,
     pub secret: String,
     pub what: &'static str,
@@ -44,8 +44,8 @@ impl Entrances {
     }
 
     /// With the secrets, and what is the matter with those that cannot be had or serve their scheme.
-    pub fn load(config: &Config) -> (Self, Vec<Missing>) {
-        let (secrets, mut missing) = Secrets::load(&config.secrets, names(config).into_iter());
+    pub fn load(config: &Config) -> (Self, Vec<MissingSecret>) {
+        let (secrets, mut missing) = SecretStore::load(&config.secrets, names(config).into_iter());
         let entrances = Self::of(config, |entrance| {
             let verification = entrance.verification.as_ref()?;
             let made = verifier(verification, &secrets);
@@ -87,7 +87,7 @@ impl Entrances {
                 .verifier
                 .iter()
                 .flat_map(|verifier| verifier.doubts());
-            let told = doubts.map(|(secret, what)| Doubt {
+            let told = doubts.map(|(secret, what)| PreflightIssue {
                 source: source.clone(),
                 secret: secret.to_owned(),
                 what,
@@ -98,7 +98,7 @@ impl Entrances {
     }
 }
 
-impl fmt::Display for Doubt {
+impl fmt::Display for PreflightIssue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             source,
@@ -181,7 +181,7 @@ pub fn names(config: &Config) -> Vec<&str> {
     names
 }
 
-fn verifier(verification: &Verification, secrets: &Secrets) -> Result<Verifier, Vec<Unusable>> {
+fn verifier(verification: &Verification, secrets: &SecretStore) -> Result<Verifier, Vec<Unusable>> {
     let named = verification.secrets.iter();
     let values: Option<Vec<_>> = named
         .map(|name| Some((name.clone(), secrets.get(name)?.clone())))
@@ -193,10 +193,10 @@ fn verifier(verification: &Verification, secrets: &Secrets) -> Result<Verifier, 
     }
 }
 
-fn unfit(unusable: Unusable, config: &Config) -> Missing {
+fn unfit(unusable: Unusable, config: &Config) -> MissingSecret {
     let Unusable { name, why } = unusable;
     let place = config.secrets.get(&name).cloned();
-    Missing {
+    MissingSecret {
         place: place.unwrap_or_else(|| SecretPlace::default_for(&name)),
         name,
         why: why.into(),

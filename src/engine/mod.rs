@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::action;
-use crate::action::secret::Missing;
+use crate::action::secret::MissingSecret;
 use crate::core::config::Config;
 use crate::source::admin::SocketError;
 use crate::source::http::ListenError;
@@ -42,7 +42,7 @@ pub use batch::{EventReport, act};
 pub use clock::{Clock, SystemClock};
 pub use daemon::{Daemon, USUAL_ADDRESS, daemon, hands, reload};
 pub use data_folder::{DataFolder, FolderError};
-pub use entrances::{Doubt, Entrances, unverified};
+pub use entrances::{Entrances, PreflightIssue, unverified};
 pub use handle::Engine;
 pub use ingest::{read_event, sources};
 pub use metrics::Metrics;
@@ -104,7 +104,7 @@ pub enum EngineError {
     )]
     Rules(Box<Reading>),
     #[error("failed to find secrets that rules or sources need:\n  {}\n`flowtrigger check` names the places that need them", lines(.0))]
-    Secrets(Vec<Missing>),
+    Secrets(Vec<MissingSecret>),
     #[error(transparent)]
     Listen(#[from] ListenError),
     #[error(transparent)]
@@ -125,7 +125,7 @@ pub enum EngineError {
     Interrupted,
 }
 
-fn lines(missing: &[Missing]) -> String {
-    let lines: Vec<String> = missing.iter().map(Missing::to_string).collect();
+fn lines(missing: &[MissingSecret]) -> String {
+    let lines: Vec<String> = missing.iter().map(MissingSecret::to_string).collect();
     lines.join("\n  ")
 }

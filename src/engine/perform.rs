@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::action::secret::Secrets;
+use crate::action::secret::SecretStore;
 use crate::action::{self, Performer};
 use crate::core::config::Config;
 use crate::core::flow::call::Call;
@@ -35,7 +35,11 @@ impl Hands {
     }
 
     /// What would use these secrets and go where this configuration lets it.
-    pub fn renewed(&self, secrets: &Secrets, config: &Config) -> Result<Performer, action::Error> {
+    pub fn renewed(
+        &self,
+        secrets: &SecretStore,
+        config: &Config,
+    ) -> Result<Performer, action::Error> {
         let programs = policy::programs(config);
         self.0.load().renewed(secrets, &config.outgoing, programs)
     }

@@ -4,9 +4,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use crate::action::command::allowlist::Programs;
+use crate::action::command::allowlist::ProgramAllowlist;
 use crate::action::command::sandbox;
-use crate::action::preflight::Doubt;
+use crate::action::preflight::PreflightIssue;
 use crate::core::config::Config;
 use crate::core::config::Mode;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
@@ -15,10 +15,10 @@ use crate::core::flow::step::{Exec, Http, Step};
 use crate::core::matching::ruleset::RuleSet;
 
 /// The programs that may run; None for any.
-pub fn programs(config: &Config) -> Option<Programs> {
+pub fn programs(config: &Config) -> Option<ProgramAllowlist> {
     let file = Path::new(&*config.source.file);
     let folder = file.parent().filter(|folder| *folder != Path::new(""));
-    Programs::of(&config.commands, folder.unwrap_or(Path::new(".")))
+    ProgramAllowlist::of(&config.commands, folder.unwrap_or(Path::new(".")))
 }
 
 /// Tells what holds only as long as nobody has configured anything.
@@ -55,9 +55,9 @@ pub fn judge(rules: &RuleSet, config: &Config, diagnostics: &mut Diagnostics) {
 
 struct Judge<'j> {
     config: &'j Config,
-    programs: Option<Programs>,
+    programs: Option<ProgramAllowlist>,
     /// What was found of each program and folder: many rules run the same.
-    refusals: HashMap<(String, String), Option<Doubt>>,
+    refusals: HashMap<(String, String), Option<PreflightIssue>>,
     /// Steps that several rules share are told of once.
     told: BTreeSet<(Position, String)>,
     diagnostics: &'j mut Diagnostics,
@@ -74,17 +74,18 @@ impl Judge<'_> {
     }
 
     fn command(&mut self, exec: &Exec, step: &Step) {
-        if let Some(Doubt { what, help }) = self.refusal(exec) {
+        if let Some(PreflightIssue { what, help }) = self.refusal(exec) {
             self.tell(Diagnostic::error(Code::RefusedProgram, step.at, what).help(help));
         }
         let confinement = exec.confine.as_deref();
-        for Doubt { what, help } in confinement.map(sandbox::doubts).unwrap_or_default() {
+        for PreflightIssue { what, help } in confinement.map(sandbox::warnings).unwrap_or_default()
+        {
             let message = format!("the command would not start here: {what}");
             self.tell(Diagnostic::warning(Code::Unconfinable, step.at, message).help(help));
         }
     }
 
-    fn refusal(&mut self, exec: &Exec) -> Option<Doubt> {
+    fn refusal(&mut self, exec: &Exec) -> Option<PreflightIssue> {
         let programs = self.programs.as_ref()?;
         let name = exec.argv.first()?;
         // What is put in when the step runs is judged then.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::action::secret::Missing;
+use crate::action::secret::MissingSecret;
 use crate::core::config::{self, Config};
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
 use crate::core::matching::ruleset::RuleSet;
@@ -174,7 +174,7 @@ impl Places {
 
 impl Rulebook {
     /// Reads the secrets of the sources, so that who proves to know them is let in.
-    pub fn unlock(&mut self) -> Result<(), Vec<Missing>> {
+    pub fn unlock(&mut self) -> Result<(), Vec<MissingSecret>> {
         let (entrances, missing) = Entrances::load(&self.config);
         if !missing.is_empty() {
             return Err(missing);

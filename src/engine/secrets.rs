@@ -1,16 +1,16 @@
 //! Which secrets the rules need, and where they are read.
 //! It asks only for what a live rule would send: rules that never act need none.
 
-use crate::action::secret::{Missing, Secrets};
+use crate::action::secret::{MissingSecret, SecretStore};
 use crate::core::config::Mode;
 use crate::core::flow::step::Step;
 
 use super::Rulebook;
 
 /// Reads the secrets of a rulebook, or tells of all that cannot be had.
-pub fn load(rulebook: &Rulebook) -> Result<Secrets, Vec<Missing>> {
+pub fn load(rulebook: &Rulebook) -> Result<SecretStore, Vec<MissingSecret>> {
     let names = names(rulebook);
-    let (secrets, missing) = Secrets::load(&rulebook.config.secrets, names.into_iter());
+    let (secrets, missing) = SecretStore::load(&rulebook.config.secrets, names.into_iter());
     match missing.is_empty() {
         true => Ok(secrets),
         false => Err(missing),

@@ -1,66 +1,66 @@
-//! The programs that rules may run at all, where the configuration lists them.
-//! It refuses to go by what a program is called: what is compared is the file that a path leads to.
+//! The programs that rules may run, as listed under `commands.allow`.
+//! Programs are compared by the file that a path resolves to, not by name.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::find_program;
-use crate::action::preflight::Doubt;
+use crate::action::preflight::PreflightIssue;
 use crate::core::config::Commands;
 use crate::core::run::CallFailure;
 
-/// The list as it was configured. Paths are followed when a program is to run, so that an update of
-/// the system does not outdate them.
+/// The list as configured. Paths are resolved when a program runs, so that a system update does not make
+/// them stale.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Programs(Vec<Entry>);
+pub struct ProgramAllowlist(Vec<AllowlistEntry>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Entry {
+enum AllowlistEntry {
     File(PathBuf),
-    /// What stands directly in a folder.
+    /// Any program directly in a folder.
     In(PathBuf),
 }
 
-impl Programs {
-    /// None where any program may run. `folder` is the configuration file's.
+impl ProgramAllowlist {
+    /// `None` if any program may run. `folder` is that of the configuration file.
     pub fn of(commands: &Commands, folder: &Path) -> Option<Self> {
         let allowed = commands.allow.as_ref()?;
         let entries = allowed.iter().map(|path| match path.strip_suffix("/*") {
-            Some("") => Entry::In("/".into()),
-            Some(parent) => Entry::In(folder.join(parent)),
-            None => Entry::File(folder.join(path)),
+            Some("") => AllowlistEntry::In("/".into()),
+            Some(parent) => AllowlistEntry::In(folder.join(parent)),
+            None => AllowlistEntry::File(folder.join(path)),
         });
         Some(Self(entries.collect()))
     }
 
-    /// The very file to run, with every link followed; or why it may not run.
+    /// Returns the file to run with all links resolved, or why it may not run.
     pub(super) fn admit(&self, found: &Path, shown: &str) -> Result<PathBuf, CallFailure> {
         match self.follow(found) {
             Ok(Some(file)) => Ok(file),
-            Ok(None) => Err(CallFailure::lasting(refused(shown, found).to_string())),
-            Err(error) => Err(CallFailure::passing(format!(
-                "the command `{shown}` cannot be followed to its file ({error}); try again"
+            Ok(None) => Err(CallFailure::permanent(refused(shown, found).to_string())),
+            Err(error) => Err(CallFailure::transient(format!(
+                "the file of the command `{shown}` cannot be resolved ({error}); try again"
             ))),
         }
     }
 
-    /// The file that a path leads to, where it may run.
+    /// The file that a path resolves to, if it may run.
     fn follow(&self, found: &Path) -> io::Result<Option<PathBuf>> {
         let real = found.canonicalize()?;
         let beside = found.parent().and_then(|parent| parent.canonicalize().ok());
-        let admits = |entry: &Entry| match entry {
-            Entry::File(path) => path.canonicalize().is_ok_and(|path| path == real),
-            // Whoever may put a link there may put a program there.
-            Entry::In(folder) => folder.canonicalize().is_ok_and(|folder| {
+        let admits = |entry: &AllowlistEntry| match entry {
+            AllowlistEntry::File(path) => path.canonicalize().is_ok_and(|path| path == real),
+            // A user who can create a link in the folder can also create a program there.
+            AllowlistEntry::In(folder) => folder.canonicalize().is_ok_and(|folder| {
                 real.parent() == Some(&*folder) || beside.as_deref() == Some(&*folder)
             }),
         };
         Ok(self.0.iter().any(admits).then_some(real))
     }
 
-    /// Why a program that a rule names may not run, as far as this machine can tell. One that is not
-    /// here is judged by its name.
-    pub fn refusal(&self, name: &str, folder: &Path, path: Option<&str>) -> Option<Doubt> {
+    /// Returns why a program of a rule may not run. One that does not exist on this machine is checked by its
+    /// path.
+    pub fn refusal(&self, name: &str, folder: &Path, path: Option<&str>) -> Option<PreflightIssue> {
         match find_program::find(name, name, folder, path) {
             Ok(found) => match self.follow(&found) {
                 Ok(Some(_)) | Err(_) => None,
@@ -74,19 +74,19 @@ impl Programs {
     fn may_name(&self, name: &str) -> bool {
         let name = Path::new(name).file_name();
         self.0.iter().any(|entry| match entry {
-            Entry::File(path) => path.file_name() == name,
-            Entry::In(_) => true,
+            AllowlistEntry::File(path) => path.file_name() == name,
+            AllowlistEntry::In(_) => true,
         })
     }
 }
 
-fn refused(shown: &str, found: &Path) -> Doubt {
-    // Without the `./` that a rule writes.
+fn refused(shown: &str, found: &Path) -> PreflightIssue {
+    // Without the `./` of the rule.
     let path: PathBuf = found.components().collect();
     let path = path.display();
-    Doubt::new(
-        format!("the command `{shown}` is not among the programs that may run"),
-        format!("if it may, write `{path}` under `commands.allow` in flowtrigger.yaml"),
+    PreflightIssue::new(
+        format!("the command `{shown}` is not an allowed program"),
+        format!("to allow it, add `{path}` to `commands.allow` in flowtrigger.yaml"),
     )
 }
 
@@ -114,11 +114,11 @@ mod tests {
         folder
     }
 
-    fn programs(folder: &Path, allow: &[&str]) -> Programs {
+    fn programs(folder: &Path, allow: &[&str]) -> ProgramAllowlist {
         let commands = Commands {
             allow: Some(allow.iter().map(|path| (*path).to_owned()).collect()),
         };
-        Programs::of(&commands, folder).unwrap()
+        ProgramAllowlist::of(&commands, folder).unwrap()
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Finds the program that a command names: beside the rule when it is written with a slash, else on PATH.
-//! It refuses to ask a shell, and to look in the working directory for a bare name.
+//! Finds the program of a command: relative to the rule's folder if it contains a slash, else on `PATH`.
+//! A bare name is never looked up in the working directory.
 
 use crate::core::run::CallFailure;
 use std::fs;
@@ -7,10 +7,10 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Where a bare name is looked for when nobody says.
+/// The search path if `PATH` is not set.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
-/// The program's file. `shown` is its name as it may stand in a message.
+/// Returns the program's file. `shown` is its name in messages, without secrets.
 pub(super) fn find(
     name: &str,
     shown: &str,
@@ -21,16 +21,16 @@ pub(super) fn find(
         return beside(&folder.join(name), shown, folder);
     }
     let path = path.unwrap_or(DEFAULT_PATH);
-    // An empty or relative entry would mean whatever folder the process happens to be in.
+    // An empty or relative entry would mean the working directory of the process.
     let places = || path.split(':').filter(|place| place.starts_with('/'));
     let files = || places().map(|place| Path::new(place).join(name));
-    if let Some(file) = files().find(|file| kind(file) == Kind::Program) {
+    if let Some(file) = files().find(|file| kind(file) == ProgramKind::Program) {
         return Ok(file);
     }
-    if let Some(file) = files().find(|file| kind(file) == Kind::NotExecutable) {
+    if let Some(file) = files().find(|file| kind(file) == ProgramKind::NotExecutable) {
         return Err(not_executable(shown, &file.display().to_string()));
     }
-    Err(CallFailure::lasting(format!(
+    Err(CallFailure::permanent(format!(
         "the command `{shown}` was not found on PATH (looked in {}); install it, or write the \
          path of a program beside the rule, such as `./bin/{shown}`",
         places().collect::<Vec<_>>().join(", ")
@@ -40,45 +40,43 @@ pub(super) fn find(
 fn beside(file: &Path, shown: &str, folder: &Path) -> Result<PathBuf, CallFailure> {
     let place = format!("looked in `{}`", folder.display());
     match kind(file) {
-        Kind::Program => Ok(file.to_owned()),
-        Kind::NotExecutable => Err(not_executable(shown, shown)),
-        Kind::Folder => Err(CallFailure::lasting(format!(
+        ProgramKind::Program => Ok(file.to_owned()),
+        ProgramKind::NotExecutable => Err(not_executable(shown, shown)),
+        ProgramKind::Folder => Err(CallFailure::permanent(format!(
             "the command `{shown}` is a folder ({place}); name a program in it"
         ))),
-        Kind::Hidden => Err(CallFailure::lasting(format!(
-            "permission denied on the way to the command `{shown}` ({place}); let the user that \
-             runs flowtrigger read its folder"
+        ProgramKind::Inaccessible => Err(CallFailure::permanent(format!(
+            "permission denied for the folder of the command `{shown}` ({place}); let the user that runs flowtrigger read it"
         ))),
-        Kind::Absent => Err(CallFailure::lasting(format!(
-            "the command `{shown}` was not found ({place}); correct the path, it starts at the \
-             rule's folder"
+        ProgramKind::Absent => Err(CallFailure::permanent(format!(
+            "the command `{shown}` was not found ({place}); correct the path, which is relative to the rule's folder"
         ))),
     }
 }
 
 fn not_executable(shown: &str, file: &str) -> CallFailure {
-    CallFailure::lasting(format!(
+    CallFailure::permanent(format!(
         "permission denied: the command `{shown}` is not executable; run `chmod +x {file}`"
     ))
 }
 
 #[derive(PartialEq)]
-enum Kind {
+enum ProgramKind {
     Program,
     NotExecutable,
     Folder,
-    /// Its folder may not be entered.
-    Hidden,
+    /// Its folder is not accessible.
+    Inaccessible,
     Absent,
 }
 
-fn kind(file: &Path) -> Kind {
+fn kind(file: &Path) -> ProgramKind {
     match fs::metadata(file) {
-        Ok(found) if found.is_dir() => Kind::Folder,
-        Ok(found) if found.permissions().mode() & 0o111 == 0 => Kind::NotExecutable,
-        Ok(_) => Kind::Program,
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Kind::Hidden,
-        Err(_) => Kind::Absent,
+        Ok(found) if found.is_dir() => ProgramKind::Folder,
+        Ok(found) if found.permissions().mode() & 0o111 == 0 => ProgramKind::NotExecutable,
+        Ok(_) => ProgramKind::Program,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => ProgramKind::Inaccessible,
+        Err(_) => ProgramKind::Absent,
     }
 }
 

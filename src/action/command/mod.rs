@@ -1,5 +1,5 @@
-//! Runs one command: its arguments as they are, a clean environment, a folder, bounds, and its end in words.
-//! It refuses a shell of its own: an argument stays one argument, whatever stands in it.
+//! Runs one command with its arguments, a clean environment, a folder and limits, and describes how it ended.
+//! No shell is involved: each argument stays one argument.
 
 pub mod allowlist;
 mod find_program;
@@ -19,86 +19,91 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::action::secret::Secrets;
-use crate::action::{Options, excerpt};
+use crate::action::secret::SecretStore;
+use crate::action::{PerformerOptions, excerpt};
 use crate::core::flow::call::{ExecCall, Keep};
 use crate::core::run::{CallFailure, Reply};
-use pid_file::{KEY, Record};
-use process::{Ended, How, Limits};
-use sandbox::launcher::{Bounds, Refusal, UNSTARTED};
+use pid_file::{KEY, PidFile};
+use process::{ProcessLimits, ProcessOutput, Termination};
+use sandbox::launcher::{LaunchError, NOT_STARTED, SandboxSpec};
 
-/// All that a command sees of our own environment.
-const PASSED_ON: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
-/// The kernel's limit for one argument or one variable, its final NUL included.
-const LONGEST: usize = 128 * 1024;
-/// How many characters of standard error stand in a message.
-const SHOWN: usize = 500;
+/// The variables that a command inherits.
+const INHERITED: [&str; 6] = ["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+/// The kernel's limit for one argument or one variable, including its final NUL.
+const MAX_ARGUMENT_BYTES: usize = 128 * 1024;
+/// Characters of standard error in a message.
+const MAX_SHOWN_CHARS: usize = 500;
 
 pub(super) async fn perform(
     call: &ExecCall,
     idempotency_key: &str,
-    secrets: &Secrets,
-    options: &Options,
+    secrets: &SecretStore,
+    options: &PerformerOptions,
 ) -> Result<Reply, CallFailure> {
     let shown = call
         .argv
         .first()
         .map(ToString::to_string)
         .unwrap_or_default();
-    let Prepared { command, bounds } = prepare(call, &shown, idempotency_key, secrets, options)?;
-    let input = secrets.reveal(&call.stdin)?;
-    let limits = Limits {
+    let PreparedCommand { command, sandbox } =
+        prepare(call, &shown, idempotency_key, secrets, options)?;
+    let input = secrets.expose_text(&call.stdin)?;
+    let limits = ProcessLimits {
         time: call.timeout,
         grace: options.grace,
         output: options.output_cap,
     };
-    let record = record(&shown, idempotency_key, options)?;
-    let ended = process::run(command, input.expose().as_bytes(), &limits, record)
+    let pid_file = pid_file(&shown, idempotency_key, options)?;
+    let ended = process::run(command, input.expose().as_bytes(), &limits, pid_file)
         .await
-        .map_err(|error| unstarted(&shown, &error))?;
-    if let Some(failure) = bounds.and_then(|bounds| not_started(&shown, &bounds, &ended)) {
+        .map_err(|error| start_failure(&shown, &error))?;
+    if let Some(failure) = sandbox.and_then(|sandbox| not_started(&shown, &sandbox, &ended)) {
         return Err(failure);
     }
     match ended.how {
-        How::Itself(status) if status.success() => Ok(reply(&ended, call.keep, secrets)),
-        How::Itself(_) | How::Stopped | How::Killed => Err(failure(&shown, &ended, call, secrets)),
+        Termination::Exited(status) if status.success() => Ok(reply(&ended, call.keep, secrets)),
+        Termination::Exited(_) | Termination::Terminated | Termination::Killed => {
+            Err(failure(&shown, &ended, call, secrets))
+        }
     }
 }
 
-/// Written before the command starts, so that none is ever under way without one.
-fn record(
+/// Creates the PID file before the command starts, so that no command runs without one.
+fn pid_file(
     shown: &str,
     idempotency_key: &str,
-    options: &Options,
-) -> Result<Option<Record>, CallFailure> {
+    options: &PerformerOptions,
+) -> Result<Option<PidFile>, CallFailure> {
     let Some(folder) = &options.processes else {
         return Ok(None);
     };
-    let record = Record::create(folder, idempotency_key).map_err(|error| {
-        CallFailure::passing(format!(
-            "the command `{shown}` was not started, because its start cannot be recorded in `{}` ({error}); make room there and let the user that runs flowtrigger write to it",
+    let file = PidFile::create(folder, idempotency_key).map_err(|error| {
+        CallFailure::transient(format!(
+            "the command `{shown}` was not started: its PID file cannot be written to `{}` ({error}); free disk space there and let the user that runs flowtrigger write to it",
             folder.display()
         ))
     })?;
-    Ok(Some(record))
+    Ok(Some(file))
 }
 
-/// A command ready to be started, and what binds it then.
-struct Prepared {
+/// A command ready to start, and its sandbox.
+struct PreparedCommand {
     command: Command,
-    bounds: Option<Bounds>,
+    sandbox: Option<SandboxSpec>,
 }
 
 fn prepare(
     call: &ExecCall,
     shown: &str,
     idempotency_key: &str,
-    secrets: &Secrets,
-    options: &Options,
-) -> Result<Prepared, CallFailure> {
+    secrets: &SecretStore,
+    options: &PerformerOptions,
+) -> Result<PreparedCommand, CallFailure> {
     let argv = arguments(call, shown, secrets)?;
     let Some((name, arguments)) = argv.split_first() else {
-        return Err(CallFailure::lasting("the command is empty; name a program"));
+        return Err(CallFailure::permanent(
+            "the command is empty; name a program",
+        ));
     };
     let folder = folder(call, shown)?;
     let mut environment = environment(call, shown, idempotency_key, secrets)?;
@@ -119,14 +124,14 @@ fn prepare(
         let own = call.env.iter().any(|(name, _)| name == "HOME");
         environment.extend((!own).then(|| ("HOME".to_owned(), home)));
     }
-    let bounds = found.map(|found| found.bounds);
-    let mut command = match &bounds {
+    let sandbox = found.map(|found| found.spec);
+    let mut command = match &sandbox {
         None => {
             let mut command = Command::new(program);
             command.arg0(name);
             command
         }
-        Some(bounds) => by_way_of(&options.confiner, bounds, name)?,
+        Some(sandbox) => launcher_command(&options.launcher, sandbox, name)?,
     };
     command
         .args(arguments)
@@ -136,49 +141,54 @@ fn prepare(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    Ok(Prepared { command, bounds })
+    Ok(PreparedCommand { command, sandbox })
 }
 
-/// The program that binds itself and then becomes the command.
-fn by_way_of(confiner: &Path, bounds: &Bounds, name: &str) -> Result<Command, CallFailure> {
-    let asked = bounds.arguments().map_err(|error| {
-        CallFailure::lasting(format!(
-            "the bounds of a command cannot be written ({error}); this is a fault of the program, \
-             please report it"
+/// The launcher, which restricts itself and then becomes the command.
+fn launcher_command(
+    launcher: &Path,
+    sandbox: &SandboxSpec,
+    name: &str,
+) -> Result<Command, CallFailure> {
+    let arguments = sandbox.arguments().map_err(|error| {
+        CallFailure::permanent(format!(
+            "the sandbox of a command cannot be serialized ({error}); this is a bug, please report it"
         ))
     })?;
-    let mut command = Command::new(confiner);
-    command.arg0("flowtrigger").args(asked).arg(name);
+    let mut command = Command::new(launcher);
+    command.arg0("flowtrigger").args(arguments).arg(name);
     Ok(command)
 }
 
-/// Why a command with bounds is none: they were not in force, or its start failed.
-fn not_started(shown: &str, bounds: &Bounds, ended: &Ended) -> Option<CallFailure> {
-    let How::Itself(status) = ended.how else {
+/// Why a sandboxed command did not start: a restriction could not be applied, or its start failed.
+fn not_started(shown: &str, sandbox: &SandboxSpec, ended: &ProcessOutput) -> Option<CallFailure> {
+    let Termination::Exited(status) = ended.how else {
         return None;
     };
-    if status.code() != Some(UNSTARTED) {
+    if status.code() != Some(NOT_STARTED) {
         return None;
     }
-    Some(match bounds.refusal(&ended.stderr.text())? {
-        Refusal::Start(code) if Errno::from_raw_os_error(code) == Errno::ACCESS => {
-            CallFailure::lasting(format!(
-                "the command `{shown}` could not be started: permission denied under `confine`; let \
-                 its `user` execute it, and give what runs it, such as an interpreter of its own, \
-                 under `read`"
+    Some(match sandbox.launch_error(&ended.stderr.text())? {
+        LaunchError::Start(code) if Errno::from_raw_os_error(code) == Errno::ACCESS => {
+            CallFailure::permanent(format!(
+                "the command `{shown}` could not be started: permission denied under `confine`; let its `user` execute it, and add its interpreter, if it has one, to `read`"
             ))
         }
-        Refusal::Start(code) => unstarted(shown, &io::Error::from_raw_os_error(code)),
-        Refusal::Bounds(why) => {
-            CallFailure::lasting(format!("the command `{shown}` was not started: {why}"))
+        LaunchError::Start(code) => start_failure(shown, &io::Error::from_raw_os_error(code)),
+        LaunchError::Restriction(why) => {
+            CallFailure::permanent(format!("the command `{shown}` was not started: {why}"))
         }
     })
 }
 
-fn arguments(call: &ExecCall, shown: &str, secrets: &Secrets) -> Result<Vec<String>, CallFailure> {
+fn arguments(
+    call: &ExecCall,
+    shown: &str,
+    secrets: &SecretStore,
+) -> Result<Vec<String>, CallFailure> {
     let mut arguments = Vec::new();
     for (index, text) in call.argv.iter().enumerate() {
-        let argument = secrets.reveal(text)?.expose().to_owned();
+        let argument = secrets.expose_text(text)?.expose().to_owned();
         fits(
             &argument,
             &format!("argument {index} of the command `{shown}`"),
@@ -188,17 +198,16 @@ fn arguments(call: &ExecCall, shown: &str, secrets: &Secrets) -> Result<Vec<Stri
     Ok(arguments)
 }
 
-/// What the kernel would refuse, in words.
+/// Checks what the kernel would reject without a reason.
 fn fits(text: &str, what: &str) -> Result<(), CallFailure> {
     if text.contains('\0') {
-        return Err(CallFailure::lasting(format!(
-            "{what} holds a NUL character, which no command can take; pass the text by `stdin`"
+        return Err(CallFailure::permanent(format!(
+            "{what} contains a NUL character, which no command accepts; pass the text by `stdin`"
         )));
     }
-    if text.len() >= LONGEST {
-        return Err(CallFailure::lasting(format!(
-            "{what} has {} bytes, more than the 128 KiB that a command can take; pass the text by \
-             `stdin`",
+    if text.len() >= MAX_ARGUMENT_BYTES {
+        return Err(CallFailure::permanent(format!(
+            "{what} has {} bytes, more than the limit of 128 KiB; pass the text by `stdin`",
             text.len()
         )));
     }
@@ -209,9 +218,8 @@ fn folder(call: &ExecCall, shown: &str) -> Result<PathBuf, CallFailure> {
     let absolute = std::path::absolute(Path::new(&call.cwd));
     match absolute {
         Ok(folder) if folder.is_dir() => Ok(folder),
-        Ok(_) | Err(_) => Err(CallFailure::lasting(format!(
-            "the folder `{}` that the command `{shown}` is to run in does not exist; create it or \
-             correct `cwd`",
+        Ok(_) | Err(_) => Err(CallFailure::permanent(format!(
+            "the folder `{}` of the command `{shown}` does not exist; create it or correct `cwd`",
             call.cwd
         ))),
     }
@@ -221,22 +229,21 @@ fn environment(
     call: &ExecCall,
     shown: &str,
     idempotency_key: &str,
-    secrets: &Secrets,
+    secrets: &SecretStore,
 ) -> Result<Vec<(String, String)>, CallFailure> {
-    let passed_on = PASSED_ON.into_iter();
+    let passed_on = INHERITED.into_iter();
     let mut environment: Vec<_> = passed_on
         .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)))
         .collect();
     environment.push((KEY.into(), idempotency_key.into()));
     for (name, text) in &call.env {
         if name.is_empty() || name.contains(['=', '\0']) {
-            return Err(CallFailure::lasting(format!(
-                "`{}` is no name for a variable of the command `{shown}`; use letters, digits and \
-                 `_` in `env`",
+            return Err(CallFailure::permanent(format!(
+                "`{}` is not a valid variable name for the command `{shown}`; use letters, digits and `_` in `env`",
                 name.escape_debug()
             )));
         }
-        let value = secrets.reveal(text)?.expose().to_owned();
+        let value = secrets.expose_text(text)?.expose().to_owned();
         let what = format!("the variable `{name}` of the command `{shown}`");
         fits(&format!("{name}={value}"), &what)?;
         environment.push((name.clone(), value));
@@ -245,33 +252,32 @@ fn environment(
 }
 
 /// Why the operating system did not start it.
-fn unstarted(shown: &str, error: &io::Error) -> CallFailure {
+fn start_failure(shown: &str, error: &io::Error) -> CallFailure {
     let lasting = |why: &str| {
-        CallFailure::lasting(format!("the command `{shown}` could not be started: {why}"))
+        CallFailure::permanent(format!("the command `{shown}` could not be started: {why}"))
     };
     match Errno::from_io_error(error) {
         Some(Errno::NOENT) => lasting(
-            "the interpreter that its first line names does not exist; install it or correct the \
-             line",
+            "the interpreter in its first line does not exist; install it or correct the line",
         ),
         Some(Errno::ACCESS) => lasting(
             "permission denied; let the user that runs flowtrigger execute it, and check that its \
              disk is not mounted `noexec`",
         ),
         Some(Errno::NOEXEC) => lasting(
-            "it is no program of this machine; a script needs a first line such as `#!/bin/sh`",
+            "it is not a program for this machine; a script needs a first line such as `#!/bin/sh`",
         ),
         Some(Errno::TOOBIG) => {
-            lasting("its arguments and environment are too long together; pass texts by `stdin`")
+            lasting("its arguments and environment together are too long; pass texts by `stdin`")
         }
-        Some(_) | None => CallFailure::passing(format!(
+        Some(_) | None => CallFailure::transient(format!(
             "the command `{shown}` could not be run ({error}); check the limits of the user that \
              runs flowtrigger"
         )),
     }
 }
 
-fn reply(ended: &Ended, keep: Keep, secrets: &Secrets) -> Reply {
+fn reply(ended: &ProcessOutput, keep: Keep, secrets: &SecretStore) -> Reply {
     let value = match keep {
         Keep::Body => secrets.redact_value(value(ended, secrets)),
         Keep::Status => json!({ "status": 0 }),
@@ -280,14 +286,14 @@ fn reply(ended: &Ended, keep: Keep, secrets: &Secrets) -> Reply {
     Reply { value }
 }
 
-fn value(ended: &Ended, secrets: &Secrets) -> Value {
+fn value(ended: &ProcessOutput, secrets: &SecretStore) -> Value {
     let stdout = match ended.stdout.truncated {
         true => secrets.redact_head(&ended.stdout.text()),
         false => ended.stdout.text(),
     };
     let body = serde_json::from_str::<Value>(&stdout).ok();
-    let mut value = json!({ "status": 0, "stdout": stdout, "stderr": words(ended, secrets) });
-    // Half an output may still be JSON, such as the first line of two.
+    let mut value = json!({ "status": 0, "stdout": stdout, "stderr": stderr(ended, secrets) });
+    // Truncated output may still be valid JSON, such as the first of two lines.
     if let Some(body) = body.filter(|_| !ended.stdout.truncated) {
         value["body"] = body;
     }
@@ -297,48 +303,55 @@ fn value(ended: &Ended, secrets: &Secrets) -> Value {
     value
 }
 
-/// What it said on standard error.
-fn words(ended: &Ended, secrets: &Secrets) -> String {
+/// The standard error, redacted.
+fn stderr(ended: &ProcessOutput, secrets: &SecretStore) -> String {
     match ended.stderr.truncated {
         true => secrets.redact_tail(&ended.stderr.text()),
         false => secrets.redact(&ended.stderr.text()),
     }
 }
 
-/// Every end but a good one may pass: the author's `retry` decides.
-fn failure(shown: &str, ended: &Ended, call: &ExecCall, secrets: &Secrets) -> CallFailure {
+/// Every failure of a command may be temporary: the step's `retry` decides.
+fn failure(
+    shown: &str,
+    ended: &ProcessOutput,
+    call: &ExecCall,
+    secrets: &SecretStore,
+) -> CallFailure {
     let (what, advice) = match ended.how {
-        How::Itself(status) if call.confine.is_some() => (
+        Termination::Exited(status) if call.confine.is_some() => (
             end(status),
-            "run it by hand with the same input to see why, or see whether `confine` leaves it too little",
+            "run it by hand with the same input to see why, or check whether the limits of `confine` are too low",
         ),
-        How::Itself(status) => (end(status), "run it by hand with the same input to see why"),
-        How::Stopped => (
+        Termination::Exited(status) => {
+            (end(status), "run it by hand with the same input to see why")
+        }
+        Termination::Terminated => (
             format!("did not end within {:?} and was stopped", call.timeout),
-            "see what it waits for, or raise the step's `timeout`",
+            "find out what it waits for, or raise the step's `timeout`",
         ),
-        How::Killed => (
+        Termination::Killed => (
             format!(
                 "did not end within {:?} and was killed, because it ignored SIGTERM",
                 call.timeout
             ),
-            "see what it waits for, or raise the step's `timeout`",
+            "find out what it waits for, or raise the step's `timeout`",
         ),
     };
-    let words = excerpt::last(&words(ended, secrets), SHOWN);
-    if words.is_empty() {
-        return CallFailure::passing(format!(
+    let text = excerpt::last(&stderr(ended, secrets), MAX_SHOWN_CHARS);
+    if text.is_empty() {
+        return CallFailure::transient(format!(
             "the command `{shown}` {what}, with nothing on standard error; {advice}"
         ));
     }
-    CallFailure::passing(format!("the command `{shown}` {what}: {words}; {advice}"))
+    CallFailure::transient(format!("the command `{shown}` {what}: {text}; {advice}"))
 }
 
-/// The limit that a signal tells of.
+/// The limit that a signal reports.
 fn limit(signal: i32) -> Option<&'static str> {
     match Signal::from_named_raw(signal)? {
-        Signal::XCPU => Some("limit of processor time (`confine.cpu`)"),
-        Signal::XFSZ => Some("limit of a file's size (`confine.file_size`)"),
+        Signal::XCPU => Some("limit of CPU time (`confine.cpu`)"),
+        Signal::XFSZ => Some("limit of file size (`confine.file_size`)"),
         _ => None,
     }
 }
@@ -347,7 +360,7 @@ fn end(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with status {code}"),
         (None, Some(signal)) => match limit(signal) {
-            Some(limit) => format!("was ended by signal {signal}, since it reached its {limit}"),
+            Some(limit) => format!("was ended by signal {signal} because it reached its {limit}"),
             None => format!("was ended by signal {signal}"),
         },
         (None, None) => "ended without a status".to_owned(),

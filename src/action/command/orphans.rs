@@ -1,5 +1,5 @@
-//! Commands that outlived the daemon that started them: found by what it noted, and killed.
-//! It refuses to kill by a number alone, which may belong to somebody else by now.
+//! Kills commands that outlived the daemon that started them, found by their PID files.
+//! A process id alone is never enough: another process may have it now.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,27 +8,27 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, getpgrp, getpid, kill_process, kill_process_group};
 
-use super::pid_file::{KEY, Noted, boot, stat};
+use super::pid_file::{KEY, PidFileEntry, boot, stat};
 
-/// From SIGTERM to SIGKILL, and from there to giving up.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Between two looks.
-const LOOK: Duration = Duration::from_millis(10);
-/// What a process may take to become another program.
-const BECOMING: Duration = Duration::from_millis(200);
+/// The time from SIGTERM to SIGKILL, and from there to giving up.
+const KILL_TIMEOUT: Duration = Duration::from_secs(2);
+/// The time between two checks.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+/// The time in which a process may be becoming another program.
+const EXEC_DELAY: Duration = Duration::from_millis(200);
 
-/// A command that was found alive.
+/// A command that was found running.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Killed {
     pub key: String,
-    /// The leader of its group, or the process itself where the group is somebody else's.
+    /// The leader of its group, or the process itself if the group is not the command's.
     pub process: i32,
-    /// Whether nothing of it is left.
+    /// Whether all its processes are gone.
     pub gone: bool,
 }
 
-/// Kills what is left of the commands that are noted in the folder and takes the notes away. Nothing
-/// else may work in the folder meanwhile.
+/// Kills the remaining processes of the commands with PID files in the folder, and removes the files. Nothing
+/// else may use the folder meanwhile.
 pub fn kill(folder: &Path) -> Vec<Killed> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
@@ -37,7 +37,7 @@ pub fn kill(folder: &Path) -> Vec<Killed> {
     for entry in entries.flatten() {
         let key = entry.file_name().to_string_lossy().into_owned();
         let text = fs::read_to_string(entry.path()).unwrap_or_default();
-        for target in targets(&key, Noted::read(&text)) {
+        for target in targets(&key, PidFileEntry::read(&text)) {
             killed.push(target.kill(&key));
         }
         drop(fs::remove_file(entry.path()));
@@ -45,23 +45,23 @@ pub fn kill(folder: &Path) -> Vec<Killed> {
     killed
 }
 
-/// Whom a signal goes to.
+/// What a signal is sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Target {
+enum SignalTarget {
     Group(i32),
     One(i32),
 }
 
-/// What lives of a command. Nothing survives a restart of the machine.
-fn targets(key: &str, noted: Option<Noted>) -> BTreeSet<Target> {
+/// The remaining processes of a command. None survives a restart of the machine.
+fn targets(key: &str, entry: Option<PidFileEntry>) -> BTreeSet<SignalTarget> {
     let mut targets = BTreeSet::new();
-    if noted.as_ref().is_some_and(|noted| noted.boot != boot()) {
+    if entry.as_ref().is_some_and(|entry| entry.boot != boot()) {
         return targets;
     }
-    if let Some(noted) = noted.as_ref().filter(|noted| noted.lives()) {
-        targets.insert(target(noted.process, key, Some(noted.process)));
+    if let Some(entry) = entry.as_ref().filter(|entry| entry.lives()) {
+        targets.insert(target(entry.process, key, Some(entry.process)));
     }
-    let leader = noted.map(|noted| noted.process);
+    let leader = entry.map(|entry| entry.process);
     let carriers = living()
         .into_iter()
         .filter(|process| carries(*process, key));
@@ -69,26 +69,26 @@ fn targets(key: &str, noted: Option<Noted>) -> BTreeSet<Target> {
     targets
 }
 
-/// The whole group of a process where the group is the command's: led by the process that was noted,
-/// or by one that carries the key. Never our own.
-fn target(process: i32, key: &str, leader: Option<i32>) -> Target {
+/// The group of a process if it is the command's: its leader is the process of the PID file, or one with the
+/// key in its environment. Never our own group.
+fn target(process: i32, key: &str, leader: Option<i32>) -> SignalTarget {
     let Some(group) = group(process) else {
-        return Target::One(process);
+        return SignalTarget::One(process);
     };
     let its_own = leader == Some(group) || carries(group, key);
     match its_own && group != getpgrp().as_raw_nonzero().get() {
-        true => Target::Group(group),
-        false => Target::One(process),
+        true => SignalTarget::Group(group),
+        false => SignalTarget::One(process),
     }
 }
 
-impl Target {
+impl SignalTarget {
     fn kill(self, key: &str) -> Killed {
         self.signal(Signal::TERM);
         if !self.goes() {
             self.signal(Signal::KILL);
         }
-        let (Target::Group(process) | Target::One(process)) = self;
+        let (SignalTarget::Group(process) | SignalTarget::One(process)) = self;
         Killed {
             key: key.to_owned(),
             process,
@@ -97,33 +97,35 @@ impl Target {
     }
 
     fn signal(self, signal: Signal) {
-        // It may be gone already, and that is all right.
+        // An error means that it is gone already.
         let _ = match self {
-            Target::Group(group) => Pid::from_raw(group).map(|id| kill_process_group(id, signal)),
-            Target::One(process) => Pid::from_raw(process).map(|id| kill_process(id, signal)),
+            SignalTarget::Group(group) => {
+                Pid::from_raw(group).map(|id| kill_process_group(id, signal))
+            }
+            SignalTarget::One(process) => Pid::from_raw(process).map(|id| kill_process(id, signal)),
         };
     }
 
     fn goes(self) -> bool {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + KILL_TIMEOUT;
         while self.lives() {
             if Instant::now() >= until {
                 return false;
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(POLL_INTERVAL);
         }
         true
     }
 
     fn lives(self) -> bool {
         match self {
-            Target::Group(id) => living().into_iter().any(|one| group(one) == Some(id)),
-            Target::One(process) => is_alive(process),
+            SignalTarget::Group(id) => living().into_iter().any(|one| group(one) == Some(id)),
+            SignalTarget::One(process) => is_alive(process),
         }
     }
 }
 
-/// Every process but this one that is more than a name.
+/// All running processes except this one.
 fn living() -> Vec<i32> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
@@ -136,7 +138,7 @@ fn living() -> Vec<i32> {
         .collect()
 }
 
-/// A zombie only waits to be noticed.
+/// Whether the process runs; a zombie does not.
 fn is_alive(process: i32) -> bool {
     stat(process).is_some_and(|stat| !matches!(stat[0].as_str(), "Z" | "X"))
 }
@@ -152,22 +154,22 @@ fn carries(process: i32, key: &str) -> bool {
         .any(|variable| variable == wanted.as_bytes())
 }
 
-/// Looked at again while there is none: a process that is becoming another program has none for a
+/// The environment, read again while it is empty: a process that is becoming another program has none for a
 /// moment.
 fn environment(process: i32) -> Vec<u8> {
-    let until = Instant::now() + BECOMING;
+    let until = Instant::now() + EXEC_DELAY;
     loop {
         let found = fs::read(format!("/proc/{process}/environ"));
         match found {
             Ok(empty) if empty.is_empty() && Instant::now() < until && may_carry(process) => {
-                std::thread::sleep(LOOK);
+                std::thread::sleep(POLL_INTERVAL);
             }
             found => return found.unwrap_or_default(),
         }
     }
 }
 
-/// The kernel's own never do.
+/// Kernel threads never have one.
 fn may_carry(process: i32) -> bool {
     const KERNEL: u64 = 0x0020_0000;
     let flags = stat(process).and_then(|stat| stat.get(6)?.parse::<u64>().ok());
@@ -207,8 +209,8 @@ mod tests {
             i32::try_from(self.0.id()).unwrap()
         }
 
-        fn noted(&self) -> Noted {
-            Noted {
+        fn entry(&self) -> PidFileEntry {
+            PidFileEntry {
                 process: self.id(),
                 started: started(self.id()).unwrap(),
                 boot: boot(),
@@ -235,7 +237,7 @@ mod tests {
     fn what_was_left_running_is_killed_with_its_group() {
         let key = "orphan-test-group";
         let ours = Ours::start("sleep 60 & echo x; sleep 60", key);
-        let folder = folder_with(key, &ours.noted().text());
+        let folder = folder_with(key, &ours.entry().text());
         let killed = kill(folder.path());
         let all = Killed {
             key: key.into(),
@@ -243,7 +245,7 @@ mod tests {
             gone: true,
         };
         assert_eq!(killed, [all]);
-        assert!(!Target::Group(ours.id()).lives());
+        assert!(!SignalTarget::Group(ours.id()).lives());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         assert_eq!(kill(folder.path()), []);
     }
@@ -252,7 +254,7 @@ mod tests {
     fn one_that_ignores_sigterm_is_killed_all_the_same() {
         let key = "orphan-test-stubborn";
         let ours = Ours::start("trap '' TERM; echo x; while :; do sleep 0.05; done", key);
-        let folder = folder_with(key, &ours.noted().text());
+        let folder = folder_with(key, &ours.entry().text());
         assert!(kill(folder.path())[0].gone);
         assert!(!is_alive(ours.id()));
     }
@@ -260,18 +262,18 @@ mod tests {
     #[test]
     fn a_process_that_only_has_the_number_is_left_alone() {
         let ours = Ours::start(WAITING, "somebody-else");
-        let (real, key) = (ours.noted(), "orphan-test-reused");
-        for noted in [
-            Noted {
+        let (real, key) = (ours.entry(), "orphan-test-reused");
+        for entry in [
+            PidFileEntry {
                 started: real.started - 1,
                 ..real.clone()
             },
-            Noted {
+            PidFileEntry {
                 boot: "another".into(),
                 ..real
             },
         ] {
-            let folder = folder_with(key, &noted.text());
+            let folder = folder_with(key, &entry.text());
             assert_eq!(kill(folder.path()), []);
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         }
@@ -291,13 +293,13 @@ mod tests {
     fn what_its_leader_left_behind_is_killed_too() {
         let key = "orphan-test-leaderless";
         let mut ours = Ours::start("sleep 60 >/dev/null & echo x; read x", key);
-        let noted = ours.noted();
+        let entry = ours.entry();
         let _ = kill_process(Pid::from_child(&ours.0), Signal::KILL);
         ours.0.wait().unwrap();
-        let folder = folder_with(key, &noted.text());
+        let folder = folder_with(key, &entry.text());
         let killed = kill(folder.path());
         assert_eq!((killed.len(), killed[0].gone), (1, true));
-        assert_eq!(killed[0].process, noted.process);
-        assert!(!Target::Group(noted.process).lives());
+        assert_eq!(killed[0].process, entry.process);
+        assert!(!SignalTarget::Group(entry.process).lives());
     }
 }

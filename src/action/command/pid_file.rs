@@ -1,6 +1,6 @@
-//! The note that a command is under way: its key in the file's name, its process and since when inside.
-//! It is for a later life of the program; it refuses to be mistaken for a note of a process that only
-//! has the same number.
+//! The PID file of a running command: the idempotency key is the file name; process id, start time and boot
+//! id are the content, so that a later process with the same id is not mistaken for it.
+//! A daemon that starts reads the files that an earlier one left.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -9,27 +9,27 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::Pid;
 
-/// The variable by which a command, and what it starts, can be told again.
+/// The variable that identifies a command and its child processes.
 pub(super) const KEY: &str = "FLOWTRIGGER_IDEMPOTENCY_KEY";
 
-/// A note that goes when this is dropped.
+/// A PID file, which is removed when this is dropped.
 #[derive(Debug)]
-pub(super) struct Record {
+pub(super) struct PidFile {
     path: PathBuf,
 }
 
-/// What a note says of a process that was started.
+/// The content of a PID file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Noted {
+pub(super) struct PidFileEntry {
     pub(super) process: i32,
-    /// In the kernel's ticks since the machine started.
+    /// The start time of the process in kernel ticks since boot.
     pub(super) started: u64,
-    /// Which start of the machine that was.
+    /// The boot id of the machine.
     pub(super) boot: String,
 }
 
-impl Record {
-    /// Before the command starts.
+impl PidFile {
+    /// Creates the empty file, before the command starts.
     pub(super) fn create(folder: &Path, key: &str) -> io::Result<Self> {
         DirBuilder::new()
             .recursive(true)
@@ -40,35 +40,36 @@ impl Record {
         Ok(Self { path })
     }
 
-    /// Once it has started. Where that fails, the note without a process is as good: the key tells.
+    /// Writes the process, once it has started. If that fails, the empty file is enough: the key identifies the
+    /// process.
     pub(super) fn fill(&self, process: Pid) {
         let process = process.as_raw_nonzero().get();
         let Some(started) = started(process) else {
             return;
         };
-        let noted = Noted {
+        let entry = PidFileEntry {
             process,
             started,
             boot: boot(),
         };
-        if let Err(error) = fs::write(&self.path, noted.text()) {
+        if let Err(error) = fs::write(&self.path, entry.text()) {
             tracing::warn!(process, %error, "a command's process could not be recorded");
         }
     }
 }
 
-impl Drop for Record {
+impl Drop for PidFile {
     fn drop(&mut self) {
         drop(fs::remove_file(&self.path));
     }
 }
 
-impl Noted {
+impl PidFileEntry {
     pub(super) fn text(&self) -> String {
         format!("{} {} {}\n", self.process, self.started, self.boot)
     }
 
-    /// None where the note was not filled, or not wholly.
+    /// `None` if the file is empty or incomplete.
     pub(super) fn read(text: &str) -> Option<Self> {
         let mut words = text.strip_suffix('\n')?.split(' ');
         Some(Self {
@@ -78,24 +79,24 @@ impl Noted {
         })
     }
 
-    /// Whether the process that was noted is there, and no other with its number.
+    /// Whether the process is running and is the one of the file.
     pub(super) fn lives(&self) -> bool {
         self.boot == boot() && started(self.process) == Some(self.started)
     }
 }
 
-/// Which start of the machine this is; empty where the kernel does not tell.
+/// The boot id of the machine; empty if the kernel does not provide it.
 pub(super) fn boot() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id");
     id.unwrap_or_default().trim().to_owned()
 }
 
-/// When a process started, in ticks since the machine did.
+/// The start time of a process in ticks since boot.
 pub(super) fn started(process: i32) -> Option<u64> {
     stat(process)?.get(19)?.parse().ok()
 }
 
-/// What the kernel says of a process from its state on. The name before that may hold anything.
+/// The fields of `/proc/PID/stat` from the state on. The name before them may contain anything.
 pub(super) fn stat(process: i32) -> Option<Vec<String>> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(')')?;
@@ -107,23 +108,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_note_is_there_while_it_lives_and_names_this_process() {
+    fn a_pid_file_exists_while_it_is_held_and_names_the_process() {
         let folder = tempfile::tempdir().unwrap();
         let processes = folder.path().join("processes");
-        let record = Record::create(&processes, "k1").unwrap();
+        let record = PidFile::create(&processes, "k1").unwrap();
         let path = processes.join("k1");
-        assert_eq!(Noted::read(&fs::read_to_string(&path).unwrap()), None);
+        assert_eq!(
+            PidFileEntry::read(&fs::read_to_string(&path).unwrap()),
+            None
+        );
         record.fill(rustix::process::getpid());
-        let noted = Noted::read(&fs::read_to_string(&path).unwrap()).unwrap();
-        assert!(noted.lives());
-        let later = Noted {
-            started: noted.started + 1,
-            ..noted.clone()
+        let entry = PidFileEntry::read(&fs::read_to_string(&path).unwrap()).unwrap();
+        assert!(entry.lives());
+        let later = PidFileEntry {
+            started: entry.started + 1,
+            ..entry.clone()
         };
         assert!(!later.lives());
-        let elsewhere = Noted {
+        let elsewhere = PidFileEntry {
             boot: "another".into(),
-            ..noted
+            ..entry
         };
         assert!(!elsewhere.lives());
         drop(record);
@@ -131,10 +135,10 @@ mod tests {
     }
 
     #[test]
-    fn half_a_note_is_none() {
+    fn an_incomplete_pid_file_is_ignored() {
         for text in ["", "12", "12 34", "12 34 ab", "x 34 ab\n"] {
-            assert_eq!(Noted::read(text), None, "{text}");
+            assert_eq!(PidFileEntry::read(text), None, "{text}");
         }
-        assert!(Noted::read("12 34 ab\n").is_some());
+        assert!(PidFileEntry::read("12 34 ab\n").is_some());
     }
 }

@@ -1,5 +1,5 @@
-//! Runs one command in a process group of its own, feeds it, and keeps a bounded part of what it prints.
-//! It refuses to leave anything of the group behind: not at its end, not out of time, not when dropped.
+//! Runs one command in its own process group, writes its input, and keeps a limited part of its output.
+//! The whole group is killed when the command ends, runs out of time, or the future is dropped.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,42 +14,45 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
-use super::pid_file::Record;
+use super::pid_file::PidFile;
 
-/// How long to read on when a process that left the group holds an output open.
-const ESCAPED: Duration = Duration::from_secs(1);
+/// How long to read on when a process that left the group keeps an output open.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-pub(super) struct Limits {
+pub(super) struct ProcessLimits {
     pub(super) time: Duration,
-    /// From SIGTERM to SIGKILL.
+    /// The time from SIGTERM to SIGKILL.
     pub(super) grace: Duration,
-    /// Bytes kept of each output.
+    /// The bytes to keep of each output.
     pub(super) output: usize,
 }
 
-pub(super) struct Ended {
-    pub(super) how: How,
-    pub(super) stdout: Output,
-    pub(super) stderr: Output,
+pub(super) struct ProcessOutput {
+    pub(super) how: Termination,
+    pub(super) stdout: CapturedOutput,
+    pub(super) stderr: CapturedOutput,
 }
 
-pub(super) enum How {
-    Itself(ExitStatus),
-    /// Out of time; it went on SIGTERM.
-    Stopped,
-    /// Out of time; SIGTERM did not help.
+pub(super) enum Termination {
+    Exited(ExitStatus),
+    /// Out of time; it ended on SIGTERM.
+    Terminated,
+    /// Out of time; it ignored SIGTERM.
     Killed,
 }
 
-/// Runs the command to its end. The outputs and the input must be pipes, the group its own.
+/// Runs the command to its end. Its input and outputs must be pipes.
 pub(super) async fn run(
     mut command: Command,
     input: &[u8],
-    limits: &Limits,
-    record: Option<Record>,
-) -> io::Result<Ended> {
+    limits: &ProcessLimits,
+    record: Option<PidFile>,
+) -> io::Result<ProcessOutput> {
     let mut group = Group::start(&mut command, record)?;
-    let (mut stdout, mut stderr) = (Output::head(limits.output), Output::tail(limits.output));
+    let (mut stdout, mut stderr) = (
+        CapturedOutput::head(limits.output),
+        CapturedOutput::tail(limits.output),
+    );
     let how = {
         let (stdin, out, err) = group.pipes();
         let mut pipes = pin!(async {
@@ -67,39 +70,39 @@ pub(super) async fn run(
         };
         let status = group.finish().await?;
         if !closed {
-            // Whoever left the group may hold the pipes for ever; what was read by then is kept.
-            drop(timeout(ESCAPED, pipes).await);
+            // A process that left the group may keep the pipes open forever; what was read so far is kept.
+            drop(timeout(DRAIN_TIMEOUT, pipes).await);
         }
         match how {
-            Ending::Itself => How::Itself(status),
-            Ending::Stopped => How::Stopped,
-            Ending::Killed => How::Killed,
+            WaitOutcome::Exited => Termination::Exited(status),
+            WaitOutcome::Terminated => Termination::Terminated,
+            WaitOutcome::Killed => Termination::Killed,
         }
     };
-    Ok(Ended {
+    Ok(ProcessOutput {
         how,
         stdout,
         stderr,
     })
 }
 
-enum Ending {
-    Itself,
-    Stopped,
+enum WaitOutcome {
+    Exited,
+    Terminated,
     Killed,
 }
 
-/// A running command and everything that it started and that did not leave its group.
+/// A running command and its child processes that did not leave the group.
 struct Group {
     leader: Child,
-    /// The group's id, until the leader is reaped: then the number may belong to somebody else.
+    /// The group's id, until the leader is reaped: afterwards another group may get the id.
     id: Option<Pid>,
-    /// Goes last, when nothing of the group is left.
-    _record: Option<Record>,
+    /// Dropped last, when no process of the group is left.
+    _record: Option<PidFile>,
 }
 
 impl Group {
-    fn start(command: &mut Command, record: Option<Record>) -> io::Result<Self> {
+    fn start(command: &mut Command, record: Option<PidFile>) -> io::Result<Self> {
         let leader = command.process_group(0).spawn()?;
         let id = leader
             .id()
@@ -129,20 +132,20 @@ impl Group {
         )
     }
 
-    async fn ending(&self, limits: &Limits) -> io::Result<Ending> {
+    async fn ending(&self, limits: &ProcessLimits) -> io::Result<WaitOutcome> {
         if let Ok(ended) = timeout(limits.time, self.leader_ended()).await {
-            return ended.map(|()| Ending::Itself);
+            return ended.map(|()| WaitOutcome::Exited);
         }
         self.signal(Signal::TERM);
         if let Ok(ended) = timeout(limits.grace, self.leader_ended()).await {
-            return ended.map(|()| Ending::Stopped);
+            return ended.map(|()| WaitOutcome::Terminated);
         }
         self.signal(Signal::KILL);
-        Ok(Ending::Killed)
+        Ok(WaitOutcome::Killed)
     }
 
-    /// Waits without reaping: as long as the leader is a zombie, nobody else can get its number, so
-    /// that a signal to the group cannot hit strangers.
+    /// Waits without reaping: while the leader is a zombie, no other process can get its id, so that a signal to
+    /// the group cannot reach another group.
     async fn leader_ended(&self) -> io::Result<()> {
         let Some(id) = self.id else { return Ok(()) };
         let mut children = signal(SignalKind::child())?;
@@ -157,7 +160,7 @@ impl Group {
         }
     }
 
-    /// Kills what the leader left behind, then reaps the leader.
+    /// Kills the remaining processes of the group, then reaps the leader.
     async fn finish(&mut self) -> io::Result<ExitStatus> {
         self.signal(Signal::KILL);
         self.id = None;
@@ -166,7 +169,7 @@ impl Group {
 
     fn signal(&self, signal: Signal) {
         if let Some(id) = self.id {
-            // The group may be gone already, and that is all right.
+            // An error means that the group is gone already.
             let _ = kill_process_group(id, signal);
         }
     }
@@ -178,44 +181,44 @@ impl Drop for Group {
     }
 }
 
-/// A command need not read its input; the broken pipe is no failure.
+/// Writes the input. A broken pipe is not a failure: a command need not read its input.
 async fn feed(stdin: Option<ChildStdin>, input: &[u8]) {
     if let Some(mut stdin) = stdin {
         drop(stdin.write_all(input).await);
     }
 }
 
-/// A bounded part of what was printed. The rest is read and dropped, so that the writer goes on.
-pub(super) struct Output {
+/// A limited part of an output. The rest is read and dropped, so that the command can continue.
+pub(super) struct CapturedOutput {
     bytes: VecDeque<u8>,
     cap: usize,
-    keep: End,
+    keep: KeptEnd,
     pub(super) truncated: bool,
 }
 
-enum End {
+enum KeptEnd {
     Head,
     Tail,
 }
 
-impl Output {
+impl CapturedOutput {
     fn head(cap: usize) -> Self {
         Self {
             bytes: VecDeque::new(),
             cap,
-            keep: End::Head,
+            keep: KeptEnd::Head,
             truncated: false,
         }
     }
 
     fn tail(cap: usize) -> Self {
         Self {
-            keep: End::Tail,
+            keep: KeptEnd::Tail,
             ..Self::head(cap)
         }
     }
 
-    /// What was kept; bytes that are no text are replaced.
+    /// The kept bytes as text; invalid UTF-8 is replaced.
     pub(super) fn text(&self) -> String {
         let bytes: Vec<u8> = self.bytes.iter().copied().collect();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -231,12 +234,12 @@ impl Output {
 
     fn add(&mut self, bytes: &[u8]) {
         match self.keep {
-            End::Head => {
+            KeptEnd::Head => {
                 let room = self.cap - self.bytes.len();
                 self.truncated |= bytes.len() > room;
                 self.bytes.extend(&bytes[..bytes.len().min(room)]);
             }
-            End::Tail => {
+            KeptEnd::Tail => {
                 self.bytes.extend(bytes);
                 let over = self.bytes.len().saturating_sub(self.cap);
                 self.truncated |= over > 0;
@@ -250,7 +253,7 @@ impl Output {
 mod tests {
     use super::*;
 
-    fn added(mut output: Output) -> (String, bool) {
+    fn added(mut output: CapturedOutput) -> (String, bool) {
         for part in ["ab", "cd", "ef"] {
             output.add(part.as_bytes());
         }
@@ -258,10 +261,10 @@ mod tests {
     }
 
     #[test]
-    fn the_cap_keeps_the_asked_end() {
-        assert_eq!(added(Output::head(3)), ("abc".into(), true));
-        assert_eq!(added(Output::tail(3)), ("def".into(), true));
-        assert_eq!(added(Output::head(6)), ("abcdef".into(), false));
-        assert_eq!(added(Output::tail(6)), ("abcdef".into(), false));
+    fn the_cap_keeps_the_chosen_end() {
+        assert_eq!(added(CapturedOutput::head(3)), ("abc".into(), true));
+        assert_eq!(added(CapturedOutput::tail(3)), ("def".into(), true));
+        assert_eq!(added(CapturedOutput::head(6)), ("abcdef".into(), false));
+        assert_eq!(added(CapturedOutput::tail(6)), ("abcdef".into(), false));
     }
 }

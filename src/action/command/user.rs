@@ -1,9 +1,9 @@
-//! A user of this machine that a command is to run as: its numbers and its home.
-//! It refuses to ask anything but `/etc/passwd`: whom a directory server names may be another tomorrow.
+//! Looks up a user of this machine in `/etc/passwd`: user id, group id and home.
+//! Directory servers are not asked: their answers may change.
 
 use std::fs;
 
-/// What the machine knows of a user.
+/// An entry of `/etc/passwd`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct User {
     pub(super) uid: u32,
@@ -12,7 +12,7 @@ pub(super) struct User {
 }
 
 impl User {
-    /// None where nobody is called so.
+    /// `None` if no user has the name.
     pub(super) fn find(name: &str) -> Option<Self> {
         let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
         users.lines().find_map(|line| Self::read(line, name))
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_read_by_its_whole_name() {
+    fn a_user_is_found_by_the_full_name() {
         let line = "desk:x:1001:1002:Help desk,,,:/home/desk:/bin/sh";
         let desk = User {
             uid: 1001,

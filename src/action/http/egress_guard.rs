@@ -1,6 +1,5 @@
-//! The gate that every connection goes through: names are looked up here, and only addresses that may
-//! be reached are handed on, so that what is connected is what was checked.
-//! It refuses what the configuration does not allow, in words that say what to write there.
+//! Resolves host names for the HTTP client and returns only addresses that the egress policy allows, so that
+//! the address that is connected is the one that was checked.
 
 use std::error::Error;
 use std::fmt;
@@ -13,25 +12,25 @@ use std::sync::Arc;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::label::Target;
-use crate::action::secret::Secrets;
+use super::label::RequestLabel;
+use crate::action::secret::SecretStore;
 use crate::core::egress::Refused;
 use crate::core::egress::{Outgoing, Proxy};
 use crate::core::run::CallFailure;
 
-/// The addresses of a name, when they are known.
+/// The future addresses of a name.
 pub type Addresses = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
 
-/// Whoever knows the addresses of names.
-pub trait Lookup: fmt::Debug + Send + Sync {
+/// Resolves names to addresses.
+pub trait Resolver: fmt::Debug + Send + Sync {
     fn addresses(&self, host: &str) -> Addresses;
 }
 
-/// What this machine's own settings say.
+/// The resolver of this machine.
 #[derive(Debug)]
-pub struct SystemLookup;
+pub struct SystemResolver;
 
-impl Lookup for SystemLookup {
+impl Resolver for SystemResolver {
     fn addresses(&self, host: &str) -> Addresses {
         let host = host.to_owned();
         Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.collect()) })
@@ -39,24 +38,24 @@ impl Lookup for SystemLookup {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Guard {
+pub(super) struct EgressGuard {
     outgoing: Arc<Outgoing>,
-    lookup: Arc<dyn Lookup>,
-    /// The hosts of the proxies: reached because they were configured.
+    resolver: Arc<dyn Resolver>,
+    /// The hosts of the proxies, which are always allowed.
     proxies: Arc<[String]>,
 }
 
-impl Guard {
-    pub(super) fn new(outgoing: &Outgoing, lookup: Arc<dyn Lookup>) -> Self {
+impl EgressGuard {
+    pub(super) fn new(outgoing: &Outgoing, resolver: Arc<dyn Resolver>) -> Self {
         Self {
             outgoing: Arc::new(outgoing.clone()),
-            lookup,
+            resolver,
             proxies: proxies(outgoing.proxy.as_ref()).into(),
         }
     }
 
-    /// Whether all this guard allows is what is wanted now.
-    pub(super) fn is_of(&self, outgoing: &Outgoing) -> bool {
+    /// Whether the guard's policy is the given one.
+    pub(super) fn has_policy(&self, outgoing: &Outgoing) -> bool {
         *self.outgoing == *outgoing
     }
 
@@ -64,7 +63,7 @@ impl Guard {
         self.outgoing.proxy.is_some()
     }
 
-    /// What can be judged before anything is looked up: an address that is written out never is.
+    /// Checks a URL whose host is an IP address: it is not resolved.
     pub(super) fn check(&self, url: &Url) -> Result<(), Refused> {
         match url.host() {
             Some(host) => self.outgoing.admits_host(&host),
@@ -72,7 +71,7 @@ impl Guard {
         }
     }
 
-    fn let_through(&self, host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Refused> {
+    fn filter(&self, host: &str, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Refused> {
         if self.proxies.iter().any(|proxy| proxy == host) {
             return Ok(found);
         }
@@ -91,12 +90,12 @@ impl Guard {
     }
 }
 
-impl Resolve for Guard {
+impl Resolve for EgressGuard {
     fn resolve(&self, name: Name) -> Resolving {
         let (guard, host) = (self.clone(), name.as_str().to_owned());
         Box::pin(async move {
-            let found = guard.lookup.addresses(&host).await?;
-            let admitted = guard.let_through(&host, found)?;
+            let found = guard.resolver.addresses(&host).await?;
+            let admitted = guard.filter(&host, found)?;
             let addresses: Addrs = Box::new(admitted.into_iter());
             Ok(addresses)
         })
@@ -116,7 +115,7 @@ fn proxies(proxy: Option<&Proxy>) -> Vec<String> {
     urls.iter().filter_map(|url| host(url)).collect()
 }
 
-/// In the environment a proxy may stand without its scheme.
+/// The host of a proxy, whose scheme may be missing in the environment.
 fn host(url: &str) -> Option<String> {
     let url = match url.contains("://") {
         true => Url::parse(url),
@@ -125,24 +124,27 @@ fn host(url: &str) -> Option<String> {
     url.ok()?.host_str().map(str::to_owned)
 }
 
-/// A refusal as the failure of a request: another try would end the same.
-pub(super) fn refusal(refused: &Refused, target: &Target, secrets: &Secrets) -> CallFailure {
-    if target.hides_its_host() {
-        let words = refused.range.words();
-        return target.lasting(format_args!(
-            "refused to connect: the host is {words}; if it is meant, allow it under \
-             `outgoing.allow` in flowtrigger.yaml"
+/// The failure of a request that the policy denies. Another attempt would fail too.
+pub(super) fn failure(
+    refused: &Refused,
+    label: &RequestLabel,
+    secrets: &SecretStore,
+) -> CallFailure {
+    if label.hides_its_host() {
+        let range = refused.range.words();
+        return label.permanent(format_args!(
+            "connection denied: the host is {range}; to allow it, add it to `outgoing.allow` in flowtrigger.yaml"
         ));
     }
-    let words = format!("{refused}; {}", refused.help());
-    target.lasting(format_args!(
-        "refused to connect: {}",
-        secrets.redact(&words)
+    let message = format!("{refused}; {}", refused.help());
+    label.permanent(format_args!(
+        "connection denied: {}",
+        secrets.redact(&message)
     ))
 }
 
-/// The refusal behind an error, if there is one.
-pub(super) fn found<'e>(
+/// The denial that caused an error, if there is one.
+pub(super) fn denial<'e>(
     mut causes: impl Iterator<Item = &'e (dyn Error + 'static)>,
 ) -> Option<&'e Refused> {
     causes.find_map(|cause| cause.downcast_ref::<Refused>())

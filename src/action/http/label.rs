@@ -1,26 +1,26 @@
-//! How a request is named in messages: method, address without query and credentials, and the peer.
-//! It is made of the redacted text, so that no secret can come in by way of a parsed address.
+//! The name of a request in messages: method, address without query and credentials, and peer.
+//! It is made from the redacted address, so that it contains no secret.
 
 use crate::core::flow::call::HttpCall;
 use crate::core::run::CallFailure;
 
-pub(super) struct Target {
+pub(super) struct RequestLabel {
     /// `POST https://host/path`
     pub(super) shown: String,
-    /// `host:port`, or the whole address where a secret hides the host.
+    /// `host:port`, or the whole address if a secret forms the host.
     pub(super) peer: String,
 }
 
-impl Target {
-    pub(super) fn of(call: &HttpCall) -> Self {
+impl RequestLabel {
+    pub(super) fn new(call: &HttpCall) -> Self {
         Self::at(&call.method, &call.url.to_string())
     }
 
-    /// A redacted address that a request goes on to.
+    /// The label of a redacted address.
     pub(super) fn at(method: &str, url: &str) -> Self {
         let end = url.find(['?', '#']).unwrap_or(url.len());
         let (address, peer) = match url[..end].split_once("://") {
-            Some((scheme, rest)) => named(scheme, rest),
+            Some((scheme, rest)) => address_and_peer(scheme, rest),
             None => (url[..end].to_owned(), url[..end].to_owned()),
         };
         Self {
@@ -29,22 +29,22 @@ impl Target {
         }
     }
 
-    /// Whether a secret forms the host, so that nothing may be told of it.
+    /// Whether a secret forms the host, which messages must not show.
     pub(super) fn hides_its_host(&self) -> bool {
         self.peer.contains("[secret ")
     }
 
-    pub(super) fn lasting(&self, what: impl std::fmt::Display) -> CallFailure {
-        CallFailure::lasting(format!("{}: {what}", self.shown))
+    pub(super) fn permanent(&self, what: impl std::fmt::Display) -> CallFailure {
+        CallFailure::permanent(format!("{}: {what}", self.shown))
     }
 
-    pub(super) fn passing(&self, what: impl std::fmt::Display) -> CallFailure {
-        CallFailure::passing(format!("{}: {what}", self.shown))
+    pub(super) fn transient(&self, what: impl std::fmt::Display) -> CallFailure {
+        CallFailure::transient(format!("{}: {what}", self.shown))
     }
 }
 
 /// The address without `user:password@`, and the peer with its port.
-fn named(scheme: &str, rest: &str) -> (String, String) {
+fn address_and_peer(scheme: &str, rest: &str) -> (String, String) {
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let host = authority
         .rsplit_once('@')
@@ -67,8 +67,8 @@ mod tests {
     use crate::core::rule::rendered_text::{Encoding, Piece, Text};
     use std::time::Duration;
 
-    fn target(url: Text) -> (String, String) {
-        let target = Target::of(&HttpCall {
+    fn label(url: Text) -> (String, String) {
+        let label = RequestLabel::new(&HttpCall {
             method: "GET".into(),
             url,
             connection: None,
@@ -80,11 +80,11 @@ mod tests {
             expect: Expect::default(),
             keep: Keep::Body,
         });
-        (target.shown, target.peer)
+        (label.shown, label.peer)
     }
 
     #[test]
-    fn query_and_credentials_are_left_out_and_the_port_is_named() {
+    fn a_label_has_no_query_and_no_credentials_but_the_port() {
         for (url, shown, peer) in [
             (
                 "https://a.example/x?y=z#f",
@@ -100,18 +100,18 @@ mod tests {
             ("http://[::1]/", "GET http://[::1]/", "[::1]:80"),
             ("nonsense", "GET nonsense", "nonsense"),
         ] {
-            assert_eq!(target(Text::plain(url)), (shown.into(), peer.into()));
+            assert_eq!(label(Text::plain(url)), (shown.into(), peer.into()));
         }
     }
 
     #[test]
-    fn an_address_that_is_a_secret_stays_one() {
+    fn a_secret_address_stays_redacted() {
         let url = Text(vec![Piece::Secret {
             name: "HOOK".into(),
             encoding: Encoding::Plain,
         }]);
         assert_eq!(
-            target(url),
+            label(url),
             ("GET [secret HOOK]".into(), "[secret HOOK]".into())
         );
     }

@@ -1,5 +1,5 @@
-//! Sends one HTTP request and says what came of it, with words of its own for each way to fail.
-//! It refuses to go where the guard does not let it, at any hop, and to wait past the time limit.
+//! Sends one HTTP request, follows redirects, and describes each kind of failure.
+//! The egress guard checks every hop; one time limit covers all of them.
 
 pub mod egress_guard;
 mod label;
@@ -16,63 +16,63 @@ use std::sync::Arc;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Request, Response};
 
-use crate::action::secret::Secrets;
-use crate::action::{Options, excerpt};
+use crate::action::secret::SecretStore;
+use crate::action::{PerformerOptions, excerpt};
 use crate::core::egress::{Outgoing, Proxy};
 use crate::core::flow::call::HttpCall;
 use crate::core::run::{CallFailure, Reply};
-use egress_guard::{Guard, Lookup};
-use label::Target;
-use request::Prepared;
-use response::Answer;
+use egress_guard::{EgressGuard, Resolver};
+use label::RequestLabel;
+use request::PreparedRequest;
+use response::ReceivedResponse;
 
-/// How much of an address stands in a message.
-const SHOWN: usize = 200;
+/// Characters of an address in a message.
+const MAX_SHOWN_CHARS: usize = 200;
 
-/// The one client, with its connection pool, and the guard that its connections go through.
+/// The HTTP client with its connection pool, and the guard of its connections.
 #[derive(Clone)]
-pub(super) struct Sender {
+pub(super) struct HttpClient {
     client: Client,
-    guard: Guard,
+    guard: EgressGuard,
 }
 
-impl Sender {
+impl HttpClient {
     pub(super) fn new(
         outgoing: &Outgoing,
-        lookup: Arc<dyn Lookup>,
+        resolver: Arc<dyn Resolver>,
     ) -> Result<Self, reqwest::Error> {
-        // Somebody else's provider is as good as ours: all that matters is that there is one.
+        // An error means that a provider is installed already, which is enough.
         drop(rustls::crypto::ring::default_provider().install_default());
-        let guard = Guard::new(outgoing, lookup);
+        let guard = EgressGuard::new(outgoing, resolver);
         let build = |builder: ClientBuilder| builder.dns_resolver(Arc::new(guard.clone())).build();
-        let client = build(through(outgoing.proxy.as_ref())?);
+        let client = build(client_builder(outgoing.proxy.as_ref())?);
         let client = client.or_else(|error| {
-            // A machine without certificates can still do all that needs none.
+            // Without certificate authorities, plain http still works.
             tracing::warn!(
                 %error,
                 "no https request can succeed: no certificate authorities were found on this \
                  machine; install `ca-certificates` or set `SSL_CERT_FILE`"
             );
-            build(through(outgoing.proxy.as_ref())?.tls_certs_only([]))
+            build(client_builder(outgoing.proxy.as_ref())?.tls_certs_only([]))
         })?;
         Ok(Self { client, guard })
     }
 
-    /// This one where it sends as is wanted now, else a new one: connections that are kept open were
-    /// checked by what held when they were opened.
+    /// This client if the policy is the same, else a new one: open connections were checked by the policy of the
+    /// time when they were opened.
     pub(super) fn renewed(
         &self,
         outgoing: &Outgoing,
-        lookup: Arc<dyn Lookup>,
+        resolver: Arc<dyn Resolver>,
     ) -> Result<Self, reqwest::Error> {
-        match self.guard.is_of(outgoing) {
+        match self.guard.has_policy(outgoing) {
             true => Ok(self.clone()),
-            false => Self::new(outgoing, lookup),
+            false => Self::new(outgoing, resolver),
         }
     }
 }
 
-fn through(proxy: Option<&Proxy>) -> Result<ClientBuilder, reqwest::Error> {
+fn client_builder(proxy: Option<&Proxy>) -> Result<ClientBuilder, reqwest::Error> {
     let builder = Client::builder().redirect(Policy::none());
     Ok(match proxy {
         None => builder.no_proxy(),
@@ -82,119 +82,121 @@ fn through(proxy: Option<&Proxy>) -> Result<ClientBuilder, reqwest::Error> {
 }
 
 pub(super) async fn perform(
-    sender: &Sender,
+    client: &HttpClient,
     call: &HttpCall,
     idempotency_key: &str,
-    secrets: &Secrets,
-    options: &Options,
+    secrets: &SecretStore,
+    options: &PerformerOptions,
 ) -> Result<Reply, CallFailure> {
-    let target = Target::of(call);
-    let Prepared { request, secrets } =
-        request::prepare(&sender.client, call, idempotency_key, secrets, &target)?;
-    let journey = Journey {
-        sender,
+    let label = RequestLabel::new(call);
+    let PreparedRequest { request, secrets } =
+        request::prepare(&client.client, call, idempotency_key, secrets, &label)?;
+    let hops = RedirectedRequest {
+        client,
         call,
         secrets: &secrets,
         cap: options.response_cap,
     };
-    // One limit for all hops.
-    match tokio::time::timeout(call.timeout, journey.travel(request, &target)).await {
+    // One time limit for all hops.
+    match tokio::time::timeout(call.timeout, hops.send_and_follow(request, &label)).await {
         Ok(reply) => reply,
-        Err(_) => Err(target.passing(format_args!(
-            "`{}` gave no complete answer within {:?}; see why it is slow, or raise the step's \
-             `timeout`",
-            target.peer, call.timeout
+        Err(_) => Err(label.transient(format_args!(
+            "`{}` sent no complete response within {:?}; find out why it is slow, or raise the step's `timeout`",
+            label.peer, call.timeout
         ))),
     }
 }
 
-/// One request and the redirects that its step lets it follow.
-struct Journey<'j> {
-    sender: &'j Sender,
+/// One request and the redirects that its step allows.
+struct RedirectedRequest<'j> {
+    client: &'j HttpClient,
     call: &'j HttpCall,
-    secrets: &'j Secrets,
+    secrets: &'j SecretStore,
     cap: usize,
 }
 
-impl Journey<'_> {
-    async fn travel(&self, request: Request, first: &Target) -> Result<Reply, CallFailure> {
+impl RedirectedRequest<'_> {
+    async fn send_and_follow(
+        &self,
+        request: Request,
+        first: &RequestLabel,
+    ) -> Result<Reply, CallFailure> {
         let mut request = request;
-        let mut hop: Option<Target> = None;
+        let mut hop: Option<RequestLabel> = None;
         let mut left = self.call.redirects;
         loop {
-            let target = hop.as_ref().unwrap_or(first);
+            let label = hop.as_ref().unwrap_or(first);
             let repeat = (self.call.redirects > 0).then(|| request.try_clone());
-            let response = self.send(request, target).await?;
-            let onward = match repeat.flatten() {
-                Some(sent) => self.onward(sent, &response, left, target)?,
+            let response = self.send(request, label).await?;
+            let next = match repeat.flatten() {
+                Some(sent) => self.follow(sent, &response, left, label)?,
                 None => None,
             };
-            let Some((next, place)) = onward else {
-                let answer = Answer::read(response, self.cap).await;
-                let answer = answer.map_err(|error| self.trouble(&error.without_url(), target))?;
-                return answer.judge(self.call, target, self.secrets);
+            let Some((next, location)) = next else {
+                let response = ReceivedResponse::read(response, self.cap).await;
+                let response =
+                    response.map_err(|error| self.failure(&error.without_url(), label))?;
+                return response.into_result(self.call, label, self.secrets);
             };
-            (request, hop) = (next, Some(place));
+            (request, hop) = (next, Some(location));
             left = left.saturating_sub(1);
         }
     }
 
-    async fn send(&self, request: Request, target: &Target) -> Result<Response, CallFailure> {
-        let guard = &self.sender.guard;
+    async fn send(&self, request: Request, label: &RequestLabel) -> Result<Response, CallFailure> {
+        let guard = &self.client.guard;
         guard
             .check(request.url())
-            .map_err(|refused| egress_guard::refusal(&refused, target, self.secrets))?;
-        let sent = self.sender.client.execute(request).await;
-        sent.map_err(|error| self.trouble(&error.without_url(), target))
+            .map_err(|denied| egress_guard::failure(&denied, label, self.secrets))?;
+        let sent = self.client.client.execute(request).await;
+        sent.map_err(|error| self.failure(&error.without_url(), label))
     }
 
-    /// The next request, and how it is named; None where the answer is to be judged.
-    fn onward(
+    /// The next request and its label; `None` if the response is the last.
+    fn follow(
         &self,
         sent: Request,
         response: &Response,
         left: u8,
-        target: &Target,
-    ) -> Result<Option<(Request, Target)>, CallFailure> {
+        label: &RequestLabel,
+    ) -> Result<Option<(Request, RequestLabel)>, CallFailure> {
         let status = response.status();
         if self.call.expect.accepts(status.as_u16()) {
             return Ok(None);
         }
-        let Some(place) = redirect::place(sent.url(), response) else {
+        let Some(location) = redirect::target(sent.url(), response) else {
             return Ok(None);
         };
-        let shown = excerpt::first(&self.secrets.redact(place.as_str()), SHOWN);
+        let shown = excerpt::first(&self.secrets.redact(location.as_str()), MAX_SHOWN_CHARS);
         if left == 0 {
-            return Err(target.lasting(format_args!(
-                "answered {} and leads on to {shown}, one more than `redirects: {}` follows; put \
-                 the final address in `url`, or raise it",
+            return Err(label.permanent(format_args!(
+                "answered {} with a redirect to {shown}, one more than `redirects: {}` allows; put the final address in `url`, or raise `redirects`",
                 status.as_u16(),
                 self.call.redirects
             )));
         }
-        match redirect::onward(sent, status, place, self.call) {
+        match redirect::follow(sent, status, location, self.call) {
             Ok(request) => {
-                let target = Target::at(request.method().as_str(), &shown);
-                Ok(Some((request, target)))
+                let label = RequestLabel::at(request.method().as_str(), &shown);
+                Ok(Some((request, label)))
             }
-            Err(refusal) => Err(target.lasting(format_args!(
-                "answered {} and leads on to {shown}, which {} and is not followed; put the final \
-                 address in `url`",
+            Err(error) => Err(label.permanent(format_args!(
+                "answered {} with a redirect to {shown}, which {} and is not followed; put the final address in `url`",
                 status.as_u16(),
-                refusal.words()
+                error.reason()
             ))),
         }
     }
 
-    fn trouble(&self, error: &reqwest::Error, target: &Target) -> CallFailure {
-        if let Some(refused) = egress_guard::found(causes(error)) {
-            return egress_guard::refusal(refused, target, self.secrets);
+    fn failure(&self, error: &reqwest::Error, label: &RequestLabel) -> CallFailure {
+        if let Some(denied) = egress_guard::denial(causes(error)) {
+            return egress_guard::failure(denied, label, self.secrets);
         }
-        let failure = trouble(error, target, self.secrets);
-        match self.sender.guard.has_proxy() {
+        let failure = describe_error(error, label, self.secrets);
+        match self.client.guard.has_proxy() {
             true => CallFailure {
                 message: format!(
-                    "{}; it went by the proxy of `outgoing.proxy`",
+                    "{}; the request went through the proxy of `outgoing.proxy`",
                     failure.message
                 ),
                 ..failure
@@ -204,53 +206,55 @@ impl Journey<'_> {
     }
 }
 
-/// Why no answer came, in words. All of it may pass.
-fn trouble(error: &reqwest::Error, target: &Target, secrets: &Secrets) -> CallFailure {
-    let peer = &target.peer;
+/// Describes why no response arrived. All of these may be temporary.
+fn describe_error(
+    error: &reqwest::Error,
+    label: &RequestLabel,
+    secrets: &SecretStore,
+) -> CallFailure {
+    let peer = &label.peer;
     if let Some(tls) = causes(error).find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
-        return target.passing(format_args!(
+        return label.transient(format_args!(
             "no secure connection to `{peer}` ({}); check its certificate and that this port \
              speaks https, or add its authority to this machine's (`SSL_CERT_FILE`)",
             secrets.redact(&tls.to_string())
         ));
     }
     if error.is_dns() {
-        return target.passing(format_args!(
+        return label.transient(format_args!(
             "the host of `{peer}` was not found; check its spelling and this machine's DNS"
         ));
     }
     let io = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>());
     match io.map(io::Error::kind) {
-        Some(io::ErrorKind::ConnectionRefused) => target.passing(format_args!(
+        Some(io::ErrorKind::ConnectionRefused) => label.transient(format_args!(
             "nothing listens at `{peer}` (connection refused); start the receiver or correct the \
              `url`"
         )),
-        Some(io::ErrorKind::TimedOut) => target.passing(format_args!(
-            "`{peer}` does not answer (connection timed out); check that it is up and that no \
-             firewall is between"
+        Some(io::ErrorKind::TimedOut) => label.transient(format_args!(
+            "`{peer}` does not answer (connection timed out); check that it is running and that no firewall blocks it"
         )),
         Some(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
-            target.passing(format_args!(
-                "there is no way to `{peer}` from this machine (unreachable); check the address \
+            label.transient(format_args!(
+                "there is no route to `{peer}` from this machine (unreachable); check the address \
                  and this machine's network"
             ))
         }
-        _ => target.passing(format_args!(
-            "the connection to `{peer}` broke before a complete answer came ({}); see what the \
-             receiver logged",
+        _ => label.transient(format_args!(
+            "the connection to `{peer}` closed before the response was complete ({}); check the log of the receiver",
             secrets.redact(&root(error))
         )),
     }
 }
 
-/// The innermost cause says most.
+/// The innermost cause is the most specific.
 fn root(error: &reqwest::Error) -> String {
     causes(error)
         .last()
         .map_or_else(String::new, |cause| cause.to_string())
 }
 
-/// The error and what is behind it. An `io::Error` hides what it wraps from `source`.
+/// The error and its causes. An `io::Error` hides the error that it wraps from `source`.
 fn causes<'e>(error: &'e reqwest::Error) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
     let first: &'e (dyn Error + 'static) = error;
     iter::successors(Some(first), |cause| behind(*cause))

@@ -1,5 +1,5 @@
-//! Where an answer sends a request on to, and what of the request may go there.
-//! It refuses to leave https, and to show another origin what was meant for the first.
+//! Follows a redirect: its target, and the parts of the request that may be sent there.
+//! A redirect from https to http is not followed; another origin gets no credentials.
 
 use reqwest::header::{
     AUTHORIZATION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, COOKIE,
@@ -11,55 +11,55 @@ use super::request::IDEMPOTENCY_KEY;
 use crate::core::flow::call::{Body, HttpCall};
 use crate::core::rule::rendered_text::Tree;
 
-/// Why a redirect is not followed although the step allows it.
+/// Why a redirect is not followed although `redirects` allows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum RedirectError {
     NotHttp,
     Downgrade,
     SecretBody,
 }
 
-impl Refusal {
-    pub(super) fn words(self) -> &'static str {
+impl RedirectError {
+    pub(super) fn reason(self) -> &'static str {
         match self {
-            Refusal::NotHttp => "is no http address",
-            Refusal::Downgrade => "leaves https for http",
-            Refusal::SecretBody => "would show another host the secrets in the body",
+            RedirectError::NotHttp => "is not an http address",
+            RedirectError::Downgrade => "leaves https for http",
+            RedirectError::SecretBody => "would send the secrets in the body to another host",
         }
     }
 }
 
-/// The place that an answer leads to; None where it leads nowhere that could be followed.
-pub(super) fn place(from: &Url, response: &Response) -> Option<Url> {
+/// The target of a redirect; `None` if the response is no redirect or has no valid target.
+pub(super) fn target(from: &Url, response: &Response) -> Option<Url> {
     if !matches!(response.status().as_u16(), 301..=303 | 307 | 308) {
         return None;
     }
-    let place = response.headers().get(LOCATION)?;
-    let mut place = from
-        .join(std::str::from_utf8(place.as_bytes()).ok()?)
+    let target = response.headers().get(LOCATION)?;
+    let mut target = from
+        .join(std::str::from_utf8(target.as_bytes()).ok()?)
         .ok()?;
-    // Nobody else says who we are.
-    let _ = place.set_username("");
-    let _ = place.set_password(None);
-    place.set_fragment(None);
-    Some(place)
+    // A receiver must not choose our credentials.
+    let _ = target.set_username("");
+    let _ = target.set_password(None);
+    target.set_fragment(None);
+    Some(target)
 }
 
-/// The request as it goes on to a place.
-pub(super) fn onward(
+/// The request to the target.
+pub(super) fn follow(
     mut sent: Request,
     status: StatusCode,
-    place: Url,
+    target: Url,
     call: &HttpCall,
-) -> Result<Request, Refusal> {
+) -> Result<Request, RedirectError> {
     let from = sent.url();
-    if !matches!(place.scheme(), "http" | "https") || !place.has_host() {
-        return Err(Refusal::NotHttp);
+    if !matches!(target.scheme(), "http" | "https") || !target.has_host() {
+        return Err(RedirectError::NotHttp);
     }
-    if from.scheme() == "https" && place.scheme() == "http" {
-        return Err(Refusal::Downgrade);
+    if from.scheme() == "https" && target.scheme() == "http" {
+        return Err(RedirectError::Downgrade);
     }
-    let leaves = from.origin() != place.origin();
+    let leaves = from.origin() != target.origin();
     if becomes_get(status, sent.method()) {
         *sent.method_mut() = Method::GET;
         *sent.body_mut() = None;
@@ -73,16 +73,16 @@ pub(super) fn onward(
         }
     }
     if leaves {
-        if sent.body().is_some() && call.body.as_ref().is_some_and(holds_secret) {
-            return Err(Refusal::SecretBody);
+        if sent.body().is_some() && call.body.as_ref().is_some_and(contains_secret) {
+            return Err(RedirectError::SecretBody);
         }
-        drop_what_is_ours(sent.headers_mut());
+        remove_private_headers(sent.headers_mut());
     }
-    *sent.url_mut() = place;
+    *sent.url_mut() = target;
     Ok(sent)
 }
 
-/// As browsers do: 303 for all but a look, 301 and 302 for POST alone.
+/// Whether the method becomes GET, as in browsers: 303 except for GET and HEAD, 301 and 302 only for POST.
 fn becomes_get(status: StatusCode, method: &Method) -> bool {
     match status.as_u16() {
         303 => !matches!(*method, Method::GET | Method::HEAD),
@@ -91,8 +91,8 @@ fn becomes_get(status: StatusCode, method: &Method) -> bool {
     }
 }
 
-/// Credentials, whatever a secret stands in, and the key that tells one receiver of a repeat.
-fn drop_what_is_ours(headers: &mut HeaderMap) {
+/// Removes credentials, headers with secrets, and the idempotency key, which are for the first receiver.
+fn remove_private_headers(headers: &mut HeaderMap) {
     let ours = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, IDEMPOTENCY_KEY];
     let secret = |name: &HeaderName| {
         let mut values = headers.get_all(name).iter();
@@ -108,9 +108,9 @@ fn drop_what_is_ours(headers: &mut HeaderMap) {
     }
 }
 
-fn holds_secret(body: &Body) -> bool {
+fn contains_secret(body: &Body) -> bool {
     match body {
-        Body::Json(tree) => tree_holds_secret(tree),
+        Body::Json(tree) => tree_contains_secret(tree),
         Body::Form(fields) => fields
             .iter()
             .any(|(_, text)| text.secrets().next().is_some()),
@@ -118,12 +118,12 @@ fn holds_secret(body: &Body) -> bool {
     }
 }
 
-fn tree_holds_secret(tree: &Tree) -> bool {
+fn tree_contains_secret(tree: &Tree) -> bool {
     match tree {
         Tree::Value(_) => false,
         Tree::Text(text) => text.secrets().next().is_some(),
-        Tree::List(items) => items.iter().any(tree_holds_secret),
-        Tree::Map(entries) => entries.iter().any(|(_, value)| tree_holds_secret(value)),
+        Tree::List(items) => items.iter().any(tree_contains_secret),
+        Tree::Map(entries) => entries.iter().any(|(_, value)| tree_contains_secret(value)),
     }
 }
 
@@ -158,14 +158,14 @@ mod tests {
         request
     }
 
-    fn leads(from: &str, to: &str) -> Result<Request, Refusal> {
+    fn leads(from: &str, to: &str) -> Result<Request, RedirectError> {
         let body = Some(Body::Raw(Text::plain("text")));
         let status = StatusCode::TEMPORARY_REDIRECT;
-        onward(sent(from), status, to.parse().unwrap(), &call(body))
+        follow(sent(from), status, to.parse().unwrap(), &call(body))
     }
 
     #[test]
-    fn https_is_never_left_for_http() {
+    fn a_redirect_from_https_to_http_is_not_followed() {
         for to in [
             "http://a.example/",
             "http://b.example/",
@@ -173,7 +173,7 @@ mod tests {
         ] {
             assert_eq!(
                 leads("https://a.example/", to).err(),
-                Some(Refusal::Downgrade),
+                Some(RedirectError::Downgrade),
                 "{to}"
             );
         }

@@ -1,5 +1,5 @@
-//! Turns a rendered HTTP call into the request that is sent: address, headers, credentials, body.
-//! It refuses what cannot be sent as meant (a line break in a header, a scheme that is not HTTP).
+//! Builds the request of a rendered HTTP call: address, headers, credentials, body.
+//! Rejects what cannot be sent as written, such as a line break in a header.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,8 +9,8 @@ use reqwest::header::{
 };
 use reqwest::{Body as Payload, Client, Method, Request, Url};
 
-use super::label::Target;
-use crate::action::secret::{SecretValue, Secrets};
+use super::label::RequestLabel;
+use crate::action::secret::{SecretStore, SecretValue};
 use crate::core::flow::call::{Auth, Body, HttpCall};
 use crate::core::rule::rendered_text::Text;
 use crate::core::run::CallFailure;
@@ -18,27 +18,27 @@ use crate::core::run::CallFailure;
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const AGENT: &str = concat!("flowtrigger/", env!("CARGO_PKG_VERSION"));
 
-/// A request, and the secrets that may come back in its answer.
-pub(super) struct Prepared {
+/// A request, and the secrets that its response may contain.
+pub(super) struct PreparedRequest {
     pub(super) request: Request,
-    pub(super) secrets: Secrets,
+    pub(super) secrets: SecretStore,
 }
 
 pub(super) fn prepare(
     client: &Client,
     call: &HttpCall,
     idempotency_key: &str,
-    secrets: &Secrets,
-    target: &Target,
-) -> Result<Prepared, CallFailure> {
+    secrets: &SecretStore,
+    label: &RequestLabel,
+) -> Result<PreparedRequest, CallFailure> {
     let method = Method::from_bytes(call.method.as_bytes()).map_err(|_| {
-        target.lasting("the method is not an HTTP method; use GET, POST, PUT, PATCH or DELETE")
+        label.permanent("the method is not an HTTP method; use GET, POST, PUT, PATCH or DELETE")
     })?;
-    let url = url(secrets.reveal(&call.url)?, secrets, target)?;
-    let mut headers = author_headers(call, secrets, target)?;
-    let secrets = authorize(&mut headers, call.auth.as_ref(), secrets, target)?;
+    let url = url(secrets.expose_text(&call.url)?, secrets, label)?;
+    let mut headers = step_headers(call, secrets, label)?;
+    let secrets = authorize(&mut headers, call.auth.as_ref(), secrets, label)?;
     let default = |headers: &mut HeaderMap, name: HeaderName, text: &str| {
-        let value = value(&name, &SecretValue::new(text), target)?;
+        let value = value(&name, &SecretValue::new(text), label)?;
         headers.entry(name).or_insert(value);
         Ok(())
     };
@@ -53,14 +53,14 @@ pub(super) fn prepare(
     }
     let request = builder.build().map_err(|error| {
         let error = secrets.redact(&error.without_url().to_string());
-        target.lasting(format_args!(
+        label.permanent(format_args!(
             "the request cannot be built ({error}); correct the step"
         ))
     })?;
-    Ok(Prepared { request, secrets })
+    Ok(PreparedRequest { request, secrets })
 }
 
-/// What a body is, unless the author says otherwise.
+/// The default content type of a body.
 pub(in crate::action) fn content_type(body: &Body) -> &'static str {
     match body {
         Body::Json(_) => "application/json",
@@ -69,78 +69,81 @@ pub(in crate::action) fn content_type(body: &Body) -> &'static str {
     }
 }
 
-fn url(url: SecretValue, secrets: &Secrets, target: &Target) -> Result<Url, CallFailure> {
+fn url(url: SecretValue, secrets: &SecretStore, label: &RequestLabel) -> Result<Url, CallFailure> {
     let url = Url::parse(url.expose()).map_err(|error| {
-        target.lasting(format_args!(
-            "the address cannot be read ({error}); correct the `url`"
+        label.permanent(format_args!(
+            "the address is not valid ({error}); correct the `url`"
         ))
     })?;
     match url.scheme() {
         "http" | "https" => Ok(url),
-        scheme => Err(target.lasting(format_args!(
-            "the scheme `{}` is not spoken here; use `https` or `http` in the `url`",
+        scheme => Err(label.permanent(format_args!(
+            "the scheme `{}` is not supported; use `https` or `http` in the `url`",
             secrets.redact(scheme)
         ))),
     }
 }
 
-fn author_headers(
+fn step_headers(
     call: &HttpCall,
-    secrets: &Secrets,
-    target: &Target,
+    secrets: &SecretStore,
+    label: &RequestLabel,
 ) -> Result<HeaderMap, CallFailure> {
     let mut headers = HeaderMap::new();
     for (name, text) in &call.headers {
-        let name = header_name(name, target)?;
-        // Whoever sets these can make two requests of one.
+        let name = header_name(name, label)?;
+        // With these headers, one request could be read as two.
         if name == CONTENT_LENGTH || name == TRANSFER_ENCODING {
-            return Err(target.lasting(format_args!(
-                "the header `{name}` follows from the body; remove it from the step"
+            return Err(label.permanent(format_args!(
+                "the header `{name}` is set from the body; remove it from the step"
             )));
         }
-        headers.append(name.clone(), header_value(&name, text, secrets, target)?);
+        headers.append(name.clone(), header_value(&name, text, secrets, label)?);
     }
     Ok(headers)
 }
 
-/// Adds the credentials, unless the author's own header of that name stands already. Gives the
-/// secrets with those that were made of them.
+/// Adds the credentials, unless the step sets a header of that name. Returns the secrets with those derived from
+/// them.
 fn authorize(
     headers: &mut HeaderMap,
     auth: Option<&Auth>,
-    secrets: &Secrets,
-    target: &Target,
-) -> Result<Secrets, CallFailure> {
+    secrets: &SecretStore,
+    label: &RequestLabel,
+) -> Result<SecretStore, CallFailure> {
     let Some(auth) = auth else {
         return Ok(secrets.clone());
     };
     let (name, text, secrets) = match auth {
         Auth::Bearer(token) => {
-            let token = secrets.reveal(token)?;
+            let token = secrets.expose_text(token)?;
             let text = SecretValue::new(format!("Bearer {}", token.expose()));
             (AUTHORIZATION, text, secrets.clone())
         }
         Auth::Basic { username, password } => {
-            let (username, password) = (secrets.reveal(username)?, secrets.reveal(password)?);
+            let (username, password) = (
+                secrets.expose_text(username)?,
+                secrets.expose_text(password)?,
+            );
             let token = STANDARD.encode(format!("{}:{}", username.expose(), password.expose()));
             let text = SecretValue::new(format!("Basic {token}"));
             let secrets = secrets.and("basic credentials", SecretValue::new(token));
             (AUTHORIZATION, text, secrets)
         }
         Auth::Header { name, value } => {
-            let text = secrets.reveal(value)?;
-            (header_name(name, target)?, text, secrets.clone())
+            let text = secrets.expose_text(value)?;
+            (header_name(name, label)?, text, secrets.clone())
         }
     };
-    let mut value = value(&name, &text, target)?;
+    let mut value = value(&name, &text, label)?;
     value.set_sensitive(true);
     headers.entry(name).or_insert(value);
     Ok(secrets)
 }
 
-fn header_name(name: &str, target: &Target) -> Result<HeaderName, CallFailure> {
+fn header_name(name: &str, label: &RequestLabel) -> Result<HeaderName, CallFailure> {
     HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
-        target.lasting(format_args!(
+        label.permanent(format_args!(
             "`{}` is not a header name; use letters, digits and `-`",
             name.escape_debug()
         ))
@@ -150,10 +153,10 @@ fn header_name(name: &str, target: &Target) -> Result<HeaderName, CallFailure> {
 fn header_value(
     name: &HeaderName,
     text: &Text,
-    secrets: &Secrets,
-    target: &Target,
+    secrets: &SecretStore,
+    label: &RequestLabel,
 ) -> Result<HeaderValue, CallFailure> {
-    let mut value = value(name, &secrets.reveal(text)?, target)?;
+    let mut value = value(name, &secrets.expose_text(text)?, label)?;
     value.set_sensitive(text.secrets().next().is_some());
     Ok(value)
 }
@@ -161,26 +164,25 @@ fn header_value(
 fn value(
     name: &HeaderName,
     text: &SecretValue,
-    target: &Target,
+    label: &RequestLabel,
 ) -> Result<HeaderValue, CallFailure> {
     HeaderValue::from_bytes(text.expose().as_bytes()).map_err(|_| {
-        target.lasting(format_args!(
-            "the value of the header `{name}` holds a line break or another control character; \
-             take it out of the text, or send the text in the body"
+        label.permanent(format_args!(
+            "the value of the header `{name}` contains a line break or another control character; remove it from the text, or send the text in the body"
         ))
     })
 }
 
-fn payload(body: &Body, secrets: &Secrets) -> Result<Payload, CallFailure> {
+fn payload(body: &Body, secrets: &SecretStore) -> Result<Payload, CallFailure> {
     Ok(match body {
-        Body::Json(tree) => secrets.reveal_tree(tree)?.to_string().into(),
+        Body::Json(tree) => secrets.expose_tree(tree)?.to_string().into(),
         Body::Form(fields) => {
             let mut form = url::form_urlencoded::Serializer::new(String::new());
             for (name, text) in fields {
-                form.append_pair(name, secrets.reveal(text)?.expose());
+                form.append_pair(name, secrets.expose_text(text)?.expose());
             }
             form.finish().into()
         }
-        Body::Raw(text) => secrets.reveal(text)?.expose().to_owned().into(),
+        Body::Raw(text) => secrets.expose_text(text)?.expose().to_owned().into(),
     })
 }

@@ -1,5 +1,5 @@
-//! What a receiver answered: read up to a cap, judged by what the step expects, cut to what it keeps.
-//! It refuses to keep secrets that the receiver sends back.
+//! Reads a response up to a size limit, checks it against the step's `expect`, and reduces it to what `keep`
+//! says. Secrets that the receiver sends back are redacted.
 
 use jiff::Timestamp;
 use reqwest::Response;
@@ -7,53 +7,53 @@ use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::{Map, Value, json};
 
-use super::label::Target;
+use super::label::RequestLabel;
 use super::retry_after;
 use crate::action::excerpt;
-use crate::action::secret::Secrets;
-use crate::core::flow::call::{HttpCall, Keep, is_passing};
+use crate::action::secret::SecretStore;
+use crate::core::flow::call::{HttpCall, Keep, is_transient};
 use crate::core::run::{CallFailure, Reply};
 
-/// How much of an answer stands in a message.
-const SHOWN: usize = 200;
+/// Characters of a body in a message.
+const MAX_SHOWN_CHARS: usize = 200;
 
-pub(super) struct Answer {
+pub(super) struct ReceivedResponse {
     status: StatusCode,
     headers: HeaderMap,
     body: Vec<u8>,
     truncated: bool,
 }
 
-impl Answer {
-    /// Reads at most `cap` bytes of the body; the rest is not waited for.
+impl ReceivedResponse {
+    /// Reads at most `cap` bytes of the body, and does not wait for the rest.
     pub(super) async fn read(mut response: Response, cap: usize) -> Result<Self, reqwest::Error> {
-        let mut answer = Self {
+        let mut received = Self {
             status: response.status(),
             headers: std::mem::take(response.headers_mut()),
             body: Vec::new(),
             truncated: false,
         };
         while let Some(chunk) = response.chunk().await? {
-            let room = cap - answer.body.len();
-            answer.truncated = chunk.len() > room;
-            answer
+            let room = cap - received.body.len();
+            received.truncated = chunk.len() > room;
+            received
                 .body
                 .extend_from_slice(&chunk[..chunk.len().min(room)]);
-            if answer.truncated {
+            if received.truncated {
                 break;
             }
         }
-        Ok(answer)
+        Ok(received)
     }
 
-    pub(super) fn judge(
+    pub(super) fn into_result(
         self,
         call: &HttpCall,
-        target: &Target,
-        secrets: &Secrets,
+        label: &RequestLabel,
+        secrets: &SecretStore,
     ) -> Result<Reply, CallFailure> {
         if !call.expect.accepts(self.status.as_u16()) {
-            return Err(self.failure(target, secrets));
+            return Err(self.failure(label, secrets));
         }
         let value = match call.keep {
             Keep::Body => secrets.redact_value(self.value(secrets)),
@@ -63,7 +63,7 @@ impl Answer {
         Ok(Reply { value })
     }
 
-    fn value(&self, secrets: &Secrets) -> Value {
+    fn value(&self, secrets: &SecretStore) -> Value {
         let mut value = json!({
             "status": self.status.as_u16(),
             "headers": self.headers(),
@@ -78,7 +78,7 @@ impl Answer {
         value
     }
 
-    /// Names are lower case; a header that comes more than once is joined as HTTP says.
+    /// Names are in lower case; repeated headers are joined with commas.
     fn headers(&self) -> Map<String, Value> {
         let text = |name| {
             let values = self.headers.get_all(name).iter();
@@ -94,7 +94,7 @@ impl Answer {
     }
 
     fn body(&self) -> Value {
-        if !self.says_json() {
+        if !self.is_json() {
             return self.text().into();
         }
         if self.body.is_empty() {
@@ -103,7 +103,7 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| self.text().into())
     }
 
-    fn says_json(&self) -> bool {
+    fn is_json(&self) -> bool {
         let Some(media) = self.header(CONTENT_TYPE.as_str()) else {
             return false;
         };
@@ -120,19 +120,19 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    fn failure(&self, target: &Target, secrets: &Secrets) -> CallFailure {
+    fn failure(&self, label: &RequestLabel, secrets: &SecretStore) -> CallFailure {
         let status = self.status;
-        let mut message = format!("{} answered {}", target.shown, status.as_str());
+        let mut message = format!("{} answered {}", label.shown, status.as_str());
         if let Some(reason) = status.canonical_reason() {
             message = format!("{message} {reason}");
         }
-        let shown = excerpt::first(&secrets.redact(&self.text()), SHOWN);
+        let shown = excerpt::first(&secrets.redact(&self.text()), MAX_SHOWN_CHARS);
         if !shown.is_empty() {
             message = format!("{message}: {shown}");
         }
         CallFailure {
             message: format!("{message}; {}", self.advice(secrets)),
-            retryable: is_passing(status.as_u16()),
+            retryable: is_transient(status.as_u16()),
             retry_after: self
                 .header(RETRY_AFTER.as_str())
                 .and_then(|value| retry_after::parse(value, Timestamp::now())),
@@ -140,32 +140,37 @@ impl Answer {
         }
     }
 
-    fn advice(&self, secrets: &Secrets) -> String {
+    fn advice(&self, secrets: &SecretStore) -> String {
         if self.status.is_redirection() {
             return self.redirect_advice(secrets);
         }
         if self.status.is_success() {
-            return "the step's `expect` does not accept this status, correct one or the other"
+            return "the step's `expect` does not accept this status; correct the step or the receiver"
                 .into();
         }
-        if is_passing(self.status.as_u16()) {
-            return "this may pass, the step's `retry` says how often it is tried".into();
+        if is_transient(self.status.as_u16()) {
+            return "this may be temporary; the step's `retry` sets the number of attempts".into();
         }
         let advice = match self.status.as_u16() {
-            401 | 403 => "check the step's credentials and what they may do",
+            401 | 403 => "check the step's credentials and their permissions",
             404 | 410 => "check the `url`",
             405 => "check the step's `method`",
-            413 => "send less",
-            _ => "check what the step sends, `flowtrigger dry-run --explain` shows it",
+            413 => "send a smaller body",
+            _ => "check what the step sends: `flowtrigger dry-run --explain` shows it",
         };
         advice.into()
     }
 
-    fn redirect_advice(&self, secrets: &Secrets) -> String {
-        let place = match self.header(LOCATION.as_str()) {
-            Some(place) => format!(" to {}", excerpt::first(&secrets.redact(place), SHOWN)),
+    fn redirect_advice(&self, secrets: &SecretStore) -> String {
+        let location = match self.header(LOCATION.as_str()) {
+            Some(location) => format!(
+                " to {}",
+                excerpt::first(&secrets.redact(location), MAX_SHOWN_CHARS)
+            ),
             None => String::new(),
         };
-        format!("redirects are not followed, this one leads{place}: put the final address in `url`")
+        format!(
+            "redirects are not followed, and this one leads{location}: put the final address in `url`"
+        )
     }
 }

@@ -1,28 +1,29 @@
-//! Reads `Retry-After`: seconds, or a date in any of the three forms that HTTP knows.
-//! It refuses what it cannot read, and never asks for more than a day.
+//! Parses `Retry-After`: seconds, or a date in any of the three formats of HTTP; at most one day.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// A receiver that asks for more than this is broken, and the rule's own schedule is the better guess.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// A receiver that asks for more is broken, and the step's own schedule is better.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long to wait from `now`; a date that has passed means not at all.
+/// Returns how long to wait from `now`: zero for a date in the past.
 pub(super) fn parse(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     seconds(value)
         .or_else(|| Some(until(date(value)?, now)))
-        .map(|wait| wait.min(LONGEST))
+        .map(|wait| wait.min(MAX_RETRY_AFTER))
 }
 
-/// Some receivers send fractions, which the standard does not know.
+/// Some receivers send fractions, which are not in the standard.
 fn seconds(value: &str) -> Option<Duration> {
     if !value.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
     let seconds: f64 = value.parse().ok()?;
-    Some(Duration::from_secs_f64(seconds.min(LONGEST.as_secs_f64())))
+    Some(Duration::from_secs_f64(
+        seconds.min(MAX_RETRY_AFTER.as_secs_f64()),
+    ))
 }
 
 fn date(value: &str) -> Option<Timestamp> {
@@ -41,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_form_is_read() {
+    fn each_format_is_parsed() {
         let now: Timestamp = "1994-11-06T08:49:07Z".parse().unwrap();
         for (value, wait) in [
             ("0", Some(0.0)),

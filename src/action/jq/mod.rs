@@ -1,6 +1,5 @@
-//! jq programs performed, each by a child of this program, so that one without end or measure takes
-//! nothing down but its child. Children are kept for the next call.
-//! It refuses to judge by the clock: processor time, memory and the size of the result are bounded.
+//! Runs jq programs in child processes of this program, which are reused, so that a program that never ends or
+//! exhausts memory affects only its child. CPU time, memory and result size are limited.
 
 mod worker;
 
@@ -20,136 +19,139 @@ use crate::core::run::{CallFailure, CallResult, Reply};
 
 pub use worker::serve_jq;
 
-/// Programs that run together; one that keeps a processor busy for its two seconds must leave some.
-const TOGETHER: usize = 4;
-/// Calls after which a child makes room for a fresh one.
-const CALLS: u32 = 1_000;
-/// Characters of jq's own words in a message.
-const SHOWN: usize = 300;
+/// Programs that run at the same time, so that long programs leave some CPU time.
+const MAX_PROCESSES: usize = 4;
+/// Calls after which a child is replaced.
+const MAX_CALLS: u32 = 1_000;
+/// Characters of an error of jq in a message.
+const MAX_SHOWN_CHARS: usize = 300;
 
-/// Runs jq programs. Cloning is cheap and shares the children.
+/// Runs jq programs. Clones are cheap and share the child processes.
 #[derive(Debug, Clone)]
-pub struct Jq(Arc<Shared>);
+pub struct JqPool(Arc<PoolState>);
 
 #[derive(Debug)]
-struct Shared {
+struct PoolState {
     /// This program.
     program: PathBuf,
-    places: Arc<Semaphore>,
-    idle: Mutex<Vec<Calculator>>,
+    permits: Arc<Semaphore>,
+    idle: Mutex<Vec<JqWorker>>,
 }
 
-/// Those of whoever has no `Performer`.
-static OWN: LazyLock<Jq> = LazyLock::new(|| Jq::new("/proc/self/exe"));
+/// The pool for callers without a `Performer`.
+static DEFAULT_POOL: LazyLock<JqPool> = LazyLock::new(|| JqPool::new("/proc/self/exe"));
 
-/// Runs a program without anything else of an action: it has no effect.
+/// Runs a program outside of an action.
 pub async fn run(call: &JqCall) -> Result<Value, CallFailure> {
-    OWN.run(call).await
+    DEFAULT_POOL.run(call).await
 }
 
-/// The same where nothing is asynchronous.
+/// Like `run`, for synchronous callers.
 pub fn run_blocking(call: &JqCall) -> Result<Value, CallFailure> {
-    OWN.run_blocking(call)
+    DEFAULT_POOL.run_blocking(call)
 }
 
-/// What a call gives where it is a jq program; None for whatever else it is.
+/// The result of a call of a jq program; `None` for other calls.
 pub fn outcome(call: &Call) -> Option<CallResult> {
     let Call::Jq(call) = call else { return None };
     Some(run_blocking(call).map(|value| Reply { value }))
 }
 
-impl Jq {
+impl JqPool {
     pub fn new(program: impl Into<PathBuf>) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(PoolState {
             program: program.into(),
-            places: Arc::new(Semaphore::new(TOGETHER)),
+            permits: Arc::new(Semaphore::new(MAX_PROCESSES)),
             idle: Mutex::default(),
         }))
     }
 
-    /// A dropped future leaves its program to end by itself, which it does in seconds.
+    /// If the future is dropped, the program still runs to its end, which its limits keep within seconds.
     pub async fn run(&self, call: &JqCall) -> Result<Value, CallFailure> {
         let (jq, call) = (self.clone(), call.clone());
-        let place = Arc::clone(&self.0.places).acquire_owned().await;
+        let permit = Arc::clone(&self.0.permits).acquire_owned().await;
         let running = tokio::task::spawn_blocking(move || {
             let result = jq.run_blocking(&call);
-            drop(place);
+            drop(permit);
             result
         });
         match running.await {
             Ok(result) => result,
-            Err(error) => Err(CallFailure::passing(format!(
-                "the jq program was given up ({error}); try again"
+            Err(error) => Err(CallFailure::transient(format!(
+                "the jq program was aborted ({error}); try again"
             ))),
         }
     }
 
     pub fn run_blocking(&self, call: &JqCall) -> Result<Value, CallFailure> {
         match self.answer(call)? {
-            // Somebody else's doing, it may be; once more tells.
-            Answer::Killed(_) => self.answer(call)?,
+            // Another process may have killed it; a second attempt decides.
+            JqAnswer::Killed(_) => self.answer(call)?,
             answer => answer,
         }
         .result()
     }
 
-    fn answer(&self, call: &JqCall) -> Result<Answer, CallFailure> {
-        let mut calculator = self.take().map_err(|error| {
-            CallFailure::passing(format!(
+    fn answer(&self, call: &JqCall) -> Result<JqAnswer, CallFailure> {
+        let mut worker = self.take().map_err(|error| {
+            CallFailure::transient(format!(
                 "the jq program could not be started ({error}); check the limits of the user that \
                  runs flowtrigger"
             ))
         })?;
-        let answer = calculator.ask(call);
+        let answer = worker.ask(call);
         match answer {
             Some(answer) => {
-                self.put_back(calculator);
+                self.put_back(worker);
                 Ok(answer)
             }
-            None => Ok(calculator.end()),
+            None => Ok(worker.end()),
         }
     }
 
-    /// One that lives: what was killed while it was idle is none of a program's doing.
-    fn take(&self) -> io::Result<Calculator> {
+    /// A running worker. One that was killed while idle is replaced: no program caused that.
+    fn take(&self) -> io::Result<JqWorker> {
         loop {
             let found = self.idle().pop();
             let Some(mut found) = found else {
-                return Calculator::start(&self.0.program);
+                return JqWorker::start(&self.0.program);
             };
-            if found.lives() {
+            if found.is_running() {
                 return Ok(found);
             }
         }
     }
 
-    fn put_back(&self, calculator: Calculator) {
+    fn put_back(&self, worker: JqWorker) {
         let mut idle = self.idle();
-        if calculator.calls < CALLS && idle.len() < TOGETHER {
-            idle.push(calculator);
+        if worker.calls < MAX_CALLS && idle.len() < MAX_PROCESSES {
+            idle.push(worker);
         }
     }
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Calculator>> {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<JqWorker>> {
         self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn failed(why: &str) -> CallFailure {
-    let why = excerpt::first(why, SHOWN);
-    CallFailure::lasting(format!(
-        "the jq program failed: {why}; correct it, `flowtrigger dry-run` runs it too"
+    let why = excerpt::first(why, MAX_SHOWN_CHARS);
+    CallFailure::permanent(format!(
+        "the jq program failed: {why}; correct it (`flowtrigger dry-run` runs it too)"
     ))
 }
 
-/// Of a result.
+/// The error of a result that is too long.
 fn too_long() -> String {
-    format!("its result has more than {} KiB", worker::RESULT / 1024)
+    format!(
+        "its result has more than {} KiB",
+        worker::MAX_RESULT_BYTES / 1024
+    )
 }
 
-/// A child that waits for programs.
+/// A child process that runs programs.
 #[derive(Debug)]
-struct Calculator {
+struct JqWorker {
     process: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -157,24 +159,24 @@ struct Calculator {
     calls: u32,
 }
 
-enum Answer {
+enum JqAnswer {
     Result(Value),
     Failed(String),
-    /// By nothing that bounds it.
+    /// Killed, but not because of a limit.
     Killed(String),
 }
 
-impl Calculator {
+impl JqWorker {
     fn start(program: &PathBuf) -> io::Result<Self> {
         let mut process = Command::new(program)
             .arg0("flowtrigger")
-            .arg(worker::ASKED)
+            .arg(worker::ARGUMENT)
             .current_dir("/")
             .env_clear()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            // What interrupts this program from a terminal leaves it what it is in the middle of.
+            // Ctrl-C in a terminal must not interrupt a program that runs.
             .process_group(0)
             .spawn()?;
         let pipes = (
@@ -194,53 +196,53 @@ impl Calculator {
         })
     }
 
-    fn lives(&mut self) -> bool {
+    fn is_running(&mut self) -> bool {
         matches!(self.process.try_wait(), Ok(None))
     }
 
-    /// None where it ended, or was to end, without one.
-    fn ask(&mut self, call: &JqCall) -> Option<Answer> {
+    /// `None` if the child ended, or had to be killed, without an answer.
+    fn ask(&mut self, call: &JqCall) -> Option<JqAnswer> {
         self.calls += 1;
         let program = Value::from(call.program.as_str());
         let question = format!("{program}\n{}\n", call.input);
         self.input.write_all(question.as_bytes()).ok()?;
         let mut line = Vec::new();
-        // A sign before, a line's end behind.
-        let most = worker::RESULT as u64 + 2;
-        let mut output = self.output.by_ref().take(most);
+        // One byte before the result, and a line feed after it.
+        let limit = worker::MAX_RESULT_BYTES as u64 + 2;
+        let mut output = self.output.by_ref().take(limit);
         output.read_until(b'\n', &mut line).ok()?;
         match line.split_last()? {
-            (b'\n', answer) => Answer::of(answer),
+            (b'\n', answer) => JqAnswer::parse(answer),
             (_, _) => {
-                // It may be anything but gone, and would be waited for.
+                // The child may still run; without this, `wait` would block.
                 drop(self.process.kill());
                 None
             }
         }
     }
 
-    /// Why there was no answer.
-    fn end(mut self) -> Answer {
-        let mut said = Vec::new();
-        drop(self.errors.by_ref().take(4 * 1024).read_to_end(&mut said));
-        let said = String::from_utf8_lossy(&said);
+    /// Returns why there was no answer.
+    fn end(mut self) -> JqAnswer {
+        let mut stderr = Vec::new();
+        drop(self.errors.by_ref().take(4 * 1024).read_to_end(&mut stderr));
+        let stderr = String::from_utf8_lossy(&stderr);
         match self.process.wait() {
-            Ok(status) => cause(status, &said),
-            Err(error) => Answer::Failed(format!("its process was lost ({error})")),
+            Ok(status) => cause(status, &stderr),
+            Err(error) => JqAnswer::Failed(format!("its process was lost ({error})")),
         }
     }
 }
 
-impl Drop for Calculator {
+impl Drop for JqWorker {
     fn drop(&mut self) {
-        // It may be gone already, and that is all right.
+        // An error means that it is gone already.
         drop(self.process.kill());
         drop(self.process.wait());
     }
 }
 
-impl Answer {
-    fn of(line: &[u8]) -> Option<Self> {
+impl JqAnswer {
+    fn parse(line: &[u8]) -> Option<Self> {
         match line.split_first()? {
             (&worker::RESULT_SIGN, text) => Some(match serde_json::from_slice(text) {
                 Ok(value) => Self::Result(value),
@@ -263,22 +265,27 @@ impl Answer {
     }
 }
 
-/// What ended a child, from how it ended and what the standard library said at the end.
-fn cause(status: ExitStatus, said: &str) -> Answer {
+/// Why a child ended, by its exit status and its standard error.
+fn cause(status: ExitStatus, stderr: &str) -> JqAnswer {
     let signal = status.signal().and_then(Signal::from_named_raw);
-    Answer::Failed(match (signal, status.code()) {
-        _ if said.contains("overflowed its stack") => {
-            "it goes too deep; does a function call itself without end?".into()
+    JqAnswer::Failed(match (signal, status.code()) {
+        _ if stderr.contains("overflowed its stack") => {
+            "it recurses too deeply; does a function call itself without end?".into()
         }
-        _ if said.contains("memory allocation") => {
-            format!("it needs more than {} MiB of memory", worker::MEMORY >> 20)
+        _ if stderr.contains("memory allocation") => {
+            format!(
+                "it needs more than {} MiB of memory",
+                worker::MAX_MEMORY >> 20
+            )
         }
         (Some(Signal::XCPU), _) => format!(
-            "it did not end within {} s of processor time",
-            worker::PROCESSOR
+            "it did not end within {} s of CPU time",
+            worker::MAX_CPU_SECONDS
         ),
-        (Some(Signal::KILL), _) => return Answer::Killed("its process was killed".into()),
-        (_, Some(worker::UNBOUND)) => format!("it cannot be bounded here ({})", said.trim()),
+        (Some(Signal::KILL), _) => return JqAnswer::Killed("its process was killed".into()),
+        (_, Some(worker::NO_LIMITS)) => {
+            format!("its limits cannot be set here ({})", stderr.trim())
+        }
         (Some(_) | None, _) => format!("its process ended with {status}"),
     })
 }

@@ -1,5 +1,5 @@
-//! The child's side: bound itself, then read programs and their inputs and answer, until nobody asks.
-//! It refuses to begin unbound, and has no environment, no file and no connection.
+//! The child process of the jq pool: limits itself, then reads programs with their inputs and writes results,
+//! until its input ends. It has no environment, opens no file and no connection.
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -15,49 +15,48 @@ use serde_json::Value;
 
 use crate::core::flow::jq::Program;
 
-/// The first argument that asks for it; no command is called so.
-pub(super) const ASKED: &str = "--serve-jq";
-/// Seconds of processor time of one program.
-pub(super) const PROCESSOR: u64 = 2;
+/// The first argument that starts the worker; no command has this name.
+pub(super) const ARGUMENT: &str = "--serve-jq";
+/// Seconds of CPU time of one program.
+pub(super) const MAX_CPU_SECONDS: u64 = 2;
 /// Bytes of address space.
-pub(super) const MEMORY: u64 = 256 << 20;
+pub(super) const MAX_MEMORY: u64 = 256 << 20;
 /// Bytes of a result.
-pub(super) const RESULT: usize = 256 * 1024;
-/// How it ends where it cannot be bound.
-pub(super) const UNBOUND: i32 = 125;
-/// What an answer begins with.
+pub(super) const MAX_RESULT_BYTES: usize = 256 * 1024;
+/// The exit status if the limits cannot be set.
+pub(super) const NO_LIMITS: i32 = 125;
+/// The first byte of an answer.
 pub(super) const RESULT_SIGN: u8 = b'=';
 pub(super) const FAILURE_SIGN: u8 = b'!';
 
-/// Programs that are kept compiled: most calls are of few programs, and compiling takes longer than
-/// running.
-const KEPT: usize = 64;
-/// Bytes of what went wrong.
-const WORDS: usize = 2_000;
+/// Compiled programs in the cache: most calls are of few programs, and compiling takes longer than running.
+const CACHE_CAPACITY: usize = 64;
+/// Bytes of an error message.
+const MAX_ERROR_BYTES: usize = 2_000;
 
-/// Serves jq programs where the arguments ask for it; None where they do not.
+/// Serves jq programs if the first argument says so, else returns `None`.
 pub fn serve_jq(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     arguments.next()?;
-    if arguments.next()? != ASKED {
+    if arguments.next()? != ARGUMENT {
         return None;
     }
-    if let Err(error) = bind() {
+    if let Err(error) = set_limits() {
         drop(writeln!(io::stderr(), "{error}"));
-        return Some(ExitCode::from(u8::try_from(UNBOUND).unwrap_or(1)));
+        return Some(ExitCode::from(u8::try_from(NO_LIMITS).unwrap_or(1)));
     }
-    // A fault of the library is told as an answer.
+    // A panic of the library becomes an answer.
     std::panic::set_hook(Box::new(|_| {}));
-    // Whoever asked is gone where that fails.
+    // An error means that the parent is gone.
     drop(serve(&mut io::stdin().lock(), &mut io::stdout().lock()));
     Some(ExitCode::SUCCESS)
 }
 
-fn bind() -> Result<(), Errno> {
+fn set_limits() -> Result<(), Errno> {
     set_no_new_privs(true)?;
     let limits = [
         (Resource::Core, 0),
         (Resource::Fsize, 0),
-        (Resource::As, MEMORY),
+        (Resource::As, MAX_MEMORY),
     ];
     for (resource, limit) in limits {
         let limit = Rlimit {
@@ -66,13 +65,13 @@ fn bind() -> Result<(), Errno> {
         };
         setrlimit(resource, limit)?;
     }
-    more_time()
+    raise_cpu_limit()
 }
 
-/// So much from now on. The kernel counts whole seconds; one that began counts as over.
-fn more_time() -> Result<(), Errno> {
+/// Raises the CPU limit for the next program. The kernel counts started seconds as full ones.
+fn raise_cpu_limit() -> Result<(), Errno> {
     let used = clock_gettime(ClockId::ProcessCPUTime).tv_sec;
-    let until = u64::try_from(used).unwrap_or_default() + PROCESSOR + 1;
+    let until = u64::try_from(used).unwrap_or_default() + MAX_CPU_SECONDS + 1;
     let maximum = getrlimit(Resource::Cpu).maximum;
     let limit = Rlimit {
         current: Some(maximum.map_or(until, |maximum| maximum.min(until))),
@@ -88,7 +87,7 @@ fn serve(questions: &mut impl BufRead, answers: &mut impl Write) -> io::Result<(
         if questions.read_line(&mut program)? == 0 || questions.read_line(&mut input)? == 0 {
             return Ok(());
         }
-        more_time()?;
+        raise_cpu_limit()?;
         let program: String = serde_json::from_str(&program)?;
         let answer = match answer(&mut programs, &program, &input) {
             Ok(result) => line(RESULT_SIGN, &result),
@@ -104,7 +103,7 @@ fn answer(
     text: &str,
     input: &str,
 ) -> Result<Value, String> {
-    if programs.len() >= KEPT {
+    if programs.len() >= CACHE_CAPACITY {
         programs.clear();
     }
     let answered = catch_unwind(AssertUnwindSafe(|| {
@@ -113,15 +112,15 @@ fn answer(
             programs.insert(text.to_owned(), program);
         }
         let result = programs.get(text).map(|program| program.run(input));
-        let result = result.unwrap_or_else(|| Err("it was lost".into()))?;
+        let result = result.unwrap_or_else(|| Err("the compiled program is missing".into()))?;
         match result.to_string().len() {
-            0..=RESULT => Ok(result),
+            0..=MAX_RESULT_BYTES => Ok(result),
             _ => Err(super::too_long()),
         }
     }));
     answered.unwrap_or_else(|_| {
         programs.clear();
-        Err("it breaks the jq library; write it in another way".into())
+        Err("it crashes the jq library; write it differently".into())
     })
 }
 
@@ -133,7 +132,7 @@ fn line(sign: u8, value: &Value) -> Vec<u8> {
 }
 
 fn cut(mut why: String) -> String {
-    let mut end = WORDS.min(why.len());
+    let mut end = MAX_ERROR_BYTES.min(why.len());
     while !why.is_char_boundary(end) {
         end -= 1;
     }

@@ -1,5 +1,5 @@
-//! Secrets and their values, and the one place where a rendered text turns into what is sent.
-//! It refuses to print, compare or serialise a value; messages carry the name alone.
+//! The values of secrets, and the only code that puts them into rendered text.
+//! Values are never printed, compared or serialized; messages contain the name.
 
 mod redaction;
 mod source;
@@ -14,27 +14,27 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 pub use crate::core::secret::SecretValue;
-pub use source::Missing;
+pub use source::MissingSecret;
 
 use crate::core::rule::rendered_text::{Encoding, Piece, Text, Tree};
 use crate::core::run::CallFailure;
 use crate::core::secret::SecretPlace;
-use redaction::Redaction;
+use redaction::Redactor;
 
-/// RFC 3986: only the unreserved characters stay.
+/// Everything except the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// The secrets that the loaded rules name, with their values. Cloning shares them.
+/// The secrets of the loaded rules with their values. Clones share them.
 #[derive(Clone)]
-pub struct Secrets(Arc<Inner>);
+pub struct SecretStore(Arc<SecretStoreInner>);
 
-struct Inner {
+struct SecretStoreInner {
     values: BTreeMap<String, SecretValue>,
-    redaction: Redaction,
+    redaction: Redactor,
 }
 
 fn encoded(value: &SecretValue, encoding: Encoding) -> Cow<'_, str> {
@@ -45,17 +45,17 @@ fn encoded(value: &SecretValue, encoding: Encoding) -> Cow<'_, str> {
     }
 }
 
-/// `value` as it stands in a URL.
+/// The value as in a URL.
 pub(super) fn percent(value: &str) -> Cow<'_, str> {
     utf8_percent_encode(value, RESERVED).into()
 }
 
-impl Secrets {
-    /// Reads every named secret once, and tells of those that cannot be had.
+impl SecretStore {
+    /// Reads each secret once, and returns those that cannot be read too.
     pub fn load<'a>(
         places: &BTreeMap<String, SecretPlace>,
         names: impl Iterator<Item = &'a str>,
-    ) -> (Self, Vec<Missing>) {
+    ) -> (Self, Vec<MissingSecret>) {
         let mut values = BTreeMap::new();
         let mut missing = BTreeMap::new();
         for name in names {
@@ -70,35 +70,35 @@ impl Secrets {
                 Ok(value) => drop(values.insert(name.to_owned(), value)),
                 Err(why) => {
                     let name = name.to_owned();
-                    missing.insert(name.clone(), Missing { name, place, why });
+                    missing.insert(name.clone(), MissingSecret { name, place, why });
                 }
             }
         }
-        (Self::of(values), missing.into_values().collect())
+        (Self::new(values), missing.into_values().collect())
     }
 
-    /// The given values, wherever they come from.
-    pub fn of(values: BTreeMap<String, SecretValue>) -> Self {
-        let redaction = Redaction::of(&values);
-        Self(Arc::new(Inner { values, redaction }))
+    /// A store with the given values.
+    pub fn new(values: BTreeMap<String, SecretValue>) -> Self {
+        let redaction = Redactor::new(&values);
+        Self(Arc::new(SecretStoreInner { values, redaction }))
     }
 
     pub fn none() -> Self {
-        Self::of(BTreeMap::new())
+        Self::new(BTreeMap::new())
     }
 
-    /// These and one more that was made of them, such as the two halves of basic credentials.
+    /// These secrets and one that was derived from them, such as basic credentials.
     pub(super) fn and(&self, name: &str, value: SecretValue) -> Self {
         let mut values = self.0.values.clone();
         values.insert(name.to_owned(), value);
-        Self::of(values)
+        Self::new(values)
     }
 
-    /// These, and of the earlier ones those that have no newer value.
+    /// These secrets, and the earlier ones that have no newer value.
     pub(super) fn over(&self, earlier: &Self) -> Self {
         let mut values = earlier.0.values.clone();
         values.extend(self.0.values.clone());
-        Self::of(values)
+        Self::new(values)
     }
 
     pub fn get(&self, name: &str) -> Option<&SecretValue> {
@@ -109,60 +109,60 @@ impl Secrets {
         self.0.values.contains_key(name)
     }
 
-    /// The text as it is sent.
-    pub(super) fn reveal(&self, text: &Text) -> Result<SecretValue, CallFailure> {
-        let mut revealed = String::new();
+    /// The text with the values of its secrets.
+    pub(super) fn expose_text(&self, text: &Text) -> Result<SecretValue, CallFailure> {
+        let mut exposed = String::new();
         for piece in &text.0 {
             match piece {
-                Piece::Text(text) => revealed.push_str(text),
+                Piece::Text(text) => exposed.push_str(text),
                 Piece::Secret { name, encoding } => {
-                    revealed.push_str(&encoded(self.value(name)?, *encoding));
+                    exposed.push_str(&encoded(self.value(name)?, *encoding));
                 }
             }
         }
-        Ok(SecretValue::new(revealed))
+        Ok(SecretValue::new(exposed))
     }
 
-    /// The tree as JSON, as it is sent.
-    pub(super) fn reveal_tree(&self, tree: &Tree) -> Result<Value, CallFailure> {
+    /// The tree as JSON with the values of its secrets.
+    pub(super) fn expose_tree(&self, tree: &Tree) -> Result<Value, CallFailure> {
         Ok(match tree {
             Tree::Value(value) => value.clone(),
-            Tree::Text(text) => Value::String(self.reveal(text)?.expose().to_owned()),
+            Tree::Text(text) => Value::String(self.expose_text(text)?.expose().to_owned()),
             Tree::List(items) => items
                 .iter()
-                .map(|item| self.reveal_tree(item))
+                .map(|item| self.expose_tree(item))
                 .collect::<Result<_, _>>()?,
             Tree::Map(entries) => entries
                 .iter()
-                .map(|(key, value)| Ok((key.clone(), self.reveal_tree(value)?)))
+                .map(|(key, value)| Ok((key.clone(), self.expose_tree(value)?)))
                 .collect::<Result<serde_json::Map<_, _>, CallFailure>>()?
                 .into(),
         })
     }
 
-    /// What came back from outside, with every secret's value replaced by its name.
+    /// The text with the value of every secret replaced by its name.
     pub(super) fn redact(&self, text: &str) -> String {
         self.0.redaction.text(text).into_owned()
     }
 
-    /// Like `redact`, of a text whose end was cut off.
+    /// Like `redact`, for a text whose end was cut off.
     pub(super) fn redact_head(&self, text: &str) -> String {
         self.0.redaction.without_end(text)
     }
 
-    /// Like `redact`, of a text whose beginning was cut off.
+    /// Like `redact`, for a text whose beginning was cut off.
     pub(super) fn redact_tail(&self, text: &str) -> String {
         self.0.redaction.without_start(text)
     }
 
-    /// Like `redact`, for every text in a value.
+    /// Like `redact`, for all texts in a value.
     pub(super) fn redact_value(&self, value: Value) -> Value {
         self.0.redaction.value(value)
     }
 
     fn value(&self, name: &str) -> Result<&SecretValue, CallFailure> {
         self.0.values.get(name).ok_or_else(|| {
-            CallFailure::lasting(format!(
+            CallFailure::permanent(format!(
                 "secret `{name}` is not set; set the environment variable \
                  `FLOWTRIGGER_SECRET_{name}`, or say in the configuration where it is kept"
             ))
@@ -174,9 +174,9 @@ impl Secrets {
 mod tests {
     use super::*;
 
-    fn load(place: SecretPlace) -> (Secrets, Vec<Missing>) {
+    fn load(place: SecretPlace) -> (SecretStore, Vec<MissingSecret>) {
         let places = BTreeMap::from([("KEY".to_owned(), place)]);
-        Secrets::load(&places, ["KEY", "KEY"].into_iter())
+        SecretStore::load(&places, ["KEY", "KEY"].into_iter())
     }
 
     fn text(encoding: Encoding) -> Text {
@@ -189,8 +189,8 @@ mod tests {
         ])
     }
 
-    fn revealed(secrets: &Secrets, encoding: Encoding) -> String {
-        match secrets.reveal(&text(encoding)) {
+    fn exposed(secrets: &SecretStore, encoding: Encoding) -> String {
+        match secrets.expose_text(&text(encoding)) {
             Ok(value) => value.expose().to_owned(),
             Err(failure) => panic!("{}", failure.message),
         }
@@ -200,7 +200,7 @@ mod tests {
     fn a_secret_that_no_rule_names_any_more_stays_and_a_renewed_one_is_new() {
         let of = |pairs: &[(&str, &str)]| {
             let pairs = pairs.iter();
-            Secrets::of(
+            SecretStore::new(
                 pairs
                     .map(|(name, value)| ((*name).to_owned(), SecretValue::new(*value)))
                     .collect(),
@@ -220,7 +220,7 @@ mod tests {
             std::fs::write(&path, content).unwrap();
             let (secrets, missing) = load(SecretPlace::File(path.clone()));
             assert_eq!(missing, []);
-            assert_eq!(revealed(&secrets, Encoding::Plain), format!("key={value}"));
+            assert_eq!(exposed(&secrets, Encoding::Plain), format!("key={value}"));
         }
         let (secrets, _) = load(SecretPlace::File(folder.path().to_owned()));
         assert!(secrets.is_set("KEY"), "a folder holds a file per secret");
@@ -229,14 +229,14 @@ mod tests {
     #[test]
     fn a_secret_is_written_in_the_encoding_of_its_place() {
         let values = BTreeMap::from([("KEY".to_owned(), SecretValue::new("a/b ü"))]);
-        let secrets = Secrets::of(values);
-        assert_eq!(revealed(&secrets, Encoding::Plain), "key=a/b ü");
-        assert_eq!(revealed(&secrets, Encoding::Percent), "key=a%2Fb%20%C3%BC");
-        assert_eq!(revealed(&secrets, Encoding::Base64), "key=YS9iIMO8");
+        let secrets = SecretStore::new(values);
+        assert_eq!(exposed(&secrets, Encoding::Plain), "key=a/b ü");
+        assert_eq!(exposed(&secrets, Encoding::Percent), "key=a%2Fb%20%C3%BC");
+        assert_eq!(exposed(&secrets, Encoding::Base64), "key=YS9iIMO8");
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_once_with_its_place() {
+    fn a_secret_that_cannot_be_read_is_reported_once_with_its_source() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("absent");
         let (secrets, missing) = load(SecretPlace::File(path.clone()));
@@ -247,7 +247,7 @@ mod tests {
             message.contains("does not exist; write the value to it"),
             "{message}"
         );
-        let failure = secrets.reveal(&text(Encoding::Plain)).err().unwrap();
+        let failure = secrets.expose_text(&text(Encoding::Plain)).err().unwrap();
         assert!(failure.message.starts_with("secret `KEY` is not set"));
         assert!(!failure.retryable);
 
@@ -258,13 +258,12 @@ mod tests {
     }
 
     #[test]
-    fn the_default_place_is_an_environment_variable() {
-        let (_, missing) = Secrets::load(&BTreeMap::new(), ["NOT_SET_ANYWHERE"].into_iter());
+    fn the_default_source_is_an_environment_variable() {
+        let (_, missing) = SecretStore::load(&BTreeMap::new(), ["NOT_SET_ANYWHERE"].into_iter());
         assert_eq!(
             missing[0].to_string(),
             "secret `NOT_SET_ANYWHERE`: the environment variable \
-             `FLOWTRIGGER_SECRET_NOT_SET_ANYWHERE` is not set; set it, or name another place for \
-             the secret in the configuration"
+             `FLOWTRIGGER_SECRET_NOT_SET_ANYWHERE` is not set; set it, or configure another source for the secret"
         );
     }
 }

@@ -1,6 +1,5 @@
-//! Finds secrets' values in text that came from outside and puts their names in their place.
-//! It refuses to guess: a value is looked for in the encodings that senders and receivers use, and in no
-//! others.
+//! Replaces the values of secrets in text from outside by their names.
+//! Values are searched as they are and in the encodings that senders and receivers use.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,16 +10,16 @@ use serde_json::Value;
 
 use super::{SecretValue, percent};
 
-/// The texts to look for, the longest first, so that a part never hides the whole.
-pub(super) struct Redaction(Vec<Needle>);
+/// The texts to search, longest first, so that a part does not hide the whole.
+pub(super) struct Redactor(Vec<Needle>);
 
 struct Needle {
     text: String,
     label: String,
 }
 
-impl Redaction {
-    pub(super) fn of(values: &BTreeMap<String, SecretValue>) -> Self {
+impl Redactor {
+    pub(super) fn new(values: &BTreeMap<String, SecretValue>) -> Self {
         let mut needles: Vec<Needle> = values
             .iter()
             .flat_map(|(name, value)| {
@@ -42,22 +41,22 @@ impl Redaction {
         Self(needles)
     }
 
-    /// Every place is looked at once for each needle, however often a value stands in the text.
+    /// Replaces the values in the text. Each needle is searched once through the text.
     pub(super) fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let mut places: Vec<Option<usize>> = self
+        let mut positions: Vec<Option<usize>> = self
             .0
             .iter()
             .map(|needle| text.find(&needle.text))
             .collect();
         let mut clean = String::new();
         let mut from = 0;
-        while let Some((at, needle)) = self.next(&places) {
+        while let Some((at, needle)) = self.next(&positions) {
             clean.push_str(&text[from..at]);
             clean.push_str(&needle.label);
             from = at + needle.text.len();
-            for (place, needle) in places.iter_mut().zip(&self.0) {
-                if place.is_some_and(|at| at < from) {
-                    *place = text[from..].find(&needle.text).map(|at| from + at);
+            for (position, needle) in positions.iter_mut().zip(&self.0) {
+                if position.is_some_and(|at| at < from) {
+                    *position = text[from..].find(&needle.text).map(|at| from + at);
                 }
             }
         }
@@ -68,7 +67,7 @@ impl Redaction {
         Cow::Owned(clean)
     }
 
-    /// The same of a text whose end was cut off, perhaps within a secret.
+    /// Like `text`, for a text whose end was cut off, perhaps within a secret.
     pub(super) fn without_end(&self, text: &str) -> String {
         let whole = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
         let cut =
@@ -81,7 +80,7 @@ impl Redaction {
         }
     }
 
-    /// The same of a text whose beginning was cut off.
+    /// Like `text`, for a text whose beginning was cut off.
     pub(super) fn without_start(&self, text: &str) -> String {
         let whole = text.trim_start_matches(char::REPLACEMENT_CHARACTER);
         let cut = self.cut(|form, length| {
@@ -94,7 +93,7 @@ impl Redaction {
         }
     }
 
-    /// The longest part of a form, in bytes, that is there; fewer than three tell nothing.
+    /// The longest part of a needle, in bytes, at the cut; at least three bytes.
     fn cut(&self, is_there: impl Fn(&str, usize) -> bool) -> Option<(usize, &str)> {
         let parts = self.0.iter().filter_map(|needle| {
             let mut lengths = (3..needle.text.len()).rev();
@@ -104,7 +103,7 @@ impl Redaction {
         parts.max_by_key(|(length, _)| *length)
     }
 
-    /// Texts and keys anywhere in the value.
+    /// Replaces the values in all texts and keys of a JSON value.
     pub(super) fn value(&self, value: Value) -> Value {
         if self.0.is_empty() {
             return value;
@@ -121,24 +120,24 @@ impl Redaction {
         }
     }
 
-    /// The first needle in the text; of two at one place, the longer.
-    fn next(&self, places: &[Option<usize>]) -> Option<(usize, &Needle)> {
-        let found = places.iter().zip(&self.0);
+    /// The first match in the text; the longer one if two start at one position.
+    fn next(&self, positions: &[Option<usize>]) -> Option<(usize, &Needle)> {
+        let found = positions.iter().zip(&self.0);
         found
-            .filter_map(|(place, needle)| Some(((*place)?, needle)))
+            .filter_map(|(position, needle)| Some(((*position)?, needle)))
             .min_by_key(|(at, needle)| (*at, usize::MAX - needle.text.len()))
     }
 }
 
-/// How a value may come back: as it is, as a URL, a form or a JSON text writes it, in base64, in
-/// hexadecimal, and in lower case as a host name.
+/// The forms of a value in text: as it is, as in a URL, a form or a JSON string, in base64, in hexadecimal, and
+/// in lower case as in a host name.
 fn forms(value: &str) -> impl Iterator<Item = String> {
     let form: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
     let whole = [
         value.to_owned(),
-        small_digits(&percent(value)),
+        lower_hex(&percent(value)),
         percent(value).into_owned(),
-        small_digits(&form),
+        lower_hex(&form),
         form,
         escaped(&escaped(value)),
         escaped(value),
@@ -149,16 +148,16 @@ fn forms(value: &str) -> impl Iterator<Item = String> {
     let parts = [hex.to_uppercase(), hex]
         .into_iter()
         .chain(within_base64(value));
-    // Short ones stand in any text.
-    let parts = parts.filter(|text| text.len() >= SHORTEST);
+    // Short parts occur in any text.
+    let parts = parts.filter(|text| text.len() >= MIN_SECRET_CHARS);
     whole.into_iter().chain(parts)
 }
 
-/// Characters of a form that stands for a part of a value, or a value in other letters.
-const SHORTEST: usize = 8;
+/// The minimum length of a form that is a part of a value or in hexadecimal.
+const MIN_SECRET_CHARS: usize = 8;
 
-/// `%2f` for `%2F`.
-fn small_digits(encoded: &str) -> String {
+/// Percent-encoding with lower-case digits: `%2f` instead of `%2F`.
+fn lower_hex(encoded: &str) -> String {
     let mut left = 0;
     let small = encoded.chars().map(|c| match (c, left) {
         ('%', _) => {
@@ -174,14 +173,14 @@ fn small_digits(encoded: &str) -> String {
     small.collect()
 }
 
-/// As it stands between the quotes of a JSON text.
+/// The value as in a JSON string, without the quotes.
 fn escaped(value: &str) -> String {
     let json = Value::String(value.to_owned()).to_string();
     json[1..json.len() - 1].to_owned()
 }
 
-/// What base64 makes of a value inside of a longer text: for each place that it may begin at, the
-/// characters that nothing beside the value decides.
+/// The base64 of a value within a longer text: for each possible offset, the characters that depend on the value
+/// only.
 fn within_base64(value: &str) -> impl Iterator<Item = String> {
     (0..3usize).flat_map(move |before| {
         let mut bytes = vec![0; before];
@@ -200,8 +199,8 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn redaction() -> Redaction {
-        Redaction::of(&BTreeMap::from([
+    fn redaction() -> Redactor {
+        Redactor::new(&BTreeMap::from([
             ("LONG".to_owned(), SecretValue::new("secret \"Key\"/1")),
             ("SHORT".to_owned(), SecretValue::new("secret")),
         ]))
@@ -223,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_receivers_make_of_a_value_is_replaced_too() {
+    fn encoded_values_are_replaced() {
         for form in [
             "secret%20%22Key%22%2f1",
             "736563726574204b6579",
@@ -237,7 +236,7 @@ mod tests {
                     false => "secret \"Key\"/1",
                 }),
             )]);
-            let clean = Redaction::of(&secrets).text(form).into_owned();
+            let clean = Redactor::new(&secrets).text(form).into_owned();
             assert!(
                 clean.starts_with("[secret S]") || form.contains("\\\\"),
                 "{form}: {clean}"
@@ -253,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_cut_off_is_replaced_as_far_as_it_goes() {
+    fn the_rest_of_a_truncated_value_is_replaced() {
         let redaction = redaction();
         assert_eq!(
             redaction.without_end("secret! secret \"Ke"),
@@ -268,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn the_name_put_in_is_not_looked_at_again() {
+    fn an_inserted_name_is_not_replaced_again() {
         assert_eq!(
             redaction().text("secretsecret!"),
             "[secret SHORT][secret SHORT]!"
@@ -276,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_stays_as_it_is() {
+    fn other_text_is_unchanged() {
         assert!(matches!(
             redaction().text("sécret ü"),
             Cow::Borrowed("sécret ü")

@@ -1,5 +1,5 @@
-//! Reads a secret from its place, an environment variable or a file, and words why it cannot be had.
-//! It refuses empty values and files too long to be a key, and never tells what it read.
+//! Reads a secret from its source, an environment variable or a file, and describes why it cannot be read.
+//! Empty values and files over 64 KiB are rejected. Messages never contain the value.
 
 use std::fmt;
 use std::fs::File;
@@ -9,30 +9,28 @@ use std::path::{Path, PathBuf};
 use super::SecretValue;
 use crate::core::secret::SecretPlace;
 
-/// A key or a token is short; whatever is longer than this was not meant.
+/// Keys and tokens are short; a longer file is a mistake.
 const FILE_CAP: u64 = 64 * 1024;
 
-/// A secret that a rule names and that could not be read.
+/// A secret of a rule that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
+pub struct MissingSecret {
     pub name: String,
     pub place: SecretPlace,
     pub why: String,
 }
 
-impl fmt::Display for Missing {
+impl fmt::Display for MissingSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, place, why } = self;
         match place {
             SecretPlace::Env(variable) => write!(
                 f,
-                "secret `{name}`: the environment variable `{variable}` {why}; set it, or name \
-                 another place for the secret in the configuration"
+                "secret `{name}`: the environment variable `{variable}` {why}; set it, or configure another source for the secret"
             ),
             SecretPlace::File(path) => write!(
                 f,
-                "secret `{name}`: the file `{}` {why}; write the value to it, or name another \
-                 place for the secret in the configuration",
+                "secret `{name}`: the file `{}` {why}; write the value to it, or configure another source for the secret",
                 path.display()
             ),
         }
@@ -44,7 +42,7 @@ pub(super) fn read(name: &str, place: &SecretPlace) -> Result<SecretValue, Strin
         SecretPlace::Env(variable) => read_env(variable)?,
         SecretPlace::File(path) => read_file(&file_of(name, path))?,
     };
-    // An empty value is a forgotten one; it would also make every text look like a secret.
+    // An empty value was forgotten, and it would be found in every text.
     if value.is_empty() {
         return Err("is empty".into());
     }
@@ -78,7 +76,7 @@ fn read_file(path: &Path) -> Result<String, String> {
         return Err(format!("is longer than {FILE_CAP} bytes"));
     }
     let mut value = String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())?;
-    // Editors and `echo` end a file with a newline that is not part of the value.
+    // Editors and `echo` end a file with a newline, which is not part of the value.
     if value.ends_with('\n') {
         value.pop();
         if value.ends_with('\r') {

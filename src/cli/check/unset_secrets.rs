@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::action::secret::{Missing, Secrets};
+use crate::action::secret::{MissingSecret, SecretStore};
 use crate::core::config::Mode;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
 use crate::core::flow::step::Step;
@@ -13,7 +13,7 @@ use crate::engine::{Entrances, Rulebook, secrets};
 
 pub fn warn(book: &Rulebook, diagnostics: &mut Diagnostics) {
     let names = secrets::names(book);
-    let (_, missing) = Secrets::load(&book.config.secrets, names.into_iter());
+    let (_, missing) = SecretStore::load(&book.config.secrets, names.into_iter());
     let rules = book.rules.rules.iter();
     let live = rules.filter(|rule| rule.mode == Mode::Live);
     let mut told = BTreeSet::new();
@@ -34,7 +34,7 @@ fn warn_of_sources(book: &Rulebook, diagnostics: &mut Diagnostics) {
     let (entrances, missing) = Entrances::load(&book.config);
     let verifications = book.config.sources.values();
     for verification in verifications.filter_map(|entrance| entrance.verification.as_ref()) {
-        let own = |missing: &&Missing| verification.secrets.contains(&missing.name);
+        let own = |missing: &&MissingSecret| verification.secrets.contains(&missing.name);
         for missing in missing.iter().filter(own) {
             diagnostics.push(warning(missing, verification.at));
         }
@@ -52,8 +52,8 @@ fn warn_of_sources(book: &Rulebook, diagnostics: &mut Diagnostics) {
     }
 }
 
-fn warning(missing: &Missing, at: Position) -> Diagnostic {
-    let Missing { name, place, why } = missing;
+fn warning(missing: &MissingSecret, at: Position) -> Diagnostic {
+    let MissingSecret { name, place, why } = missing;
     let (message, help) = match place {
         SecretPlace::Env(variable) => (
             format!("the secret `{name}` cannot be had: `{variable}` {why}"),

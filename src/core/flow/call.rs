@@ -140,7 +140,7 @@ pub struct ExecCall {
 }
 
 /// Whether a refused request may be accepted later.
-pub fn is_passing(status: u16) -> bool {
+pub fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 409 | 425 | 429 | 500..=599)
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::core::flow::call::Call;
+use crate::core::flow::call::{Call, is_transient};
 use crate::core::flow::step::Flow;
 use crate::core::flow::{Move, Subject, Task, next};
 use crate::core::run::{Attempt, CallFailure, CallResult, Line, State};
@@ -97,7 +97,7 @@ fn empty(call: &Call) -> CallResult {
 fn outcome(call: &Call, mock: Mock) -> CallResult {
     match mock {
         Mock::Reply(reply) => call.result_of(reply),
-        Mock::Fails(message) => Err(CallFailure::passing(message)),
+        Mock::Fails(message) => Err(CallFailure::transient(message)),
     }
 }
 

@@ -87,7 +87,7 @@ pub fn for_field(dotted: &str) -> Option<String> {
     ] {
         if let Some(inside) = dotted.strip_prefix(envelope) {
             return Some(format!(
-                "paths start inside of `ticket_event`: write `{inside}`"
+                "paths start inside `ticket_event`: write `{inside}`"
             ));
         }
     }
@@ -96,7 +96,7 @@ pub fn for_field(dotted: &str) -> Option<String> {
     }
     if let Some(name) = dotted.strip_prefix("env.") {
         return Some(format!(
-            "templates read no environment: define `vars.{name}`, which `FLOWTRIGGER_VARS_{}` changes, or write `secret.{name}`",
+            "templates cannot read the environment: define `vars.{name}`, which `FLOWTRIGGER_VARS_{}` overrides, or write `secret.{name}`",
             name.to_uppercase()
         ));
     }

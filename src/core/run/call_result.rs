@@ -30,7 +30,7 @@ pub struct CallFailure {
 
 impl CallFailure {
     /// A failure that a further attempt cannot fix.
-    pub fn lasting(message: impl Into<String>) -> Self {
+    pub fn permanent(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             retryable: false,
@@ -40,10 +40,10 @@ impl CallFailure {
     }
 
     /// A failure that may pass.
-    pub fn passing(message: impl Into<String>) -> Self {
+    pub fn transient(message: impl Into<String>) -> Self {
         Self {
             retryable: true,
-            ..Self::lasting(message)
+            ..Self::permanent(message)
         }
     }
 }

@@ -110,7 +110,7 @@ mod tests {
             took: Duration::from_secs(2),
             outcome: Err(CallFailure {
                 retry_after,
-                ..CallFailure::passing("reach it")
+                ..CallFailure::transient("reach it")
             }),
         }
     }

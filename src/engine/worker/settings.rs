@@ -19,7 +19,7 @@ pub async fn access<S: Store>(store: &S, config: &Config, call: &ConfigCall) -> 
         None => store.config(integration, scope).await,
     };
     match (changed, config.settings_of(integration, scope)) {
-        (Ok(None), None) => Err(CallFailure::lasting(format!(
+        (Ok(None), None) => Err(CallFailure::permanent(format!(
             "load the settings `{scope}` of `{integration}`: there are none; write them in flowtrigger.yaml under `integrations: {{ {integration}: {{ configs: {{ {scope}: … }} }} }}`"
         ))),
         (Ok(changed), first) => Ok(Reply {
@@ -41,7 +41,7 @@ fn laid_over(first: Option<&Value>, changed: Option<Value>) -> Value {
 fn failure(error: &StoreError) -> CallFailure {
     let message = format!("reach the settings: {error}");
     match passes(error) {
-        true => CallFailure::passing(message),
-        false => CallFailure::lasting(message),
+        true => CallFailure::transient(message),
+        false => CallFailure::permanent(message),
     }
 }

@@ -33,7 +33,7 @@ fn loopback_is_allowed_by_default_only_without_a_configuration() {
     let error = dead["steps"][0]["error"].as_str().unwrap();
     assert!(
         error.contains(
-            "refused to connect: `127.0.0.1` is a loopback address; if it is meant, write \
+            "connection denied: `127.0.0.1` is a loopback address; if it is meant, write \
              `outgoing: { allow: [127.0.0.1] }` in flowtrigger.yaml"
         ),
         "{error}"
@@ -161,10 +161,10 @@ fn a_program_that_may_not_run_is_an_error_before_anything_runs() {
     checked(&sandbox).expect_stdout(
         3,
         &[
-            "error[refused-program]: the command `./bin/page` is not among the programs that may run",
+            "error[refused-program]: the command `./bin/page` is not an allowed program",
             "--> rules/rules.yaml:6:3",
             "rules/bin/page` under `commands.allow` in flowtrigger.yaml",
-            "the command `/bin/sh` is not among the programs that may run",
+            "the command `/bin/sh` is not an allowed program",
             "2 errors in 1 file",
         ],
     );
@@ -186,7 +186,7 @@ fn check_reports_limits_that_this_machine_cannot_enforce() {
     checked(&sandbox).expect_stdout(
         0,
         &[
-            "warning[unconfinable]: the command would not start here: `confine.user` names `no-such-user`, who does not stand in /etc/passwd",
+            "warning[unconfinable]: the command would not start here: `confine.user` is `no-such-user`, which is not in /etc/passwd",
             "create the user, or correct the name",
             "the command would not start here: `rules/gone` of `confine` does not exist",
             "--> rules/rules.yaml:6:3",
@@ -239,7 +239,7 @@ fn a_reload_changes_the_egress_policy_and_the_log_shows_it() {
     sandbox.write("flowtrigger.yaml", "mode: live\n");
     reload(1);
     sent(2);
-    daemon.expect_log(|line| line.to_string().contains("refused to connect"));
+    daemon.expect_log(|line| line.to_string().contains("connection denied"));
     assert_eq!(receiver.received().len(), 1);
     sandbox.write("flowtrigger.yaml", "outgoing: { allow: [127.0.0.1] }\n");
     reload(2);

@@ -115,7 +115,7 @@ fn a_nul_is_rejected_for_commands_and_accepted_in_json() {
     let run = &output.json_lines()[0]["runs"][0];
     let error = run["steps"][0]["error"].as_str().unwrap();
     assert!(
-        error.contains("holds a NUL character") && error.contains("`stdin`"),
+        error.contains("contains a NUL character") && error.contains("`stdin`"),
         "{error}"
     );
     assert_eq!(receiver.received().len(), 0);

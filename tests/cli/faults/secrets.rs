@@ -190,7 +190,7 @@ fn a_secret_that_cannot_be_sent_is_named_and_not_shown() {
     clean("the output", &format!("{}{}", output.stdout, output.stderr));
     assert!(
         format!("{}{}", output.stdout, output.stderr)
-            .contains("the header `x-key` holds a line break"),
+            .contains("the header `x-key` contains a line break"),
         "{output:?}"
     );
 }

@@ -40,8 +40,8 @@ fn stdout(value: &Value) -> &str {
 /// Whether this machine can enforce the limits; if not, the command must not have started.
 async fn can(performer: &Performer, call: &ExecCall) -> bool {
     let confinement = call.confine.as_deref().unwrap();
-    let doubts = sandbox::doubts(confinement);
-    let Some(doubt) = doubts.first() else {
+    let warnings = sandbox::warnings(confinement);
+    let Some(doubt) = warnings.first() else {
         return true;
     };
     let failure = failed(perform_exec(performer, call.clone()).await);
@@ -115,7 +115,7 @@ async fn a_command_over_a_limit_ends_and_names_it() {
     };
     let message = ends(shell("while :; do :; done", spinning)).await.message;
     assert!(
-        message.contains("reached its limit of processor time (`confine.cpu`)"),
+        message.contains("reached its limit of CPU time (`confine.cpu`)"),
         "{message}"
     );
 
@@ -204,7 +204,7 @@ async fn the_processes_of_a_user_are_counted() {
         let failure = ends(shell("true", of_root)).await;
         assert_eq!(
             failure.message,
-            "the command `/bin/sh` was not started: `confine.processes` binds no process of root; \
+            "the command `/bin/sh` was not started: `confine.processes` does not limit processes of root; \
              add a `user` that is not root"
         );
     }

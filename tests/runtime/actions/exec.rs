@@ -214,7 +214,7 @@ async fn an_unexecutable_command_fails_permanently() {
         ),
         (
             exec(&["true", "a\0b"]),
-            "argument 1 of the command `true` holds a NUL character",
+            "argument 1 of the command `true` contains a NUL character",
         ),
         (
             exec(&["true", "a", &long]),
@@ -224,10 +224,10 @@ async fn an_unexecutable_command_fails_permanently() {
             variable("A", &long),
             "the variable `A` of the command `true` has 131074 bytes",
         ),
-        (variable("A=B", ""), "`A=B` is no name for a variable"),
+        (variable("A=B", ""), "`A=B` is not a valid variable name"),
         (
             variable("A", "\0"),
-            "the variable `A` of the command `true` holds a NUL",
+            "the variable `A` of the command `true` contains a NUL",
         ),
         (
             ExecCall {
@@ -264,7 +264,7 @@ async fn a_missing_interpreter_is_named() {
         assert!(
             failure
                 .message
-                .contains("the interpreter that its first line names does not exist"),
+                .contains("the interpreter in its first line does not exist"),
             "{}",
             failure.message
         );

@@ -117,7 +117,7 @@ async fn an_unfinished_response_times_out() {
         call.timeout = Duration::from_millis(100);
         let failure = failed(perform_http(&performer(), call).await);
         let expected = format!(
-            "GET http://{0}/: `{0}` gave no complete answer within 100ms; see why it is slow, or \
+            "GET http://{0}/: `{0}` sent no complete response within 100ms; find out why it is slow, or \
              raise the step's `timeout`",
             receiver.address
         );
@@ -158,17 +158,17 @@ async fn each_connection_failure_has_its_message() {
         (
             garbage.url("/"),
             garbage.address.to_string(),
-            "broke before a complete answer",
+            "closed before the response was complete",
         ),
         (
             silent.url("/"),
             silent.address.to_string(),
-            "broke before a complete answer",
+            "closed before the response was complete",
         ),
         (
             half.url("/"),
             half.address.to_string(),
-            "broke before a complete answer",
+            "closed before the response was complete",
         ),
     ] {
         let failure = failed(perform_http(&performer(), http("GET", url)).await);
@@ -197,7 +197,7 @@ async fn an_invalid_request_fails_permanently() {
     for (call, words) in [
         (
             with_header("X-Note", Text::plain("a\r\nX-Evil: 1")),
-            "the header `x-note` holds a line break",
+            "the header `x-note` contains a line break",
         ),
         (
             with_header("X-Note", Text::plain("a\u{0}")),
@@ -213,13 +213,13 @@ async fn an_invalid_request_fails_permanently() {
         ),
         (
             with_header("Content-Length", Text::plain("0")),
-            "the header `content-length` follows from the body",
+            "the header `content-length` is set from the body",
         ),
         (
             http("GET", "http://a.example:99999/"),
-            "the address cannot be read",
+            "the address is not valid",
         ),
-        (http("GET", "/api/v2"), "the address cannot be read"),
+        (http("GET", "/api/v2"), "the address is not valid"),
         (http("GET", "ftp://a.example/"), "the scheme `ftp`"),
         (
             http("NO METHOD", url.clone()),

@@ -4,15 +4,15 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use flowtrigger::action::jq::Jq;
+use flowtrigger::action::jq::JqPool;
 use flowtrigger::core::flow::call::{Call, JqCall};
 use flowtrigger::core::run::CallFailure;
 use serde_json::{Value, json};
 
 use super::{KEY, performer, succeeded};
 
-fn jq() -> Jq {
-    Jq::new(env!("CARGO_BIN_EXE_flowtrigger"))
+fn jq() -> JqPool {
+    JqPool::new(env!("CARGO_BIN_EXE_flowtrigger"))
 }
 
 fn call(program: &str, input: Value) -> JqCall {
@@ -22,7 +22,7 @@ fn call(program: &str, input: Value) -> JqCall {
     }
 }
 
-fn failure(jq: &Jq, program: &str) -> CallFailure {
+fn failure(jq: &JqPool, program: &str) -> CallFailure {
     let failure = jq.run_blocking(&call(program, json!(null))).unwrap_err();
     assert!(!failure.retryable, "{failure:?}");
     failure
@@ -61,7 +61,7 @@ async fn a_jq_error_is_truncated_and_contains_no_secret() {
 fn an_endless_or_large_jq_program_does_not_affect_others() {
     let jq = jq();
     for (program, why) in [
-        ("last(repeat(1))", "2 s of processor time"),
+        ("last(repeat(1))", "2 s of CPU time"),
         ("reduce range(60) as $i ([0]; . + .)", "MiB of memory"),
         ("\"x\" * 1000000000", "MiB of memory"),
         ("def f: 1 + f; f", "goes too deep"),
@@ -89,7 +89,7 @@ fn a_child_killed_while_idle_is_replaced() {
     );
     fs::write(&script, text).unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-    let jq = Jq::new(&script);
+    let jq = JqPool::new(&script);
     let one = call("1", json!(null));
     assert_eq!(jq.run_blocking(&one), Ok(json!(1)));
     let first = fs::read_to_string(&process).unwrap();

@@ -6,7 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-use flowtrigger::action::http::egress_guard::{Addresses, Lookup};
+use flowtrigger::action::http::egress_guard::{Addresses, Resolver};
 
 #[derive(Debug, Default)]
 pub struct Names {
@@ -33,7 +33,7 @@ impl Names {
     }
 }
 
-impl Lookup for Names {
+impl Resolver for Names {
     fn addresses(&self, host: &str) -> Addresses {
         self.asked.lock().unwrap().push(host.to_owned());
         let mut answers = self.answers.lock().unwrap();

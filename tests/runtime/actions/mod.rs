@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use flowtrigger::action::secret::{SecretValue, Secrets};
-use flowtrigger::action::{Options, Performer};
+use flowtrigger::action::secret::{SecretStore, SecretValue};
+use flowtrigger::action::{Performer, PerformerOptions};
 use flowtrigger::core::egress::{Allowed, Outgoing};
 use flowtrigger::core::flow::call::{Call, ExecCall, Expect, HttpCall, Keep};
 use flowtrigger::core::rule::rendered_text::{Encoding, Piece, Text};
@@ -35,12 +35,12 @@ pub fn performer() -> Performer {
 }
 
 /// A performer with secrets and changed options.
-pub fn with(change: impl FnOnce(&mut Options)) -> Performer {
-    let mut options = Options::new("/nowhere/outbox");
+pub fn with(change: impl FnOnce(&mut PerformerOptions)) -> Performer {
+    let mut options = PerformerOptions::new("/nowhere/outbox");
     options.outgoing = allowing(&["127.0.0.1"]);
-    options.confiner = env!("CARGO_BIN_EXE_flowtrigger").into();
+    options.launcher = env!("CARGO_BIN_EXE_flowtrigger").into();
     change(&mut options);
-    let secrets = Secrets::of(BTreeMap::from([
+    let secrets = SecretStore::new(BTreeMap::from([
         ("TOKEN".to_owned(), SecretValue::new("s3cr\"t/1")),
         ("INSIDE".to_owned(), SecretValue::new("10.1.2.3")),
         ("BROKEN".to_owned(), SecretValue::new("hidden\r\nX-Evil: 1")),

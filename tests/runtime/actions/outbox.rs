@@ -94,7 +94,7 @@ async fn a_name_cannot_lead_out_of_the_folder() {
     ] {
         let failure = failed(perform_http(&performer(folder.path()), http("POST", url)).await);
         assert!(
-            failure.message.contains("is no name for an outbox; use"),
+            failure.message.contains("is not a valid outbox name; use"),
             "{}",
             failure.message
         );

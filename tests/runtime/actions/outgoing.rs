@@ -17,7 +17,7 @@ const FINE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\
 fn sending(outgoing: Outgoing, names: &Arc<Names>) -> Performer {
     with(|options| {
         options.outgoing = outgoing;
-        options.lookup = Arc::clone(names) as _;
+        options.resolver = Arc::clone(names) as _;
     })
 }
 
@@ -50,7 +50,7 @@ async fn dns_rebinding_connects_to_the_checked_address() {
     assert_eq!(
         failure.message,
         format!(
-            "POST http://desk.example:{}/x: refused to connect: `desk.example` is at 127.0.0.1, a \
+            "POST http://desk.example:{}/x: connection denied: `desk.example` is at 127.0.0.1, a \
              loopback address; if it is meant, write `outgoing: {{ allow: [desk.example] }}` in \
              flowtrigger.yaml",
             outside.port
@@ -100,7 +100,7 @@ async fn a_denied_address_is_denied_in_every_spelling() {
         let url = format!("http://{host}:{}/", inside.port);
         let failure = failed(perform_http(&performer, http("GET", url)).await);
         assert!(
-            failure.message.contains("refused to connect"),
+            failure.message.contains("connection denied"),
             "{host}: {}",
             failure.message
         );
@@ -137,7 +137,7 @@ async fn internal_hosts_are_reached_only_if_allowed() {
         match wanted {
             true => drop(succeeded(performed)),
             false => assert!(
-                failed(performed).message.contains("refused to connect"),
+                failed(performed).message.contains("connection denied"),
                 "{host}"
             ),
         }
@@ -163,8 +163,8 @@ async fn a_denied_secret_host_is_not_shown() {
     let failure = failed(perform_http(&performer, call).await);
     assert_eq!(
         failure.message,
-        "GET http://[secret INSIDE]/x: refused to connect: the host is a private address; if it is \
-         meant, allow it under `outgoing.allow` in flowtrigger.yaml"
+        "GET http://[secret INSIDE]/x: connection denied: the host is a private address; to \
+         allow it, add it to `outgoing.allow` in flowtrigger.yaml"
     );
 }
 
@@ -187,7 +187,7 @@ async fn a_configured_proxy_resolves_names_itself() {
         ] {
             let failure = failed(perform_http(&performer, http("GET", url)).await);
             assert!(
-                failure.message.contains("refused to connect"),
+                failure.message.contains("connection denied"),
                 "{}",
                 failure.message
             );
@@ -214,7 +214,7 @@ async fn an_unreachable_proxy_is_reported() {
     assert!(
         failure
             .message
-            .ends_with("it went by the proxy of `outgoing.proxy`"),
+            .ends_with("the request went through the proxy of `outgoing.proxy`"),
         "{}",
         failure.message
     );
@@ -229,13 +229,13 @@ async fn a_new_policy_applies_to_open_connections() {
     let before = sending(allowing(&["desk.example"]), &names);
     let call = || http("GET", format!("http://desk.example:{}/x", receiver.port));
     succeeded(perform_http(&before, call()).await);
-    let secrets = flowtrigger::action::secret::Secrets::none();
+    let secrets = flowtrigger::action::secret::SecretStore::none();
     let after = before
         .renewed(&secrets, &Outgoing::default(), None)
         .unwrap();
     let failure = failed(perform_http(&after, call()).await);
     assert!(
-        failure.message.contains("refused to connect"),
+        failure.message.contains("connection denied"),
         "{}",
         failure.message
     );

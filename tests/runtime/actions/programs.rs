@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use flowtrigger::action::Performer;
-use flowtrigger::action::command::allowlist::Programs;
+use flowtrigger::action::command::allowlist::ProgramAllowlist;
 use flowtrigger::core::config::Commands;
 
 use super::{exec, failed, perform_exec, succeeded, with};
@@ -12,7 +12,7 @@ fn allowing(paths: &[&str]) -> Performer {
     let commands = Commands {
         allow: Some(paths.iter().map(|path| (*path).to_owned()).collect()),
     };
-    with(|options| options.programs = Programs::of(&commands, Path::new("/")))
+    with(|options| options.programs = ProgramAllowlist::of(&commands, Path::new("/")))
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn only_listed_programs_run() {
         assert!(
             failure
                 .message
-                .contains("is not among the programs that may run; if it may, write `/"),
+                .contains("is not an allowed program; to allow it, add `/"),
             "{}",
             failure.message
         );

@@ -98,8 +98,8 @@ async fn the_same_origin_gets_the_whole_request() {
     assert_eq!(
         failure.message,
         format!(
-            "POST {0}: answered 307 and leads on to {0}, one more than `redirects: 3` follows; put \
-             the final address in `url`, or raise it",
+            "POST {0}: answered 307 with a redirect to {0}, one more than `redirects: 3` allows; put \
+             the final address in `url`, or raise `redirects`",
             from.url("/again")
         )
     );
@@ -124,7 +124,7 @@ async fn a_body_that_holds_a_secret_goes_to_no_other_origin() {
     assert!(
         failure
             .message
-            .contains("would show another host the secrets in the body"),
+            .contains("would send the secrets in the body to another host"),
         "{}",
         failure.message
     );
@@ -156,12 +156,12 @@ async fn every_hop_is_checked_again() {
         let first = leading("302 Found", &on).await;
         let performer = with(|options| {
             options.outgoing = allowing(&["desk.example"]);
-            options.lookup = Arc::clone(&names) as _;
+            options.resolver = Arc::clone(&names) as _;
         });
         let call = telling(format!("http://desk.example:{}/", first.port));
         let failure = failed(perform_http(&performer, call).await);
         assert!(
-            failure.message.contains("refused to connect"),
+            failure.message.contains("connection denied"),
             "{place}: {}",
             failure.message
         );
@@ -183,7 +183,7 @@ async fn only_http_targets_are_followed() {
         assert!(
             failure
                 .message
-                .contains("which is no http address and is not followed"),
+                .contains("which is not an http address and is not followed"),
             "{}",
             failure.message
         );
@@ -224,7 +224,7 @@ async fn one_timeout_applies_to_all_hops() {
     assert!(
         failure
             .message
-            .contains("gave no complete answer within 300ms"),
+            .contains("sent no complete response within 300ms"),
         "{}",
         failure.message
     );

@@ -19,7 +19,7 @@ struct Until(ManualClock, Timestamp);
 impl Perform for Until {
     async fn perform(&self, _: &Call, _: &str) -> CallResult {
         match self.0.now() < self.1 {
-            true => Err(CallFailure::passing("reach it: it answers 500")),
+            true => Err(CallFailure::transient("reach it: it answers 500")),
             false => Ok(Reply { value: json!({}) }),
         }
     }

@@ -1,6 +1,5 @@
-//! A command's own first moments: this program started anew in its place, bound by what its step asks,
-//! and then become the command itself, with the same process.
-//! It refuses to become the command with any of it not in force.
+//! Starts a sandboxed command: this program runs in its place, restricts itself, and then becomes the command
+//! in the same process. If a restriction cannot be applied, the command does not start.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -18,15 +17,15 @@ use rustix::process::{Gid, Resource, Rlimit, Uid, setrlimit};
 use rustix::thread::{set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use serde::{Deserialize, Serialize};
 
-/// The first argument that asks for it; no command is called so.
-const ASKED: &str = "--become-confined";
-/// How it ends where it does not become the command.
-pub(in crate::action::command) const UNSTARTED: i32 = 125;
+/// The first argument that starts the launcher; no command has this name.
+const ARGUMENT: &str = "--become-confined";
+/// The exit status if the command did not start.
+pub(in crate::action::command) const NOT_STARTED: i32 = 125;
 
-/// What is in force before the command starts.
+/// The restrictions of a command.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(in crate::action::command) struct Bounds {
-    /// Begins what is said of a failure, so that nothing else is taken for it.
+pub(in crate::action::command) struct SandboxSpec {
+    /// Starts the message of a launch error, so that other output is not mistaken for it.
     pub(in crate::action::command) mark: String,
     pub(in crate::action::command) program: PathBuf,
     /// Seconds.
@@ -34,21 +33,21 @@ pub(in crate::action::command) struct Bounds {
     pub(in crate::action::command) memory: Option<u64>,
     pub(in crate::action::command) file_size: Option<u64>,
     pub(in crate::action::command) processes: Option<u64>,
-    /// Numbers of user and group.
+    /// User id and group id.
     pub(in crate::action::command) user: Option<(u32, u32)>,
-    /// Where files may be touched, if that is bound at all.
-    pub(in crate::action::command) files: Option<Reach>,
+    /// The files that the command may access; `None` for no restriction.
+    pub(in crate::action::command) files: Option<FileAccess>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(in crate::action::command) struct Reach {
-    /// None where reading is not bound.
+pub(in crate::action::command) struct FileAccess {
+    /// `None` if reading is not restricted.
     pub(in crate::action::command) read: Option<Vec<PathBuf>>,
     pub(in crate::action::command) write: Vec<PathBuf>,
 }
 
-/// What programs of the system cannot do without: its programs and libraries, and what name services,
-/// certificates and time zones are read from.
+/// Files that programs of the system need: programs, libraries, and the files of name services, certificates
+/// and time zones.
 const SYSTEM: [&str; 19] = [
     "/usr",
     "/bin",
@@ -70,7 +69,7 @@ const SYSTEM: [&str; 19] = [
     "/etc/ca-certificates",
     "/nix/store",
 ];
-/// Devices that hold nothing.
+/// Devices without content.
 const DEVICES: [&str; 5] = [
     "/dev/null",
     "/dev/zero",
@@ -78,59 +77,59 @@ const DEVICES: [&str; 5] = [
     "/dev/random",
     "/dev/urandom",
 ];
-/// The first that covers cutting files short.
-const NEEDED: ABI = ABI::V3;
+/// The first version that covers truncating files.
+const LANDLOCK_ABI: ABI = ABI::V3;
 
 /// Why a command was not started.
-pub(in crate::action::command) enum Refusal {
-    /// In words that end with what to do.
-    Bounds(String),
-    /// What the kernel said to its start.
+pub(in crate::action::command) enum LaunchError {
+    /// A restriction could not be applied; the message ends with what to do.
+    Restriction(String),
+    /// The kernel's error code from starting the command.
     Start(i32),
 }
 
-impl Bounds {
-    /// The arguments by which `become_command` is asked, before those of the command itself.
+impl SandboxSpec {
+    /// The arguments for `become_command`, before those of the command.
     pub(in crate::action::command) fn arguments(&self) -> Result<[String; 2], serde_json::Error> {
-        Ok([ASKED.to_owned(), serde_json::to_string(self)?])
+        Ok([ARGUMENT.to_owned(), serde_json::to_string(self)?])
     }
 
-    /// What the start said on standard error, if that is what was said.
-    pub(in crate::action::command) fn refusal(&self, said: &str) -> Option<Refusal> {
-        let words = said.strip_prefix(&self.mark)?.trim();
-        Some(match words.strip_prefix("errno ").map(str::parse) {
-            Some(Ok(code)) => Refusal::Start(code),
-            Some(Err(_)) | None => Refusal::Bounds(words.to_owned()),
+    /// The launch error in the standard error, if it is one.
+    pub(in crate::action::command) fn launch_error(&self, stderr: &str) -> Option<LaunchError> {
+        let text = stderr.strip_prefix(&self.mark)?.trim();
+        Some(match text.strip_prefix("errno ").map(str::parse) {
+            Some(Ok(code)) => LaunchError::Start(code),
+            Some(Err(_)) | None => LaunchError::Restriction(text.to_owned()),
         })
     }
 }
 
-/// Becomes the command where the arguments ask for it; None where they do not. It returns only when
-/// that failed.
+/// Becomes the command if the first argument says so, else returns `None`. Returns a status only if the command
+/// could not be started.
 pub fn become_command(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     arguments.next()?;
-    if arguments.next()? != ASKED {
+    if arguments.next()? != ARGUMENT {
         return None;
     }
-    let bounds = arguments.next();
-    let bounds = bounds.as_deref().and_then(OsStr::to_str);
-    let bounds = bounds.and_then(|text| serde_json::from_str::<Bounds>(text).ok());
-    let said = match (bounds, arguments.next()) {
-        (Some(bounds), Some(name)) => {
-            let why = match bounds.enforce() {
-                Ok(()) => started(&bounds.program, &name, arguments),
+    let spec = arguments.next();
+    let spec = spec.as_deref().and_then(OsStr::to_str);
+    let spec = spec.and_then(|text| serde_json::from_str::<SandboxSpec>(text).ok());
+    let message = match (spec, arguments.next()) {
+        (Some(spec), Some(name)) => {
+            let why = match spec.enforce() {
+                Ok(()) => execute(&spec.program, &name, arguments),
                 Err(why) => why.to_string(),
             };
-            format!("{}{why}", bounds.mark)
+            format!("{}{why}", spec.mark)
         }
-        (_, _) => "a command is started so by this program alone".to_owned(),
+        (_, _) => "this argument is for internal use".to_owned(),
     };
-    drop(writeln!(io::stderr(), "{said}"));
-    Some(ExitCode::from(u8::try_from(UNSTARTED).unwrap_or(1)))
+    drop(writeln!(io::stderr(), "{message}"));
+    Some(ExitCode::from(u8::try_from(NOT_STARTED).unwrap_or(1)))
 }
 
-/// Where it returns, this is what the kernel said.
-fn started(program: &Path, name: &OsStr, arguments: impl Iterator<Item = OsString>) -> String {
+/// Becomes the command. Returns only the kernel's error.
+fn execute(program: &Path, name: &OsStr, arguments: impl Iterator<Item = OsString>) -> String {
     let error = Command::new(program).arg0(name).args(arguments).exec();
     match error.raw_os_error() {
         Some(code) => format!("errno {code}"),
@@ -138,22 +137,22 @@ fn started(program: &Path, name: &OsStr, arguments: impl Iterator<Item = OsStrin
     }
 }
 
-/// What is not in force, and what to do.
-struct Unbound {
+/// A restriction that could not be applied, and what to do.
+struct MissingRestriction {
     what: &'static str,
     why: String,
     help: &'static str,
 }
 
-impl fmt::Display for Unbound {
+impl fmt::Display for MissingRestriction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({}); {}", self.what, self.why, self.help)
     }
 }
 
-impl Bounds {
-    fn enforce(&self) -> Result<(), Unbound> {
-        // While it may still open what the user may not.
+impl SandboxSpec {
+    fn enforce(&self) -> Result<(), MissingRestriction> {
+        // Paths are opened before the user changes, who may not have access.
         let files = self
             .files
             .as_ref()
@@ -162,20 +161,20 @@ impl Bounds {
         if let Some((uid, gid)) = self.user {
             become_user(Uid::from_raw(uid), Gid::from_raw(gid))?;
         }
-        set_no_new_privs(true).map_err(|error| Unbound {
-            what: "it cannot be kept from gaining rights",
+        set_no_new_privs(true).map_err(|error| MissingRestriction {
+            what: "it cannot be prevented from gaining privileges",
             why: error.to_string(),
             help: "this needs Linux 3.5",
         })?;
         if let Some(files) = files {
             files
                 .restrict_self()
-                .map_err(|error| Unbound::of_files(&error))?;
+                .map_err(|error| MissingRestriction::file_access(&error))?;
         }
         self.limit()
     }
 
-    fn limit(&self) -> Result<(), Unbound> {
+    fn limit(&self) -> Result<(), MissingRestriction> {
         let limits = [
             (Resource::Core, Some(0)),
             (Resource::Cpu, self.cpu),
@@ -185,7 +184,7 @@ impl Bounds {
         ];
         for (resource, limit) in limits {
             let Some(limit) = limit else { continue };
-            // Whoever ignores the signal at the limit is killed a second later.
+            // A process that ignores the signal at the limit is killed a second later.
             let hard = match resource {
                 Resource::Cpu => limit + 1,
                 _ => limit,
@@ -194,106 +193,112 @@ impl Bounds {
                 current: Some(limit),
                 maximum: Some(hard),
             };
-            setrlimit(resource, limit).map_err(|error| Unbound {
+            setrlimit(resource, limit).map_err(|error| MissingRestriction {
                 what: "a limit of `confine` cannot be set",
                 why: error.to_string(),
-                help: "it cannot be above what the user that runs flowtrigger has (`ulimit -aH`)",
+                help: "it cannot exceed the limit of the user that runs flowtrigger (`ulimit -aH`)",
             })?;
         }
         Ok(())
     }
 }
 
-/// Groups first: afterwards nobody may change them.
-fn become_user(uid: Uid, gid: Gid) -> Result<(), Unbound> {
+/// Changes groups first: the new user cannot.
+fn become_user(uid: Uid, gid: Gid) -> Result<(), MissingRestriction> {
     let became = set_thread_groups(&[])
         .and_then(|()| set_thread_res_gid(gid, gid, gid))
         .and_then(|()| set_thread_res_uid(uid, uid, uid));
-    became.map_err(|error: Errno| Unbound {
+    became.map_err(|error: Errno| MissingRestriction {
         what: "it cannot run as the `user` of `confine`",
         why: error.to_string(),
         help: "flowtrigger must run as root for that, or with CAP_SETUID and CAP_SETGID",
     })
 }
 
-impl Reach {
-    fn ruleset(&self, program: &Path) -> Result<RulesetCreated, Unbound> {
-        let mut rules = handled(self.read.is_some()).map_err(|error| Unbound::of_files(&error))?;
-        let (reading, writing) = (AccessFs::from_read(NEEDED), AccessFs::from_write(NEEDED));
-        let seeing = reading & !AccessFs::Execute;
+impl FileAccess {
+    fn ruleset(&self, program: &Path) -> Result<RulesetCreated, MissingRestriction> {
+        let handled = match self.read {
+            Some(_) => AccessFs::from_all(LANDLOCK_ABI),
+            None => AccessFs::from_write(LANDLOCK_ABI),
+        };
+        let mut rules =
+            rule_set(handled).map_err(|error| MissingRestriction::file_access(&error))?;
+        let (reading, writing) = (
+            AccessFs::from_read(LANDLOCK_ABI),
+            AccessFs::from_write(LANDLOCK_ABI),
+        );
+        let listing = reading & !AccessFs::Execute;
         if let Some(read) = &self.read {
             for path in SYSTEM.iter().map(Path::new).filter(|path| path.exists()) {
-                rules = open(rules, path, reading)?;
+                rules = grant(rules, path, reading)?;
             }
             for path in read.iter().map(PathBuf::as_path).chain([program]) {
-                rules = open(rules, path, reading)?;
+                rules = grant(rules, path, reading)?;
             }
         }
         let changing = match self.read {
-            Some(_) => writing | seeing,
+            Some(_) => writing | listing,
             None => writing,
         };
         for path in DEVICES.iter().map(Path::new).filter(|path| path.exists()) {
-            rules = open(rules, path, changing)?;
+            rules = grant(rules, path, changing)?;
         }
         for path in &self.write {
-            rules = open(rules, path, changing)?;
+            rules = grant(rules, path, changing)?;
         }
         Ok(rules)
     }
 }
 
-/// A set of rules that lets nothing through yet.
-fn handled(reading_too: bool) -> Result<RulesetCreated, landlock::RulesetError> {
-    let access = match reading_too {
-        true => AccessFs::from_all(NEEDED),
-        false => AccessFs::from_write(NEEDED),
-    };
+/// An empty rule set, which denies all access that it handles.
+fn rule_set(
+    access: landlock::BitFlags<AccessFs>,
+) -> Result<RulesetCreated, landlock::RulesetError> {
     let rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
     rules.handle_access(access)?.create()
 }
 
-fn open(
+fn grant(
     rules: RulesetCreated,
     path: &Path,
     access: landlock::BitFlags<AccessFs>,
-) -> Result<RulesetCreated, Unbound> {
-    let unopened = |why: String| Unbound {
-        what: "a path of `confine` cannot be opened to it",
+) -> Result<RulesetCreated, MissingRestriction> {
+    let denied = |why: String| MissingRestriction {
+        what: "access to a path of `confine` cannot be granted",
         why,
-        help: "create it, or take it out of `read` and `write`",
+        help: "create it, or remove it from `read` and `write`",
     };
-    let place = PathFd::new(path).map_err(|error| unopened(error.to_string()))?;
+    let path_fd = PathFd::new(path).map_err(|error| denied(error.to_string()))?;
     let access = match path.is_dir() {
         true => access,
-        false => access & AccessFs::from_file(NEEDED),
+        false => access & AccessFs::from_file(LANDLOCK_ABI),
     };
-    let opened = rules.add_rule(PathBeneath::new(place, access));
-    opened.map_err(|error| unopened(format!("`{}`: {error}", path.display())))
+    let added = rules.add_rule(PathBeneath::new(path_fd, access));
+    added.map_err(|error| denied(format!("`{}`: {error}", path.display())))
 }
 
-impl Unbound {
-    fn of_files(error: &landlock::RulesetError) -> Self {
+impl MissingRestriction {
+    fn file_access(error: &landlock::RulesetError) -> Self {
         Self {
-            what: "this kernel cannot bound which files it touches",
+            what: "this kernel cannot restrict which files it accesses",
             why: error.to_string(),
             help: "`read` and `write` need Linux 6.2 with Landlock enabled (`lsm=landlock,…`)",
         }
     }
 }
 
-/// Whether this kernel can bound which files a command touches.
-pub(in crate::action::command) fn bounds_files() -> bool {
-    handled(true).is_ok()
+/// Whether this kernel can restrict which files a command accesses.
+pub(in crate::action::command) fn can_restrict_files() -> bool {
+    rule_set(AccessFs::from_all(LANDLOCK_ABI)).is_ok()
 }
 
-/// No core file of this program or of what it starts: it would hold secrets and events.
+/// Disables core files of this program and its children: they would contain secrets and events.
 pub fn no_core_files() {
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),
     };
     if let Err(error) = setrlimit(Resource::Core, none) {
-        tracing::warn!(%error, "core files cannot be switched off");
+        tracing::warn!(%error, "core files cannot be disabled");
     }
 }

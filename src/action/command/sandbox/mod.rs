@@ -1,5 +1,5 @@
-//! From what a step asks under `confine` to what is put in force, on this machine.
-//! It refuses whatever cannot be had here wholly, before anything starts.
+//! Resolves the `confine` of a step to restrictions that this machine can apply.
+//! Before the command starts, it reports every restriction that is not available.
 
 pub mod launcher;
 
@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use rustix::process::geteuid;
 
 use crate::action::command::user::User;
-use crate::action::preflight::Doubt;
+use crate::action::preflight::PreflightIssue;
 use crate::core::flow::confinement::Confinement;
 use crate::core::run::CallFailure;
-use launcher::{Bounds, Reach};
+use launcher::{FileAccess, SandboxSpec};
 
-/// Bounds, and the home of the user that they name.
-pub(super) struct Found {
-    pub(super) bounds: Bounds,
+/// The restrictions, and the home of the user that the command runs as.
+pub(super) struct ResolvedSandbox {
+    pub(super) spec: SandboxSpec,
     pub(super) home: Option<String>,
 }
 
@@ -24,20 +24,20 @@ pub(super) fn find(
     confinement: &Confinement,
     program: &Path,
     shown: &str,
-) -> Result<Found, CallFailure> {
-    if let Some(doubt) = doubts(confinement).into_iter().next() {
-        return Err(CallFailure::lasting(format!(
-            "the command `{shown}` was not started: {doubt}"
+) -> Result<ResolvedSandbox, CallFailure> {
+    if let Some(warning) = warnings(confinement).into_iter().next() {
+        return Err(CallFailure::permanent(format!(
+            "the command `{shown}` was not started: {warning}"
         )));
     }
     let user = confinement.user.as_deref().and_then(User::find);
     let changes = user.as_ref().filter(|user| user.uid != geteuid().as_raw());
     let paths = |paths: &[String]| paths.iter().map(PathBuf::from).collect();
-    let files = confinement.bounds_files().then(|| Reach {
+    let files = confinement.bounds_files().then(|| FileAccess {
         read: confinement.read.as_deref().map(paths),
         write: confinement.write.as_deref().map(paths).unwrap_or_default(),
     });
-    let bounds = Bounds {
+    let spec = SandboxSpec {
         mark: mark(),
         program: program.to_owned(),
         cpu: confinement.cpu.map(|time| time.as_secs()),
@@ -47,58 +47,58 @@ pub(super) fn find(
         user: changes.map(|user| (user.uid, user.gid)),
         files,
     };
-    Ok(Found {
-        bounds,
+    Ok(ResolvedSandbox {
+        spec,
         home: user.map(|user| user.home),
     })
 }
 
-/// What the command cannot guess, so that nothing of its own is taken for word of its start.
+/// A marker that the command cannot guess, so that its output is not mistaken for a launch error.
 fn mark() -> String {
     let random = RandomState::new();
     format!("{:016x}{:016x}: ", random.hash_one(1), random.hash_one(2))
 }
 
-/// Why this machine cannot do what is asked.
-pub fn doubts(confinement: &Confinement) -> Vec<Doubt> {
+/// Returns why this machine cannot apply the restrictions.
+pub fn warnings(confinement: &Confinement) -> Vec<PreflightIssue> {
     let own = geteuid();
-    let mut doubts = Vec::new();
+    let mut warnings = Vec::new();
     let mut runs_as = own.as_raw();
     if let Some(name) = &confinement.user {
         match User::find(name) {
             Some(user) => runs_as = user.uid,
-            None => doubts.push(Doubt::new(
-                format!("`confine.user` names `{name}`, who does not stand in /etc/passwd"),
+            None => warnings.push(PreflightIssue::new(
+                format!("`confine.user` is `{name}`, which is not in /etc/passwd"),
                 "create the user, or correct the name",
             )),
         }
         if runs_as != own.as_raw() && !own.is_root() {
-            doubts.push(Doubt::new(
+            warnings.push(PreflightIssue::new(
                 format!(
                     "only root can run a command as `{name}`, and flowtrigger does not run as root"
                 ),
-                "start it as root, or take `user` out of `confine`",
+                "start it as root, or remove `user` from `confine`",
             ));
         }
     }
     if confinement.processes.is_some() && runs_as == 0 {
-        doubts.push(Doubt::new(
-            "`confine.processes` binds no process of root",
+        warnings.push(PreflightIssue::new(
+            "`confine.processes` does not limit processes of root",
             "add a `user` that is not root",
         ));
     }
-    if confinement.bounds_files() && !launcher::bounds_files() {
-        doubts.push(Doubt::new(
-            "this kernel cannot bound which files a command touches",
+    if confinement.bounds_files() && !launcher::can_restrict_files() {
+        warnings.push(PreflightIssue::new(
+            "this kernel cannot restrict which files a command accesses",
             "`read` and `write` of `confine` need Linux 6.2 with Landlock enabled (`lsm=landlock,…`)",
         ));
     }
     let paths = confinement.read.iter().chain(&confinement.write).flatten();
-    doubts.extend(paths.filter(|path| !Path::new(path).exists()).map(|path| {
-        Doubt::new(
+    warnings.extend(paths.filter(|path| !Path::new(path).exists()).map(|path| {
+        PreflightIssue::new(
             format!("`{path}` of `confine` does not exist"),
-            "create it, or take it out of `read` and `write`",
+            "create it, or remove it from `read` and `write`",
         )
     }));
-    doubts
+    warnings
 }

@@ -146,7 +146,7 @@ impl<'a, 'l> Walk<'a, 'l> {
             OnFailure::Stop => return Ok(Err(fault)),
             OnFailure::Continue => Err(CallFailure {
                 status: fault.status,
-                ..CallFailure::lasting(fault.why)
+                ..CallFailure::permanent(fault.why)
             }),
         };
         if self.sketch.is_some() {

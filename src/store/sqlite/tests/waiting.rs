@@ -194,7 +194,7 @@ async fn attempts_and_the_last_failure_are_kept_beside_the_log() {
     let failed = |message: &str| {
         Err(CallFailure {
             status: Some(500),
-            ..CallFailure::lasting(message)
+            ..CallFailure::permanent(message)
         })
     };
     let fine = || Ok(Reply { value: json!(1) });

@@ -21,7 +21,7 @@ async fn a_limit_that_cannot_be_enforced_prevents_the_start() {
                 user: Some("no-such-user".into()),
                 ..Confinement::default()
             },
-            "`confine.user` names `no-such-user`, who does not stand in /etc/passwd; create the user",
+            "`confine.user` is `no-such-user`, which is not in /etc/passwd; create the user",
         ),
         (
             Confinement {
@@ -83,7 +83,7 @@ async fn a_failed_start_is_reported_as_without_limits() {
     // Another fork may hold the file open for a moment; that failure is temporary.
     if !message.contains("Text file busy") {
         assert!(
-            message.contains("the interpreter that its first line names does not exist"),
+            message.contains("the interpreter in its first line does not exist"),
             "{message}"
         );
     }

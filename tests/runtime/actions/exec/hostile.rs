@@ -54,7 +54,7 @@ fn hostile() -> impl Strategy<Value = String> {
 fn runs(call: ExecCall) -> String {
     let performer = with(|options| {
         options.output_cap = 1 << 20;
-        options.confiner = env!("CARGO_BIN_EXE_flowtrigger").into();
+        options.launcher = env!("CARGO_BIN_EXE_flowtrigger").into();
     });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -107,7 +107,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         for call in [argument, variable] {
             let failure = runtime.block_on(async { failed(perform_exec(&performer(), call).await) });
-            prop_assert!(failure.message.contains("holds a NUL character"), "{}", failure.message);
+            prop_assert!(failure.message.contains("contains a NUL character"), "{}", failure.message);
             prop_assert!(!failure.retryable);
         }
     }

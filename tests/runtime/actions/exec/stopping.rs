@@ -40,7 +40,7 @@ async fn a_timeout_kills_the_command_and_its_children() {
     }
     assert!(
         message.contains(
-            "and was killed, because it ignored SIGTERM: still here; see what it waits for"
+            "and was killed, because it ignored SIGTERM: still here; find out what it waits for"
         ),
         "{message}"
     );
@@ -57,7 +57,7 @@ async fn a_command_that_ends_on_sigterm_is_not_killed() {
     assert_eq!(
         failure.message,
         "the command `sleep` did not end within 50ms and was stopped, with nothing on standard \
-         error; see what it waits for, or raise the step's `timeout`"
+         error; find out what it waits for, or raise the step's `timeout`"
     );
     assert!(failure.retryable);
 }
