@@ -4,19 +4,15 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
-use tokio::sync::{Mutex, Notify, OnceCell, RwLock, watch};
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::sync::{Mutex, Notify, watch};
 
-use super::at_work::AtWork;
-use super::clock::Clock;
-use super::dispatcher::dispatch;
+use super::limits::concurrency::Places;
+use super::limits::rate_limit::Rates;
 use super::metrics::Metrics;
-use super::places::Places;
-use super::rates::Rates;
+use super::runner::dispatcher::dispatch;
+use super::state::{Judge, Phase, Shared};
 use super::{EngineError, Options, Perform, Reading, Rulebook};
-use crate::store::{Edition, EditionId, Placed, Record, Settings, Store, StoreError};
+use crate::store::{Edition, Placed, Record, Settings, Store, StoreError};
 
 /// A running engine. Cloning gives another handle to the same one.
 pub struct Engine<S, P> {
@@ -29,42 +25,6 @@ impl<S, P> Clone for Engine<S, P> {
             shared: Arc::clone(&self.shared),
         }
     }
-}
-
-/// What the dispatcher, the workers and the handles have in common.
-pub(super) struct Shared<S, P> {
-    pub store: S,
-    pub perform: P,
-    pub options: Options,
-    pub places: Places,
-    pub rates: Rates,
-    pub metrics: Metrics,
-    pub since: Timestamp,
-    pub judge: ArcSwap<Judge>,
-    pub at_work: Mutex<AtWork>,
-    /// There may be a run to claim.
-    pub work: Notify,
-    /// Some run came to its end.
-    pub ended: Notify,
-    pub phase: watch::Sender<Phase>,
-    /// Held for reading while events are taken in, so that stopping waits for what is half taken.
-    pub door: Arc<RwLock<()>>,
-    pub dispatcher: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// A rulebook and the name under which the store keeps it: in use together, and given up together.
-pub(super) struct Judge {
-    pub rulebook: Arc<Rulebook>,
-    edition: OnceCell<EditionId>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Phase {
-    Accepting,
-    /// Nothing new; work in flight may take until then.
-    Draining {
-        until: Instant,
-    },
 }
 
 impl<S: Store, P: Perform> Engine<S, P> {
@@ -156,31 +116,6 @@ impl<S: Store, P: Perform> Engine<S, P> {
 
     pub fn metrics(&self) -> &Metrics {
         &self.shared.metrics
-    }
-}
-
-impl<S, P> Shared<S, P> {
-    pub fn accepting(&self) -> bool {
-        *self.phase.borrow() == Phase::Accepting
-    }
-
-    pub fn clock(&self) -> &dyn Clock {
-        &*self.options.clock
-    }
-}
-
-impl Judge {
-    fn new(rulebook: Rulebook) -> Self {
-        Self {
-            rulebook: Arc::new(rulebook),
-            edition: OnceCell::new(),
-        }
-    }
-
-    /// Kept by the store before any event is judged.
-    pub async fn edition<S: Store>(&self, store: &S) -> Result<EditionId, StoreError> {
-        let keep = || store.adopt(self.rulebook.edition());
-        self.edition.get_or_try_init(keep).await.copied()
     }
 }
 

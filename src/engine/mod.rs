@@ -1,30 +1,16 @@
 //! The running program: rules kept and reloaded, events taken in, runs carried to their end.
 //! It brings the other parts together; it parses nothing, judges nothing and decides no next step.
 
-mod admin;
-mod at_work;
-mod batch;
 mod clock;
+mod commands;
 mod daemon;
-mod data_folder;
-mod dispatcher;
-mod entrances;
 mod handle;
-mod ingest;
-mod memory;
+mod intake;
+mod limits;
 mod metrics;
-mod orders;
-mod perform;
-mod places;
-mod policy;
-mod rates;
-mod report;
 mod rulebook;
-pub mod secrets;
-mod shutdown;
-mod sight;
-mod submission;
-mod worker;
+mod runner;
+mod state;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,20 +24,21 @@ use crate::source::http::ListenError;
 use crate::store::StoreError;
 use crate::store::sqlite::OpenError;
 
-pub use batch::{EventReport, act};
 pub use clock::{Clock, SystemClock};
+pub use daemon::data_folder::{DataFolder, FolderError};
+pub use daemon::shutdown::{Left, interrupted};
 pub use daemon::{Daemon, USUAL_ADDRESS, daemon, hands, reload};
-pub use data_folder::{DataFolder, FolderError};
-pub use entrances::{Doubt, Entrances, unverified};
 pub use handle::Engine;
-pub use ingest::{read_event, sources};
+pub use intake::batch::{EventReport, act};
+pub use intake::match_bytes::{IncomingEvent, Matcher};
+pub use intake::submit::SubmittedEvent;
+pub use intake::{read_event, sources};
 pub use metrics::Metrics;
-pub use perform::{Hands, Perform};
-pub use report::{RunReport, StepReport};
+pub use rulebook::endpoints::{Doubt, Entrances, unverified};
+pub use rulebook::secrets;
 pub use rulebook::{ConfigFile, Places, Progress, Reading, Rulebook, Tell};
-pub use shutdown::{Left, interrupted};
-pub use sight::{IncomingEvent, Matcher};
-pub use submission::SubmittedEvent;
+pub use runner::performer::{Hands, Perform};
+pub use runner::report::{RunReport, StepReport};
 
 /// How much the engine does at a time, and how long it takes to stop.
 #[derive(Debug, Clone)]

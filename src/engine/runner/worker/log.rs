@@ -5,7 +5,7 @@ use tracing::{error, info, warn};
 
 use super::Worker;
 use crate::core::run::{Attempt, Outcome, State};
-use crate::engine::at_work::Order;
+use crate::engine::limits::active_runs::Order;
 use crate::store::{Store, StoreError};
 
 impl<S: Store, P> Worker<'_, S, P> {

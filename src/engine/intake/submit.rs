@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use tokio::sync::OwnedRwLockReadGuard;
 use tracing::{debug, info, warn};
 
-use super::handle::{Engine, Judge};
-use super::metrics::Taken;
-use super::sight::{ByteMatch, IncomingEvent, Matcher};
-use super::{Perform, Rulebook};
+use super::match_bytes::{ByteMatch, IncomingEvent, Matcher};
 use crate::core::event::{Brief, Event};
 use crate::core::loop_guard::GATE;
 use crate::core::rule::jobspec::Rule;
+use crate::engine::handle::Engine;
+use crate::engine::metrics::Taken;
+use crate::engine::state::Judge;
+use crate::engine::{Perform, Rulebook};
 use crate::store::{
     Arrival, Committed, EditionId, Occasion, Placed, Planned, Store, StoreError, Unmatched,
 };
@@ -166,7 +167,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         Ok(committed)
     }
 
-    pub(super) async fn commit_all(
+    pub(in crate::engine) async fn commit_all(
         &self,
         arrivals: Vec<Arrival>,
     ) -> Result<Vec<Committed>, StoreError> {

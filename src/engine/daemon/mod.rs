@@ -1,6 +1,10 @@
 //! The daemon: rules loaded, the door open, signals heard, until it is told to stop.
 //! It refuses to start with a broken rule or a missing secret, and to stop over one on a reload.
 
+mod admin;
+pub mod data_folder;
+pub mod shutdown;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,18 +15,18 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
-use super::shutdown::{Heard, Signals};
-use super::{
-    DataFolder, Engine, EngineError, Hands, Options, Places, Progress, Reading, Rulebook,
-    entrances, policy, secrets,
-};
 use crate::action::secret::Secrets;
 use crate::action::{self, Performer, confined, orphans};
 use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostic, Severity};
-use crate::source::{admin, http};
+use crate::engine::rulebook::{endpoints, policy, secrets};
+use crate::engine::{
+    DataFolder, Engine, EngineError, Hands, Options, Places, Progress, Reading, Rulebook,
+};
+use crate::source::{self, http};
 use crate::store::sqlite::Recovered;
 use crate::store::{Settings, SqliteStore, Store};
+use shutdown::{Heard, Signals};
 
 /// Where the daemon listens unless something else is said.
 pub const USUAL_ADDRESS: &str = "127.0.0.1:8080";
@@ -62,7 +66,7 @@ pub async fn daemon(
     folder.lock(Timestamp::now())?;
     let hands = daemon.hands(&rulebook.config, secrets, &folder)?;
     let listener = daemon.listen(&rulebook.config).await?;
-    let socket = admin::listen(&folder.socket())?;
+    let socket = source::admin::listen(&folder.socket())?;
     kill_left_behind(folder.processes()).await;
     let settings = Settings::of(&rulebook.config);
     let (store, recovered) = SqliteStore::open(&folder.database(), settings)?;
@@ -73,8 +77,8 @@ pub async fn daemon(
         ..Options::of(&rulebook.config)
     };
     log_start(&rulebook, memory, &listener);
-    entrances::tell(&rulebook);
-    entrances::warn_of_clear(&rulebook.config, open_at);
+    endpoints::tell(&rulebook);
+    endpoints::warn_of_clear(&rulebook.config, open_at);
     let engine = Engine::open(store.clone(), hands, rulebook, options).await?;
     engine.metrics().extend(store.clone());
     let limits = daemon.limits.clone().with(&engine.rulebook().config.listen);
@@ -168,7 +172,7 @@ impl Doors {
         };
         let engine = Arc::new(engine.clone());
         let events = http::serve(listener, Arc::clone(&engine), limits, closed());
-        let orders = admin::serve(socket, engine, closed());
+        let orders = source::admin::serve(socket, engine, closed());
         Self {
             events: tokio::spawn(events),
             orders: tokio::spawn(orders),
@@ -225,7 +229,7 @@ impl Daemon {
     async fn listen(&self, config: &Config) -> Result<TcpListener, EngineError> {
         let told = self.listen.as_ref().or(config.listen.address.as_ref());
         let address = told.map_or(USUAL_ADDRESS, String::as_str);
-        Ok(http::listen(address, &entrances::unverified(config)).await?)
+        Ok(http::listen(address, &endpoints::unverified(config)).await?)
     }
 
     fn hands(
@@ -291,7 +295,7 @@ pub async fn reload<S: Store>(
         return Err(EngineError::Rules(Box::new(reading)));
     }
     log_warnings(&reading);
-    entrances::stay_closed(&reading.rulebook.config, engine.shared.options.open_at)?;
+    endpoints::stay_closed(&reading.rulebook.config, engine.shared.options.open_at)?;
     let secrets = ready(&mut reading.rulebook)?;
     warn_of_fixed(&engine.rulebook().config, &reading.rulebook.config);
     let performer = engine
@@ -299,7 +303,7 @@ pub async fn reload<S: Store>(
         .renewed(&secrets, &reading.rulebook.config)?;
     let renew = |hands: &Hands| hands.replace(performer);
     let rulebook = engine.adopt(reading, renew).await?;
-    entrances::tell(&rulebook);
+    endpoints::tell(&rulebook);
     Ok(rulebook.rules.rules.len())
 }
 

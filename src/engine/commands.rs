@@ -5,7 +5,7 @@ use tracing::{error, info};
 
 use super::Perform;
 use super::handle::Engine;
-use super::worker::passes;
+use super::runner::worker::passes;
 use crate::core::event::redacted::is_redacted;
 use crate::core::run::{RunId, State};
 use crate::store::{Arrival, Occasion, Placed, Store, StoreError};

@@ -6,12 +6,12 @@ use std::ops::ControlFlow;
 
 use tokio::sync::mpsc;
 
-use super::handle::Engine;
-use super::report::RunReport;
-use super::sight::IncomingEvent;
-use super::submission::SubmittedEvent;
-use super::{EngineError, Perform};
+use super::match_bytes::IncomingEvent;
+use super::submit::SubmittedEvent;
 use crate::core::event::Brief;
+use crate::engine::handle::Engine;
+use crate::engine::runner::report::RunReport;
+use crate::engine::{EngineError, Perform};
 use crate::store::{Placed, Record, Store};
 
 /// Events under way before the oldest is reported. One slow run holds up the reports behind it, and

@@ -8,8 +8,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use super::handle::{Engine, Phase};
-use super::{EngineError, Perform};
+use crate::engine::handle::Engine;
+use crate::engine::state::Phase;
+use crate::engine::{EngineError, Perform};
 use crate::store::{Placed, Store};
 
 /// Signals within this time are one order.

@@ -1,8 +1,11 @@
 //! The rules and the configuration as they stand on disk, read whole and swapped whole.
 //! It never goes half way: a reading with one error is no rulebook, and the one in use stays.
 
+pub mod endpoints;
 mod folder;
-mod text;
+pub mod policy;
+mod read_file;
+pub mod secrets;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,7 +17,8 @@ use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Posi
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::matching::ruleset_compile;
 use crate::core::rule::document::count_chunks;
-use crate::engine::{Entrances, memory, policy};
+use crate::engine::metrics::process_memory;
+use endpoints::Entrances;
 
 /// Everything that events are judged by.
 #[derive(Debug, Clone, Default)]
@@ -90,14 +94,14 @@ impl Places {
     }
 
     fn read_with(&self, mut tell: Option<Tell<'_>>) -> Reading {
-        let before = memory::resident();
+        let before = process_memory::resident();
         let mut files = Files::default();
         let mut diagnostics = Diagnostics::default();
         let config = self.read_config(&mut files, &mut diagnostics);
         let found = folder::find(&self.rules);
         let mut rule_files = Vec::new();
         for (read, path) in found.rules.iter().enumerate() {
-            rule_files.extend(text::read(path, &mut files, &mut diagnostics));
+            rule_files.extend(read_file::read(path, &mut files, &mut diagnostics));
             if let Some(tell) = &mut tell {
                 let of = found.rules.len();
                 tell(Progress::Files { read: read + 1, of });
@@ -124,7 +128,7 @@ impl Places {
         policy::judge(&rules, &config, &mut diagnostics);
         let grown = |after: u64| Some(after.saturating_sub(before?));
         Reading {
-            memory: memory::resident().and_then(grown),
+            memory: process_memory::resident().and_then(grown),
             rulebook: Rulebook {
                 entrances: Entrances::locked(&config),
                 config,
@@ -148,7 +152,7 @@ impl Places {
             }
             ConfigFile::Named(path) | ConfigFile::IfThere(path) => path,
         };
-        let Some(file) = text::read(path, files, diagnostics) else {
+        let Some(file) = read_file::read(path, files, diagnostics) else {
             return Config {
                 whole: false,
                 ..Config::default()

@@ -1,7 +1,8 @@
 //! What is counted and timed, in the words of the states, for whoever watches the program.
 //! It refuses labels without bound: no rule, no run, no ticket and no host names a series.
 
-mod kept;
+pub mod process_memory;
+mod store;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64};
@@ -18,7 +19,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::core::flow::call::Call;
 use crate::core::run::{Attempt, Outcome, STATES};
 use crate::store::{SqliteStore, Store, StoreError};
-use kept::Kept;
+use store::Kept;
 
 #[derive(Debug)]
 pub struct Metrics {

@@ -10,12 +10,12 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tracing::{error, warn};
 
-use super::Perform;
-use super::at_work::Order;
-use super::clock::Pair;
-use super::handle::{Phase, Shared};
+use super::performer::Perform;
 use super::worker::{LAST_TRIES, passes, work};
 use crate::core::run::{RunId, State};
+use crate::engine::clock::Pair;
+use crate::engine::limits::active_runs::Order;
+use crate::engine::state::{Phase, Shared};
 use crate::store::{Claim, Store};
 
 /// The longest sleep without a look at the clock on the wall, which may jump.
@@ -26,7 +26,7 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Runs until the engine has been drained.
-pub(super) async fn dispatch<S: Store, P: Perform>(shared: Arc<Shared<S, P>>) {
+pub(in crate::engine) async fn dispatch<S: Store, P: Perform>(shared: Arc<Shared<S, P>>) {
     let mut phase = shared.phase.subscribe();
     let mut crew = Crew {
         clocks: Pair::of(shared.clock()),

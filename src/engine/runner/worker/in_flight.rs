@@ -10,13 +10,13 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tracing::debug;
 
-use super::settings::access;
+use super::integration_settings::access;
 use super::{Halt, Worker, ordered};
 use crate::core::flow::Task;
 use crate::core::flow::call::{Call, Failure, Performed};
 use crate::core::run::{Attempt, Line, Outcome, idempotency_key};
-use crate::engine::Perform;
-use crate::engine::places::{Entry, Place, Queue};
+use crate::engine::limits::concurrency::{Entry, Place, Queue};
+use crate::engine::runner::performer::Perform;
 use crate::store::{Claimed, Store};
 
 /// What is under way.

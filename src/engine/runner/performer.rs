@@ -11,7 +11,7 @@ use crate::action::{self, Performer};
 use crate::core::config::Config;
 use crate::core::flow::call::{Call, Performed};
 
-use super::policy;
+use crate::engine::rulebook::policy;
 
 /// Performs calls. A failed call is data, not an error.
 pub trait Perform: Send + Sync + 'static {

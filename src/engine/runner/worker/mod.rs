@@ -1,9 +1,9 @@
 //! Carries one run as far as it goes now: asks what is next, has it done, writes it down, asks again.
 //! It decides nothing itself and does no step before the store has what was done before it.
 
-mod flight;
-mod settings;
-mod tell;
+mod in_flight;
+mod integration_settings;
+mod log;
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tracing::error;
 
-use super::Perform;
-use super::at_work::Order;
-use super::handle::Shared;
-use super::places::Place;
+use super::performer::Perform;
 use crate::core::flow::{Move, Subject, next, taken_up};
 use crate::core::run::{Line, State};
+use crate::engine::limits::active_runs::Order;
+use crate::engine::limits::concurrency::Place;
+use crate::engine::state::Shared;
 use crate::store::{Claimed, Store, StoreError};
-use flight::Flight;
+use in_flight::Flight;
 
 /// Between two tries of a store that fails.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
@@ -213,7 +213,7 @@ async fn ordered(orders: &mut watch::Receiver<Order>) -> Order {
 }
 
 /// Whether the store may do later what it cannot do now.
-pub(super) fn passes(error: &StoreError) -> bool {
+pub(in crate::engine) fn passes(error: &StoreError) -> bool {
     match error {
         StoreError::Busy | StoreError::Broken(_) | StoreError::Damaged(_) => true,
         StoreError::Full { .. }

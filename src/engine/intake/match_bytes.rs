@@ -4,15 +4,15 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::Rulebook;
-use super::handle::Judge;
-use super::submission::MatchedEvent;
+use super::submit::MatchedEvent;
 use crate::core::config::Reads;
 use crate::core::event::decode::Told;
 use crate::core::event::{Brief, Event};
 use crate::core::matching::evaluation::Evaluation;
 use crate::core::matching::find::Scratch;
 use crate::core::rule::jobspec::Rule;
+use crate::engine::Rulebook;
+use crate::engine::state::Judge;
 use crate::store::Unmatched;
 
 /// An event that was matched in its bytes.

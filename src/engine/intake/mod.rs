@@ -1,20 +1,24 @@
 //! From bytes to accepted events, for whoever sends them: read, decoded, judged, committed, answered.
 //! It refuses an array as a whole for one bad element, and an event at the URL of another source.
 
+pub mod batch;
+pub mod match_bytes;
+pub mod submit;
+
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::handle::Engine;
-use super::sight::ByteMatch;
-use super::submission::{MatchedEvent, SubmittedEvent};
-use super::{Perform, Rulebook};
 use crate::core::config::{self, Config};
 use crate::core::event::decode::{NotAnEvent, decode, decode_described};
 use crate::core::event::json::{Refused, accept};
 use crate::core::event::{Brief, Event};
+use crate::engine::handle::Engine;
+use crate::engine::{Perform, Rulebook};
 use crate::source::{Accepted, AcceptedRun, Answer, Entrance, Ingest, Refusal, Unsound};
 use crate::store::{Store, StoreError};
+use match_bytes::ByteMatch;
+use submit::{MatchedEvent, SubmittedEvent};
 
 /// Elements of one array. A body of the largest size holds fewer real events than this.
 const MOST_EVENTS: usize = 1_000;
