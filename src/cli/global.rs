@@ -13,7 +13,7 @@ use super::progress::ProgressLine;
 use super::render::diagnostics;
 use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostics, Files};
-use crate::engine::{ConfigFile, Places, Rulebook};
+use crate::engine::{ConfigFile, Rulebook, RulebookPaths};
 use crate::store::sqlite::journal::Journal;
 
 /// Where the configuration is looked for; only there may it be absent.
@@ -72,15 +72,15 @@ pub enum LogFormat {
 
 impl Global {
     /// Where to read rules and configuration; a command's own path goes before `--rules`.
-    pub fn places(&self, path: Option<&Path>) -> Places {
+    pub fn places(&self, path: Option<&Path>) -> RulebookPaths {
         let config = match &self.config {
             Some(path) => ConfigFile::Named(path.clone()),
             None => ConfigFile::IfThere(CONFIG.into()),
         };
-        Places {
+        RulebookPaths {
             config,
             environment: environment(),
-            ..Places::new(path.unwrap_or(&self.rules))
+            ..RulebookPaths::new(path.unwrap_or(&self.rules))
         }
     }
 
@@ -120,7 +120,7 @@ impl Global {
         let mut line = ProgressLine::new();
         let reading = self
             .places(path)
-            .read_telling(&mut |progress| line.tell(progress));
+            .load_with_progress(&mut |progress| line.tell(progress));
         drop(line);
         if !reading.diagnostics.has_errors() {
             let mut stderr = Output::stderr(self.color);

@@ -21,8 +21,8 @@ use super::render::paint::{Paint, Tone};
 use super::render::plain::plain;
 use crate::core::run::State;
 use crate::engine::{
-    Engine, EventReport, Hands, IncomingEvent, Left, Matcher, Options, RunReport, StepReport, act,
-    hands, interrupted,
+    Engine, EngineOptions, EventReport, IncomingEvent, Matcher, ReloadablePerformer, RunReport,
+    StepReport, UnfinishedWork, act, hands, interrupted,
 };
 use crate::store::MemoryStore;
 
@@ -64,7 +64,12 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
     let mut tally = Tally::default();
     let (sender, events) = mpsc::channel(AHEAD);
     let reading = runtime.block_on(async {
-        let engine = Engine::start(MemoryStore::default(), hands, book, Options::default());
+        let engine = Engine::start(
+            MemoryStore::default(),
+            hands,
+            book,
+            EngineOptions::default(),
+        );
         let reader = Reader {
             files: args.files,
             source: args.source,
@@ -139,7 +144,7 @@ impl Reader {
 
 /// Acts on all events and prints each report as it comes.
 async fn carry_out(
-    engine: &Engine<MemoryStore, Hands>,
+    engine: &Engine<MemoryStore, ReloadablePerformer>,
     events: mpsc::Receiver<IncomingEvent>,
     (format, color): (Format, Color),
     tally: &mut Tally,
@@ -176,7 +181,7 @@ async fn carry_out(
 }
 
 /// What a signal left undone. Its commands end with the runtime, which drops them.
-fn cut_off(left: &Left, done: usize) -> Failure {
+fn cut_off(left: &UnfinishedWork, done: usize) -> Failure {
     let runs = match left.runs.as_slice() {
         [] => String::new(),
         runs => {

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Notify, watch};
 
-use super::limits::concurrency::Places;
-use super::limits::rate_limit::Rates;
+use super::limits::concurrency::ConcurrencyLimits;
+use super::limits::rate_limit::RateLimiter;
 use super::metrics::Metrics;
 use super::runner::dispatcher::dispatch;
-use super::state::{Judge, Phase, Shared};
-use super::{EngineError, Options, Perform, Reading, Rulebook};
+use super::state::{ActiveRulebook, EnginePhase, EngineState};
+use super::{EngineError, EngineOptions, LoadedRulebook, Perform, Rulebook};
 use crate::store::{Edition, Placed, Record, Settings, Store, StoreError};
 
 /// A running engine. Cloning gives another handle to the same one.
 pub struct Engine<S, P> {
-    pub(super) shared: Arc<Shared<S, P>>,
+    pub(super) shared: Arc<EngineState<S, P>>,
 }
 
 impl<S, P> Clone for Engine<S, P> {
@@ -29,8 +29,8 @@ impl<S, P> Clone for Engine<S, P> {
 
 impl<S: Store, P: Perform> Engine<S, P> {
     /// Starts the dispatcher. Needs a tokio runtime. The store gets the rules with the first event.
-    pub fn start(store: S, perform: P, rulebook: Rulebook, options: Options) -> Self {
-        Self::judging_by(Judge::new(rulebook), store, perform, options)
+    pub fn start(store: S, perform: P, rulebook: Rulebook, options: EngineOptions) -> Self {
+        Self::judging_by(ActiveRulebook::new(rulebook), store, perform, options)
     }
 
     /// The same, once the store has the rules.
@@ -38,19 +38,19 @@ impl<S: Store, P: Perform> Engine<S, P> {
         store: S,
         perform: P,
         rulebook: Rulebook,
-        options: Options,
+        options: EngineOptions,
     ) -> Result<Self, StoreError> {
-        let judge = Judge::new(rulebook);
+        let judge = ActiveRulebook::new(rulebook);
         judge.edition(&store).await?;
         Ok(Self::judging_by(judge, store, perform, options))
     }
 
-    fn judging_by(judge: Judge, store: S, perform: P, options: Options) -> Self {
-        let shared = Arc::new(Shared {
+    fn judging_by(judge: ActiveRulebook, store: S, perform: P, options: EngineOptions) -> Self {
+        let shared = Arc::new(EngineState {
             store,
             perform,
-            places: Places::new(options.concurrency, options.per_host),
-            rates: Rates::default(),
+            places: ConcurrencyLimits::new(options.concurrency, options.per_host),
+            rates: RateLimiter::default(),
             metrics: Metrics::default(),
             since: options.clock.now(),
             options,
@@ -58,7 +58,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             at_work: Mutex::default(),
             work: Notify::new(),
             ended: Notify::new(),
-            phase: watch::Sender::new(Phase::Accepting),
+            phase: watch::Sender::new(EnginePhase::Accepting),
             door: Arc::default(),
             dispatcher: Mutex::new(None),
         });
@@ -78,10 +78,10 @@ impl<S: Store, P: Perform> Engine<S, P> {
     /// readies the performer for them at the last moment.
     pub async fn adopt(
         &self,
-        reading: Reading,
+        reading: LoadedRulebook,
         prepare: impl FnOnce(&P),
     ) -> Result<Arc<Rulebook>, EngineError> {
-        let judge = Judge::new(reading.accepted().map_err(EngineError::Rules)?);
+        let judge = ActiveRulebook::new(reading.accepted().map_err(EngineError::Rules)?);
         judge.edition(&self.shared.store).await?;
         prepare(&self.shared.perform);
         let rulebook = Arc::clone(&judge.rulebook);

@@ -26,23 +26,23 @@ use crate::store::sqlite::OpenError;
 
 pub use clock::{Clock, SystemClock};
 pub use daemon::data_folder::{DataFolder, FolderError};
-pub use daemon::shutdown::{Left, interrupted};
-pub use daemon::{Daemon, USUAL_ADDRESS, daemon, hands, reload};
+pub use daemon::shutdown::{UnfinishedWork, interrupted};
+pub use daemon::{DEFAULT_ADDRESS, DaemonOptions, daemon, hands, reload};
 pub use handle::Engine;
 pub use intake::batch::{EventReport, act};
 pub use intake::match_bytes::{IncomingEvent, Matcher};
 pub use intake::submit::SubmittedEvent;
 pub use intake::{read_event, sources};
 pub use metrics::Metrics;
-pub use rulebook::endpoints::{Doubt, Entrances, unverified};
+pub use rulebook::endpoints::{Endpoints, WeakSecret, unverified_sources};
 pub use rulebook::secrets;
-pub use rulebook::{ConfigFile, Places, Progress, Reading, Rulebook, Tell};
-pub use runner::performer::{Hands, Perform};
+pub use rulebook::{ConfigFile, LoadedRulebook, Progress, ProgressFn, Rulebook, RulebookPaths};
+pub use runner::performer::{Perform, ReloadablePerformer};
 pub use runner::report::{RunReport, StepReport};
 
 /// How much the engine does at a time, and how long it takes to stop.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct EngineOptions {
     /// Runs at work together. Most of a run is waiting for somebody else's server, so 16 keep two
     /// cores far from busy, while a burst cannot flood a receiver or spawn commands without end.
     pub concurrency: usize,
@@ -57,7 +57,7 @@ pub struct Options {
     pub open_at: Option<SocketAddr>,
 }
 
-impl Default for Options {
+impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             concurrency: 16,
@@ -70,7 +70,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl EngineOptions {
     /// As the configuration has them.
     pub fn of(config: &Config) -> Self {
         Self {
@@ -89,7 +89,7 @@ pub enum EngineError {
         "failed to load the rules: mistakes in them or in the configuration: {}; see them with `flowtrigger check`",
         .0.diagnostics.errors()
     )]
-    Rules(Box<Reading>),
+    Rules(Box<LoadedRulebook>),
     #[error("failed to find secrets that rules or sources need:\n  {}\n`flowtrigger check` names the places that need them", lines(.0))]
     Secrets(Vec<Missing>),
     #[error(transparent)]

@@ -9,42 +9,42 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::clock::Clock;
-use super::limits::active_runs::AtWork;
-use super::limits::concurrency::Places;
-use super::limits::rate_limit::Rates;
+use super::limits::active_runs::ActiveRuns;
+use super::limits::concurrency::ConcurrencyLimits;
+use super::limits::rate_limit::RateLimiter;
 use super::metrics::Metrics;
-use super::{Options, Rulebook};
+use super::{EngineOptions, Rulebook};
 use crate::store::{EditionId, Store, StoreError};
 
 /// What the dispatcher, the workers and the handles have in common.
-pub(in crate::engine) struct Shared<S, P> {
+pub(in crate::engine) struct EngineState<S, P> {
     pub store: S,
     pub perform: P,
-    pub options: Options,
-    pub places: Places,
-    pub rates: Rates,
+    pub options: EngineOptions,
+    pub places: ConcurrencyLimits,
+    pub rates: RateLimiter,
     pub metrics: Metrics,
     pub since: Timestamp,
-    pub judge: ArcSwap<Judge>,
-    pub at_work: Mutex<AtWork>,
+    pub judge: ArcSwap<ActiveRulebook>,
+    pub at_work: Mutex<ActiveRuns>,
     /// There may be a run to claim.
     pub work: Notify,
     /// Some run came to its end.
     pub ended: Notify,
-    pub phase: watch::Sender<Phase>,
+    pub phase: watch::Sender<EnginePhase>,
     /// Held for reading while events are taken in, so that stopping waits for what is half taken.
     pub door: Arc<RwLock<()>>,
     pub dispatcher: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// A rulebook and the name under which the store keeps it: in use together, and given up together.
-pub(in crate::engine) struct Judge {
+pub(in crate::engine) struct ActiveRulebook {
     pub rulebook: Arc<Rulebook>,
     edition: OnceCell<EditionId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::engine) enum Phase {
+pub(in crate::engine) enum EnginePhase {
     Accepting,
     /// Nothing new; work in flight may take until then.
     Draining {
@@ -52,9 +52,9 @@ pub(in crate::engine) enum Phase {
     },
 }
 
-impl<S, P> Shared<S, P> {
+impl<S, P> EngineState<S, P> {
     pub fn accepting(&self) -> bool {
-        *self.phase.borrow() == Phase::Accepting
+        *self.phase.borrow() == EnginePhase::Accepting
     }
 
     pub fn clock(&self) -> &dyn Clock {
@@ -62,7 +62,7 @@ impl<S, P> Shared<S, P> {
     }
 }
 
-impl Judge {
+impl ActiveRulebook {
     pub fn new(rulebook: Rulebook) -> Self {
         Self {
             rulebook: Arc::new(rulebook),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use flowtrigger::engine::{ConfigFile, Places, Rulebook, read_event};
+use flowtrigger::engine::{ConfigFile, Rulebook, RulebookPaths, read_event};
 use flowtrigger::store::{Arrival, EditionId, Occasion, Settings, SqliteStore, Store};
 use jiff::Timestamp;
 
@@ -22,9 +22,9 @@ fn is_told(number: u64) -> bool {
 }
 
 fn rulebook(place: &Place) -> Rulebook {
-    let places = Places {
+    let places = RulebookPaths {
         config: ConfigFile::Named(place.path("flowtrigger.yaml")),
-        ..Places::new(place.path("rules"))
+        ..RulebookPaths::new(place.path("rules"))
     };
     let reading = places.read();
     assert!(!reading.diagnostics.has_errors(), "{reading:?}");

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flowtrigger::core::run::{Line, RunId, State};
-use flowtrigger::engine::{self, Clock, ConfigFile, Engine, Hands, Options, Places, read_event};
+use flowtrigger::engine::{
+    self, Clock, ConfigFile, Engine, EngineOptions, ReloadablePerformer, RulebookPaths, read_event,
+};
 use flowtrigger::store::{Record, Settings, SqliteStore, Store};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -55,7 +57,7 @@ impl Clock for Moved {
 }
 
 struct House {
-    engine: Engine<SqliteStore, Hands>,
+    engine: Engine<SqliteStore, ReloadablePerformer>,
     clock: Moved,
     run: RunId,
     _place: Place,
@@ -64,9 +66,9 @@ struct House {
 /// An engine with one event.
 async fn house(rule: &str) -> House {
     let place = Place::new(rule);
-    let places = Places {
+    let places = RulebookPaths {
         config: ConfigFile::Named(place.path("flowtrigger.yaml")),
-        ..Places::new(place.path("rules"))
+        ..RulebookPaths::new(place.path("rules"))
     };
     let reading = places.read();
     assert!(!reading.diagnostics.has_errors(), "{reading:?}");
@@ -78,9 +80,9 @@ async fn house(rule: &str) -> House {
     let (store, _) = SqliteStore::open(&place.path("flowtrigger.db"), Settings::default()).unwrap();
     let hands = engine::hands(&reading.rulebook, &place.path("outbox")).unwrap();
     let clock = Moved::new();
-    let options = Options {
+    let options = EngineOptions {
         clock: Arc::new(clock.clone()),
-        ..Options::default()
+        ..EngineOptions::default()
     };
     let engine = Engine::open(store, hands, reading.rulebook, options).await;
     let engine = engine.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flowtrigger::engine::{Hands, Options};
+use flowtrigger::engine::{EngineOptions, ReloadablePerformer};
 use flowtrigger::source::http::Limits;
 use flowtrigger::store::MemoryStore;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,12 +10,12 @@ use tokio::net::TcpStream;
 
 use crate::support::{self, event, house_with, soon};
 
-type House = support::House<MemoryStore, Hands>;
+type House = support::House<MemoryStore, ReloadablePerformer>;
 
 const QUIET: &str = "name: quiet\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n- succeed: fine\n";
 
 async fn house(limits: Limits) -> House {
-    house_with(QUIET, Options::default(), limits).await
+    house_with(QUIET, EngineOptions::default(), limits).await
 }
 
 async fn connected(house: &House) -> TcpStream {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flowtrigger::core::flow::call::{Call, Performed};
 use flowtrigger::core::run::{Line, State};
-use flowtrigger::engine::{Options, Perform};
+use flowtrigger::engine::{EngineOptions, Perform};
 use flowtrigger::source::http::Limits;
 use flowtrigger::store::{Placed, Store};
 
@@ -16,18 +16,18 @@ async fn house<P>(
     store: &Durable,
     rules: &str,
     options: P,
-) -> House<Durable, flowtrigger::engine::Hands>
+) -> House<Durable, flowtrigger::engine::ReloadablePerformer>
 where
-    P: Into<Option<Options>>,
+    P: Into<Option<EngineOptions>>,
 {
     let options = options.into().unwrap_or_default();
     house_on(store.clone(), rules, options, Limits::default()).await
 }
 
-fn at_once() -> Options {
-    Options {
+fn at_once() -> EngineOptions {
+    EngineOptions {
         grace: Duration::from_millis(1),
-        ..Options::default()
+        ..EngineOptions::default()
     }
 }
 

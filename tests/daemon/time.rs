@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use flowtrigger::core::flow::call::{Call, Failure, Performed, Reply};
 use flowtrigger::core::run::{Line, State};
-use flowtrigger::engine::{Clock, Options, Perform};
+use flowtrigger::engine::{Clock, EngineOptions, Perform};
 use flowtrigger::store::{MemoryStore, Placed, Store};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -27,10 +27,10 @@ impl Default for Moved {
 }
 
 impl Moved {
-    pub fn options(&self) -> Options {
-        Options {
+    pub fn options(&self) -> EngineOptions {
+        EngineOptions {
             clock: Arc::new(self.clone()),
-            ..Options::default()
+            ..EngineOptions::default()
         }
     }
 

@@ -21,23 +21,24 @@ use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostic, Severity};
 use crate::engine::rulebook::{endpoints, policy, secrets};
 use crate::engine::{
-    DataFolder, Engine, EngineError, Hands, Options, Places, Progress, Reading, Rulebook,
+    DataFolder, Engine, EngineError, EngineOptions, LoadedRulebook, Progress, ReloadablePerformer,
+    Rulebook, RulebookPaths,
 };
 use crate::source::{self, http};
 use crate::store::sqlite::Recovered;
 use crate::store::{Settings, SqliteStore, Store};
-use shutdown::{Heard, Signals};
+use shutdown::{DaemonSignal, Signals};
 
 /// Where the daemon listens unless something else is said.
-pub const USUAL_ADDRESS: &str = "127.0.0.1:8080";
+pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 
 /// How long answers under way may take once everything else has ended.
-const LAST_ANSWERS: Duration = Duration::from_secs(2);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a daemon is started with.
 #[derive(Debug, Clone)]
-pub struct Daemon {
-    pub places: Places,
+pub struct DaemonOptions {
+    pub places: RulebookPaths,
     /// Host and port; where none is given, those of the configuration or the usual ones. Port 0 takes
     /// any that is free and logs which.
     pub listen: Option<String>,
@@ -50,12 +51,12 @@ pub struct Daemon {
 
 /// Runs until a signal ends it.
 pub async fn daemon(
-    daemon: Daemon,
+    daemon: DaemonOptions,
     mut tell: impl FnMut(Progress) + Send + 'static,
 ) -> Result<(), EngineError> {
     let mut signals = Signals::new()?;
     let reading = read(daemon.places.clone(), move |places| {
-        places.read_telling(&mut tell)
+        places.load_with_progress(&mut tell)
     });
     let reading = reading.await;
     log_warnings(&reading);
@@ -72,9 +73,9 @@ pub async fn daemon(
     let (store, recovered) = SqliteStore::open(&folder.database(), settings)?;
     log_recovered(&recovered);
     let open_at = listener.local_addr().ok().filter(|at| http::is_open(*at));
-    let options = Options {
+    let options = EngineOptions {
         open_at,
-        ..Options::of(&rulebook.config)
+        ..EngineOptions::of(&rulebook.config)
     };
     log_start(&rulebook, memory, &listener);
     endpoints::tell(&rulebook);
@@ -82,7 +83,7 @@ pub async fn daemon(
     let engine = Engine::open(store.clone(), hands, rulebook, options).await?;
     engine.metrics().extend(store.clone());
     let limits = daemon.limits.clone().with(&engine.rulebook().config.listen);
-    let doors = Doors::open(&engine, listener, socket, limits);
+    let doors = Listeners::open(&engine, listener, socket, limits);
     let served = daemon.serve(&engine, doors, &mut signals).await;
     drop(std::fs::remove_file(folder.socket()));
     file_last(&store).await;
@@ -91,7 +92,7 @@ pub async fn daemon(
 
 /// The last events that led to no run are filed, unless the disk does not answer.
 async fn file_last(store: &SqliteStore) {
-    match tokio::time::timeout(LAST_ANSWERS, store.flush()).await {
+    match tokio::time::timeout(DRAIN_TIMEOUT, store.flush()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => error!(%error, "the last events without runs could not be filed"),
         Err(_) => error!("the last events without runs could not be filed in time"),
@@ -118,7 +119,7 @@ async fn kill_left_behind(processes: PathBuf) {
 }
 
 /// What acts for a rulebook: its secrets are read here, all of them, before anything starts.
-pub fn hands(rulebook: &Rulebook, outbox: &Path) -> Result<Hands, EngineError> {
+pub fn hands(rulebook: &Rulebook, outbox: &Path) -> Result<ReloadablePerformer, EngineError> {
     let secrets = secrets::load(rulebook).map_err(EngineError::Secrets)?;
     hands_with(&rulebook.config, secrets, action::Options::new(outbox))
 }
@@ -127,14 +128,14 @@ fn hands_with(
     config: &Config,
     secrets: Secrets,
     options: action::Options,
-) -> Result<Hands, EngineError> {
+) -> Result<ReloadablePerformer, EngineError> {
     let options = action::Options {
         outgoing: config.outgoing.clone(),
         programs: policy::programs(config),
         ..options
     };
     confined::no_core_files();
-    Ok(Hands::new(Performer::new(secrets, options)?))
+    Ok(ReloadablePerformer::new(Performer::new(secrets, options)?))
 }
 
 /// Reads the secrets of rules and sources, or tells of all that cannot be had.
@@ -152,15 +153,15 @@ fn ready(rulebook: &mut Rulebook) -> Result<Secrets, EngineError> {
 }
 
 /// The two doors of a daemon: one for events, one for orders.
-struct Doors {
+struct Listeners {
     events: JoinHandle<std::io::Result<()>>,
     orders: JoinHandle<std::io::Result<()>>,
     close: watch::Sender<bool>,
 }
 
-impl Doors {
+impl Listeners {
     fn open<S: Store>(
-        engine: &Engine<S, Hands>,
+        engine: &Engine<S, ReloadablePerformer>,
         listener: TcpListener,
         socket: UnixListener,
         limits: http::Limits,
@@ -193,7 +194,7 @@ impl Doors {
     async fn close(mut self) {
         self.close.send_replace(true);
         let both = async { tokio::join!(&mut self.events, &mut self.orders) };
-        if tokio::time::timeout(LAST_ANSWERS, both).await.is_err() {
+        if tokio::time::timeout(DRAIN_TIMEOUT, both).await.is_err() {
             self.events.abort();
             self.orders.abort();
         }
@@ -203,7 +204,7 @@ impl Doors {
 /// Waits for work in flight; a second signal ends the waiting. The door stays open so that senders
 /// hear when to come back.
 async fn stop<S: Store>(
-    engine: &Engine<S, Hands>,
+    engine: &Engine<S, ReloadablePerformer>,
     signals: &mut Signals,
 ) -> Result<(), EngineError> {
     let drain = async {
@@ -217,7 +218,7 @@ async fn stop<S: Store>(
         _ = drain => Ok(()),
         () = signals.stop_again() => {
             // Where the store does not answer, nobody waits for it.
-            if let Ok(left) = tokio::time::timeout(LAST_ANSWERS, engine.left()).await {
+            if let Ok(left) = tokio::time::timeout(DRAIN_TIMEOUT, engine.left()).await {
                 left.log::<S>();
             }
             Err(EngineError::Interrupted)
@@ -225,11 +226,11 @@ async fn stop<S: Store>(
     }
 }
 
-impl Daemon {
+impl DaemonOptions {
     async fn listen(&self, config: &Config) -> Result<TcpListener, EngineError> {
         let told = self.listen.as_ref().or(config.listen.address.as_ref());
-        let address = told.map_or(USUAL_ADDRESS, String::as_str);
-        Ok(http::listen(address, &endpoints::unverified(config)).await?)
+        let address = told.map_or(DEFAULT_ADDRESS, String::as_str);
+        Ok(http::listen(address, &endpoints::unverified_sources(config)).await?)
     }
 
     fn hands(
@@ -237,7 +238,7 @@ impl Daemon {
         config: &Config,
         secrets: Secrets,
         folder: &DataFolder,
-    ) -> Result<Hands, EngineError> {
+    ) -> Result<ReloadablePerformer, EngineError> {
         let options = action::Options {
             processes: Some(folder.processes()),
             ..action::Options::new(&self.outbox)
@@ -247,8 +248,8 @@ impl Daemon {
 
     async fn serve<S: Store>(
         &self,
-        engine: &Engine<S, Hands>,
-        mut doors: Doors,
+        engine: &Engine<S, ReloadablePerformer>,
+        mut doors: Listeners,
         signals: &mut Signals,
     ) -> Result<(), EngineError> {
         loop {
@@ -257,8 +258,8 @@ impl Daemon {
                 ended = doors.ended() => return ended,
             };
             match heard {
-                Heard::Reload => self.reload(engine).await,
-                Heard::Stop => break,
+                DaemonSignal::Reload => self.reload(engine).await,
+                DaemonSignal::Stop => break,
             }
         }
         stop(engine, signals).await?;
@@ -266,7 +267,7 @@ impl Daemon {
         Ok(())
     }
 
-    async fn reload<S: Store>(&self, engine: &Engine<S, Hands>) {
+    async fn reload<S: Store>(&self, engine: &Engine<S, ReloadablePerformer>) {
         let reloaded = reload(self.places.clone(), engine).await;
         engine.metrics().reloaded(match reloaded {
             Ok(_) => "ok",
@@ -287,8 +288,8 @@ impl Daemon {
 
 /// Reads the places again; new rules and their secrets come into use together or not at all.
 pub async fn reload<S: Store>(
-    places: Places,
-    engine: &Engine<S, Hands>,
+    places: RulebookPaths,
+    engine: &Engine<S, ReloadablePerformer>,
 ) -> Result<usize, EngineError> {
     let mut reading = read(places, |places| places.read()).await;
     if reading.diagnostics.has_errors() {
@@ -301,7 +302,7 @@ pub async fn reload<S: Store>(
     let performer = engine
         .performer()
         .renewed(&secrets, &reading.rulebook.config)?;
-    let renew = |hands: &Hands| hands.replace(performer);
+    let renew = |hands: &ReloadablePerformer| hands.replace(performer);
     let rulebook = engine.adopt(reading, renew).await?;
     endpoints::tell(&rulebook);
     Ok(rulebook.rules.rules.len())
@@ -322,12 +323,15 @@ fn warn_of_fixed(before: &Config, after: &Config) {
 }
 
 /// Files are read off the threads that answer requests.
-async fn read(places: Places, read: impl FnOnce(&Places) -> Reading + Send + 'static) -> Reading {
+async fn read(
+    places: RulebookPaths,
+    read: impl FnOnce(&RulebookPaths) -> LoadedRulebook + Send + 'static,
+) -> LoadedRulebook {
     let read = tokio::task::spawn_blocking(move || read(&places));
     read.await
         .unwrap_or_else(|fault| match fault.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Reading::default(),
+            Err(_) => LoadedRulebook::default(),
         })
 }
 
@@ -355,10 +359,10 @@ fn log_start(rulebook: &Rulebook, bytes_per_rule: Option<u64>, listener: &TcpLis
     policy::tell(&rulebook.config);
 }
 
-fn log_warnings(reading: &Reading) {
+fn log_warnings(reading: &LoadedRulebook) {
     let mut warnings = reading.diagnostics.sorted();
     warnings.retain(|found| found.severity == Severity::Warning);
-    for warning in warnings.iter().take(MOST_LOGGED) {
+    for warning in warnings.iter().take(MAX_LOGGED) {
         let at = reading.rulebook.files.place(warning.at);
         warn!(%at, help = warning.help, "{}", warning.message);
     }
@@ -368,17 +372,17 @@ fn log_warnings(reading: &Reading) {
 }
 
 /// A log that thousands of rules flood tells nothing.
-const MOST_LOGGED: usize = 100;
+const MAX_LOGGED: usize = 100;
 
 fn more_than_logged(found: &[Diagnostic]) -> Option<usize> {
-    let more = found.len().saturating_sub(MOST_LOGGED);
+    let more = found.len().saturating_sub(MAX_LOGGED);
     (more > 0).then_some(more)
 }
 
-fn log_errors(reading: &Reading) {
+fn log_errors(reading: &LoadedRulebook) {
     let mut mistakes = reading.diagnostics.sorted();
     mistakes.retain(|found| found.severity == Severity::Error);
-    for mistake in mistakes.iter().take(MOST_LOGGED) {
+    for mistake in mistakes.iter().take(MAX_LOGGED) {
         let at = reading.rulebook.files.place(mistake.at);
         error!(%at, help = mistake.help, "{}", mistake.message);
     }

@@ -21,7 +21,7 @@ use match_bytes::ByteMatch;
 use submit::{MatchedEvent, SubmittedEvent};
 
 /// Elements of one array. A body of the largest size holds fewer real events than this.
-const MOST_EVENTS: usize = 1_000;
+const MAX_EVENTS: usize = 1_000;
 
 /// Every name that events may come under.
 pub fn sources(config: &Config) -> Vec<String> {
@@ -174,8 +174,8 @@ impl RequestEvents {
 fn check_count(count: usize) -> Result<(), Unsound> {
     let error = match count {
         0 => "an empty array holds no event; send at least one".into(),
-        count if count > MOST_EVENTS => {
-            format!("{count} events at once; send at most {MOST_EVENTS} in an array")
+        count if count > MAX_EVENTS => {
+            format!("{count} events at once; send at most {MAX_EVENTS} in an array")
         }
         _ => return Ok(()),
     };
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn arrays_have_bounds() {
         assert!(request("support", "[]").is_err());
-        let most = vec![ticket("1"); MOST_EVENTS].join(",");
+        let most = vec![ticket("1"); MAX_EVENTS].join(",");
         assert!(request("support", &format!("[{most}]")).is_ok());
         let over = format!("[{most},{}]", ticket("1"));
         let refused = request("support", &over).expect_err("too many");

@@ -12,8 +12,8 @@ use crate::core::event::{Brief, Event};
 use crate::core::loop_guard::GATE;
 use crate::core::rule::jobspec::Rule;
 use crate::engine::handle::Engine;
-use crate::engine::metrics::Taken;
-use crate::engine::state::Judge;
+use crate::engine::metrics::EventOutcome;
+use crate::engine::state::ActiveRulebook;
 use crate::engine::{Perform, Rulebook};
 use crate::store::{
     Arrival, Committed, EditionId, Occasion, Placed, Planned, Store, StoreError, Unmatched,
@@ -75,7 +75,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
     /// Accepts events in a task that holds the intake lock until all is committed.
     pub(super) async fn submit_with(
         &self,
-        active: Arc<Judge>,
+        active: Arc<ActiveRulebook>,
         events: Vec<MatchedEvent>,
         intake: Option<OwnedRwLockReadGuard<()>>,
     ) -> Result<Vec<SubmittedEvent>, StoreError> {
@@ -97,7 +97,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
 
     async fn accept(
         &self,
-        active: &Judge,
+        active: &ActiveRulebook,
         events: Vec<MatchedEvent>,
     ) -> Result<Vec<SubmittedEvent>, StoreError> {
         let edition = active.edition(&self.shared.store).await?;
@@ -116,7 +116,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
             for (gate, _, _) in submitted.suppressed() {
                 self.shared.metrics.suppressed(gate);
             }
-            if taken == Taken::Unmatched {
+            if taken == EventOutcome::Unmatched {
                 let event = matched.event.into();
                 self.shared.store.archive(event, edition, received);
             }
@@ -128,14 +128,16 @@ impl<S: Store, P: Perform> Engine<S, P> {
     /// Archives an event that no rule matches.
     pub(super) async fn archive_unmatched(
         &self,
-        active: &Judge,
+        active: &ActiveRulebook,
         brief: &Brief,
         event: Unmatched,
     ) -> Result<(), StoreError> {
         let edition = active.edition(&self.shared.store).await?;
         let received = self.shared.clock().now();
         log_unmatched(brief);
-        self.shared.metrics.taken(&brief.source, Taken::Unmatched);
+        self.shared
+            .metrics
+            .taken(&brief.source, EventOutcome::Unmatched);
         self.shared.store.archive(event, edition, received);
         Ok(())
     }
@@ -228,11 +230,11 @@ fn position(event: &Event) -> Option<i64> {
 }
 
 impl SubmittedEvent {
-    fn taken(&self) -> Taken {
+    fn taken(&self) -> EventOutcome {
         match (self.committed.redelivered, self.matched.is_empty()) {
-            (true, _) => Taken::Redelivered,
-            (false, true) => Taken::Unmatched,
-            (false, false) => Taken::Accepted,
+            (true, _) => EventOutcome::Redelivered,
+            (false, true) => EventOutcome::Unmatched,
+            (false, false) => EventOutcome::Accepted,
         }
     }
 
@@ -247,15 +249,15 @@ impl SubmittedEvent {
     /// quoted, so that they cannot pass for log lines of their own.
     fn log(&self) {
         let (event, r#type) = (self.event.id.as_str(), self.event.event_type.as_str());
-        if self.taken() == Taken::Unmatched {
+        if self.taken() == EventOutcome::Unmatched {
             return log_unmatched(&self.event);
         }
         let runs = self.committed.runs.iter().map(|run: &Placed| run.id.0);
         let runs: Vec<u64> = runs.collect();
         let matched = self.matched.join(",");
         match self.taken() {
-            Taken::Redelivered => info!(event, r#type, ?runs, "event redelivered"),
-            Taken::Accepted | Taken::Unmatched => {
+            EventOutcome::Redelivered => info!(event, r#type, ?runs, "event redelivered"),
+            EventOutcome::Accepted | EventOutcome::Unmatched => {
                 info!(event, r#type, matched, ?runs, "event accepted");
             }
         }

@@ -10,7 +10,7 @@ use crate::core::run::RunId;
 
 /// What a worker is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum WorkerSignal {
     GoOn,
     /// The program ends: put the run back.
     Stop,
@@ -20,10 +20,10 @@ pub enum Order {
 
 /// By task: a run that was revived may be taken up again before its last task is gone.
 #[derive(Debug, Default)]
-pub struct AtWork(HashMap<Id, (RunId, watch::Sender<Order>)>);
+pub struct ActiveRuns(HashMap<Id, (RunId, watch::Sender<WorkerSignal>)>);
 
-impl AtWork {
-    pub fn add(&mut self, task: Id, run: RunId, orders: watch::Sender<Order>) {
+impl ActiveRuns {
+    pub fn add(&mut self, task: Id, run: RunId, orders: watch::Sender<WorkerSignal>) {
         self.0.insert(task, (run, orders));
     }
 
@@ -35,9 +35,9 @@ impl AtWork {
     pub fn stop_all(&self) {
         for (_, orders) in self.0.values() {
             orders.send_if_modified(|order| {
-                let goes_on = *order == Order::GoOn;
+                let goes_on = *order == WorkerSignal::GoOn;
                 if goes_on {
-                    *order = Order::Stop;
+                    *order = WorkerSignal::Stop;
                 }
                 goes_on
             });
@@ -45,10 +45,10 @@ impl AtWork {
     }
 
     /// Gives the run up, if it is at work; the sender is closed once its worker ended.
-    pub fn cancel(&self, run: RunId) -> Option<watch::Sender<Order>> {
+    pub fn cancel(&self, run: RunId) -> Option<watch::Sender<WorkerSignal>> {
         let mut found = self.0.values().filter(|(at_work, _)| *at_work == run);
         let orders = found.find(|(_, orders)| !orders.is_closed())?.1.clone();
-        orders.send_replace(Order::Cancel);
+        orders.send_replace(WorkerSignal::Cancel);
         Some(orders)
     }
 }

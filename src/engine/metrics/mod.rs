@@ -19,7 +19,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::core::flow::call::Call;
 use crate::core::run::{Attempt, Outcome, STATES};
 use crate::store::{SqliteStore, Store, StoreError};
-use store::Kept;
+use store::StoreCollector;
 
 #[derive(Debug)]
 pub struct Metrics {
@@ -75,18 +75,18 @@ struct ResultLabels {
 
 /// What became of an event that was taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
+pub enum EventOutcome {
     Accepted,
     Unmatched,
     Redelivered,
 }
 
-impl Taken {
+impl EventOutcome {
     fn word(self) -> &'static str {
         match self {
-            Taken::Accepted => "accepted",
-            Taken::Unmatched => "unmatched",
-            Taken::Redelivered => "redelivered",
+            EventOutcome::Accepted => "accepted",
+            EventOutcome::Unmatched => "unmatched",
+            EventOutcome::Redelivered => "redelivered",
         }
     }
 }
@@ -180,11 +180,11 @@ impl Metrics {
 
     /// Adds what only a store on disk can tell.
     pub fn extend(&self, store: SqliteStore) {
-        self.with(|registry| registry.register_collector(Box::new(Kept(store))));
+        self.with(|registry| registry.register_collector(Box::new(StoreCollector(store))));
     }
 
     /// `source` is one that the configuration knows.
-    pub fn taken(&self, source: &str, taken: Taken) {
+    pub fn taken(&self, source: &str, taken: EventOutcome) {
         let labels = EventLabels {
             source: source.to_owned(),
             outcome: taken.word(),
@@ -271,7 +271,7 @@ mod tests {
     #[tokio::test]
     async fn names_have_their_endings_and_every_state_its_gauge() {
         let metrics = Metrics::default();
-        metrics.taken("support", Taken::Unmatched);
+        metrics.taken("support", EventOutcome::Unmatched);
         metrics.refused("", "unknown_source");
         metrics.committed(Duration::from_millis(3));
         metrics.reloaded("ok");

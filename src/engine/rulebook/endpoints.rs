@@ -18,24 +18,24 @@ use crate::source::signature::{Unusable, Verifier};
 
 /// The entrances by their paths. Cloning shares the secrets.
 #[derive(Clone, Default)]
-pub struct Entrances(BTreeMap<String, Entrance>);
+pub struct Endpoints(BTreeMap<String, Entrance>);
 
 /// A secret that is taken and may not be what was meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doubt {
+pub struct WeakSecret {
     pub source: String,
     pub secret: String,
     pub what: &'static str,
 }
 
 /// No secret prints itself.
-impl fmt::Debug for Entrances {
+impl fmt::Debug for Endpoints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
 }
 
-impl Entrances {
+impl Endpoints {
     /// Without the secrets: sources that verify let nobody in.
     pub fn locked(config: &Config) -> Self {
         let with =
@@ -80,14 +80,14 @@ impl Entrances {
         self.0.keys().cloned().collect()
     }
 
-    pub fn doubts(&self) -> Vec<Doubt> {
+    pub fn doubts(&self) -> Vec<WeakSecret> {
         let of = |entrance: &Entrance| {
             let source = entrance.source.to_string();
             let doubts = entrance
                 .verifier
                 .iter()
                 .flat_map(|verifier| verifier.doubts());
-            let told = doubts.map(|(secret, what)| Doubt {
+            let told = doubts.map(|(secret, what)| WeakSecret {
                 source: source.clone(),
                 secret: secret.to_owned(),
                 what,
@@ -98,7 +98,7 @@ impl Entrances {
     }
 }
 
-impl fmt::Display for Doubt {
+impl fmt::Display for WeakSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             source,
@@ -110,7 +110,7 @@ impl fmt::Display for Doubt {
 }
 
 /// The sources that take whoever comes.
-pub fn unverified(config: &Config) -> Vec<String> {
+pub fn unverified_sources(config: &Config) -> Vec<String> {
     let open = config.sources.values();
     let open = open.filter(|entrance| entrance.verification.is_none());
     open.map(|entrance| entrance.name.clone()).collect()
@@ -129,7 +129,7 @@ fn told_in_clear(config: &Config) -> Vec<&str> {
 
 /// A door that others reach opens for no source that takes whoever comes.
 pub fn stay_closed(config: &Config, open_at: Option<SocketAddr>) -> Result<(), ListenError> {
-    let unverified = unverified(config);
+    let unverified = unverified_sources(config);
     match open_at {
         Some(address) if !unverified.is_empty() => Err(ListenError::NotLoopback {
             address,

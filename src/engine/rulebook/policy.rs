@@ -34,7 +34,7 @@ pub fn tell(config: &Config) {
 /// Reports what rules ask for and would not get: a program that may not run is an error, what may be
 /// otherwise on the machine that acts is a warning.
 pub fn judge(rules: &RuleSet, config: &Config, diagnostics: &mut Diagnostics) {
-    let mut judge = Judge {
+    let mut judge = PolicyCheck {
         config,
         programs: programs(config),
         refusals: HashMap::new(),
@@ -62,7 +62,7 @@ pub fn judge(rules: &RuleSet, config: &Config, diagnostics: &mut Diagnostics) {
     }
 }
 
-struct Judge<'j> {
+struct PolicyCheck<'j> {
     config: &'j Config,
     programs: Option<Programs>,
     /// What was found of each program and folder: many rules run the same.
@@ -72,7 +72,7 @@ struct Judge<'j> {
     diagnostics: &'j mut Diagnostics,
 }
 
-impl Judge<'_> {
+impl PolicyCheck<'_> {
     fn request(&mut self, http: &Http, step: &Step) {
         let seen = self.config.outgoing.foresee(http.url.beginning());
         if let Some(Foresight::Refused(refused)) = seen {

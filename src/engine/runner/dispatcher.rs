@@ -11,25 +11,25 @@ use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::performer::Perform;
-use super::worker::{LAST_TRIES, passes, work};
+use super::worker::{MAX_SHUTDOWN_ATTEMPTS, passes, work};
 use crate::core::run::{RunId, State};
-use crate::engine::clock::Pair;
-use crate::engine::limits::active_runs::Order;
-use crate::engine::state::{Phase, Shared};
+use crate::engine::clock::ClockReading;
+use crate::engine::limits::active_runs::WorkerSignal;
+use crate::engine::state::{EnginePhase, EngineState};
 use crate::store::{Claim, Store};
 
 /// The longest sleep without a look at the clock on the wall, which may jump.
-const LONGEST_NAP: Duration = Duration::from_secs(30);
+const MAX_SLEEP: Duration = Duration::from_secs(30);
 /// Between two tries of a store that fails.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// How long workers that are told to stop may take to put their runs back.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const FINAL_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs until the engine has been drained.
-pub(in crate::engine) async fn dispatch<S: Store, P: Perform>(shared: Arc<Shared<S, P>>) {
+pub(in crate::engine) async fn dispatch<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>) {
     let mut phase = shared.phase.subscribe();
-    let mut crew = Crew {
-        clocks: Pair::of(shared.clock()),
+    let mut crew = Dispatcher {
+        clocks: ClockReading::of(shared.clock()),
         shared,
         tasks: JoinSet::new(),
     };
@@ -38,16 +38,16 @@ pub(in crate::engine) async fn dispatch<S: Store, P: Perform>(shared: Arc<Shared
 }
 
 /// The runs at work.
-struct Crew<S, P> {
-    shared: Arc<Shared<S, P>>,
+struct Dispatcher<S, P> {
+    shared: Arc<EngineState<S, P>>,
     tasks: JoinSet<()>,
     /// As they stood at the last look.
-    clocks: Pair,
+    clocks: ClockReading,
 }
 
-impl<S: Store, P: Perform> Crew<S, P> {
+impl<S: Store, P: Perform> Dispatcher<S, P> {
     /// Claims what it can, then waits until something changes. False when all is drained.
-    async fn turn(&mut self, phase: &mut watch::Receiver<Phase>) -> bool {
+    async fn turn(&mut self, phase: &mut watch::Receiver<EnginePhase>) -> bool {
         self.look_at_clocks().await;
         let now = *phase.borrow_and_update();
         if self.takes_more(now) {
@@ -71,7 +71,7 @@ impl<S: Store, P: Perform> Crew<S, P> {
 
     /// What waits for a time waits no longer because the clock was set back.
     async fn look_at_clocks(&mut self) {
-        let now = Pair::of(self.shared.clock());
+        let now = ClockReading::of(self.shared.clock());
         if let Some(by) = self.clocks.set_back(&now) {
             let seconds = by.as_secs();
             warn!(
@@ -88,12 +88,12 @@ impl<S: Store, P: Perform> Crew<S, P> {
 
     /// A durable store keeps what is queued for the next start; any other loses it, so that as much
     /// as possible is still done.
-    fn takes_more(&self, phase: Phase) -> bool {
-        phase == Phase::Accepting || !S::DURABLE
+    fn takes_more(&self, phase: EnginePhase) -> bool {
+        phase == EnginePhase::Accepting || !S::DURABLE
     }
 
-    fn is_drained(&self, phase: Phase, due: Option<Duration>) -> bool {
-        let Phase::Draining { until } = phase else {
+    fn is_drained(&self, phase: EnginePhase, due: Option<Duration>) -> bool {
+        let EnginePhase::Draining { until } = phase else {
             return false;
         };
         let left = until.saturating_duration_since(Instant::now());
@@ -119,12 +119,12 @@ impl<S: Store, P: Perform> Crew<S, P> {
             Err(error) => {
                 drop((at_work, places));
                 error!(%error, "runs could not be claimed; trying again");
-                return shared.clock().sleep(STORE_PAUSE).await;
+                return shared.clock().sleep(STORE_RETRY_DELAY).await;
             }
         };
         for (run, place) in claimed.into_iter().zip(places) {
             let id = run.id;
-            let (orders, ordered) = watch::channel(Order::GoOn);
+            let (orders, ordered) = watch::channel(WorkerSignal::GoOn);
             let shared = Arc::clone(&shared);
             let task = async move { work(&shared, run, place, ordered).await };
             at_work.add(self.tasks.spawn(task).id(), id, orders);
@@ -139,11 +139,11 @@ impl<S: Store, P: Perform> Crew<S, P> {
     }
 
     /// Without a free place a due run cannot start, and the end of another wakes us.
-    fn nap(&self, phase: Phase, due: Option<Duration>) -> Duration {
+    fn nap(&self, phase: EnginePhase, due: Option<Duration>) -> Duration {
         let waits = self.shared.places.has_free() && self.takes_more(phase);
         match due.filter(|_| waits) {
-            Some(due) => LONGEST_NAP.min(due.max(Duration::from_millis(1))),
-            None => LONGEST_NAP,
+            Some(due) => MAX_SLEEP.min(due.max(Duration::from_millis(1))),
+            None => MAX_SLEEP,
         }
     }
 
@@ -168,7 +168,7 @@ impl<S: Store, P: Perform> Crew<S, P> {
     /// Stops what is still at work when the time is over.
     async fn dismiss(mut self) {
         self.shared.at_work.lock().await.stop_all();
-        let until = Instant::now() + LAST_WORDS;
+        let until = Instant::now() + FINAL_WRITE_TIMEOUT;
         while let Ok(Some(ended)) =
             tokio::time::timeout_at(until, self.tasks.join_next_with_id()).await
         {
@@ -183,13 +183,13 @@ impl<S: Store, P: Perform> Crew<S, P> {
 
 /// Tells the store, until it hears, of a run that nobody works on any more: it would be running for
 /// ever.
-async fn bury<S: Store, P: Perform>(shared: Arc<Shared<S, P>>, run: RunId, why: String) {
+async fn bury<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>, run: RunId, why: String) {
     error!(
         run = run.0,
         state = "dead",
         "run stopped by a fault of the program"
     );
-    let mut last_tries = LAST_TRIES;
+    let mut last_tries = MAX_SHUTDOWN_ATTEMPTS;
     let dead = State::Dead { why };
     while let Err(error) = shared
         .store
@@ -203,14 +203,14 @@ async fn bury<S: Store, P: Perform>(shared: Arc<Shared<S, P>>, run: RunId, why: 
         if last_tries == 0 || !passes(&error) {
             return;
         }
-        shared.clock().sleep(STORE_PAUSE).await;
+        shared.clock().sleep(STORE_RETRY_DELAY).await;
     }
 }
 
-async fn time_is_up(phase: Phase) {
+async fn time_is_up(phase: EnginePhase) {
     match phase {
-        Phase::Accepting => std::future::pending().await,
-        Phase::Draining { until } => tokio::time::sleep_until(until).await,
+        EnginePhase::Accepting => std::future::pending().await,
+        EnginePhase::Draining { until } => tokio::time::sleep_until(until).await,
     }
 }
 

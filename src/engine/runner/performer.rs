@@ -26,9 +26,9 @@ impl Perform for Performer {
 }
 
 /// A performer whose secrets and policy can be renewed while it works.
-pub struct Hands(ArcSwap<Performer>);
+pub struct ReloadablePerformer(ArcSwap<Performer>);
 
-impl Hands {
+impl ReloadablePerformer {
     pub fn new(performer: Performer) -> Self {
         Self(ArcSwap::from_pointee(performer))
     }
@@ -45,7 +45,7 @@ impl Hands {
     }
 }
 
-impl Perform for Hands {
+impl Perform for ReloadablePerformer {
     async fn perform(&self, call: &Call, key: &str) -> Performed {
         let performer = self.0.load_full();
         performer.perform(call, key).await

@@ -11,36 +11,36 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::debug;
 
 use super::integration_settings::access;
-use super::{Halt, Worker, ordered};
+use super::{Worker, WorkerExit, ordered};
 use crate::core::flow::Task;
 use crate::core::flow::call::{Call, Failure, Performed};
 use crate::core::run::{Attempt, Line, Outcome, idempotency_key};
-use crate::engine::limits::concurrency::{Entry, Place, Queue};
+use crate::engine::limits::concurrency::{HostAdmission, HostQueue, Permit};
 use crate::engine::runner::performer::Perform;
 use crate::store::{Claimed, Store};
 
 /// What is under way.
 #[derive(Default)]
-pub struct Flight<'a> {
-    calls: FuturesUnordered<Pin<Box<dyn Future<Output = Landed> + Send + 'a>>>,
+pub struct InFlight<'a> {
+    calls: FuturesUnordered<Pin<Box<dyn Future<Output = FinishedCall> + Send + 'a>>>,
     /// By place and try: whether it is a command that must not run twice.
     under_way: HashMap<(String, u32), bool>,
 }
 
 /// A call that ended.
-struct Landed {
+struct FinishedCall {
     call: Call,
     attempt: Attempt,
 }
 
 /// What a task has at the host that it reaches.
-enum AtHost {
-    Place(Option<Place>),
+enum HostPermit {
+    Permit(Option<Permit>),
     /// Others are there; its turn comes.
-    Queue(Queue),
+    HostQueue(HostQueue),
 }
 
-impl Flight<'_> {
+impl InFlight<'_> {
     pub fn is_empty(&self) -> bool {
         self.under_way.is_empty()
     }
@@ -62,7 +62,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         &mut self,
         tasks: Vec<Task>,
         mut wake: Option<Timestamp>,
-    ) -> Result<Option<Timestamp>, Halt> {
+    ) -> Result<Option<Timestamp>, WorkerExit> {
         let mut ready = Vec::new();
         for task in tasks {
             if self.flight.has(&task) {
@@ -71,7 +71,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             let alone = self.flight.is_empty() && ready.is_empty();
             if let Some(wait) = self.pace(&task.call) {
                 if alone {
-                    return Err(Halt::Paced(wait));
+                    return Err(WorkerExit::Paced(wait));
                 }
                 let turn = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
                 let turn = self.shared.clock().now().checked_add(turn).ok();
@@ -79,11 +79,13 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 continue;
             }
             let at_host = match self.shared.places.enter(&task.call) {
-                Entry::Open(place) => AtHost::Place(place),
-                Entry::Full if alone => return Err(Halt::NoPlace),
-                Entry::Full => break,
-                Entry::Taken(queue) if alone => AtHost::Place(Some(self.queue(queue).await?)),
-                Entry::Taken(queue) => AtHost::Queue(queue),
+                HostAdmission::Open(place) => HostPermit::Permit(place),
+                HostAdmission::Full if alone => return Err(WorkerExit::NoPlace),
+                HostAdmission::Full => break,
+                HostAdmission::Taken(queue) if alone => {
+                    HostPermit::Permit(Some(self.queue(queue).await?))
+                }
+                HostAdmission::Taken(queue) => HostPermit::HostQueue(queue),
             };
             ready.push((task, at_host));
         }
@@ -92,7 +94,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     }
 
     /// Waits for a place at the host. The run's own place goes to another one meanwhile.
-    async fn queue(&mut self, queue: Queue) -> Result<Place, Halt> {
+    async fn queue(&mut self, queue: HostQueue) -> Result<Permit, WorkerExit> {
         self.keep(None).await?;
         drop(self.place.take());
         self.shared.work.notify_one();
@@ -103,16 +105,16 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         };
         tokio::select! {
             biased;
-            order = ordered(&mut self.orders) => Err(Halt::Ordered(order)),
+            order = ordered(&mut self.orders) => Err(WorkerExit::Signalled(order)),
             (at_host, place) = turn => {
                 self.place = place;
-                at_host.ok_or(Halt::NoPlace)
+                at_host.ok_or(WorkerExit::NoPlace)
             }
         }
     }
 
     /// The log is in the store before anything is done that follows from it.
-    async fn launch(&mut self, ready: Vec<(Task, AtHost)>) -> Result<(), Halt> {
+    async fn launch(&mut self, ready: Vec<(Task, HostPermit)>) -> Result<(), WorkerExit> {
         let now = self.shared.clock().now();
         for (task, _) in ready.iter().filter(|(task, _)| task.announce) {
             self.record(Line::Started {
@@ -143,14 +145,14 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     fn call(
         &self,
         task: Task,
-        at_host: AtHost,
-    ) -> impl Future<Output = Landed> + Send + use<'a, S, P> {
+        at_host: HostPermit,
+    ) -> impl Future<Output = FinishedCall> + Send + use<'a, S, P> {
         let shared = self.shared;
         let key = key(&self.run, &task.step);
         async move {
             let _at_host = match at_host {
-                AtHost::Place(place) => place,
-                AtHost::Queue(queue) => queue.turn().await,
+                HostPermit::Permit(place) => place,
+                HostPermit::HostQueue(queue) => queue.turn().await,
             };
             let clock = shared.clock();
             let began = clock.elapsed();
@@ -164,7 +166,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 }
             };
             let took = clock.elapsed().saturating_sub(began);
-            Landed {
+            FinishedCall {
                 attempt: Attempt {
                     step: task.step,
                     number: task.number,
@@ -180,7 +182,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     }
 
     /// Waits until a call ends, at the longest until it is time to ask again.
-    pub(super) async fn land(&mut self, wake: Option<Timestamp>) -> Result<(), Halt> {
+    pub(super) async fn land(&mut self, wake: Option<Timestamp>) -> Result<(), WorkerExit> {
         let shared = self.shared;
         let sleep = async {
             match wake {
@@ -196,11 +198,11 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         };
         let landed = tokio::select! {
             biased;
-            order = ordered(&mut self.orders) => return Err(Halt::Ordered(order)),
+            order = ordered(&mut self.orders) => return Err(WorkerExit::Signalled(order)),
             Some(landed) = self.flight.calls.next() => landed,
             () = sleep => return Ok(()),
         };
-        let Landed { call, attempt } = landed;
+        let FinishedCall { call, attempt } = landed;
         let key = (attempt.step.clone(), attempt.number);
         self.flight.under_way.remove(&key);
         self.shared.metrics.attempted(&call, &attempt);

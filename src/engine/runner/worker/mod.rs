@@ -15,25 +15,25 @@ use tracing::error;
 use super::performer::Perform;
 use crate::core::flow::{Move, Subject, next, taken_up};
 use crate::core::run::{Line, State};
-use crate::engine::limits::active_runs::Order;
-use crate::engine::limits::concurrency::Place;
-use crate::engine::state::Shared;
+use crate::engine::limits::active_runs::WorkerSignal;
+use crate::engine::limits::concurrency::Permit;
+use crate::engine::state::EngineState;
 use crate::store::{Claimed, Store, StoreError};
-use in_flight::Flight;
+use in_flight::InFlight;
 
 /// Between two tries of a store that fails.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Tries of a store that fails once the program is to end.
-pub(super) const LAST_TRIES: u32 = 3;
+pub(super) const MAX_SHUTDOWN_ATTEMPTS: u32 = 3;
 /// How long a run stays away for which there is not even a place to wait.
-const COME_BACK: SignedDuration = SignedDuration::from_secs(1);
+const REQUEUE_DELAY: SignedDuration = SignedDuration::from_secs(1);
 
 /// Works on a run until it ends, has to wait or is told to stop; waiting gives its place back.
 pub(super) async fn work<S: Store, P: Perform>(
-    shared: &Shared<S, P>,
+    shared: &EngineState<S, P>,
     run: Claimed,
-    place: Place,
-    orders: watch::Receiver<Order>,
+    place: Permit,
+    orders: watch::Receiver<WorkerSignal>,
 ) {
     let mut worker = Worker::new(shared, run, place, orders);
     if let Err(halt) = worker.go().await {
@@ -42,22 +42,22 @@ pub(super) async fn work<S: Store, P: Perform>(
 }
 
 struct Worker<'a, S, P> {
-    shared: &'a Shared<S, P>,
+    shared: &'a EngineState<S, P>,
     run: Claimed,
     /// Spreads the waits of runs that failed together.
     seed: String,
-    orders: watch::Receiver<Order>,
-    place: Option<Place>,
+    orders: watch::Receiver<WorkerSignal>,
+    place: Option<Permit>,
     /// What the flow knows by name from the start.
     locals: Value,
     /// Lines that the store does not have yet.
     unkept: Vec<Line>,
-    flight: Flight<'a>,
+    flight: InFlight<'a>,
 }
 
 /// Why a worker leaves its run before it ended or waits.
-enum Halt {
-    Ordered(Order),
+enum WorkerExit {
+    Signalled(WorkerSignal),
     /// Too many runs wait for the host already.
     NoPlace,
     /// Its turn at the connection comes then.
@@ -68,10 +68,10 @@ enum Halt {
 
 impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     fn new(
-        shared: &'a Shared<S, P>,
+        shared: &'a EngineState<S, P>,
         run: Claimed,
-        place: Place,
-        orders: watch::Receiver<Order>,
+        place: Permit,
+        orders: watch::Receiver<WorkerSignal>,
     ) -> Self {
         let mut worker = Self {
             seed: format!("{}/{}/{}", run.event.source, run.event.id, run.rule.name),
@@ -81,7 +81,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             orders,
             place: Some(place),
             unkept: Vec::new(),
-            flight: Flight::default(),
+            flight: InFlight::default(),
         };
         let line = taken_up(worker.run.flow(), &worker.subject(), &worker.run.log);
         worker.run.log.push(line);
@@ -98,7 +98,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         }
     }
 
-    async fn go(&mut self) -> Result<(), Halt> {
+    async fn go(&mut self) -> Result<(), WorkerExit> {
         loop {
             let state = match self.decide() {
                 Move::Perform { tasks, wake } => {
@@ -143,15 +143,15 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
 
     /// Gives the store what it does not have yet, with where the run stands now; while it fails, again
     /// and again: what happened must not be forgotten.
-    async fn keep(&mut self, state: Option<State>) -> Result<(), Halt> {
+    async fn keep(&mut self, state: Option<State>) -> Result<(), WorkerExit> {
         if self.unkept.is_empty() && state.is_none() {
             return Ok(());
         }
         let mut told = false;
-        let mut last_tries = LAST_TRIES;
+        let mut last_tries = MAX_SHUTDOWN_ATTEMPTS;
         loop {
             let lines = self.unkept.clone();
-            if *self.orders.borrow() == Order::Stop {
+            if *self.orders.borrow() == WorkerSignal::Stop {
                 last_tries -= 1;
             }
             let kept = self.shared.store.advance(self.run.id, lines, state.clone());
@@ -162,7 +162,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 }
                 Err(error) if last_tries == 0 || !passes(&error) => {
                     self.log_unkept(&error);
-                    return Err(Halt::Unkept);
+                    return Err(WorkerExit::Unkept);
                 }
                 Err(error) if !told => {
                     let run = self.run.id.0;
@@ -171,31 +171,31 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 }
                 Err(_) => {}
             }
-            self.shared.clock().sleep(STORE_PAUSE).await;
+            self.shared.clock().sleep(STORE_RETRY_DELAY).await;
         }
     }
 
     /// Leaves the run as it is best found again.
-    async fn halt(&mut self, halt: Halt) {
-        if let Halt::Ordered(order) = halt {
+    async fn halt(&mut self, halt: WorkerExit) {
+        if let WorkerExit::Signalled(order) = halt {
             self.log_halt(order);
         }
         // What is under way is stopped: its connections are closed, its commands killed.
-        self.flight = Flight::default();
+        self.flight = InFlight::default();
         let state = match halt {
-            Halt::Unkept => return,
-            Halt::NoPlace => Some(State::Retrying {
-                until: after(self.shared.clock().now(), COME_BACK),
+            WorkerExit::Unkept => return,
+            WorkerExit::NoPlace => Some(State::Retrying {
+                until: after(self.shared.clock().now(), REQUEUE_DELAY),
             }),
             // What is kept in memory is lost with it, and said to be lost as it stands.
-            Halt::Paced(wait) => Some(State::Retrying {
+            WorkerExit::Paced(wait) => Some(State::Retrying {
                 until: after(
                     self.shared.clock().now(),
-                    SignedDuration::try_from(wait).unwrap_or(COME_BACK),
+                    SignedDuration::try_from(wait).unwrap_or(REQUEUE_DELAY),
                 ),
             }),
-            Halt::Ordered(Order::Stop) => S::DURABLE.then_some(State::Queued),
-            Halt::Ordered(Order::Cancel | Order::GoOn) => None,
+            WorkerExit::Signalled(WorkerSignal::Stop) => S::DURABLE.then_some(State::Queued),
+            WorkerExit::Signalled(WorkerSignal::Cancel | WorkerSignal::GoOn) => None,
         };
         // Where it fails again, that is told.
         drop(self.keep(state).await);
@@ -203,8 +203,8 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
 }
 
 /// Waits for an order other than to go on.
-async fn ordered(orders: &mut watch::Receiver<Order>) -> Order {
-    let order = orders.wait_for(|order| *order != Order::GoOn).await;
+async fn ordered(orders: &mut watch::Receiver<WorkerSignal>) -> WorkerSignal {
+    let order = orders.wait_for(|order| *order != WorkerSignal::GoOn).await;
     let order = order.map(|order| *order);
     match order {
         Ok(order) => order,
