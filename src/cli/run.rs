@@ -22,7 +22,7 @@ use super::render::plain::plain;
 use crate::core::run::State;
 use crate::engine::{
     Engine, EngineOptions, EventReport, IncomingEvent, Matcher, ReloadablePerformer, RunReport,
-    StepReport, UnfinishedWork, act, hands, interrupted,
+    StepReport, UnfinishedWork, act, interrupted, performer,
 };
 use crate::store::MemoryStore;
 
@@ -58,7 +58,7 @@ pub struct Args {
 pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let book = global.rulebook(None)?;
     input::read(&args.files, args.source.as_deref(), &book.config)?;
-    let hands = hands(&book, &global.outbox())?;
+    let performer = performer(&book, &global.outbox())?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::runtime(format!("failed to start: {error}")))?;
     let mut tally = Tally::default();
@@ -66,7 +66,7 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
     let reading = runtime.block_on(async {
         let engine = Engine::start(
             MemoryStore::default(),
-            hands,
+            performer,
             book,
             EngineOptions::default(),
         );

@@ -30,7 +30,7 @@ impl<S, P> Clone for Engine<S, P> {
 impl<S: Store, P: Perform> Engine<S, P> {
     /// Starts the dispatcher. Needs a tokio runtime. The store gets the rules with the first event.
     pub fn start(store: S, perform: P, rulebook: Rulebook, options: EngineOptions) -> Self {
-        Self::judging_by(ActiveRulebook::new(rulebook), store, perform, options)
+        Self::start_with(ActiveRulebook::new(rulebook), store, perform, options)
     }
 
     /// The same, once the store has the rules.
@@ -40,26 +40,26 @@ impl<S: Store, P: Perform> Engine<S, P> {
         rulebook: Rulebook,
         options: EngineOptions,
     ) -> Result<Self, StoreError> {
-        let judge = ActiveRulebook::new(rulebook);
-        judge.edition(&store).await?;
-        Ok(Self::judging_by(judge, store, perform, options))
+        let active = ActiveRulebook::new(rulebook);
+        active.edition(&store).await?;
+        Ok(Self::start_with(active, store, perform, options))
     }
 
-    fn judging_by(judge: ActiveRulebook, store: S, perform: P, options: EngineOptions) -> Self {
+    fn start_with(active: ActiveRulebook, store: S, perform: P, options: EngineOptions) -> Self {
         let shared = Arc::new(EngineState {
             store,
             perform,
-            places: ConcurrencyLimits::new(options.concurrency, options.per_host),
-            rates: RateLimiter::default(),
+            concurrency: ConcurrencyLimits::new(options.concurrency, options.per_host),
+            rate_limiter: RateLimiter::default(),
             metrics: Metrics::default(),
             since: options.clock.now(),
             options,
-            judge: ArcSwap::from_pointee(judge),
-            at_work: Mutex::default(),
-            work: Notify::new(),
-            ended: Notify::new(),
+            active: ArcSwap::from_pointee(active),
+            active_runs: Mutex::default(),
+            wake: Notify::new(),
+            finished: Notify::new(),
             phase: watch::Sender::new(EnginePhase::Accepting),
-            door: Arc::default(),
+            intake: Arc::default(),
             dispatcher: Mutex::new(None),
         });
         let dispatcher = tokio::spawn(dispatch(Arc::clone(&shared)));
@@ -70,7 +70,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
     }
 
     pub fn rulebook(&self) -> Arc<Rulebook> {
-        Arc::clone(&self.shared.judge.load().rulebook)
+        Arc::clone(&self.shared.active.load().rulebook)
     }
 
     /// Judges events by new rules from now on, or keeps the old ones where the reading has errors or
@@ -81,18 +81,18 @@ impl<S: Store, P: Perform> Engine<S, P> {
         reading: LoadedRulebook,
         prepare: impl FnOnce(&P),
     ) -> Result<Arc<Rulebook>, EngineError> {
-        let judge = ActiveRulebook::new(reading.accepted().map_err(EngineError::Rules)?);
-        judge.edition(&self.shared.store).await?;
+        let active = ActiveRulebook::new(reading.accepted().map_err(EngineError::Rules)?);
+        active.edition(&self.shared.store).await?;
         prepare(&self.shared.perform);
-        let rulebook = Arc::clone(&judge.rulebook);
-        self.shared.judge.store(Arc::new(judge));
+        let rulebook = Arc::clone(&active.rulebook);
+        self.shared.active.store(Arc::new(active));
         Ok(rulebook)
     }
 
     /// The runs as the store has them once all of them came to their end.
     pub async fn settled(&self, runs: &[Placed]) -> Result<Vec<Record>, StoreError> {
         loop {
-            let mut ended = std::pin::pin!(self.shared.ended.notified());
+            let mut ended = std::pin::pin!(self.shared.finished.notified());
             // Listening first: an end between the look and the wait is not missed.
             ended.as_mut().enable();
             let mut records = Vec::with_capacity(runs.len());

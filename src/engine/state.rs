@@ -21,19 +21,19 @@ pub(in crate::engine) struct EngineState<S, P> {
     pub store: S,
     pub perform: P,
     pub options: EngineOptions,
-    pub places: ConcurrencyLimits,
-    pub rates: RateLimiter,
+    pub concurrency: ConcurrencyLimits,
+    pub rate_limiter: RateLimiter,
     pub metrics: Metrics,
     pub since: Timestamp,
-    pub judge: ArcSwap<ActiveRulebook>,
-    pub at_work: Mutex<ActiveRuns>,
+    pub active: ArcSwap<ActiveRulebook>,
+    pub active_runs: Mutex<ActiveRuns>,
     /// There may be a run to claim.
-    pub work: Notify,
+    pub wake: Notify,
     /// Some run came to its end.
-    pub ended: Notify,
+    pub finished: Notify,
     pub phase: watch::Sender<EnginePhase>,
     /// Held for reading while events are taken in, so that stopping waits for what is half taken.
-    pub door: Arc<RwLock<()>>,
+    pub intake: Arc<RwLock<()>>,
     pub dispatcher: Mutex<Option<JoinHandle<()>>>,
 }
 

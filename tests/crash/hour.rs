@@ -78,7 +78,7 @@ async fn house(rule: &str) -> House {
         &reading.rulebook.config,
     );
     let (store, _) = SqliteStore::open(&place.path("flowtrigger.db"), Settings::default()).unwrap();
-    let hands = engine::hands(&reading.rulebook, &place.path("outbox")).unwrap();
+    let hands = engine::performer(&reading.rulebook, &place.path("outbox")).unwrap();
     let clock = Moved::new();
     let options = EngineOptions {
         clock: Arc::new(clock.clone()),

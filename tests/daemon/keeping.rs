@@ -160,10 +160,10 @@ async fn a_dead_run_goes_on_and_a_done_one_is_acted_on_anew() {
     let house = house(&store, &rules.join("---\n"), None).await;
     let runs = house.accepted(&event(1, "a")).await;
     assert_eq!(house.settled(&runs).await[0].state.word(), "dead");
-    let revived = house.engine.revive(runs[0].id).await.unwrap();
+    let revived = house.engine.retry(runs[0].id).await.unwrap();
     assert_eq!(revived.id, runs[0].id);
     assert_eq!(house.settled(&runs).await[0].state, State::Done);
-    assert!(house.engine.revive(runs[0].id).await.is_err());
+    assert!(house.engine.retry(runs[0].id).await.is_err());
     let replayed = house.engine.replay(runs[0].id, None).await.unwrap();
     assert_ne!(replayed[0].id, runs[0].id);
     assert_eq!(house.settled(&replayed).await[0].generation, 1);

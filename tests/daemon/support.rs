@@ -174,7 +174,7 @@ pub async fn house_on<S: Store>(
     client();
     let (folder, places) = places(rules);
     let rulebook = read(&places);
-    let hands = engine::hands(&rulebook, &folder.path().join("outbox")).unwrap();
+    let hands = engine::performer(&rulebook, &folder.path().join("outbox")).unwrap();
     let engine = Engine::open(store, hands, rulebook, options).await;
     open(engine.unwrap(), places, folder, limits).await
 }

@@ -39,7 +39,7 @@ fn warn_of_sources(book: &Rulebook, diagnostics: &mut Diagnostics) {
             diagnostics.push(warning(missing, verification.at));
         }
     }
-    for doubt in entrances.doubts() {
+    for doubt in entrances.weak_secrets() {
         let entrance = book.config.sources.get(&doubt.source);
         let verification = entrance.and_then(|entrance| entrance.verification.as_ref());
         let at = verification.map(|verification| verification.at);

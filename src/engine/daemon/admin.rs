@@ -11,7 +11,7 @@ use crate::store::{Placed, Store, StoreError};
 
 impl<S: Store, P: Perform> Administer for Engine<S, P> {
     async fn retry(&self, run: u64) -> Answer {
-        let placed = self.revive(RunId(run)).await;
+        let placed = Engine::retry(self, RunId(run)).await;
         answer(placed.map(|placed| vec![placed]))
     }
 

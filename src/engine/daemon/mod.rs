@@ -62,13 +62,13 @@ pub async fn daemon(
     log_warnings(&reading);
     let memory = reading.memory_per_rule();
     let mut rulebook = reading.accepted().map_err(EngineError::Rules)?;
-    let secrets = ready(&mut rulebook)?;
+    let secrets = load_all_secrets(&mut rulebook)?;
     let mut folder = DataFolder::open(&daemon.data)?;
     folder.lock(Timestamp::now())?;
-    let hands = daemon.hands(&rulebook.config, secrets, &folder)?;
+    let performer = daemon.performer(&rulebook.config, secrets, &folder)?;
     let listener = daemon.listen(&rulebook.config).await?;
     let socket = source::admin::listen(&folder.socket())?;
-    kill_left_behind(folder.processes()).await;
+    kill_orphans(folder.processes()).await;
     let settings = Settings::of(&rulebook.config);
     let (store, recovered) = SqliteStore::open(&folder.database(), settings)?;
     log_recovered(&recovered);
@@ -78,20 +78,20 @@ pub async fn daemon(
         ..EngineOptions::of(&rulebook.config)
     };
     log_start(&rulebook, memory, &listener);
-    endpoints::tell(&rulebook);
-    endpoints::warn_of_clear(&rulebook.config, open_at);
-    let engine = Engine::open(store.clone(), hands, rulebook, options).await?;
+    endpoints::log_endpoints(&rulebook);
+    endpoints::warn_plaintext(&rulebook.config, open_at);
+    let engine = Engine::open(store.clone(), performer, rulebook, options).await?;
     engine.metrics().extend(store.clone());
     let limits = daemon.limits.clone().with(&engine.rulebook().config.listen);
-    let doors = Listeners::open(&engine, listener, socket, limits);
-    let served = daemon.serve(&engine, doors, &mut signals).await;
+    let listeners = Listeners::open(&engine, listener, socket, limits);
+    let served = daemon.serve(&engine, listeners, &mut signals).await;
     drop(std::fs::remove_file(folder.socket()));
-    file_last(&store).await;
+    flush_archive(&store).await;
     served
 }
 
 /// The last events that led to no run are filed, unless the disk does not answer.
-async fn file_last(store: &SqliteStore) {
+async fn flush_archive(store: &SqliteStore) {
     match tokio::time::timeout(DRAIN_TIMEOUT, store.flush()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => error!(%error, "the last events without runs could not be filed"),
@@ -101,7 +101,7 @@ async fn file_last(store: &SqliteStore) {
 
 /// What a daemon that was killed left running is killed before anything starts: it would run beside
 /// what is started in its place.
-async fn kill_left_behind(processes: PathBuf) {
+async fn kill_orphans(processes: PathBuf) {
     let killing = tokio::task::spawn_blocking(move || orphans::kill(&processes));
     for killed in killing.await.unwrap_or_default() {
         let (process, key) = (killed.process, killed.key.as_str());
@@ -119,12 +119,12 @@ async fn kill_left_behind(processes: PathBuf) {
 }
 
 /// What acts for a rulebook: its secrets are read here, all of them, before anything starts.
-pub fn hands(rulebook: &Rulebook, outbox: &Path) -> Result<ReloadablePerformer, EngineError> {
+pub fn performer(rulebook: &Rulebook, outbox: &Path) -> Result<ReloadablePerformer, EngineError> {
     let secrets = secrets::load(rulebook).map_err(EngineError::Secrets)?;
-    hands_with(&rulebook.config, secrets, action::Options::new(outbox))
+    performer_with(&rulebook.config, secrets, action::Options::new(outbox))
 }
 
-fn hands_with(
+fn performer_with(
     config: &Config,
     secrets: Secrets,
     options: action::Options,
@@ -139,8 +139,8 @@ fn hands_with(
 }
 
 /// Reads the secrets of rules and sources, or tells of all that cannot be had.
-fn ready(rulebook: &mut Rulebook) -> Result<Secrets, EngineError> {
-    match (secrets::load(rulebook), rulebook.unlock()) {
+fn load_all_secrets(rulebook: &mut Rulebook) -> Result<Secrets, EngineError> {
+    match (secrets::load(rulebook), rulebook.load_secrets()) {
         (Ok(secrets), Ok(())) => Ok(secrets),
         (of_rules, of_sources) => {
             let mut missing = of_rules.err().unwrap_or_default();
@@ -233,7 +233,7 @@ impl DaemonOptions {
         Ok(http::listen(address, &endpoints::unverified_sources(config)).await?)
     }
 
-    fn hands(
+    fn performer(
         &self,
         config: &Config,
         secrets: Secrets,
@@ -243,19 +243,19 @@ impl DaemonOptions {
             processes: Some(folder.processes()),
             ..action::Options::new(&self.outbox)
         };
-        hands_with(config, secrets, options)
+        performer_with(config, secrets, options)
     }
 
     async fn serve<S: Store>(
         &self,
         engine: &Engine<S, ReloadablePerformer>,
-        mut doors: Listeners,
+        mut listeners: Listeners,
         signals: &mut Signals,
     ) -> Result<(), EngineError> {
         loop {
             let heard = tokio::select! {
                 heard = signals.next() => heard,
-                ended = doors.ended() => return ended,
+                ended = listeners.ended() => return ended,
             };
             match heard {
                 DaemonSignal::Reload => self.reload(engine).await,
@@ -263,13 +263,13 @@ impl DaemonOptions {
             }
         }
         stop(engine, signals).await?;
-        doors.close().await;
+        listeners.close().await;
         Ok(())
     }
 
     async fn reload<S: Store>(&self, engine: &Engine<S, ReloadablePerformer>) {
         let reloaded = reload(self.places.clone(), engine).await;
-        engine.metrics().reloaded(match reloaded {
+        engine.metrics().count_reload(match reloaded {
             Ok(_) => "ok",
             Err(_) => "failed",
         });
@@ -296,15 +296,15 @@ pub async fn reload<S: Store>(
         return Err(EngineError::Rules(Box::new(reading)));
     }
     log_warnings(&reading);
-    endpoints::stay_closed(&reading.rulebook.config, engine.shared.options.open_at)?;
-    let secrets = ready(&mut reading.rulebook)?;
+    endpoints::check_public_listener(&reading.rulebook.config, engine.shared.options.open_at)?;
+    let secrets = load_all_secrets(&mut reading.rulebook)?;
     warn_of_fixed(&engine.rulebook().config, &reading.rulebook.config);
     let performer = engine
         .performer()
         .renewed(&secrets, &reading.rulebook.config)?;
-    let renew = |hands: &ReloadablePerformer| hands.replace(performer);
+    let renew = |current: &ReloadablePerformer| current.replace(performer);
     let rulebook = engine.adopt(reading, renew).await?;
-    endpoints::tell(&rulebook);
+    endpoints::log_endpoints(&rulebook);
     Ok(rulebook.rules.rules.len())
 }
 
@@ -356,7 +356,7 @@ fn log_start(rulebook: &Rulebook, bytes_per_rule: Option<u64>, listener: &TcpLis
     let address = listener.local_addr().map(|address| address.to_string());
     let address = address.unwrap_or_default();
     info!(rules, bytes_per_rule, %address, "listening");
-    policy::tell(&rulebook.config);
+    policy::log_policy(&rulebook.config);
 }
 
 fn log_warnings(reading: &LoadedRulebook) {

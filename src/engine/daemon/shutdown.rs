@@ -33,7 +33,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
     pub async fn close(&self) {
         let shared = &self.shared;
         let until = Instant::now() + shared.options.grace;
-        let _closing = shared.door.write().await;
+        let _closing = shared.intake.write().await;
         shared.phase.send_if_modified(|phase| {
             let first = *phase == EnginePhase::Accepting;
             if first {

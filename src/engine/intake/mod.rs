@@ -54,7 +54,7 @@ pub fn read_event(
 
 impl<S: Store, P: Perform> Ingest for Engine<S, P> {
     fn entrance(&self, path: &str) -> Option<Entrance> {
-        let judge = self.shared.judge.load();
+        let judge = self.shared.active.load();
         judge.rulebook.entrances.at(path).cloned()
     }
 
@@ -63,7 +63,7 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
     }
 
     fn refused(&self, source: &str, reason: &'static str) {
-        self.shared.metrics.refused(source, reason);
+        self.shared.metrics.count_rejected(source, reason);
     }
 
     fn ready(&self) -> Result<(), String> {
@@ -80,7 +80,7 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
                 Refusal::UnknownSource { .. } => "",
                 Refusal::Unsound(_) | Refusal::Busy { .. } | Refusal::Unavailable { .. } => source,
             };
-            self.shared.metrics.refused(known, refusal.word());
+            self.shared.metrics.count_rejected(known, refusal.word());
         }
         received
     }
@@ -94,8 +94,8 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
 
 impl<S: Store, P: Perform> Engine<S, P> {
     async fn ingest(&self, source: &str, body: &[u8]) -> Result<Answer, Refusal> {
-        let intake = Arc::clone(&self.shared.door).read_owned().await;
-        let active = self.shared.judge.load_full();
+        let intake = Arc::clone(&self.shared.intake).read_owned().await;
+        let active = self.shared.active.load_full();
         if !active.rulebook.config.sources.contains_key(source) {
             let known = Vec::new();
             return Err(Refusal::UnknownSource { known });

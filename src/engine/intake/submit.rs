@@ -38,12 +38,12 @@ pub struct MatchedEvent {
 impl<S: Store, P: Perform> Engine<S, P> {
     /// Matches events by the rules that are in force now.
     pub fn matcher(&self) -> Matcher {
-        Matcher::new(self.shared.judge.load_full())
+        Matcher::new(self.shared.active.load_full())
     }
 
     /// Accepts events: all or none. Their runs start automatically.
     pub async fn submit(&self, events: Vec<Event>) -> Result<Vec<SubmittedEvent>, StoreError> {
-        let active = self.shared.judge.load_full();
+        let active = self.shared.active.load_full();
         let events = events.into_iter();
         let events = events.map(|event| MatchedEvent::new(event, &active.rulebook));
         let events = events.collect();
@@ -111,12 +111,14 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 committed,
             };
             submitted.log();
-            let taken = submitted.taken();
-            self.shared.metrics.taken(&submitted.event.source, taken);
+            let outcome = submitted.outcome();
+            self.shared
+                .metrics
+                .count_event(&submitted.event.source, outcome);
             for (gate, _, _) in submitted.suppressed() {
-                self.shared.metrics.suppressed(gate);
+                self.shared.metrics.count_suppressed(gate);
             }
-            if taken == EventOutcome::Unmatched {
+            if outcome == EventOutcome::Unmatched {
                 let event = matched.event.into();
                 self.shared.store.archive(event, edition, received);
             }
@@ -137,7 +139,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         log_unmatched(brief);
         self.shared
             .metrics
-            .taken(&brief.source, EventOutcome::Unmatched);
+            .count_event(&brief.source, EventOutcome::Unmatched);
         self.shared.store.archive(event, edition, received);
         Ok(())
     }
@@ -180,8 +182,8 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let began = clock.elapsed();
         let committed = self.shared.store.commit_all(arrivals).await?;
         let took = clock.elapsed().saturating_sub(began);
-        self.shared.metrics.committed(took);
-        self.shared.work.notify_one();
+        self.shared.metrics.observe_commit(took);
+        self.shared.wake.notify_one();
         Ok(committed)
     }
 }
@@ -230,7 +232,7 @@ fn position(event: &Event) -> Option<i64> {
 }
 
 impl SubmittedEvent {
-    fn taken(&self) -> EventOutcome {
+    fn outcome(&self) -> EventOutcome {
         match (self.committed.redelivered, self.matched.is_empty()) {
             (true, _) => EventOutcome::Redelivered,
             (false, true) => EventOutcome::Unmatched,
@@ -249,13 +251,13 @@ impl SubmittedEvent {
     /// quoted, so that they cannot pass for log lines of their own.
     fn log(&self) {
         let (event, r#type) = (self.event.id.as_str(), self.event.event_type.as_str());
-        if self.taken() == EventOutcome::Unmatched {
+        if self.outcome() == EventOutcome::Unmatched {
             return log_unmatched(&self.event);
         }
         let runs = self.committed.runs.iter().map(|run: &Placed| run.id.0);
         let runs: Vec<u64> = runs.collect();
         let matched = self.matched.join(",");
-        match self.taken() {
+        match self.outcome() {
             EventOutcome::Redelivered => info!(event, r#type, ?runs, "event redelivered"),
             EventOutcome::Accepted | EventOutcome::Unmatched => {
                 info!(event, r#type, matched, ?runs, "event accepted");

@@ -63,7 +63,7 @@ impl ConcurrencyLimits {
     }
 
     /// A place for a run that gave its own up. Nobody closes the places.
-    pub async fn again(&self) -> Option<Permit> {
+    pub async fn reacquire(&self) -> Option<Permit> {
         Arc::clone(&self.all).acquire_owned().await.ok()
     }
 
@@ -97,7 +97,7 @@ impl ConcurrencyLimits {
 }
 
 impl HostQueue {
-    pub async fn turn(self) -> Option<Permit> {
+    pub async fn acquire(self) -> Option<Permit> {
         self.host.acquire_owned().await.ok()
     }
 }

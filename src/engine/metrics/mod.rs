@@ -184,32 +184,32 @@ impl Metrics {
     }
 
     /// `source` is one that the configuration knows.
-    pub fn taken(&self, source: &str, taken: EventOutcome) {
+    pub fn count_event(&self, source: &str, outcome: EventOutcome) {
         let labels = EventLabels {
             source: source.to_owned(),
-            outcome: taken.word(),
+            outcome: outcome.word(),
         };
         self.events.get_or_create(&labels).inc();
     }
 
     /// `source` is one that the configuration knows, or empty.
-    pub fn refused(&self, source: &str, reason: &'static str) {
+    pub fn count_rejected(&self, source: &str, reason: &'static str) {
         let source = source.to_owned();
         let labels = RefusedLabels { source, reason };
         self.refused.get_or_create(&labels).inc();
     }
 
     /// `gate` is the word of one of ours.
-    pub fn suppressed(&self, gate: &str) {
+    pub fn count_suppressed(&self, gate: &str) {
         let gate = gate.to_owned();
         self.suppressed.get_or_create(&GateLabels { gate }).inc();
     }
 
-    pub fn committed(&self, took: Duration) {
+    pub fn observe_commit(&self, took: Duration) {
         self.commit_seconds.observe(took.as_secs_f64());
     }
 
-    pub fn attempted(&self, call: &Call, attempt: &Attempt) {
+    pub fn observe_attempt(&self, call: &Call, attempt: &Attempt) {
         let kind = kind(call);
         let result = match attempt.outcome {
             Outcome::Succeeded { .. } => "succeeded",
@@ -223,7 +223,7 @@ impl Metrics {
             .observe(attempt.took.as_secs_f64());
     }
 
-    pub fn reloaded(&self, result: &'static str) {
+    pub fn count_reload(&self, result: &'static str) {
         self.reloads.get_or_create(&ResultLabels { result }).inc();
     }
 
@@ -271,11 +271,11 @@ mod tests {
     #[tokio::test]
     async fn names_have_their_endings_and_every_state_its_gauge() {
         let metrics = Metrics::default();
-        metrics.taken("support", EventOutcome::Unmatched);
-        metrics.refused("", "unknown_source");
-        metrics.committed(Duration::from_millis(3));
-        metrics.reloaded("ok");
-        metrics.suppressed("loop_guard");
+        metrics.count_event("support", EventOutcome::Unmatched);
+        metrics.count_rejected("", "unknown_source");
+        metrics.observe_commit(Duration::from_millis(3));
+        metrics.count_reload("ok");
+        metrics.count_suppressed("loop_guard");
         let store = MemoryStore::default();
         let text = metrics.text(&store, Timestamp::UNIX_EPOCH).await.unwrap();
         for line in [

@@ -125,12 +125,12 @@ impl RulebookPaths {
                 )
             }
         };
-        policy::judge(&rules, &config, &mut diagnostics);
+        policy::check_rules(&rules, &config, &mut diagnostics);
         let grown = |after: u64| Some(after.saturating_sub(before?));
         LoadedRulebook {
             memory: process_memory::resident().and_then(grown),
             rulebook: Rulebook {
-                entrances: Endpoints::locked(&config),
+                entrances: Endpoints::without_secrets(&config),
                 config,
                 rules,
                 files,
@@ -180,7 +180,7 @@ impl RulebookPaths {
 
 impl Rulebook {
     /// Reads the secrets of the sources, so that who proves to know them is let in.
-    pub fn unlock(&mut self) -> Result<(), Vec<Missing>> {
+    pub fn load_secrets(&mut self) -> Result<(), Vec<Missing>> {
         let (entrances, missing) = Endpoints::load(&self.config);
         if !missing.is_empty() {
             return Err(missing);

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use tracing::debug;
 
 use super::integration_settings::access;
-use super::{Worker, WorkerExit, ordered};
+use super::{Worker, WorkerExit, signalled};
 use crate::core::flow::Task;
 use crate::core::flow::call::{Call, Failure, Performed};
 use crate::core::run::{Attempt, Line, Outcome, idempotency_key};
@@ -37,7 +37,7 @@ struct FinishedCall {
 enum HostPermit {
     Permit(Option<Permit>),
     /// Others are there; its turn comes.
-    HostQueue(HostQueue),
+    Queued(HostQueue),
 }
 
 impl InFlight<'_> {
@@ -65,29 +65,29 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     ) -> Result<Option<Timestamp>, WorkerExit> {
         let mut ready = Vec::new();
         for task in tasks {
-            if self.flight.has(&task) {
+            if self.in_flight.has(&task) {
                 continue;
             }
-            let alone = self.flight.is_empty() && ready.is_empty();
-            if let Some(wait) = self.pace(&task.call) {
+            let alone = self.in_flight.is_empty() && ready.is_empty();
+            if let Some(wait) = self.rate_limit_wait(&task.call) {
                 if alone {
-                    return Err(WorkerExit::Paced(wait));
+                    return Err(WorkerExit::RateLimited(wait));
                 }
                 let turn = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
                 let turn = self.shared.clock().now().checked_add(turn).ok();
                 wake = wake.into_iter().chain(turn).min();
                 continue;
             }
-            let at_host = match self.shared.places.enter(&task.call) {
-                HostAdmission::Open(place) => HostPermit::Permit(place),
-                HostAdmission::Full if alone => return Err(WorkerExit::NoPlace),
+            let host_permit = match self.shared.concurrency.enter(&task.call) {
+                HostAdmission::Open(permit) => HostPermit::Permit(permit),
+                HostAdmission::Full if alone => return Err(WorkerExit::NoPermit),
                 HostAdmission::Full => break,
                 HostAdmission::Taken(queue) if alone => {
                     HostPermit::Permit(Some(self.queue(queue).await?))
                 }
-                HostAdmission::Taken(queue) => HostPermit::HostQueue(queue),
+                HostAdmission::Taken(queue) => HostPermit::Queued(queue),
             };
-            ready.push((task, at_host));
+            ready.push((task, host_permit));
         }
         self.launch(ready).await?;
         Ok(wake)
@@ -95,20 +95,20 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
 
     /// Waits for a place at the host. The run's own place goes to another one meanwhile.
     async fn queue(&mut self, queue: HostQueue) -> Result<Permit, WorkerExit> {
-        self.keep(None).await?;
-        drop(self.place.take());
-        self.shared.work.notify_one();
+        self.save(None).await?;
+        drop(self.permit.take());
+        self.shared.wake.notify_one();
         let shared = self.shared;
         let turn = async {
-            let at_host = queue.turn().await;
-            (at_host, shared.places.again().await)
+            let host_permit = queue.acquire().await;
+            (host_permit, shared.concurrency.reacquire().await)
         };
         tokio::select! {
             biased;
-            order = ordered(&mut self.orders) => Err(WorkerExit::Signalled(order)),
-            (at_host, place) = turn => {
-                self.place = place;
-                at_host.ok_or(WorkerExit::NoPlace)
+            signal = signalled(&mut self.signals) => Err(WorkerExit::Signalled(signal)),
+            (host_permit, permit) = turn => {
+                self.permit = permit;
+                host_permit.ok_or(WorkerExit::NoPermit)
             }
         }
     }
@@ -126,13 +126,13 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         if ready.is_empty() {
             return Ok(());
         }
-        self.keep(None).await?;
-        for (task, at_host) in ready {
+        self.save(None).await?;
+        for (task, host_permit) in ready {
             let key = (task.step.clone(), task.number);
             let held = task.announce || self.is_started(&task);
-            self.flight.under_way.insert(key, held);
-            let call = self.call(task, at_host);
-            self.flight.calls.push(Box::pin(call));
+            self.in_flight.under_way.insert(key, held);
+            let call = self.call(task, host_permit);
+            self.in_flight.calls.push(Box::pin(call));
         }
         Ok(())
     }
@@ -145,21 +145,21 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     fn call(
         &self,
         task: Task,
-        at_host: HostPermit,
+        host_permit: HostPermit,
     ) -> impl Future<Output = FinishedCall> + Send + use<'a, S, P> {
         let shared = self.shared;
         let key = key(&self.run, &task.step);
         async move {
-            let _at_host = match at_host {
-                HostPermit::Permit(place) => place,
-                HostPermit::HostQueue(queue) => queue.turn().await,
+            let _at_host = match host_permit {
+                HostPermit::Permit(permit) => permit,
+                HostPermit::Queued(queue) => queue.acquire().await,
             };
             let clock = shared.clock();
             let began = clock.elapsed();
             let performed = match &task.call {
                 Call::Config(call) => {
-                    let judge = shared.judge.load_full();
-                    access(&shared.store, &judge.rulebook.config, call).await
+                    let active = shared.active.load_full();
+                    access(&shared.store, &active.rulebook.config, call).await
                 }
                 Call::Http(_) | Call::Exec(_) | Call::Jq(_) => {
                     shared.perform.perform(&task.call, &key).await
@@ -182,7 +182,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     }
 
     /// Waits until a call ends, at the longest until it is time to ask again.
-    pub(super) async fn land(&mut self, wake: Option<Timestamp>) -> Result<(), WorkerExit> {
+    pub(super) async fn await_call(&mut self, wake: Option<Timestamp>) -> Result<(), WorkerExit> {
         let shared = self.shared;
         let sleep = async {
             match wake {
@@ -196,33 +196,36 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 None => std::future::pending().await,
             }
         };
-        let landed = tokio::select! {
+        let finished = tokio::select! {
             biased;
-            order = ordered(&mut self.orders) => return Err(WorkerExit::Signalled(order)),
-            Some(landed) = self.flight.calls.next() => landed,
+            signal = signalled(&mut self.signals) => return Err(WorkerExit::Signalled(signal)),
+            Some(finished) = self.in_flight.calls.next() => finished,
             () = sleep => return Ok(()),
         };
-        let FinishedCall { call, attempt } = landed;
+        let FinishedCall { call, attempt } = finished;
         let key = (attempt.step.clone(), attempt.number);
-        self.flight.under_way.remove(&key);
-        self.shared.metrics.attempted(&call, &attempt);
+        self.in_flight.under_way.remove(&key);
+        self.shared.metrics.observe_attempt(&call, &attempt);
         self.log_attempt(&attempt);
         self.record(Line::Attempt(attempt));
-        match self.flight.is_empty() {
+        match self.in_flight.is_empty() {
             true => Ok(()),
             // Others may take long, and what ended is not to be done again.
-            false => self.keep(None).await,
+            false => self.save(None).await,
         }
     }
 
     /// How long the request waits for its turn at its connection.
-    fn pace(&self, call: &Call) -> Option<Duration> {
+    fn rate_limit_wait(&self, call: &Call) -> Option<Duration> {
         let Call::Http(call) = call else { return None };
         let name = call.connection.as_deref()?;
-        let judge = self.shared.judge.load();
-        let rate = judge.rulebook.config.connections.get(name)?.rate_limit?;
+        let active = self.shared.active.load();
+        let rate = active.rulebook.config.connections.get(name)?.rate_limit?;
         let now = self.shared.clock().elapsed();
-        let wait = self.shared.rates.wait(self.run.id, name, rate, now)?;
+        let wait = self
+            .shared
+            .rate_limiter
+            .wait(self.run.id, name, rate, now)?;
         let (run, wait_ms) = (self.run.id.0, wait.as_millis() as u64);
         debug!(run, connection = name, wait_ms, "waits for its turn");
         Some(wait)

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::passes;
+use super::is_transient;
 use crate::core::config::Config;
 use crate::core::flow::call::{ConfigCall, Failure, Performed, Reply};
 use crate::store::{Store, StoreError};
@@ -39,7 +39,7 @@ fn laid_over(first: Option<&Value>, changed: Option<Value>) -> Value {
 
 fn failure(error: &StoreError) -> Failure {
     let message = format!("reach the settings: {error}");
-    match passes(error) {
+    match is_transient(error) {
         true => Failure::passing(message),
         false => Failure::lasting(message),
     }

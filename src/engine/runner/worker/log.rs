@@ -44,9 +44,9 @@ impl<S: Store, P> Worker<'_, S, P> {
         }
     }
 
-    pub(super) fn log_halt(&self, order: WorkerSignal) {
+    pub(super) fn log_exit(&self, signal: WorkerSignal) {
         let (run, rule) = (self.run.id.0, self.run.rule.name.as_str());
-        match (order, self.flight.holds_command()) {
+        match (signal, self.in_flight.holds_command()) {
             (WorkerSignal::Cancel, _) => info!(run, rule, "run stopped, to be cancelled"),
             (WorkerSignal::Stop, true) => warn!(
                 run,
@@ -56,15 +56,15 @@ impl<S: Store, P> Worker<'_, S, P> {
             (WorkerSignal::Stop, false) if S::DURABLE => {
                 info!(run, rule, "run stopped; the next start goes on with it");
             }
-            (WorkerSignal::Stop | WorkerSignal::GoOn, _) => {}
+            (WorkerSignal::Stop | WorkerSignal::Continue, _) => {}
         }
     }
 
-    pub(super) fn log_unkept(&self, error: &StoreError) {
+    pub(super) fn log_unsaved(&self, error: &StoreError) {
         let (run, rule, lines) = (
             self.run.id.0,
             self.run.rule.name.as_str(),
-            self.unkept.len(),
+            self.unsaved.len(),
         );
         error!(
             run, rule, lines, %error,

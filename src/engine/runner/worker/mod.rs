@@ -32,12 +32,12 @@ const REQUEUE_DELAY: SignedDuration = SignedDuration::from_secs(1);
 pub(super) async fn work<S: Store, P: Perform>(
     shared: &EngineState<S, P>,
     run: Claimed,
-    place: Permit,
-    orders: watch::Receiver<WorkerSignal>,
+    permit: Permit,
+    signals: watch::Receiver<WorkerSignal>,
 ) {
-    let mut worker = Worker::new(shared, run, place, orders);
-    if let Err(halt) = worker.go().await {
-        worker.halt(halt).await;
+    let mut worker = Worker::new(shared, run, permit, signals);
+    if let Err(reason) = worker.execute().await {
+        worker.exit(reason).await;
     }
 }
 
@@ -46,42 +46,42 @@ struct Worker<'a, S, P> {
     run: Claimed,
     /// Spreads the waits of runs that failed together.
     seed: String,
-    orders: watch::Receiver<WorkerSignal>,
-    place: Option<Permit>,
+    signals: watch::Receiver<WorkerSignal>,
+    permit: Option<Permit>,
     /// What the flow knows by name from the start.
     locals: Value,
     /// Lines that the store does not have yet.
-    unkept: Vec<Line>,
-    flight: InFlight<'a>,
+    unsaved: Vec<Line>,
+    in_flight: InFlight<'a>,
 }
 
 /// Why a worker leaves its run before it ended or waits.
 enum WorkerExit {
     Signalled(WorkerSignal),
     /// Too many runs wait for the host already.
-    NoPlace,
+    NoPermit,
     /// Its turn at the connection comes then.
-    Paced(Duration),
+    RateLimited(Duration),
     /// The store does not take what happened.
-    Unkept,
+    StoreFailed,
 }
 
 impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     fn new(
         shared: &'a EngineState<S, P>,
         run: Claimed,
-        place: Permit,
-        orders: watch::Receiver<WorkerSignal>,
+        permit: Permit,
+        signals: watch::Receiver<WorkerSignal>,
     ) -> Self {
         let mut worker = Self {
             seed: format!("{}/{}/{}", run.event.source, run.event.id, run.rule.name),
             locals: run.locals(),
             shared,
             run,
-            orders,
-            place: Some(place),
-            unkept: Vec::new(),
-            flight: InFlight::default(),
+            signals,
+            permit: Some(permit),
+            unsaved: Vec::new(),
+            in_flight: InFlight::default(),
         };
         let line = taken_up(worker.run.flow(), &worker.subject(), &worker.run.log);
         worker.run.log.push(line);
@@ -98,12 +98,12 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         }
     }
 
-    async fn go(&mut self) -> Result<(), WorkerExit> {
+    async fn execute(&mut self) -> Result<(), WorkerExit> {
         loop {
             let state = match self.decide() {
                 Move::Perform { tasks, wake } => {
                     let wake = self.start(tasks, wake).await?;
-                    self.land(wake).await?;
+                    self.await_call(wake).await?;
                     continue;
                 }
                 Move::Record(line) => {
@@ -118,12 +118,12 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 Move::Hold { why } => State::Held { why },
             };
             // What is under way ends first, and is written down.
-            if !self.flight.is_empty() {
-                self.land(None).await?;
+            if !self.in_flight.is_empty() {
+                self.await_call(None).await?;
                 continue;
             }
             self.log_state(&state);
-            return self.keep(Some(state)).await;
+            return self.save(Some(state)).await;
         }
     }
 
@@ -138,31 +138,31 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
 
     fn record(&mut self, line: Line) {
         self.run.log.push(line.clone());
-        self.unkept.push(line);
+        self.unsaved.push(line);
     }
 
     /// Gives the store what it does not have yet, with where the run stands now; while it fails, again
     /// and again: what happened must not be forgotten.
-    async fn keep(&mut self, state: Option<State>) -> Result<(), WorkerExit> {
-        if self.unkept.is_empty() && state.is_none() {
+    async fn save(&mut self, state: Option<State>) -> Result<(), WorkerExit> {
+        if self.unsaved.is_empty() && state.is_none() {
             return Ok(());
         }
         let mut told = false;
         let mut last_tries = MAX_SHUTDOWN_ATTEMPTS;
         loop {
-            let lines = self.unkept.clone();
-            if *self.orders.borrow() == WorkerSignal::Stop {
+            let lines = self.unsaved.clone();
+            if *self.signals.borrow() == WorkerSignal::Stop {
                 last_tries -= 1;
             }
             let kept = self.shared.store.advance(self.run.id, lines, state.clone());
             match kept.await {
                 Ok(()) => {
-                    self.unkept.clear();
+                    self.unsaved.clear();
                     return Ok(());
                 }
-                Err(error) if last_tries == 0 || !passes(&error) => {
-                    self.log_unkept(&error);
-                    return Err(WorkerExit::Unkept);
+                Err(error) if last_tries == 0 || !is_transient(&error) => {
+                    self.log_unsaved(&error);
+                    return Err(WorkerExit::StoreFailed);
                 }
                 Err(error) if !told => {
                     let run = self.run.id.0;
@@ -176,44 +176,46 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     }
 
     /// Leaves the run as it is best found again.
-    async fn halt(&mut self, halt: WorkerExit) {
-        if let WorkerExit::Signalled(order) = halt {
-            self.log_halt(order);
+    async fn exit(&mut self, reason: WorkerExit) {
+        if let WorkerExit::Signalled(signal) = reason {
+            self.log_exit(signal);
         }
         // What is under way is stopped: its connections are closed, its commands killed.
-        self.flight = InFlight::default();
-        let state = match halt {
-            WorkerExit::Unkept => return,
-            WorkerExit::NoPlace => Some(State::Retrying {
+        self.in_flight = InFlight::default();
+        let state = match reason {
+            WorkerExit::StoreFailed => return,
+            WorkerExit::NoPermit => Some(State::Retrying {
                 until: after(self.shared.clock().now(), REQUEUE_DELAY),
             }),
             // What is kept in memory is lost with it, and said to be lost as it stands.
-            WorkerExit::Paced(wait) => Some(State::Retrying {
+            WorkerExit::RateLimited(wait) => Some(State::Retrying {
                 until: after(
                     self.shared.clock().now(),
                     SignedDuration::try_from(wait).unwrap_or(REQUEUE_DELAY),
                 ),
             }),
             WorkerExit::Signalled(WorkerSignal::Stop) => S::DURABLE.then_some(State::Queued),
-            WorkerExit::Signalled(WorkerSignal::Cancel | WorkerSignal::GoOn) => None,
+            WorkerExit::Signalled(WorkerSignal::Cancel | WorkerSignal::Continue) => None,
         };
         // Where it fails again, that is told.
-        drop(self.keep(state).await);
+        drop(self.save(state).await);
     }
 }
 
 /// Waits for an order other than to go on.
-async fn ordered(orders: &mut watch::Receiver<WorkerSignal>) -> WorkerSignal {
-    let order = orders.wait_for(|order| *order != WorkerSignal::GoOn).await;
-    let order = order.map(|order| *order);
-    match order {
-        Ok(order) => order,
+async fn signalled(signals: &mut watch::Receiver<WorkerSignal>) -> WorkerSignal {
+    let signal = signals
+        .wait_for(|signal| *signal != WorkerSignal::Continue)
+        .await;
+    let signal = signal.map(|signal| *signal);
+    match signal {
+        Ok(signal) => signal,
         Err(_) => std::future::pending().await,
     }
 }
 
 /// Whether the store may do later what it cannot do now.
-pub(in crate::engine) fn passes(error: &StoreError) -> bool {
+pub(in crate::engine) fn is_transient(error: &StoreError) -> bool {
     match error {
         StoreError::Busy | StoreError::Broken(_) | StoreError::Damaged(_) => true,
         StoreError::Full { .. }
