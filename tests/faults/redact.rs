@@ -79,7 +79,7 @@ fn what_is_redacted_is_in_no_page_of_the_file_once_its_run_is_over() {
         &[
             "redacted: previous, current",
             "MISSING  acts",
-            "is not kept (`redact`",
+            "was redacted (`redact`",
         ],
     );
     said.prints(0, &["run  1 done"]);

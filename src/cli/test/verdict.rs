@@ -108,7 +108,7 @@ fn judged(case: &Case, explanation: &Explanation, files: &Files) -> Vec<String> 
         };
         let mut lines = vec![
             format!("- expect: {wanted}"),
-            format!("+ expect: {}", truth.words()),
+            format!("+ expect: {}", truth.label()),
         ];
         if case.test.expect == Expected::Match {
             lines.extend(standing.map(|line| in_the_way(line, files)));
