@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let rule = rules.rule("note-calm").ok_or("no such rule")?;
     let explanation = evaluation.explain(rule)?;
-    writeln!(out, "{}: {}", rule.name, explanation.truth.words())?;
+    writeln!(out, "{}: {}", rule.name, explanation.truth.label())?;
     for line in &explanation.trace.lines {
         let got = line
             .got

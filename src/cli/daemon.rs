@@ -5,7 +5,7 @@ use super::exit::{Exit, Failure};
 use super::global::Global;
 use super::output::Output;
 use super::progress::ProgressLine;
-use crate::engine::{Daemon, daemon};
+use crate::engine::{DaemonOptions, daemon};
 use crate::source::http::Limits;
 
 const AFTER_HELP: &str = "\
@@ -35,7 +35,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, global: &Global, _: &mut Output) -> Result<Exit, Failure> {
-    let served = Daemon {
+    let served = DaemonOptions {
         places: global.places(None),
         listen: args.listen,
         data: global.data.clone(),

@@ -193,8 +193,8 @@ fn answer_for_rule<'r>(
     let explanation = evaluation.explain(rule)?;
     let (loops, gates, plan) = match explanation.truth {
         Truth::True => (
-            loop_view::view(rule, event, |ask| charged.consult_loops(rule, ask)),
-            gate_view::view(rule, event, |asks| charged.consult(rule, asks)),
+            loop_view::loop_guard_status(rule, event, |ask| charged.consult_loops(rule, ask)),
+            gate_view::gate_status(rule, event, |asks| charged.consult(rule, asks)),
             plan_flow(rule, evaluation, known),
         ),
         Truth::False | Truth::Unknown => (None, Vec::new(), Vec::new()),

@@ -14,7 +14,7 @@ use super::render::diagnostics;
 use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostics, Files};
 use crate::core::flow::lower_default_on_dead;
-use crate::engine::{ConfigFile, Places, Rulebook};
+use crate::engine::{ConfigFile, Rulebook, RulebookPaths};
 use crate::store::history::HistoryOpenError;
 use crate::store::{History, SqliteHistory};
 
@@ -74,15 +74,15 @@ pub enum LogFormat {
 
 impl Global {
     /// Where to read rules and configuration; a command's own path goes before `--rules`.
-    pub fn places(&self, path: Option<&Path>) -> Places {
+    pub fn places(&self, path: Option<&Path>) -> RulebookPaths {
         let config = match &self.config {
             Some(path) => ConfigFile::Named(path.clone()),
             None => ConfigFile::IfThere(CONFIG.into()),
         };
-        Places {
+        RulebookPaths {
             config,
             environment: environment(),
-            ..Places::new(path.unwrap_or(&self.rules))
+            ..RulebookPaths::new(path.unwrap_or(&self.rules))
         }
     }
 
@@ -123,7 +123,7 @@ impl Global {
         let mut line = ProgressLine::new();
         let reading = self
             .places(path)
-            .read_telling(&mut |progress| line.tell(progress));
+            .load_with_progress(&mut |progress| line.tell(progress));
         drop(line);
         if !reading.diagnostics.has_errors() {
             let mut stderr = Output::stderr(self.color);

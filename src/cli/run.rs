@@ -21,8 +21,8 @@ use super::render::paint::{Paint, Tone};
 use super::render::plain::plain;
 use crate::core::run::State;
 use crate::engine::{
-    Engine, EngineError, EventReport, Hands, IncomingEvent, Left, Matcher, Options, RunReport,
-    StepReport, act, hands, interrupted,
+    Engine, EngineError, EngineOptions, EventReport, IncomingEvent, Matcher, ReloadablePerformer,
+    RunReport, StepReport, UnfinishedWork, act, interrupted, performer,
 };
 use crate::store::{Settings, SqliteStore};
 
@@ -58,14 +58,14 @@ pub struct Args {
 pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let book = global.rulebook(None)?;
     input::read(&args.files, args.source.as_deref(), &book.config)?;
-    let hands = hands(&book, &global.outbox())?;
+    let performer = performer(&book, &global.outbox())?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::runtime(format!("failed to start: {error}")))?;
     let store = SqliteStore::in_memory(Settings::in_memory()).map_err(EngineError::from)?;
     let mut tally = Tally::default();
     let (sender, events) = mpsc::channel(AHEAD);
     let reading = runtime.block_on(async {
-        let engine = Engine::start(store, hands, book, Options::default());
+        let engine = Engine::start(store, performer, book, EngineOptions::default());
         let reader = Reader {
             files: args.files,
             source: args.source,
@@ -140,7 +140,7 @@ impl Reader {
 
 /// Acts on all events and prints each report as it comes.
 async fn carry_out(
-    engine: &Engine<SqliteStore, Hands>,
+    engine: &Engine<SqliteStore, ReloadablePerformer>,
     events: mpsc::Receiver<IncomingEvent>,
     (format, color): (Format, Color),
     tally: &mut Tally,
@@ -177,7 +177,7 @@ async fn carry_out(
 }
 
 /// What a signal left undone. Its commands end with the runtime, which drops them.
-fn cut_off(left: &Left, done: usize) -> Failure {
+fn cut_off(left: &UnfinishedWork, done: usize) -> Failure {
     let runs = match left.runs.as_slice() {
         [] => String::new(),
         runs => {

@@ -7,17 +7,17 @@ use url::Url;
 use super::exit::Failure;
 use crate::action::secret::MissingSecret;
 use crate::core::config::{Config, EventSource};
-use crate::engine::{Entrances, USUAL_ADDRESS};
+use crate::engine::{DEFAULT_ADDRESS, Endpoints};
 use crate::source::signature::SignedHeader;
 
 pub struct Signer {
-    entrances: Entrances,
+    entrances: Endpoints,
     missing: Vec<MissingSecret>,
 }
 
 impl Signer {
     pub fn new(config: &Config) -> Self {
-        let (entrances, missing) = Entrances::load(config);
+        let (entrances, missing) = Endpoints::load(config);
         Self { entrances, missing }
     }
 
@@ -56,7 +56,7 @@ pub fn url(entrance: &EventSource, to: Option<&str>, config: &Config) -> Result<
     let address = match (to, &listened) {
         (Some(to), _) => to,
         (None, Some(listened)) => listened,
-        (None, None) => USUAL_ADDRESS,
+        (None, None) => DEFAULT_ADDRESS,
     };
     let unclear = || {
         let failure = Failure::usage(format!("failed to understand the address `{address}`"));

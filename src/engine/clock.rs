@@ -45,16 +45,16 @@ impl Clock for SystemClock {
 }
 
 /// A clock that is set right moves by less than this at a time.
-const ALLOWED: SignedDuration = SignedDuration::from_secs(2);
+const MAX_DRIFT: SignedDuration = SignedDuration::from_secs(2);
 
 /// The two clocks side by side.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pair {
+pub(super) struct ClockReading {
     wall: Timestamp,
     steady: Duration,
 }
 
-impl Pair {
+impl ClockReading {
     pub fn of(clock: &dyn Clock) -> Self {
         Self {
             wall: clock.now(),
@@ -64,7 +64,7 @@ impl Pair {
 
     /// How far the clock on the wall was set back between two looks: negative. A jump ahead is none:
     /// it can only make what waits for it early.
-    pub fn set_back(&self, later: &Pair) -> Option<SignedDuration> {
+    pub fn set_back(&self, later: &ClockReading) -> Option<SignedDuration> {
         let steady = later.steady.saturating_sub(self.steady);
         let steady = SignedDuration::try_from(steady).unwrap_or(SignedDuration::MAX);
         let jump = later
@@ -72,7 +72,7 @@ impl Pair {
             .duration_since(self.wall)
             .checked_sub(steady)
             .unwrap_or(SignedDuration::MIN);
-        (jump < -ALLOWED).then_some(jump)
+        (jump < -MAX_DRIFT).then_some(jump)
     }
 }
 
@@ -80,8 +80,8 @@ impl Pair {
 mod tests {
     use super::*;
 
-    fn pair(wall: i64, steady: u64) -> Pair {
-        Pair {
+    fn pair(wall: i64, steady: u64) -> ClockReading {
+        ClockReading {
             wall: Timestamp::from_second(1_800_000_000 + wall).unwrap(),
             steady: Duration::from_secs(steady),
         }

@@ -1,30 +1,16 @@
 //! The running program: rules kept and reloaded, events taken in, runs carried to their end.
 //! It brings the other parts together; it parses nothing, judges nothing and decides no next step.
 
-mod admin;
-mod at_work;
-mod batch;
 mod clock;
+mod commands;
 mod daemon;
-mod data_folder;
-mod dispatcher;
-mod entrances;
 mod handle;
-mod ingest;
-mod memory;
+mod intake;
+mod limits;
 mod metrics;
-mod orders;
-mod perform;
-mod places;
-mod policy;
-mod rates;
-mod report;
 mod rulebook;
-pub mod secrets;
-mod shutdown;
-mod sight;
-mod submission;
-mod worker;
+mod runner;
+mod state;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,24 +24,26 @@ use crate::source::http::ListenError;
 use crate::store::StoreError;
 use crate::store::sqlite::OpenError;
 
-pub use batch::{EventReport, act};
 pub use clock::{Clock, SystemClock};
-pub use daemon::{Daemon, USUAL_ADDRESS, daemon, hands, reload};
-pub use data_folder::{DataFolder, FolderError};
-pub use entrances::{Entrances, PreflightIssue, unverified};
+pub use daemon::data_folder::{DataFolder, FolderError};
+pub use daemon::shutdown::{UnfinishedWork, interrupted};
+pub use daemon::{DEFAULT_ADDRESS, DaemonOptions, daemon, performer, reload};
+pub use entrances::PreflightIssue;
 pub use handle::Engine;
-pub use ingest::{read_event, sources};
+pub use intake::batch::{EventReport, act};
+pub use intake::match_bytes::{IncomingEvent, Matcher};
+pub use intake::submit::SubmittedEvent;
+pub use intake::{read_event, sources};
 pub use metrics::Metrics;
-pub use perform::{Hands, Perform};
-pub use report::{RunReport, StepReport};
-pub use rulebook::{ConfigFile, Places, Progress, Reading, Rulebook, Tell};
-pub use shutdown::{Left, interrupted};
-pub use sight::{IncomingEvent, Matcher};
-pub use submission::SubmittedEvent;
+pub use rulebook::endpoints::{Endpoints, WeakSecret, unverified_sources};
+pub use rulebook::secrets;
+pub use rulebook::{ConfigFile, LoadedRulebook, Progress, ProgressFn, Rulebook, RulebookPaths};
+pub use runner::performer::{Perform, ReloadablePerformer};
+pub use runner::report::{RunReport, StepReport};
 
 /// How much the engine does at a time, and how long it takes to stop.
 #[derive(Debug, Clone)]
-pub struct Options {
+pub struct EngineOptions {
     /// Runs at work together. Most of a run is waiting for somebody else's server, so 16 keep two
     /// cores far from busy, while a burst cannot flood a receiver or spawn commands without end.
     pub concurrency: usize,
@@ -70,7 +58,7 @@ pub struct Options {
     pub open_at: Option<SocketAddr>,
 }
 
-impl Default for Options {
+impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             concurrency: 16,
@@ -83,7 +71,7 @@ impl Default for Options {
     }
 }
 
-impl Options {
+impl EngineOptions {
     /// As the configuration has them.
     pub fn of(config: &Config) -> Self {
         Self {
@@ -102,7 +90,7 @@ pub enum EngineError {
         "failed to load the rules: mistakes in them or in the configuration: {}; see them with `flowtrigger check`",
         .0.diagnostics.errors()
     )]
-    Rules(Box<Reading>),
+    Rules(Box<LoadedRulebook>),
     #[error("failed to find secrets that rules or sources need:\n  {}\n`flowtrigger check` names the places that need them", lines(.0))]
     Secrets(Vec<MissingSecret>),
     #[error(transparent)]

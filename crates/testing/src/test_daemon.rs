@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Once};
 
-use flowtrigger::engine::{self, ConfigFile, Engine, Hands, Options, Perform, Places};
+use flowtrigger::engine;
+use flowtrigger::engine::{
+    ConfigFile, Engine, EngineOptions, Perform, ReloadablePerformer, RulebookPaths,
+};
 use flowtrigger::source::http::{self, Limits};
 use flowtrigger::store::{Placed, Record, Settings, SqliteStore, Store};
 use reqwest::header::HeaderMap;
@@ -23,7 +26,7 @@ pub fn client() -> reqwest::Client {
 /// An engine behind a port, with a folder for its rules.
 pub struct House<S, P> {
     pub engine: Engine<S, P>,
-    pub places: Places,
+    pub places: RulebookPaths,
     _folder: tempfile::TempDir,
     address: SocketAddr,
     client: reqwest::Client,
@@ -54,15 +57,15 @@ pub fn memory_store() -> SqliteStore {
     SqliteStore::in_memory(Settings::in_memory()).unwrap()
 }
 
-pub async fn house(rules: &str) -> House<SqliteStore, Hands> {
-    house_with(rules, Options::default(), Limits::default()).await
+pub async fn house(rules: &str) -> House<SqliteStore, ReloadablePerformer> {
+    house_with(rules, EngineOptions::default(), Limits::default()).await
 }
 
 pub async fn house_with(
     rules: &str,
-    options: Options,
+    options: EngineOptions,
     limits: Limits,
-) -> House<SqliteStore, Hands> {
+) -> House<SqliteStore, ReloadablePerformer> {
     house_on(memory_store(), rules, options, limits).await
 }
 
@@ -70,34 +73,34 @@ pub async fn house_with(
 pub async fn house_on<S: Store>(
     store: S,
     rules: &str,
-    options: Options,
+    options: EngineOptions,
     limits: Limits,
-) -> House<S, Hands> {
+) -> House<S, ReloadablePerformer> {
     client();
     let (folder, places) = places(rules);
     let rulebook = read(&places);
-    let hands = engine::hands(&rulebook, &folder.path().join("outbox")).unwrap();
+    let hands = engine::performer(&rulebook, &folder.path().join("outbox")).unwrap();
     let engine = Engine::open(store, hands, rulebook, options).await;
     open(engine.unwrap(), places, folder, limits).await
 }
 
 /// A house whose store and hands the test brings.
 pub async fn house_of<S: Store, P: Perform>(rules: &str, store: S, perform: P) -> House<S, P> {
-    house_that(rules, store, perform, Options::default()).await
+    house_that(rules, store, perform, EngineOptions::default()).await
 }
 
 pub async fn house_that<S: Store, P: Perform>(
     rules: &str,
     store: S,
     perform: P,
-    options: Options,
+    options: EngineOptions,
 ) -> House<S, P> {
     let (folder, places) = places(rules);
     let engine = Engine::start(store, perform, read(&places), options);
     open(engine, places, folder, Limits::default()).await
 }
 
-fn read(places: &Places) -> engine::Rulebook {
+fn read(places: &RulebookPaths) -> engine::Rulebook {
     let reading = places.read();
     assert!(
         !reading.diagnostics.has_errors(),
@@ -107,21 +110,21 @@ fn read(places: &Places) -> engine::Rulebook {
     reading.rulebook
 }
 
-fn places(rules: &str) -> (tempfile::TempDir, Places) {
+fn places(rules: &str) -> (tempfile::TempDir, RulebookPaths) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rules");
     std::fs::create_dir(&path).unwrap();
     std::fs::write(path.join("rules.yaml"), rules).unwrap();
-    let places = Places {
+    let places = RulebookPaths {
         config: ConfigFile::IfThere(folder.path().join("flowtrigger.yaml")),
-        ..Places::new(path)
+        ..RulebookPaths::new(path)
     };
     (folder, places)
 }
 
 async fn open<S: Store, P: Perform>(
     engine: Engine<S, P>,
-    places: Places,
+    places: RulebookPaths,
     folder: tempfile::TempDir,
     limits: Limits,
 ) -> House<S, P> {

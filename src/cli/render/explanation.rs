@@ -119,7 +119,7 @@ pub fn recorded_otherwise(recorded: bool, truth: Truth) -> String {
             "recorded as matched, evaluates to {} with this version",
             match truth {
                 Truth::True | Truth::False => "no match",
-                Truth::Unknown => truth.words(),
+                Truth::Unknown => truth.label(),
             }
         ),
         false => "recorded as not matched, evaluates to a match with this version".into(),
@@ -220,7 +220,7 @@ fn shell_quoted(value: &Value) -> String {
 pub fn rule_json(rule: &Rule, explanation: &Explanation, files: &Files) -> Value {
     json!({
         "name": rule.name,
-        "verdict": explanation.truth.words(),
+        "verdict": explanation.truth.label(),
         "mode": rule.mode.word(),
         "at": files.place(rule.at),
         "predicates": trace_json(&explanation.trace, files),

@@ -189,7 +189,7 @@ fn one_json(planned: &Planned<'_>, outgoing: &Outgoing, files: &Files) -> Value 
     let details = match &planned.what {
         What::Call(shown, gave) => call_json(shown, gave.as_deref(), step, outgoing),
         What::Guard { truth, trace } => {
-            json!({"verdict": truth.words(), "predicates": trace_json(trace, files)})
+            json!({"verdict": truth.label(), "predicates": trace_json(trace, files)})
         }
         What::Choice { judged, taken } => json!({
             "branches": branches_json(judged, files),
@@ -230,7 +230,7 @@ fn branches_json(judged: &[Judged], files: &Files) -> Value {
     let branch = |branch: &Judged| {
         json!({
             "at": files.place(branch.at),
-            "verdict": branch.truth.words(),
+            "verdict": branch.truth.label(),
             "predicates": trace_json(&branch.trace, files),
         })
     };

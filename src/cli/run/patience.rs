@@ -12,7 +12,7 @@ use crate::cli::output::{Color, Output};
 use crate::cli::render::message;
 use crate::cli::render::plain::plain;
 use crate::core::run::RunId;
-use crate::engine::{Engine, Hands};
+use crate::engine::{Engine, ReloadablePerformer};
 use crate::store::{Placed, SqliteStore};
 
 /// How often it looks.
@@ -21,7 +21,10 @@ const LOOK: Duration = Duration::from_secs(1);
 const MOMENT: SignedDuration = SignedDuration::from_secs(3);
 
 /// Never ends by itself.
-pub async fn tell(engine: &Engine<SqliteStore, Hands>, color: Color) -> io::Result<Infallible> {
+pub async fn tell(
+    engine: &Engine<SqliteStore, ReloadablePerformer>,
+    color: Color,
+) -> io::Result<Infallible> {
     let mut told = HashSet::new();
     loop {
         tokio::time::sleep(LOOK).await;

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::action::jq;
-use crate::cli::input;
 use crate::cli::exit::Failure;
+use crate::cli::input;
 use crate::cli::input::InputEvent;
 use crate::cli::test::suite::{Case, differences};
 use crate::core::config::{Config, PlannedSettings};
@@ -109,7 +109,7 @@ fn judged(case: &Case, explanation: &Explanation, files: &Files) -> Vec<String> 
         };
         let mut lines = vec![
             format!("- expect: {wanted}"),
-            format!("+ expect: {}", truth.words()),
+            format!("+ expect: {}", truth.label()),
         ];
         if case.test.expect == Expected::Match {
             lines.extend(standing.map(|line| in_the_way(line, files)));

@@ -172,9 +172,9 @@ impl HttpCall {
         let status = status(reply, 200);
         if !self.expect.accepts(status) {
             return Err(CallFailure {
-                retryable: is_passing(status),
+                retryable: is_transient(status),
                 status: Some(status),
-                ..CallFailure::lasting(format!("{} {} answered {status}", self.method, self.url))
+                ..CallFailure::permanent(format!("{} {} answered {status}", self.method, self.url))
             });
         }
         let empty = json!({"status": status, "headers": {}, "body": null});
@@ -197,7 +197,7 @@ impl ExecCall {
         if status != 0 {
             return Err(CallFailure {
                 status: Some(status),
-                ..CallFailure::passing(format!("the command ended with {status}"))
+                ..CallFailure::transient(format!("the command ended with {status}"))
             });
         }
         let empty = json!({"status": 0, "stdout": "", "stderr": ""});

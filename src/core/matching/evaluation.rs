@@ -133,8 +133,8 @@ impl fmt::Display for Disagreement {
              (index over {read}: {}, evaluator: {}); this is a bug, please report it with this event",
             self.rule,
             self.event,
-            index.words(),
-            self.evaluator.words()
+            index.label(),
+            self.evaluator.label()
         )
     }
 }

@@ -18,17 +18,17 @@ use crate::core::scope::Scope;
 pub struct Explanation {
     pub truth: Truth,
     pub trace: Trace,
-    /// Only where the rule does not match.
+    /// Empty for a rule that matches.
     pub near_misses: Vec<NearMiss>,
 }
 
-/// One change to the event that makes the rule match.
+/// A single change to the event with which the rule matches.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NearMiss {
     pub path: String,
-    /// A value that does it, where one is known; tried before it is told.
+    /// A value for the path, if one is known. The rule was evaluated with it.
     pub set: Option<Value>,
-    /// What must hold there, in words.
+    /// What must hold at the path, as text.
     pub words: String,
     pub at: Position,
 }
@@ -46,11 +46,11 @@ pub(super) fn of_kept_values(rule: &Rule, event: &Event, mut trace: Trace) -> Ex
     let places = redact::places(event);
     let predicates = rule.when.predicates();
     for (predicate, line) in predicates.into_iter().zip(&mut trace.lines) {
-        if !is_unsure(predicate, &places) {
+        if !reads_redacted_value(predicate, &places) {
             continue;
         }
         line.verdict = Verdict::Missing;
-        line.hint = Some(NOT_KEPT.into());
+        line.hint = Some(REDACTED_HINT.into());
     }
     let verdicts = trace.lines.iter().map(|line| line.verdict);
     let truth = evaluate_rule(rule, event, &mut Replay::new(verdicts));
@@ -61,11 +61,11 @@ pub(super) fn of_kept_values(rule: &Rule, event: &Event, mut trace: Trace) -> Ex
     }
 }
 
-const NOT_KEPT: &str =
-    "what stood here is not kept (`redact` in flowtrigger.yaml), so it cannot be judged again";
+const REDACTED_HINT: &str =
+    "the value was redacted (`redact` in flowtrigger.yaml), so it cannot be evaluated again";
 
-/// Where something stands in the place of a value, that there was one is still told.
-fn is_unsure(predicate: &Predicate, places: &[String]) -> bool {
+/// A redacted value still shows that there was one, so `exists` and `present` can be evaluated.
+fn reads_redacted_value(predicate: &Predicate, places: &[String]) -> bool {
     let reads = |path: &Path| redact::reads(path, places);
     let of_presence = matches!(
         *predicate.operator,
@@ -146,7 +146,7 @@ fn working_value<E>(
     predicate: &Predicate,
     confirm: Confirm<'_, E>,
 ) -> Result<Option<Value>, E> {
-    for value in wished(predicate, scope) {
+    for value in satisfying_values(predicate, scope) {
         let mut changed = scope.event.clone();
         if path::set(&mut changed, &predicate.path, value).is_err() {
             continue;
@@ -166,8 +166,8 @@ fn working_value<E>(
     Ok(None)
 }
 
-/// Values with which the predicate holds.
-fn wished(predicate: &Predicate, scope: &Scope<'_>) -> Vec<Value> {
+/// Values that satisfy the predicate.
+fn satisfying_values(predicate: &Predicate, scope: &Scope<'_>) -> Vec<Value> {
     let found = predicate.path.resolve(scope);
     match predicate.polarity {
         Polarity::Positive => predicate.operator.satisfying(&found, scope),
@@ -183,9 +183,9 @@ fn wished(predicate: &Predicate, scope: &Scope<'_>) -> Vec<Value> {
 fn satisfy_others(rule: &Rule, event: &mut Event, path: &Path) {
     for predicate in rule.when.predicates() {
         let scope = Scope::new(event, &rule.vars);
-        let fails = *predicate.path == *path && predicate.judge(&scope) != Verdict::Match;
+        let fails = *predicate.path == *path && predicate.evaluate(&scope) != Verdict::Match;
         let value = fails
-            .then(|| wished(predicate, &scope))
+            .then(|| satisfying_values(predicate, &scope))
             .into_iter()
             .flatten();
         if let Some(value) = value.into_iter().next() {

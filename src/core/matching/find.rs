@@ -32,7 +32,7 @@ pub(super) struct Finding {
     index: index::Scratch,
     /// The numbers of the matching rules, ascending.
     pub(super) matches: Vec<u32>,
-    /// Those of one index.
+    /// The matches of one index, before they are merged.
     some: Vec<u32>,
 }
 
@@ -53,12 +53,13 @@ impl RuleSet {
         let event = OnceCell::new();
         let built = || event.get_or_init(|| head.event(catalogue));
         found.matches.clear();
-        for listening in self.listeners.of(head.source, &head.named.tag) {
-            let extraction = listening.extraction(&head);
+        for subscription in self.listeners.matching(head.source, &head.named.tag) {
+            let extraction = subscription.extraction(&head);
             let slots = extraction.take(scanned, &head, &mut || built(), &mut found.room);
-            let mut whole = |rule, predicate: &Predicate| self.holds(rule, predicate, built());
+            let mut whole =
+                |rule, predicate: &Predicate| self.predicate_holds(rule, predicate, built());
             let (index, some) = (&mut found.index, &mut found.some);
-            listening.index.find(&slots, &mut whole, index, some);
+            subscription.index.find(&slots, &mut whole, index, some);
             merge(&mut found.matches, some);
         }
         let decoder = head.shape.decoder();
@@ -68,18 +69,19 @@ impl RuleSet {
     /// Finds the enabled rules that match a decoded event.
     pub(super) fn find_in_event(&self, event: &Event, found: &mut Finding) {
         found.matches.clear();
-        for listening in self.listeners.of(&event.source, &event.event_type) {
-            let slots = Built::new(event, listening.index.paths());
-            let mut whole = |rule, predicate: &Predicate| self.holds(rule, predicate, event);
+        for subscription in self.listeners.matching(&event.source, &event.event_type) {
+            let slots = Built::new(event, subscription.index.paths());
+            let mut whole =
+                |rule, predicate: &Predicate| self.predicate_holds(rule, predicate, event);
             let (index, some) = (&mut found.index, &mut found.some);
-            listening.index.find(&slots, &mut whole, index, some);
+            subscription.index.find(&slots, &mut whole, index, some);
             merge(&mut found.matches, some);
         }
     }
 
-    fn holds(&self, rule: u32, predicate: &Predicate, event: &Event) -> bool {
+    fn predicate_holds(&self, rule: u32, predicate: &Predicate, event: &Event) -> bool {
         let scope = Scope::new(event, &self.rules[rule as usize].vars);
-        predicate.judge(&scope) == Verdict::Match
+        predicate.evaluate(&scope) == Verdict::Match
     }
 }
 

@@ -15,7 +15,7 @@ use crate::core::scope::Scope;
 
 #[derive(Debug, Clone, Default)]
 pub struct RuleSet {
-    /// In the order of the files.
+    /// In the order of the files, and within a file in the order of its documents.
     pub rules: Vec<Arc<Rule>>,
     /// The texts that the rules' positions point into.
     pub files: Arc<Files>,
@@ -48,9 +48,9 @@ impl RuleSet {
 
     /// The rules that listen to the event's type, disabled ones included, in the order of the files.
     pub fn subscribed(&self, event: &Event) -> Vec<&Arc<Rule>> {
-        let all = self.listeners.of(&event.source, &event.event_type);
+        let all = self.listeners.matching(&event.source, &event.event_type);
         let mut numbers: Vec<u32> = all
-            .flat_map(|listening| &listening.rules)
+            .flat_map(|subscription| &subscription.rules)
             .copied()
             .collect();
         numbers.sort_unstable();

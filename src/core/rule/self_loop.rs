@@ -274,7 +274,7 @@ impl Change<'_> {
             return false;
         }
         let scope = Scope::new(&event, &self.rule.vars);
-        predicate.judge(&scope).truth() == Truth::True
+        predicate.evaluate(&scope).truth() == Truth::True
     }
 }
 

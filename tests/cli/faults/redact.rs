@@ -74,7 +74,7 @@ fn redacted_fields_are_in_no_page_of_the_file_after_the_run() {
         &[
             "redacted: previous, current",
             "MISSING  acts",
-            "is not kept (`redact`",
+            "was redacted (`redact`",
         ],
     );
     output.expect_stdout(0, &["run  1 done"]);

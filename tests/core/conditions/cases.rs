@@ -35,11 +35,11 @@ fn failure(file: &str, case: &Node) -> Option<String> {
     let (name, wanted) = (part("name").as_text()?, part("verdict").as_text()?);
     let known = ["match", "no match", "missing"].contains(&wanted);
     assert!(known, "{file}:{}: `{wanted}` is no verdict", case.at.line);
-    (truth.words() != wanted).then(|| {
+    (truth.label() != wanted).then(|| {
         format!(
             "{file}:{}: {name}: wanted {wanted}, got {}",
             case.at.line,
-            truth.words()
+            truth.label()
         )
     })
 }

@@ -11,8 +11,8 @@ use flowtrigger::core::diagnostic::{Code, Diagnostics, Files};
 use flowtrigger::core::matching::ruleset::RuleSet;
 use flowtrigger::core::matching::ruleset_compile;
 
-use super::{SETTINGS, converted, read, rules};
 use super::samples::events;
+use super::{SETTINGS, converted, read, rules};
 
 /// Every bundle, and a configuration for it.
 const BUNDLES: [(&str, Option<&str>); 5] = [

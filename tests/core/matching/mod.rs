@@ -108,7 +108,7 @@ fn find(
     let mut whole = |rule: u32, predicate: &_| {
         let predicate: &flowtrigger::core::rule::condition::Predicate = predicate;
         let vars = &rules[rule as usize].vars;
-        predicate.judge(&scope(event, vars)) == Verdict::Match
+        predicate.evaluate(&scope(event, vars)) == Verdict::Match
     };
     index.find(slots, &mut whole, scratch, &mut matches);
     matches

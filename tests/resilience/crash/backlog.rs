@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use flowtrigger::engine::{ConfigFile, Places, Rulebook, read_event};
+use flowtrigger::engine::{ConfigFile, Rulebook, RulebookPaths, read_event};
 use flowtrigger::store::{Arrival, EditionId, Occasion, Settings, SqliteStore, Store};
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::receiver::Receiver;
@@ -23,9 +23,9 @@ fn is_told(number: u64) -> bool {
 }
 
 fn rulebook(sandbox: &Sandbox) -> Rulebook {
-    let places = Places {
+    let places = RulebookPaths {
         config: ConfigFile::Named(sandbox.path("flowtrigger.yaml")),
-        ..Places::new(sandbox.path("rules"))
+        ..RulebookPaths::new(sandbox.path("rules"))
     };
     let reading = places.read();
     assert!(!reading.diagnostics.has_errors(), "{reading:?}");

@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use flowtrigger::core::run::{Line, RunId, State};
-use flowtrigger::engine::{self, Clock, ConfigFile, Engine, Hands, Places, read_event};
+use flowtrigger::engine;
+use flowtrigger::engine::{
+    Clock, ConfigFile, Engine, EngineOptions, ReloadablePerformer, RulebookPaths, read_event,
+};
 use flowtrigger::store::{Record, Settings, SqliteStore, Store};
 use flowtrigger_testing::clock::ManualClock;
 use flowtrigger_testing::receiver::Receiver;
@@ -18,7 +21,7 @@ use serde_json::json;
 use super::desk::{event, request_rule, sandbox};
 
 struct EngineWithRun {
-    engine: Engine<SqliteStore, Hands>,
+    engine: Engine<SqliteStore, ReloadablePerformer>,
     clock: ManualClock,
     run: RunId,
     _sandbox: Sandbox,
@@ -27,9 +30,9 @@ struct EngineWithRun {
 /// An engine with one event.
 async fn engine_with_run(rule: &str) -> EngineWithRun {
     let sandbox = sandbox(rule);
-    let places = Places {
+    let places = RulebookPaths {
         config: ConfigFile::Named(sandbox.path("flowtrigger.yaml")),
-        ..Places::new(sandbox.path("rules"))
+        ..RulebookPaths::new(sandbox.path("rules"))
     };
     let reading = places.read();
     assert!(!reading.diagnostics.has_errors(), "{reading:?}");
@@ -40,9 +43,9 @@ async fn engine_with_run(rule: &str) -> EngineWithRun {
     );
     let (store, _) =
         SqliteStore::open(&sandbox.path("flowtrigger.db"), Settings::default()).unwrap();
-    let hands = engine::hands(&reading.rulebook, &sandbox.path("outbox")).unwrap();
+    let performer = engine::performer(&reading.rulebook, &sandbox.path("outbox")).unwrap();
     let clock = ManualClock::starting_at(Timestamp::now());
-    let engine = Engine::open(store, hands, reading.rulebook, clock.options()).await;
+    let engine = Engine::open(store, performer, reading.rulebook, clock.options()).await;
     let engine = engine.unwrap();
     let submitted = engine.submit(vec![made.unwrap()]).await.unwrap();
     EngineWithRun {

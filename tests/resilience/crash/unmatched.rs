@@ -5,11 +5,11 @@ use flowtrigger::core::config::{Config, Source};
 use flowtrigger::core::event::Event;
 use flowtrigger::core::event::json::accept;
 use flowtrigger::engine::read_event;
-use flowtrigger::store::{History, SqliteHistory};
 use flowtrigger::store::history::EventRowId;
-use flowtrigger_testing::repository;
+use flowtrigger::store::{History, SqliteHistory};
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::http_wire::Message;
+use flowtrigger_testing::repository;
 use flowtrigger_testing::sandbox::Sandbox;
 use serde_json::{Value, json};
 

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-use flowtrigger::engine::{Hands, Options};
+use flowtrigger::engine::{EngineOptions, ReloadablePerformer};
 use flowtrigger::source::http::Limits;
 use flowtrigger::store::SqliteStore;
 use flowtrigger_testing::test_daemon::{event, house_with, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-type House = flowtrigger_testing::test_daemon::House<SqliteStore, Hands>;
+type House = flowtrigger_testing::test_daemon::House<SqliteStore, ReloadablePerformer>;
 
 const QUIET: &str = "name: quiet\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n- succeed: fine\n";
 
 async fn house(limits: Limits) -> House {
-    house_with(QUIET, Options::default(), limits).await
+    house_with(QUIET, EngineOptions::default(), limits).await
 }
 
 async fn connected(house: &House) -> TcpStream {

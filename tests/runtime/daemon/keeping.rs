@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flowtrigger::core::flow::call::Call;
 use flowtrigger::core::run::{CallResult, Line, State};
-use flowtrigger::engine::{Options, Perform};
+use flowtrigger::engine::{EngineOptions, Perform};
 use flowtrigger::source::http::Limits;
 use flowtrigger::store::{Placed, Store};
 use flowtrigger_testing::clock::ManualClock;
@@ -17,18 +17,18 @@ async fn house<P>(
     store: &Durable,
     rules: &str,
     options: P,
-) -> House<Durable, flowtrigger::engine::Hands>
+) -> House<Durable, flowtrigger::engine::ReloadablePerformer>
 where
-    P: Into<Option<Options>>,
+    P: Into<Option<EngineOptions>>,
 {
     let options = options.into().unwrap_or_default();
     house_on(store.clone(), rules, options, Limits::default()).await
 }
 
-fn at_once() -> Options {
-    Options {
+fn at_once() -> EngineOptions {
+    EngineOptions {
         grace: Duration::from_millis(1),
-        ..Options::default()
+        ..EngineOptions::default()
     }
 }
 
@@ -161,10 +161,10 @@ async fn a_dead_run_goes_on_and_a_done_one_is_acted_on_anew() {
     let house = house(&store, &rules.join("---\n"), None).await;
     let runs = house.accepted(&event(1, "a")).await;
     assert_eq!(house.settled(&runs).await[0].state.word(), "dead");
-    let revived = house.engine.revive(runs[0].id).await.unwrap();
+    let revived = house.engine.retry(runs[0].id).await.unwrap();
     assert_eq!(revived.id, runs[0].id);
     assert_eq!(house.settled(&runs).await[0].state, State::Done);
-    assert!(house.engine.revive(runs[0].id).await.is_err());
+    assert!(house.engine.retry(runs[0].id).await.is_err());
     let replayed = house.engine.replay(runs[0].id, None).await.unwrap();
     assert_ne!(replayed[0].id, runs[0].id);
     assert_eq!(house.settled(&replayed).await[0].generation, 1);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flowtrigger::core::run::State;
-use flowtrigger::engine::Options;
+use flowtrigger::engine::EngineOptions;
 use flowtrigger::source::http::Limits;
 use flowtrigger::store::{Placed, Store};
 use flowtrigger_testing::clock::ManualClock;
@@ -19,10 +19,10 @@ async fn a_host_that_does_not_answer_holds_up_no_other() {
         .map(|name| telling(name, dead.address, ""))
         .chain([telling("z", alive.address, "")])
         .collect();
-    let options = Options {
+    let options = EngineOptions {
         concurrency: 2,
         per_host: 1,
-        ..Options::default()
+        ..EngineOptions::default()
     };
     let house = house_with(&rules.join("---\n"), options, Limits::default()).await;
     let runs = house.accepted(&event(1, "x")).await;
@@ -44,9 +44,9 @@ async fn one_rule_takes_no_more_than_its_share() {
         telling("greedy", receiver.address, ""),
         telling("modest", receiver.address, "").replace("flow:", "when: { current: one }\nflow:"),
     ];
-    let options = Options {
+    let options = EngineOptions {
         per_rule: 2,
-        ..Options::default()
+        ..EngineOptions::default()
     };
     let house = house_with(&rules.join("---\n"), options, Limits::default()).await;
     let mut runs = Vec::new();
@@ -86,7 +86,7 @@ async fn no_more_runs_wait_for_a_host_in_memory_than_are_allowed() {
     let receiver = Receiver::ok();
     receiver.hold("");
     let clock = ManualClock::default();
-    let options = Options {
+    let options = EngineOptions {
         concurrency: 4,
         per_rule: 1_000,
         per_host: 1,

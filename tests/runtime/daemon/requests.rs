@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use flowtrigger::core::flow::call::Call;
 use flowtrigger::core::run::{CallResult, Line, Reply, RunId, State};
-use flowtrigger::engine::{Options, Perform};
+use flowtrigger::engine::{EngineOptions, Perform};
 use flowtrigger::source::http::Limits;
 use flowtrigger::store::{
     Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, Store, StoreError,
@@ -244,7 +244,7 @@ async fn a_sender_that_dribbles_is_hung_up_on() {
         request: std::time::Duration::from_millis(20),
         ..Limits::default()
     };
-    let house = house_with(QUIET, Options::default(), limits).await;
+    let house = house_with(QUIET, EngineOptions::default(), limits).await;
     for start in [
         "",
         "POST /events/support HT",

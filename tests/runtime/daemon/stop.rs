@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flowtrigger::core::run::State;
-use flowtrigger::engine::{Left, Options};
+use flowtrigger::engine::{EngineOptions, UnfinishedWork};
 use flowtrigger::source::http::Limits;
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{answered, event, house, house_with, soon, telling};
@@ -31,7 +31,10 @@ async fn work_in_flight_ends_and_new_work_is_refused() {
     assert!((5..=30).contains(&seconds), "{seconds}");
     assert!(!drained.is_finished());
     receiver.release(1);
-    assert_eq!(soon("it drains", drained).await.unwrap(), Left::default());
+    assert_eq!(
+        soon("it drains", drained).await.unwrap(),
+        UnfinishedWork::default()
+    );
     for runs in [runs, behind] {
         assert_eq!(house.settled(&runs).await[0].state, State::Done);
     }
@@ -42,9 +45,9 @@ async fn work_in_flight_ends_and_new_work_is_refused() {
 async fn what_does_not_end_in_time_is_named() {
     let receiver = Receiver::ok();
     receiver.hold("held");
-    let options = Options {
+    let options = EngineOptions {
         grace: Duration::from_millis(1),
-        ..Options::default()
+        ..EngineOptions::default()
     };
     let house = house_with(
         &telling("tell", receiver.address, ""),

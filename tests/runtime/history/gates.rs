@@ -82,7 +82,7 @@ fn dry_run_says_how_the_loop_guard_stands() {
         ];
         flowtrigger(data, &arguments).out
     };
-    let line = "  loop_guard  no actor told, 20 runs for support 7 in 10m";
+    let line = "  loop_guard  the event names no actor, 20 runs for support 7 in 10m";
     let nowhere = dry_run(&data.folder().join("nowhere"), "text");
     assert!(
         nowhere.contains(&format!("{line}  not consulted")),

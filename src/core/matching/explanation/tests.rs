@@ -137,7 +137,7 @@ fn a_field_that_this_shape_does_not_bring_is_told_so() {
     let explanation = explain("{ ticket.subject: { contains: EU } }", &event());
     let hint = explanation.trace.lines[0].hint.clone().unwrap_or_default();
     assert!(
-        hint.starts_with("it comes with event webhooks only"),
+        hint.starts_with("it exists only in event webhooks"),
         "{hint}"
     );
 }

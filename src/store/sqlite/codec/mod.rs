@@ -350,14 +350,14 @@ mod tests {
         let failure = CallFailure {
             retry_after: Some(Duration::from_secs(9)),
             status: Some(503),
-            ..CallFailure::passing("reach it")
+            ..CallFailure::transient("reach it")
         };
         assert_eq!(read("failed", detail), Err(failure.clone()));
         assert_eq!(outcome_row(&Err(failure)), ("failed", detail.to_owned()));
         let before_statuses = r#"{"message":"reach it","retryable":false,"retry_after":null}"#;
         assert_eq!(
             read("failed", before_statuses),
-            Err(CallFailure::lasting("reach it"))
+            Err(CallFailure::permanent("reach it"))
         );
     }
 

@@ -42,7 +42,7 @@ impl RunReport {
         }
     }
 
-    pub(super) fn without_log(placed: &Placed) -> Self {
+    pub(in crate::engine) fn without_log(placed: &Placed) -> Self {
         Self {
             id: placed.id.0,
             rule: placed.rule.to_string(),

@@ -1,8 +1,11 @@
 //! The rules and the configuration as they stand on disk, read whole and swapped whole.
 //! It never goes half way: a reading with one error is no rulebook, and the one in use stays.
 
+pub mod endpoints;
 mod folder;
-mod text;
+pub mod policy;
+mod read_file;
+pub mod secrets;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,14 +16,15 @@ use crate::core::config::{self, Config};
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::matching::ruleset_compile;
-use crate::engine::{Entrances, memory, policy};
+use crate::engine::metrics::process_memory;
+use endpoints::Endpoints;
 
 /// Everything that events are judged by.
 #[derive(Debug, Clone, Default)]
 pub struct Rulebook {
     pub config: Config,
     /// Where its events come in; locked until [`Rulebook::unlock`].
-    pub entrances: Entrances,
+    pub entrances: Endpoints,
     pub rules: RuleSet,
     /// The texts of the configuration and of the rules, that positions point into.
     pub files: Arc<Files>,
@@ -32,7 +36,7 @@ pub struct Rulebook {
 
 /// Where a rulebook is read from. Diagnostics name the files as they are written here.
 #[derive(Debug, Clone)]
-pub struct Places {
+pub struct RulebookPaths {
     /// A folder, read with all below it, or one file.
     pub rules: PathBuf,
     pub config: ConfigFile,
@@ -57,18 +61,18 @@ pub enum Progress {
 }
 
 /// Hears how far a reading is, at every file and rule.
-pub type Tell<'t> = &'t mut dyn FnMut(Progress);
+pub type ProgressFn<'t> = &'t mut dyn FnMut(Progress);
 
 /// What reading gave: a rulebook that is whole only without errors among the diagnostics.
 #[derive(Debug, Clone, Default)]
-pub struct Reading {
+pub struct LoadedRulebook {
     pub rulebook: Rulebook,
     pub diagnostics: Diagnostics,
     /// The resident bytes that it added to the process, where that is known.
     pub memory: Option<u64>,
 }
 
-impl Places {
+impl RulebookPaths {
     /// `./rules` style: a rules path beside the usual `flowtrigger.yaml`.
     pub fn new(rules: impl Into<PathBuf>) -> Self {
         Self {
@@ -79,24 +83,24 @@ impl Places {
     }
 
     /// Reads everything and reports every mistake in it.
-    pub fn read(&self) -> Reading {
+    pub fn read(&self) -> LoadedRulebook {
         self.read_with(None)
     }
 
     /// The same, told on the way.
-    pub fn read_telling(&self, tell: Tell<'_>) -> Reading {
+    pub fn load_with_progress(&self, tell: ProgressFn<'_>) -> LoadedRulebook {
         self.read_with(Some(tell))
     }
 
-    fn read_with(&self, mut tell: Option<Tell<'_>>) -> Reading {
-        let before = memory::resident();
+    fn read_with(&self, mut tell: Option<ProgressFn<'_>>) -> LoadedRulebook {
+        let before = process_memory::resident();
         let mut files = Files::default();
         let mut diagnostics = Diagnostics::default();
         let config = self.read_config(&mut files, &mut diagnostics);
         let found = folder::find(&self.rules);
         let mut rule_files = Vec::new();
         for (read, path) in found.rules.iter().enumerate() {
-            rule_files.extend(text::read(path, &mut files, &mut diagnostics));
+            rule_files.extend(read_file::read(path, &mut files, &mut diagnostics));
             if let Some(tell) = &mut tell {
                 let of = found.rules.len();
                 tell(Progress::Files { read: read + 1, of });
@@ -119,12 +123,12 @@ impl Places {
                 )
             }
         };
-        policy::judge(&rules, &config, &mut diagnostics);
+        policy::check_rules(&rules, &config, &mut diagnostics);
         let grown = |after: u64| Some(after.saturating_sub(before?));
-        Reading {
-            memory: memory::resident().and_then(grown),
+        LoadedRulebook {
+            memory: process_memory::resident().and_then(grown),
             rulebook: Rulebook {
-                entrances: Entrances::locked(&config),
+                entrances: Endpoints::without_secrets(&config),
                 config,
                 rules,
                 files,
@@ -146,7 +150,7 @@ impl Places {
             }
             ConfigFile::Named(path) | ConfigFile::IfThere(path) => path,
         };
-        let Some(file) = text::read(path, files, diagnostics) else {
+        let Some(file) = read_file::read(path, files, diagnostics) else {
             return Config {
                 whole: false,
                 ..Config::default()
@@ -174,8 +178,8 @@ impl Places {
 
 impl Rulebook {
     /// Reads the secrets of the sources, so that who proves to know them is let in.
-    pub fn unlock(&mut self) -> Result<(), Vec<MissingSecret>> {
-        let (entrances, missing) = Entrances::load(&self.config);
+    pub fn load_secrets(&mut self) -> Result<(), Vec<MissingSecret>> {
+        let (entrances, missing) = Endpoints::load(&self.config);
         if !missing.is_empty() {
             return Err(missing);
         }
@@ -184,7 +188,7 @@ impl Rulebook {
     }
 }
 
-impl Reading {
+impl LoadedRulebook {
     /// The memory that each rule took; None where that is not known, or where there are so few that
     /// it says nothing of them.
     pub fn memory_per_rule(&self) -> Option<u64> {
@@ -196,7 +200,7 @@ impl Reading {
     }
 
     /// The rulebook, or the whole reading back where it holds errors.
-    pub fn accepted(self) -> Result<Rulebook, Box<Reading>> {
+    pub fn accepted(self) -> Result<Rulebook, Box<LoadedRulebook>> {
         match self.diagnostics.has_errors() {
             true => Err(Box::new(self)),
             false => Ok(self.rulebook),
@@ -234,10 +238,10 @@ mod tests {
         RULE.replace("NAME", name)
     }
 
-    fn places(folder: &tempfile::TempDir) -> Places {
-        Places {
+    fn places(folder: &tempfile::TempDir) -> RulebookPaths {
+        RulebookPaths {
             config: ConfigFile::IfThere(folder.path().join("flowtrigger.yaml")),
-            ..Places::new(folder.path().join("rules"))
+            ..RulebookPaths::new(folder.path().join("rules"))
         }
     }
 
@@ -251,7 +255,7 @@ mod tests {
         folder
     }
 
-    fn only_message(reading: &Reading) -> (Code, String) {
+    fn only_message(reading: &LoadedRulebook) -> (Code, String) {
         let all = reading.diagnostics.sorted();
         assert_eq!(all.len(), 1, "{all:?}");
         (all[0].code, all[0].message.clone())
@@ -284,7 +288,10 @@ mod tests {
         ]);
         for (named, tests) in [("a.yaml", 1), ("a.test.yaml", 1), ("b.yml", 0)] {
             let path = folder.path().join("rules").join(named);
-            let book = Places::new(path).read().accepted().expect("a sound rule");
+            let book = RulebookPaths::new(path)
+                .read()
+                .accepted()
+                .expect("a sound rule");
             assert_eq!(book.rules.rules.len(), 1, "{named}");
             assert_eq!(book.rules.rules[0].name, named[..1], "{named}");
             assert_eq!(book.test_files.len(), tests, "{named}");

@@ -10,15 +10,15 @@ use url::Url;
 use crate::core::flow::call::Call;
 
 /// Runs that wait for a place at a host, in memory. Beyond it a run goes back to the store.
-const WAITING: usize = 64;
+const MAX_WAITING_RUNS: usize = 64;
 /// Hosts that are remembered before those that nobody uses are let go.
-const HOSTS: usize = 1_000;
+const MAX_HOSTS: usize = 1_000;
 
 /// One of the places, given back when dropped.
-pub type Place = OwnedSemaphorePermit;
+pub type Permit = OwnedSemaphorePermit;
 
 #[derive(Debug)]
-pub struct Places {
+pub struct ConcurrencyLimits {
     all: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     per_host: usize,
@@ -27,34 +27,34 @@ pub struct Places {
 
 /// Whether a call may start now.
 #[derive(Debug)]
-pub enum Entry {
+pub enum HostAdmission {
     /// With its place, where the call reaches a host.
-    Open(Option<Place>),
+    Open(Option<Permit>),
     /// All places at the host are taken.
-    Taken(Queue),
+    Taken(HostQueue),
     /// And so are all places to wait.
     Full,
 }
 
 /// A place in the queue for a host.
 #[derive(Debug)]
-pub struct Queue {
+pub struct HostQueue {
     host: Arc<Semaphore>,
-    _waiting: Place,
+    _waiting: Permit,
 }
 
-impl Places {
+impl ConcurrencyLimits {
     pub fn new(all: usize, per_host: usize) -> Self {
         Self {
             all: Arc::new(Semaphore::new(all.max(1))),
-            waiting: Arc::new(Semaphore::new(WAITING)),
+            waiting: Arc::new(Semaphore::new(MAX_WAITING_RUNS)),
             per_host: per_host.max(1),
             hosts: Mutex::default(),
         }
     }
 
     /// All places for runs that are free now.
-    pub fn free(&self) -> Vec<Place> {
+    pub fn free(&self) -> Vec<Permit> {
         std::iter::from_fn(|| Arc::clone(&self.all).try_acquire_owned().ok()).collect()
     }
 
@@ -63,30 +63,30 @@ impl Places {
     }
 
     /// A place for a run that gave its own up. Nobody closes the places.
-    pub async fn again(&self) -> Option<Place> {
+    pub async fn reacquire(&self) -> Option<Permit> {
         Arc::clone(&self.all).acquire_owned().await.ok()
     }
 
-    pub fn enter(&self, call: &Call) -> Entry {
+    pub fn enter(&self, call: &Call) -> HostAdmission {
         let Some(host) = host(call) else {
-            return Entry::Open(None);
+            return HostAdmission::Open(None);
         };
         let host = self.host(host);
         if let Ok(place) = Arc::clone(&host).try_acquire_owned() {
-            return Entry::Open(Some(place));
+            return HostAdmission::Open(Some(place));
         }
         match Arc::clone(&self.waiting).try_acquire_owned() {
-            Ok(waiting) => Entry::Taken(Queue {
+            Ok(waiting) => HostAdmission::Taken(HostQueue {
                 host,
                 _waiting: waiting,
             }),
-            Err(_) => Entry::Full,
+            Err(_) => HostAdmission::Full,
         }
     }
 
     fn host(&self, name: String) -> Arc<Semaphore> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        if hosts.len() >= HOSTS {
+        if hosts.len() >= MAX_HOSTS {
             hosts.retain(|_, places| Arc::strong_count(places) > 1);
         }
         let places = hosts
@@ -96,8 +96,8 @@ impl Places {
     }
 }
 
-impl Queue {
-    pub async fn turn(self) -> Option<Place> {
+impl HostQueue {
+    pub async fn acquire(self) -> Option<Permit> {
         self.host.acquire_owned().await.ok()
     }
 }
@@ -163,28 +163,32 @@ mod tests {
 
     #[test]
     fn a_host_has_its_places_and_no_other_waits_for_it() {
-        let places = Places::new(4, 1);
-        let Entry::Open(Some(first)) = places.enter(&to("http://a.example/1")) else {
+        let places = ConcurrencyLimits::new(4, 1);
+        let HostAdmission::Open(Some(first)) = places.enter(&to("http://a.example/1")) else {
             panic!("no place");
         };
-        let waiting: Vec<Entry> = (0..WAITING)
+        let waiting: Vec<HostAdmission> = (0..MAX_WAITING_RUNS)
             .map(|_| places.enter(&to("http://a.example/2")))
             .collect();
-        assert!(waiting.iter().all(|entry| matches!(entry, Entry::Taken(_))));
+        assert!(
+            waiting
+                .iter()
+                .all(|entry| matches!(entry, HostAdmission::Taken(_)))
+        );
         let other = to("http://b.example/");
-        assert!(matches!(places.enter(&other), Entry::Open(Some(_))));
+        assert!(matches!(places.enter(&other), HostAdmission::Open(Some(_))));
         assert!(matches!(
             places.enter(&to("http://a.example/3")),
-            Entry::Full
+            HostAdmission::Full
         ));
         drop((first, waiting));
         let free = places.enter(&to("http://a.example/4"));
-        assert!(matches!(free, Entry::Open(Some(_))));
+        assert!(matches!(free, HostAdmission::Open(Some(_))));
     }
 
     #[test]
     fn the_places_of_all_are_counted() {
-        let places = Places::new(2, 1);
+        let places = ConcurrencyLimits::new(2, 1);
         let taken = places.free();
         assert_eq!((taken.len(), places.free().len()), (2, 0));
         drop(taken);

@@ -10,8 +10,8 @@ use crate::core::run::RunId;
 
 /// What a worker is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    GoOn,
+pub enum WorkerSignal {
+    Continue,
     /// The program ends: put the run back.
     Stop,
     /// A person gives the run up.
@@ -20,11 +20,11 @@ pub enum Order {
 
 /// By task: a run that was revived may be taken up again before its last task is gone.
 #[derive(Debug, Default)]
-pub struct AtWork(HashMap<Id, (RunId, watch::Sender<Order>)>);
+pub struct ActiveRuns(HashMap<Id, (RunId, watch::Sender<WorkerSignal>)>);
 
-impl AtWork {
-    pub fn add(&mut self, task: Id, run: RunId, orders: watch::Sender<Order>) {
-        self.0.insert(task, (run, orders));
+impl ActiveRuns {
+    pub fn add(&mut self, task: Id, run: RunId, signals: watch::Sender<WorkerSignal>) {
+        self.0.insert(task, (run, signals));
     }
 
     /// Tells which run the task worked on.
@@ -33,22 +33,22 @@ impl AtWork {
     }
 
     pub fn stop_all(&self) {
-        for (_, orders) in self.0.values() {
-            orders.send_if_modified(|order| {
-                let goes_on = *order == Order::GoOn;
-                if goes_on {
-                    *order = Order::Stop;
+        for (_, signals) in self.0.values() {
+            signals.send_if_modified(|signal| {
+                let was_running = *signal == WorkerSignal::Continue;
+                if was_running {
+                    *signal = WorkerSignal::Stop;
                 }
-                goes_on
+                was_running
             });
         }
     }
 
     /// Gives the run up, if it is at work; the sender is closed once its worker ended.
-    pub fn cancel(&self, run: RunId) -> Option<watch::Sender<Order>> {
+    pub fn cancel(&self, run: RunId) -> Option<watch::Sender<WorkerSignal>> {
         let mut found = self.0.values().filter(|(at_work, _)| *at_work == run);
-        let orders = found.find(|(_, orders)| !orders.is_closed())?.1.clone();
-        orders.send_replace(Order::Cancel);
-        Some(orders)
+        let signals = found.find(|(_, signals)| !signals.is_closed())?.1.clone();
+        signals.send_replace(WorkerSignal::Cancel);
+        Some(signals)
     }
 }

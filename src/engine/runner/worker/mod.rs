@@ -1,9 +1,9 @@
 //! Carries one run as far as it goes now: asks what is next, has it done, writes it down, asks again.
 //! It decides nothing itself and does no step before the store has what was done before it.
 
-mod flight;
-mod settings;
-mod tell;
+mod in_flight;
+mod integration_settings;
+mod log;
 
 use std::time::Duration;
 
@@ -12,76 +12,76 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tracing::error;
 
-use super::Perform;
-use super::at_work::Order;
-use super::handle::Shared;
-use super::places::Place;
+use super::performer::Perform;
 use crate::core::flow::{Move, Subject, next, taken_up};
 use crate::core::run::{Line, State};
+use crate::engine::limits::active_runs::WorkerSignal;
+use crate::engine::limits::concurrency::Permit;
+use crate::engine::state::EngineState;
 use crate::store::{Claimed, Store, StoreError};
-use flight::Flight;
+use in_flight::InFlight;
 
 /// Between two tries of a store that fails.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Tries of a store that fails once the program is to end.
-pub(super) const LAST_TRIES: u32 = 3;
+pub(super) const MAX_SHUTDOWN_ATTEMPTS: u32 = 3;
 /// How long a run stays away for which there is not even a place to wait.
-const COME_BACK: SignedDuration = SignedDuration::from_secs(1);
+const REQUEUE_DELAY: SignedDuration = SignedDuration::from_secs(1);
 
 /// Works on a run until it ends, has to wait or is told to stop; waiting gives its place back.
 pub(super) async fn work<S: Store, P: Perform>(
-    shared: &Shared<S, P>,
+    shared: &EngineState<S, P>,
     run: Claimed,
-    place: Place,
-    orders: watch::Receiver<Order>,
+    permit: Permit,
+    signals: watch::Receiver<WorkerSignal>,
 ) {
-    let mut worker = Worker::new(shared, run, place, orders);
-    if let Err(halt) = worker.go().await {
-        worker.halt(halt).await;
+    let mut worker = Worker::new(shared, run, permit, signals);
+    if let Err(reason) = worker.execute().await {
+        worker.exit(reason).await;
     }
 }
 
 struct Worker<'a, S, P> {
-    shared: &'a Shared<S, P>,
+    shared: &'a EngineState<S, P>,
     run: Claimed,
     /// Spreads the waits of runs that failed together.
     seed: String,
-    orders: watch::Receiver<Order>,
-    place: Option<Place>,
+    signals: watch::Receiver<WorkerSignal>,
+    permit: Option<Permit>,
     /// What the flow knows by name from the start.
     locals: Value,
     /// Lines that the store does not have yet.
-    unkept: Vec<Line>,
-    flight: Flight<'a>,
+    unsaved: Vec<Line>,
+    in_flight: InFlight<'a>,
 }
 
 /// Why a worker leaves its run before it ended or waits.
-enum Halt {
-    Ordered(Order),
+enum WorkerExit {
+    Signalled(WorkerSignal),
     /// Too many runs wait for the host already.
-    NoPlace,
+    NoPermit,
     /// Its turn at the connection comes then.
-    Paced(Duration),
+    RateLimited(Duration),
     /// The store does not take what happened.
-    Unkept,
+    StoreFailed,
 }
 
 impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     fn new(
-        shared: &'a Shared<S, P>,
+        shared: &'a EngineState<S, P>,
         run: Claimed,
-        place: Place,
-        orders: watch::Receiver<Order>,
+        permit: Permit,
+        signals: watch::Receiver<WorkerSignal>,
     ) -> Self {
         let mut worker = Self {
             seed: format!("{}/{}/{}", run.event.source, run.event.id, run.rule.name),
             locals: run.locals(),
             shared,
             run,
-            orders,
-            place: Some(place),
-            unkept: Vec::new(),
-            flight: Flight::default(),
+            signals,
+            permit: Some(permit),
+            unsaved: Vec::new(),
+            in_flight: InFlight::default(),
         };
         let line = taken_up(worker.run.flow(), &worker.subject(), &worker.run.log);
         worker.run.log.push(line);
@@ -98,12 +98,12 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         }
     }
 
-    async fn go(&mut self) -> Result<(), Halt> {
+    async fn execute(&mut self) -> Result<(), WorkerExit> {
         loop {
             let state = match self.decide() {
                 Move::Perform { tasks, wake } => {
                     let wake = self.start(tasks, wake).await?;
-                    self.land(wake).await?;
+                    self.await_call(wake).await?;
                     continue;
                 }
                 Move::Record(line) => {
@@ -118,12 +118,12 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 Move::Hold { why } => State::Held { why },
             };
             // What is under way ends first, and is written down.
-            if !self.flight.is_empty() {
-                self.land(None).await?;
+            if !self.in_flight.is_empty() {
+                self.await_call(None).await?;
                 continue;
             }
             self.log_state(&state);
-            return self.keep(Some(state)).await;
+            return self.save(Some(state)).await;
         }
     }
 
@@ -138,31 +138,31 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
 
     fn record(&mut self, line: Line) {
         self.run.log.push(line.clone());
-        self.unkept.push(line);
+        self.unsaved.push(line);
     }
 
     /// Gives the store what it does not have yet, with where the run stands now; while it fails, again
     /// and again: what happened must not be forgotten.
-    async fn keep(&mut self, state: Option<State>) -> Result<(), Halt> {
-        if self.unkept.is_empty() && state.is_none() {
+    async fn save(&mut self, state: Option<State>) -> Result<(), WorkerExit> {
+        if self.unsaved.is_empty() && state.is_none() {
             return Ok(());
         }
         let mut told = false;
-        let mut last_tries = LAST_TRIES;
+        let mut last_tries = MAX_SHUTDOWN_ATTEMPTS;
         loop {
-            let lines = self.unkept.clone();
-            if *self.orders.borrow() == Order::Stop {
+            let lines = self.unsaved.clone();
+            if *self.signals.borrow() == WorkerSignal::Stop {
                 last_tries -= 1;
             }
             let kept = self.shared.store.advance(self.run.id, lines, state.clone());
             match kept.await {
                 Ok(()) => {
-                    self.unkept.clear();
+                    self.unsaved.clear();
                     return Ok(());
                 }
-                Err(error) if last_tries == 0 || !passes(&error) => {
-                    self.log_unkept(&error);
-                    return Err(Halt::Unkept);
+                Err(error) if last_tries == 0 || !is_transient(&error) => {
+                    self.log_unsaved(&error);
+                    return Err(WorkerExit::StoreFailed);
                 }
                 Err(error) if !told => {
                     let run = self.run.id.0;
@@ -171,52 +171,54 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 }
                 Err(_) => {}
             }
-            self.shared.clock().sleep(STORE_PAUSE).await;
+            self.shared.clock().sleep(STORE_RETRY_DELAY).await;
         }
     }
 
     /// Leaves the run as it is best found again.
-    async fn halt(&mut self, halt: Halt) {
-        if let Halt::Ordered(order) = halt {
-            self.log_halt(order);
+    async fn exit(&mut self, reason: WorkerExit) {
+        if let WorkerExit::Signalled(signal) = reason {
+            self.log_exit(signal);
         }
         // What is under way is stopped: its connections are closed, its commands killed.
-        self.flight = Flight::default();
-        let state = match halt {
-            Halt::Unkept => return,
-            Halt::NoPlace => Some(State::Retrying {
-                until: after(self.shared.clock().now(), COME_BACK),
+        self.in_flight = InFlight::default();
+        let state = match reason {
+            WorkerExit::StoreFailed => return,
+            WorkerExit::NoPermit => Some(State::Retrying {
+                until: after(self.shared.clock().now(), REQUEUE_DELAY),
             }),
             // What is kept in memory is lost with it, and said to be lost as it stands.
-            Halt::Paced(wait) => Some(State::Retrying {
+            WorkerExit::RateLimited(wait) => Some(State::Retrying {
                 until: after(
                     self.shared.clock().now(),
-                    SignedDuration::try_from(wait).unwrap_or(COME_BACK),
+                    SignedDuration::try_from(wait).unwrap_or(REQUEUE_DELAY),
                 ),
             }),
-            Halt::Ordered(Order::Stop) => {
+            WorkerExit::Signalled(WorkerSignal::Stop) => {
                 let durable = self.shared.store.is_durable();
                 durable.then_some(State::Queued)
             }
-            Halt::Ordered(Order::Cancel | Order::GoOn) => None,
+            WorkerExit::Signalled(WorkerSignal::Cancel | WorkerSignal::Continue) => None,
         };
         // Where it fails again, that is told.
-        drop(self.keep(state).await);
+        drop(self.save(state).await);
     }
 }
 
 /// Waits for an order other than to go on.
-async fn ordered(orders: &mut watch::Receiver<Order>) -> Order {
-    let order = orders.wait_for(|order| *order != Order::GoOn).await;
-    let order = order.map(|order| *order);
-    match order {
-        Ok(order) => order,
+async fn signalled(signals: &mut watch::Receiver<WorkerSignal>) -> WorkerSignal {
+    let signal = signals
+        .wait_for(|signal| *signal != WorkerSignal::Continue)
+        .await;
+    let signal = signal.map(|signal| *signal);
+    match signal {
+        Ok(signal) => signal,
         Err(_) => std::future::pending().await,
     }
 }
 
 /// Whether the store may do later what it cannot do now.
-pub(super) fn passes(error: &StoreError) -> bool {
+pub(in crate::engine) fn is_transient(error: &StoreError) -> bool {
     match error {
         StoreError::Busy | StoreError::Broken(_) | StoreError::Damaged(_) => true,
         StoreError::Full { .. }

@@ -13,9 +13,9 @@ use prometheus_client::registry::Unit;
 use crate::store::SqliteStore;
 
 #[derive(Debug)]
-pub(super) struct Kept(pub(super) SqliteStore);
+pub(super) struct StoreCollector(pub(super) SqliteStore);
 
-impl Collector for Kept {
+impl Collector for StoreCollector {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
         let commits = self.0.commits();
         let (filed, lost) = self.0.archived();

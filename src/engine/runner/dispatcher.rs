@@ -10,68 +10,68 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tracing::{error, warn};
 
-use super::Perform;
-use super::at_work::Order;
-use super::clock::Pair;
-use super::handle::{Phase, Shared};
-use super::worker::{LAST_TRIES, passes, work};
+use super::performer::Perform;
+use super::worker::{MAX_SHUTDOWN_ATTEMPTS, is_transient, work};
 use crate::core::run::{RunId, State};
+use crate::engine::clock::ClockReading;
+use crate::engine::limits::active_runs::WorkerSignal;
+use crate::engine::state::{EnginePhase, EngineState};
 use crate::store::{Claim, Store};
 
 /// The longest sleep without a look at the clock on the wall, which may jump.
-const LONGEST_NAP: Duration = Duration::from_secs(30);
+const MAX_SLEEP: Duration = Duration::from_secs(30);
 /// Between two tries of a store that fails.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
 /// How long workers that are told to stop may take to put their runs back.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const FINAL_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs until the engine has been drained.
-pub(super) async fn dispatch<S: Store, P: Perform>(shared: Arc<Shared<S, P>>) {
+pub(in crate::engine) async fn dispatch<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>) {
     let mut phase = shared.phase.subscribe();
-    let mut crew = Crew {
-        clocks: Pair::of(shared.clock()),
+    let mut dispatcher = Dispatcher {
+        clocks: ClockReading::of(shared.clock()),
         shared,
         tasks: JoinSet::new(),
     };
-    while crew.turn(&mut phase).await {}
-    crew.dismiss().await;
+    while dispatcher.tick(&mut phase).await {}
+    dispatcher.stop_all().await;
 }
 
 /// The runs at work.
-struct Crew<S, P> {
-    shared: Arc<Shared<S, P>>,
+struct Dispatcher<S, P> {
+    shared: Arc<EngineState<S, P>>,
     tasks: JoinSet<()>,
     /// As they stood at the last look.
-    clocks: Pair,
+    clocks: ClockReading,
 }
 
-impl<S: Store, P: Perform> Crew<S, P> {
+impl<S: Store, P: Perform> Dispatcher<S, P> {
     /// Claims what it can, then waits until something changes. False when all is drained.
-    async fn turn(&mut self, phase: &mut watch::Receiver<Phase>) -> bool {
-        self.look_at_clocks().await;
+    async fn tick(&mut self, phase: &mut watch::Receiver<EnginePhase>) -> bool {
+        self.check_clocks().await;
         let now = *phase.borrow_and_update();
-        if self.takes_more(now) {
+        if self.can_start(now) {
             self.claim().await;
         }
         let due = self.due().await;
         if self.is_drained(now, due) {
             return false;
         }
-        let nap = self.nap(now, due);
+        let sleep_time = self.sleep_time(now, due);
         let shared = Arc::clone(&self.shared);
         tokio::select! {
-            () = shared.work.notified() => {}
-            () = shared.clock().sleep(nap) => {}
-            () = time_is_up(now) => {}
+            () = shared.wake.notified() => {}
+            () = shared.clock().sleep(sleep_time) => {}
+            () = shutdown_deadline(now) => {}
             _ = phase.changed() => {}
-            Some(ended) = self.tasks.join_next_with_id() => self.ended(ended).await,
+            Some(ended) = self.tasks.join_next_with_id() => self.on_run_finished(ended).await,
         }
         true
     }
 
     /// What waits for a time waits no longer because the clock was set back.
-    async fn look_at_clocks(&mut self) {
-        let now = Pair::of(self.shared.clock());
+    async fn check_clocks(&mut self) {
+        let now = ClockReading::of(self.shared.clock());
         if let Some(by) = self.clocks.set_back(&now) {
             let seconds = by.as_secs();
             warn!(
@@ -88,46 +88,46 @@ impl<S: Store, P: Perform> Crew<S, P> {
 
     /// A durable store keeps what is queued for the next start; any other loses it, so that as much
     /// as possible is still done.
-    fn takes_more(&self, phase: Phase) -> bool {
-        phase == Phase::Accepting || !self.shared.store.is_durable()
+    fn can_start(&self, phase: EnginePhase) -> bool {
+        phase == EnginePhase::Accepting || !self.shared.store.is_durable()
     }
 
-    fn is_drained(&self, phase: Phase, due: Option<Duration>) -> bool {
-        let Phase::Draining { until } = phase else {
+    fn is_drained(&self, phase: EnginePhase, due: Option<Duration>) -> bool {
+        let EnginePhase::Draining { until } = phase else {
             return false;
         };
         let left = until.saturating_duration_since(Instant::now());
-        let in_time = due.is_some_and(|due| due <= left) && self.takes_more(phase);
+        let in_time = due.is_some_and(|due| due <= left) && self.can_start(phase);
         left.is_zero() || (self.tasks.is_empty() && !in_time)
     }
 
     /// Whoever cancels a run waits meanwhile, so that none is between being claimed and being at work.
     async fn claim(&mut self) {
-        let places = self.shared.places.free();
-        if places.is_empty() {
+        let permits = self.shared.concurrency.free();
+        if permits.is_empty() {
             return;
         }
         let claim = Claim {
-            limit: places.len(),
+            limit: permits.len(),
             per_rule: self.shared.options.per_rule.max(1),
             now: self.shared.clock().now(),
         };
         let shared = Arc::clone(&self.shared);
-        let mut at_work = shared.at_work.lock().await;
+        let mut at_work = shared.active_runs.lock().await;
         let claimed = match shared.store.claim(claim).await {
             Ok(claimed) => claimed,
             Err(error) => {
-                drop((at_work, places));
+                drop((at_work, permits));
                 error!(%error, "runs could not be claimed; trying again");
-                return shared.clock().sleep(STORE_PAUSE).await;
+                return shared.clock().sleep(STORE_RETRY_DELAY).await;
             }
         };
-        for (run, place) in claimed.into_iter().zip(places) {
+        for (run, permit) in claimed.into_iter().zip(permits) {
             let id = run.id;
-            let (orders, ordered) = watch::channel(Order::GoOn);
+            let (sender, receiver) = watch::channel(WorkerSignal::Continue);
             let shared = Arc::clone(&shared);
-            let task = async move { work(&shared, run, place, ordered).await };
-            at_work.add(self.tasks.spawn(task).id(), id, orders);
+            let task = async move { work(&shared, run, permit, receiver).await };
+            at_work.add(self.tasks.spawn(task).id(), id, sender);
         }
     }
 
@@ -142,57 +142,58 @@ impl<S: Store, P: Perform> Crew<S, P> {
     }
 
     /// Without a free place a due run cannot start, and the end of another wakes us.
-    fn nap(&self, phase: Phase, due: Option<Duration>) -> Duration {
-        let waits = self.shared.places.has_free() && self.takes_more(phase);
+    fn sleep_time(&self, phase: EnginePhase, due: Option<Duration>) -> Duration {
+        let waits = self.shared.concurrency.has_free() && self.can_start(phase);
         match due.filter(|_| waits) {
-            Some(due) => LONGEST_NAP.min(due.max(Duration::from_millis(1))),
-            None => LONGEST_NAP,
+            Some(due) => MAX_SLEEP.min(due.max(Duration::from_millis(1))),
+            None => MAX_SLEEP,
         }
     }
 
-    async fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
+    async fn on_run_finished(&mut self, ended: Result<(Id, ()), JoinError>) {
         let task = match &ended {
             Ok((task, ())) => *task,
             Err(fault) => fault.id(),
         };
-        let run = self.shared.at_work.lock().await.remove(task);
+        let run = self.shared.active_runs.lock().await.remove(task);
         if let (Err(fault), Some(run)) = (ended, run)
             && let Ok(panic) = fault.try_into_panic()
         {
             let why = format!(
                 "a fault of the program stopped this run: {}; please report it",
-                said(&*panic)
+                panic_message(&*panic)
             );
-            self.tasks.spawn(bury(Arc::clone(&self.shared), run, why));
+            self.tasks
+                .spawn(mark_dead(Arc::clone(&self.shared), run, why));
         }
-        self.shared.ended.notify_waiters();
+        self.shared.finished.notify_waiters();
     }
 
     /// Stops what is still at work when the time is over.
-    async fn dismiss(mut self) {
-        self.shared.at_work.lock().await.stop_all();
-        let until = Instant::now() + LAST_WORDS;
+    async fn stop_all(mut self) {
+        self.shared.active_runs.lock().await.stop_all();
+        let until = Instant::now() + FINAL_WRITE_TIMEOUT;
         while let Ok(Some(ended)) =
             tokio::time::timeout_at(until, self.tasks.join_next_with_id()).await
         {
-            self.ended(ended).await;
+            self.on_run_finished(ended).await;
         }
         self.tasks.abort_all();
         while let Some(ended) = self.tasks.join_next_with_id().await {
-            self.ended(ended).await;
+            self.on_run_finished(ended).await;
         }
     }
 }
 
 /// Tells the store, until it hears, of a run that nobody works on any more: it would be running for
 /// ever.
-async fn bury<S: Store, P: Perform>(shared: Arc<Shared<S, P>>, run: RunId, why: String) {
+async fn mark_dead<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>, run: RunId, why: String) {
     error!(
         run = run.0,
         state = "dead",
         "run stopped by a fault of the program"
     );
-    let mut last_tries = LAST_TRIES;
+    let mut attempts_left = MAX_SHUTDOWN_ATTEMPTS;
     let dead = State::Dead { why };
     while let Err(error) = shared
         .store
@@ -201,23 +202,23 @@ async fn bury<S: Store, P: Perform>(shared: Arc<Shared<S, P>>, run: RunId, why: 
     {
         error!(run = run.0, %error, "the run's end could not be kept");
         if !shared.accepting() {
-            last_tries -= 1;
+            attempts_left -= 1;
         }
-        if last_tries == 0 || !passes(&error) {
+        if attempts_left == 0 || !is_transient(&error) {
             return;
         }
-        shared.clock().sleep(STORE_PAUSE).await;
+        shared.clock().sleep(STORE_RETRY_DELAY).await;
     }
 }
 
-async fn time_is_up(phase: Phase) {
+async fn shutdown_deadline(phase: EnginePhase) {
     match phase {
-        Phase::Accepting => std::future::pending().await,
-        Phase::Draining { until } => tokio::time::sleep_until(until).await,
+        EnginePhase::Accepting => std::future::pending().await,
+        EnginePhase::Draining { until } => tokio::time::sleep_until(until).await,
     }
 }
 
-fn said(panic: &(dyn std::any::Any + Send)) -> &str {
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no reason given")

@@ -18,7 +18,7 @@ use crate::source::signature::{Unusable, Verifier};
 
 /// The entrances by their paths. Cloning shares the secrets.
 #[derive(Clone, Default)]
-pub struct Entrances(BTreeMap<String, Endpoint>);
+pub struct Endpoints(BTreeMap<String, Endpoint>);
 
 /// A secret that is taken and may not be what was meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,28 +29,28 @@ pub struct PreflightIssue {
 }
 
 /// No secret prints itself.
-impl fmt::Debug for Entrances {
+impl fmt::Debug for Endpoints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
 }
 
-impl Entrances {
+impl Endpoints {
     /// Without the secrets: sources that verify let nobody in.
-    pub fn locked(config: &Config) -> Self {
+    pub fn without_secrets(config: &Config) -> Self {
         let with =
             |entrance: &config::EventSource| entrance.verification.as_ref().map(Verifier::locked);
-        Self::of(config, with)
+        Self::new(config, with)
     }
 
     /// With the secrets, and what is the matter with those that cannot be had or serve their scheme.
     pub fn load(config: &Config) -> (Self, Vec<MissingSecret>) {
         let (secrets, mut missing) = SecretStore::load(&config.secrets, names(config).into_iter());
-        let entrances = Self::of(config, |entrance| {
+        let entrances = Self::new(config, |entrance| {
             let verification = entrance.verification.as_ref()?;
             let made = verifier(verification, &secrets);
             Some(made.unwrap_or_else(|unusable| {
-                let told = unusable.into_iter().map(|one| unfit(one, config));
+                let told = unusable.into_iter().map(|one| invalid_secret(one, config));
                 missing.extend(told);
                 Verifier::locked(verification)
             }))
@@ -58,7 +58,10 @@ impl Entrances {
         (entrances, missing)
     }
 
-    fn of(config: &Config, mut with: impl FnMut(&config::EventSource) -> Option<Verifier>) -> Self {
+    fn new(
+        config: &Config,
+        mut with: impl FnMut(&config::EventSource) -> Option<Verifier>,
+    ) -> Self {
         let entrances = config.sources.values().map(|entrance| {
             let verifier = with(entrance).map(Arc::new);
             let source = entrance.name.as_str().into();
@@ -80,7 +83,7 @@ impl Entrances {
         self.0.keys().cloned().collect()
     }
 
-    pub fn doubts(&self) -> Vec<Doubt> {
+    pub fn weak_secrets(&self) -> Vec<WeakSecret> {
         let of = |entrance: &Endpoint| {
             let source = entrance.source.to_string();
             let doubts = entrance
@@ -110,14 +113,14 @@ impl fmt::Display for PreflightIssue {
 }
 
 /// The sources that take whoever comes.
-pub fn unverified(config: &Config) -> Vec<String> {
+pub fn unverified_sources(config: &Config) -> Vec<String> {
     let open = config.sources.values();
     let open = open.filter(|entrance| entrance.verification.is_none());
     open.map(|entrance| entrance.name.clone()).collect()
 }
 
 /// The sources whose senders show the secret itself.
-fn told_in_clear(config: &Config) -> Vec<&str> {
+fn sends_in_clear(config: &Config) -> Vec<&str> {
     let tells = |verification: &Verification| match verification.scheme {
         Scheme::Bearer | Scheme::Basic { .. } => true,
         Scheme::Hmac(_) => false,
@@ -128,8 +131,11 @@ fn told_in_clear(config: &Config) -> Vec<&str> {
 }
 
 /// A door that others reach opens for no source that takes whoever comes.
-pub fn stay_closed(config: &Config, open_at: Option<SocketAddr>) -> Result<(), ListenError> {
-    let unverified = unverified(config);
+pub fn check_public_listener(
+    config: &Config,
+    open_at: Option<SocketAddr>,
+) -> Result<(), ListenError> {
+    let unverified = unverified_sources(config);
     match open_at {
         Some(address) if !unverified.is_empty() => Err(ListenError::NotLoopback {
             address,
@@ -140,7 +146,7 @@ pub fn stay_closed(config: &Config, open_at: Option<SocketAddr>) -> Result<(), L
 }
 
 /// Who may come in where, and what is odd about their secrets.
-pub fn tell(rulebook: &Rulebook) {
+pub fn log_endpoints(rulebook: &Rulebook) {
     for entrance in rulebook.config.sources.values() {
         let (source, path) = (&entrance.name, &entrance.path);
         match &entrance.verification {
@@ -154,14 +160,14 @@ pub fn tell(rulebook: &Rulebook) {
             None => info!(source, path, "takes events of whoever comes"),
         }
     }
-    for doubt in rulebook.entrances.doubts() {
+    for doubt in rulebook.entrances.weak_secrets() {
         warn!("{doubt}");
     }
 }
 
 /// A token is seen by everybody on its way.
-pub fn warn_of_clear(config: &Config, open_at: Option<SocketAddr>) {
-    let told = told_in_clear(config).join(", ");
+pub fn warn_plaintext(config: &Config, open_at: Option<SocketAddr>) {
+    let told = sends_in_clear(config).join(", ");
     if open_at.is_some() && !told.is_empty() {
         warn!(
             sources = told,
@@ -193,7 +199,7 @@ fn verifier(verification: &Verification, secrets: &SecretStore) -> Result<Verifi
     }
 }
 
-fn unfit(unusable: Unusable, config: &Config) -> MissingSecret {
+fn invalid_secret(unusable: Unusable, config: &Config) -> MissingSecret {
     let Unusable { name, why } = unusable;
     let place = config.secrets.get(&name).cloned();
     MissingSecret {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::flight::key;
+use super::in_flight::key;
 use super::*;
 use crate::core::config::Config;
 use crate::core::event::sample::sample;

@@ -5,18 +5,18 @@ use tracing::{error, info};
 
 use super::Perform;
 use super::handle::Engine;
-use super::worker::passes;
+use super::runner::worker::is_transient;
 use crate::core::rule::path::redact::is_redacted;
 use crate::core::run::{RunId, State};
 use crate::store::{Arrival, Occasion, Placed, Store, StoreError};
 
 impl<S: Store, P: Perform> Engine<S, P> {
     /// A dead, held or cancelled run goes on, last in its lane, with its flow and its key.
-    pub async fn revive(&self, run: RunId) -> Result<Placed, StoreError> {
+    pub async fn retry(&self, run: RunId) -> Result<Placed, StoreError> {
         let now = self.shared.clock().now();
         let placed = self.shared.store.revive(run, now).await?;
         info!(run = run.0, rule = %placed.rule, "run ordered to go on");
-        self.shared.work.notify_one();
+        self.shared.wake.notify_one();
         Ok(placed)
     }
 
@@ -30,23 +30,23 @@ impl<S: Store, P: Perform> Engine<S, P> {
     }
 
     async fn stop_and_cancel(&self, run: RunId) -> Result<Placed, StoreError> {
-        let at_work = self.shared.at_work.lock().await.cancel(run);
+        let at_work = self.shared.active_runs.lock().await.cancel(run);
         if let Some(worker) = &at_work {
             worker.closed().await;
         }
         let cancelled = self.shared.store.cancel(run).await;
-        self.shared.ended.notify_waiters();
-        self.shared.work.notify_one();
+        self.shared.finished.notify_waiters();
+        self.shared.wake.notify_one();
         match &cancelled {
             Ok(placed) => info!(run = run.0, rule = %placed.rule, state = "cancelled", "run"),
-            Err(error) if at_work.is_some() && passes(error) => self.put_back(run).await,
+            Err(error) if at_work.is_some() && is_transient(error) => self.requeue(run).await,
             Err(_) => {}
         }
         cancelled
     }
 
     /// A run whose work was stopped and that could not be cancelled goes on.
-    async fn put_back(&self, run: RunId) {
+    async fn requeue(&self, run: RunId) {
         let queued = Some(State::Queued);
         if let Err(error) = self.shared.store.advance(run, Vec::new(), queued).await {
             error!(run = run.0, %error, "run stopped, neither cancelled nor put back; the next start goes on with it");
@@ -64,14 +64,14 @@ impl<S: Store, P: Perform> Engine<S, P> {
         if is_redacted(&record.event) {
             return Err(StoreError::Redacted(run.0));
         }
-        let judge = self.shared.judge.load_full();
-        let mut planned = judge.rulebook.plan(&record.event);
+        let active = self.shared.active.load_full();
+        let mut planned = active.rulebook.plan(&record.event);
         planned.retain(|planned| rule.is_none_or(|name| planned.rule.name == name));
         if planned.is_empty() {
             return Ok(Vec::new());
         }
         let arrival = Arrival {
-            edition: judge.edition(&self.shared.store).await?,
+            edition: active.edition(&self.shared.store).await?,
             received: self.shared.clock().now(),
             event: record.event,
             planned,

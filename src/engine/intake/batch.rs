@@ -6,17 +6,17 @@ use std::ops::ControlFlow;
 
 use tokio::sync::mpsc;
 
-use super::handle::Engine;
-use super::report::RunReport;
-use super::sight::IncomingEvent;
-use super::submission::SubmittedEvent;
-use super::{EngineError, Perform};
+use super::match_bytes::IncomingEvent;
+use super::submit::SubmittedEvent;
 use crate::core::event::Brief;
+use crate::engine::handle::Engine;
+use crate::engine::runner::report::RunReport;
+use crate::engine::{EngineError, Perform};
 use crate::store::{Placed, Record, Store};
 
 /// Events under way before the oldest is reported. One slow run holds up the reports behind it, and
 /// the work of no more events than this.
-const AHEAD: usize = 64;
+const LOOKAHEAD: usize = 64;
 
 /// One event, and what became of it.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ pub async fn act<S: Store, P: Perform>(
     let mut more = true;
     while more || !under_way.is_empty() {
         tokio::select! {
-            event = events.recv(), if more && under_way.len() < AHEAD => match event {
+            event = events.recv(), if more && under_way.len() < LOOKAHEAD => match event {
                 Some(event) => under_way.push_back(engine.submit_matched(event).await?),
                 None => more = false,
             },

@@ -5,7 +5,7 @@ use tracing::{error, info, warn};
 
 use super::Worker;
 use crate::core::run::{Attempt, CallFailure, State};
-use crate::engine::at_work::Order;
+use crate::engine::limits::active_runs::WorkerSignal;
 use crate::store::{Store, StoreError};
 
 impl<S: Store, P> Worker<'_, S, P> {
@@ -44,27 +44,27 @@ impl<S: Store, P> Worker<'_, S, P> {
         }
     }
 
-    pub(super) fn log_halt(&self, order: Order) {
+    pub(super) fn log_exit(&self, signal: WorkerSignal) {
         let (run, rule) = (self.run.id.0, self.run.rule.name.as_str());
-        match (order, self.flight.holds_command()) {
-            (Order::Cancel, _) => info!(run, rule, "run stopped, to be cancelled"),
-            (Order::Stop, true) => warn!(
+        match (signal, self.in_flight.holds_command()) {
+            (WorkerSignal::Cancel, _) => info!(run, rule, "run stopped, to be cancelled"),
+            (WorkerSignal::Stop, true) => warn!(
                 run,
                 rule,
                 "run stopped in the middle of a command that must not run twice: the next start holds it until a person decides"
             ),
-            (Order::Stop, false) if self.shared.store.is_durable() => {
+            (WorkerSignal::Stop, false) if self.shared.store.is_durable() => {
                 info!(run, rule, "run stopped; the next start goes on with it");
             }
-            (Order::Stop | Order::GoOn, _) => {}
+            (WorkerSignal::Stop | WorkerSignal::Continue, _) => {}
         }
     }
 
-    pub(super) fn log_unkept(&self, error: &StoreError) {
+    pub(super) fn log_unsaved(&self, error: &StoreError) {
         let (run, rule, lines) = (
             self.run.id.0,
             self.run.rule.name.as_str(),
-            self.unkept.len(),
+            self.unsaved.len(),
         );
         error!(
             run, rule, lines, %error,

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use tokio::sync::OwnedRwLockReadGuard;
 use tracing::{debug, info, warn};
 
-use super::handle::{Engine, Judge};
-use super::metrics::Taken;
-use super::sight::{ByteMatch, IncomingEvent, Matcher};
-use super::{Perform, Rulebook};
+use super::match_bytes::{ByteMatch, IncomingEvent, Matcher};
 use crate::core::event::{Brief, Event};
 use crate::core::loop_guard::GATE;
 use crate::core::rule::jobspec::Rule;
+use crate::engine::handle::Engine;
+use crate::engine::metrics::EventOutcome;
+use crate::engine::state::ActiveRulebook;
+use crate::engine::{Perform, Rulebook};
 use crate::store::{
     Arrival, Committed, EditionId, Occasion, Placed, Planned, Store, StoreError, Unmatched,
 };
@@ -37,12 +38,12 @@ pub struct MatchedEvent {
 impl<S: Store, P: Perform> Engine<S, P> {
     /// Matches events by the rules that are in force now.
     pub fn matcher(&self) -> Matcher {
-        Matcher::new(self.shared.judge.load_full())
+        Matcher::new(self.shared.active.load_full())
     }
 
     /// Accepts events: all or none. Their runs start automatically.
     pub async fn submit(&self, events: Vec<Event>) -> Result<Vec<SubmittedEvent>, StoreError> {
-        let active = self.shared.judge.load_full();
+        let active = self.shared.active.load_full();
         let events = events.into_iter();
         let events = events.map(|event| MatchedEvent::new(event, &active.rulebook));
         let events = events.collect();
@@ -74,7 +75,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
     /// Accepts events in a task that holds the intake lock until all is committed.
     pub(super) async fn submit_with(
         &self,
-        active: Arc<Judge>,
+        active: Arc<ActiveRulebook>,
         events: Vec<MatchedEvent>,
         intake: Option<OwnedRwLockReadGuard<()>>,
     ) -> Result<Vec<SubmittedEvent>, StoreError> {
@@ -96,7 +97,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
 
     async fn accept(
         &self,
-        active: &Judge,
+        active: &ActiveRulebook,
         events: Vec<MatchedEvent>,
     ) -> Result<Vec<SubmittedEvent>, StoreError> {
         let edition = active.edition(&self.shared.store).await?;
@@ -110,12 +111,14 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 committed,
             };
             submitted.log();
-            let taken = submitted.taken();
-            self.shared.metrics.taken(&submitted.event.source, taken);
+            let outcome = submitted.outcome();
+            self.shared
+                .metrics
+                .count_event(&submitted.event.source, outcome);
             for (gate, _, _) in submitted.suppressed() {
-                self.shared.metrics.suppressed(gate);
+                self.shared.metrics.count_suppressed(gate);
             }
-            if taken == Taken::Unmatched {
+            if outcome == EventOutcome::Unmatched {
                 let event = matched.event.into();
                 self.shared.store.archive(event, edition, received);
             }
@@ -127,14 +130,16 @@ impl<S: Store, P: Perform> Engine<S, P> {
     /// Archives an event that no rule matches.
     pub(super) async fn archive_unmatched(
         &self,
-        active: &Judge,
+        active: &ActiveRulebook,
         brief: &Brief,
         event: Unmatched,
     ) -> Result<(), StoreError> {
         let edition = active.edition(&self.shared.store).await?;
         let received = self.shared.clock().now();
         log_unmatched(brief);
-        self.shared.metrics.taken(&brief.source, Taken::Unmatched);
+        self.shared
+            .metrics
+            .count_event(&brief.source, EventOutcome::Unmatched);
         self.shared.store.archive(event, edition, received);
         Ok(())
     }
@@ -166,7 +171,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         Ok(committed)
     }
 
-    pub(super) async fn commit_all(
+    pub(in crate::engine) async fn commit_all(
         &self,
         arrivals: Vec<Arrival>,
     ) -> Result<Vec<Committed>, StoreError> {
@@ -177,8 +182,8 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let began = clock.elapsed();
         let committed = self.shared.store.commit_all(arrivals).await?;
         let took = clock.elapsed().saturating_sub(began);
-        self.shared.metrics.committed(took);
-        self.shared.work.notify_one();
+        self.shared.metrics.observe_commit(took);
+        self.shared.wake.notify_one();
         Ok(committed)
     }
 }
@@ -227,11 +232,11 @@ fn position(event: &Event) -> Option<i64> {
 }
 
 impl SubmittedEvent {
-    fn taken(&self) -> Taken {
+    fn outcome(&self) -> EventOutcome {
         match (self.committed.redelivered, self.matched.is_empty()) {
-            (true, _) => Taken::Redelivered,
-            (false, true) => Taken::Unmatched,
-            (false, false) => Taken::Accepted,
+            (true, _) => EventOutcome::Redelivered,
+            (false, true) => EventOutcome::Unmatched,
+            (false, false) => EventOutcome::Accepted,
         }
     }
 
@@ -246,15 +251,15 @@ impl SubmittedEvent {
     /// quoted, so that they cannot pass for log lines of their own.
     fn log(&self) {
         let (event, r#type) = (self.event.id.as_str(), self.event.event_type.as_str());
-        if self.taken() == Taken::Unmatched {
+        if self.outcome() == EventOutcome::Unmatched {
             return log_unmatched(&self.event);
         }
         let runs = self.committed.runs.iter().map(|run: &Placed| run.id.0);
         let runs: Vec<u64> = runs.collect();
         let matched = self.matched.join(",");
-        match self.taken() {
-            Taken::Redelivered => info!(event, r#type, ?runs, "event redelivered"),
-            Taken::Accepted | Taken::Unmatched => {
+        match self.outcome() {
+            EventOutcome::Redelivered => info!(event, r#type, ?runs, "event redelivered"),
+            EventOutcome::Accepted | EventOutcome::Unmatched => {
                 info!(event, r#type, matched, ?runs, "event accepted");
             }
         }

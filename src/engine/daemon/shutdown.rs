@@ -8,19 +8,20 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use super::handle::{Engine, Phase};
-use super::{EngineError, Perform};
+use crate::engine::handle::Engine;
+use crate::engine::state::EnginePhase;
+use crate::engine::{EngineError, Perform};
 use crate::store::{Placed, Store, StoreError};
 
 /// Signals within this time are one order.
-const TOGETHER: Duration = Duration::from_millis(200);
+const SIGNAL_DEBOUNCE: Duration = Duration::from_millis(200);
 const UNFINISHED: [&str; 5] = ["queued", "debouncing", "running", "retrying", "waiting"];
 /// Runs named one by one in the log; more are counted.
-const NAMED: usize = 50;
+const MAX_LISTED: usize = 50;
 
 /// What was not finished when the engine stopped.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Left {
+pub struct UnfinishedWork {
     /// How many by state.
     pub counts: BTreeMap<&'static str, u64>,
     /// The oldest of them; all, where they are kept in memory.
@@ -32,18 +33,18 @@ impl<S: Store, P: Perform> Engine<S, P> {
     pub async fn close(&self) {
         let shared = &self.shared;
         let until = Instant::now() + shared.options.grace;
-        let _closing = shared.door.write().await;
+        let _closing = shared.intake.write().await;
         shared.phase.send_if_modified(|phase| {
-            let first = *phase == Phase::Accepting;
+            let first = *phase == EnginePhase::Accepting;
             if first {
-                *phase = Phase::Draining { until };
+                *phase = EnginePhase::Draining { until };
             }
             first
         });
     }
 
     /// Stops: refuses events from now on and waits for work in flight, as long as the options allow.
-    pub async fn drain(&self) -> Left {
+    pub async fn drain(&self) -> UnfinishedWork {
         self.close().await;
         let shared = &self.shared;
         if let Some(dispatcher) = shared.dispatcher.lock().await.take()
@@ -57,16 +58,16 @@ impl<S: Store, P: Perform> Engine<S, P> {
     }
 
     /// What is not finished now.
-    pub async fn left(&self) -> Left {
+    pub async fn left(&self) -> UnfinishedWork {
         let store = &self.shared.store;
         let limit = match store.is_durable() {
-            true => NAMED,
+            true => MAX_LISTED,
             false => usize::MAX,
         };
         let runs = store.unfinished(limit).await.unwrap_or_else(unknown);
         let mut counts = store.counts().await.unwrap_or_else(unknown);
         counts.retain(|word, _| UNFINISHED.contains(word));
-        Left { counts, runs }
+        UnfinishedWork { counts, runs }
     }
 }
 
@@ -76,7 +77,7 @@ fn unknown<T: Default>(error: StoreError) -> T {
     T::default()
 }
 
-impl Left {
+impl UnfinishedWork {
     /// Names every run that was not finished, and says whether a next start goes on with it.
     pub(super) fn log(&self, store: &impl Store) {
         if self.counts.is_empty() {
@@ -93,10 +94,10 @@ impl Left {
                 "runs are lost: they are kept in memory only; send their events again"
             ),
         }
-        for run in self.runs.iter().take(NAMED) {
+        for run in self.runs.iter().take(MAX_LISTED) {
             warn!(run = run.id.0, rule = %run.rule, state = run.state.word(), "run not finished");
         }
-        let more = count.saturating_sub(NAMED as u64);
+        let more = count.saturating_sub(MAX_LISTED as u64);
         if more > 0 {
             warn!(more, "and more runs not finished");
         }
@@ -125,7 +126,7 @@ pub(super) struct Signals {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum DaemonSignal {
     Stop,
     Reload,
 }
@@ -140,24 +141,24 @@ impl Signals {
         })
     }
 
-    pub async fn next(&mut self) -> Heard {
+    pub async fn next(&mut self) -> DaemonSignal {
         tokio::select! {
-            _ = self.terminate.recv() => Heard::Stop,
-            _ = self.interrupt.recv() => Heard::Stop,
-            _ = self.hang_up.recv() => Heard::Reload,
+            _ = self.terminate.recv() => DaemonSignal::Stop,
+            _ = self.interrupt.recv() => DaemonSignal::Stop,
+            _ = self.hang_up.recv() => DaemonSignal::Reload,
         }
     }
 
     /// The second order to stop; reloading makes no sense any more. `timeout` and terminals signal a
     /// process and its group, so what comes together is one order.
     pub async fn stop_again(&mut self) {
-        let mut together = std::pin::pin!(tokio::time::sleep(TOGETHER));
+        let mut together = std::pin::pin!(tokio::time::sleep(SIGNAL_DEBOUNCE));
         loop {
             tokio::select! {
                 () = &mut together => break,
                 _ = self.next() => {}
             }
         }
-        while self.next().await != Heard::Stop {}
+        while self.next().await != DaemonSignal::Stop {}
     }
 }

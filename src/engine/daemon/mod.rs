@@ -1,6 +1,9 @@
 //! The daemon: rules loaded, the door open, signals heard, until it is told to stop.
 //! It refuses to start with a broken rule or a missing secret, and to stop over one on a reload.
 
+mod admin;
+pub mod data_folder;
+pub mod shutdown;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,31 +15,33 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
-use super::shutdown::{Heard, Signals};
-use super::{
-    DataFolder, Engine, EngineError, Hands, Options, Places, Progress, Reading, Rulebook,
-    entrances, policy, secrets,
-};
+use crate::action;
+use crate::action::Performer;
 use crate::action::command::orphans;
 use crate::action::command::sandbox::launcher;
 use crate::action::secret::SecretStore;
-use crate::action::{self, Performer};
 use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostic, Severity};
-use crate::source::{admin, http};
+use crate::engine::rulebook::{endpoints, policy, secrets};
+use crate::engine::{
+    DataFolder, Engine, EngineError, EngineOptions, LoadedRulebook, Progress, ReloadablePerformer,
+    Rulebook, RulebookPaths,
+};
+use crate::source::{self, http};
 use crate::store::sqlite::Recovered;
 use crate::store::{Settings, SqliteStore, Store};
+use shutdown::{DaemonSignal, Signals};
 
 /// Where the daemon listens unless something else is said.
-pub const USUAL_ADDRESS: &str = "127.0.0.1:8080";
+pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 
 /// How long answers under way may take once everything else has ended.
-const LAST_ANSWERS: Duration = Duration::from_secs(2);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a daemon is started with.
 #[derive(Debug, Clone)]
-pub struct Daemon {
-    pub places: Places,
+pub struct DaemonOptions {
+    pub places: RulebookPaths,
     /// Host and port; where none is given, those of the configuration or the usual ones. Port 0 takes
     /// any that is free and logs which.
     pub listen: Option<String>,
@@ -49,49 +54,49 @@ pub struct Daemon {
 
 /// Runs until a signal ends it.
 pub async fn daemon(
-    daemon: Daemon,
+    daemon: DaemonOptions,
     mut tell: impl FnMut(Progress) + Send + 'static,
 ) -> Result<(), EngineError> {
     let mut signals = Signals::new()?;
     let reading = read(daemon.places.clone(), move |places| {
-        places.read_telling(&mut tell)
+        places.load_with_progress(&mut tell)
     });
     let reading = reading.await;
     log_warnings(&reading);
     let memory = reading.memory_per_rule();
     let mut rulebook = reading.accepted().map_err(EngineError::Rules)?;
-    let secrets = ready(&mut rulebook)?;
+    let secrets = load_all_secrets(&mut rulebook)?;
     let mut folder = DataFolder::open(&daemon.data)?;
     folder.lock(Timestamp::now())?;
-    let hands = daemon.hands(&rulebook.config, secrets, &folder)?;
+    let performer = daemon.performer(&rulebook.config, secrets, &folder)?;
     let listener = daemon.listen(&rulebook.config).await?;
-    let socket = admin::listen(&folder.socket())?;
-    kill_left_behind(folder.processes()).await;
+    let socket = source::admin::listen(&folder.socket())?;
+    kill_orphans(folder.processes()).await;
     let settings = Settings::of(&rulebook.config);
     let (store, recovered) = SqliteStore::open(&folder.database(), settings)?;
     log_recovered(&recovered);
     let address = listener.local_addr().map_err(EngineError::Serve)?;
     let open_at = Some(address).filter(|at| http::is_open(*at));
-    let options = Options {
+    let options = EngineOptions {
         open_at,
-        ..Options::of(&rulebook.config)
+        ..EngineOptions::of(&rulebook.config)
     };
     log_start(&rulebook, memory, address);
-    entrances::tell(&rulebook);
-    entrances::warn_of_clear(&rulebook.config, open_at);
-    let engine = Engine::open(store.clone(), hands, rulebook, options).await?;
+    endpoints::log_endpoints(&rulebook);
+    endpoints::warn_plaintext(&rulebook.config, open_at);
+    let engine = Engine::open(store.clone(), performer, rulebook, options).await?;
     engine.metrics().extend(store.clone());
     let limits = daemon.limits.clone().with(&engine.rulebook().config.listen);
-    let doors = Doors::open(&engine, listener, socket, limits);
-    let served = daemon.serve(&engine, doors, &mut signals).await;
+    let listeners = Listeners::open(&engine, listener, socket, limits);
+    let served = daemon.serve(&engine, listeners, &mut signals).await;
     drop(std::fs::remove_file(folder.socket()));
-    file_last(&store).await;
+    flush_archive(&store).await;
     served
 }
 
 /// The last events that led to no run are filed, unless the disk does not answer.
-async fn file_last(store: &SqliteStore) {
-    match tokio::time::timeout(LAST_ANSWERS, store.flush()).await {
+async fn flush_archive(store: &SqliteStore) {
+    match tokio::time::timeout(DRAIN_TIMEOUT, store.flush()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => error!(%error, "the last events without runs could not be filed"),
         Err(_) => error!("the last events without runs could not be filed in time"),
@@ -100,7 +105,7 @@ async fn file_last(store: &SqliteStore) {
 
 /// What a daemon that was killed left running is killed before anything starts: it would run beside
 /// what is started in its place.
-async fn kill_left_behind(processes: PathBuf) {
+async fn kill_orphans(processes: PathBuf) {
     let killing = tokio::task::spawn_blocking(move || orphans::kill(&processes));
     let killed = killing.await.unwrap_or_else(|error| {
         error!(%error, "commands that an earlier daemon left running could not be looked for");
@@ -122,32 +127,32 @@ async fn kill_left_behind(processes: PathBuf) {
 }
 
 /// What acts for a rulebook: its secrets are read here, all of them, before anything starts.
-pub fn hands(rulebook: &Rulebook, outbox: &Path) -> Result<Hands, EngineError> {
+pub fn performer(rulebook: &Rulebook, outbox: &Path) -> Result<ReloadablePerformer, EngineError> {
     let secrets = secrets::load(rulebook).map_err(EngineError::Secrets)?;
-    hands_with(
+    performer_with(
         &rulebook.config,
         secrets,
         action::PerformerOptions::new(outbox),
     )
 }
 
-fn hands_with(
+fn performer_with(
     config: &Config,
     secrets: SecretStore,
     options: action::PerformerOptions,
-) -> Result<Hands, EngineError> {
+) -> Result<ReloadablePerformer, EngineError> {
     let options = action::PerformerOptions {
         outgoing: config.outgoing.clone(),
         programs: policy::programs(config),
         ..options
     };
     launcher::no_core_files();
-    Ok(Hands::new(Performer::new(secrets, options)?))
+    Ok(ReloadablePerformer::new(Performer::new(secrets, options)?))
 }
 
 /// Reads the secrets of rules and sources, or tells of all that cannot be had.
-fn ready(rulebook: &mut Rulebook) -> Result<SecretStore, EngineError> {
-    match (secrets::load(rulebook), rulebook.unlock()) {
+fn load_all_secrets(rulebook: &mut Rulebook) -> Result<SecretStore, EngineError> {
+    match (secrets::load(rulebook), rulebook.load_secrets()) {
         (Ok(secrets), Ok(())) => Ok(secrets),
         (of_rules, of_sources) => {
             let mut missing = of_rules.err().unwrap_or_default();
@@ -160,15 +165,15 @@ fn ready(rulebook: &mut Rulebook) -> Result<SecretStore, EngineError> {
 }
 
 /// The two doors of a daemon: one for events, one for orders.
-struct Doors {
+struct Listeners {
     events: JoinHandle<std::io::Result<()>>,
     orders: JoinHandle<std::io::Result<()>>,
     close: watch::Sender<bool>,
 }
 
-impl Doors {
+impl Listeners {
     fn open<S: Store>(
-        engine: &Engine<S, Hands>,
+        engine: &Engine<S, ReloadablePerformer>,
         listener: TcpListener,
         socket: UnixListener,
         limits: http::Limits,
@@ -180,7 +185,7 @@ impl Doors {
         };
         let engine = Arc::new(engine.clone());
         let events = http::serve(listener, Arc::clone(&engine), limits, closed());
-        let orders = admin::serve(socket, engine, closed());
+        let orders = source::admin::serve(socket, engine, closed());
         Self {
             events: tokio::spawn(events),
             orders: tokio::spawn(orders),
@@ -201,7 +206,7 @@ impl Doors {
     async fn close(mut self) {
         self.close.send_replace(true);
         let both = async { tokio::join!(&mut self.events, &mut self.orders) };
-        if tokio::time::timeout(LAST_ANSWERS, both).await.is_err() {
+        if tokio::time::timeout(DRAIN_TIMEOUT, both).await.is_err() {
             self.events.abort();
             self.orders.abort();
         }
@@ -211,7 +216,7 @@ impl Doors {
 /// Waits for work in flight; a second signal ends the waiting. The door stays open so that senders
 /// hear when to come back.
 async fn stop<S: Store>(
-    engine: &Engine<S, Hands>,
+    engine: &Engine<S, ReloadablePerformer>,
     signals: &mut Signals,
 ) -> Result<(), EngineError> {
     let drain = async {
@@ -225,7 +230,7 @@ async fn stop<S: Store>(
         _ = drain => Ok(()),
         () = signals.stop_again() => {
             // Where the store does not answer, nobody waits for it.
-            if let Ok(left) = tokio::time::timeout(LAST_ANSWERS, engine.left()).await {
+            if let Ok(left) = tokio::time::timeout(DRAIN_TIMEOUT, engine.left()).await {
                 left.log(engine.store());
             }
             Err(EngineError::Interrupted)
@@ -233,50 +238,50 @@ async fn stop<S: Store>(
     }
 }
 
-impl Daemon {
+impl DaemonOptions {
     async fn listen(&self, config: &Config) -> Result<TcpListener, EngineError> {
         let told = self.listen.as_ref().or(config.listen.address.as_ref());
-        let address = told.map_or(USUAL_ADDRESS, String::as_str);
-        Ok(http::listen(address, &entrances::unverified(config)).await?)
+        let address = told.map_or(DEFAULT_ADDRESS, String::as_str);
+        Ok(http::listen(address, &endpoints::unverified_sources(config)).await?)
     }
 
-    fn hands(
+    fn performer(
         &self,
         config: &Config,
         secrets: SecretStore,
         folder: &DataFolder,
-    ) -> Result<Hands, EngineError> {
+    ) -> Result<ReloadablePerformer, EngineError> {
         let options = action::PerformerOptions {
             processes: Some(folder.processes()),
             ..action::PerformerOptions::new(&self.outbox)
         };
-        hands_with(config, secrets, options)
+        performer_with(config, secrets, options)
     }
 
     async fn serve<S: Store>(
         &self,
-        engine: &Engine<S, Hands>,
-        mut doors: Doors,
+        engine: &Engine<S, ReloadablePerformer>,
+        mut listeners: Listeners,
         signals: &mut Signals,
     ) -> Result<(), EngineError> {
         loop {
             let heard = tokio::select! {
                 heard = signals.next() => heard,
-                ended = doors.ended() => return ended,
+                ended = listeners.ended() => return ended,
             };
             match heard {
-                Heard::Reload => self.reload(engine).await,
-                Heard::Stop => break,
+                DaemonSignal::Reload => self.reload(engine).await,
+                DaemonSignal::Stop => break,
             }
         }
         stop(engine, signals).await?;
-        doors.close().await;
+        listeners.close().await;
         Ok(())
     }
 
-    async fn reload<S: Store>(&self, engine: &Engine<S, Hands>) {
+    async fn reload<S: Store>(&self, engine: &Engine<S, ReloadablePerformer>) {
         let reloaded = reload(self.places.clone(), engine).await;
-        engine.metrics().reloaded(match reloaded {
+        engine.metrics().count_reload(match reloaded {
             Ok(_) => "ok",
             Err(_) => "failed",
         });
@@ -295,23 +300,23 @@ impl Daemon {
 
 /// Reads the places again; new rules and their secrets come into use together or not at all.
 pub async fn reload<S: Store>(
-    places: Places,
-    engine: &Engine<S, Hands>,
+    places: RulebookPaths,
+    engine: &Engine<S, ReloadablePerformer>,
 ) -> Result<usize, EngineError> {
     let mut reading = read(places, |places| places.read()).await;
     if reading.diagnostics.has_errors() {
         return Err(EngineError::Rules(Box::new(reading)));
     }
     log_warnings(&reading);
-    entrances::stay_closed(&reading.rulebook.config, engine.shared.options.open_at)?;
-    let secrets = ready(&mut reading.rulebook)?;
+    endpoints::check_public_listener(&reading.rulebook.config, engine.shared.options.open_at)?;
+    let secrets = load_all_secrets(&mut reading.rulebook)?;
     warn_of_fixed(&engine.rulebook().config, &reading.rulebook.config);
     let performer = engine
         .performer()
         .renewed(&secrets, &reading.rulebook.config)?;
-    let renew = |hands: &Hands| hands.replace(performer);
+    let renew = |current: &ReloadablePerformer| current.replace(performer);
     let rulebook = engine.adopt(reading, renew).await?;
-    entrances::tell(&rulebook);
+    endpoints::log_endpoints(&rulebook);
     Ok(rulebook.rules.rules.len())
 }
 
@@ -330,12 +335,15 @@ fn warn_of_fixed(before: &Config, after: &Config) {
 }
 
 /// Files are read off the threads that answer requests.
-async fn read(places: Places, read: impl FnOnce(&Places) -> Reading + Send + 'static) -> Reading {
+async fn read(
+    places: RulebookPaths,
+    read: impl FnOnce(&RulebookPaths) -> LoadedRulebook + Send + 'static,
+) -> LoadedRulebook {
     let read = tokio::task::spawn_blocking(move || read(&places));
     read.await
         .unwrap_or_else(|fault| match fault.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => Reading::default(),
+            Err(_) => LoadedRulebook::default(),
         })
 }
 
@@ -358,13 +366,13 @@ fn log_recovered(recovered: &Recovered) {
 fn log_start(rulebook: &Rulebook, bytes_per_rule: Option<u64>, address: SocketAddr) {
     let rules = rulebook.rules.rules.len();
     info!(rules, bytes_per_rule, %address, "listening");
-    policy::tell(&rulebook.config);
+    policy::log_policy(&rulebook.config);
 }
 
-fn log_warnings(reading: &Reading) {
+fn log_warnings(reading: &LoadedRulebook) {
     let mut warnings = reading.diagnostics.sorted();
     warnings.retain(|found| found.severity == Severity::Warning);
-    for warning in warnings.iter().take(MOST_LOGGED) {
+    for warning in warnings.iter().take(MAX_LOGGED) {
         let at = reading.rulebook.files.place(warning.at);
         warn!(%at, help = warning.help, "{}", warning.message);
     }
@@ -374,17 +382,17 @@ fn log_warnings(reading: &Reading) {
 }
 
 /// A log that thousands of rules flood tells nothing.
-const MOST_LOGGED: usize = 100;
+const MAX_LOGGED: usize = 100;
 
 fn more_than_logged(found: &[Diagnostic]) -> Option<usize> {
-    let more = found.len().saturating_sub(MOST_LOGGED);
+    let more = found.len().saturating_sub(MAX_LOGGED);
     (more > 0).then_some(more)
 }
 
-fn log_errors(reading: &Reading) {
+fn log_errors(reading: &LoadedRulebook) {
     let mut mistakes = reading.diagnostics.sorted();
     mistakes.retain(|found| found.severity == Severity::Error);
-    for mistake in mistakes.iter().take(MOST_LOGGED) {
+    for mistake in mistakes.iter().take(MAX_LOGGED) {
         let at = reading.rulebook.files.place(mistake.at);
         error!(%at, help = mistake.help, "{}", mistake.message);
     }

@@ -1,17 +1,17 @@
 //! Orders that come through the socket, carried out, and how the daemon is.
 //! It adds nothing to what the engine can do: it puts it in the words of whoever asks.
 
-use super::Perform;
-use super::handle::Engine;
-use super::metrics::oldest_queued;
 use crate::core::run::RunId;
+use crate::engine::Perform;
+use crate::engine::handle::Engine;
+use crate::engine::metrics::oldest_queued;
 use crate::source::admin::{Administer, Answer, Refused, Status};
 use crate::source::{AcceptedRun, Ingest};
 use crate::store::{Placed, Store, StoreError};
 
 impl<S: Store, P: Perform> Administer for Engine<S, P> {
     async fn retry(&self, run: u64) -> Answer {
-        let placed = self.revive(RunId(run)).await;
+        let placed = Engine::retry(self, RunId(run)).await;
         answer(placed.map(|placed| vec![placed]))
     }
 

@@ -12,7 +12,7 @@ use crate::core::config::Config;
 use crate::core::flow::call::Call;
 use crate::core::run::CallResult;
 
-use super::policy;
+use crate::engine::rulebook::policy;
 
 /// Performs calls. A failed call is data, not an error.
 pub trait Perform: Send + Sync + 'static {
@@ -27,9 +27,9 @@ impl Perform for Performer {
 }
 
 /// A performer whose secrets and policy can be renewed while it works.
-pub struct Hands(ArcSwap<Performer>);
+pub struct ReloadablePerformer(ArcSwap<Performer>);
 
-impl Hands {
+impl ReloadablePerformer {
     pub fn new(performer: Performer) -> Self {
         Self(ArcSwap::from_pointee(performer))
     }
@@ -50,7 +50,7 @@ impl Hands {
     }
 }
 
-impl Perform for Hands {
+impl Perform for ReloadablePerformer {
     async fn perform(&self, call: &Call, key: &str) -> CallResult {
         let performer = self.0.load_full();
         performer.perform(call, key).await

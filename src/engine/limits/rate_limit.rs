@@ -9,28 +9,28 @@ use crate::core::config::Rate;
 use crate::core::run::RunId;
 
 /// Turns that are remembered before those that nobody came for are let go.
-const TURNS: usize = 10_000;
+const MAX_RESERVATIONS: usize = 10_000;
 
 /// All times are counted from one start, on a clock that nobody sets.
 #[derive(Debug, Default)]
-pub struct Rates(Mutex<Inner>);
+pub struct RateLimiter(Mutex<RateLimiterInner>);
 
 #[derive(Debug, Default)]
-struct Inner {
-    paces: HashMap<String, Pace>,
+struct RateLimiterInner {
+    paces: HashMap<String, ConnectionPace>,
     /// When runs that were sent away may go.
     turns: HashMap<RunId, Duration>,
 }
 
 /// One connection's requests, as evenly as they come.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Pace {
+struct ConnectionPace {
     rate: Rate,
     /// When the next request would go if all of them were spread evenly.
     even: Duration,
 }
 
-impl Rates {
+impl RateLimiter {
     /// None where the request may go now; otherwise how long it waits. Its turn is kept.
     pub fn wait(
         &self,
@@ -40,7 +40,7 @@ impl Rates {
         now: Duration,
     ) -> Option<Duration> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.turns.len() >= TURNS {
+        if inner.turns.len() >= MAX_RESERVATIONS {
             // Long after its turn nobody comes any more: the run was cancelled meanwhile.
             let gone = now.saturating_sub(rate.within);
             inner.turns.retain(|_, turn| *turn >= gone);
@@ -58,9 +58,9 @@ impl Rates {
     }
 }
 
-impl Inner {
-    fn pace(&mut self, connection: &str, rate: Rate) -> &mut Pace {
-        let fresh = Pace {
+impl RateLimiterInner {
+    fn pace(&mut self, connection: &str, rate: Rate) -> &mut ConnectionPace {
+        let fresh = ConnectionPace {
             rate,
             even: Duration::ZERO,
         };
@@ -72,7 +72,7 @@ impl Inner {
     }
 }
 
-impl Pace {
+impl ConnectionPace {
     /// When one more may go: evenly spread, but a tenth of them at once.
     fn turn(&mut self, now: Duration) -> Duration {
         let between = self.rate.within / self.rate.limit;
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn requests_are_spread_and_each_keeps_its_turn() {
-        let rates = Rates::default();
+        let rates = RateLimiter::default();
         let wait = |run, now| rates.wait(RunId(run), "desk", rate(6), now);
         assert_eq!(wait(1, Duration::ZERO), None);
         assert_eq!(wait(2, Duration::ZERO), Some(SECOND * 10));
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_tenth_goes_at_once_and_never_much_more_than_the_limit() {
-        let rates = Rates::default();
+        let rates = RateLimiter::default();
         let mut gone = Vec::new();
         for second in 0..180 {
             let now = SECOND * second;
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn connections_have_paces_of_their_own_and_a_new_rate_begins_anew() {
-        let rates = Rates::default();
+        let rates = RateLimiter::default();
         let wait = |run, name: &str, limit| rates.wait(RunId(run), name, rate(limit), SECOND);
         assert_eq!(wait(1, "a", 1), None);
         assert_eq!(wait(2, "b", 1), None);

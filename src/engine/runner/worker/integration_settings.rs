@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::passes;
+use super::is_transient;
 use crate::core::config::Config;
 use crate::core::flow::call::ConfigCall;
 use crate::core::run::{CallFailure, CallResult, Reply};
@@ -40,7 +40,7 @@ fn laid_over(first: Option<&Value>, changed: Option<Value>) -> Value {
 
 fn failure(error: &StoreError) -> CallFailure {
     let message = format!("reach the settings: {error}");
-    match passes(error) {
+    match is_transient(error) {
         true => CallFailure::transient(message),
         false => CallFailure::permanent(message),
     }

@@ -22,7 +22,7 @@ pub fn programs(config: &Config) -> Option<ProgramAllowlist> {
 }
 
 /// Tells what holds only as long as nobody has configured anything.
-pub fn tell(config: &Config) {
+pub fn log_policy(config: &Config) {
     if config.outgoing.unconfigured {
         tracing::info!(
             "there is no flowtrigger.yaml yet: requests may reach this machine itself; with one, \
@@ -33,59 +33,59 @@ pub fn tell(config: &Config) {
 
 /// Reports what rules ask for and would not get: a program that may not run is an error, what may be
 /// otherwise on the machine that acts is a warning.
-pub fn judge(rules: &RuleSet, config: &Config, diagnostics: &mut Diagnostics) {
-    let mut judge = Judge {
+pub fn check_rules(rules: &RuleSet, config: &Config, diagnostics: &mut Diagnostics) {
+    let mut check = PolicyCheck {
         config,
         programs: programs(config),
         refusals: HashMap::new(),
-        told: BTreeSet::new(),
+        reported: BTreeSet::new(),
         diagnostics,
     };
     for rule in &rules.rules {
         for step in rule.steps() {
             if let Some(http) = step.action.request().filter(|_| rule.mode == Mode::Live) {
-                judge.request(http, step);
+                check.request(http, step);
             }
             if let Some(exec) = step.action.command() {
-                judge.command(exec, step);
+                check.command(exec, step);
             }
         }
     }
 }
 
-struct Judge<'j> {
+struct PolicyCheck<'j> {
     config: &'j Config,
     programs: Option<ProgramAllowlist>,
     /// What was found of each program and folder: many rules run the same.
     refusals: HashMap<(String, String), Option<PreflightIssue>>,
     /// Steps that several rules share are told of once.
-    told: BTreeSet<(Position, String)>,
+    reported: BTreeSet<(Position, String)>,
     diagnostics: &'j mut Diagnostics,
 }
 
-impl Judge<'_> {
+impl PolicyCheck<'_> {
     fn request(&mut self, http: &Http, step: &Step) {
         let seen = self.config.outgoing.foresee(http.url.beginning());
         if let Some(Foresight::Refused(refused)) = seen {
             let message = format!("requests would not be sent: {refused}");
             let warning = Diagnostic::warning(Code::RefusedTarget, step.at, message);
-            self.tell(warning.help(refused.help()));
+            self.report_once(warning.help(refused.help()));
         }
     }
 
     fn command(&mut self, exec: &Exec, step: &Step) {
-        if let Some(PreflightIssue { what, help }) = self.refusal(exec) {
-            self.tell(Diagnostic::error(Code::RefusedProgram, step.at, what).help(help));
+        if let Some(PreflightIssue { what, help }) = self.program_refusal(exec) {
+            self.report_once(Diagnostic::error(Code::RefusedProgram, step.at, what).help(help));
         }
         let confinement = exec.confine.as_deref();
         for PreflightIssue { what, help } in confinement.map(sandbox::warnings).unwrap_or_default()
         {
             let message = format!("the command would not start here: {what}");
-            self.tell(Diagnostic::warning(Code::Unconfinable, step.at, message).help(help));
+            self.report_once(Diagnostic::warning(Code::Unconfinable, step.at, message).help(help));
         }
     }
 
-    fn refusal(&mut self, exec: &Exec) -> Option<PreflightIssue> {
+    fn program_refusal(&mut self, exec: &Exec) -> Option<PreflightIssue> {
         let programs = self.programs.as_ref()?;
         let name = exec.argv.first()?;
         // What is put in when the step runs is judged then.
@@ -111,8 +111,8 @@ impl Judge<'_> {
         refusal
     }
 
-    fn tell(&mut self, found: Diagnostic) {
-        if self.told.insert((found.at, found.message.clone())) {
+    fn report_once(&mut self, found: Diagnostic) {
+        if self.reported.insert((found.at, found.message.clone())) {
             self.diagnostics.push(found);
         }
     }

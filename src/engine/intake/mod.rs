@@ -1,23 +1,27 @@
 //! From bytes to accepted events, for whoever sends them: read, decoded, judged, committed, answered.
 //! It refuses an array as a whole for one bad element, and an event at the URL of another source.
 
+pub mod batch;
+pub mod match_bytes;
+pub mod submit;
+
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::handle::Engine;
-use super::sight::ByteMatch;
-use super::submission::{MatchedEvent, SubmittedEvent};
-use super::{Perform, Rulebook};
 use crate::core::config::{self, Config};
 use crate::core::event::decode::{NotAnEvent, decode, decode_described};
 use crate::core::event::json::{Refused, accept};
 use crate::core::event::{Brief, Event};
+use crate::engine::handle::Engine;
+use crate::engine::{Perform, Rulebook};
 use crate::source::{AcceptedEvent, AcceptedRun, Answer, Endpoint, Ingest, Refusal, Unsound};
 use crate::store::{Store, StoreError};
+use match_bytes::ByteMatch;
+use submit::{MatchedEvent, SubmittedEvent};
 
 /// Elements of one array. A body of the largest size holds fewer real events than this.
-const MOST_EVENTS: usize = 1_000;
+const MAX_EVENTS: usize = 1_000;
 
 /// Every name that events may come under.
 pub fn sources(config: &Config) -> Vec<String> {
@@ -47,7 +51,7 @@ pub fn read_event(
 
 impl<S: Store, P: Perform> Ingest for Engine<S, P> {
     fn endpoint(&self, path: &str) -> Option<Endpoint> {
-        let judge = self.shared.judge.load();
+        let active = self.shared.active.load();
         judge.rulebook.entrances.at(path).cloned()
     }
 
@@ -56,7 +60,7 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
     }
 
     fn refused(&self, source: &str, reason: &'static str) {
-        self.shared.metrics.refused(source, reason);
+        self.shared.metrics.count_rejected(source, reason);
     }
 
     fn ready(&self) -> Result<(), String> {
@@ -73,7 +77,7 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
                 Refusal::UnknownSource { .. } => "",
                 Refusal::Unsound(_) | Refusal::Busy { .. } | Refusal::Unavailable { .. } => source,
             };
-            self.shared.metrics.refused(known, refusal.word());
+            self.shared.metrics.count_rejected(known, refusal.word());
         }
         received
     }
@@ -88,8 +92,8 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
 impl<S: Store, P: Perform> Engine<S, P> {
     /// The source is looked up here alone: a reload may have closed it since the request began.
     async fn ingest(&self, source: &str, body: &[u8]) -> Result<Answer, Refusal> {
-        let intake = Arc::clone(&self.shared.door).read_owned().await;
-        let active = self.shared.judge.load_full();
+        let intake = Arc::clone(&self.shared.intake).read_owned().await;
+        let active = self.shared.active.load_full();
         let rulebook = &active.rulebook;
         let Some(entrance) = rulebook.config.sources.get(source) else {
             let known = Vec::new();
@@ -171,8 +175,8 @@ impl RequestEvents {
 fn check_count(count: usize) -> Result<(), Unsound> {
     let error = match count {
         0 => "an empty array holds no event; send at least one".into(),
-        count if count > MOST_EVENTS => {
-            format!("{count} events at once; send at most {MOST_EVENTS} in an array")
+        count if count > MAX_EVENTS => {
+            format!("{count} events at once; send at most {MAX_EVENTS} in an array")
         }
         _ => return Ok(()),
     };
@@ -287,7 +291,7 @@ mod tests {
     #[test]
     fn arrays_have_bounds() {
         assert!(request("support", "[]").is_err());
-        let most = vec![ticket("1"); MOST_EVENTS].join(",");
+        let most = vec![ticket("1"); MAX_EVENTS].join(",");
         assert!(request("support", &format!("[{most}]")).is_ok());
         let over = format!("[{most},{}]", ticket("1"));
         let refused = request("support", &over).expect_err("too many");

@@ -10,37 +10,37 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use tracing::debug;
 
-use super::settings::access;
-use super::{Halt, Worker, ordered};
+use super::integration_settings::access;
+use super::{Worker, WorkerExit, signalled};
 use crate::core::flow::Task;
 use crate::core::flow::call::Call;
 use crate::core::run::{Attempt, Line, idempotency_key};
-use crate::engine::Perform;
-use crate::engine::places::{Entry, Place, Queue};
+use crate::engine::limits::concurrency::{HostAdmission, HostQueue, Permit};
+use crate::engine::runner::performer::Perform;
 use crate::store::{Claimed, Store};
 
 /// What is under way.
 #[derive(Default)]
-pub struct Flight<'a> {
-    calls: FuturesUnordered<Pin<Box<dyn Future<Output = Landed> + Send + 'a>>>,
+pub struct InFlight<'a> {
+    calls: FuturesUnordered<Pin<Box<dyn Future<Output = FinishedCall> + Send + 'a>>>,
     /// By place and try: whether it is a command that must not run twice.
     under_way: HashMap<(String, u32), bool>,
 }
 
 /// A call that ended.
-struct Landed {
+struct FinishedCall {
     call: Call,
     attempt: Attempt,
 }
 
 /// What a task has at the host that it reaches.
-enum AtHost {
-    Place(Option<Place>),
+enum HostPermit {
+    Permit(Option<Permit>),
     /// Others are there; its turn comes.
-    Queue(Queue),
+    Queued(HostQueue),
 }
 
-impl Flight<'_> {
+impl InFlight<'_> {
     pub fn is_empty(&self) -> bool {
         self.under_way.is_empty()
     }
@@ -62,57 +62,59 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         &mut self,
         tasks: Vec<Task>,
         mut wake: Option<Timestamp>,
-    ) -> Result<Option<Timestamp>, Halt> {
+    ) -> Result<Option<Timestamp>, WorkerExit> {
         let mut ready = Vec::new();
         for task in tasks {
-            if self.flight.has(&task) {
+            if self.in_flight.has(&task) {
                 continue;
             }
-            let alone = self.flight.is_empty() && ready.is_empty();
-            if let Some(wait) = self.pace(&task.call) {
+            let alone = self.in_flight.is_empty() && ready.is_empty();
+            if let Some(wait) = self.rate_limit_wait(&task.call) {
                 if alone {
-                    return Err(Halt::Paced(wait));
+                    return Err(WorkerExit::RateLimited(wait));
                 }
                 let turn = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
                 let turn = self.shared.clock().now().checked_add(turn).ok();
                 wake = wake.into_iter().chain(turn).min();
                 continue;
             }
-            let at_host = match self.shared.places.enter(&task.call) {
-                Entry::Open(place) => AtHost::Place(place),
-                Entry::Full if alone => return Err(Halt::NoPlace),
-                Entry::Full => break,
-                Entry::Taken(queue) if alone => AtHost::Place(Some(self.queue(queue).await?)),
-                Entry::Taken(queue) => AtHost::Queue(queue),
+            let host_permit = match self.shared.concurrency.enter(&task.call) {
+                HostAdmission::Open(permit) => HostPermit::Permit(permit),
+                HostAdmission::Full if alone => return Err(WorkerExit::NoPermit),
+                HostAdmission::Full => break,
+                HostAdmission::Taken(queue) if alone => {
+                    HostPermit::Permit(Some(self.queue(queue).await?))
+                }
+                HostAdmission::Taken(queue) => HostPermit::Queued(queue),
             };
-            ready.push((task, at_host));
+            ready.push((task, host_permit));
         }
         self.launch(ready).await?;
         Ok(wake)
     }
 
     /// Waits for a place at the host. The run's own place goes to another one meanwhile.
-    async fn queue(&mut self, queue: Queue) -> Result<Place, Halt> {
-        self.keep(None).await?;
-        drop(self.place.take());
-        self.shared.work.notify_one();
+    async fn queue(&mut self, queue: HostQueue) -> Result<Permit, WorkerExit> {
+        self.save(None).await?;
+        drop(self.permit.take());
+        self.shared.wake.notify_one();
         let shared = self.shared;
         let turn = async {
-            let at_host = queue.turn().await;
-            (at_host, shared.places.again().await)
+            let host_permit = queue.acquire().await;
+            (host_permit, shared.concurrency.reacquire().await)
         };
         tokio::select! {
             biased;
-            order = ordered(&mut self.orders) => Err(Halt::Ordered(order)),
-            (at_host, place) = turn => {
-                self.place = place;
-                at_host.ok_or(Halt::NoPlace)
+            signal = signalled(&mut self.signals) => Err(WorkerExit::Signalled(signal)),
+            (host_permit, permit) = turn => {
+                self.permit = permit;
+                host_permit.ok_or(WorkerExit::NoPermit)
             }
         }
     }
 
     /// The log is in the store before anything is done that follows from it.
-    async fn launch(&mut self, ready: Vec<(Task, AtHost)>) -> Result<(), Halt> {
+    async fn launch(&mut self, ready: Vec<(Task, HostPermit)>) -> Result<(), WorkerExit> {
         let now = self.shared.clock().now();
         for (task, _) in ready.iter().filter(|(task, _)| task.announce) {
             self.record(Line::Started {
@@ -124,13 +126,13 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         if ready.is_empty() {
             return Ok(());
         }
-        self.keep(None).await?;
-        for (task, at_host) in ready {
+        self.save(None).await?;
+        for (task, host_permit) in ready {
             let key = (task.step.clone(), task.number);
             let held = task.announce || self.is_started(&task);
-            self.flight.under_way.insert(key, held);
-            let call = self.call(task, at_host);
-            self.flight.calls.push(Box::pin(call));
+            self.in_flight.under_way.insert(key, held);
+            let call = self.call(task, host_permit);
+            self.in_flight.calls.push(Box::pin(call));
         }
         Ok(())
     }
@@ -143,25 +145,25 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     fn call(
         &self,
         task: Task,
-        at_host: AtHost,
-    ) -> impl Future<Output = Landed> + Send + use<'a, S, P> {
+        host_permit: HostPermit,
+    ) -> impl Future<Output = FinishedCall> + Send + use<'a, S, P> {
         let shared = self.shared;
         let key = key(&self.run, &task.step);
         async move {
-            let _at_host = match at_host {
-                AtHost::Place(place) => place,
-                AtHost::Queue(queue) => queue.turn().await,
+            let _at_host = match host_permit {
+                HostPermit::Permit(permit) => permit,
+                HostPermit::Queued(queue) => queue.acquire().await,
             };
             let clock = shared.clock();
             let began = clock.elapsed();
             let outcome = if let Call::Config(call) = &task.call {
-                let judge = shared.judge.load_full();
-                access(&shared.store, &judge.rulebook.config, call).await
+                let active = shared.active.load_full();
+                access(&shared.store, &active.rulebook.config, call).await
             } else {
                 shared.perform.perform(&task.call, &key).await
             };
             let took = clock.elapsed().saturating_sub(began);
-            Landed {
+            FinishedCall {
                 attempt: Attempt {
                     step: task.step,
                     number: task.number,
@@ -177,7 +179,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
     }
 
     /// Waits until a call ends, at the longest until it is time to ask again.
-    pub(super) async fn land(&mut self, wake: Option<Timestamp>) -> Result<(), Halt> {
+    pub(super) async fn await_call(&mut self, wake: Option<Timestamp>) -> Result<(), WorkerExit> {
         let shared = self.shared;
         let sleep = async {
             match wake {
@@ -191,33 +193,36 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 None => std::future::pending().await,
             }
         };
-        let landed = tokio::select! {
+        let finished = tokio::select! {
             biased;
-            order = ordered(&mut self.orders) => return Err(Halt::Ordered(order)),
-            Some(landed) = self.flight.calls.next() => landed,
+            signal = signalled(&mut self.signals) => return Err(WorkerExit::Signalled(signal)),
+            Some(finished) = self.in_flight.calls.next() => finished,
             () = sleep => return Ok(()),
         };
-        let Landed { call, attempt } = landed;
+        let FinishedCall { call, attempt } = finished;
         let key = (attempt.step.clone(), attempt.number);
-        self.flight.under_way.remove(&key);
-        self.shared.metrics.attempted(&call, &attempt);
+        self.in_flight.under_way.remove(&key);
+        self.shared.metrics.observe_attempt(&call, &attempt);
         self.log_attempt(&attempt);
         self.record(Line::Attempt(attempt));
-        match self.flight.is_empty() {
+        match self.in_flight.is_empty() {
             true => Ok(()),
             // Others may take long, and what ended is not to be done again.
-            false => self.keep(None).await,
+            false => self.save(None).await,
         }
     }
 
     /// How long the request waits for its turn at its connection.
-    fn pace(&self, call: &Call) -> Option<Duration> {
+    fn rate_limit_wait(&self, call: &Call) -> Option<Duration> {
         let Call::Http(call) = call else { return None };
         let name = call.connection.as_deref()?;
-        let judge = self.shared.judge.load();
-        let rate = judge.rulebook.config.connections.get(name)?.rate_limit?;
+        let active = self.shared.active.load();
+        let rate = active.rulebook.config.connections.get(name)?.rate_limit?;
         let now = self.shared.clock().elapsed();
-        let wait = self.shared.rates.wait(self.run.id, name, rate, now)?;
+        let wait = self
+            .shared
+            .rate_limiter
+            .wait(self.run.id, name, rate, now)?;
         let (run, wait_ms) = (self.run.id.0, wait.as_millis() as u64);
         debug!(run, connection = name, wait_ms, "waits for its turn");
         Some(wait)

@@ -4,15 +4,15 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::Rulebook;
-use super::handle::Judge;
-use super::submission::MatchedEvent;
+use super::submit::MatchedEvent;
 use crate::core::config::{Entrance, EventSource, Reads};
 use crate::core::event::decode::Told;
 use crate::core::event::{Brief, Event};
 use crate::core::matching::evaluation::Evaluation;
 use crate::core::matching::find::Scratch;
 use crate::core::rule::jobspec::Rule;
+use crate::engine::Rulebook;
+use crate::engine::state::ActiveRulebook;
 use crate::store::Unmatched;
 
 /// An event that was matched in its bytes.
@@ -25,12 +25,12 @@ pub enum ByteMatch {
 /// Matches events by one rulebook, also outside of the engine's tasks.
 #[derive(Clone)]
 pub struct Matcher {
-    active: Arc<Judge>,
+    active: Arc<ActiveRulebook>,
 }
 
 /// An event with the rules that match it, and the rulebook that they are from.
 pub struct IncomingEvent {
-    pub(super) active: Arc<Judge>,
+    pub(super) active: Arc<ActiveRulebook>,
     pub(super) matched: ByteMatch,
 }
 
@@ -39,7 +39,7 @@ thread_local! {
 }
 
 impl Matcher {
-    pub(super) fn new(active: Arc<Judge>) -> Self {
+    pub(super) fn new(active: Arc<ActiveRulebook>) -> Self {
         Self { active }
     }
 

@@ -1,7 +1,8 @@
 //! What is counted and timed, in the words of the states, for whoever watches the program.
 //! It refuses labels without bound: no rule, no run, no ticket and no host names a series.
 
-mod kept;
+pub mod process_memory;
+mod store;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64};
@@ -18,7 +19,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::core::flow::call::Call;
 use crate::core::run::{Attempt, STATES};
 use crate::store::{SqliteStore, Store, StoreError};
-use kept::Kept;
+use store::StoreCollector;
 
 #[derive(Debug)]
 pub struct Metrics {
@@ -74,18 +75,18 @@ struct ResultLabels {
 
 /// What became of an event that was taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
+pub enum EventOutcome {
     Accepted,
     Unmatched,
     Redelivered,
 }
 
-impl Taken {
+impl EventOutcome {
     fn word(self) -> &'static str {
         match self {
-            Taken::Accepted => "accepted",
-            Taken::Unmatched => "unmatched",
-            Taken::Redelivered => "redelivered",
+            EventOutcome::Accepted => "accepted",
+            EventOutcome::Unmatched => "unmatched",
+            EventOutcome::Redelivered => "redelivered",
         }
     }
 }
@@ -179,36 +180,36 @@ impl Metrics {
 
     /// Adds what only a store on disk can tell.
     pub fn extend(&self, store: SqliteStore) {
-        self.with(|registry| registry.register_collector(Box::new(Kept(store))));
+        self.with(|registry| registry.register_collector(Box::new(StoreCollector(store))));
     }
 
     /// `source` is one that the configuration knows.
-    pub fn taken(&self, source: &str, taken: Taken) {
+    pub fn count_event(&self, source: &str, outcome: EventOutcome) {
         let labels = EventLabels {
             source: source.to_owned(),
-            outcome: taken.word(),
+            outcome: outcome.word(),
         };
         self.events.get_or_create(&labels).inc();
     }
 
     /// `source` is one that the configuration knows, or empty.
-    pub fn refused(&self, source: &str, reason: &'static str) {
+    pub fn count_rejected(&self, source: &str, reason: &'static str) {
         let source = source.to_owned();
         let labels = RefusedLabels { source, reason };
         self.refused.get_or_create(&labels).inc();
     }
 
     /// `gate` is the word of one of ours.
-    pub fn suppressed(&self, gate: &str) {
+    pub fn count_suppressed(&self, gate: &str) {
         let gate = gate.to_owned();
         self.suppressed.get_or_create(&GateLabels { gate }).inc();
     }
 
-    pub fn committed(&self, took: Duration) {
+    pub fn observe_commit(&self, took: Duration) {
         self.commit_seconds.observe(took.as_secs_f64());
     }
 
-    pub fn attempted(&self, call: &Call, attempt: &Attempt) {
+    pub fn observe_attempt(&self, call: &Call, attempt: &Attempt) {
         let kind = call.kind();
         let result = match attempt.outcome {
             Ok(_) => "succeeded",
@@ -222,7 +223,7 @@ impl Metrics {
             .observe(attempt.took.as_secs_f64());
     }
 
-    pub fn reloaded(&self, result: &'static str) {
+    pub fn count_reload(&self, result: &'static str) {
         self.reloads.get_or_create(&ResultLabels { result }).inc();
     }
 
@@ -260,11 +261,11 @@ mod tests {
     #[tokio::test]
     async fn names_have_their_endings_and_every_state_its_gauge() {
         let metrics = Metrics::default();
-        metrics.taken("support", Taken::Unmatched);
-        metrics.refused("", "unknown_source");
-        metrics.committed(Duration::from_millis(3));
-        metrics.reloaded("ok");
-        metrics.suppressed("loop_guard");
+        metrics.count_event("support", EventOutcome::Unmatched);
+        metrics.count_rejected("", "unknown_source");
+        metrics.observe_commit(Duration::from_millis(3));
+        metrics.count_reload("ok");
+        metrics.count_suppressed("loop_guard");
         let store = SqliteStore::in_memory(Settings::in_memory()).unwrap();
         let text = metrics.text(&store, Timestamp::UNIX_EPOCH).await.unwrap();
         for line in [
