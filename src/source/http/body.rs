@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::Limits;
-use super::answer::Problem;
+use super::response::Problem;
 
 /// A sender of more than this is hung up on in the middle; one of less gets its 413.
 const HEARD_OUT: usize = 16 * 1024 * 1024;

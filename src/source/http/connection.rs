@@ -15,8 +15,8 @@ use tokio::time::{Instant, Sleep, sleep};
 use tracing::warn;
 
 use super::Limits;
-use super::crowd::{Counted, Crowd};
 use super::peer::Peer;
+use super::per_address::{Counted, Crowd};
 
 /// Between two words about senders that were hung up on.
 const QUIET: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-use super::{Candidates, Fault, Part, Piece, Refused, only, stamp};
+use super::{Candidates, Fault, Part, Piece, Refused, only, timestamp};
 use crate::core::config::{Algorithm, Encoding, Hmac, Signatures};
 
 /// A sender that replaces its secret signs twice; more than this is an attempt to keep us busy.
@@ -21,7 +21,7 @@ impl Candidates {
         let text = only(headers, &hmac.header)?.as_bytes();
         let signatures = signatures(hmac, text).map_err(malformed)?;
         if let Some(told) = &hmac.stamp {
-            stamp::check(told, headers, now)?;
+            timestamp::check(told, headers, now)?;
         }
         let signed = hmac.signed.0.iter().map(|part| piece(part, hmac, headers));
         Ok(Self {

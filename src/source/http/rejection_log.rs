@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-use super::sender::Sender;
+use super::authenticate::Sender;
 use crate::source::signature::Refused;
 
 /// Lines of one source at once, so that a person who tries something sees each.

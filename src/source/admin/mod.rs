@@ -17,7 +17,7 @@ use serde_json::json;
 use tokio::net::UnixListener;
 
 use super::AcceptedRun;
-use super::http::answer;
+use super::http::response;
 
 pub use socket::{SocketError, listen};
 
@@ -118,13 +118,13 @@ async fn replay<A: Administer>(
 
 async fn status<A: Administer>(State(admin): State<Arc<A>>) -> Response {
     match admin.status().await {
-        Ok(status) => answer::body(StatusCode::OK, &json!(status)),
+        Ok(status) => response::body(StatusCode::OK, &json!(status)),
         Err(refused) => refusal(&refused),
     }
 }
 
 async fn metrics<A: Administer>(State(admin): State<Arc<A>>) -> Response {
-    answer::metrics(admin.metrics().await)
+    response::metrics(admin.metrics().await)
 }
 
 async fn nowhere() -> Response {
@@ -148,7 +148,7 @@ fn number(run: &str) -> Result<u64, Refused> {
 
 fn placed(answer: Answer) -> Response {
     match answer {
-        Ok(runs) => answer::body(StatusCode::OK, &json!({ "runs": runs })),
+        Ok(runs) => response::body(StatusCode::OK, &json!({ "runs": runs })),
         Err(refused) => refusal(&refused),
     }
 }
@@ -162,5 +162,5 @@ fn refusal(refused: &Refused) -> Response {
 }
 
 fn error(status: StatusCode, why: &str) -> Response {
-    answer::body(status, &json!({ "error": why }))
+    response::body(status, &json!({ "error": why }))
 }

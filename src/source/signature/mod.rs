@@ -4,11 +4,11 @@
 mod candidates;
 mod hint;
 mod mac;
-mod refused;
+mod rejection;
 mod sign;
-mod stamp;
 #[cfg(test)]
 mod tests;
+mod timestamp;
 mod token;
 
 use axum::http::{HeaderMap, HeaderValue};
@@ -19,7 +19,7 @@ use crate::core::secret::SecretValue;
 use mac::Mac;
 use token::Token;
 
-pub use refused::{Fault, Refused};
+pub use rejection::{Fault, Refused};
 pub use sign::SignedHeader;
 
 /// What the senders of one source must show. It holds secrets and prints nothing.

@@ -1,14 +1,14 @@
 //! Events over HTTP: the routes, what each answers, and the server around them.
 //! It refuses what is too big, too slow, not JSON or of nobody who may send before anything reads it.
 
-pub(super) mod answer;
+mod authenticate;
 mod body;
 mod connection;
-mod crowd;
 mod limits;
 mod peer;
-mod refusals;
-mod sender;
+mod per_address;
+mod rejection_log;
+pub(super) mod response;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -33,11 +33,11 @@ use tracing::debug;
 
 use super::signature::Refused;
 use super::{Answer, Entrance, Ingest, Refusal};
-use answer::Problem;
+use authenticate::Sender;
 use body::Bodies;
 use connection::{Connection, Doorman};
-use refusals::Refusals;
-use sender::Sender;
+use rejection_log::Refusals;
+use response::Problem;
 
 pub use limits::Limits;
 pub use peer::Peer;
@@ -190,8 +190,8 @@ async fn events<I: Ingest>(State(desk): State<Arc<Desk<I>>>, request: Request) -
         None => Err(nowhere(&desk, &request)),
     };
     match taken {
-        Ok(taken) => answer::accepted(&taken),
-        Err(problem) => answer::problem(&problem),
+        Ok(taken) => response::accepted(&taken),
+        Err(problem) => response::problem(&problem),
     }
 }
 
@@ -206,7 +206,7 @@ async fn take<I: Ingest>(
     let mut sender = Sender::new(entrance, &request, &desk.trusted_proxies);
     if let Err(refused) = sender.show(request.headers()) {
         let problem = desk.refuse(&sender, &refused, &[]);
-        sender::hear_out(request).await;
+        authenticate::hear_out(request).await;
         return Err(problem);
     }
     check_media(request.headers())?;
@@ -259,18 +259,18 @@ fn is_json(media: &str) -> bool {
 
 async fn healthz(method: Method) -> Response {
     match is_read(&method) {
-        true => answer::plain(StatusCode::OK, "ok"),
-        false => answer::problem(&READ_ONLY),
+        true => response::plain(StatusCode::OK, "ok"),
+        false => response::problem(&READ_ONLY),
     }
 }
 
 async fn readyz<I: Ingest>(State(desk): State<Arc<Desk<I>>>, method: Method) -> Response {
     if !is_read(&method) {
-        return answer::problem(&READ_ONLY);
+        return response::problem(&READ_ONLY);
     }
     match desk.ingest.ready() {
-        Ok(()) => answer::plain(StatusCode::OK, "ready"),
-        Err(why) => answer::plain(StatusCode::SERVICE_UNAVAILABLE, &why),
+        Ok(()) => response::plain(StatusCode::OK, "ready"),
+        Err(why) => response::plain(StatusCode::SERVICE_UNAVAILABLE, &why),
     }
 }
 
@@ -285,11 +285,11 @@ async fn metrics<I: Ingest>(
     headers: HeaderMap,
 ) -> Response {
     if !is_read(&method) {
-        return answer::problem(&READ_ONLY);
+        return response::problem(&READ_ONLY);
     }
     match is_local(peer, &headers) {
-        true => answer::metrics(desk.ingest.metrics().await),
-        false => answer::problem(&Problem::NotLocal),
+        true => response::metrics(desk.ingest.metrics().await),
+        false => response::problem(&Problem::NotLocal),
     }
 }
 
