@@ -41,7 +41,7 @@ pub struct Daemon {
     pub data: PathBuf,
     /// The folder that `outbox:` requests are written to.
     pub outbox: PathBuf,
-    pub limits: http::Limits,
+    pub limits: http::HttpLimits,
 }
 
 /// Runs until a signal ends it.
@@ -67,7 +67,7 @@ pub async fn daemon(
     let settings = Settings::of(&rulebook.config);
     let (store, recovered) = SqliteStore::open(&folder.database(), settings)?;
     log_recovered(&recovered);
-    let open_at = listener.local_addr().ok().filter(|at| http::is_open(*at));
+    let open_at = listener.local_addr().ok().filter(|at| http::is_public(*at));
     let options = Options {
         open_at,
         ..Options::of(&rulebook.config)
@@ -159,7 +159,7 @@ impl Doors {
         engine: &Engine<S, Hands>,
         listener: TcpListener,
         socket: UnixListener,
-        limits: http::Limits,
+        limits: http::HttpLimits,
     ) -> Self {
         let close = watch::Sender::new(false);
         let closed = || {

@@ -12,13 +12,13 @@ use super::Rulebook;
 use crate::action::secret::{Missing, Secrets};
 use crate::core::config::{self, Config, Scheme, Verification};
 use crate::core::flow::call::SecretPlace;
-use crate::source::Entrance;
+use crate::source::Endpoint;
 use crate::source::http::ListenError;
-use crate::source::signature::{Unusable, Verifier};
+use crate::source::signature::{InvalidSecret, Verifier};
 
 /// The entrances by their paths. Cloning shares the secrets.
 #[derive(Clone, Default)]
-pub struct Entrances(BTreeMap<String, Entrance>);
+pub struct Entrances(BTreeMap<String, Endpoint>);
 
 /// A secret that is taken and may not be what was meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,17 +62,17 @@ impl Entrances {
         let entrances = config.sources.values().map(|entrance| {
             let verifier = with(entrance).map(Arc::new);
             let source = entrance.name.as_str().into();
-            (entrance.path.clone(), Entrance { source, verifier })
+            (entrance.path.clone(), Endpoint { source, verifier })
         });
         Self(entrances.collect())
     }
 
-    pub fn at(&self, path: &str) -> Option<&Entrance> {
+    pub fn at(&self, path: &str) -> Option<&Endpoint> {
         self.0.get(path)
     }
 
     /// The entrance of a source, by its name.
-    pub fn named(&self, source: &str) -> Option<&Entrance> {
+    pub fn named(&self, source: &str) -> Option<&Endpoint> {
         self.0.values().find(|entrance| &*entrance.source == source)
     }
 
@@ -81,7 +81,7 @@ impl Entrances {
     }
 
     pub fn doubts(&self) -> Vec<Doubt> {
-        let of = |entrance: &Entrance| {
+        let of = |entrance: &Endpoint| {
             let source = entrance.source.to_string();
             let doubts = entrance
                 .verifier
@@ -181,7 +181,10 @@ pub fn names(config: &Config) -> Vec<&str> {
     names
 }
 
-fn verifier(verification: &Verification, secrets: &Secrets) -> Result<Verifier, Vec<Unusable>> {
+fn verifier(
+    verification: &Verification,
+    secrets: &Secrets,
+) -> Result<Verifier, Vec<InvalidSecret>> {
     let named = verification.secrets.iter();
     let values: Option<Vec<_>> = named
         .map(|name| Some((name.clone(), secrets.get(name)?.clone())))
@@ -193,8 +196,8 @@ fn verifier(verification: &Verification, secrets: &Secrets) -> Result<Verifier, 
     }
 }
 
-fn unfit(unusable: Unusable, config: &Config) -> Missing {
-    let Unusable { name, why } = unusable;
+fn unfit(unusable: InvalidSecret, config: &Config) -> Missing {
+    let InvalidSecret { name, why } = unusable;
     let place = config.secrets.get(&name).cloned();
     Missing {
         place: place.unwrap_or_else(|| SecretPlace::default_for(&name)),

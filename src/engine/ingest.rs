@@ -13,7 +13,9 @@ use crate::core::config::{self, Config};
 use crate::core::event::decode::{NotAnEvent, decode, decode_described};
 use crate::core::event::json::{Refused, accept};
 use crate::core::event::{Brief, Event};
-use crate::source::{Accepted, AcceptedRun, Answer, Entrance, Ingest, Refusal, Unsound};
+use crate::source::{
+    AcceptedEvent, AcceptedRun, Endpoint, Ingest, IngestError, IngestResponse, InvalidBody,
+};
 use crate::store::{Store, StoreError};
 
 /// Elements of one array. A body of the largest size holds fewer real events than this.
@@ -49,7 +51,7 @@ pub fn read_event(
 }
 
 impl<S: Store, P: Perform> Ingest for Engine<S, P> {
-    fn entrance(&self, path: &str) -> Option<Entrance> {
+    fn entrance(&self, path: &str) -> Option<Endpoint> {
         let judge = self.shared.judge.load();
         judge.rulebook.entrances.at(path).cloned()
     }
@@ -69,12 +71,14 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
         }
     }
 
-    async fn receive(&self, source: &str, body: &[u8]) -> Result<Answer, Refusal> {
+    async fn receive(&self, source: &str, body: &[u8]) -> Result<IngestResponse, IngestError> {
         let received = self.take_in(source, body).await;
         if let Err(refusal) = &received {
             let known = match refusal {
-                Refusal::UnknownSource { .. } => "",
-                Refusal::Unsound(_) | Refusal::Busy { .. } | Refusal::Unavailable { .. } => source,
+                IngestError::UnknownSource { .. } => "",
+                IngestError::Unsound(_)
+                | IngestError::Busy { .. }
+                | IngestError::Unavailable { .. } => source,
             };
             self.shared.metrics.refused(known, refusal.word());
         }
@@ -89,15 +93,15 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
 }
 
 impl<S: Store, P: Perform> Engine<S, P> {
-    async fn take_in(&self, source: &str, body: &[u8]) -> Result<Answer, Refusal> {
+    async fn take_in(&self, source: &str, body: &[u8]) -> Result<IngestResponse, IngestError> {
         let open = Arc::clone(&self.shared.door).read_owned().await;
         let judge = self.shared.judge.load_full();
         if !judge.rulebook.config.sources.contains_key(source) {
             let known = Vec::new();
-            return Err(Refusal::UnknownSource { known });
+            return Err(IngestError::UnknownSource { known });
         }
         self.ready()
-            .map_err(|reason| Refusal::Unavailable { reason })?;
+            .map_err(|reason| IngestError::Unavailable { reason })?;
         let refused = |error: StoreError| {
             tracing::error!(%error, source, "events were refused");
             refusal(&error)
@@ -111,23 +115,23 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 events: vec![judged],
                 array: false,
             },
-            None => Parcel::read(source, body, &judge.rulebook).map_err(Refusal::Unsound)?,
+            None => Parcel::read(source, body, &judge.rulebook).map_err(IngestError::Unsound)?,
         };
         let array = parcel.array;
         let taken = self.submit_to(judge, parcel.events, Some(open)).await;
         let taken = taken.map_err(refused)?;
-        let mut answers: Vec<Accepted> = taken.iter().map(answer).collect();
+        let mut answers: Vec<AcceptedEvent> = taken.iter().map(answer).collect();
         Ok(match (array, answers.len()) {
-            (false, 1) => Answer::One(answers.remove(0)),
-            (true | false, _) => Answer::Many(answers),
+            (false, 1) => IngestResponse::One(answers.remove(0)),
+            (true | false, _) => IngestResponse::Many(answers),
         })
     }
 }
 
-fn refusal(error: &StoreError) -> Refusal {
+fn refusal(error: &StoreError) -> IngestError {
     let reason = error.to_string();
     match error {
-        StoreError::Full { .. } => Refusal::Busy { reason },
+        StoreError::Full { .. } => IngestError::Busy { reason },
         StoreError::Busy
         | StoreError::Broken(_)
         | StoreError::Damaged(_)
@@ -135,7 +139,7 @@ fn refusal(error: &StoreError) -> Refusal {
         | StoreError::OnlyTells(_)
         | StoreError::Redacted(_)
         | StoreError::Settings(_)
-        | StoreError::WrongState { .. } => Refusal::Unavailable { reason },
+        | StoreError::WrongState { .. } => IngestError::Unavailable { reason },
     }
 }
 
@@ -147,7 +151,7 @@ struct Parcel {
 }
 
 impl Parcel {
-    fn read(source: &str, body: &[u8], rulebook: &Rulebook) -> Result<Self, Unsound> {
+    fn read(source: &str, body: &[u8], rulebook: &Rulebook) -> Result<Self, InvalidBody> {
         let accepted = accept(body).map_err(unsound)?;
         let (values, array) = match accepted.value {
             Value::Array(values) => (values, true),
@@ -165,7 +169,7 @@ impl Parcel {
     }
 }
 
-fn check_count(count: usize) -> Result<(), Unsound> {
+fn check_count(count: usize) -> Result<(), InvalidBody> {
     let error = match count {
         0 => "an empty array holds no event; send at least one".into(),
         count if count > MOST_EVENTS => {
@@ -173,35 +177,35 @@ fn check_count(count: usize) -> Result<(), Unsound> {
         }
         _ => return Ok(()),
     };
-    Err(Unsound {
+    Err(InvalidBody {
         error,
         line: Some(1),
         column: Some(1),
-        ..Unsound::default()
+        ..InvalidBody::default()
     })
 }
 
-fn unsound(refused: Refused) -> Unsound {
-    Unsound {
+fn unsound(refused: Refused) -> InvalidBody {
+    InvalidBody {
         error: refused.reason,
         line: Some(refused.line),
         column: Some(refused.column),
-        ..Unsound::default()
+        ..InvalidBody::default()
     }
 }
 
-fn no_event(error: NotAnEvent, index: Option<usize>) -> Unsound {
-    Unsound {
+fn no_event(error: NotAnEvent, index: Option<usize>) -> InvalidBody {
+    InvalidBody {
         error: error.message,
         help: error.help,
         path: error.path,
         index,
-        ..Unsound::default()
+        ..InvalidBody::default()
     }
 }
 
-fn unmatched(event: Brief) -> Answer {
-    Answer::One(Accepted {
+fn unmatched(event: Brief) -> IngestResponse {
+    IngestResponse::One(AcceptedEvent {
         accepted: true,
         event: event.id,
         runs: Vec::new(),
@@ -210,13 +214,13 @@ fn unmatched(event: Brief) -> Answer {
     })
 }
 
-fn answer(submitted: &Submitted) -> Accepted {
+fn answer(submitted: &Submitted) -> AcceptedEvent {
     let runs = submitted.committed.runs.iter().map(|run| AcceptedRun {
         id: run.id.0,
         rule: run.rule.to_string(),
         state: run.state.word(),
     });
-    Accepted {
+    AcceptedEvent {
         accepted: true,
         event: submitted.event.id.clone(),
         runs: runs.collect(),
@@ -229,7 +233,7 @@ fn answer(submitted: &Submitted) -> Accepted {
 mod tests {
     use super::*;
 
-    fn parcel(source: &str, text: &str) -> Result<Parcel, Unsound> {
+    fn parcel(source: &str, text: &str) -> Result<Parcel, InvalidBody> {
         Parcel::read(source, text.as_bytes(), &Rulebook::default())
     }
 

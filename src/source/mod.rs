@@ -16,7 +16,7 @@ use signature::Verifier;
 /// Takes events. The engine implements it.
 pub trait Ingest: Send + Sync + 'static {
     /// What stands at a path, where events come in there.
-    fn entrance(&self, path: &str) -> Option<Entrance>;
+    fn entrance(&self, path: &str) -> Option<Endpoint>;
 
     /// The paths at which events come in.
     fn paths(&self) -> Vec<String>;
@@ -32,7 +32,7 @@ pub trait Ingest: Send + Sync + 'static {
         &self,
         source: &str,
         body: &[u8],
-    ) -> impl Future<Output = Result<Answer, Refusal>> + Send;
+    ) -> impl Future<Output = Result<IngestResponse, IngestError>> + Send;
 
     /// What is counted and timed, as OpenMetrics text; otherwise why it cannot be told.
     fn metrics(&self) -> impl Future<Output = Result<String, String>> + Send;
@@ -40,7 +40,7 @@ pub trait Ingest: Send + Sync + 'static {
 
 /// Where the events of one source come in.
 #[derive(Clone)]
-pub struct Entrance {
+pub struct Endpoint {
     pub source: Arc<str>,
     /// None takes whoever comes.
     pub verifier: Option<Arc<Verifier>>,
@@ -48,14 +48,14 @@ pub struct Entrance {
 
 /// One answer, or one for each element of an array.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
-    One(Accepted),
-    Many(Vec<Accepted>),
+pub enum IngestResponse {
+    One(AcceptedEvent),
+    Many(Vec<AcceptedEvent>),
 }
 
 /// What became of one event.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Accepted {
+pub struct AcceptedEvent {
     pub accepted: bool,
     /// The event's id.
     pub event: String,
@@ -75,34 +75,34 @@ pub struct AcceptedRun {
 
 /// Why nothing was accepted.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Refusal {
+pub enum IngestError {
     UnknownSource {
         /// The paths that lead somewhere; empty for those who need not know.
         known: Vec<String>,
     },
     /// Not JSON, or not an event.
-    Unsound(Unsound),
+    Unsound(InvalidBody),
     /// Too much is unfinished already.
     Busy { reason: String },
     /// Trying again later will help.
     Unavailable { reason: String },
 }
 
-impl Refusal {
+impl IngestError {
     /// Why, in a word.
     pub fn word(&self) -> &'static str {
         match self {
-            Refusal::UnknownSource { .. } => "unknown_source",
-            Refusal::Unsound(_) => "unsound",
-            Refusal::Busy { .. } => "busy",
-            Refusal::Unavailable { .. } => "unavailable",
+            IngestError::UnknownSource { .. } => "unknown_source",
+            IngestError::Unsound(_) => "unsound",
+            IngestError::Busy { .. } => "busy",
+            IngestError::Unavailable { .. } => "unavailable",
         }
     }
 }
 
 /// What is wrong with the bytes, and where.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Unsound {
+pub struct InvalidBody {
     pub error: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
@@ -118,11 +118,11 @@ pub struct Unsound {
     pub path: Option<String>,
 }
 
-impl Answer {
+impl IngestResponse {
     pub fn to_json(&self) -> Value {
         let json = match self {
-            Answer::One(accepted) => serde_json::to_value(accepted),
-            Answer::Many(accepted) => serde_json::to_value(accepted),
+            IngestResponse::One(accepted) => serde_json::to_value(accepted),
+            IngestResponse::Many(accepted) => serde_json::to_value(accepted),
         };
         json.unwrap_or_default()
     }

@@ -2,7 +2,7 @@
 
 use flowtrigger::engine::{Options, reload};
 use flowtrigger::source::Ingest;
-use flowtrigger::source::http::Limits;
+use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{EditionId, Store};
 use serde_json::{Value, json};
 
@@ -36,7 +36,13 @@ async fn an_array_is_committed_in_the_order_of_its_update_and_answered_as_it_cam
 async fn a_sender_that_hangs_up_cannot_stop_it_half_way() {
     let store = Durable::default();
     let gate = store.holds_commits();
-    let house = house_on(store.clone(), QUIET, Options::default(), Limits::default()).await;
+    let house = house_on(
+        store.clone(),
+        QUIET,
+        Options::default(),
+        HttpLimits::default(),
+    )
+    .await;
     let body = event(1, "a").to_string();
     let mut receiving = Box::pin(house.engine.receive("support", body.as_bytes()));
     tokio::select! {
@@ -56,7 +62,7 @@ async fn a_sender_that_hangs_up_cannot_stop_it_half_way() {
 async fn rules_and_their_edition_change_together_and_the_unmatched_are_filed() {
     let receiver = Receiver::start().await;
     let store = Durable::default();
-    let options = (Options::default(), Limits::default());
+    let options = (Options::default(), HttpLimits::default());
     let house = house_on(store.clone(), QUIET, options.0, options.1).await;
     assert_eq!(store.editions(), 1, "at the start");
     let mut unmatched = event(1, "a");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use flowtrigger::core::flow::call::{Call, Performed};
 use flowtrigger::core::run::{Line, State};
 use flowtrigger::engine::{Options, Perform};
-use flowtrigger::source::http::Limits;
+use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{Placed, Store};
 
 use crate::durable::Durable;
@@ -21,7 +21,7 @@ where
     P: Into<Option<Options>>,
 {
     let options = options.into().unwrap_or_default();
-    house_on(store.clone(), rules, options, Limits::default()).await
+    house_on(store.clone(), rules, options, HttpLimits::default()).await
 }
 
 fn at_once() -> Options {

@@ -13,7 +13,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use flowtrigger::engine::{self, ConfigFile, Engine, Hands, Options, Perform, Places};
-use flowtrigger::source::http::{self, Limits};
+use flowtrigger::source::http::{self, HttpLimits};
 use flowtrigger::store::{MemoryStore, Placed, Record, Store};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
@@ -151,13 +151,13 @@ impl Answered {
 }
 
 pub async fn house(rules: &str) -> House<MemoryStore, Hands> {
-    house_with(rules, Options::default(), Limits::default()).await
+    house_with(rules, Options::default(), HttpLimits::default()).await
 }
 
 pub async fn house_with(
     rules: &str,
     options: Options,
-    limits: Limits,
+    limits: HttpLimits,
 ) -> House<MemoryStore, Hands> {
     house_on(MemoryStore::default(), rules, options, limits).await
 }
@@ -167,7 +167,7 @@ pub async fn house_on<S: Store>(
     store: S,
     rules: &str,
     options: Options,
-    limits: Limits,
+    limits: HttpLimits,
 ) -> House<S, Hands> {
     client();
     let (folder, places) = places(rules);
@@ -190,7 +190,7 @@ pub async fn house_that<S: Store, P: Perform>(
 ) -> House<S, P> {
     let (folder, places) = places(rules);
     let engine = Engine::start(store, perform, read(&places), options);
-    open(engine, places, folder, Limits::default()).await
+    open(engine, places, folder, HttpLimits::default()).await
 }
 
 fn read(places: &Places) -> engine::Rulebook {
@@ -219,7 +219,7 @@ async fn open<S: Store, P: Perform>(
     engine: Engine<S, P>,
     places: Places,
     folder: tempfile::TempDir,
-    limits: Limits,
+    limits: HttpLimits,
 ) -> House<S, P> {
     let listener = http::listen("127.0.0.1:0", &[]).await.unwrap();
     let address = listener.local_addr().unwrap();

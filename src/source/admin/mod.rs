@@ -1,5 +1,5 @@
 //! Administration over a Unix socket that only its owner can open: the routes and their answers.
-//! It knows nothing of runs but their numbers: whoever carries orders out implements [`Administer`].
+//! It knows nothing of runs but their numbers: whoever carries orders out implements [`AdminApi`].
 
 mod socket;
 
@@ -22,25 +22,25 @@ use super::http::response;
 pub use socket::{SocketError, listen};
 
 /// Carries out what a person orders. The engine implements it.
-pub trait Administer: Send + Sync + 'static {
-    fn retry(&self, run: u64) -> impl Future<Output = Answer> + Send;
+pub trait AdminApi: Send + Sync + 'static {
+    fn retry(&self, run: u64) -> impl Future<Output = RunStatuses> + Send;
 
-    fn cancel(&self, run: u64) -> impl Future<Output = Answer> + Send;
+    fn cancel(&self, run: u64) -> impl Future<Output = RunStatuses> + Send;
 
     /// With one rule, or with all that match today.
-    fn replay(&self, run: u64, rule: Option<String>) -> impl Future<Output = Answer> + Send;
+    fn replay(&self, run: u64, rule: Option<String>) -> impl Future<Output = RunStatuses> + Send;
 
-    fn status(&self) -> impl Future<Output = Result<Status, Refused>> + Send;
+    fn status(&self) -> impl Future<Output = Result<Status, AdminError>> + Send;
 
     fn metrics(&self) -> impl Future<Output = Result<String, String>> + Send;
 }
 
 /// The runs that an order was about, and where they stand now.
-pub type Answer = Result<Vec<AcceptedRun>, Refused>;
+pub type RunStatuses = Result<Vec<AcceptedRun>, AdminError>;
 
 /// Why an order was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
+pub enum AdminError {
     Unknown(String),
     /// The run does not stand where the order makes sense.
     Conflict(String),
@@ -65,7 +65,7 @@ pub struct Status {
 }
 
 /// Serves until `stop` is over, then lets requests under way end.
-pub async fn serve<A: Administer>(
+pub async fn serve<A: AdminApi>(
     listener: UnixListener,
     admin: Arc<A>,
     stop: impl Future<Output = ()> + Send + 'static,
@@ -75,7 +75,7 @@ pub async fn serve<A: Administer>(
         .await
 }
 
-fn routes<A: Administer>(admin: Arc<A>) -> Router {
+fn routes<A: AdminApi>(admin: Arc<A>) -> Router {
     Router::new()
         .route("/runs/{id}/retry", post(retry::<A>))
         .route("/runs/{id}/cancel", post(cancel::<A>))
@@ -87,21 +87,21 @@ fn routes<A: Administer>(admin: Arc<A>) -> Router {
         .with_state(admin)
 }
 
-async fn retry<A: Administer>(State(admin): State<Arc<A>>, Path(run): Path<String>) -> Response {
+async fn retry<A: AdminApi>(State(admin): State<Arc<A>>, Path(run): Path<String>) -> Response {
     match number(&run) {
         Ok(run) => placed(admin.retry(run).await),
         Err(refused) => refusal(&refused),
     }
 }
 
-async fn cancel<A: Administer>(State(admin): State<Arc<A>>, Path(run): Path<String>) -> Response {
+async fn cancel<A: AdminApi>(State(admin): State<Arc<A>>, Path(run): Path<String>) -> Response {
     match number(&run) {
         Ok(run) => placed(admin.cancel(run).await),
         Err(refused) => refusal(&refused),
     }
 }
 
-async fn replay<A: Administer>(
+async fn replay<A: AdminApi>(
     State(admin): State<Arc<A>>,
     Path(run): Path<String>,
     RawQuery(asked): RawQuery,
@@ -116,14 +116,14 @@ async fn replay<A: Administer>(
     }
 }
 
-async fn status<A: Administer>(State(admin): State<Arc<A>>) -> Response {
+async fn status<A: AdminApi>(State(admin): State<Arc<A>>) -> Response {
     match admin.status().await {
         Ok(status) => response::body(StatusCode::OK, &json!(status)),
         Err(refused) => refusal(&refused),
     }
 }
 
-async fn metrics<A: Administer>(State(admin): State<Arc<A>>) -> Response {
+async fn metrics<A: AdminApi>(State(admin): State<Arc<A>>) -> Response {
     response::metrics(admin.metrics().await)
 }
 
@@ -141,23 +141,23 @@ async fn other_method() -> Response {
     )
 }
 
-fn number(run: &str) -> Result<u64, Refused> {
-    let none = || Refused::Unknown(format!("`{run}` is no run; runs have numbers"));
+fn number(run: &str) -> Result<u64, AdminError> {
+    let none = || AdminError::Unknown(format!("`{run}` is no run; runs have numbers"));
     run.parse().map_err(|_| none())
 }
 
-fn placed(answer: Answer) -> Response {
+fn placed(answer: RunStatuses) -> Response {
     match answer {
         Ok(runs) => response::body(StatusCode::OK, &json!({ "runs": runs })),
         Err(refused) => refusal(&refused),
     }
 }
 
-fn refusal(refused: &Refused) -> Response {
+fn refusal(refused: &AdminError) -> Response {
     match refused {
-        Refused::Unknown(why) => error(StatusCode::NOT_FOUND, why),
-        Refused::Conflict(why) => error(StatusCode::CONFLICT, why),
-        Refused::Unavailable(why) => error(StatusCode::SERVICE_UNAVAILABLE, why),
+        AdminError::Unknown(why) => error(StatusCode::NOT_FOUND, why),
+        AdminError::Conflict(why) => error(StatusCode::CONFLICT, why),
+        AdminError::Unavailable(why) => error(StatusCode::SERVICE_UNAVAILABLE, why),
     }
 }
 

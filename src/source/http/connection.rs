@@ -14,30 +14,30 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 use tracing::warn;
 
-use super::Limits;
+use super::HttpLimits;
 use super::peer::Peer;
-use super::per_address::{Counted, Crowd};
+use super::per_address::{AddressLimiter, AddressPermit};
 
 /// Between two words about senders that were hung up on.
-const QUIET: Duration = Duration::from_secs(10);
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Lets in as many connections as there are places.
-pub struct Doorman {
+pub struct Acceptor {
     listener: TcpListener,
     places: Arc<Semaphore>,
-    crowd: Crowd,
+    crowd: AddressLimiter,
     request: Duration,
     idle: Duration,
     hung_up: u64,
     told: Option<Instant>,
 }
 
-impl Doorman {
-    pub fn new(listener: TcpListener, limits: &Limits) -> Self {
+impl Acceptor {
+    pub fn new(listener: TcpListener, limits: &HttpLimits) -> Self {
         Self {
             listener,
             places: Arc::new(Semaphore::new(limits.connections)),
-            crowd: Crowd::new(limits.per_address, &limits.trusted_proxies),
+            crowd: AddressLimiter::new(limits.per_address, &limits.trusted_proxies),
             request: limits.request,
             idle: limits.idle,
             hung_up: 0,
@@ -47,7 +47,7 @@ impl Doorman {
 
     /// The next connection that has a place. Where the machine has no more files to give, axum's
     /// listener waits a second and tries again.
-    pub async fn accept(&mut self) -> (Connection, Peer) {
+    pub async fn accept(&mut self) -> (TimedConnection, Peer) {
         loop {
             let place = Arc::clone(&self.places).acquire_owned().await;
             let (stream, address) = Listener::accept(&mut self.listener).await;
@@ -56,10 +56,10 @@ impl Doorman {
                 self.hang_up(peer);
                 continue;
             };
-            let connection = Connection {
+            let connection = TimedConnection {
                 stream,
                 deadline: Box::pin(sleep(self.request)),
-                phase: Phase::Quiet,
+                phase: ConnectionPhase::Quiet,
                 request: self.request,
                 idle: self.idle,
                 _place: place.ok(),
@@ -72,7 +72,7 @@ impl Doorman {
     /// A flood of connections is no flood of words.
     fn hang_up(&mut self, peer: Peer) {
         self.hung_up += 1;
-        if self.told.is_some_and(|told| told.elapsed() < QUIET) {
+        if self.told.is_some_and(|told| told.elapsed() < LOG_INTERVAL) {
             return;
         }
         let (address, connections) = (peer.address(), self.hung_up);
@@ -86,18 +86,18 @@ impl Doorman {
 }
 
 /// A connection that ends itself when a request takes too long to come.
-pub struct Connection {
+pub struct TimedConnection {
     stream: TcpStream,
     deadline: Pin<Box<Sleep>>,
-    phase: Phase,
+    phase: ConnectionPhase,
     request: Duration,
     idle: Duration,
     _place: Option<OwnedSemaphorePermit>,
-    _counted: Option<Counted>,
+    _counted: Option<AddressPermit>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum ConnectionPhase {
     /// No byte since the last answer.
     Quiet,
     /// A request is coming in; more bytes of it gain no more time.
@@ -106,8 +106,8 @@ enum Phase {
     Answer,
 }
 
-impl Connection {
-    fn enter(&mut self, phase: Phase, time: Duration) {
+impl TimedConnection {
+    fn enter(&mut self, phase: ConnectionPhase, time: Duration) {
         self.phase = phase;
         self.deadline.as_mut().reset(Instant::now() + time);
     }
@@ -117,7 +117,7 @@ impl Connection {
     }
 }
 
-impl AsyncRead for Connection {
+impl AsyncRead for TimedConnection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -128,29 +128,29 @@ impl AsyncRead for Connection {
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before && self.phase == Phase::Quiet {
+        if buffer.filled().len() > before && self.phase == ConnectionPhase::Quiet {
             let request = self.request;
-            self.enter(Phase::Request, request);
+            self.enter(ConnectionPhase::Request, request);
         }
         read
     }
 }
 
-impl AsyncWrite for Connection {
+impl AsyncWrite for TimedConnection {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.phase != Phase::Answer {
+        if self.phase != ConnectionPhase::Answer {
             let request = self.request;
-            self.enter(Phase::Answer, request);
+            self.enter(ConnectionPhase::Answer, request);
         }
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         match written {
             Poll::Ready(Ok(_)) => {
                 let idle = self.idle;
-                self.enter(Phase::Quiet, idle);
+                self.enter(ConnectionPhase::Quiet, idle);
             }
             Poll::Ready(Err(_)) => {}
             Poll::Pending if self.overdue(cx) => {

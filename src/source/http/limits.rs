@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use crate::core::config::Listen;
 
 #[derive(Debug, Clone)]
-pub struct Limits {
+pub struct HttpLimits {
     /// Connections at a time: each costs some 20 KB, so 1,000 stay under 20 MB. Others wait to be
     /// accepted.
     pub connections: usize,
@@ -32,7 +32,7 @@ pub struct Limits {
     pub trusted_proxies: Vec<IpNet>,
 }
 
-impl Default for Limits {
+impl Default for HttpLimits {
     fn default() -> Self {
         Self {
             connections: 1_000,
@@ -48,7 +48,7 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
+impl HttpLimits {
     /// These, and what the configuration sets over them.
     pub fn with(self, listen: &Listen) -> Self {
         let body = listen.body.unwrap_or(self.body);

@@ -31,15 +31,15 @@ use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
 use tracing::debug;
 
-use super::signature::Refused;
-use super::{Answer, Entrance, Ingest, Refusal};
-use authenticate::Sender;
-use body::Bodies;
-use connection::{Connection, Doorman};
-use rejection_log::Refusals;
-use response::Problem;
+use super::signature::Rejection;
+use super::{Endpoint, Ingest, IngestError, IngestResponse};
+use authenticate::SenderCheck;
+use body::BodyLimiter;
+use connection::{Acceptor, TimedConnection};
+use rejection_log::RejectionLog;
+use response::HttpError;
 
-pub use limits::Limits;
+pub use limits::HttpLimits;
 pub use peer::Peer;
 
 /// Why nothing is listening.
@@ -69,7 +69,7 @@ fn quoted(names: &[String]) -> String {
 }
 
 /// Whether others than this machine reach an address.
-pub fn is_open(address: SocketAddr) -> bool {
+pub fn is_public(address: SocketAddr) -> bool {
     !address.ip().to_canonical().is_loopback()
 }
 
@@ -81,7 +81,7 @@ pub async fn listen(address: &str, unverified: &[String]) -> Result<TcpListener,
     };
     let found = tokio::net::lookup_host(address).await;
     let found: Vec<SocketAddr> = found.map_err(|e| unclear(e.to_string()))?.collect();
-    let open = found.iter().find(|address| is_open(**address));
+    let open = found.iter().find(|address| is_public(**address));
     if let (Some(&address), false) = (open, unverified.is_empty()) {
         let unverified = unverified.to_vec();
         return Err(ListenError::NotLoopback {
@@ -106,10 +106,10 @@ pub async fn listen(address: &str, unverified: &[String]) -> Result<TcpListener,
 pub async fn serve<I: Ingest>(
     listener: TcpListener,
     ingest: Arc<I>,
-    limits: Limits,
+    limits: HttpLimits,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let mut doorman = Doorman::new(listener, &limits);
+    let mut doorman = Acceptor::new(listener, &limits);
     let server = server(&limits);
     let routes = routes(ingest, limits);
     let ending = GracefulShutdown::new();
@@ -117,7 +117,7 @@ pub async fn serve<I: Ingest>(
     loop {
         tokio::select! {
             (connection, peer) = doorman.accept() => {
-                attend(connection, peer, &server, &routes, &ending);
+                spawn_connection(connection, peer, &server, &routes, &ending);
             }
             () = &mut stop => break,
         }
@@ -129,7 +129,7 @@ pub async fn serve<I: Ingest>(
 }
 
 /// A head beyond the limits is answered with 431 before anything reads it.
-fn server(limits: &Limits) -> http1::Builder {
+fn server(limits: &HttpLimits) -> http1::Builder {
     let mut server = http1::Builder::new();
     server
         .max_buf_size(limits.head)
@@ -138,8 +138,8 @@ fn server(limits: &Limits) -> http1::Builder {
     server
 }
 
-fn attend(
-    connection: Connection,
+fn spawn_connection(
+    connection: TimedConnection,
     peer: Peer,
     server: &http1::Builder,
     routes: &Router,
@@ -161,33 +161,33 @@ fn attend(
     });
 }
 
-struct Desk<I> {
+struct AppState<I> {
     ingest: Arc<I>,
-    bodies: Bodies,
+    bodies: BodyLimiter,
     trusted_proxies: Vec<IpNet>,
-    refusals: Refusals,
+    refusals: RejectionLog,
 }
 
-fn routes<I: Ingest>(ingest: Arc<I>, limits: Limits) -> Router {
+fn routes<I: Ingest>(ingest: Arc<I>, limits: HttpLimits) -> Router {
     Router::new()
         .route("/healthz", any(healthz))
         .route("/readyz", any(readyz::<I>))
         .route("/metrics", any(metrics::<I>))
         .fallback(events::<I>)
-        .with_state(Arc::new(Desk {
+        .with_state(Arc::new(AppState {
             ingest,
-            bodies: Bodies::new(&limits),
+            bodies: BodyLimiter::new(&limits),
             trusted_proxies: limits.trusted_proxies,
-            refusals: Refusals::default(),
+            refusals: RejectionLog::default(),
         }))
 }
 
 /// Each source has a path of its own, and a reload may change them.
-async fn events<I: Ingest>(State(desk): State<Arc<Desk<I>>>, request: Request) -> Response {
+async fn events<I: Ingest>(State(desk): State<Arc<AppState<I>>>, request: Request) -> Response {
     let path = percent_decode_str(request.uri().path()).decode_utf8_lossy();
     let taken = match desk.ingest.entrance(&path) {
-        Some(entrance) => take(&desk, &entrance, request).await,
-        None => Err(nowhere(&desk, &request)),
+        Some(entrance) => receive_events(&desk, &entrance, request).await,
+        None => Err(not_found(&desk, &request)),
     };
     match taken {
         Ok(taken) => response::accepted(&taken),
@@ -195,18 +195,18 @@ async fn events<I: Ingest>(State(desk): State<Arc<Desk<I>>>, request: Request) -
     }
 }
 
-async fn take<I: Ingest>(
-    desk: &Desk<I>,
-    entrance: &Entrance,
+async fn receive_events<I: Ingest>(
+    desk: &AppState<I>,
+    entrance: &Endpoint,
     request: Request,
-) -> Result<Answer, Problem> {
+) -> Result<IngestResponse, HttpError> {
     if request.method() != Method::POST {
-        return Err(Problem::Method { allowed: "POST" });
+        return Err(HttpError::Method { allowed: "POST" });
     }
-    let mut sender = Sender::new(entrance, &request, &desk.trusted_proxies);
+    let mut sender = SenderCheck::new(entrance, &request, &desk.trusted_proxies);
     if let Err(refused) = sender.show(request.headers()) {
         let problem = desk.refuse(&sender, &refused, &[]);
-        authenticate::hear_out(request).await;
+        authenticate::drain(request).await;
         return Err(problem);
     }
     check_media(request.headers())?;
@@ -215,34 +215,34 @@ async fn take<I: Ingest>(
         .prove(&bytes)
         .map_err(|refused| desk.refuse(&sender, &refused, &bytes))?;
     let received = desk.ingest.receive(&entrance.source, &bytes).await;
-    received.map_err(Problem::Refused)
+    received.map_err(HttpError::Refused)
 }
 
-impl<I: Ingest> Desk<I> {
-    fn refuse(&self, sender: &Sender<'_>, refused: &Refused, body: &[u8]) -> Problem {
+impl<I: Ingest> AppState<I> {
+    fn refuse(&self, sender: &SenderCheck<'_>, refused: &Rejection, body: &[u8]) -> HttpError {
         let entrance = sender.entrance;
         self.ingest.refused(&entrance.source, refused.word());
         self.refusals.tell(sender, refused, body);
         let challenge = entrance.verifier.as_ref();
-        Problem::Unverified {
+        HttpError::Unverified {
             challenge: challenge.map_or("", |verifier| verifier.challenge()),
         }
     }
 }
 
 /// A sender that says what it sends must say JSON; one that says nothing is taken at its body.
-fn check_media(headers: &HeaderMap) -> Result<(), Problem> {
+fn check_media(headers: &HeaderMap) -> Result<(), HttpError> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(media) = text(header::CONTENT_TYPE)
         && !is_json(media)
     {
-        return Err(Problem::Media {
+        return Err(HttpError::Media {
             header: "Content-Type",
             wanted: "send `application/json` (with curl: -H 'content-type: application/json')",
         });
     }
     if text(header::CONTENT_ENCODING).is_some() {
-        return Err(Problem::Media {
+        return Err(HttpError::Media {
             header: "Content-Encoding",
             wanted: "send the body as it is, without one",
         });
@@ -260,13 +260,13 @@ fn is_json(media: &str) -> bool {
 async fn healthz(method: Method) -> Response {
     match is_read(&method) {
         true => response::plain(StatusCode::OK, "ok"),
-        false => response::problem(&READ_ONLY),
+        false => response::problem(&GET_ONLY),
     }
 }
 
-async fn readyz<I: Ingest>(State(desk): State<Arc<Desk<I>>>, method: Method) -> Response {
+async fn readyz<I: Ingest>(State(desk): State<Arc<AppState<I>>>, method: Method) -> Response {
     if !is_read(&method) {
-        return response::problem(&READ_ONLY);
+        return response::problem(&GET_ONLY);
     }
     match desk.ingest.ready() {
         Ok(()) => response::plain(StatusCode::OK, "ready"),
@@ -275,30 +275,30 @@ async fn readyz<I: Ingest>(State(desk): State<Arc<Desk<I>>>, method: Method) -> 
 }
 
 /// What a proxy adds to what it passes on.
-const PASSED_ON: [&str; 3] = ["forwarded", "via", "x-real-ip"];
+const PROXY_HEADERS: [&str; 3] = ["forwarded", "via", "x-real-ip"];
 
 /// For this machine alone: a sender's proxy must not pass it on to the world.
 async fn metrics<I: Ingest>(
-    State(desk): State<Arc<Desk<I>>>,
+    State(desk): State<Arc<AppState<I>>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
     if !is_read(&method) {
-        return response::problem(&READ_ONLY);
+        return response::problem(&GET_ONLY);
     }
     match is_local(peer, &headers) {
         true => response::metrics(desk.ingest.metrics().await),
-        false => response::problem(&Problem::NotLocal),
+        false => response::problem(&HttpError::NotLocal),
     }
 }
 
 fn is_local(peer: Peer, headers: &HeaderMap) -> bool {
-    let passed_on = |name: &str| PASSED_ON.contains(&name) || name.starts_with("x-forwarded-");
+    let passed_on = |name: &str| PROXY_HEADERS.contains(&name) || name.starts_with("x-forwarded-");
     peer.address().is_loopback() && !headers.keys().any(|name| passed_on(name.as_str()))
 }
 
-const READ_ONLY: Problem = Problem::Method {
+const GET_ONLY: HttpError = HttpError::Method {
     allowed: "GET, HEAD",
 };
 
@@ -307,10 +307,10 @@ fn is_read(method: &Method) -> bool {
 }
 
 /// Which sources there are is told on this machine alone: elsewhere a path may be hard to guess.
-fn nowhere<I: Ingest>(desk: &Desk<I>, request: &Request) -> Problem {
+fn not_found<I: Ingest>(desk: &AppState<I>, request: &Request) -> HttpError {
     let path = request.uri().path();
     if path != "/events" && !path.starts_with("/events/") {
-        return Problem::Nowhere;
+        return HttpError::Nowhere;
     }
     let peer = request.extensions().get::<ConnectInfo<Peer>>();
     let local = peer.is_some_and(|ConnectInfo(peer)| is_local(*peer, request.headers()));
@@ -318,7 +318,7 @@ fn nowhere<I: Ingest>(desk: &Desk<I>, request: &Request) -> Problem {
         true => desk.ingest.paths(),
         false => Vec::new(),
     };
-    Problem::Refused(Refusal::UnknownSource { known })
+    HttpError::Refused(IngestError::UnknownSource { known })
 }
 
 #[cfg(test)]

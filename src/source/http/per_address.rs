@@ -9,19 +9,19 @@ use ipnet::IpNet;
 
 use super::peer::Peer;
 
-pub struct Crowd {
+pub struct AddressLimiter {
     per_address: usize,
     trusted: Vec<IpNet>,
     counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
 /// One connection of an address, counted until it is dropped.
-pub struct Counted {
+pub struct AddressPermit {
     address: IpAddr,
     counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
-impl Crowd {
+impl AddressLimiter {
     pub fn new(per_address: usize, trusted: &[IpNet]) -> Self {
         Self {
             per_address,
@@ -32,18 +32,18 @@ impl Crowd {
 
     /// None where the address has its share already. The inner None counts nothing: behind a trusted
     /// proxy are many senders, and this machine's own programs are trusted.
-    pub fn enter(&self, peer: Peer) -> Option<Option<Counted>> {
+    pub fn enter(&self, peer: Peer) -> Option<Option<AddressPermit>> {
         if peer.address().is_loopback() || peer.is_among(&self.trusted) {
             return Some(None);
         }
-        let address = holder(peer.address());
+        let address = counted_address(peer.address());
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(address).or_default();
         if *count >= self.per_address {
             return None;
         }
         *count += 1;
-        Some(Some(Counted {
+        Some(Some(AddressPermit {
             address,
             counts: Arc::clone(&self.counts),
         }))
@@ -51,7 +51,7 @@ impl Crowd {
 }
 
 /// Whoever has one IPv6 address has the 64 bits behind it too.
-fn holder(address: IpAddr) -> IpAddr {
+fn counted_address(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => {
@@ -61,7 +61,7 @@ fn holder(address: IpAddr) -> IpAddr {
     }
 }
 
-impl Drop for Counted {
+impl Drop for AddressPermit {
     fn drop(&mut self) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counts.get_mut(&self.address) {
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn an_address_has_its_share_and_no_more() {
-        let crowd = Crowd::new(2, &["10.0.0.0/8".parse().unwrap()]);
+        let crowd = AddressLimiter::new(2, &["10.0.0.0/8".parse().unwrap()]);
         let first = crowd.enter(peer("192.0.2.7:1"));
         let second = crowd.enter(peer("[::ffff:192.0.2.7]:2"));
         assert!(first.is_some() && second.is_some());
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_network_of_ipv6_is_one_sender() {
-        let crowd = Crowd::new(1, &[]);
+        let crowd = AddressLimiter::new(1, &[]);
         let _first = crowd.enter(peer("[2001:db8::1]:1"));
         assert!(crowd.enter(peer("[2001:db8::2:3]:1")).is_none());
         assert!(crowd.enter(peer("[2001:db8:0:1::1]:1")).is_some());
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn proxies_and_this_machine_are_not_counted() {
-        let crowd = Crowd::new(1, &["10.0.0.0/8".parse().unwrap()]);
+        let crowd = AddressLimiter::new(1, &["10.0.0.0/8".parse().unwrap()]);
         for address in ["10.1.1.1:1", "127.0.0.1:1", "[::1]:1"] {
             let _first = crowd.enter(peer(address));
             assert!(

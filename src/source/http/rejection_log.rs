@@ -7,28 +7,28 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-use super::authenticate::Sender;
-use crate::source::signature::Refused;
+use super::authenticate::SenderCheck;
+use crate::source::signature::Rejection;
 
 /// Lines of one source at once, so that a person who tries something sees each.
-const AT_ONCE: u32 = 10;
+const LOG_BURST: u32 = 10;
 /// After that one in so long: some 5 MB a day at most.
-const EACH: Duration = Duration::from_secs(5);
+const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
-pub struct Refusals {
-    of: Mutex<HashMap<Arc<str>, Lines>>,
+pub struct RejectionLog {
+    of: Mutex<HashMap<Arc<str>, LogBudget>>,
 }
 
 /// What one source may still tell.
-struct Lines {
+struct LogBudget {
     left: u32,
     since: Instant,
     left_out: u64,
 }
 
-impl Refusals {
-    pub fn tell(&self, sender: &Sender<'_>, refused: &Refused, body: &[u8]) {
+impl RejectionLog {
+    pub fn tell(&self, sender: &SenderCheck<'_>, refused: &Rejection, body: &[u8]) {
         let source = &sender.entrance.source;
         let Some(left_out) = self.may(source, Instant::now()) else {
             return;
@@ -43,8 +43,8 @@ impl Refusals {
     /// How many were left out since the last line, where one may be written.
     fn may(&self, source: &Arc<str>, now: Instant) -> Option<u64> {
         let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = of.entry(Arc::clone(source)).or_insert(Lines {
-            left: AT_ONCE,
+        let lines = of.entry(Arc::clone(source)).or_insert(LogBudget {
+            left: LOG_BURST,
             since: now,
             left_out: 0,
         });
@@ -58,26 +58,26 @@ impl Refusals {
     }
 }
 
-impl Lines {
+impl LogBudget {
     fn refill(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.since);
-        let more = u32::try_from(passed.as_secs() / EACH.as_secs()).unwrap_or(AT_ONCE);
+        let more = u32::try_from(passed.as_secs() / LOG_INTERVAL.as_secs()).unwrap_or(LOG_BURST);
         if more > 0 {
-            self.left = self.left.saturating_add(more).min(AT_ONCE);
+            self.left = self.left.saturating_add(more).min(LOG_BURST);
             self.since = now;
         }
     }
 }
 
 /// The names of what its senders must know.
-fn secrets(sender: &Sender<'_>) -> Option<String> {
+fn secrets(sender: &SenderCheck<'_>) -> Option<String> {
     let verifier = sender.entrance.verifier.as_ref()?;
     Some(verifier.secrets().collect::<Vec<_>>().join(", "))
 }
 
 /// What is known of the mistake beyond that it is one. It is looked for only where it will be told.
-fn help(sender: &Sender<'_>, refused: &Refused, body: &[u8]) -> String {
-    let looked_for = (*refused == Refused::WrongSignature).then_some(());
+fn help(sender: &SenderCheck<'_>, refused: &Rejection, body: &[u8]) -> String {
+    let looked_for = (*refused == Rejection::WrongSignature).then_some(());
     let found = looked_for.and_then(|()| {
         let (verifier, shown) = (sender.entrance.verifier.as_ref()?, sender.shown.as_ref()?);
         verifier.hint(shown, body)
@@ -91,16 +91,16 @@ mod tests {
 
     #[test]
     fn a_flood_leaves_some_lines_and_its_number() {
-        let refusals = Refusals::default();
+        let refusals = RejectionLog::default();
         let (flooded, other): (Arc<str>, Arc<str>) = ("support".into(), "upmind".into());
         let start = Instant::now();
         let told: Vec<_> = (0..1_000).map(|_| refusals.may(&flooded, start)).collect();
         assert_eq!(told.iter().flatten().count(), 10);
         assert_eq!(refusals.may(&other, start), Some(0));
-        assert_eq!(refusals.may(&flooded, start + EACH / 2), None);
-        assert_eq!(refusals.may(&flooded, start + EACH), Some(991));
-        assert_eq!(refusals.may(&flooded, start + EACH), None);
-        let later = start + EACH * 1_000;
+        assert_eq!(refusals.may(&flooded, start + LOG_INTERVAL / 2), None);
+        assert_eq!(refusals.may(&flooded, start + LOG_INTERVAL), Some(991));
+        assert_eq!(refusals.may(&flooded, start + LOG_INTERVAL), None);
+        let later = start + LOG_INTERVAL * 1_000;
         let told = (0..1_000).filter_map(|_| refusals.may(&flooded, later));
         assert_eq!(told.count(), 10);
     }

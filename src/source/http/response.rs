@@ -8,11 +8,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::source::{Answer, Refusal, Unsound};
+use crate::source::{IngestError, IngestResponse, InvalidBody};
 
 /// Why a request is not answered with 200.
 #[derive(Debug, PartialEq)]
-pub enum Problem {
+pub enum HttpError {
     Nowhere,
     Method {
         allowed: &'static str,
@@ -33,48 +33,50 @@ pub enum Problem {
     Unverified {
         challenge: &'static str,
     },
-    Refused(Refusal),
+    Refused(IngestError),
 }
 
-pub fn accepted(answer: &Answer) -> Response {
+pub fn accepted(answer: &IngestResponse) -> Response {
     body(StatusCode::OK, &answer.to_json())
 }
 
-pub fn problem(problem: &Problem) -> Response {
+pub fn problem(problem: &HttpError) -> Response {
     match problem {
-        Problem::Nowhere => error(
+        HttpError::Nowhere => error(
             StatusCode::NOT_FOUND,
             "nothing is here; events go to `/events/{source}`, and `/healthz` and `/readyz` tell how this program is",
         ),
-        Problem::Method { allowed } => method(allowed),
-        Problem::Media { header, wanted } => error(
+        HttpError::Method { allowed } => method(allowed),
+        HttpError::Media { header, wanted } => error(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             &format!("the {header} is not understood; {wanted}"),
         ),
-        Problem::TooLarge { limit } => too_large(*limit),
-        Problem::CutOff => error(
+        HttpError::TooLarge { limit } => too_large(*limit),
+        HttpError::CutOff => error(
             StatusCode::BAD_REQUEST,
             "the body was cut off; send it whole",
         ),
-        Problem::Crowded => later(
+        HttpError::Crowded => later(
             StatusCode::SERVICE_UNAVAILABLE,
             "too many large bodies at a time; send it again later",
         ),
-        Problem::NotLocal => error(
+        HttpError::NotLocal => error(
             StatusCode::FORBIDDEN,
             "this is told on this machine alone, and through no proxy; ask from here, or with the Unix socket in the data folder",
         ),
-        Problem::Unverified { challenge } => unverified(challenge),
-        Problem::Refused(Refusal::UnknownSource { known }) => unknown_source(known),
-        Problem::Refused(Refusal::Unsound(unsound)) => self::unsound(unsound),
-        Problem::Refused(Refusal::Busy { reason }) => later(StatusCode::TOO_MANY_REQUESTS, reason),
-        Problem::Refused(Refusal::Unavailable { reason }) => {
+        HttpError::Unverified { challenge } => unverified(challenge),
+        HttpError::Refused(IngestError::UnknownSource { known }) => unknown_source(known),
+        HttpError::Refused(IngestError::Unsound(unsound)) => self::unsound(unsound),
+        HttpError::Refused(IngestError::Busy { reason }) => {
+            later(StatusCode::TOO_MANY_REQUESTS, reason)
+        }
+        HttpError::Refused(IngestError::Unavailable { reason }) => {
             later(StatusCode::SERVICE_UNAVAILABLE, reason)
         }
     }
 }
 
-fn unsound(unsound: &Unsound) -> Response {
+fn unsound(unsound: &InvalidBody) -> Response {
     let mut answer = json!({ "accepted": false });
     if let (Value::Object(answer), Ok(Value::Object(details))) =
         (&mut answer, serde_json::to_value(unsound))

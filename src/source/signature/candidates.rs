@@ -6,15 +6,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-use super::{Candidates, Fault, Part, Piece, Refused, only, timestamp};
+use super::{HeaderFault, Part, Rejection, SignatureCandidates, SignedBytes, only, timestamp};
 use crate::core::config::{Algorithm, Encoding, Hmac, Signatures};
 
 /// A sender that replaces its secret signs twice; more than this is an attempt to keep us busy.
-const MOST: usize = 16;
+const MAX_SIGNATURES: usize = 16;
 
-impl Candidates {
-    pub fn read(hmac: &Hmac, headers: &HeaderMap, now: Timestamp) -> Result<Self, Refused> {
-        let malformed = |fault| Refused::Malformed {
+impl SignatureCandidates {
+    pub fn read(hmac: &Hmac, headers: &HeaderMap, now: Timestamp) -> Result<Self, Rejection> {
+        let malformed = |fault| Rejection::Malformed {
             header: hmac.header.clone(),
             fault,
         };
@@ -31,22 +31,22 @@ impl Candidates {
     }
 }
 
-fn piece(part: &Part, hmac: &Hmac, headers: &HeaderMap) -> Result<Piece, Refused> {
-    let header = |name: &str| Ok(Piece::Bytes(only(headers, name)?.as_bytes().to_vec()));
+fn piece(part: &Part, hmac: &Hmac, headers: &HeaderMap) -> Result<SignedBytes, Rejection> {
+    let header = |name: &str| Ok(SignedBytes::Bytes(only(headers, name)?.as_bytes().to_vec()));
     match part {
-        Part::Body => Ok(Piece::Body),
-        Part::TrimmedBody => Ok(Piece::TrimmedBody),
+        Part::Body => Ok(SignedBytes::Body),
+        Part::TrimmedBody => Ok(SignedBytes::TrimmedBody),
         Part::Timestamp => header(hmac.stamp.as_ref().map_or("", |stamp| &stamp.header)),
         Part::Header(name) => header(name),
-        Part::Text(text) => Ok(Piece::Bytes(text.as_bytes().to_vec())),
+        Part::Text(text) => Ok(SignedBytes::Bytes(text.as_bytes().to_vec())),
     }
 }
 
-fn signatures(hmac: &Hmac, text: &[u8]) -> Result<Vec<Vec<u8>>, Fault> {
+fn signatures(hmac: &Hmac, text: &[u8]) -> Result<Vec<Vec<u8>>, HeaderFault> {
     let prefix = hmac.prefix.as_bytes();
     let one = |text: &[u8]| match text.strip_prefix(prefix) {
         Some(signature) => decode(hmac, signature),
-        None => Err(Fault::Prefix(hmac.prefix.clone())),
+        None => Err(HeaderFault::Prefix(hmac.prefix.clone())),
     };
     match hmac.signatures {
         Signatures::One => Ok(vec![one(text)?]),
@@ -58,21 +58,23 @@ fn signatures(hmac: &Hmac, text: &[u8]) -> Result<Vec<Vec<u8>>, Fault> {
 fn several<'t>(
     texts: impl Iterator<Item = &'t [u8]>,
     prefix: &[u8],
-    one: impl Fn(&[u8]) -> Result<Vec<u8>, Fault>,
-) -> Result<Vec<Vec<u8>>, Fault> {
-    let texts: Vec<&[u8]> = texts.take(MOST + 1).collect();
-    if texts.len() > MOST {
-        return Err(Fault::TooMany);
+    one: impl Fn(&[u8]) -> Result<Vec<u8>, HeaderFault>,
+) -> Result<Vec<Vec<u8>>, HeaderFault> {
+    let texts: Vec<&[u8]> = texts.take(MAX_SIGNATURES + 1).collect();
+    if texts.len() > MAX_SIGNATURES {
+        return Err(HeaderFault::TooMany);
     }
     let ours = texts.iter().filter(|text| text.starts_with(prefix));
     let signatures: Vec<Vec<u8>> = ours.map(|text| one(text)).collect::<Result<_, _>>()?;
     match signatures.is_empty() {
-        true => Err(Fault::Prefix(String::from_utf8_lossy(prefix).into_owned())),
+        true => Err(HeaderFault::Prefix(
+            String::from_utf8_lossy(prefix).into_owned(),
+        )),
         false => Ok(signatures),
     }
 }
 
-fn decode(hmac: &Hmac, text: &[u8]) -> Result<Vec<u8>, Fault> {
+fn decode(hmac: &Hmac, text: &[u8]) -> Result<Vec<u8>, HeaderFault> {
     let size = hmac.algorithm.size();
     let decoded = match hmac.encoding {
         Encoding::Hex => from_hex(text),
@@ -80,7 +82,7 @@ fn decode(hmac: &Hmac, text: &[u8]) -> Result<Vec<u8>, Fault> {
     };
     decoded
         .filter(|signature| signature.len() == size)
-        .ok_or_else(|| Fault::Form {
+        .ok_or_else(|| HeaderFault::Form {
             algorithm: hmac.algorithm,
             encoding: hmac.encoding,
             length: text.len(),

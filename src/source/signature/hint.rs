@@ -4,19 +4,19 @@
 use axum::http::HeaderMap;
 
 use super::mac::{Mac, decoded};
-use super::{Candidates, Key, Piece, Proof, Shown, Verifier};
+use super::{Credentials, KeyMaterial, SignatureCandidates, SignedBytes, Verifier, VerifyingKey};
 use crate::core::config::{self, Hmac};
 
 /// Each guess reads the body once more, and those who send long ones for no reason shall not keep us busy.
-const LONGEST: usize = 256 * 1024;
+const MAX_HINT_BODY: usize = 256 * 1024;
 
 impl Verifier {
     /// What would make the signature fit, where it is one of the usual mistakes.
-    pub fn hint(&self, shown: &Shown, body: &[u8]) -> Option<String> {
-        let (Shown::Signature(candidates), Some(hmac)) = (shown, self.hmac()) else {
+    pub fn hint(&self, shown: &Credentials, body: &[u8]) -> Option<String> {
+        let (Credentials::Signature(candidates), Some(hmac)) = (shown, self.hmac()) else {
             return None;
         };
-        if body.len() > LONGEST {
+        if body.len() > MAX_HINT_BODY {
             return None;
         }
         let keys = || self.keys.iter();
@@ -46,13 +46,15 @@ impl Verifier {
 
 /// The scheme, other than this, whose header a request brings.
 pub fn scheme_of(headers: &HeaderMap, but: &str) -> Option<&'static str> {
-    let mut known = SCHEMES.into_iter().filter(|(_, scheme)| *scheme != but);
+    let mut known = SCHEME_HEADERS
+        .into_iter()
+        .filter(|(_, scheme)| *scheme != but);
     known
         .find(|(header, _)| headers.contains_key(*header))
         .map(|(_, scheme)| scheme)
 }
 
-const SCHEMES: [(&str, &str); 5] = [
+const SCHEME_HEADERS: [(&str, &str); 5] = [
     ("x-zendesk-webhook-signature", "zendesk"),
     ("x-webhook-signature", "upmind"),
     ("webhook-signature", "standard_webhooks"),
@@ -61,13 +63,13 @@ const SCHEMES: [(&str, &str); 5] = [
 ];
 
 /// Shorter ones can be guessed.
-const SHORT: usize = 16;
+const MIN_SECRET_CHARS: usize = 16;
 
-impl Key {
+impl VerifyingKey {
     fn doubt(&self, hmac: Option<&Hmac>) -> Option<&'static str> {
         let value = self.value.expose();
         let verbatim = hmac.is_some_and(|hmac| hmac.key == config::Key::Verbatim);
-        if matches!(self.proof, Proof::Public(_)) {
+        if matches!(self.proof, KeyMaterial::Public(_)) {
             return Some(
                 "is the secret with which anybody can test webhooks: nothing that is signed with it is accepted; copy the webhook's own, which it has once it is saved",
             );
@@ -82,18 +84,22 @@ impl Key {
                 "begins with `whsec_`, as secrets of `standard_webhooks` do; this scheme takes it as it stands",
             );
         }
-        (value.len() < SHORT).then_some(
+        (value.len() < MIN_SECRET_CHARS).then_some(
             "is shorter than 16 characters and can be guessed; let the sender make a longer one",
         )
     }
 
-    fn fits(&self, candidates: &Candidates, body: &[u8]) -> bool {
-        matches!(&self.proof, Proof::Signature(mac) if candidates.fit(mac, body))
+    fn fits(&self, candidates: &SignatureCandidates, body: &[u8]) -> bool {
+        matches!(&self.proof, KeyMaterial::Signature(mac) if candidates.fit(mac, body))
     }
 }
 
 /// The body before something on its way changed it.
-fn of_body(key: &Key, candidates: &Candidates, body: &[u8]) -> Option<&'static str> {
+fn of_body(
+    key: &VerifyingKey,
+    candidates: &SignatureCandidates,
+    body: &[u8],
+) -> Option<&'static str> {
     let fits = |body: &[u8]| key.fits(candidates, body);
     if fits(body.trim_ascii()) {
         return Some(
@@ -131,8 +137,13 @@ fn with_returns(body: &[u8]) -> Vec<u8> {
 }
 
 /// The same secret, read in another way.
-fn of_secret(key: &Key, hmac: &Hmac, candidates: &Candidates, body: &[u8]) -> Option<String> {
-    let Key { name, value, .. } = key;
+fn of_secret(
+    key: &VerifyingKey,
+    hmac: &Hmac,
+    candidates: &SignatureCandidates,
+    body: &[u8],
+) -> Option<String> {
+    let VerifyingKey { name, value, .. } = key;
     let value = value.expose();
     let fits = |bytes: &[u8]| {
         Mac::keyed(hmac.algorithm, bytes).is_ok_and(|mac| candidates.fit(&mac, body))
@@ -153,11 +164,11 @@ fn of_secret(key: &Key, hmac: &Hmac, candidates: &Candidates, body: &[u8]) -> Op
     })
 }
 
-impl Candidates {
-    fn body_alone(&self) -> Candidates {
-        Candidates {
+impl SignatureCandidates {
+    fn body_alone(&self) -> SignatureCandidates {
+        SignatureCandidates {
             signatures: self.signatures.clone(),
-            signed: vec![Piece::Body],
+            signed: vec![SignedBytes::Body],
         }
     }
 }

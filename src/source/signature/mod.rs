@@ -17,55 +17,55 @@ use jiff::Timestamp;
 use crate::core::config::{Hmac, Part, Scheme, Verification};
 use crate::core::secret::SecretValue;
 use mac::Mac;
-use token::Token;
+use token::TokenDigest;
 
-pub use rejection::{Fault, Refused};
+pub use rejection::{HeaderFault, Rejection};
 pub use sign::SignedHeader;
 
 /// What the senders of one source must show. It holds secrets and prints nothing.
 pub struct Verifier {
     scheme: Scheme,
     /// None where the secrets cannot be had: nobody is let in.
-    keys: Vec<Key>,
+    keys: Vec<VerifyingKey>,
 }
 
 /// One of the secrets, ready to be compared with.
-struct Key {
+struct VerifyingKey {
     name: String,
     value: SecretValue,
-    proof: Proof,
+    proof: KeyMaterial,
 }
 
-enum Proof {
+enum KeyMaterial {
     Signature(Mac),
     /// Of a secret that everybody knows: it lets nobody in.
     Public(Mac),
-    Token(Token),
+    Token(TokenDigest),
 }
 
 /// Why a secret cannot serve its scheme.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unusable {
+pub struct InvalidSecret {
     pub name: String,
     pub why: &'static str,
 }
 
 /// What the headers showed.
-pub enum Shown {
+pub enum Credentials {
     /// Enough: a token needs no body.
     Token,
     /// A signature of the right form, to be held against the body.
-    Signature(Candidates),
+    Signature(SignatureCandidates),
 }
 
 /// The signatures that a request brought, and what of its headers is signed.
-pub struct Candidates {
+pub struct SignatureCandidates {
     signatures: Vec<Vec<u8>>,
-    signed: Vec<Piece>,
+    signed: Vec<SignedBytes>,
 }
 
 /// What is signed, as the request has it.
-enum Piece {
+enum SignedBytes {
     Body,
     TrimmedBody,
     Bytes(Vec<u8>),
@@ -76,14 +76,14 @@ impl Verifier {
     pub fn new(
         verification: &Verification,
         secrets: Vec<(String, SecretValue)>,
-    ) -> Result<Self, Vec<Unusable>> {
+    ) -> Result<Self, Vec<InvalidSecret>> {
         let scheme = &verification.scheme;
         let mut keys = Vec::with_capacity(secrets.len());
         let mut unusable = Vec::new();
         for (name, value) in secrets {
-            match Proof::of(scheme, &value) {
-                Ok(proof) => keys.push(Key { name, value, proof }),
-                Err(why) => unusable.push(Unusable { name, why }),
+            match KeyMaterial::of(scheme, &value) {
+                Ok(proof) => keys.push(VerifyingKey { name, value, proof }),
+                Err(why) => unusable.push(InvalidSecret { name, why }),
             }
         }
         let scheme = scheme.clone();
@@ -102,17 +102,23 @@ impl Verifier {
     }
 
     /// What can be told before the body is read.
-    pub fn judge_head(&self, headers: &HeaderMap, now: Timestamp) -> Result<Shown, Refused> {
+    pub fn judge_head(
+        &self,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Credentials, Rejection> {
         if self.keys.is_empty() {
-            return Err(Refused::Locked);
+            return Err(Rejection::Locked);
         }
         let shown = match &self.scheme {
-            Scheme::Hmac(hmac) => Candidates::read(hmac, headers, now).map(Shown::Signature),
+            Scheme::Hmac(hmac) => {
+                SignatureCandidates::read(hmac, headers, now).map(Credentials::Signature)
+            }
             Scheme::Bearer => token::bearer(headers).and_then(|told| self.judge_token(told)),
             Scheme::Basic { .. } => token::basic(headers).and_then(|told| self.judge_token(told)),
         };
         shown.map_err(|refused| match refused {
-            Refused::Missing { header, .. } => Refused::Missing {
+            Rejection::Missing { header, .. } => Rejection::Missing {
                 instead: hint::scheme_of(headers, self.scheme.word()),
                 header,
             },
@@ -120,29 +126,29 @@ impl Verifier {
         })
     }
 
-    fn judge_token(&self, told: Token) -> Result<Shown, Refused> {
+    fn judge_token(&self, told: TokenDigest) -> Result<Credentials, Rejection> {
         // All are compared, whichever fits.
         let fits = self.keys.iter().fold(false, |fits, key| {
-            fits | matches!(&key.proof, Proof::Token(token) if token.equals(&told))
+            fits | matches!(&key.proof, KeyMaterial::Token(token) if token.equals(&told))
         });
         match fits {
-            true => Ok(Shown::Token),
-            false => Err(Refused::WrongToken),
+            true => Ok(Credentials::Token),
+            false => Err(Rejection::WrongToken),
         }
     }
 
     /// The rest, over the bytes as they came.
-    pub fn judge_body(&self, shown: &Shown, body: &[u8]) -> Result<(), Refused> {
-        let Shown::Signature(candidates) = shown else {
+    pub fn judge_body(&self, shown: &Credentials, body: &[u8]) -> Result<(), Rejection> {
+        let Credentials::Signature(candidates) = shown else {
             return Ok(());
         };
         let fits = self.keys.iter().fold(false, |fits, key| {
-            fits | matches!(&key.proof, Proof::Signature(mac) if candidates.fit(mac, body))
+            fits | matches!(&key.proof, KeyMaterial::Signature(mac) if candidates.fit(mac, body))
         });
         match (fits, self.test_key()) {
             (true, _) => Ok(()),
-            (false, Some(test)) if candidates.fit(&test, body) => Err(Refused::TestSecret),
-            (false, _) => Err(Refused::WrongSignature),
+            (false, Some(test)) if candidates.fit(&test, body) => Err(Rejection::TestSecret),
+            (false, _) => Err(Rejection::WrongSignature),
         }
     }
 
@@ -173,24 +179,24 @@ impl Verifier {
     }
 }
 
-impl Proof {
+impl KeyMaterial {
     fn of(scheme: &Scheme, value: &SecretValue) -> Result<Self, &'static str> {
         let value = value.expose();
         match scheme {
             Scheme::Hmac(hmac) if hmac.test_secret == Some(value) => {
-                Mac::of(hmac, value).map(Proof::Public)
+                Mac::of(hmac, value).map(KeyMaterial::Public)
             }
-            Scheme::Hmac(hmac) => Mac::of(hmac, value).map(Proof::Signature),
-            Scheme::Bearer => Ok(Proof::Token(Token::of(value.as_bytes()))),
+            Scheme::Hmac(hmac) => Mac::of(hmac, value).map(KeyMaterial::Signature),
+            Scheme::Bearer => Ok(KeyMaterial::Token(TokenDigest::of(value.as_bytes()))),
             Scheme::Basic { username } => {
                 let told = format!("{username}:{value}");
-                Ok(Proof::Token(Token::of(told.as_bytes())))
+                Ok(KeyMaterial::Token(TokenDigest::of(told.as_bytes())))
             }
         }
     }
 }
 
-impl Candidates {
+impl SignatureCandidates {
     fn fit(&self, mac: &Mac, body: &[u8]) -> bool {
         let mut mac = mac.clone();
         for piece in &self.signed {
@@ -201,29 +207,29 @@ impl Candidates {
     }
 }
 
-impl Piece {
+impl SignedBytes {
     fn bytes<'b>(&'b self, body: &'b [u8]) -> &'b [u8] {
         match self {
-            Piece::Body => body,
-            Piece::TrimmedBody => body.trim_ascii(),
-            Piece::Bytes(bytes) => bytes,
+            SignedBytes::Body => body,
+            SignedBytes::TrimmedBody => body.trim_ascii(),
+            SignedBytes::Bytes(bytes) => bytes,
         }
     }
 }
 
 /// The one value of a header.
-fn only<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h HeaderValue, Refused> {
+fn only<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h HeaderValue, Rejection> {
     let mut values = headers.get_all(name).iter();
     let header = name.to_owned();
     match (values.next(), values.next()) {
-        (None, _) => Err(Refused::Missing {
+        (None, _) => Err(Rejection::Missing {
             header,
             instead: None,
         }),
-        (Some(_), Some(_)) => Err(Refused::Repeated { header }),
-        (Some(value), None) if value.is_empty() => Err(Refused::Malformed {
+        (Some(_), Some(_)) => Err(Rejection::Repeated { header }),
+        (Some(value), None) if value.is_empty() => Err(Rejection::Malformed {
             header,
-            fault: Fault::Empty,
+            fault: HeaderFault::Empty,
         }),
         (Some(value), None) => Ok(value),
     }

@@ -8,7 +8,7 @@ use crate::core::config::{Algorithm, Encoding};
 
 /// Which check failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
+pub enum Rejection {
     Missing {
         header: String,
         /// The scheme whose header stands there in its place.
@@ -20,7 +20,7 @@ pub enum Refused {
     },
     Malformed {
         header: String,
-        fault: Fault,
+        fault: HeaderFault,
     },
     Stale {
         by: Duration,
@@ -41,7 +41,7 @@ pub enum Refused {
 
 /// What is wrong with a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum HeaderFault {
     Empty,
     /// It does not begin with this.
     Prefix(String),
@@ -59,7 +59,7 @@ pub enum Fault {
     Base64,
 }
 
-impl Refused {
+impl Rejection {
     /// Every word that refusals are counted by.
     pub const WORDS: [&'static str; 9] = [
         "sender_unsigned",
@@ -76,15 +76,15 @@ impl Refused {
     /// Why, in a word.
     pub fn word(&self) -> &'static str {
         let place = match self {
-            Refused::Missing { .. } => 0,
-            Refused::Repeated { .. } => 1,
-            Refused::Malformed { .. } => 2,
-            Refused::Stale { .. } => 3,
-            Refused::Early { .. } => 4,
-            Refused::WrongSignature => 5,
-            Refused::WrongToken => 6,
-            Refused::TestSecret => 7,
-            Refused::Locked => 8,
+            Rejection::Missing { .. } => 0,
+            Rejection::Repeated { .. } => 1,
+            Rejection::Malformed { .. } => 2,
+            Rejection::Stale { .. } => 3,
+            Rejection::Early { .. } => 4,
+            Rejection::WrongSignature => 5,
+            Rejection::WrongToken => 6,
+            Rejection::TestSecret => 7,
+            Rejection::Locked => 8,
         };
         Self::WORDS[place]
     }
@@ -92,59 +92,59 @@ impl Refused {
     /// What whoever runs the program can do.
     pub fn help(&self) -> String {
         match self {
-            Refused::Missing {
+            Rejection::Missing {
                 instead: Some(scheme),
                 ..
             } => format!(
                 "it comes with the header of `{scheme}`: let `verify` say that if this sender is sound"
             ),
-            Refused::Missing { instead: None, .. } => "let the sender sign what it sends, or look who else knows this address; does `verify` name the scheme of this sender, and does a proxy pass its headers on?".into(),
-            Refused::Repeated { .. } => "a proxy may add a header that the sender wrote already".into(),
-            Refused::Malformed { fault, .. } => fault.help(),
-            Refused::Stale { .. } => "is this machine's clock right? A recorded request that is sent again is refused like this; where the sender signs long before it sends, raise `window`".into(),
-            Refused::Early { .. } => "one of the two clocks is wrong: see to the time of this machine first".into(),
-            Refused::WrongSignature => "copy the secret from the sender once more, and see that no proxy changes the body".into(),
-            Refused::WrongToken => "copy the secret to the sender once more; a token that is being replaced stays under `secrets` beside the new one".into(),
-            Refused::TestSecret => "this was a test of a webhook that is not saved yet: save it, copy its own secret, and test it again".into(),
-            Refused::Locked => "see the errors at the start".into(),
+            Rejection::Missing { instead: None, .. } => "let the sender sign what it sends, or look who else knows this address; does `verify` name the scheme of this sender, and does a proxy pass its headers on?".into(),
+            Rejection::Repeated { .. } => "a proxy may add a header that the sender wrote already".into(),
+            Rejection::Malformed { fault, .. } => fault.help(),
+            Rejection::Stale { .. } => "is this machine's clock right? A recorded request that is sent again is refused like this; where the sender signs long before it sends, raise `window`".into(),
+            Rejection::Early { .. } => "one of the two clocks is wrong: see to the time of this machine first".into(),
+            Rejection::WrongSignature => "copy the secret from the sender once more, and see that no proxy changes the body".into(),
+            Rejection::WrongToken => "copy the secret to the sender once more; a token that is being replaced stays under `secrets` beside the new one".into(),
+            Rejection::TestSecret => "this was a test of a webhook that is not saved yet: save it, copy its own secret, and test it again".into(),
+            Rejection::Locked => "see the errors at the start".into(),
         }
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Refused::Missing { header, .. } => write!(f, "the header `{header}` is missing"),
-            Refused::Repeated { header } => {
+            Rejection::Missing { header, .. } => write!(f, "the header `{header}` is missing"),
+            Rejection::Repeated { header } => {
                 write!(f, "the header `{header}` stands there more than once")
             }
-            Refused::Malformed { header, fault } => write!(f, "the header `{header}` {fault}"),
-            Refused::Stale { by, window } => write!(
+            Rejection::Malformed { header, fault } => write!(f, "the header `{header}` {fault}"),
+            Rejection::Stale { by, window } => write!(
                 f,
                 "it was signed {} s ago, and the window is {} s",
                 by.as_secs(),
                 window.as_secs()
             ),
-            Refused::Early { by, window } => write!(
+            Rejection::Early { by, window } => write!(
                 f,
                 "it was signed {} s in the future, and the window is {} s",
                 by.as_secs(),
                 window.as_secs()
             ),
-            Refused::WrongSignature => f.write_str("the signature does not fit what was sent"),
-            Refused::WrongToken => f.write_str("the token is none of this source"),
-            Refused::TestSecret => {
+            Rejection::WrongSignature => f.write_str("the signature does not fit what was sent"),
+            Rejection::WrongToken => f.write_str("the token is none of this source"),
+            Rejection::TestSecret => {
                 f.write_str("it is signed with the test secret that everybody knows")
             }
-            Refused::Locked => f.write_str("the source has no secret that could be read"),
+            Rejection::Locked => f.write_str("the source has no secret that could be read"),
         }
     }
 }
 
-impl Fault {
+impl HeaderFault {
     fn help(&self) -> String {
         match self {
-            Fault::Form {
+            HeaderFault::Form {
                 looks: Some((algorithm, encoding)),
                 ..
             } => format!(
@@ -152,23 +152,23 @@ impl Fault {
                 algorithm.word(),
                 encoding.word()
             ),
-            Fault::Form { looks: None, .. } | Fault::Empty | Fault::Prefix(_) | Fault::NoTime => {
+            HeaderFault::Form { looks: None, .. } | HeaderFault::Empty | HeaderFault::Prefix(_) | HeaderFault::NoTime => {
                 "does `verify` name the scheme of this sender, and does a proxy pass its headers on unchanged?".into()
             }
-            Fault::TooMany => "a sender that replaces its secret signs twice; more was not meant".into(),
-            Fault::Kind(_) | Fault::Base64 => {
+            HeaderFault::TooMany => "a sender that replaces its secret signs twice; more was not meant".into(),
+            HeaderFault::Kind(_) | HeaderFault::Base64 => {
                 "set the sender's credentials to the kind that `verify` names".into()
             }
         }
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for HeaderFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::Empty => f.write_str("is empty"),
-            Fault::Prefix(prefix) => write!(f, "does not begin with `{prefix}`"),
-            Fault::Form {
+            HeaderFault::Empty => f.write_str("is empty"),
+            HeaderFault::Prefix(prefix) => write!(f, "does not begin with `{prefix}`"),
+            HeaderFault::Form {
                 algorithm,
                 encoding,
                 length,
@@ -179,10 +179,10 @@ impl fmt::Display for Fault {
                 algorithm.word(),
                 encoding.word(),
             ),
-            Fault::TooMany => f.write_str("holds too many signatures"),
-            Fault::NoTime => f.write_str("holds no time"),
-            Fault::Kind(kind) => write!(f, "is not of the kind `{kind}`"),
-            Fault::Base64 => f.write_str("holds no whole base64"),
+            HeaderFault::TooMany => f.write_str("holds too many signatures"),
+            HeaderFault::NoTime => f.write_str("holds no time"),
+            HeaderFault::Kind(kind) => write!(f, "is not of the kind `{kind}`"),
+            HeaderFault::Base64 => f.write_str("holds no whole base64"),
         }
     }
 }

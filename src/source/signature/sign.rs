@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{Timestamp, Unit};
 use sha2::{Digest, Sha256};
 
-use super::{Key, Piece, Proof, Verifier};
+use super::{KeyMaterial, SignedBytes, Verifier, VerifyingKey};
 use crate::core::config::{Hmac, Part, Scheme, StampForm};
 use crate::core::secret::SecretValue;
 
@@ -28,7 +28,7 @@ impl SignedHeader {
         }
     }
 
-    fn hidden(kind: &str, key: &Key, value: String) -> Self {
+    fn hidden(kind: &str, key: &VerifyingKey, value: String) -> Self {
         Self {
             name: "authorization".into(),
             value: SecretValue::new(format!("{kind} {value}")),
@@ -55,17 +55,17 @@ impl Verifier {
     }
 }
 
-fn signature(hmac: &Hmac, key: &Key, body: &[u8], at: Timestamp) -> Vec<SignedHeader> {
-    let (Proof::Signature(mac) | Proof::Public(mac)) = &key.proof else {
+fn signature(hmac: &Hmac, key: &VerifyingKey, body: &[u8], at: Timestamp) -> Vec<SignedHeader> {
+    let (KeyMaterial::Signature(mac) | KeyMaterial::Public(mac)) = &key.proof else {
         return Vec::new();
     };
     let mut mac = mac.clone();
     let mut headers = Vec::new();
     for part in &hmac.signed.0 {
         let piece = match part {
-            Part::Body => Piece::Body,
-            Part::TrimmedBody => Piece::TrimmedBody,
-            Part::Text(text) => Piece::Bytes(text.as_bytes().to_vec()),
+            Part::Body => SignedBytes::Body,
+            Part::TrimmedBody => SignedBytes::TrimmedBody,
+            Part::Text(text) => SignedBytes::Bytes(text.as_bytes().to_vec()),
             Part::Timestamp => named(stamp(hmac, at), &mut headers),
             Part::Header(name) => named(Some((name.clone(), id(body, at))), &mut headers),
         };
@@ -77,15 +77,15 @@ fn signature(hmac: &Hmac, key: &Key, body: &[u8], at: Timestamp) -> Vec<SignedHe
 }
 
 /// A header that is signed, written down once.
-fn named(header: Option<(String, String)>, headers: &mut Vec<SignedHeader>) -> Piece {
+fn named(header: Option<(String, String)>, headers: &mut Vec<SignedHeader>) -> SignedBytes {
     let Some((name, value)) = header else {
-        return Piece::Bytes(Vec::new());
+        return SignedBytes::Bytes(Vec::new());
     };
     let bytes = value.as_bytes().to_vec();
     if !headers.iter().any(|known| known.name == name) {
         headers.push(SignedHeader::seen(&name, value));
     }
-    Piece::Bytes(bytes)
+    SignedBytes::Bytes(bytes)
 }
 
 fn stamp(hmac: &Hmac, at: Timestamp) -> Option<(String, String)> {

@@ -6,41 +6,41 @@ use std::time::Duration;
 use axum::http::HeaderMap;
 use jiff::Timestamp;
 
-use super::{Fault, Refused, only};
+use super::{HeaderFault, Rejection, only};
 use crate::core::config::Stamp;
 
-pub fn check(stamp: &Stamp, headers: &HeaderMap, now: Timestamp) -> Result<(), Refused> {
+pub fn check(stamp: &Stamp, headers: &HeaderMap, now: Timestamp) -> Result<(), Rejection> {
     let text = only(headers, &stamp.header)?.as_bytes();
-    let signed = parse(text).ok_or_else(|| Refused::Malformed {
+    let signed = parse(text).ok_or_else(|| Rejection::Malformed {
         header: stamp.header.clone(),
-        fault: Fault::NoTime,
+        fault: HeaderFault::NoTime,
     })?;
     let age = now.duration_since(signed);
     let off = age.unsigned_abs();
     match (off > stamp.window, age.is_negative()) {
         (false, _) => Ok(()),
-        (true, past) => Err(Refused::outside(off, stamp.window, past)),
+        (true, past) => Err(Rejection::outside(off, stamp.window, past)),
     }
 }
 
-impl Refused {
+impl Rejection {
     fn outside(by: Duration, window: Duration, ahead: bool) -> Self {
         match ahead {
-            true => Refused::Early { by, window },
-            false => Refused::Stale { by, window },
+            true => Rejection::Early { by, window },
+            false => Rejection::Stale { by, window },
         }
     }
 }
 
 /// Later than this, in seconds, comes nobody; milliseconds passed it in 1973.
-const SECONDS_END: i64 = 100_000_000_000;
+const FIRST_MILLISECONDS: i64 = 100_000_000_000;
 
 /// Nothing but a time: what is signed right beside it must not be able to pass as a part of it.
 fn parse(text: &[u8]) -> Option<Timestamp> {
     let text = std::str::from_utf8(text).ok()?;
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         let number: i64 = text.parse().ok()?;
-        return match number < SECONDS_END {
+        return match number < FIRST_MILLISECONDS {
             true => Timestamp::from_second(number).ok(),
             false => Timestamp::from_millisecond(number).ok(),
         };

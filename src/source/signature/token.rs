@@ -7,12 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Fault, Refused, only};
+use super::{HeaderFault, Rejection, only};
 
 /// What somebody must know, as a digest: all are of one length.
-pub struct Token([u8; 32]);
+pub struct TokenDigest([u8; 32]);
 
-impl Token {
+impl TokenDigest {
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
@@ -23,33 +23,33 @@ impl Token {
     }
 }
 
-pub fn bearer(headers: &HeaderMap) -> Result<Token, Refused> {
-    credentials(headers, "Bearer").map(Token::of)
+pub fn bearer(headers: &HeaderMap) -> Result<TokenDigest, Rejection> {
+    credentials(headers, "Bearer").map(TokenDigest::of)
 }
 
-pub fn basic(headers: &HeaderMap) -> Result<Token, Refused> {
+pub fn basic(headers: &HeaderMap) -> Result<TokenDigest, Rejection> {
     let told = STANDARD.decode(credentials(headers, "Basic")?);
-    let told = told.map_err(|_| malformed(Fault::Base64))?;
-    Ok(Token::of(&told))
+    let told = told.map_err(|_| malformed(HeaderFault::Base64))?;
+    Ok(TokenDigest::of(&told))
 }
 
 /// What stands after the name of the kind.
-fn credentials<'h>(headers: &'h HeaderMap, kind: &'static str) -> Result<&'h [u8], Refused> {
+fn credentials<'h>(headers: &'h HeaderMap, kind: &'static str) -> Result<&'h [u8], Rejection> {
     let text = only(headers, header::AUTHORIZATION.as_str())?.as_bytes();
     let (told, rest) = match text.iter().position(|byte| *byte == b' ') {
         Some(space) => text.split_at(space),
         None => (text, &b""[..]),
     };
     if !told.eq_ignore_ascii_case(kind.as_bytes()) {
-        return Err(malformed(Fault::Kind(kind)));
+        return Err(malformed(HeaderFault::Kind(kind)));
     }
     match rest.trim_ascii_start() {
-        [] => Err(malformed(Fault::Empty)),
+        [] => Err(malformed(HeaderFault::Empty)),
         credentials => Ok(credentials),
     }
 }
 
-fn malformed(fault: Fault) -> Refused {
+fn malformed(fault: HeaderFault) -> Rejection {
     let header = header::AUTHORIZATION.to_string();
-    Refused::Malformed { header, fault }
+    Rejection::Malformed { header, fault }
 }

@@ -5,7 +5,7 @@ mod property;
 mod tokens;
 
 use super::mac::Mac;
-use super::{Refused, Verifier};
+use super::{Rejection, Verifier};
 use crate::core::config::{
     self, Algorithm, Encoding, Hmac, Scheme, Signatures, Verification, github, standard_webhooks,
     upmind, zendesk,
@@ -64,7 +64,7 @@ fn judge(
     headers: &HeaderMap,
     body: &[u8],
     now: Timestamp,
-) -> Result<(), Refused> {
+) -> Result<(), Rejection> {
     let shown = verifier.judge_head(headers, now)?;
     verifier.judge_body(&shown, body)
 }
@@ -254,7 +254,7 @@ fn the_test_secret_lets_nobody_in() {
     for secrets in [&[KEY][..], &[public], &[KEY, public]] {
         let verifier = hmac(zendesk(WINDOW), secrets);
         let judged = judge(&verifier, &headers, BODY, now());
-        assert_eq!(judged, Err(Refused::TestSecret));
+        assert_eq!(judged, Err(Rejection::TestSecret));
     }
     let doubts = hmac(zendesk(WINDOW), &[KEY, public]);
     let doubts = doubts.doubts();
@@ -273,7 +273,10 @@ fn a_source_without_its_secrets_lets_nobody_in() {
         at: Position::default(),
     };
     let locked = Verifier::locked(&verification);
-    assert_eq!(judge(&locked, &headers, BODY, now()), Err(Refused::Locked));
+    assert_eq!(
+        judge(&locked, &headers, BODY, now()),
+        Err(Rejection::Locked)
+    );
     assert!(locked.sign(BODY, now()).is_empty());
 }
 
@@ -287,13 +290,13 @@ fn a_header_that_comes_twice_is_refused() {
             twice.append(name, value.clone());
             let judged = judge(&verifier, &twice, BODY, now());
             let header = name.to_string();
-            assert_eq!(judged, Err(Refused::Repeated { header }));
+            assert_eq!(judged, Err(Rejection::Repeated { header }));
             let mut without = sound.clone();
             without.remove(name);
             let judged = judge(&verifier, &without, BODY, now());
             let header = name.to_string();
             let missing =
-                matches!(judged, Err(Refused::Missing { header: told, .. }) if told == header);
+                matches!(judged, Err(Rejection::Missing { header: told, .. }) if told == header);
             assert!(missing, "{header}");
         }
     }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::{KEY, judge, now, schemes, signed};
 use crate::core::config::Encoding;
-use crate::source::signature::{Refused, Verifier};
+use crate::source::signature::{Rejection, Verifier};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
@@ -54,7 +54,7 @@ proptest! {
                     continue;
                 }
                 let judged = judge(&verifier, &sound, &other, now());
-                prop_assert_eq!(judged, Err(Refused::WrongSignature));
+                prop_assert_eq!(judged, Err(Rejection::WrongSignature));
             }
         }
     }
