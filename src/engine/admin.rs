@@ -61,7 +61,7 @@ fn answer(placed: Result<Vec<Placed>, StoreError>) -> RunStatuses {
 fn refused(error: &StoreError) -> AdminError {
     let why = error.to_string();
     match error {
-        StoreError::UnknownRun(_) => AdminError::Unknown(why),
+        StoreError::UnknownRun(_) => AdminError::NotFound(why),
         StoreError::WrongState { .. } | StoreError::OnlyTells(_) | StoreError::Redacted(_) => {
             AdminError::Conflict(why)
         }

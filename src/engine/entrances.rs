@@ -38,8 +38,12 @@ impl fmt::Debug for Entrances {
 impl Entrances {
     /// Without the secrets: sources that verify let nobody in.
     pub fn locked(config: &Config) -> Self {
-        let with =
-            |entrance: &config::Entrance| entrance.verification.as_ref().map(Verifier::locked);
+        let with = |entrance: &config::Entrance| {
+            entrance
+                .verification
+                .as_ref()
+                .map(Verifier::without_secrets)
+        };
         Self::of(config, with)
     }
 
@@ -52,7 +56,7 @@ impl Entrances {
             Some(made.unwrap_or_else(|unusable| {
                 let told = unusable.into_iter().map(|one| unfit(one, config));
                 missing.extend(told);
-                Verifier::locked(verification)
+                Verifier::without_secrets(verification)
             }))
         });
         (entrances, missing)
@@ -86,7 +90,7 @@ impl Entrances {
             let doubts = entrance
                 .verifier
                 .iter()
-                .flat_map(|verifier| verifier.doubts());
+                .flat_map(|verifier| verifier.warnings());
             let told = doubts.map(|(secret, what)| Doubt {
                 source: source.clone(),
                 secret: secret.to_owned(),
@@ -192,7 +196,7 @@ fn verifier(
     match values {
         Some(values) => Verifier::new(verification, values),
         // What is missing was told; one of two is not enough, or a rotation would end unseen.
-        None => Ok(Verifier::locked(verification)),
+        None => Ok(Verifier::without_secrets(verification)),
     }
 }
 

@@ -51,7 +51,7 @@ pub fn read_event(
 }
 
 impl<S: Store, P: Perform> Ingest for Engine<S, P> {
-    fn entrance(&self, path: &str) -> Option<Endpoint> {
+    fn endpoint(&self, path: &str) -> Option<Endpoint> {
         let judge = self.shared.judge.load();
         judge.rulebook.entrances.at(path).cloned()
     }
@@ -60,7 +60,7 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
         self.rulebook().entrances.paths()
     }
 
-    fn refused(&self, source: &str, reason: &'static str) {
+    fn count_rejection(&self, source: &str, reason: &'static str) {
         self.shared.metrics.refused(source, reason);
     }
 
@@ -76,11 +76,11 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
         if let Err(refusal) = &received {
             let known = match refusal {
                 IngestError::UnknownSource { .. } => "",
-                IngestError::Unsound(_)
+                IngestError::InvalidBody(_)
                 | IngestError::Busy { .. }
                 | IngestError::Unavailable { .. } => source,
             };
-            self.shared.metrics.refused(known, refusal.word());
+            self.shared.metrics.refused(known, refusal.code());
         }
         received
     }
@@ -115,7 +115,9 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 events: vec![judged],
                 array: false,
             },
-            None => Parcel::read(source, body, &judge.rulebook).map_err(IngestError::Unsound)?,
+            None => {
+                Parcel::read(source, body, &judge.rulebook).map_err(IngestError::InvalidBody)?
+            }
         };
         let array = parcel.array;
         let taken = self.submit_to(judge, parcel.events, Some(open)).await;

@@ -121,11 +121,11 @@ fn what_is_no_request_for_here_is_refused_by_its_status() {
     let json = "content-type: application/json\r\n";
     daemon
         .post("/events/nope", &event)
-        .refuses(404, &["no such source", "/events/support"]);
+        .refuses(404, &["unknown source", "/events/support"]);
     daemon
         .post("/events", &event)
         .refuses(404, &["/events/support"]);
-    daemon.post("/else", &event).refuses(404, &["events go to"]);
+    daemon.post("/else", &event).refuses(404, &["send events to"]);
     let get = daemon.get("/events/support");
     get.refuses(405, &["POST"]);
     assert_eq!(get.header("allow"), Some("POST"));
@@ -138,7 +138,7 @@ fn what_is_no_request_for_here_is_refused_by_its_status() {
     refused.refuses(415, &["Content-Encoding"]);
     let large = vec![b'x'; 10_000_000];
     let refused = daemon.ask("POST", "/events/support", json, &large);
-    refused.refuses(413, &["more than 1048576 bytes", "send fewer events"]);
+    refused.refuses(413, &["larger than 1048576 bytes", "send fewer events"]);
     assert_eq!(daemon.post("/events/support", &event).status, 200);
 }
 

@@ -70,7 +70,7 @@ fn the_source_is_told_by_the_content_where_one_alone_takes_it() {
     let said = send(&place, &daemon, &["event.json"]);
     said.prints(
         1,
-        &["refused with 404: no such source; send to one of `/events/upmind`, `/n`"],
+        &["refused with 404: unknown source; send to one of `/events/upmind`, `/n`"],
     );
     said.tells(
         1,

@@ -119,7 +119,7 @@ pub fn post(daemon: &Daemon, path: &str, headers: &str, body: &str) -> Answer {
 
 #[track_caller]
 pub fn denied(answer: &Answer) {
-    answer.refuses(401, &["the sender did not prove who it is"]);
+    answer.refuses(401, &["the sender could not be verified"]);
     assert!(answer.header("www-authenticate").is_some(), "{answer:?}");
     assert!(!answer.body.contains("c4nary"), "{answer:?}");
 }

@@ -108,18 +108,18 @@ fn the_world_is_let_in_only_where_every_source_asks() {
         for address in ["0.0.0.0:0", "[::]:0"] {
             let said = place.says(&["daemon", "--listen", address]);
             let told =
-                format!("these sources take whoever comes: {unverified}; give each `verify`");
-            said.tells(2, &["refused to listen on `", &told]);
+                format!("these sources accept any sender: {unverified}; set `verify`");
+            said.tells(2, &["cannot listen on `", &told]);
         }
     }
     let place = place("listen: 0.0.0.0:0\nmode: live\n");
     place.says(&["check"]).prints(
         0,
-        &["refused to listen on `0.0.0.0:0`", "flowtrigger.yaml:1:9"],
+        &["cannot listen on `0.0.0.0:0`", "flowtrigger.yaml:1:9"],
     );
     place
         .says(&["daemon"])
-        .tells(2, &["refused to listen on `0.0.0.0:0`"]);
+        .tells(2, &["cannot listen on `0.0.0.0:0`"]);
     place.write(
         "flowtrigger.yaml",
         "sources: { token: { decoder: support, verify: bearer, secrets: KEY } }\n",
@@ -152,7 +152,7 @@ fn the_world_is_let_in_only_where_every_source_asks() {
         line["message"]
             .as_str()
             .unwrap_or("")
-            .contains("whoever comes: `token`")
+            .contains("accept any sender: `token`")
     });
     daemon.logs(|line| {
         line["message"]
@@ -196,7 +196,7 @@ fn a_secret_that_is_not_set_is_told_before_anybody_comes() {
     ] {
         let told = format!("{}{}", said.stdout, said.stderr);
         assert!(
-            told.contains("is no base64, as this scheme wants it"),
+            told.contains("is not base64, which this scheme requires"),
             "{told}"
         );
         assert!(!told.contains("c4nary"), "{told}");
@@ -223,14 +223,14 @@ fn the_test_of_a_webhook_that_is_not_saved_is_told_as_such() {
     );
     public
         .says(&["check"])
-        .prints(0, &["with which anybody can test webhooks"]);
+        .prints(0, &["published secret for testing webhooks"]);
     let daemon = Daemon::start(&public);
     daemon.logs(|line| {
         line["level"] == "WARN"
             && line["message"]
                 .as_str()
                 .unwrap_or("")
-                .contains("anybody can test")
+                .contains("published secret for testing")
     });
     denied(&post(&daemon, "/events/support", &headers, &body));
 }
@@ -273,7 +273,7 @@ fn the_log_says_how_to_mend_what_people_get_wrong() {
         line["message"]
             .as_str()
             .unwrap()
-            .ends_with("the header `x-webhook-signature` is missing"),
+            .ends_with("missing header `x-webhook-signature`"),
         "{line}"
     );
     for pasted in [

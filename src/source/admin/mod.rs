@@ -1,5 +1,5 @@
-//! Administration over a Unix socket that only its owner can open: the routes and their answers.
-//! It knows nothing of runs but their numbers: whoever carries orders out implements [`AdminApi`].
+//! Administration over a Unix socket: the routes for commands on runs, status and metrics.
+//! The engine implements [`AdminApi`].
 
 mod socket;
 
@@ -21,13 +21,13 @@ use super::http::response;
 
 pub use socket::{SocketError, listen};
 
-/// Carries out what a person orders. The engine implements it.
+/// Executes commands. Implemented by the engine.
 pub trait AdminApi: Send + Sync + 'static {
     fn retry(&self, run: u64) -> impl Future<Output = RunStatuses> + Send;
 
     fn cancel(&self, run: u64) -> impl Future<Output = RunStatuses> + Send;
 
-    /// With one rule, or with all that match today.
+    /// Replays with one rule, or with all rules that match now.
     fn replay(&self, run: u64, rule: Option<String>) -> impl Future<Output = RunStatuses> + Send;
 
     fn status(&self) -> impl Future<Output = Result<Status, AdminError>> + Send;
@@ -35,36 +35,37 @@ pub trait AdminApi: Send + Sync + 'static {
     fn metrics(&self) -> impl Future<Output = Result<String, String>> + Send;
 }
 
-/// The runs that an order was about, and where they stand now.
+/// The affected runs with their new states.
 pub type RunStatuses = Result<Vec<AcceptedRun>, AdminError>;
 
-/// Why an order was not carried out.
+/// Why a command was not executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AdminError {
-    Unknown(String),
-    /// The run does not stand where the order makes sense.
+    /// The run does not exist.
+    NotFound(String),
+    /// The command does not apply to the run's state.
     Conflict(String),
-    /// Trying again later will help.
+    /// A later attempt can succeed.
     Unavailable(String),
 }
 
-/// How the daemon is.
+/// The state of the daemon.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
     pub version: &'static str,
     pub pid: u32,
-    /// When it started.
+    /// The start time.
     pub since: String,
-    /// Whether events are taken.
+    /// Whether events are accepted.
     pub ready: bool,
     pub rules: usize,
-    /// How many runs stand in each state.
+    /// The number of runs in each state.
     pub runs: BTreeMap<&'static str, u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest_queued_seconds: Option<u64>,
 }
 
-/// Serves until `stop` is over, then lets requests under way end.
+/// Serves until `stop` completes, then waits for the requests in progress.
 pub async fn serve<A: AdminApi>(
     listener: UnixListener,
     admin: Arc<A>,
@@ -82,44 +83,44 @@ fn routes<A: AdminApi>(admin: Arc<A>) -> Router {
         .route("/runs/{id}/replay", post(replay::<A>))
         .route("/status", get(status::<A>))
         .route("/metrics", get(metrics::<A>))
-        .fallback(nowhere)
-        .method_not_allowed_fallback(other_method)
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
         .with_state(admin)
 }
 
 async fn retry<A: AdminApi>(State(admin): State<Arc<A>>, Path(run): Path<String>) -> Response {
-    match number(&run) {
-        Ok(run) => placed(admin.retry(run).await),
-        Err(refused) => refusal(&refused),
+    match parse_run_id(&run) {
+        Ok(run) => run_statuses(admin.retry(run).await),
+        Err(error) => error_response(&error),
     }
 }
 
 async fn cancel<A: AdminApi>(State(admin): State<Arc<A>>, Path(run): Path<String>) -> Response {
-    match number(&run) {
-        Ok(run) => placed(admin.cancel(run).await),
-        Err(refused) => refusal(&refused),
+    match parse_run_id(&run) {
+        Ok(run) => run_statuses(admin.cancel(run).await),
+        Err(error) => error_response(&error),
     }
 }
 
 async fn replay<A: AdminApi>(
     State(admin): State<Arc<A>>,
     Path(run): Path<String>,
-    RawQuery(asked): RawQuery,
+    RawQuery(query): RawQuery,
 ) -> Response {
-    let asked = asked.unwrap_or_default();
-    let mut asked = url::form_urlencoded::parse(asked.as_bytes());
-    let rule = asked.find(|(name, _)| name == "rule");
+    let query = query.unwrap_or_default();
+    let mut query = url::form_urlencoded::parse(query.as_bytes());
+    let rule = query.find(|(name, _)| name == "rule");
     let rule = rule.map(|(_, rule)| rule.into_owned());
-    match number(&run) {
-        Ok(run) => placed(admin.replay(run, rule).await),
-        Err(refused) => refusal(&refused),
+    match parse_run_id(&run) {
+        Ok(run) => run_statuses(admin.replay(run, rule).await),
+        Err(error) => error_response(&error),
     }
 }
 
 async fn status<A: AdminApi>(State(admin): State<Arc<A>>) -> Response {
     match admin.status().await {
         Ok(status) => response::body(StatusCode::OK, &json!(status)),
-        Err(refused) => refusal(&refused),
+        Err(error) => error_response(&error),
     }
 }
 
@@ -127,40 +128,40 @@ async fn metrics<A: AdminApi>(State(admin): State<Arc<A>>) -> Response {
     response::metrics(admin.metrics().await)
 }
 
-async fn nowhere() -> Response {
-    error(
+async fn not_found() -> Response {
+    error_body(
         StatusCode::NOT_FOUND,
-        "nothing is here; orders go to `/runs/{id}/retry`, `/runs/{id}/replay` and `/runs/{id}/cancel`, and `/status` and `/metrics` tell how the daemon is",
+        "not found; send commands to `/runs/{id}/retry`, `/runs/{id}/replay` and `/runs/{id}/cancel`; read `/status` and `/metrics`",
     )
 }
 
-async fn other_method() -> Response {
-    error(
+async fn method_not_allowed() -> Response {
+    error_body(
         StatusCode::METHOD_NOT_ALLOWED,
-        "orders take POST, and what is told takes GET",
+        "method not allowed; use POST for commands, GET for status and metrics",
     )
 }
 
-fn number(run: &str) -> Result<u64, AdminError> {
-    let none = || AdminError::Unknown(format!("`{run}` is no run; runs have numbers"));
-    run.parse().map_err(|_| none())
+fn parse_run_id(run: &str) -> Result<u64, AdminError> {
+    let unknown = || AdminError::NotFound(format!("unknown run `{run}`; a run id is a number"));
+    run.parse().map_err(|_| unknown())
 }
 
-fn placed(answer: RunStatuses) -> Response {
-    match answer {
+fn run_statuses(statuses: RunStatuses) -> Response {
+    match statuses {
         Ok(runs) => response::body(StatusCode::OK, &json!({ "runs": runs })),
-        Err(refused) => refusal(&refused),
+        Err(error) => error_response(&error),
     }
 }
 
-fn refusal(refused: &AdminError) -> Response {
-    match refused {
-        AdminError::Unknown(why) => error(StatusCode::NOT_FOUND, why),
-        AdminError::Conflict(why) => error(StatusCode::CONFLICT, why),
-        AdminError::Unavailable(why) => error(StatusCode::SERVICE_UNAVAILABLE, why),
+fn error_response(error: &AdminError) -> Response {
+    match error {
+        AdminError::NotFound(why) => error_body(StatusCode::NOT_FOUND, why),
+        AdminError::Conflict(why) => error_body(StatusCode::CONFLICT, why),
+        AdminError::Unavailable(why) => error_body(StatusCode::SERVICE_UNAVAILABLE, why),
     }
 }
 
-fn error(status: StatusCode, why: &str) -> Response {
+fn error_body(status: StatusCode, why: &str) -> Response {
     response::body(status, &json!({ "error": why }))
 }

@@ -1,5 +1,4 @@
-//! Who sends a request: asked before a byte of its body is read, and again over the bytes.
-//! It refuses to read on from somebody who may not send, but for what is under way already.
+//! Checks the sender of a request: its headers before the body is read, then its signature.
 
 use std::net::IpAddr;
 
@@ -13,45 +12,49 @@ use super::peer::Peer;
 use crate::source::Endpoint;
 use crate::source::signature::{Credentials, Rejection};
 
+/// The verification of one request.
 pub struct SenderCheck<'e> {
-    pub entrance: &'e Endpoint,
-    /// Where it comes from, as far as that is known.
+    pub endpoint: &'e Endpoint,
+    /// The sender's address, if it is known.
     pub address: Option<IpAddr>,
-    /// What its headers showed; a source that takes whoever comes asks for nothing.
-    pub shown: Option<Credentials>,
+    /// The credentials in the headers. `None` before they are checked, and for a source that accepts
+    /// any sender.
+    pub credentials: Option<Credentials>,
 }
 
 impl<'e> SenderCheck<'e> {
-    pub fn new(entrance: &'e Endpoint, request: &Request, proxies: &[IpNet]) -> Self {
+    pub fn new(endpoint: &'e Endpoint, request: &Request, proxies: &[IpNet]) -> Self {
         let peer = request.extensions().get::<ConnectInfo<Peer>>();
         Self {
-            entrance,
+            endpoint,
             address: peer.map(|ConnectInfo(peer)| peer.sender(request.headers(), proxies)),
-            shown: None,
+            credentials: None,
         }
     }
 
-    pub fn show(&mut self, headers: &HeaderMap) -> Result<(), Rejection> {
-        if let Some(verifier) = &self.entrance.verifier {
-            self.shown = Some(verifier.judge_head(headers, Timestamp::now())?);
+    pub fn check_headers(&mut self, headers: &HeaderMap) -> Result<(), Rejection> {
+        if let Some(verifier) = &self.endpoint.verifier {
+            self.credentials = Some(verifier.check_headers(headers, Timestamp::now())?);
         }
         Ok(())
     }
 
-    /// A source that verifies and was shown nothing lets nobody in.
-    pub fn prove(&self, body: &[u8]) -> Result<(), Rejection> {
-        match (&self.entrance.verifier, &self.shown) {
+    /// Rejects the request if the source has a verifier and the headers were not checked.
+    pub fn check_body(&self, body: &[u8]) -> Result<(), Rejection> {
+        match (&self.endpoint.verifier, &self.credentials) {
             (None, _) => Ok(()),
-            (Some(verifier), Some(shown)) => verifier.judge_body(shown, body),
-            (Some(_), None) => Err(Rejection::Locked),
+            (Some(verifier), Some(credentials)) => verifier.check_body(credentials, body),
+            (Some(_), None) => Err(Rejection::NoSecret),
         }
     }
 }
 
-/// A request of the usual size is on its way already: its sender hears the answer if that is taken,
-/// and thrown away. Whoever announces more, or does not say how much, is hung up on.
+/// Bodies up to this size are probably already sent when the response is written, so they are read and
+/// discarded: otherwise the sender may see a reset connection instead of the response. The connection
+/// is closed if a larger body, or a body of unknown length, is announced.
 const MAX_IN_TRANSIT_BYTES: u64 = 64 * 1024;
 
+/// Discards the body of a rejected request if it is small.
 pub async fn drain(request: Request) {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());

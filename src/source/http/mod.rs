@@ -1,5 +1,5 @@
-//! Events over HTTP: the routes, what each answers, and the server around them.
-//! It refuses what is too big, too slow, not JSON or of nobody who may send before anything reads it.
+//! Receives events over HTTP: the routes and the server.
+//! Rejects oversized, slow, unverified and non-JSON requests before a body reaches the engine.
 
 mod authenticate;
 mod body;
@@ -42,13 +42,13 @@ use response::HttpError;
 pub use limits::HttpLimits;
 pub use peer::Peer;
 
-/// Why nothing is listening.
+/// Why the program does not listen.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
-    #[error("failed to understand the address `{address}`: {why}; write it as `127.0.0.1:8080`")]
+    #[error("invalid address `{address}`: {why}; write it as `127.0.0.1:8080`")]
     Address { address: String, why: String },
     #[error(
-        "refused to listen on `{address}`: it can be reached from other machines, and these sources take whoever comes: {}; give each `verify` and `secrets` under `sources` in flowtrigger.yaml (once `sources` stands there, a source that it does not name is closed), or listen on 127.0.0.1",
+        "cannot listen on `{address}`: other machines can reach it, and these sources accept any sender: {}; set `verify` and `secrets` for each under `sources` in flowtrigger.yaml (if `sources` is present, sources that it does not name are closed), or listen on 127.0.0.1",
         quoted(.unverified)
     )]
     NotLoopback {
@@ -56,9 +56,9 @@ pub enum ListenError {
         unverified: Vec<String>,
     },
     #[error(
-        "failed to listen on `{address}`: the port is taken; stop the program that has it, or choose another with `--listen`"
+        "failed to listen on `{address}`: the port is in use; stop the program that uses it, or choose another port with `--listen`"
     )]
-    Taken { address: SocketAddr },
+    AddressInUse { address: SocketAddr },
     #[error("failed to listen on `{address}`: {why}; choose another address with `--listen`")]
     Other { address: SocketAddr, why: String },
 }
@@ -68,21 +68,24 @@ fn quoted(names: &[String]) -> String {
     names.join(", ")
 }
 
-/// Whether others than this machine reach an address.
+/// Whether other machines can reach an address.
 pub fn is_public(address: SocketAddr) -> bool {
     !address.ip().to_canonical().is_loopback()
 }
 
-/// Opens the door; on loopback addresses only, where some sources take whoever comes.
+/// Binds the address. Only a loopback address is allowed if any source accepts unverified senders.
+///
+/// # Errors
+/// If the address is invalid, public with unverified sources, in use or otherwise not available.
 pub async fn listen(address: &str, unverified: &[String]) -> Result<TcpListener, ListenError> {
-    let unclear = |why: String| ListenError::Address {
+    let invalid = |why: String| ListenError::Address {
         address: address.to_owned(),
         why,
     };
     let found = tokio::net::lookup_host(address).await;
-    let found: Vec<SocketAddr> = found.map_err(|e| unclear(e.to_string()))?.collect();
-    let open = found.iter().find(|address| is_public(**address));
-    if let (Some(&address), false) = (open, unverified.is_empty()) {
+    let found: Vec<SocketAddr> = found.map_err(|e| invalid(e.to_string()))?.collect();
+    let public = found.iter().find(|address| is_public(**address));
+    if let (Some(&address), false) = (public, unverified.is_empty()) {
         let unverified = unverified.to_vec();
         return Err(ListenError::NotLoopback {
             address,
@@ -90,11 +93,11 @@ pub async fn listen(address: &str, unverified: &[String]) -> Result<TcpListener,
         });
     }
     let Some(&address) = found.first() else {
-        return Err(unclear("it leads nowhere".into()));
+        return Err(invalid("the name has no address".into()));
     };
     let listener = TcpListener::bind(address).await;
     listener.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => ListenError::Taken { address },
+        std::io::ErrorKind::AddrInUse => ListenError::AddressInUse { address },
         _ => ListenError::Other {
             address,
             why: error.to_string(),
@@ -102,33 +105,33 @@ pub async fn listen(address: &str, unverified: &[String]) -> Result<TcpListener,
     })
 }
 
-/// Serves until `stop` is over, then lets requests under way end.
+/// Serves until `stop` completes, then waits for the requests in progress.
 pub async fn serve<I: Ingest>(
     listener: TcpListener,
     ingest: Arc<I>,
     limits: HttpLimits,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
-    let mut doorman = Acceptor::new(listener, &limits);
+    let mut acceptor = Acceptor::new(listener, &limits);
     let server = server(&limits);
     let routes = routes(ingest, limits);
-    let ending = GracefulShutdown::new();
+    let shutdown = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
         tokio::select! {
-            (connection, peer) = doorman.accept() => {
-                spawn_connection(connection, peer, &server, &routes, &ending);
+            (connection, peer) = acceptor.accept() => {
+                spawn_connection(connection, peer, &server, &routes, &shutdown);
             }
             () = &mut stop => break,
         }
     }
-    // Nobody new is let in meanwhile.
-    drop(doorman);
-    ending.shutdown().await;
+    // Accepts no new connections meanwhile.
+    drop(acceptor);
+    shutdown.shutdown().await;
     Ok(())
 }
 
-/// A head beyond the limits is answered with 431 before anything reads it.
+/// hyper answers a head over the limits with 431.
 fn server(limits: &HttpLimits) -> http1::Builder {
     let mut server = http1::Builder::new();
     server
@@ -143,7 +146,7 @@ fn spawn_connection(
     peer: Peer,
     server: &http1::Builder,
     routes: &Router,
-    ending: &GracefulShutdown,
+    shutdown: &GracefulShutdown,
 ) {
     let routes = TowerToHyperService::new(routes.clone());
     let service = service_fn(move |request: hyper::Request<Incoming>| {
@@ -152,11 +155,11 @@ fn spawn_connection(
         routes.call(request)
     });
     let served = server.serve_connection(TokioIo::new(connection), service);
-    let served = ending.watch(served);
+    let served = shutdown.watch(served);
     tokio::spawn(async move {
-        // Senders hang up and dribble as they like.
+        // Closed connections and timeouts are normal.
         if let Err(error) = served.await {
-            debug!(peer = %peer.0, %error, "a connection broke");
+            debug!(peer = %peer.0, %error, "connection failed");
         }
     });
 }
@@ -165,7 +168,7 @@ struct AppState<I> {
     ingest: Arc<I>,
     bodies: BodyLimiter,
     trusted_proxies: Vec<IpNet>,
-    refusals: RejectionLog,
+    rejections: RejectionLog,
 }
 
 fn routes<I: Ingest>(ingest: Arc<I>, limits: HttpLimits) -> Router {
@@ -178,73 +181,74 @@ fn routes<I: Ingest>(ingest: Arc<I>, limits: HttpLimits) -> Router {
             ingest,
             bodies: BodyLimiter::new(&limits),
             trusted_proxies: limits.trusted_proxies,
-            refusals: RejectionLog::default(),
+            rejections: RejectionLog::default(),
         }))
 }
 
-/// Each source has a path of its own, and a reload may change them.
-async fn events<I: Ingest>(State(desk): State<Arc<AppState<I>>>, request: Request) -> Response {
+/// A fallback, not a route: each source has its own path, and a reload can change the paths.
+async fn events<I: Ingest>(State(state): State<Arc<AppState<I>>>, request: Request) -> Response {
     let path = percent_decode_str(request.uri().path()).decode_utf8_lossy();
-    let taken = match desk.ingest.entrance(&path) {
-        Some(entrance) => receive_events(&desk, &entrance, request).await,
-        None => Err(not_found(&desk, &request)),
+    let result = match state.ingest.endpoint(&path) {
+        Some(endpoint) => receive_events(&state, &endpoint, request).await,
+        None => Err(not_found(&state, &request)),
     };
-    match taken {
-        Ok(taken) => response::accepted(&taken),
-        Err(problem) => response::problem(&problem),
+    match result {
+        Ok(accepted) => response::accepted(&accepted),
+        Err(error) => response::http_error(&error),
     }
 }
 
 async fn receive_events<I: Ingest>(
-    desk: &AppState<I>,
-    entrance: &Endpoint,
+    state: &AppState<I>,
+    endpoint: &Endpoint,
     request: Request,
 ) -> Result<IngestResponse, HttpError> {
     if request.method() != Method::POST {
         return Err(HttpError::Method { allowed: "POST" });
     }
-    let mut sender = SenderCheck::new(entrance, &request, &desk.trusted_proxies);
-    if let Err(refused) = sender.show(request.headers()) {
-        let problem = desk.refuse(&sender, &refused, &[]);
+    let mut check = SenderCheck::new(endpoint, &request, &state.trusted_proxies);
+    if let Err(rejection) = check.check_headers(request.headers()) {
+        let error = state.reject(&check, &rejection, &[]);
         authenticate::drain(request).await;
-        return Err(problem);
+        return Err(error);
     }
-    check_media(request.headers())?;
-    let bytes = desk.bodies.read(request).await?;
-    sender
-        .prove(&bytes)
-        .map_err(|refused| desk.refuse(&sender, &refused, &bytes))?;
-    let received = desk.ingest.receive(&entrance.source, &bytes).await;
-    received.map_err(HttpError::Refused)
+    check_media_type(request.headers())?;
+    let bytes = state.bodies.read(request).await?;
+    check
+        .check_body(&bytes)
+        .map_err(|rejection| state.reject(&check, &rejection, &bytes))?;
+    let received = state.ingest.receive(&endpoint.source, &bytes).await;
+    received.map_err(HttpError::Ingest)
 }
 
 impl<I: Ingest> AppState<I> {
-    fn refuse(&self, sender: &SenderCheck<'_>, refused: &Rejection, body: &[u8]) -> HttpError {
-        let entrance = sender.entrance;
-        self.ingest.refused(&entrance.source, refused.word());
-        self.refusals.tell(sender, refused, body);
-        let challenge = entrance.verifier.as_ref();
+    fn reject(&self, check: &SenderCheck<'_>, rejection: &Rejection, body: &[u8]) -> HttpError {
+        let endpoint = check.endpoint;
+        self.ingest
+            .count_rejection(&endpoint.source, rejection.code());
+        self.rejections.record(check, rejection, body);
+        let challenge = endpoint.verifier.as_ref();
         HttpError::Unverified {
             challenge: challenge.map_or("", |verifier| verifier.challenge()),
         }
     }
 }
 
-/// A sender that says what it sends must say JSON; one that says nothing is taken at its body.
-fn check_media(headers: &HeaderMap) -> Result<(), HttpError> {
+/// A `Content-Type`, if present, must be JSON.
+fn check_media_type(headers: &HeaderMap) -> Result<(), HttpError> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(media) = text(header::CONTENT_TYPE)
         && !is_json(media)
     {
         return Err(HttpError::Media {
             header: "Content-Type",
-            wanted: "send `application/json` (with curl: -H 'content-type: application/json')",
+            expected: "send `application/json` (with curl: -H 'content-type: application/json')",
         });
     }
     if text(header::CONTENT_ENCODING).is_some() {
         return Err(HttpError::Media {
             header: "Content-Encoding",
-            wanted: "send the body as it is, without one",
+            expected: "send the body without an encoding",
         });
     }
     Ok(())
@@ -258,67 +262,68 @@ fn is_json(media: &str) -> bool {
 }
 
 async fn healthz(method: Method) -> Response {
-    match is_read(&method) {
+    match is_get(&method) {
         true => response::plain(StatusCode::OK, "ok"),
-        false => response::problem(&GET_ONLY),
+        false => response::http_error(&GET_ONLY),
     }
 }
 
-async fn readyz<I: Ingest>(State(desk): State<Arc<AppState<I>>>, method: Method) -> Response {
-    if !is_read(&method) {
-        return response::problem(&GET_ONLY);
+async fn readyz<I: Ingest>(State(state): State<Arc<AppState<I>>>, method: Method) -> Response {
+    if !is_get(&method) {
+        return response::http_error(&GET_ONLY);
     }
-    match desk.ingest.ready() {
+    match state.ingest.ready() {
         Ok(()) => response::plain(StatusCode::OK, "ready"),
-        Err(why) => response::plain(StatusCode::SERVICE_UNAVAILABLE, &why),
+        Err(reason) => response::plain(StatusCode::SERVICE_UNAVAILABLE, &reason),
     }
 }
 
-/// What a proxy adds to what it passes on.
+/// Headers that proxies add, besides `X-Forwarded-*`.
 const PROXY_HEADERS: [&str; 3] = ["forwarded", "via", "x-real-ip"];
 
-/// For this machine alone: a sender's proxy must not pass it on to the world.
+/// For local clients only: a public proxy in front of the endpoints must not expose the metrics.
 async fn metrics<I: Ingest>(
-    State(desk): State<Arc<AppState<I>>>,
+    State(state): State<Arc<AppState<I>>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     method: Method,
     headers: HeaderMap,
 ) -> Response {
-    if !is_read(&method) {
-        return response::problem(&GET_ONLY);
+    if !is_get(&method) {
+        return response::http_error(&GET_ONLY);
     }
     match is_local(peer, &headers) {
-        true => response::metrics(desk.ingest.metrics().await),
-        false => response::problem(&HttpError::NotLocal),
+        true => response::metrics(state.ingest.metrics().await),
+        false => response::http_error(&HttpError::NotLocal),
     }
 }
 
 fn is_local(peer: Peer, headers: &HeaderMap) -> bool {
-    let passed_on = |name: &str| PROXY_HEADERS.contains(&name) || name.starts_with("x-forwarded-");
-    peer.address().is_loopback() && !headers.keys().any(|name| passed_on(name.as_str()))
+    let is_proxy_header =
+        |name: &str| PROXY_HEADERS.contains(&name) || name.starts_with("x-forwarded-");
+    peer.address().is_loopback() && !headers.keys().any(|name| is_proxy_header(name.as_str()))
 }
 
 const GET_ONLY: HttpError = HttpError::Method {
     allowed: "GET, HEAD",
 };
 
-fn is_read(method: &Method) -> bool {
+fn is_get(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD)
 }
 
-/// Which sources there are is told on this machine alone: elsewhere a path may be hard to guess.
-fn not_found<I: Ingest>(desk: &AppState<I>, request: &Request) -> HttpError {
+/// Lists the endpoints only for local clients: a path can be a secret.
+fn not_found<I: Ingest>(state: &AppState<I>, request: &Request) -> HttpError {
     let path = request.uri().path();
     if path != "/events" && !path.starts_with("/events/") {
-        return HttpError::Nowhere;
+        return HttpError::NotFound;
     }
     let peer = request.extensions().get::<ConnectInfo<Peer>>();
     let local = peer.is_some_and(|ConnectInfo(peer)| is_local(*peer, request.headers()));
     let known = match local {
-        true => desk.ingest.paths(),
+        true => state.ingest.paths(),
         false => Vec::new(),
     };
-    HttpError::Refused(IngestError::UnknownSource { known })
+    HttpError::Ingest(IngestError::UnknownSource { known })
 }
 
 #[cfg(test)]
@@ -326,7 +331,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_by_its_names() {
+    fn json_media_types_are_recognised() {
         for media in [
             "application/json",
             "Application/JSON; charset=utf-8",
@@ -346,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_are_for_this_machine() {
+    fn metrics_are_local_only() {
         let peer = |address: &str| Peer(address.parse().unwrap());
         let with = |name: &'static str| {
             let mut headers = HeaderMap::new();
@@ -354,8 +359,8 @@ mod tests {
             headers
         };
         let none = HeaderMap::new();
-        for near in ["127.0.0.1:9", "[::1]:9", "[::ffff:127.0.0.1]:9"] {
-            assert!(is_local(peer(near), &none), "{near}");
+        for local in ["127.0.0.1:9", "[::1]:9", "[::ffff:127.0.0.1]:9"] {
+            assert!(is_local(peer(local), &none), "{local}");
         }
         assert!(!is_local(peer("192.0.2.1:9"), &none));
         assert!(is_local(peer("127.0.0.1:9"), &with("accept")));
@@ -365,24 +370,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_loopback_is_listened_on() {
+    async fn unverified_sources_need_loopback() {
         let message = |error: ListenError| error.to_string();
-        let open = ["support".to_owned()];
+        let unverified = ["support".to_owned()];
         for address in ["0.0.0.0:0", "[::]:0", "[::ffff:0.0.0.0]:0"] {
-            let far = message(listen(address, &open).await.unwrap_err());
-            assert!(far.starts_with("refused to listen on `"), "{far}");
-            assert!(far.contains("whoever comes: `support`; give"), "{far}");
+            let public = message(listen(address, &unverified).await.unwrap_err());
+            assert!(public.starts_with("cannot listen on `"), "{public}");
+            assert!(
+                public.contains("accept any sender: `support`; set"),
+                "{public}"
+            );
         }
         assert!(listen("0.0.0.0:0", &[]).await.is_ok());
-        let unclear = message(listen("nonsense", &open).await.unwrap_err());
+        let invalid = message(listen("nonsense", &unverified).await.unwrap_err());
         assert!(
-            unclear.ends_with("write it as `127.0.0.1:8080`"),
-            "{unclear}"
+            invalid.ends_with("write it as `127.0.0.1:8080`"),
+            "{invalid}"
         );
-        let first = listen("127.0.0.1:0", &open).await.expect("a free port");
+        let first = listen("127.0.0.1:0", &unverified)
+            .await
+            .expect("a free port");
         let address = first.local_addr().unwrap().to_string();
         let taken = message(listen(&address, &[]).await.unwrap_err());
-        assert!(taken.contains("the port is taken"), "{taken}");
+        assert!(taken.contains("the port is in use"), "{taken}");
         assert!(taken.contains(&address), "{taken}");
     }
 }

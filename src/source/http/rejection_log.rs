@@ -1,5 +1,5 @@
-//! Tells the log of senders that were not let in: who, which check failed, how to mend it.
-//! It refuses to be flooded: a source has some lines at once and few after, and the rest are counted.
+//! Logs rejected requests: the sender, the failed check and what to do about it.
+//! Limits the lines per source, so that rejected requests cannot flood the log; the rest are counted.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,51 +10,55 @@ use tracing::warn;
 use super::authenticate::SenderCheck;
 use crate::source::signature::Rejection;
 
-/// Lines of one source at once, so that a person who tries something sees each.
+/// Lines of one source without delay, enough for a person who tries something out.
 const LOG_BURST: u32 = 10;
-/// After that one in so long: some 5 MB a day at most.
+/// After the burst, one line per interval: about 5 MB a day at most.
 const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
 #[derive(Default)]
 pub struct RejectionLog {
-    of: Mutex<HashMap<Arc<str>, LogBudget>>,
+    by_source: Mutex<HashMap<Arc<str>, LogBudget>>,
 }
 
-/// What one source may still tell.
+/// The lines that one source may still write.
 struct LogBudget {
     left: u32,
     since: Instant,
-    left_out: u64,
+    omitted: u64,
 }
 
 impl RejectionLog {
-    pub fn tell(&self, sender: &SenderCheck<'_>, refused: &Rejection, body: &[u8]) {
-        let source = &sender.entrance.source;
-        let Some(left_out) = self.may(source, Instant::now()) else {
+    pub fn record(&self, check: &SenderCheck<'_>, rejection: &Rejection, body: &[u8]) {
+        let source = &check.endpoint.source;
+        let Some(omitted) = self.admit(source, Instant::now()) else {
             return;
         };
-        let address = sender.address.map(|address| address.to_string());
-        let (check, help) = (refused.word(), help(sender, refused, body));
-        let left_out = (left_out > 0).then_some(left_out);
-        let secrets = secrets(sender);
-        warn!(%source, address, check, secrets, help, left_out, "a request was refused: {refused}");
+        let address = check.address.map(|address| address.to_string());
+        let secrets = secret_names(check);
+        let help = help(check, rejection, body);
+        let omitted = (omitted > 0).then_some(omitted);
+        let check = rejection.code();
+        warn!(%source, address, check, secrets, help, omitted, "request rejected: {rejection}");
     }
 
-    /// How many were left out since the last line, where one may be written.
-    fn may(&self, source: &Arc<str>, now: Instant) -> Option<u64> {
-        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
-        let lines = of.entry(Arc::clone(source)).or_insert(LogBudget {
+    /// Returns the number of lines omitted since the last one if another line may be written.
+    fn admit(&self, source: &Arc<str>, now: Instant) -> Option<u64> {
+        let mut by_source = self
+            .by_source
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let budget = by_source.entry(Arc::clone(source)).or_insert(LogBudget {
             left: LOG_BURST,
             since: now,
-            left_out: 0,
+            omitted: 0,
         });
-        lines.refill(now);
-        if lines.left == 0 {
-            lines.left_out += 1;
+        budget.refill(now);
+        if budget.left == 0 {
+            budget.omitted += 1;
             return None;
         }
-        lines.left -= 1;
-        Some(std::mem::take(&mut lines.left_out))
+        budget.left -= 1;
+        Some(std::mem::take(&mut budget.omitted))
     }
 }
 
@@ -69,20 +73,24 @@ impl LogBudget {
     }
 }
 
-/// The names of what its senders must know.
-fn secrets(sender: &SenderCheck<'_>) -> Option<String> {
-    let verifier = sender.entrance.verifier.as_ref()?;
+/// The names of the source's secrets.
+fn secret_names(check: &SenderCheck<'_>) -> Option<String> {
+    let verifier = check.endpoint.verifier.as_ref()?;
     Some(verifier.secrets().collect::<Vec<_>>().join(", "))
 }
 
-/// What is known of the mistake beyond that it is one. It is looked for only where it will be told.
-fn help(sender: &SenderCheck<'_>, refused: &Rejection, body: &[u8]) -> String {
-    let looked_for = (*refused == Rejection::WrongSignature).then_some(());
-    let found = looked_for.and_then(|()| {
-        let (verifier, shown) = (sender.entrance.verifier.as_ref()?, sender.shown.as_ref()?);
-        verifier.hint(shown, body)
-    });
-    found.unwrap_or_else(|| refused.help())
+/// The likely mistake, or else general advice. Looked for only when a line is written, because a hint
+/// computes several signatures.
+fn help(check: &SenderCheck<'_>, rejection: &Rejection, body: &[u8]) -> String {
+    let hint = || {
+        let verifier = check.endpoint.verifier.as_ref()?;
+        verifier.hint(check.credentials.as_ref()?, body)
+    };
+    let hint = match *rejection == Rejection::WrongSignature {
+        true => hint(),
+        false => None,
+    };
+    hint.unwrap_or_else(|| rejection.help())
 }
 
 #[cfg(test)]
@@ -90,18 +98,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_leaves_some_lines_and_its_number() {
-        let refusals = RejectionLog::default();
+    fn a_flood_is_logged_in_few_lines_and_counted() {
+        let log = RejectionLog::default();
         let (flooded, other): (Arc<str>, Arc<str>) = ("support".into(), "upmind".into());
         let start = Instant::now();
-        let told: Vec<_> = (0..1_000).map(|_| refusals.may(&flooded, start)).collect();
-        assert_eq!(told.iter().flatten().count(), 10);
-        assert_eq!(refusals.may(&other, start), Some(0));
-        assert_eq!(refusals.may(&flooded, start + LOG_INTERVAL / 2), None);
-        assert_eq!(refusals.may(&flooded, start + LOG_INTERVAL), Some(991));
-        assert_eq!(refusals.may(&flooded, start + LOG_INTERVAL), None);
+        let written: Vec<_> = (0..1_000).map(|_| log.admit(&flooded, start)).collect();
+        assert_eq!(written.iter().flatten().count(), 10);
+        assert_eq!(log.admit(&other, start), Some(0));
+        assert_eq!(log.admit(&flooded, start + LOG_INTERVAL / 2), None);
+        assert_eq!(log.admit(&flooded, start + LOG_INTERVAL), Some(991));
+        assert_eq!(log.admit(&flooded, start + LOG_INTERVAL), None);
         let later = start + LOG_INTERVAL * 1_000;
-        let told = (0..1_000).filter_map(|_| refusals.may(&flooded, later));
-        assert_eq!(told.count(), 10);
+        let written = (0..1_000).filter_map(|_| log.admit(&flooded, later));
+        assert_eq!(written.count(), 10);
     }
 }

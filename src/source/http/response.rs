@@ -1,5 +1,5 @@
-//! The answers that senders script against: JSON bodies with their statuses.
-//! Every refusal says why and what to do, and none repeats what was sent.
+//! Builds the HTTP responses: JSON bodies with their status codes.
+//! Every error body says what is wrong and what to do, and never repeats the request.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -10,80 +10,82 @@ use serde_json::{Value, json};
 
 use crate::source::{IngestError, IngestResponse, InvalidBody};
 
-/// Why a request is not answered with 200.
+/// Why a request does not get a 200.
 #[derive(Debug, PartialEq)]
 pub enum HttpError {
-    Nowhere,
+    /// No route and no endpoint has this path.
+    NotFound,
     Method {
         allowed: &'static str,
     },
     Media {
         header: &'static str,
-        wanted: &'static str,
+        expected: &'static str,
     },
     TooLarge {
         limit: usize,
     },
-    CutOff,
-    /// Other bodies take all the room.
-    Crowded,
-    /// Asked for from elsewhere than this machine.
+    /// The connection ended within the body.
+    IncompleteBody,
+    /// Other bodies use all the memory.
+    NoBodyMemory,
+    /// Only local clients may read this.
     NotLocal,
-    /// The sender did not prove who it is.
+    /// The sender failed verification.
     Unverified {
         challenge: &'static str,
     },
-    Refused(IngestError),
+    Ingest(IngestError),
 }
 
-pub fn accepted(answer: &IngestResponse) -> Response {
-    body(StatusCode::OK, &answer.to_json())
+pub fn accepted(response: &IngestResponse) -> Response {
+    body(StatusCode::OK, &response.to_json())
 }
 
-pub fn problem(problem: &HttpError) -> Response {
-    match problem {
-        HttpError::Nowhere => error(
+pub fn http_error(http_error: &HttpError) -> Response {
+    match http_error {
+        HttpError::NotFound => error(
             StatusCode::NOT_FOUND,
-            "nothing is here; events go to `/events/{source}`, and `/healthz` and `/readyz` tell how this program is",
+            "not found; send events to `/events/{source}`; `/healthz` and `/readyz` report the state of this program",
         ),
-        HttpError::Method { allowed } => method(allowed),
-        HttpError::Media { header, wanted } => error(
+        HttpError::Method { allowed } => method_not_allowed(allowed),
+        HttpError::Media { header, expected } => error(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            &format!("the {header} is not understood; {wanted}"),
+            &format!("unsupported {header}; {expected}"),
         ),
         HttpError::TooLarge { limit } => too_large(*limit),
-        HttpError::CutOff => error(
+        HttpError::IncompleteBody => error(
             StatusCode::BAD_REQUEST,
-            "the body was cut off; send it whole",
+            "incomplete body; send the whole body",
         ),
-        HttpError::Crowded => later(
+        HttpError::NoBodyMemory => retry_later(
             StatusCode::SERVICE_UNAVAILABLE,
-            "too many large bodies at a time; send it again later",
+            "too many large bodies at the same time; send the request again later",
         ),
         HttpError::NotLocal => error(
             StatusCode::FORBIDDEN,
-            "this is told on this machine alone, and through no proxy; ask from here, or with the Unix socket in the data folder",
+            "available only on this machine and without a proxy; send the request from here, or use the Unix socket in the data folder",
         ),
-        HttpError::Unverified { challenge } => unverified(challenge),
-        HttpError::Refused(IngestError::UnknownSource { known }) => unknown_source(known),
-        HttpError::Refused(IngestError::Unsound(unsound)) => self::unsound(unsound),
-        HttpError::Refused(IngestError::Busy { reason }) => {
-            later(StatusCode::TOO_MANY_REQUESTS, reason)
+        HttpError::Unverified { challenge } => unauthorized(challenge),
+        HttpError::Ingest(IngestError::UnknownSource { known }) => unknown_source(known),
+        HttpError::Ingest(IngestError::InvalidBody(invalid)) => invalid_body(invalid),
+        HttpError::Ingest(IngestError::Busy { reason }) => {
+            retry_later(StatusCode::TOO_MANY_REQUESTS, reason)
         }
-        HttpError::Refused(IngestError::Unavailable { reason }) => {
-            later(StatusCode::SERVICE_UNAVAILABLE, reason)
+        HttpError::Ingest(IngestError::Unavailable { reason }) => {
+            retry_later(StatusCode::SERVICE_UNAVAILABLE, reason)
         }
     }
 }
 
-fn unsound(unsound: &InvalidBody) -> Response {
-    let mut answer = json!({ "accepted": false });
-    if let (Value::Object(answer), Ok(Value::Object(details))) =
-        (&mut answer, serde_json::to_value(unsound))
+fn invalid_body(invalid: &InvalidBody) -> Response {
+    let mut response = json!({ "accepted": false });
+    if let (Value::Object(response), Ok(Value::Object(details))) =
+        (&mut response, serde_json::to_value(invalid))
     {
-        answer.extend(details);
+        response.extend(details);
     }
-    body(StatusCode::BAD_REQUEST, &answer)
+    body(StatusCode::BAD_REQUEST, &response)
 }
 
 fn error(status: StatusCode, error: &str) -> Response {
@@ -93,20 +95,20 @@ fn error(status: StatusCode, error: &str) -> Response {
 fn unknown_source(known: &[String]) -> Response {
     let known: Vec<String> = known.iter().map(|path| format!("`{path}`")).collect();
     let error = match known.as_slice() {
-        [] => "no such source".into(),
+        [] => "unknown source".into(),
         known => format!(
-            "no such source; send to one of {}, or add another under `sources` in flowtrigger.yaml",
+            "unknown source; send to one of {}, or add a source under `sources` in flowtrigger.yaml",
             known.join(", ")
         ),
     };
     self::error(StatusCode::NOT_FOUND, &error)
 }
 
-/// The same whatever failed: only the log tells.
-fn unverified(challenge: &'static str) -> Response {
+/// The same for every failed check, so that an attacker learns nothing; the log has the reason.
+fn unauthorized(challenge: &'static str) -> Response {
     let mut response = error(
         StatusCode::UNAUTHORIZED,
-        "the sender did not prove who it is; the log of this program says what is missing",
+        "the sender could not be verified; the log of this program has the reason",
     );
     let challenge = HeaderValue::from_static(challenge);
     let headers = response.headers_mut();
@@ -114,8 +116,8 @@ fn unverified(challenge: &'static str) -> Response {
     response
 }
 
-fn method(allowed: &'static str) -> Response {
-    let error = format!("this address takes {allowed} only");
+fn method_not_allowed(allowed: &'static str) -> Response {
+    let error = format!("method not allowed; use {allowed}");
     let mut response = self::error(StatusCode::METHOD_NOT_ALLOWED, &error);
     let allowed = HeaderValue::from_static(allowed);
     response.headers_mut().insert(header::ALLOW, allowed);
@@ -123,16 +125,16 @@ fn method(allowed: &'static str) -> Response {
 }
 
 fn too_large(limit: usize) -> Response {
-    let error = format!("the body has more than {limit} bytes; send fewer events at a time");
+    let error = format!("the body is larger than {limit} bytes; send fewer events per request");
     let mut response = self::error(StatusCode::PAYLOAD_TOO_LARGE, &error);
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);
     response
 }
 
-/// Asks to come back after 5 to 30 s: never more than 60, which help desks ignore, and never at the
-/// same moment for all.
-fn later(status: StatusCode, reason: &str) -> Response {
+/// Sets `Retry-After` to a random time from 5 to 30 s: help desks ignore more than 60 s, and senders
+/// must not all return at the same moment.
+fn retry_later(status: StatusCode, reason: &str) -> Response {
     let mut response = error(status, reason);
     let seconds = 5 + RandomState::new().hash_one(0) % 26;
     let headers = response.headers_mut();
@@ -140,11 +142,10 @@ fn later(status: StatusCode, reason: &str) -> Response {
     response
 }
 
-/// What is counted and timed.
 pub fn metrics(text: Result<String, String>) -> Response {
     match text {
         Ok(text) => respond(StatusCode::OK, OPEN_METRICS, text),
-        Err(why) => plain(StatusCode::SERVICE_UNAVAILABLE, &why),
+        Err(reason) => plain(StatusCode::SERVICE_UNAVAILABLE, &reason),
     }
 }
 

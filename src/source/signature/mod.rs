@@ -1,5 +1,5 @@
-//! Whether a request comes from who may send: what its headers show, and what was signed of its bytes.
-//! It refuses whatever is not shown exactly as the scheme has it, and lets nothing but a log know why.
+//! Verifies the sender of a request by a signature, token or password, as the source's scheme defines.
+//! The reason of a rejection goes to the log only, never to the sender.
 
 mod candidates;
 mod hint;
@@ -22,49 +22,49 @@ use token::TokenDigest;
 pub use rejection::{HeaderFault, Rejection};
 pub use sign::SignedHeader;
 
-/// What the senders of one source must show. It holds secrets and prints nothing.
+/// Checks requests to one source. Contains secrets, so it has no `Debug`.
 pub struct Verifier {
     scheme: Scheme,
-    /// None where the secrets cannot be had: nobody is let in.
+    /// Empty if the secrets are not available; then every request is rejected.
     keys: Vec<VerifyingKey>,
 }
 
-/// One of the secrets, ready to be compared with.
+/// One secret, prepared for comparison.
 struct VerifyingKey {
     name: String,
     value: SecretValue,
-    proof: KeyMaterial,
+    material: KeyMaterial,
 }
 
 enum KeyMaterial {
     Signature(Mac),
-    /// Of a secret that everybody knows: it lets nobody in.
+    /// A published test secret: it verifies no request.
     Public(Mac),
     Token(TokenDigest),
 }
 
-/// Why a secret cannot serve its scheme.
+/// A secret that its scheme cannot use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidSecret {
     pub name: String,
     pub why: &'static str,
 }
 
-/// What the headers showed.
+/// The credentials in the headers.
 pub enum Credentials {
-    /// Enough: a token needs no body.
+    /// A valid token. The body needs no check.
     Token,
-    /// A signature of the right form, to be held against the body.
+    /// Well-formed signatures, to be compared with the body.
     Signature(SignatureCandidates),
 }
 
-/// The signatures that a request brought, and what of its headers is signed.
+/// The signatures of a request, and the bytes that they sign.
 pub struct SignatureCandidates {
     signatures: Vec<Vec<u8>>,
     signed: Vec<SignedBytes>,
 }
 
-/// What is signed, as the request has it.
+/// One part of the signed bytes.
 enum SignedBytes {
     Body,
     TrimmedBody,
@@ -72,87 +72,95 @@ enum SignedBytes {
 }
 
 impl Verifier {
-    /// Any one of the secrets will do. All that cannot serve are told.
+    /// Accepts requests that match any of the secrets.
+    ///
+    /// # Errors
+    /// All secrets that the scheme cannot use.
     pub fn new(
         verification: &Verification,
         secrets: Vec<(String, SecretValue)>,
     ) -> Result<Self, Vec<InvalidSecret>> {
         let scheme = &verification.scheme;
         let mut keys = Vec::with_capacity(secrets.len());
-        let mut unusable = Vec::new();
+        let mut invalid = Vec::new();
         for (name, value) in secrets {
-            match KeyMaterial::of(scheme, &value) {
-                Ok(proof) => keys.push(VerifyingKey { name, value, proof }),
-                Err(why) => unusable.push(InvalidSecret { name, why }),
+            match KeyMaterial::new(scheme, &value) {
+                Ok(material) => keys.push(VerifyingKey {
+                    name,
+                    value,
+                    material,
+                }),
+                Err(why) => invalid.push(InvalidSecret { name, why }),
             }
         }
         let scheme = scheme.clone();
-        match unusable.is_empty() {
+        match invalid.is_empty() {
             true => Ok(Self { scheme, keys }),
-            false => Err(unusable),
+            false => Err(invalid),
         }
     }
 
-    /// For a source whose secrets cannot be had.
-    pub fn locked(verification: &Verification) -> Self {
+    /// A verifier that rejects every request, for a source whose secrets are not available.
+    pub fn without_secrets(verification: &Verification) -> Self {
         Self {
             scheme: verification.scheme.clone(),
             keys: Vec::new(),
         }
     }
 
-    /// What can be told before the body is read.
-    pub fn judge_head(
+    /// Checks what does not need the body: tokens, and the form and time of signatures.
+    pub fn check_headers(
         &self,
         headers: &HeaderMap,
         now: Timestamp,
     ) -> Result<Credentials, Rejection> {
         if self.keys.is_empty() {
-            return Err(Rejection::Locked);
+            return Err(Rejection::NoSecret);
         }
-        let shown = match &self.scheme {
+        let credentials = match &self.scheme {
             Scheme::Hmac(hmac) => {
                 SignatureCandidates::read(hmac, headers, now).map(Credentials::Signature)
             }
-            Scheme::Bearer => token::bearer(headers).and_then(|told| self.judge_token(told)),
-            Scheme::Basic { .. } => token::basic(headers).and_then(|told| self.judge_token(told)),
+            Scheme::Bearer => token::bearer(headers).and_then(|token| self.check_token(token)),
+            Scheme::Basic { .. } => token::basic(headers).and_then(|token| self.check_token(token)),
         };
-        shown.map_err(|refused| match refused {
+        credentials.map_err(|rejection| match rejection {
             Rejection::Missing { header, .. } => Rejection::Missing {
-                instead: hint::scheme_of(headers, self.scheme.word()),
+                other_scheme: hint::other_scheme(headers, self.scheme.word()),
                 header,
             },
             other => other,
         })
     }
 
-    fn judge_token(&self, told: TokenDigest) -> Result<Credentials, Rejection> {
-        // All are compared, whichever fits.
-        let fits = self.keys.iter().fold(false, |fits, key| {
-            fits | matches!(&key.proof, KeyMaterial::Token(token) if token.equals(&told))
+    fn check_token(&self, received: TokenDigest) -> Result<Credentials, Rejection> {
+        // Compares with every key, so that the time does not depend on which one matches.
+        let matches = self.keys.iter().fold(false, |matches, key| {
+            matches | matches!(&key.material, KeyMaterial::Token(token) if token.equals(&received))
         });
-        match fits {
+        match matches {
             true => Ok(Credentials::Token),
             false => Err(Rejection::WrongToken),
         }
     }
 
-    /// The rest, over the bytes as they came.
-    pub fn judge_body(&self, shown: &Credentials, body: &[u8]) -> Result<(), Rejection> {
-        let Credentials::Signature(candidates) = shown else {
+    /// Compares the signatures with the body, byte for byte as received.
+    pub fn check_body(&self, credentials: &Credentials, body: &[u8]) -> Result<(), Rejection> {
+        let Credentials::Signature(candidates) = credentials else {
             return Ok(());
         };
-        let fits = self.keys.iter().fold(false, |fits, key| {
-            fits | matches!(&key.proof, KeyMaterial::Signature(mac) if candidates.fit(mac, body))
+        let matches = self.keys.iter().fold(false, |matches, key| {
+            matches
+                | matches!(&key.material, KeyMaterial::Signature(mac) if candidates.matches(mac, body))
         });
-        match (fits, self.test_key()) {
+        match (matches, self.test_mac()) {
             (true, _) => Ok(()),
-            (false, Some(test)) if candidates.fit(&test, body) => Err(Rejection::TestSecret),
+            (false, Some(test)) if candidates.matches(&test, body) => Err(Rejection::TestSecret),
             (false, _) => Err(Rejection::WrongSignature),
         }
     }
 
-    /// The challenge of an answer; it tells no more than the scheme's kind.
+    /// The value of `WWW-Authenticate` in a 401 response. Names only the kind of the scheme.
     pub fn challenge(&self) -> &'static str {
         match &self.scheme {
             Scheme::Hmac(_) => "Signature realm=\"events\"",
@@ -173,37 +181,39 @@ impl Verifier {
         }
     }
 
-    fn test_key(&self) -> Option<Mac> {
+    fn test_mac(&self) -> Option<Mac> {
         let hmac = self.hmac()?;
-        Mac::of(hmac, hmac.test_secret?).ok()
+        Mac::new(hmac, hmac.test_secret?).ok()
     }
 }
 
 impl KeyMaterial {
-    fn of(scheme: &Scheme, value: &SecretValue) -> Result<Self, &'static str> {
+    fn new(scheme: &Scheme, value: &SecretValue) -> Result<Self, &'static str> {
         let value = value.expose();
         match scheme {
             Scheme::Hmac(hmac) if hmac.test_secret == Some(value) => {
-                Mac::of(hmac, value).map(KeyMaterial::Public)
+                Mac::new(hmac, value).map(KeyMaterial::Public)
             }
-            Scheme::Hmac(hmac) => Mac::of(hmac, value).map(KeyMaterial::Signature),
-            Scheme::Bearer => Ok(KeyMaterial::Token(TokenDigest::of(value.as_bytes()))),
+            Scheme::Hmac(hmac) => Mac::new(hmac, value).map(KeyMaterial::Signature),
+            Scheme::Bearer => Ok(KeyMaterial::Token(TokenDigest::new(value.as_bytes()))),
             Scheme::Basic { username } => {
-                let told = format!("{username}:{value}");
-                Ok(KeyMaterial::Token(TokenDigest::of(told.as_bytes())))
+                let credentials = format!("{username}:{value}");
+                Ok(KeyMaterial::Token(TokenDigest::new(credentials.as_bytes())))
             }
         }
     }
 }
 
 impl SignatureCandidates {
-    fn fit(&self, mac: &Mac, body: &[u8]) -> bool {
+    fn matches(&self, mac: &Mac, body: &[u8]) -> bool {
         let mut mac = mac.clone();
-        for piece in &self.signed {
-            mac.update(piece.bytes(body));
+        for part in &self.signed {
+            mac.update(part.bytes(body));
         }
         let signatures = self.signatures.iter();
-        signatures.fold(false, |fits, signature| fits | mac.is(signature))
+        signatures.fold(false, |matches, signature| {
+            matches | mac.verifies(signature)
+        })
     }
 }
 
@@ -217,14 +227,14 @@ impl SignedBytes {
     }
 }
 
-/// The one value of a header.
-fn only<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h HeaderValue, Rejection> {
+/// The value of a header that must occur exactly once.
+fn single_value<'h>(headers: &'h HeaderMap, name: &str) -> Result<&'h HeaderValue, Rejection> {
     let mut values = headers.get_all(name).iter();
     let header = name.to_owned();
     match (values.next(), values.next()) {
         (None, _) => Err(Rejection::Missing {
             header,
-            instead: None,
+            other_scheme: None,
         }),
         (Some(_), Some(_)) => Err(Rejection::Repeated { header }),
         (Some(value), None) if value.is_empty() => Err(Rejection::Malformed {

@@ -1,20 +1,20 @@
-//! Why a sender was not let in: a word to count by, and for the log alone what failed and how to mend it.
-//! It repeats nothing that was sent, and no secret.
+//! Why a request failed verification: a code to count by, and for the log the reason and what to do.
+//! Repeats nothing of the request except header names, and no secret.
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::core::config::{Algorithm, Encoding};
 
-/// Which check failed.
+/// The check that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejection {
     Missing {
         header: String,
-        /// The scheme whose header stands there in its place.
-        instead: Option<&'static str>,
+        /// The scheme whose header the request has instead.
+        other_scheme: Option<&'static str>,
     },
-    /// The header stands there more than once.
+    /// The header occurs more than once.
     Repeated {
         header: String,
     },
@@ -33,35 +33,35 @@ pub enum Rejection {
     },
     WrongSignature,
     WrongToken,
-    /// Signed with the secret that everybody knows.
+    /// Signed with the published test secret.
     TestSecret,
-    /// The source's secrets cannot be had.
-    Locked,
+    /// The source's secrets are not available.
+    NoSecret,
 }
 
 /// What is wrong with a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeaderFault {
     Empty,
-    /// It does not begin with this.
+    /// The value does not start with this prefix.
     Prefix(String),
     Form {
         algorithm: Algorithm,
         encoding: Encoding,
         length: usize,
-        /// What it has the form of instead.
-        looks: Option<(Algorithm, Encoding)>,
+        /// The form that the value has instead.
+        actual: Option<(Algorithm, Encoding)>,
     },
     TooMany,
-    NoTime,
-    /// Credentials of another kind than this.
+    Timestamp,
+    /// The credentials are not of this kind.
     Kind(&'static str),
     Base64,
 }
 
 impl Rejection {
-    /// Every word that refusals are counted by.
-    pub const WORDS: [&'static str; 9] = [
+    /// All values of [`Rejection::code`].
+    pub const CODES: [&'static str; 9] = [
         "sender_unsigned",
         "sender_repeated",
         "sender_malformed",
@@ -73,9 +73,9 @@ impl Rejection {
         "sender_locked",
     ];
 
-    /// Why, in a word.
-    pub fn word(&self) -> &'static str {
-        let place = match self {
+    /// The value of the metric label `reason`, and of `check` in the log.
+    pub fn code(&self) -> &'static str {
+        let index = match self {
             Rejection::Missing { .. } => 0,
             Rejection::Repeated { .. } => 1,
             Rejection::Malformed { .. } => 2,
@@ -84,29 +84,35 @@ impl Rejection {
             Rejection::WrongSignature => 5,
             Rejection::WrongToken => 6,
             Rejection::TestSecret => 7,
-            Rejection::Locked => 8,
+            Rejection::NoSecret => 8,
         };
-        Self::WORDS[place]
+        Self::CODES[index]
     }
 
-    /// What whoever runs the program can do.
+    /// What the operator can do.
     pub fn help(&self) -> String {
         match self {
             Rejection::Missing {
-                instead: Some(scheme),
+                other_scheme: Some(scheme),
                 ..
             } => format!(
-                "it comes with the header of `{scheme}`: let `verify` say that if this sender is sound"
+                "the request has the header of `{scheme}`: if the sender is genuine, set `verify: {scheme}`"
             ),
-            Rejection::Missing { instead: None, .. } => "let the sender sign what it sends, or look who else knows this address; does `verify` name the scheme of this sender, and does a proxy pass its headers on?".into(),
-            Rejection::Repeated { .. } => "a proxy may add a header that the sender wrote already".into(),
+            Rejection::Missing {
+                other_scheme: None, ..
+            } => "configure the sender to sign its requests, and check that `verify` names its scheme and that a proxy forwards its headers; otherwise an unknown sender uses this URL".into(),
+            Rejection::Repeated { .. } => {
+                "check whether a proxy adds a header that the sender already sets".into()
+            }
             Rejection::Malformed { fault, .. } => fault.help(),
-            Rejection::Stale { .. } => "is this machine's clock right? A recorded request that is sent again is refused like this; where the sender signs long before it sends, raise `window`".into(),
-            Rejection::Early { .. } => "one of the two clocks is wrong: see to the time of this machine first".into(),
-            Rejection::WrongSignature => "copy the secret from the sender once more, and see that no proxy changes the body".into(),
-            Rejection::WrongToken => "copy the secret to the sender once more; a token that is being replaced stays under `secrets` beside the new one".into(),
-            Rejection::TestSecret => "this was a test of a webhook that is not saved yet: save it, copy its own secret, and test it again".into(),
-            Rejection::Locked => "see the errors at the start".into(),
+            Rejection::Stale { .. } => "check the clock of this machine; a replayed request is rejected in the same way; if the sender signs long before it sends, raise `window`".into(),
+            Rejection::Early { .. } => {
+                "one of the two clocks is wrong: first check the clock of this machine".into()
+            }
+            Rejection::WrongSignature => "copy the secret from the sender again, and check that no proxy changes the body".into(),
+            Rejection::WrongToken => "copy the secret to the sender again; while you replace a token, keep the old one under `secrets` beside the new one".into(),
+            Rejection::TestSecret => "this is a test of a webhook that is not saved yet: save it, copy its own secret, and test it again".into(),
+            Rejection::NoSecret => "see the errors in the log from the start of the program".into(),
         }
     }
 }
@@ -114,29 +120,29 @@ impl Rejection {
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Rejection::Missing { header, .. } => write!(f, "the header `{header}` is missing"),
-            Rejection::Repeated { header } => {
-                write!(f, "the header `{header}` stands there more than once")
+            Rejection::Missing { header, .. } => write!(f, "missing header `{header}`"),
+            Rejection::Repeated { header } => write!(f, "duplicate header `{header}`"),
+            Rejection::Malformed { header, fault } => {
+                write!(f, "invalid header `{header}`: {fault}")
             }
-            Rejection::Malformed { header, fault } => write!(f, "the header `{header}` {fault}"),
             Rejection::Stale { by, window } => write!(
                 f,
-                "it was signed {} s ago, and the window is {} s",
+                "signed {} s ago, but the window is {} s",
                 by.as_secs(),
                 window.as_secs()
             ),
             Rejection::Early { by, window } => write!(
                 f,
-                "it was signed {} s in the future, and the window is {} s",
+                "signed {} s in the future, but the window is {} s",
                 by.as_secs(),
                 window.as_secs()
             ),
-            Rejection::WrongSignature => f.write_str("the signature does not fit what was sent"),
-            Rejection::WrongToken => f.write_str("the token is none of this source"),
-            Rejection::TestSecret => {
-                f.write_str("it is signed with the test secret that everybody knows")
+            Rejection::WrongSignature => f.write_str("the signature does not match the request"),
+            Rejection::WrongToken => {
+                f.write_str("the token does not match any secret of the source")
             }
-            Rejection::Locked => f.write_str("the source has no secret that could be read"),
+            Rejection::TestSecret => f.write_str("signed with the published test secret"),
+            Rejection::NoSecret => f.write_str("the secrets of the source are not available"),
         }
     }
 }
@@ -145,19 +151,24 @@ impl HeaderFault {
     fn help(&self) -> String {
         match self {
             HeaderFault::Form {
-                looks: Some((algorithm, encoding)),
+                actual: Some((algorithm, encoding)),
                 ..
             } => format!(
-                "it has the form of {} in {}: let `verify` say so if this sender is sound",
+                "the value has the form of {} in {}: if the sender is genuine, set that in `verify`",
                 algorithm.word(),
                 encoding.word()
             ),
-            HeaderFault::Form { looks: None, .. } | HeaderFault::Empty | HeaderFault::Prefix(_) | HeaderFault::NoTime => {
-                "does `verify` name the scheme of this sender, and does a proxy pass its headers on unchanged?".into()
+            HeaderFault::Form { actual: None, .. }
+            | HeaderFault::Empty
+            | HeaderFault::Prefix(_)
+            | HeaderFault::Timestamp => {
+                "check that `verify` names the scheme of this sender and that a proxy forwards its headers unchanged".into()
             }
-            HeaderFault::TooMany => "a sender that replaces its secret signs twice; more was not meant".into(),
+            HeaderFault::TooMany => {
+                "a sender sends two signatures while it replaces its secret; check what sends more".into()
+            }
             HeaderFault::Kind(_) | HeaderFault::Base64 => {
-                "set the sender's credentials to the kind that `verify` names".into()
+                "configure the sender with the kind of credentials that `verify` names".into()
             }
         }
     }
@@ -166,8 +177,8 @@ impl HeaderFault {
 impl fmt::Display for HeaderFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            HeaderFault::Empty => f.write_str("is empty"),
-            HeaderFault::Prefix(prefix) => write!(f, "does not begin with `{prefix}`"),
+            HeaderFault::Empty => f.write_str("empty value"),
+            HeaderFault::Prefix(prefix) => write!(f, "expected the prefix `{prefix}`"),
             HeaderFault::Form {
                 algorithm,
                 encoding,
@@ -175,14 +186,14 @@ impl fmt::Display for HeaderFault {
                 ..
             } => write!(
                 f,
-                "holds no {} in {}: it has {length} characters",
+                "expected {} in {}, found {length} characters",
                 algorithm.word(),
                 encoding.word(),
             ),
-            HeaderFault::TooMany => f.write_str("holds too many signatures"),
-            HeaderFault::NoTime => f.write_str("holds no time"),
-            HeaderFault::Kind(kind) => write!(f, "is not of the kind `{kind}`"),
-            HeaderFault::Base64 => f.write_str("holds no whole base64"),
+            HeaderFault::TooMany => f.write_str("too many signatures"),
+            HeaderFault::Timestamp => f.write_str("expected a time"),
+            HeaderFault::Kind(kind) => write!(f, "expected credentials of the kind `{kind}`"),
+            HeaderFault::Base64 => f.write_str("invalid base64"),
         }
     }
 }

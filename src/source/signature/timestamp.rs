@@ -1,41 +1,38 @@
-//! The time at which a request was signed: seconds or milliseconds since 1970, or RFC 3339.
-//! It refuses any other form, and a time too far from now on either side.
-
-use std::time::Duration;
+//! Reads and checks the time at which a request was signed: Unix seconds or milliseconds, or RFC 3339.
+//! Rejects a time outside the window, in the past or in the future.
 
 use axum::http::HeaderMap;
 use jiff::Timestamp;
 
-use super::{HeaderFault, Rejection, only};
+use super::{HeaderFault, Rejection, single_value};
 use crate::core::config::Stamp;
 
 pub fn check(stamp: &Stamp, headers: &HeaderMap, now: Timestamp) -> Result<(), Rejection> {
-    let text = only(headers, &stamp.header)?.as_bytes();
+    let text = single_value(headers, &stamp.header)?.as_bytes();
     let signed = parse(text).ok_or_else(|| Rejection::Malformed {
         header: stamp.header.clone(),
-        fault: HeaderFault::NoTime,
+        fault: HeaderFault::Timestamp,
     })?;
     let age = now.duration_since(signed);
-    let off = age.unsigned_abs();
-    match (off > stamp.window, age.is_negative()) {
+    let difference = age.unsigned_abs();
+    let window = stamp.window;
+    match (difference > window, age.is_negative()) {
         (false, _) => Ok(()),
-        (true, past) => Err(Rejection::outside(off, stamp.window, past)),
+        (true, false) => Err(Rejection::Stale {
+            by: difference,
+            window,
+        }),
+        (true, true) => Err(Rejection::Early {
+            by: difference,
+            window,
+        }),
     }
 }
 
-impl Rejection {
-    fn outside(by: Duration, window: Duration, ahead: bool) -> Self {
-        match ahead {
-            true => Rejection::Early { by, window },
-            false => Rejection::Stale { by, window },
-        }
-    }
-}
-
-/// Later than this, in seconds, comes nobody; milliseconds passed it in 1973.
+/// Smaller numbers are seconds (this one is in the year 5138), larger ones milliseconds.
 const FIRST_MILLISECONDS: i64 = 100_000_000_000;
 
-/// Nothing but a time: what is signed right beside it must not be able to pass as a part of it.
+/// Accepts nothing around the time: adjacent signed bytes must not be read as a part of it.
 fn parse(text: &[u8]) -> Option<Timestamp> {
     let text = std::str::from_utf8(text).ok()?;
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -45,9 +42,9 @@ fn parse(text: &[u8]) -> Option<Timestamp> {
             false => Timestamp::from_millisecond(number).ok(),
         };
     }
-    let plain = |byte: u8| byte.is_ascii_digit() || b"-:.TtZz+".contains(&byte);
-    let sound = text.len() <= 35 && text.bytes().all(plain);
-    text.parse().ok().filter(|_| sound)
+    let allowed = |byte: u8| byte.is_ascii_digit() || b"-:.TtZz+".contains(&byte);
+    let valid = text.len() <= 35 && text.bytes().all(allowed);
+    text.parse().ok().filter(|_| valid)
 }
 
 #[cfg(test)]
@@ -55,15 +52,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_has_three_forms_and_no_other() {
-        let wanted = Timestamp::from_second(1_616_648_967).unwrap();
+    fn three_time_formats_are_accepted() {
+        let expected = Timestamp::from_second(1_616_648_967).unwrap();
         for text in [
             "2021-03-25T05:09:27Z",
             "2021-03-25T06:09:27.000000000+01:00",
             "1616648967",
             "1616648967000",
         ] {
-            assert_eq!(parse(text.as_bytes()), Some(wanted), "{text}");
+            assert_eq!(parse(text.as_bytes()), Some(expected), "{text}");
         }
         for text in [
             "",

@@ -1,5 +1,5 @@
-//! Tokens and passwords in the `Authorization` header, compared by digests of one length.
-//! It refuses an empty token, another kind of credentials and base64 that is not whole.
+//! Reads tokens and passwords from the `Authorization` header and compares them as digests.
+//! Rejects empty tokens, other kinds of credentials and invalid base64.
 
 use axum::http::{HeaderMap, header};
 use base64::Engine;
@@ -7,40 +7,40 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{HeaderFault, Rejection, only};
+use super::{HeaderFault, Rejection, single_value};
 
-/// What somebody must know, as a digest: all are of one length.
+/// The digest of a token. All digests have the same length, so that comparing takes constant time.
 pub struct TokenDigest([u8; 32]);
 
 impl TokenDigest {
-    pub fn of(bytes: &[u8]) -> Self {
+    pub fn new(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// In a time that does not depend on where they differ.
+    /// Compares in constant time.
     pub fn equals(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }
 }
 
 pub fn bearer(headers: &HeaderMap) -> Result<TokenDigest, Rejection> {
-    credentials(headers, "Bearer").map(TokenDigest::of)
+    credentials(headers, "Bearer").map(TokenDigest::new)
 }
 
 pub fn basic(headers: &HeaderMap) -> Result<TokenDigest, Rejection> {
-    let told = STANDARD.decode(credentials(headers, "Basic")?);
-    let told = told.map_err(|_| malformed(HeaderFault::Base64))?;
-    Ok(TokenDigest::of(&told))
+    let decoded = STANDARD.decode(credentials(headers, "Basic")?);
+    let decoded = decoded.map_err(|_| malformed(HeaderFault::Base64))?;
+    Ok(TokenDigest::new(&decoded))
 }
 
-/// What stands after the name of the kind.
+/// The credentials after the name of the expected kind.
 fn credentials<'h>(headers: &'h HeaderMap, kind: &'static str) -> Result<&'h [u8], Rejection> {
-    let text = only(headers, header::AUTHORIZATION.as_str())?.as_bytes();
-    let (told, rest) = match text.iter().position(|byte| *byte == b' ') {
+    let text = single_value(headers, header::AUTHORIZATION.as_str())?.as_bytes();
+    let (actual, rest) = match text.iter().position(|byte| *byte == b' ') {
         Some(space) => text.split_at(space),
         None => (text, &b""[..]),
     };
-    if !told.eq_ignore_ascii_case(kind.as_bytes()) {
+    if !actual.eq_ignore_ascii_case(kind.as_bytes()) {
         return Err(malformed(HeaderFault::Kind(kind)));
     }
     match rest.trim_ascii_start() {
