@@ -31,7 +31,7 @@ pub(super) fn find(
     let user = confinement.user.as_deref().and_then(User::find);
     let changes = user.as_ref().filter(|user| user.uid != geteuid().as_raw());
     let paths = |paths: &[String]| paths.iter().map(PathBuf::from).collect();
-    let files = confinement.bounds_files().then(|| Reach {
+    let files = confinement.limits_files().then(|| Reach {
         read: confinement.read.as_deref().map(paths),
         write: confinement.write.as_deref().map(paths).unwrap_or_default(),
     });
@@ -85,7 +85,7 @@ pub fn doubts(confinement: &Confinement) -> Vec<Doubt> {
             "add a `user` that is not root",
         ));
     }
-    if confinement.bounds_files() && !confined::bounds_files() {
+    if confinement.limits_files() && !confined::bounds_files() {
         doubts.push(Doubt::new(
             "this kernel cannot bound which files a command touches",
             "`read` and `write` of `confine` need Linux 6.2 with Landlock enabled (`lsm=landlock,…`)",

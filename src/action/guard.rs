@@ -67,7 +67,7 @@ impl Guard {
     /// What can be judged before anything is looked up: an address that is written out never is.
     pub(super) fn check(&self, url: &Url) -> Result<(), Refused> {
         match url.host() {
-            Some(host) => self.outgoing.admits_host(&host),
+            Some(host) => self.outgoing.check_host(&host),
             None => Ok(()),
         }
     }
@@ -79,7 +79,7 @@ impl Guard {
         let mut admitted = Vec::with_capacity(found.len());
         let mut refused = None;
         for address in found {
-            match self.outgoing.admits(host, address.ip()) {
+            match self.outgoing.check(host, address.ip()) {
                 Ok(()) => admitted.push(address),
                 Err(why) => drop(refused.get_or_insert(why)),
             }

@@ -1,7 +1,7 @@
-//! The value of a secret: text that can be sent or compared against, and nothing else.
-//! It refuses to print, compare or serialise itself; whoever exposes it is one of the few that may.
+//! The value of a secret, which cannot be printed, compared or serialized.
+//! Only code that sends or verifies calls [`SecretValue::expose`].
 
-/// No Debug, Display, PartialEq or Serialize, on purpose.
+/// Deliberately without `Debug`, `Display`, `PartialEq` and `Serialize`.
 #[derive(Clone)]
 pub struct SecretValue(String);
 
@@ -10,7 +10,7 @@ impl SecretValue {
         Self(value.into())
     }
 
-    /// The value itself, for what is sent and what is verified.
+    /// The value, to send it or to verify with it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -25,7 +25,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether a type has a trait: what is said of it alone goes before what is said of all.
+    /// Whether a type implements a trait: the inherent constant takes precedence over the trait's.
     macro_rules! can {
         ($ability:path) => {{
             struct Probe<T>(PhantomData<T>);

@@ -125,7 +125,9 @@ fn what_is_no_request_for_here_is_refused_by_its_status() {
     daemon
         .post("/events", &event)
         .refuses(404, &["/events/support"]);
-    daemon.post("/else", &event).refuses(404, &["send events to"]);
+    daemon
+        .post("/else", &event)
+        .refuses(404, &["send events to"]);
     let get = daemon.get("/events/support");
     get.refuses(405, &["POST"]);
     assert_eq!(get.header("allow"), Some("POST"));

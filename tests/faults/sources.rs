@@ -107,16 +107,14 @@ fn the_world_is_let_in_only_where_every_source_asks() {
         let place = place(config);
         for address in ["0.0.0.0:0", "[::]:0"] {
             let said = place.says(&["daemon", "--listen", address]);
-            let told =
-                format!("these sources accept any sender: {unverified}; set `verify`");
+            let told = format!("these sources accept any sender: {unverified}; set `verify`");
             said.tells(2, &["cannot listen on `", &told]);
         }
     }
     let place = place("listen: 0.0.0.0:0\nmode: live\n");
-    place.says(&["check"]).prints(
-        0,
-        &["cannot listen on `0.0.0.0:0`", "flowtrigger.yaml:1:9"],
-    );
+    place
+        .says(&["check"])
+        .prints(0, &["cannot listen on `0.0.0.0:0`", "flowtrigger.yaml:1:9"]);
     place
         .says(&["daemon"])
         .tells(2, &["cannot listen on `0.0.0.0:0`"]);

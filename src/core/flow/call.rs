@@ -1,5 +1,5 @@
-//! A step rendered and ready to be performed: pieces of text in which secrets are still names.
-//! It holds no secret's value and prints none; only `action` turns a piece into bytes.
+//! Calls of steps, rendered and ready to be executed, and their results. Secrets are still names: only
+//! `action` inserts their values.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -94,7 +94,7 @@ impl Tree {
     }
 }
 
-/// One thing to do outside.
+/// A call to a system outside of the flow.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call {
     Http(HttpCall),
@@ -103,34 +103,34 @@ pub enum Call {
     Config(ConfigCall),
 }
 
-/// A jq program over a value. It reaches nothing else, and is bounded in time and memory.
+/// A jq program with its input. It has no other input, and limits of time and memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JqCall {
     pub program: String,
     pub input: Value,
 }
 
-/// A look at a bundle's settings in the store, or a change to them.
+/// Reads or changes the integration settings of a bundle in the store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConfigCall {
     pub integration: String,
     pub scope: String,
-    /// What is laid over the settings, key by key.
+    /// The keys to set. `None` only reads.
     pub patch: Option<Value>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct HttpCall {
     pub method: String,
-    /// Absolute: a connection's base URL is already in front. `outbox:NAME/…` writes the request to
-    /// a file on this machine instead of sending it.
+    /// An absolute URL, including the base URL of a connection. `outbox:NAME/…` writes the request to a
+    /// local file instead of sending it.
     pub url: Text,
     pub connection: Option<String>,
     pub headers: Vec<(String, Text)>,
     pub body: Option<Body>,
     pub auth: Option<Auth>,
     pub timeout: Duration,
-    /// How many redirects are followed.
+    /// The maximum number of redirects.
     pub redirects: u8,
     pub expect: Expect,
     pub keep: Keep,
@@ -150,7 +150,7 @@ pub enum Auth {
     Header { name: String, value: Text },
 }
 
-/// Which statuses count as success; none listed means every 2xx.
+/// The statuses that count as success. Empty means every 2xx.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Expect(pub Vec<std::ops::RangeInclusive<u16>>);
 
@@ -163,7 +163,7 @@ impl Expect {
     }
 }
 
-/// What of a result is kept for later steps.
+/// The part of a result that later steps can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Keep {
     #[default]
@@ -174,48 +174,48 @@ pub enum Keep {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExecCall {
-    /// The program and its arguments. Never passed through a shell; a `shell:` step is
-    /// `["/bin/sh", "-c", SCRIPT]` with the script as its author wrote it.
+    /// The program and its arguments. Never interpreted by a shell: a `shell:` step is
+    /// `["/bin/sh", "-c", SCRIPT]` with the literal script.
     pub argv: Vec<Text>,
     pub stdin: Text,
-    /// The folder that relative programs and the working directory are resolved against.
+    /// The working directory. Relative programs are resolved against it.
     pub cwd: String,
     pub env: Vec<(String, Text)>,
-    /// What it may use up and touch.
+    /// The limits of the command.
     pub confine: Option<Box<Confinement>>,
     pub timeout: Duration,
     pub keep: Keep,
 }
 
-/// What performing a call gave.
+/// The result of a call.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Performed {
     Succeeded(Reply),
     Failed(Failure),
 }
 
-/// What came back: `steps.NAME.…` of later steps.
+/// The reply of a call: `steps.NAME.…` for later steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
-    /// `{status, headers, body}` for HTTP (headers in lower case), `{status, stdout, stderr}` for
-    /// commands, cut down to what the step keeps; of jq what it made, of settings the settings.
+    /// `{status, headers, body}` for HTTP (header names in lower case), `{status, stdout, stderr}` for
+    /// commands, reduced to what the step keeps; the result of a jq program; the settings.
     pub value: Value,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
-    /// A lower-case fragment that fits "failed to …", names the thing, ends with what to do.
+    /// A lower-case message that continues "failed to …", names its subject and says what to do.
     pub message: String,
-    /// Whether another try may help: connection errors, time-outs, 408, 409, 425, 429, 5xx.
+    /// Whether another attempt may succeed: connection errors, timeouts, 408, 409, 425, 429, 5xx.
     pub retryable: bool,
-    /// What `Retry-After` asked for.
+    /// The delay from `Retry-After`.
     pub retry_after: Option<Duration>,
-    /// The status of an answer that was not accepted, or with which a command ended.
+    /// The HTTP status that was not expected, or the exit status of the command.
     pub status: Option<u16>,
 }
 
 impl Failure {
-    /// A failure that another try cannot mend.
+    /// A failure that another attempt cannot fix.
     pub fn lasting(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -225,7 +225,7 @@ impl Failure {
         }
     }
 
-    /// A failure that may pass.
+    /// A failure that another attempt may not have.
     pub fn passing(message: impl Into<String>) -> Self {
         Self {
             retryable: true,
@@ -234,7 +234,7 @@ impl Failure {
     }
 }
 
-/// Whether a refused request may be accepted later.
+/// Whether a request with this status may succeed later.
 pub fn is_passing(status: u16) -> bool {
     matches!(status, 408 | 409 | 425 | 429 | 500..=599)
 }

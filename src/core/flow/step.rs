@@ -1,6 +1,6 @@
-//! A compiled flow: steps with their templates, retry schedules and where each leads. Steps of a rule
-//! and the states of a bundle's flow are the same here.
-//! It is immutable; whatever could be wrong in it was found when it was loaded.
+//! A compiled flow: steps with their actions, settings and successors.
+//! Represents steps of rules and states of bundles alike. Immutable; all errors were reported when it was
+//! compiled.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,31 +15,31 @@ use crate::core::rule::condition::Condition;
 use crate::core::rule::template::{Template, TreeTemplate};
 use crate::core::run::Retry;
 
-/// It begins with its first step.
+/// A flow starts with its first step.
 #[derive(Debug, Clone, Default)]
 pub struct Flow {
     pub steps: Vec<Step>,
-    /// What runs when a step failed that has no `catch` of its own; what failed is behind us then.
+    /// Runs after the failure of a step without its own `catch`; the failed flow does not continue.
     pub catch: Option<Box<Flow>>,
 }
 
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// The author's name, or the kind with its number (`http-1`) where none was given.
+    /// The name from the rule. Default: the kind with a number (`http-1`).
     pub name: String,
     pub at: Position,
     pub action: Action,
-    /// Most steps have the same.
+    /// Shared, because most steps have the same settings.
     pub settings: Arc<Settings>,
-    /// The step after it; the flow ends with it where there is none.
+    /// The next step. `None` ends the flow.
     pub next: Option<u32>,
-    /// Where its failure leads; without one the flow fails.
+    /// Handles its failure. `None` fails the flow.
     pub catch: Option<Box<Catch>>,
-    /// What it takes of a bundle's document; none among steps, whose results stand under `steps.…`.
+    /// The paths of a bundle's state. `None` for steps, whose results are in `steps.…`.
     pub data: Option<Box<Data>>,
 }
 
-/// How a step is carried out, whatever it does.
+/// The settings that apply to every kind of step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Settings {
     pub retry: Retry,
@@ -48,17 +48,17 @@ pub struct Settings {
     pub on_crash: OnCrash,
 }
 
-/// What becomes of a step that was under way when the program ended without a word.
+/// What happens to a step that was running when the program crashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OnCrash {
-    /// It runs again, under the same key.
+    /// Run it again, with the same idempotency key.
     Rerun,
-    /// The run is held until a person decides.
+    /// Hold the run until an operator decides.
     Hold,
 }
 
 impl Flow {
-    /// Steps that follow each other.
+    /// A flow whose steps run one after another.
     pub fn in_order(mut steps: Vec<Step>) -> Self {
         let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
         for (step, next) in steps.iter_mut().zip(1..) {
@@ -67,24 +67,24 @@ impl Flow {
         Self { steps, catch: None }
     }
 
-    /// Whether it has a document of its own.
-    pub fn is_of_bundle(&self) -> bool {
+    /// Whether it comes from a bundle and so has a document.
+    pub fn is_from_bundle(&self) -> bool {
         self.steps.iter().any(|step| step.data.is_some())
     }
 
-    /// Every step in it and in the flows below, each before those below it.
-    pub fn every_step(&self) -> Vec<&Step> {
+    /// All steps in it and in nested flows, each before the steps nested in it.
+    pub fn all_steps(&self) -> Vec<&Step> {
         let own = self.steps.iter().flat_map(|step| {
-            let below = step.below().into_iter().flat_map(Flow::every_step);
-            std::iter::once(step).chain(below)
+            let nested = step.nested_flows().into_iter().flat_map(Flow::all_steps);
+            std::iter::once(step).chain(nested)
         });
-        let caught = self.catch.iter().flat_map(|flow| flow.every_step());
+        let caught = self.catch.iter().flat_map(|flow| flow.all_steps());
         own.chain(caught).collect()
     }
 
-    /// The names of the secrets that its steps write out, each with its step.
+    /// The names of the secrets that its steps use, each with its step.
     pub fn secrets(&self) -> impl Iterator<Item = (&str, &Step)> {
-        self.every_step().into_iter().flat_map(|step| {
+        self.all_steps().into_iter().flat_map(|step| {
             let names = step.secrets().into_iter();
             names.map(move |name| (name, step))
         })
@@ -92,10 +92,10 @@ impl Flow {
 }
 
 impl Step {
-    /// The flows within it.
-    fn below(&self) -> Vec<&Flow> {
+    /// The flows nested in the step.
+    fn nested_flows(&self) -> Vec<&Flow> {
         let caught = self.catch.iter().map(|catch| &catch.then);
-        let mut below = match &self.action {
+        let mut nested = match &self.action {
             Action::Choose(choose) => flows(choose.branches.iter().map(|branch| &branch.then)),
             Action::Each(each) => vec![&each.flow],
             Action::Flow(named) => vec![&*named.flow],
@@ -109,11 +109,11 @@ impl Step {
             | Action::Succeed(_)
             | Action::Fail(_) => Vec::new(),
         };
-        below.extend(flows(caught));
-        below
+        nested.extend(flows(caught));
+        nested
     }
 
-    /// The names of the secrets that it writes out itself, repeats included.
+    /// The names of the secrets that the step itself uses, duplicates included.
     pub fn secrets(&self) -> Vec<&str> {
         let parameters = self.data.iter().filter_map(|data| data.parameters.as_ref());
         let mut names: Vec<&str> = parameters.flat_map(TreeTemplate::secrets).collect();
@@ -134,7 +134,7 @@ fn flows<'f>(then: impl Iterator<Item = &'f Then>) -> Vec<&'f Flow> {
 pub enum Action {
     Http(Box<Http>),
     Exec(Box<Exec>),
-    /// A guard: unless true, the run ends skipped.
+    /// A guard: if not true, the run ends as skipped.
     When(Condition),
     Set(TreeTemplate),
     Jq(Box<Jq>),
@@ -172,8 +172,8 @@ impl Action {
         }
     }
 
-    /// Whether something outside answers it.
-    pub fn gets_an_answer(&self) -> bool {
+    /// Whether it makes a call, which has a reply.
+    pub fn has_reply(&self) -> bool {
         match self {
             Action::Http(_) | Action::Exec(_) | Action::Jq(_) | Action::Config(_) => true,
             Action::When(_)
@@ -187,7 +187,7 @@ impl Action {
         }
     }
 
-    /// The key that names this action in a rule.
+    /// The key of this action in a rule.
     pub fn kind(&self) -> &'static str {
         match self {
             Action::Http(_) => "http",
@@ -214,14 +214,14 @@ pub struct Http {
     pub method: &'static str,
     /// `url:`, or the connection's base URL joined with `path:`.
     pub url: Template,
-    /// The configured connection whose credentials go with the request.
+    /// The connection whose credentials are sent with the request.
     pub connection: Option<String>,
     pub query: Vec<(String, Template)>,
     pub headers: Vec<(String, Template)>,
     pub body: Option<BodyTemplate>,
     pub auth: Option<AuthTemplate>,
     pub expect: Expect,
-    /// How many redirects are followed.
+    /// The maximum number of redirects.
     pub redirects: u8,
 }
 
@@ -248,11 +248,11 @@ pub enum AuthTemplate {
 #[derive(Debug, Clone)]
 pub struct Exec {
     pub argv: Vec<Template>,
-    /// What the command reads; the whole event as JSON where the step says nothing.
+    /// The standard input of the command. `None` is the whole event as JSON.
     pub stdin: Option<Template>,
     pub cwd: String,
     pub env: Vec<(String, Template)>,
-    /// What it may use up and touch. Few steps say.
+    /// The limits of the command. Boxed because few steps have them.
     pub confine: Option<Box<Confinement>>,
     /// Written as `shell:`: argv is `/bin/sh -c SCRIPT`.
     pub shell: bool,

@@ -248,7 +248,7 @@ mod tests {
 
     /// What the innermost flow that the rule runs does.
     fn program(rule: &Rule) -> String {
-        let steps = rule.flow.every_step();
+        let steps = rule.flow.all_steps();
         let last = steps.last().expect("a step");
         match &last.action {
             crate::core::flow::step::Action::Exec(exec) => exec.argv[0].source().to_owned(),

@@ -112,7 +112,7 @@ fn rewritten(verifier: &Verifier, value: &[u8]) -> Vec<Vec<u8>> {
             vec![
                 bytes.iter().map(|b| format!("{b:02x}")).collect(),
                 STANDARD_NO_PAD.encode(&bytes),
-                URL_SAFE.encode(&bytes).reposition('=', ""),
+                URL_SAFE.encode(&bytes).replace('=', ""),
                 STANDARD.encode(STANDARD.encode(&bytes)),
             ]
         }
