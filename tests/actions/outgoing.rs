@@ -50,7 +50,7 @@ async fn a_name_that_leads_elsewhere_the_second_time_is_connected_where_it_was_c
         failure.message,
         format!(
             "POST http://desk.example:{}/x: refused to connect: `desk.example` is at 127.0.0.1, a \
-             loopback address; if it is meant, write `outgoing: {{ allow: [desk.example] }}` in \
+             loopback address; to allow it, write `outgoing: {{ allow: [desk.example] }}` in \
              flowtrigger.yaml",
             outside.port()
         )

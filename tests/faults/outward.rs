@@ -31,7 +31,7 @@ fn without_a_configuration_this_machine_may_be_reached_and_with_one_only_what_it
     let error = dead["steps"][0]["error"].as_str().unwrap();
     assert!(
         error.contains(
-            "refused to connect: `127.0.0.1` is a loopback address; if it is meant, write \
+            "refused to connect: `127.0.0.1` is a loopback address; to allow it, write \
              `outgoing: { allow: [127.0.0.1] }` in flowtrigger.yaml"
         ),
         "{error}"
@@ -125,9 +125,9 @@ fn a_plan_says_of_each_request_whether_it_would_go_out() {
     assert_eq!(
         egress(&place),
         [
-            "public name, checked when it is sent".into(),
+            "public name, checked when the request is sent".into(),
             "public address".into(),
-            "refused: `10.0.0.1` is a private address".into(),
+            "denied: `10.0.0.1` is a private address".into(),
             "not public, allowed by `outgoing`; 2 redirects are followed, each checked again"
                 .into(),
             Value::Null,
@@ -136,7 +136,7 @@ fn a_plan_says_of_each_request_whether_it_would_go_out() {
     let text = place.answers(&["dry-run", "--explain", "-"], &urgent(7).to_string());
     text.prints(
         0,
-        &["       egress: public name, checked when it is sent\n"],
+        &["       egress: public name, checked when the request is sent\n"],
     );
 }
 

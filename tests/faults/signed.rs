@@ -242,7 +242,7 @@ fn a_request_that_comes_again_is_a_redelivery() {
         stale["message"]
             .as_str()
             .unwrap()
-            .contains("s ago, and the window is 300 s"),
+            .contains("s ago, but the window is 300 s"),
         "{stale}"
     );
     let early = complaint(&daemon, "sender_early");

@@ -148,7 +148,7 @@ pub async fn without_an_actor_the_rate_of_a_rule_decides<S: Store>(store: S) {
     assert_eq!(lineage(&store, runs[0].id).await, (0, None));
     assert_eq!(lineage(&store, runs[2].id).await, (0, Some(runs[1].id)));
     let suppressed = acts(&store, untold("a", 3)).await;
-    let may = format!("; may be caused by run {} (a)", runs[2].id.0);
+    let may = format!("; possibly caused by run {} (a)", runs[2].id.0);
     assert!(why(&suppressed).contains(&may), "{}", why(&suppressed));
     assert_eq!(acts(&store, untold("b", 4)).await.state, State::Queued);
     assert_eq!(acts(&store, untold("a", 101)).await.state, State::Queued);
