@@ -6,7 +6,7 @@ use super::global::Global;
 use super::output::Output;
 use super::progress::ProgressLine;
 use crate::engine::{DaemonOptions, daemon};
-use crate::source::http::Limits;
+use crate::source::http::HttpLimits;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -40,7 +40,7 @@ pub fn run(args: Args, global: &Global, _: &mut Output) -> Result<Exit, Failure>
         listen: args.listen,
         data: global.data.clone(),
         outbox: global.outbox(),
-        limits: Limits::default(),
+        limits: HttpLimits::default(),
     };
     let mut line = ProgressLine::new();
     let served = daemon(served, move |progress| line.tell(progress));

@@ -143,7 +143,7 @@ impl From<EngineError> for Failure {
             EngineError::Listen(ListenError::Address { .. } | ListenError::NotLoopback { .. }) => {
                 Failure::usage(error.to_string())
             }
-            EngineError::Listen(ListenError::Taken { .. } | ListenError::Other { .. })
+            EngineError::Listen(ListenError::AddressInUse { .. } | ListenError::Other { .. })
             | EngineError::Store(_)
             | EngineError::Open(_)
             | EngineError::Action(_)

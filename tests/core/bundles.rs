@@ -81,7 +81,7 @@ fn the_large_example_gives_a_rule_for_each_job_spec() {
         ]
     );
     for rule in &set.rules {
-        assert!(rule.flow.every_step().len() >= 9, "{}", rule.name);
+        assert!(rule.flow.all_steps().len() >= 9, "{}", rule.name);
         let first = text
             .lines()
             .nth(rule.at.line as usize - 1)

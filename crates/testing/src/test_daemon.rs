@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Once};
 
 use flowtrigger::engine;
-use flowtrigger::engine::{
-    ConfigFile, Engine, EngineOptions, Perform, ReloadablePerformer, RulebookPaths,
-};
-use flowtrigger::source::http::{self, Limits};
+use flowtrigger::engine::{ConfigFile, Engine, EngineOptions, Perform, ReloadablePerformer, RulebookPaths};
+use flowtrigger::source::http;
+use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{Placed, Record, Settings, SqliteStore, Store};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
@@ -58,13 +57,13 @@ pub fn memory_store() -> SqliteStore {
 }
 
 pub async fn house(rules: &str) -> House<SqliteStore, ReloadablePerformer> {
-    house_with(rules, EngineOptions::default(), Limits::default()).await
+    house_with(rules, EngineOptions::default(), HttpLimits::default()).await
 }
 
 pub async fn house_with(
     rules: &str,
     options: EngineOptions,
-    limits: Limits,
+    limits: HttpLimits,
 ) -> House<SqliteStore, ReloadablePerformer> {
     house_on(memory_store(), rules, options, limits).await
 }
@@ -74,7 +73,7 @@ pub async fn house_on<S: Store>(
     store: S,
     rules: &str,
     options: EngineOptions,
-    limits: Limits,
+    limits: HttpLimits,
 ) -> House<S, ReloadablePerformer> {
     client();
     let (folder, places) = places(rules);
@@ -97,7 +96,7 @@ pub async fn house_that<S: Store, P: Perform>(
 ) -> House<S, P> {
     let (folder, places) = places(rules);
     let engine = Engine::start(store, perform, read(&places), options);
-    open(engine, places, folder, Limits::default()).await
+    open(engine, places, folder, HttpLimits::default()).await
 }
 
 fn read(places: &RulebookPaths) -> engine::Rulebook {
@@ -126,7 +125,7 @@ async fn open<S: Store, P: Perform>(
     engine: Engine<S, P>,
     places: RulebookPaths,
     folder: tempfile::TempDir,
-    limits: Limits,
+    limits: HttpLimits,
 ) -> House<S, P> {
     let listener = http::listen("127.0.0.1:0", &[]).await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -62,7 +62,7 @@ fn http(out: &mut Output, call: &HttpCall, step: &Step, outgoing: &Outgoing) -> 
 
 /// Where the request may go, as far as it can be told; None for an outbox.
 fn egress(call: &HttpCall, outgoing: &Outgoing) -> Option<String> {
-    let seen = outgoing.foresee(&call.url.to_string())?;
+    let seen = outgoing.forecast(&call.url.to_string())?;
     let words = plain(&outgoing.words(&seen)).into_owned();
     Some(match call.redirects {
         _ if matches!(seen, Foresight::Refused(_)) => words,

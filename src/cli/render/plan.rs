@@ -44,7 +44,7 @@ pub fn text(
     writeln!(out, "  {}  {acts}; {lane}", paint.tone(Tone::Bold, "plan"))?;
     let mut counted = 0;
     for planned in plan {
-        counted += usize::from(planned.depth == 0 && !planned.what.goes_with_the_one_before());
+        counted += usize::from(planned.depth == 0 && !planned.what.continues_previous());
         let heading = match planned.depth {
             0 => format!("{counted} {}", planned.place),
             _ => planned.place.clone(),

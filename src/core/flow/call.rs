@@ -1,4 +1,5 @@
-//! A rendered step, ready to be performed. Secrets are still names in it.
+//! Calls of steps, rendered and ready to be executed, and their results. Secrets are still names: only
+//! `action` inserts their values.
 
 use std::fmt;
 use std::time::Duration;
@@ -55,34 +56,34 @@ impl Call {
     }
 }
 
-/// A jq program over a value. It reaches nothing else, and is bounded in time and memory.
+/// A jq program with its input. It has no other input, and limits of time and memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JqCall {
     pub program: String,
     pub input: Value,
 }
 
-/// A look at a bundle's settings in the store, or a change to them.
+/// Reads or changes the integration settings of a bundle in the store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConfigCall {
     pub integration: String,
     pub scope: String,
-    /// What is laid over the settings, key by key.
+    /// The keys to set. `None` only reads.
     pub patch: Option<Value>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct HttpCall {
     pub method: String,
-    /// Absolute: a connection's base URL is already in front. `outbox:NAME/…` writes the request to
-    /// a file on this machine instead of sending it.
+    /// An absolute URL, including the base URL of a connection. `outbox:NAME/…` writes the request to a
+    /// local file instead of sending it.
     pub url: Text,
     pub connection: Option<String>,
     pub headers: Vec<(String, Text)>,
     pub body: Option<Body>,
     pub auth: Option<Auth>,
     pub timeout: Duration,
-    /// How many redirects are followed.
+    /// The maximum number of redirects.
     pub redirects: u8,
     pub expect: Expect,
     pub keep: Keep,
@@ -102,7 +103,7 @@ pub enum Auth {
     Header { name: String, value: Text },
 }
 
-/// Which statuses count as success; none listed means every 2xx.
+/// The statuses that count as success. Empty means every 2xx.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Expect(pub Vec<std::ops::RangeInclusive<u16>>);
 
@@ -115,7 +116,7 @@ impl Expect {
     }
 }
 
-/// What of a result is kept for later steps.
+/// The part of a result that later steps can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Keep {
     #[default]
@@ -126,14 +127,14 @@ pub enum Keep {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExecCall {
-    /// The program and its arguments. Never passed through a shell; a `shell:` step is
-    /// `["/bin/sh", "-c", SCRIPT]` with the script as its author wrote it.
+    /// The program and its arguments. Never interpreted by a shell: a `shell:` step is
+    /// `["/bin/sh", "-c", SCRIPT]` with the literal script.
     pub argv: Vec<Text>,
     pub stdin: Text,
-    /// The folder that relative programs and the working directory are resolved against.
+    /// The working directory. Relative programs are resolved against it.
     pub cwd: String,
     pub env: Vec<(String, Text)>,
-    /// What it may use up and touch.
+    /// The limits of the command.
     pub confine: Option<Box<Confinement>>,
     pub timeout: Duration,
     pub keep: Keep,

@@ -1,5 +1,5 @@
-//! What a rule runs: steps, the ways between them, and data from step to step.
-//! `next` alone decides what follows; nothing here performs anything.
+//! Flows: their steps, control flow and data.
+//! `next` decides what a run does next; nothing here executes it.
 
 pub mod bounds;
 pub mod call;

@@ -1,4 +1,4 @@
-//! Renders calls: the exact request or command, with secrets still as names.
+//! Renders a step's templates to the exact request or command, with secrets as names.
 //! A value that is absent from the event is an error.
 
 use percent_encoding::utf8_percent_encode;
@@ -22,7 +22,7 @@ pub fn jq(jq: &Jq, scope: &Scope<'_>) -> Result<JqCall, RenderError> {
     })
 }
 
-/// The event's body, and beside its fields what else a step can read.
+/// The event's body, with everything else that a step can read added to its fields.
 fn everything(scope: &Scope<'_>) -> serde_json::Value {
     let mut all = scope.event.body.as_object().cloned().unwrap_or_default();
     all.insert("event".into(), scope.event.about.clone());
@@ -82,19 +82,18 @@ fn pairs(
         .collect()
 }
 
-/// The address with its parameters behind those that it has already, and without a fragment, which
-/// is never sent.
+/// Appends query parameters to a URL and removes its fragment, which is never sent.
 fn with_query(url: Text, query: Vec<(String, Text)>) -> Text {
     let mut url = without_fragment(url);
-    let mut joint = match url.to_string().contains('?') {
+    let mut separator = match url.to_string().contains('?') {
         true => "&",
         false => "?",
     };
     for (name, value) in query {
         let name = utf8_percent_encode(&name, RESERVED);
-        url.0.push(Piece::Text(format!("{joint}{name}=")));
-        url.0.extend(value.0.into_iter().map(encoded));
-        joint = "&";
+        url.0.push(Piece::Text(format!("{separator}{name}=")));
+        url.0.extend(value.0.into_iter().map(percent_encoded));
+        separator = "&";
     }
     merged(url)
 }
@@ -117,7 +116,7 @@ fn without_fragment(mut url: Text) -> Text {
     url
 }
 
-fn encoded(piece: Piece) -> Piece {
+fn percent_encoded(piece: Piece) -> Piece {
     match piece {
         Piece::Text(text) => Piece::Text(utf8_percent_encode(&text, RESERVED).to_string()),
         Piece::Secret { name, encoding } => Piece::Secret {
@@ -130,7 +129,7 @@ fn encoded(piece: Piece) -> Piece {
     }
 }
 
-/// Neighbouring pieces of text as one.
+/// Joins adjacent parts of plain text.
 fn merged(text: Text) -> Text {
     let mut pieces: Vec<Piece> = Vec::with_capacity(text.0.len());
     for piece in text.0 {
@@ -142,7 +141,7 @@ fn merged(text: Text) -> Text {
     Text(pieces)
 }
 
-/// A header is one line: what would break it becomes a space.
+/// Replaces control characters with spaces, because a header value is one line.
 fn one_line(mut text: Text) -> Text {
     for piece in &mut text.0 {
         if let Piece::Text(plain) = piece {
@@ -176,13 +175,13 @@ fn render_auth(auth: &AuthTemplate, scope: &Scope<'_>) -> Result<Auth, RenderErr
 
 pub fn exec(exec: &Exec, settings: &Settings, scope: &Scope<'_>) -> Result<ExecCall, RenderError> {
     let argv = exec.argv.iter().map(|argument| argument.render(scope));
-    let mut env = about(scope.event);
+    let mut env = event_variables(scope.event);
     env.extend(pairs(&exec.env, scope)?);
     Ok(ExecCall {
         argv: argv.collect::<Result<_, _>>()?,
         stdin: match &exec.stdin {
             Some(template) => template.render(scope)?,
-            None => Text::plain(whole(scope.event)),
+            None => Text::plain(event_line(scope.event)),
         },
         cwd: exec.cwd.clone(),
         env,
@@ -192,8 +191,8 @@ pub fn exec(exec: &Exec, settings: &Settings, scope: &Scope<'_>) -> Result<ExecC
     })
 }
 
-/// What every command finds in its environment.
-fn about(event: &Event) -> Vec<(String, Text)> {
+/// The environment variables of every command.
+fn event_variables(event: &Event) -> Vec<(String, Text)> {
     [
         ("FLOWTRIGGER_EVENT_TYPE", event.event_type.as_str()),
         ("FLOWTRIGGER_EVENT_ID", &event.id),
@@ -209,9 +208,9 @@ fn about(event: &Event) -> Vec<(String, Text)> {
     .into()
 }
 
-/// The whole event as one line of JSON: the envelope, `event`, and the body under
-/// `input.ticket_event` as in the ZIS shape.
-fn whole(event: &Event) -> String {
+/// The event as one line of JSON: the envelope, `event`, and the body in `input.ticket_event` as in the
+/// ZIS format.
+fn event_line(event: &Event) -> String {
     let mut document = event.envelope.as_object().cloned().unwrap_or_default();
     document.insert("event".into(), event.about.clone());
     document.insert("input".into(), json!({ "ticket_event": event.body }));

@@ -1,6 +1,6 @@
-//! A compiled flow: steps with their templates, retry schedules and where each leads. Steps of a rule
-//! and the states of a bundle's flow are the same here.
-//! It is immutable; whatever could be wrong in it was found when it was loaded.
+//! A compiled flow: steps with their actions, settings and successors.
+//! Represents steps of rules and states of bundles alike. Immutable; all errors were reported when it was
+//! compiled.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,31 +15,31 @@ use crate::core::rule::template::{RenderError, Template, TreeTemplate};
 use crate::core::run::Retry;
 use crate::core::scope::Scope;
 
-/// It begins with its first step.
+/// A flow starts with its first step.
 #[derive(Debug, Clone, Default)]
 pub struct Flow {
     pub steps: Vec<Step>,
-    /// What runs when a step failed that has no `catch` of its own; what failed is behind us then.
+    /// Runs after the failure of a step without its own `catch`; the failed flow does not continue.
     pub catch: Option<Box<Flow>>,
 }
 
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// The author's name, or the kind with its number (`http-1`) where none was given.
+    /// The name from the rule. Default: the kind with a number (`http-1`).
     pub name: String,
     pub at: Position,
     pub action: Action,
-    /// Most steps have the same.
+    /// Shared, because most steps have the same settings.
     pub settings: Arc<Settings>,
-    /// The step after it; the flow ends with it where there is none.
+    /// The next step. `None` ends the flow.
     pub next: Option<u32>,
-    /// Where its failure leads; without one the flow fails.
+    /// Handles its failure. `None` fails the flow.
     pub catch: Option<Box<Catch>>,
-    /// What it takes of a bundle's document; none among steps, whose results stand under `steps.…`.
+    /// The paths of a bundle's state. `None` for steps, whose results are in `steps.…`.
     pub data: Option<Box<Data>>,
 }
 
-/// How a step is carried out, whatever it does.
+/// The settings that apply to every kind of step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Settings {
     pub retry: Retry,
@@ -48,17 +48,17 @@ pub struct Settings {
     pub on_crash: OnCrash,
 }
 
-/// What becomes of a step that was under way when the program ended without a word.
+/// What happens to a step that was running when the program crashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OnCrash {
-    /// It runs again, under the same key.
+    /// Run it again, with the same idempotency key.
     Rerun,
-    /// The run is held until a person decides.
+    /// Hold the run until an operator decides.
     Hold,
 }
 
 impl Flow {
-    /// Steps that follow each other.
+    /// A flow whose steps run one after another.
     pub fn in_order(mut steps: Vec<Step>) -> Self {
         let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
         for (step, next) in steps.iter_mut().zip(1..) {
@@ -67,24 +67,24 @@ impl Flow {
         Self { steps, catch: None }
     }
 
-    /// Whether it has a document of its own.
-    pub fn is_of_bundle(&self) -> bool {
+    /// Whether it comes from a bundle and so has a document.
+    pub fn is_from_bundle(&self) -> bool {
         self.steps.iter().any(|step| step.data.is_some())
     }
 
-    /// Every step in it and in the flows below, each before those below it.
-    pub fn every_step(&self) -> Vec<&Step> {
+    /// All steps in it and in nested flows, each before the steps nested in it.
+    pub fn all_steps(&self) -> Vec<&Step> {
         let own = self.steps.iter().flat_map(|step| {
-            let below = step.below().into_iter().flat_map(Flow::every_step);
-            std::iter::once(step).chain(below)
+            let nested = step.nested_flows().into_iter().flat_map(Flow::all_steps);
+            std::iter::once(step).chain(nested)
         });
-        let caught = self.catch.iter().flat_map(|flow| flow.every_step());
+        let caught = self.catch.iter().flat_map(|flow| flow.all_steps());
         own.chain(caught).collect()
     }
 
-    /// The names of the secrets that its steps write out, each with its step.
+    /// The names of the secrets that its steps use, each with its step.
     pub fn secrets(&self) -> impl Iterator<Item = (&str, &Step)> {
-        self.every_step().into_iter().flat_map(|step| {
+        self.all_steps().into_iter().flat_map(|step| {
             let names = step.secrets().into_iter();
             names.map(move |name| (name, step))
         })
@@ -97,7 +97,7 @@ impl Step {
         self.action.render(&self.settings, scope)
     }
 
-    /// Whether the flow around it never goes on behind it.
+    /// Whether the step always ends the flow that it belongs to.
     pub fn ends_flow(&self) -> bool {
         self.catch.is_none() && self.action.ends_flow()
     }
@@ -109,7 +109,7 @@ impl Step {
         inner.chain(caught).collect()
     }
 
-    /// The names of the secrets that it writes out itself, repeats included.
+    /// The names of the secrets that the step itself uses, duplicates included.
     pub fn secrets(&self) -> Vec<&str> {
         let parameters = self.data.iter().filter_map(|data| data.parameters.as_ref());
         let mut names: Vec<&str> = parameters.flat_map(TreeTemplate::secrets).collect();
@@ -123,7 +123,7 @@ impl Step {
 #[derive(Debug, Clone)]
 pub enum Action {
     Call(CallTemplate),
-    /// A guard: unless true, the run ends skipped.
+    /// A guard: if not true, the run ends as skipped.
     When(Condition),
     Set(TreeTemplate),
     Choose(Box<Choose>),
@@ -261,14 +261,14 @@ pub struct Http {
     pub method: &'static str,
     /// `url:`, or the connection's base URL joined with `path:`.
     pub url: Template,
-    /// The configured connection whose credentials go with the request.
+    /// The connection whose credentials are sent with the request.
     pub connection: Option<String>,
     pub query: Vec<(String, Template)>,
     pub headers: Vec<(String, Template)>,
     pub body: Option<BodyTemplate>,
     pub auth: Option<AuthTemplate>,
     pub expect: Expect,
-    /// How many redirects are followed.
+    /// The maximum number of redirects.
     pub redirects: u8,
 }
 
@@ -295,11 +295,11 @@ pub enum AuthTemplate {
 #[derive(Debug, Clone)]
 pub struct Exec {
     pub argv: Vec<Template>,
-    /// What the command reads; the whole event as JSON where the step says nothing.
+    /// The standard input of the command. `None` is the whole event as JSON.
     pub stdin: Option<Template>,
     pub cwd: String,
     pub env: Vec<(String, Template)>,
-    /// What it may use up and touch. Few steps say.
+    /// The limits of the command. Boxed because few steps have them.
     pub confine: Option<Box<Confinement>>,
     /// Written as `shell:`: argv is `/bin/sh -c SCRIPT`.
     pub shell: bool,

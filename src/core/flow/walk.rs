@@ -1,5 +1,5 @@
-//! The way through a flow, as far as its log tells: each look begins at the start and ends where
-//! something is to be done, or at the end. It changes nothing and keeps nothing from one look to the next.
+//! Interprets a flow against its log: each walk starts at the first step and stops where a call, a wait or
+//! a log entry is needed, or at the end. A walk keeps no state for the next one.
 
 mod control;
 mod data;
@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use data::{bundle_error, seen};
+use data::{bundle_error, state_input};
 pub use memory::Memory;
 pub use sketch::Sketch;
 
@@ -28,25 +28,25 @@ use crate::core::matching::trace::Trace;
 use crate::core::rule::template::RenderError;
 use crate::core::run::Line;
 
-/// One look at a run.
+/// One interpretation of a flow against the run log.
 pub struct Walk<'a, 'l> {
     subject: Subject<'a>,
     log: Log<'l>,
     now: Timestamp,
-    /// What was to be waited for until then is over.
+    /// Waits up to this time are over.
     horizon: Timestamp,
-    /// What can be performed now.
+    /// The calls that can be executed now.
     pub tasks: Vec<Task>,
-    /// What is not due yet.
+    /// The times that are not due yet.
     pub waits: Vec<Due>,
     transitions: u32,
-    /// Flows within flows at the step looked at.
+    /// The nesting depth of the current flow.
     depth: usize,
-    /// What would be done, where nothing is.
+    /// Records a plan instead of making calls.
     pub sketch: Option<Sketch<'a>>,
 }
 
-/// When something goes on by itself.
+/// When a run continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
     Retry(Timestamp),
@@ -64,7 +64,7 @@ impl Due {
 /// How a flow ended.
 #[derive(Debug)]
 pub enum End {
-    /// With the result of its last step.
+    /// After its last step, with its result.
     Finished(Value),
     Succeeded {
         message: Option<String>,
@@ -76,18 +76,18 @@ pub enum End {
     Failed(Fault),
 }
 
-/// Why a look ends before the flow does.
+/// Why a walk stops before the end of the flow.
 #[derive(Debug)]
 pub enum Halt {
-    /// At tasks or waits.
+    /// At calls or waits.
     Stops,
-    /// This is to be in the log first.
+    /// This entry must be in the log first.
     Record(Box<Line>),
-    /// A person must decide.
+    /// An operator must decide.
     Hold { why: String },
-    /// A bound is reached, which nothing catches.
+    /// A limit is exceeded. Not caught.
     Exceeded { why: String },
-    /// In a plan: whoever plans may know what this would give.
+    /// In a plan: the oracle may know the outcome of this call.
     Asks(Box<Task>),
 }
 
@@ -98,12 +98,12 @@ pub struct Fault {
     message: String,
     attempts: u32,
     status: Option<u16>,
-    /// The whole of it, for a run that dies of it.
+    /// The full reason, for a run that ends as dead.
     pub why: String,
 }
 
 impl Fault {
-    /// `error.…` of what runs for it.
+    /// `error.…` for its catch.
     fn error(&self) -> Value {
         json!({
             "message": self.message,
@@ -114,12 +114,13 @@ impl Fault {
     }
 }
 
-/// Where a step leads.
+/// Where the flow continues after a step.
 enum Pass {
-    /// Past it, with its result.
-    On(Value),
-    /// Past it; it has no result, or none that is known.
-    Past,
+    /// At the next step, with this result.
+    Next(Value),
+    /// At the next step, without a known result.
+    NextWithoutResult,
+    /// At this step.
     To(u32),
     End(End),
 }
@@ -145,8 +146,8 @@ impl<'a, 'l> Walk<'a, 'l> {
         self.flow(flow, "", &mut memory)
     }
 
-    /// The same without regard to time, for a plan.
-    pub fn foresee(&mut self, flow: &'a Flow) -> Result<End, Halt> {
+    /// Runs the flow for a plan: all waits count as over.
+    pub fn plan(&mut self, flow: &'a Flow) -> Result<End, Halt> {
         self.horizon = Timestamp::MAX;
         self.run(flow)
     }
@@ -159,7 +160,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         let error = match self.log.story(&place).caught {
             Some(error) => error.clone(),
             None => match self.steps(flow, prefix, memory)? {
-                End::Failed(fault) => self.catches(&place, &fault)?,
+                End::Failed(fault) => self.record_caught(&place, &fault)?,
                 end => return Ok(end),
             },
         };
@@ -197,14 +198,14 @@ impl<'a, 'l> Walk<'a, 'l> {
                 again => format!("{prefix}{}#{again}", step.name),
             };
             at = match self.step(step, &place, memory)? {
-                Pass::On(value) => {
+                Pass::Next(value) => {
                     last.clone_from(&value);
-                    memory.keep(step, value);
-                    memory.cut(step.data.as_ref().and_then(|data| data.output.as_ref()));
+                    memory.set_result(step, value);
+                    memory.select_output(step.data.as_ref().and_then(|data| data.output.as_ref()));
                     step.next
                 }
-                Pass::Past => {
-                    memory.cut(step.data.as_ref().and_then(|data| data.output.as_ref()));
+                Pass::NextWithoutResult => {
+                    memory.select_output(step.data.as_ref().and_then(|data| data.output.as_ref()));
                     step.next
                 }
                 Pass::To(step) => Some(step),
@@ -217,35 +218,35 @@ impl<'a, 'l> Walk<'a, 'l> {
         }))
     }
 
-    /// A step, and what follows where it failed.
+    /// Walks a step, and its catch if it failed.
     fn step(&mut self, step: &'a Step, place: &str, memory: &mut Memory<'a>) -> Result<Pass, Halt> {
         let story = self.log.story(place);
         let Some(catch) = &step.catch else {
-            return self.act(step, place, story, memory);
+            return self.execute(step, place, story, memory);
         };
         let error = match story.caught {
             Some(error) => error.clone(),
-            None => match self.act(step, place, story, memory)? {
-                Pass::End(End::Failed(fault)) => self.catches(place, &fault)?,
+            None => match self.execute(step, place, story, memory)? {
+                Pass::End(End::Failed(fault)) => self.record_caught(place, &fault)?,
                 pass => return Ok(pass),
             },
         };
-        self.caught(catch, place, error, memory)
+        self.run_catch(catch, place, error, memory)
     }
 
-    fn act(
+    fn execute(
         &mut self,
         step: &'a Step,
         place: &str,
         story: Story<'l>,
         memory: &mut Memory<'a>,
     ) -> Result<Pass, Halt> {
-        let seen = match seen(step, memory) {
-            Ok(seen) => seen,
-            Err(error) => return Ok(self.unrendered(step, place, &error, memory)),
+        let input = match state_input(step, memory) {
+            Ok(input) => input,
+            Err(error) => return Ok(self.fail_input(step, place, &error, memory)),
         };
-        let inner = memory.seeing(seen);
-        let memory_in = inner.as_ref().unwrap_or(memory);
+        let with_input = memory.with_document(input);
+        let memory_in = with_input.as_ref().unwrap_or(memory);
         let pass = match &step.action {
             Action::When(condition) => self.guard(step, place, condition, memory_in),
             Action::Set(tree) => self.set(step, place, story, tree, memory_in),
@@ -257,13 +258,13 @@ impl<'a, 'l> Walk<'a, 'l> {
             Action::Flow(named) => self.named(step, place, named, memory_in),
             Action::Call(_) => self.perform(step, place, story, memory_in),
         }?;
-        if matches!(pass, Pass::Past) {
-            memory.leave_open(step);
+        if matches!(pass, Pass::NextWithoutResult) {
+            memory.mark_unknown(step);
         }
         Ok(pass)
     }
 
-    fn caught(
+    fn run_catch(
         &mut self,
         catch: &'a Catch,
         place: &str,
@@ -272,7 +273,7 @@ impl<'a, 'l> Walk<'a, 'l> {
     ) -> Result<Pass, Halt> {
         let flow = match &catch.then {
             Then::Goto(step) => {
-                memory.land(&catch.error, bundle_error(&error));
+                memory.write_result(&catch.error, bundle_error(&error));
                 return Ok(Pass::To(*step));
             }
             Then::Flow(flow) => flow,
@@ -284,14 +285,14 @@ impl<'a, 'l> Walk<'a, 'l> {
             walk.flow(flow, &format!("{place}."), &mut inner)
         })?;
         Ok(match end {
-            End::Finished(value) => Pass::On(value),
+            End::Finished(value) => Pass::Next(value),
             end => Pass::End(end),
         })
     }
 
-    /// That a failure leads elsewhere is written down first: whatever becomes of the step later, the
-    /// run goes on there.
-    fn catches(&mut self, place: &str, fault: &Fault) -> Result<Value, Halt> {
+    /// Records first that the failure is caught, so that the run continues there even if the step would
+    /// succeed later.
+    fn record_caught(&mut self, place: &str, fault: &Fault) -> Result<Value, Halt> {
         let error = fault.error();
         if let Some(sketch) = &mut self.sketch {
             sketch.caught(place, &fault.why);
@@ -304,24 +305,24 @@ impl<'a, 'l> Walk<'a, 'l> {
         })))
     }
 
-    /// A flow within the flow.
+    /// Walks a nested flow.
     fn enter<T>(
         &mut self,
         place: &str,
-        within: impl FnOnce(&mut Self) -> Result<T, Halt>,
+        walk_nested: impl FnOnce(&mut Self) -> Result<T, Halt>,
     ) -> Result<T, Halt> {
         if self.depth == bounds::MOST_NESTING {
             let why = bounds::nesting(place);
             return Err(Halt::Exceeded { why });
         }
         self.depth += 1;
-        let end = within(self);
+        let end = walk_nested(self);
         self.depth -= 1;
         end
     }
 
-    /// Nothing more begins in a run that is too old.
-    fn begin(&self) -> Result<(), Halt> {
+    /// Checks the age of the run before something new starts.
+    fn check_age(&self) -> Result<(), Halt> {
         let longest = SignedDuration::try_from(bounds::LONGEST).unwrap_or(SignedDuration::MAX);
         match self.log.since {
             Some(since) if self.now.duration_since(since) > longest => {
@@ -332,27 +333,26 @@ impl<'a, 'l> Walk<'a, 'l> {
         }
     }
 
-    /// Nobody knows what this gives, in the plan that is made.
-    fn meets_unknown(&mut self) {
+    /// In a plan: counts an unknown result.
+    fn count_unknown(&mut self) {
         if let Some(sketch) = &mut self.sketch {
             sketch.unknown += 1;
         }
     }
 
-    /// How often that was so.
-    fn unknown(&self) -> usize {
+    fn unknown_count(&self) -> usize {
         self.sketch.as_ref().map_or(0, |sketch| sketch.unknown)
     }
 
-    /// Writes into the plan, where one is made.
-    fn sketch(&mut self, step: &'a Step, place: &str, what: What) {
+    /// Adds an entry to the plan, if there is one.
+    fn plan_step(&mut self, step: &'a Step, place: &str, what: What) {
         let depth = self.depth;
         if let Some(sketch) = &mut self.sketch {
             sketch.add(step, place, depth, what);
         }
     }
 
-    fn unrendered(
+    fn fail_input(
         &mut self,
         step: &'a Step,
         place: &str,
@@ -360,8 +360,8 @@ impl<'a, 'l> Walk<'a, 'l> {
         memory: &mut Memory<'a>,
     ) -> Pass {
         let pass = self.failed_to_render(step, place, error, memory);
-        if matches!(pass, Pass::Past) {
-            memory.leave_open(step);
+        if matches!(pass, Pass::NextWithoutResult) {
+            memory.mark_unknown(step);
         }
         pass
     }
@@ -373,12 +373,12 @@ impl<'a, 'l> Walk<'a, 'l> {
         error: &RenderError,
         memory: &Memory<'a>,
     ) -> Pass {
-        let open = error.reads_step() || memory.may_hold(error);
-        if self.sketch.is_some() && open {
-            self.sketch(step, place, What::Later);
-            return Pass::Past;
+        let unknown = error.reads_step() || memory.may_be_unknown(error);
+        if self.sketch.is_some() && unknown {
+            self.plan_step(step, place, What::Later);
+            return Pass::NextWithoutResult;
         }
-        self.sketch(step, place, What::Fails(error.to_string()));
+        self.plan_step(step, place, What::Fails(error.to_string()));
         Pass::End(End::Failed(Fault {
             step: step.name.clone(),
             message: error.to_string(),

@@ -282,12 +282,12 @@ fn first(sources: &[Source], scanned: &Scanned<'_>, spots: &Spots) -> State {
 impl Source {
     fn state(&self, item: Item<'_>) -> State {
         let field_type = self.field_type.as_ref();
-        if self.leaf.keeps(Datum::Taped(item), field_type) {
+        if self.leaf.leaves_unchanged(Datum::Taped(item), field_type) {
             let mut rest = self.rest.iter();
             let found = rest.try_fold(item, |item, key| step(item, key));
             return found.map_or(State::Absent, |item| State::Taped(item.number_on_tape()));
         }
-        let value = self.leaf.settle(item.value(), field_type);
+        let value = self.leaf.apply_type(item.value(), field_type);
         let mut rest = self.rest.iter();
         let found = rest.try_fold(&value, |value, key| key.of(value));
         match found {

@@ -40,7 +40,7 @@ pub fn warn(rule: &Rule, config: &Config, diagnostics: &mut Diagnostics) {
         diagnostics,
     };
     // Where a bundle's choices lead is not told by the order of its states.
-    if !rule.flow.is_of_bundle() {
+    if !rule.flow.is_from_bundle() {
         search.flow(&rule.flow, vec![&rule.when]);
     }
 }
@@ -78,7 +78,7 @@ impl<'s> Search<'s> {
                 }
             }
             Action::Each(each) => self.flow(&each.flow, guards.clone()),
-            Action::Flow(named) if !named.flow.is_of_bundle() => {
+            Action::Flow(named) if !named.flow.is_from_bundle() => {
                 self.flow(&named.flow, guards.clone());
             }
             Action::Set(_)

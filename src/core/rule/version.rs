@@ -147,4 +147,5 @@ impl Version {
         }
         files
     }
+
 }

@@ -52,7 +52,7 @@ pub fn guard(
 }
 
 fn writes(flow: Option<&Flow>) -> impl Iterator<Item = &Http> {
-    let steps = flow.into_iter().flat_map(Flow::every_step);
+    let steps = flow.into_iter().flat_map(Flow::all_steps);
     steps.filter_map(write)
 }
 

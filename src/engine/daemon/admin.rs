@@ -5,26 +5,26 @@ use crate::core::run::RunId;
 use crate::engine::Perform;
 use crate::engine::handle::Engine;
 use crate::engine::metrics::oldest_queued;
-use crate::source::admin::{Administer, Answer, Refused, Status};
+use crate::source::admin::{AdminApi, AdminError, RunStatuses, Status};
 use crate::source::{AcceptedRun, Ingest};
 use crate::store::{Placed, Store, StoreError};
 
-impl<S: Store, P: Perform> Administer for Engine<S, P> {
-    async fn retry(&self, run: u64) -> Answer {
+impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
+    async fn retry(&self, run: u64) -> RunStatuses {
         let placed = Engine::retry(self, RunId(run)).await;
         answer(placed.map(|placed| vec![placed]))
     }
 
-    async fn cancel(&self, run: u64) -> Answer {
+    async fn cancel(&self, run: u64) -> RunStatuses {
         let placed = Engine::cancel(self, RunId(run)).await;
         answer(placed.map(|placed| vec![placed]))
     }
 
-    async fn replay(&self, run: u64, rule: Option<String>) -> Answer {
+    async fn replay(&self, run: u64, rule: Option<String>) -> RunStatuses {
         answer(Engine::replay(self, RunId(run), rule.as_deref()).await)
     }
 
-    async fn status(&self) -> Result<Status, Refused> {
+    async fn status(&self) -> Result<Status, AdminError> {
         let shared = &self.shared;
         let oldest = oldest_queued(&shared.store, shared.clock().now()).await;
         let oldest = oldest.map_err(|error| refused(&error))?;
@@ -48,7 +48,7 @@ impl<S: Store, P: Perform> Administer for Engine<S, P> {
     }
 }
 
-fn answer(placed: Result<Vec<Placed>, StoreError>) -> Answer {
+fn answer(placed: Result<Vec<Placed>, StoreError>) -> RunStatuses {
     let placed = placed.map_err(|error| refused(&error))?;
     let runs = placed.into_iter().map(|run| AcceptedRun {
         id: run.id.0,
@@ -58,17 +58,17 @@ fn answer(placed: Result<Vec<Placed>, StoreError>) -> Answer {
     Ok(runs.collect())
 }
 
-fn refused(error: &StoreError) -> Refused {
+fn refused(error: &StoreError) -> AdminError {
     let why = error.to_string();
     match error {
-        StoreError::UnknownRun(_) => Refused::Unknown(why),
+        StoreError::UnknownRun(_) => AdminError::NotFound(why),
         StoreError::WrongState { .. } | StoreError::OnlyTells(_) | StoreError::Redacted(_) => {
-            Refused::Conflict(why)
+            AdminError::Conflict(why)
         }
         StoreError::Full { .. }
         | StoreError::Busy
         | StoreError::Settings(_)
         | StoreError::Broken(_)
-        | StoreError::Damaged(_) => Refused::Unavailable(why),
+        | StoreError::Damaged(_) => AdminError::Unavailable(why),
     }
 }

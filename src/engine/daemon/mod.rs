@@ -49,7 +49,7 @@ pub struct DaemonOptions {
     pub data: PathBuf,
     /// The folder that `outbox:` requests are written to.
     pub outbox: PathBuf,
-    pub limits: http::Limits,
+    pub limits: http::HttpLimits,
 }
 
 /// Runs until a signal ends it.
@@ -76,7 +76,7 @@ pub async fn daemon(
     let (store, recovered) = SqliteStore::open(&folder.database(), settings)?;
     log_recovered(&recovered);
     let address = listener.local_addr().map_err(EngineError::Serve)?;
-    let open_at = Some(address).filter(|at| http::is_open(*at));
+    let open_at = Some(address).filter(|at| http::is_public(*at));
     let options = EngineOptions {
         open_at,
         ..EngineOptions::of(&rulebook.config)
@@ -176,7 +176,7 @@ impl Listeners {
         engine: &Engine<S, ReloadablePerformer>,
         listener: TcpListener,
         socket: UnixListener,
-        limits: http::Limits,
+        limits: http::HttpLimits,
     ) -> Self {
         let close = watch::Sender::new(false);
         let closed = || {

@@ -13,9 +13,9 @@ use crate::core::config::{self, Config};
 use crate::core::event::decode::{NotAnEvent, decode, decode_described};
 use crate::core::event::json::{Refused, accept};
 use crate::core::event::{Brief, Event};
-use crate::engine::handle::Engine;
 use crate::engine::{Perform, Rulebook};
-use crate::source::{AcceptedEvent, AcceptedRun, Answer, Endpoint, Ingest, Refusal, Unsound};
+use crate::engine::handle::Engine;
+use crate::source::{AcceptedEvent, AcceptedRun, Endpoint, Ingest, IngestError, IngestResponse, InvalidBody};
 use crate::store::{Store, StoreError};
 use match_bytes::ByteMatch;
 use submit::{MatchedEvent, SubmittedEvent};
@@ -59,7 +59,7 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
         self.rulebook().entrances.paths()
     }
 
-    fn refused(&self, source: &str, reason: &'static str) {
+    fn count_rejection(&self, source: &str, reason: &'static str) {
         self.shared.metrics.count_rejected(source, reason);
     }
 
@@ -70,14 +70,16 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
         }
     }
 
-    async fn receive(&self, source: &str, body: &[u8]) -> Result<Answer, Refusal> {
+    async fn receive(&self, source: &str, body: &[u8]) -> Result<IngestResponse, IngestError> {
         let received = self.ingest(source, body).await;
         if let Err(refusal) = &received {
             let known = match refusal {
-                Refusal::UnknownSource { .. } => "",
-                Refusal::Unsound(_) | Refusal::Busy { .. } | Refusal::Unavailable { .. } => source,
+                IngestError::UnknownSource { .. } => "",
+                IngestError::InvalidBody(_)
+                | IngestError::Busy { .. }
+                | IngestError::Unavailable { .. } => source,
             };
-            self.shared.metrics.count_rejected(known, refusal.word());
+            self.shared.metrics.count_rejected(known, refusal.code());
         }
         received
     }
@@ -91,16 +93,16 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
 
 impl<S: Store, P: Perform> Engine<S, P> {
     /// The source is looked up here alone: a reload may have closed it since the request began.
-    async fn ingest(&self, source: &str, body: &[u8]) -> Result<Answer, Refusal> {
+    async fn ingest(&self, source: &str, body: &[u8]) -> Result<IngestResponse, IngestError> {
         let intake = Arc::clone(&self.shared.intake).read_owned().await;
         let active = self.shared.active.load_full();
         let rulebook = &active.rulebook;
         let Some(entrance) = rulebook.config.sources.get(source) else {
             let known = Vec::new();
-            return Err(Refusal::UnknownSource { known });
+            return Err(IngestError::UnknownSource { known });
         };
         self.ready()
-            .map_err(|reason| Refusal::Unavailable { reason })?;
+            .map_err(|reason| IngestError::Unavailable { reason })?;
         let refused = |error: StoreError| {
             tracing::error!(%error, source, "request rejected");
             refusal(&error)
@@ -114,23 +116,23 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 events: vec![event],
                 array: false,
             },
-            None => RequestEvents::read(entrance, body, rulebook).map_err(Refusal::Unsound)?,
+            None => RequestEvents::read(entrance, body, rulebook).map_err(IngestError::InvalidBody)?,
         };
         let array = request.array;
         let submitted = self.submit_with(active, request.events, Some(intake)).await;
         let submitted = submitted.map_err(refused)?;
         let mut answers: Vec<AcceptedEvent> = submitted.iter().map(answer).collect();
         Ok(match (array, answers.len()) {
-            (false, 1) => Answer::One(answers.remove(0)),
-            (true | false, _) => Answer::Many(answers),
+            (false, 1) => IngestResponse::One(answers.remove(0)),
+            (true | false, _) => IngestResponse::Many(answers),
         })
     }
 }
 
-fn refusal(error: &StoreError) -> Refusal {
+fn refusal(error: &StoreError) -> IngestError {
     let reason = error.to_string();
     match error {
-        StoreError::Full { .. } => Refusal::Busy { reason },
+        StoreError::Full { .. } => IngestError::Busy { reason },
         StoreError::Busy
         | StoreError::Broken(_)
         | StoreError::Damaged(_)
@@ -138,7 +140,7 @@ fn refusal(error: &StoreError) -> Refusal {
         | StoreError::OnlyTells(_)
         | StoreError::Redacted(_)
         | StoreError::Settings(_)
-        | StoreError::WrongState { .. } => Refusal::Unavailable { reason },
+        | StoreError::WrongState { .. } => IngestError::Unavailable { reason },
     }
 }
 
@@ -154,7 +156,7 @@ impl RequestEvents {
         source: &config::EventSource,
         body: &[u8],
         rulebook: &Rulebook,
-    ) -> Result<Self, Unsound> {
+    ) -> Result<Self, InvalidBody> {
         let accepted = accept(body).map_err(unsound)?;
         let (values, array) = match accepted.value {
             Value::Array(values) => (values, true),
@@ -172,7 +174,7 @@ impl RequestEvents {
     }
 }
 
-fn check_count(count: usize) -> Result<(), Unsound> {
+fn check_count(count: usize) -> Result<(), InvalidBody> {
     let error = match count {
         0 => "an empty array holds no event; send at least one".into(),
         count if count > MAX_EVENTS => {
@@ -180,35 +182,35 @@ fn check_count(count: usize) -> Result<(), Unsound> {
         }
         _ => return Ok(()),
     };
-    Err(Unsound {
+    Err(InvalidBody {
         error,
         line: Some(1),
         column: Some(1),
-        ..Unsound::default()
+        ..InvalidBody::default()
     })
 }
 
-fn unsound(refused: Refused) -> Unsound {
-    Unsound {
+fn unsound(refused: Refused) -> InvalidBody {
+    InvalidBody {
         error: refused.reason,
         line: Some(refused.line),
         column: Some(refused.column),
-        ..Unsound::default()
+        ..InvalidBody::default()
     }
 }
 
-fn no_event(error: NotAnEvent, index: Option<usize>) -> Unsound {
-    Unsound {
+fn no_event(error: NotAnEvent, index: Option<usize>) -> InvalidBody {
+    InvalidBody {
         error: error.message,
         help: error.help,
         path: error.path,
         index,
-        ..Unsound::default()
+        ..InvalidBody::default()
     }
 }
 
-fn unmatched(event: Brief) -> Answer {
-    Answer::One(AcceptedEvent {
+fn unmatched(event: Brief) -> IngestResponse {
+    IngestResponse::One(AcceptedEvent {
         accepted: true,
         event: event.id,
         runs: Vec::new(),
@@ -236,7 +238,7 @@ fn answer(submitted: &SubmittedEvent) -> AcceptedEvent {
 mod tests {
     use super::*;
 
-    fn request(source: &str, text: &str) -> Result<RequestEvents, Unsound> {
+    fn request(source: &str, text: &str) -> Result<RequestEvents, InvalidBody> {
         let rulebook = Rulebook::default();
         let source = &rulebook.config.sources[source];
         RequestEvents::read(source, text.as_bytes(), &rulebook)

@@ -14,7 +14,7 @@ use crate::core::config::{self, Config, Scheme, Verification};
 use crate::core::secret::SecretPlace;
 use crate::source::Endpoint;
 use crate::source::http::ListenError;
-use crate::source::signature::{Unusable, Verifier};
+use crate::source::signature::{InvalidSecret, Verifier};
 
 /// The entrances by their paths. Cloning shares the secrets.
 #[derive(Clone, Default)]
@@ -38,8 +38,12 @@ impl fmt::Debug for Endpoints {
 impl Endpoints {
     /// Without the secrets: sources that verify let nobody in.
     pub fn without_secrets(config: &Config) -> Self {
-        let with =
-            |entrance: &config::EventSource| entrance.verification.as_ref().map(Verifier::locked);
+        let with = |entrance: &config::EventSource| {
+            entrance
+                .verification
+                .as_ref()
+                .map(Verifier::without_secrets)
+        };
         Self::new(config, with)
     }
 
@@ -52,7 +56,7 @@ impl Endpoints {
             Some(made.unwrap_or_else(|unusable| {
                 let told = unusable.into_iter().map(|one| invalid_secret(one, config));
                 missing.extend(told);
-                Verifier::locked(verification)
+                Verifier::without_secrets(verification)
             }))
         });
         (entrances, missing)
@@ -89,8 +93,8 @@ impl Endpoints {
             let doubts = entrance
                 .verifier
                 .iter()
-                .flat_map(|verifier| verifier.doubts());
-            let told = doubts.map(|(secret, what)| PreflightIssue {
+                .flat_map(|verifier| verifier.warnings());
+            let told = warnings.map(|(secret, what)| PreflightIssue {
                 source: source.clone(),
                 secret: secret.to_owned(),
                 what,
@@ -187,7 +191,7 @@ pub fn names(config: &Config) -> Vec<&str> {
     names
 }
 
-fn verifier(verification: &Verification, secrets: &SecretStore) -> Result<Verifier, Vec<Unusable>> {
+fn verifier(verification: &Verification, secrets: &SecretStore) -> Result<Verifier, Vec<InvalidSecret>> {
     let named = verification.secrets.iter();
     let values: Option<Vec<_>> = named
         .map(|name| Some((name.clone(), secrets.get(name)?.clone())))
@@ -195,12 +199,12 @@ fn verifier(verification: &Verification, secrets: &SecretStore) -> Result<Verifi
     match values {
         Some(values) => Verifier::new(verification, values),
         // What is missing was told; one of two is not enough, or a rotation would end unseen.
-        None => Ok(Verifier::locked(verification)),
+        None => Ok(Verifier::without_secrets(verification)),
     }
 }
 
-fn invalid_secret(unusable: Unusable, config: &Config) -> MissingSecret {
-    let Unusable { name, why } = unusable;
+fn invalid_secret(unusable: InvalidSecret, config: &Config) -> MissingSecret {
+    let InvalidSecret { name, why } = unusable;
     let place = config.secrets.get(&name).cloned();
     MissingSecret {
         place: place.unwrap_or_else(|| SecretPlace::default_for(&name)),

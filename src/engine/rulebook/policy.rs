@@ -65,7 +65,7 @@ struct PolicyCheck<'j> {
 
 impl PolicyCheck<'_> {
     fn request(&mut self, http: &Http, step: &Step) {
-        let seen = self.config.outgoing.foresee(http.url.beginning());
+        let seen = self.config.outgoing.forecast(http.url.beginning());
         if let Some(Foresight::Refused(refused)) = seen {
             let message = format!("requests would not be sent: {refused}");
             let warning = Diagnostic::warning(Code::RefusedTarget, step.at, message);

@@ -104,7 +104,7 @@ pub async fn with_last_a_later_event_replaces_the_run<S: Store>(store: S) {
     let first = comes(&store, coming("1", Kept::Last, 0)).await;
     let second = comes(&store, coming("2", Kept::Last, 30)).await;
     assert_eq!(second.state, until(90));
-    let why = format!("run {} of a later event took its place", second.id.0);
+    let why = format!("replaced by run {} of a later event", second.id.0);
     assert_eq!(state(&store, first.id).await, gone(&why));
     let third = comes(&store, coming("3", Kept::Last, 80)).await;
     assert_eq!(third.state, until(100), "at most 100 s after the first");
@@ -124,7 +124,7 @@ pub async fn with_first_later_events_join<S: Store>(store: S) {
     let first = comes(&store, coming("1", Kept::First, 0)).await;
     let second = comes(&store, coming("2", Kept::First, 30)).await;
     let why = format!(
-        "joined run {} for ticket.id 7, which gathers events since {:.0}",
+        "joined run {} for ticket.id 7, which collects events since {:.0}",
         first.id.0,
         now()
     );

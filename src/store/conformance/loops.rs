@@ -153,7 +153,7 @@ pub async fn without_an_actor_the_rate_of_the_rule_decides<S: Store>(store: S) {
     assert_eq!(lineage(&store, runs[0].id).await, (0, None));
     assert_eq!(lineage(&store, runs[2].id).await, (0, Some(runs[1].id)));
     let suppressed = acts(&store, unnamed("a", 3)).await;
-    let may = format!("; may be caused by run {} (a)", runs[2].id.0);
+    let may = format!("; possibly caused by run {} (a)", runs[2].id.0);
     assert!(why(&suppressed).contains(&may), "{}", why(&suppressed));
     assert_eq!(acts(&store, unnamed("b", 4)).await.state, State::Queued);
     assert_eq!(acts(&store, unnamed("a", 101)).await.state, State::Queued);

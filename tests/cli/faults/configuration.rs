@@ -219,14 +219,14 @@ fn an_address_that_cannot_be_listened_on_is_named() {
         (
             taken.as_str(),
             5,
-            "the port is taken; stop the program that has it, or choose another",
+            "the port is in use; stop the program that uses it, or choose another",
         ),
         ("nonsense", 2, "write it as `127.0.0.1:8080`"),
         ("127.0.0.1:99999", 2, "write it as `127.0.0.1:8080`"),
         (
             "0.0.0.0:0",
             2,
-            "whoever comes: `support`, `upmind`; give each `verify`",
+            "accept any sender: `support`, `upmind`; set `verify`",
         ),
     ] {
         let output = sandbox.run(&["daemon", "--listen", address]);

@@ -124,13 +124,13 @@ fn wrong_requests_are_rejected_by_status() {
     let json = "content-type: application/json\r\n";
     daemon
         .post("/events/nope", &event)
-        .expect_rejected(404, &["no such source", "/events/support"]);
+        .expect_rejected(404, &["unknown source", "/events/support"]);
     daemon
         .post("/events", &event)
         .expect_rejected(404, &["/events/support"]);
     daemon
         .post("/else", &event)
-        .expect_rejected(404, &["events go to"]);
+        .expect_rejected(404, &["send events to"]);
     let get = daemon.get("/events/support");
     get.expect_rejected(405, &["POST"]);
     assert_eq!(get.header("allow"), Some("POST"));
@@ -143,7 +143,7 @@ fn wrong_requests_are_rejected_by_status() {
     refused.expect_rejected(415, &["Content-Encoding"]);
     let large = vec![b'x'; 10_000_000];
     let refused = daemon.request("POST", "/events/support", json, &large);
-    refused.expect_rejected(413, &["more than 1048576 bytes", "send fewer events"]);
+    refused.expect_rejected(413, &["larger than 1048576 bytes", "send fewer events"]);
     assert_eq!(daemon.post("/events/support", &event).status(), 200);
 }
 

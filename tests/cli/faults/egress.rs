@@ -33,7 +33,7 @@ fn loopback_is_allowed_by_default_only_without_a_configuration() {
     let error = dead["steps"][0]["error"].as_str().unwrap();
     assert!(
         error.contains(
-            "connection denied: `127.0.0.1` is a loopback address; if it is meant, write \
+            "connection denied: `127.0.0.1` is a loopback address; to allow it, write \
              `outgoing: { allow: [127.0.0.1] }` in flowtrigger.yaml"
         ),
         "{error}"
@@ -128,9 +128,9 @@ fn a_plan_shows_whether_each_request_is_allowed() {
     assert_eq!(
         egress(&sandbox),
         [
-            "public name, checked when it is sent".into(),
+            "public name, checked when the request is sent".into(),
             "public address".into(),
-            "refused: `10.0.0.1` is a private address".into(),
+            "denied: `10.0.0.1` is a private address".into(),
             "not public, allowed by `outgoing`; 2 redirects are followed, each checked again"
                 .into(),
             Value::Null,
@@ -139,7 +139,7 @@ fn a_plan_shows_whether_each_request_is_allowed() {
     let text = sandbox.run_with_input(&["dry-run", "--explain", "-"], &urgent(7).to_string());
     text.expect_stdout(
         0,
-        &["       egress: public name, checked when it is sent\n"],
+        &["       egress: public name, checked when the request is sent\n"],
     );
 }
 

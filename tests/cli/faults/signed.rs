@@ -96,7 +96,7 @@ pub fn post(daemon: &DaemonProcess, path: &str, headers: &str, body: &str) -> Me
 
 #[track_caller]
 pub fn denied(answer: &Message) {
-    answer.expect_rejected(401, &["the sender did not prove who it is"]);
+    answer.expect_rejected(401, &["the sender could not be verified"]);
     assert!(answer.header("www-authenticate").is_some(), "{answer:?}");
     assert!(!answer.body.contains("c4nary"), "{answer:?}");
 }
@@ -219,7 +219,7 @@ fn a_repeated_request_is_a_redelivery() {
         stale["message"]
             .as_str()
             .unwrap()
-            .contains("s ago, and the window is 300 s"),
+            .contains("s ago, but the window is 300 s"),
         "{stale}"
     );
     let early = complaint(&daemon, "sender_early");

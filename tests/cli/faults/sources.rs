@@ -108,18 +108,18 @@ fn a_public_listener_requires_verification_of_every_source() {
         for address in ["0.0.0.0:0", "[::]:0"] {
             let output = sandbox.run(&["daemon", "--listen", address]);
             let told =
-                format!("these sources take whoever comes: {unverified}; give each `verify`");
-            output.expect_stderr(2, &["refused to listen on `", &told]);
+                format!("these sources accept any sender: {unverified}; set `verify`");
+            output.expect_stderr(2, &["cannot listen on `", &told]);
         }
     }
     let sandbox = prepared("listen: 0.0.0.0:0\nmode: live\n");
     sandbox.run(&["check"]).expect_stdout(
         0,
-        &["refused to listen on `0.0.0.0:0`", "flowtrigger.yaml:1:9"],
+        &["cannot listen on `0.0.0.0:0`", "flowtrigger.yaml:1:9"],
     );
     sandbox
         .run(&["daemon"])
-        .expect_stderr(2, &["refused to listen on `0.0.0.0:0`"]);
+        .expect_stderr(2, &["cannot listen on `0.0.0.0:0`"]);
     sandbox.write(
         "flowtrigger.yaml",
         "sources: { token: { decoder: support, verify: bearer, secrets: KEY } }\n",
@@ -152,7 +152,7 @@ fn a_public_listener_requires_verification_of_every_source() {
         line["message"]
             .as_str()
             .unwrap_or("")
-            .contains("whoever comes: `token`")
+            .contains("accept any sender: `token`")
     });
     daemon.expect_log(|line| {
         line["message"]
@@ -196,7 +196,7 @@ fn an_unset_secret_is_reported_at_startup() {
     ] {
         let told = format!("{}{}", output.stdout, output.stderr);
         assert!(
-            told.contains("is no base64, as this scheme wants it"),
+            told.contains("is not base64, which this scheme requires"),
             "{told}"
         );
         assert!(!told.contains("c4nary"), "{told}");
@@ -223,14 +223,14 @@ fn a_test_of_an_unsaved_webhook_is_recognised() {
     );
     public
         .run(&["check"])
-        .expect_stdout(0, &["with which anybody can test webhooks"]);
+        .expect_stdout(0, &["published secret for testing webhooks"]);
     let daemon = DaemonProcess::start(&public);
     daemon.expect_log(|line| {
         line["level"] == "WARN"
             && line["message"]
                 .as_str()
                 .unwrap_or("")
-                .contains("anybody can test")
+                .contains("published secret for testing")
     });
     denied(&post(&daemon, "/events/support", &headers, &body));
 }
@@ -275,7 +275,7 @@ fn the_log_says_how_to_fix_common_mistakes() {
         line["message"]
             .as_str()
             .unwrap()
-            .ends_with("the header `x-webhook-signature` is missing"),
+            .ends_with("missing header `x-webhook-signature`"),
         "{line}"
     );
     for pasted in [

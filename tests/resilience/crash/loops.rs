@@ -168,7 +168,7 @@ fn a_loop_with_a_known_actor_ends_at_the_depth_and_others_continue() {
     );
     assert_eq!(of("note", "done"), 7);
     let why = said(&sandbox, &["why", "7", "--rule", "close-again"]);
-    assert!(why.contains("loop_guard  closed: the event is number 6 in a row that our own actions caused, `depth` allows 5, caused by run"), "{why}");
+    assert!(why.contains("loop_guard  closed: event 6 in a row caused by our own actions, `depth` allows 5; caused by run"), "{why}");
     assert_eq!(why.matches("\n      ← run").count(), 6, "{why}");
     assert_eq!(
         why.matches("← event ticket.StatusChanged E").count(),
@@ -198,7 +198,7 @@ fn a_loop_without_an_actor_ends_at_the_rate() {
     happens(&daemon, &event(Format::Zis, "status", 7, PERSON));
     assert_eq!(desk.receiver.count(), 8);
     let why = said(&sandbox, &["why", "7"]);
-    assert!(why.contains("loop_guard  closed: 8 runs for support 7 within 1h, no more may begin; may be caused by run 8 (close-again) ← run 7"), "{why}");
+    assert!(why.contains("loop_guard  closed: limit of 8 runs for support 7 within 1h reached; possibly caused by run 8 (close-again) ← run 7"), "{why}");
     assert_eq!(
         why.matches("← event ticket.StatusChanged").count(),
         9,

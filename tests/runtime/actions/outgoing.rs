@@ -51,7 +51,7 @@ async fn dns_rebinding_connects_to_the_checked_address() {
         failure.message,
         format!(
             "POST http://desk.example:{}/x: connection denied: `desk.example` is at 127.0.0.1, a \
-             loopback address; if it is meant, write `outgoing: {{ allow: [desk.example] }}` in \
+             loopback address; to allow it, write `outgoing: {{ allow: [desk.example] }}` in \
              flowtrigger.yaml",
             outside.port
         )

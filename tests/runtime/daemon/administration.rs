@@ -29,7 +29,7 @@ async fn order(socket: &Path, path: &str) -> (u16, Value) {
     (status, serde_json::from_str(&body).unwrap())
 }
 
-fn serve<A: admin::Administer>(engine: A) -> (tempfile::TempDir, PathBuf) {
+fn serve<A: admin::AdminApi>(engine: A) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("flowtrigger.sock");
     let listener = admin::listen(&path).unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flowtrigger::engine::{EngineOptions, ReloadablePerformer};
-use flowtrigger::source::http::Limits;
+use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::SqliteStore;
 use flowtrigger_testing::test_daemon::{event, house_with, soon};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,7 +13,7 @@ type House = flowtrigger_testing::test_daemon::House<SqliteStore, ReloadablePerf
 
 const QUIET: &str = "name: quiet\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n- succeed: fine\n";
 
-async fn house(limits: Limits) -> House {
+async fn house(limits: HttpLimits) -> House {
     house_with(QUIET, EngineOptions::default(), limits).await
 }
 
@@ -37,7 +37,7 @@ async fn still_serves(house: &House) {
 
 #[tokio::test]
 async fn a_head_that_is_too_long_is_refused_before_its_end() {
-    let house = house(Limits::default()).await;
+    let house = house(HttpLimits::default()).await;
     let endless = format!("POST /events/support HTTP/1.1\r\nx: {}", "a".repeat(40_000));
     let many = "x: a\r\n".repeat(101);
     let many = format!("POST /events/support HTTP/1.1\r\n{many}\r\n");
@@ -51,9 +51,9 @@ async fn a_head_that_is_too_long_is_refused_before_its_end() {
 
 #[tokio::test]
 async fn a_body_in_chunks_is_bounded_like_any_other() {
-    let limits = Limits {
+    let limits = HttpLimits {
         body: 1_000,
-        ..Limits::default()
+        ..HttpLimits::default()
     };
     let house = house(limits).await;
     let head = "POST /events/support HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -71,7 +71,7 @@ async fn a_body_in_chunks_is_bounded_like_any_other() {
 
 #[tokio::test]
 async fn two_lengths_are_no_length() {
-    let house = house(Limits::default()).await;
+    let house = house(HttpLimits::default()).await;
     let request = "POST /events/support HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\ncontent-length: 9\r\n\r\n{}";
     let said = said(&house, request.as_bytes()).await;
     assert!(said.starts_with("HTTP/1.1 400"), "{said}");
@@ -80,9 +80,9 @@ async fn two_lengths_are_no_length() {
 
 #[tokio::test]
 async fn who_does_not_read_the_answers_is_hung_up_on() {
-    let limits = Limits {
+    let limits = HttpLimits {
         request: Duration::from_millis(200),
-        ..Limits::default()
+        ..HttpLimits::default()
     };
     let house = house(limits).await;
     let mut sender = connected(&house).await;
@@ -95,10 +95,10 @@ async fn who_does_not_read_the_answers_is_hung_up_on() {
 
 #[tokio::test]
 async fn who_has_no_place_waits_until_an_idle_one_is_gone() {
-    let limits = Limits {
+    let limits = HttpLimits {
         connections: 1,
         request: Duration::from_millis(200),
-        ..Limits::default()
+        ..HttpLimits::default()
     };
     let house = house(limits).await;
     let _idle = connected(&house).await;

@@ -2,7 +2,7 @@
 
 use flowtrigger::engine::{EngineOptions, reload};
 use flowtrigger::source::Ingest;
-use flowtrigger::source::http::Limits;
+use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{EditionId, Store};
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{answered, event, house, house_on, telling, until};
@@ -41,7 +41,7 @@ async fn a_sender_that_hangs_up_cannot_stop_it_half_way() {
         store.clone(),
         QUIET,
         EngineOptions::default(),
-        Limits::default(),
+        HttpLimits::default(),
     )
     .await;
     let body = event(1, "a").to_string();
@@ -63,7 +63,7 @@ async fn a_sender_that_hangs_up_cannot_stop_it_half_way() {
 async fn rules_and_their_edition_change_together_and_the_unmatched_are_filed() {
     let receiver = Receiver::ok();
     let store = Durable::default();
-    let options = (EngineOptions::default(), Limits::default());
+    let options = (EngineOptions::default(), HttpLimits::default());
     let house = house_on(store.clone(), QUIET, options.0, options.1).await;
     assert_eq!(store.editions(), 1, "at the start");
     let mut unmatched = event(1, "a");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use flowtrigger::core::flow::call::Call;
 use flowtrigger::core::run::{CallResult, Line, State};
 use flowtrigger::engine::{EngineOptions, Perform};
-use flowtrigger::source::http::Limits;
+use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{Placed, Store};
 use flowtrigger_testing::clock::ManualClock;
 use flowtrigger_testing::receiver::Receiver;
@@ -22,7 +22,7 @@ where
     P: Into<Option<EngineOptions>>,
 {
     let options = options.into().unwrap_or_default();
-    house_on(store.clone(), rules, options, Limits::default()).await
+    house_on(store.clone(), rules, options, HttpLimits::default()).await
 }
 
 fn at_once() -> EngineOptions {

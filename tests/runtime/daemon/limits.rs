@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flowtrigger::core::run::State;
 use flowtrigger::engine::EngineOptions;
-use flowtrigger::source::http::Limits;
+use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{Placed, Store};
 use flowtrigger_testing::clock::ManualClock;
 use flowtrigger_testing::receiver::Receiver;
@@ -24,7 +24,7 @@ async fn a_host_that_does_not_answer_holds_up_no_other() {
         per_host: 1,
         ..EngineOptions::default()
     };
-    let house = house_with(&rules.join("---\n"), options, Limits::default()).await;
+    let house = house_with(&rules.join("---\n"), options, HttpLimits::default()).await;
     let runs = house.accepted(&event(1, "x")).await;
     let (to_dead, to_alive) = runs.split_at(4);
     assert_eq!(house.settled(to_alive).await[0].state, State::Done);
@@ -48,7 +48,7 @@ async fn one_rule_takes_no_more_than_its_share() {
         per_rule: 2,
         ..EngineOptions::default()
     };
-    let house = house_with(&rules.join("---\n"), options, Limits::default()).await;
+    let house = house_with(&rules.join("---\n"), options, HttpLimits::default()).await;
     let mut runs = Vec::new();
     for ticket in 0..5 {
         runs.extend(
@@ -93,7 +93,7 @@ async fn no_more_runs_wait_for_a_host_in_memory_than_are_allowed() {
         ..clock.options()
     };
     let rules = telling("tell", receiver.address, "");
-    let house = house_with(&rules, options, Limits::default()).await;
+    let house = house_with(&rules, options, HttpLimits::default()).await;
     let mut runs = Vec::new();
     for ticket in 0..70 {
         runs.extend(house.accepted(&event(ticket, &format!("x{ticket}"))).await);

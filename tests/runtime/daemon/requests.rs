@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use flowtrigger::core::flow::call::Call;
 use flowtrigger::core::run::{CallResult, Line, Reply, RunId, State};
 use flowtrigger::engine::{EngineOptions, Perform};
-use flowtrigger::source::http::Limits;
+use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{
     Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, Store, StoreError,
     Unmatched,
@@ -167,7 +167,7 @@ async fn other_methods_are_refused_with_those_that_are_allowed() {
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused_and_one_at_it_is_read() {
-    let limits = Limits::default();
+    let limits = HttpLimits::default();
     let house = house(QUIET).await;
     let post = |size: usize| {
         let body = " ".repeat(size);
@@ -240,9 +240,9 @@ async fn a_store_that_takes_nothing_asks_the_sender_to_come_back() {
 
 #[tokio::test]
 async fn a_sender_that_dribbles_is_hung_up_on() {
-    let limits = Limits {
+    let limits = HttpLimits {
         request: std::time::Duration::from_millis(20),
-        ..Limits::default()
+        ..HttpLimits::default()
     };
     let house = house_with(QUIET, EngineOptions::default(), limits).await;
     for start in [

@@ -23,7 +23,10 @@ async fn a_dead_receiver_is_tried_again_and_given_up() {
     let State::Dead { why } = &record.state else {
         panic!("{:?}", record.state);
     };
-    assert!(why.starts_with("step `tell` failed after 3 tries"), "{why}");
+    assert!(
+        why.starts_with("step `tell` failed after 3 attempts"),
+        "{why}"
+    );
     let numbers: Vec<u32> = record
         .log
         .iter()

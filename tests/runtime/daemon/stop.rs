@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flowtrigger::core::run::State;
 use flowtrigger::engine::{EngineOptions, UnfinishedWork};
-use flowtrigger::source::http::Limits;
+use flowtrigger::source::http::HttpLimits;
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{answered, event, house, house_with, soon, telling};
 
@@ -52,7 +52,7 @@ async fn what_does_not_end_in_time_is_named() {
     let house = house_with(
         &telling("tell", receiver.address, ""),
         options,
-        Limits::default(),
+        HttpLimits::default(),
     )
     .await;
     house.accepted(&event(1, "held")).await;

@@ -57,8 +57,8 @@ fn a_window_is_told_by_the_run_that_gave_way_the_one_that_acts_and_the_next() {
     drop(store);
     let shown = flowtrigger(data, &["runs", "show", "1", "2"]);
     for wanted in [
-        "debounce: run 2 of a later event took its place",
-        "debounce  ticket.id 7  closed: run 2 of a later event took its place",
+        "debounce: replaced by run 2 of a later event",
+        "debounce  ticket.id 7  closed: replaced by run 2 of a later event",
         "debouncing",
         "debounce  ticket.id 7  open, quiet 4h; gathers 2 events since",
         "unless another event comes before",
@@ -82,8 +82,7 @@ fn a_window_is_told_by_the_run_that_gave_way_the_one_that_acts_and_the_next() {
     let next = priority(7, "urgent", "2026-01-07T09:04:00Z");
     let next = file("next.json", &next.document().to_string());
     let said = flowtrigger(data, &["dry-run", "--rules", &rules, &next]);
-    let outlook =
-        "all events for ticket.id 7, quiet 4h  gathers: run 2 gathers events for ticket.id 7 since";
+    let outlook = "all events for ticket.id 7, quiet 4h  gathers: run 2 collects events for ticket.id 7 since";
     assert!(said.out.contains(outlook), "{}", said.out);
     let other = priority(8, "urgent", "2026-01-07T09:04:00Z");
     let other = file("other.json", &other.document().to_string());

@@ -50,7 +50,7 @@ fn dry_run_says_of_each_gate_how_it_stands() {
     assert!(
         charged
             .out
-            .contains("closed: run 12 for ticket.id 7 came before"),
+            .contains("closed: earlier run 12 for ticket.id 7"),
         "{charged:?}"
     );
 }
@@ -99,7 +99,7 @@ fn dry_run_says_how_the_loop_guard_stands() {
         data.sql.execute(charge, params![now, run]).unwrap();
     }
     let closed = dry_run(data.folder(), "text");
-    let why = "20 runs for support 7 within 10m, no more may begin";
+    let why = "limit of 20 runs for support 7 within 10m reached";
     assert!(
         closed.contains(&format!("{line}  closed: {why}")),
         "{closed}"

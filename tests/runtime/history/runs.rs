@@ -191,9 +191,9 @@ fn what_comes_next_is_said_for_every_state() {
         (
             State::Suppressed {
                 gate: why("dedupe"),
-                why: why("run 1 came before"),
+                why: why("earlier run 1"),
             },
-            "dedupe  closed: run 1 came before",
+            "dedupe  closed: earlier run 1",
         ),
         (State::Cancelled, "takes it up again"),
     ] {
@@ -212,7 +212,7 @@ fn the_guard_that_ended_a_run_is_shown_with_what_it_saw() {
     let edition = data.edition(&[("rules/g.yaml", rules)], "", DAY);
     let event = data.event(&priority(7, "urgent", DAY), DAY, &edition, 0);
     let state = State::Skipped {
-        why: "the guard `only_gold` did not hold".into(),
+        why: "the guard `only_gold` was not true".into(),
     };
     let result = json!({"status": 200, "body": {"plan": "free"}});
     let run = data.run(

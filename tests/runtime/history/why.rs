@@ -145,14 +145,14 @@ fn a_closed_gate_is_said_beside_the_run_that_it_kept_from_beginning() {
     let event = data.event(&priority(5, "urgent", WEDNESDAY), WEDNESDAY, &edition, 0);
     let state = State::Suppressed {
         gate: "dedupe".into(),
-        why: "run 1 for ticket.id 5 came before; opens again at 2026-01-05T11:00:00Z".into(),
+        why: "earlier run 1 for ticket.id 5; opens again at 2026-01-05T11:00:00Z".into(),
     };
     data.run(event, &edition, "page-urgent", &state, &[]);
     data.sql
         .execute(r#"UPDATE runs SET asks = '[{"gate":"dedupe","window":86400000000,"value":"ticket.id 5"}]' WHERE id = 2"#, [])
         .unwrap();
     let said = flowtrigger(data.folder(), &["why", "5"]);
-    assert!(said.out.contains("\n  gate  dedupe  ticket.id 5  closed: run 1 for ticket.id 5 came before; opens again at 2026-01-05T11:00:00Z\n"), "{}", said.out);
+    assert!(said.out.contains("\n  gate  dedupe  ticket.id 5  closed: earlier run 1 for ticket.id 5; opens again at 2026-01-05T11:00:00Z\n"), "{}", said.out);
     assert!(said.out.contains("  run  2 suppressed"), "{}", said.out);
 }
 

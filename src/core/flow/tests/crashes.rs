@@ -1,5 +1,4 @@
-//! A run whose program ends anywhere and comes back: its log, cut at every line, goes on to the same
-//! end, and nothing that was done is done again.
+//! Tests of crashes: a run whose log is cut at any entry reaches the same end and repeats no finished step.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

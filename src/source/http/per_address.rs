@@ -1,5 +1,5 @@
-//! How many connections each address has, so that one sender cannot take the places of all.
-//! It refuses the connection beyond an address's share, and forgets an address with its last one.
+//! Limits open connections per client address. An address without connections uses no memory.
+//! Trusted proxies and loopback are exempt.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -9,19 +9,20 @@ use ipnet::IpNet;
 
 use super::peer::Peer;
 
-pub struct Crowd {
+/// Counts the connections of each address.
+pub struct AddressLimiter {
     per_address: usize,
     trusted: Vec<IpNet>,
     counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
-/// One connection of an address, counted until it is dropped.
-pub struct Counted {
+/// One counted connection of an address. Dropping it ends the count.
+pub struct AddressPermit {
     address: IpAddr,
     counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
-impl Crowd {
+impl AddressLimiter {
     pub fn new(per_address: usize, trusted: &[IpNet]) -> Self {
         Self {
             per_address,
@@ -30,28 +31,28 @@ impl Crowd {
         }
     }
 
-    /// None where the address has its share already. The inner None counts nothing: behind a trusted
-    /// proxy are many senders, and this machine's own programs are trusted.
-    pub fn enter(&self, peer: Peer) -> Option<Option<Counted>> {
+    /// Returns `None` if the address is at the limit, and `Some(None)` for an exempt address: many
+    /// senders share a trusted proxy, and local programs are trusted.
+    pub fn enter(&self, peer: Peer) -> Option<Option<AddressPermit>> {
         if peer.address().is_loopback() || peer.is_among(&self.trusted) {
             return Some(None);
         }
-        let address = holder(peer.address());
+        let address = counted_address(peer.address());
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(address).or_default();
         if *count >= self.per_address {
             return None;
         }
         *count += 1;
-        Some(Some(Counted {
+        Some(Some(AddressPermit {
             address,
             counts: Arc::clone(&self.counts),
         }))
     }
 }
 
-/// Whoever has one IPv6 address has the 64 bits behind it too.
-fn holder(address: IpAddr) -> IpAddr {
+/// A host usually owns the whole /64 network of its IPv6 address, so the network is counted.
+fn counted_address(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => {
@@ -61,7 +62,7 @@ fn holder(address: IpAddr) -> IpAddr {
     }
 }
 
-impl Drop for Counted {
+impl Drop for AddressPermit {
     fn drop(&mut self) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counts.get_mut(&self.address) {
@@ -82,34 +83,34 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_its_share_and_no_more() {
-        let crowd = Crowd::new(2, &["10.0.0.0/8".parse().unwrap()]);
-        let first = crowd.enter(peer("192.0.2.7:1"));
-        let second = crowd.enter(peer("[::ffff:192.0.2.7]:2"));
+    fn connections_beyond_the_limit_are_rejected() {
+        let limiter = AddressLimiter::new(2, &["10.0.0.0/8".parse().unwrap()]);
+        let first = limiter.enter(peer("192.0.2.7:1"));
+        let second = limiter.enter(peer("[::ffff:192.0.2.7]:2"));
         assert!(first.is_some() && second.is_some());
-        assert!(crowd.enter(peer("192.0.2.7:3")).is_none());
-        assert!(crowd.enter(peer("192.0.2.8:3")).is_some());
+        assert!(limiter.enter(peer("192.0.2.7:3")).is_none());
+        assert!(limiter.enter(peer("192.0.2.8:3")).is_some());
         drop(first);
-        assert!(crowd.enter(peer("192.0.2.7:3")).is_some());
+        assert!(limiter.enter(peer("192.0.2.7:3")).is_some());
         drop(second);
-        assert!(crowd.counts.lock().unwrap().is_empty());
+        assert!(limiter.counts.lock().unwrap().is_empty());
     }
 
     #[test]
-    fn a_network_of_ipv6_is_one_sender() {
-        let crowd = Crowd::new(1, &[]);
-        let _first = crowd.enter(peer("[2001:db8::1]:1"));
-        assert!(crowd.enter(peer("[2001:db8::2:3]:1")).is_none());
-        assert!(crowd.enter(peer("[2001:db8:0:1::1]:1")).is_some());
+    fn an_ipv6_network_is_one_sender() {
+        let limiter = AddressLimiter::new(1, &[]);
+        let _first = limiter.enter(peer("[2001:db8::1]:1"));
+        assert!(limiter.enter(peer("[2001:db8::2:3]:1")).is_none());
+        assert!(limiter.enter(peer("[2001:db8:0:1::1]:1")).is_some());
     }
 
     #[test]
-    fn proxies_and_this_machine_are_not_counted() {
-        let crowd = Crowd::new(1, &["10.0.0.0/8".parse().unwrap()]);
+    fn proxies_and_loopback_are_not_counted() {
+        let limiter = AddressLimiter::new(1, &["10.0.0.0/8".parse().unwrap()]);
         for address in ["10.1.1.1:1", "127.0.0.1:1", "[::1]:1"] {
-            let _first = crowd.enter(peer(address));
+            let _first = limiter.enter(peer(address));
             assert!(
-                matches!(crowd.enter(peer(address)), Some(None)),
+                matches!(limiter.enter(peer(address)), Some(None)),
                 "{address}"
             );
         }
