@@ -28,7 +28,6 @@ pub use clock::{Clock, SystemClock};
 pub use daemon::data_folder::{DataFolder, FolderError};
 pub use daemon::shutdown::{UnfinishedWork, interrupted};
 pub use daemon::{DEFAULT_ADDRESS, DaemonOptions, daemon, performer, reload};
-pub use entrances::PreflightIssue;
 pub use handle::Engine;
 pub use intake::batch::{EventReport, act};
 pub use intake::match_bytes::{IncomingEvent, Matcher};

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowtrigger::engine::{Clock, Options};
+use flowtrigger::engine::{Clock, EngineOptions};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
@@ -25,10 +25,10 @@ impl ManualClock {
     }
 
     /// Default options with this clock.
-    pub fn options(&self) -> Options {
-        Options {
+    pub fn options(&self) -> EngineOptions {
+        EngineOptions {
             clock: Arc::new(self.clone()),
-            ..Options::default()
+            ..EngineOptions::default()
         }
     }
 

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Once};
 
 use flowtrigger::engine;
-use flowtrigger::engine::{ConfigFile, Engine, EngineOptions, Perform, ReloadablePerformer, RulebookPaths};
+use flowtrigger::engine::{
+    ConfigFile, Engine, EngineOptions, Perform, ReloadablePerformer, RulebookPaths,
+};
 use flowtrigger::source::http;
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{Placed, Record, Settings, SqliteStore, Store};

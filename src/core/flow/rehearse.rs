@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::core::flow::call::{Call, is_transient};
+use crate::core::flow::call::Call;
 use crate::core::flow::step::Flow;
 use crate::core::flow::{Move, Subject, Task, next};
 use crate::core::run::{Attempt, CallFailure, CallResult, Line, State};

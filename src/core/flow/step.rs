@@ -102,8 +102,8 @@ impl Step {
         self.catch.is_none() && self.action.ends_flow()
     }
 
-    /// The flows within it.
-    fn below(&self) -> Vec<&Flow> {
+    /// The flows nested in the step.
+    fn nested_flows(&self) -> Vec<&Flow> {
         let inner = self.action.inner_flows().into_iter().map(|(_, flow)| flow);
         let caught = self.catch.iter().filter_map(|catch| catch.then.flow());
         inner.chain(caught).collect()
@@ -219,8 +219,8 @@ impl Action {
         }
     }
 
-    /// Whether something outside answers it.
-    pub fn gets_an_answer(&self) -> bool {
+    /// Whether it makes a call, which has a reply.
+    pub fn has_reply(&self) -> bool {
         self.call().is_some()
     }
 

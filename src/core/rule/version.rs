@@ -147,5 +147,4 @@ impl Version {
         }
         files
     }
-
 }

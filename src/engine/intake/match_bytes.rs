@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::submit::MatchedEvent;
-use crate::core::config::{Entrance, EventSource, Reads};
+use crate::core::config::{EventSource, Reads};
 use crate::core::event::decode::Told;
 use crate::core::event::{Brief, Event};
 use crate::core::matching::evaluation::Evaluation;

@@ -13,9 +13,11 @@ use crate::core::config::{self, Config};
 use crate::core::event::decode::{NotAnEvent, decode, decode_described};
 use crate::core::event::json::{Refused, accept};
 use crate::core::event::{Brief, Event};
-use crate::engine::{Perform, Rulebook};
 use crate::engine::handle::Engine;
-use crate::source::{AcceptedEvent, AcceptedRun, Endpoint, Ingest, IngestError, IngestResponse, InvalidBody};
+use crate::engine::{Perform, Rulebook};
+use crate::source::{
+    AcceptedEvent, AcceptedRun, Endpoint, Ingest, IngestError, IngestResponse, InvalidBody,
+};
 use crate::store::{Store, StoreError};
 use match_bytes::ByteMatch;
 use submit::{MatchedEvent, SubmittedEvent};
@@ -52,7 +54,7 @@ pub fn read_event(
 impl<S: Store, P: Perform> Ingest for Engine<S, P> {
     fn endpoint(&self, path: &str) -> Option<Endpoint> {
         let active = self.shared.active.load();
-        judge.rulebook.entrances.at(path).cloned()
+        active.rulebook.entrances.at(path).cloned()
     }
 
     fn paths(&self) -> Vec<String> {
@@ -116,7 +118,9 @@ impl<S: Store, P: Perform> Engine<S, P> {
                 events: vec![event],
                 array: false,
             },
-            None => RequestEvents::read(entrance, body, rulebook).map_err(IngestError::InvalidBody)?,
+            None => {
+                RequestEvents::read(entrance, body, rulebook).map_err(IngestError::InvalidBody)?
+            }
         };
         let array = request.array;
         let submitted = self.submit_with(active, request.events, Some(intake)).await;

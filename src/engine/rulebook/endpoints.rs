@@ -22,7 +22,7 @@ pub struct Endpoints(BTreeMap<String, Endpoint>);
 
 /// A secret that is taken and may not be what was meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PreflightIssue {
+pub struct WeakSecret {
     pub source: String,
     pub secret: String,
     pub what: &'static str,
@@ -90,22 +90,22 @@ impl Endpoints {
     pub fn weak_secrets(&self) -> Vec<WeakSecret> {
         let of = |entrance: &Endpoint| {
             let source = entrance.source.to_string();
-            let doubts = entrance
+            let warnings = entrance
                 .verifier
                 .iter()
                 .flat_map(|verifier| verifier.warnings());
-            let told = warnings.map(|(secret, what)| PreflightIssue {
+            let weak = warnings.map(|(secret, what)| WeakSecret {
                 source: source.clone(),
                 secret: secret.to_owned(),
                 what,
             });
-            told.collect::<Vec<_>>()
+            weak.collect::<Vec<_>>()
         };
         self.0.values().flat_map(of).collect()
     }
 }
 
-impl fmt::Display for PreflightIssue {
+impl fmt::Display for WeakSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             source,
@@ -191,7 +191,10 @@ pub fn names(config: &Config) -> Vec<&str> {
     names
 }
 
-fn verifier(verification: &Verification, secrets: &SecretStore) -> Result<Verifier, Vec<InvalidSecret>> {
+fn verifier(
+    verification: &Verification,
+    secrets: &SecretStore,
+) -> Result<Verifier, Vec<InvalidSecret>> {
     let named = verification.secrets.iter();
     let values: Option<Vec<_>> = named
         .map(|name| Some((name.clone(), secrets.get(name)?.clone())))

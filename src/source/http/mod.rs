@@ -31,13 +31,13 @@ use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
 use tracing::debug;
 
+use super::signature::Rejection;
+use super::{Endpoint, Ingest, IngestError, IngestResponse};
 use authenticate::SenderCheck;
 use body::BodyLimiter;
 use connection::{Acceptor, TimedConnection};
 use rejection_log::RejectionLog;
 use response::HttpError;
-use super::{Endpoint, Ingest, IngestError, IngestResponse};
-use super::signature::Rejection;
 
 pub use limits::HttpLimits;
 pub use peer::Peer;

@@ -107,16 +107,14 @@ fn a_public_listener_requires_verification_of_every_source() {
         let sandbox = prepared(config);
         for address in ["0.0.0.0:0", "[::]:0"] {
             let output = sandbox.run(&["daemon", "--listen", address]);
-            let told =
-                format!("these sources accept any sender: {unverified}; set `verify`");
+            let told = format!("these sources accept any sender: {unverified}; set `verify`");
             output.expect_stderr(2, &["cannot listen on `", &told]);
         }
     }
     let sandbox = prepared("listen: 0.0.0.0:0\nmode: live\n");
-    sandbox.run(&["check"]).expect_stdout(
-        0,
-        &["cannot listen on `0.0.0.0:0`", "flowtrigger.yaml:1:9"],
-    );
+    sandbox
+        .run(&["check"])
+        .expect_stdout(0, &["cannot listen on `0.0.0.0:0`", "flowtrigger.yaml:1:9"]);
     sandbox
         .run(&["daemon"])
         .expect_stderr(2, &["cannot listen on `0.0.0.0:0`"]);
