@@ -57,7 +57,7 @@ fn a_second_signal_ends_at_once_and_loses_nothing() {
             // What comes together with the first is the same order.
             std::thread::sleep(std::time::Duration::from_millis(400));
             daemon.signal(Signal::TERM);
-            daemon.says("runs go on at the next start");
+            daemon.says("unfinished runs continue at the next start");
             receiver.release();
         },
         5,

@@ -80,7 +80,7 @@ fn a_configuration_that_was_named_must_be_there() {
     place.write("folder/x", "");
     place.write("latin.yaml", b"vars: { a: \xe9 }\n");
     for (name, told) in [
-        ("absent.yaml", "`absent.yaml` is not there"),
+        ("absent.yaml", "`absent.yaml` does not exist"),
         ("folder", "failed to read `folder`"),
         ("latin.yaml", "`latin.yaml` is not UTF-8 at byte 11"),
     ] {

@@ -228,7 +228,7 @@ fn work_in_flight_ends_while_new_events_are_refused() {
     assert_eq!(daemon.ends(), 0);
     assert!(place.path("rules/ended").exists());
     assert!(
-        daemon.log().contains("every run came to its end"),
+        daemon.log().contains("all runs have finished"),
         "{}",
         daemon.log()
     );

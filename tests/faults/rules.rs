@@ -45,8 +45,8 @@ fn places(place: &Place) -> Vec<String> {
 #[test]
 fn no_rules_are_no_rules_to_start_with() {
     let place = Place::new();
-    refused(&place, "nowhere", &["`nowhere` is not there", "--rules"]);
-    refused(&place, "rules", &["`rules` holds no rule file", ".yaml"]);
+    refused(&place, "nowhere", &["`nowhere` does not exist", "--rules"]);
+    refused(&place, "rules", &["`rules` contains no rule file", ".yaml"]);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn what_cannot_be_read_is_named() {
     refused(
         &place,
         "rules",
-        &["`rules/gone.yaml` is not there", "help: "],
+        &["`rules/gone.yaml` does not exist", "help: "],
     );
     let place = Place::new();
     symlink("loop.yaml", place.path("rules/loop.yaml")).unwrap();
