@@ -1,5 +1,5 @@
-//! `run`: reads events, acts for real, waits for the end of every run and reports.
-//! A bad input is told and loses none of the others.
+//! `run`: reads events, executes their runs as the daemon does, and reports each when its runs have finished.
+//! A bad input is reported and does not affect the others.
 
 mod patience;
 

@@ -1,5 +1,6 @@
-//! `why`: what became of an event or of a ticket's events, from the archive, with the rules of that time.
-//! It judges with the evaluator that judged then, asks no daemon and no rule of today.
+//! `why`: what happened to an event or to a ticket's events, from the archive, with the rules of that time.
+//! This version of the program evaluates them again; where the recorded outcome differs, it says so. No daemon
+//! and no current rule is asked.
 
 mod absent;
 mod account;

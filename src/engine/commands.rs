@@ -1,5 +1,4 @@
-//! What a person orders: a run tried again, given up, or its event acted on anew.
-//! It refuses to give up a run while its work goes on: that is stopped first.
+//! The commands on runs: retry, cancel, replay. A run that is executing is stopped before it is cancelled.
 
 use tracing::{error, info};
 
@@ -11,20 +10,20 @@ use crate::core::run::{RunId, State};
 use crate::store::{Arrival, Occasion, Placed, Store, StoreError};
 
 impl<S: Store, P: Perform> Engine<S, P> {
-    /// A dead, held or cancelled run goes on, last in its lane, with its flow and its key.
+    /// Queues a dead, held or cancelled run again, last in its lane, with the same flow and idempotency keys.
     pub async fn retry(&self, run: RunId) -> Result<Placed, StoreError> {
         let now = self.shared.clock().now();
         let placed = self.shared.store.revive(run, now).await?;
-        info!(run = run.0, rule = %placed.rule, "run ordered to go on");
+        info!(run = run.0, rule = %placed.rule, "run queued again");
         self.shared.wake.notify_one();
         Ok(placed)
     }
 
-    /// Gives a run up. One that is at work is stopped first: its request is cut off, its command and
-    /// all that it started is killed.
+    /// Cancels a run. If it is executing, it is stopped first: its request is aborted, its command and all
+    /// child processes are killed.
     pub async fn cancel(&self, run: RunId) -> Result<Placed, StoreError> {
         let engine = self.clone();
-        // In a task of its own: a run whose work was stopped must not be left as if it went on.
+        // A separate task: if the caller goes away, a stopped run must not stay `running`.
         let task = tokio::spawn(async move { engine.stop_and_cancel(run).await });
         task.await.unwrap_or(Err(StoreError::Busy))
     }
@@ -45,16 +44,15 @@ impl<S: Store, P: Perform> Engine<S, P> {
         cancelled
     }
 
-    /// A run whose work was stopped and that could not be cancelled goes on.
+    /// Queues a run again that was stopped and could not be cancelled.
     async fn requeue(&self, run: RunId) {
         let queued = Some(State::Queued);
         if let Err(error) = self.shared.store.advance(run, Vec::new(), queued).await {
-            error!(run = run.0, %error, "run stopped, neither cancelled nor put back; the next start goes on with it");
+            error!(run = run.0, %error, "run stopped, but neither cancelled nor queued again; the next start continues it");
         }
     }
 
-    /// Acts anew on the event of a run, with the rules of today: with one of them, or with all that
-    /// match. None match: nothing runs.
+    /// Plans new runs for the event of a run with the current rules: with one of them, or with all that match.
     pub async fn replay(&self, run: RunId, rule: Option<&str>) -> Result<Vec<Placed>, StoreError> {
         let unknown = StoreError::UnknownRun(run.0);
         let record = self.shared.store.run(run).await?.ok_or(unknown)?;
@@ -81,7 +79,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let committed = committed.pop().expect("one arrival has one result");
         let runs = committed.runs;
         let ids: Vec<u64> = runs.iter().map(|run| run.id.0).collect();
-        info!(run = run.0, runs = ?ids, "event of a run acted on anew");
+        info!(run = run.0, runs = ?ids, "run replayed");
         Ok(runs)
     }
 }

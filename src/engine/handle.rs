@@ -1,5 +1,5 @@
-//! The engine as others hold it: events go in, final states come out, rules are swapped underneath.
-//! It refuses events once it is stopping, and never drops one that it took.
+//! The handle of a running engine: submit events, wait for final states, replace the rules. While the engine
+//! stops, it rejects events; accepted events are never dropped.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::state::{ActiveRulebook, EnginePhase, EngineState};
 use super::{EngineError, EngineOptions, LoadedRulebook, Perform, Rulebook};
 use crate::store::{Edition, Placed, Record, Settings, Store, StoreError};
 
-/// A running engine. Cloning gives another handle to the same one.
+/// A running engine. Clones are handles to the same engine.
 pub struct Engine<S, P> {
     pub(super) shared: Arc<EngineState<S, P>>,
 }
@@ -28,12 +28,12 @@ impl<S, P> Clone for Engine<S, P> {
 }
 
 impl<S: Store, P: Perform> Engine<S, P> {
-    /// Starts the dispatcher. Needs a tokio runtime. The store gets the rules with the first event.
+    /// Starts the dispatcher; needs a tokio runtime. The rules are stored with the first event.
     pub fn start(store: S, perform: P, rulebook: Rulebook, options: EngineOptions) -> Self {
         Self::start_with(ActiveRulebook::new(rulebook), store, perform, options)
     }
 
-    /// The same, once the store has the rules.
+    /// Stores the rules, then starts.
     pub async fn open(
         store: S,
         perform: P,
@@ -73,9 +73,8 @@ impl<S: Store, P: Perform> Engine<S, P> {
         Arc::clone(&self.shared.active.load().rulebook)
     }
 
-    /// Judges events by new rules from now on, or keeps the old ones where the reading has errors or
-    /// cannot be kept. Runs that were planned keep the rule that they were planned with. `prepare`
-    /// readies the performer for them at the last moment.
+    /// Replaces the rules, or keeps the current ones if the new ones have errors or cannot be stored. Planned
+    /// runs keep the rule that they were planned with. `prepare` updates the performer just before.
     pub async fn adopt(
         &self,
         reading: LoadedRulebook,
@@ -89,11 +88,11 @@ impl<S: Store, P: Perform> Engine<S, P> {
         Ok(rulebook)
     }
 
-    /// The runs as the store has them once all of them came to their end.
+    /// Waits until all runs have finished, and returns them.
     pub async fn settled(&self, runs: &[Placed]) -> Result<Vec<Record>, StoreError> {
         loop {
             let mut ended = std::pin::pin!(self.shared.finished.notified());
-            // Listening first: an end between the look and the wait is not missed.
+            // Registered before the read, so that a run that finishes in between is not missed.
             ended.as_mut().enable();
             let mut records = Vec::with_capacity(runs.len());
             for placed in runs {
@@ -120,7 +119,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
 }
 
 impl Rulebook {
-    /// As it was written.
+    /// The rule files and the configuration as text.
     pub fn edition(&self) -> Edition {
         let files = self.rule_files.iter().filter_map(|id| self.files.get(*id));
         Edition {

@@ -1,5 +1,5 @@
-//! The running program: rules kept and reloaded, events taken in, runs carried to their end.
-//! It brings the other parts together; it parses nothing, judges nothing and decides no next step.
+//! The engine: loads and reloads rules, accepts events and executes runs.
+//! Parsing, matching and the decision of a run's next step are in `core`.
 
 mod clock;
 mod commands;
@@ -40,20 +40,20 @@ pub use rulebook::{ConfigFile, LoadedRulebook, Progress, ProgressFn, Rulebook, R
 pub use runner::performer::{Perform, ReloadablePerformer};
 pub use runner::report::{RunReport, StepReport};
 
-/// How much the engine does at a time, and how long it takes to stop.
+/// Limits of the engine, and how long it may take to stop.
 #[derive(Debug, Clone)]
 pub struct EngineOptions {
-    /// Runs at work together. Most of a run is waiting for somebody else's server, so 16 keep two
-    /// cores far from busy, while a burst cannot flood a receiver or spawn commands without end.
+    /// Concurrent runs. A run mostly waits for a server, so 16 leave two cores mostly idle, while a burst of
+    /// events cannot flood a receiver or start an unlimited number of commands.
     pub concurrency: usize,
-    /// Runs of one rule at work together.
+    /// Concurrent runs of one rule.
     pub per_rule: usize,
-    /// Requests to one host and port under way together.
+    /// Concurrent requests to one host and port.
     pub per_host: usize,
-    /// How long work in flight may take to end when the program is told to stop.
+    /// How long work in flight may take to finish when the program stops.
     pub grace: Duration,
     pub clock: Arc<dyn Clock>,
-    /// The address of the door, where others than this machine reach it.
+    /// The listening address, if other machines can reach it.
     pub open_at: Option<SocketAddr>,
 }
 
@@ -71,7 +71,7 @@ impl Default for EngineOptions {
 }
 
 impl EngineOptions {
-    /// As the configuration has them.
+    /// The limits of a configuration.
     pub fn of(config: &Config) -> Self {
         Self {
             concurrency: config.limits.runs,
@@ -82,15 +82,15 @@ impl EngineOptions {
     }
 }
 
-/// Why the engine does not start, or did not end well.
+/// Why the engine did not start, or did not stop normally.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     #[error(
-        "failed to load the rules: mistakes in them or in the configuration: {}; see them with `flowtrigger check`",
+        "failed to load the rules: {} errors in rules or configuration; `flowtrigger check` shows them",
         .0.diagnostics.errors()
     )]
     Rules(Box<LoadedRulebook>),
-    #[error("failed to find secrets that rules or sources need:\n  {}\n`flowtrigger check` names the places that need them", lines(.0))]
+    #[error("missing secrets of rules or sources:\n  {}\n`flowtrigger check` shows where they are used", lines(.0))]
     Secrets(Vec<MissingSecret>),
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -104,11 +104,15 @@ pub enum EngineError {
     Folder(#[from] FolderError),
     #[error(transparent)]
     Socket(#[from] SocketError),
-    #[error("failed to serve: {0}; start the daemon again")]
+    #[error("failed to serve requests: {0}; start the daemon again")]
     Serve(#[source] std::io::Error),
-    #[error("failed to hear signals: {0}; start the daemon where signals can be handled")]
+    #[error(
+        "failed to install signal handlers: {0}; start the daemon where signals can be handled"
+    )]
     Signals(#[source] std::io::Error),
-    #[error("stopped at once by a second signal, without waiting for work in flight; see the log")]
+    #[error(
+        "stopped immediately by a second signal, without waiting for work in flight; see the log"
+    )]
     Interrupted,
 }
 

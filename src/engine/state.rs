@@ -16,7 +16,7 @@ use super::metrics::Metrics;
 use super::{EngineOptions, Rulebook};
 use crate::store::{EditionId, Store, StoreError};
 
-/// What the dispatcher, the workers and the handles have in common.
+/// What the dispatcher, the workers and the handles share.
 pub(in crate::engine) struct EngineState<S, P> {
     pub store: S,
     pub perform: P,
@@ -27,17 +27,17 @@ pub(in crate::engine) struct EngineState<S, P> {
     pub since: Timestamp,
     pub active: ArcSwap<ActiveRulebook>,
     pub active_runs: Mutex<ActiveRuns>,
-    /// There may be a run to claim.
+    /// Notified when there may be a run to claim.
     pub wake: Notify,
-    /// Some run came to its end.
+    /// Notified when a run has finished.
     pub finished: Notify,
     pub phase: watch::Sender<EnginePhase>,
-    /// Held for reading while events are taken in, so that stopping waits for what is half taken.
+    /// Read-locked while events are accepted, so that a shutdown waits for them.
     pub intake: Arc<RwLock<()>>,
     pub dispatcher: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// A rulebook and the name under which the store keeps it: in use together, and given up together.
+/// The rulebook in use, with its revision in the store.
 pub(in crate::engine) struct ActiveRulebook {
     pub rulebook: Arc<Rulebook>,
     edition: OnceCell<EditionId>,
@@ -46,7 +46,7 @@ pub(in crate::engine) struct ActiveRulebook {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::engine) enum EnginePhase {
     Accepting,
-    /// Nothing new; work in flight may take until then.
+    /// Nothing new is accepted; work in flight may take until then.
     Draining {
         until: Instant,
     },
@@ -70,7 +70,7 @@ impl ActiveRulebook {
         }
     }
 
-    /// Kept by the store before any event is judged.
+    /// The revision of the rulebook; stored on the first call.
     pub async fn edition<S: Store>(&self, store: &S) -> Result<EditionId, StoreError> {
         let keep = || store.adopt(self.rulebook.edition());
         self.edition.get_or_try_init(keep).await.copied()

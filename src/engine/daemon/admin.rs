@@ -1,5 +1,4 @@
-//! Orders that come through the socket, carried out, and how the daemon is.
-//! It adds nothing to what the engine can do: it puts it in the words of whoever asks.
+//! Answers the admin socket: commands on runs, status and metrics.
 
 use crate::core::run::RunId;
 use crate::engine::Perform;

@@ -1,5 +1,5 @@
-//! The folder in which everything is kept, and the lock that gives it to one daemon at a time.
-//! It refuses a second daemon, and says which one has it.
+//! The data folder and its lock: one daemon at a time. The error for a second daemon names the process that
+//! holds the lock.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-/// A folder that is there. It stays locked, once it is, as long as this lives.
+/// An existing data folder. Once locked, it stays locked until this is dropped.
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
@@ -18,24 +18,24 @@ pub struct DataFolder {
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     #[error(
-        "failed to use the data folder `{}`: {why}; let the user that runs flowtrigger write there, or name another folder with `--data`",
+        "failed to use the data folder `{}`: {why}; give the user that runs flowtrigger write permission, or choose another folder with `--data`",
         path.display()
     )]
     Unusable { path: PathBuf, why: io::Error },
     #[error(
-        "failed to use the data folder `{}`: it is a file; name a folder with `--data`",
+        "failed to use the data folder `{}`: it is a file; choose a folder with `--data`",
         path.display()
     )]
     File { path: PathBuf },
     #[error(
-        "failed to lock the data folder `{}`: {holder} works in it; stop that one, or name another folder with `--data`",
+        "failed to lock the data folder `{}`: {holder} uses it; stop that one, or choose another folder with `--data`",
         path.display()
     )]
     Locked { path: PathBuf, holder: String },
 }
 
 impl DataFolder {
-    /// Makes the folder where it is not there, for its owner alone.
+    /// Opens the folder, and creates it with mode 0700 if it does not exist.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, FolderError> {
         let path = path.into();
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
@@ -46,7 +46,7 @@ impl DataFolder {
         }
     }
 
-    /// Takes the folder for this process. The lock ends with the process, however it ends.
+    /// Locks the folder for this process. The lock ends with the process, however it ends.
     pub fn lock(&mut self, now: Timestamp) -> Result<(), FolderError> {
         let mut file = self.lock_file().map_err(|why| self.unusable(why))?;
         match file.try_lock() {
@@ -68,12 +68,12 @@ impl DataFolder {
         &self.path
     }
 
-    /// Where a running daemon is spoken to.
+    /// The admin socket of a running daemon.
     pub fn socket(&self) -> PathBuf {
         self.path.join("flowtrigger.sock")
     }
 
-    /// Where commands under way are recorded.
+    /// Where running commands are recorded.
     pub fn processes(&self) -> PathBuf {
         self.path.join("processes")
     }
@@ -96,7 +96,7 @@ impl DataFolder {
     }
 }
 
-/// The process id and since when, for whoever comes second.
+/// Writes the process id and the start time, for the error message of a second daemon.
 fn sign(file: &mut File, now: Timestamp) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
@@ -105,7 +105,7 @@ fn sign(file: &mut File, now: Timestamp) -> io::Result<()> {
 
 fn holder(file: &mut File) -> String {
     let mut text = String::new();
-    // Who holds it may be signing just now.
+    // The holder may be writing it at this moment.
     drop(file.read_to_string(&mut text));
     let mut lines = text.lines();
     match (lines.next(), lines.next()) {
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_daemon_is_told_who_has_the_folder() {
+    fn a_second_daemon_gets_the_holder_of_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/data");
         let mut first = DataFolder::open(&path).unwrap();
@@ -130,21 +130,21 @@ mod tests {
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
         let mut second = DataFolder::open(&path).unwrap();
-        let refused = second.lock(Timestamp::UNIX_EPOCH).unwrap_err().to_string();
+        let error = second.lock(Timestamp::UNIX_EPOCH).unwrap_err().to_string();
         let process = std::process::id();
         let who = format!("a daemon (process {process}, since 1970-01-01T00:00:00Z)");
-        assert!(refused.contains(&who), "{refused}");
-        assert!(refused.ends_with("with `--data`"), "{refused}");
+        assert!(error.contains(&who), "{error}");
+        assert!(error.ends_with("with `--data`"), "{error}");
         drop(first);
         second.lock(Timestamp::UNIX_EPOCH).unwrap();
     }
 
     #[test]
-    fn a_file_in_its_place_is_told() {
+    fn a_file_in_its_place_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data");
         fs::write(&path, "").unwrap();
-        let refused = DataFolder::open(&path).unwrap_err().to_string();
-        assert!(refused.contains("it is a file"), "{refused}");
+        let error = DataFolder::open(&path).unwrap_err().to_string();
+        assert!(error.contains("it is a file"), "{error}");
     }
 }

@@ -1,5 +1,5 @@
-//! The daemon: rules loaded, the door open, signals heard, until it is told to stop.
-//! It refuses to start with a broken rule or a missing secret, and to stop over one on a reload.
+//! The daemon: loads the rules, listens, and handles signals until it stops. An invalid rule or a missing secret
+//! prevents a start; on a reload, the previous rules stay in use.
 
 mod admin;
 pub mod data_folder;
@@ -32,20 +32,20 @@ use crate::store::sqlite::Recovered;
 use crate::store::{Settings, SqliteStore, Store};
 use shutdown::{DaemonSignal, Signals};
 
-/// Where the daemon listens unless something else is said.
+/// The default listening address.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 
-/// How long answers under way may take once everything else has ended.
+/// How long pending responses may take after everything else has finished.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a daemon is started with.
+/// The options of a daemon.
 #[derive(Debug, Clone)]
 pub struct DaemonOptions {
     pub places: RulebookPaths,
-    /// Host and port; where none is given, those of the configuration or the usual ones. Port 0 takes
-    /// any that is free and logs which.
+    /// Host and port. Default: those of the configuration, or [`DEFAULT_ADDRESS`]. Port 0 takes any free port
+    /// and logs it.
     pub listen: Option<String>,
-    /// The folder in which everything is kept.
+    /// The data folder.
     pub data: PathBuf,
     /// The folder that `outbox:` requests are written to.
     pub outbox: PathBuf,
@@ -94,17 +94,16 @@ pub async fn daemon(
     served
 }
 
-/// The last events that led to no run are filed, unless the disk does not answer.
+/// Writes the archive buffer to disk, within a time limit.
 async fn flush_archive(store: &SqliteStore) {
     match tokio::time::timeout(DRAIN_TIMEOUT, store.flush()).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => error!(%error, "the last events without runs could not be filed"),
-        Err(_) => error!("the last events without runs could not be filed in time"),
+        Ok(Err(error)) => error!(%error, "failed to archive the last unmatched events"),
+        Err(_) => error!("failed to archive the last unmatched events in time"),
     }
 }
 
-/// What a daemon that was killed left running is killed before anything starts: it would run beside
-/// what is started in its place.
+/// Kills the commands that a killed daemon left running, before their runs are started again.
 async fn kill_orphans(processes: PathBuf) {
     let killing = tokio::task::spawn_blocking(move || orphans::kill(&processes));
     let killed = killing.await.unwrap_or_else(|error| {
@@ -116,17 +115,17 @@ async fn kill_orphans(processes: PathBuf) {
         match killed.gone {
             true => warn!(
                 process,
-                key, "killed a command that an earlier daemon left running"
+                key, "killed a command left running by an earlier daemon"
             ),
             false => error!(
                 process,
-                key, "a command that an earlier daemon left running cannot be killed"
+                key, "failed to kill a command left running by an earlier daemon"
             ),
         }
     }
 }
 
-/// What acts for a rulebook: its secrets are read here, all of them, before anything starts.
+/// The performer for a rulebook. Reads all secrets of the rules.
 pub fn performer(rulebook: &Rulebook, outbox: &Path) -> Result<ReloadablePerformer, EngineError> {
     let secrets = secrets::load(rulebook).map_err(EngineError::Secrets)?;
     performer_with(
@@ -150,7 +149,7 @@ fn performer_with(
     Ok(ReloadablePerformer::new(Performer::new(secrets, options)?))
 }
 
-/// Reads the secrets of rules and sources, or tells of all that cannot be had.
+/// Reads the secrets of rules and sources, or returns all that are missing.
 fn load_all_secrets(rulebook: &mut Rulebook) -> Result<SecretStore, EngineError> {
     match (secrets::load(rulebook), rulebook.load_secrets()) {
         (Ok(secrets), Ok(())) => Ok(secrets),
@@ -164,7 +163,7 @@ fn load_all_secrets(rulebook: &mut Rulebook) -> Result<SecretStore, EngineError>
     }
 }
 
-/// The two doors of a daemon: one for events, one for orders.
+/// The two listeners of a daemon: HTTP for events, the admin socket for commands.
 struct Listeners {
     events: JoinHandle<std::io::Result<()>>,
     orders: JoinHandle<std::io::Result<()>>,
@@ -193,7 +192,7 @@ impl Listeners {
         }
     }
 
-    /// Only where serving fails.
+    /// Returns only if serving fails.
     async fn ended(&mut self) -> Result<(), EngineError> {
         let ended = tokio::select! {
             ended = &mut self.events => ended,
@@ -202,7 +201,7 @@ impl Listeners {
         ended.unwrap_or(Ok(())).map_err(EngineError::Serve)
     }
 
-    /// Answers under way may end.
+    /// Stops listening; pending responses may finish.
     async fn close(mut self) {
         self.close.send_replace(true);
         let both = async { tokio::join!(&mut self.events, &mut self.orders) };
@@ -213,8 +212,8 @@ impl Listeners {
     }
 }
 
-/// Waits for work in flight; a second signal ends the waiting. The door stays open so that senders
-/// hear when to come back.
+/// Waits for work in flight; a second signal ends the wait. The listener stays open, so that senders get a
+/// 503 with Retry-After.
 async fn stop<S: Store>(
     engine: &Engine<S, ReloadablePerformer>,
     signals: &mut Signals,
@@ -222,14 +221,14 @@ async fn stop<S: Store>(
     let drain = async {
         engine.close().await;
         info!(
-            "stopping: events are refused, work in flight may end; a second signal stops at once"
+            "stopping: new events are rejected, work in flight may finish; a second signal stops immediately"
         );
         engine.drain().await
     };
     tokio::select! {
         _ = drain => Ok(()),
         () = signals.stop_again() => {
-            // Where the store does not answer, nobody waits for it.
+            // If the store does not answer, the program does not wait for it.
             if let Ok(left) = tokio::time::timeout(DRAIN_TIMEOUT, engine.left()).await {
                 left.log(engine.store());
             }
@@ -240,8 +239,8 @@ async fn stop<S: Store>(
 
 impl DaemonOptions {
     async fn listen(&self, config: &Config) -> Result<TcpListener, EngineError> {
-        let told = self.listen.as_ref().or(config.listen.address.as_ref());
-        let address = told.map_or(DEFAULT_ADDRESS, String::as_str);
+        let chosen = self.listen.as_ref().or(config.listen.address.as_ref());
+        let address = chosen.map_or(DEFAULT_ADDRESS, String::as_str);
         Ok(http::listen(address, &endpoints::unverified_sources(config)).await?)
     }
 
@@ -292,13 +291,13 @@ impl DaemonOptions {
             Err(EngineError::Secrets(missing)) => {
                 missing.iter().for_each(|secret| error!("{secret}"));
             }
-            Err(error) => error!(%error, "the rules could not be read again"),
+            Err(error) => error!(%error, "failed to load the rules again"),
         }
-        error!("not reloaded: the rules before stay in use");
+        error!("not reloaded: the previous rules stay in use");
     }
 }
 
-/// Reads the places again; new rules and their secrets come into use together or not at all.
+/// Loads the rulebook again. New rules and their secrets take effect together or not at all.
 pub async fn reload<S: Store>(
     places: RulebookPaths,
     engine: &Engine<S, ReloadablePerformer>,
@@ -320,7 +319,7 @@ pub async fn reload<S: Store>(
     Ok(rulebook.rules.rules.len())
 }
 
-/// How much is at work together, and where events come in, is settled when the program starts.
+/// Concurrency limits and the listening address are fixed at the start.
 fn warn_of_fixed(before: &Config, after: &Config) {
     let at_work = |config: &Config| {
         let limits = config.limits;
@@ -334,7 +333,7 @@ fn warn_of_fixed(before: &Config, after: &Config) {
     }
 }
 
-/// Files are read off the threads that answer requests.
+/// Reads files on a blocking thread, so that requests are still answered.
 async fn read(
     places: RulebookPaths,
     read: impl FnOnce(&RulebookPaths) -> LoadedRulebook + Send + 'static,
@@ -352,13 +351,13 @@ fn log_recovered(recovered: &Recovered) {
     if runs > 0 {
         warn!(
             runs,
-            "runs were under way when the program ended without a word; they go on one at a time"
+            "runs were executing when the program was killed; they continue one at a time"
         );
     }
     for run in &recovered.quarantined {
         error!(
             run = run.0,
-            "the program ended three times while this run alone was under way; it is held until a person decides"
+            "the program was killed three times while only this run was executing; it is held"
         );
     }
 }
@@ -377,11 +376,11 @@ fn log_warnings(reading: &LoadedRulebook) {
         warn!(%at, help = warning.help, "{}", warning.message);
     }
     if let Some(more) = more_than_logged(&warnings) {
-        warn!("{more} more warnings; `flowtrigger check --format json` tells all");
+        warn!("{more} more warnings; `flowtrigger check --format json` lists all");
     }
 }
 
-/// A log that thousands of rules flood tells nothing.
+/// More diagnostics than this are counted, not logged.
 const MAX_LOGGED: usize = 100;
 
 fn more_than_logged(found: &[Diagnostic]) -> Option<usize> {
@@ -397,6 +396,6 @@ fn log_errors(reading: &LoadedRulebook) {
         error!(%at, help = mistake.help, "{}", mistake.message);
     }
     if let Some(more) = more_than_logged(&mistakes) {
-        error!("{more} more mistakes; `flowtrigger check --format json` tells all");
+        error!("{more} more errors; `flowtrigger check --format json` lists all");
     }
 }

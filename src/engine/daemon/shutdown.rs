@@ -1,5 +1,4 @@
-//! Stopping: nothing new is taken, what is in flight ends, and what could not end is named.
-//! It never lets work disappear without a word.
+//! Orderly shutdown: rejects new events, waits for work in flight, and logs every run that did not finish.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,23 +12,23 @@ use crate::engine::state::EnginePhase;
 use crate::engine::{EngineError, Perform};
 use crate::store::{Placed, Store, StoreError};
 
-/// Signals within this time are one order.
+/// Signals within this time count as one.
 const SIGNAL_DEBOUNCE: Duration = Duration::from_millis(200);
 const UNFINISHED: [&str; 5] = ["queued", "debouncing", "running", "retrying", "waiting"];
-/// Runs named one by one in the log; more are counted.
+/// Up to this many unfinished runs are logged one by one.
 const MAX_LISTED: usize = 50;
 
-/// What was not finished when the engine stopped.
+/// The runs that were not finished when the engine stopped.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct UnfinishedWork {
-    /// How many by state.
+    /// Their number by state.
     pub counts: BTreeMap<&'static str, u64>,
-    /// The oldest of them; all, where they are kept in memory.
+    /// The oldest of them; all, if the store is not durable.
     pub runs: Vec<Placed>,
 }
 
 impl<S: Store, P: Perform> Engine<S, P> {
-    /// Refuses events from now on; those that are half taken are taken.
+    /// Rejects events from now on. Events that are being accepted are still committed.
     pub async fn close(&self) {
         let shared = &self.shared;
         let until = Instant::now() + shared.options.grace;
@@ -43,21 +42,21 @@ impl<S: Store, P: Perform> Engine<S, P> {
         });
     }
 
-    /// Stops: refuses events from now on and waits for work in flight, as long as the options allow.
+    /// Rejects events from now on and waits for work in flight, up to `EngineOptions::grace`.
     pub async fn drain(&self) -> UnfinishedWork {
         self.close().await;
         let shared = &self.shared;
         if let Some(dispatcher) = shared.dispatcher.lock().await.take()
             && let Err(fault) = dispatcher.await
         {
-            error!(%fault, "the dispatcher stopped by a fault of the program; please report it");
+            error!(%fault, "internal error: the dispatcher panicked; please report it");
         }
         let left = self.left().await;
         left.log(&shared.store);
         left
     }
 
-    /// What is not finished now.
+    /// The runs that are not finished now.
     pub async fn left(&self) -> UnfinishedWork {
         let store = &self.shared.store;
         let limit = match store.is_durable() {
@@ -78,20 +77,20 @@ fn unknown<T: Default>(error: StoreError) -> T {
 }
 
 impl UnfinishedWork {
-    /// Names every run that was not finished, and says whether a next start goes on with it.
+    /// Logs every unfinished run, and whether the next start continues it.
     pub(super) fn log(&self, store: &impl Store) {
         if self.counts.is_empty() {
-            info!("every run came to its end");
+            info!("all runs have finished");
             return;
         }
         let by_state = self.by_state();
         let count: u64 = self.counts.values().sum();
         match store.is_durable() {
-            true => info!(count, %by_state, "runs go on at the next start"),
+            true => info!(count, %by_state, "unfinished runs continue at the next start"),
             false => error!(
                 count,
                 %by_state,
-                "runs are lost: they are kept in memory only; send their events again"
+                "unfinished runs are lost, the store is in memory; send their events again"
             ),
         }
         for run in self.runs.iter().take(MAX_LISTED) {
@@ -99,7 +98,7 @@ impl UnfinishedWork {
         }
         let more = count.saturating_sub(MAX_LISTED as u64);
         if more > 0 {
-            warn!(more, "and more runs not finished");
+            warn!(more, "more runs not finished");
         }
     }
 
@@ -111,14 +110,14 @@ impl UnfinishedWork {
     }
 }
 
-/// Waits for a signal to stop, for work that is no daemon's: it has nothing to reload, so that a
-/// hang-up stops it too.
+/// Waits for a signal to stop, in a command that is not the daemon. It has nothing to reload, so SIGHUP
+/// stops it too.
 pub async fn interrupted() -> Result<(), EngineError> {
     Signals::new()?.next().await;
     Ok(())
 }
 
-/// The signals that a daemon hears.
+/// The signals that the daemon handles.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -149,8 +148,8 @@ impl Signals {
         }
     }
 
-    /// The second order to stop; reloading makes no sense any more. `timeout` and terminals signal a
-    /// process and its group, so what comes together is one order.
+    /// Waits for a second stop signal; reload signals are ignored. `timeout` and terminals signal both a
+    /// process and its group, so signals that arrive together count as one.
     pub async fn stop_again(&mut self) {
         let mut together = std::pin::pin!(tokio::time::sleep(SIGNAL_DEBOUNCE));
         loop {

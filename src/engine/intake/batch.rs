@@ -1,5 +1,5 @@
-//! Events that are acted on and waited for, one report each, in the order in which they came.
-//! It looks ahead a little and never far: memory stays bounded however many events there are.
+//! Processes a stream of events and reports each, in order, once all its runs have finished. A bounded lookahead
+//! limits memory.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -14,23 +14,23 @@ use crate::engine::runner::report::RunReport;
 use crate::engine::{EngineError, Perform};
 use crate::store::{Placed, Record, Store};
 
-/// Events under way before the oldest is reported. One slow run holds up the reports behind it, and
-/// the work of no more events than this.
+/// Events in progress before the oldest is reported. A slow run delays the reports after it, and the work
+/// of at most this many events.
 const LOOKAHEAD: usize = 64;
 
-/// One event, and what became of it.
+/// One event and its runs.
 #[derive(Debug, Clone)]
 pub struct EventReport {
     pub event: Brief,
     /// The rules that match, by name.
     pub matched: Vec<String>,
-    /// The same event came before: these are its earlier runs.
+    /// The event was accepted before: these are its earlier runs.
     pub redelivered: bool,
     pub runs: Vec<RunReport>,
 }
 
-/// Acts on events as they come and hands out a report for each once all its runs came to their end.
-/// Stops where `report` breaks.
+/// Submits events as they arrive and calls `report` for each once all its runs have finished. Stops when
+/// `report` breaks.
 pub async fn act<S: Store, P: Perform>(
     engine: &Engine<S, P>,
     mut events: mpsc::Receiver<IncomingEvent>,
@@ -55,7 +55,7 @@ pub async fn act<S: Store, P: Perform>(
     Ok(())
 }
 
-/// The report of the oldest event; waits for ever where none is under way.
+/// The report of the oldest event; never resolves if there is none.
 async fn oldest<S: Store, P: Perform>(
     engine: &Engine<S, P>,
     oldest: Option<&SubmittedEvent>,
@@ -79,8 +79,7 @@ async fn settle<S: Store, P: Perform>(
     })
 }
 
-/// A run that the store let go of long ago, as that of an event that came again may be, is told
-/// without its steps.
+/// A run that the store has deleted, as of a redelivered event, is reported without its steps.
 fn reports(runs: &[Placed], records: &[Record]) -> Vec<RunReport> {
     let report = |placed: &Placed| {
         let record = records.iter().find(|record| record.id == placed.id);

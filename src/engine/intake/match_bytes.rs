@@ -1,5 +1,5 @@
-//! Matches events by the rules in force: in the bytes as received where that is possible, else decoded.
-//! Nothing is decoded for an event that no rule matches.
+//! Matches events by the current rules: on the received bytes if possible, else on the decoded event. An event
+//! that no rule matches is not decoded.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub enum ByteMatch {
     Matched(MatchedEvent),
 }
 
-/// Matches events by one rulebook, also outside of the engine's tasks.
+/// Matches events by one rulebook, on any thread.
 #[derive(Clone)]
 pub struct Matcher {
     active: Arc<ActiveRulebook>,
@@ -47,7 +47,7 @@ impl Matcher {
         &self.active.rulebook
     }
 
-    /// None where the bytes have to be parsed in full.
+    /// None if the bytes have to be parsed in full.
     pub fn match_bytes(&self, bytes: &[u8], format: Told<'_>) -> Option<IncomingEvent> {
         let matched = self.rulebook().match_bytes(bytes, format, None)?;
         Some(self.incoming(matched))
@@ -67,8 +67,8 @@ impl Matcher {
 }
 
 impl Rulebook {
-    /// Matches the body of a request to a configured source. None where it has to be parsed in full:
-    /// a list of events, damaged text, an event of another source.
+    /// Matches the body of a request to a configured source. None if it has to be parsed in full: a list of
+    /// events, damaged text, an event of another source.
     pub fn match_request(&self, source: &EventSource, body: &[u8]) -> Option<ByteMatch> {
         match &source.reads {
             Reads::Described(description) => {
@@ -120,7 +120,7 @@ impl Rulebook {
     }
 }
 
-/// Stops a debug build where the index and the evaluator differ, as every test that drives the daemon does.
+/// Panics in debug builds if the index and the evaluator disagree. Every test that drives the daemon does so.
 fn verify(evaluation: &Evaluation<'_>) {
     if cfg!(debug_assertions)
         && let Err(disagreement) = evaluation.verify()

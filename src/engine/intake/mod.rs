@@ -1,5 +1,5 @@
-//! From bytes to accepted events, for whoever sends them: read, decoded, judged, committed, answered.
-//! It refuses an array as a whole for one bad element, and an event at the URL of another source.
+//! Accepts requests: parses, decodes, matches and commits their events. One invalid element rejects a whole
+//! array, and an event of another source is rejected.
 
 pub mod batch;
 pub mod match_bytes;
@@ -22,15 +22,15 @@ use crate::store::{Store, StoreError};
 use match_bytes::ByteMatch;
 use submit::{MatchedEvent, SubmittedEvent};
 
-/// Elements of one array. A body of the largest size holds fewer real events than this.
+/// The most elements of an array. A body of the maximum size has fewer real events.
 const MAX_EVENTS: usize = 1_000;
 
-/// Every name that events may come under.
+/// The names of all configured sources.
 pub fn sources(config: &Config) -> Vec<String> {
     config.sources.keys().cloned().collect()
 }
 
-/// An event from a value that came in at a source; without one, of the source that its content tells.
+/// Decodes an event of the named source, or of the source that its content shows.
 pub fn read_event(
     value: Value,
     source: Option<&config::EventSource>,
@@ -68,7 +68,7 @@ impl<S: Store, P: Perform> Ingest for Engine<S, P> {
     fn ready(&self) -> Result<(), String> {
         match self.shared.accepting() {
             true => Ok(()),
-            false => Err("stopping; send events to the next start".into()),
+            false => Err("stopping; send the events again after the restart".into()),
         }
     }
 
@@ -180,9 +180,9 @@ impl RequestEvents {
 
 fn check_count(count: usize) -> Result<(), InvalidBody> {
     let error = match count {
-        0 => "an empty array holds no event; send at least one".into(),
+        0 => "an empty array has no event; send at least one".into(),
         count if count > MAX_EVENTS => {
-            format!("{count} events at once; send at most {MAX_EVENTS} in an array")
+            format!("{count} events in one array; send at most {MAX_EVENTS}")
         }
         _ => return Ok(()),
     };

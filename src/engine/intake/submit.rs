@@ -36,7 +36,7 @@ pub struct MatchedEvent {
 }
 
 impl<S: Store, P: Perform> Engine<S, P> {
-    /// Matches events by the rules that are in force now.
+    /// A matcher for the current rules.
     pub fn matcher(&self) -> Matcher {
         Matcher::new(self.shared.active.load_full())
     }
@@ -193,7 +193,7 @@ impl MatchedEvent {
         Self::with_rules(rulebook.matching(&event), event)
     }
 
-    /// An event that these rules match.
+    /// An event with the rules that match it.
     pub fn with_rules(rules: Vec<Arc<Rule>>, event: Event) -> Self {
         Self {
             planned: rules.iter().map(|rule| planned(rule, &event)).collect(),

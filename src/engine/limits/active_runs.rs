@@ -1,5 +1,5 @@
-//! Which runs are at work, so that one can be told to stop.
-//! It stops nothing by force: a worker hears the order, keeps what it knows and ends by itself.
+//! The runs that workers execute, so that one can be signalled to stop. A worker saves its log and ends itself;
+//! nothing is aborted.
 
 use std::collections::HashMap;
 
@@ -8,17 +8,17 @@ use tokio::task::Id;
 
 use crate::core::run::RunId;
 
-/// What a worker is told.
+/// A signal to a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkerSignal {
     Continue,
-    /// The program ends: put the run back.
+    /// The program stops: queue the run again.
     Stop,
-    /// A person gives the run up.
+    /// The run is cancelled.
     Cancel,
 }
 
-/// By task: a run that was revived may be taken up again before its last task is gone.
+/// By task: a run that was retried may be claimed again before its last task has ended.
 #[derive(Debug, Default)]
 pub struct ActiveRuns(HashMap<Id, (RunId, watch::Sender<WorkerSignal>)>);
 
@@ -27,7 +27,7 @@ impl ActiveRuns {
         self.0.insert(task, (run, signals));
     }
 
-    /// Tells which run the task worked on.
+    /// Removes a task and returns its run.
     pub fn remove(&mut self, task: Id) -> Option<RunId> {
         self.0.remove(&task).map(|(run, _)| run)
     }
@@ -44,7 +44,8 @@ impl ActiveRuns {
         }
     }
 
-    /// Gives the run up, if it is at work; the sender is closed once its worker ended.
+    /// Signals the worker of a run, if there is one, to cancel. The returned sender closes when the worker has
+    /// ended.
     pub fn cancel(&self, run: RunId) -> Option<watch::Sender<WorkerSignal>> {
         let mut found = self.0.values().filter(|(at_work, _)| *at_work == run);
         let signals = found.find(|(_, signals)| !signals.is_closed())?.1.clone();

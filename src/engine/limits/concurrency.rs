@@ -1,5 +1,5 @@
-//! How much is done at a time: places for all runs together, and for each host that they reach.
-//! It lets no host that does not answer take the places of runs to other hosts.
+//! Limits concurrent runs, in total and per host. Runs that wait for a slow host do not hold permits that runs
+//! to other hosts need.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,12 +9,12 @@ use url::Url;
 
 use crate::core::flow::call::Call;
 
-/// Runs that wait for a place at a host, in memory. Beyond it a run goes back to the store.
+/// Runs that wait in memory for a permit of a host. Further runs go back to the store.
 const MAX_WAITING_RUNS: usize = 64;
-/// Hosts that are remembered before those that nobody uses are let go.
+/// Above this number, hosts without requests are forgotten.
 const MAX_HOSTS: usize = 1_000;
 
-/// One of the places, given back when dropped.
+/// A permit; released when dropped.
 pub type Permit = OwnedSemaphorePermit;
 
 #[derive(Debug)]
@@ -25,18 +25,18 @@ pub struct ConcurrencyLimits {
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
-/// Whether a call may start now.
+/// The answer to a call that wants to start.
 #[derive(Debug)]
 pub enum HostAdmission {
-    /// With its place, where the call reaches a host.
+    /// It may start, with the permit of its host, if it has one.
     Open(Option<Permit>),
-    /// All places at the host are taken.
+    /// The host has no free permit; the call may wait.
     Taken(HostQueue),
-    /// And so are all places to wait.
+    /// Too many runs wait already.
     Full,
 }
 
-/// A place in the queue for a host.
+/// A position in the queue of a host.
 #[derive(Debug)]
 pub struct HostQueue {
     host: Arc<Semaphore>,
@@ -53,7 +53,7 @@ impl ConcurrencyLimits {
         }
     }
 
-    /// All places for runs that are free now.
+    /// All free permits for runs.
     pub fn free(&self) -> Vec<Permit> {
         std::iter::from_fn(|| Arc::clone(&self.all).try_acquire_owned().ok()).collect()
     }
@@ -62,7 +62,7 @@ impl ConcurrencyLimits {
         self.all.available_permits() > 0
     }
 
-    /// A place for a run that gave its own up. Nobody closes the places.
+    /// A permit for a run that released its own. The semaphore is never closed.
     pub async fn reacquire(&self) -> Option<Permit> {
         Arc::clone(&self.all).acquire_owned().await.ok()
     }
@@ -102,8 +102,7 @@ impl HostQueue {
     }
 }
 
-/// `host:port` of a request that goes out. It is read from the redacted address: a secret in the path
-/// hides nothing of the host.
+/// `host:port` of a request. It is read from the redacted URL: a secret in the path does not hide the host.
 fn host(call: &Call) -> Option<String> {
     let Call::Http(call) = call else { return None };
     let shown = call.url.to_string();
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_has_its_places_and_no_other_waits_for_it() {
+    fn each_host_has_its_own_permits() {
         let places = ConcurrencyLimits::new(4, 1);
         let HostAdmission::Open(Some(first)) = places.enter(&to("http://a.example/1")) else {
             panic!("no place");
@@ -187,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_places_of_all_are_counted() {
+    fn permits_for_runs_are_counted() {
         let places = ConcurrencyLimits::new(2, 1);
         let taken = places.free();
         assert_eq!((taken.len(), places.free().len()), (2, 0));

@@ -1,4 +1,4 @@
-//! Limits of what the engine does at a time: active runs, calls to one host, requests to one connection.
+//! Limits of the engine: active runs, concurrent calls, request rates.
 
 pub mod active_runs;
 pub mod concurrency;

@@ -1,5 +1,5 @@
-//! The pace of each connection: when a run's next request may go out.
-//! It refuses to be overtaken: who came first goes first, and nobody's turn is given twice.
+//! Rate limit per connection: when a run's next request may be sent. Requests are sent in the order in which
+//! they were reserved, and each run keeps its reservation.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,30 +8,30 @@ use std::time::Duration;
 use crate::core::config::Rate;
 use crate::core::run::RunId;
 
-/// Turns that are remembered before those that nobody came for are let go.
+/// Above this number, expired reservations are dropped.
 const MAX_RESERVATIONS: usize = 10_000;
 
-/// All times are counted from one start, on a clock that nobody sets.
+/// All times are of the monotonic clock.
 #[derive(Debug, Default)]
 pub struct RateLimiter(Mutex<RateLimiterInner>);
 
 #[derive(Debug, Default)]
 struct RateLimiterInner {
     paces: HashMap<String, ConnectionPace>,
-    /// When runs that were sent away may go.
+    /// The reserved times of runs that wait.
     turns: HashMap<RunId, Duration>,
 }
 
-/// One connection's requests, as evenly as they come.
+/// The requests of one connection, spread evenly.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct ConnectionPace {
     rate: Rate,
-    /// When the next request would go if all of them were spread evenly.
+    /// When the next request would be sent if all were spread evenly.
     even: Duration,
 }
 
 impl RateLimiter {
-    /// None where the request may go now; otherwise how long it waits. Its turn is kept.
+    /// None if the request may be sent now, else the wait. The time is reserved for the run.
     pub fn wait(
         &self,
         run: RunId,
@@ -41,7 +41,7 @@ impl RateLimiter {
     ) -> Option<Duration> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.turns.len() >= MAX_RESERVATIONS {
-            // Long after its turn nobody comes any more: the run was cancelled meanwhile.
+            // Long expired reservations are of runs that were cancelled.
             let gone = now.saturating_sub(rate.within);
             inner.turns.retain(|_, turn| *turn >= gone);
         }
@@ -73,7 +73,7 @@ impl RateLimiterInner {
 }
 
 impl ConnectionPace {
-    /// When one more may go: evenly spread, but a tenth of them at once.
+    /// When one more request may be sent: evenly spread, with bursts of a tenth of the limit.
     fn turn(&mut self, now: Duration) -> Duration {
         let between = self.rate.within / self.rate.limit;
         let at_once = between * (self.rate.limit / 10);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_spread_and_each_keeps_its_turn() {
+    fn requests_are_spread_and_each_keeps_its_reservation() {
         let rates = RateLimiter::default();
         let wait = |run, now| rates.wait(RunId(run), "desk", rate(6), now);
         assert_eq!(wait(1, Duration::ZERO), None);
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn connections_have_paces_of_their_own_and_a_new_rate_begins_anew() {
+    fn each_connection_has_its_own_pace_and_a_new_rate_starts_again() {
         let rates = RateLimiter::default();
         let wait = |run, name: &str, limit| rates.wait(RunId(run), name, rate(limit), SECOND);
         assert_eq!(wait(1, "a", 1), None);

@@ -1,5 +1,4 @@
-//! What is counted and timed, in the words of the states, for whoever watches the program.
-//! It refuses labels without bound: no rule, no run, no ticket and no host names a series.
+//! The Prometheus metrics. Labels are bounded: no rule, run, ticket or host is a label.
 
 pub mod process_memory;
 mod store;
@@ -25,7 +24,7 @@ use store::StoreCollector;
 pub struct Metrics {
     registry: Mutex<Registry>,
     events: Family<EventLabels, Counter>,
-    refused: Family<RefusedLabels, Counter>,
+    rejected: Family<RejectedLabels, Counter>,
     runs: Family<StateLabels, Gauge<i64, AtomicI64>>,
     suppressed: Family<GateLabels, Counter>,
     oldest: Gauge<f64, AtomicU64>,
@@ -42,7 +41,7 @@ struct EventLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RefusedLabels {
+struct RejectedLabels {
     source: String,
     reason: &'static str,
 }
@@ -73,7 +72,7 @@ struct ResultLabels {
     result: &'static str,
 }
 
-/// What became of an event that was taken in.
+/// The outcome of an accepted event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventOutcome {
     Accepted,
@@ -96,13 +95,13 @@ impl Default for Metrics {
         let metrics = Self {
             registry: Mutex::default(),
             events: Family::default(),
-            refused: Family::default(),
+            rejected: Family::default(),
             runs: Family::default(),
             suppressed: Family::default(),
             oldest: Gauge::default(),
             attempts: Family::default(),
-            attempt_seconds: Family::new_with_constructor(of_attempts),
-            commit_seconds: of_commits(),
+            attempt_seconds: Family::new_with_constructor(attempt_buckets),
+            commit_seconds: commit_buckets(),
             reloads: Family::default(),
         };
         metrics.with(|registry| metrics.register(registry));
@@ -110,13 +109,13 @@ impl Default for Metrics {
     }
 }
 
-/// 5 ms to some 3 minutes.
-fn of_attempts() -> Histogram {
+/// Buckets from 5 ms to about 3 minutes.
+fn attempt_buckets() -> Histogram {
     Histogram::new(exponential_buckets(0.005, 2.0, 16))
 }
 
-/// 0.1 ms to some 3 s, after which a sender is told to come back.
-fn of_commits() -> Histogram {
+/// Buckets from 0.1 ms to about 3 s, after which senders get a 503.
+fn commit_buckets() -> Histogram {
     Histogram::new(exponential_buckets(0.000_1, 2.0, 16))
 }
 
@@ -125,19 +124,15 @@ impl Metrics {
         let name = |name: &str| format!("flowtrigger_{name}");
         registry.register(
             name("events"),
-            "Events taken in, by what became of them",
+            "Accepted events, by outcome",
             self.events.clone(),
         );
         registry.register(
             name("requests_refused"),
-            "Requests with events that were refused, by reason",
-            self.refused.clone(),
+            "Rejected requests, by reason",
+            self.rejected.clone(),
         );
-        registry.register(
-            name("runs"),
-            "Runs that are kept, by state",
-            self.runs.clone(),
-        );
+        registry.register(name("runs"), "Stored runs, by state", self.runs.clone());
         registry.register(
             name("suppressed"),
             "Runs that a gate suppressed, by gate",
@@ -145,30 +140,30 @@ impl Metrics {
         );
         registry.register_with_unit(
             name("oldest_queued_age"),
-            "How long the oldest queued run has been waiting",
+            "Age of the oldest queued run",
             Unit::Seconds,
             self.oldest.clone(),
         );
         registry.register(
             name("attempts"),
-            "Tries of steps, by kind and result",
+            "Attempts of steps, by kind and result",
             self.attempts.clone(),
         );
         registry.register_with_unit(
             name("attempt_duration"),
-            "How long tries of steps took",
+            "Duration of attempts",
             Unit::Seconds,
             self.attempt_seconds.clone(),
         );
         registry.register_with_unit(
             name("commit_duration"),
-            "How long the store took to commit events with their runs",
+            "Duration of commits of events with their runs",
             Unit::Seconds,
             self.commit_seconds.clone(),
         );
         registry.register(
             name("reloads"),
-            "Readings of rules and configuration, by result",
+            "Loads of rules and configuration, by result",
             self.reloads.clone(),
         );
     }
@@ -178,12 +173,12 @@ impl Metrics {
         act(&mut registry.unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// Adds what only a store on disk can tell.
+    /// Adds the metrics that only a SQLite store has.
     pub fn extend(&self, store: SqliteStore) {
         self.with(|registry| registry.register_collector(Box::new(StoreCollector(store))));
     }
 
-    /// `source` is one that the configuration knows.
+    /// `source` is a configured one.
     pub fn count_event(&self, source: &str, outcome: EventOutcome) {
         let labels = EventLabels {
             source: source.to_owned(),
@@ -192,14 +187,14 @@ impl Metrics {
         self.events.get_or_create(&labels).inc();
     }
 
-    /// `source` is one that the configuration knows, or empty.
+    /// `source` is a configured one, or empty.
     pub fn count_rejected(&self, source: &str, reason: &'static str) {
         let source = source.to_owned();
-        let labels = RefusedLabels { source, reason };
-        self.refused.get_or_create(&labels).inc();
+        let labels = RejectedLabels { source, reason };
+        self.rejected.get_or_create(&labels).inc();
     }
 
-    /// `gate` is the word of one of ours.
+    /// `gate` is the name of a gate.
     pub fn count_suppressed(&self, gate: &str) {
         let gate = gate.to_owned();
         self.suppressed.get_or_create(&GateLabels { gate }).inc();
@@ -227,7 +222,7 @@ impl Metrics {
         self.reloads.get_or_create(&ResultLabels { result }).inc();
     }
 
-    /// Everything as text. What the store knows is asked for now.
+    /// All metrics in the text format. Gauges of the store are read now.
     pub async fn text<S: Store>(&self, store: &S, now: Timestamp) -> Result<String, StoreError> {
         let counts = store.counts().await?;
         for state in STATES {
@@ -238,13 +233,13 @@ impl Metrics {
         let oldest = oldest_queued(store, now).await?;
         self.oldest.set(oldest.unwrap_or_default().as_secs_f64());
         let mut text = String::new();
-        // Writing to a text does not fail.
+        // Writing to a string does not fail.
         let _ = self.with(|registry| text::encode(&mut text, registry));
         Ok(text)
     }
 }
 
-/// How long the oldest queued run has been waiting.
+/// The age of the oldest queued run.
 pub(super) async fn oldest_queued<S: Store>(
     store: &S,
     now: Timestamp,

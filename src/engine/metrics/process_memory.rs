@@ -1,5 +1,4 @@
-//! How much memory the process holds, where the system tells.
-//! It refuses to guess: on a system without `/proc` there is no answer.
+//! The resident memory of the process, from `/proc`; None on systems without it.
 
 /// The resident bytes of this process.
 pub fn resident() -> Option<u64> {

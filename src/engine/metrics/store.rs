@@ -1,5 +1,5 @@
-//! What the store on disk counts by itself: its commits, and the archive with what was lost to it.
-//! It asks the store's thread nothing: a look at the metrics waits for no commit.
+//! Metrics of the SQLite store: commits, archived and lost events. They are read from counters, so that a scrape
+//! never waits for a commit.
 
 use std::fmt::Error;
 use std::sync::atomic::Ordering;
@@ -28,17 +28,17 @@ impl Collector for StoreCollector {
             ),
             (
                 "flowtrigger_store_orders",
-                "Orders to the store that those transactions carried out",
+                "Write jobs of those transactions",
                 commits.orders.load(Ordering::Relaxed),
             ),
             (
                 "flowtrigger_archive_events_filed",
-                "Events without runs that were filed",
+                "Unmatched events that were archived",
                 filed,
             ),
             (
                 "flowtrigger_archive_events_lost",
-                "Events without runs that could not be filed",
+                "Unmatched events that could not be archived",
                 lost,
             ),
         ];
@@ -48,7 +48,7 @@ impl Collector for StoreCollector {
         write(
             &mut encoder,
             "flowtrigger_store_commit_time",
-            "Time that those transactions took together",
+            "Total duration of those transactions",
             Some(&Unit::Seconds),
             &ConstCounter::new(seconds),
         )?;
@@ -56,7 +56,7 @@ impl Collector for StoreCollector {
         write(
             &mut encoder,
             "flowtrigger_archive_size",
-            "Size of the filed events that led to no run",
+            "Size of the archived unmatched events",
             Some(&Unit::Bytes),
             &ConstGauge::new(size),
         )

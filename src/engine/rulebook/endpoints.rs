@@ -1,5 +1,5 @@
-//! Where events come in, and what their senders must show: made of a configuration and its secrets.
-//! It lets nobody in by a source whose secrets cannot be had.
+//! The endpoints of all sources: path and verifier, from the configuration and its secrets. A source whose secrets
+//! are missing accepts no request.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,11 +16,11 @@ use crate::source::Endpoint;
 use crate::source::http::ListenError;
 use crate::source::signature::{InvalidSecret, Verifier};
 
-/// The entrances by their paths. Cloning shares the secrets.
+/// The endpoints by path. Clones share the secrets.
 #[derive(Clone, Default)]
 pub struct Endpoints(BTreeMap<String, Endpoint>);
 
-/// A secret that is taken and may not be what was meant.
+/// A secret that is valid but probably not what was meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WeakSecret {
     pub source: String,
@@ -28,7 +28,7 @@ pub struct WeakSecret {
     pub what: &'static str,
 }
 
-/// No secret prints itself.
+/// Prints the paths only, never a secret.
 impl fmt::Debug for Endpoints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
@@ -36,7 +36,7 @@ impl fmt::Debug for Endpoints {
 }
 
 impl Endpoints {
-    /// Without the secrets: sources that verify let nobody in.
+    /// Endpoints without secrets: sources with verification reject every request.
     pub fn without_secrets(config: &Config) -> Self {
         let with = |entrance: &config::EventSource| {
             entrance
@@ -47,15 +47,15 @@ impl Endpoints {
         Self::new(config, with)
     }
 
-    /// With the secrets, and what is the matter with those that cannot be had or serve their scheme.
+    /// Endpoints with secrets, and the secrets that are missing or do not fit their scheme.
     pub fn load(config: &Config) -> (Self, Vec<MissingSecret>) {
         let (secrets, mut missing) = SecretStore::load(&config.secrets, names(config).into_iter());
         let entrances = Self::new(config, |entrance| {
             let verification = entrance.verification.as_ref()?;
             let made = verifier(verification, &secrets);
             Some(made.unwrap_or_else(|unusable| {
-                let told = unusable.into_iter().map(|one| invalid_secret(one, config));
-                missing.extend(told);
+                let invalid = unusable.into_iter().map(|one| invalid_secret(one, config));
+                missing.extend(invalid);
                 Verifier::without_secrets(verification)
             }))
         });
@@ -78,7 +78,7 @@ impl Endpoints {
         self.0.get(path)
     }
 
-    /// The entrance of a source, by its name.
+    /// The endpoint of a source.
     pub fn named(&self, source: &str) -> Option<&Endpoint> {
         self.0.values().find(|entrance| &*entrance.source == source)
     }
@@ -116,14 +116,14 @@ impl fmt::Display for WeakSecret {
     }
 }
 
-/// The sources that take whoever comes.
+/// The sources without verification.
 pub fn unverified_sources(config: &Config) -> Vec<String> {
     let open = config.sources.values();
     let open = open.filter(|entrance| entrance.verification.is_none());
     open.map(|entrance| entrance.name.clone()).collect()
 }
 
-/// The sources whose senders show the secret itself.
+/// The sources whose senders transmit the secret itself.
 fn sends_in_clear(config: &Config) -> Vec<&str> {
     let tells = |verification: &Verification| match verification.scheme {
         Scheme::Bearer | Scheme::Basic { .. } => true,
@@ -134,7 +134,7 @@ fn sends_in_clear(config: &Config) -> Vec<&str> {
     sources.map(|entrance| entrance.name.as_str()).collect()
 }
 
-/// A door that others reach opens for no source that takes whoever comes.
+/// Rejects a public listener if any source has no verification.
 pub fn check_public_listener(
     config: &Config,
     open_at: Option<SocketAddr>,
@@ -149,19 +149,16 @@ pub fn check_public_listener(
     }
 }
 
-/// Who may come in where, and what is odd about their secrets.
+/// Logs each endpoint with its verification, and weak secrets.
 pub fn log_endpoints(rulebook: &Rulebook) {
     for entrance in rulebook.config.sources.values() {
         let (source, path) = (&entrance.name, &entrance.path);
         match &entrance.verification {
             Some(verification) => {
                 let verify = verification.scheme.word();
-                info!(
-                    source,
-                    path, verify, "takes events of senders who prove who they are"
-                );
+                info!(source, path, verify, "endpoint with verification");
             }
-            None => info!(source, path, "takes events of whoever comes"),
+            None => info!(source, path, "endpoint without verification"),
         }
     }
     for doubt in rulebook.entrances.weak_secrets() {
@@ -169,18 +166,18 @@ pub fn log_endpoints(rulebook: &Rulebook) {
     }
 }
 
-/// A token is seen by everybody on its way.
+/// Warns if tokens or passwords are transmitted over plain HTTP.
 pub fn warn_plaintext(config: &Config, open_at: Option<SocketAddr>) {
-    let told = sends_in_clear(config).join(", ");
-    if open_at.is_some() && !told.is_empty() {
+    let sources = sends_in_clear(config).join(", ");
+    if open_at.is_some() && !sources.is_empty() {
         warn!(
-            sources = told,
-            "tokens and passwords come over plain HTTP here; put a proxy that speaks TLS in front, and listen where it alone reaches"
+            sources,
+            "tokens and passwords are sent over plain HTTP; put a TLS proxy in front, and listen on an address that only the proxy reaches"
         );
     }
 }
 
-/// The secrets that sources verify by, sorted.
+/// The names of the secrets that verifiers use, sorted.
 pub fn names(config: &Config) -> Vec<&str> {
     let verifications = config.sources.values();
     let verifications = verifications.filter_map(|entrance| entrance.verification.as_ref());
@@ -201,7 +198,7 @@ fn verifier(
         .collect();
     match values {
         Some(values) => Verifier::new(verification, values),
-        // What is missing was told; one of two is not enough, or a rotation would end unseen.
+        // Missing secrets were reported. One of two is not enough: a rotation would go unnoticed.
         None => Ok(Verifier::without_secrets(verification)),
     }
 }

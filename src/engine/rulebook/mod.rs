@@ -1,5 +1,5 @@
-//! The rules and the configuration as they stand on disk, read whole and swapped whole.
-//! It never goes half way: a reading with one error is no rulebook, and the one in use stays.
+//! Loads a rulebook: rules, configuration and endpoints, as one unit. With any error there is no rulebook, and
+//! the one in use stays.
 
 pub mod endpoints;
 mod folder;
@@ -19,61 +19,61 @@ use crate::core::matching::ruleset_compile;
 use crate::engine::metrics::process_memory;
 use endpoints::Endpoints;
 
-/// Everything that events are judged by.
+/// Everything that events are evaluated with.
 #[derive(Debug, Clone, Default)]
 pub struct Rulebook {
     pub config: Config,
-    /// Where its events come in; locked until [`Rulebook::unlock`].
+    /// Its endpoints; without secrets until [`Rulebook::load_secrets`].
     pub entrances: Endpoints,
     pub rules: RuleSet,
-    /// The texts of the configuration and of the rules, that positions point into.
+    /// The texts of the configuration and the rules, for positions.
     pub files: Arc<Files>,
     /// The files that rules were read from.
     pub rule_files: Vec<FileId>,
-    /// `NAME.test.yaml` files that were met on the way, not read.
+    /// `NAME.test.yaml` files that were found; they are not read here.
     pub test_files: Vec<PathBuf>,
 }
 
-/// Where a rulebook is read from. Diagnostics name the files as they are written here.
+/// The paths of a rulebook. Diagnostics show them as written here.
 #[derive(Debug, Clone)]
 pub struct RulebookPaths {
-    /// A folder, read with all below it, or one file.
+    /// A folder, read recursively, or one file.
     pub rules: PathBuf,
     pub config: ConfigFile,
-    /// Lies over the configuration file.
+    /// Environment variables, which override the configuration file.
     pub environment: BTreeMap<String, String>,
 }
 
 /// The configuration file.
 #[derive(Debug, Clone)]
 pub enum ConfigFile {
-    /// Named by the user: it must be there.
+    /// Named by the user: it must exist.
     Named(PathBuf),
-    /// The usual place: it need not be there.
+    /// The default path: it may be absent.
     IfThere(PathBuf),
 }
 
-/// How far a reading is.
+/// The progress of a load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
     Files { read: usize, of: usize },
     Rules { read: usize, of: usize },
 }
 
-/// Hears how far a reading is, at every file and rule.
+/// Called after every file and rule of a load.
 pub type ProgressFn<'t> = &'t mut dyn FnMut(Progress);
 
-/// What reading gave: a rulebook that is whole only without errors among the diagnostics.
+/// The result of a load. The rulebook is complete only if the diagnostics have no errors.
 #[derive(Debug, Clone, Default)]
 pub struct LoadedRulebook {
     pub rulebook: Rulebook,
     pub diagnostics: Diagnostics,
-    /// The resident bytes that it added to the process, where that is known.
+    /// The resident memory that the load added to the process, if known.
     pub memory: Option<u64>,
 }
 
 impl RulebookPaths {
-    /// `./rules` style: a rules path beside the usual `flowtrigger.yaml`.
+    /// A rules path with the default `flowtrigger.yaml`.
     pub fn new(rules: impl Into<PathBuf>) -> Self {
         Self {
             rules: rules.into(),
@@ -82,12 +82,12 @@ impl RulebookPaths {
         }
     }
 
-    /// Reads everything and reports every mistake in it.
+    /// Loads everything and reports every mistake.
     pub fn read(&self) -> LoadedRulebook {
         self.read_with(None)
     }
 
-    /// The same, told on the way.
+    /// The same, with progress.
     pub fn load_with_progress(&self, tell: ProgressFn<'_>) -> LoadedRulebook {
         self.read_with(Some(tell))
     }
@@ -106,8 +106,8 @@ impl RulebookPaths {
                 tell(Progress::Files { read: read + 1, of });
             }
         }
-        for refusal in &found.refused {
-            refusal.report(&mut files, &mut diagnostics);
+        for error in &found.errors {
+            error.report(&mut files, &mut diagnostics);
         }
         let files = Arc::new(files);
         let rules = match tell {
@@ -139,7 +139,7 @@ impl RulebookPaths {
         }
     }
 
-    /// Reads the configuration alone.
+    /// Reads only the configuration.
     pub fn read_config(&self, files: &mut Files, diagnostics: &mut Diagnostics) -> Config {
         let path = match &self.config {
             ConfigFile::IfThere(path) if !path.exists() => {
@@ -177,7 +177,7 @@ impl RulebookPaths {
 }
 
 impl Rulebook {
-    /// Reads the secrets of the sources, so that who proves to know them is let in.
+    /// Reads the secrets of the sources, so that their endpoints accept requests.
     pub fn load_secrets(&mut self) -> Result<(), Vec<MissingSecret>> {
         let (entrances, missing) = Endpoints::load(&self.config);
         if !missing.is_empty() {
@@ -189,8 +189,7 @@ impl Rulebook {
 }
 
 impl LoadedRulebook {
-    /// The memory that each rule took; None where that is not known, or where there are so few that
-    /// it says nothing of them.
+    /// The memory per rule; None if unknown, or if there are too few rules for a meaningful number.
     pub fn memory_per_rule(&self) -> Option<u64> {
         let rules = u64::try_from(self.rulebook.rules.rules.len()).ok()?;
         match rules {
@@ -199,7 +198,7 @@ impl LoadedRulebook {
         }
     }
 
-    /// The rulebook, or the whole reading back where it holds errors.
+    /// The rulebook, or this result again if it has errors.
     pub fn accepted(self) -> Result<Rulebook, Box<LoadedRulebook>> {
         match self.diagnostics.has_errors() {
             true => Err(Box::new(self)),
@@ -304,7 +303,7 @@ mod tests {
         let reading = places(&folder).read();
         let (code, message) = only_message(&reading);
         assert_eq!(code, Code::Unreadable);
-        assert!(message.ends_with("/rules` is not there"), "{message}");
+        assert!(message.ends_with("/rules` does not exist"), "{message}");
         assert!(reading.accepted().is_err());
     }
 
@@ -313,7 +312,10 @@ mod tests {
         let folder = with_files(&[("rules/readme.md", b"")]);
         let (code, message) = only_message(&places(&folder).read());
         assert_eq!(code, Code::Empty);
-        assert!(message.ends_with("/rules` holds no rule file"), "{message}");
+        assert!(
+            message.ends_with("/rules` contains no rule file"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -348,6 +350,6 @@ mod tests {
         places.config = ConfigFile::Named(folder.path().join("mine.yaml"));
         let (code, message) = only_message(&places.read());
         assert_eq!(code, Code::Unreadable);
-        assert!(message.ends_with("/mine.yaml` is not there"), "{message}");
+        assert!(message.ends_with("/mine.yaml` does not exist"), "{message}");
     }
 }

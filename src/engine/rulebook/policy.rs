@@ -1,5 +1,5 @@
-//! What the configuration lets rules reach and run, held against the rules before any event comes.
-//! It refuses to ask the network: a name may lead elsewhere by the time a request is sent.
+//! Checks at load time which targets and programs of the rules the configuration would deny. No name is resolved:
+//! it may resolve differently when the request is sent.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -14,14 +14,14 @@ use crate::core::egress::Foresight;
 use crate::core::flow::step::{Exec, Http, Step};
 use crate::core::matching::ruleset::RuleSet;
 
-/// The programs that may run; None for any.
+/// The programs that may run; None if all may.
 pub fn programs(config: &Config) -> Option<ProgramAllowlist> {
     let file = Path::new(&*config.source.file);
     let folder = file.parent().filter(|folder| *folder != Path::new(""));
     ProgramAllowlist::of(&config.commands, folder.unwrap_or(Path::new(".")))
 }
 
-/// Tells what holds only as long as nobody has configured anything.
+/// Logs what holds only while there is no configuration.
 pub fn log_policy(config: &Config) {
     if config.outgoing.unconfigured {
         tracing::info!(
@@ -31,13 +31,13 @@ pub fn log_policy(config: &Config) {
     }
 }
 
-/// Reports what rules ask for and would not get: a program that may not run is an error, what may be
-/// otherwise on the machine that acts is a warning.
+/// Reports what the configuration denies to rules. A denied program is an error; what may differ on the machine
+/// that executes the rule is a warning.
 pub fn check_rules(rules: &RuleSet, config: &Config, diagnostics: &mut Diagnostics) {
     let mut check = PolicyCheck {
         config,
         programs: programs(config),
-        refusals: HashMap::new(),
+        denials: HashMap::new(),
         reported: BTreeSet::new(),
         diagnostics,
     };
@@ -56,9 +56,9 @@ pub fn check_rules(rules: &RuleSet, config: &Config, diagnostics: &mut Diagnosti
 struct PolicyCheck<'j> {
     config: &'j Config,
     programs: Option<ProgramAllowlist>,
-    /// What was found of each program and folder: many rules run the same.
-    refusals: HashMap<(String, String), Option<PreflightIssue>>,
-    /// Steps that several rules share are told of once.
+    /// The result per program and folder, since many rules run the same.
+    denials: HashMap<(String, String), Option<PreflightIssue>>,
+    /// Steps that several rules share are reported once.
     reported: BTreeSet<(Position, String)>,
     diagnostics: &'j mut Diagnostics,
 }
@@ -88,7 +88,7 @@ impl PolicyCheck<'_> {
     fn program_refusal(&mut self, exec: &Exec) -> Option<PreflightIssue> {
         let programs = self.programs.as_ref()?;
         let name = exec.argv.first()?;
-        // What is put in when the step runs is judged then.
+        // A name with a template is checked when the step runs.
         if name.beginning().len() < name.source().len() {
             return None;
         }
@@ -99,14 +99,14 @@ impl PolicyCheck<'_> {
         };
         let key = (name.source().to_owned(), exec.cwd.clone());
         if own.is_none()
-            && let Some(known) = self.refusals.get(&key)
+            && let Some(known) = self.denials.get(&key)
         {
             return known.clone();
         }
         let folder = std::path::absolute(&exec.cwd).unwrap_or_else(|_| exec.cwd.clone().into());
         let refusal = programs.refusal(name.source(), &folder, path.as_deref());
         if own.is_none() {
-            self.refusals.insert(key, refusal.clone());
+            self.denials.insert(key, refusal.clone());
         }
         refusal
     }

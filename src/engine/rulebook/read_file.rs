@@ -1,5 +1,4 @@
-//! The text of one file, or what keeps it from being read.
-//! It refuses what is not UTF-8 and names the byte, since guessing an encoding would change rules.
+//! Reads the text of one file. A file that is not UTF-8 is an error with the byte offset.
 
 use std::fs;
 use std::io;
@@ -8,7 +7,7 @@ use std::path::Path;
 use super::report;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
 
-/// Adds a file's text. None after reporting why it has none.
+/// Adds a file's text. None if it could not be read, which is reported.
 pub fn read(path: &Path, files: &mut Files, diagnostics: &mut Diagnostics) -> Option<FileId> {
     let bytes = match bytes(path) {
         Ok(bytes) => bytes,
@@ -31,7 +30,7 @@ pub fn read(path: &Path, files: &mut Files, diagnostics: &mut Diagnostics) -> Op
 }
 
 fn bytes(path: &Path) -> io::Result<Vec<u8>> {
-    // Reading a pipe or a device would wait for ever.
+    // Reading a pipe or a device could block forever.
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is no regular file"));
     }
@@ -41,16 +40,16 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
 fn unreadable(path: &Path, error: &io::Error, files: &mut Files, diagnostics: &mut Diagnostics) {
     let (message, help) = match error.kind() {
         io::ErrorKind::NotFound => (
-            format!("`{}` is not there", path.display()),
-            "create it, or name another file",
+            format!("`{}` does not exist", path.display()),
+            "create it, or choose another file",
         ),
         io::ErrorKind::PermissionDenied => (
             format!("no permission to read `{}`", path.display()),
-            "let the user that runs flowtrigger read it",
+            "give the user that runs flowtrigger read permission",
         ),
         _ => (
             format!("failed to read `{}`: {error}", path.display()),
-            "see that it is a readable file",
+            "check that it is a readable file",
         ),
     };
     report(path, message, help, Code::Unreadable, files, diagnostics);

@@ -1,5 +1,4 @@
-//! Which secrets the rules need, and where they are read.
-//! It asks only for what a live rule would send: rules that never act need none.
+//! Loads the secrets that live rules use. Rules that never act need none.
 
 use crate::action::secret::{MissingSecret, SecretStore};
 use crate::core::config::Mode;
@@ -7,7 +6,7 @@ use crate::core::flow::step::Step;
 
 use super::Rulebook;
 
-/// Reads the secrets of a rulebook, or tells of all that cannot be had.
+/// Reads the secrets of the rules, or returns all that are missing.
 pub fn load(rulebook: &Rulebook) -> Result<SecretStore, Vec<MissingSecret>> {
     let names = names(rulebook);
     let (secrets, missing) = SecretStore::load(&rulebook.config.secrets, names.into_iter());
@@ -17,7 +16,7 @@ pub fn load(rulebook: &Rulebook) -> Result<SecretStore, Vec<MissingSecret>> {
     }
 }
 
-/// The secrets that live rules name, sorted.
+/// The names of the secrets that live rules use, sorted.
 pub fn names(rulebook: &Rulebook) -> Vec<&str> {
     let live = rulebook.rules.rules.iter();
     let live = live.filter(|rule| rule.mode == Mode::Live);

@@ -1,5 +1,5 @@
-//! Hands out runs: claims those whose turn it is and keeps as many at work as the limits allow.
-//! It alone owns the running tasks; a run that panics is buried as dead, and takes nothing with it.
+//! Claims ready runs and starts a worker task for each, within the concurrency limits. Owns all worker tasks: a
+//! run whose worker panics is marked `dead`, other runs continue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +18,14 @@ use crate::engine::limits::active_runs::WorkerSignal;
 use crate::engine::state::{EnginePhase, EngineState};
 use crate::store::{Claim, Store};
 
-/// The longest sleep without a look at the clock on the wall, which may jump.
+/// The longest sleep without a check of the wall clock, which may be set.
 const MAX_SLEEP: Duration = Duration::from_secs(30);
-/// Between two tries of a store that fails.
+/// The delay before a failed store operation is tried again.
 const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
-/// How long workers that are told to stop may take to put their runs back.
+/// How long signalled workers may take to save their runs.
 const FINAL_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Runs until the engine has been drained.
+/// Runs until the engine is drained.
 pub(in crate::engine) async fn dispatch<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>) {
     let mut phase = shared.phase.subscribe();
     let mut dispatcher = Dispatcher {
@@ -37,16 +37,16 @@ pub(in crate::engine) async fn dispatch<S: Store, P: Perform>(shared: Arc<Engine
     dispatcher.stop_all().await;
 }
 
-/// The runs at work.
+/// The dispatcher with its worker tasks.
 struct Dispatcher<S, P> {
     shared: Arc<EngineState<S, P>>,
     tasks: JoinSet<()>,
-    /// As they stood at the last look.
+    /// The last reading of the clocks.
     clocks: ClockReading,
 }
 
 impl<S: Store, P: Perform> Dispatcher<S, P> {
-    /// Claims what it can, then waits until something changes. False when all is drained.
+    /// Claims runs, then waits for a change. False when the engine is drained.
     async fn tick(&mut self, phase: &mut watch::Receiver<EnginePhase>) -> bool {
         self.check_clocks().await;
         let now = *phase.borrow_and_update();
@@ -69,25 +69,22 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
         true
     }
 
-    /// What waits for a time waits no longer because the clock was set back.
+    /// Moves all due times if the wall clock was set back, so that nothing waits longer.
     async fn check_clocks(&mut self) {
         let now = ClockReading::of(self.shared.clock());
         if let Some(by) = self.clocks.set_back(&now) {
             let seconds = by.as_secs();
-            warn!(
-                seconds,
-                "the clock was set back; what waits for a time is moved with it"
-            );
+            warn!(seconds, "clock set back; due times are moved with it");
             if let Err(error) = self.shared.store.shift(by).await {
-                error!(%error, "what waits for a time could not be moved; trying again");
+                error!(%error, "failed to move due times; trying again");
                 return;
             }
         }
         self.clocks = now;
     }
 
-    /// A durable store keeps what is queued for the next start; any other loses it, so that as much
-    /// as possible is still done.
+    /// A durable store keeps queued runs for the next start; any other loses them, so they are still started
+    /// while there is time.
     fn can_start(&self, phase: EnginePhase) -> bool {
         phase == EnginePhase::Accepting || !self.shared.store.is_durable()
     }
@@ -101,7 +98,7 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
         left.is_zero() || (self.tasks.is_empty() && !in_time)
     }
 
-    /// Whoever cancels a run waits meanwhile, so that none is between being claimed and being at work.
+    /// The lock of active runs is held, so that a cancelled run is never between claimed and executing.
     async fn claim(&mut self) {
         let permits = self.shared.concurrency.free();
         if permits.is_empty() {
@@ -118,7 +115,7 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
             Ok(claimed) => claimed,
             Err(error) => {
                 drop((at_work, permits));
-                error!(%error, "runs could not be claimed; trying again");
+                error!(%error, "failed to claim runs; trying again");
                 return shared.clock().sleep(STORE_RETRY_DELAY).await;
             }
         };
@@ -131,7 +128,7 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
         }
     }
 
-    /// How long until a parked run wants to go on.
+    /// The time until the next waiting run is due.
     async fn due(&self) -> Option<Duration> {
         let due = self.shared.store.next_due().await.unwrap_or_else(|error| {
             error!(%error, "the next run that is due could not be read; trying again");
@@ -141,7 +138,7 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
         Some(wait.try_into().unwrap_or(Duration::ZERO))
     }
 
-    /// Without a free place a due run cannot start, and the end of another wakes us.
+    /// Without a free permit a due run cannot start, and the end of another run wakes the dispatcher.
     fn sleep_time(&self, phase: EnginePhase, due: Option<Duration>) -> Duration {
         let waits = self.shared.concurrency.has_free() && self.can_start(phase);
         match due.filter(|_| waits) {
@@ -160,7 +157,7 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
             && let Ok(panic) = fault.try_into_panic()
         {
             let why = format!(
-                "a fault of the program stopped this run: {}; please report it",
+                "internal error: the worker of this run panicked: {}; please report it",
                 panic_message(&*panic)
             );
             self.tasks
@@ -169,7 +166,7 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
         self.shared.finished.notify_waiters();
     }
 
-    /// Stops what is still at work when the time is over.
+    /// Stops the workers that are still running when the time is over.
     async fn stop_all(mut self) {
         self.shared.active_runs.lock().await.stop_all();
         let until = Instant::now() + FINAL_WRITE_TIMEOUT;
@@ -185,13 +182,13 @@ impl<S: Store, P: Perform> Dispatcher<S, P> {
     }
 }
 
-/// Tells the store, until it hears, of a run that nobody works on any more: it would be running for
-/// ever.
+/// Marks a run as dead whose worker is gone, and repeats until the store accepts it: the run would otherwise
+/// stay `running`.
 async fn mark_dead<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>, run: RunId, why: String) {
     error!(
         run = run.0,
         state = "dead",
-        "run stopped by a fault of the program"
+        "run stopped by an internal error"
     );
     let mut attempts_left = MAX_SHUTDOWN_ATTEMPTS;
     let dead = State::Dead { why };
@@ -200,7 +197,7 @@ async fn mark_dead<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>, run: Ru
         .advance(run, Vec::new(), Some(dead.clone()))
         .await
     {
-        error!(run = run.0, %error, "the run's end could not be kept");
+        error!(run = run.0, %error, "failed to store the end of the run");
         if !shared.accepting() {
             attempts_left -= 1;
         }

@@ -1,5 +1,5 @@
-//! Runs flows: the dispatcher claims runs and starts workers, a worker executes one run, and the report says
-//! how it ended.
+//! Executes runs: the dispatcher claims them and starts workers, a worker executes one run, the report describes
+//! its result.
 
 pub mod dispatcher;
 pub mod performer;

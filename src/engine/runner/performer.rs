@@ -1,5 +1,4 @@
-//! Who does what a step says: the outside world behind one method.
-//! It holds the secrets and the policy of the moment, and swaps them whole on a reload.
+//! The trait behind which calls are performed, and a performer whose secrets and policy are replaced on reload.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use crate::engine::rulebook::policy;
 
 /// Performs calls. A failed call is data, not an error.
 pub trait Perform: Send + Sync + 'static {
-    /// `key` is the same for every try of one step of one run. Dropping the future stops the call.
+    /// `key` is the same for every attempt of one step of one run. Dropping the future stops the call.
     fn perform(&self, call: &Call, key: &str) -> impl Future<Output = CallResult> + Send;
 }
 
@@ -26,7 +25,7 @@ impl Perform for Performer {
     }
 }
 
-/// A performer whose secrets and policy can be renewed while it works.
+/// A performer whose secrets and policy can be replaced while calls are running.
 pub struct ReloadablePerformer(ArcSwap<Performer>);
 
 impl ReloadablePerformer {
@@ -34,7 +33,7 @@ impl ReloadablePerformer {
         Self(ArcSwap::from_pointee(performer))
     }
 
-    /// What would use these secrets and go where this configuration lets it.
+    /// A performer with these secrets and the policy of this configuration.
     pub fn renewed(
         &self,
         secrets: &SecretStore,
@@ -44,7 +43,7 @@ impl ReloadablePerformer {
         self.0.load().renewed(secrets, &config.outgoing, programs)
     }
 
-    /// Calls that start from now on are performed by this one.
+    /// Performs calls that start from now on with this one.
     pub fn replace(&self, performer: Performer) {
         self.0.store(Arc::new(performer));
     }

@@ -1,5 +1,4 @@
-//! What became of a run, for people and scripts: its state and what each step took.
-//! It reads the log alone, and repeats no result of a step.
+//! The report of a finished run: its state and its steps, from the run log. Results of steps are left out.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -13,9 +12,9 @@ pub struct RunReport {
     pub id: u64,
     pub rule: String,
     pub state: State,
-    /// Why it ended so, or what its `succeed:` says.
+    /// The reason of its state, or the message of `succeed`.
     pub message: Option<String>,
-    /// Those that were tried, in their order.
+    /// The steps that were attempted, in order.
     pub steps: Vec<StepReport>,
 }
 
@@ -25,9 +24,9 @@ pub struct StepReport {
     pub attempts: u32,
     /// `succeeded` or `failed`.
     pub outcome: &'static str,
-    /// Why the last try failed.
+    /// The error of the last attempt.
     pub error: Option<String>,
-    /// Where an outbox wrote the request instead of sending it.
+    /// The file that an outbox wrote the request to.
     pub note: Option<String>,
 }
 
@@ -53,7 +52,7 @@ impl RunReport {
     }
 }
 
-/// The message of `succeed:` is not kept: the log leads to it again.
+/// The message of `succeed` is not stored: it follows from the log.
 fn message(record: &Record) -> Option<String> {
     match &record.state {
         State::Done => {

@@ -82,7 +82,7 @@ fn a_named_configuration_must_exist() {
     sandbox.write("folder/x", "");
     sandbox.write("latin.yaml", b"vars: { a: \xe9 }\n");
     for (name, told) in [
-        ("absent.yaml", "`absent.yaml` is not there"),
+        ("absent.yaml", "`absent.yaml` does not exist"),
         ("folder", "failed to read `folder`"),
         ("latin.yaml", "`latin.yaml` is not UTF-8 at byte 11"),
     ] {

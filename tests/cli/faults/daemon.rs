@@ -233,7 +233,7 @@ fn shutdown_completes_active_runs_and_rejects_events() {
     assert_eq!(daemon.wait_for_exit(), Some(0));
     assert!(sandbox.path("rules/ended").exists());
     assert!(
-        daemon.log().contains("every run came to its end"),
+        daemon.log().contains("all runs have finished"),
         "{}",
         daemon.log()
     );

@@ -48,8 +48,8 @@ fn places(sandbox: &Sandbox) -> Vec<String> {
 #[test]
 fn an_empty_rule_folder_is_an_error() {
     let sandbox = sandbox();
-    refused(&sandbox, "nowhere", &["`nowhere` is not there", "--rules"]);
-    refused(&sandbox, "rules", &["`rules` holds no rule file", ".yaml"]);
+    refused(&sandbox, "nowhere", &["`nowhere` does not exist", "--rules"]);
+    refused(&sandbox, "rules", &["`rules` contains no rule file", ".yaml"]);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn an_unreadable_path_is_named() {
     refused(
         &sandbox,
         "rules",
-        &["`rules/gone.yaml` is not there", "help: "],
+        &["`rules/gone.yaml` does not exist", "help: "],
     );
     let sandbox = setup::sandbox();
     symlink("loop.yaml", sandbox.path("rules/loop.yaml")).unwrap();

@@ -62,7 +62,7 @@ fn a_second_signal_ends_immediately_and_loses_nothing() {
             // Signals that arrive together with the first count as one.
             std::thread::sleep(std::time::Duration::from_millis(400));
             daemon.signal(Signal::TERM);
-            daemon.expect_message("runs go on at the next start");
+            daemon.expect_message("unfinished runs continue at the next start");
             receiver.release_all();
         },
         5,

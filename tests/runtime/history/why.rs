@@ -1,7 +1,9 @@
 //! `why` on a folder at rest: by id and by ticket, with the rules of the time, and where nothing came.
 //! Every answer is read as a person reads it; one is compared whole.
 
+use flowtrigger::core::event::Brief;
 use flowtrigger::core::run::State;
+use flowtrigger::store::sqlite::kept_event::scanned_text;
 use serde_json::{Value, json};
 
 use super::fixture::{Data, RULES, at, failed, priority};
@@ -207,4 +209,45 @@ fn an_archive_that_is_off_is_said() {
         "{}",
         said.out
     );
+}
+
+/// The rules that the store kept differ from what it recorded, as they would after a change of an operator.
+#[test]
+fn a_recorded_outcome_that_this_version_contradicts_is_reported() {
+    let data = Data::new();
+    let rules = data.edition(&[("rules/page.yaml", RULES)], "", MONDAY);
+    let planned = data.event(&priority(1, "high", MONDAY), MONDAY, &rules, 0);
+    data.run(planned, &rules, "page-urgent", &State::Done, &[]);
+    let scanned = priority(2, "urgent", MONDAY);
+    let row = data.event(&scanned, MONDAY, &rules, 0);
+    let text = scanned_text(&Brief::of(&scanned), &scanned.raw.to_string());
+    data.sql
+        .execute("UPDATE events SET body = ?2 WHERE id = ?1", (row, text))
+        .unwrap();
+    for (ticket, recorded, warning) in [
+        (
+            "1",
+            "match",
+            "recorded as matched, evaluates to no match with this version",
+        ),
+        (
+            "2",
+            "no match",
+            "recorded as not matched, evaluates to a match with this version",
+        ),
+    ] {
+        let said = flowtrigger(data.folder(), &["why", ticket]);
+        assert!(
+            said.out.contains(&format!("  warning: {warning}\n")),
+            "{}",
+            said.out
+        );
+        assert_eq!((said.code, said.err.as_str()), (0, ""));
+        let said = flowtrigger(data.folder(), &["why", ticket, "--format", "json"]);
+        let answer: Value = serde_json::from_str(&said.out).expect("JSON");
+        assert_eq!(answer["rules"][0]["recorded"], recorded);
+    }
+    let said = flowtrigger(data.folder(), &["runs", "show", "1"]);
+    let warning = "warning: recorded as matched, evaluates to no match with this version";
+    assert!(said.out.contains(warning), "{}", said.out);
 }

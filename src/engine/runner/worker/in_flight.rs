@@ -1,5 +1,5 @@
-//! The calls of one run that are under way: which may start, what they wait for, and how they land.
-//! Nothing starts before the store has what was done before it, and nothing is under way twice.
+//! The calls of one run in flight: starting them within the limits, waiting for the first to finish. A call starts
+//! only after the log before it is stored, and never twice.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -19,24 +19,24 @@ use crate::engine::limits::concurrency::{HostAdmission, HostQueue, Permit};
 use crate::engine::runner::performer::Perform;
 use crate::store::{Claimed, Store};
 
-/// What is under way.
+/// The calls in flight.
 #[derive(Default)]
 pub struct InFlight<'a> {
     calls: FuturesUnordered<Pin<Box<dyn Future<Output = FinishedCall> + Send + 'a>>>,
-    /// By place and try: whether it is a command that must not run twice.
+    /// By step location and attempt: whether it is a command that must not run twice.
     under_way: HashMap<(String, u32), bool>,
 }
 
-/// A call that ended.
+/// A call that has finished.
 struct FinishedCall {
     call: Call,
     attempt: Attempt,
 }
 
-/// What a task has at the host that it reaches.
+/// The permit of a call at its host.
 enum HostPermit {
     Permit(Option<Permit>),
-    /// Others are there; its turn comes.
+    /// It waits in the queue of the host.
     Queued(HostQueue),
 }
 
@@ -45,7 +45,7 @@ impl InFlight<'_> {
         self.under_way.is_empty()
     }
 
-    /// Whether a command is under way that must not run twice.
+    /// Whether a command is in flight that must not run twice.
     pub fn holds_command(&self) -> bool {
         self.under_way.values().any(|held| *held)
     }
@@ -57,7 +57,7 @@ impl InFlight<'_> {
 }
 
 impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
-    /// Starts what is not under way yet and may start; when to ask again at the latest.
+    /// Starts the calls that are not in flight and may start. Returns when to decide again at the latest.
     pub(super) async fn start(
         &mut self,
         tasks: Vec<Task>,
@@ -93,7 +93,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         Ok(wake)
     }
 
-    /// Waits for a place at the host. The run's own place goes to another one meanwhile.
+    /// Waits for a permit of the host. The run's own permit is released meanwhile.
     async fn queue(&mut self, queue: HostQueue) -> Result<Permit, WorkerExit> {
         self.save(None).await?;
         drop(self.permit.take());
@@ -113,7 +113,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         }
     }
 
-    /// The log is in the store before anything is done that follows from it.
+    /// Stores the log before the calls that follow from it start.
     async fn launch(&mut self, ready: Vec<(Task, HostPermit)>) -> Result<(), WorkerExit> {
         let now = self.shared.clock().now();
         for (task, _) in ready.iter().filter(|(task, _)| task.announce) {
@@ -167,8 +167,8 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 attempt: Attempt {
                     step: task.step,
                     number: task.number,
-                    // Counted back from now: what follows is due by the clock as it stands now, even if
-                    // it was set meanwhile.
+                    // Computed back from now: due times follow the clock as it is now, even if it was
+                    // set meanwhile.
                     started: before(clock.now(), took),
                     took,
                     outcome,
@@ -178,7 +178,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         }
     }
 
-    /// Waits until a call ends, at the longest until it is time to ask again.
+    /// Waits until a call finishes, or until `wake`.
     pub(super) async fn await_call(&mut self, wake: Option<Timestamp>) -> Result<(), WorkerExit> {
         let shared = self.shared;
         let sleep = async {
@@ -207,12 +207,12 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         self.record(Line::Attempt(attempt));
         match self.in_flight.is_empty() {
             true => Ok(()),
-            // Others may take long, and what ended is not to be done again.
+            // Other calls may take long, and a finished one must not be repeated after a crash.
             false => self.save(None).await,
         }
     }
 
-    /// How long the request waits for its turn at its connection.
+    /// How long the rate limit of its connection delays a request.
     fn rate_limit_wait(&self, call: &Call) -> Option<Duration> {
         let Call::Http(call) = call else { return None };
         let name = call.connection.as_deref()?;
@@ -224,12 +224,17 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             .rate_limiter
             .wait(self.run.id, name, rate, now)?;
         let (run, wait_ms) = (self.run.id.0, wait.as_millis() as u64);
-        debug!(run, connection = name, wait_ms, "waits for its turn");
+        debug!(
+            run,
+            connection = name,
+            wait_ms,
+            "request delayed by rate limit"
+        );
         Some(wait)
     }
 }
 
-/// A run that tells of a death does other work than the one that died.
+/// The idempotency key of a step. An `on_dead` run has keys of its own.
 pub(super) fn key(run: &Claimed, step: &str) -> String {
     let step = match run.error.is_null() {
         true => step.to_owned(),

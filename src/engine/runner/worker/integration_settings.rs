@@ -1,5 +1,5 @@
-//! `LoadConfig` and `PatchConfig` of a bundle: the settings of the configuration with what was changed
-//! since laid over them. Reading again or changing again gives the same, so that no try does harm.
+//! `LoadConfig` and `PatchConfig` of a bundle: the settings of the configuration, overlaid with stored changes.
+//! Both are idempotent, so a retry is harmless.
 
 use serde_json::{Map, Value};
 

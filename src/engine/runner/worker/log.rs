@@ -1,5 +1,5 @@
-//! What the program's own log says of a run: its attempts, where it stands, and what was left.
-//! Of an event its id alone is said, and nothing that a secret could stand in.
+//! Log lines of a run: its attempts, states and interruptions. They contain the id of an event, no other value of
+//! it, and no text that could contain a secret.
 
 use tracing::{error, info, warn};
 
@@ -9,7 +9,7 @@ use crate::engine::limits::active_runs::WorkerSignal;
 use crate::store::{Store, StoreError};
 
 impl<S: Store, P> Worker<'_, S, P> {
-    /// Why a try failed is said in `action`'s words, free of secrets; nothing of the event is added.
+    /// The error of a failed attempt comes from `action`, without secrets; nothing of the event is added.
     pub(super) fn log_attempt(&self, attempt: &Attempt) {
         let (run, rule) = (self.run.id.0, self.run.rule.name.as_str());
         let (step, number) = (attempt.step.as_str(), attempt.number);
@@ -47,14 +47,14 @@ impl<S: Store, P> Worker<'_, S, P> {
     pub(super) fn log_exit(&self, signal: WorkerSignal) {
         let (run, rule) = (self.run.id.0, self.run.rule.name.as_str());
         match (signal, self.in_flight.holds_command()) {
-            (WorkerSignal::Cancel, _) => info!(run, rule, "run stopped, to be cancelled"),
+            (WorkerSignal::Cancel, _) => info!(run, rule, "run stopped for cancellation"),
             (WorkerSignal::Stop, true) => warn!(
                 run,
                 rule,
-                "run stopped in the middle of a command that must not run twice: the next start holds it until a person decides"
+                "run stopped during a command that must not run twice: the next start marks it held"
             ),
             (WorkerSignal::Stop, false) if self.shared.store.is_durable() => {
-                info!(run, rule, "run stopped; the next start goes on with it");
+                info!(run, rule, "run stopped; the next start continues it");
             }
             (WorkerSignal::Stop | WorkerSignal::Continue, _) => {}
         }
@@ -68,7 +68,7 @@ impl<S: Store, P> Worker<'_, S, P> {
         );
         error!(
             run, rule, lines, %error,
-            "what the run did last could not be kept: its last step may be done again, with the same key"
+            "failed to store the run's last log entries: its last step may run again, with the same idempotency key"
         );
     }
 }

@@ -1,5 +1,5 @@
-//! Carries one run as far as it goes now: asks what is next, has it done, writes it down, asks again.
-//! It decides nothing itself and does no step before the store has what was done before it.
+//! Executes one run until it ends or has to wait: decide, perform, record, repeat. Decisions are `core::flow`'s,
+//! and nothing is performed before the log that led to it is stored.
 
 mod in_flight;
 mod integration_settings;
@@ -21,14 +21,14 @@ use crate::engine::state::EngineState;
 use crate::store::{Claimed, Store, StoreError};
 use in_flight::InFlight;
 
-/// Between two tries of a store that fails.
+/// The delay before a failed store operation is tried again.
 const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
-/// Tries of a store that fails once the program is to end.
+/// Attempts of a failed store operation while the program stops.
 pub(super) const MAX_SHUTDOWN_ATTEMPTS: u32 = 3;
-/// How long a run stays away for which there is not even a place to wait.
+/// How long a run is parked if too many runs wait for its host.
 const REQUEUE_DELAY: SignedDuration = SignedDuration::from_secs(1);
 
-/// Works on a run until it ends, has to wait or is told to stop; waiting gives its place back.
+/// Executes a run until it ends, has to wait or is signalled to stop. A wait releases its permit.
 pub(super) async fn work<S: Store, P: Perform>(
     shared: &EngineState<S, P>,
     run: Claimed,
@@ -44,25 +44,25 @@ pub(super) async fn work<S: Store, P: Perform>(
 struct Worker<'a, S, P> {
     shared: &'a EngineState<S, P>,
     run: Claimed,
-    /// Spreads the waits of runs that failed together.
+    /// Spreads the retry delays of runs that failed together.
     seed: String,
     signals: watch::Receiver<WorkerSignal>,
     permit: Option<Permit>,
-    /// What the flow knows by name from the start.
+    /// The local names of the flow at its start.
     locals: Value,
-    /// Lines that the store does not have yet.
+    /// Log entries that are not stored yet.
     unsaved: Vec<Line>,
     in_flight: InFlight<'a>,
 }
 
-/// Why a worker leaves its run before it ended or waits.
+/// Why a worker leaves a run that has neither ended nor waits.
 enum WorkerExit {
     Signalled(WorkerSignal),
-    /// Too many runs wait for the host already.
+    /// Too many runs wait for the host.
     NoPermit,
-    /// Its turn at the connection comes then.
+    /// The rate limit of its connection allows it after this time.
     RateLimited(Duration),
-    /// The store does not take what happened.
+    /// The store does not accept the log.
     StoreFailed,
 }
 
@@ -117,7 +117,7 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                 Move::Dead { why } => State::Dead { why },
                 Move::Hold { why } => State::Held { why },
             };
-            // What is under way ends first, and is written down.
+            // Calls in flight finish first and are recorded.
             if !self.in_flight.is_empty() {
                 self.await_call(None).await?;
                 continue;
@@ -141,13 +141,13 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         self.unsaved.push(line);
     }
 
-    /// Gives the store what it does not have yet, with where the run stands now; while it fails, again
-    /// and again: what happened must not be forgotten.
+    /// Stores the unsaved log entries and the new state. Repeats while the store fails: what happened must not be
+    /// lost.
     async fn save(&mut self, state: Option<State>) -> Result<(), WorkerExit> {
         if self.unsaved.is_empty() && state.is_none() {
             return Ok(());
         }
-        let mut told = false;
+        let mut logged = false;
         let mut last_tries = MAX_SHUTDOWN_ATTEMPTS;
         loop {
             let lines = self.unsaved.clone();
@@ -164,10 +164,10 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
                     self.log_unsaved(&error);
                     return Err(WorkerExit::StoreFailed);
                 }
-                Err(error) if !told => {
+                Err(error) if !logged => {
                     let run = self.run.id.0;
-                    error!(run, %error, "the run's log cannot be kept; trying again every second");
-                    told = true;
+                    error!(run, %error, "failed to store the run's log; trying again every second");
+                    logged = true;
                 }
                 Err(_) => {}
             }
@@ -175,19 +175,19 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
         }
     }
 
-    /// Leaves the run as it is best found again.
+    /// Leaves the run in the state from which it continues best.
     async fn exit(&mut self, reason: WorkerExit) {
         if let WorkerExit::Signalled(signal) = reason {
             self.log_exit(signal);
         }
-        // What is under way is stopped: its connections are closed, its commands killed.
+        // Stops the calls in flight: closes their connections, kills their commands.
         self.in_flight = InFlight::default();
         let state = match reason {
             WorkerExit::StoreFailed => return,
             WorkerExit::NoPermit => Some(State::Retrying {
                 until: after(self.shared.clock().now(), REQUEUE_DELAY),
             }),
-            // What is kept in memory is lost with it, and said to be lost as it stands.
+            // A store in memory loses the run anyway, and it is reported in its current state.
             WorkerExit::RateLimited(wait) => Some(State::Retrying {
                 until: after(
                     self.shared.clock().now(),
@@ -200,12 +200,12 @@ impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
             }
             WorkerExit::Signalled(WorkerSignal::Cancel | WorkerSignal::Continue) => None,
         };
-        // Where it fails again, that is told.
+        // A failure is logged by `save`.
         drop(self.save(state).await);
     }
 }
 
-/// Waits for an order other than to go on.
+/// Waits for a signal other than `Continue`.
 async fn signalled(signals: &mut watch::Receiver<WorkerSignal>) -> WorkerSignal {
     let signal = signals
         .wait_for(|signal| *signal != WorkerSignal::Continue)
@@ -217,7 +217,7 @@ async fn signalled(signals: &mut watch::Receiver<WorkerSignal>) -> WorkerSignal 
     }
 }
 
-/// Whether the store may do later what it cannot do now.
+/// Whether a store error is transient.
 pub(in crate::engine) fn is_transient(error: &StoreError) -> bool {
     match error {
         StoreError::Busy | StoreError::Broken(_) | StoreError::Damaged(_) => true,

@@ -1,4 +1,4 @@
-//! What a run carries that tells of another one.
+//! Idempotency keys of `on_dead` runs.
 
 use std::sync::Arc;
 
@@ -28,11 +28,11 @@ fn claimed(id: u64, error: Value) -> Claimed {
 }
 
 #[test]
-fn a_run_that_tells_of_a_death_has_keys_of_its_own() {
+fn an_on_dead_run_has_keys_of_its_own() {
     let flow = key(&claimed(1, Value::Null), "page");
     assert_eq!(flow, key(&claimed(2, Value::Null), "page"));
-    let told = key(&claimed(2, json!({"run": 1})), "page");
-    assert_ne!(told, flow);
-    assert_eq!(told, key(&claimed(2, json!({"run": 1})), "page"));
-    assert_ne!(told, key(&claimed(3, json!({"run": 1})), "page"));
+    let on_dead = key(&claimed(2, json!({"run": 1})), "page");
+    assert_ne!(on_dead, flow);
+    assert_eq!(on_dead, key(&claimed(2, json!({"run": 1})), "page"));
+    assert_ne!(on_dead, key(&claimed(3, json!({"run": 1})), "page"));
 }
