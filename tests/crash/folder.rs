@@ -166,18 +166,18 @@ fn a_damage_that_is_met_when_runs_are_looked_for_is_set_aside() {
 
 #[test]
 fn a_damage_that_is_met_in_use_ends_the_program_and_the_next_start_sets_it_aside() {
-    for table in ["events", "lines"] {
+    for table in ["events", "log_entries"] {
         let (receiver, place, bytes) = damaged(|bytes, begins| spoil(bytes, begins(table)));
         let mut daemon = Daemon::start(&place);
         let mut wire = Wire::connect(&daemon.address).unwrap();
         let event = event("more", 1, "made").to_string();
         let answer = wire.ask("POST", "/events/desk", &event);
         // Where the damage is met later, it is taken.
-        assert!(table == "lines" || answer.is_err() || answer.unwrap().status() == 503);
+        assert!(table == "log_entries" || answer.is_err() || answer.unwrap().status() == 503);
         assert_eq!(daemon.ends(), Some(5), "{}", daemon.log());
         daemon.says("the database is damaged");
         let bytes = match table {
-            "lines" => fs::read(place.database()).unwrap(),
+            "log_entries" => fs::read(place.database()).unwrap(),
             _ => bytes,
         };
         is_set_aside(&receiver, &place, &bytes);
