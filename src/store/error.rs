@@ -24,7 +24,7 @@ pub enum StoreError {
     #[error("run {0} reports on a dead run and has no event of its own; replay the dead run")]
     OnlyTells(u64),
     #[error(
-        "fields of the event of run {0} have been removed (`redact` in flowtrigger.yaml), and the run needs them; have the event sent again"
+        "fields of the event of run {0} are no longer kept (`redact` in flowtrigger.yaml), and the run needs them; have the event sent again"
     )]
     Redacted(u64),
     #[error(transparent)]
