@@ -75,7 +75,7 @@ fn what_is_no_event_is_refused_with_its_reason_and_place() {
     let array = format!("[{},{}]", urgent(1), no_id);
     for (body, parts) in [
         ("", &["empty input", "\"line\":1", "\"column\":1"][..]),
-        ("hello", &["not JSON", "\"line\":1", "\"column\":1"]),
+        ("hello", &["invalid JSON", "\"line\":1", "\"column\":1"]),
         ("{\n \"a\": }", &["\"line\":2", "\"column\":7"]),
         (
             &deep,

@@ -37,12 +37,12 @@ fn what_is_no_json_is_told_with_its_place_and_costs_the_others_nothing() {
     let cases: [(&str, &str, &str); 8] = [
         ("empty.json", "", "empty.json:1: empty input"),
         ("blank.json", " \n\n", "blank.json:1: empty input"),
-        ("text.json", "hello", "text.json:1: not JSON"),
-        ("cut.json", "{\"a\": [1,", "cut.json:1: the JSON is cut off"),
+        ("text.json", "hello", "text.json:1: invalid JSON"),
+        ("cut.json", "{\"a\": [1,", "cut.json:1: incomplete JSON"),
         (
             "none.json",
             "[]",
-            "none.json:1: an empty array holds no event",
+            "none.json:1: empty array, expected at least one event",
         ),
         (
             "deep.json",
@@ -127,7 +127,7 @@ fn a_rule_file_in_the_place_of_an_event_is_told_once() {
     said.tells(4, &["`rule.yaml` is YAML", "`--rules rule.yaml`"]);
     assert_eq!(said.stderr.matches("error").count(), 1, "{said:?}");
     let said = place.answers(&RUN, "name: {a}\nwhen: {b}\n");
-    assert_eq!(said.stderr.matches("not JSON").count(), 1, "{said:?}");
+    assert_eq!(said.stderr.matches("invalid JSON").count(), 1, "{said:?}");
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn one_bad_line_of_many_is_told_with_its_number() {
     let place = Place::with_flow(NOTE);
     let text = format!("{}\n{{\"bad\n\n{}\n", urgent(1), urgent(2));
     let said = place.answers(&RUN, &text);
-    said.tells(4, &["standard input:2: the JSON is cut off"]);
+    said.tells(4, &["standard input:2: incomplete JSON"]);
     let keys: Vec<Value> = said
         .lines()
         .iter()
