@@ -1,4 +1,5 @@
-//! The catalogue of known event types, with lookup by name, display name, webhook suffix and hook code.
+//! The catalogue of known event types.
+//! Finds a type by name, display name, webhook suffix or hook code.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,5 @@
-//! A borrowed JSON value, either built or on the tape, so that decoders and the index read both in one way.
+//! A borrowed JSON value, either built or on the tape.
+//! Decoders and the index read both through this type.
 
 use std::borrow::Cow;
 
@@ -58,7 +59,7 @@ impl<'a> Datum<'a> {
         }
     }
 
-    /// The same, with the name's hash at hand.
+    /// The value under a key, with the hash of the name already computed.
     #[inline]
     pub fn step_by(self, name: &str, hash: u32) -> Option<Datum<'a>> {
         match self {

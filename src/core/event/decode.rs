@@ -73,12 +73,12 @@ pub enum Told<'a> {
 /// Reads the event header of a document.
 pub fn head<'a>(
     document: Datum<'a>,
-    told: Told<'a>,
+    format: Told<'a>,
     catalogue: &'a Catalogue,
 ) -> Result<Head<'a>, NotAnEvent> {
-    match told {
+    match format {
         Told::Described(description) => description.head(document, catalogue),
-        Told::ByContent => match DECODERS.iter().find(|decoder| decoder.tells(document)) {
+        Told::ByContent => match DECODERS.iter().find(|decoder| decoder.matches(document)) {
             Some(decoder) => decoder.head(document, catalogue),
             None => Err(unknown_format(&document.value())),
         },
@@ -86,8 +86,8 @@ pub fn head<'a>(
 }
 
 /// Decodes a built document.
-pub fn read(raw: Value, told: Told<'_>, catalogue: &Catalogue) -> Result<Event, NotAnEvent> {
-    let event = head(Datum::Built(&raw), told, catalogue)?.event_without_raw(catalogue);
+pub fn read(raw: Value, format: Told<'_>, catalogue: &Catalogue) -> Result<Event, NotAnEvent> {
+    let event = head(Datum::Built(&raw), format, catalogue)?.event_without_raw(catalogue);
     Ok(Event { raw, ..event })
 }
 

@@ -106,7 +106,7 @@ pub const fn own(to: &'static str, from: &'static [At], leaf: Leaf) -> Place {
 
 impl Decoder {
     /// Whether a document has this format.
-    pub fn tells(&self, document: Datum<'_>) -> bool {
+    pub fn matches(&self, document: Datum<'_>) -> bool {
         match &self.sign {
             Sign::Has(at) => at.find(document).is_some(),
             Sign::Starts(at, starts) => at

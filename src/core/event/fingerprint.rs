@@ -1,5 +1,5 @@
-//! The content hash of a JSON value: SHA-256 of its canonical form, with sorted keys and without blanks.
-//! Identifies events that have no id.
+//! The content hash of a JSON value, the id of an event that has none.
+//! SHA-256 of the canonical form, with sorted keys and without blanks.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,5 @@
-//! Mutated samples for tests that compare two readers: values replaced with values of every kind, or removed.
+//! Mutated samples for tests that compare two readers.
+//! Values are replaced with values of every kind, or removed.
 
 use proptest::prelude::*;
 use proptest::sample::Index;

@@ -1,4 +1,5 @@
-//! Custom formats: the configuration describes the paths of type, id, key and time. The body stays unchanged.
+//! Custom formats: the configuration describes the paths of type, id, key and time.
+//! The body stays unchanged.
 
 use super::catalogue::Catalogue;
 use super::datum::Datum;

@@ -1,5 +1,5 @@
-//! The decoder tables of the Zendesk event webhook format. Ids arrive as text, values of closed sets in upper
-//! case.
+//! The decoder tables of the Zendesk event webhook format.
+//! Ids arrive as text, values of closed sets in upper case.
 
 use super::decoder::{Decoder, Demand, Identity, Place, Sign, own, place};
 use super::leaf::Leaf;

@@ -92,7 +92,7 @@ pub fn next(flow: &Flow, subject: &Subject<'_>, log: &[Line], now: Timestamp) ->
         },
         Ok(End::Succeeded { message }) => Move::Done { message },
         Ok(End::Skipped { why, trace }) => Move::Skipped { why, trace },
-        Ok(End::Failed(fault)) => Move::Dead { why: fault.why },
+        Ok(End::Failed(failure)) => Move::Dead { why: failure.why },
         Err(Halt::Record(line)) => Move::Record(*line),
         Err(Halt::Hold { why }) => Move::Hold { why },
         Err(Halt::Exceeded { why }) => Move::Dead { why },
@@ -144,7 +144,7 @@ pub fn taken_up(flow: &Flow, subject: &Subject<'_>, log: &[Line]) -> Line {
 
 impl<'a> Subject<'a> {
     /// The variables at the start of a flow.
-    pub(super) fn memory(&self, flow: &Flow) -> Memory<'a> {
+    pub(super) fn variables(&self, flow: &Flow) -> Memory<'a> {
         Memory {
             event: self.event,
             vars: Cow::Borrowed(self.vars),

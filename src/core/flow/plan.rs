@@ -1,5 +1,6 @@
-//! Plans a flow for an event without executing it: the steps in order, the rendered calls with secrets as
-//! names, and the conditions with their verdicts. Results of calls come from the caller's oracle; without
+//! Plans a flow for an event without executing it.
+//! A plan has the steps in order, the rendered calls with secrets as names, and the conditions with their
+//! verdicts. Results of calls come from the caller's oracle; without
 //! an answer, steps that depend on them are shown as not known yet.
 
 use std::collections::HashSet;
@@ -26,7 +27,7 @@ pub const MOST_PLANNED: usize = 1_000;
 pub struct Planned<'f> {
     pub step: &'f Step,
     /// The step's path in the flow.
-    pub place: String,
+    pub step_path: String,
     /// The nesting depth of the flow.
     pub depth: usize,
     pub what: What,
@@ -43,7 +44,7 @@ pub enum What {
     },
     /// The evaluated branches, and the index of the chosen one, from 0; `None` if no branch is true.
     Choice {
-        judged: Vec<Judged>,
+        branches: Vec<Judged>,
         taken: Option<usize>,
     },
     /// A branch reads the result of an earlier call; the branches before it are not true.
@@ -111,10 +112,10 @@ pub fn plan<'f>(
     let mut asked = 0;
     loop {
         let mut walk = Walk::new(*subject, &log, now);
-        walk.sketch = Some(Sketch::new(unknown.clone()));
+        walk.recorder = Some(Sketch::new(unknown.clone()));
         let end = walk.plan(flow);
         let Err(Halt::Asks(task)) = end else {
-            let mut planned = walk.sketch.expect("a plan is recorded").planned;
+            let mut planned = walk.recorder.expect("a plan is recorded").planned;
             if let (Err(Halt::Exceeded { why } | Halt::Hold { why }), Some(last)) =
                 (end, planned.last().cloned())
             {

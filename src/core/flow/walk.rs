@@ -1,5 +1,6 @@
-//! Interprets a flow against its log: each walk starts at the first step and stops where a call, a wait or
-//! a log entry is needed, or at the end. A walk keeps no state for the next one.
+//! Interprets a flow against the log of its run.
+//! Each walk starts at the first step and stops where a call, a wait or a log entry is needed, or at the
+//! end. A walk keeps no state for the next one.
 
 mod control;
 mod data;
@@ -25,7 +26,6 @@ use crate::core::flow::plan::What;
 use crate::core::flow::step::{Action, Flow, Step};
 use crate::core::flow::walk::story::{Log, Story};
 use crate::core::matching::trace::Trace;
-use crate::core::rule::template::RenderError;
 use crate::core::run::Line;
 
 /// One interpretation of a flow against the run log.
@@ -43,7 +43,7 @@ pub struct Walk<'a, 'l> {
     /// The nesting depth of the current flow.
     depth: usize,
     /// Records a plan instead of making calls.
-    pub sketch: Option<Sketch<'a>>,
+    pub recorder: Option<Sketch<'a>>,
 }
 
 /// When a run continues.
@@ -137,13 +137,13 @@ impl<'a, 'l> Walk<'a, 'l> {
             waits: Vec::new(),
             transitions: 0,
             depth: 0,
-            sketch: None,
+            recorder: None,
         }
     }
 
     pub fn run(&mut self, flow: &'a Flow) -> Result<End, Halt> {
-        let mut memory = self.subject.memory(flow);
-        self.flow(flow, "", &mut memory)
+        let mut variables = self.subject.variables(flow);
+        self.flow(flow, "", &mut variables)
     }
 
     /// Runs the flow for a plan: all waits count as over.
@@ -152,26 +152,31 @@ impl<'a, 'l> Walk<'a, 'l> {
         self.run(flow)
     }
 
-    fn flow(&mut self, flow: &'a Flow, prefix: &str, memory: &mut Memory<'a>) -> Result<End, Halt> {
+    fn flow(
+        &mut self,
+        flow: &'a Flow,
+        prefix: &str,
+        variables: &mut Memory<'a>,
+    ) -> Result<End, Halt> {
         let Some(catch) = &flow.catch else {
-            return self.steps(flow, prefix, memory);
+            return self.steps(flow, prefix, variables);
         };
-        let place = format!("{prefix}catch");
-        let error = match self.log.story(&place).caught {
+        let step_path = format!("{prefix}catch");
+        let error = match self.log.history(&step_path).caught {
             Some(error) => error.clone(),
-            None => match self.steps(flow, prefix, memory)? {
-                End::Failed(fault) => self.record_caught(&place, &fault)?,
+            None => match self.steps(flow, prefix, variables)? {
+                End::Failed(failure) => self.record_caught(&step_path, &failure)?,
                 end => return Ok(end),
             },
         };
-        let mut inner = memory.clone();
+        let mut inner = variables.clone();
         if let Value::Object(steps) = &mut inner.steps {
             let results = self.log.results(prefix).into_iter();
             steps.extend(results.map(|(name, result)| (name.to_owned(), result.clone())));
         }
         inner.error = std::borrow::Cow::Owned(error);
-        self.enter(&place, |walk| {
-            walk.steps(catch, &format!("{place}."), &mut inner)
+        self.enter(&step_path, |walk| {
+            walk.steps(catch, &format!("{step_path}."), &mut inner)
         })
     }
 
@@ -179,7 +184,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         &mut self,
         flow: &'a Flow,
         prefix: &str,
-        memory: &mut Memory<'a>,
+        variables: &mut Memory<'a>,
     ) -> Result<End, Halt> {
         let mut last = Value::Null;
         let mut visits: HashMap<u32, u32> = HashMap::new();
@@ -193,73 +198,80 @@ impl<'a, 'l> Walk<'a, 'l> {
             }
             let visit = visits.entry(number).or_default();
             *visit += 1;
-            let place = match visit {
+            let step_path = match visit {
                 1 => format!("{prefix}{}", step.name),
                 again => format!("{prefix}{}#{again}", step.name),
             };
-            at = match self.step(step, &place, memory)? {
+            at = match self.step(step, &step_path, variables)? {
                 Pass::Next(value) => {
                     last.clone_from(&value);
-                    memory.set_result(step, value);
-                    memory.select_output(step.data.as_ref().and_then(|data| data.output.as_ref()));
+                    variables.set_result(step, value);
+                    variables
+                        .select_output(step.data.as_ref().and_then(|data| data.output.as_ref()));
                     step.next
                 }
                 Pass::NextWithoutResult => {
-                    memory.select_output(step.data.as_ref().and_then(|data| data.output.as_ref()));
+                    variables
+                        .select_output(step.data.as_ref().and_then(|data| data.output.as_ref()));
                     step.next
                 }
                 Pass::To(step) => Some(step),
                 Pass::End(end) => return Ok(end),
             };
         }
-        Ok(End::Finished(match memory.document.is_null() {
+        Ok(End::Finished(match variables.document.is_null() {
             true => last,
-            false => memory.document.take(),
+            false => variables.document.take(),
         }))
     }
 
     /// Walks a step, and its catch if it failed.
-    fn step(&mut self, step: &'a Step, place: &str, memory: &mut Memory<'a>) -> Result<Pass, Halt> {
-        let story = self.log.story(place);
+    fn step(
+        &mut self,
+        step: &'a Step,
+        step_path: &str,
+        variables: &mut Memory<'a>,
+    ) -> Result<Pass, Halt> {
+        let history = self.log.history(step_path);
         let Some(catch) = &step.catch else {
-            return self.execute(step, place, story, memory);
+            return self.execute(step, step_path, history, variables);
         };
-        let error = match story.caught {
+        let error = match history.caught {
             Some(error) => error.clone(),
-            None => match self.execute(step, place, story, memory)? {
-                Pass::End(End::Failed(fault)) => self.record_caught(place, &fault)?,
+            None => match self.execute(step, step_path, history, variables)? {
+                Pass::End(End::Failed(failure)) => self.record_caught(step_path, &failure)?,
                 pass => return Ok(pass),
             },
         };
-        self.run_catch(catch, place, error, memory)
+        self.run_catch(catch, step_path, error, variables)
     }
 
     fn execute(
         &mut self,
         step: &'a Step,
-        place: &str,
-        story: Story<'l>,
-        memory: &mut Memory<'a>,
+        step_path: &str,
+        history: Story<'l>,
+        variables: &mut Memory<'a>,
     ) -> Result<Pass, Halt> {
-        let input = match state_input(step, memory) {
+        let input = match state_input(step, variables) {
             Ok(input) => input,
-            Err(error) => return Ok(self.fail_input(step, place, &error, memory)),
+            Err(error) => return Ok(self.fail_input(step, step_path, &error, variables)),
         };
-        let with_input = memory.with_document(input);
-        let memory_in = with_input.as_ref().unwrap_or(memory);
+        let with_input = variables.with_document(input);
+        let with_input = with_input.as_ref().unwrap_or(variables);
         let pass = match &step.action {
-            Action::When(condition) => self.guard(step, place, condition, memory_in),
-            Action::Set(tree) => self.set(step, place, story, tree, memory_in),
-            Action::Succeed(message) => self.succeed(step, place, message.as_ref(), memory_in),
-            Action::Fail(message) => self.fail(step, place, message.as_ref(), memory_in),
-            Action::Wait(wait) => self.wait(step, place, story, wait, memory_in),
-            Action::Choose(choose) => self.choose(step, place, choose, memory_in),
-            Action::Each(each) => self.each(step, place, each, memory_in),
-            Action::Flow(named) => self.named(step, place, named, memory_in),
-            Action::Call(_) => self.perform(step, place, story, memory_in),
+            Action::When(condition) => self.guard(step, step_path, condition, with_input),
+            Action::Set(tree) => self.set(step, step_path, history, tree, with_input),
+            Action::Succeed(message) => self.succeed(step, step_path, message.as_ref(), with_input),
+            Action::Fail(message) => self.fail(step, step_path, message.as_ref(), with_input),
+            Action::Wait(wait) => self.wait(step, step_path, history, wait, with_input),
+            Action::Choose(choose) => self.choose(step, step_path, choose, with_input),
+            Action::Each(each) => self.each(step, step_path, each, with_input),
+            Action::Flow(named) => self.named(step, step_path, named, with_input),
+            Action::Call(_) => self.perform(step, step_path, history, with_input),
         }?;
         if matches!(pass, Pass::NextWithoutResult) {
-            memory.mark_unknown(step);
+            variables.mark_unknown(step);
         }
         Ok(pass)
     }
@@ -267,22 +279,22 @@ impl<'a, 'l> Walk<'a, 'l> {
     fn run_catch(
         &mut self,
         catch: &'a Catch,
-        place: &str,
+        step_path: &str,
         error: Value,
-        memory: &mut Memory<'a>,
+        variables: &mut Memory<'a>,
     ) -> Result<Pass, Halt> {
         let flow = match &catch.then {
             Then::Goto(step) => {
-                memory.write_result(&catch.error, bundle_error(&error));
+                variables.write_result(&catch.error, bundle_error(&error));
                 return Ok(Pass::To(*step));
             }
             Then::Flow(flow) => flow,
         };
-        let mut inner = memory.clone();
+        let mut inner = variables.clone();
         inner.error = std::borrow::Cow::Owned(error);
-        let place = format!("{place}.catch");
-        let end = self.enter(&place, |walk| {
-            walk.flow(flow, &format!("{place}."), &mut inner)
+        let step_path = format!("{step_path}.catch");
+        let end = self.enter(&step_path, |walk| {
+            walk.flow(flow, &format!("{step_path}."), &mut inner)
         })?;
         Ok(match end {
             End::Finished(value) => Pass::Next(value),
@@ -292,14 +304,14 @@ impl<'a, 'l> Walk<'a, 'l> {
 
     /// Records first that the failure is caught, so that the run continues there even if the step would
     /// succeed later.
-    fn record_caught(&mut self, place: &str, fault: &Fault) -> Result<Value, Halt> {
-        let error = fault.error();
-        if let Some(sketch) = &mut self.sketch {
-            sketch.caught(place, &fault.why);
+    fn record_caught(&mut self, step_path: &str, failure: &Fault) -> Result<Value, Halt> {
+        let error = failure.error();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.caught(step_path, &failure.why);
             return Ok(error);
         }
         Err(Halt::Record(Box::new(Line::Caught {
-            step: place.to_owned(),
+            step: step_path.to_owned(),
             at: self.now,
             error,
         })))
@@ -308,11 +320,11 @@ impl<'a, 'l> Walk<'a, 'l> {
     /// Walks a nested flow.
     fn enter<T>(
         &mut self,
-        place: &str,
+        step_path: &str,
         walk_nested: impl FnOnce(&mut Self) -> Result<T, Halt>,
     ) -> Result<T, Halt> {
         if self.depth == bounds::MOST_NESTING {
-            let why = bounds::nesting(place);
+            let why = bounds::nesting(step_path);
             return Err(Halt::Exceeded { why });
         }
         self.depth += 1;
@@ -335,56 +347,22 @@ impl<'a, 'l> Walk<'a, 'l> {
 
     /// In a plan: counts an unknown result.
     fn count_unknown(&mut self) {
-        if let Some(sketch) = &mut self.sketch {
-            sketch.unknown += 1;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.unknown += 1;
         }
     }
 
     fn unknown_count(&self) -> usize {
-        self.sketch.as_ref().map_or(0, |sketch| sketch.unknown)
+        self.recorder
+            .as_ref()
+            .map_or(0, |recorder| recorder.unknown)
     }
 
     /// Adds an entry to the plan, if there is one.
-    fn plan_step(&mut self, step: &'a Step, place: &str, what: What) {
+    fn plan_step(&mut self, step: &'a Step, step_path: &str, what: What) {
         let depth = self.depth;
-        if let Some(sketch) = &mut self.sketch {
-            sketch.add(step, place, depth, what);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.add(step, step_path, depth, what);
         }
-    }
-
-    fn fail_input(
-        &mut self,
-        step: &'a Step,
-        place: &str,
-        error: &RenderError,
-        memory: &mut Memory<'a>,
-    ) -> Pass {
-        let pass = self.failed_to_render(step, place, error, memory);
-        if matches!(pass, Pass::NextWithoutResult) {
-            memory.mark_unknown(step);
-        }
-        pass
-    }
-
-    fn failed_to_render(
-        &mut self,
-        step: &'a Step,
-        place: &str,
-        error: &RenderError,
-        memory: &Memory<'a>,
-    ) -> Pass {
-        let unknown = error.reads_step() || memory.may_be_unknown(error);
-        if self.sketch.is_some() && unknown {
-            self.plan_step(step, place, What::Later);
-            return Pass::NextWithoutResult;
-        }
-        self.plan_step(step, place, What::Fails(error.to_string()));
-        Pass::End(End::Failed(Fault {
-            step: step.name.clone(),
-            message: error.to_string(),
-            attempts: 0,
-            status: None,
-            why: format!("step `{place}` cannot be rendered: {error}"),
-        }))
     }
 }

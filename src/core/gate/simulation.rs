@@ -1,4 +1,5 @@
-//! Property test: gates over time against a model that marks, for each second, the runs that still count.
+//! Property test of gates over time against a model.
+//! The model marks, for each second, the runs that still count.
 
 use std::time::Duration;
 

@@ -168,7 +168,7 @@ mod tests {
         let (words, standing) = seen(json!(900), Some(5));
         assert_eq!(words, "depth 6 of 5, the event is our own (actor 900)");
         assert!(
-            standing.starts_with("closed: the event is number 6"),
+            standing.starts_with("closed: event 6 in a row"),
             "{standing}"
         );
     }

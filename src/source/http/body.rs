@@ -22,7 +22,7 @@ const MAX_DRAINED_BYTES: usize = 16 * 1024 * 1024;
 const FREE_BYTES: usize = 16 * 1024;
 /// How long a body waits for memory permits before its sender gets a 503.
 const BODY_MEMORY_TIMEOUT: Duration = Duration::from_secs(3);
-/// The memory that one permit stands for.
+/// The bytes of memory per permit.
 const BYTES_PER_PERMIT: usize = 1024;
 
 /// Limits the memory of all bodies that are being read.

@@ -10,7 +10,7 @@ use tracing::warn;
 use super::authenticate::SenderCheck;
 use crate::source::signature::Rejection;
 
-/// Lines of one source without delay, enough for a person who tries something out.
+/// Lines of one source without delay, enough for a person who experiments.
 const LOG_BURST: u32 = 10;
 /// After the burst, one line per interval: about 5 MB a day at most.
 const LOG_INTERVAL: Duration = Duration::from_secs(5);

@@ -76,7 +76,7 @@ fn what_is_not_an_event_is_rejected_with_reason_and_position() {
     let array = format!("[{},{}]", urgent(1), no_id);
     for (body, parts) in [
         ("", &["empty input", "\"line\":1", "\"column\":1"][..]),
-        ("hello", &["not JSON", "\"line\":1", "\"column\":1"]),
+        ("hello", &["invalid JSON", "\"line\":1", "\"column\":1"]),
         ("{\n \"a\": }", &["\"line\":2", "\"column\":7"]),
         (
             &deep,

@@ -42,12 +42,12 @@ fn invalid_json_is_reported_with_its_position_and_others_continue() {
     let cases: [(&str, &str, &str); 8] = [
         ("empty.json", "", "empty.json:1: empty input"),
         ("blank.json", " \n\n", "blank.json:1: empty input"),
-        ("text.json", "hello", "text.json:1: not JSON"),
-        ("cut.json", "{\"a\": [1,", "cut.json:1: the JSON is cut off"),
+        ("text.json", "hello", "text.json:1: invalid JSON"),
+        ("cut.json", "{\"a\": [1,", "cut.json:1: incomplete JSON"),
         (
             "none.json",
             "[]",
-            "none.json:1: an empty array holds no event",
+            "none.json:1: empty array, expected at least one event",
         ),
         (
             "deep.json",
@@ -132,7 +132,11 @@ fn a_rule_file_given_as_an_event_is_reported_once() {
     output.expect_stderr(4, &["`rule.yaml` is YAML", "`--rules rule.yaml`"]);
     assert_eq!(output.stderr.matches("error").count(), 1, "{output:?}");
     let output = sandbox.run_with_input(&RUN, "name: {a}\nwhen: {b}\n");
-    assert_eq!(output.stderr.matches("not JSON").count(), 1, "{output:?}");
+    assert_eq!(
+        output.stderr.matches("invalid JSON").count(),
+        1,
+        "{output:?}"
+    );
 }
 
 #[test]
@@ -140,7 +144,7 @@ fn a_bad_line_is_reported_with_its_number() {
     let sandbox = sandbox_with_flow(NOTE);
     let text = format!("{}\n{{\"bad\n\n{}\n", urgent(1), urgent(2));
     let output = sandbox.run_with_input(&RUN, &text);
-    output.expect_stderr(4, &["standard input:2: the JSON is cut off"]);
+    output.expect_stderr(4, &["standard input:2: incomplete JSON"]);
     let keys: Vec<Value> = output
         .json_lines()
         .iter()

@@ -48,8 +48,16 @@ fn places(sandbox: &Sandbox) -> Vec<String> {
 #[test]
 fn an_empty_rule_folder_is_an_error() {
     let sandbox = sandbox();
-    refused(&sandbox, "nowhere", &["`nowhere` does not exist", "--rules"]);
-    refused(&sandbox, "rules", &["`rules` contains no rule file", ".yaml"]);
+    refused(
+        &sandbox,
+        "nowhere",
+        &["`nowhere` does not exist", "--rules"],
+    );
+    refused(
+        &sandbox,
+        "rules",
+        &["`rules` contains no rule file", ".yaml"],
+    );
 }
 
 #[test]

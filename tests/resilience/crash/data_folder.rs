@@ -168,18 +168,18 @@ fn damage_found_while_listing_runs_sets_the_file_aside() {
 
 #[test]
 fn damage_found_in_use_ends_the_daemon_and_the_next_start_sets_the_file_aside() {
-    for table in ["events", "lines"] {
+    for table in ["events", "log_entries"] {
         let (receiver, sandbox, bytes) = damaged(|bytes, begins| spoil(bytes, begins(table)));
         let mut daemon = DaemonProcess::start(&sandbox);
         let mut connection = Connection::open(&daemon.address).unwrap();
         let event = event("more", 1, "made").to_string();
         let answer = connection.send("POST", "/events/desk", &event);
         // The damage may be found only after the event was accepted.
-        assert!(table == "lines" || answer.is_err() || answer.unwrap().status() == 503);
+        assert!(table == "log_entries" || answer.is_err() || answer.unwrap().status() == 503);
         assert_eq!(daemon.wait_for_exit(), Some(5), "{}", daemon.log());
         daemon.expect_message("the database is damaged");
         let bytes = match table {
-            "lines" => fs::read(sandbox.database()).unwrap(),
+            "log_entries" => fs::read(sandbox.database()).unwrap(),
             _ => bytes,
         };
         is_set_aside(&receiver, &sandbox, &bytes);

@@ -11,15 +11,15 @@ use super::super::user_described::{Description, TypeFrom};
 use super::*;
 
 /// Checks that both readers return the same event or the same error.
-fn both_agree(text: &str, told: Told<'_>) {
+fn both_agree(text: &str, format: Told<'_>) {
     let catalogue = Catalogue::built_in();
     let mut tape = Tape::default();
     let Some(scanned) = tape.scan(text.as_bytes()) else {
         return;
     };
-    let taped = head(Datum::Taped(scanned.root()), told, catalogue);
+    let taped = head(Datum::Taped(scanned.root()), format, catalogue);
     let taped = taped.map(|head| head.event(catalogue));
-    let built = read(accept(text.as_bytes()).unwrap().value, told, catalogue);
+    let built = read(accept(text.as_bytes()).unwrap().value, format, catalogue);
     assert_eq!(taped, built, "{text}");
 }
 

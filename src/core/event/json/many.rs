@@ -52,11 +52,11 @@ struct Part<'a> {
 fn parse_part(part: &Part) -> Vec<Item> {
     match accept(part.bytes) {
         Ok(accepted) => split_array(accepted, part.bytes, part.above),
-        Err(refused) => {
-            let line = refused.line + part.above;
+        Err(error) => {
+            let line = error.line + part.above;
             vec![Item {
                 line,
-                outcome: Err(Refused { line, ..refused }),
+                outcome: Err(Refused { line, ..error }),
             }]
         }
     }
@@ -77,14 +77,14 @@ fn split_array(accepted: ParsedJson, bytes: &[u8], above: usize) -> Vec<Item> {
     };
     if elements.is_empty() {
         let line = above + 1;
-        let refused = Refused {
+        let error = Refused {
             reason: "empty array, expected at least one event".into(),
             line,
             column: 1,
         };
         return vec![Item {
             line,
-            outcome: Err(refused),
+            outcome: Err(error),
         }];
     }
     let starts = element_lines(bytes);
@@ -223,7 +223,7 @@ mod tests {
             .into_iter()
             .map(|item| match item.outcome {
                 Ok(accepted) => (item.line, accepted.value),
-                Err(refused) => (item.line, json!(refused.to_string())),
+                Err(error) => (item.line, json!(error.to_string())),
             })
             .collect()
     }

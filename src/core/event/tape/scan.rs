@@ -1,4 +1,5 @@
-//! The scanner that writes the tape in one pass: strict in structure, escapes, numbers and duplicate keys.
+//! The scanner that writes the tape in one pass over the bytes.
+//! Strict in structure, escapes, numbers and duplicate keys.
 //! Returns `None` for all input that is not certainly valid; the parser then decides and explains.
 
 use std::ops::Range;

@@ -1,4 +1,4 @@
-//! Estimates the nesting depth of a program before the recursive parser runs: brackets, then operators.
+//! Estimates the nesting depth of a program before the recursive parser runs.
 //! The estimate is never lower than the recursion depth of the parser.
 
 use jaq_core::load::lex::{StrPart, Tok, Token};

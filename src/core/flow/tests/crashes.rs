@@ -1,4 +1,5 @@
-//! Tests of crashes: a run whose log is cut at any entry reaches the same end and repeats no finished step.
+//! Tests of crashes: a run whose log is cut at any entry reaches the same end.
+//! No finished step is repeated.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -48,7 +48,7 @@ fn every_mistake_is_reported_with_help() {
         (
             "{ set: { jq: '.a | {{ ticket.id }}' } }",
             Code::BadTemplate,
-            "no template",
+            "cannot contain a template",
             "`input:",
         ),
         (

@@ -20,24 +20,24 @@ impl<'a, 'l> Walk<'a, 'l> {
     pub(super) fn guard(
         &mut self,
         step: &'a Step,
-        place: &str,
+        step_path: &str,
         condition: &Condition,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
-        if self.sketch.is_some() && memory.depends_on_unknown(condition) {
-            self.plan_step(step, place, What::Later);
+        if self.recorder.is_some() && variables.depends_on_unknown(condition) {
+            self.plan_step(step, step_path, What::Later);
             return Ok(Pass::NextWithoutResult);
         }
         let mut trace = Trace::default();
-        let truth = evaluate(condition, &memory.scope(), &mut trace);
-        if self.sketch.is_some() {
+        let truth = evaluate(condition, &variables.scope(), &mut trace);
+        if self.recorder.is_some() {
             let trace = trace.clone();
-            self.plan_step(step, place, What::Guard { truth, trace });
+            self.plan_step(step, step_path, What::Guard { truth, trace });
         }
         Ok(match truth {
             Truth::True => Pass::NextWithoutResult,
             Truth::False | Truth::Unknown => Pass::End(End::Skipped {
-                why: format!("the guard `{place}` was not true"),
+                why: format!("the guard `{step_path}` was not true"),
                 trace,
             }),
         })
@@ -48,36 +48,36 @@ impl<'a, 'l> Walk<'a, 'l> {
     pub(super) fn set(
         &mut self,
         step: &'a Step,
-        place: &str,
-        story: Story<'l>,
+        step_path: &str,
+        history: Story<'l>,
         tree: &TreeTemplate,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
-        if let Some(result) = story.result() {
+        if let Some(result) = history.result() {
             return Ok(Pass::Next(result.clone()));
         }
-        let value = match tree.render(&memory.scope()) {
+        let value = match tree.render(&variables.scope()) {
             Ok(tree) => tree.redacted(),
-            Err(error) => return Ok(self.failed_to_render(step, place, &error, memory)),
+            Err(error) => return Ok(self.failed_to_render(step, step_path, &error, variables)),
         };
-        if self.sketch.is_some() {
-            self.plan_step(step, place, What::Set(value.clone()));
+        if self.recorder.is_some() {
+            self.plan_step(step, step_path, What::Set(value.clone()));
             return Ok(Pass::Next(value));
         }
         match step.data {
             Some(_) => Ok(Pass::Next(value)),
-            None => Err(self.record_result(place, value)),
+            None => Err(self.record_result(step_path, value)),
         }
     }
 
     /// Records the result of a step without a call.
-    pub(super) fn record_result(&self, place: &str, result: Value) -> Halt {
-        self.record_attempt(place, Ok(Reply { value: result }))
+    pub(super) fn record_result(&self, step_path: &str, result: Value) -> Halt {
+        self.record_attempt(step_path, Ok(Reply { value: result }))
     }
 
-    pub(super) fn record_attempt(&self, place: &str, outcome: CallResult) -> Halt {
+    pub(super) fn record_attempt(&self, step_path: &str, outcome: CallResult) -> Halt {
         Halt::Record(Box::new(Line::Attempt(Attempt {
-            step: place.to_owned(),
+            step: step_path.to_owned(),
             number: 1,
             started: self.now,
             took: std::time::Duration::ZERO,
@@ -88,31 +88,31 @@ impl<'a, 'l> Walk<'a, 'l> {
     pub(super) fn succeed(
         &mut self,
         step: &'a Step,
-        place: &str,
+        step_path: &str,
         message: Option<&Template>,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
-        let message = match render_text(message, memory) {
+        let message = match render_text(message, variables) {
             Ok(message) => message,
-            Err(error) => return Ok(self.failed_to_render(step, place, &error, memory)),
+            Err(error) => return Ok(self.failed_to_render(step, step_path, &error, variables)),
         };
-        self.plan_step(step, place, What::End(message.clone()));
+        self.plan_step(step, step_path, What::End(message.clone()));
         Ok(Pass::End(End::Succeeded { message }))
     }
 
     pub(super) fn fail(
         &mut self,
         step: &'a Step,
-        place: &str,
+        step_path: &str,
         message: Option<&Template>,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
-        let message = match render_text(message, memory) {
+        let message = match render_text(message, variables) {
             Ok(message) => message,
-            Err(error) => return Ok(self.failed_to_render(step, place, &error, memory)),
+            Err(error) => return Ok(self.failed_to_render(step, step_path, &error, variables)),
         };
-        self.plan_step(step, place, What::End(message.clone()));
-        let message = message.unwrap_or_else(|| format!("step `{place}` ended the run"));
+        self.plan_step(step, step_path, What::End(message.clone()));
+        let message = message.unwrap_or_else(|| format!("step `{step_path}` ended the run"));
         Ok(Pass::End(End::Failed(Fault {
             step: step.name.clone(),
             why: message.clone(),
@@ -125,18 +125,18 @@ impl<'a, 'l> Walk<'a, 'l> {
     pub(super) fn choose(
         &mut self,
         step: &'a Step,
-        place: &str,
+        step_path: &str,
         choose: &'a Choose,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
-        let mut judged = Vec::new();
+        let mut branches = Vec::new();
         for (index, branch) in choose.branches.iter().enumerate() {
             let Some(condition) = &branch.when else {
-                self.plan_choice(step, place, judged, Some(index));
-                return self.run_branch(&branch.then, place, index, memory);
+                self.plan_choice(step, step_path, branches, Some(index));
+                return self.run_branch(&branch.then, step_path, index, variables);
             };
-            if self.sketch.is_some() && memory.depends_on_unknown(condition) {
-                self.plan_step(step, place, What::Undecided(judged));
+            if self.recorder.is_some() && variables.depends_on_unknown(condition) {
+                self.plan_step(step, step_path, What::Undecided(branches));
                 return Ok(match branch.then {
                     Then::Flow(_) => Pass::NextWithoutResult,
                     // It is unknown where the flow continues.
@@ -144,45 +144,45 @@ impl<'a, 'l> Walk<'a, 'l> {
                 });
             }
             let mut trace = Trace::default();
-            let truth = evaluate(condition, &memory.scope(), &mut trace);
-            judged.push(Judged {
+            let truth = evaluate(condition, &variables.scope(), &mut trace);
+            branches.push(Judged {
                 at: branch.at,
                 truth,
                 trace,
             });
             if truth == Truth::True {
-                self.plan_choice(step, place, judged, Some(index));
-                return self.run_branch(&branch.then, place, index, memory);
+                self.plan_choice(step, step_path, branches, Some(index));
+                return self.run_branch(&branch.then, step_path, index, variables);
             }
         }
-        self.plan_choice(step, place, judged, None);
+        self.plan_choice(step, step_path, branches, None);
         Ok(Pass::Next(Value::Null))
     }
 
     fn plan_choice(
         &mut self,
         step: &'a Step,
-        place: &str,
-        judged: Vec<Judged>,
+        step_path: &str,
+        branches: Vec<Judged>,
         taken: Option<usize>,
     ) {
-        self.plan_step(step, place, What::Choice { judged, taken });
+        self.plan_step(step, step_path, What::Choice { branches, taken });
     }
 
     fn run_branch(
         &mut self,
         then: &'a Then,
-        place: &str,
+        step_path: &str,
         index: usize,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
         let flow = match then {
             Then::Goto(step) => return Ok(Pass::To(*step)),
             Then::Flow(flow) => flow,
         };
-        let mut inner = memory.clone();
-        let prefix = format!("{place}.{}.", index + 1);
-        let end = self.enter(place, |walk| walk.flow(flow, &prefix, &mut inner))?;
+        let mut inner = variables.clone();
+        let prefix = format!("{step_path}.{}.", index + 1);
+        let end = self.enter(step_path, |walk| walk.flow(flow, &prefix, &mut inner))?;
         Ok(match end {
             End::Finished(value) => Pass::Next(value),
             end => Pass::End(end),
@@ -192,64 +192,64 @@ impl<'a, 'l> Walk<'a, 'l> {
     pub(super) fn named(
         &mut self,
         step: &'a Step,
-        place: &str,
+        step_path: &str,
         named: &'a NamedFlow,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
         let given = named
             .given
             .as_ref()
-            .map(|tree| tree.render(&memory.scope()));
+            .map(|tree| tree.render(&variables.scope()));
         let given = match given.transpose() {
             Ok(given) => given.map(|tree| tree.redacted()),
-            Err(error) => return Ok(self.failed_to_render(step, place, &error, memory)),
+            Err(error) => return Ok(self.failed_to_render(step, step_path, &error, variables)),
         };
-        self.plan_step(step, place, What::Enters(named.name.to_string()));
+        self.plan_step(step, step_path, What::Enters(named.name.to_string()));
         let vars = match given {
             None => Cow::Borrowed(&*named.vars),
             Some(given) => Cow::Owned(overridden(&named.vars, given)),
         };
         let mut inner = Memory {
             vars,
-            ..self.subject.memory(&named.flow)
+            ..self.subject.variables(&named.flow)
         };
-        let end = self.enter(place, |walk| {
-            walk.flow(&named.flow, &format!("{place}."), &mut inner)
+        let end = self.enter(step_path, |walk| {
+            walk.flow(&named.flow, &format!("{step_path}."), &mut inner)
         })?;
         Ok(match end {
             End::Finished(value) => Pass::Next(value),
             End::Succeeded { .. } | End::Skipped { .. } => Pass::Next(Value::Null),
-            End::Failed(fault) => Pass::End(End::Failed(fault)),
+            End::Failed(failure) => Pass::End(End::Failed(failure)),
         })
     }
 
     pub(super) fn wait(
         &mut self,
         step: &'a Step,
-        place: &str,
-        story: Story<'l>,
+        step_path: &str,
+        history: Story<'l>,
         wait: &Wait,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
-        if let Last::Waiting { until } = story.last {
+        if let Last::Waiting { until } = history.last {
             if until <= self.horizon {
                 return Ok(Pass::NextWithoutResult);
             }
             self.waits.push(Due::Wait(until));
             return Err(Halt::Stops);
         }
-        if let (Some(_), Wait::Until(path)) = (&self.sketch, wait)
-            && memory.depends_on_unknown_path(path)
+        if let (Some(_), Wait::Until(path)) = (&self.recorder, wait)
+            && variables.depends_on_unknown_path(path)
         {
-            self.plan_step(step, place, What::Later);
+            self.plan_step(step, step_path, What::Later);
             return Ok(Pass::NextWithoutResult);
         }
-        let until = match self.wait_end(wait, memory) {
+        let until = match self.wait_end(wait, variables) {
             Ok(until) => until,
-            Err(message) => return Ok(self.fail_step(step, place, message)),
+            Err(message) => return Ok(self.fail_step(step, step_path, message)),
         };
-        if self.sketch.is_some() {
-            self.plan_step(step, place, What::Wait { until });
+        if self.recorder.is_some() {
+            self.plan_step(step, step_path, What::Wait { until });
             return Ok(Pass::NextWithoutResult);
         }
         if until <= self.now {
@@ -257,20 +257,20 @@ impl<'a, 'l> Walk<'a, 'l> {
         }
         self.check_age()?;
         Err(Halt::Record(Box::new(Line::Waiting {
-            step: place.to_owned(),
+            step: step_path.to_owned(),
             at: self.now,
             until,
         })))
     }
 
-    fn wait_end(&self, wait: &Wait, memory: &Memory<'a>) -> Result<Timestamp, String> {
+    fn wait_end(&self, wait: &Wait, variables: &Memory<'a>) -> Result<Timestamp, String> {
         match wait {
             Wait::For(time) => {
                 let time = SignedDuration::try_from(*time).unwrap_or(SignedDuration::MAX);
                 Ok(self.now.checked_add(time).unwrap_or(Timestamp::MAX))
             }
             Wait::Until(path) => {
-                let found = path.resolve(&memory.scope()).to_json();
+                let found = path.resolve(&variables.scope()).to_json();
                 let Some(found) = found else {
                     return Err(format!(
                         "`{}` is absent, so `wait` has no time; test it in a guard before",
@@ -288,12 +288,50 @@ impl<'a, 'l> Walk<'a, 'l> {
         }
     }
 
-    /// Fails a step whose input has the wrong type.
-    pub(super) fn fail_step(&mut self, step: &'a Step, place: &str, message: String) -> Pass {
-        self.plan_step(step, place, What::Fails(message.clone()));
+    /// Fails a step whose input cannot be rendered. In a plan the input may only be unknown.
+    pub(super) fn fail_input(
+        &mut self,
+        step: &'a Step,
+        step_path: &str,
+        error: &RenderError,
+        variables: &mut Memory<'a>,
+    ) -> Pass {
+        let pass = self.failed_to_render(step, step_path, error, variables);
+        if matches!(pass, Pass::NextWithoutResult) {
+            variables.mark_unknown(step);
+        }
+        pass
+    }
+
+    /// Fails a step that cannot be rendered. In a plan a value may only be unknown.
+    pub(super) fn failed_to_render(
+        &mut self,
+        step: &'a Step,
+        step_path: &str,
+        error: &RenderError,
+        variables: &Memory<'a>,
+    ) -> Pass {
+        let unknown = error.reads_step() || variables.may_be_unknown(error);
+        if self.recorder.is_some() && unknown {
+            self.plan_step(step, step_path, What::Later);
+            return Pass::NextWithoutResult;
+        }
+        self.plan_step(step, step_path, What::Fails(error.to_string()));
         Pass::End(End::Failed(Fault {
             step: step.name.clone(),
-            why: format!("step `{place}` failed: {message}"),
+            message: error.to_string(),
+            attempts: 0,
+            status: None,
+            why: format!("step `{step_path}` cannot be rendered: {error}"),
+        }))
+    }
+
+    /// Fails a step whose input has the wrong type.
+    pub(super) fn fail_step(&mut self, step: &'a Step, step_path: &str, message: String) -> Pass {
+        self.plan_step(step, step_path, What::Fails(message.clone()));
+        Pass::End(End::Failed(Fault {
+            step: step.name.clone(),
+            why: format!("step `{step_path}` failed: {message}"),
             message,
             attempts: 0,
             status: None,
@@ -303,9 +341,9 @@ impl<'a, 'l> Walk<'a, 'l> {
 
 fn render_text(
     template: Option<&Template>,
-    memory: &Memory<'_>,
+    variables: &Memory<'_>,
 ) -> Result<Option<String>, RenderError> {
-    let scope = memory.scope();
+    let scope = variables.scope();
     let text = template
         .map(|template| template.render(&scope))
         .transpose()?;

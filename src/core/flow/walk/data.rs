@@ -8,13 +8,13 @@ use crate::core::rule::template::RenderError;
 use crate::core::scope::Scope;
 
 /// The input of a bundle's state. `None` if it is the whole document, and for steps.
-pub fn state_input(step: &Step, memory: &Memory<'_>) -> Result<Option<Value>, RenderError> {
+pub fn state_input(step: &Step, variables: &Memory<'_>) -> Result<Option<Value>, RenderError> {
     let Some(data) = &step.data else {
         return Ok(None);
     };
     let mut state_input = None;
     if let Some(input) = &data.input {
-        let found = input.resolve(&memory.scope()).to_json();
+        let found = input.resolve(&variables.scope()).to_json();
         let found = found.ok_or_else(|| RenderError::Absent {
             name: input.text.clone(),
         })?;
@@ -27,8 +27,8 @@ pub fn state_input(step: &Step, memory: &Memory<'_>) -> Result<Option<Value>, Re
     };
     if let Some(parameters) = parameters {
         let scope = Scope {
-            document: state_input.as_ref().unwrap_or(&memory.document),
-            ..memory.scope()
+            document: state_input.as_ref().unwrap_or(&variables.document),
+            ..variables.scope()
         };
         let rendered = parameters.render(&scope)?.redacted();
         state_input = Some(rendered);

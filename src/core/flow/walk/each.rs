@@ -28,23 +28,23 @@ impl<'a, 'l> Walk<'a, 'l> {
     pub(super) fn each(
         &mut self,
         step: &'a Step,
-        place: &str,
+        step_path: &str,
         each: &'a Each,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
-        if self.sketch.is_some() && memory.depends_on_unknown_path(&each.items) {
-            self.plan_step(step, place, What::Later);
+        if self.recorder.is_some() && variables.depends_on_unknown_path(&each.items) {
+            self.plan_step(step, step_path, What::Later);
             return Ok(Pass::NextWithoutResult);
         }
-        let items = match items(each, memory) {
+        let items = match items(each, variables) {
             Ok(items) => items,
-            Err(message) => return Ok(self.fail_step(step, place, message)),
+            Err(message) => return Ok(self.fail_step(step, step_path, message)),
         };
         if items.len() > bounds::MOST_ITEMS {
-            let why = bounds::items(place, items.len());
+            let why = bounds::items(step_path, items.len());
             return Err(Halt::Exceeded { why });
         }
-        self.plan_step(step, place, What::Items(items.len()));
+        self.plan_step(step, step_path, What::Items(items.len()));
         let before = (self.tasks.len(), self.waits.len());
         let (unknown, hidden) = (self.unknown_count(), self.is_hidden());
         let mut progress = Items::default();
@@ -53,22 +53,22 @@ impl<'a, 'l> Walk<'a, 'l> {
                 break;
             }
             if index == MAX_PLANNED_ITEMS {
-                self.plan_step(step, place, What::More);
+                self.plan_step(step, step_path, What::More);
                 self.hide(true);
             }
-            if let Err(fault) = self.item(
+            if let Err(failure) = self.item(
                 step,
-                &format!("{place}[{index}]"),
+                &format!("{step_path}[{index}]"),
                 each,
                 item,
-                memory,
+                variables,
                 &mut progress,
             )? {
                 // Calls in progress end on their own; no more start.
                 self.hide(hidden);
                 self.tasks.truncate(before.0);
                 self.waits.truncate(before.1);
-                return Ok(Pass::End(End::Failed(fault)));
+                return Ok(Pass::End(End::Failed(failure)));
             }
         }
         self.hide(hidden);
@@ -81,12 +81,14 @@ impl<'a, 'l> Walk<'a, 'l> {
     }
 
     fn is_hidden(&self) -> bool {
-        self.sketch.as_ref().is_some_and(|sketch| sketch.hidden)
+        self.recorder
+            .as_ref()
+            .is_some_and(|recorder| recorder.hidden)
     }
 
     fn hide(&mut self, hidden: bool) {
-        if let Some(sketch) = &mut self.sketch {
-            sketch.hidden = hidden;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.hidden = hidden;
         }
     }
 
@@ -94,72 +96,74 @@ impl<'a, 'l> Walk<'a, 'l> {
     fn item(
         &mut self,
         step: &'a Step,
-        place: &str,
+        step_path: &str,
         each: &'a Each,
         item: Value,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
         progress: &mut Items,
     ) -> Result<Result<(), Fault>, Halt> {
-        if let Last::Attempt(end) = self.log.story(place).last {
+        if let Last::Attempt(end) = self.log.history(step_path).last {
             progress.results.push(result(&end.outcome));
             return Ok(Ok(()));
         }
-        let mut inner = match item_memory(step, each, item, memory) {
+        let mut inner = match item_memory(step, each, item, variables) {
             Ok(inner) => inner,
             Err(error) => {
-                let Pass::End(End::Failed(fault)) =
-                    self.failed_to_render(step, place, &error, memory)
+                let Pass::End(End::Failed(failure)) =
+                    self.failed_to_render(step, step_path, &error, variables)
                 else {
                     return Ok(Ok(()));
                 };
-                return self.item_failed(place, each, fault, progress);
+                return self.item_failed(step_path, each, failure, progress);
             }
         };
-        let end = self.enter(place, |walk| {
-            walk.flow(&each.flow, &format!("{place}."), &mut inner)
+        let end = self.enter(step_path, |walk| {
+            walk.flow(&each.flow, &format!("{step_path}."), &mut inner)
         });
         let result = match end {
             Ok(End::Finished(result)) => result,
             Ok(End::Succeeded { .. } | End::Skipped { .. }) => Value::Null,
-            Ok(End::Failed(fault)) => return self.item_failed(place, each, fault, progress),
+            Ok(End::Failed(failure)) => {
+                return self.item_failed(step_path, each, failure, progress);
+            }
             Err(Halt::Stops) => {
                 progress.in_progress += 1;
                 return Ok(Ok(()));
             }
             Err(halt) => return Err(halt),
         };
-        if self.sketch.is_some() {
+        if self.recorder.is_some() {
             progress.results.push(result);
             return Ok(Ok(()));
         }
-        Err(self.record_result(place, result))
+        Err(self.record_result(step_path, result))
     }
 
     fn item_failed(
         &mut self,
-        place: &str,
+        step_path: &str,
         each: &Each,
-        fault: Fault,
+        failure: Fault,
         progress: &mut Items,
     ) -> Result<Result<(), Fault>, Halt> {
         let outcome = match each.on_failure {
-            OnFailure::Stop => return Ok(Err(fault)),
+            OnFailure::Stop => return Ok(Err(failure)),
             OnFailure::Continue => Err(CallFailure {
-                status: fault.status,
-                ..CallFailure::permanent(fault.why)
+                status: failure.status,
+                ..CallFailure::permanent(failure.why)
             }),
         };
-        if self.sketch.is_some() {
+        if self.recorder.is_some() {
             progress.results.push(result(&outcome));
             return Ok(Ok(()));
         }
-        Err(self.record_attempt(place, outcome))
+        Err(self.record_attempt(step_path, outcome))
     }
 }
 
-fn items(each: &Each, memory: &Memory<'_>) -> Result<Vec<Value>, String> {
+fn items(each: &Each, variables: &Memory<'_>) -> Result<Vec<Value>, String> {
     let path = &each.items.text;
-    match each.items.resolve(&memory.scope()) {
+    match each.items.resolve(&variables.scope()) {
         Found::One(Value::Array(items)) => Ok(items.clone()),
         Found::Many(items) => Ok(items),
         Found::Absent => Err(format!(
@@ -188,9 +192,9 @@ fn item_memory<'a>(
     step: &Step,
     each: &Each,
     item: Value,
-    memory: &Memory<'a>,
+    variables: &Memory<'a>,
 ) -> Result<Memory<'a>, RenderError> {
-    let mut inner = memory.clone();
+    let mut inner = variables.clone();
     if let Some(name) = &each.name {
         let mut locals = match inner.locals.take() {
             Value::Object(locals) => locals,
@@ -207,7 +211,7 @@ fn item_memory<'a>(
             let locals = json!({ "item": item });
             let scope = Scope {
                 locals: &locals,
-                ..memory.scope()
+                ..variables.scope()
             };
             parameters.render(&scope)?.redacted()
         }

@@ -19,50 +19,52 @@ impl<'a, 'l> Walk<'a, 'l> {
     pub(super) fn perform(
         &mut self,
         step: &'a Step,
-        place: &str,
-        story: Story<'l>,
-        memory: &Memory<'a>,
+        step_path: &str,
+        history: Story<'l>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
-        let next = match story.last {
+        let next = match history.last {
             Last::Nothing | Last::Waiting { .. } => Try::Number(1),
-            Last::Started { .. } if story.claimed && !story.revived => {
-                return Err(held(place));
+            Last::Started { .. } if history.claimed && !history.revived => {
+                return Err(held(step_path));
             }
             Last::Started { number } => Try::InProgress(number),
             Last::Attempt(attempt) => match &attempt.outcome {
                 Ok(reply) => {
-                    self.plan_call(step, place, memory, Some(attempt));
+                    self.plan_call(step, step_path, variables, Some(attempt));
                     return Ok(Pass::Next(reply.value.clone()));
                 }
-                Err(failure) => match self.next_attempt(step, place, story, (attempt, failure))? {
-                    Ok(number) => Try::Number(number),
-                    Err(fault) => {
-                        self.plan_call(step, place, memory, Some(attempt));
-                        return Ok(Pass::End(End::Failed(fault)));
+                Err(failure) => {
+                    match self.next_attempt(step, step_path, history, (attempt, failure))? {
+                        Ok(number) => Try::Number(number),
+                        Err(failure) => {
+                            self.plan_call(step, step_path, variables, Some(attempt));
+                            return Ok(Pass::End(End::Failed(failure)));
+                        }
                     }
-                },
+                }
             },
         };
-        self.start(step, place, next, memory)
+        self.start(step, step_path, next, variables)
     }
 
     /// The number of the next attempt after a failed one, or the failure of the step.
     fn next_attempt(
         &mut self,
         step: &Step,
-        place: &str,
-        story: Story<'l>,
+        step_path: &str,
+        history: Story<'l>,
         (last, failure): (&Attempt, &CallFailure),
     ) -> Result<Result<u32, Fault>, Halt> {
-        if story.revived {
+        if history.revived {
             return Ok(Ok(last.number + 1));
         }
         let retry = &step.settings.retry;
-        if !failure.retryable || story.attempts >= retry.attempts {
-            let fault = exhausted(step, place, failure, story.attempts);
-            return Ok(Err(fault));
+        if !failure.retryable || history.attempts >= retry.attempts {
+            let failure = exhausted(step, step_path, failure, history.attempts);
+            return Ok(Err(failure));
         }
-        let due = retry.due(last, story.attempts, self.subject.seed);
+        let due = retry.due(last, history.attempts, self.subject.seed);
         if due > self.horizon {
             self.waits.push(Due::Retry(due));
             return Err(Halt::Stops);
@@ -73,15 +75,15 @@ impl<'a, 'l> Walk<'a, 'l> {
     fn start(
         &mut self,
         step: &'a Step,
-        place: &str,
+        step_path: &str,
         next: Try,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
         self.check_age()?;
-        let call = match step.render(&memory.scope()) {
+        let call = match step.render(&variables.scope()) {
             Ok(Some(call)) => call,
             Ok(None) => return Ok(Pass::NextWithoutResult),
-            Err(error) => return Ok(self.failed_to_render(step, place, &error, memory)),
+            Err(error) => return Ok(self.failed_to_render(step, step_path, &error, variables)),
         };
         let (number, announce) = match (next, step.settings.on_crash) {
             (Try::InProgress(number), _) => (number, false),
@@ -89,20 +91,20 @@ impl<'a, 'l> Walk<'a, 'l> {
             (Try::Number(number), OnCrash::Rerun) => (number, false),
         };
         let task = Task {
-            step: place.to_owned(),
+            step: step_path.to_owned(),
             name: step.name.clone(),
             number,
             call,
             announce,
         };
-        match &self.sketch {
+        match &self.recorder {
             None => {
                 self.tasks.push(task);
                 Err(Halt::Stops)
             }
-            Some(sketch) if sketch.hidden || sketch.is_unknown(place) => {
+            Some(recorder) if recorder.hidden || recorder.is_unknown(step_path) => {
                 self.count_unknown();
-                self.plan_step(step, place, What::Call(Box::new(task.call), None));
+                self.plan_step(step, step_path, What::Call(Box::new(task.call), None));
                 Ok(Pass::NextWithoutResult)
             }
             Some(_) => Err(Halt::Asks(Box::new(task))),
@@ -113,31 +115,31 @@ impl<'a, 'l> Walk<'a, 'l> {
     fn plan_call(
         &mut self,
         step: &'a Step,
-        place: &str,
-        memory: &Memory<'a>,
+        step_path: &str,
+        variables: &Memory<'a>,
         attempt: Option<&Attempt>,
     ) {
-        if self.sketch.is_none() {
+        if self.recorder.is_none() {
             return;
         }
-        if let Ok(Some(call)) = step.render(&memory.scope()) {
+        if let Ok(Some(call)) = step.render(&variables.scope()) {
             let attempt = attempt.map(|attempt| Box::new(attempt.clone()));
-            self.plan_step(step, place, What::Call(Box::new(call), attempt));
+            self.plan_step(step, step_path, What::Call(Box::new(call), attempt));
         }
     }
 }
 
 /// The log has the start of the step but not its end, because the program ended in between. The command
 /// may have run in part or completely.
-fn held(place: &str) -> Halt {
+fn held(step_path: &str) -> Halt {
     Halt::Hold {
         why: format!(
-            "the command of step `{place}` was running when the program ended, and its work may be done in part or completely; check that, then use `flowtrigger runs retry` to run it again or `runs cancel` to end the run"
+            "the command of step `{step_path}` was running when the program ended, and its work may be done in part or completely; check that, then use `flowtrigger runs retry` to run it again or `runs cancel` to end the run"
         ),
     }
 }
 
-fn exhausted(step: &Step, place: &str, failure: &CallFailure, attempts: u32) -> Fault {
+fn exhausted(step: &Step, step_path: &str, failure: &CallFailure, attempts: u32) -> Fault {
     let CallFailure {
         message, status, ..
     } = failure;
@@ -150,6 +152,6 @@ fn exhausted(step: &Step, place: &str, failure: &CallFailure, attempts: u32) -> 
         message: message.clone(),
         attempts,
         status: *status,
-        why: format!("step `{place}` failed{after}: {message}"),
+        why: format!("step `{step_path}` failed{after}: {message}"),
     }
 }

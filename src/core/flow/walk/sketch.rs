@@ -24,11 +24,11 @@ impl<'a> Sketch<'a> {
         }
     }
 
-    pub fn is_unknown(&self, place: &str) -> bool {
-        self.unknown_calls.contains(place)
+    pub fn is_unknown(&self, step_path: &str) -> bool {
+        self.unknown_calls.contains(step_path)
     }
 
-    pub fn add(&mut self, step: &'a Step, place: &str, depth: usize, what: What) {
+    pub fn add(&mut self, step: &'a Step, step_path: &str, depth: usize, what: What) {
         if matches!(what, What::Later | What::Undecided(_)) {
             self.unknown += 1;
         }
@@ -37,17 +37,17 @@ impl<'a> Sketch<'a> {
         }
         self.planned.push(Planned {
             step,
-            place: place.to_owned(),
+            step_path: step_path.to_owned(),
             depth,
             what,
         });
     }
 
     /// Records that the failure of the last step is caught.
-    pub fn caught(&mut self, place: &str, why: &str) {
+    pub fn caught(&mut self, step_path: &str, why: &str) {
         if let Some(last) = self.planned.last() {
             let (step, depth) = (last.step, last.depth);
-            self.add(step, place, depth, What::Caught(why.to_owned()));
+            self.add(step, step_path, depth, What::Caught(why.to_owned()));
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::core::run::{Attempt, Line, Reply};
 
 /// The log by step path.
 pub struct Log<'a> {
-    stories: HashMap<&'a str, Story<'a>>,
+    histories: HashMap<&'a str, Story<'a>>,
     /// The end of the wait that the last claim ended.
     pub over: Option<Timestamp>,
     /// The start of the run according to its log. A retry by an operator restarts it.
@@ -41,7 +41,7 @@ pub enum Last<'a> {
 impl<'a> Log<'a> {
     pub fn of(lines: &'a [Line]) -> Self {
         let mut log = Self {
-            stories: HashMap::new(),
+            histories: HashMap::new(),
             over: None,
             since: None,
         };
@@ -49,15 +49,15 @@ impl<'a> Log<'a> {
         log
     }
 
-    pub fn story(&self, place: &str) -> Story<'a> {
-        self.stories.get(place).copied().unwrap_or(EMPTY)
+    pub fn history(&self, step_path: &str) -> Story<'a> {
+        self.histories.get(step_path).copied().unwrap_or(EMPTY)
     }
 
     /// The results of the steps directly under a path prefix, by name.
     pub fn results(&self, prefix: &str) -> BTreeMap<&'a str, &'a Value> {
-        let own = self.stories.iter().filter_map(|(place, story)| {
-            let name = place.strip_prefix(prefix)?;
-            let result = story.result().filter(|_| !name.contains(['.', '[']))?;
+        let own = self.histories.iter().filter_map(|(step_path, history)| {
+            let name = step_path.strip_prefix(prefix)?;
+            let result = history.result().filter(|_| !name.contains(['.', '[']))?;
             Some((name, result))
         });
         own.collect()
@@ -78,14 +78,14 @@ impl<'a> Log<'a> {
             Line::Caught { step, error, .. } => self.entry(step).caught = Some(error),
             Line::Claimed { over } => {
                 self.over = self.over.max(*over);
-                self.stories
+                self.histories
                     .values_mut()
-                    .for_each(|story| story.claimed = true);
+                    .for_each(|history| history.claimed = true);
             }
             Line::Revived { at } => {
                 self.since = Some(*at);
-                for story in self.stories.values_mut() {
-                    (story.revived, story.attempts) = (true, 0);
+                for history in self.histories.values_mut() {
+                    (history.revived, history.attempts) = (true, 0);
                 }
             }
         }
@@ -93,12 +93,12 @@ impl<'a> Log<'a> {
 
     fn set_last(&mut self, step: &'a str, at: Timestamp, last: Last<'a>) {
         self.since = self.since.or(Some(at));
-        let story = self.entry(step);
-        (story.last, story.claimed, story.revived) = (last, false, false);
+        let history = self.entry(step);
+        (history.last, history.claimed, history.revived) = (last, false, false);
     }
 
     fn entry(&mut self, step: &'a str) -> &mut Story<'a> {
-        self.stories.entry(step).or_insert(EMPTY)
+        self.histories.entry(step).or_insert(EMPTY)
     }
 }
 

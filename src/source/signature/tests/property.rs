@@ -1,4 +1,5 @@
-//! Property tests: only the complete signature verifies; any changed byte, part or other encoding fails.
+//! Property tests: only the complete signature verifies.
+//! Any changed byte, part or other encoding fails.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine;
