@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use flowtrigger::action::command::sandbox;
 use flowtrigger::action::secret::Secrets;
-use flowtrigger::action::{Options, Performer, bounds};
+use flowtrigger::action::{Options, Performer};
 use flowtrigger::core::flow::call::{Call, ExecCall, JqCall, Keep};
 use flowtrigger::core::flow::confinement::Confinement;
 use flowtrigger::core::flow::jq::Program;
@@ -54,7 +55,7 @@ async fn start_many(performer: Performer, confinement: Option<Confinement>) -> u
     });
     let mut failed = 0;
     for _ in 0..EACH {
-        let performed = performer.perform(&call, "bench").await;
+        let performed = performer.perform(&call, "bench").await.expect("performed");
         failed += usize::from(!matches!(performed, Ok(_)));
     }
     failed
@@ -95,10 +96,10 @@ async fn programs(performer: &Performer) -> Option<(f64, f64)> {
         call.input.to_string(),
     );
     let call = Call::Jq(call);
-    performer.perform(&call, "bench").await;
+    performer.perform(&call, "bench").await.expect("performed");
     let began = Instant::now();
     for _ in 0..PROGRAMS {
-        performer.perform(&call, "bench").await;
+        performer.perform(&call, "bench").await.expect("performed");
     }
     let by_child = f64::from(PROGRAMS) / began.elapsed().as_secs_f64();
     let began = Instant::now();
@@ -124,7 +125,7 @@ fn main() -> ExitCode {
     let mut bare = None;
     for (name, confinement) in kinds() {
         let confinement = confinement.as_ref();
-        if let Some(doubt) = confinement.and_then(|asked| bounds::doubts(asked).into_iter().next())
+        if let Some(doubt) = confinement.and_then(|asked| sandbox::doubts(asked).into_iter().next())
         {
             println!("{name:16} not on this machine: {doubt}");
             continue;

@@ -2,30 +2,14 @@
 //! came of it.
 //! It refuses to decide what follows: a failed action is data, and whether to try again is `core::flow`'s.
 
-pub mod bounds;
-pub mod confined;
-pub mod doubt;
+pub mod command;
 mod excerpt;
-mod exec;
-pub mod guard;
-mod http;
+pub mod http;
 pub mod jq;
-pub mod orphans;
 mod outbox;
 pub mod post;
-mod process;
-mod process_record;
-mod program;
-pub mod programs;
-mod redaction;
-mod redirect;
-mod request;
-mod response;
-mod retry_after;
+pub mod preflight;
 pub mod secret;
-mod secret_place;
-mod target;
-mod user;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,8 +18,8 @@ use std::time::Duration;
 use crate::core::egress::Outgoing;
 use crate::core::flow::call::{Call, JqCall};
 use crate::core::run::{CallFailure, CallResult, Reply};
-use guard::{Lookup, SystemLookup};
-use programs::Programs;
+use command::allowlist::Programs;
+use http::egress_guard::{Lookup, SystemLookup};
 use secret::Secrets;
 
 /// Performs calls. Cloning is cheap and shares the connection pool.
@@ -154,7 +138,7 @@ impl Performer {
                 }
             },
             Call::Exec(call) => {
-                exec::perform(call, idempotency_key, &self.secrets, &self.options).await
+                command::perform(call, idempotency_key, &self.secrets, &self.options).await
             }
             Call::Jq(call) => self.calculate(call).await,
             Call::Config(_) => Err(CallFailure::lasting(

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::Options;
-use super::request::content_type;
+use super::http::request::content_type;
 use crate::core::flow::call::{Auth, Body, HttpCall, Keep};
 use crate::core::rule::rendered_text::Text;
 use crate::core::run::{CallFailure, Reply};

@@ -1,5 +1,5 @@
-//! `convert`: what was written for another engine, as rules of ours on standard output or in a folder.
-//! It refuses to overwrite a file, and tells on standard error what was not carried over.
+//! `convert`: prints Zendesk triggers and ZIS bundles as rules, or writes them to a folder.
+//! Omissions go to standard error. Existing files are never overwritten.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -13,55 +13,57 @@ use super::output::Output;
 use super::render::diagnostics::number;
 use super::render::message;
 use crate::core::config::Config;
-use crate::core::convert::{Conversion, Converted as Rule, Left, Names, convert, no_rules};
+use crate::core::convert::{
+    Conversion, ConvertedRule, NameAllocator, Omission, convert, part_of_no_rule,
+};
 
 const AFTER_HELP: &str = "\
 Examples:
-  flowtrigger convert triggers.json                   what the rules would be, and what is missing
-  flowtrigger convert triggers.json --out rules       one file for each rule; none is overwritten, and
-                                                      what is missing is added to NOT-CARRIED-OVER.txt
-  flowtrigger convert bundle.json --format json | jq -r '.left[] | \"\\(.at): \\(.why)\"'
+  flowtrigger convert triggers.json                   print the rules, and what they omit
+  flowtrigger convert triggers.json --out rules       write one file per rule, and add what they omit to
+                                                      NOT-CONVERTED.txt; nothing is overwritten
+  flowtrigger convert bundle.json --format json | jq -r '.omitted[] | \"\\(.at): \\(.why)\"'
 
-FILE is what Zendesk's Triggers API answers (`/api/v2/triggers.json`), one trigger, or a ZIS bundle as
-JSON or YAML; `-` is standard input.
+FILE is a reply of Zendesk's Triggers API (`/api/v2/triggers.json`), one trigger, or a ZIS bundle as JSON or
+YAML; `-` is standard input.
 
-Exit codes: 0 all was carried over, 1 something was not, 4 nothing of this kind.";
+Exit codes: 0 everything was converted, 1 something was not, 4 no trigger or bundle found.";
 
-/// Turn Zendesk triggers and ZIS bundles into rules, and list what is not carried over.
+/// Convert Zendesk triggers and ZIS bundles to rules, and list what is not converted.
 #[derive(Debug, clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// Files to convert; `-` is standard input.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Folder to write the rules into, a file each; standard output unless given.
+    /// Folder to write the rules to, one file each. Default: standard output.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// How the rules are printed.
+    /// Output format.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: Format,
 }
 
-/// The file beside the rules that holds what is missing.
-const MISSING: &str = "NOT-CARRIED-OVER.txt";
+/// The file beside the rules that lists what was not converted.
+const OMISSIONS_FILE: &str = "NOT-CONVERTED.txt";
 
-/// What one file gave.
-struct Converted {
+/// The conversion of one file.
+struct FileConversion {
     file: String,
     conversion: Conversion,
 }
 
 pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-    let mut told = Output::stderr(global.color);
-    let mut names = Names::default();
+    let mut errors = Output::stderr(global.color);
+    let mut names = NameAllocator::default();
     let config = configuration(global)?;
-    let (mut converted, mut refused) = (Vec::new(), false);
+    let (mut converted, mut failed) = (Vec::new(), false);
     for file in &args.files {
         match convert_file(file, &mut names, &config) {
             Ok(found) => converted.push(found),
             Err((message, help)) => {
-                message::error(&mut told, &message, help)?;
-                refused = true;
+                message::error(&mut errors, &message, help)?;
+                failed = true;
             }
         }
     }
@@ -75,20 +77,20 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
     }
     out.flush()?;
     if args.format == Format::Text && !converted.is_empty() {
-        tell_left(&converted, args.out.as_deref(), &mut told)?;
+        print_omissions(&converted, args.out.as_deref(), &mut errors)?;
     }
-    told.finish()?;
-    let left = converted
+    errors.finish()?;
+    let omitted = converted
         .iter()
-        .any(|found| found.conversion.all_left().next().is_some());
-    Ok(match (refused, left) {
+        .any(|found| found.conversion.all_omitted().next().is_some());
+    Ok(match (failed, omitted) {
         (true, _) => Exit::BadEvent,
         (false, true) => Exit::Negative,
         (false, false) => Exit::Fine,
     })
 }
 
-/// What is set already; one that was not asked for need not be without a mistake.
+/// The configuration; errors in it count only if it was named with `--config`.
 fn configuration(global: &Global) -> Result<Config, Failure> {
     match (global.config(), &global.config) {
         (Ok(config), _) => Ok(config),
@@ -97,21 +99,25 @@ fn configuration(global: &Global) -> Result<Config, Failure> {
     }
 }
 
-type Refused = (String, Option<&'static str>);
+type ConvertFailure = (String, Option<&'static str>);
 
-fn convert_file(file: &Path, names: &mut Names, config: &Config) -> Result<Converted, Refused> {
-    let place = match file.to_str() {
+fn convert_file(
+    file: &Path,
+    names: &mut NameAllocator,
+    config: &Config,
+) -> Result<FileConversion, ConvertFailure> {
+    let name = match file.to_str() {
         Some("-") => "standard input".to_owned(),
         _ => file.display().to_string(),
     };
     let text =
-        text_of(file).map_err(|error| (format!("failed to read `{place}`: {error}"), None))?;
+        text_of(file).map_err(|error| (format!("failed to read `{name}`: {error}"), None))?;
     match convert(&text, names, config) {
-        Ok(conversion) => Ok(Converted {
-            file: place,
+        Ok(conversion) => Ok(FileConversion {
+            file: name,
             conversion,
         }),
-        Err(refused) => Err((format!("{place}: {refused}"), Some(refused.help()))),
+        Err(error) => Err((format!("{name}: {error}"), Some(error.help()))),
     }
 }
 
@@ -121,31 +127,31 @@ fn text_of(file: &Path) -> io::Result<String> {
         Some("-") => io::stdin().lock().read_to_end(&mut bytes)?,
         _ => fs::File::open(file)?.read_to_end(&mut bytes)?,
     };
-    String::from_utf8(bytes).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
+    String::from_utf8(bytes).map_err(|_| io::Error::new(ErrorKind::InvalidData, "not UTF-8"))
 }
 
-fn rules(converted: &[Converted]) -> impl Iterator<Item = &Rule> {
+fn rules(converted: &[FileConversion]) -> impl Iterator<Item = &ConvertedRule> {
     converted.iter().flat_map(|found| &found.conversion.rules)
 }
 
-/// All that was not carried over, on a line each.
-fn left(converted: &[Converted]) -> impl Iterator<Item = String> {
+/// All omissions, one line each.
+fn omissions(converted: &[FileConversion]) -> impl Iterator<Item = String> {
     converted.iter().flat_map(|found| {
-        let left = found.conversion.all_left();
-        left.map(|left| format!("{}: {}", found.file, left.line()))
+        let omitted = found.conversion.all_omitted();
+        omitted.map(|omission| format!("{}: {}", found.file, omission.line()))
     })
 }
 
-/// One file after the other on standard output, documents of one text; above them what became none.
-fn print(converted: &[Converted], out: &mut Output) -> Result<(), Failure> {
+/// Prints the rules of all files as documents of one text, below a comment with what is part of no rule.
+fn print(converted: &[FileConversion], out: &mut Output) -> Result<(), Failure> {
     if rules(converted).next().is_none() {
         return Ok(());
     }
-    let left = converted.iter().flat_map(|found| &found.conversion.left);
-    let missing = no_rules(left.map(Left::line));
-    write!(out, "{missing}")?;
+    let omitted = converted.iter().flat_map(|found| &found.conversion.omitted);
+    let comment = part_of_no_rule(omitted.map(Omission::line));
+    write!(out, "{comment}")?;
     for (number, rule) in rules(converted).enumerate() {
-        if number > 0 || !missing.is_empty() {
+        if number > 0 || !comment.is_empty() {
             writeln!(out, "---")?;
         }
         write!(out, "{}", rule.text())?;
@@ -153,23 +159,25 @@ fn print(converted: &[Converted], out: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
-fn list(converted: &[Converted], folder: &Path, out: &mut Output) -> Result<(), Failure> {
+fn list(converted: &[FileConversion], folder: &Path, out: &mut Output) -> Result<(), Failure> {
     for rule in rules(converted) {
         writeln!(out, "{}", path_of(rule, folder).display())?;
     }
     Ok(())
 }
 
-fn path_of(rule: &Rule, folder: &Path) -> PathBuf {
+fn path_of(rule: &ConvertedRule, folder: &Path) -> PathBuf {
     folder.join(format!("{}.yaml", rule.name))
 }
 
-/// All of them, or none where one is there already.
-fn write_files(converted: &[Converted], folder: &Path) -> Result<(), Failure> {
+/// Writes all files, or none if one exists.
+fn write_files(converted: &[FileConversion], folder: &Path) -> Result<(), Failure> {
     let paths = rules(converted).map(|rule| path_of(rule, folder));
-    if let Some(there) = paths.into_iter().find(|path| path.exists()) {
-        return Err(Failure::usage(format!("`{}` is there already", there.display()))
-            .help("nothing is overwritten and nothing was written: name another folder with `--out`, or move the file away"));
+    if let Some(existing) = paths.into_iter().find(|path| path.exists()) {
+        return Err(
+            Failure::usage(format!("`{}` already exists", existing.display()))
+                .help("no file was written: choose another folder with `--out`, or move the file"),
+        );
     }
     let failed = |path: &Path, error: io::Error| {
         Failure::runtime(format!("failed to write `{}`: {error}", path.display()))
@@ -181,12 +189,12 @@ fn write_files(converted: &[Converted], folder: &Path) -> Result<(), Failure> {
         let written = file.and_then(|mut file| file.write_all(rule.text().as_bytes()));
         written.map_err(|error| failed(&path, error))?;
     }
-    let missing = folder.join(MISSING);
-    add_lines(&missing, left(converted)).map_err(|error| failed(&missing, error))
+    let file = folder.join(OMISSIONS_FILE);
+    append_lines(&file, omissions(converted)).map_err(|error| failed(&file, error))
 }
 
-/// Behind what stands there from earlier conversions, which is still missing.
-fn add_lines(path: &Path, lines: impl Iterator<Item = String>) -> io::Result<()> {
+/// Appends lines to those of earlier conversions.
+fn append_lines(path: &Path, lines: impl Iterator<Item = String>) -> io::Result<()> {
     let text: String = lines.map(|line| line + "\n").collect();
     if text.is_empty() {
         return Ok(());
@@ -195,49 +203,45 @@ fn add_lines(path: &Path, lines: impl Iterator<Item = String>) -> io::Result<()>
     file.write_all(text.as_bytes())
 }
 
-/// What is missing, for whoever keeps the rules alone.
-fn tell_left(
-    converted: &[Converted],
+/// Prints the omissions, which the rules also contain as comments.
+fn print_omissions(
+    converted: &[FileConversion],
     folder: Option<&Path>,
-    told: &mut Output,
+    out: &mut Output,
 ) -> Result<(), Failure> {
     let rules = number(rules(converted).count(), "rule");
-    if left(converted).next().is_none() {
-        return Ok(writeln!(told, "{rules}, nothing left out")?);
+    if omissions(converted).next().is_none() {
+        return Ok(writeln!(out, "{rules}, nothing omitted")?);
     }
-    let place = folder.map(|folder| format!(" (also in {})", folder.join(MISSING).display()));
-    writeln!(
-        told,
-        "{rules}, not carried over{}:",
-        place.unwrap_or_default()
-    )?;
-    for line in left(converted) {
-        writeln!(told, "  {line}")?;
+    let copy = folder.map(|folder| format!(" (also in {})", folder.join(OMISSIONS_FILE).display()));
+    writeln!(out, "{rules}, not converted{}:", copy.unwrap_or_default())?;
+    for line in omissions(converted) {
+        writeln!(out, "  {line}")?;
     }
     Ok(())
 }
 
-fn as_json(converted: &[Converted]) -> Value {
-    let texts: Vec<String> = rules(converted).map(Rule::text).collect();
+fn as_json(converted: &[FileConversion]) -> Value {
+    let texts: Vec<String> = rules(converted).map(ConvertedRule::text).collect();
     let notes = rules(converted).flat_map(|rule| with_name(rule, &rule.notes));
     let configure = rules(converted).flat_map(|rule| with_name(rule, &rule.configure));
-    let left = converted.iter().flat_map(|found| {
-        let left = found.conversion.all_left();
-        left.map(|left| {
-            let mut left = left.to_json();
-            left["file"] = json!(found.file);
-            left
+    let omitted = converted.iter().flat_map(|found| {
+        let omitted = found.conversion.all_omitted();
+        omitted.map(|omission| {
+            let mut omission = omission.to_json();
+            omission["file"] = json!(found.file);
+            omission
         })
     });
     json!({
         "rules": texts,
-        "left": left.collect::<Vec<_>>(),
+        "omitted": omitted.collect::<Vec<_>>(),
         "notes": notes.collect::<Vec<_>>(),
         "configure": configure.collect::<Vec<_>>(),
     })
 }
 
-fn with_name(rule: &Rule, lines: &[String]) -> Vec<Value> {
+fn with_name(rule: &ConvertedRule, lines: &[String]) -> Vec<Value> {
     let lines = lines.iter();
     lines
         .map(|line| json!({"rule": rule.name, "what": line}))

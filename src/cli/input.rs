@@ -15,7 +15,7 @@ use crate::core::event::Event;
 use crate::core::event::catalogue::Catalogue;
 use crate::core::event::datum::Datum;
 use crate::core::event::decode::{DECODERS, NotAnEvent, Told, head, read as read_as};
-use crate::core::event::json::{Accepted, Refused, accept, accept_many};
+use crate::core::event::json::{ParsedJson, Refused, accept, accept_many};
 use crate::core::event::tape::Tape;
 use crate::core::event::user_described::Description;
 use crate::core::matching::evaluation::EventInput;
@@ -198,18 +198,18 @@ pub fn single(bytes: Vec<u8>, config: &Config) -> Result<InputEvent<'_>, Bad> {
 pub fn of_value(value: Value, config: &Config) -> Result<Event, Bad> {
     let repairs = Vec::new();
     event(
-        Accepted { value, repairs },
+        ParsedJson { value, repairs },
         &SourceSelection::ByContent,
         config,
     )
 }
 
 fn event(
-    accepted: Accepted,
+    accepted: ParsedJson,
     selection: &SourceSelection<'_>,
     config: &Config,
 ) -> Result<Event, Bad> {
-    let Accepted { value, repairs } = accepted;
+    let ParsedJson { value, repairs } = accepted;
     let format = format_of(Datum::Built(&value), selection, config)?;
     let mut event = read_as(value, format, &config.catalogue).map_err(bad)?;
     event.warnings.extend(repairs);

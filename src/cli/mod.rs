@@ -29,7 +29,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::action::confined::become_command;
+use crate::action::command::sandbox::launcher::become_command;
 use crate::action::jq::serve_jq;
 
 use exit::{Exit, Failure};

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::exit::Failure;
 use crate::action::secret::Missing;
-use crate::core::config::{Config, Entrance};
+use crate::core::config::{Config, EventSource};
 use crate::engine::{Entrances, USUAL_ADDRESS};
 use crate::source::signature::SignedHeader;
 
@@ -24,7 +24,7 @@ impl Signer {
     /// None where the source takes whoever comes.
     pub fn sign(
         &self,
-        entrance: &Entrance,
+        entrance: &EventSource,
         body: &[u8],
         at: Timestamp,
     ) -> Result<Option<Vec<SignedHeader>>, Failure> {
@@ -50,7 +50,7 @@ impl Signer {
 }
 
 /// Where the events of a source are posted to: at `to`, or where the daemon listens.
-pub fn url(entrance: &Entrance, to: Option<&str>, config: &Config) -> Result<Url, Failure> {
+pub fn url(entrance: &EventSource, to: Option<&str>, config: &Config) -> Result<Url, Failure> {
     let listened = std::env::var("FLOWTRIGGER_LISTEN").ok();
     let listened = listened.or_else(|| config.listen.address.clone());
     let address = match (to, &listened) {

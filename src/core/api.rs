@@ -48,7 +48,7 @@ pub use crate::core::matching::ruleset::RuleSet;
 pub use crate::core::matching::trace::{Trace, TraceLine};
 pub use crate::core::rule::jobspec::Rule;
 pub use crate::core::rule::operator::Verdict;
-pub use crate::core::run::Outcome;
+pub use crate::core::run::{CallFailure, CallResult, Reply};
 
 use crate::core::config;
 use crate::core::matching::ruleset_compile;

@@ -114,8 +114,8 @@ pub enum Code {
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = serde_json::to_value(self).unwrap_or_default();
-        f.write_str(text.as_str().unwrap_or("unknown"))
+        let text = serde_json::to_value(self).expect("a code is JSON");
+        f.write_str(text.as_str().expect("a code is text"))
     }
 }
 

@@ -191,7 +191,9 @@ impl LoopAsk {
             Tripped::Rate { oldest } => format!(
                 "{} runs for {} within {}, no more may begin{}{}{}",
                 self.guard.most_runs(),
-                self.about.as_deref().unwrap_or_default(),
+                self.about
+                    .as_deref()
+                    .expect("runs are counted about something"),
                 words(limits.within),
                 self.unnamed(),
                 named("; may be caused by", chain),

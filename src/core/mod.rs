@@ -19,8 +19,8 @@ pub mod scope;
 pub mod secret;
 
 pub use api::{
-    Catalogue, Code, Config, Diagnostic, Diagnostics, Disagreement, Evaluation, Event, EventInput,
-    Explanation, FileId, Files, InputError, LoadError, MatchScratch, NearMiss, Outcome, Planned,
-    Position, ReadBy, Rule, RuleSet, Severity, Task, Timestamp, Trace, TraceLine, Truth, Verdict,
-    What, load, load_config, load_with_warnings,
+    CallFailure, CallResult, Catalogue, Code, Config, Diagnostic, Diagnostics, Disagreement,
+    Evaluation, Event, EventInput, Explanation, FileId, Files, InputError, LoadError, MatchScratch,
+    NearMiss, Planned, Position, ReadBy, Reply, Rule, RuleSet, Severity, Task, Timestamp, Trace,
+    TraceLine, Truth, Verdict, What, load, load_config, load_with_warnings,
 };

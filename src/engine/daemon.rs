@@ -1,6 +1,7 @@
 //! The daemon: rules loaded, the door open, signals heard, until it is told to stop.
 //! It refuses to start with a broken rule or a missing secret, and to stop over one on a reload.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +17,10 @@ use super::{
     DataFolder, Engine, EngineError, Hands, Options, Places, Progress, Reading, Rulebook,
     entrances, policy, secrets,
 };
+use crate::action::command::orphans;
+use crate::action::command::sandbox::launcher;
 use crate::action::secret::Secrets;
-use crate::action::{self, Performer, confined, orphans};
+use crate::action::{self, Performer};
 use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostic, Severity};
 use crate::source::{admin, http};
@@ -67,12 +70,13 @@ pub async fn daemon(
     let settings = Settings::of(&rulebook.config);
     let (store, recovered) = SqliteStore::open(&folder.database(), settings)?;
     log_recovered(&recovered);
-    let open_at = listener.local_addr().ok().filter(|at| http::is_open(*at));
+    let address = listener.local_addr().map_err(EngineError::Serve)?;
+    let open_at = Some(address).filter(|at| http::is_open(*at));
     let options = Options {
         open_at,
         ..Options::of(&rulebook.config)
     };
-    log_start(&rulebook, memory, &listener);
+    log_start(&rulebook, memory, address);
     entrances::tell(&rulebook);
     entrances::warn_of_clear(&rulebook.config, open_at);
     let engine = Engine::open(store.clone(), hands, rulebook, options).await?;
@@ -98,7 +102,11 @@ async fn file_last(store: &SqliteStore) {
 /// what is started in its place.
 async fn kill_left_behind(processes: PathBuf) {
     let killing = tokio::task::spawn_blocking(move || orphans::kill(&processes));
-    for killed in killing.await.unwrap_or_default() {
+    let killed = killing.await.unwrap_or_else(|error| {
+        error!(%error, "commands that an earlier daemon left running could not be looked for");
+        Vec::new()
+    });
+    for killed in killed {
         let (process, key) = (killed.process, killed.key.as_str());
         match killed.gone {
             true => warn!(
@@ -129,7 +137,7 @@ fn hands_with(
         programs: policy::programs(config),
         ..options
     };
-    confined::no_core_files();
+    launcher::no_core_files();
     Ok(Hands::new(Performer::new(secrets, options)?))
 }
 
@@ -343,10 +351,8 @@ fn log_recovered(recovered: &Recovered) {
     }
 }
 
-fn log_start(rulebook: &Rulebook, bytes_per_rule: Option<u64>, listener: &TcpListener) {
+fn log_start(rulebook: &Rulebook, bytes_per_rule: Option<u64>, address: SocketAddr) {
     let rules = rulebook.rules.rules.len();
-    let address = listener.local_addr().map(|address| address.to_string());
-    let address = address.unwrap_or_default();
     info!(rules, bytes_per_rule, %address, "listening");
     policy::tell(&rulebook.config);
 }

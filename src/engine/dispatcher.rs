@@ -133,7 +133,10 @@ impl<S: Store, P: Perform> Crew<S, P> {
 
     /// How long until a parked run wants to go on.
     async fn due(&self) -> Option<Duration> {
-        let due = self.shared.store.next_due().await.ok().flatten()?;
+        let due = self.shared.store.next_due().await.unwrap_or_else(|error| {
+            error!(%error, "the next run that is due could not be read; trying again");
+            None
+        })?;
         let wait: SignedDuration = due.duration_since(self.shared.clock().now());
         Some(wait.try_into().unwrap_or(Duration::ZERO))
     }

@@ -12,13 +12,13 @@ use super::Rulebook;
 use crate::action::secret::{Missing, Secrets};
 use crate::core::config::{self, Config, Scheme, Verification};
 use crate::core::secret::SecretPlace;
-use crate::source::Entrance;
+use crate::source::Endpoint;
 use crate::source::http::ListenError;
 use crate::source::signature::{Unusable, Verifier};
 
 /// The entrances by their paths. Cloning shares the secrets.
 #[derive(Clone, Default)]
-pub struct Entrances(BTreeMap<String, Entrance>);
+pub struct Entrances(BTreeMap<String, Endpoint>);
 
 /// A secret that is taken and may not be what was meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Entrances {
     /// Without the secrets: sources that verify let nobody in.
     pub fn locked(config: &Config) -> Self {
         let with =
-            |entrance: &config::Entrance| entrance.verification.as_ref().map(Verifier::locked);
+            |entrance: &config::EventSource| entrance.verification.as_ref().map(Verifier::locked);
         Self::of(config, with)
     }
 
@@ -58,21 +58,21 @@ impl Entrances {
         (entrances, missing)
     }
 
-    fn of(config: &Config, mut with: impl FnMut(&config::Entrance) -> Option<Verifier>) -> Self {
+    fn of(config: &Config, mut with: impl FnMut(&config::EventSource) -> Option<Verifier>) -> Self {
         let entrances = config.sources.values().map(|entrance| {
             let verifier = with(entrance).map(Arc::new);
             let source = entrance.name.as_str().into();
-            (entrance.path.clone(), Entrance { source, verifier })
+            (entrance.path.clone(), Endpoint { source, verifier })
         });
         Self(entrances.collect())
     }
 
-    pub fn at(&self, path: &str) -> Option<&Entrance> {
+    pub fn at(&self, path: &str) -> Option<&Endpoint> {
         self.0.get(path)
     }
 
     /// The entrance of a source, by its name.
-    pub fn named(&self, source: &str) -> Option<&Entrance> {
+    pub fn named(&self, source: &str) -> Option<&Endpoint> {
         self.0.values().find(|entrance| &*entrance.source == source)
     }
 
@@ -81,7 +81,7 @@ impl Entrances {
     }
 
     pub fn doubts(&self) -> Vec<Doubt> {
-        let of = |entrance: &Entrance| {
+        let of = |entrance: &Endpoint| {
             let source = entrance.source.to_string();
             let doubts = entrance
                 .verifier

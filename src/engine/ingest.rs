@@ -13,7 +13,7 @@ use crate::core::config::{self, Config};
 use crate::core::event::decode::{NotAnEvent, decode, decode_described};
 use crate::core::event::json::{Refused, accept};
 use crate::core::event::{Brief, Event};
-use crate::source::{Accepted, AcceptedRun, Answer, Entrance, Ingest, Refusal, Unsound};
+use crate::source::{AcceptedEvent, AcceptedRun, Answer, Endpoint, Ingest, Refusal, Unsound};
 use crate::store::{Store, StoreError};
 
 /// Elements of one array. A body of the largest size holds fewer real events than this.
@@ -27,10 +27,10 @@ pub fn sources(config: &Config) -> Vec<String> {
 /// An event from a value that came in at a source; without one, of the source that its content tells.
 pub fn read_event(
     value: Value,
-    source: Option<&config::Entrance>,
+    source: Option<&config::EventSource>,
     config: &Config,
 ) -> Result<Event, NotAnEvent> {
-    if let Some(description) = source.and_then(config::Entrance::description) {
+    if let Some(description) = source.and_then(config::EventSource::description) {
         return decode_described(value, description, &config.catalogue);
     }
     let event = decode(value, &config.catalogue)?;
@@ -46,7 +46,7 @@ pub fn read_event(
 }
 
 impl<S: Store, P: Perform> Ingest for Engine<S, P> {
-    fn entrance(&self, path: &str) -> Option<Entrance> {
+    fn endpoint(&self, path: &str) -> Option<Endpoint> {
         let judge = self.shared.judge.load();
         judge.rulebook.entrances.at(path).cloned()
     }
@@ -115,7 +115,7 @@ impl<S: Store, P: Perform> Engine<S, P> {
         let array = request.array;
         let submitted = self.submit_with(active, request.events, Some(intake)).await;
         let submitted = submitted.map_err(refused)?;
-        let mut answers: Vec<Accepted> = submitted.iter().map(answer).collect();
+        let mut answers: Vec<AcceptedEvent> = submitted.iter().map(answer).collect();
         Ok(match (array, answers.len()) {
             (false, 1) => Answer::One(answers.remove(0)),
             (true | false, _) => Answer::Many(answers),
@@ -146,7 +146,11 @@ struct RequestEvents {
 }
 
 impl RequestEvents {
-    fn read(source: &config::Entrance, body: &[u8], rulebook: &Rulebook) -> Result<Self, Unsound> {
+    fn read(
+        source: &config::EventSource,
+        body: &[u8],
+        rulebook: &Rulebook,
+    ) -> Result<Self, Unsound> {
         let accepted = accept(body).map_err(unsound)?;
         let (values, array) = match accepted.value {
             Value::Array(values) => (values, true),
@@ -200,7 +204,7 @@ fn no_event(error: NotAnEvent, index: Option<usize>) -> Unsound {
 }
 
 fn unmatched(event: Brief) -> Answer {
-    Answer::One(Accepted {
+    Answer::One(AcceptedEvent {
         accepted: true,
         event: event.id,
         runs: Vec::new(),
@@ -209,13 +213,13 @@ fn unmatched(event: Brief) -> Answer {
     })
 }
 
-fn answer(submitted: &SubmittedEvent) -> Accepted {
+fn answer(submitted: &SubmittedEvent) -> AcceptedEvent {
     let runs = submitted.committed.runs.iter().map(|run| AcceptedRun {
         id: run.id.0,
         rule: run.rule.to_string(),
         state: run.state.word(),
     });
-    Accepted {
+    AcceptedEvent {
         accepted: true,
         event: submitted.event.id.clone(),
         runs: runs.collect(),

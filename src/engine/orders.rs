@@ -78,7 +78,8 @@ impl<S: Store, P: Perform> Engine<S, P> {
             occasion: Occasion::Replay,
         };
         let mut committed = self.commit_all(vec![arrival]).await?;
-        let runs = committed.pop().unwrap_or_default().runs;
+        let committed = committed.pop().expect("one arrival has one result");
+        let runs = committed.runs;
         let ids: Vec<u64> = runs.iter().map(|run| run.id.0).collect();
         info!(run = run.0, runs = ?ids, "event of a run acted on anew");
         Ok(runs)

@@ -4,9 +4,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use crate::action::bounds;
-use crate::action::doubt::Doubt;
-use crate::action::programs::Programs;
+use crate::action::command::allowlist::Programs;
+use crate::action::command::sandbox;
+use crate::action::preflight::Doubt;
 use crate::core::config::Config;
 use crate::core::config::Mode;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
@@ -87,7 +87,7 @@ impl Judge<'_> {
             self.tell(Diagnostic::error(Code::RefusedProgram, step.at, what).help(help));
         }
         let confinement = exec.confine.as_deref();
-        for Doubt { what, help } in confinement.map(bounds::doubts).unwrap_or_default() {
+        for Doubt { what, help } in confinement.map(sandbox::doubts).unwrap_or_default() {
             let message = format!("the command would not start here: {what}");
             self.tell(Diagnostic::warning(Code::Unconfinable, step.at, message).help(help));
         }

@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use super::handle::{Engine, Phase};
 use super::{EngineError, Perform};
-use crate::store::{Placed, Store};
+use crate::store::{Placed, Store, StoreError};
 
 /// Signals within this time are one order.
 const TOGETHER: Duration = Duration::from_millis(200);
@@ -60,11 +60,17 @@ impl<S: Store, P: Perform> Engine<S, P> {
     pub async fn left(&self) -> Left {
         let store = &self.shared.store;
         let limit = if S::DURABLE { NAMED } else { usize::MAX };
-        let runs = store.unfinished(limit).await.unwrap_or_default();
-        let mut counts = store.counts().await.unwrap_or_default();
+        let runs = store.unfinished(limit).await.unwrap_or_else(unknown);
+        let mut counts = store.counts().await.unwrap_or_else(unknown);
         counts.retain(|word, _| UNFINISHED.contains(word));
         Left { counts, runs }
     }
+}
+
+/// Reports that the store cannot say what is unfinished; the program stops all the same.
+fn unknown<T: Default>(error: StoreError) -> T {
+    error!(%error, "which runs are unfinished could not be read");
+    T::default()
 }
 
 impl Left {

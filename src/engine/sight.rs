@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Rulebook;
 use super::handle::Judge;
 use super::submission::MatchedEvent;
-use crate::core::config::{Entrance, Reads};
+use crate::core::config::{EventSource, Reads};
 use crate::core::event::decode::Told;
 use crate::core::event::{Brief, Event};
 use crate::core::matching::evaluation::Evaluation;
@@ -69,7 +69,7 @@ impl Matcher {
 impl Rulebook {
     /// Matches the body of a request to a configured source. None where it has to be parsed in full:
     /// a list of events, damaged text, an event of another source.
-    pub fn match_request(&self, source: &Entrance, body: &[u8]) -> Option<ByteMatch> {
+    pub fn match_request(&self, source: &EventSource, body: &[u8]) -> Option<ByteMatch> {
         match &source.reads {
             Reads::Described(description) => {
                 self.match_bytes(body, Told::Described(description), None)

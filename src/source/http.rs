@@ -32,7 +32,7 @@ use tokio::net::TcpListener;
 use tracing::debug;
 
 use super::signature::Refused;
-use super::{Answer, Entrance, Ingest, Refusal};
+use super::{Answer, Endpoint, Ingest, Refusal};
 use answer::Problem;
 use body::Bodies;
 use connection::{Connection, Doorman};
@@ -185,7 +185,7 @@ fn routes<I: Ingest>(ingest: Arc<I>, limits: Limits) -> Router {
 /// Each source has a path of its own, and a reload may change them.
 async fn events<I: Ingest>(State(desk): State<Arc<Desk<I>>>, request: Request) -> Response {
     let path = percent_decode_str(request.uri().path()).decode_utf8_lossy();
-    let taken = match desk.ingest.entrance(&path) {
+    let taken = match desk.ingest.endpoint(&path) {
         Some(entrance) => take(&desk, &entrance, request).await,
         None => Err(nowhere(&desk, &request)),
     };
@@ -197,7 +197,7 @@ async fn events<I: Ingest>(State(desk): State<Arc<Desk<I>>>, request: Request) -
 
 async fn take<I: Ingest>(
     desk: &Desk<I>,
-    entrance: &Entrance,
+    entrance: &Endpoint,
     request: Request,
 ) -> Result<Answer, Problem> {
     if request.method() != Method::POST {

@@ -16,7 +16,7 @@ use signature::Verifier;
 /// Takes events. The engine implements it.
 pub trait Ingest: Send + Sync + 'static {
     /// What stands at a path, where events come in there.
-    fn entrance(&self, path: &str) -> Option<Entrance>;
+    fn endpoint(&self, path: &str) -> Option<Endpoint>;
 
     /// The paths at which events come in.
     fn paths(&self) -> Vec<String>;
@@ -40,7 +40,7 @@ pub trait Ingest: Send + Sync + 'static {
 
 /// Where the events of one source come in.
 #[derive(Clone)]
-pub struct Entrance {
+pub struct Endpoint {
     pub source: Arc<str>,
     /// None takes whoever comes.
     pub verifier: Option<Arc<Verifier>>,
@@ -49,13 +49,13 @@ pub struct Entrance {
 /// One answer, or one for each element of an array.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    One(Accepted),
-    Many(Vec<Accepted>),
+    One(AcceptedEvent),
+    Many(Vec<AcceptedEvent>),
 }
 
 /// What became of one event.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Accepted {
+pub struct AcceptedEvent {
     pub accepted: bool,
     /// The event's id.
     pub event: String,

@@ -60,8 +60,9 @@ fn path(node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) -> Op
 /// nobody knows what their events hold.
 fn warn_if_unknown(path: &Path, node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) {
     let mut near = None;
+    let dotted = path.dotted().expect("a field has one place");
     for event_type in catalogue.types() {
-        match event_type.field(&path.dotted().unwrap_or_default()) {
+        match event_type.field(&dotted) {
             FieldLookup::Known(_) => return,
             FieldLookup::Open => {}
             FieldLookup::Unknown { nearest } => near = near.or(nearest),

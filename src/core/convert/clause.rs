@@ -1,5 +1,4 @@
-//! A condition while it is put together, before it is written under `when`.
-//! It refuses to hold what is always or never true beside anything else: both fold away.
+//! Builds the condition that is written under `when`. Clauses that are always or never true are folded away.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +6,7 @@ use serde_json::{Map, Value, json};
 pub enum Clause {
     Always,
     Never,
-    /// A field and its test, as they are written.
+    /// A field and its test, as written in a rule.
     Test(String, Value),
     All(Vec<Clause>),
     Any(Vec<Clause>),
@@ -60,7 +59,7 @@ impl Clause {
         }
     }
 
-    /// What must hold together, one by one.
+    /// The clauses that must all hold.
     pub fn conjuncts(self) -> Vec<Clause> {
         match self {
             Clause::Always => Vec::new(),
@@ -69,12 +68,12 @@ impl Clause {
         }
     }
 
-    /// As it is written under `when`; empty where it always holds.
+    /// The mapping under `when`; empty if the clause always holds.
     pub fn to_map(&self) -> Map<String, Value> {
         let mut map = Map::new();
         match self {
             Clause::Always => {}
-            // Nothing is in an empty text; it is never written, since such a rule is not kept.
+            // No event has an empty type. This is never written: a rule that never matches is dropped.
             Clause::Never => {
                 map.insert("event.type".into(), json!(""));
             }
@@ -111,7 +110,7 @@ fn list(clauses: &[Clause]) -> Value {
     maps.collect()
 }
 
-/// Puts a clause beside others; what cannot stand there too goes beside it, under `all`.
+/// Adds a clause to a mapping; one whose key is taken goes under `all`.
 fn add(clause: &Clause, map: &mut Map<String, Value>, beside: &mut Vec<Value>) {
     let (key, value) = clause.entry();
     let Some(there) = map.get_mut(&key) else {
@@ -126,7 +125,7 @@ fn add(clause: &Clause, map: &mut Map<String, Value>, beside: &mut Vec<Value>) {
     beside.push(Value::Object(single));
 }
 
-/// Two tests of one field as one, where no operator stands in both.
+/// Merges two tests of one field if they share no operator.
 fn join(one: &Value, other: &Value) -> Option<Value> {
     if let (Some(one), Some(other)) = (only_not(one), only_not(other)) {
         let both = [many(one), many(other)].concat();
@@ -141,7 +140,7 @@ fn join(one: &Value, other: &Value) -> Option<Value> {
     Some(one.into_iter().chain(other).collect())
 }
 
-/// The plain values that alone are excluded.
+/// The value of a test that is only `not: VALUE`.
 fn only_not(test: &Value) -> Option<&Value> {
     let map = test.as_object().filter(|map| map.len() == 1)?;
     map.get("not").filter(|not| !not.is_object())
@@ -161,7 +160,7 @@ fn operators(test: &Value) -> Map<String, Value> {
     }
 }
 
-/// Alternatives of one field that are plain values, as one list.
+/// Merges alternatives of one field that are plain values into one list.
 fn same_field(clauses: Vec<Clause>) -> Vec<Clause> {
     let mut kept: Vec<Clause> = Vec::new();
     for clause in clauses {
@@ -189,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_always_or_never_true_folds_away() {
+    fn clauses_that_are_always_or_never_true_are_folded_away() {
         let test = || Clause::test("current", "open");
         assert_eq!(Clause::all([Clause::Always, test()]), test());
         assert_eq!(Clause::all([Clause::Never, test()]), Clause::Never);
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn two_tests_of_one_field_stand_beside_each_other() {
+    fn two_tests_of_one_field_are_merged() {
         let tags = |test: Value| Clause::test("ticket.tags", test);
         let map = |clauses: Vec<Clause>| Value::Object(Clause::all(clauses).to_map());
         assert_eq!(

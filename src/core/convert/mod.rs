@@ -1,56 +1,55 @@
-//! What people wrote for another engine, as rules of ours: a Zendesk triggers export, a ZIS bundle.
-//! It refuses to lose anything in silence: whatever a rule does not carry over is listed with its place
-//! and the reason, and a rule that is not what its original was only watches.
+//! Converts Zendesk triggers and ZIS bundles to rules.
+//! Everything that a rule does not reproduce is listed with its location and the reason, and such a rule has
+//! `mode: shadow`.
 
 mod bundle;
 pub mod clause;
-pub mod converted;
-pub mod naming;
+pub mod conversion;
+pub mod names;
 pub mod placeholder;
 pub mod triggers;
-pub mod yaml;
 
 use serde_json::Value;
 
 use crate::core::config::Config;
 use crate::core::event::json::{Refused, accept};
-pub use converted::{Conversion, Converted, Left, no_rules};
-pub use naming::Names;
+pub use conversion::{Conversion, ConvertedRule, Omission, part_of_no_rule};
+pub use names::NameAllocator;
 
-/// Why a text is nothing that can be converted.
+/// Why a text cannot be converted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotConvertible {
+pub enum ConvertError {
     #[error("not JSON: {0}")]
     NotJson(#[from] Refused),
     #[error("{found}")]
     Other { found: String, help: &'static str },
 }
 
-impl NotConvertible {
+impl ConvertError {
     fn other(found: impl Into<String>, help: &'static str) -> Self {
         let found = found.into();
         Self::Other { found, help }
     }
 
-    /// What to do about it.
+    /// What to do instead.
     pub fn help(&self) -> &'static str {
         match self {
-            NotConvertible::NotJson(_) => WHAT_IS_READ,
-            NotConvertible::Other { help, .. } => help,
+            ConvertError::NotJson(_) => EXPECTED,
+            ConvertError::Other { help, .. } => help,
         }
     }
 }
 
-const WHAT_IS_READ: &str = "what is read is the JSON of Zendesk's Triggers API (`{\"triggers\": […]}`, one trigger, or a list), or a ZIS bundle as JSON or YAML";
+const EXPECTED: &str = "expected the JSON of Zendesk's Triggers API (`{\"triggers\": […]}`, one trigger, or a list of triggers), or a ZIS bundle as JSON or YAML";
 
-/// Rules from the text of a file, under names that no other rule has; what the configuration has is not
-/// asked for again.
+/// Converts the text of a file. Rule names are unique within `names`; variables that `config` defines are not
+/// listed as missing.
 pub fn convert(
     text: &str,
-    names: &mut Names,
+    names: &mut NameAllocator,
     config: &Config,
-) -> Result<Conversion, NotConvertible> {
-    let mut conversion = read(text, names, config)?;
+) -> Result<Conversion, ConvertError> {
+    let mut conversion = read(text, names)?;
     for rule in &mut conversion.rules {
         rule.configure.retain(|line| !has_variable(config, line));
     }
@@ -58,49 +57,49 @@ pub fn convert(
 }
 
 fn has_variable(config: &Config, line: &str) -> bool {
-    let place = line.split_once(": ").map_or(line, |(place, _)| place);
-    let name = place.strip_prefix("vars.");
+    let setting = line.split_once(": ").map_or(line, |(setting, _)| setting);
+    let name = setting.strip_prefix("vars.");
     name.is_some_and(|name| config.vars.get(name).is_some())
 }
 
-fn read(text: &str, names: &mut Names, config: &Config) -> Result<Conversion, NotConvertible> {
+fn read(text: &str, names: &mut NameAllocator) -> Result<Conversion, ConvertError> {
     let mut conversion = Conversion::default();
     if let Some(found) = bundle::of(text) {
         for node in &found.bundles {
-            let found = bundle::convert(node, names, config);
+            let found = bundle::convert(node, names);
             conversion.rules.extend(found.rules);
-            conversion.left.extend(found.left);
+            conversion.omitted.extend(found.omitted);
         }
-        conversion.left.extend(found.left);
+        conversion.omitted.extend(found.omitted);
         return Ok(conversion);
     }
     let document = accept(text.as_bytes())?.value;
     if document.get("automations").is_some() || document.get("automation").is_some() {
-        return Err(NotConvertible::other(
-            "these are automations, which run by the clock",
-            "nothing happens at that moment that a rule could hear of; wait in a rule of the event before: `- wait: 4d`, then a guard",
+        return Err(ConvertError::other(
+            "automations cannot be converted: they run on a schedule, not for an event",
+            "write a rule for the event that comes before, and wait in it: `- wait: 4d`, then a guard",
         ));
     }
     match triggers::of(&document) {
         Some(found) => Ok(triggers::convert(found, names)),
-        None => Err(NotConvertible::other(kind(&document), WHAT_IS_READ)),
+        None => Err(ConvertError::other(kind(&document), EXPECTED)),
     }
 }
 
 fn kind(document: &Value) -> String {
     match document {
-        Value::Object(keys) if keys.contains_key("flow") => "this is a rule already".into(),
+        Value::Object(keys) if keys.contains_key("flow") => "this is already a rule".into(),
         Value::Object(keys) if keys.contains_key("triggers") => {
-            "nothing under `triggers` is a trigger".into()
+            "no item under `triggers` is a trigger".into()
         }
         Value::Object(keys) => match keys.keys().next() {
-            Some(first) => format!("these are no triggers: the first key is `{first}`"),
-            None => "an empty mapping holds no trigger".into(),
+            Some(first) => format!("not a trigger: the first key is `{first}`"),
+            None => "an empty mapping contains no trigger".into(),
         },
-        Value::Array(items) if items.is_empty() => "an empty list holds no trigger".into(),
-        Value::Array(_) => "a list of something else than triggers".into(),
+        Value::Array(items) if items.is_empty() => "an empty list contains no trigger".into(),
+        Value::Array(_) => "a list without triggers".into(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            "a single value is no trigger".into()
+            "a single value is not a trigger".into()
         }
     }
 }

@@ -32,7 +32,7 @@ fn write(datum: Datum<'_>, text: &mut String) {
             });
         }
         Kind::List => write_all('[', datum.elements(), ']', text, write),
-        Kind::Text => write_text(&datum.text().unwrap_or_default(), text),
+        Kind::Text => write_text(&datum.text().expect("a text has its text"), text),
         Kind::Null => text.push_str("null"),
         Kind::Bool => text.push_str(if datum.bool() == Some(true) {
             "true"

@@ -13,9 +13,9 @@ use serde_json::{Map, Number, Value};
 
 pub use many::{Item, accept_many};
 
-/// A value that passed the door.
+/// A parsed value.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Accepted {
+pub struct ParsedJson {
     pub value: Value,
     /// What was repaired on the way in, in words; empty for sound input.
     pub repairs: Vec<String>,
@@ -31,7 +31,7 @@ pub struct Refused {
 }
 
 /// Reads one JSON value.
-pub fn accept(bytes: &[u8]) -> Result<Accepted, Refused> {
+pub fn accept(bytes: &[u8]) -> Result<ParsedJson, Refused> {
     let mut repairs = Vec::new();
     let text = repair::text(bytes, &mut repairs);
     if text.trim().is_empty() {
@@ -51,7 +51,7 @@ pub fn accept(bytes: &[u8]) -> Result<Accepted, Refused> {
     if rounded.get() {
         repairs.push("a whole number beyond 64 bits was rounded".into());
     }
-    Ok(Accepted { value, repairs })
+    Ok(ParsedJson { value, repairs })
 }
 
 fn empty() -> Refused {

@@ -113,7 +113,9 @@ impl<'a> Scanned<'a> {
     #[inline]
     fn slice(&self, entry: &Entry) -> &'a str {
         let span = entry.start as usize..entry.end as usize;
-        self.text.get(span).unwrap_or_default()
+        self.text
+            .get(span)
+            .expect("an entry spans a part of the text")
     }
 }
 
@@ -264,8 +266,9 @@ impl<'a> Scanned<'a> {
         let quoted = self
             .text
             .get(entry.start as usize - 1..entry.end as usize + 1);
-        let read = quoted.and_then(|quoted| serde_json::from_str(quoted).ok());
-        Cow::Owned(read.unwrap_or_default())
+        let read = quoted.map(serde_json::from_str);
+        let read = read.expect("quotes stand around a text");
+        Cow::Owned(read.expect("the scan checked the escapes"))
     }
 }
 

@@ -40,7 +40,8 @@ pub struct Mistake {
 impl Mistake {
     /// The message with its place and what to do, for a program that was made while its flow ran.
     pub fn told(&self, program: &str) -> String {
-        let before = program.get(..self.range.start).unwrap_or_default();
+        let before = program.get(..self.range.start);
+        let before = before.expect("the mistake is within the program");
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default();
         let column = column.chars().count() + 1;

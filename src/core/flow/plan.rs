@@ -114,7 +114,7 @@ pub fn plan<'f>(
         walk.sketch = Some(Sketch::new(open.clone()));
         let end = walk.foresee(flow);
         let Err(Halt::Asks(task)) = end else {
-            let mut planned = walk.sketch.map(|sketch| sketch.planned).unwrap_or_default();
+            let mut planned = walk.sketch.expect("a plan is recorded").planned;
             if let (Err(Halt::Exceeded { why } | Halt::Hold { why }), Some(last)) =
                 (end, planned.last().cloned())
             {

@@ -30,7 +30,7 @@ use crate::core::matching::ruleset::{RuleSet, evaluate_rule};
 use crate::core::matching::trace::NoTrace;
 use crate::core::rule::jobspec::Rule;
 use crate::core::rule::path::redact;
-use crate::core::run::Outcome;
+use crate::core::run::CallResult;
 
 /// An event to evaluate.
 #[derive(Debug, Clone, Copy)]
@@ -374,7 +374,7 @@ impl<'a> Evaluation<'a> {
         &'e self,
         rule: &'e Rule,
         now: Timestamp,
-        reply: &mut dyn FnMut(&Task) -> Option<Outcome>,
+        reply: &mut dyn FnMut(&Task) -> Option<CallResult>,
     ) -> Vec<Planned<'e>> {
         let event = self.event();
         let locals = match rule.reads_events() {

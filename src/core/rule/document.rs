@@ -9,6 +9,7 @@ mod plain;
 mod reader;
 mod trouble;
 pub mod vocabulary;
+mod writer;
 
 use std::cell::OnceCell;
 
@@ -20,6 +21,7 @@ use crate::core::diagnostic::{Diagnostics, FileId, Position};
 pub use chunk::{Chunk, chunks, only_documents};
 use reader::Reader;
 use trouble::{syntax_error, templates_in_comments};
+pub use writer::write;
 
 /// A YAML value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -226,7 +228,7 @@ impl<'a> Place<'a> {
     fn at(&self, line: usize, column: usize) -> Position {
         let last = self.chunk.text.len();
         let before = self.lines().get(line - 1).copied().unwrap_or(last);
-        let rest = self.chunk.text.get(before..).unwrap_or_default();
+        let rest = &self.chunk.text[before..];
         let within: usize = rest.chars().take(column - 1).map(char::len_utf8).sum();
         Position {
             file: self.file,

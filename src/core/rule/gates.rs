@@ -69,7 +69,7 @@ fn lower_throttle(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
     let window = lower_window(node, &THROTTLE, "in", cx);
     Some(Gate {
         kind: Kind::Throttle {
-            limit: u32::try_from(limit?).ok()?,
+            limit: u32::try_from(limit?).expect("the range fits"),
         },
         per: per?,
         window: window?,

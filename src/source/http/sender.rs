@@ -10,11 +10,11 @@ use jiff::Timestamp;
 
 use super::body;
 use super::peer::Peer;
-use crate::source::Entrance;
+use crate::source::Endpoint;
 use crate::source::signature::{Refused, Shown};
 
 pub struct Sender<'e> {
-    pub entrance: &'e Entrance,
+    pub entrance: &'e Endpoint,
     /// Where it comes from, as far as that is known.
     pub address: Option<IpAddr>,
     /// What its headers showed; a source that takes whoever comes asks for nothing.
@@ -22,7 +22,7 @@ pub struct Sender<'e> {
 }
 
 impl<'e> Sender<'e> {
-    pub fn new(entrance: &'e Entrance, request: &Request, proxies: &[IpNet]) -> Self {
+    pub fn new(entrance: &'e Endpoint, request: &Request, proxies: &[IpNet]) -> Self {
         let peer = request.extensions().get::<ConnectInfo<Peer>>();
         Self {
             entrance,

@@ -92,9 +92,9 @@ fn without(text: String, redact: &[Path]) -> String {
     if redact.is_empty() {
         return text;
     }
-    let event = kept_event::event(&text).ok();
-    let kept = event.and_then(|event| redacted(&event, redact));
-    kept.map_or(text, |kept| event_text(&kept))
+    // One that could not be read back could not be redacted either, and must not be kept.
+    let event = kept_event::event(&text).expect("what was just written can be read back");
+    redacted(&event, redact).map_or(text, |kept| event_text(&kept))
 }
 
 impl Ledger<'_> {

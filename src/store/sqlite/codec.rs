@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::Row;
+use rusqlite::types::Type;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -32,7 +33,7 @@ pub fn duration_micros(duration: Duration) -> i64 {
 }
 
 fn duration(micros: i64) -> Duration {
-    Duration::from_micros(micros.try_into().unwrap_or_default())
+    Duration::from_micros(micros.max(0).unsigned_abs())
 }
 
 /// JSON that this program wrote: an accepted body inside a record of its own is a few levels deeper
@@ -43,8 +44,14 @@ pub fn deep<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
     T::deserialize(&mut reader).ok()
 }
 
-pub fn json(text: &str) -> Value {
-    deep(text).unwrap_or_default()
+/// JSON in a column; `part` names what it is.
+pub fn json(text: &str, part: &'static str) -> Result<Value, Unreadable> {
+    deep(text).ok_or(Unreadable(part))
+}
+
+/// `error.…` of a run, null where the column is empty.
+pub fn error(text: Option<&str>) -> Result<Value, Unreadable> {
+    text.map_or(Ok(Value::Null), |text| json(text, "error of a run"))
 }
 
 /// The columns of a line after its run and number.
@@ -129,59 +136,74 @@ fn outcome_row(outcome: &CallResult) -> (&'static str, String) {
 }
 
 /// From the columns kind, step, try, at, took, outcome, detail, in this order.
-pub fn line(row: &Row<'_>) -> rusqlite::Result<Option<Line>> {
+pub fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
     let kind: String = row.get(0)?;
     let at = time(row.get(3)?);
     Ok(match kind.as_str() {
-        "revived" => Some(Line::Revived { at }),
+        "revived" => Line::Revived { at },
         "waiting" => {
             let until: String = row.get(6)?;
-            Some(Line::Waiting {
+            let until = until.parse().map_err(|_| Unreadable("log of a run"));
+            Line::Waiting {
                 step: row.get(1)?,
                 at,
-                until: time(until.parse().unwrap_or_default()),
-            })
+                until: time(until.map_err(in_detail)?),
+            }
         }
         "caught" => {
             let error: String = row.get(6)?;
-            Some(Line::Caught {
+            Line::Caught {
                 step: row.get(1)?,
                 at,
-                error: json(&error),
-            })
+                error: json(&error, "log of a run").map_err(in_detail)?,
+            }
         }
-        "started" => Some(Line::Started {
+        "started" => Line::Started {
             step: row.get(1)?,
             number: row.get(2)?,
             at,
-        }),
+        },
         "attempt" => {
             let (outcome, detail): (String, String) = (row.get(5)?, row.get(6)?);
-            Some(Line::Attempt(Attempt {
+            Line::Attempt(Attempt {
                 step: row.get(1)?,
                 number: row.get(2)?,
                 started: at,
                 took: duration(row.get(4)?),
-                outcome: read_outcome(&outcome, &detail),
-            }))
+                outcome: read_outcome(&outcome, &detail).map_err(in_detail)?,
+            })
         }
-        _ => None,
+        // A later version wrote it: what happened in the run is not known here.
+        _ => return Err(in_column(0, Unreadable("log of a run"))),
     })
 }
 
-fn read_outcome(outcome: &str, detail: &str) -> CallResult {
-    let detail = json(detail);
-    if outcome == "succeeded" {
-        return Ok(Reply { value: detail });
+/// An error of reading the column `detail` of a line.
+fn in_detail(unreadable: Unreadable) -> rusqlite::Error {
+    in_column(6, unreadable)
+}
+
+fn in_column(column: usize, unreadable: Unreadable) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(unreadable))
+}
+
+fn read_outcome(outcome: &str, detail: &str) -> Result<CallResult, Unreadable> {
+    const PART: &str = "log of a run";
+    let detail = json(detail, PART)?;
+    let failure = || {
+        let status = detail["status"].as_u64().map(u16::try_from);
+        Some(CallFailure {
+            message: detail["message"].as_str()?.to_owned(),
+            retryable: detail["retryable"].as_bool()?,
+            retry_after: detail["retry_after"].as_i64().map(duration),
+            status: status.transpose().ok()?,
+        })
+    };
+    match outcome {
+        "succeeded" => Ok(Ok(Reply { value: detail })),
+        "failed" => failure().map(Err).ok_or(Unreadable(PART)),
+        _ => Err(Unreadable(PART)),
     }
-    Err(CallFailure {
-        message: detail["message"].as_str().unwrap_or_default().to_owned(),
-        retryable: detail["retryable"].as_bool().unwrap_or_default(),
-        retry_after: detail["retry_after"].as_i64().map(duration),
-        status: detail["status"]
-            .as_u64()
-            .and_then(|status| u16::try_from(status).ok()),
-    })
 }
 
 /// From the columns state, why, gate, due.
@@ -220,12 +242,16 @@ pub const KEPT_RULE: &str =
 /// A version of a rule, with the row of its configuration.
 pub fn kept_rule(row: &Row<'_>) -> rusqlite::Result<(Kept, i64)> {
     let parts: Option<String> = row.get(5)?;
+    let parts = parts.map(|parts| deep(&parts).ok_or(Unreadable("flows of a rule")));
+    let parts = parts.transpose();
     let kept = Kept {
         file: row.get(0)?,
         line: row.get(1)?,
         document: row.get(2)?,
         picked: row.get(4)?,
-        parts: parts.and_then(|parts| deep(&parts)).unwrap_or_default(),
+        parts: parts
+            .map_err(|error| in_column(5, error))?
+            .unwrap_or_default(),
     };
     Ok((kept, row.get(3)?))
 }
@@ -240,7 +266,7 @@ pub fn parts_text(parts: &[Part]) -> Option<String> {
 pub fn lineage(depth: u32, cause: Option<i64>) -> Lineage {
     Lineage {
         depth,
-        cause: cause.map(|run| RunId(u64::try_from(run).unwrap_or_default())),
+        cause: cause.map(|run| RunId(run.unsigned_abs())),
     }
 }
 
@@ -268,14 +294,20 @@ pub fn asks_text(asks: &[Ask]) -> Option<String> {
     (!asks.is_empty()).then(|| Value::Array(asks).to_string())
 }
 
-pub fn asks(text: Option<&str>) -> Vec<Ask> {
-    let asks = json(text.unwrap_or("[]"));
-    let asks = asks.as_array().into_iter().flatten().map(|ask| Ask {
-        kind: kind(ask),
-        window: duration(ask["window"].as_i64().unwrap_or_default()),
-        value: ask["value"].as_str().unwrap_or_default().to_owned(),
-    });
-    asks.collect()
+pub fn asks(text: Option<&str>) -> Result<Vec<Ask>, Unreadable> {
+    let part = "gates of a run";
+    let asks = json(text.unwrap_or("[]"), part)?;
+    let ask = |ask: &Value| {
+        Some(Ask {
+            kind: kind(ask),
+            window: duration(ask["window"].as_i64()?),
+            value: ask["value"].as_str()?.to_owned(),
+        })
+    };
+    let asks = asks
+        .as_array()
+        .and_then(|asks| asks.iter().map(ask).collect());
+    asks.ok_or(Unreadable(part))
 }
 
 fn kind(ask: &Value) -> Kind {
@@ -295,6 +327,60 @@ fn kind(ask: &Value) -> Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The attempt that a data folder holds with this outcome and detail.
+    fn attempt_of(outcome: &str, detail: &str) -> rusqlite::Result<Line> {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let sql = "SELECT 'attempt', 'page', 2, 7, 3000, ?1, ?2";
+        connection.query_row(sql, [outcome, detail], line)
+    }
+
+    #[test]
+    fn results_of_calls_are_read_as_data_folders_hold_them() {
+        let read = |outcome, detail| match attempt_of(outcome, detail).unwrap() {
+            Line::Attempt(attempt) => attempt.outcome,
+            other => panic!("{other:?}"),
+        };
+        let value = json!({"status": 200, "headers": {}, "body": [1]});
+        assert_eq!(
+            read("succeeded", r#"{"status":200,"headers":{},"body":[1]}"#),
+            Ok(Reply { value })
+        );
+        let detail =
+            r#"{"message":"reach it","retryable":true,"retry_after":9000000,"status":503}"#;
+        let failure = CallFailure {
+            retry_after: Some(Duration::from_secs(9)),
+            status: Some(503),
+            ..CallFailure::passing("reach it")
+        };
+        assert_eq!(read("failed", detail), Err(failure.clone()));
+        assert_eq!(outcome_row(&Err(failure)), ("failed", detail.to_owned()));
+        let before_statuses = r#"{"message":"reach it","retryable":false,"retry_after":null}"#;
+        assert_eq!(
+            read("failed", before_statuses),
+            Err(CallFailure::lasting("reach it"))
+        );
+    }
+
+    #[test]
+    fn a_line_that_makes_no_sense_is_an_error() {
+        for (outcome, detail) in [
+            ("succeeded", "{"),
+            ("failed", "{}"),
+            ("failed", r#"{"message":"m","retryable":1}"#),
+            ("unheard of", "{}"),
+        ] {
+            assert!(attempt_of(outcome, detail).is_err(), "{outcome} {detail}");
+        }
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        for sql in [
+            "SELECT 'waiting', 'pause', NULL, 7, NULL, NULL, 'soon'",
+            "SELECT 'unheard of', 'pause', NULL, 7, NULL, NULL, NULL",
+        ] {
+            assert!(connection.query_row(sql, [], line).is_err(), "{sql}");
+        }
+        assert!(asks(Some("[{}]")).is_err() && asks(Some("7")).is_err());
+    }
 
     #[test]
     fn every_line_comes_back() {
@@ -326,7 +412,7 @@ mod tests {
             ];
             let sql = "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7";
             let read = connection.query_row(sql, columns, line).unwrap();
-            assert_eq!(read, Some(written));
+            assert_eq!(read, written);
         }
         assert!(line_row(&Line::Claimed { over: Some(at) }).is_none());
     }
@@ -345,7 +431,7 @@ mod tests {
             debounce(Some(Duration::from_secs(90)), gate::Kept::First),
             of(Kind::Throttle { limit: 3 }),
         ];
-        assert_eq!(asks(asks_text(&all).as_deref()), all);
+        assert_eq!(asks(asks_text(&all).as_deref()).unwrap(), all);
         assert_eq!(asks_text(&[]), None);
     }
 }

@@ -52,8 +52,7 @@ struct KeepEvent<'e> {
 
 impl KeepEvent<'_> {
     fn text(&self) -> String {
-        // Maps have text keys and numbers are finite: this cannot fail.
-        serde_json::to_string(self).unwrap_or_default()
+        serde_json::to_string(self).expect("maps have text keys and numbers are finite")
     }
 }
 

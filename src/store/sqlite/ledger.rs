@@ -312,7 +312,7 @@ impl<'c> Ledger<'c> {
         }
         let digest = crate::core::fingerprint::fingerprint(&[source.text.as_bytes()]);
         let text = self.text(digest, &source.text)?;
-        let environment = serde_json::to_string(&source.environment).unwrap_or_default();
+        let environment = serde_json::to_string(&source.environment).expect("texts are JSON");
         self.connection.execute(
             "INSERT INTO configs (digest, file, text, environment) VALUES (?1, ?2, ?3, ?4)",
             params![source.fingerprint, &*source.file, text, environment],

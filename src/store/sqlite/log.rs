@@ -15,7 +15,7 @@ impl Ledger<'_> {
              ORDER BY number",
         )?;
         let lines = statement.query_map([run], codec::line)?;
-        lines.filter_map(Result::transpose).collect()
+        lines.collect()
     }
 
     pub fn write_lines(&self, run: RunId, lines: &[Line]) -> Result<(), StoreError> {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
-use serde_json::Value;
 
 use super::codec;
 use super::ledger::Ledger;
@@ -28,7 +27,7 @@ impl Ledger<'_> {
             .optional()?
             .ok_or(StoreError::UnknownRun(run.0))?;
         let (word, why, gate, due) = columns;
-        codec::state(&word, why, gate, due).map_err(|error| StoreError::Broken(error.to_string()))
+        Ok(codec::state(&word, why, gate, due)?)
     }
 
     pub fn placed(&self, run: RunId) -> Result<Placed, StoreError> {
@@ -108,7 +107,7 @@ impl Ledger<'_> {
             edition: EditionId(edition as u64),
             lane,
             generation,
-            error: error.map_or(Value::Null, |text| codec::json(&text)),
+            error: codec::error(error.as_deref())?,
             lineage,
             state: self.state(run)?,
             log: self.log(run.0 as i64)?,

@@ -16,7 +16,8 @@ impl Ledger<'_> {
             .prepare_cached("SELECT value FROM settings WHERE integration = ?1 AND scope = ?2")?
             .query_row([&scope.integration, &scope.scope], |row| row.get(0))
             .optional()?;
-        Ok(text.map(|text| codec::json(&text)))
+        let value = text.map(|text| codec::json(&text, "settings of a bundle"));
+        Ok(value.transpose()?)
     }
 
     pub fn patch_scope(&self, scope: &Scope, patch: Value) -> Result<Value, StoreError> {
@@ -40,6 +41,6 @@ impl Ledger<'_> {
             .connection
             .prepare_cached("SELECT count(*) FROM settings WHERE integration = ?1")?
             .query_row([integration], |row| row.get(0))?;
-        Ok(usize::try_from(count).unwrap_or_default())
+        Ok(usize::try_from(count).expect("a count is not negative"))
     }
 }

@@ -9,7 +9,7 @@ use crate::store::StoreError;
 
 impl Ledger<'_> {
     pub fn shift(&mut self, by: SignedDuration) -> Result<(), StoreError> {
-        let by = i64::try_from(by.as_micros()).unwrap_or_default();
+        let by = i64::try_from(by.as_micros()).expect("no clock is set back by ages");
         self.connection
             .execute("UPDATE runs SET due = due + ?1 WHERE due IS NOT NULL", [by])?;
         self.connection.execute(

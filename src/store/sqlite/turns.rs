@@ -3,7 +3,6 @@
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
-use serde_json::Value;
 
 use super::codec::{self, micros};
 use super::ledger::Ledger;
@@ -196,7 +195,7 @@ impl Ledger<'_> {
             event,
             rule,
             generation,
-            error: error.map_or(Value::Null, |text| codec::json(&text)),
+            error: codec::error(error.as_deref())?,
             log: self.log(run).map_err(&unreadable)?,
         })
     }

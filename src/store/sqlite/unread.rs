@@ -26,10 +26,16 @@ impl From<Unreadable> for Unread {
     }
 }
 
+impl From<Unreadable> for StoreError {
+    fn from(unreadable: Unreadable) -> Self {
+        StoreError::Broken(unreadable.to_string())
+    }
+}
+
 impl From<Unread> for StoreError {
     fn from(unread: Unread) -> Self {
         match unread {
-            Unread::ForGood(unreadable) => StoreError::Broken(unreadable.to_string()),
+            Unread::ForGood(unreadable) => unreadable.into(),
             Unread::Now(error) => error.into(),
         }
     }

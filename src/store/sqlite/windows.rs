@@ -239,7 +239,7 @@ pub fn window(
                     since: time(row.get(2)?),
                     events: row.get(3)?,
                     until: time(row.get(4)?),
-                    bytes: u64::try_from(row.get::<_, i64>(5)?).unwrap_or_default(),
+                    bytes: row.get::<_, i64>(5)?.unsigned_abs(),
                 },
             })
         })

@@ -6,7 +6,7 @@ mod readers;
 
 use std::sync::Arc;
 
-use flowtrigger::core::config::{Config, Entrance};
+use flowtrigger::core::config::{Config, EventSource};
 use flowtrigger::core::event::Event;
 use flowtrigger::core::event::datum::Datum;
 use flowtrigger::core::event::tape::{Scanned, Tape};
@@ -37,7 +37,7 @@ fn config() -> Config {
     let mut config = Config::default();
     config
         .sources
-        .insert("shop".into(), Entrance::described(shop));
+        .insert("shop".into(), EventSource::described(shop));
     config
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use flowtrigger::core::config::{Config, Entrance};
+use flowtrigger::core::config::{Config, EventSource};
 use flowtrigger::core::event::catalogue::Catalogue;
 use flowtrigger::core::event::decode::{Told, read};
 use flowtrigger::core::event::user_described::{Description, TypeFrom};
@@ -80,7 +80,7 @@ pub fn config() -> Config {
     ] {
         config
             .sources
-            .insert(source.name.clone(), Entrance::described(source));
+            .insert(source.name.clone(), EventSource::described(source));
     }
     config
 }

@@ -8,7 +8,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use flowtrigger::action::{Performer, bounds};
+use flowtrigger::action::Performer;
+use flowtrigger::action::command::sandbox;
 use flowtrigger::core::flow::call::ExecCall;
 use flowtrigger::core::flow::confinement::Confinement;
 use flowtrigger::core::rule::rendered_text::Text;
@@ -39,7 +40,7 @@ fn stdout(value: &Value) -> &str {
 /// Whether this machine can enforce the limits; if not, the command must not have started.
 async fn can(performer: &Performer, call: &ExecCall) -> bool {
     let confinement = call.confine.as_deref().unwrap();
-    let doubts = bounds::doubts(confinement);
+    let doubts = sandbox::doubts(confinement);
     let Some(doubt) = doubts.first() else {
         return true;
     };

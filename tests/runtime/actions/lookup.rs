@@ -6,7 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
-use flowtrigger::action::guard::{Addresses, Lookup};
+use flowtrigger::action::http::egress_guard::{Addresses, Lookup};
 
 #[derive(Debug, Default)]
 pub struct Names {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use flowtrigger::action::Performer;
-use flowtrigger::action::programs::Programs;
+use flowtrigger::action::command::allowlist::Programs;
 use flowtrigger::core::config::Commands;
 
 use super::{exec, failed, perform_exec, succeeded, with};

@@ -1,25 +1,25 @@
-//! One placeholder as an expression of ours, with its filters.
-//! It refuses what events do not carry, with the reason and what to do instead.
+//! Converts one placeholder with its filters to a template expression.
+//! For values that events do not contain, the error says how to get them.
 
-use super::Writer;
+use super::TemplateWriter;
 
 const DESK: &str = "write `https://SUBDOMAIN.zendesk.com/agent/tickets/{{ ticket.id }}`";
-const COMMENTS: &str = "events of this rule do not carry it; listen to `ticket.CommentAdded` (`comment.body`), or fetch the comments with a step (`/api/v2/tickets/{{ ticket.id }}/comments.json`)";
-const PEOPLE: &str = "events carry the id alone; fetch the person with a step (`/api/v2/users/{{ … }}.json`) and read `steps.NAME.body.user.…`";
-const CUSTOM: &str = "events do not carry custom fields; fetch the ticket with a step (`/api/v2/tickets/{{ ticket.id }}.json`)";
-const ELSE: &str = "events do not carry it; fetch it with a step";
+const COMMENTS: &str = "the rule's events do not contain it; listen to `ticket.CommentAdded` (`comment.body`), or fetch the comments with a step (`/api/v2/tickets/{{ ticket.id }}/comments.json`)";
+const PEOPLE: &str = "events contain only the id; fetch the person with a step (`/api/v2/users/{{ … }}.json`) and read `steps.NAME.body.user.…`";
+const CUSTOM: &str = "events do not contain custom fields; fetch the ticket with a step (`/api/v2/tickets/{{ ticket.id }}.json`)";
+const ELSE: &str = "events do not contain it; fetch it with a step";
 
-const SHAPES: &str = "event webhooks alone carry it; in other shapes the text is empty";
-const WRITTEN: &str = "is written as in 2026-03-02T09:41:31Z, not in words";
+const FORMATS: &str = "only event webhooks contain it; in other formats the text is empty";
+const TIME_FORMAT: &str = "is in the form 2026-03-02T09:41:31Z, not a date in words";
 const CHANNEL: &str =
-    "`ticket.via`: the channel is written as events tell it (`email`, `web`), not in words";
+    "`ticket.via`: the channel is its short name in events (`email`, `web`), not its title";
 const ON_HOLD: &str = "`ticket.status`: \"hold\" is written \"Hold\", not \"On-hold\"";
 
-impl Writer<'_> {
-    pub(super) fn value(&mut self, name: &str) -> Result<Expression, String> {
-        let whole = |path: &str| Ok(Expression::new(path, Kind::Whole));
-        let nullable = |path: &str| Ok(Expression::new(path, Kind::Nullable));
-        let word = |path: &str| Ok(Expression::new(path, Kind::Word));
+impl TemplateWriter<'_> {
+    pub(super) fn value(&mut self, name: &str) -> Result<TriggerExpression, String> {
+        let whole = |path: &str| Ok(TriggerExpression::new(path, ExpressionKind::Whole));
+        let nullable = |path: &str| Ok(TriggerExpression::new(path, ExpressionKind::Nullable));
+        let word = |path: &str| Ok(TriggerExpression::new(path, ExpressionKind::Capitalized));
         match name {
             "ticket.id" => whole("ticket.id"),
             "ticket.external_id" => nullable("ticket.external_id"),
@@ -29,15 +29,15 @@ impl Writer<'_> {
             }
             "ticket.priority" => word("ticket.priority"),
             "ticket.ticket_type" | "ticket.type" => word("ticket.type"),
-            "ticket.tags" => Ok(Expression::new("ticket.tags", Kind::List)),
+            "ticket.tags" => Ok(TriggerExpression::new("ticket.tags", ExpressionKind::List)),
             "ticket.title" | "ticket.subject" => self.in_webhooks(name, "ticket.subject"),
             "ticket.description" => self.in_webhooks(name, "ticket.description"),
             "current_user.id" => {
-                self.note("`{{current_user.id}}`: event webhooks and EventBridge alone carry it; in a ZIS envelope the text is empty");
+                self.note("`{{current_user.id}}`: only event webhooks and EventBridge contain it; in a ZIS envelope the text is empty");
                 nullable("actor_id")
             }
             "ticket.created_at" | "ticket.updated_at" => {
-                self.note(format!("`{name}` {WRITTEN}"));
+                self.note(format!("`{name}` {TIME_FORMAT}"));
                 whole(name)
             }
             "ticket.created_at_with_timestamp" => whole("ticket.created_at"),
@@ -55,11 +55,11 @@ impl Writer<'_> {
                 self.note(CHANNEL);
                 nullable("ticket.via.channel")
             }
-            _ => self.less_plain(name),
+            _ => self.comment_or_field(name),
         }
     }
 
-    fn less_plain(&mut self, name: &str) -> Result<Expression, String> {
+    fn comment_or_field(&mut self, name: &str) -> Result<TriggerExpression, String> {
         let comment = ["ticket.latest_comment", "ticket.latest_public_comment"];
         let of_comment = |rest: &str| {
             comment
@@ -69,38 +69,53 @@ impl Writer<'_> {
         let custom = name.strip_prefix("ticket.ticket_field_");
         if self.reading.comment {
             if name == "current_user.name" {
-                self.note("`{{current_user.name}}` is the author of the comment, who is not always who made the update");
-                return Ok(Expression::new("comment.author.name", Kind::Whole));
+                self.note("`{{current_user.name}}` is the author of the comment, not always the person who made the update");
+                return Ok(TriggerExpression::new(
+                    "comment.author.name",
+                    ExpressionKind::Whole,
+                ));
             }
             if of_comment("") {
                 self.note(format!(
-                    "`{name}` is the text alone, without the line about author and time"
+                    "`{name}` is the text only, without the line with author and time"
                 ));
-                return Ok(Expression::new("comment.body", Kind::Whole));
+                return Ok(TriggerExpression::new(
+                    "comment.body",
+                    ExpressionKind::Whole,
+                ));
             }
             if of_comment(".value") || of_comment("_html") || of_comment("_rich") {
-                return Ok(Expression::new("comment.body", Kind::Whole));
+                return Ok(TriggerExpression::new(
+                    "comment.body",
+                    ExpressionKind::Whole,
+                ));
             }
             if of_comment(".author.name") {
-                return Ok(Expression::new("comment.author.name", Kind::Whole));
+                return Ok(TriggerExpression::new(
+                    "comment.author.name",
+                    ExpressionKind::Whole,
+                ));
             }
             if of_comment(".author.id") {
-                return Ok(Expression::new("comment.author.id", Kind::Whole));
+                return Ok(TriggerExpression::new(
+                    "comment.author.id",
+                    ExpressionKind::Whole,
+                ));
             }
             if of_comment(".id") {
-                return Ok(Expression::new("comment.id", Kind::Whole));
+                return Ok(TriggerExpression::new("comment.id", ExpressionKind::Whole));
             }
         }
         let known = self.reading.custom_field.map(|id| id.to_string());
         if custom.is_some() && custom == known.as_deref() {
-            return Ok(Expression::new("current", Kind::Nullable));
+            return Ok(TriggerExpression::new("current", ExpressionKind::Nullable));
         }
         Err(why_not(name).into())
     }
 
-    fn in_webhooks(&mut self, name: &str, path: &str) -> Result<Expression, String> {
-        self.note(format!("`{{{{{name}}}}}`: {SHAPES}"));
-        Ok(Expression::new(path, Kind::Nullable))
+    fn in_webhooks(&mut self, name: &str, path: &str) -> Result<TriggerExpression, String> {
+        self.note(format!("`{{{{{name}}}}}`: {FORMATS}"));
+        Ok(TriggerExpression::new(path, ExpressionKind::Nullable))
     }
 }
 
@@ -130,43 +145,43 @@ fn why_not(name: &str) -> &'static str {
     if begins(&people) { PEOPLE } else { ELSE }
 }
 
-/// Whether a value keeps its type, or is part of a text.
+/// Whether a value keeps its type or becomes part of a text.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Typed {
+pub(super) enum TypeContext {
     Kept,
     Text,
-    /// The whole of a text, which must stay one.
+    /// The only placeholder of a string value, which must stay a string.
     Lone,
 }
 
-pub(super) struct Expression {
+pub(super) struct TriggerExpression {
     path: String,
-    kind: Kind,
+    kind: ExpressionKind,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
-    /// Always there.
+enum ExpressionKind {
+    /// Always present.
     Whole,
-    /// Null or absent at times, which a trigger writes as nothing.
+    /// Sometimes null or absent; a trigger writes nothing then.
     Nullable,
-    /// A word that a trigger writes with a capital.
-    Word,
-    /// Words that a trigger writes with spaces between.
+    /// A value that a trigger writes with a capital letter.
+    Capitalized,
+    /// A list that a trigger writes with spaces between the items.
     List,
 }
 
-impl Expression {
-    fn new(path: &str, kind: Kind) -> Self {
+impl TriggerExpression {
+    fn new(path: &str, kind: ExpressionKind) -> Self {
         let path = path.to_owned();
         Self { path, kind }
     }
 }
 
 pub(super) fn with_filters(
-    value: Expression,
+    value: TriggerExpression,
     filters: &[&str],
-    typed: Typed,
+    typed: TypeContext,
 ) -> Result<String, String> {
     let mut ours = Vec::new();
     for filter in filters {
@@ -185,19 +200,19 @@ pub(super) fn with_filters(
     let number =
         expression == "current" || expression.ends_with("id") && expression != "ticket.external_id";
     match value.kind {
-        Kind::Whole => {}
-        Kind::Nullable if typed == Typed::Kept => expression += " | default(none)",
-        Kind::Nullable => expression += " | default('')",
-        Kind::Word => {
+        ExpressionKind::Whole => {}
+        ExpressionKind::Nullable if typed == TypeContext::Kept => expression += " | default(none)",
+        ExpressionKind::Nullable => expression += " | default('')",
+        ExpressionKind::Capitalized => {
             expression += " | default('')";
-            // What is turned to small letters anyway needs no capital before.
+            // Not before a filter that changes the case anyway.
             if !matches!(ours.first(), Some(&("lower" | "upper"))) {
                 ours.insert(0, "capitalize");
             }
         }
-        Kind::List => ours.insert(0, "join(' ')"),
+        ExpressionKind::List => ours.insert(0, "join(' ')"),
     }
-    if typed == Typed::Lone && number && ours.is_empty() {
+    if typed == TypeContext::Lone && number && ours.is_empty() {
         ours.push("string");
     }
     for filter in ours {

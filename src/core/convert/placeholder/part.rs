@@ -1,44 +1,43 @@
-//! A payload in its texts and placeholders, and a text that is sent as it stands.
-//! It refuses to take for a placeholder what only looks like one.
+//! Splits a payload into text and placeholders, and escapes text for a template.
 
 /// A part of a text.
-pub(super) enum Part<'t> {
+pub(super) enum PayloadPart<'t> {
     Text(&'t str),
-    /// What stands between the braces.
+    /// The text between the braces.
     Placeholder(&'t str),
 }
 
-/// Stands for a placeholder outside of the texts of a JSON payload.
+/// Marks a placeholder outside the strings of a JSON payload.
 pub(super) const BARE: char = '\u{f8ff}';
 
-/// The texts and placeholders of a payload.
-pub(super) fn parts(text: &str) -> Vec<Part<'_>> {
+/// The parts of a payload, in order.
+pub(super) fn parts(text: &str) -> Vec<PayloadPart<'_>> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some(open) = rest.find("{{") {
         let Some(close) = rest[open..].find("}}").map(|close| open + close) else {
             break;
         };
-        // Braces that only look like one are sent as they stand.
+        // Braces with JSON between them are not a placeholder.
         let inside = &rest[open + 2..close];
         if inside.contains(['"', '{', '\n']) {
-            parts.push(Part::Text(&rest[..open + 2]));
+            parts.push(PayloadPart::Text(&rest[..open + 2]));
             rest = &rest[open + 2..];
             continue;
         }
         if open > 0 {
-            parts.push(Part::Text(&rest[..open]));
+            parts.push(PayloadPart::Text(&rest[..open]));
         }
-        parts.push(Part::Placeholder(inside));
+        parts.push(PayloadPart::Placeholder(inside));
         rest = &rest[close + 2..];
     }
     if !rest.is_empty() {
-        parts.push(Part::Text(rest));
+        parts.push(PayloadPart::Text(rest));
     }
     parts
 }
 
-/// A text that is sent as it stands.
+/// A template that renders as the text.
 pub fn literal(text: &str) -> String {
     let mut literal = String::new();
     let mut rest = text;
@@ -54,21 +53,21 @@ pub fn literal(text: &str) -> String {
     literal + rest
 }
 
-/// A JSON payload with every placeholder outside of its texts as a text of its own, and those
+/// The JSON payload with each placeholder outside its strings replaced by a marked string, and those
 /// placeholders.
 pub(super) fn mask(text: &str) -> (String, Vec<String>) {
     let (mut masked, mut bare) = (String::new(), Vec::new());
     let mut inside = false;
     for part in parts(text) {
         match part {
-            Part::Text(text) => {
+            PayloadPart::Text(text) => {
                 inside = ends_inside(text, inside);
                 masked += text;
             }
-            Part::Placeholder(name) if inside => {
+            PayloadPart::Placeholder(name) if inside => {
                 masked += &format!("{{{{{}}}}}", name);
             }
-            Part::Placeholder(name) => {
+            PayloadPart::Placeholder(name) => {
                 masked += &format!("\"{BARE}{}{BARE}\"", bare.len());
                 bare.push(name.to_owned());
             }
@@ -77,7 +76,7 @@ pub(super) fn mask(text: &str) -> (String, Vec<String>) {
     (masked, bare)
 }
 
-/// Whether a text of JSON is open behind this.
+/// Whether a JSON string is open after the text.
 fn ends_inside(text: &str, mut inside: bool) -> bool {
     let mut escaped = false;
     for c in text.chars() {

@@ -1,31 +1,31 @@
-//! What a trigger does, as steps: webhooks and targets that it notifies.
-//! It refuses to carry over what changes the ticket or writes to people, and lists it.
+//! Converts the actions of a trigger: webhooks and targets become `http` steps.
+//! Actions that change the ticket or send messages are listed as omissions.
 
 use serde_json::{Map, Value, json};
 
-use crate::core::convert::converted::Left;
-use crate::core::convert::naming::slug;
-use crate::core::convert::placeholder::{Payload, Reading};
+use crate::core::convert::conversion::Omission;
+use crate::core::convert::names::slug;
+use crate::core::convert::placeholder::{EventContents, Payload};
 use crate::core::convert::triggers::meaning::COMMENT;
-use crate::core::convert::triggers::ways::Listening;
+use crate::core::convert::triggers::update_events::EventCoverage;
 
-/// The steps of a trigger, and what is missing among them.
+/// The steps of a trigger, and what they omit.
 #[derive(Debug, Default)]
-pub struct Steps {
+pub struct TriggerSteps {
     pub list: Vec<Value>,
-    pub left: Vec<Left>,
+    pub omitted: Vec<Omission>,
     pub notes: Vec<String>,
     pub configure: Vec<String>,
-    /// Whether what is sent differs from what the trigger sent.
+    /// Whether the requests differ from those of the trigger.
     pub gaps: bool,
 }
 
 const SENDS_MAIL: &str =
-    "flowtrigger sends no mail or message itself; notify a service that does with an `http` step";
-const CHANGES_TICKET: &str = "it changes the ticket; a step can: `http: { method: PUT, connection: zendesk, path: \"/api/v2/tickets/{{ ticket.id }}.json\", json: { ticket: { … } } }`";
+    "flowtrigger does not send mail or messages; call a service that does with an `http` step";
+const CHANGES_TICKET: &str = "it changes the ticket; use a step: `http: { method: PUT, connection: zendesk, path: \"/api/v2/tickets/{{ ticket.id }}.json\", json: { ticket: { … } } }`";
 
-impl Steps {
-    pub fn of(actions: &[(&Value, String)], listening: &Listening) -> Self {
+impl TriggerSteps {
+    pub fn new(actions: &[(&Value, String)], listening: &EventCoverage) -> Self {
         let mut steps = Self::default();
         for (action, at) in actions {
             steps.add(action, at, listening);
@@ -33,7 +33,7 @@ impl Steps {
         steps
     }
 
-    fn add(&mut self, action: &Value, at: &str, listening: &Listening) {
+    fn add(&mut self, action: &Value, at: &str, listening: &EventCoverage) {
         let field = action
             .get("field")
             .and_then(Value::as_str)
@@ -42,9 +42,11 @@ impl Steps {
             "notification_webhook" => "webhook",
             "notification_target" => "target",
             _ => {
-                return self
-                    .left
-                    .push(Left::new(words(field, action), why_not(field), at));
+                return self.omitted.push(Omission::new(
+                    describe(field, action),
+                    why_not(field),
+                    at,
+                ));
             }
         };
         let value = action.get("value").unwrap_or(&Value::Null);
@@ -56,14 +58,14 @@ impl Steps {
             Some(Value::String(id)) if !id.trim().is_empty() => id.trim().to_owned(),
             Some(Value::Number(id)) => id.to_string(),
             _ => {
-                return self.left.push(Left::new(
-                    words(field, action),
-                    "it names nobody to notify",
+                return self.omitted.push(Omission::new(
+                    describe(field, action),
+                    "it has no webhook or target to notify",
                     at,
                 ));
             }
         };
-        let reading = Reading {
+        let reading = EventContents {
             comment: listening.is_only(COMMENT),
             custom_field: listening.custom_field(),
         };
@@ -72,7 +74,7 @@ impl Steps {
             Err(why) => {
                 self.gaps = true;
                 let what = format!("the payload of the {kind} `{id}`");
-                self.left.push(Left::new(what, why, at));
+                self.omitted.push(Omission::new(what, why, at));
                 Payload::missing()
             }
         };
@@ -96,10 +98,10 @@ impl Steps {
         step.insert("name".into(), json!(name));
         step.insert("http".into(), Value::Object(http));
         self.list.push(Value::Object(step));
-        self.gaps |= !payload.left.is_empty();
-        for (placeholder, why) in payload.left {
+        self.gaps |= !payload.omitted.is_empty();
+        for (placeholder, why) in payload.omitted {
             let what = format!("the placeholder `{placeholder}`");
-            self.left.push(Left::new(what, why, at));
+            self.omitted.push(Omission::new(what, why, at));
         }
         for note in payload.notes {
             if !self.notes.contains(&note) {
@@ -113,10 +115,10 @@ impl Steps {
     }
 }
 
-fn words(field: &str, action: &Value) -> String {
+fn describe(field: &str, action: &Value) -> String {
     let value = match action.get("value") {
         Some(Value::String(text)) => text.clone(),
-        // Mails are long; whom they go to is enough.
+        // Mail bodies are long; the recipient is enough.
         Some(Value::Array(parts)) => parts.first().map(short).unwrap_or_default(),
         Some(Value::Null) | None => String::new(),
         Some(other) => other.to_string(),
@@ -132,9 +134,9 @@ fn short(part: &Value) -> String {
 
 fn why_not(field: &str) -> &'static str {
     match field {
-        "" => "it names no `field`",
+        "" => "it has no `field`",
         "notification_zis" | "notification_slack" => {
-            "it goes through an integration of the help desk; notify the service itself with an `http` step"
+            "it uses an integration of the help desk; call the service with an `http` step"
         }
         _ if field.starts_with("notification_")
             || field.starts_with("tweet")

@@ -1,29 +1,28 @@
-//! What the fields of trigger conditions are among our events: where they stand in the ticket, and which
-//! event tells of their change.
-//! It refuses to guess: a field that no event carries is named with the reason and what to do instead.
+//! Maps the fields of trigger conditions to paths in events and to the event types of their changes.
+//! For a field that no event contains, the reason says what to do instead.
 
 use serde_json::{Value, json};
 
-/// A field of the ticket that every ticket event carries.
+/// A field of the ticket that every ticket event contains.
 #[derive(Debug, PartialEq)]
 pub struct Attribute {
     pub field: &'static str,
     pub path: &'static str,
-    /// The event of its change.
+    /// The event type of its changes.
     pub tag: &'static str,
-    pub holds: Holds,
+    pub holds: AttributeKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holds {
+pub enum AttributeKind {
     Word,
-    /// Words in an order of their own.
+    /// Words with an order, such as priorities.
     Rank,
     Id,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum Field {
+pub enum TriggerField {
     Attribute(&'static Attribute),
     Tags,
     Custom(u64),
@@ -31,15 +30,15 @@ pub enum Field {
     CommentIsPublic,
     TicketIsPublic,
     /// Words in the subject or the description of the ticket, or in a comment.
-    Text(Text),
+    Text(TextField),
     Channel,
     Role,
-    /// Nothing that an event carries.
-    Elsewhere(&'static str),
+    /// No event contains it.
+    NotInEvents(&'static str),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Text {
+pub enum TextField {
     Subject,
     Description,
     Comment,
@@ -50,61 +49,61 @@ const ATTRIBUTES: &[Attribute] = &[
         "status",
         "ticket.status",
         "ticket.StatusChanged",
-        Holds::Rank,
+        AttributeKind::Rank,
     ),
     attribute(
         "priority",
         "ticket.priority",
         "ticket.PriorityChanged",
-        Holds::Rank,
+        AttributeKind::Rank,
     ),
     attribute(
         "type",
         "ticket.type",
         "ticket.TicketTypeChanged",
-        Holds::Word,
+        AttributeKind::Word,
     ),
     attribute(
         "group_id",
         "ticket.group_id",
         "ticket.GroupAssignmentChanged",
-        Holds::Id,
+        AttributeKind::Id,
     ),
     attribute(
         "assignee_id",
         "ticket.assignee_id",
         "ticket.AgentAssignmentChanged",
-        Holds::Id,
+        AttributeKind::Id,
     ),
     attribute(
         "requester_id",
         "ticket.requester_id",
         "ticket.RequesterChanged",
-        Holds::Id,
+        AttributeKind::Id,
     ),
     attribute(
         "organization_id",
         "ticket.organization_id",
         "ticket.OrganizationChanged",
-        Holds::Id,
+        AttributeKind::Id,
     ),
     attribute(
         "brand_id",
         "ticket.brand_id",
         "ticket.BrandChanged",
-        Holds::Id,
+        AttributeKind::Id,
     ),
     attribute(
         "ticket_form_id",
         "ticket.form_id",
         "ticket.TicketFormChanged",
-        Holds::Id,
+        AttributeKind::Id,
     ),
     attribute(
         "custom_status_id",
         "ticket.custom_status",
         "ticket.CustomStatusChanged",
-        Holds::Id,
+        AttributeKind::Id,
     ),
 ];
 
@@ -112,7 +111,7 @@ const fn attribute(
     field: &'static str,
     path: &'static str,
     tag: &'static str,
-    holds: Holds,
+    holds: AttributeKind,
 ) -> Attribute {
     Attribute {
         field,
@@ -122,45 +121,45 @@ const fn attribute(
     }
 }
 
-const BY_STEP: &str = "events do not carry it; fetch it with a step (`http: { connection: zendesk, path: /api/v2/… }`) and stop with a guard (`- when: { steps.NAME.body.…: … }`)";
-const SCHEDULE: &str = "business hours are reserved for a later version";
-const COUNTED: &str = "events do not carry what is counted; fetch the ticket's metrics with a step and stop with a guard";
+const BY_STEP: &str = "events do not contain it; fetch it with a step (`http: { connection: zendesk, path: /api/v2/… }`) and stop with a guard (`- when: { steps.NAME.body.…: … }`)";
+const SCHEDULE: &str = "business hours are not supported yet";
+const COUNTED: &str = "events do not contain the counts; fetch the ticket's metrics with a step and stop with a guard";
 
-/// What a field's name stands for.
-pub fn find(name: &str) -> Field {
+/// The field with the name.
+pub fn find(name: &str) -> TriggerField {
     if let Some(attribute) = ATTRIBUTES.iter().find(|known| known.field == name) {
-        return Field::Attribute(attribute);
+        return TriggerField::Attribute(attribute);
     }
     let custom = ["custom_fields_", "ticket_fields_"]
         .iter()
         .find_map(|start| name.strip_prefix(start)?.parse().ok());
     if let Some(id) = custom {
-        return Field::Custom(id);
+        return TriggerField::Custom(id);
     }
     match name {
-        "current_tags" => Field::Tags,
-        "update_type" => Field::UpdateType,
-        "comment_is_public" => Field::CommentIsPublic,
-        "ticket_is_public" => Field::TicketIsPublic,
-        "subject_includes_word" => Field::Text(Text::Subject),
-        "description_includes_word" => Field::Text(Text::Description),
-        "comment_includes_word" => Field::Text(Text::Comment),
-        "via_id" => Field::Channel,
-        "role" | "current_user" | "current_user_role" => Field::Role,
+        "current_tags" => TriggerField::Tags,
+        "update_type" => TriggerField::UpdateType,
+        "comment_is_public" => TriggerField::CommentIsPublic,
+        "ticket_is_public" => TriggerField::TicketIsPublic,
+        "subject_includes_word" => TriggerField::Text(TextField::Subject),
+        "description_includes_word" => TriggerField::Text(TextField::Description),
+        "comment_includes_word" => TriggerField::Text(TextField::Comment),
+        "via_id" => TriggerField::Channel,
+        "role" | "current_user" | "current_user_role" => TriggerField::Role,
         "in_business_hours" | "within_schedule" | "schedule_id" | "holiday" => {
-            Field::Elsewhere(SCHEDULE)
+            TriggerField::NotInEvents(SCHEDULE)
         }
         "reopens" | "replies" | "agent_stations" | "group_stations" | "number_of_incidents" => {
-            Field::Elsewhere(COUNTED)
+            TriggerField::NotInEvents(COUNTED)
         }
-        "current_via_id" => Field::Elsewhere(
-            "events tell how the ticket came (`ticket.via.channel`), not how it was changed",
+        "current_via_id" => TriggerField::NotInEvents(
+            "events contain the channel of the ticket (`ticket.via.channel`), not that of the update",
         ),
-        _ => Field::Elsewhere(BY_STEP),
+        _ => TriggerField::NotInEvents(BY_STEP),
     }
 }
 
-/// The channel as events tell it. The numbers of others stand for channels whose word is not certain.
+/// The channel's name in events. Numbers whose name is not certain are left out.
 pub fn channel(value: &Value) -> Option<&'static str> {
     let number = match value {
         Value::Number(number) => number.as_u64(),
@@ -179,7 +178,7 @@ pub fn channel(value: &Value) -> Option<&'static str> {
 }
 
 impl Attribute {
-    /// The operand as our events write it; None where it means something that they do not carry.
+    /// The operand as events write it; `None` if events do not contain what it refers to.
     pub fn operand(&self, value: &Value) -> Option<Value> {
         let text = match value {
             Value::Null => return Some(Value::Null),
@@ -189,17 +188,19 @@ impl Attribute {
         };
         match (text, self.holds) {
             ("", _) => Some(Value::Null),
-            (text, Holds::Word | Holds::Rank) => Some(json!(text.to_ascii_lowercase())),
-            ("current_user", Holds::Id) => Some(json!({"path": "actor_id"})),
-            ("requester_id" | "assignee_id", Holds::Id) => {
+            (text, AttributeKind::Word | AttributeKind::Rank) => {
+                Some(json!(text.to_ascii_lowercase()))
+            }
+            ("current_user", AttributeKind::Id) => Some(json!({"path": "actor_id"})),
+            ("requester_id" | "assignee_id", AttributeKind::Id) => {
                 Some(json!({"path": format!("ticket.{text}")}))
             }
-            (id, Holds::Id) => id.parse::<u64>().ok().map(Value::from),
+            (id, AttributeKind::Id) => id.parse::<u64>().ok().map(Value::from),
         }
     }
 }
 
-/// The values that a custom field may come with: a number or a checkbox as such, or as text.
+/// The values of a custom field in events: a number or a checkbox may also be text.
 pub fn custom_operand(value: &Value) -> Option<Value> {
     let text = match value {
         Value::Null => return Some(Value::Null),

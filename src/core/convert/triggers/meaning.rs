@@ -1,21 +1,22 @@
-//! What one condition of a trigger means among events: something that each event of the ticket shows, or
-//! a change that is an event of its own.
-//! It refuses an operator that a field does not have.
+//! Interprets one condition of a trigger: a state that every event of the ticket contains, or a change that is
+//! an event of its own.
 
 use serde_json::{Value, json};
 
 use crate::core::convert::clause::Clause;
-use crate::core::convert::triggers::field::{self, Attribute, Field, Holds, Text};
-use crate::core::convert::triggers::words;
+use crate::core::convert::triggers::field::{
+    self, Attribute, AttributeKind, TextField, TriggerField,
+};
+use crate::core::convert::triggers::text_match;
 
 pub const COMMENT: &str = "ticket.CommentAdded";
 pub const CREATED: &str = "ticket.TicketCreated";
 pub const CUSTOM: &str = "ticket.CustomFieldChanged";
 pub const TAGS: &str = "ticket.TagsChanged";
 
-/// A condition as it is written.
+/// A condition as written in the trigger.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Condition {
+pub struct TriggerCondition {
     pub field: String,
     pub operator: String,
     pub value: Value,
@@ -24,39 +25,39 @@ pub struct Condition {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Meaning {
-    /// Every event of the ticket shows it; where only some shapes do, those.
+    /// Every event of the ticket contains it, or only events of the named formats.
     State(Clause, Option<&'static str>),
-    Change(Change),
-    /// That something did not change in the update.
-    Unchanged(Change),
-    /// Only events of one kind show it.
-    Beside(Change),
+    Change(FieldChange),
+    /// Something did not change in the update.
+    Unchanged(FieldChange),
+    /// Only events of one type contain it.
+    OnlyIn(FieldChange),
     /// The ticket is new.
     Created,
     /// The ticket is not new.
     Updated,
-    /// Nothing that events tell.
+    /// Events do not contain it.
     Unknown(String),
 }
 
 /// A change that is an event of its own.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Change {
+pub struct FieldChange {
     pub tag: &'static str,
-    /// Which custom field it is about.
+    /// The id of the custom field that changes.
     pub custom: Option<u64>,
-    /// What that event must show.
+    /// The condition on that event.
     pub then: Clause,
-    /// What a new ticket must show for the same; None where a new ticket cannot.
+    /// The same condition on a new ticket; `None` if a new ticket cannot meet it.
     pub created: Option<Clause>,
-    /// What other events of the update show of it.
+    /// What other events of the same update contain of it.
     pub after: Clause,
 }
 
 const WEBHOOKS: &str = "event webhooks";
 
-impl Condition {
-    pub fn of(item: &Value, at: String) -> Self {
+impl TriggerCondition {
+    pub fn new(item: &Value, at: String) -> Self {
         let text = |key: &str| item.get(key).and_then(Value::as_str).unwrap_or_default();
         let operator = match text("operator") {
             "" => "is",
@@ -70,8 +71,8 @@ impl Condition {
         }
     }
 
-    /// As it is told in lists.
-    pub fn words(&self) -> String {
+    /// The condition as text for lists.
+    pub fn describe(&self) -> String {
         let (field, operator) = (&self.field, &self.operator);
         match &self.value {
             Value::Null => format!("`{field} {operator}`"),
@@ -83,35 +84,39 @@ impl Condition {
 
     pub fn meaning(&self) -> Meaning {
         let meaning = match field::find(&self.field) {
-            Field::Attribute(attribute) => self.of_attribute(attribute),
-            Field::Tags => self.of_tags(),
-            Field::Custom(id) => self.of_custom(id),
-            Field::UpdateType => self.of_update_type(),
-            Field::CommentIsPublic => self.of_comment(),
-            Field::TicketIsPublic => self.of_privacy(),
-            Field::Text(text) => self.of_text(text),
-            Field::Channel => self.of_channel(),
-            Field::Role => self.of_role(),
-            Field::Elsewhere(why) => return Meaning::Unknown(why.into()),
+            TriggerField::Attribute(attribute) => self.of_attribute(attribute),
+            TriggerField::Tags => self.of_tags(),
+            TriggerField::Custom(id) => self.of_custom(id),
+            TriggerField::UpdateType => self.of_update_type(),
+            TriggerField::CommentIsPublic => self.of_comment(),
+            TriggerField::TicketIsPublic => self.of_privacy(),
+            TriggerField::Text(text) => self.of_text(text),
+            TriggerField::Channel => self.of_channel(),
+            TriggerField::Role => self.of_role(),
+            TriggerField::NotInEvents(why) => return Meaning::Unknown(why.into()),
         };
-        meaning.unwrap_or_else(|| Meaning::Unknown(self.not_understood()))
+        meaning.unwrap_or_else(|| Meaning::Unknown(self.unsupported()))
     }
 
-    fn not_understood(&self) -> String {
+    fn unsupported(&self) -> String {
         match self.value {
-            Value::Null => format!("`{}` has no operator `{}` here", self.field, self.operator),
-            _ => "this operator with this value has no counterpart here".into(),
+            Value::Null => format!(
+                "the operator `{}` of `{}` has no counterpart here",
+                self.operator, self.field
+            ),
+            _ => "this operator has no counterpart here for this value".into(),
         }
     }
 
     fn of_attribute(&self, attribute: &'static Attribute) -> Option<Meaning> {
         let Attribute { path, tag, .. } = *attribute;
         let operand = || attribute.operand(&self.value);
-        let ranked = || operand().filter(|o| attribute.holds == Holds::Rank && !o.is_null());
+        let ranked =
+            || operand().filter(|o| attribute.holds == AttributeKind::Rank && !o.is_null());
         let only = (attribute.field == "custom_status_id").then_some(WEBHOOKS);
         let state = |test: Value| Some(Meaning::State(Clause::test(path, test), only));
         let not = |value: Value| json!({ "not": value });
-        let change = |then: Clause, created: Option<Clause>, after: Clause| Change {
+        let change = |then: Clause, created: Option<Clause>, after: Clause| FieldChange {
             tag,
             custom: None,
             then,
@@ -187,7 +192,7 @@ impl Condition {
             many => Some(json!(many)),
         };
         let state = |test: Value| Meaning::State(Clause::test("ticket.tags", test), None);
-        let change = |then: Clause, created: Clause| Change {
+        let change = |then: Clause, created: Clause| FieldChange {
             tag: TAGS,
             custom: None,
             then,
@@ -208,7 +213,7 @@ impl Condition {
 
     fn of_custom(&self, id: u64) -> Option<Meaning> {
         let operand = || field::custom_operand(&self.value);
-        let change = |test: Clause| Change {
+        let change = |test: Clause| FieldChange {
             tag: CUSTOM,
             custom: Some(id),
             then: Clause::all([Clause::test("custom_field.id", id), test]),
@@ -216,11 +221,11 @@ impl Condition {
             after: Clause::Always,
         };
         let current = |test: Value| Clause::test("current", test);
-        let beside = |test: Value| Some(Meaning::Beside(change(current(test))));
+        let only_in = |test: Value| Some(Meaning::OnlyIn(change(current(test))));
         let not = |value: Value| json!({ "not": value });
         let unchanged = |test: Clause| {
             let created = Some(Clause::Always);
-            Some(Meaning::Unchanged(Change {
+            Some(Meaning::Unchanged(FieldChange {
                 created,
                 ..change(test)
             }))
@@ -237,14 +242,14 @@ impl Condition {
             "not_value_previous" | "not_changed_from" => {
                 unchanged(Clause::test("previous", not(operand()?)))
             }
-            "is" => beside(operand()?),
-            "is_not" => beside(not(operand()?)),
-            "less_than" => beside(json!({"lt": self.number()?})),
-            "greater_than" => beside(json!({"gt": self.number()?})),
-            "present" => beside(json!({"present": true})),
-            "not_present" => beside(json!({"present": false})),
+            "is" => only_in(operand()?),
+            "is_not" => only_in(not(operand()?)),
+            "less_than" => only_in(json!({"lt": self.number()?})),
+            "greater_than" => only_in(json!({"gt": self.number()?})),
+            "present" => only_in(json!({"present": true})),
+            "not_present" => only_in(json!({"present": false})),
             "includes" | "not_includes" | "includes_string" | "not_includes_string" => {
-                beside(words::test(&self.operator, &self.value)?)
+                only_in(text_match::test(&self.operator, &self.value)?)
             }
             _ => None,
         }
@@ -298,13 +303,13 @@ impl Condition {
         Some(Meaning::State(clause, Some(WEBHOOKS)))
     }
 
-    fn of_text(&self, text: Text) -> Option<Meaning> {
-        let test = words::test(&self.operator, &self.value)?;
+    fn of_text(&self, text: TextField) -> Option<Meaning> {
+        let test = text_match::test(&self.operator, &self.value)?;
         let state = |path: &str| Meaning::State(Clause::test(path, test.clone()), Some(WEBHOOKS));
         Some(match text {
-            Text::Subject => state("ticket.subject"),
-            Text::Description => state("ticket.description"),
-            Text::Comment => Meaning::Change(comment(Clause::test("comment.body", test))),
+            TextField::Subject => state("ticket.subject"),
+            TextField::Description => state("ticket.description"),
+            TextField::Comment => Meaning::Change(comment(Clause::test("comment.body", test))),
         })
     }
 
@@ -328,12 +333,12 @@ impl Condition {
             _ => return None,
         };
         let then = Clause::test("comment.author.is_staff", staff);
-        Some(Meaning::Beside(comment(then)))
+        Some(Meaning::OnlyIn(comment(then)))
     }
 }
 
-fn comment(then: Clause) -> Change {
-    Change {
+fn comment(then: Clause) -> FieldChange {
+    FieldChange {
         tag: COMMENT,
         custom: None,
         then,

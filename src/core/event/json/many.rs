@@ -3,14 +3,14 @@
 
 use serde_json::Value;
 
-use super::{Accepted, Refused, accept};
+use super::{ParsedJson, Refused, accept};
 
 /// One event of an input, or why there is none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
     /// The line on which it starts, counted from 1.
     pub line: usize,
-    pub outcome: Result<Accepted, Refused>,
+    pub outcome: Result<ParsedJson, Refused>,
 }
 
 /// Reads one event, an array of events, or several texts, each of which may be either.
@@ -63,7 +63,7 @@ fn read(part: &Part) -> Vec<Item> {
 }
 
 /// The events of one text: itself, or the elements of its array.
-fn flattened(accepted: Accepted, bytes: &[u8], above: usize) -> Vec<Item> {
+fn flattened(accepted: ParsedJson, bytes: &[u8], above: usize) -> Vec<Item> {
     let elements = match accepted.value {
         Value::Array(elements) => elements,
         value => {
@@ -71,7 +71,7 @@ fn flattened(accepted: Accepted, bytes: &[u8], above: usize) -> Vec<Item> {
             let repairs = accepted.repairs;
             return vec![Item {
                 line,
-                outcome: Ok(Accepted { value, repairs }),
+                outcome: Ok(ParsedJson { value, repairs }),
             }];
         }
     };
@@ -90,7 +90,7 @@ fn flattened(accepted: Accepted, bytes: &[u8], above: usize) -> Vec<Item> {
     let starts = element_lines(bytes);
     let items = elements.into_iter().enumerate().map(|(n, value)| Item {
         line: above + starts.get(n).copied().unwrap_or(1),
-        outcome: Ok(Accepted {
+        outcome: Ok(ParsedJson {
             value,
             // A repair of the text may have touched any of its elements.
             repairs: accepted.repairs.clone(),

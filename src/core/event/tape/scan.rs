@@ -227,7 +227,7 @@ impl Scan<'_> {
         };
         match (len < 8, chunk(start)) {
             (true, Some(head)) => mix(head & ((1 << (8 * len)) - 1), 0, len),
-            (false, Some(head)) => mix(head, chunk(end - 8).unwrap_or_default(), len),
+            (false, Some(head)) => mix(head, chunk(end - 8).expect("eight bytes are there"), len),
             (_, None) => hash(self.bytes, start, end),
         }
     }
@@ -235,8 +235,8 @@ impl Scan<'_> {
     /// Whether an object that is still open has a key already.
     #[inline(never)]
     fn repeats(&self, hash: u32, key: Range<usize>, keys: &Keys) -> bool {
-        let before = self.hashes.get(keys.first..).unwrap_or_default();
-        before.contains(&hash) && self.has(keys.object, self.bytes.get(key).unwrap_or_default())
+        let before = &self.hashes[keys.first..];
+        before.contains(&hash) && self.has(keys.object, &self.bytes[key])
     }
 
     fn has(&self, object: usize, wanted: &[u8]) -> bool {

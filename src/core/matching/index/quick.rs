@@ -163,7 +163,7 @@ impl Digest {
                 self.number = datum.number().as_ref().map_or(f64::NAN, nearest);
             }
             Kind::Text => {
-                let text = datum.text().unwrap_or_default();
+                let text = datum.text().expect("a text has its text");
                 self.empty = text.is_empty();
                 self.number = order::number(&text).as_ref().map_or(f64::NAN, nearest);
             }

@@ -195,7 +195,7 @@ fn fill(value: &mut Value, datum: Datum<'_>) {
     match (datum.kind(), &mut *value) {
         (Kind::Text, Value::String(text)) => {
             text.clear();
-            text.push_str(&datum.text().unwrap_or_default());
+            text.push_str(&datum.text().expect("a text has its text"));
         }
         (Kind::List, Value::Array(list)) => {
             let mut length = 0;

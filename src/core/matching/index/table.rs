@@ -129,14 +129,17 @@ impl Table {
         push(self.standing, found);
         match datum.kind() {
             Kind::Null => self.equal.find(datum, &mut buffers.folded, found),
-            Kind::Text => self.find_text(&datum.text().unwrap_or_default(), buffers, found),
+            Kind::Text => {
+                self.find_text(&datum.text().expect("a text has its text"), buffers, found)
+            }
             Kind::List => self.find_list(datum, buffers, found),
             Kind::Number => {
                 push(self.present, found);
                 self.equal.find(datum, &mut buffers.folded, found);
                 if !self.numbers.is_empty() {
                     let number = datum.number().as_ref().map(nearest);
-                    self.numbers.find(number.unwrap_or_default(), found);
+                    let number = number.expect("a number has its number");
+                    self.numbers.find(number, found);
                 }
             }
             Kind::Bool | Kind::Object => {

@@ -62,7 +62,7 @@ impl Values {
             Kind::Object => self.object,
             Kind::Number => self.of_number(datum),
             Kind::Text => {
-                let text = datum.text().unwrap_or_default();
+                let text = datum.text().expect("a text has its text");
                 if self.folds() {
                     fold_into(&text, buffer);
                     push(self.of_folded(buffer), found);

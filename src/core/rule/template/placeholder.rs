@@ -157,8 +157,8 @@ pub fn value(path: &Path, scope: &Scope<'_>) -> Result<Json, RenderError> {
         }),
         found => Ok(found
             .to_json()
-            .map(|value| value.into_owned())
-            .unwrap_or_default()),
+            .expect("what is found has a value")
+            .into_owned()),
     }
 }
 

@@ -152,7 +152,7 @@ impl Journal {
         Ok(Span {
             matched: self.ends(1)?,
             unmatched: self.ends(0)?,
-            events: number(count.unwrap_or_default()),
+            events: number(count.expect("a count is one row")),
         })
     }
 

@@ -103,12 +103,12 @@ impl Filter {
             term(ERROR, error.clone().into());
         }
         if !self.states.is_empty() {
-            let words = serde_json::to_string(&self.states).unwrap_or_default();
+            let words = serde_json::to_string(&self.states).expect("words are JSON");
             term("r.state IN (SELECT value FROM json_each(?))", words.into());
         }
         if !self.ids.is_empty() {
             let ids: Vec<u64> = self.ids.iter().map(|id| id.0).collect();
-            let ids = serde_json::to_string(&ids).unwrap_or_default();
+            let ids = serde_json::to_string(&ids).expect("numbers are JSON");
             term("r.id IN (SELECT value FROM json_each(?))", ids.into());
         }
         (terms, values)
@@ -194,7 +194,7 @@ pub(super) fn row(run: RunId) -> i64 {
 }
 
 pub(super) fn number(row: i64) -> u64 {
-    u64::try_from(row).unwrap_or_default()
+    row.unsigned_abs()
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Result<RunRow, ReadError>> {

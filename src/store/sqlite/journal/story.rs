@@ -123,8 +123,8 @@ impl Journal {
             chain: self.chain_of(&line)?,
             behind: self.behind(&rest)?,
             told_by: self.told_by(run, rest.event)?,
-            asks: codec::asks(rest.asks.as_deref()),
-            error: rest.error.as_deref().map(codec::json).unwrap_or_default(),
+            asks: codec::asks(rest.asks.as_deref())?,
+            error: codec::error(rest.error.as_deref())?,
             row: line,
             arrived,
             lane: rest.lane,
@@ -157,8 +157,7 @@ impl Journal {
     fn log(&self, run: RunId) -> Result<Vec<Line>, ReadError> {
         let sql = "SELECT kind, step, try, at, took, outcome, detail FROM lines
             WHERE run = ?1 ORDER BY number LIMIT 100000";
-        let lines = self.rows(sql, [row(run)], codec::line)?;
-        Ok(lines.into_iter().flatten().collect())
+        self.rows(sql, [row(run)], codec::line)
     }
 
     fn charges(&self, run: RunId) -> Result<Vec<Charge>, ReadError> {
