@@ -10,7 +10,6 @@ use flowtrigger::core::event::Event;
 use flowtrigger::core::flow::step::Action;
 use flowtrigger::core::matching::evaluate::{Truth, evaluate};
 use flowtrigger::core::matching::ruleset::RuleSet;
-use flowtrigger::core::matching::ruleset_compile;
 use flowtrigger::core::matching::trace::{NoTrace, Trace};
 use flowtrigger::core::rule::condition::Condition;
 use flowtrigger::core::rule::version::{Kept, Version};

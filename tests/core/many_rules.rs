@@ -6,6 +6,7 @@ use std::sync::Arc;
 use flowtrigger::core::config::Config;
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
 use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
 use flowtrigger_testing::rules;
 
 fn rule(number: usize) -> String {

@@ -1,18 +1,14 @@
 //! Converted bundles, loaded beside their bundle: each rule runs the flow that its job spec starts.
 
-use std::path::Path;
-use std::sync::Arc;
-
 use flowtrigger::core::bundle::rule_name;
+use flowtrigger::core::config::Config;
 use flowtrigger::core::config::Mode;
-use flowtrigger::core::config::{self, Config};
 use flowtrigger::core::convert::{Conversion, ConvertedRule};
-use flowtrigger::core::diagnostic::{Code, Diagnostics, Files};
+use flowtrigger::core::diagnostic::Code;
 use flowtrigger::core::matching::ruleset::RuleSet;
-use flowtrigger::core::matching::ruleset_compile;
+use flowtrigger_testing::{repository, rules};
 
-use super::samples::events;
-use super::{SETTINGS, converted, read, rules};
+use super::converted;
 
 /// Every bundle, and a configuration for it.
 const BUNDLES: [(&str, Option<&str>); 5] = [
@@ -32,34 +28,24 @@ const BUNDLES: [(&str, Option<&str>); 5] = [
 const CONNECTIONS: &str = "connections:\n  zendesk: { base_url: https://acme.zendesk.example }\n  chat: { base_url: https://chat.acme.example }\n";
 
 fn text(name: &str) -> String {
-    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(name))
+    repository::read(repository::path(name))
 }
 
 fn configuration(file: Option<&str>) -> Config {
     let text = file.map_or_else(|| CONNECTIONS.to_owned(), text);
-    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
-    let file = files.add("flowtrigger.yaml", text.as_str());
-    let config = config::parse(file, &text, &Default::default(), &mut diagnostics);
-    assert!(diagnostics.is_empty(), "{:?}", diagnostics.sorted());
-    config
+    rules::config(&text)
 }
 
 /// The rules of the files, and the diagnostics of each file except that a rule may start itself.
 fn load(sources: &[(&str, &str)], config: &Config) -> (RuleSet, Vec<String>) {
-    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
-    let ids: Vec<_> = sources
-        .iter()
-        .map(|(name, text)| files.add(*name, *text))
-        .collect();
-    let files = Arc::new(files);
-    let set = ruleset_compile::rule_set(&files, &ids, config, &mut diagnostics);
-    let said = diagnostics
+    let (set, diagnostics) = rules::compile(sources, config);
+    let messages = diagnostics
         .sorted()
         .into_iter()
         .filter(|diagnostic| diagnostic.code != Code::StartsItself)
-        .map(|diagnostic| format!("{}: {}", files.place(diagnostic.at), diagnostic.message))
+        .map(|diagnostic| format!("{}: {}", set.files.place(diagnostic.at), diagnostic.message))
         .collect();
-    (set, said)
+    (set, messages)
 }
 
 fn documents(conversion: &Conversion) -> String {

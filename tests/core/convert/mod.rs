@@ -4,31 +4,18 @@ mod bundles;
 mod samples;
 mod triggers;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
-use flowtrigger::core::config::{self, Config};
+use flowtrigger::core::config::Config;
 use flowtrigger::core::convert::{Conversion, ConvertError, ConvertedRule, NameAllocator, convert};
-use flowtrigger::core::diagnostic::{Code, Diagnostics, Files};
-use flowtrigger::core::matching::ruleset::RuleSet;
-use flowtrigger::core::matching::ruleset_compile;
+use flowtrigger::core::diagnostic::Code;
+use flowtrigger_testing::{expected, repository, rules};
 
 fn cases() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/convert");
-    let mut files: Vec<PathBuf> = fs::read_dir(folder)
-        .expect("the cases")
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.extension().is_none_or(|ending| ending != "expected"))
-        .collect();
-    files.sort();
+    let mut files = repository::entries(repository::path("tests/cases/convert"));
+    files.retain(|path| path.extension().is_none_or(|ending| ending != "expected"));
     files
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn converted(text: &str) -> Conversion {
@@ -63,39 +50,19 @@ fn configuration(conversion: &Conversion) -> Config {
         "" => String::new(),
         vars => format!("vars:\n{vars}"),
     };
-    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
-    let file = files.add("flowtrigger.yaml", text.as_str());
-    let config = config::parse(file, &text, &BTreeMap::new(), &mut diagnostics);
-    assert!(diagnostics.is_empty(), "{text}{:?}", diagnostics.sorted());
-    config
-}
-
-/// The rules of a text that loads.
-fn rules(name: &str, text: &str, config: &Config) -> RuleSet {
-    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
-    let file = files.add(name, text);
-    let set = ruleset_compile::rule_set(&Arc::new(files), &[file], config, &mut diagnostics);
-    let said: Vec<String> = diagnostics
-        .sorted()
-        .iter()
-        .map(|d| format!("{}:{} {}", d.at.line, d.at.column, d.message))
-        .collect();
-    assert!(!diagnostics.has_errors(), "{name}: {said:#?}\n{text}");
-    set
+    rules::config(&text)
 }
 
 /// The diagnostics of `check` for the rules together.
-fn said(conversion: &Conversion) -> Vec<String> {
+fn messages(conversion: &Conversion) -> Vec<String> {
     if conversion.rules.is_empty() {
         return Vec::new();
     }
     let config = configuration(conversion);
-    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let texts: Vec<String> = conversion.rules.iter().map(ConvertedRule::text).collect();
-    let file = files.add("rules/converted.yaml", texts.join("---\n"));
-    let files = Arc::new(files);
-    let set = ruleset_compile::rule_set(&files, &[file], &config, &mut diagnostics);
-    let said: Vec<String> = diagnostics
+    let text = texts.join("---\n");
+    let (set, diagnostics) = rules::compile(&[("rules/converted.yaml", &text)], &config);
+    let messages: Vec<String> = diagnostics
         .sorted()
         .into_iter()
         // A rule that may start itself does so in the original too.
@@ -103,48 +70,38 @@ fn said(conversion: &Conversion) -> Vec<String> {
         .map(|d| {
             format!(
                 "{}: {}: {} ({:?})",
-                files.place(d.at),
+                set.files.place(d.at),
                 d.code,
                 d.message,
                 d.help
             )
         })
         .collect();
-    if said.is_empty() {
+    if messages.is_empty() {
         assert_eq!(set.rules.len(), conversion.rules.len());
     }
-    said
+    messages
 }
 
 #[test]
 fn every_conversion_is_as_expected() {
-    let update = std::env::var_os("UPDATE_CASES").is_some();
-    let mut wrong = Vec::new();
     let cases = cases();
     assert!(cases.len() >= 6, "only {} cases were found", cases.len());
-    for path in cases {
-        let shown = shown(&converted(&read(&path)));
-        let expected = path.with_extension("expected");
-        if update {
-            fs::write(&expected, &shown).expect("a writable case");
-        }
-        let wanted = fs::read_to_string(&expected).unwrap_or_default();
-        if shown.is_empty() || shown != wanted {
-            wrong.push(format!(
-                "{}\n--- expected\n{wanted}--- is\n{shown}",
-                path.display()
-            ));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let differences = cases.iter().filter_map(|path| {
+        let shown = shown(&converted(&repository::read(path)));
+        assert!(!shown.is_empty(), "{}", path.display());
+        expected::difference(&path.with_extension("expected"), &shown)
+    });
+    let differences: Vec<String> = differences.collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 #[test]
 fn every_converted_trigger_passes_check() {
     let is_bundle = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "yaml");
     for path in cases().into_iter().filter(|path| !is_bundle(path)) {
-        let said = said(&converted(&read(&path)));
-        assert_eq!(said, Vec::<String>::new(), "{}", path.display());
+        let messages = messages(&converted(&repository::read(&path)));
+        assert_eq!(messages, Vec::<String>::new(), "{}", path.display());
     }
 }
 
@@ -176,62 +133,12 @@ fn input_without_triggers_is_rejected_with_help() {
     ));
 }
 
-fn program(arguments: &[&str], folder: &Path) -> (Option<i32>, String, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_flowtrigger"))
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .expect("the program starts");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-    (
-        output.status.code(),
-        text(output.stdout),
-        text(output.stderr),
-    )
-}
-
-#[test]
-fn a_folder_gets_a_file_for_each_rule_and_none_is_overwritten() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/convert/changes.json");
-    let case = case.to_str().expect("UTF-8");
-    let (code, listed, told) = program(&["convert", case, "--out", "rules"], folder.path());
-    assert_eq!(code, Some(1), "{told}");
-    let files: Vec<&str> = listed.lines().collect();
-    let rules = converted(&read(Path::new(case))).rules;
-    assert_eq!(files.len(), rules.len());
-    for (file, rule) in files.iter().zip(&rules) {
-        assert_eq!(read(&folder.path().join(file)), rule.text());
-    }
-    let missing = folder.path().join("rules/NOT-CONVERTED.txt");
-    let (conversion, recorded) = (converted(&read(Path::new(case))), read(&missing));
-    assert_eq!(recorded.lines().count(), conversion.all_omitted().count());
-    for omitted in conversion.all_omitted() {
-        assert!(recorded.contains(&omitted.line()), "{recorded}");
-    }
-    let (last, others) = files.split_last().expect("files");
-    for file in others {
-        fs::remove_file(folder.path().join(file)).expect("a file");
-    }
-    fs::write(folder.path().join(last), "kept").expect("a file");
-    let (code, listed, told) = program(&["convert", case, "--out", "rules"], folder.path());
-    assert_eq!((code, listed.as_str()), (Some(2), ""));
-    assert!(told.contains("already exists"), "{told}");
-    assert_eq!(read(&folder.path().join(last)), "kept");
-    let files = fs::read_dir(folder.path().join("rules")).expect("a folder");
-    assert_eq!(files.count(), 2);
-    assert_eq!(read(&missing), recorded);
-}
-
 #[test]
 fn variables_of_the_configuration_are_not_listed_as_missing() {
     let text = |config: &str| {
-        let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
-        let file = files.add("flowtrigger.yaml", config);
-        let config = config::parse(file, config, &BTreeMap::new(), &mut diagnostics);
-        assert!(diagnostics.is_empty(), "{:?}", diagnostics.sorted());
-        let case = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/convert/payloads.json");
-        let mut conversion = convert(&read(&case), &mut NameAllocator::default(), &config)
+        let config = rules::config(config);
+        let case = repository::read(repository::path("tests/cases/convert/payloads.json"));
+        let mut conversion = convert(&case, &mut NameAllocator::default(), &config)
             .unwrap_or_else(|refused| panic!("{refused}"));
         conversion.rules.remove(0).configure
     };

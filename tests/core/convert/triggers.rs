@@ -1,28 +1,24 @@
 //! Converted triggers match the updates that their triggers were written for.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use flowtrigger::core::convert::ConvertedRule;
 use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::core::rule::jobspec::Rule;
+use flowtrigger_testing::{repository, rules};
 use serde_json::json;
 
 use super::samples::changed;
-use super::{configuration, converted, read, rules};
+use super::{configuration, converted};
 
 #[test]
 fn a_converted_trigger_fires_for_the_updates_that_it_was_made_for() {
     let both = |case: &str| {
-        let conversion = converted(&read(
-            &Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/cases/convert/{case}.json")),
-        ));
+        let file = repository::path("tests/cases/convert").join(format!("{case}.json"));
+        let conversion = converted(&repository::read(file));
         let texts: Vec<String> = conversion.rules.iter().map(ConvertedRule::text).collect();
-        rules(
-            "converted.yaml",
-            &texts.join("---\n"),
-            &configuration(&conversion),
-        )
+        let text = texts.join("---\n");
+        rules::load(&[("converted.yaml", &text)], &configuration(&conversion))
     };
     let sets = [
         "changes",
