@@ -91,7 +91,7 @@ mod tests {
 
     /// What the innermost flow that the rule runs does.
     fn program(rule: &Rule) -> String {
-        let steps = rule.flow.every_step();
+        let steps = rule.flow.all_steps();
         let last = steps.last().expect("a step");
         let exec = last.action.command().expect("a command");
         exec.argv[0].source().to_owned()

@@ -8,7 +8,7 @@ use std::time::Duration;
 use flowtrigger::core::run::{Line, RunId, State};
 use flowtrigger::engine;
 use flowtrigger::engine::{
-    Clock, ConfigFile, Engine, EngineOptions, ReloadablePerformer, RulebookPaths, read_event,
+    Clock, ConfigFile, Engine, ReloadablePerformer, RulebookPaths, read_event,
 };
 use flowtrigger::store::{Record, Settings, SqliteStore, Store};
 use flowtrigger_testing::clock::ManualClock;

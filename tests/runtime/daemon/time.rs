@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flowtrigger::core::flow::call::Call;
 use flowtrigger::core::run::{CallFailure, CallResult, Line, Reply, State};
-use flowtrigger::engine::{Clock, EngineOptions, Perform};
+use flowtrigger::engine::{Clock, Perform};
 use flowtrigger::store::{Placed, SqliteStore, Store};
 use flowtrigger_testing::clock::ManualClock;
 use flowtrigger_testing::test_daemon::{House, event, house_that, memory_store, telling, until};

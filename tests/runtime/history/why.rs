@@ -3,7 +3,7 @@
 
 use flowtrigger::core::event::Brief;
 use flowtrigger::core::run::State;
-use flowtrigger::store::sqlite::kept_event::scanned_text;
+use flowtrigger::store::sqlite::codec::event::encode_scanned_event;
 use serde_json::{Value, json};
 
 use super::fixture::{Data, RULES, at, failed, priority};
@@ -220,7 +220,7 @@ fn a_recorded_outcome_that_this_version_contradicts_is_reported() {
     data.run(planned, &rules, "page-urgent", &State::Done, &[]);
     let scanned = priority(2, "urgent", MONDAY);
     let row = data.event(&scanned, MONDAY, &rules, 0);
-    let text = scanned_text(&Brief::of(&scanned), &scanned.raw.to_string());
+    let text = encode_scanned_event(&Brief::of(&scanned), &scanned.raw.to_string());
     data.sql
         .execute("UPDATE events SET body = ?2 WHERE id = ?1", (row, text))
         .unwrap();
