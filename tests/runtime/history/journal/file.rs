@@ -65,8 +65,7 @@ fn what_cannot_be_read_is_told_and_left_as_it_is() {
     let data = three();
     data.sql.pragma_update(None, "user_version", 99).unwrap();
     let told = SqliteHistory::open(&data.path())
-        .err()
-        .expect("refused")
+        .expect_err("rejected")
         .to_string();
     assert!(
         told.contains("newer flowtrigger (file version 99, this program knows 4)"),
