@@ -57,11 +57,14 @@ fn a_file_without_a_rule_is_a_warning_and_no_silence() {
     let said = place.says(&["check"]);
     said.prints(
         0,
-        &["warning[empty]: `rules/empty.yaml` holds no rule", "help: "],
+        &[
+            "warning[empty]: `rules/empty.yaml` contains no rule",
+            "help: ",
+        ],
     );
     said.prints(0, &["1 rule in 2 files, no errors, 1 warning"]);
     let said = place.answers(&["run", "-"], &urgent(1).to_string());
-    said.tells(0, &["warning[empty]: `rules/empty.yaml` holds no rule"]);
+    said.tells(0, &["warning[empty]: `rules/empty.yaml` contains no rule"]);
 }
 
 #[test]

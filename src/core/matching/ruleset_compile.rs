@@ -18,8 +18,8 @@ use crate::core::rule::lowering::Lowering;
 use crate::core::rule::shared::Shared;
 use crate::core::rule::version::{Origin, Version};
 
-/// Compiles every document of every rule file. The set is whole only without errors among the
-/// diagnostics.
+/// Compiles every document of every rule file. The set is complete only if the diagnostics have no
+/// errors.
 pub fn rule_set(
     files: &Arc<Files>,
     rule_files: &[FileId],
@@ -29,13 +29,13 @@ pub fn rule_set(
     rule_set_with_progress(files, rule_files, config, diagnostics, &mut |_| {})
 }
 
-/// The same; `tell` hears after each document how many were read.
+/// The same; `on_progress` is called after each document with the number read so far.
 pub fn rule_set_with_progress(
     files: &Arc<Files>,
     rule_files: &[FileId],
     config: &Config,
     diagnostics: &mut Diagnostics,
-    tell: &mut dyn FnMut(usize),
+    on_progress: &mut dyn FnMut(usize),
 ) -> RuleSet {
     let mut flows = NamedFlows::find(files, rule_files, diagnostics);
     bundle::add_flows(files, rule_files, config, &mut flows, diagnostics);
@@ -47,13 +47,13 @@ pub fn rule_set_with_progress(
         &flows,
         &mut shared,
         diagnostics,
-        tell,
+        on_progress,
     );
-    judge_unused(&flows, config, shared, diagnostics);
+    check_unused_flows(&flows, config, shared, diagnostics);
     RuleSet::new(rules, Arc::clone(files), config)
 }
 
-/// The rules of documents that were compiled together before, all of them sound then.
+/// Compiles the documents that the store kept of a rule: they had no errors when they were stored.
 pub fn stored_rules(
     files: &Files,
     config: &Config,
@@ -88,7 +88,7 @@ impl RuleSet {
     }
 }
 
-/// The rules of all documents, without a word on flows that none of them runs.
+/// Compiles the rules of all documents. Unused flows are not checked here.
 fn lower(
     files: &Files,
     rule_files: &[FileId],
@@ -96,7 +96,7 @@ fn lower(
     flows: &NamedFlows,
     shared: &mut Shared,
     diagnostics: &mut Diagnostics,
-    tell: &mut dyn FnMut(usize),
+    on_progress: &mut dyn FnMut(usize),
 ) -> Vec<Arc<Rule>> {
     let mut read = 0;
     let mut rules: Vec<Arc<Rule>> = Vec::new();
@@ -115,7 +115,7 @@ fn lower(
         let mut holds = false;
         for chunk in document::chunks(&source.text) {
             read += 1;
-            tell(read);
+            on_progress(read);
             let Some(node) = document::read_chunk(file, &chunk, diagnostics) else {
                 continue;
             };
@@ -129,12 +129,12 @@ fn lower(
             if bundle::is_bundle(&node) {
                 let lowered = bundle::lower(&node, &version, config, shared, diagnostics);
                 for rule in &lowered {
-                    report_taken(&rule.name, rule.at, files, &mut names, diagnostics);
+                    report_taken_name(&rule.name, rule.at, files, &mut names, diagnostics);
                 }
                 rules.extend(lowered);
                 continue;
             }
-            if refuse_other_json(&source.name, &node, diagnostics) {
+            if reject_other_json(&source.name, &node, diagnostics) {
                 continue;
             }
             report_duplicate(&node, files, &mut names, diagnostics);
@@ -149,14 +149,14 @@ fn lower(
             ));
         }
         if !holds && diagnostics.errors() == errors {
-            diagnostics.push(without_rule(file, &source.name));
+            diagnostics.push(no_rule(file, &source.name));
         }
     }
     rules
 }
 
-/// A flow that no rule runs is judged all the same: it may be on its way in or out.
-fn judge_unused(
+/// Checks the flows that no rule runs, and warns of each.
+fn check_unused_flows(
     flows: &NamedFlows,
     config: &Config,
     mut shared: Shared,
@@ -176,12 +176,12 @@ fn judge_unused(
         shared = cx.shared;
         let (message, help) = match named.body {
             Body::Steps(_) => (
-                "no rule runs the flow `NAME`",
-                "run it, `flow_name: NAME` in a rule or `- flow: NAME` in a step, or take it out",
+                "unused flow `NAME`",
+                "use it with `flow_name: NAME` in a rule or `- flow: NAME` in a step, or remove it",
             ),
             Body::Compiled(_) => (
-                "no job spec starts the flow `NAME`",
-                "add a ZIS::JobSpec with `flow_name: NAME`, or a rule with it",
+                "unused flow `NAME`",
+                "use it with `flow_name: NAME` in a ZIS::JobSpec or a rule, or remove it",
             ),
         };
         let message = message.replace("NAME", &named.name);
@@ -190,15 +190,15 @@ fn judge_unused(
     }
 }
 
-fn without_rule(file: FileId, name: &str) -> Diagnostic {
+fn no_rule(file: FileId, name: &str) -> Diagnostic {
     let at = Position {
         file,
         line: 1,
         column: 1,
         ..Position::default()
     };
-    let message = format!("`{name}` holds no rule");
-    let help = "write one, or remove the file; `flowtrigger schema` says what a rule may hold";
+    let message = format!("`{name}` contains no rule");
+    let help = "add a rule, or remove the file; `flowtrigger schema` prints the schema of a rule";
     Diagnostic::warning(Code::Empty, at, message).help(help)
 }
 
@@ -218,10 +218,10 @@ fn report_duplicate(
     else {
         return;
     };
-    report_taken(&name, at, files, names, diagnostics);
+    report_taken_name(&name, at, files, names, diagnostics);
 }
 
-fn report_taken(
+fn report_taken_name(
     name: &str,
     at: Position,
     files: &Files,
@@ -229,9 +229,9 @@ fn report_taken(
     diagnostics: &mut Diagnostics,
 ) {
     if let Some(first) = names.get(name) {
-        let message = format!("another rule is called `{name}`");
+        let message = format!("duplicate rule name `{name}`");
         let help = format!(
-            "it stands at {}; names are unique across all files",
+            "the first one is at {}; names are unique across all files",
             files.place(*first)
         );
         diagnostics.push(Diagnostic::error(Code::DuplicateName, at, message).help(help));
@@ -240,18 +240,18 @@ fn report_taken(
     names.insert(name.to_owned(), at);
 }
 
-/// A JSON file is a bundle, or a rule whose author likes JSON.
-fn refuse_other_json(file: &str, node: &Node, diagnostics: &mut Diagnostics) -> bool {
+/// Rejects a JSON file that is neither a bundle nor a rule.
+fn reject_other_json(file: &str, node: &Node, diagnostics: &mut Diagnostics) -> bool {
     let is_rule = ["event_type", "event_source", "flow"].map(|key| node.get(key).is_some());
     if !file.ends_with(".json") || is_rule.contains(&true) {
         return false;
     }
     let help = "a bundle has `zis_template_version` and `resources`; keep other JSON, such as events, outside of the rules folder";
-    let refused = Diagnostic::error(
+    let error = Diagnostic::error(
         Code::WrongType,
         node.at,
         "this is neither a ZIS bundle nor a rule",
     );
-    diagnostics.push(refused.help(help));
+    diagnostics.push(error.help(help));
     true
 }
