@@ -17,8 +17,8 @@ use crate::core::rule::jobspec::{self, Rule};
 use crate::core::rule::lowering::compiler::Compiler;
 use crate::core::rule::shared::cache::CompileCache;
 
-/// Compiles every document of every rule file. The set is whole only without errors among the
-/// diagnostics.
+/// Compiles every document of every rule file. The set is complete only if the diagnostics have no
+/// errors.
 pub fn rule_set(
     files: &Arc<Files>,
     rule_files: &[FileId],
@@ -28,21 +28,21 @@ pub fn rule_set(
     rule_set_with_progress(files, rule_files, config, diagnostics, &mut |_, _| {})
 }
 
-/// Like `rule_set`; calls `tell` before each document with its number and the count of all.
+/// The same; `on_progress` is called after each document with the number read so far.
 pub fn rule_set_with_progress(
     files: &Arc<Files>,
     rule_files: &[FileId],
     config: &Config,
     diagnostics: &mut Diagnostics,
-    tell: &mut dyn FnMut(usize, usize),
+    on_progress: &mut dyn FnMut(usize, usize),
 ) -> RuleSet {
     let mut cache = CompileCache::new(config, diagnostics);
-    let (rules, flows) = lower(files, rule_files, config, &mut cache, diagnostics, tell);
-    judge_unused(&flows, config, cache, diagnostics);
+    let (rules, flows) = lower(files, rule_files, config, &mut cache, diagnostics, on_progress);
+    check_unused_flows(&flows, config, cache, diagnostics);
     RuleSet::new(rules, Arc::clone(files), config)
 }
 
-/// The rules of documents that were compiled together before, all of them sound then.
+/// Compiles the documents that the store kept of a rule: they had no errors when they were stored.
 pub fn stored_rules(
     files: &Files,
     config: &Config,
@@ -69,14 +69,14 @@ impl RuleSet {
     }
 }
 
-/// The rules of all documents and the named flows, without a word on flows that no rule runs.
+/// Compiles the rules of all documents. Unused flows are not checked here.
 fn lower(
     files: &Files,
     ids: &[FileId],
     config: &Config,
     cache: &mut CompileCache,
     diagnostics: &mut Diagnostics,
-    tell: &mut dyn FnMut(usize, usize),
+    on_progress: &mut dyn FnMut(usize, usize),
 ) -> (Vec<Arc<Rule>>, NamedFlows) {
     let mut rule_files = rule_files::split(files, ids, config);
     let flows = rule_files::named_flows(&mut rule_files, files, config, cache, diagnostics);
@@ -89,13 +89,13 @@ fn lower(
         let mut holds = false;
         for document in take(&mut file.documents) {
             read += 1;
-            tell(read, of);
+            on_progress(read, of);
             match file.content(document, config, cache, diagnostics) {
                 Content::Empty => continue,
                 Content::Flows(node) => lower_document(&node, diagnostics),
                 Content::Bundle(compiled) => {
                     for rule in &compiled {
-                        report_taken(&rule.name, rule.at, files, &mut names, diagnostics);
+                        report_taken_name(&rule.name, rule.at, files, &mut names, diagnostics);
                     }
                     rules.extend(compiled);
                 }
@@ -117,14 +117,14 @@ fn lower(
             holds = true;
         }
         if !holds && diagnostics.errors() == errors {
-            diagnostics.push(without_rule(file.id, file.name));
+            diagnostics.push(no_rule(file.id, file.name));
         }
     }
     (rules, flows)
 }
 
-/// A flow that no rule runs is judged all the same: it may be on its way in or out.
-fn judge_unused(
+/// Checks the flows that no rule runs, and warns of each.
+fn check_unused_flows(
     flows: &NamedFlows,
     config: &Config,
     mut cache: CompileCache,
@@ -143,12 +143,12 @@ fn judge_unused(
         cache = cx.into_cache();
         let (message, help) = match named.body {
             Body::Steps(_) => (
-                "no rule runs the flow `NAME`",
-                "run it, `flow_name: NAME` in a rule or `- flow: NAME` in a step, or take it out",
+                "unused flow `NAME`",
+                "use it with `flow_name: NAME` in a rule or `- flow: NAME` in a step, or remove it",
             ),
             Body::Compiled(_) => (
-                "no job spec starts the flow `NAME`",
-                "add a ZIS::JobSpec with `flow_name: NAME`, or a rule with it",
+                "unused flow `NAME`",
+                "use it with `flow_name: NAME` in a ZIS::JobSpec or a rule, or remove it",
             ),
         };
         let message = message.replace("NAME", &named.name);
@@ -157,15 +157,15 @@ fn judge_unused(
     }
 }
 
-fn without_rule(file: FileId, name: &str) -> Diagnostic {
+fn no_rule(file: FileId, name: &str) -> Diagnostic {
     let at = Position {
         file,
         line: 1,
         column: 1,
         ..Position::default()
     };
-    let message = format!("`{name}` holds no rule");
-    let help = "write one, or remove the file; `flowtrigger schema` says what a rule may hold";
+    let message = format!("`{name}` contains no rule");
+    let help = "add a rule, or remove the file; `flowtrigger schema` prints the schema of a rule";
     Diagnostic::warning(Code::Empty, at, message).help(help)
 }
 
@@ -185,10 +185,10 @@ fn report_duplicate(
     else {
         return;
     };
-    report_taken(&name, at, files, names, diagnostics);
+    report_taken_name(&name, at, files, names, diagnostics);
 }
 
-fn report_taken(
+fn report_taken_name(
     name: &str,
     at: Position,
     files: &Files,
@@ -196,9 +196,9 @@ fn report_taken(
     diagnostics: &mut Diagnostics,
 ) {
     if let Some(first) = names.get(name) {
-        let message = format!("another rule is called `{name}`");
+        let message = format!("duplicate rule name `{name}`");
         let help = format!(
-            "it stands at {}; names are unique across all files",
+            "the first one is at {}; names are unique across all files",
             files.place(*first)
         );
         diagnostics.push(Diagnostic::error(Code::DuplicateName, at, message).help(help));
@@ -207,18 +207,18 @@ fn report_taken(
     names.insert(name.to_owned(), at);
 }
 
-/// A JSON file is a bundle, or a rule whose author likes JSON.
-fn refuse_other_json(file: &str, node: &Node, diagnostics: &mut Diagnostics) -> bool {
+/// Rejects a JSON file that is neither a bundle nor a rule.
+fn reject_other_json(file: &str, node: &Node, diagnostics: &mut Diagnostics) -> bool {
     let is_rule = ["event_type", "event_source", "flow"].map(|key| node.get(key).is_some());
     if !file.ends_with(".json") || is_rule.contains(&true) {
         return false;
     }
     let help = "a bundle has `zis_template_version` and `resources`; keep other JSON, such as events, outside of the rules folder";
-    let refused = Diagnostic::error(
+    let error = Diagnostic::error(
         Code::WrongType,
         node.at,
         "this is neither a ZIS bundle nor a rule",
     );
-    diagnostics.push(refused.help(help));
+    diagnostics.push(error.help(help));
     true
 }

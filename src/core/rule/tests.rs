@@ -135,7 +135,7 @@ fn names_that_are_numbers_are_unique_too() {
     let text = rule("ticket.PriorityChanged", "{ current: urgent }").replace("name: r", "name: 7");
     tells(
         &said(&format!("{text}---\n{text}")),
-        &["another rule is called `7`"],
+        &["duplicate rule name `7`"],
     );
 }
 

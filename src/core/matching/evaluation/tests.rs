@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::core::event::catalogue::Catalogue;
 use crate::core::event::decode::decode;
+use crate::core::matching::evaluate::Truth;
 
 const BYTES: &str = r#"{"input":{"ticket_event":{"type":"Priority Changed","current":"high",
     "meta":{"sequence":{"id":"A","position":1}},"ticket":{"id":7}}}}"#;

@@ -4,16 +4,17 @@
 //! The verdict is always the index's. An explanation comes from the evaluator, which shares operators and
 //! paths with the index but not the lookup; where the two differ, the result is a [`Disagreement`].
 
+mod explain;
+
+pub use explain::{Disagreement, explain_stored};
+
 use std::cell::OnceCell;
-use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::core::config::Config;
 use crate::core::config::Mode;
-use crate::core::diagnostic::Files;
 use crate::core::event::datum::Datum;
 use crate::core::event::decode::{NotAnEvent, Told, head, read};
 use crate::core::event::decoder::Decoder;
@@ -23,11 +24,8 @@ use crate::core::event::tape::Scanned;
 use crate::core::event::{Brief, Event};
 use crate::core::flow::plan::{Planned, plan};
 use crate::core::flow::{Subject, Task};
-use crate::core::matching::evaluate::Truth;
-use crate::core::matching::explanation::{self, Explanation};
 use crate::core::matching::find::Scratch;
-use crate::core::matching::ruleset::{RuleSet, evaluate_rule};
-use crate::core::matching::trace::NoTrace;
+use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::jobspec::Rule;
 use crate::core::rule::path::redact;
 use crate::core::run::CallResult;
@@ -104,42 +102,6 @@ struct TapeSource<'a> {
     /// None for a format that the configuration describes.
     decoder: Option<&'static Decoder>,
 }
-
-/// The index and the evaluator differ on a rule: a bug of this program, whichever of them is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Disagreement {
-    pub rule: String,
-    /// The id of the event.
-    pub event: String,
-    pub read: ReadBy,
-    /// Whether the index matched the rule.
-    pub index: bool,
-    pub evaluator: Truth,
-}
-
-impl fmt::Display for Disagreement {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let read = match self.read {
-            ReadBy::Tape => "bytes",
-            ReadBy::Tree => "decoded event",
-        };
-        let index = match self.index {
-            true => Truth::True,
-            false => Truth::False,
-        };
-        write!(
-            f,
-            "internal error: index and evaluator disagree on rule `{}` for event `{}` \
-             (index over {read}: {}, evaluator: {}); this is a bug, please report it with this event",
-            self.rule,
-            self.event,
-            index.label(),
-            self.evaluator.label()
-        )
-    }
-}
-
-impl std::error::Error for Disagreement {}
 
 impl RuleSet {
     /// Finds the rules that match, without the disabled ones: over the bytes where they are one event in
@@ -320,52 +282,6 @@ impl<'a> Evaluation<'a> {
         self.rules.subscribed(self.event())
     }
 
-    /// Explains one rule of the set: the verdict of every predicate, and single changes to the event that
-    /// make the rule match.
-    ///
-    /// # Errors
-    /// The evaluator's verdict on this event, or on a proposed change of it, is not the index's. Nothing is
-    /// compared for a disabled rule, which no index holds, and for an event of which fields were redacted.
-    pub fn explain(&self, rule: &Rule) -> Result<Explanation, Box<Disagreement>> {
-        let event = self.event();
-        let (truth, trace) = explanation::trace(rule, event);
-        if redact::is_redacted(event) {
-            return Ok(explanation::of_kept_values(rule, event, trace));
-        }
-        self.compare(rule, event, truth, (self.numbers, self.read()))?;
-        let near_misses = match truth {
-            Truth::True => Vec::new(),
-            Truth::False | Truth::Unknown => {
-                let mut scratch = Scratch::default();
-                explanation::near_misses(rule, event, &trace, &mut |changed| {
-                    let truth = evaluate_rule(rule, changed, &mut NoTrace);
-                    self.rules.find_in_event(changed, &mut scratch.found);
-                    let numbers = &scratch.found.matches;
-                    self.compare(rule, changed, truth, (numbers, ReadBy::Tree))?;
-                    Ok::<_, Box<Disagreement>>(truth == Truth::True)
-                })?
-            }
-        };
-        Ok(Explanation {
-            truth,
-            trace,
-            near_misses,
-        })
-    }
-
-    /// Compares the index with the evaluator for every rule that is subscribed to the event, without
-    /// explaining any. Debug builds of the daemon do so for every event.
-    ///
-    /// # Errors
-    /// The first rule on which they differ.
-    pub fn verify(&self) -> Result<(), Box<Disagreement>> {
-        let event = self.event();
-        for rule in self.subscribed().into_iter().chain(self.matched()) {
-            let truth = evaluate_rule(rule, event, &mut NoTrace);
-            self.compare(rule, event, truth, (self.numbers, self.read()))?;
-        }
-        Ok(())
-    }
 
     /// Plans the flow of a rule for this event at a time: every step that would run, each call with its
     /// texts rendered and its secrets as names. Nothing is performed. `reply` gives the result of a call
@@ -391,54 +307,11 @@ impl<'a> Evaluation<'a> {
         plan(&rule.flow, &subject, now, reply)
     }
 
-    fn compare(
-        &self,
-        rule: &Rule,
-        event: &Event,
-        truth: Truth,
-        (numbers, read): (&[u32], ReadBy),
-    ) -> Result<(), Box<Disagreement>> {
-        if rule.mode == Mode::Disabled || redact::is_redacted(event) {
-            return Ok(());
-        }
-        let index = self.is_among(numbers, rule);
-        let wanted = truth == Truth::True && rule.listens_to(&event.source, &event.event_type);
-        if index == wanted || !self.holds_rule(rule) {
-            return Ok(());
-        }
-        Err(Box::new(Disagreement {
-            rule: rule.name.clone(),
-            event: event.id.clone(),
-            read,
-            index,
-            evaluator: truth,
-        }))
-    }
 
     fn is_among(&self, numbers: &[u32], rule: &Rule) -> bool {
         let mut matched = numbers.iter();
         matched.any(|number| self.rules.rules[*number as usize].name == rule.name)
     }
-
-    /// Whether the rule is of this set; a rule of another one has nothing to compare with.
-    fn holds_rule(&self, rule: &Rule) -> bool {
-        self.rules.rules.iter().any(|own| own.name == rule.name)
-    }
-}
-
-/// Explains a rule that was stored with a run, as the only rule of a set.
-///
-/// # Errors
-/// Those of [`Evaluation::explain`].
-pub fn explain_stored(
-    rule: &Arc<Rule>,
-    files: &Arc<Files>,
-    event: &Event,
-) -> Result<Explanation, Box<Disagreement>> {
-    let rules = vec![Arc::clone(rule)];
-    let rules = RuleSet::new(rules, Arc::clone(files), &Config::default());
-    let mut scratch = Scratch::default();
-    rules.evaluate_event(event, &mut scratch).explain(rule)
 }
 
 #[cfg(test)]
