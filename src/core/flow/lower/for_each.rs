@@ -4,7 +4,7 @@
 use super::lower_steps;
 use crate::core::diagnostic::{Code, Position};
 use crate::core::event::catalogue::FieldType;
-use crate::core::flow::bounds::MOST_AT_ONCE;
+use crate::core::flow::bounds::MAX_CONCURRENCY;
 use crate::core::flow::control::{Each, OnFailure};
 use crate::core::flow::step::Flow;
 use crate::core::rule::document::{Node, Yaml};
@@ -40,7 +40,7 @@ pub fn lower(list: &Node, step: &Node, cx: &mut Lowering<'_>) -> Option<Each> {
     let items = lower_items(list, cx);
     let name = lower_name(step, list.at, cx);
     let concurrency = match step.get("concurrency") {
-        Some(number) => cx.whole_number(number, "concurrency", 1..=u64::from(MOST_AT_ONCE)),
+        Some(number) => cx.whole_number(number, "concurrency", 1..=u64::from(MAX_CONCURRENCY)),
         None => Some(1),
     };
     let on_failure = match step.get("on_failure") {
