@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use flowtrigger::core::event::Event;
 use flowtrigger::core::flow::Subject;
-use flowtrigger::core::flow::plan::{MOST_PLANNED, plan};
+use flowtrigger::core::flow::plan::{MAX_PLANNED_STEPS, plan};
 use flowtrigger::core::flow::rehearse::rehearse;
 use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::core::matching::ruleset::RuleSet;
@@ -51,7 +51,7 @@ fn rehearsed(rule: &Rule, event: &Event) {
         seed: "",
     };
     let planned = plan(&rule.flow, &subject, Timestamp::UNIX_EPOCH, &mut |_| None);
-    assert!(planned.len() <= MOST_PLANNED);
+    assert!(planned.len() <= MAX_PLANNED_STEPS);
     let now = event.time.unwrap_or_default();
     rehearse(&rule.flow, &subject, &BTreeMap::new(), now, &mut |_| None);
 }

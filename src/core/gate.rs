@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::core::rule::path::Path;
 use crate::core::run::RunId;
 
-pub use debounce::{Debounce, Gathering, MOST_EVENTS, Turn, locals, replaced};
+pub use debounce::{Debounce, Gathering, MAX_WINDOW_EVENTS, Turn, locals, replaced};
 
 /// A gate as configured in a rule.
 #[derive(Debug, Clone, PartialEq)]

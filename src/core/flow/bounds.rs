@@ -5,11 +5,11 @@ use std::time::Duration;
 
 /// Steps that a run passes through; steps in a loop count each time, items of a list that have ended do
 /// not count. Each decision walks all of them again.
-pub const MOST_TRANSITIONS: u32 = 1_000;
-/// Items of one list.
-pub const MOST_ITEMS: usize = 1_000;
+pub const MAX_STEPS_PER_RUN: u32 = 1_000;
+/// Items of a list.
+pub const MAX_ITEMS: usize = 1_000;
 /// Items of a list in progress at the same time.
-pub const MOST_AT_ONCE: u32 = 32;
+pub const MAX_CONCURRENCY: u32 = 32;
 /// Nested flows.
 pub const MOST_NESTING: usize = 8;
 /// Redirects of one request. Browsers follow 20; a receiver that needs more than a few is set up wrong.
@@ -17,15 +17,17 @@ pub const MOST_REDIRECTS: u8 = 10;
 /// Processes that a confined command may start.
 pub const MOST_PROCESSES: u64 = 100_000;
 /// The time from the first step of a run to its end, waits included.
-pub const LONGEST: Duration = Duration::from_secs(90 * 86_400);
+pub const MAX_RUN_TIME: Duration = Duration::from_secs(90 * 86_400);
 
 pub fn transitions() -> String {
-    format!("limit of {MOST_TRANSITIONS} steps reached; the flow probably contains an endless loop")
+    format!(
+        "limit of {MAX_STEPS_PER_RUN} steps reached; the flow probably contains an endless loop"
+    )
 }
 
 pub fn items(step: &str, found: usize) -> String {
     format!(
-        "the list of step `{step}` has {found} items, more than {MOST_ITEMS}; shorten it in an earlier step"
+        "the list of step `{step}` has {found} items, more than {MAX_ITEMS}; shorten it in an earlier step"
     )
 }
 

@@ -26,7 +26,7 @@ use crate::core::rule::template::Template;
 pub use program::Program;
 
 /// The maximum size of a program.
-pub const LONGEST: usize = 8 * 1024;
+pub const MAX_PROGRAM_BYTES: usize = 8 * 1024;
 
 /// An error in a program, with its range.
 #[derive(Debug, Clone, PartialEq, Eq)]

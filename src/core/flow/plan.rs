@@ -20,7 +20,7 @@ use crate::core::run::{Attempt, CallResult, Line};
 /// The most calls that the oracle is asked for. The results of further calls count as unknown.
 const MAX_ORACLE_CALLS: usize = 200;
 /// The most steps of a plan. Further steps are not shown.
-pub const MOST_PLANNED: usize = 1_000;
+pub const MAX_PLANNED_STEPS: usize = 1_000;
 
 /// One step of a plan.
 #[derive(Debug, Clone)]
@@ -119,7 +119,7 @@ pub fn plan<'f>(
             if let (Err(Halt::Exceeded { why } | Halt::Hold { why }), Some(last)) =
                 (end, planned.last().cloned())
             {
-                planned.truncate(MOST_PLANNED - 1);
+                planned.truncate(MAX_PLANNED_STEPS - 1);
                 planned.push(Planned {
                     what: What::Stops(why),
                     ..last

@@ -254,7 +254,7 @@ fn choose() -> Value {
 }
 
 fn concurrency() -> Value {
-    json!({"type": "integer", "minimum": 1, "maximum": super::bounds::MOST_AT_ONCE, "default": 1})
+    json!({"type": "integer", "minimum": 1, "maximum": super::bounds::MAX_CONCURRENCY, "default": 1})
 }
 
 fn on_failure() -> Value {

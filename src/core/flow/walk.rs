@@ -192,7 +192,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         while let Some((number, step)) = at.and_then(|at| Some((at, flow.steps.get(at as usize)?)))
         {
             self.transitions += 1;
-            if self.transitions > bounds::MOST_TRANSITIONS {
+            if self.transitions > bounds::MAX_STEPS_PER_RUN {
                 let why = bounds::transitions();
                 return Err(Halt::Exceeded { why });
             }
@@ -335,7 +335,7 @@ impl<'a, 'l> Walk<'a, 'l> {
 
     /// Checks the age of the run before something new starts.
     fn check_age(&self) -> Result<(), Halt> {
-        let longest = SignedDuration::try_from(bounds::LONGEST).unwrap_or(SignedDuration::MAX);
+        let longest = SignedDuration::try_from(bounds::MAX_RUN_TIME).unwrap_or(SignedDuration::MAX);
         match self.log.since {
             Some(since) if self.now.duration_since(since) > longest => {
                 let why = bounds::time();

@@ -11,9 +11,9 @@ use crate::core::event::Event;
 use crate::core::run::RunId;
 
 /// The most events of a window with `keep: all`. The last of them closes the window.
-pub const MOST_EVENTS: u32 = 1_000;
+pub const MAX_WINDOW_EVENTS: u32 = 1_000;
 /// The most bytes of their texts. An event that arrives when they are reached closes the window.
-pub const MOST_BYTES: u64 = 16 * 1024 * 1024;
+pub const MAX_WINDOW_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A debounce with the value of one event.
 #[derive(Debug, Clone, Copy)]
@@ -74,7 +74,7 @@ impl<'a> Debounce<'a> {
     pub fn until(&self, open: Option<&Gathering>, now: Timestamp) -> Timestamp {
         let events = open.map_or(1, |open| open.events.saturating_add(1));
         let bytes = open.map_or(0, |open| open.bytes);
-        if self.keep == Kept::All && (events >= MOST_EVENTS || bytes >= MOST_BYTES) {
+        if self.keep == Kept::All && (events >= MAX_WINDOW_EVENTS || bytes >= MAX_WINDOW_BYTES) {
             return now;
         }
         let quiet = after(now, self.quiet);
@@ -208,11 +208,11 @@ mod tests {
     #[test]
     fn collected_events_are_limited() {
         let all = debounce(Kept::All);
-        let most = open(MOST_EVENTS - 1);
-        assert_eq!(all.until(Some(&open(MOST_EVENTS - 2)), at(3)), at(63));
+        let most = open(MAX_WINDOW_EVENTS - 1);
+        assert_eq!(all.until(Some(&open(MAX_WINDOW_EVENTS - 2)), at(3)), at(63));
         assert_eq!(all.until(Some(&most), at(3)), at(3));
         let large = Gathering {
-            bytes: MOST_BYTES,
+            bytes: MAX_WINDOW_BYTES,
             ..open(1)
         };
         assert_eq!(all.until(Some(&large), at(3)), at(3));

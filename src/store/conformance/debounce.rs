@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use super::{claimed, in_lane, later, now, place, to};
 use crate::core::config::Mode;
 use crate::core::gate::debounce::simulation::naive;
-use crate::core::gate::{Ask, Kept, Kind, MOST_EVENTS};
+use crate::core::gate::{Ask, Kept, Kind, MAX_WINDOW_EVENTS};
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::jobspec::Rule;
 use crate::core::run::{RunId, State};
@@ -164,7 +164,7 @@ pub async fn with_all_the_run_reads_every_event<S: Store>(store: S) {
 }
 
 pub async fn a_window_is_limited<S: Store>(store: S) {
-    let most = i64::from(MOST_EVENTS);
+    let most = i64::from(MAX_WINDOW_EVENTS);
     let one = coming("", Kept::All, 0);
     let all = (1..=most).map(|n| {
         let mut one = one.clone();

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::depth::{self, MAX_BRACKETS, MAX_OPERATORS};
 use super::words;
-use super::{LONGEST, Mistake, result};
+use super::{MAX_PROGRAM_BYTES, Mistake, result};
 
 type Data = JustLut<Val>;
 
@@ -112,9 +112,9 @@ fn check_size(text: &str) -> Result<(), Mistake> {
         help: help.into(),
     };
     let help = "split it into several steps";
-    if text.len() > LONGEST {
+    if text.len() > MAX_PROGRAM_BYTES {
         let message = format!(
-            "this jq program has {} bytes, more than {LONGEST}",
+            "this jq program has {} bytes, more than {MAX_PROGRAM_BYTES}",
             text.len()
         );
         return Err(error(message, help));

@@ -4,7 +4,7 @@
 use super::lower_steps;
 use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
 use crate::core::event::catalogue::FieldType;
-use crate::core::flow::bounds::MOST_AT_ONCE;
+use crate::core::flow::bounds::MAX_CONCURRENCY;
 use crate::core::flow::control::{Each, OnFailure};
 use crate::core::flow::step::Flow;
 use crate::core::rule::document::decode::Decode;
@@ -42,7 +42,7 @@ pub fn lower(list: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<Each> {
     let items = lower_items(list, &mut cx.names);
     let name = lower_name(step, list.at, &mut cx.names);
     let concurrency = match step.get("concurrency") {
-        Some(number) => cx.whole_number(number, "concurrency", 1..=u64::from(MOST_AT_ONCE)),
+        Some(number) => cx.whole_number(number, "concurrency", 1..=u64::from(MAX_CONCURRENCY)),
         None => Some(1),
     };
     let on_failure = match step.get("on_failure") {

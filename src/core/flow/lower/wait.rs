@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::for_each::lower_path;
 use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::event::catalogue::FieldType;
-use crate::core::flow::bounds::LONGEST;
+use crate::core::flow::bounds::MAX_RUN_TIME;
 use crate::core::flow::control::Wait;
 use crate::core::flow::vocabulary::WAIT;
 use crate::core::rule::document::decode::Decode;
@@ -31,7 +31,7 @@ fn lower_for(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
         diagnostics.error(Code::InvalidValue, node.at, "`wait` takes a duration", help);
         return None;
     };
-    let help = match (length.is_zero(), length > LONGEST) {
+    let help = match (length.is_zero(), length > MAX_RUN_TIME) {
         (false, false) => return Some(length),
         (true, _) => "leave the step out",
         (false, true) => "let a later event begin what is so far away",

@@ -40,7 +40,7 @@ impl<'a, 'l> Walk<'a, 'l> {
             Ok(items) => items,
             Err(message) => return Ok(self.fail_step(step, step_path, message)),
         };
-        if items.len() > bounds::MOST_ITEMS {
+        if items.len() > bounds::MAX_ITEMS {
             let why = bounds::items(step_path, items.len());
             return Err(Halt::Exceeded { why });
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::core::flow::plan::{MOST_PLANNED, Planned, What};
+use crate::core::flow::plan::{MAX_PLANNED_STEPS, Planned, What};
 use crate::core::flow::step::Step;
 
 #[derive(Default)]
@@ -32,7 +32,7 @@ impl<'a> Sketch<'a> {
         if matches!(what, What::Later | What::Undecided(_)) {
             self.unknown += 1;
         }
-        if self.hidden || self.planned.len() == MOST_PLANNED {
+        if self.hidden || self.planned.len() == MAX_PLANNED_STEPS {
             return;
         }
         self.planned.push(Planned {
