@@ -18,7 +18,7 @@ use crate::core::matching::ruleset::RuleSet;
 pub fn programs(config: &Config) -> Option<ProgramAllowlist> {
     let file = Path::new(&*config.source.file);
     let folder = file.parent().filter(|folder| *folder != Path::new(""));
-    ProgramAllowlist::of(&config.commands, folder.unwrap_or(Path::new(".")))
+    ProgramAllowlist::from_config(&config.commands, folder.unwrap_or(Path::new(".")))
 }
 
 /// Tells what holds only as long as nobody has configured anything.
@@ -113,7 +113,7 @@ impl Judge<'_> {
             return known.clone();
         }
         let folder = std::path::absolute(&exec.cwd).unwrap_or_else(|_| exec.cwd.clone().into());
-        let refusal = programs.refusal(name.source(), &folder, path.as_deref());
+        let refusal = programs.check(name.source(), &folder, path.as_deref());
         if own.is_none() {
             self.refusals.insert(key, refusal.clone());
         }

@@ -134,7 +134,7 @@ async fn what_reaches_a_limit_ends_there_and_says_which() {
     ];
     let message = ends(confined(&argv, writing)).await.message;
     assert!(
-        message.contains("reached its limit of a file's size (`confine.file_size`)"),
+        message.contains("reached its limit of file size (`confine.file_size`)"),
         "{message}"
     );
     assert_eq!(fs::metadata(&output).unwrap().len(), 10_000);

@@ -211,7 +211,7 @@ async fn what_cannot_be_run_is_refused_for_good() {
                 cwd: "/no/such/folder".into(),
                 ..exec(&["true"])
             },
-            "the folder `/no/such/folder` that the command `true`",
+            "the folder `/no/such/folder` of the command `true`",
         ),
         (
             exec(&["true", "a\0b"]),

@@ -160,7 +160,7 @@ fn a_program_that_may_not_run_is_an_error_before_anything_runs() {
         &[
             "error[refused-program]: the command `./bin/page` is not an allowed program",
             "--> rules/rules.yaml:6:3",
-            "rules/bin/page` under `commands.allow` in flowtrigger.yaml",
+            "rules/bin/page` to `commands.allow` in flowtrigger.yaml",
             "the command `/bin/sh` is not an allowed program",
             "2 errors in 1 file",
         ],
@@ -248,7 +248,7 @@ fn a_reload_changes_where_requests_go_and_the_log_tells_what_holds_without_a_con
 fn a_command_is_not_made_by_hand_from_the_way_that_bounds_it() {
     let place = Place::new();
     let said = place.says(&["--become-confined", "{}"]);
-    said.tells(125, &["a command is started so by this program alone"]);
+    said.tells(125, &["this argument is for internal use"]);
     let help = place.says(&["--help"]);
     assert!(!help.stdout.contains("confined"), "{help:?}");
 }

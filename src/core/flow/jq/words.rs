@@ -4,7 +4,7 @@
 use jaq_core::load::parse::Expect;
 
 use super::program::functions;
-use crate::core::rule::synonyms::nearest;
+use crate::core::rule::synonyms::{for_jq_name, nearest};
 
 /// Names, why a step has them not, and what to write.
 type Refused = (&'static [&'static str], &'static str, &'static str);
@@ -66,52 +66,6 @@ const REFUSED: [Refused; 7] = [
     ),
 ];
 
-/// What people bring from other languages.
-const BROUGHT: [(&[&str], &str); 17] = [
-    (&["len", "size", "count"], "write `length`"),
-    (
-        &["lower", "lowercase", "toLowerCase", "downcase"],
-        "write `ascii_downcase`",
-    ),
-    (
-        &["upper", "uppercase", "toUpperCase", "upcase"],
-        "write `ascii_upcase`",
-    ),
-    (&["filter", "where", "grep"], "write `map(select(…))`"),
-    (&["find", "detect"], "write `first(.[] | select(…))`"),
-    (&["replace", "replaceAll"], "write `gsub(\"what\"; \"by\")`"),
-    (&["strip"], "write `trim`"),
-    (
-        &["includes", "include"],
-        "write `contains(…)` for text, `index(…)` for a list",
-    ),
-    (&["concat"], "write `+`"),
-    (
-        &[
-            "parseInt",
-            "parseFloat",
-            "int",
-            "float",
-            "number",
-            "to_number",
-        ],
-        "write `tonumber`",
-    ),
-    (
-        &["str", "string", "toString", "to_string"],
-        "write `tostring`",
-    ),
-    (&["json", "to_json", "stringify"], "write `tojson`"),
-    (&["parse", "from_json", "parse_json"], "write `fromjson`"),
-    (&["distinct", "uniq", "dedupe"], "write `unique`"),
-    (&["substring", "substr", "slice"], "write `.[from:to]`"),
-    (
-        &["nil", "none", "None", "undefined", "NULL"],
-        "write `null`",
-    ),
-    (&["True", "TRUE", "yes"], "write `true`"),
-];
-
 /// Why no step has it, and what to write instead.
 pub(super) fn refused(name: &str) -> Option<(&'static str, &'static str)> {
     let row = REFUSED.iter().find(|(names, ..)| names.contains(&name))?;
@@ -137,8 +91,7 @@ pub(super) fn for_function(name: &str, arguments: usize) -> (String, String) {
         );
     }
     let message = format!("jq has no function `{name}`");
-    let brought = BROUGHT.iter().find(|(names, _)| names.contains(&name));
-    let help = brought.map(|(_, help)| (*help).to_owned());
+    let help = for_jq_name(name).map(str::to_owned);
     let help = help.or_else(|| Some(format!("did you mean `{}`?", near(name)?)));
     let field = || format!("a field is read with a dot: `.{name}`; a text stands in double quotes");
     (message, help.unwrap_or_else(field))
