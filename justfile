@@ -11,7 +11,9 @@ test:
 # Format check and lints, warnings denied.
 lint:
     cargo fmt --check
+    cargo fmt --check -p flowtrigger-testing
     cargo clippy --all-targets --locked -- -D warnings
+    cargo clippy -p flowtrigger-testing --locked -- -D warnings
 
 # Everything that must pass before a change lands.
 ci:
@@ -21,9 +23,10 @@ ci:
 # flood; ten minutes of each target of the fuzzer.
 long seed=`od -An -N4 -tu4 /dev/urandom`:
     @echo "seed {{ trim(seed) }}"
-    PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=20000 cargo test --test conditions --test hostile_input --test matching
-    PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --lib --test flows
-    DURABILITY_TESTS_SEED={{ trim(seed) }} DURABILITY_TESTS_LONG=1 cargo test --test crash --test attack -- --nocapture
+    PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=20000 cargo test --test core -- conditions:: hostile_input:: matching::
+    PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --lib
+    PROPTEST_RNG_SEED={{ trim(seed) }} PROPTEST_CASES=5000 cargo test --test core -- flows::
+    DURABILITY_TESTS_SEED={{ trim(seed) }} DURABILITY_TESTS_LONG=1 cargo test --test resilience -- --nocapture crash:: attack::
     just fuzz
 
 # Whatever bytes, for so many seconds each: all targets of the fuzzer, or those named. It needs cargo-fuzz.
@@ -32,7 +35,7 @@ fuzz seconds="600" *targets:
 
 # An attack on a daemon: what was tried, and what came of it.
 attack:
-    cargo test --test attack -- --nocapture
+    cargo test --test resilience -- --nocapture attack::
 
 # Write the JSON Schemas of rules and configuration.
 schema:

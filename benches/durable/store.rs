@@ -10,7 +10,7 @@ use flowtrigger::core::event::Event;
 use flowtrigger::core::event::catalogue::Catalogue;
 use flowtrigger::core::event::decode::decode;
 use flowtrigger::core::event::json::accept;
-use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
 use flowtrigger::core::rule::jobspec::Rule;
 use flowtrigger::core::run::State;
 use flowtrigger::store::{
@@ -27,7 +27,7 @@ fn rule() -> Arc<Rule> {
     let mut files = Files::default();
     let file = files.add("tell.yaml", text);
     let config = Config::default();
-    let set = RuleSet::compile(
+    let set = ruleset_compile::rule_set(
         &Arc::new(files),
         &[file],
         &config,

@@ -1,11 +1,12 @@
 //! Conditions, operators, patterns and paths, for any text: the index finds what the evaluator says, a
 //! negation never holds together with what it negates, and a path leads to the same place twice.
 
+use flowtrigger::core::event::Event;
 use flowtrigger::core::event::decode::read;
 use flowtrigger::core::event::json::accept;
 use flowtrigger::core::matching::evaluate::Truth;
-use flowtrigger::core::matching::explanation::explain;
 use flowtrigger::core::matching::find::Scratch;
+use flowtrigger::core::matching::ruleset::RuleSet;
 use flowtrigger::core::rule::jobspec::Rule;
 use flowtrigger::core::rule::path::redact::redacted;
 use flowtrigger::core::rule::path::{Found, Path, Route};
@@ -29,16 +30,23 @@ pub fn conditions(bytes: &[u8]) {
     for source in ["support", "shop"] {
         let (set, _) = load(&rule("r", source));
         judged(&set);
-        set.rules.iter().for_each(|rule| redacted_agrees(rule));
+        set.rules
+            .iter()
+            .for_each(|rule| redacted_agrees(&set, rule));
     }
 }
 
-/// Without fields that are not kept, an explanation says what it said before, or that it cannot tell.
-fn redacted_agrees(rule: &Rule) {
+/// Without redacted fields, an explanation has the same truth value as before, or is unknown.
+fn redacted_agrees(set: &RuleSet, rule: &Rule) {
     let paths = ["current", "ticket.tags", "v"].map(|path| Path::parse(path).expect(path));
     for (_, _, event) in EVENTS.iter().step_by(7) {
         if let Some(kept) = redacted(event, &paths).filter(|_| rule.when.predicates().len() <= 16) {
-            let (whole, kept) = (explain(rule, event).truth, explain(rule, &kept).truth);
+            let mut scratch = Scratch::default();
+            let mut truth = |event: &Event| {
+                let explanation = set.evaluate_event(event, &mut scratch).explain(rule);
+                explanation.unwrap_or_else(|error| panic!("{error}")).truth
+            };
+            let (whole, kept) = (truth(event), truth(&kept));
             assert!(
                 kept == Truth::Unknown || kept == whole,
                 "{whole:?} and then {kept:?}"
@@ -88,11 +96,9 @@ fn compare(operator: &str, operand: Value, value: Value) {
     let read_back = accept(&bytes).expect("JSON was written");
     let event = read(read_back.value, told, &CONFIG.catalogue).expect("an event");
     agree(&set, &bytes, told, &event, &mut Scratch::default());
-    let matched: Vec<&str> = set
-        .matches(&event)
-        .into_iter()
-        .map(|rule| &*rule.name)
-        .collect();
+    let mut scratch = Scratch::default();
+    let evaluation = set.evaluate_event(&event, &mut scratch);
+    let matched: Vec<&str> = evaluation.matched().map(|rule| &*rule.name).collect();
     let both = |a, b| matched.contains(&a) && matched.contains(&b);
     assert!(
         !both("r0", "r1") && !both("r0", "r2"),

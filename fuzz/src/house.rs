@@ -10,12 +10,14 @@ use flowtrigger::core::event::Event;
 use flowtrigger::core::event::decode::{Told, read};
 use flowtrigger::core::event::json::accept;
 use flowtrigger::core::event::sample::SAMPLES;
-use flowtrigger::core::matching::evaluate::Truth;
-use flowtrigger::core::matching::explanation::explain;
+use flowtrigger::core::matching::evaluate::{Truth, evaluate};
+use flowtrigger::core::matching::evaluation::Evaluation;
 use flowtrigger::core::matching::find::Scratch;
-use flowtrigger::core::matching::ruleset::{RuleSet, judge};
+use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
 use flowtrigger::core::matching::trace::NoTrace;
 use flowtrigger::core::rule::jobspec::Rule;
+use flowtrigger::core::scope::Scope;
 
 pub static CONFIG: LazyLock<Config> = LazyLock::new(|| {
     let text = include_str!("house.yaml");
@@ -65,7 +67,7 @@ pub fn load(text: &str) -> (RuleSet, Diagnostics) {
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let file = files.add("rules/r.yaml", text);
     let files = Arc::new(files);
-    let set = RuleSet::compile(&files, &[file], &CONFIG, &mut diagnostics);
+    let set = ruleset_compile::rule_set(&files, &[file], &CONFIG, &mut diagnostics);
     for diagnostic in diagnostics.iter() {
         assert!(
             diagnostic.at.line > 0 && diagnostic.at.column > 0,
@@ -76,47 +78,45 @@ pub fn load(text: &str) -> (RuleSet, Diagnostics) {
     (set, diagnostics)
 }
 
-/// What the index finds is what the evaluator says, and the explanation says the same.
+/// The index over the decoded event, the index over the bytes and the evaluator give one answer.
 pub fn agree(set: &RuleSet, bytes: &[u8], told: Told<'_>, event: &Event, scratch: &mut Scratch) {
-    let judged: Vec<&str> = set
+    let expected: Vec<&str> = set
         .rules
         .iter()
-        .filter(|rule| holds(rule, event))
+        .filter(|rule| matches(rule, event))
         .map(|rule| &*rule.name)
         .collect();
-    let built: Vec<&str> = set
-        .matches(event)
-        .into_iter()
-        .map(|rule| &*rule.name)
-        .collect();
-    assert_eq!(built, judged, "{}", String::from_utf8_lossy(bytes));
-    let found = set.find(bytes, told, &CONFIG.catalogue, scratch, |sighting| {
-        sighting.matches.to_vec()
-    });
-    if let Some(found) = found {
-        let found: Vec<&str> = found
-            .iter()
-            .map(|n| &*set.rules[*n as usize].name)
-            .collect();
-        assert_eq!(
-            found,
-            judged,
-            "in the bytes {}",
-            String::from_utf8_lossy(bytes)
-        );
+    compare(&set.evaluate_event(event, scratch), &expected, bytes);
+    if let Some(evaluation) = set.evaluate_scanned(bytes, told, scratch) {
+        compare(&evaluation, &expected, bytes);
     }
 }
 
-fn holds(rule: &Rule, event: &Event) -> bool {
-    if rule.mode == Mode::Disabled || !rule.listens_to(&event.source, &event.event_type) {
-        return false;
+fn compare(evaluation: &Evaluation<'_>, expected: &[&str], bytes: &[u8]) {
+    let matched: Vec<&str> = evaluation.matched().map(|rule| &*rule.name).collect();
+    assert_eq!(
+        matched,
+        expected,
+        "{} {}",
+        evaluation.read().as_str(),
+        String::from_utf8_lossy(bytes)
+    );
+    evaluation
+        .verify()
+        .unwrap_or_else(|error| panic!("{error}"));
+    for rule in evaluation.subscribed() {
+        // The near misses of a large condition take too long.
+        if rule.when.predicates().len() <= 16 {
+            let explanation = evaluation.explain(rule);
+            explanation.unwrap_or_else(|error| panic!("{error}"));
+        }
     }
-    let truth = judge(rule, event, &mut NoTrace);
-    // Without an end to it, an explanation would cost more than it tells.
-    if rule.when.predicates().len() <= 16 {
-        assert_eq!(explain(rule, event).truth, truth);
-    }
-    truth == Truth::True
+}
+
+fn matches(rule: &Rule, event: &Event) -> bool {
+    rule.mode != Mode::Disabled
+        && rule.listens_to(&event.source, &event.event_type)
+        && evaluate(&rule.when, &Scope::new(event, &rule.vars), &mut NoTrace) == Truth::True
 }
 
 /// The text that bytes are, if they are one.

@@ -1,4 +1,4 @@
-//! What must hold for whatever bytes: one function for each target, which the fuzzer and `tests/fuzz.rs`
+//! What must hold for whatever bytes: one function for each target, which the fuzzer and `tests/repository/fuzz.rs`
 //! both call. A function panics where something does not hold; it refuses nothing.
 
 mod conditions;

@@ -23,7 +23,8 @@ pub fn rules(bytes: &[u8]) {
     let (set, _) = load(text);
     judged(&set);
     for (_, _, event) in EVENTS.iter() {
-        for rule in set.matches(event).into_iter().take(4) {
+        let mut scratch = Scratch::default();
+        for rule in set.evaluate_event(event, &mut scratch).matched().take(4) {
             rehearsed(rule, event);
         }
     }

@@ -73,8 +73,8 @@ fn shown(scheme: &Scheme, lines: &[&[u8]]) -> HeaderMap {
 }
 
 fn nobody_gets_in(verifier: &Verifier, headers: &HeaderMap, body: &[u8], now: Timestamp) {
-    if let Ok(shown) = verifier.judge_head(headers, now) {
-        let judged = verifier.judge_body(&shown, body);
+    if let Ok(shown) = verifier.check_headers(headers, now) {
+        let judged = verifier.check_body(&shown, body);
         assert!(judged.is_err(), "let in: {headers:?}");
         // What the log is told may be anything but a fault.
         let _ = verifier.hint(&shown, body);
@@ -88,8 +88,8 @@ fn whoever_signs_does(verifier: &Verifier, body: &[u8], now: Timestamp) {
         let value = HeaderValue::from_str(header.value.expose()).expect("a value");
         headers.append(name, value);
     }
-    let Ok(shown) = verifier.judge_head(&headers, now) else {
+    let Ok(shown) = verifier.check_headers(&headers, now) else {
         panic!("no proof: {headers:?}");
     };
-    assert!(verifier.judge_body(&shown, body).is_ok());
+    assert!(verifier.check_body(&shown, body).is_ok());
 }

@@ -13,7 +13,7 @@ use super::output::Output;
 use super::progress::ProgressLine;
 use super::render::diagnostics::{self, counted, number};
 use super::test::{Lost, gather};
-use crate::engine::{Places, Reading};
+use crate::engine::{LoadedRulebook, RulebookPaths};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -55,9 +55,9 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
 
 /// Reads rules, configuration, the tests of the rules that are sound and, where all are, the secrets
 /// that they need.
-fn read(places: &Places) -> Reading {
+fn read(places: &RulebookPaths) -> LoadedRulebook {
     let mut line = ProgressLine::new();
-    let mut reading = places.read_telling(&mut |progress| line.tell(progress));
+    let mut reading = places.load_with_progress(&mut |progress| line.tell(progress));
     drop(line);
     let lost = match reading.diagnostics.has_errors() {
         true => Lost::Skipped,
@@ -73,7 +73,7 @@ fn read(places: &Places) -> Reading {
     reading
 }
 
-fn summary(reading: &Reading) -> String {
+fn summary(reading: &LoadedRulebook) -> String {
     let (rulebook, diagnostics) = (&reading.rulebook, &reading.diagnostics);
     let files = number(rulebook.rule_files.len(), "file");
     if diagnostics.has_errors() {

@@ -5,8 +5,8 @@ use super::exit::{Exit, Failure};
 use super::global::Global;
 use super::output::Output;
 use super::progress::ProgressLine;
-use crate::engine::{Daemon, daemon};
-use crate::source::http::Limits;
+use crate::engine::{DaemonOptions, daemon};
+use crate::source::http::HttpLimits;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -35,12 +35,12 @@ pub struct Args {
 }
 
 pub fn run(args: Args, global: &Global, _: &mut Output) -> Result<Exit, Failure> {
-    let served = Daemon {
+    let served = DaemonOptions {
         places: global.places(None),
         listen: args.listen,
         data: global.data.clone(),
         outbox: global.outbox(),
-        limits: Limits::default(),
+        limits: HttpLimits::default(),
     };
     let mut line = ProgressLine::new();
     let served = daemon(served, move |progress| line.tell(progress));

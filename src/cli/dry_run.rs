@@ -1,12 +1,11 @@
-//! `dry-run`: what would match, why, and exactly what would be sent, without any effect.
-//! It runs the daemon's own decoder and evaluator, and stops before anything is done.
+//! `dry-run`: shows what would match, why, and exactly what would be sent, and does nothing.
+//! The verdict is the daemon's: the same evaluation of the same bytes.
 
 mod charged;
 mod mock;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -14,23 +13,24 @@ use serde_json::{Value, json};
 use crate::action::jq;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::global::{Format, Global};
-use crate::cli::input::{self, Input};
+use crate::cli::input::{self, Input, InputEvent};
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::{explanation, gates, message, plan};
-use crate::core::config::Mode;
 use crate::core::config::{Config, PlannedSettings};
 use crate::core::event::Event;
 use crate::core::event::catalogue::FieldLookup;
-use crate::core::flow::Subject;
-use crate::core::flow::plan::{Planned, plan as plan_of};
+use crate::core::flow::plan::Planned;
 use crate::core::flow::rehearse::{Mocks, answer};
 use crate::core::matching::evaluate::Truth;
-use crate::core::matching::explanation::{Explanation, explain};
+use crate::core::matching::evaluation::Evaluation;
+use crate::core::matching::explanation::Explanation;
+use crate::core::matching::find::Scratch;
 use crate::core::matching::gate_view::{self, GateView};
 use crate::core::matching::loop_view::{self, LoopView};
 use crate::core::rule::jobspec::Rule;
-use crate::core::rule::path::{self, Path};
+use crate::core::rule::path;
+use crate::core::rule::path::Path;
 use crate::core::rule::synonyms::nearest;
 use crate::engine::Rulebook;
 use charged::Charged;
@@ -74,6 +74,8 @@ pub struct Args {
 /// One rule's part of the answer.
 struct Judged<'r> {
     rule: &'r Rule,
+    /// The verdict: a disabled rule never matches, whatever its condition says.
+    matched: bool,
     explanation: Explanation,
     /// Where the rule writes something and matches.
     loops: Option<LoopView>,
@@ -93,12 +95,16 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
     let mocks = mock::read(&args.mock, &args.rule, &book)?;
     let inputs = input::read(&args.files, args.source.as_deref(), &book.config)?;
     let (charged, mut tally) = (Charged::of(global), Tally::default());
+    let mut scratch = Scratch::default();
     for Input { place, event } in inputs {
         match event {
-            Ok(mut event) => {
-                apply(&changes, &mut event, &book)?;
+            Ok(event) => {
+                let event = changed(event, &changes, &book)?;
+                let evaluation = book.rules.evaluate(event.as_input(), &mut scratch);
+                let evaluation = evaluation.expect("the input was read as an event before");
                 tally.events += 1;
-                tally.matched += usize::from(one(&event, &args, (&book, &mocks), &charged, out)?);
+                let matched = answer_event(&evaluation, &args, (&book, &mocks), &charged, out)?;
+                tally.matched += usize::from(matched);
             }
             Err(bad) => {
                 tally.bad += 1;
@@ -150,83 +156,76 @@ impl Tally {
     }
 }
 
-/// Judges one event and prints the answer; tells whether a rule matched.
-fn one(
-    event: &Event,
+/// Prints the answer for one event; returns whether a rule matched.
+fn answer_event(
+    evaluation: &Evaluation<'_>,
     args: &Args,
     (book, mocks): (&Rulebook, &Mocks),
     charged: &Charged,
     out: &mut Output,
-) -> io::Result<bool> {
-    let listening = book.rules.listening(event);
-    let asked = |rule: &Arc<Rule>| args.rule.is_empty() || args.rule.contains(&rule.name);
-    let rules = listening.iter().filter(|rule| asked(rule));
-    let rules: Vec<(&Rule, Value)> = rules
-        .map(|rule| (&***rule, rule.locals_of(event)))
-        .collect();
-    let judged: Vec<Judged<'_>> = rules
-        .iter()
-        .map(|(rule, locals)| judge((rule, locals), event, charged, (mocks, &book.config)))
-        .collect();
-    let matched = judged.iter().any(Judged::matches);
+) -> Result<bool, Failure> {
+    let event = evaluation.event();
+    let asked = |rule: &Rule| args.rule.is_empty() || args.rule.contains(&rule.name);
+    let subscribed = evaluation.subscribed().into_iter().map(|rule| &**rule);
+    let judged = subscribed
+        .filter(|rule| asked(rule))
+        .map(|rule| answer_for_rule(rule, evaluation, charged, (mocks, &book.config)))
+        .collect::<Result<Vec<Judged<'_>>, Failure>>()?;
+    let matched = judged.iter().any(|judged| judged.matched);
     match args.format {
-        Format::Json => writeln!(out, "{}", answer_json(event, &judged, args, book))?,
+        Format::Json => {
+            let mut answer = answer_json(event, &judged, args, book);
+            answer["read"] = evaluation.read().as_str().into();
+            writeln!(out, "{answer}")?;
+        }
         Format::Text => answer_text(event, &judged, args, book, out)?,
     }
     Ok(matched)
 }
 
-fn judge<'r>(
-    (rule, locals): (&'r Rule, &'r Value),
-    event: &'r Event,
+fn answer_for_rule<'r>(
+    rule: &'r Rule,
+    evaluation: &'r Evaluation<'_>,
     charged: &Charged,
     known: (&Mocks, &Config),
-) -> Judged<'r> {
-    let explanation = explain(rule, event);
+) -> Result<Judged<'r>, Failure> {
+    let event = evaluation.event();
+    let explanation = evaluation.explain(rule)?;
     let (loops, gates, plan) = match explanation.truth {
         Truth::True => (
-            loop_view::view(rule, event, |ask| charged.consult_loops(rule, ask)),
-            gate_view::view(rule, event, |asks| charged.consult(rule, asks)),
-            foresee((rule, locals), event, known),
+            loop_view::loop_guard_status(rule, event, |ask| charged.consult_loops(rule, ask)),
+            gate_view::gate_status(rule, event, |asks| charged.consult(rule, asks)),
+            plan_flow(rule, evaluation, known),
         ),
         Truth::False | Truth::Unknown => (None, Vec::new(), Vec::new()),
     };
-    Judged {
+    Ok(Judged {
         rule,
+        matched: evaluation.matches(rule),
         explanation,
         loops,
         gates,
         plan,
-    }
+    })
 }
 
-fn foresee<'r>(
-    (rule, locals): (&'r Rule, &'r Value),
-    event: &'r Event,
+fn plan_flow<'r>(
+    rule: &'r Rule,
+    evaluation: &'r Evaluation<'_>,
     (mocks, config): (&Mocks, &Config),
 ) -> Vec<Planned<'r>> {
-    let subject = Subject {
-        event,
-        vars: &rule.vars,
-        error: &Value::Null,
-        locals,
-        seed: "",
-    };
-    let now = event.time.unwrap_or_else(Timestamp::now);
+    let now = evaluation.event().time.unwrap_or_else(Timestamp::now);
     let mut settings = PlannedSettings::new(config);
-    plan_of(&rule.flow, &subject, now, &mut |task| {
+    evaluation.plan(rule, now, &mut |task| {
         let given = answer(mocks, task).or_else(|| jq::outcome(&task.call));
         given.or_else(|| settings.outcome(&task.call))
     })
 }
 
 impl Judged<'_> {
+    /// Whether the condition holds, also of a disabled rule.
     fn holds(&self) -> bool {
         self.explanation.truth == Truth::True
-    }
-
-    fn matches(&self) -> bool {
-        self.holds() && self.rule.mode != Mode::Disabled
     }
 }
 
@@ -234,12 +233,12 @@ fn answer_json(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Ruleboo
     let files = &book.rules.files;
     let matched: Vec<&str> = judged
         .iter()
-        .filter(|j| j.matches())
+        .filter(|j| j.matched)
         .map(|j| j.rule.name.as_str())
         .collect();
     let rules: Vec<Value> = judged
         .iter()
-        .filter(|j| args.explain || j.matches())
+        .filter(|j| args.explain || j.matched)
         .map(|j| {
             let mut rule = explanation::rule_json(j.rule, &j.explanation, files);
             rule["gates"] = gates::json(j.loops.as_ref(), &j.gates);
@@ -265,12 +264,12 @@ fn answer_text(
 ) -> io::Result<()> {
     let files = &book.rules.files;
     explanation::event(out, event)?;
-    for j in judged.iter().filter(|j| args.explain || j.matches()) {
+    for j in judged.iter().filter(|j| args.explain || j.matched) {
         explanation::rule(out, j.rule, &j.explanation, files)?;
         gates::text(out, j.loops.as_ref(), &j.gates)?;
         plan::text(out, &j.plan, j.rule, (&book.config.outgoing, files))?;
     }
-    if !judged.iter().any(Judged::matches) {
+    if !judged.iter().any(|j| j.matched) {
         writeln!(out, "\n{}", nothing(event, judged, args, book))?;
     }
     Ok(())
@@ -353,7 +352,20 @@ fn typed(value: &str) -> Result<Value, Failure> {
     }
 }
 
-/// Applies the changes, and refuses fields that events of this type do not have.
+/// Applies the changes. A field that events of this type do not have is a usage error.
+fn changed<'c>(
+    input: InputEvent<'c>,
+    changes: &[(Path, Value)],
+    book: &Rulebook,
+) -> Result<InputEvent<'c>, Failure> {
+    if changes.is_empty() {
+        return Ok(input);
+    }
+    let mut event = input.into_event(&book.config.catalogue);
+    apply(changes, &mut event, book)?;
+    Ok(InputEvent::Event(Box::new(event)))
+}
+
 fn apply(changes: &[(Path, Value)], event: &mut Event, book: &Rulebook) -> Result<(), Failure> {
     for (path, value) in changes {
         let known = book
@@ -374,3 +386,6 @@ fn apply(changes: &[(Path, Value)], event: &mut Event, book: &Rulebook) -> Resul
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

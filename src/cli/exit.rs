@@ -10,9 +10,10 @@ use thiserror::Error;
 use super::output::Output;
 use super::render;
 use crate::core::diagnostic::{Diagnostics, Files};
+use crate::core::matching::evaluation::Disagreement;
 use crate::engine::EngineError;
 use crate::source::http::ListenError;
-use crate::store::sqlite::journal::{OpenError, ReadError};
+use crate::store::history::{HistoryError, HistoryOpenError};
 
 /// The exit codes of every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,7 +143,7 @@ impl From<EngineError> for Failure {
             EngineError::Listen(ListenError::Address { .. } | ListenError::NotLoopback { .. }) => {
                 Failure::usage(error.to_string())
             }
-            EngineError::Listen(ListenError::Taken { .. } | ListenError::Other { .. })
+            EngineError::Listen(ListenError::AddressInUse { .. } | ListenError::Other { .. })
             | EngineError::Store(_)
             | EngineError::Open(_)
             | EngineError::Action(_)
@@ -155,22 +156,28 @@ impl From<EngineError> for Failure {
     }
 }
 
-impl From<OpenError> for Failure {
-    fn from(error: OpenError) -> Self {
+impl From<HistoryOpenError> for Failure {
+    fn from(error: HistoryOpenError) -> Self {
         match error {
-            OpenError::Nothing(_) => Failure::nothing(error.to_string())
+            HistoryOpenError::Nothing(_) => Failure::nothing(error.to_string())
                 .help("start `flowtrigger daemon`, or point `--data` at the folder that one keeps"),
-            OpenError::Newer { .. }
-            | OpenError::Older { .. }
-            | OpenError::Foreign(_)
-            | OpenError::Damaged(_)
-            | OpenError::Unusable { .. } => Failure::runtime(error.to_string()),
+            HistoryOpenError::Newer { .. }
+            | HistoryOpenError::Older { .. }
+            | HistoryOpenError::Foreign(_)
+            | HistoryOpenError::Damaged(_)
+            | HistoryOpenError::Unusable { .. } => Failure::runtime(error.to_string()),
         }
     }
 }
 
-impl From<ReadError> for Failure {
-    fn from(error: ReadError) -> Self {
+impl From<Box<Disagreement>> for Failure {
+    fn from(disagreement: Box<Disagreement>) -> Self {
+        Failure::runtime(disagreement.to_string())
+    }
+}
+
+impl From<HistoryError> for Failure {
+    fn from(error: HistoryError) -> Self {
         Failure::runtime(error.to_string())
     }
 }

@@ -14,8 +14,9 @@ use super::render::diagnostics;
 use crate::core::config::Config;
 use crate::core::diagnostic::{Diagnostics, Files};
 use crate::core::flow::lower_default_on_dead;
-use crate::engine::{ConfigFile, Places, Rulebook};
-use crate::store::sqlite::journal::Journal;
+use crate::engine::{ConfigFile, Rulebook, RulebookPaths};
+use crate::store::history::HistoryOpenError;
+use crate::store::{History, SqliteHistory};
 
 /// Where the configuration is looked for; only there may it be absent.
 const CONFIG: &str = "flowtrigger.yaml";
@@ -73,15 +74,15 @@ pub enum LogFormat {
 
 impl Global {
     /// Where to read rules and configuration; a command's own path goes before `--rules`.
-    pub fn places(&self, path: Option<&Path>) -> Places {
+    pub fn places(&self, path: Option<&Path>) -> RulebookPaths {
         let config = match &self.config {
             Some(path) => ConfigFile::Named(path.clone()),
             None => ConfigFile::IfThere(CONFIG.into()),
         };
-        Places {
+        RulebookPaths {
             config,
             environment: environment(),
-            ..Places::new(path.unwrap_or(&self.rules))
+            ..RulebookPaths::new(path.unwrap_or(&self.rules))
         }
     }
 
@@ -90,9 +91,9 @@ impl Global {
         self.data.join("outbox")
     }
 
-    /// What is kept of events and runs.
-    pub fn journal(&self) -> Result<Journal, Failure> {
-        Ok(Journal::open(&self.database())?)
+    /// The read side of the store. Only here a backend is chosen.
+    pub fn history(&self) -> Result<Box<dyn History>, HistoryOpenError> {
+        Ok(Box::new(SqliteHistory::open(&self.database())?))
     }
 
     /// Where events and runs are kept.
@@ -122,7 +123,7 @@ impl Global {
         let mut line = ProgressLine::new();
         let reading = self
             .places(path)
-            .read_telling(&mut |progress| line.tell(progress));
+            .load_with_progress(&mut |progress| line.tell(progress));
         drop(line);
         if !reading.diagnostics.has_errors() {
             let mut stderr = Output::stderr(self.color);

@@ -1,32 +1,30 @@
-//! `run`: reads events, acts for real, waits for the end of every run and reports.
-//! A bad input is told and loses none of the others.
+//! `run`: reads events, executes their runs as the daemon does, and reports each when its runs have finished.
+//! A bad input is reported and does not affect the others.
 
 mod patience;
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::exit::{Exit, Failure};
 use super::global::{Format, Global};
-use super::input::{self, Bad};
+use super::input::{self, Bad, InputEvent};
 use super::output::{Color, Output};
 use super::render::diagnostics::number;
 use super::render::explanation;
 use super::render::message;
 use super::render::paint::{Paint, Tone};
 use super::render::plain::plain;
-use crate::core::event::Event;
 use crate::core::run::State;
 use crate::engine::{
-    Engine, EventReport, Hands, Left, Options, Rulebook, RunReport, StepReport, act, hands,
-    interrupted,
+    Engine, EngineError, EngineOptions, EventReport, IncomingEvent, Matcher, ReloadablePerformer,
+    RunReport, StepReport, UnfinishedWork, act, interrupted, performer,
 };
-use crate::store::MemoryStore;
+use crate::store::{Settings, SqliteStore};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -60,17 +58,18 @@ pub struct Args {
 pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let book = global.rulebook(None)?;
     input::read(&args.files, args.source.as_deref(), &book.config)?;
-    let hands = hands(&book, &global.outbox())?;
+    let performer = performer(&book, &global.outbox())?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::runtime(format!("failed to start: {error}")))?;
+    let store = SqliteStore::in_memory(Settings::in_memory()).map_err(EngineError::from)?;
     let mut tally = Tally::default();
     let (sender, events) = mpsc::channel(AHEAD);
     let reading = runtime.block_on(async {
-        let engine = Engine::start(MemoryStore::default(), hands, book, Options::default());
+        let engine = Engine::start(store, performer, book, EngineOptions::default());
         let reader = Reader {
             files: args.files,
             source: args.source,
-            book: engine.rulebook(),
+            matcher: engine.matcher(),
             color: global.color,
         };
         let reading = std::thread::spawn(move || reader.read(&sender));
@@ -99,18 +98,19 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
 struct Reader {
     files: Vec<PathBuf>,
     source: Option<String>,
-    book: Arc<Rulebook>,
+    matcher: Matcher,
     color: Color,
 }
 
 impl Reader {
-    /// Hands over the events; what is none is told at once, and counted.
-    fn read(self, events: &mpsc::Sender<Event>) -> Result<usize, Failure> {
+    /// Matches each event and hands it over; reports and counts inputs that are no event.
+    fn read(self, events: &mpsc::Sender<IncomingEvent>) -> Result<usize, Failure> {
+        let config = &self.matcher.rulebook().config;
         let mut bad = 0;
-        for input in input::read(&self.files, self.source.as_deref(), &self.book.config)? {
+        for input in input::read(&self.files, self.source.as_deref(), config)? {
             match input.event {
                 Ok(event) => {
-                    if events.blocking_send(event).is_err() {
+                    if events.blocking_send(self.incoming(event)).is_err() {
                         // Nobody listens any more.
                         break;
                     }
@@ -126,12 +126,22 @@ impl Reader {
         }
         Ok(bad)
     }
+
+    fn incoming(&self, event: InputEvent<'_>) -> IncomingEvent {
+        match event {
+            InputEvent::Bytes { bytes, format } => {
+                let matched = self.matcher.match_bytes(&bytes, format);
+                matched.expect("the input was read as one event before")
+            }
+            InputEvent::Event(event) => self.matcher.match_event(*event),
+        }
+    }
 }
 
 /// Acts on all events and prints each report as it comes.
 async fn carry_out(
-    engine: &Engine<MemoryStore, Hands>,
-    events: mpsc::Receiver<Event>,
+    engine: &Engine<SqliteStore, ReloadablePerformer>,
+    events: mpsc::Receiver<IncomingEvent>,
     (format, color): (Format, Color),
     tally: &mut Tally,
     out: &mut Output,
@@ -167,7 +177,7 @@ async fn carry_out(
 }
 
 /// What a signal left undone. Its commands end with the runtime, which drops them.
-fn cut_off(left: &Left, done: usize) -> Failure {
+fn cut_off(left: &UnfinishedWork, done: usize) -> Failure {
     let runs = match left.runs.as_slice() {
         [] => String::new(),
         runs => {
@@ -245,7 +255,7 @@ impl Tally {
 }
 
 fn text(report: &EventReport, out: &mut Output) -> io::Result<()> {
-    explanation::event(out, &report.event)?;
+    explanation::brief(out, &report.event)?;
     if report.redelivered {
         writeln!(out, "  came before: nothing runs twice")?;
     } else if report.matched.is_empty() {
@@ -312,7 +322,7 @@ fn step_words(step: &StepReport, said: Option<&str>) -> String {
 fn report_json(report: &EventReport) -> Value {
     let runs: Vec<Value> = report.runs.iter().map(run_json).collect();
     let mut line = json!({
-        "event": explanation::event_json(&report.event),
+        "event": explanation::brief_json(&report.event),
         "matched": report.matched,
         "runs": runs,
         "warnings": report.event.warnings,

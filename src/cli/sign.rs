@@ -15,7 +15,7 @@ use super::moment::Moment;
 use super::output::Output;
 use super::render::message;
 use super::signer::{self, Signer};
-use crate::core::config::{Config, Entrance, Scheme};
+use crate::core::config::{Config, EventSource, Scheme};
 use crate::core::secret::SecretPlace;
 use crate::source::signature::SignedHeader;
 
@@ -81,7 +81,7 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
 }
 
 struct Signed<'s> {
-    entrance: &'s Entrance,
+    entrance: &'s EventSource,
     headers: Option<&'s [SignedHeader]>,
     curl: String,
     url: Url,
@@ -119,7 +119,7 @@ impl Signed<'_> {
 
 /// The same request by hand. A shell finds a token where the program does.
 fn curl(
-    entrance: &Entrance,
+    entrance: &EventSource,
     headers: Option<&[SignedHeader]>,
     url: &Url,
     file: &std::path::Path,

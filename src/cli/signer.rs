@@ -6,25 +6,25 @@ use url::Url;
 
 use super::exit::Failure;
 use crate::action::secret::MissingSecret;
-use crate::core::config::{Config, Entrance};
-use crate::engine::{Entrances, USUAL_ADDRESS};
+use crate::core::config::{Config, EventSource};
+use crate::engine::{DEFAULT_ADDRESS, Endpoints};
 use crate::source::signature::SignedHeader;
 
 pub struct Signer {
-    entrances: Entrances,
+    entrances: Endpoints,
     missing: Vec<MissingSecret>,
 }
 
 impl Signer {
     pub fn new(config: &Config) -> Self {
-        let (entrances, missing) = Entrances::load(config);
+        let (entrances, missing) = Endpoints::load(config);
         Self { entrances, missing }
     }
 
     /// None where the source takes whoever comes.
     pub fn sign(
         &self,
-        entrance: &Entrance,
+        entrance: &EventSource,
         body: &[u8],
         at: Timestamp,
     ) -> Result<Option<Vec<SignedHeader>>, Failure> {
@@ -50,13 +50,13 @@ impl Signer {
 }
 
 /// Where the events of a source are posted to: at `to`, or where the daemon listens.
-pub fn url(entrance: &Entrance, to: Option<&str>, config: &Config) -> Result<Url, Failure> {
+pub fn url(entrance: &EventSource, to: Option<&str>, config: &Config) -> Result<Url, Failure> {
     let listened = std::env::var("FLOWTRIGGER_LISTEN").ok();
     let listened = listened.or_else(|| config.listen.address.clone());
     let address = match (to, &listened) {
         (Some(to), _) => to,
         (None, Some(listened)) => listened,
-        (None, None) => USUAL_ADDRESS,
+        (None, None) => DEFAULT_ADDRESS,
     };
     let unclear = || {
         let failure = Failure::usage(format!("failed to understand the address `{address}`"));

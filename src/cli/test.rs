@@ -17,6 +17,7 @@ use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::paint::{Paint, Tone};
 use crate::core::diagnostic::Files;
+use crate::engine::Rulebook;
 
 pub use suite::{Lost, gather};
 
@@ -70,9 +71,9 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
         .cases
         .iter()
         .filter(|case| case.rule.name.contains(only) || case.test.name.contains(only));
-    let tested: Vec<Tested> = chosen
-        .map(|case| tested(case, &book.config, &suite.files))
-        .collect();
+    let tested = chosen
+        .map(|case| tested(case, &book, &suite.files))
+        .collect::<Result<Vec<Tested>, Failure>>()?;
     if tested.is_empty() {
         return Err(nothing(&suite, rules, only));
     }
@@ -99,13 +100,13 @@ fn nothing(suite: &suite::Suite, rules: &std::path::Path, only: &str) -> Failure
         .help(format!("correct `--only`; `{rules}` has {all}"))
 }
 
-fn tested(case: &suite::Case, config: &crate::core::config::Config, files: &Files) -> Tested {
-    Tested {
+fn tested(case: &suite::Case, book: &Rulebook, files: &Files) -> Result<Tested, Failure> {
+    Ok(Tested {
         rule: case.rule.name.clone(),
         name: case.test.name.clone(),
         place: files.place(case.test.at),
-        failure: verdict::run(case, config, files),
-    }
+        failure: verdict::run(case, &book.rules, &book.config, files)?,
+    })
 }
 
 impl Tested {

@@ -1,5 +1,6 @@
-//! `why`: what became of an event or of a ticket's events, from the archive, with the rules of that time.
-//! It judges with the evaluator that judged then, asks no daemon and no rule of today.
+//! `why`: what happened to an event or to a ticket's events, from the archive, with the rules of that time.
+//! This version of the program evaluates them again; where the recorded outcome differs, it says so. No daemon
+//! and no current rule is asked.
 
 mod absent;
 mod account;
@@ -14,7 +15,8 @@ use super::global::{Format, Global};
 use super::moment::{Moment, seconds};
 use super::output::Output;
 use super::render::table::Table;
-use crate::store::sqlite::journal::{EventHead, EventQuery, Journal, Subject};
+use crate::store::History;
+use crate::store::history::{EventQuery, EventRow, EventSelector};
 use judged::{Editions, Judged, judge};
 
 const AFTER_HELP: &str = "\
@@ -53,14 +55,14 @@ const MOST: usize = 500;
 const LISTED: usize = 20;
 
 pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-    let journal = global.journal()?;
-    let found = find(&args, &journal)?;
+    let journal = global.history()?;
+    let found = find(&args, &*journal)?;
     if found.is_empty() {
-        absent::tell(&args.subject, args.format, &journal, out)?;
+        absent::tell(&args.subject, args.format, &*journal, out)?;
         return Ok(Exit::Negative);
     }
     if args.format == Format::Text && found.len() > 1 {
-        list(&found, &args, &journal, out)?;
+        list(&found, &args, &*journal, out)?;
     }
     let explained = match args.all {
         true => found.as_slice(),
@@ -68,7 +70,7 @@ pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failur
     };
     let (mut exit, mut editions) = (Exit::Negative, Editions::default());
     for (number, head) in explained.iter().enumerate() {
-        let Some(judged) = judge(head, &args.rule, &mut editions, &journal)? else {
+        let Some(judged) = judge(head, &args.rule, &mut editions, &*journal)? else {
             // Retention took it while we looked.
             continue;
         };
@@ -95,10 +97,13 @@ fn tell(judged: &Judged, args: &Args, found: usize, out: &mut Output) -> Result<
 }
 
 /// By id, and where no event has it by ticket.
-fn find(args: &Args, journal: &Journal) -> Result<Vec<EventHead>, Failure> {
+fn find(args: &Args, journal: &dyn History) -> Result<Vec<EventRow>, Failure> {
     let at = args.at.map(|at| at.from(Timestamp::now()));
     let subject = args.subject.trim().trim_start_matches('#');
-    for subject in [Subject::Id(subject.into()), Subject::Key(subject.into())] {
+    for subject in [
+        EventSelector::Id(subject.into()),
+        EventSelector::Key(subject.into()),
+    ] {
         let query = EventQuery {
             subject,
             at,
@@ -114,9 +119,9 @@ fn find(args: &Args, journal: &Journal) -> Result<Vec<EventHead>, Failure> {
 
 /// One line an event; which of them is explained comes first.
 fn list(
-    found: &[EventHead],
+    found: &[EventRow],
     args: &Args,
-    journal: &Journal,
+    journal: &dyn History,
     out: &mut Output,
 ) -> Result<(), Failure> {
     let mut table = Table::default();

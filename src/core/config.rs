@@ -50,7 +50,7 @@ pub struct Config {
     /// What ZIS bundles find here, by the key of their integration.
     pub integrations: BTreeMap<String, Integration>,
     /// Where events come in, by the source's name: the built-in ones, or those that are named.
-    pub sources: BTreeMap<String, Entrance>,
+    pub sources: BTreeMap<String, EventSource>,
     pub catalogue: Catalogue,
     pub archive: Archive,
     pub retention: Retention,
@@ -73,7 +73,7 @@ pub struct Config {
 pub use archive::{ARCHIVE, Archive, Archived};
 pub use commands::{COMMANDS, Commands};
 pub use connection::{AUTH, CONNECTION, Connection};
-pub use entrance::{Entrance, Reads, SOURCE};
+pub use entrance::{EventSource, Reads, SOURCE};
 pub use environment::applied;
 pub use integrations::{INTEGRATION, Integration, PlannedSettings};
 pub use limits::{LIMITS, Limits};
@@ -114,7 +114,7 @@ impl Default for Config {
     }
 }
 
-fn built_in_sources() -> BTreeMap<String, Entrance> {
+fn built_in_sources() -> BTreeMap<String, EventSource> {
     let named = entrance::built_in().map(|entrance| (entrance.name.clone(), entrance));
     named.collect()
 }
@@ -122,7 +122,7 @@ fn built_in_sources() -> BTreeMap<String, Entrance> {
 impl Config {
     /// The sources that the configuration describes.
     pub fn descriptions(&self) -> impl Iterator<Item = &Description> {
-        self.sources.values().filter_map(Entrance::description)
+        self.sources.values().filter_map(EventSource::description)
     }
 
     /// Resolves names against the event types and variables of this configuration.
@@ -295,7 +295,12 @@ fn lower_connections(
 }
 
 /// Each source has a path of its own.
-fn check_path(entrance: &Entrance, entry: &Entry, config: &Config, diagnostics: &mut Diagnostics) {
+fn check_path(
+    entrance: &EventSource,
+    entry: &Entry,
+    config: &Config,
+    diagnostics: &mut Diagnostics,
+) {
     let others = config.sources.values();
     let mut others = others.filter(|other| other.name != entrance.name);
     if let Some(other) = others.find(|other| other.path == entrance.path) {

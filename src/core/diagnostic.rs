@@ -1,12 +1,13 @@
-//! What an author got wrong: a code, a place, a message and a help line, collected and told all at once.
-//! It refuses to stop at the first mistake: everything that reads author input pushes here and goes on.
+//! Diagnostics: problems in rules, configurations and rule tests, with code, span, message and help.
+//! Everything that reads input of authors pushes to [`Diagnostics`] and continues, so that all problems
+//! are reported at once.
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
 
-/// One mistake in a rule file, a configuration or a rule test.
+/// One problem in a rule file, a configuration or a rule test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     pub code: Code,
@@ -52,75 +53,74 @@ pub enum Severity {
     Warning,
 }
 
-/// The kinds of mistakes. The kebab-case text is what people filter and script on.
+/// The kinds of problems. The kebab-case text is a stable name for filters and scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Code {
     /// The file cannot be read, or is not UTF-8.
     Unreadable,
-    /// The YAML itself is broken, or over a limit.
+    /// The YAML is invalid, or exceeds a limit.
     Syntax,
-    /// A template that YAML read as something else.
+    /// A template without quotes, which YAML reads as a mapping.
     UnquotedTemplate,
     UnknownKey,
     DuplicateKey,
     MissingKey,
-    /// A value of the wrong kind: a list where text belongs, and the like.
+    /// A value of the wrong type, such as a list instead of a text.
     WrongType,
-    /// A value of the right kind that is not allowed here.
+    /// A value of the right type that is not allowed here.
     InvalidValue,
     DuplicateName,
     UnknownEventType,
     UnknownField,
     UnknownOperator,
-    /// The operator cannot apply to this field's type.
+    /// The operator does not apply to the type of the field.
     OperatorMismatch,
-    /// The comparison can never hold.
+    /// The comparison can never be true.
     NeverHolds,
     BadRegex,
     BadPath,
     BadTemplate,
-    /// A jq program that cannot run.
+    /// An invalid jq program.
     BadProgram,
-    /// A template reads a name that nothing defines.
+    /// A template reads an undefined name.
     UndefinedName,
-    /// A template writes out a field that not every event of the rule holds.
+    /// A template writes a field that not every event of the rule has.
     MaybeAbsent,
     /// A template inside `shell:`.
     TemplateInShell,
     UnknownConnection,
     UnsetSecret,
-    /// A request that would be refused when it is sent.
+    /// A request that the egress policy would deny.
     RefusedTarget,
-    /// A program that is not on the list of those that may run.
+    /// A program that is not on the allowlist.
     RefusedProgram,
-    /// Bounds for a command that this machine cannot put in force.
+    /// Limits for a command that this machine cannot enforce.
     Unconfinable,
-    /// A secret that is taken and may not be what was meant.
+    /// A secret that is accepted but probably not intended.
     OddSecret,
-    /// A secret itself where its place belongs: the line is not shown.
+    /// The value of a secret instead of its source. The line is not shown.
     SecretInFile,
-    /// A rule that writes what it listens to.
+    /// A rule whose action causes an event that the same rule matches.
     StartsItself,
-    /// Flows that run each other in a circle.
+    /// Flows that call each other in a cycle.
     RunsItself,
-    /// A flow that no rule runs.
+    /// A flow that no rule uses.
     Unused,
-    /// Part of the language that this version recognises and does not run.
+    /// A part of the language that this version recognises but does not support.
     NotBuiltYet,
-    /// A rules folder without a rule, a rule test without a rule.
+    /// A rules folder or a rule test without a rule.
     Empty,
 }
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = serde_json::to_value(self).unwrap_or_default();
-        f.write_str(text.as_str().unwrap_or("unknown"))
+        let text = serde_json::to_value(self).expect("a code is JSON");
+        f.write_str(text.as_str().expect("a code is text"))
     }
 }
 
-/// A place in a file: where it starts and how far it reaches. Lines and columns count from 1,
-/// columns in characters.
+/// A range in a file: its start and length. Lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Position {
     pub file: FileId,
@@ -134,7 +134,7 @@ pub struct Position {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct FileId(pub u32);
 
-/// The texts that positions point into.
+/// The files that spans point into.
 #[derive(Debug, Clone, Default)]
 pub struct Files {
     files: Vec<File>,
@@ -168,7 +168,7 @@ impl Files {
         self.get(id).map_or("", |file| &file.name)
     }
 
-    /// `file:line:column`, as editors and terminals open it.
+    /// `file:line:column`, which editors and terminals can open.
     pub fn place(&self, at: Position) -> String {
         format!("{}:{}:{}", self.name(at.file), at.line, at.column)
     }
@@ -205,11 +205,11 @@ impl Report for Diagnostics {
     }
 }
 
-/// Everything found wrong so far.
+/// The problems found so far.
 #[derive(Debug, Clone, Default)]
 pub struct Diagnostics {
     items: Vec<Diagnostic>,
-    /// How many of them are errors; every rule asks before and after it is lowered.
+    /// The number of errors. Counted here because lowering compares it before and after each rule.
     errors: usize,
 }
 
@@ -236,7 +236,7 @@ impl Diagnostics {
         self.items.len() - self.errors
     }
 
-    /// How many there are, errors and warnings.
+    /// The number of errors and warnings.
     pub fn count(&self) -> usize {
         self.items.len()
     }
@@ -245,7 +245,7 @@ impl Diagnostics {
         self.items.is_empty()
     }
 
-    /// In the order of files and places, without repeats.
+    /// The diagnostics by file and span, without duplicates.
     pub fn sorted(&self) -> Vec<Diagnostic> {
         let mut items = self.items.clone();
         items.sort_by_key(|item| (item.at, item.severity, item.code));

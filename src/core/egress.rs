@@ -1,5 +1,5 @@
-//! Whether a request may go to a host at an address, and in words why not.
-//! It refuses to look a name up: whoever connects asks about the very address it connects to.
+//! Decides whether a request may be sent to a host at an address, and explains a denial.
+//! Does not resolve names: the caller checks the address that it connects to.
 
 mod policy;
 pub mod range;
@@ -12,7 +12,7 @@ use url::{Host, Url};
 pub use policy::{Allowed, Outgoing, Proxy};
 use range::{Range, range, reached};
 
-/// Why a request may not go where it is sent.
+/// A denied request target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     pub host: String,
@@ -20,23 +20,23 @@ pub struct Refused {
     pub range: Range,
 }
 
-/// What can be told of a request before it is sent, without looking a name up.
+/// What is known about a request target before the request is sent, without name resolution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Foresight {
-    /// A name whose addresses are checked when it is sent.
+    /// A name whose addresses are checked when the request is sent.
     Name,
-    /// A name that the proxy looks up.
+    /// A name that the proxy resolves.
     NameAtProxy,
-    /// A public address that is written out.
+    /// A public IP address.
     Public,
-    /// Not public, and allowed.
+    /// A target that is not public but allowed.
     Allowed,
-    /// A host that is not known yet.
+    /// The host is not known yet.
     Hidden,
     Refused(Refused),
 }
 
-/// Names that stand for an address wherever they are looked up.
+/// Names with the same special address everywhere.
 const NAMES: [(&str, Ipv4Addr); 2] = [
     ("localhost", Ipv4Addr::LOCALHOST),
     (
@@ -46,16 +46,16 @@ const NAMES: [(&str, Ipv4Addr); 2] = [
 ];
 
 impl Outgoing {
-    /// Whether a request for this host may be sent to this address.
-    pub fn admits(&self, host: &str, address: IpAddr) -> Result<(), Refused> {
-        let host = plain(host);
-        if self.names(&host) {
+    /// Checks whether a request for this host may be sent to this address.
+    pub fn check(&self, host: &str, address: IpAddr) -> Result<(), Refused> {
+        let host = normalized(host);
+        if self.allows_name(&host) {
             return Ok(());
         }
         let special = reached(address).into_iter();
         let special = special.filter_map(|inner| Some((inner, range(inner)?)));
         for (inner, range) in special {
-            if !self.reaches(address, inner, range) {
+            if !self.allows_address(address, inner, range) {
                 return Err(Refused {
                     host,
                     address,
@@ -66,26 +66,25 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Whether a host may be reached as far as its own text says: written as an address, or by a name
-    /// that means this machine everywhere.
-    pub fn admits_host(&self, host: &Host<&str>) -> Result<(), Refused> {
-        let Some((name, address)) = told(host) else {
+    /// Checks a host without resolving it: an IP address, or a name that has a fixed address.
+    pub fn check_host(&self, host: &Host<&str>) -> Result<(), Refused> {
+        let Some((name, address)) = known_address(host) else {
             return Ok(());
         };
-        let admitted = self.admits(&name, address);
+        let checked = self.check(&name, address);
         match (host, address) {
-            // This machine has two loopback addresses.
+            // `localhost` has an IPv4 and an IPv6 address; one allowed address is enough.
             (Host::Domain(_), IpAddr::V4(Ipv4Addr::LOCALHOST)) => {
-                let sixth = self.admits(&name, IpAddr::V6(::core::net::Ipv6Addr::LOCALHOST));
-                admitted.or(sixth.map_err(|refused| Refused { address, ..refused }))
+                let v6 = self.check(&name, IpAddr::V6(::core::net::Ipv6Addr::LOCALHOST));
+                checked.or(v6.map_err(|denied| Refused { address, ..denied }))
             }
-            _ => admitted,
+            _ => checked,
         }
     }
 
-    /// What can be told of an address before anything is sent; None for what is no HTTP address.
-    /// Secrets in it are still names in brackets.
-    pub fn foresee(&self, url: &str) -> Option<Foresight> {
+    /// What is known about a URL before anything is sent. `None` if it is not an HTTP URL. Secrets in it
+    /// are names in brackets.
+    pub fn forecast(&self, url: &str) -> Option<Foresight> {
         let (scheme, _) = url.split_once("://")?;
         if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
             return None;
@@ -94,37 +93,37 @@ impl Outgoing {
             return Some(Foresight::Hidden);
         };
         let host = url.host()?;
-        if let Err(refused) = self.admits_host(&host) {
-            return Some(Foresight::Refused(refused));
+        if let Err(denied) = self.check_host(&host) {
+            return Some(Foresight::Refused(denied));
         }
-        Some(match (told(&host), host) {
+        Some(match (known_address(&host), host) {
             (Some((_, address)), _) => match reached(address).into_iter().find_map(range) {
                 Some(_) => Foresight::Allowed,
                 None => Foresight::Public,
             },
-            (None, Host::Domain(name)) if self.names(&plain(name)) => Foresight::Allowed,
+            (None, Host::Domain(name)) if self.allows_name(&normalized(name)) => Foresight::Allowed,
             (None, _) if self.proxy.is_some() => Foresight::NameAtProxy,
             (None, _) => Foresight::Name,
         })
     }
 
-    /// What is seen, in words that a plan can show.
-    pub fn words(&self, seen: &Foresight) -> String {
-        match seen {
-            Foresight::Name => "public name, checked when it is sent".to_owned(),
-            Foresight::NameAtProxy => "a name, looked up by the proxy".to_owned(),
+    /// Describes a forecast for a plan.
+    pub fn words(&self, forecast: &Foresight) -> String {
+        match forecast {
+            Foresight::Name => "public name, checked when the request is sent".to_owned(),
+            Foresight::NameAtProxy => "name, resolved by the proxy".to_owned(),
             Foresight::Public => "public address".to_owned(),
             Foresight::Allowed if self.unconfigured => {
-                "this machine, allowed as long as there is no flowtrigger.yaml".to_owned()
+                "this machine, allowed while there is no flowtrigger.yaml".to_owned()
             }
             Foresight::Allowed => "not public, allowed by `outgoing`".to_owned(),
-            Foresight::Hidden => "not known yet, checked when it is sent".to_owned(),
-            Foresight::Refused(refused) => format!("refused: {refused}"),
+            Foresight::Hidden => "not known yet, checked when the request is sent".to_owned(),
+            Foresight::Refused(denied) => format!("denied: {denied}"),
         }
     }
 
-    /// Whether a host is allowed by its name, whatever address it has.
-    fn names(&self, host: &str) -> bool {
+    /// Whether a host is allowed by its name, independent of its address.
+    fn allows_name(&self, host: &str) -> bool {
         self.allow.iter().any(|allowed| match allowed {
             Allowed::Network(_) => false,
             Allowed::Host(name) => host == name,
@@ -132,12 +131,12 @@ impl Outgoing {
         })
     }
 
-    fn reaches(&self, outer: IpAddr, inner: IpAddr, range: Range) -> bool {
+    fn allows_address(&self, outer: IpAddr, inner: IpAddr, range: Range) -> bool {
         if range == Range::Loopback && self.unconfigured {
             return true;
         }
         self.allow.iter().any(|allowed| match allowed {
-            // Whoever allows a network means its machines, not the credentials of this one.
+            // An allowed network does not include a metadata service, which has this machine's credentials.
             Allowed::Network(network) if range == Range::Metadata => {
                 network.prefix_len() == network.max_prefix_len()
                     && [outer, inner].contains(&network.addr())
@@ -148,31 +147,31 @@ impl Outgoing {
     }
 }
 
-/// What a host says of its address itself.
-fn told(host: &Host<&str>) -> Option<(String, IpAddr)> {
+/// The address of a host that needs no name resolution.
+fn known_address(host: &Host<&str>) -> Option<(String, IpAddr)> {
     match host {
         Host::Ipv4(address) => Some((address.to_string(), IpAddr::V4(*address))),
         Host::Ipv6(address) => Some((address.to_string(), IpAddr::V6(*address))),
         Host::Domain(name) => {
-            let name = plain(name);
-            let means = |(known, _): &&(&str, Ipv4Addr)| {
+            let name = normalized(name);
+            let is_name = |(known, _): &&(&str, Ipv4Addr)| {
                 let before = name.strip_suffix(known);
                 before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
             };
-            let (_, address) = NAMES.iter().find(means)?;
+            let (_, address) = NAMES.iter().find(is_name)?;
             Some((name, IpAddr::V4(*address)))
         }
     }
 }
 
-/// A name as names are compared: in lower case, and without the dot of the root.
-fn plain(host: &str) -> String {
+/// Normalizes a host name for comparison: lower case, without the final dot.
+fn normalized(host: &str) -> String {
     let host = host.to_ascii_lowercase();
     host.strip_suffix('.').unwrap_or(&host).to_owned()
 }
 
 impl Refused {
-    /// What stands under `outgoing.allow` to let it through.
+    /// The entry in `outgoing.allow` that would allow it.
     pub fn entry(&self) -> String {
         match self.range {
             Range::Metadata => self.address.to_string(),
@@ -180,16 +179,16 @@ impl Refused {
         }
     }
 
-    /// What to do, where it is meant.
+    /// How to allow it.
     pub fn help(&self) -> String {
         format!(
-            "if it is meant, write `outgoing: {{ allow: [{}] }}` in flowtrigger.yaml",
+            "to allow it, write `outgoing: {{ allow: [{}] }}` in flowtrigger.yaml",
             quoted(&self.entry())
         )
     }
 }
 
-/// An entry as YAML takes it within brackets.
+/// Quotes an entry for a YAML list in brackets.
 fn quoted(entry: &str) -> String {
     match entry.contains(':') {
         true => format!("'{entry}'"),
@@ -200,10 +199,10 @@ fn quoted(entry: &str) -> String {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (host, address) = (&self.host, self.address);
-        let words = self.range.words();
+        let range = self.range.words();
         match *host == address.to_string() {
-            true => write!(f, "`{host}` is {words}"),
-            false => write!(f, "`{host}` is at {address}, {words}"),
+            true => write!(f, "`{host}` is {range}"),
+            false => write!(f, "`{host}` is at {address}, {range}"),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What lets a matched rule run less often than it matches: `dedupe`, `debounce` and `throttle`.
-//! It decides on facts that it is given; it keeps none, and a gate without a value never closes.
+//! Gates that may suppress the run of a matched rule: `dedupe`, `debounce` and `throttle`.
+//! Decides on the history that the store supplies. A gate whose `per` is absent lets the run through.
 
 pub mod debounce;
 
@@ -13,35 +13,35 @@ use crate::core::run::RunId;
 
 pub use debounce::{Debounce, Gathering, MOST_EVENTS, Turn, locals, replaced};
 
-/// A gate as its rule says it.
+/// A gate as configured in a rule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Gate {
     pub kind: Kind,
-    /// What is told apart; None takes all events of the rule together.
+    /// The value that events are grouped by. `None` groups all events of the rule.
     pub per: Option<Arc<Path>>,
     pub window: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// One run in the window.
+    /// Allows one run in the window.
     Dedupe,
-    /// One run for all events until none has come for the window, which is called `quiet` there.
+    /// One run for all events until none has arrived for the window (key `quiet`).
     Debounce {
-        /// The run starts then at the latest, counted from the first event.
+        /// The longest time from the first event to the start of the run.
         at_most: Option<Duration>,
         keep: Kept,
     },
-    /// So many runs in the window.
+    /// Allows `limit` runs in the window.
     Throttle { limit: u32 },
 }
 
-/// Which of the events that a debounce gathers its run is about.
+/// Which of the collected events a debounce starts its run for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
     First,
     Last,
-    /// About the last, and all of them stand under `events`.
+    /// The last, with all of them in `events`.
     All,
 }
 
@@ -83,21 +83,21 @@ impl Kind {
     }
 }
 
-/// A gate with the value that one event brings: what the store is asked about.
+/// A gate with the value of one event. The store answers it with the gate's history.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ask {
     pub kind: Kind,
     pub window: Duration,
-    /// The path and its value, as people read it: `ticket.id 7`; empty where all events of the rule
-    /// count together.
+    /// The path and its value as shown to users: `ticket.id 7`. Empty if all events of the rule are
+    /// grouped.
     pub value: String,
 }
 
-/// What the store knows of earlier runs that count, all of them within the window.
+/// The earlier runs of a gate within its window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Facts {
     pub runs: u32,
-    /// The run that must leave the window before the gate opens again, and when it was let through.
+    /// The run that must leave the window before the gate opens again, and the time of its admission.
     pub oldest: Option<(RunId, Timestamp)>,
 }
 
@@ -108,13 +108,13 @@ pub enum Opening {
 }
 
 impl Ask {
-    /// Where the window begins.
+    /// The start of the window.
     pub fn since(&self, now: Timestamp) -> Timestamp {
         let window = SignedDuration::try_from(self.window).unwrap_or(SignedDuration::MAX);
         now.checked_sub(window).unwrap_or(Timestamp::MIN)
     }
 
-    /// Whether one more run may pass.
+    /// Whether another run is admitted.
     pub fn decide(&self, facts: &Facts) -> Opening {
         if facts.runs < self.kind.limit() {
             return Opening::Open;
@@ -125,16 +125,16 @@ impl Ask {
         let opens = at
             .checked_add(SignedDuration::try_from(self.window).unwrap_or(SignedDuration::MAX))
             .unwrap_or(Timestamp::MAX);
-        let about = about(&self.value);
+        let suffix = for_value(&self.value);
         let window = words(self.window);
         Opening::Closed {
             why: match self.kind {
                 Kind::Dedupe | Kind::Debounce { .. } => format!(
-                    "run {run}{about} came before; opens again at {opens:.0}",
+                    "earlier run {run}{suffix}; opens again at {opens:.0}",
                     run = run.0
                 ),
                 Kind::Throttle { limit } => format!(
-                    "{limit} run{s}{about} within {window}; opens again at {opens:.0}",
+                    "{limit} run{s}{suffix} within {window}; opens again at {opens:.0}",
                     s = if limit == 1 { "" } else { "s" }
                 ),
             },
@@ -142,14 +142,14 @@ impl Ask {
     }
 }
 
-fn about(value: &str) -> String {
+fn for_value(value: &str) -> String {
     match value {
         "" => String::new(),
         value => format!(" for {value}"),
     }
 }
 
-/// `24h`, `3m20s`: the two largest units.
+/// Formats a duration in its two largest units: `24h`, `3m20s`.
 pub fn words(span: Duration) -> String {
     let mut seconds = span.as_secs();
     if seconds == 0 {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_run_in_the_window_is_told_when_it_may_come() {
+    fn a_second_run_in_the_window_learns_when_the_gate_opens() {
         let facts = Facts {
             runs: 1,
             oldest: Some((RunId(12), at(0))),
@@ -194,15 +194,14 @@ mod tests {
         assert_eq!(
             ask(Kind::Dedupe).decide(&facts),
             Opening::Closed {
-                why: "run 12 for ticket.id 7 came before; opens again at 1970-01-01T01:00:00Z"
-                    .into()
+                why: "earlier run 12 for ticket.id 7; opens again at 1970-01-01T01:00:00Z".into()
             }
         );
         assert_eq!(ask(Kind::Dedupe).decide(&Facts::default()), Opening::Open);
     }
 
     #[test]
-    fn a_throttle_lets_its_number_through() {
+    fn a_throttle_admits_its_limit() {
         let facts = |runs| Facts {
             runs,
             oldest: Some((RunId(1), at(0))),

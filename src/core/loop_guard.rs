@@ -1,5 +1,5 @@
-//! Whether an event follows from our own actions, how far down, and whether one more run may begin.
-//! It decides on facts that it is given; an event of a person begins anew, whatever came before.
+//! The loop guard: suppresses runs of rules that trigger themselves, by causation depth and by rate.
+//! Decides on the history that the store supplies. An event that somebody else caused has depth 0.
 
 mod limits;
 mod origin;
@@ -16,78 +16,78 @@ use crate::core::run::RunId;
 pub use limits::LoopGuard;
 pub use origin::Origin;
 
-/// The word of this gate, as states, pages and figures have it.
+/// The name of this gate in states, pages and metrics.
 pub const GATE: &str = "loop_guard";
 
-/// How long before an event that tells no actor a run of ours is shown as what may have caused it.
-pub const ECHO: Duration = Duration::from_secs(60);
+/// For an event without actor: how long before it an own run counts as a possible cause.
+const POSSIBLE_CAUSE_WINDOW: Duration = Duration::from_secs(60);
 
-/// A rule that writes elsewhere than to a help desk may run so many times as often: a lively chat that
-/// is passed on is no loop, and what comes back through a third system still ends.
-const ELSEWHERE: u32 = 10;
+/// The factor on `runs` for rules that write to other systems than a help desk: forwarding a busy chat
+/// is not a loop, but a loop through a third system must still end.
+const NON_HELP_DESK_FACTOR: u32 = 10;
 
-/// Links of a chain that a reason names.
-const NAMED: usize = 3;
+/// Runs of a chain that a reason names.
+const MAX_NAMED_LINKS: usize = 3;
 
-/// Links that a reason is made of: one more, so that it can say that there are more.
-pub const LINKS: usize = NAMED + 1;
+/// Runs of a chain that [`LoopAsk::why`] needs: one more than it names, to show that there are more.
+pub const LINKS: usize = MAX_NAMED_LINKS + 1;
 
-/// What the guard knows of a rule that writes something somewhere.
+/// The loop guard of a rule that writes to other systems.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Guard {
     pub limits: LoopGuard,
     /// The `actor_id` of every connection.
     pub ours: Vec<String>,
-    /// Those of them that this rule writes as.
+    /// The actors that this rule writes as.
     pub acts_as: Vec<String>,
-    /// It writes to a help desk as somebody whom the configuration does not name.
+    /// Whether the rule writes to a help desk through a connection without `actor_id`.
     pub unnamed: bool,
 }
 
-/// What the guard is asked about one rule and one event.
+/// The loop guard of a rule with one event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoopAsk {
     pub guard: Arc<Guard>,
     pub origin: Origin,
-    /// The source and the key together; None where the event is about nothing that could come again.
+    /// The source and key together. `None` without a key; such an event is never suppressed.
     pub about: Option<String>,
 }
 
-/// What is looked for among earlier runs that wrote something.
+/// A query for an earlier run that may have caused an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Search<'a> {
     pub about: &'a str,
-    /// Only runs that write as this one.
+    /// Only runs that write as this actor.
     pub actor: Option<&'a str>,
     pub since: Timestamp,
 }
 
-/// What the store knows.
+/// The history that the store supplies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LoopFacts {
-    /// The latest of the runs searched for, and how deep it stands itself.
+    /// The latest run that [`Search`] finds, with its depth.
     pub cause: Option<(RunId, u32)>,
-    /// Runs of the rule for the same key.
+    /// The runs of the rule for the same key.
     pub rate: Facts,
 }
 
-/// Where a run stands in a chain of our own actions.
+/// The position of a run in a chain of own actions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Lineage {
-    /// How many times in a row an event followed from our own action; 0 where nobody says so.
+    /// The number of events in a row that own actions caused; 0 if the actor is unknown or not ours.
     pub depth: u32,
-    /// The run that caused the event; at depth 0 one that only may have.
+    /// The run that caused the event; at depth 0 only a possible cause.
     pub cause: Option<RunId>,
 }
 
-/// Why a run may not begin.
+/// Why a run must not start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tripped {
     Depth,
     Rate { oldest: Option<Timestamp> },
 }
 
-/// A run in a chain, the one before it behind it.
+/// A run in a chain, which lists the latest run first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
     pub run: RunId,
@@ -108,26 +108,26 @@ impl Guard {
         self.unnamed || !self.acts_as.is_empty()
     }
 
-    /// Runs for one key within the time.
+    /// The limit of runs for one key within `within`.
     pub fn most_runs(&self) -> u32 {
         match self.writes_to_a_help_desk() {
             true => self.limits.runs,
-            false => self.limits.runs.saturating_mul(ELSEWHERE),
+            false => self.limits.runs.saturating_mul(NON_HELP_DESK_FACTOR),
         }
     }
 }
 
 impl LoopAsk {
-    /// Which earlier run the event may follow from; None where that is not asked.
+    /// The query for the run that may have caused the event. `None` if the cause does not matter.
     pub fn cause(&self, now: Timestamp) -> Option<Search<'_>> {
         let about = self.about.as_deref()?;
         let within = self.guard.limits.within;
-        let (actor, back) = match &self.origin {
+        let (actor, window) = match &self.origin {
             Origin::Person { .. } => return None,
             Origin::Ours { actor } => (Some(actor.as_str()), within),
-            Origin::Untold => (None, within.min(ECHO)),
+            Origin::Untold => (None, within.min(POSSIBLE_CAUSE_WINDOW)),
         };
-        let since = before(now, back);
+        let since = before(now, window);
         Some(Search {
             about,
             actor,
@@ -135,7 +135,7 @@ impl LoopAsk {
         })
     }
 
-    /// What runs of this rule are counted for, and since when; None where their number decides nothing.
+    /// What the runs of this rule are counted for, and since when. `None` if the rate is not limited.
     pub fn rate(&self, now: Timestamp) -> Option<(&str, Timestamp)> {
         let counts = match self.origin {
             Origin::Untold => true,
@@ -146,7 +146,7 @@ impl LoopAsk {
         Some((about, before(now, self.guard.limits.within)))
     }
 
-    /// What the run is remembered for, so that later events can be laid to it.
+    /// The key to store with the run, so that later events can be attributed to it.
     pub fn trace(&self) -> Option<&str> {
         let counts = match self.origin {
             Origin::Person { .. } => self.guard.writes_to_a_help_desk(),
@@ -166,10 +166,9 @@ impl LoopAsk {
         Lineage { depth, cause }
     }
 
-    /// Why the run may not begin; None where it may. A chain of as many events as `depth` says is let
-    /// through, and as many runs as `runs` says.
+    /// Why the run must not start, or `None`. A chain of `depth` events is allowed, and `runs` runs.
     pub fn decide(&self, facts: &LoopFacts) -> Option<Tripped> {
-        // An event without a key leads nowhere back.
+        // Without a key no cause can be found.
         self.about.as_ref()?;
         if self.lineage(facts).depth > self.guard.limits.depth {
             return Some(Tripped::Depth);
@@ -178,33 +177,35 @@ impl LoopAsk {
         (facts.rate.runs >= self.guard.most_runs()).then_some(Tripped::Rate { oldest })
     }
 
-    /// The reason in words; `chain` begins with what caused the event.
+    /// Describes the reason. `chain` starts with the run that caused the event.
     pub fn why(&self, tripped: Tripped, facts: &LoopFacts, chain: &[Link]) -> String {
         let limits = self.guard.limits;
         match tripped {
             Tripped::Depth => format!(
-                "the event is number {} in a row that our own actions caused, `depth` allows {}{}",
+                "event {} in a row caused by our own actions, `depth` allows {}{}",
                 self.lineage(facts).depth,
                 limits.depth,
-                named(", caused by", chain)
+                describe_chain("; caused by", chain)
             ),
             Tripped::Rate { oldest } => format!(
-                "{} runs for {} within {}, no more may begin{}{}{}",
+                "limit of {} runs for {} within {} reached{}{}{}",
                 self.guard.most_runs(),
-                self.about.as_deref().unwrap_or_default(),
+                self.about
+                    .as_deref()
+                    .expect("runs are counted about something"),
                 words(limits.within),
-                self.unnamed(),
-                named("; may be caused by", chain),
-                opens(oldest, limits.within)
+                self.unnamed_connection(),
+                describe_chain("; possibly caused by", chain),
+                reopens(oldest, limits.within)
             ),
         }
     }
 
-    /// What would tell our own actions from those of people.
-    fn unnamed(&self) -> &'static str {
+    /// The reason why own actions cannot be distinguished from those of other users.
+    fn unnamed_connection(&self) -> &'static str {
         match (self.guard.unnamed, &self.origin) {
             (true, Origin::Person { .. } | Origin::Ours { .. }) => {
-                ": it writes to the help desk through a connection without `actor_id`"
+                "; the rule writes to the help desk through a connection without `actor_id`"
             }
             (true | false, _) => "",
         }
@@ -216,20 +217,20 @@ fn before(now: Timestamp, span: Duration) -> Timestamp {
     now.checked_sub(span).unwrap_or(Timestamp::MIN)
 }
 
-/// `, caused by run 9 (close-it) ← run 7 (open-it) ← …`
-fn named(begin: &str, chain: &[Link]) -> String {
+/// `; caused by run 9 (close-it) ← run 7 (open-it) ← …`
+fn describe_chain(prefix: &str, chain: &[Link]) -> String {
     let link = |link: &Link| format!("run {} ({})", link.run.0, link.rule);
-    let mut links: Vec<String> = chain.iter().take(NAMED).map(link).collect();
+    let mut links: Vec<String> = chain.iter().take(MAX_NAMED_LINKS).map(link).collect();
     if links.is_empty() {
         return String::new();
     }
-    if chain.len() > NAMED {
+    if chain.len() > MAX_NAMED_LINKS {
         links.push("…".into());
     }
-    format!("{begin} {}", links.join(" ← "))
+    format!("{prefix} {}", links.join(" ← "))
 }
 
-fn opens(oldest: Option<Timestamp>, within: Duration) -> String {
+fn reopens(oldest: Option<Timestamp>, within: Duration) -> String {
     let span = SignedDuration::try_from(within).unwrap_or(SignedDuration::MAX);
     match oldest.and_then(|at| at.checked_add(span).ok()) {
         Some(at) => format!("; opens again at {at:.0}"),

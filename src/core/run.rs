@@ -1,5 +1,4 @@
-//! A run is one rule's flow for one event: its state, its attempts, and when to try again.
-//! It refuses to know who performs it or where it is kept.
+//! A run executes a rule's flow for one event: its states, its log entries and its idempotency key.
 
 mod call_result;
 mod retry;
@@ -17,20 +16,20 @@ pub use retry::Retry;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RunId(pub u64);
 
-/// Where a run stands. Every page, command and metric uses these words.
+/// The state of a run. Pages, commands and metrics use the names from [`State::word`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     Queued,
-    /// A gate gathers events until none has come for a while.
+    /// A `debounce` collects events until none has arrived for a while.
     Debouncing {
         until: Timestamp,
     },
     Running,
-    /// Waiting for its next try.
+    /// Waiting for the next attempt of a failed step.
     Retrying {
         until: Timestamp,
     },
-    /// At a `wait` of its flow; it holds up no other run.
+    /// At a `wait` step. Other runs of its lane do not wait for it.
     Waiting {
         until: Timestamp,
     },
@@ -38,25 +37,25 @@ pub enum State {
     Skipped {
         why: String,
     },
-    /// Evaluated and recorded, never acted.
+    /// Evaluated and recorded, but never executed.
     Shadow,
     Dead {
         why: String,
     },
-    /// Put aside until a person decides.
+    /// Stopped until an operator decides.
     Held {
         why: String,
     },
-    /// A gate let it not begin.
+    /// Stopped by a gate before it started.
     Suppressed {
-        /// `dedupe`, `throttle`.
+        /// The name of the gate: `dedupe`, `throttle`.
         gate: String,
         why: String,
     },
     Cancelled,
 }
 
-/// The words of all states, in the order of a run's life.
+/// The names of all states, in the order in which a run passes through them.
 pub const STATES: [&str; 12] = [
     "queued",
     "debouncing",
@@ -90,7 +89,7 @@ impl State {
         }
     }
 
-    /// Nothing more will happen to the run by itself.
+    /// Whether the run stays as it is unless an operator acts.
     pub fn is_final(&self) -> bool {
         match self {
             State::Queued
@@ -108,7 +107,7 @@ impl State {
         }
     }
 
-    /// Whether a person can order it to go on.
+    /// Whether `runs retry` applies.
     pub fn can_revive(&self) -> bool {
         match self {
             State::Dead { .. } | State::Held { .. } | State::Cancelled => true,
@@ -124,7 +123,7 @@ impl State {
         }
     }
 
-    /// Whether a person can give it up.
+    /// Whether `runs cancel` applies.
     pub fn can_cancel(&self) -> bool {
         match self {
             State::Queued
@@ -142,7 +141,7 @@ impl State {
         }
     }
 
-    /// Whether the run counts for a `dedupe`: what never did its work gives its place back.
+    /// Whether the run's admission by a `dedupe` is released, because it did not do its work.
     pub fn gives_back(&self) -> bool {
         match self {
             State::Dead { .. } | State::Cancelled | State::Skipped { .. } => true,
@@ -158,7 +157,7 @@ impl State {
         }
     }
 
-    /// The gate that is closed, where one is.
+    /// The gate that suppressed the run.
     pub fn gate(&self) -> Option<&str> {
         match self {
             State::Suppressed { gate, .. } => Some(gate),
@@ -176,7 +175,7 @@ impl State {
         }
     }
 
-    /// When it goes on by itself, where it waits for a time.
+    /// The time when a waiting run continues.
     pub fn due(&self) -> Option<Timestamp> {
         match self {
             State::Debouncing { until } | State::Retrying { until } | State::Waiting { until } => {
@@ -194,7 +193,7 @@ impl State {
         }
     }
 
-    /// Why, where the state carries a reason.
+    /// The reason, for states that have one.
     pub fn why(&self) -> Option<&str> {
         match self {
             State::Skipped { why }
@@ -213,40 +212,40 @@ impl State {
     }
 }
 
-/// One line of a run's log. The log is the only memory of a run.
+/// One entry of a run's log. The log is the only state of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Line {
-    /// A command that must not run twice is about to start; written before it does.
+    /// A command that must not run twice is about to start. Written before it starts.
     Started {
-        /// The step's place in the flow.
+        /// The step's path in the flow.
         step: String,
         number: u32,
         at: Timestamp,
     },
-    /// The run came to a `wait`, which is over then, whatever the clock does meanwhile.
+    /// The run reached a `wait`, which ends at `until` even if the clock is changed.
     Waiting {
-        /// The step's place in the flow.
+        /// The step's path in the flow.
         step: String,
         at: Timestamp,
         until: Timestamp,
     },
     Attempt(Attempt),
-    /// A step's failure, or that of the whole flow (`catch`), led on to what is to run then.
+    /// The failure of a step, or of the whole flow (`catch`), was caught.
     Caught {
-        /// The step's place in the flow.
+        /// The step's path in the flow.
         step: String,
         at: Timestamp,
-        /// `error.…` of what runs then.
+        /// `error.…` for the catch.
         error: Value,
     },
-    /// A person ordered the run to go on: tries before this count no more.
+    /// An operator retried the run: earlier attempts no longer count.
     Revived {
         at: Timestamp,
     },
-    /// A worker took the run up: whatever had started before is no longer under way. Never kept:
-    /// whoever takes a run up adds it.
+    /// A worker claimed the run: whatever started before is no longer in progress. Never stored; the
+    /// worker adds it.
     Claimed {
-        /// What the run waited for until then is over, whatever the clock says now.
+        /// The end of the wait that the claim ended, whatever the clock says now.
         over: Option<Timestamp>,
     },
 }
@@ -264,11 +263,11 @@ impl Line {
     }
 }
 
-/// One try of one step and what it gave.
+/// One attempt of one step and its outcome.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attempt {
-    /// The step's place in the flow: its name, behind the names of the steps that it stands in, as in
-    /// `each[2].page`; `each[2]` itself is the end of that item.
+    /// The step's path in the flow: its name after the names of the enclosing steps, such as
+    /// `each[2].page`. `each[2]` itself is the end of that item.
     pub step: String,
     /// Counts from 1.
     pub number: u32,
@@ -278,7 +277,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Whether it is no try of anything, but the end of an item of a list.
+    /// Whether this is the end of a `for_each` item instead of an attempt.
     pub fn ends_an_item(&self) -> bool {
         self.step.ends_with(']')
     }
@@ -295,7 +294,7 @@ pub fn idempotency_key(event_id: &str, rule: &str, step: &str, generation: u32) 
         .collect()
 }
 
-/// Each part with its length before it, so that no two lists of parts look alike.
+/// Hashes each part after its length, so that different lists of parts never have the same input.
 fn hash(parts: &[&str]) -> [u8; 32] {
     let mut sha = Sha256::new();
     for part in parts {
@@ -310,7 +309,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_key_changes_with_each_of_its_parts_and_with_nothing_else() {
+    fn the_key_depends_on_each_part() {
         let key = idempotency_key("e", "r", "s", 0);
         assert_eq!(key.len(), 32);
         assert_eq!(key, idempotency_key("e", "r", "s", 0));

@@ -1,39 +1,38 @@
-//! What a path or a template can read: the event, the variables, the results of earlier steps and what
-//! the flow named. It borrows everything and looks nothing up elsewhere.
+//! The values that a path or template can read: event, variables, step results, error and locals.
 
 use serde_json::Value;
 
 use crate::core::event::Event;
 
-static NOTHING: Value = Value::Null;
+static NONE: Value = Value::Null;
 
-/// The values in reach while one rule is judged or one step is rendered.
+/// The values in scope while a rule is evaluated or a step is rendered.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
     pub event: &'a Event,
-    /// `vars.…`: the configuration's variables with the rule's own laid over them. An object.
+    /// `vars.…`: the variables of the configuration, overridden by those of the rule. An object.
     pub vars: &'a Value,
     /// `steps.NAME.…`: results of earlier steps of this run. An object.
     pub steps: &'a Value,
-    /// `error.…`: what went wrong, in a flow that runs for that reason. Null in any other.
+    /// `error.…`: the failure that an `on_dead` or `catch` flow handles. Null in any other flow.
     pub error: &'a Value,
-    /// What the flow gave names to, each a name of the top: the item under `for_each`, the `events`
-    /// that a gate gathered. An object, or null where there is none.
+    /// Local names: the item of `for_each`, the `events` that a debounce collected. An object, or null
+    /// without locals.
     pub locals: &'a Value,
-    /// `$` in a bundle's flow, which its states make and change; null in any other flow.
+    /// `$` in a bundle's flow: the document that its states change. Null in any other flow.
     pub document: &'a Value,
 }
 
 impl<'a> Scope<'a> {
-    /// An event and its rule's variables, before any step.
+    /// A scope with an event and the variables of its rule, before any step.
     pub const fn new(event: &'a Event, vars: &'a Value) -> Self {
         Self {
             event,
             vars,
-            steps: &NOTHING,
-            error: &NOTHING,
-            locals: &NOTHING,
-            document: &NOTHING,
+            steps: &NONE,
+            error: &NONE,
+            locals: &NONE,
+            document: &NONE,
         }
     }
 }

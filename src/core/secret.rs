@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-/// No Debug, Display, PartialEq or Serialize, on purpose.
+/// Deliberately without `Debug`, `Display`, `PartialEq` and `Serialize`.
 #[derive(Clone)]
 pub struct SecretValue(String);
 
@@ -12,7 +12,7 @@ impl SecretValue {
         Self(value.into())
     }
 
-    /// The value itself, for what is sent and what is verified.
+    /// The value, to send it or to verify with it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -43,7 +43,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether a type has a trait: what is said of it alone goes before what is said of all.
+    /// Whether a type implements a trait: the inherent constant takes precedence over the trait's.
     macro_rules! can {
         ($ability:path) => {{
             struct Probe<T>(PhantomData<T>);

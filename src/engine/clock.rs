@@ -1,5 +1,5 @@
-//! What time it is, and waiting for it: one place, so that a test can bring its own time.
-//! It refuses to trust the clock on the wall alone: a jump back is seen against one that only runs on.
+//! The time and waiting for it, behind a trait so that tests can provide their own time. A step back of the
+//! wall clock is detected by comparison with a monotonic clock.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -9,18 +9,18 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-/// Tells the time and waits for it.
+/// A source of time.
 pub trait Clock: Debug + Send + Sync + 'static {
-    /// By the clock on the wall, which people and other programs may set.
+    /// The wall clock, which people and other programs may set.
     fn now(&self) -> Timestamp;
 
-    /// Since some moment; runs on whatever becomes of the clock on the wall.
+    /// The monotonic clock: the time since some fixed moment.
     fn elapsed(&self) -> Duration;
 
     fn sleep(&self, time: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
-/// The machine's clocks.
+/// The clocks of the machine.
 #[derive(Debug)]
 pub struct SystemClock(Instant);
 
@@ -44,17 +44,17 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that is set right moves by less than this at a time.
-const ALLOWED: SignedDuration = SignedDuration::from_secs(2);
+/// Clock synchronisation corrects by less than this at a time.
+const MAX_DRIFT: SignedDuration = SignedDuration::from_secs(2);
 
-/// The two clocks side by side.
+/// Both clocks, read together.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pair {
+pub(super) struct ClockReading {
     wall: Timestamp,
     steady: Duration,
 }
 
-impl Pair {
+impl ClockReading {
     pub fn of(clock: &dyn Clock) -> Self {
         Self {
             wall: clock.now(),
@@ -62,9 +62,9 @@ impl Pair {
         }
     }
 
-    /// How far the clock on the wall was set back between two looks: negative. A jump ahead is none:
-    /// it can only make what waits for it early.
-    pub fn set_back(&self, later: &Pair) -> Option<SignedDuration> {
+    /// How far the wall clock was set back since this reading, as a negative duration. A step forward is
+    /// None: it can only end waits early.
+    pub fn set_back(&self, later: &ClockReading) -> Option<SignedDuration> {
         let steady = later.steady.saturating_sub(self.steady);
         let steady = SignedDuration::try_from(steady).unwrap_or(SignedDuration::MAX);
         let jump = later
@@ -72,7 +72,7 @@ impl Pair {
             .duration_since(self.wall)
             .checked_sub(steady)
             .unwrap_or(SignedDuration::MIN);
-        (jump < -ALLOWED).then_some(jump)
+        (jump < -MAX_DRIFT).then_some(jump)
     }
 }
 
@@ -80,15 +80,15 @@ impl Pair {
 mod tests {
     use super::*;
 
-    fn pair(wall: i64, steady: u64) -> Pair {
-        Pair {
+    fn pair(wall: i64, steady: u64) -> ClockReading {
+        ClockReading {
             wall: Timestamp::from_second(1_800_000_000 + wall).unwrap(),
             steady: Duration::from_secs(steady),
         }
     }
 
     #[test]
-    fn only_a_jump_back_is_one() {
+    fn only_a_step_back_is_detected() {
         let start = pair(0, 0);
         for (wall, steady) in [(30, 30), (28, 30), (3_600, 1), (0, 2)] {
             assert_eq!(start.set_back(&pair(wall, steady)), None, "{wall} {steady}");

@@ -1,26 +1,22 @@
-//! The engine as others hold it: events go in, final states come out, rules are swapped underneath.
-//! It refuses events once it is stopping, and never drops one that it took.
+//! The handle of a running engine: submit events, wait for final states, replace the rules. While the engine
+//! stops, it rejects events; accepted events are never dropped.
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
-use tokio::sync::{Mutex, Notify, OnceCell, RwLock, watch};
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::sync::{Mutex, Notify, watch};
 
-use super::at_work::AtWork;
-use super::clock::Clock;
-use super::dispatcher::dispatch;
+use super::limits::concurrency::ConcurrencyLimits;
+use super::limits::rate_limit::RateLimiter;
 use super::metrics::Metrics;
-use super::places::Places;
-use super::rates::Rates;
-use super::{EngineError, Options, Perform, Reading, Rulebook};
-use crate::store::{Edition, EditionId, Placed, Record, Settings, Store, StoreError};
+use super::runner::dispatcher::dispatch;
+use super::state::{ActiveRulebook, EnginePhase, EngineState};
+use super::{EngineError, EngineOptions, LoadedRulebook, Perform, Rulebook};
+use crate::store::{Edition, Placed, Record, Settings, Store, StoreError};
 
-/// A running engine. Cloning gives another handle to the same one.
+/// A running engine. Clones are handles to the same engine.
 pub struct Engine<S, P> {
-    pub(super) shared: Arc<Shared<S, P>>,
+    pub(super) shared: Arc<EngineState<S, P>>,
 }
 
 impl<S, P> Clone for Engine<S, P> {
@@ -31,75 +27,39 @@ impl<S, P> Clone for Engine<S, P> {
     }
 }
 
-/// What the dispatcher, the workers and the handles have in common.
-pub(super) struct Shared<S, P> {
-    pub store: S,
-    pub perform: P,
-    pub options: Options,
-    pub places: Places,
-    pub rates: Rates,
-    pub metrics: Metrics,
-    pub since: Timestamp,
-    pub judge: ArcSwap<Judge>,
-    pub at_work: Mutex<AtWork>,
-    /// There may be a run to claim.
-    pub work: Notify,
-    /// Some run came to its end.
-    pub ended: Notify,
-    pub phase: watch::Sender<Phase>,
-    /// Held for reading while events are taken in, so that stopping waits for what is half taken.
-    pub door: Arc<RwLock<()>>,
-    pub dispatcher: Mutex<Option<JoinHandle<()>>>,
-}
-
-/// A rulebook and the name under which the store keeps it: in use together, and given up together.
-pub(super) struct Judge {
-    pub rulebook: Arc<Rulebook>,
-    edition: OnceCell<EditionId>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Phase {
-    Accepting,
-    /// Nothing new; work in flight may take until then.
-    Draining {
-        until: Instant,
-    },
-}
-
 impl<S: Store, P: Perform> Engine<S, P> {
-    /// Starts the dispatcher. Needs a tokio runtime. The store gets the rules with the first event.
-    pub fn start(store: S, perform: P, rulebook: Rulebook, options: Options) -> Self {
-        Self::judging_by(Judge::new(rulebook), store, perform, options)
+    /// Starts the dispatcher; needs a tokio runtime. The rules are stored with the first event.
+    pub fn start(store: S, perform: P, rulebook: Rulebook, options: EngineOptions) -> Self {
+        Self::start_with(ActiveRulebook::new(rulebook), store, perform, options)
     }
 
-    /// The same, once the store has the rules.
+    /// Stores the rules, then starts.
     pub async fn open(
         store: S,
         perform: P,
         rulebook: Rulebook,
-        options: Options,
+        options: EngineOptions,
     ) -> Result<Self, StoreError> {
-        let judge = Judge::new(rulebook);
-        judge.edition(&store).await?;
-        Ok(Self::judging_by(judge, store, perform, options))
+        let active = ActiveRulebook::new(rulebook);
+        active.edition(&store).await?;
+        Ok(Self::start_with(active, store, perform, options))
     }
 
-    fn judging_by(judge: Judge, store: S, perform: P, options: Options) -> Self {
-        let shared = Arc::new(Shared {
+    fn start_with(active: ActiveRulebook, store: S, perform: P, options: EngineOptions) -> Self {
+        let shared = Arc::new(EngineState {
             store,
             perform,
-            places: Places::new(options.concurrency, options.per_host),
-            rates: Rates::default(),
+            concurrency: ConcurrencyLimits::new(options.concurrency, options.per_host),
+            rate_limiter: RateLimiter::default(),
             metrics: Metrics::default(),
             since: options.clock.now(),
             options,
-            judge: ArcSwap::from_pointee(judge),
-            at_work: Mutex::default(),
-            work: Notify::new(),
-            ended: Notify::new(),
-            phase: watch::Sender::new(Phase::Accepting),
-            door: Arc::default(),
+            active: ArcSwap::from_pointee(active),
+            active_runs: Mutex::default(),
+            wake: Notify::new(),
+            finished: Notify::new(),
+            phase: watch::Sender::new(EnginePhase::Accepting),
+            intake: Arc::default(),
             dispatcher: Mutex::new(None),
         });
         let dispatcher = tokio::spawn(dispatch(Arc::clone(&shared)));
@@ -110,30 +70,29 @@ impl<S: Store, P: Perform> Engine<S, P> {
     }
 
     pub fn rulebook(&self) -> Arc<Rulebook> {
-        Arc::clone(&self.shared.judge.load().rulebook)
+        Arc::clone(&self.shared.active.load().rulebook)
     }
 
-    /// Judges events by new rules from now on, or keeps the old ones where the reading has errors or
-    /// cannot be kept. Runs that were planned keep the rule that they were planned with. `prepare`
-    /// readies the performer for them at the last moment.
+    /// Replaces the rules, or keeps the current ones if the new ones have errors or cannot be stored. Planned
+    /// runs keep the rule that they were planned with. `prepare` updates the performer just before.
     pub async fn adopt(
         &self,
-        reading: Reading,
+        reading: LoadedRulebook,
         prepare: impl FnOnce(&P),
     ) -> Result<Arc<Rulebook>, EngineError> {
-        let judge = Judge::new(reading.accepted().map_err(EngineError::Rules)?);
-        judge.edition(&self.shared.store).await?;
+        let active = ActiveRulebook::new(reading.accepted().map_err(EngineError::Rules)?);
+        active.edition(&self.shared.store).await?;
         prepare(&self.shared.perform);
-        let rulebook = Arc::clone(&judge.rulebook);
-        self.shared.judge.store(Arc::new(judge));
+        let rulebook = Arc::clone(&active.rulebook);
+        self.shared.active.store(Arc::new(active));
         Ok(rulebook)
     }
 
-    /// The runs as the store has them once all of them came to their end.
+    /// Waits until all runs have finished, and returns them.
     pub async fn settled(&self, runs: &[Placed]) -> Result<Vec<Record>, StoreError> {
         loop {
-            let mut ended = std::pin::pin!(self.shared.ended.notified());
-            // Listening first: an end between the look and the wait is not missed.
+            let mut ended = std::pin::pin!(self.shared.finished.notified());
+            // Registered before the read, so that a run that finishes in between is not missed.
             ended.as_mut().enable();
             let mut records = Vec::with_capacity(runs.len());
             for placed in runs {
@@ -159,33 +118,8 @@ impl<S: Store, P: Perform> Engine<S, P> {
     }
 }
 
-impl<S, P> Shared<S, P> {
-    pub fn accepting(&self) -> bool {
-        *self.phase.borrow() == Phase::Accepting
-    }
-
-    pub fn clock(&self) -> &dyn Clock {
-        &*self.options.clock
-    }
-}
-
-impl Judge {
-    fn new(rulebook: Rulebook) -> Self {
-        Self {
-            rulebook: Arc::new(rulebook),
-            edition: OnceCell::new(),
-        }
-    }
-
-    /// Kept by the store before any event is judged.
-    pub async fn edition<S: Store>(&self, store: &S) -> Result<EditionId, StoreError> {
-        let keep = || store.adopt(self.rulebook.edition());
-        self.edition.get_or_try_init(keep).await.copied()
-    }
-}
-
 impl Rulebook {
-    /// As it was written.
+    /// The rule files and the configuration as text.
     pub fn edition(&self) -> Edition {
         let files = self.rule_files.iter().filter_map(|id| self.files.get(*id));
         Edition {

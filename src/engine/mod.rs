@@ -1,30 +1,16 @@
-//! The running program: rules kept and reloaded, events taken in, runs carried to their end.
-//! It brings the other parts together; it parses nothing, judges nothing and decides no next step.
+//! The engine: loads and reloads rules, accepts events and executes runs.
+//! Parsing, matching and the decision of a run's next step are in `core`.
 
-mod admin;
-mod at_work;
-mod batch;
 mod clock;
+mod commands;
 mod daemon;
-mod data_folder;
-mod dispatcher;
-mod entrances;
 mod handle;
-mod ingest;
-mod memory;
+mod intake;
+mod limits;
 mod metrics;
-mod orders;
-mod perform;
-mod places;
-mod policy;
-mod rates;
-mod report;
 mod rulebook;
-pub mod secrets;
-mod shutdown;
-mod sight;
-mod submission;
-mod worker;
+mod runner;
+mod state;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -38,38 +24,40 @@ use crate::source::http::ListenError;
 use crate::store::StoreError;
 use crate::store::sqlite::OpenError;
 
-pub use batch::{EventReport, act};
 pub use clock::{Clock, SystemClock};
-pub use daemon::{Daemon, USUAL_ADDRESS, daemon, hands, reload};
-pub use data_folder::{DataFolder, FolderError};
-pub use entrances::{Entrances, PreflightIssue, unverified};
+pub use daemon::data_folder::{DataFolder, FolderError};
+pub use daemon::shutdown::{UnfinishedWork, interrupted};
+pub use daemon::{DEFAULT_ADDRESS, DaemonOptions, daemon, performer, reload};
 pub use handle::Engine;
-pub use ingest::{read_event, sources};
+pub use intake::batch::{EventReport, act};
+pub use intake::match_bytes::{IncomingEvent, Matcher};
+pub use intake::submit::SubmittedEvent;
+pub use intake::{read_event, sources};
 pub use metrics::Metrics;
-pub use perform::{Hands, Perform};
-pub use report::{RunReport, StepReport};
-pub use rulebook::{ConfigFile, Places, Progress, Reading, Rulebook, Tell};
-pub use shutdown::{Left, interrupted};
-pub use submission::Submitted;
+pub use rulebook::endpoints::{Endpoints, WeakSecret, unverified_sources};
+pub use rulebook::secrets;
+pub use rulebook::{ConfigFile, LoadedRulebook, Progress, ProgressFn, Rulebook, RulebookPaths};
+pub use runner::performer::{Perform, ReloadablePerformer};
+pub use runner::report::{RunReport, StepReport};
 
-/// How much the engine does at a time, and how long it takes to stop.
+/// Limits of the engine, and how long it may take to stop.
 #[derive(Debug, Clone)]
-pub struct Options {
-    /// Runs at work together. Most of a run is waiting for somebody else's server, so 16 keep two
-    /// cores far from busy, while a burst cannot flood a receiver or spawn commands without end.
+pub struct EngineOptions {
+    /// Concurrent runs. A run mostly waits for a server, so 16 leave two cores mostly idle, while a burst of
+    /// events cannot flood a receiver or start an unlimited number of commands.
     pub concurrency: usize,
-    /// Runs of one rule at work together.
+    /// Concurrent runs of one rule.
     pub per_rule: usize,
-    /// Requests to one host and port under way together.
+    /// Concurrent requests to one host and port.
     pub per_host: usize,
-    /// How long work in flight may take to end when the program is told to stop.
+    /// How long work in flight may take to finish when the program stops.
     pub grace: Duration,
     pub clock: Arc<dyn Clock>,
-    /// The address of the door, where others than this machine reach it.
+    /// The listening address, if other machines can reach it.
     pub open_at: Option<SocketAddr>,
 }
 
-impl Default for Options {
+impl Default for EngineOptions {
     fn default() -> Self {
         Self {
             concurrency: 16,
@@ -82,8 +70,8 @@ impl Default for Options {
     }
 }
 
-impl Options {
-    /// As the configuration has them.
+impl EngineOptions {
+    /// The limits of a configuration.
     pub fn of(config: &Config) -> Self {
         Self {
             concurrency: config.limits.runs,
@@ -94,15 +82,15 @@ impl Options {
     }
 }
 
-/// Why the engine does not start, or did not end well.
+/// Why the engine did not start, or did not stop normally.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     #[error(
-        "failed to load the rules: mistakes in them or in the configuration: {}; see them with `flowtrigger check`",
+        "failed to load the rules: {} errors in rules or configuration; `flowtrigger check` shows them",
         .0.diagnostics.errors()
     )]
-    Rules(Box<Reading>),
-    #[error("failed to find secrets that rules or sources need:\n  {}\n`flowtrigger check` names the places that need them", lines(.0))]
+    Rules(Box<LoadedRulebook>),
+    #[error("missing secrets of rules or sources:\n  {}\n`flowtrigger check` shows where they are used", lines(.0))]
     Secrets(Vec<MissingSecret>),
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -116,11 +104,15 @@ pub enum EngineError {
     Folder(#[from] FolderError),
     #[error(transparent)]
     Socket(#[from] SocketError),
-    #[error("failed to serve: {0}; start the daemon again")]
+    #[error("failed to serve requests: {0}; start the daemon again")]
     Serve(#[source] std::io::Error),
-    #[error("failed to hear signals: {0}; start the daemon where signals can be handled")]
+    #[error(
+        "failed to install signal handlers: {0}; start the daemon where signals can be handled"
+    )]
     Signals(#[source] std::io::Error),
-    #[error("stopped at once by a second signal, without waiting for work in flight; see the log")]
+    #[error(
+        "stopped immediately by a second signal, without waiting for work in flight; see the log"
+    )]
     Interrupted,
 }
 

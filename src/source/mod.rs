@@ -1,5 +1,5 @@
-//! Where events come in, and the words in which they are answered.
-//! It knows nothing of rules and runs: whoever takes events implements [`Ingest`].
+//! Receives events over HTTP and commands over a Unix socket, and answers both.
+//! Does not depend on rules or runs: the engine implements [`Ingest`] and [`admin::AdminApi`].
 
 pub mod admin;
 pub mod http;
@@ -13,51 +13,51 @@ use serde_json::Value;
 
 use signature::Verifier;
 
-/// Takes events. The engine implements it.
+/// Accepts events. Implemented by the engine.
 pub trait Ingest: Send + Sync + 'static {
-    /// What stands at a path, where events come in there.
-    fn entrance(&self, path: &str) -> Option<Entrance>;
+    /// The endpoint at a path, if there is one.
+    fn endpoint(&self, path: &str) -> Option<Endpoint>;
 
-    /// The paths at which events come in.
+    /// The paths of all endpoints.
     fn paths(&self) -> Vec<String>;
 
-    /// Counts a request whose sender was not let in.
-    fn refused(&self, source: &str, reason: &'static str);
+    /// Counts a request that failed verification.
+    fn count_rejection(&self, source: &str, reason: &'static str);
 
-    /// Whether events are taken now; otherwise why not.
+    /// Whether events are accepted now; otherwise the reason why not.
     fn ready(&self) -> Result<(), String>;
 
-    /// Takes the bytes of one event, or of an array of them: all or none.
+    /// Accepts the bytes of one event or of an array of events. All events are accepted, or none.
     fn receive(
         &self,
         source: &str,
         body: &[u8],
-    ) -> impl Future<Output = Result<Answer, Refusal>> + Send;
+    ) -> impl Future<Output = Result<IngestResponse, IngestError>> + Send;
 
-    /// What is counted and timed, as OpenMetrics text; otherwise why it cannot be told.
+    /// The metrics as OpenMetrics text; otherwise the reason why they are not available.
     fn metrics(&self) -> impl Future<Output = Result<String, String>> + Send;
 }
 
-/// Where the events of one source come in.
+/// The HTTP side of one source.
 #[derive(Clone)]
-pub struct Entrance {
+pub struct Endpoint {
     pub source: Arc<str>,
-    /// None takes whoever comes.
+    /// `None` accepts requests from any sender.
     pub verifier: Option<Arc<Verifier>>,
 }
 
-/// One answer, or one for each element of an array.
+/// The result for one event, or for each element of an array.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
-    One(Accepted),
-    Many(Vec<Accepted>),
+pub enum IngestResponse {
+    One(AcceptedEvent),
+    Many(Vec<AcceptedEvent>),
 }
 
-/// What became of one event.
+/// The result for one accepted event.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Accepted {
+pub struct AcceptedEvent {
     pub accepted: bool,
-    /// The event's id.
+    /// The event id.
     pub event: String,
     pub runs: Vec<AcceptedRun>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -73,36 +73,36 @@ pub struct AcceptedRun {
     pub state: &'static str,
 }
 
-/// Why nothing was accepted.
+/// Why no event of a request was accepted.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Refusal {
+pub enum IngestError {
     UnknownSource {
-        /// The paths that lead somewhere; empty for those who need not know.
+        /// The paths of all endpoints; empty for callers who must not learn them.
         known: Vec<String>,
     },
-    /// Not JSON, or not an event.
-    Unsound(Unsound),
-    /// Too much is unfinished already.
+    /// The body is not JSON, or not an event.
+    InvalidBody(InvalidBody),
+    /// Too many runs are unfinished.
     Busy { reason: String },
-    /// Trying again later will help.
+    /// A later attempt can succeed.
     Unavailable { reason: String },
 }
 
-impl Refusal {
-    /// Why, in a word.
-    pub fn word(&self) -> &'static str {
+impl IngestError {
+    /// The value of the metric label `reason`.
+    pub fn code(&self) -> &'static str {
         match self {
-            Refusal::UnknownSource { .. } => "unknown_source",
-            Refusal::Unsound(_) => "unsound",
-            Refusal::Busy { .. } => "busy",
-            Refusal::Unavailable { .. } => "unavailable",
+            IngestError::UnknownSource { .. } => "unknown_source",
+            IngestError::InvalidBody(_) => "unsound",
+            IngestError::Busy { .. } => "busy",
+            IngestError::Unavailable { .. } => "unavailable",
         }
     }
 }
 
-/// What is wrong with the bytes, and where.
+/// What is wrong with a body, and where.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Unsound {
+pub struct InvalidBody {
     pub error: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
@@ -110,20 +110,20 @@ pub struct Unsound {
     pub line: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<usize>,
-    /// Of the array's elements, from 0.
+    /// The position in the array, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<usize>,
-    /// Where in the event.
+    /// The path within the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
 }
 
-impl Answer {
+impl IngestResponse {
     pub fn to_json(&self) -> Value {
         let json = match self {
-            Answer::One(accepted) => serde_json::to_value(accepted),
-            Answer::Many(accepted) => serde_json::to_value(accepted),
+            IngestResponse::One(accepted) => serde_json::to_value(accepted),
+            IngestResponse::Many(accepted) => serde_json::to_value(accepted),
         };
-        json.unwrap_or_default()
+        json.expect("structs of strings and numbers serialize to JSON")
     }
 }

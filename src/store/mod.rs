@@ -1,14 +1,15 @@
-//! Where events and runs are kept: journal and queue in one, behind one trait for every backend.
-//! It decides what is a redelivery and whose turn it is; it performs nothing and judges no rule.
+//! Keeps events and runs: queue and log behind the trait [`Store`], reads behind the trait [`History`], for every
+//! backend. A store decides what is a redelivery, which gates admit a run and which run is claimed next. It
+//! evaluates no condition and executes no step.
 
-mod arrival;
 #[cfg(test)]
 mod conformance;
-mod edition;
 mod error;
-mod memory;
+pub mod history;
+mod incoming;
+mod integration_settings;
 mod record;
-mod scopes;
+mod revision;
 pub mod sqlite;
 
 use std::collections::BTreeMap;
@@ -18,113 +19,129 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::core::run::{Line, RunId, State};
-use record::{flow, notice};
+use record::{flow, on_dead_run};
 
-pub use arrival::{Arrival, Committed, Occasion, Planned, Unmatched};
-pub use edition::{Edition, EditionId, Settings};
-pub use error::StoreError;
-pub use memory::MemoryStore;
-pub use record::{Claimed, Placed, Record};
-pub use scopes::SettingsError;
-pub use sqlite::SqliteStore;
+pub use error::{RowError, StoreError};
+pub use history::History;
+pub use incoming::{ArrivalKind, Committed, IncomingEvent, PlannedRun, UnmatchedEvent};
+pub use integration_settings::SettingsError;
+pub use record::{ClaimedRun, RunRecord, RunStatus};
+pub use revision::{Revision, RevisionId, StoreSettings};
+pub use sqlite::{SqliteHistory, SqliteStore};
 
-/// Journal and queue. Every method answers after its change is as safe as the backend makes it.
+// Names of before, until their users have the new ones.
+pub use ArrivalKind as Occasion;
+pub use ClaimRequest as Claim;
+pub use ClaimedRun as Claimed;
+pub use IncomingEvent as Arrival;
+pub use PlannedRun as Planned;
+pub use Revision as Edition;
+pub use RevisionId as EditionId;
+pub use RunRecord as Record;
+pub use RunStatus as Placed;
+pub use StoreSettings as Settings;
+pub use UnmatchedEvent as Unmatched;
+
+/// The run queue and the log. A method returns once its change is as safe as the backend makes it.
 pub trait Store: Send + Sync + 'static {
     /// Whether what was committed survives the end of the process.
-    const DURABLE: bool;
+    fn is_durable(&self) -> bool;
 
-    /// Commits events with their planned runs, all or none, in this order. An event whose id is
-    /// known from its source is a redelivery: it gets its earlier runs, and nothing runs twice.
-    /// Gates are asked in here, so that no two events pass a gate for one. An event without runs is
-    /// not remembered, so that a rule written later may still meet it.
+    /// Commits events with their planned runs, all or none, in this order. An event whose id is known from
+    /// its source is a redelivery: it gets its earlier runs, and nothing runs twice. Gates are asked within
+    /// the same transaction, so that no two events pass a gate that admits one. An event without runs is not
+    /// remembered, so that a rule written later can still match it.
     fn commit_all(
         &self,
-        arrivals: Vec<Arrival>,
+        events: Vec<IncomingEvent>,
     ) -> impl Future<Output = Result<Vec<Committed>, StoreError>> + Send;
 
     fn commit(
         &self,
-        arrival: Arrival,
+        event: IncomingEvent,
     ) -> impl Future<Output = Result<Committed, StoreError>> + Send {
         async {
-            let mut committed = self.commit_all(vec![arrival]).await?;
+            let mut committed = self.commit_all(vec![event]).await?;
             Ok(committed.pop().unwrap_or_default())
         }
     }
 
-    /// Takes runs whose turn it is and makes them running. A run owns its lane while it is queued,
-    /// running or retrying; only the first of a lane is ever claimed. One that waits, or whose debounce
-    /// gathers, has no lane: when its time comes it is queued in it again, behind the owner and among the
-    /// others by its age. Rules take turns, so that one with many runs holds up no other; within a rule
-    /// the oldest goes first.
-    fn claim(&self, claim: Claim) -> impl Future<Output = Result<Vec<Claimed>, StoreError>> + Send;
+    /// Takes the runs to execute next and makes them running. A run owns its lane while it is queued, running
+    /// or retrying; only the owner of a lane is claimed. A waiting or debouncing run has no lane: when its
+    /// time has come it is queued again, behind the owner and among the others by age. Rules take turns, so
+    /// that one with many runs delays no other; within a rule the oldest run is first.
+    fn claim(
+        &self,
+        request: ClaimRequest,
+    ) -> impl Future<Output = Result<Vec<ClaimedRun>, StoreError>> + Send;
 
-    /// Adds lines to the log of a run and, where given, says where the run stands now: both or
-    /// neither. A state that gives up the lane gives it to the next. A run that is over stays as it
-    /// is. When a run dies whose rule has an `on_dead` flow, the run that tells of it is queued with
-    /// it.
+    /// Appends entries to the log of a run and changes its state, if one is given: both or neither. A state
+    /// that does not hold the lane passes it to the next run. A run that is over stays as it is. When a run
+    /// dies whose rule has an `on_dead` flow, the run of that flow is queued with the same commit.
     fn advance(
         &self,
         run: RunId,
-        lines: Vec<Line>,
+        entries: Vec<Line>,
         state: Option<State>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// A person's order: a dead, held or cancelled run is queued again, last in its lane, with its
-    /// flow, its key and its log. One whose event is not kept whole any more is not.
+    /// Queues a dead, held or cancelled run again, last in its lane, with its flow, key and log. Fails if
+    /// fields of its event have been removed.
     fn revive(
         &self,
         run: RunId,
         now: Timestamp,
-    ) -> impl Future<Output = Result<Placed, StoreError>> + Send;
+    ) -> impl Future<Output = Result<RunStatus, StoreError>> + Send;
 
-    /// A person's order: a run that is not over, or held, is given up.
-    fn cancel(&self, run: RunId) -> impl Future<Output = Result<Placed, StoreError>> + Send;
+    /// Cancels a run that is unfinished or held.
+    fn cancel(&self, run: RunId) -> impl Future<Output = Result<RunStatus, StoreError>> + Send;
 
     /// When the next run is due that waits for a time.
     fn next_due(&self) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
 
-    fn run(&self, run: RunId) -> impl Future<Output = Result<Option<Record>, StoreError>> + Send;
+    fn run(&self, run: RunId)
+    -> impl Future<Output = Result<Option<RunRecord>, StoreError>> + Send;
 
     /// The runs that an event led to, by the event's source and id.
     fn runs_of(
         &self,
         source: &str,
         event: &str,
-    ) -> impl Future<Output = Result<Vec<Record>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<RunRecord>, StoreError>> + Send;
 
-    /// Runs that are not over, the oldest first, at most so many.
+    /// Runs that are not over, the oldest first, at most `limit`.
     fn unfinished(
         &self,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<Placed>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<RunStatus>, StoreError>> + Send;
 
-    /// Since when the run waits that has been queued longest.
+    /// When the run was queued that has been queued longest.
     fn oldest_queued(&self) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
 
-    /// How many runs stand in each state, by its word.
+    /// How many runs are in each state, by the state's name.
     fn counts(
         &self,
     ) -> impl Future<Output = Result<BTreeMap<&'static str, u64>, StoreError>> + Send;
 
-    /// The clock on the wall was set back by so much (a negative time): what waits for a time and what
-    /// counts at a gate moves with it.
+    /// The wall clock was set back by this much (a negative time): due times and gate windows move with it.
     fn shift(&self, by: SignedDuration) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Keeps the rules and the configuration that events are judged by from now on. Fields that are to be
-    /// redacted are let go with the last run of an event that may need them: at once where there is none,
-    /// and not while one is dead or held, which a person may retry.
-    fn adopt(&self, edition: Edition)
-    -> impl Future<Output = Result<EditionId, StoreError>> + Send;
+    /// Stores the rules and the configuration that evaluate events from now on. Fields to redact are removed
+    /// from an event with the last run that may need them: at once if there is none, and not while one is
+    /// dead or held, which a person may retry.
+    fn adopt(
+        &self,
+        revision: Revision,
+    ) -> impl Future<Output = Result<RevisionId, StoreError>> + Send;
 
-    /// The settings of an integration in a scope; None where none were ever made.
+    /// The settings of an integration in a scope; `None` if there are none.
     fn config(
         &self,
         integration: &str,
         scope: &str,
     ) -> impl Future<Output = Result<Option<Value>, StoreError>> + Send;
 
-    /// Lays an object over the settings, key by key at the top, and tells what they are then.
+    /// Sets the top-level keys of an object in the settings, and returns the result.
     fn patch_config(
         &self,
         integration: &str,
@@ -132,22 +149,22 @@ pub trait Store: Send + Sync + 'static {
         patch: Value,
     ) -> impl Future<Output = Result<Value, StoreError>> + Send;
 
-    /// Files an event that led to no run, for those who ask later why. Never waits: what cannot be
+    /// Archives an event that led to no run, for later questions. Never waits: an event that cannot be
     /// written soon is lost, and counted.
-    fn archive(&self, event: Unmatched, edition: EditionId, received: Timestamp);
+    fn archive(&self, event: UnmatchedEvent, revision: RevisionId, received: Timestamp);
 }
 
-/// How much may be taken up.
+/// How many runs to claim.
 #[derive(Debug, Clone, Copy)]
-pub struct Claim {
+pub struct ClaimRequest {
     pub limit: usize,
-    /// Runs of one rule at work together.
+    /// Running runs of one rule.
     pub per_rule: usize,
     pub now: Timestamp,
 }
 
 /// Whether a run in this state holds its lane, and counts for the backlog.
-fn is_in_line(state: &State) -> bool {
+fn holds_lane(state: &State) -> bool {
     match state {
         State::Queued | State::Running | State::Retrying { .. } => true,
         State::Debouncing { .. }
@@ -162,8 +179,8 @@ fn is_in_line(state: &State) -> bool {
     }
 }
 
-/// Whether a run in this state needs its event no more: it is over, and no retry is to be expected.
-fn lets_go(state: &State) -> bool {
+/// Whether a run in this state no longer needs its event: it is over, and nobody is expected to retry it.
+fn is_redactable(state: &State) -> bool {
     match state {
         State::Done
         | State::Skipped { .. }

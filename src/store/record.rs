@@ -1,12 +1,11 @@
-//! A run as a store gives it out: all that is known of it, what it goes on with, or where it stands.
-//! It refuses to move a run; that is for the store.
+//! A run as a store returns it: its full record, what a worker needs, or its status.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::EditionId;
+use super::RevisionId;
 use crate::core::event::Event;
 use crate::core::flow::step::Flow;
 use crate::core::gate::locals;
@@ -14,50 +13,50 @@ use crate::core::loop_guard::Lineage;
 use crate::core::rule::jobspec::Rule;
 use crate::core::run::{Line, RunId, State};
 
-/// All that is known of a run.
+/// Everything that the store knows of a run.
 #[derive(Debug, Clone)]
-pub struct Record {
+pub struct RunRecord {
     pub id: RunId,
     pub event: Arc<Event>,
     pub rule: Arc<Rule>,
     pub received: Timestamp,
-    pub edition: EditionId,
+    pub edition: RevisionId,
     pub lane: Option<String>,
     pub generation: u32,
-    /// `error.…` of a run that tells of another one's death; null of any other.
+    /// `error.…` of a run that reports on a dead one; null of any other.
     pub error: Value,
-    /// What the flow reads under `events`, the oldest first: of a rule whose debounce keeps all alone.
+    /// What the flow reads under `events`, the oldest first; only for a debounce that keeps all events.
     pub events: Vec<Arc<Event>>,
     pub lineage: Lineage,
     pub state: State,
     pub log: Vec<Line>,
 }
 
-/// A run to go on with.
+/// A run to execute.
 #[derive(Debug, Clone)]
-pub struct Claimed {
+pub struct ClaimedRun {
     pub id: RunId,
     pub event: Arc<Event>,
     pub rule: Arc<Rule>,
-    /// A replay raises it; a retry keeps it. Part of every step's idempotency key.
+    /// A replay increments it, a retry keeps it. Part of every step's idempotency key.
     pub generation: u32,
-    /// `error.…` of a run that tells of another one's death; null of any other.
+    /// `error.…` of a run that reports on a dead one; null of any other.
     pub error: Value,
-    /// What the flow reads under `events`, the oldest first: of a rule whose debounce keeps all alone.
+    /// What the flow reads under `events`, the oldest first; only for a debounce that keeps all events.
     pub events: Vec<Arc<Event>>,
     pub log: Vec<Line>,
 }
 
-/// A run and where it stands.
+/// A run and its state.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Placed {
+pub struct RunStatus {
     pub id: RunId,
     pub rule: Arc<str>,
     pub state: State,
 }
 
-impl Record {
-    /// The same as of a claimed run.
+impl RunRecord {
+    /// The names that its gates define, for the scope of its flow: an object, or null if there are none.
     pub fn locals(&self) -> Value {
         locals(self.events.iter().map(|event| &**event))
     }
@@ -67,14 +66,13 @@ impl Record {
     }
 }
 
-impl Claimed {
-    /// What its gates give names to, for the scope of its flow: an object, or null where there is
-    /// none.
+impl ClaimedRun {
+    /// The names that its gates define, for the scope of its flow: an object, or null if there are none.
     pub fn locals(&self) -> Value {
         locals(self.events.iter().map(|event| &**event))
     }
 
-    /// What it runs: the rule's flow, or the one that tells of a death.
+    /// The flow that it executes: the rule's, or its `on_dead` flow.
     pub fn flow(&self) -> &Flow {
         flow(&self.rule, &self.error)
     }
@@ -87,25 +85,15 @@ pub(super) fn flow<'r>(rule: &'r Rule, error: &Value) -> &'r Flow {
     }
 }
 
-impl Placed {
-    pub(super) fn of(record: &Record) -> Self {
-        Self {
-            id: record.id,
-            rule: record.rule.name.as_str().into(),
-            state: record.state.clone(),
-        }
-    }
-}
-
-/// The run that tells of a death, where the rule wants one; a death of such a run is told to nobody.
-pub(super) fn notice(dead: &Record) -> Option<Record> {
+/// The `on_dead` run of a dead run, if its rule has that flow. A dead `on_dead` run has none.
+pub(super) fn on_dead_run(dead: &RunRecord) -> Option<RunRecord> {
     let State::Dead { why } = &dead.state else {
         return None;
     };
     if dead.rule.on_dead.is_none() || !dead.error.is_null() {
         return None;
     }
-    Some(Record {
+    Some(RunRecord {
         error: json!({
             "message": why,
             "run": dead.id.0,

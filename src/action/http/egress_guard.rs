@@ -66,7 +66,7 @@ impl EgressGuard {
     /// Checks a URL whose host is an IP address: it is not resolved.
     pub(super) fn check(&self, url: &Url) -> Result<(), Refused> {
         match url.host() {
-            Some(host) => self.outgoing.admits_host(&host),
+            Some(host) => self.outgoing.check_host(&host),
             None => Ok(()),
         }
     }
@@ -78,7 +78,7 @@ impl EgressGuard {
         let mut admitted = Vec::with_capacity(found.len());
         let mut denied = None;
         for address in found {
-            match self.outgoing.admits(host, address.ip()) {
+            match self.outgoing.check(host, address.ip()) {
                 Ok(()) => admitted.push(address),
                 Err(why) => drop(denied.get_or_insert(why)),
             }

@@ -108,7 +108,7 @@ fn answer(
     }
     let answered = catch_unwind(AssertUnwindSafe(|| {
         if !programs.contains_key(text) {
-            let program = Program::compile(text).map_err(|mistake| mistake.told(text))?;
+            let program = Program::compile(text).map_err(|mistake| mistake.message_in(text))?;
             programs.insert(text.to_owned(), program);
         }
         let result = programs.get(text).map(|program| program.run(input));

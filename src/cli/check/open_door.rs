@@ -5,15 +5,15 @@ use std::net::SocketAddr;
 
 use crate::core::config::Config;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::engine::unverified;
-use crate::source::http::{ListenError, is_open};
+use crate::engine::unverified_sources;
+use crate::source::http::{ListenError, is_public};
 
 /// A warning and no error: `--listen` may say otherwise.
 pub fn warn(config: &Config, diagnostics: &mut Diagnostics) {
     let address = config.listen.address.as_deref();
     let address: Option<SocketAddr> = address.and_then(|address| address.parse().ok());
-    let unverified = unverified(config);
-    let Some(address) = address.filter(|address| is_open(*address) && !unverified.is_empty())
+    let unverified = unverified_sources(config);
+    let Some(address) = address.filter(|address| is_public(*address) && !unverified.is_empty())
     else {
         return;
     };

@@ -9,7 +9,7 @@ use crate::core::config::Mode;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
 use crate::core::flow::step::Step;
 use crate::core::secret::SecretPlace;
-use crate::engine::{Entrances, Rulebook, secrets};
+use crate::engine::{Endpoints, Rulebook, secrets};
 
 pub fn warn(book: &Rulebook, diagnostics: &mut Diagnostics) {
     let names = secrets::names(book);
@@ -31,7 +31,7 @@ pub fn warn(book: &Rulebook, diagnostics: &mut Diagnostics) {
 
 /// A source tells of its own: its secret may be one that no rule names.
 fn warn_of_sources(book: &Rulebook, diagnostics: &mut Diagnostics) {
-    let (entrances, missing) = Entrances::load(&book.config);
+    let (entrances, missing) = Endpoints::load(&book.config);
     let verifications = book.config.sources.values();
     for verification in verifications.filter_map(|entrance| entrance.verification.as_ref()) {
         let own = |missing: &&MissingSecret| verification.secrets.contains(&missing.name);
@@ -39,7 +39,7 @@ fn warn_of_sources(book: &Rulebook, diagnostics: &mut Diagnostics) {
             diagnostics.push(warning(missing, verification.at));
         }
     }
-    for doubt in entrances.doubts() {
+    for doubt in entrances.weak_secrets() {
         let entrance = book.config.sources.get(&doubt.source);
         let verification = entrance.and_then(|entrance| entrance.verification.as_ref());
         let at = verification.map(|verification| verification.at);
@@ -111,7 +111,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::engine::{ConfigFile, Places};
+    use crate::engine::{ConfigFile, RulebookPaths};
 
     const RULE: &str = "name: a\nevent_source: support\nevent_type: ticket.TicketCreated\nMODE\
 flow:\n  - http:\n      url: https://a.example/\n      headers:\n        \
@@ -128,9 +128,9 @@ B: '{{ secret.KEY_B }}'\n        A: 'é {{ secret.KEY }}{{ secret.KEY }}'\n";
         fs::write(at("flowtrigger.yaml"), config).unwrap();
         fs::write(at("key"), "value").unwrap();
         fs::write(at("a.yaml"), RULE.replace("MODE", mode)).unwrap();
-        let places = Places {
+        let places = RulebookPaths {
             config: ConfigFile::Named(at("flowtrigger.yaml")),
-            ..Places::new(at("a.yaml"))
+            ..RulebookPaths::new(at("a.yaml"))
         };
         let mut reading = places.read();
         assert!(

@@ -10,32 +10,45 @@ use crate::core::gate::{Ask, Debounce};
 use crate::core::loop_guard::{Link, LoopAsk, LoopFacts};
 use crate::core::matching::gate_view::Standing;
 use crate::core::rule::jobspec::Rule;
-use crate::store::sqlite::journal::{Journal, OpenError, ReadError};
+use crate::store::History;
+use crate::store::history::{HistoryError, HistoryOpenError};
 
 pub struct Charged {
-    journal: Option<Journal>,
+    history: Option<Box<dyn History>>,
     now: Timestamp,
 }
 
 impl Charged {
     pub fn of(global: &Global) -> Self {
-        let journal = match Journal::open(&global.database()) {
-            Ok(journal) => Some(journal),
-            Err(OpenError::Nothing(_)) => None,
+        let history = match global.history() {
+            Ok(history) => Some(history),
+            Err(HistoryOpenError::Nothing(_)) => None,
             Err(error) => {
                 warn!(%error, "gates are not consulted");
                 None
             }
         };
         Self {
-            journal,
+            history,
             now: Timestamp::now(),
+        }
+    }
+
+    /// Without a data folder.
+    #[cfg(test)]
+    pub fn none() -> Self {
+        Self {
+            history: None,
+            now: Timestamp::UNIX_EPOCH,
         }
     }
 
     /// The same of the loop guard, with the chain that leads to the event.
     pub fn consult_loops(&self, rule: &Rule, ask: &LoopAsk) -> Option<(LoopFacts, Vec<Link>)> {
-        let facts = self.journal.as_ref()?.loop_facts(&rule.name, ask, self.now);
+        let facts = self
+            .history
+            .as_ref()?
+            .loop_history(&rule.name, ask, self.now);
         facts
             .map_err(|error| warn!(rule = %rule.name, %error, "the loop guard is not consulted"))
             .ok()
@@ -43,10 +56,10 @@ impl Charged {
 
     /// What each gate would say now; nothing where nothing is known.
     pub fn consult(&self, rule: &Rule, asks: &[Ask]) -> Vec<Standing> {
-        let Some(journal) = &self.journal else {
+        let Some(history) = &self.history else {
             return Vec::new();
         };
-        let standings = self.standings(journal, rule, asks);
+        let standings = self.standings(&**history, rule, asks);
         standings.unwrap_or_else(|error| {
             warn!(rule = %rule.name, %error, "its gates are not consulted");
             Vec::new()
@@ -55,13 +68,13 @@ impl Charged {
 
     fn standings(
         &self,
-        journal: &Journal,
+        history: &dyn History,
         rule: &Rule,
         asks: &[Ask],
-    ) -> Result<Vec<Standing>, ReadError> {
+    ) -> Result<Vec<Standing>, HistoryError> {
         let debounce = asks.iter().find_map(Debounce::of);
         let open = match debounce.filter(|_| rule.mode == Mode::Live) {
-            Some(debounce) => journal.gathering(&rule.name, debounce.value, self.now)?,
+            Some(debounce) => history.open_window(&rule.name, debounce.value, self.now)?,
             None => None,
         };
         let standing = |ask| match Debounce::of(ask) {
@@ -69,7 +82,7 @@ impl Charged {
             Some(debounce) => Ok(Standing::of_debounce(&debounce, open.as_ref(), self.now)),
             None => {
                 let but = open.map(|open| open.run);
-                let facts = journal.facts_beside(&rule.name, ask, but, self.now)?;
+                let facts = history.gate_history(&rule.name, ask, but, self.now)?;
                 Ok(ask.decide(&facts).into())
             }
         };

@@ -30,7 +30,7 @@ fn known(step: &str, rules: &[String], book: &Rulebook) -> Result<(), Failure> {
     let asked = |rule: &str| rules.is_empty() || rules.iter().any(|name| name == rule);
     let rules = book.rules.rules.iter().filter(|rule| asked(&rule.name));
     let steps: Vec<&Step> = rules.flat_map(|rule| rule.steps()).collect();
-    let gets = |step: &&&Step| step.action.gets_an_answer();
+    let gets = |step: &&&Step| step.action.has_reply();
     let names: Vec<&str> = steps
         .iter()
         .filter(gets)

@@ -6,15 +6,15 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::lines::{Lines, Part, open, unread};
-use super::{Bad, Told, event, refused};
+use super::{Bad, SourceSelection, event, refused};
 use crate::cli::exit::Failure;
-use crate::core::config::{Config, Entrance};
+use crate::core::config::{Config, EventSource};
 use crate::core::event::json::{Item, accept_many};
 use crate::engine::sources;
 
 /// One event, ready to be posted.
 pub struct Parcel<'c> {
-    pub entrance: &'c Entrance,
+    pub entrance: &'c EventSource,
     pub body: Vec<u8>,
 }
 
@@ -28,7 +28,7 @@ pub struct Packed<'c> {
 #[derive(Clone, Copy)]
 pub struct Address<'c> {
     config: &'c Config,
-    named: Option<&'c Entrance>,
+    named: Option<&'c EventSource>,
 }
 
 /// The parcels of files in order, read as they are asked for.
@@ -97,15 +97,17 @@ impl<'c> Address<'c> {
         let body = body(&accepted.value);
         let entrance = match self.named {
             Some(entrance) => entrance,
-            None => self.taker(&event(accepted, &Told::ByContent, self.config)?.source)?,
+            None => {
+                self.taker(&event(accepted, &SourceSelection::ByContent, self.config)?.source)?
+            }
         };
         Ok(Parcel { entrance, body })
     }
 
     /// The one entrance for the events of a source.
-    fn taker(self, source: &str) -> Result<&'c Entrance, Bad> {
+    fn taker(self, source: &str) -> Result<&'c EventSource, Bad> {
         let entrances = self.config.sources.values();
-        let takers: Vec<&Entrance> = entrances.filter(|e| e.source() == source).collect();
+        let takers: Vec<&EventSource> = entrances.filter(|e| e.source() == source).collect();
         let (message, help) = match takers.as_slice() {
             [one] => return Ok(one),
             [] => (

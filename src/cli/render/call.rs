@@ -9,8 +9,8 @@ use crate::cli::output::Output;
 use crate::cli::render::plain::plain;
 use crate::core::egress::Foresight;
 use crate::core::egress::Outgoing;
-use crate::core::flow::call::{Auth, Body, Call, ConfigCall, ExecCall, HttpCall, JqCall};
-use crate::core::flow::step::{Action, OnCrash, Step};
+use crate::core::flow::call::{Body, Call, ConfigCall, ExecCall, HttpCall, JqCall};
+use crate::core::flow::step::{OnCrash, Step};
 use crate::core::rule::rendered_text::Text;
 
 /// What names of variables begin with that every command finds.
@@ -49,7 +49,7 @@ fn http(out: &mut Output, call: &HttpCall, step: &Step, outgoing: &Outgoing) -> 
         writeln!(out, "       {name}: {}", plain(&value.to_string()))?;
     }
     if let Some(auth) = &call.auth {
-        writeln!(out, "       {}", auth_words(auth))?;
+        writeln!(out, "       {}", auth)?;
     }
     if let Some(body) = &call.body {
         writeln!(out, "       {}", cut(&body_text(body)))?;
@@ -62,7 +62,7 @@ fn http(out: &mut Output, call: &HttpCall, step: &Step, outgoing: &Outgoing) -> 
 
 /// Where the request may go, as far as it can be told; None for an outbox.
 fn egress(call: &HttpCall, outgoing: &Outgoing) -> Option<String> {
-    let seen = outgoing.foresee(&call.url.to_string())?;
+    let seen = outgoing.forecast(&call.url.to_string())?;
     let words = plain(&outgoing.words(&seen)).into_owned();
     Some(match call.redirects {
         _ if matches!(seen, Foresight::Refused(_)) => words,
@@ -107,23 +107,11 @@ fn schedule(out: &mut Output, step: &Step) -> io::Result<()> {
 
 /// What becomes of a command that a crash cut off; a request always runs again.
 fn on_crash(step: &Step) -> Option<&'static str> {
-    let Action::Exec(_) = step.action else {
-        return None;
-    };
+    step.action.command()?;
     Some(match step.settings.on_crash {
         OnCrash::Hold => "hold",
         OnCrash::Rerun => "rerun",
     })
-}
-
-fn auth_words(auth: &Auth) -> String {
-    match auth {
-        Auth::Bearer(token) => format!("Authorization: Bearer {token}"),
-        Auth::Basic { username, password } => {
-            format!("Authorization: Basic {username}:{password}, in base64")
-        }
-        Auth::Header { name, value } => format!("{name}: {value}"),
-    }
 }
 
 fn body_text(body: &Body) -> String {
@@ -155,19 +143,16 @@ fn plain_lines(text: &str) -> String {
 
 /// A call with its secrets redacted and its schedule.
 pub fn json_of(call: &Call, step: &Step, outgoing: &Outgoing) -> Value {
-    let mut value = sent_json(call);
-    match call {
-        Call::Http(call) => {
-            if let Some(egress) = egress(call, outgoing) {
-                value["egress"] = egress.into();
-            }
-        }
-        Call::Exec(call) => {
-            if let Some(confinement) = &call.confine {
-                value["confined"] = confinement.words().into();
-            }
-        }
-        Call::Jq(_) | Call::Config(_) => {}
+    let mut value = call.to_json();
+    if let Call::Http(call) = call
+        && let Some(egress) = egress(call, outgoing)
+    {
+        value["egress"] = egress.into();
+    }
+    if let Call::Exec(call) = call
+        && let Some(confinement) = &call.confine
+    {
+        value["confined"] = confinement.words().into();
     }
     value["timeout"] = json!(step.settings.timeout.as_secs_f64());
     value["retry"] = json!(step.settings.retry.words());
@@ -175,55 +160,4 @@ pub fn json_of(call: &Call, step: &Step, outgoing: &Outgoing) -> Value {
         value["on_crash"] = word.into();
     }
     value
-}
-
-/// What a call sends, with its secrets redacted: what rule tests compare with.
-pub fn sent_json(call: &Call) -> Value {
-    match call {
-        Call::Http(call) => http_json(call),
-        Call::Jq(call) => json!({"program": call.program, "input": call.input}),
-        Call::Config(call) => {
-            json!({"integration": call.integration, "scope": call.scope, "patch": call.patch})
-        }
-        Call::Exec(call) => json!({
-            "argv": call.argv.iter().map(Text::to_string).collect::<Vec<_>>(),
-            "stdin": call.stdin.to_string(),
-            "cwd": call.cwd,
-            "env": pairs(&call.env),
-        }),
-    }
-}
-
-fn http_json(call: &HttpCall) -> Value {
-    let mut value = json!({
-        "method": call.method,
-        "url": call.url.to_string(),
-        "query": query(&call.url.to_string()),
-        "headers": pairs(&call.headers),
-    });
-    match &call.body {
-        Some(Body::Json(tree)) => value["json"] = tree.redacted(),
-        Some(Body::Form(fields)) => value["form"] = pairs(fields),
-        Some(Body::Raw(text)) => value["body"] = text.to_string().into(),
-        None => {}
-    }
-    if let Some(auth) = &call.auth {
-        value["auth"] = auth_words(auth).into();
-    }
-    value
-}
-
-/// The parameters of an address, decoded.
-fn query(url: &str) -> Value {
-    let query = url.split_once('?').map_or("", |(_, query)| query);
-    let pairs = url::form_urlencoded::parse(query.as_bytes());
-    let pairs = pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())));
-    Value::Object(pairs.collect())
-}
-
-fn pairs(pairs: &[(String, Text)]) -> Value {
-    let pairs = pairs
-        .iter()
-        .map(|(name, text)| (name.clone(), Value::String(text.to_string())));
-    Value::Object(pairs.collect())
 }

@@ -11,7 +11,7 @@ use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::plain::plain;
 use crate::core::config::Mode;
 use crate::core::diagnostic::Files;
-use crate::core::event::Event;
+use crate::core::event::{Brief, Event};
 use crate::core::matching::evaluate::Truth;
 use crate::core::matching::explanation::{Explanation, NearMiss};
 use crate::core::matching::trace::{Trace, TraceLine};
@@ -23,8 +23,23 @@ use crate::core::rule::path::redact;
 /// How much of a value is shown on a line.
 const VALUE: usize = 60;
 
-/// The line that names an event, and what is odd about it.
+/// The line that names an event, its warnings, and its redacted fields.
 pub fn event(out: &mut Output, event: &Event) -> io::Result<()> {
+    brief(out, &Brief::of(event))?;
+    let places = redact::places(event);
+    if !places.is_empty() {
+        let label = Paint::of(out).tone(Tone::Yellow, "redacted:");
+        writeln!(
+            out,
+            "  {label} {}, and the body as received",
+            plain(&places.join(", "))
+        )?;
+    }
+    Ok(())
+}
+
+/// The line that names an event, and its warnings.
+pub fn brief(out: &mut Output, event: &Brief) -> io::Result<()> {
     let paint = Paint::of(out);
     write!(
         out,
@@ -44,15 +59,6 @@ pub fn event(out: &mut Output, event: &Event) -> io::Result<()> {
     for warning in &event.warnings {
         let label = paint.tone(Tone::Yellow, "warning:");
         writeln!(out, "  {label} {}", plain(warning))?;
-    }
-    let places = redact::places(event);
-    if !places.is_empty() {
-        let label = paint.tone(Tone::Yellow, "redacted:");
-        writeln!(
-            out,
-            "  {label} {}, and the body as received",
-            plain(&places.join(", "))
-        )?;
     }
     Ok(())
 }
@@ -98,6 +104,26 @@ pub fn rule(
         near_miss(out, near)?;
     }
     Ok(())
+}
+
+/// The recorded outcome, where it is not that of this evaluation.
+pub fn contradiction(out: &mut Output, text: &str) -> io::Result<()> {
+    let label = Paint::of(out).tone(Tone::Yellow, "warning:");
+    writeln!(out, "  {label} {text}")
+}
+
+/// The line for a recorded outcome that differs from this evaluation's.
+pub fn recorded_otherwise(recorded: bool, truth: Truth) -> String {
+    match recorded {
+        true => format!(
+            "recorded as matched, evaluates to {} with this version",
+            match truth {
+                Truth::True | Truth::False => "no match",
+                Truth::Unknown => truth.label(),
+            }
+        ),
+        false => "recorded as not matched, evaluates to a match with this version".into(),
+    }
 }
 
 /// The predicates, aligned.
@@ -194,7 +220,7 @@ fn shell_quoted(value: &Value) -> String {
 pub fn rule_json(rule: &Rule, explanation: &Explanation, files: &Files) -> Value {
     json!({
         "name": rule.name,
-        "verdict": explanation.truth.words(),
+        "verdict": explanation.truth.label(),
         "mode": rule.mode.word(),
         "at": files.place(rule.at),
         "predicates": trace_json(&explanation.trace, files),
@@ -228,6 +254,12 @@ pub fn trace_json(trace: &Trace, files: &Files) -> Value {
 /// An event as every command's JSON names it.
 pub fn event_json(event: &Event) -> Value {
     event.about.clone()
+}
+
+/// The same, without the event's values.
+pub fn brief_json(event: &Brief) -> Value {
+    let key = event.key.as_deref();
+    Event::about(&event.source, &event.event_type, &event.id, key, event.time)
 }
 
 #[cfg(test)]

@@ -15,11 +15,11 @@ use crate::core::matching::loop_view::LoopView;
 
 pub fn text(out: &mut Output, loops: Option<&LoopView>, views: &[GateView<'_>]) -> io::Result<()> {
     if let Some(view) = loops {
-        let standing = view.standing.words() + &view.cause_words();
-        line(out, GATE, &view.words(), (&view.standing, &standing))?;
+        let standing = view.standing.describe() + &view.describe_cause();
+        line(out, GATE, &view.describe(), (&view.standing, &standing))?;
     }
     for view in views {
-        let words = view.standing.words();
+        let words = view.standing.describe();
         line(
             out,
             view.gate.kind.word(),
@@ -98,7 +98,7 @@ fn of_loops(view: &LoopView) -> Value {
         "depth": view.lineage.map(|lineage| lineage.depth),
         "depth_limit": limits.depth,
         "caused_by": view.lineage.and_then(|lineage| lineage.cause).map(|run| run.0),
-        "standing": view.standing.word(),
+        "standing": view.standing.as_str(),
     });
     if let Standing::Closed { why } = &view.standing {
         gate["why"] = why.as_str().into();
@@ -117,7 +117,7 @@ fn one(view: &GateView<'_>) -> Value {
         "per": per.as_ref().map(|per| &per.text),
         "value": value,
         "window": window.as_secs_f64(),
-        "standing": view.standing.word(),
+        "standing": view.standing.as_str(),
     });
     match kind {
         Kind::Dedupe => {}

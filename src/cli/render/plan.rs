@@ -44,10 +44,10 @@ pub fn text(
     writeln!(out, "  {}  {acts}; {lane}", paint.tone(Tone::Bold, "plan"))?;
     let mut counted = 0;
     for planned in plan {
-        counted += usize::from(planned.depth == 0 && !planned.what.goes_with_the_one_before());
+        counted += usize::from(planned.depth == 0 && !planned.what.continues_previous());
         let heading = match planned.depth {
-            0 => format!("{counted} {}", planned.place),
-            _ => planned.place.clone(),
+            0 => format!("{counted} {}", planned.step_path),
+            _ => planned.step_path.clone(),
         };
         let heading = paint.tone(Tone::Bold, &plain(&heading)).to_string();
         out.indented(2 * planned.depth, |out| {
@@ -109,17 +109,20 @@ fn one(
             writeln!(out, "{kind}  {words}")?;
             out.indented(5, |out| lines(out, trace, files))
         }
-        What::Choice { judged, taken } => {
+        What::Choice {
+            branches: evaluated,
+            taken,
+        } => {
             writeln!(out, "{kind}  {}", taken_words(*taken))?;
-            out.indented(5, |out| branches(out, judged, files))
+            out.indented(5, |out| branches(out, evaluated, files))
         }
-        What::Undecided(judged) => {
-            let open = judged.len() + 1;
+        What::Undecided(evaluated) => {
+            let open = evaluated.len() + 1;
             writeln!(
                 out,
                 "{kind}  branch {open} reads what an earlier step gets; {TELL}"
             )?;
-            out.indented(5, |out| branches(out, judged, files))
+            out.indented(5, |out| branches(out, evaluated, files))
         }
         What::Set(value) => writeln!(out, "{kind}  {}", cut(&value.to_string())),
         What::Items(0) => writeln!(out, "{kind}  the list is empty"),
@@ -158,8 +161,8 @@ fn taken_words(taken: Option<usize>) -> String {
     }
 }
 
-fn branches(out: &mut Output, judged: &[Judged], files: &Files) -> io::Result<()> {
-    for (number, branch) in judged.iter().enumerate() {
+fn branches(out: &mut Output, evaluated: &[Judged], files: &Files) -> io::Result<()> {
+    for (number, branch) in evaluated.iter().enumerate() {
         let words = match branch.truth {
             Truth::True => "holds",
             Truth::False | Truth::Unknown => "does not hold",
@@ -182,21 +185,24 @@ fn one_json(planned: &Planned<'_>, outgoing: &Outgoing, files: &Files) -> Value 
     let step = planned.step;
     let mut line = json!({
         "step": step.name,
-        "place": planned.place,
+        "place": planned.step_path,
         "kind": step.action.kind(),
         "at": files.place(step.at),
     });
     let details = match &planned.what {
         What::Call(shown, gave) => call_json(shown, gave.as_deref(), step, outgoing),
         What::Guard { truth, trace } => {
-            json!({"verdict": truth.words(), "predicates": trace_json(trace, files)})
+            json!({"verdict": truth.label(), "predicates": trace_json(trace, files)})
         }
-        What::Choice { judged, taken } => json!({
-            "branches": branches_json(judged, files),
+        What::Choice {
+            branches: evaluated,
+            taken,
+        } => json!({
+            "branches": branches_json(evaluated, files),
             "taken": taken.map(|branch| branch + 1),
         }),
-        What::Undecided(judged) => json!({
-            "branches": branches_json(judged, files),
+        What::Undecided(evaluated) => json!({
+            "branches": branches_json(evaluated, files),
             "later": "a branch reads what an earlier step gets",
         }),
         What::Set(value) => json!({"value": value}),
@@ -226,13 +232,13 @@ fn call_json(shown: &Call, gave: Option<&Attempt>, step: &Step, outgoing: &Outgo
     value
 }
 
-fn branches_json(judged: &[Judged], files: &Files) -> Value {
+fn branches_json(evaluated: &[Judged], files: &Files) -> Value {
     let branch = |branch: &Judged| {
         json!({
             "at": files.place(branch.at),
-            "verdict": branch.truth.words(),
+            "verdict": branch.truth.label(),
             "predicates": trace_json(&branch.trace, files),
         })
     };
-    judged.iter().map(branch).collect()
+    evaluated.iter().map(branch).collect()
 }

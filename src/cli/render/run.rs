@@ -15,7 +15,7 @@ use crate::cli::render::window::gathers;
 use crate::core::gate::{Debounce, words};
 use crate::core::loop_guard::{GATE, Lineage};
 use crate::core::run::{Attempt, CallFailure, CallResult, Line, Reply, RunId, State};
-use crate::store::sqlite::journal::{Arrived, RunRow, RunStory};
+use crate::store::history::{EventRecord, RunDetail, RunRow};
 
 /// The colour of a state.
 pub fn tone(state: &State) -> Tone {
@@ -107,7 +107,7 @@ pub fn next(row: &RunRow, behind: Option<RunId>) -> String {
 }
 
 /// When an event came, and how often again.
-pub fn came(arrived: &Arrived) -> String {
+pub fn came(arrived: &EventRecord) -> String {
     let head = &arrived.head;
     let first = seconds(head.received);
     match (head.redelivered, head.last_came) {
@@ -122,7 +122,7 @@ pub fn came(arrived: &Arrived) -> String {
 }
 
 /// What each gate said when the run was planned. Those after a closed one were not asked.
-pub fn gate_lines(story: &RunStory) -> Vec<String> {
+pub fn gate_lines(story: &RunDetail) -> Vec<String> {
     let mut lines = Vec::new();
     if let State::Suppressed { gate, why } = &story.row.state
         && gate == GATE
@@ -176,7 +176,7 @@ pub fn lineage(row: &RunRow) -> Option<String> {
 
 /// The chain that ends in a suppressed run: each run with the event that it was planned for, which the
 /// run below it caused.
-pub fn chain(out: &mut Output, story: &RunStory) -> io::Result<()> {
+pub fn chain(out: &mut Output, story: &RunDetail) -> io::Result<()> {
     if story.chain.is_empty() {
         return Ok(());
     }
@@ -311,7 +311,7 @@ pub fn row_json(row: &RunRow) -> Value {
 }
 
 /// Its log as JSON.
-pub fn log_json(story: &RunStory) -> Value {
+pub fn log_json(story: &RunDetail) -> Value {
     let line = |line: &Line| match line {
         Line::Attempt(attempt) => {
             let (outcome, status, error) = match &attempt.outcome {
@@ -331,7 +331,7 @@ pub fn log_json(story: &RunStory) -> Value {
         Line::Started { step, number, at } => {
             Some(json!({"step": step, "try": number, "at": at.to_string(), "outcome": "started"}))
         }
-        Line::Revived { at } => Some(json!({"at": at.to_string(), "outcome": "revived"})),
+        Line::Revived { at } => Some(json!({"at": at.to_string(), "outcome": "retried"})),
         Line::Waiting { step, at, until } => Some(json!({
             "step": step,
             "at": at.to_string(),

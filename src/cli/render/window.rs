@@ -12,10 +12,10 @@ use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::plain::plain;
 use crate::cli::render::table::Table;
 use crate::core::gate::Debounce;
-use crate::store::sqlite::journal::{RunStory, Window};
+use crate::store::history::{RunDetail, WindowDetail};
 
 /// What a debounce had gathered when it let a run pass.
-pub fn gathers(debounce: &Debounce<'_>, window: Option<&Window>) -> String {
+pub fn gathers(debounce: &Debounce<'_>, window: Option<&WindowDetail>) -> String {
     let quiet = format!("open, {}", debounce.words());
     let Some(window) = window else { return quiet };
     let events = usize::try_from(window.events).unwrap_or(usize::MAX);
@@ -34,8 +34,8 @@ pub fn gathers(debounce: &Debounce<'_>, window: Option<&Window>) -> String {
 const LISTED: usize = 20;
 
 /// The events that a run acts on, where it gathered several.
-pub fn gathered(out: &mut Output, story: &RunStory) -> io::Result<()> {
-    let acts = |window: &&Window| window.run == story.row.id && window.events > 1;
+pub fn gathered(out: &mut Output, story: &RunDetail) -> io::Result<()> {
+    let acts = |window: &&WindowDetail| window.run == story.row.id && window.events > 1;
     let Some(window) = story.window.as_ref().filter(acts) else {
         return Ok(());
     };
@@ -55,7 +55,7 @@ pub fn gathered(out: &mut Output, story: &RunStory) -> io::Result<()> {
 }
 
 /// The same as JSON; null where no window took the run in.
-pub fn gathered_json(story: &RunStory) -> Value {
+pub fn gathered_json(story: &RunDetail) -> Value {
     let Some(window) = &story.window else {
         return Value::Null;
     };

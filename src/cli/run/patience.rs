@@ -12,8 +12,8 @@ use crate::cli::output::{Color, Output};
 use crate::cli::render::message;
 use crate::cli::render::plain::plain;
 use crate::core::run::RunId;
-use crate::engine::{Engine, Hands};
-use crate::store::{MemoryStore, Placed};
+use crate::engine::{Engine, ReloadablePerformer};
+use crate::store::{Placed, SqliteStore};
 
 /// How often it looks.
 const LOOK: Duration = Duration::from_secs(1);
@@ -21,7 +21,10 @@ const LOOK: Duration = Duration::from_secs(1);
 const MOMENT: SignedDuration = SignedDuration::from_secs(3);
 
 /// Never ends by itself.
-pub async fn tell(engine: &Engine<MemoryStore, Hands>, color: Color) -> io::Result<Infallible> {
+pub async fn tell(
+    engine: &Engine<SqliteStore, ReloadablePerformer>,
+    color: Color,
+) -> io::Result<Infallible> {
     let mut told = HashSet::new();
     loop {
         tokio::time::sleep(LOOK).await;

@@ -13,7 +13,7 @@ use url::form_urlencoded;
 
 use super::order::{Answer, Order, Placed, Which};
 use crate::cli::exit::Failure;
-use crate::store::sqlite::journal::RunRow;
+use crate::store::history::RunRow;
 
 /// A daemon with a full commit queue answers later than at once.
 const PATIENCE: Duration = Duration::from_secs(30);

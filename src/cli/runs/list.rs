@@ -14,24 +14,25 @@ use crate::cli::render::run::{about, row_json};
 use crate::cli::render::table::Table;
 use crate::core::rule::synonyms::nearest;
 use crate::core::run::RunId;
-use crate::store::sqlite::journal::{Filter, Journal, Page, RunRow};
+use crate::store::History;
+use crate::store::history::{Page, RunFilter, RunRow};
 
 pub fn run(args: List, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-    let journal = global.journal()?;
+    let history = global.history()?;
     let filter = args.selection.filter(Timestamp::now());
     let limit = args.limit.get();
     let page = Page {
         limit: limit.saturating_add(1),
         before: args.before.map(RunId),
     };
-    let mut runs = journal.runs(&filter, page)?;
+    let mut runs = history.runs(&filter, page)?;
     let more = runs.len() > limit;
     runs.truncate(limit);
     match args.format {
         Format::Json => runs
             .iter()
             .try_for_each(|run| writeln!(out, "{}", row_json(run)))?,
-        Format::Text if runs.is_empty() => none(&filter, &journal, out)?,
+        Format::Text if runs.is_empty() => none(&filter, &*history, out)?,
         Format::Text => {
             table(&runs).write(out)?;
             if let Some(last) = runs.last().filter(|_| more) {
@@ -78,8 +79,8 @@ pub fn rule_of(run: &RunRow) -> String {
     }
 }
 
-fn none(filter: &Filter, journal: &Journal, out: &mut Output) -> Result<(), Failure> {
-    let counts = journal.counts()?;
+fn none(filter: &RunFilter, history: &dyn History, out: &mut Output) -> Result<(), Failure> {
+    let counts = history.counts()?;
     let all: u64 = counts.iter().map(|(_, count)| count).sum();
     if all == 0 {
         writeln!(out, "no runs: no event has matched a rule yet")?;
@@ -94,18 +95,18 @@ fn none(filter: &Filter, journal: &Journal, out: &mut Output) -> Result<(), Fail
         false => "no run like that",
     };
     writeln!(out, "{which}; there are {}", counts.join(", "))?;
-    if let Some(near) = near_rule(filter, journal)? {
+    if let Some(near) = near_rule(filter, history)? {
         writeln!(out, "did you mean `--rule {near}`?")?;
     }
     Ok(())
 }
 
 /// The rule that was meant, where none with runs is called as asked.
-fn near_rule(filter: &Filter, journal: &Journal) -> Result<Option<String>, Failure> {
+fn near_rule(filter: &RunFilter, history: &dyn History) -> Result<Option<String>, Failure> {
     let Some(asked) = &filter.rule else {
         return Ok(None);
     };
-    let names = journal.rules_with_runs()?;
+    let names = history.rules_with_runs()?;
     if names.contains(asked) {
         return Ok(None);
     }

@@ -10,9 +10,8 @@ use crate::cli::exit::Failure;
 use crate::cli::global::Global;
 use crate::core::rule::path::redact::is_redacted;
 use crate::engine::{DataFolder, EngineError, Rulebook};
-use crate::store::sqlite::SqliteStore;
-use crate::store::sqlite::journal::{Journal, RunRow};
-use crate::store::{self, Arrival, Edition, Occasion, Settings, StoreError};
+use crate::store::history::RunRow;
+use crate::store::{self, Arrival, Edition, History, Occasion, Settings, SqliteStore, StoreError};
 
 /// Carries out the order on the database itself, run by run, in this order.
 pub fn carry_out(order: Order, runs: &[RunRow], global: &Global) -> Result<Vec<Answer>, Failure> {
@@ -23,7 +22,7 @@ pub fn carry_out(order: Order, runs: &[RunRow], global: &Global) -> Result<Vec<A
         Order::Replay(which) => Some(Replayer {
             which,
             book: global.rulebook(None)?,
-            journal: global.journal()?,
+            history: global.history()?,
         }),
         Order::Retry | Order::Cancel => None,
     };
@@ -101,7 +100,7 @@ impl Placed {
 struct Replayer {
     which: Which,
     book: Rulebook,
-    journal: Journal,
+    history: Box<dyn History>,
 }
 
 impl Replayer {
@@ -110,7 +109,7 @@ impl Replayer {
         run: &RunRow,
         store: &SqliteStore,
     ) -> Result<Result<Vec<store::Placed>, StoreError>, Failure> {
-        let Some(story) = self.journal.run(run.id)? else {
+        let Some(story) = self.history.run(run.id)? else {
             return Ok(Err(StoreError::UnknownRun(run.id.0)));
         };
         if run.tells_of.is_some() {

@@ -16,7 +16,8 @@ use crate::cli::render::diagnostics::number;
 use crate::cli::render::message;
 use crate::cli::render::run::row_json;
 use crate::core::run::{RunId, STATES};
-use crate::store::sqlite::journal::{Filter, Journal, Page, RunRow};
+use crate::store::History;
+use crate::store::history::{Page, RunFilter, RunRow};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
@@ -174,8 +175,8 @@ fn meant(order: Order, args: &Orders, global: &Global) -> Result<Vec<RunRow>, Fa
     if args.all && filter.states.is_empty() {
         filter.states = order.states().iter().copied().map(str::to_owned).collect();
     }
-    let journal = global.journal()?;
-    let runs = every(&journal, &filter)?;
+    let history = global.history()?;
+    let runs = every(&*history, &filter)?;
     match args.all || runs.len() == filter.ids.len() {
         true => Ok(runs),
         false => Err(unknown(&filter.ids, &runs)),
@@ -183,7 +184,7 @@ fn meant(order: Order, args: &Orders, global: &Global) -> Result<Vec<RunRow>, Fa
 }
 
 /// States whose runs would all be refused one by one.
-fn refuse_states(order: Order, filter: &Filter) -> Result<(), Failure> {
+fn refuse_states(order: Order, filter: &RunFilter) -> Result<(), Failure> {
     let takes = order.takes();
     let wrong = filter
         .states
@@ -194,14 +195,14 @@ fn refuse_states(order: Order, filter: &Filter) -> Result<(), Failure> {
     Err(failure.help(format!("these can: {}", takes.join(", "))))
 }
 
-fn every(journal: &Journal, filter: &Filter) -> Result<Vec<RunRow>, Failure> {
+fn every(history: &dyn History, filter: &RunFilter) -> Result<Vec<RunRow>, Failure> {
     let mut runs: Vec<RunRow> = Vec::new();
     loop {
         let page = Page {
             limit: PAGE,
             before: runs.last().map(|run| run.id),
         };
-        let found = journal.runs(filter, page)?;
+        let found = history.runs(filter, page)?;
         let last = found.len() < PAGE;
         runs.extend(found);
         if last {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::cli::moment::Moment;
 use crate::core::run::STATES;
-use crate::store::sqlite::journal::Filter;
+use crate::store::history::RunFilter;
 
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Which runs")]
@@ -35,8 +35,8 @@ pub struct Selection {
 }
 
 impl Selection {
-    pub fn filter(&self, now: Timestamp) -> Filter {
-        Filter {
+    pub fn filter(&self, now: Timestamp) -> RunFilter {
+        RunFilter {
             rule: self.rule.clone(),
             states: self.state.clone(),
             key: self.ticket.clone(),
@@ -44,7 +44,7 @@ impl Selection {
             since: self.since.map(|since| since.from(now)),
             until: self.until.map(|until| until.from(now)),
             error: self.error.clone(),
-            ..Filter::default()
+            ..RunFilter::default()
         }
     }
 }

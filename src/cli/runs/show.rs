@@ -1,5 +1,6 @@
 //! `runs show`: one run in full, with the rule as it was when the run was planned.
-//! The trace is not kept but found again, from the kept event and rule, by the same evaluator.
+//! The explanation is not stored: the stored rule is evaluated again for the stored event, and the run itself
+//! shows that the rule matched.
 
 use std::io::{self, Write};
 
@@ -12,17 +13,21 @@ use crate::cli::global::{Format, Global};
 use crate::cli::moment::seconds;
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
+use crate::cli::render::explanation::recorded_otherwise;
 use crate::cli::render::paint::{Paint, Tone};
 use crate::cli::render::plain::plain;
 use crate::cli::render::{diagnostics, explanation, message, run, window};
 use crate::core::flow::{Move, Subject, next};
-use crate::core::matching::explanation::explain;
+use crate::core::matching::evaluate::Truth;
+use crate::core::matching::evaluation::explain_stored;
+use crate::core::matching::explanation::Explanation;
 use crate::core::matching::trace::Trace;
+use crate::core::rule::path::redact::is_redacted;
 use crate::core::run::{RunId, State};
-use crate::store::sqlite::journal::{KeptRule, RunStory};
+use crate::store::history::{RuleAtPlanning, RunDetail};
 
 pub fn run(args: Show, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-    let journal = global.journal()?;
+    let journal = global.history()?;
     let mut exit = Exit::Fine;
     for (number, id) in args.ids.into_iter().enumerate() {
         let Some(story) = journal.run(RunId(id))? else {
@@ -35,7 +40,7 @@ pub fn run(args: Show, global: &Global, out: &mut Output) -> Result<Exit, Failur
             continue;
         };
         match args.format {
-            Format::Json => writeln!(out, "{}", story_json(&story))?,
+            Format::Json => writeln!(out, "{}", story_json(&story)?)?,
             Format::Text => {
                 if number > 0 {
                     writeln!(out)?;
@@ -47,7 +52,7 @@ pub fn run(args: Show, global: &Global, out: &mut Output) -> Result<Exit, Failur
     Ok(exit)
 }
 
-fn text(story: &RunStory, out: &mut Output) -> io::Result<()> {
+fn text(story: &RunDetail, out: &mut Output) -> Result<(), Failure> {
     heading(story, out)?;
     explanation::event(out, &story.arrived.event)?;
     writeln!(out, "  {}", run::came(&story.arrived))?;
@@ -62,7 +67,8 @@ fn text(story: &RunStory, out: &mut Output) -> io::Result<()> {
         explanation::lines(out, &trace, &story.rule.files)?;
     }
     label(out, "next")?;
-    writeln!(out, "{}", run::next(&story.row, story.behind))
+    writeln!(out, "{}", run::next(&story.row, story.behind))?;
+    Ok(())
 }
 
 fn label(out: &mut Output, word: &str) -> io::Result<()> {
@@ -70,7 +76,7 @@ fn label(out: &mut Output, word: &str) -> io::Result<()> {
     write!(out, "  {}  ", paint.tone(Tone::Bold, word))
 }
 
-fn heading(story: &RunStory, out: &mut Output) -> io::Result<()> {
+fn heading(story: &RunDetail, out: &mut Output) -> io::Result<()> {
     let (paint, row) = (Paint::of(out), &story.row);
     writeln!(
         out,
@@ -103,7 +109,7 @@ fn heading(story: &RunStory, out: &mut Output) -> io::Result<()> {
 }
 
 /// What other runs and earlier lives have to do with it.
-fn beside(story: &RunStory) -> Vec<String> {
+fn beside(story: &RunDetail) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(RunId(dead)) = story.row.tells_of {
         lines.push(format!("tells of the death of run {dead}"));
@@ -126,16 +132,19 @@ fn beside(story: &RunStory) -> Vec<String> {
     lines
 }
 
-fn judged(story: &RunStory, out: &mut Output) -> io::Result<()> {
-    let KeptRule {
+fn judged(story: &RunDetail, out: &mut Output) -> Result<(), Failure> {
+    let RuleAtPlanning {
         rule,
         files,
         version,
     } = &story.rule;
     match rule {
         Ok(rule) => {
-            let explanation = explain(rule, &story.arrived.event);
-            explanation::rule(out, rule, &explanation, files)
+            let explanation = explain_stored(rule, files, &story.arrived.event)?;
+            explanation::rule(out, rule, &explanation, files)?;
+            if let Some(contradiction) = contradiction(story, &explanation) {
+                explanation::contradiction(out, &contradiction)?;
+            }
         }
         Err(found) => {
             writeln!(
@@ -144,12 +153,20 @@ fn judged(story: &RunStory, out: &mut Output) -> io::Result<()> {
                 version.file(),
                 version.line + 1
             )?;
-            diagnostics::text(out, files, found)
+            diagnostics::text(out, files, found)?;
         }
     }
+    Ok(())
 }
 
-fn gates(story: &RunStory, out: &mut Output) -> io::Result<()> {
+/// What to say where the rule does not match any more: another version of the program planned the run.
+fn contradiction(story: &RunDetail, explanation: &Explanation) -> Option<String> {
+    let planned_by_rule = story.row.tells_of.is_none();
+    let differs = explanation.truth != Truth::True && !is_redacted(&story.arrived.event);
+    (planned_by_rule && differs).then(|| recorded_otherwise(true, explanation.truth))
+}
+
+fn gates(story: &RunDetail, out: &mut Output) -> io::Result<()> {
     let lines = run::gate_lines(story);
     if lines.is_empty() {
         return Ok(());
@@ -161,7 +178,7 @@ fn gates(story: &RunStory, out: &mut Output) -> io::Result<()> {
 }
 
 /// The guard that ended a skipped run, with what it saw.
-fn guard(story: &RunStory) -> Option<Trace> {
+fn guard(story: &RunDetail) -> Option<Trace> {
     if !matches!(story.row.state, State::Skipped { .. }) {
         return None;
     }
@@ -185,13 +202,19 @@ fn guard(story: &RunStory) -> Option<Trace> {
     }
 }
 
-fn story_json(story: &RunStory) -> Value {
+fn story_json(story: &RunDetail) -> Result<Value, Failure> {
     let mut value = run::row_json(&story.row);
     let head = &story.arrived.head;
     let files = &story.rule.files;
     let event = &story.arrived.event;
     let judged = match &story.rule.rule {
-        Ok(rule) => explanation::rule_json(rule, &explain(rule, event), files),
+        Ok(rule) => {
+            let explanation = explain_stored(rule, files, event)?;
+            let mut judged = explanation::rule_json(rule, &explanation, files);
+            let recorded = story.row.tells_of.is_none().then_some("match");
+            judged["recorded"] = json!(recorded);
+            judged
+        }
         Err(found) => json!({"errors": diagnostics::json(files, found)}),
     };
     let run = |run: Option<RunId>| run.map(|RunId(id)| id);
@@ -210,5 +233,5 @@ fn story_json(story: &RunStory) -> Value {
     value["crashes"] = json!(story.crashes);
     value["guard"] = json!(guard(story).map(|trace| explanation::trace_json(&trace, files)));
     value["next"] = json!(run::next(&story.row, story.behind));
-    value
+    Ok(value)
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::core::flow::control::Then;
-use crate::core::flow::step::{Action, Flow, Step};
+use crate::core::flow::step::{Flow, Step};
 
 /// The steps of a rule's flow with their places. Items of a list have one: `each[].page`.
 pub struct Steps<'r> {
@@ -53,23 +53,8 @@ impl<'r> Steps<'r> {
         for step in &flow.steps {
             let place = format!("{prefix}{}", step.name);
             self.known.push((place.clone(), step));
-            match &step.action {
-                Action::Choose(choose) => {
-                    for (branch, number) in choose.branches.iter().zip(1..) {
-                        self.then(&branch.then, &format!("{place}.{number}."));
-                    }
-                }
-                Action::Each(each) => self.add(&each.flow, &format!("{place}[].")),
-                Action::Flow(named) => self.add(&named.flow, &format!("{place}.")),
-                Action::Http(_)
-                | Action::Exec(_)
-                | Action::When(_)
-                | Action::Set(_)
-                | Action::Jq(_)
-                | Action::Config(_)
-                | Action::Wait(_)
-                | Action::Succeed(_)
-                | Action::Fail(_) => {}
+            for (suffix, flow) in step.action.inner_flows() {
+                self.add(flow, &format!("{place}{suffix}"));
             }
             if let Some(catch) = &step.catch {
                 self.then(&catch.then, &format!("{place}.catch."));
@@ -159,7 +144,7 @@ flows: { named: { flow: [{ name: inner, exec: [inner] }] } }
         ] {
             assert_eq!(steps.named(name).len(), count, "{name}");
         }
-        let senders = steps.listed(|step| matches!(step.action, Action::Exec(_)));
+        let senders = steps.listed(|step| step.action.command().is_some());
         assert_eq!(
             senders,
             [

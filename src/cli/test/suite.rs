@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::cli::test::place::Steps;
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
 use crate::core::event::catalogue::Catalogue;
-use crate::core::flow::step::{Action, Step};
+use crate::core::flow::step::Step;
 use crate::core::rule::document::{self, Node};
 use crate::core::rule::fields::Fields;
 use crate::core::rule::jobspec::Rule;
@@ -215,7 +215,7 @@ impl Suite {
     fn check_step(&mut self, name: &str, at: Position, rule: &Rule) {
         let steps = Steps::of(&rule.flow);
         let found = steps.named(name);
-        let performs = |step: &Step| matches!(step.action, Action::Http(_) | Action::Exec(_));
+        let performs = |step: &Step| step.action.sends();
         let message = match found.first() {
             Some(_) if found.iter().any(|step| performs(step)) => return,
             Some(step) => format!(

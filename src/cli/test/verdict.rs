@@ -1,5 +1,5 @@
-//! One rule test, run: what it found against what it expected.
-//! It judges with the daemon's own evaluator and flow, and touches nothing but the event's file.
+//! Runs one rule test and compares the result with what it expects.
+//! Verdict and flow are the daemon's; nothing but the event's file is read.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::action::jq;
+use crate::cli::exit::Failure;
 use crate::cli::input;
-use crate::cli::render::call::sent_json;
+use crate::cli::input::InputEvent;
 use crate::cli::test::suite::{Case, differences};
 use crate::core::config::{Config, PlannedSettings};
 use crate::core::diagnostic::Files;
@@ -17,7 +18,9 @@ use crate::core::flow::rehearse::Mock;
 use crate::core::flow::rehearse::{Rehearsal, rehearse};
 use crate::core::flow::{Subject, Task};
 use crate::core::matching::evaluate::Truth;
-use crate::core::matching::explanation::{Explanation, explain};
+use crate::core::matching::explanation::Explanation;
+use crate::core::matching::find::Scratch;
+use crate::core::matching::ruleset::RuleSet;
 use crate::core::matching::trace::TraceLine;
 use crate::core::rule::condition::Polarity;
 use crate::core::rule::operator::Verdict;
@@ -25,23 +28,32 @@ use crate::core::rule::path;
 use crate::core::rule::ruletest::{Expected, TestEvent};
 
 /// The lines that say how a test failed; none where it passed.
-pub fn run(case: &Case, config: &Config, files: &Files) -> Vec<String> {
-    let event = match event(case, config) {
-        Ok(event) => event,
-        Err(line) => return vec![line],
+pub fn run(
+    case: &Case,
+    rules: &RuleSet,
+    config: &Config,
+    files: &Files,
+) -> Result<Vec<String>, Failure> {
+    let input = match event(case, config) {
+        Ok(input) => input,
+        Err(line) => return Ok(vec![line]),
     };
+    let mut scratch = Scratch::default();
+    let evaluation = rules.evaluate(input.as_input(), &mut scratch);
+    let evaluation = evaluation.expect("the input was read as an event before");
+    let event = evaluation.event();
     if !case.rule.listens_to(&event.source, &event.event_type) {
-        return unheard(case, &event);
+        return Ok(unheard(case, event));
     }
-    let explanation = explain(&case.rule, &event);
+    let explanation = evaluation.explain(&case.rule)?;
     let mut lines = judged(case, &explanation, files);
     if lines.is_empty() && explanation.truth == Truth::True {
-        lines.extend(rehearsed(case, &event, config));
+        lines.extend(rehearsed(case, event, config));
     }
-    lines
+    Ok(lines)
 }
 
-fn event(case: &Case, config: &Config) -> Result<Event, String> {
+fn event<'c>(case: &Case, config: &'c Config) -> Result<InputEvent<'c>, String> {
     let (found, what) = match &case.test.event {
         TestEvent::File(file, _) => {
             let path = case.folder.join(file);
@@ -49,19 +61,23 @@ fn event(case: &Case, config: &Config) -> Result<Event, String> {
             let advice = "`event` is a path from the folder of the test";
             let bytes = std::fs::read(&path)
                 .map_err(|e| format!("failed to read `{shown}`: {e}; {advice}"))?;
-            (input::single(&bytes, config), shown)
+            (input::single(bytes, config), shown)
         }
         TestEvent::Inline(value, _) => (
-            input::of_value(value.clone(), config),
+            input::of_value(value.clone(), config).map(|event| InputEvent::Event(Box::new(event))),
             "the inline event".into(),
         ),
     };
-    let mut event = found.map_err(|bad| format!("{what} is no event: {}", bad.message))?;
+    let input = found.map_err(|bad| format!("{what} is no event: {}", bad.message))?;
+    if case.test.set.is_empty() {
+        return Ok(input);
+    }
+    let mut event = input.into_event(&config.catalogue);
     for (path, value) in &case.test.set {
         path::set(&mut event, path, value.clone())
             .map_err(|e| format!("failed to set a field: {e}"))?;
     }
-    Ok(event)
+    Ok(InputEvent::Event(Box::new(event)))
 }
 
 /// An event of a type that the rule does not listen to can only be expected not to match.
@@ -93,7 +109,7 @@ fn judged(case: &Case, explanation: &Explanation, files: &Files) -> Vec<String> 
         };
         let mut lines = vec![
             format!("- expect: {wanted}"),
-            format!("+ expect: {}", truth.words()),
+            format!("+ expect: {}", truth.label()),
         ];
         if case.test.expect == Expected::Match {
             lines.extend(standing.map(|line| in_the_way(line, files)));
@@ -201,7 +217,7 @@ fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {
             run.state.word()
         )];
     };
-    let got = sent_json(&task.call);
+    let got = task.call.to_json();
     let mut lines = Vec::new();
     for difference in differences(wanted, &got) {
         lines.push(format!(
@@ -214,4 +230,43 @@ fn sent(step: &str, wanted: &Value, run: &Rehearsal) -> Vec<String> {
         });
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::exit::Exit;
+    use crate::cli::test::{Lost, gather};
+    use crate::engine::Rulebook;
+
+    fn rules(current: &str) -> RuleSet {
+        RuleSet::of_text(&format!(
+            "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nwhen: {{ current: {current} }}\nflow: [{{ succeed: ok }}]\n\
+             tests:\n  - name: t\n    event: {{ input: {{ ticket_event: {{ type: Priority Changed, current: high, ticket: {{ id: 7 }} }} }} }}\n    expect: match\n"
+        ))
+    }
+
+    fn tested(rules: RuleSet) -> Result<Vec<String>, Failure> {
+        let files = std::sync::Arc::clone(&rules.files);
+        let book = Rulebook {
+            files,
+            rules,
+            ..Rulebook::default()
+        };
+        let suite = gather(&book, Lost::Told);
+        assert!(!suite.diagnostics.has_errors(), "{:?}", suite.diagnostics);
+        run(&suite.cases[0], &book.rules, &book.config, &suite.files)
+    }
+
+    #[test]
+    fn a_wrong_index_stops_the_tests_with_an_internal_error() {
+        assert_eq!(
+            tested(rules("high")).expect("agreement"),
+            Vec::<String>::new()
+        );
+        let mut planted = rules("low");
+        planted.rules = rules("high").rules;
+        let failure = tested(planted).expect_err("a disagreement");
+        assert_eq!(failure.exit(), Exit::Runtime);
+    }
 }

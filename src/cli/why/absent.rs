@@ -12,18 +12,19 @@ use crate::cli::moment::seconds;
 use crate::cli::output::Output;
 use crate::cli::render::plain::plain;
 use crate::core::config::{Archived, Config};
-use crate::store::sqlite::journal::{Journal, Near, Span};
+use crate::store::History;
+use crate::store::history::{NearestEvent, RetainedRange};
 
 pub fn tell(
     subject: &str,
     format: Format,
-    journal: &Journal,
+    history: &dyn History,
     out: &mut Output,
 ) -> Result<(), Failure> {
-    let (near, span) = (journal.nearest(subject)?, journal.span()?);
+    let (near, span) = (history.nearest(subject)?, history.retained()?);
     match format {
         Format::Json => {
-            let near: Vec<&str> = near.iter().map(Near::text).collect();
+            let near: Vec<&str> = near.iter().map(NearestEvent::text).collect();
             let ends = |ends: Option<(Timestamp, Timestamp)>| {
                 ends.map(|(first, last)| [first.to_string(), last.to_string()])
             };
@@ -39,16 +40,16 @@ pub fn tell(
             });
             writeln!(out, "{answer}")?;
         }
-        Format::Text => text(subject, &near, &span, journal, out)?,
+        Format::Text => text(subject, &near, &span, history, out)?,
     }
     Ok(())
 }
 
 fn text(
     subject: &str,
-    near: &[Near],
-    span: &Span,
-    journal: &Journal,
+    near: &[NearestEvent],
+    span: &RetainedRange,
+    history: &dyn History,
     out: &mut Output,
 ) -> Result<(), Failure> {
     writeln!(
@@ -63,7 +64,7 @@ fn text(
     writeln!(
         out,
         "         {}",
-        unmatched(span, journal.latest_config()?.as_ref())
+        unmatched(span, history.latest_config()?.as_ref())
     )?;
     writeln!(
         out,
@@ -72,14 +73,14 @@ fn text(
     Ok(())
 }
 
-fn named(near: &Near) -> String {
+fn named(near: &NearestEvent) -> String {
     match near {
-        Near::Id(id) => format!("event {}", plain(id)),
-        Near::Key(key) => format!("ticket {}", plain(key)),
+        NearestEvent::Id(id) => format!("event {}", plain(id)),
+        NearestEvent::Key(key) => format!("ticket {}", plain(key)),
     }
 }
 
-fn matched(span: &Span) -> String {
+fn matched(span: &RetainedRange) -> String {
     match span.matched {
         Some((first, last)) => format!(
             "events that led to runs, from {} to {}",
@@ -90,7 +91,7 @@ fn matched(span: &Span) -> String {
     }
 }
 
-fn unmatched(span: &Span, config: Option<&Config>) -> String {
+fn unmatched(span: &RetainedRange, config: Option<&Config>) -> String {
     let kept = match span.unmatched {
         Some((first, last)) => format!(
             "events that led to none, from {} to {}",

@@ -15,7 +15,7 @@ use crate::cli::render::run::{about, came, chain, gate_lines, row_json, tone};
 use crate::core::rule::path::redact;
 use crate::core::rule::synonyms::nearest;
 use crate::core::run::RunId;
-use crate::store::sqlite::journal::{Past, RunStory};
+use crate::store::history::{PastRevision, RunDetail};
 
 pub fn text(judged: &Judged, only: &[String], out: &mut Output) -> io::Result<()> {
     let event = &judged.arrived.event;
@@ -24,6 +24,9 @@ pub fn text(judged: &Judged, only: &[String], out: &mut Output) -> io::Result<()
     writeln!(out, "  {}", judged_by(judged))?;
     for rule in &judged.rules {
         explanation::rule(out, &rule.rule, &rule.explanation, &rule.files)?;
+        if let Some(contradiction) = rule.contradiction() {
+            explanation::contradiction(out, &contradiction)?;
+        }
         runs(out, rule)?;
     }
     if !judged.others.is_empty() {
@@ -59,7 +62,7 @@ fn judged_by(judged: &Judged) -> String {
     format!("judged by {}; {listened}{errors}", edition_words(past))
 }
 
-fn edition_words(past: &Past) -> String {
+fn edition_words(past: &PastRevision) -> String {
     format!("the rules that came into force {}", seconds(past.since))
 }
 
@@ -79,7 +82,7 @@ fn runs(out: &mut Output, rule: &JudgedRule) -> io::Result<()> {
 }
 
 /// A run in a line, and where the rest is.
-fn outcome(out: &mut Output, run: &RunStory) -> io::Result<()> {
+fn outcome(out: &mut Output, run: &RunDetail) -> io::Result<()> {
     let (paint, row) = (Paint::of(out), &run.row);
     write!(
         out,
@@ -165,12 +168,13 @@ pub fn json(judged: &Judged, found: usize) -> Value {
 
 fn rule_json(rule: &JudgedRule) -> Value {
     let mut value = explanation::rule_json(&rule.rule, &rule.explanation, &rule.files);
+    value["recorded"] = json!(rule.recorded());
     value["gates"] = rule.runs.iter().flat_map(gate_lines).collect();
     value["runs"] = rule.runs.iter().map(run_json).collect();
     value
 }
 
-fn run_json(run: &RunStory) -> Value {
+fn run_json(run: &RunDetail) -> Value {
     let mut value = row_json(&run.row);
     value["chain"] = run.chain.iter().map(row_json).collect();
     value

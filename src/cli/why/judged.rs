@@ -1,29 +1,34 @@
-//! One event with the rules that were judged for it, each with the runs that it led to.
-//! It takes rules from the edition that judged the event, and from the runs where that is gone.
+//! Evaluates an event again with the rules of its time, and adds the runs that it led to.
+//! The rules come from the revision that was in force, or from the runs where that was deleted. What was
+//! recorded is a third witness beside the index and the evaluator.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::cli::exit::Failure;
+use crate::cli::render::explanation::recorded_otherwise;
 use crate::core::config::Mode;
 use crate::core::diagnostic::Files;
 use crate::core::event::Event;
 use crate::core::matching::evaluate::Truth;
-use crate::core::matching::explanation::{Explanation, explain};
+use crate::core::matching::evaluation::{Evaluation, EventInput, explain_stored};
+use crate::core::matching::explanation::Explanation;
+use crate::core::matching::find::Scratch;
+use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::jobspec::Rule;
 use crate::core::rule::path::redact::is_redacted;
-use crate::store::EditionId;
-use crate::store::sqlite::journal::{Arrived, EventHead, Journal, Past, RunStory};
+use crate::store::history::{EventRecord, EventRow, PastRevision, RunDetail};
+use crate::store::{EditionId, History};
 
 pub struct Judged {
-    pub arrived: Arrived,
+    pub arrived: EventRecord,
     /// None where the rules of that time are gone.
-    pub past: Option<Arc<Past>>,
+    pub past: Option<Arc<PastRevision>>,
     pub rules: Vec<JudgedRule>,
     /// How many rules listened, those that nobody asks for included.
     pub listening: usize,
     /// Runs of rules that did not listen then: replays with later rules.
-    pub others: Vec<RunStory>,
+    pub others: Vec<RunDetail>,
 }
 
 pub struct JudgedRule {
@@ -32,10 +37,25 @@ pub struct JudgedRule {
     pub explanation: Explanation,
     /// Fields of the event are not kept.
     unsure: bool,
-    pub runs: Vec<RunStory>,
+    /// Whether the rule matched when the event was received, as far as the data folder still shows it.
+    recorded: Option<bool>,
+    pub runs: Vec<RunDetail>,
 }
 
 impl JudgedRule {
+    pub fn recorded(&self) -> Option<&'static str> {
+        let recorded = self.recorded?;
+        Some(if recorded { "match" } else { "no match" })
+    }
+
+    /// What to say where the recorded outcome is not that of this evaluation: another version of the
+    /// program evaluated the event.
+    pub fn contradiction(&self) -> Option<String> {
+        let now = self.matches();
+        let differs = self.recorded.is_some_and(|recorded| recorded != now);
+        (differs && !self.unsure).then(|| recorded_otherwise(!now, self.explanation.truth))
+    }
+
     pub fn matches(&self) -> bool {
         let matched = match self.explanation.truth {
             Truth::True => true,
@@ -54,28 +74,28 @@ impl JudgedRule {
 
 /// Editions that were compiled for one event serve others of its type.
 #[derive(Default)]
-pub struct Editions(HashMap<(EditionId, String, String), Option<Arc<Past>>>);
+pub struct Editions(HashMap<(EditionId, String, String), Option<Arc<PastRevision>>>);
 
 impl Editions {
-    fn of(&mut self, head: &EventHead, event: &Event, journal: &Journal) -> Found {
+    fn of(&mut self, head: &EventRow, event: &Event, journal: &dyn History) -> Found {
         let known = (head.edition, head.source.clone(), head.event_type.clone());
         if let Some(past) = self.0.get(&known) {
             return Ok(past.clone());
         }
-        let past = journal.edition(head.edition, event)?.map(Arc::new);
+        let past = journal.revision(head.edition, event)?.map(Arc::new);
         self.0.insert(known, past.clone());
         Ok(past)
     }
 }
 
-type Found = Result<Option<Arc<Past>>, Failure>;
+type Found = Result<Option<Arc<PastRevision>>, Failure>;
 
-/// Judges an event again as it was judged then. None where it was deleted meanwhile.
+/// Evaluates an event again with the rules of its time. None where it was deleted meanwhile.
 pub fn judge(
-    head: &EventHead,
+    head: &EventRow,
     only: &[String],
     editions: &mut Editions,
-    journal: &Journal,
+    journal: &dyn History,
 ) -> Result<Option<Judged>, Failure> {
     let Some(arrived) = journal.event(head.row)? else {
         return Ok(None);
@@ -89,6 +109,10 @@ pub fn judge(
         Some(past) => listened(past, &arrived),
         None => kept(&runs),
     };
+    let mut scratch = Scratch::default();
+    let evaluation = past
+        .as_ref()
+        .map(|past| evaluate(&past.rules, &arrived, &mut scratch));
     let listening = listened.len();
     let asked = |rule: &Rule| only.is_empty() || only.contains(&rule.name);
     let mut rules = Vec::with_capacity(listening);
@@ -97,14 +121,19 @@ pub fn judge(
         runs = rest;
         if asked(&rule) {
             rules.push(JudgedRule {
-                explanation: explain(&rule, &arrived.event),
+                explanation: match &evaluation {
+                    Some(evaluation) => evaluation.explain(&rule)?,
+                    None => explain_stored(&rule, &files, &arrived.event)?,
+                },
                 unsure: is_redacted(&arrived.event),
+                recorded: recorded(&of_rule, &arrived),
                 runs: of_rule,
                 rule,
                 files,
             });
         }
     }
+    drop(evaluation);
     runs.retain(|run| only.is_empty() || only.contains(&run.row.rule));
     Ok(Some(Judged {
         arrived,
@@ -115,15 +144,54 @@ pub fn judge(
     }))
 }
 
-fn listened(past: &Past, arrived: &Arrived) -> Vec<(Arc<Rule>, Arc<Files>)> {
-    let rules = past.rules.listening(&arrived.event).into_iter();
+/// Evaluates the text as received where it was stored and is still read as the same event.
+fn evaluate<'a>(
+    rules: &'a RuleSet,
+    arrived: &'a EventRecord,
+    scratch: &'a mut Scratch,
+) -> Evaluation<'a> {
+    match arrived.raw_text.as_deref() {
+        Some(text) if reads_as(rules, text, &arrived.event) => {
+            let input = EventInput::bytes(text.as_bytes());
+            let evaluation = rules.evaluate(input, scratch);
+            evaluation.expect("this text was read before")
+        }
+        Some(_) | None => rules.evaluate_event(&arrived.event, scratch),
+    }
+}
+
+/// Whether a text is still read as the event that was recorded: not where it came in a format that the
+/// configuration described, and not where this version knows its type by another name.
+fn reads_as(rules: &RuleSet, text: &str, event: &Event) -> bool {
+    let mut scratch = Scratch::default();
+    let input = EventInput::bytes(text.as_bytes());
+    rules.evaluate(input, &mut scratch).is_ok_and(|evaluation| {
+        let brief = evaluation.brief();
+        (&brief.source, &brief.event_type, &brief.id)
+            == (&event.source, &event.event_type, &event.id)
+    })
+}
+
+/// A run that is no replay and no `on_dead` run shows a match, and an event that was archived as received
+/// shows that no rule matched. Anything else may have been deleted.
+fn recorded(runs: &[RunDetail], arrived: &EventRecord) -> Option<bool> {
+    let matched = |run: &RunDetail| run.generation == 0 && run.row.tells_of.is_none();
+    match (runs.iter().any(matched), &arrived.raw_text) {
+        (true, _) => Some(true),
+        (false, Some(_)) => Some(false),
+        (false, None) => None,
+    }
+}
+
+fn listened(past: &PastRevision, arrived: &EventRecord) -> Vec<(Arc<Rule>, Arc<Files>)> {
+    let rules = past.rules.subscribed(&arrived.event).into_iter();
     rules
         .map(|rule| (Arc::clone(rule), Arc::clone(&past.rules.files)))
         .collect()
 }
 
 /// The rules that runs were planned with, each once.
-fn kept(runs: &[RunStory]) -> Vec<(Arc<Rule>, Arc<Files>)> {
+fn kept(runs: &[RunDetail]) -> Vec<(Arc<Rule>, Arc<Files>)> {
     let mut rules: Vec<(Arc<Rule>, Arc<Files>)> = Vec::new();
     for run in runs {
         if let Ok(rule) = &run.rule.rule

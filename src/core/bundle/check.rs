@@ -12,7 +12,7 @@ mod ways;
 use crate::core::bundle::lower::{Trigger, nowhere, told};
 use crate::core::bundle::state::{Definition, Does};
 use crate::core::bundle::{Bundle, Flow, FullName, Kind, Word};
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position, Report};
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::lowering::compiler::Compiler;
 use crate::core::rule::lowering::resolver::NameResolver;
 
@@ -121,7 +121,7 @@ fn other_owner(owner: &str, word: &Word, bundle: &Bundle, diagnostics: &mut Diag
     }
     let message = format!("`{owner}` is not the integration of this bundle");
     let help = format!("the others say `{}`", bundle.integration);
-    warn(Code::InvalidValue, word.at, message, help, diagnostics);
+    diagnostics.warning(Code::InvalidValue, word.at, message, help);
 }
 
 fn limit(word: &Word, most: usize, what: &str, diagnostics: &mut Diagnostics) {
@@ -129,7 +129,7 @@ fn limit(word: &Word, most: usize, what: &str, diagnostics: &mut Diagnostics) {
     if length > most {
         let message = format!("this {what} has {length} characters");
         let help = format!("ZIS takes {most}; here it works as it is");
-        warn(Code::InvalidValue, word.at, message, help, diagnostics);
+        diagnostics.warning(Code::InvalidValue, word.at, message, help);
     }
 }
 
@@ -146,13 +146,7 @@ fn warn_of_uncalled(name: &Word, bundle: &Bundle, diagnostics: &mut Diagnostics)
     let called = calls.any(|call| FullName::short(&call.text) == name.text);
     if !called && !broken && bundle.broken.iter().all(|(kind, _)| *kind != Kind::Flow) {
         let message = format!("no state calls the action `{}`", name.text);
-        warn(
-            Code::Unused,
-            name.at,
-            message,
-            "take it out, or call it".into(),
-            diagnostics,
-        );
+        diagnostics.warning(Code::Unused, name.at, message, "take it out, or call it");
     }
 }
 
@@ -176,12 +170,11 @@ fn warn_of_twins(trigger: &Trigger<'_>, before: &[Trigger<'_>], diagnostics: &mu
             name.at.line
         ),
     };
-    warn(
+    diagnostics.warning(
         Code::DuplicateName,
         trigger.spec.event_type.at,
         message,
         help,
-        diagnostics,
     );
 }
 
@@ -205,12 +198,8 @@ fn warn_of_time(definition: &Definition, diagnostics: &mut Diagnostics) {
             let message = format!("the waits up to here take {total} seconds");
             let help =
                 format!("ZIS ends a flow after {LONGEST_TIME}; here it waits as long as it says");
-            warn(Code::InvalidValue, at, message, help, diagnostics);
+            diagnostics.warning(Code::InvalidValue, at, message, help);
             return;
         }
     }
-}
-
-fn warn(code: Code, at: Position, message: String, help: String, diagnostics: &mut Diagnostics) {
-    diagnostics.push(Diagnostic::warning(code, at, message).help(help));
 }

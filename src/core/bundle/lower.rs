@@ -14,7 +14,7 @@ use crate::core::bundle::named::named_flows;
 use crate::core::bundle::{Bundle, FullName, JobSpec, Kind, check, read};
 use crate::core::config::Config;
 use crate::core::config::Mode;
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position, Report};
+use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
 use crate::core::event::catalogue::EventType;
 use crate::core::flow::named::Named;
 use crate::core::flow::step;
@@ -162,8 +162,12 @@ fn warn_of_display_name(node: &Node, types: Option<&[TypePattern]>, diagnostics:
         let message = format!(
             "`{text}` is what people call the type, and starts nothing on ZIS; here it starts the flow"
         );
-        let warning = Diagnostic::warning(Code::UnknownEventType, node.at, message);
-        diagnostics.push(warning.help(format!("write its tag: `{tag}`")));
+        diagnostics.warning(
+            Code::UnknownEventType,
+            node.at,
+            message,
+            format!("write its tag: `{tag}`"),
+        );
     }
 }
 

@@ -5,7 +5,7 @@ mod states;
 
 use crate::core::bundle::keys::{BUNDLE, JOB_SPEC, Keys, PROPERTIES, RESOURCE};
 use crate::core::bundle::{Bundle, Flow, FullName, JobSpec, Kind, TEMPLATE_VERSION, Word, http};
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position, Report};
+use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
 use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::synonyms;
@@ -57,8 +57,7 @@ fn check_version(node: &Node, diagnostics: &mut Diagnostics) {
         Some(None) | None => "this bundle says no `zis_template_version`".into(),
     };
     let help = format!("write `zis_template_version: \"{TEMPLATE_VERSION}\"`; it is read as that");
-    let warning = Diagnostic::warning(Code::InvalidValue, at, message);
-    diagnostics.push(warning.help(help));
+    diagnostics.warning(Code::InvalidValue, at, message, help);
 }
 
 fn read_resource(entry: &Entry, bundle: &mut Bundle, diagnostics: &mut Diagnostics) {
@@ -127,8 +126,7 @@ fn kind(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Kin
 fn leave_connection(text: &str, at: Position, diagnostics: &mut Diagnostics) {
     let message = format!("a resource of type `{text}` is not read");
     let help = "connections are made in flowtrigger.yaml, under `connections`; the resource may stay, for ZIS";
-    let warning = Diagnostic::warning(Code::InvalidValue, at, message);
-    diagnostics.push(warning.help(help));
+    diagnostics.warning(Code::InvalidValue, at, message, help);
 }
 
 /// What the resource is called, by its key where it does not say; reported where another of its kind is

@@ -14,7 +14,7 @@ use crate::core::rule::document::{Entry, Node};
 
 /// One source, built in or described.
 #[derive(Debug, Clone)]
-pub struct Entrance {
+pub struct EventSource {
     /// The name of the source's entry; `support` and `upmind` are there without one.
     pub name: String,
     /// Where its events are posted to.
@@ -79,7 +79,7 @@ pub const SOURCE: Vocabulary = Vocabulary {
     ],
 };
 
-impl Entrance {
+impl EventSource {
     /// The `event_source` of its events.
     pub fn source(&self) -> &str {
         match &self.reads {
@@ -112,19 +112,19 @@ impl Entrance {
 }
 
 /// The sources that every configuration has: one for each built-in `event_source`.
-pub fn built_in() -> impl Iterator<Item = Entrance> {
+pub fn built_in() -> impl Iterator<Item = EventSource> {
     let names: BTreeSet<&str> = DECODERS.iter().map(|decoder| decoder.source).collect();
-    let named = |name| Entrance::of(name, Reads::BuiltIn(name));
+    let named = |name| EventSource::of(name, Reads::BuiltIn(name));
     names.into_iter().map(named)
 }
 
 /// The source under an entry; None after reporting why it is none.
-pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Entrance> {
+pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<EventSource> {
     let node = &entry.value;
     diagnostics.entries(node, &SOURCE)?;
     let verification = verification::lower(entry, diagnostics);
     let path = node.get("path").map(|path| lower_path(path, diagnostics));
-    let mut entrance = Entrance::of(&entry.key, lower_reads(entry, diagnostics)?);
+    let mut entrance = EventSource::of(&entry.key, lower_reads(entry, diagnostics)?);
     if let Some(path) = path {
         entrance.path = path?;
     }

@@ -105,7 +105,7 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Limits {
 
 fn count(node: &Node, key: &str, most: u64, diagnostics: &mut Diagnostics) -> Option<usize> {
     let number = diagnostics.whole_number(node.get(key)?, key, 1..=most)?;
-    usize::try_from(number).ok()
+    Some(usize::try_from(number).expect("the range fits"))
 }
 
 fn within(

@@ -96,14 +96,14 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Listen {
     }
     let mut count = |key: &str| {
         let number = diagnostics.whole_number(node.get(key)?, key, 1..=MOST_CONNECTIONS)?;
-        usize::try_from(number).ok()
+        Some(usize::try_from(number).expect("the range fits"))
     };
     listen.connections = count("connections");
     listen.connections_per_address = count("connections_per_address");
     listen.body = node
         .get("body")
         .and_then(|body| size::lower(body, "body", BODIES, diagnostics))
-        .and_then(|body| usize::try_from(body).ok());
+        .map(|body| usize::try_from(body).expect("the range fits"));
     listen.request = node
         .get("request")
         .and_then(|node| lower_time(node, diagnostics));

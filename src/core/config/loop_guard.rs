@@ -54,7 +54,7 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<LoopGuard> {
     }
     let mut number = |key: &str, range| {
         let number = diagnostics.whole_number(node.get(key)?, key, range)?;
-        u32::try_from(number).ok()
+        Some(u32::try_from(number).expect("the range fits"))
     };
     guard.depth = number("depth", 1..=100).unwrap_or(guard.depth);
     guard.runs = number("runs", 2..=10_000).unwrap_or(guard.runs);

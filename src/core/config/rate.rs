@@ -51,7 +51,8 @@ pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<Rate> {
     };
     let limit = diagnostics.whole_number(limit, "limit", 1..=MOST);
     let time = diagnostics.duration(within, "in");
-    let (limit, time) = (u32::try_from(limit?).ok()?, time?);
+    let limit = u32::try_from(limit?).expect("the range fits");
+    let time = time?;
     if time < Duration::from_millis(100) || time / limit > HOUR {
         let message = "`in` is at least 100ms, and at most an hour for each request";
         diagnostics.error(Code::InvalidValue, within.at, message, HELP);

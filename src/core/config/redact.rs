@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Report};
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::event::catalogue::{Catalogue, FieldLookup};
 use crate::core::rule::document::Node;
 use crate::core::rule::document::decode::Decode;
@@ -60,8 +60,9 @@ fn path(node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) -> Op
 /// nobody knows what their events hold.
 fn warn_if_unknown(path: &Path, node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) {
     let mut near = None;
+    let dotted = path.dotted().expect("a field has one place");
     for event_type in catalogue.types() {
-        match event_type.field(&path.dotted().unwrap_or_default()) {
+        match event_type.field(&dotted) {
             FieldLookup::Known(_) => return,
             FieldLookup::Open => {}
             FieldLookup::Unknown { nearest } => near = near.or(nearest),
@@ -69,8 +70,12 @@ fn warn_if_unknown(path: &Path, node: &Node, catalogue: &Catalogue, diagnostics:
     }
     if let Some(near) = near {
         let message = format!("no event has a field `{}`", path.text);
-        let warning = Diagnostic::warning(Code::UnknownField, node.at, message);
-        diagnostics.push(warning.help(format!("did you mean `{near}`?")));
+        diagnostics.warning(
+            Code::UnknownField,
+            node.at,
+            message,
+            format!("did you mean `{near}`?"),
+        );
     }
 }
 

@@ -1,15 +1,15 @@
-//! Which range an address belongs to, when it is not one of the public internet.
-//! It refuses to take an address at its word that only wraps another: the one inside is judged too.
+//! The special range of an address that is not public, such as loopback, private or cloud metadata.
+//! [`reached`] unwraps IPv6 addresses that embed an IPv4 address.
 
 use ::core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A range of addresses that is not the public internet.
+/// A range of addresses outside of the public internet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Range {
     Loopback,
     Private,
     LinkLocal,
-    /// Gives a cloud machine its credentials.
+    /// The metadata service of a cloud, which has the machine's credentials.
     Metadata,
     CarrierNat,
     Unspecified,
@@ -20,9 +20,9 @@ pub enum Range {
     UniqueLocal,
     SiteLocal,
     Discard,
-    /// Addresses of an own translator, which may lead anywhere inside.
+    /// Addresses of a local NAT64 translator, which can reach any internal address.
     LocalTranslation,
-    /// Set aside for protocols, or for later.
+    /// Reserved for protocols or future use.
     Reserved,
 }
 
@@ -32,32 +32,32 @@ use Range::{
 };
 
 impl Range {
-    /// `127.0.0.1 is …`
+    /// The range as in "`127.0.0.1` is …".
     pub fn words(self) -> &'static str {
         match self {
             Loopback => "a loopback address",
             Private => "a private address",
             LinkLocal => "a link-local address",
-            Metadata => "the metadata service of a cloud",
-            CarrierNat => "an address of a carrier's own network",
+            Metadata => "a cloud metadata service",
+            CarrierNat => "a carrier-grade NAT address",
             Unspecified => "an unspecified address",
             Broadcast => "the broadcast address",
             Multicast => "a multicast address",
-            Documentation => "an address for documentation",
-            Benchmarking => "an address for benchmarks",
+            Documentation => "a documentation address",
+            Benchmarking => "a benchmarking address",
             UniqueLocal => "a unique local address",
             SiteLocal => "a site-local address",
             Discard => "a discard address",
-            LocalTranslation => "an address of a local translator",
+            LocalTranslation => "a local NAT64 address",
             Reserved => "a reserved address",
         }
     }
 }
 
-/// The narrower stands before the wider.
+/// Narrower ranges come before wider ones, because the first match counts.
 const V4: [(Ipv4Addr, u32, Range); 22] = [
     (Ipv4Addr::new(169, 254, 169, 254), 32, Metadata),
-    // Credentials of a container, of a virtual machine, and two that lie outside of link-local.
+    // Credentials of containers and virtual machines, some outside of the link-local range.
     (Ipv4Addr::new(169, 254, 170, 2), 32, Metadata),
     (Ipv4Addr::new(169, 254, 170, 23), 32, Metadata),
     (Ipv4Addr::new(100, 100, 100, 200), 32, Metadata),
@@ -105,7 +105,7 @@ const V6: [(Ipv6Addr, u32, Range); 18] = [
     (v6(0xfe80, 0, 0, 0), 10, LinkLocal),
     (v6(0xfec0, 0, 0, 0), 10, SiteLocal),
     (v6(0xff00, 0, 0, 0), 8, Multicast),
-    // Of what is left only 2000::/3 is given out.
+    // Of the rest only 2000::/3 is allocated.
     (v6(0, 0, 0, 0), 3, Reserved),
     (v6(0x4000, 0, 0, 0), 2, Reserved),
     (v6(0x8000, 0, 0, 0), 1, Reserved),
@@ -115,7 +115,7 @@ const fn v6(a: u16, b: u16, c: u16, d: u16) -> Ipv6Addr {
     Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0)
 }
 
-/// The range of an address alone, whatever it wraps; None for the public internet.
+/// The range of an address itself, without unwrapping. `None` for a public address.
 pub fn range(address: IpAddr) -> Option<Range> {
     match address {
         IpAddr::V4(address) => {
@@ -133,31 +133,31 @@ pub fn range(address: IpAddr) -> Option<Range> {
     }
 }
 
-/// What a connection to the address reaches in the end: the IPv4 addresses inside of one that wraps
-/// them, else the address itself.
+/// The addresses that a connection to an address reaches: the embedded IPv4 addresses if there are any,
+/// else the address itself.
 pub fn reached(address: IpAddr) -> Vec<IpAddr> {
-    let inside = match address {
+    let embedded = match address {
         IpAddr::V4(_) => Vec::new(),
-        IpAddr::V6(address) => inside(address),
+        IpAddr::V6(address) => embedded(address),
     };
-    match inside.is_empty() {
+    match embedded.is_empty() {
         true => vec![address],
-        false => inside.into_iter().map(IpAddr::V4).collect(),
+        false => embedded.into_iter().map(IpAddr::V4).collect(),
     }
 }
 
-fn inside(address: Ipv6Addr) -> Vec<Ipv4Addr> {
+fn embedded(address: Ipv6Addr) -> Vec<Ipv4Addr> {
     let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
     match address.segments() {
-        // The unspecified address and loopback are themselves.
+        // The unspecified address and loopback embed nothing.
         [0, 0, 0, 0, 0, 0, 0, 0 | 1] => Vec::new(),
-        // Compatible, mapped, translated, and what a public translator reaches.
+        // IPv4-compatible, IPv4-mapped, IPv4-translated, and the well-known NAT64 prefix.
         [0, 0, 0, 0, 0, 0, high, low]
         | [0, 0, 0, 0, 0, 0xffff, high, low]
         | [0, 0, 0, 0, 0xffff, 0, high, low]
         | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => vec![v4(high, low)],
         [0x2002, high, low, ..] => vec![v4(high, low)],
-        // Teredo: its server, and the client with all bits turned.
+        // Teredo: the server, and the client with inverted bits.
         [0x2001, 0, server, of, _, _, high, low] => vec![v4(server, of), v4(!high, !low)],
         _ => Vec::new(),
     }

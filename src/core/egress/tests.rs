@@ -1,4 +1,4 @@
-//! Which hosts and addresses a request may go to, in every spelling.
+//! Tests of which hosts and addresses are allowed, in every notation.
 
 use super::*;
 
@@ -19,13 +19,13 @@ fn allowing(entries: &[&str]) -> Outgoing {
     }
 }
 
-fn admits(outgoing: &Outgoing, host: &str, address: &str) -> bool {
-    outgoing.admits(host, address.parse().unwrap()).is_ok()
+fn allows(outgoing: &Outgoing, host: &str, address: &str) -> bool {
+    outgoing.check(host, address.parse().unwrap()).is_ok()
 }
 
 #[test]
-fn what_is_not_public_is_refused_unless_network_host_or_ending_is_allowed() {
-    for (entries, host, address, wanted) in [
+fn only_public_and_allowed_addresses_are_reachable() {
+    for (entries, host, address, expected) in [
         (&[][..], "a.example", "1.1.1.1", true),
         (&[], "a.example", "10.1.2.3", false),
         (&["10.0.0.0/8"], "a.example", "10.1.2.3", true),
@@ -42,7 +42,7 @@ fn what_is_not_public_is_refused_unless_network_host_or_ending_is_allowed() {
         (&["*.internal"], "a.crm.internal", "10.1.2.3", true),
         (&["*.internal"], "internal", "10.1.2.3", false),
         (&["*.internal"], "crm.internal.example", "10.1.2.3", false),
-        // A network does not open what lies in it by accident.
+        // An allowed network does not include the metadata services in it.
         (&["0.0.0.0/0"], "a.example", "169.254.169.254", false),
         (&["169.254.0.0/16"], "a.example", "169.254.169.254", false),
         (&["169.254.169.254"], "a.example", "169.254.169.254", true),
@@ -55,20 +55,20 @@ fn what_is_not_public_is_refused_unless_network_host_or_ending_is_allowed() {
     ] {
         let outgoing = allowing(entries);
         assert_eq!(
-            admits(&outgoing, host, address),
-            wanted,
+            allows(&outgoing, host, address),
+            expected,
             "{entries:?} {host} {address}"
         );
     }
 }
 
 #[test]
-fn without_a_configuration_this_machine_alone_may_be_reached() {
+fn without_a_configuration_only_loopback_is_allowed() {
     let outgoing = Outgoing {
         unconfigured: true,
         ..Outgoing::default()
     };
-    for (address, wanted) in [
+    for (address, expected) in [
         ("127.0.0.1", true),
         ("127.9.9.9", true),
         ("::1", true),
@@ -77,12 +77,12 @@ fn without_a_configuration_this_machine_alone_may_be_reached() {
         ("169.254.169.254", false),
         ("0.0.0.0", false),
     ] {
-        assert_eq!(admits(&outgoing, "h", address), wanted, "{address}");
+        assert_eq!(allows(&outgoing, "h", address), expected, "{address}");
     }
 }
 
 #[test]
-fn an_address_in_any_spelling_and_a_name_of_this_machine_are_seen_before_sending() {
+fn loopback_is_recognised_in_every_notation() {
     for host in [
         "127.0.0.1",
         "0x7f.1",
@@ -106,77 +106,77 @@ fn an_address_in_any_spelling_and_a_name_of_this_machine_are_seen_before_sending
         "[::127.0.0.1]",
         "[64:ff9b::7f00:1]",
     ] {
-        let seen = Outgoing::default().foresee(&format!("http://{host}/x"));
-        let Some(Foresight::Refused(refused)) = seen else {
-            panic!("{host}: {seen:?}");
+        let forecast = Outgoing::default().forecast(&format!("http://{host}/x"));
+        let Some(Foresight::Refused(denied)) = forecast else {
+            panic!("{host}: {forecast:?}");
         };
-        assert_eq!(refused.range, Range::Loopback, "{host}");
+        assert_eq!(denied.range, Range::Loopback, "{host}");
     }
 }
 
 #[test]
-fn what_is_known_before_sending_is_told() {
-    let seen = |entries: &[&str], url: &str| allowing(entries).foresee(url);
-    assert_eq!(seen(&[], "https://a.example/x"), Some(Foresight::Name));
-    assert_eq!(seen(&[], "https://1.1.1.1/x"), Some(Foresight::Public));
+fn a_forecast_needs_no_name_resolution() {
+    let forecast = |entries: &[&str], url: &str| allowing(entries).forecast(url);
+    assert_eq!(forecast(&[], "https://a.example/x"), Some(Foresight::Name));
+    assert_eq!(forecast(&[], "https://1.1.1.1/x"), Some(Foresight::Public));
     assert_eq!(
-        seen(&["127.0.0.0/8"], "http://localhost/"),
+        forecast(&["127.0.0.0/8"], "http://localhost/"),
         Some(Foresight::Allowed)
     );
     assert_eq!(
-        seen(&["::1"], "http://localhost/"),
+        forecast(&["::1"], "http://localhost/"),
         Some(Foresight::Allowed)
     );
     assert_eq!(
-        seen(&["localhost"], "http://localhost:1/"),
+        forecast(&["localhost"], "http://localhost:1/"),
         Some(Foresight::Allowed)
     );
     assert_eq!(
-        seen(&["crm.internal"], "http://crm.internal/"),
+        forecast(&["crm.internal"], "http://crm.internal/"),
         Some(Foresight::Allowed)
     );
     assert_eq!(
-        seen(&[], "https://[secret HOST]/x"),
+        forecast(&[], "https://[secret HOST]/x"),
         Some(Foresight::Hidden)
     );
-    assert_eq!(seen(&[], "outbox:pager/x"), None);
-    assert_eq!(seen(&[], "notlocalhost://x"), None);
-    assert_eq!(seen(&[], "http://notlocalhost/"), Some(Foresight::Name));
-    let google = seen(&[], "http://metadata.google.internal/x");
-    let Some(Foresight::Refused(refused)) = google else {
+    assert_eq!(forecast(&[], "outbox:pager/x"), None);
+    assert_eq!(forecast(&[], "notlocalhost://x"), None);
+    assert_eq!(forecast(&[], "http://notlocalhost/"), Some(Foresight::Name));
+    let google = forecast(&[], "http://metadata.google.internal/x");
+    let Some(Foresight::Refused(denied)) = google else {
         panic!("{google:?}");
     };
-    assert_eq!(refused.entry(), "169.254.169.254");
+    assert_eq!(denied.entry(), "169.254.169.254");
     let proxied = Outgoing {
         proxy: Some(crate::core::egress::Proxy::Environment),
         ..Outgoing::default()
     };
     assert_eq!(
-        proxied.foresee("https://a.example/"),
+        proxied.forecast("https://a.example/"),
         Some(Foresight::NameAtProxy)
     );
     assert!(matches!(
-        proxied.foresee("https://10.0.0.1/"),
+        proxied.forecast("https://10.0.0.1/"),
         Some(Foresight::Refused(_))
     ));
 }
 
 #[test]
-fn a_refusal_names_host_address_range_and_what_to_write() {
-    let refused = |host: &str, address: &str| {
+fn a_denial_names_host_address_range_and_how_to_allow_it() {
+    let deny = |host: &str, address: &str| {
         let address = address.parse().unwrap();
-        Outgoing::default().admits(host, address).unwrap_err()
+        Outgoing::default().check(host, address).unwrap_err()
     };
-    let by_name = refused("crm.internal", "10.1.2.3");
+    let by_name = deny("crm.internal", "10.1.2.3");
     assert_eq!(
         by_name.to_string(),
         "`crm.internal` is at 10.1.2.3, a private address"
     );
     assert_eq!(
         by_name.help(),
-        "if it is meant, write `outgoing: { allow: [crm.internal] }` in flowtrigger.yaml"
+        "to allow it, write `outgoing: { allow: [crm.internal] }` in flowtrigger.yaml"
     );
-    let literal = refused("::1", "::1");
+    let literal = deny("::1", "::1");
     assert_eq!(literal.to_string(), "`::1` is a loopback address");
     assert!(
         literal.help().contains("allow: ['::1']"),
@@ -184,7 +184,7 @@ fn a_refusal_names_host_address_range_and_what_to_write() {
         literal.help()
     );
     assert_eq!(
-        refused("x.example", "169.254.169.254").entry(),
+        deny("x.example", "169.254.169.254").entry(),
         "169.254.169.254"
     );
 }

@@ -1,5 +1,5 @@
-//! An event in brief: what it is called by and comes with, without its values.
-//! It holds nothing that a help desk's customer wrote.
+//! The summary of an event: source, type, id, key, time and warnings.
+//! Contains no text that a customer of the help desk wrote.
 
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ pub struct Brief {
     pub id: String,
     pub key: Option<String>,
     pub time: Option<Timestamp>,
-    /// The decoder that read it.
+    /// The format.
     pub shape: &'static str,
     pub warnings: Vec<String>,
 }

@@ -1,5 +1,5 @@
-//! Every known type of event, as data: found by tag, display name, webhook suffix or hook code.
-//! It refuses nothing: a name that it does not know gets the nearest one that it does.
+//! The catalogue of known event types.
+//! Finds a type by name, display name, webhook suffix or hook code.
 
 use std::sync::LazyLock;
 
@@ -10,10 +10,10 @@ pub use super::field_type::FieldType;
 
 use super::event_type::BUILT_IN;
 
-/// How alike two words must be before one is offered for the other.
-const LIKENESS: f64 = 0.6;
+/// The minimum similarity of a suggestion.
+const MIN_SIMILARITY: f64 = 0.6;
 
-/// The types of event that this process knows.
+/// The known event types.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Catalogue {
     types: Vec<EventType>,
@@ -21,7 +21,7 @@ pub struct Catalogue {
     extended: bool,
 }
 
-/// The places of the types by each kind of name, those of a source together.
+/// The indexes of the types by each kind of name.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Names {
     sources: FxHashMap<String, OfSource>,
@@ -32,13 +32,13 @@ struct Names {
 struct OfSource {
     tags: FxHashMap<String, usize>,
     codes: FxHashMap<String, usize>,
-    /// As they are written, and in lower case: the number of what they show.
+    /// The display names as written and in lower case, with an index into `shown`.
     displays: FxHashMap<String, usize>,
     shown: Vec<Vec<usize>>,
 }
 
 impl Catalogue {
-    /// The types that come with the program.
+    /// The built-in types.
     pub fn built_in() -> &'static Catalogue {
         static CATALOGUE: LazyLock<Catalogue> =
             LazyLock::new(|| Catalogue::with(BUILT_IN.types.clone()));
@@ -47,8 +47,8 @@ impl Catalogue {
 
     fn with(types: Vec<EventType>) -> Catalogue {
         let mut names = Names::default();
-        for (place, event_type) in types.iter().enumerate() {
-            names.add(place, event_type);
+        for (index, event_type) in types.iter().enumerate() {
+            names.add(index, event_type);
         }
         Catalogue {
             types,
@@ -57,13 +57,13 @@ impl Catalogue {
         }
     }
 
-    /// This catalogue with more types; one of the same source and tag is replaced in its place.
+    /// Returns this catalogue with more types. A type with the same source and name is replaced.
     pub fn extended(&self, types: Vec<EventType>) -> Catalogue {
         let mut all = self.types.clone();
         for added in types {
             let same = |t: &EventType| t.source == added.source && t.tag == added.tag;
             match all.iter().position(same) {
-                Some(place) => all[place] = added,
+                Some(index) => all[index] = added,
                 None => all.push(added),
             }
         }
@@ -73,7 +73,7 @@ impl Catalogue {
         }
     }
 
-    /// Whether a configuration added types to those that come with the program.
+    /// Whether the configuration added types to the built-in ones.
     pub fn is_extended(&self) -> bool {
         self.extended
     }
@@ -82,7 +82,7 @@ impl Catalogue {
         self.types.iter()
     }
 
-    /// The sources that have types here, each once, in the catalogue's order.
+    /// The sources with types, without duplicates, in the order of the catalogue.
     pub fn sources(&self) -> Vec<&str> {
         let mut sources = Vec::new();
         for event_type in &self.types {
@@ -93,7 +93,7 @@ impl Catalogue {
         sources
     }
 
-    /// The groups of a source with their types, in the catalogue's order; a type may stand in several.
+    /// The groups of a source with their types, in the order of the catalogue. A type can be in several.
     pub fn groups(&self, source: &str) -> Vec<(&str, Vec<&EventType>)> {
         let mut groups: Vec<(&str, Vec<&EventType>)> = Vec::new();
         for event_type in self.of(source) {
@@ -108,12 +108,12 @@ impl Catalogue {
     }
 
     pub fn by_tag(&self, source: &str, tag: &str) -> Option<&EventType> {
-        let place = self.names.sources.get(source)?.tags.get(tag)?;
-        self.types.get(*place)
+        let index = self.names.sources.get(source)?.tags.get(tag)?;
+        self.types.get(*index)
     }
 
-    /// The one type of this display name; `None` where several share it, as users, organizations
-    /// and tickets share `Tags Changed`. [`Catalogue::displayed`] has them all.
+    /// The type with this display name. `None` if several share it, as users, organizations and tickets
+    /// share `Tags Changed`; [`Catalogue::displayed`] returns all of them.
     pub fn by_display(&self, source: &str, display: &str) -> Option<&EventType> {
         match self.displayed(source, display).as_slice() {
             [one] => Some(one),
@@ -121,47 +121,47 @@ impl Catalogue {
         }
     }
 
-    /// All types of a display name, whatever its case.
+    /// All types with a display name, ignoring case.
     pub fn displayed(&self, source: &str, display: &str) -> Vec<&EventType> {
         self.shown(source, display).collect()
     }
 
-    /// The type of a family by its display name, whatever its case.
+    /// The type of a family by its display name, ignoring case.
     pub fn displayed_in(&self, source: &str, display: &str, family: &str) -> Option<&EventType> {
         self.shown(source, display).find(|t| t.family() == family)
     }
 
     fn shown(&self, source: &str, display: &str) -> impl Iterator<Item = &EventType> {
-        let places = self.names.sources.get(source).and_then(|of| {
+        let indexes = self.names.sources.get(source).and_then(|of| {
             let exact = of.displays.get(display);
             let number = exact.or_else(|| of.displays.get(&lower(display)))?;
             of.shown.get(*number)
         });
-        let places = places.into_iter().flatten();
-        places.filter_map(|place| self.types.get(*place))
+        let indexes = indexes.into_iter().flatten();
+        indexes.filter_map(|index| self.types.get(*index))
     }
 
-    /// The type of an event webhook's suffix: `ticket.priority_changed`.
+    /// The type with an event webhook's suffix, such as `ticket.priority_changed`.
     pub fn by_webhook(&self, suffix: &str) -> Option<&EventType> {
         self.types.get(*self.names.webhooks.get(suffix)?)
     }
 
     pub fn by_code(&self, source: &str, code: &str) -> Option<&EventType> {
-        let place = self.names.sources.get(source)?.codes.get(code)?;
-        self.types.get(*place)
+        let index = self.names.sources.get(source)?.codes.get(code)?;
+        self.types.get(*index)
     }
 
-    /// Whether anybody listed types of this source.
+    /// Whether the catalogue has types of this source.
     pub fn has(&self, source: &str) -> bool {
         self.names.sources.contains_key(source)
     }
 
-    /// The type whose name in any shape is most like a word; `None` where nothing is like it.
+    /// The type whose name in any format is most similar to a word. `None` without a similar one.
     pub fn nearest(&self, source: &str, word: &str) -> Option<&EventType> {
-        let wanted = bare(word);
+        let word = letters_of(word);
         self.of(source)
-            .map(|t| (likeness(t, &wanted), t))
-            .filter(|(alike, _)| *alike >= LIKENESS)
+            .map(|t| (similarity(t, &word), t))
+            .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
             .fold(None, |best: Option<(f64, &EventType)>, next| match best {
                 Some(best) if best.0 >= next.0 => Some(best),
                 Some(_) | None => Some(next),
@@ -169,7 +169,7 @@ impl Catalogue {
             .map(|(_, t)| t)
     }
 
-    /// The types that a rule's pattern means: a tag, `ticket.*` or `*`.
+    /// The types that match a rule's pattern: a name, `ticket.*` or `*`.
     pub fn matching(&self, source: &str, pattern: &str) -> Vec<&EventType> {
         match pattern.strip_suffix('*') {
             Some(start) => self
@@ -186,15 +186,15 @@ impl Catalogue {
 }
 
 impl Names {
-    /// Of two types with one name the first has it.
-    fn add(&mut self, place: usize, event_type: &EventType) {
+    /// If two types share a name, the first one keeps it.
+    fn add(&mut self, index: usize, event_type: &EventType) {
         if let Some(webhook) = &event_type.webhook {
-            self.webhooks.entry(webhook.clone()).or_insert(place);
+            self.webhooks.entry(webhook.clone()).or_insert(index);
         }
         let of = self.sources.entry(event_type.source.clone()).or_default();
-        of.tags.entry(event_type.tag.clone()).or_insert(place);
+        of.tags.entry(event_type.tag.clone()).or_insert(index);
         for code in &event_type.codes {
-            of.codes.entry(code.clone()).or_insert(place);
+            of.codes.entry(code.clone()).or_insert(index);
         }
         let Some(display) = &event_type.display else {
             return;
@@ -203,7 +203,7 @@ impl Names {
             of.shown.push(Vec::new());
             of.shown.len() - 1
         });
-        of.shown[number].push(place);
+        of.shown[number].push(index);
         of.displays.insert(display.clone(), number);
     }
 }
@@ -212,9 +212,9 @@ fn lower(display: &str) -> String {
     display.trim().to_lowercase()
 }
 
-// Case, blanks and punctuation say nothing here: `ticket.CommentCreated` is what people make of
-// the display name `Comment Created`, and stands for `ticket.CommentAdded`.
-fn likeness(event_type: &EventType, wanted: &str) -> f64 {
+// Ignores case, blanks and punctuation: `ticket.CommentCreated`, derived from the display name
+// `Comment Created`, must find `ticket.CommentAdded`.
+fn similarity(event_type: &EventType, word: &str) -> f64 {
     let short = event_type.tag.split_once('.').map(|(_, short)| short);
     let derived = event_type
         .display
@@ -224,11 +224,11 @@ fn likeness(event_type: &EventType, wanted: &str) -> f64 {
         .names()
         .chain(short)
         .chain(derived.as_deref())
-        .map(|name| strsim::normalized_damerau_levenshtein(&bare(name), wanted))
+        .map(|name| strsim::normalized_damerau_levenshtein(&letters_of(name), word))
         .fold(0.0, f64::max)
 }
 
-fn bare(name: &str) -> String {
+fn letters_of(name: &str) -> String {
     let letters = name.chars().filter(|c| c.is_alphanumeric());
     letters.flat_map(char::to_lowercase).collect()
 }
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn the_irregular_tags_are_data() {
+    fn irregular_type_names_are_data() {
         let all = Catalogue::built_in();
         for (display, suffix, expected) in [
             (
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn display_names_ignore_case_and_must_name_one() {
+    fn display_names_ignore_case_and_must_be_unique() {
         let all = Catalogue::built_in();
         let posted = all.by_display("upmind", "client posted ticket message");
         assert_eq!(tag(posted), Some("ticket_message.ClientPosted"));
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_type_is_found_by_any_of_its_names() {
+    fn the_most_similar_type_is_found_by_any_name() {
         let all = Catalogue::built_in();
         for (source, word, expected) in [
             (
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_types_share_a_name_that_must_be_unique() {
+    fn unique_names_are_unique() {
         let all = Catalogue::built_in();
         for t in all.types() {
             assert_eq!(tag(all.by_tag(&t.source, &t.tag)), Some(t.tag.as_str()));

@@ -1,5 +1,5 @@
-//! A JSON value that can be looked into, whether it was built or stands on a tape: decoders and the index
-//! read both in the same way. It refuses nothing: what is not there is None.
+//! A borrowed JSON value, either built or on the tape.
+//! Decoders and the index read both through this type.
 
 use std::borrow::Cow;
 
@@ -59,7 +59,7 @@ impl<'a> Datum<'a> {
         }
     }
 
-    /// The same, with the name's hash at hand.
+    /// The value under a key, with the hash of the name already computed.
     #[inline]
     pub fn step_by(self, name: &str, hash: u32) -> Option<Datum<'a>> {
         match self {
@@ -70,7 +70,7 @@ impl<'a> Datum<'a> {
         }
     }
 
-    /// The elements of a list; none of anything else.
+    /// The elements of a list; empty for any other value.
     pub fn elements(self) -> impl Iterator<Item = Datum<'a>> {
         let (built, taped) = match self {
             Datum::Built(Value::Array(elements)) => (Some(elements), None),
@@ -82,7 +82,7 @@ impl<'a> Datum<'a> {
         built.chain(taped.map(Datum::Taped))
     }
 
-    /// The keys of an object with what stands under them; none of anything else.
+    /// The entries of an object; empty for any other value.
     pub fn entries(self) -> Vec<(&'a str, Datum<'a>)> {
         match self {
             Datum::Built(Value::Object(object)) => object
@@ -120,7 +120,7 @@ impl<'a> Datum<'a> {
         }
     }
 
-    /// The value itself.
+    /// The value, built if it is on the tape.
     pub fn value(self) -> Cow<'a, Value> {
         match self {
             Datum::Built(value) => Cow::Borrowed(value),
@@ -128,7 +128,7 @@ impl<'a> Datum<'a> {
         }
     }
 
-    /// What it is, for a message: "a list", "null".
+    /// The kind of the value, for messages: "a list", "null".
     pub fn words(self) -> &'static str {
         match self.kind() {
             Kind::Null => "null",

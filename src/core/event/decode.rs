@@ -1,5 +1,4 @@
-//! From any value to an event: the shape is told by what is in it, then its table is run.
-//! It refuses what has no known shape, and says what it looked for and what stands there.
+//! Decodes a JSON document to an event: detects the format by its content and runs its decoder.
 
 use serde_json::Value;
 
@@ -10,7 +9,7 @@ use super::head::Head;
 use super::user_described::Description;
 use super::{Event, eventbridge, upmind, zendesk_webhook, zis};
 
-/// Every shape that is told by its content, the particular before the general.
+/// The built-in formats, specific ones before general ones.
 pub static DECODERS: &[&Decoder] = &[
     &zis::TICKET,
     &zis::USER,
@@ -32,7 +31,7 @@ pub static DECODERS: &[&Decoder] = &[
 pub struct NotAnEvent {
     pub message: String,
     pub help: Option<String>,
-    /// Where in the value, as a dotted path.
+    /// The dotted path of the problem.
     pub path: Option<String>,
 }
 
@@ -45,7 +44,7 @@ impl NotAnEvent {
         }
     }
 
-    pub(super) fn of_the_whole(message: String) -> NotAnEvent {
+    pub(super) fn whole(message: String) -> NotAnEvent {
         NotAnEvent {
             message,
             help: None,
@@ -62,42 +61,42 @@ impl NotAnEvent {
     }
 }
 
-/// What says how a document is to be read.
+/// How the format of a document is determined.
 #[derive(Debug, Clone, Copy)]
 pub enum Told<'a> {
-    /// Its content.
+    /// By its content.
     ByContent,
-    /// The configuration.
+    /// By the configuration.
     Described(&'a Description),
 }
 
-/// What stands above the event of a document.
+/// Reads the event header of a document.
 pub fn head<'a>(
     document: Datum<'a>,
-    told: Told<'a>,
+    format: Told<'a>,
     catalogue: &'a Catalogue,
 ) -> Result<Head<'a>, NotAnEvent> {
-    match told {
+    match format {
         Told::Described(description) => description.head(document, catalogue),
-        Told::ByContent => match DECODERS.iter().find(|decoder| decoder.tells(document)) {
+        Told::ByContent => match DECODERS.iter().find(|decoder| decoder.matches(document)) {
             Some(decoder) => decoder.head(document, catalogue),
-            None => Err(unknown_shape(&document.value())),
+            None => Err(unknown_format(&document.value())),
         },
     }
 }
 
-/// The event of a document that is built already.
-pub fn read(raw: Value, told: Told<'_>, catalogue: &Catalogue) -> Result<Event, NotAnEvent> {
-    let event = head(Datum::Built(&raw), told, catalogue)?.without_raw(catalogue);
+/// Decodes a built document.
+pub fn read(raw: Value, format: Told<'_>, catalogue: &Catalogue) -> Result<Event, NotAnEvent> {
+    let event = head(Datum::Built(&raw), format, catalogue)?.event_without_raw(catalogue);
     Ok(Event { raw, ..event })
 }
 
-/// Decodes a value whose shape is told by its content.
+/// Decodes a document whose format is detected.
 pub fn decode(value: Value, catalogue: &Catalogue) -> Result<Event, NotAnEvent> {
     read(value, Told::ByContent, catalogue)
 }
 
-/// Decodes a value of a source that the configuration describes.
+/// Decodes a document of a source whose format the configuration describes.
 pub fn decode_described(
     value: Value,
     description: &Description,
@@ -106,17 +105,17 @@ pub fn decode_described(
     read(value, Told::Described(description), catalogue)
 }
 
-fn unknown_shape(value: &Value) -> NotAnEvent {
+fn unknown_format(value: &Value) -> NotAnEvent {
     let Value::Object(object) = value else {
         return NotAnEvent::with_help(
             format!("this JSON is {}, expected an object", kind(value)),
-            SHAPES,
+            FORMATS,
         );
     };
     if let Some(input) = object.get("input") {
         return unknown_input(input);
     }
-    if is_bare(value) {
+    if is_without_envelope(value) {
         return NotAnEvent::with_help(
             format!(
                 "this JSON is {}: a ticket event without its envelope",
@@ -126,15 +125,12 @@ fn unknown_shape(value: &Value) -> NotAnEvent {
         );
     }
     if object.contains_key("detail-type") {
-        let message = "`detail` holds no `ticket_event`, `user_event` or `organization_event`";
+        let message = "`detail` has no `ticket_event`, `user_event` or `organization_event`";
         return NotAnEvent::at("detail", message.to_owned());
     }
     NotAnEvent::with_help(
-        format!(
-            "this JSON is {}: none of the known shapes",
-            described(value)
-        ),
-        SHAPES,
+        format!("this JSON is {}: unknown format", described(value)),
+        FORMATS,
     )
 }
 
@@ -142,14 +138,14 @@ fn kind(value: &Value) -> &'static str {
     Datum::Built(value).words()
 }
 
-const SHAPES: &str = "known are the ZIS envelope (`input.ticket_event`), the Zendesk event webhook \
+const FORMATS: &str = "known formats are the ZIS envelope (`input.ticket_event`), the Zendesk event webhook \
     (`type` starts with `zen:event-type:`), EventBridge (`detail.ticket_event`) and Upmind \
-    (`hook_code`); describe any other under `sources` in the configuration";
+    (`hook_code`); describe any other format under `sources` in the configuration";
 
 fn unknown_input(input: &Value) -> NotAnEvent {
     let mut error = NotAnEvent::at(
         "input",
-        format!("`input` is {}: it holds no known event", described(input)),
+        format!("`input` is {}: no known event in it", described(input)),
     );
     error.help = Some(
         "expected `input.ticket_event`, `input.user_event`, `input.organization_event` or \
@@ -159,32 +155,36 @@ fn unknown_input(input: &Value) -> NotAnEvent {
     error
 }
 
-/// The inside of a ZIS envelope, pasted without what stands around it.
-fn is_bare(value: &Value) -> bool {
+/// Whether a value is the inner object of a ZIS envelope.
+fn is_without_envelope(value: &Value) -> bool {
     let event = value.get("ticket_event").unwrap_or(value);
     event.get("type").is_some_and(Value::is_string)
         && event.get("ticket").is_some_and(Value::is_object)
 }
 
-/// A value in words, with the first of its keys.
+/// Describes a value, with the first keys of an object.
 fn described(value: &Value) -> String {
-    const SHOWN: usize = 8;
+    const MAX_SHOWN_KEYS: usize = 8;
     let Value::Object(object) = value else {
         return kind(value).to_owned();
     };
     if object.is_empty() {
         return "an empty object".to_owned();
     }
-    let mut keys: Vec<String> = object.keys().take(SHOWN).map(|key| short(key)).collect();
-    if object.len() > SHOWN {
+    let mut keys: Vec<String> = object
+        .keys()
+        .take(MAX_SHOWN_KEYS)
+        .map(|key| short(key))
+        .collect();
+    if object.len() > MAX_SHOWN_KEYS {
         keys.push("…".to_owned());
     }
     format!("an object with keys {}", keys.join(", "))
 }
 
 fn short(key: &str) -> String {
-    const LONGEST: usize = 40;
-    match key.char_indices().nth(LONGEST) {
+    const MAX_KEY_CHARS: usize = 40;
+    match key.char_indices().nth(MAX_KEY_CHARS) {
         Some((end, _)) => format!("{}…", &key[..end]),
         None => key.to_owned(),
     }
@@ -196,8 +196,8 @@ mod tests {
 
     use super::*;
 
-    fn refusal(value: Value) -> NotAnEvent {
-        decode(value, Catalogue::built_in()).expect_err("to be refused")
+    fn decode_error(value: Value) -> NotAnEvent {
+        decode(value, Catalogue::built_in()).expect_err("an error")
     }
 
     fn event(value: Value) -> Event {
@@ -205,44 +205,41 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_says_what_it_is() {
+    fn other_json_is_described() {
         for (value, message) in [
             (json!(null), "this JSON is null, expected an object"),
             (json!([1]), "this JSON is a list, expected an object"),
-            (
-                json!({}),
-                "this JSON is an empty object: none of the known shapes",
-            ),
+            (json!({}), "this JSON is an empty object: unknown format"),
             (
                 json!({"a": 1, "b": 2}),
-                "this JSON is an object with keys a, b: none of the known shapes",
+                "this JSON is an object with keys a, b: unknown format",
             ),
             (
                 json!({"input": 5}),
-                "`input` is a number: it holds no known event",
+                "`input` is a number: no known event in it",
             ),
             (
                 json!({"input": {"x": 1}}),
-                "`input` is an object with keys x: it holds no known event",
+                "`input` is an object with keys x: no known event in it",
             ),
         ] {
-            let refused = refusal(value);
-            assert_eq!(refused.message, message);
-            assert!(refused.help.is_some(), "{message}");
+            let error = decode_error(value);
+            assert_eq!(error.message, message);
+            assert!(error.help.is_some(), "{message}");
         }
     }
 
     #[test]
-    fn a_bare_ticket_event_gets_a_hint() {
-        let bare = json!({"type": "Ticket Created", "ticket": {"id": 1}});
-        for value in [bare.clone(), json!({ "ticket_event": bare })] {
-            let help = refusal(value).help.unwrap();
+    fn a_ticket_event_without_envelope_gets_a_hint() {
+        let inner = json!({"type": "Ticket Created", "ticket": {"id": 1}});
+        for value in [inner.clone(), json!({ "ticket_event": inner })] {
+            let help = decode_error(value).help.unwrap();
             assert!(help.starts_with("wrap it as"), "{help}");
         }
     }
 
     #[test]
-    fn wrong_types_inside_are_named_with_their_place() {
+    fn wrong_types_are_reported_with_their_path() {
         let zis = |event: Value| json!({"input": {"ticket_event": event}});
         let ticket = json!({"id": 1});
         for (value, path, message) in [
@@ -294,14 +291,14 @@ mod tests {
                 "`hook_code` is null, expected text",
             ),
         ] {
-            let refused = refusal(value);
-            assert_eq!(refused.message, message);
-            assert_eq!(refused.path.as_deref(), Some(path));
+            let error = decode_error(value);
+            assert_eq!(error.message, message);
+            assert_eq!(error.path.as_deref(), Some(path));
         }
     }
 
     #[test]
-    fn an_unknown_type_is_carried_with_a_warning() {
+    fn an_unknown_type_is_accepted_with_a_warning() {
         let near = event(json!({"input": {"ticket_event": {
             "type": "Priorty Changed", "ticket": {"id": 1}
         }}}));
@@ -326,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_is_none_is_noted_and_loses_no_event() {
+    fn an_invalid_time_is_a_warning() {
         let read = event(json!({"input": {"ticket_event": {
             "type": "Ticket Created", "ticket": {"id": 1}, "meta": {"occurred_at": "yesterday"}
         }}}));
@@ -339,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_without_its_id_is_known_again_by_its_hash() {
+    fn an_event_without_id_gets_its_content_hash() {
         let body = json!({"type": "zen:event-type:ticket.created", "detail": {"id": "1"}});
         let read = event(body.clone());
         assert!(read.id.starts_with("sha256-"), "{}", read.id);
@@ -347,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn what_upmind_deleted_may_come_without_its_object() {
+    fn a_deleted_upmind_object_may_be_absent() {
         let read = event(json!({
             "hook_code": "user_deleted_ticket_message_hook", "webhook_event_id": "e1",
             "object_id": "m1", "object": null
@@ -357,18 +354,18 @@ mod tests {
     }
 
     #[test]
-    fn two_events_of_one_position_are_two() {
-        let of = |display: &str, current: &str| {
+    fn events_of_one_sequence_position_are_distinct() {
+        let id = |display: &str, current: &str| {
             event(json!({"input": {"ticket_event": {
                 "type": display, "current": current, "ticket": {"id": 1},
                 "meta": {"sequence": {"id": "AB", "position": 2}}
             }}}))
             .id
         };
-        let first = of("Status Changed", "open");
+        let first = id("Status Changed", "open");
         assert!(first.starts_with("AB-2-ticket.StatusChanged-"), "{first}");
-        assert_eq!(first, of("Status Changed", "open"));
-        assert_ne!(first, of("Status Changed", "solved"));
-        assert_ne!(first, of("Subject Changed", "open"));
+        assert_eq!(first, id("Status Changed", "open"));
+        assert_ne!(first, id("Status Changed", "solved"));
+        assert_ne!(first, id("Subject Changed", "open"));
     }
 }

@@ -1,5 +1,5 @@
-//! One shape of event as a table: how it is told, and where everything stands in it.
-//! It refuses a body whose own signs do not hold, and says what stands in their place.
+//! A built-in event format as a table: its marker, requirements and field mappings.
+//! A document with the marker that does not meet a requirement is an error with its path.
 
 use std::borrow::Cow;
 
@@ -15,76 +15,76 @@ use super::naming::{Named, Naming};
 use super::place::{At, Walk, find, first, put};
 use super::tape::Kind;
 
-/// How one shape is told and where its parts are. Every reader of events runs these tables.
+/// The table of one format. All readers of events use these tables.
 #[derive(Debug)]
 pub struct Decoder {
-    /// The shape's name: `zis`, `zendesk_webhook`, `eventbridge`, `upmind`.
+    /// The name of the format: `zis`, `zendesk_webhook`, `eventbridge`, `upmind`.
     pub shape: &'static str,
     pub source: &'static str,
-    /// By this the shape is told.
+    /// Distinguishes the format from the others.
     pub sign: Sign,
-    /// What must hold in a body of this shape, or it is no event.
+    /// What a document of this format must have.
     pub demands: &'static [Demand],
-    /// Where the type stands, and in which of its names.
+    /// Where the event type is, and by which kind of name.
     pub naming: Naming,
     pub id: Identity,
-    /// What the event is about; the first place that is there and not null.
+    /// What the event is about: the first path that is present and not null.
     pub key: &'static [At],
     pub time: &'static [At],
     pub envelope: &'static [Place],
-    /// From the general to the particular: a later place overrides an earlier one above it.
+    /// From general to specific: a later mapping overrides parts of an earlier one.
     pub body: &'static [Place],
 }
 
-/// By which a shape is told from the others.
+/// What distinguishes a format from the others.
 #[derive(Debug)]
 pub enum Sign {
-    /// The key is there, whatever it holds.
+    /// The path is present, with any value.
     Has(At),
-    /// The text starts with one of these.
+    /// The text at the path starts with one of these.
     Starts(At, &'static [&'static str]),
 }
 
-/// What must hold in a body of a shape.
+/// A requirement of a format.
 #[derive(Debug)]
 pub enum Demand {
     Object(At),
-    /// An object, null, or not there at all.
+    /// An object, null or absent.
     ObjectIfThere(At),
     Text(At),
-    /// A whole number, as such or in text.
+    /// A whole number, as number or text.
     Id(At),
 }
 
-/// Where a normalised path comes from, and what is done to the value on the way.
+/// Maps paths of the document to a normalised path, with a transform.
 #[derive(Debug)]
 pub struct Place {
     pub to: &'static str,
-    /// The first of these that is there.
+    /// The first of these that is present.
     pub from: &'static [At],
     pub leaf: Leaf,
     pub when: When,
 }
 
-/// Which types of event a place is for.
+/// Which event types a mapping applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     Always,
-    /// Only the types that have the field as their own in the catalogue.
+    /// Only the types that declare the field in the catalogue.
     Own,
 }
 
-/// What identifies an event of a shape, so that a repeat of it is recognised.
+/// How the event id of a format is made. The id decides redelivery.
 #[derive(Debug)]
 pub enum Identity {
-    /// The sender's own id.
+    /// The sender's id.
     At(At),
-    /// The sequence's id and position, the tag and a hash: the first two may be shared by several
-    /// events of one update.
+    /// The id and position of the sequence, the event type and a hash. Several events of one update can
+    /// share the id and position.
     Sequence { of: At },
 }
 
-/// A place for every type of event.
+/// A mapping for every event type.
 pub const fn place(to: &'static str, from: &'static [At], leaf: Leaf) -> Place {
     Place {
         to,
@@ -94,7 +94,7 @@ pub const fn place(to: &'static str, from: &'static [At], leaf: Leaf) -> Place {
     }
 }
 
-/// A place for the types that own the field.
+/// A mapping for the types that declare the field.
 pub const fn own(to: &'static str, from: &'static [At], leaf: Leaf) -> Place {
     Place {
         to,
@@ -105,8 +105,8 @@ pub const fn own(to: &'static str, from: &'static [At], leaf: Leaf) -> Place {
 }
 
 impl Decoder {
-    /// Whether a document is of this shape.
-    pub fn tells(&self, document: Datum<'_>) -> bool {
+    /// Whether a document has this format.
+    pub fn matches(&self, document: Datum<'_>) -> bool {
         match &self.sign {
             Sign::Has(at) => at.find(document).is_some(),
             Sign::Starts(at, starts) => at
@@ -116,7 +116,7 @@ impl Decoder {
         }
     }
 
-    /// What stands above an event of this shape.
+    /// Reads the header of an event of this format.
     pub fn head<'a>(
         &'static self,
         document: Datum<'a>,
@@ -138,7 +138,7 @@ impl Decoder {
         })
     }
 
-    /// Every place that it looks at.
+    /// All paths that it reads.
     #[cfg(test)]
     pub fn places(&'static self) -> Vec<&'static At> {
         let (Sign::Has(sign) | Sign::Starts(sign, _)) = &self.sign;
@@ -178,11 +178,11 @@ impl Decoder {
     }
 
     fn key<'a>(&'static self, walk: &mut Walk<'a>) -> Result<Option<Datum<'a>>, NotAnEvent> {
-        let mut there = self
+        let mut present = self
             .key
             .iter()
             .filter_map(|at| Some((at.text, walk.find(at)?)));
-        match there.find(|(_, key)| !key.is_null()) {
+        match present.find(|(_, key)| !key.is_null()) {
             Some((path, key)) => name_of(key, path).map(Some),
             None => Ok(None),
         }
@@ -208,7 +208,7 @@ impl Decoder {
         match &self.id {
             Identity::At(at) => match walk.find(at) {
                 Some(id) => name_of(id, at.text).map(Id::Said),
-                // A body written by hand may lack it; the hash still tells a repeat.
+                // A document written by hand may have no id; the hash still detects a redelivery.
                 None => Ok(Id::Hash),
             },
             Identity::Sequence { of } => Ok(Id::Sequence(walk.find(of).unwrap_or(walk.document))),
@@ -245,7 +245,7 @@ fn is_id(datum: Datum<'_>) -> bool {
     }
 }
 
-/// The id of an event of an update: what the sender says of its place there, and a hash.
+/// The id of an event within an update: its sequence id and position, type and hash.
 pub fn sequence_id(body: Datum<'_>, tag: &str) -> String {
     let part = |path| match find(body, path) {
         Some(part) => match part.number() {
@@ -283,11 +283,11 @@ fn built(places: &[Place], document: Datum<'_>, known: Option<&EventType>) -> Va
 }
 
 impl NotAnEvent {
-    /// Something else stands where a shape has its own.
+    /// The error for a value of the wrong type.
     pub(super) fn wrong(path: &str, found: Option<Datum<'_>>, expected: &str) -> NotAnEvent {
         let found = match found {
             None => "absent".to_owned(),
-            // Of the right kind, so that only the value itself tells what is wrong.
+            // The type can be right, so the message shows the value.
             Some(found) if expected == "an id" => match (found.text(), found.number()) {
                 (Some(text), _) => format!("`{text}`"),
                 (None, Some(number)) => number.to_string(),

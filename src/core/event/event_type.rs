@@ -1,5 +1,5 @@
-//! One kind of event, as data: its names in every shape, its groups and its fields.
-//! It refuses unknown and repeated keys, because people extend the catalogue in their configuration.
+//! An event type of the catalogue: its names in every format, its groups and its fields.
+//! Unknown and duplicate keys are errors, because users extend the catalogue in their configuration.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use super::field_type::FieldType;
 
 const OBJECT: FieldType = FieldType::Object;
 
-/// A type of event. Configuration adds or replaces types in exactly this shape.
+/// An event type. The configuration adds or replaces types with the same keys.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventType {
@@ -28,34 +28,34 @@ pub struct EventType {
     pub groups: Vec<String>,
     #[serde(default)]
     pub summary: String,
-    /// The fields that this type has beside those of its family.
+    /// The fields of this type, in addition to those of its family.
     #[serde(default, skip_serializing_if = "OwnFields::is_empty")]
     pub fields: OwnFields,
-    /// Whether an event of this type may hold fields that nobody listed.
+    /// Whether events of this type may have fields that are not listed.
     #[serde(default)]
     pub open: bool,
 }
 
-/// Dotted paths and their types, in the order in which they were written.
+/// Dotted paths and their types, in the order of the source.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OwnFields(pub Vec<(String, FieldType)>);
 
-/// A field as a reader of the catalogue sees it.
+/// A field of an event type.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Field {
     pub path: String,
     #[serde(rename = "type")]
     pub field_type: FieldType,
-    /// The shapes that bring it, in words, where not every shape does.
+    /// The formats that include it, described, if not all do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<String>,
-    /// The own field that a type must have for this one to come with it.
+    /// The type must declare this field, or this field does not exist in it.
     #[serde(default, skip_serializing)]
     beside: Option<String>,
 }
 
-/// What the catalogue knows of a path.
+/// The catalogue's answer for a path.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldLookup<'a> {
     Known(&'a FieldType),
@@ -66,7 +66,7 @@ pub enum FieldLookup<'a> {
     },
 }
 
-/// What all types of one family have in common, for example the ticket's fields.
+/// The fields that all types of a family have, for example those of the ticket.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Family {
@@ -75,7 +75,7 @@ pub(super) struct Family {
     fields: Vec<Field>,
 }
 
-/// The part of the catalogue that no configuration changes.
+/// The built-in catalogue.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BuiltIn {
@@ -90,12 +90,12 @@ pub(super) static BUILT_IN: LazyLock<BuiltIn> = LazyLock::new(|| {
 });
 
 impl EventType {
-    /// The part of the tag before its first dot: `ticket`.
+    /// The part of the name before the first dot: `ticket`.
     pub fn family(&self) -> &str {
         self.tag.split('.').next().unwrap_or_default()
     }
 
-    /// Every field that events of this type may have, own ones first.
+    /// All fields of events of this type, its own fields first.
     pub fn fields(&self) -> Vec<Field> {
         let own = self.fields.0.iter().map(|(path, field_type)| Field {
             path: path.clone(),
@@ -106,7 +106,7 @@ impl EventType {
         own.chain(self.shared().cloned()).collect()
     }
 
-    /// Whether a path can be addressed in events of this type, and what it holds.
+    /// Whether a path exists in events of this type, and its type.
     pub fn field(&self, path: &str) -> FieldLookup<'_> {
         let known: Vec<(&str, &FieldType)> = self.known().collect();
         if let Some((_, found)) = known.iter().find(|(p, _)| *p == path) {
@@ -115,19 +115,19 @@ impl EventType {
         if known.iter().any(|(p, _)| is_inside(p, path)) {
             return FieldLookup::Known(&OBJECT);
         }
-        let holder = known
+        let parent = known
             .iter()
             .filter(|(p, _)| is_inside(path, p))
             .max_by_key(|(p, _)| p.len());
-        match holder {
-            Some((holder, field_type)) => self.within(holder, field_type, path, &known),
+        match parent {
+            Some((parent, field_type)) => self.within(parent, field_type, path, &known),
             None if self.open => FieldLookup::Open,
             None => unknown(path, &known),
         }
     }
 
-    /// The shapes that bring a field, in words, where not every shape does: `ticket.subject` comes
-    /// with event webhooks only.
+    /// The formats that include a field, described, if not all do: `ticket.subject` exists only in event
+    /// webhooks.
     pub fn only_in(&self, path: &str) -> Option<&'static str> {
         if self.fields.0.iter().any(|(own, _)| own == path) {
             return None;
@@ -137,7 +137,7 @@ impl EventType {
             .and_then(|field| field.only.as_deref())
     }
 
-    /// Whether a field of this name, or below it, is this type's own.
+    /// Whether this type declares a field of this name or a field in it.
     pub fn owns(&self, name: &str) -> bool {
         self.fields
             .0
@@ -145,7 +145,7 @@ impl EventType {
             .any(|(path, _)| path == name || is_inside(path, name))
     }
 
-    /// Every word under which somebody may know this type.
+    /// All names of this type.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.tag.as_str())
             .chain(self.display.as_deref())
@@ -155,12 +155,12 @@ impl EventType {
 
     fn within<'a>(
         &'a self,
-        holder: &str,
+        parent: &str,
         field_type: &'a FieldType,
         path: &str,
         known: &[(&str, &FieldType)],
     ) -> FieldLookup<'a> {
-        let rest = &path[holder.len() + 1..];
+        let rest = &path[parent.len() + 1..];
         match field_type {
             FieldType::Any | FieldType::Object => FieldLookup::Open,
             FieldType::List(element) if rest.parse::<usize>().is_ok() => {
@@ -236,16 +236,16 @@ impl Serialize for OwnFields {
     }
 }
 
-fn is_inside(path: &str, holder: &str) -> bool {
-    path.strip_prefix(holder)
+fn is_inside(path: &str, parent: &str) -> bool {
+    path.strip_prefix(parent)
         .is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn unknown<'a>(path: &str, known: &[(&str, &FieldType)]) -> FieldLookup<'a> {
-    let ending = format!(".{path}");
+    let suffix = format!(".{path}");
     let nearest = known
         .iter()
-        .find(|(p, _)| p.ends_with(&ending))
+        .find(|(p, _)| p.ends_with(&suffix))
         .map(|(p, _)| (*p).to_owned())
         .or_else(|| nearest_path(path, known.iter().map(|(p, _)| *p)));
     FieldLookup::Unknown { nearest }
@@ -253,23 +253,23 @@ fn unknown<'a>(path: &str, known: &[(&str, &FieldType)]) -> FieldLookup<'a> {
 
 fn nearest_path<'a>(path: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
     known
-        .map(|p| (alike(p, path), p))
-        .filter(|(likeness, _)| *likeness >= 0.5)
+        .map(|p| (similarity(p, path), p))
+        .filter(|(similarity, _)| *similarity >= 0.5)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, p)| p.to_owned())
 }
 
-/// How alike two paths are, mostly by their last names: that both start with `ticket.` says little.
-fn alike(known: &str, path: &str) -> f64 {
-    const NEAR: f64 = 0.6;
-    const SPELLED_ALIKE: f64 = 0.85;
-    let likeness = strsim::normalized_damerau_levenshtein;
+/// The similarity of two paths, mostly of their last segments, because many paths share a prefix.
+fn similarity(known: &str, path: &str) -> f64 {
+    const MIN_SEGMENT: f64 = 0.6;
+    const MIN_PATH: f64 = 0.85;
+    let similar = strsim::normalized_damerau_levenshtein;
     let split = |path| str::rsplit_once(path, '.').unwrap_or(("", path));
-    let ((above, name), (path_above, path_name)) = (split(known), split(path));
-    let (whole, last) = (likeness(known, path), likeness(name, path_name));
-    match last >= NEAR {
-        true => 0.7 * last + 0.3 * likeness(above, path_above),
-        false if whole >= SPELLED_ALIKE => whole,
+    let ((parent, name), (path_parent, path_name)) = (split(known), split(path));
+    let (whole, last) = (similar(known, path), similar(name, path_name));
+    match last >= MIN_SEGMENT {
+        true => 0.7 * last + 0.3 * similar(parent, path_parent),
+        false if whole >= MIN_PATH => whole,
         false => 0.0,
     }
 }
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_field_names_the_nearest_one() {
+    fn an_unknown_field_suggests_the_most_similar_one() {
         let tag = "ticket.PriorityChanged";
         assert_eq!(
             nearest(tag, "ticket.prioritty").as_deref(),
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn inside_any_value_everything_is_possible() {
+    fn fields_in_open_values_are_possible() {
         let custom = event_type("ticket.CustomFieldChanged");
         assert_eq!(
             custom.field("current.relationship_target"),
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_some_shapes_says_which() {
+    fn a_field_of_some_formats_names_them() {
         let comment = event_type("ticket.CommentAdded");
         assert_eq!(comment.only_in("ticket.subject"), Some("event webhooks"));
         assert_eq!(comment.only_in("comment.html_body"), Some("event webhooks"));

@@ -1,5 +1,5 @@
-//! Amazon EventBridge partner events of Zendesk, as data.
-//! It refuses an event whose `detail` holds no ticket with an id; its values are those of the ZIS envelope.
+//! The decoder tables of the EventBridge format: Amazon EventBridge partner events of Zendesk.
+//! Values are the same as in the ZIS envelope.
 
 use super::decoder::{Decoder, Demand, Identity, Sign, place};
 use super::leaf::Leaf;

@@ -1,5 +1,4 @@
-//! What a field may hold, as the catalogue knows it: the words for it and, for the closed sets, its values.
-//! It refuses a type name that it does not know, with the ones that it does.
+//! The types of fields in the catalogue, with their names and the values of closed sets.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -12,7 +11,7 @@ const TICKET_TYPES: &[&str] = &["question", "incident", "problem", "task"];
 /// The type of one field. Written `id`, `text`, `list<id>` in the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FieldType {
-    /// A whole number that names something.
+    /// A whole number that identifies something.
     Id,
     Integer,
     Decimal,
@@ -22,7 +21,7 @@ pub enum FieldType {
     Date,
     /// low < normal < high < urgent.
     Priority,
-    /// new < open < pending < hold < solved < closed; `deleted` stands outside of the order.
+    /// new < open < pending < hold < solved < closed; `deleted` has no rank.
     Status,
     TicketType,
     List(Box<FieldType>),
@@ -31,7 +30,7 @@ pub enum FieldType {
 }
 
 impl FieldType {
-    /// Every type but the lists of each.
+    /// All types except lists.
     pub const SCALARS: [FieldType; 12] = [
         FieldType::Id,
         FieldType::Integer,
@@ -66,8 +65,7 @@ impl FieldType {
         }
     }
 
-    /// Every value that a field of this type can have, where the set is closed. Null is always
-    /// possible and not among them.
+    /// All values of a closed set. Null is always possible too, and not included.
     pub fn values(&self) -> Option<&'static [&'static str]> {
         match self {
             FieldType::Priority => Some(PRIORITIES),
@@ -86,7 +84,7 @@ impl FieldType {
         }
     }
 
-    /// Whether a value of this type can equal one of the other.
+    /// Whether a value of this type can equal a value of the other.
     pub fn is_like(&self, other: &FieldType) -> bool {
         match (self, other) {
             (FieldType::Any, _) | (_, FieldType::Any) => true,
@@ -104,7 +102,7 @@ impl FieldType {
         )
     }
 
-    /// Whether its values may be text; decimals come as text too.
+    /// Whether its values may be text. Decimals may arrive as text.
     pub fn is_text(&self) -> bool {
         match self {
             FieldType::Text
@@ -123,7 +121,7 @@ impl FieldType {
         }
     }
 
-    /// The words of the type's own order from low to high, where it has one.
+    /// The values from low to high, if the type has an order.
     pub fn ranks(&self) -> Option<&'static [&'static str]> {
         match self {
             FieldType::Priority => Some(PRIORITIES),
@@ -142,12 +140,12 @@ impl FieldType {
         }
     }
 
-    /// The place of a value in its type's own order; `None` where it has no place.
+    /// The rank of a value in the type's order. `None` without a rank.
     pub fn rank(&self, value: &str) -> Option<usize> {
         self.ranks()?.iter().position(|known| *known == value)
     }
 
-    /// The name as the catalogue writes it: `list<id>`.
+    /// The name in the catalogue: `list<id>`.
     pub fn name(&self) -> String {
         match self {
             FieldType::Id => "id".into(),
@@ -166,7 +164,7 @@ impl FieldType {
         }
     }
 
-    /// Reads a name as [`FieldType::name`] writes it.
+    /// Parses a name as returned by [`FieldType::name`].
     pub fn parse(name: &str) -> Option<FieldType> {
         let list = name.strip_prefix("list<").and_then(|n| n.strip_suffix('>'));
         match list {
@@ -175,7 +173,7 @@ impl FieldType {
         }
     }
 
-    // Lists of lists do not occur, and a name must not be able to recurse.
+    // No lists of lists: they do not occur, and parsing must not recurse.
     fn scalar(name: &str) -> Option<FieldType> {
         match name {
             "id" => Some(FieldType::Id),
@@ -236,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_read_back() {
+    fn names_can_be_parsed() {
         for name in ["id", "ticket_type", "any", "list<id>", "list<text>"] {
             let parsed = FieldType::parse(name).expect(name);
             assert_eq!(parsed.name(), name);
@@ -247,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_names_and_lists_of_lists_are_refused() {
+    fn unknown_names_and_lists_of_lists_are_errors() {
         for name in ["number", "list<>", "list<list<id>>", "list<id", ""] {
             assert_eq!(FieldType::parse(name), None, "{name}");
         }
@@ -263,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn words_name_lists() {
+    fn lists_are_described() {
         assert_eq!(
             FieldType::parse("list<text>").unwrap().words(),
             "a list of text"

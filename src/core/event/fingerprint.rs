@@ -1,5 +1,5 @@
-//! A name for a value that has none: a hash of its canonical JSON (keys sorted, no blanks).
-//! It refuses to depend on the order of keys or on white space, so a repeat has the same name.
+//! The content hash of a JSON value, the id of an event that has none.
+//! SHA-256 of the canonical form, with sorted keys and without blanks.
 
 use std::fmt::Write as _;
 
@@ -32,7 +32,7 @@ fn write(datum: Datum<'_>, text: &mut String) {
             });
         }
         Kind::List => write_all('[', datum.elements(), ']', text, write),
-        Kind::Text => write_text(&datum.text().unwrap_or_default(), text),
+        Kind::Text => write_text(&datum.text().expect("a text has its text"), text),
         Kind::Null => text.push_str("null"),
         Kind::Bool => text.push_str(if datum.bool() == Some(true) {
             "true"
@@ -41,7 +41,7 @@ fn write(datum: Datum<'_>, text: &mut String) {
         }),
         Kind::Number => {
             if let Some(number) = datum.number() {
-                // Writing to a text cannot fail.
+                // Writing to a `String` cannot fail.
                 let _ = write!(text, "{number}");
             }
         }
@@ -81,18 +81,18 @@ mod tests {
 
     use super::*;
 
-    fn named(value: Value) -> String {
+    fn hash(value: Value) -> String {
         fingerprint(Datum::Built(&value))
     }
 
     #[test]
-    fn the_canonical_form_is_what_is_hashed() {
+    fn the_canonical_form_is_hashed() {
         let mut text = String::new();
         let value = json!({"b": [1, {"d": null, "c": "é\""}], "a": 1.5});
         write(Datum::Built(&value), &mut text);
         assert_eq!(text, r#"{"a":1.5,"b":[1,{"c":"é\"","d":null}]}"#);
         let empty = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
-        assert_eq!(named(json!({})), empty);
+        assert_eq!(hash(json!({})), empty);
     }
 
     #[test]
@@ -117,10 +117,10 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_keys_says_nothing_and_values_everything() {
-        let one = named(json!({"a": 1, "b": [1, 2]}));
-        assert_eq!(one, named(json!({"b": [1, 2], "a": 1})));
-        assert_ne!(one, named(json!({"b": [2, 1], "a": 1})));
-        assert_ne!(named(json!("1")), named(json!(1)));
+    fn the_order_of_keys_does_not_matter() {
+        let one = hash(json!({"a": 1, "b": [1, 2]}));
+        assert_eq!(one, hash(json!({"b": [1, 2], "a": 1})));
+        assert_ne!(one, hash(json!({"b": [2, 1], "a": 1})));
+        assert_ne!(hash(json!("1")), hash(json!(1)));
     }
 }

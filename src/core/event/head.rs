@@ -1,6 +1,5 @@
-//! What stands above an event: its shape, source, type, and where its id, key and time are. It is told before
-//! anything is built, from a document that was built or one that was only scanned.
-//! It refuses what is no event; an event without a key or a time is one.
+//! The event header: format, source, type, id, key and time, read without building the event.
+//! Works on a built document and on the tape. Key and time are optional.
 
 use std::borrow::Cow;
 
@@ -27,31 +26,31 @@ pub struct Head<'a> {
     pub named: Named<'a>,
     /// Text or a number.
     pub key: Option<Datum<'a>>,
-    /// Where it stands, and what stands there.
+    /// Its path and value.
     pub time: Option<(&'a str, Datum<'a>)>,
     pub id: Id<'a>,
 }
 
-/// By which table the document is read.
+/// The format of the document.
 #[derive(Debug, Clone, Copy)]
 pub enum Shape<'a> {
     BuiltIn(&'static Decoder),
     Described(&'a Description),
 }
 
-/// What an event's id is made from.
+/// What the event id is made from.
 #[derive(Debug, Clone, Copy)]
 pub enum Id<'a> {
-    /// What the sender says: text or a number.
+    /// The sender's id: text or a number.
     Said(Datum<'a>),
     /// A hash of the whole document.
     Hash,
-    /// The place in its update and a hash of this part.
+    /// The position in its update and a hash of this part.
     Sequence(Datum<'a>),
 }
 
 impl Shape<'_> {
-    /// The table of a shape that comes with the program.
+    /// The table of a built-in format.
     pub fn decoder(&self) -> Option<&'static Decoder> {
         match self {
             Shape::BuiltIn(decoder) => Some(decoder),
@@ -77,16 +76,16 @@ impl<'a> Head<'a> {
         let (_, time) = self.time?;
         match time.number() {
             Some(number) => seconds(&number),
-            None => moment(&time.text()?),
+            None => parse_time(&time.text()?),
         }
     }
 
-    /// What a person should know: an unknown type, a time that is none.
+    /// Warnings for the user: an unknown type, an invalid time.
     pub fn warnings(&self, catalogue: &Catalogue) -> Vec<String> {
         let unknown = self.named.warning(self.source, catalogue);
-        let timeless = self.time.filter(|_| self.time().is_none());
-        let timeless = timeless.map(|(path, time)| not_a_time(path, &name(time)));
-        unknown.into_iter().chain(timeless).collect()
+        let invalid = self.time.filter(|_| self.time().is_none());
+        let invalid = invalid.map(|(path, time)| invalid_time(path, &name(time)));
+        unknown.into_iter().chain(invalid).collect()
     }
 
     pub fn brief(&self, catalogue: &Catalogue) -> Brief {
@@ -101,7 +100,7 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// The shape's name: `zis`, `json`.
+    /// The name of the format: `zis`, `json`.
     pub fn shape(&self) -> &'static str {
         match self.shape {
             Shape::BuiltIn(decoder) => decoder.shape,
@@ -109,8 +108,8 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// The event, without the document as it came.
-    pub(super) fn without_raw(&self, catalogue: &Catalogue) -> Event {
+    /// The event without `raw`.
+    pub(super) fn event_without_raw(&self, catalogue: &Catalogue) -> Event {
         let brief = self.brief(catalogue);
         let (envelope, body) = match self.shape {
             Shape::BuiltIn(decoder) => (
@@ -143,16 +142,16 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// The event whole, from a document that was only scanned.
+    /// The complete event.
     pub fn event(&self, catalogue: &Catalogue) -> Event {
         Event {
             raw: self.document.value().into_owned(),
-            ..self.without_raw(catalogue)
+            ..self.event_without_raw(catalogue)
         }
     }
 }
 
-/// Refuses what can be no id or key.
+/// Checks that a value can be an id or key.
 pub fn name_of<'a>(datum: Datum<'a>, path: &str) -> Result<Datum<'a>, NotAnEvent> {
     let is_name = match datum.kind() {
         Kind::Text => datum.text().is_some_and(|text| !text.is_empty()),
@@ -165,7 +164,7 @@ pub fn name_of<'a>(datum: Datum<'a>, path: &str) -> Result<Datum<'a>, NotAnEvent
     }
 }
 
-/// Text or a number as text.
+/// A text, or a number as text.
 fn name(datum: Datum<'_>) -> Cow<'_, str> {
     match (datum.text(), datum.number()) {
         (Some(text), _) => text,
@@ -174,8 +173,8 @@ fn name(datum: Datum<'_>) -> Cow<'_, str> {
     }
 }
 
-/// A time as help desks write it. One without a zone is UTC.
-fn moment(text: &str) -> Option<Timestamp> {
+/// Parses a time. Times without a zone are UTC.
+fn parse_time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     text.parse::<Timestamp>().ok().or_else(|| {
         let local: DateTime = text.parse().ok()?;
@@ -193,8 +192,8 @@ fn seconds(number: &Number) -> Option<Timestamp> {
     }
 }
 
-fn not_a_time(path: &str, text: &str) -> String {
-    format!("`{path}` is `{text}`, which is no time: the event is treated as one without a time")
+fn invalid_time(path: &str, text: &str) -> String {
+    format!("invalid time `{text}` in `{path}`: the event is treated as having no time")
 }
 
 #[cfg(test)]

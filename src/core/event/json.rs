@@ -1,6 +1,6 @@
-//! The door for bytes: JSON in, a value out, the same answer whatever rules are loaded.
-//! Damaged text is repaired and noted; damaged structure (not JSON, nested too deep, numbers beyond
-//! f64, duplicate keys) is refused with its place.
+//! Strict JSON parser for incoming bodies. Invalid UTF-8 and lone surrogates are replaced and reported as
+//! warnings; invalid JSON, nesting over 127 levels, numbers outside `f64` and duplicate keys are errors
+//! with line and column. The result never depends on the loaded rules.
 
 mod many;
 mod repair;
@@ -13,15 +13,15 @@ use serde_json::{Map, Number, Value};
 
 pub use many::{Item, accept_many};
 
-/// A value that passed the door.
+/// A parsed document.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Accepted {
+pub struct ParsedJson {
     pub value: Value,
-    /// What was repaired on the way in, in words; empty for sound input.
+    /// Descriptions of the repairs. Empty for valid input.
     pub repairs: Vec<String>,
 }
 
-/// Why bytes were refused, and where.
+/// A parse error with its place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} at line {line}, column {column}")]
 pub struct Refused {
@@ -30,31 +30,31 @@ pub struct Refused {
     pub column: usize,
 }
 
-/// Reads one JSON value.
-pub fn accept(bytes: &[u8]) -> Result<Accepted, Refused> {
+/// Parses one JSON value.
+pub fn accept(bytes: &[u8]) -> Result<ParsedJson, Refused> {
     let mut repairs = Vec::new();
     let text = repair::text(bytes, &mut repairs);
     if text.trim().is_empty() {
-        return Err(empty());
+        return Err(empty_input());
     }
     let rounded = Cell::new(false);
     let value = match parse(&text, &rounded) {
         Ok(value) => value,
-        // Only damaged input pays for a second reading.
+        // Only invalid input is parsed a second time.
         Err(error) => match repair::lone_surrogates(&text, &mut repairs) {
             Some(repaired) => {
-                parse(&repaired, &rounded).map_err(|error| refused(&error, &repaired))?
+                parse(&repaired, &rounded).map_err(|error| parse_error(&error, &repaired))?
             }
-            None => return Err(refused(&error, &text)),
+            None => return Err(parse_error(&error, &text)),
         },
     };
     if rounded.get() {
-        repairs.push("a whole number beyond 64 bits was rounded".into());
+        repairs.push("integer outside 64 bits rounded".into());
     }
-    Ok(Accepted { value, repairs })
+    Ok(ParsedJson { value, repairs })
 }
 
-fn empty() -> Refused {
+fn empty_input() -> Refused {
     Refused {
         reason: "empty input, expected a JSON event".into(),
         line: 1,
@@ -69,8 +69,8 @@ fn parse(text: &str, rounded: &Cell<bool>) -> Result<Value, serde_json::Error> {
     Ok(value)
 }
 
-/// The place of a parser's complaint, in characters, with its reason in our words.
-fn refused(error: &serde_json::Error, text: &str) -> Refused {
+/// Converts an error of serde_json, with the column in characters.
+fn parse_error(error: &serde_json::Error, text: &str) -> Refused {
     let line = error.line().max(1);
     let before = text
         .lines()
@@ -78,7 +78,7 @@ fn refused(error: &serde_json::Error, text: &str) -> Refused {
         .unwrap_or_default()
         .bytes()
         .take(error.column())
-        // A byte that continues a character is no column of its own.
+        // Continuation bytes of a character do not count.
         .filter(|byte| byte & 0xC0 != 0x80)
         .count();
     Refused {
@@ -89,25 +89,25 @@ fn refused(error: &serde_json::Error, text: &str) -> Refused {
 }
 
 fn reason(error: &serde_json::Error) -> String {
-    let place = format!(" at line {} column {}", error.line(), error.column());
-    let said = error.to_string();
-    let said = said.strip_suffix(&place).unwrap_or(&said);
-    if said.starts_with("recursion limit") {
+    let suffix = format!(" at line {} column {}", error.line(), error.column());
+    let message = error.to_string();
+    let message = message.strip_suffix(&suffix).unwrap_or(&message);
+    if message.starts_with("recursion limit") {
         return "nested more than 127 levels deep".into();
     }
-    if said.starts_with("number out of range") {
-        return "a number too large for 64-bit floating point".into();
+    if message.starts_with("number out of range") {
+        return "number outside the range of 64-bit floating point".into();
     }
     if error.is_eof() {
-        return format!("the JSON is cut off ({said})");
+        return format!("incomplete JSON ({message})");
     }
     if error.is_data() {
-        return said.to_owned();
+        return message.to_owned();
     }
-    format!("not JSON ({said})")
+    format!("invalid JSON ({message})")
 }
 
-/// Builds a [`Value`] and takes nothing for granted that `serde_json` lets pass.
+/// Builds a [`Value`], with the checks that `serde_json` does not make.
 #[derive(Clone, Copy)]
 struct Strict<'a> {
     rounded: &'a Cell<bool>,
@@ -187,70 +187,73 @@ mod tests {
 
     use super::*;
 
-    fn refusal(bytes: &[u8]) -> String {
-        accept(bytes).expect_err("to be refused").to_string()
+    fn error(bytes: &[u8]) -> String {
+        accept(bytes).expect_err("an error").to_string()
     }
 
     #[test]
-    fn sound_input_passes_unrepaired() {
+    fn valid_input_is_not_repaired() {
         let read = accept(br#" {"a": [1, -2, 3.5, true, null, "\ud83d\ude00 \u00e9"]} "#).unwrap();
         assert_eq!(read.value, json!({"a": [1, -2, 3.5, true, null, "😀 é"]}));
         assert_eq!(read.repairs, Vec::<String>::new());
     }
 
     #[test]
-    fn damaged_structure_is_refused_with_its_place() {
+    fn invalid_structure_is_an_error_with_its_place() {
         let at = |reason: &str, line, column| format!("{reason} at line {line}, column {column}");
-        assert_eq!(refusal(b""), at("empty input, expected a JSON event", 1, 1));
+        assert_eq!(error(b""), at("empty input, expected a JSON event", 1, 1));
         assert_eq!(
-            refusal(b" \n\t"),
+            error(b" \n\t"),
             at("empty input, expected a JSON event", 1, 1)
         );
         assert_eq!(
-            refusal(b"\xEF\xBB\xBF"),
+            error(b"\xEF\xBB\xBF"),
             at("empty input, expected a JSON event", 1, 1)
         );
-        assert_eq!(refusal(br#"{"a":1,"a":2}"#), at("duplicate key `a`", 1, 10));
+        assert_eq!(error(br#"{"a":1,"a":2}"#), at("duplicate key `a`", 1, 10));
         assert_eq!(
-            refusal(b"{\"x\":[{\"b\":1,\n\"b\":2}]}"),
+            error(b"{\"x\":[{\"b\":1,\n\"b\":2}]}"),
             at("duplicate key `b`", 2, 3)
         );
         assert_eq!(
-            refusal(br#"{"a":"\u0062","\u0061":2}"#),
+            error(br#"{"a":"\u0062","\u0061":2}"#),
             at("duplicate key `a`", 1, 22)
         );
         assert_eq!(
-            refusal(b"[1e999]"),
-            at("a number too large for 64-bit floating point", 1, 6)
+            error(b"[1e999]"),
+            at("number outside the range of 64-bit floating point", 1, 6)
         );
-        assert_eq!(refusal(b"{} x"), at("not JSON (trailing characters)", 1, 4));
         assert_eq!(
-            refusal("\"é\" é x".as_bytes()),
-            at("not JSON (trailing characters)", 1, 5)
+            error(b"{} x"),
+            at("invalid JSON (trailing characters)", 1, 4)
         );
-        assert!(refusal(br#"{"a": "#).starts_with("the JSON is cut off"));
-        assert!(refusal(b"hello").starts_with("not JSON (expected value)"));
-        assert!(refusal(b"{\"a\": NaN}").starts_with("not JSON"));
+        assert_eq!(
+            error("\"é\" é x".as_bytes()),
+            at("invalid JSON (trailing characters)", 1, 5)
+        );
+        assert!(error(br#"{"a": "#).starts_with("incomplete JSON"));
+        assert!(error(b"hello").starts_with("invalid JSON (expected value)"));
+        assert!(error(b"{\"a\": NaN}").starts_with("invalid JSON"));
     }
 
     #[test]
-    fn depth_is_bounded_and_never_overflows_the_stack() {
+    fn depth_is_limited_and_never_overflows_the_stack() {
         for depth in [128, 1_000, 1_000_000] {
             for unit in ["[", "{\"a\":"] {
                 let deep = unit.repeat(depth);
-                assert!(refusal(deep.as_bytes()).starts_with("nested more than 127 levels deep"));
+                assert!(error(deep.as_bytes()).starts_with("nested more than 127 levels deep"));
             }
         }
-        let fine = format!("{}{}", "[".repeat(127), "]".repeat(127));
-        assert!(accept(fine.as_bytes()).is_ok());
+        let allowed = format!("{}{}", "[".repeat(127), "]".repeat(127));
+        assert!(accept(allowed.as_bytes()).is_ok());
     }
 
     #[test]
-    fn damaged_text_is_repaired_and_noted() {
+    fn invalid_text_is_repaired_and_reported() {
         let read = accept(b"\xEF\xBB\xBF{\"a\": \"x\xFFy\"}").unwrap();
         assert_eq!(read.value, json!({"a": "x\u{FFFD}y"}));
         assert_eq!(read.repairs.len(), 1);
-        for (damaged, sound) in [
+        for (damaged, repaired) in [
             (r#""cut \ud83d""#, "cut \u{FFFD}"),
             (r#""\ude00 low""#, "\u{FFFD} low"),
             (r#""\ud83d\ud83d\ude00""#, "\u{FFFD}😀"),
@@ -258,22 +261,22 @@ mod tests {
             (r#""\ud83d\n\\ud83d""#, "\u{FFFD}\n\\ud83d"),
         ] {
             let read = accept(damaged.as_bytes()).unwrap();
-            assert_eq!(read.value, json!(sound), "{damaged}");
+            assert_eq!(read.value, json!(repaired), "{damaged}");
             assert_eq!(read.repairs.len(), 1, "{damaged}");
         }
     }
 
     #[test]
-    fn a_repair_does_not_hide_damaged_structure() {
-        assert!(refusal(br#"{"a": "\ud83d", "a": 1}"#).starts_with("duplicate key `a`"));
-        assert!(refusal(br#"{"a": "\ud83d"#).starts_with("the JSON is cut off"));
-        assert!(refusal(br#"{"a": "\ud8"}"#).starts_with("not JSON"));
+    fn a_repair_does_not_hide_invalid_structure() {
+        assert!(error(br#"{"a": "\ud83d", "a": 1}"#).starts_with("duplicate key `a`"));
+        assert!(error(br#"{"a": "\ud83d"#).starts_with("incomplete JSON"));
+        assert!(error(br#"{"a": "\ud8"}"#).starts_with("invalid JSON"));
     }
 
     #[test]
-    fn a_whole_number_beyond_64_bits_is_noted() {
+    fn an_integer_outside_64_bits_is_reported() {
         let read = accept(b"39313930383633353634323835").unwrap();
-        assert_eq!(read.repairs, ["a whole number beyond 64 bits was rounded"]);
+        assert_eq!(read.repairs, ["integer outside 64 bits rounded"]);
         assert!(accept(b"18446744073709551615").unwrap().repairs.is_empty());
     }
 }

@@ -1,5 +1,5 @@
-//! What is done to a single value on its way from a shape into the normalised event.
-//! It refuses nothing: a value that is not what it should be stays as it came, for the rules to see.
+//! Transforms of single values from a format to the normalised event.
+//! A value of an unexpected type is kept unchanged, so that rules can see it.
 
 use serde_json::{Map, Value};
 
@@ -7,31 +7,31 @@ use super::catalogue::{EventType, FieldLookup, FieldType};
 use super::datum::Datum;
 use super::tape::Kind;
 
-/// The transform of one place in a decoder's table.
+/// The transform of one field mapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leaf {
     AsIs,
-    /// An object without its keys: each of them that counts has a place of its own.
+    /// An object without its keys: the relevant keys have their own mappings.
     Emptied,
-    /// `"360000146293"` becomes a whole number, an empty text null.
+    /// A text of digits becomes a whole number, an empty text null.
     Id,
-    /// `"OPEN"` becomes `open`, an empty text null.
+    /// A text becomes lower case, an empty text null.
     Lower,
-    /// No tags are an empty list, so that `has` gives the same answer in every shape.
+    /// Null becomes an empty list, so that `has` has the same verdict in every format.
     Tags,
-    /// By the catalogue's type of that field in that type of event.
+    /// As the catalogue's type of the field in the event type requires.
     Typed,
-    /// One part of a text between slashes, as an id.
+    /// The part of a text with this number, split at slashes, as an id.
     Part(usize),
 }
 
 impl Leaf {
-    /// The normalised value. `field` is the place that it goes to, where the type is known.
+    /// The normalised value. `field` is its event type and path, if the type is known.
     pub fn apply(self, value: Value, field: Option<(&EventType, &str)>) -> Value {
-        self.settle(value, self.field_type(field))
+        self.apply_type(value, self.field_type(field))
     }
 
-    /// What the catalogue says of the place, where that counts.
+    /// The catalogue's type of the field, if the transform depends on it.
     pub fn field_type<'t>(self, field: Option<(&'t EventType, &str)>) -> Option<&'t FieldType> {
         let (known, path) = field.filter(|_| self == Leaf::Typed)?;
         match known.field(path) {
@@ -40,8 +40,8 @@ impl Leaf {
         }
     }
 
-    /// The normalised value of a place whose type is looked up already.
-    pub fn settle(self, value: Value, field_type: Option<&FieldType>) -> Value {
+    /// The normalised value, with the type of the field already looked up.
+    pub fn apply_type(self, value: Value, field_type: Option<&FieldType>) -> Value {
         match self {
             Leaf::AsIs => value,
             Leaf::Emptied => match value {
@@ -62,8 +62,8 @@ impl Leaf {
         }
     }
 
-    /// Whether a value is its own normal form for sure, so that nothing need be built.
-    pub fn keeps(self, datum: Datum<'_>, field_type: Option<&FieldType>) -> bool {
+    /// Whether the transform certainly does not change a value, so that it need not be built.
+    pub fn leaves_unchanged(self, datum: Datum<'_>, field_type: Option<&FieldType>) -> bool {
         match self {
             Leaf::AsIs => true,
             Leaf::Emptied => datum.kind() != Kind::Object,
@@ -76,7 +76,7 @@ impl Leaf {
     }
 }
 
-/// Neither digits nor empty.
+/// Whether a text is neither empty nor only digits.
 fn is_no_id(datum: Datum<'_>) -> bool {
     datum
         .text()
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn ids_become_whole_numbers() {
-        for (came, becomes) in [
+        for (received, expected) in [
             (json!("360000146293"), json!(360000146293_u64)),
             (json!(7), json!(7)),
             (json!(""), json!(null)),
@@ -168,12 +168,12 @@ mod tests {
             (json!("99999999999999999999"), json!("99999999999999999999")),
             (json!({"id": 1}), json!({"id": 1})),
         ] {
-            assert_eq!(Leaf::Id.apply(came, None), becomes);
+            assert_eq!(Leaf::Id.apply(received, None), expected);
         }
     }
 
     #[test]
-    fn closed_words_become_lower_case() {
+    fn values_of_closed_sets_become_lower_case() {
         assert_eq!(Leaf::Lower.apply(json!("URGENT"), None), json!("urgent"));
         assert_eq!(Leaf::Lower.apply(json!("open"), None), json!("open"));
         assert_eq!(Leaf::Lower.apply(json!(null), None), json!(null));
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn the_catalogue_decides_what_previous_is() {
+    fn the_catalogue_decides_the_type_of_previous() {
         let typed = |tag: &str, path: &str, value| {
             let known = Catalogue::built_in().by_tag("support", tag).expect(tag);
             Leaf::Typed.apply(value, Some((known, path)))
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_its_own_normal_form() {
+    fn unchanged_values_are_in_normal_form() {
         let types = [
             FieldType::Id,
             FieldType::Status,
@@ -237,8 +237,12 @@ mod tests {
         for value in values.as_array().unwrap() {
             for leaf in leaves {
                 for field_type in types.iter().map(Some).chain([None]) {
-                    if leaf.keeps(Datum::Built(value), field_type) {
-                        assert_eq!(leaf.settle(value.clone(), field_type), *value, "{leaf:?}");
+                    if leaf.leaves_unchanged(Datum::Built(value), field_type) {
+                        assert_eq!(
+                            leaf.apply_type(value.clone(), field_type),
+                            *value,
+                            "{leaf:?}"
+                        );
                         kept += 1;
                     }
                 }

@@ -1,5 +1,5 @@
-//! One change at the help desk, normalised: the same event whichever shape brought it.
-//! Decoders fill it; it refuses nothing itself, and what it could not make sense of it carries in `raw`.
+//! The normalised event: the same fields for every format in which a source delivers it.
+//! Decoders build it. `raw` has the JSON as received.
 
 mod brief;
 pub mod catalogue;
@@ -33,15 +33,15 @@ use serde_json::{Value, json};
 /// A normalised event. Paths in rules start at `body` (the ZIS `ticket_event` object).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
-    /// `event_source` in rules: `support`, `upmind`, or what a configured source says.
+    /// `event_source` in rules: `support`, `upmind`, or the name that a configured source sets.
     pub source: String,
-    /// The tag, for example `ticket.PriorityChanged`.
+    /// The event type, for example `ticket.PriorityChanged`.
     pub event_type: String,
     pub id: String,
-    /// What the event is about; for ticket events the ticket's id.
+    /// What the event is about: the ticket id for ticket events.
     pub key: Option<String>,
     pub time: Option<Timestamp>,
-    /// `account_id`, `subdomain`, `integration_key`, `actor_id`, as far as the shape tells them.
+    /// `account_id`, `subdomain`, `integration_key`, `actor_id`, if the format has them.
     pub envelope: Value,
     /// The normalised `ticket_event` object.
     pub body: Value,
@@ -49,14 +49,14 @@ pub struct Event {
     pub raw: Value,
     /// `event.…` in paths: source, type, id, key and time.
     pub about: Value,
-    /// The decoder that read it, for example `zis`.
+    /// The format, for example `zis`.
     pub shape: &'static str,
-    /// What a person should know: an unknown type, repaired text.
+    /// Warnings for the user, such as an unknown type or repaired text.
     pub warnings: Vec<String>,
 }
 
 impl Event {
-    /// `event.…` as paths and templates see it, and as every command prints it.
+    /// `event.…` in paths, templates and the output of commands.
     pub fn about(
         source: &str,
         event_type: &str,
@@ -73,8 +73,7 @@ impl Event {
         })
     }
 
-    /// The event in the ZIS envelope shape, which `$…` paths address. The body as received stands
-    /// under `raw`.
+    /// The event in the ZIS envelope format, which `$…` paths address, with the JSON as received in `raw`.
     pub fn document(&self) -> Value {
         let mut document = self.envelope.as_object().cloned().unwrap_or_default();
         let key = body_key(&self.source, &self.event_type);
@@ -84,7 +83,7 @@ impl Event {
     }
 }
 
-/// The key under which the ZIS envelope has a body of this type.
+/// The key of a body of this type in the ZIS envelope.
 pub fn body_key(source: &str, event_type: &str) -> &'static str {
     let family = event_type.split('.').next();
     match family.filter(|_| source == "support") {

@@ -1,5 +1,5 @@
-//! From the type as a shape writes it to the tag that rules use.
-//! It refuses a type that is not text; one that nobody knows is carried, with a warning.
+//! Maps the event type as written in a format to the name that rules use.
+//! An unknown type is accepted with a warning.
 
 use std::borrow::Cow;
 
@@ -8,10 +8,10 @@ use super::datum::Datum;
 use super::decode::NotAnEvent;
 use super::place::{At, Walk};
 
-/// Where a shape writes the type, and in which of its names.
+/// Where a format has the event type, and by which kind of name.
 #[derive(Debug)]
 pub enum Naming {
-    /// The display name; several families share some, so the family is told.
+    /// The display name. Families share some display names, so the family is given.
     Display { at: At, family: &'static str },
     /// `zen:event-type:` and the suffix.
     Webhook { at: At },
@@ -19,14 +19,14 @@ pub enum Naming {
     Code { at: At },
 }
 
-/// A type of event as it was named.
+/// A resolved event type.
 #[derive(Debug)]
 pub struct Named<'a> {
     pub tag: Cow<'a, str>,
-    /// What `type` reads in the normalised body.
+    /// The value of `type` in the normalised body.
     pub display: Cow<'a, str>,
     pub known: Option<&'a EventType>,
-    /// The word that named it, where nobody knows it.
+    /// The name as received, if it is unknown.
     pub unknown: Option<Cow<'a, str>>,
 }
 
@@ -59,7 +59,7 @@ impl Naming {
     }
 }
 
-/// The type of any of its names: tag, hook code, display name.
+/// Resolves a type by any of its names: type name, hook code, display name.
 pub fn by_any_name<'a>(word: Cow<'a, str>, source: &str, catalogue: &'a Catalogue) -> Named<'a> {
     let known = catalogue
         .by_tag(source, &word)
@@ -95,15 +95,15 @@ impl<'a> Named<'a> {
         }
     }
 
-    /// What a person should know of a type that nobody knows.
+    /// The warning for an unknown type.
     pub fn warning(&self, source: &str, catalogue: &Catalogue) -> Option<String> {
         let (word, tag) = (self.unknown.as_ref()?, &self.tag);
         let nearest = match catalogue.nearest(source, word) {
-            Some(near) => format!("the nearest known one is `{}`", near.tag),
-            None => "no known one is like it".to_owned(),
+            Some(near) => format!("the most similar known type is `{}`", near.tag),
+            None => "no known type is similar".to_owned(),
         };
         Some(format!(
-            "unknown event type `{word}` of `{source}`: {nearest}; rules see it as `{tag}`"
+            "unknown event type `{word}` of `{source}`: {nearest}; its name in rules is `{tag}`"
         ))
     }
 }
@@ -114,13 +114,13 @@ fn text<'a>(walk: &mut Walk<'a>, at: &'static At) -> Result<Cow<'a, str>, NotAnE
         Some(text) if !text.trim().is_empty() => Ok(text),
         Some(_) => Err(NotAnEvent::at(
             path,
-            format!("`{path}` is an empty text, expected the type of the event"),
+            format!("`{path}` is empty, expected the event type"),
         )),
         None => Err(NotAnEvent::wrong(path, found, "text")),
     }
 }
 
-/// The vendor writes some types with a slash for the last colon.
+/// The vendor writes some types with a slash instead of the last colon.
 fn suffix(word: &str) -> &str {
     let rest = word.strip_prefix("zen:event-type").unwrap_or(word);
     rest.trim_start_matches([':', '/'])
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_webhook_type_gets_a_tag_of_its_family() {
+    fn an_unknown_webhook_type_gets_a_name_in_its_family() {
         assert_eq!(
             camel_case("ticket.teleported_away"),
             "ticket.TeleportedAway"
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn any_name_of_a_type_will_do() {
+    fn a_type_is_found_by_any_name() {
         let all = Catalogue::built_in();
         for word in [
             "ticket_message.ClientPosted",

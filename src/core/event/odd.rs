@@ -1,11 +1,11 @@
-//! Values of every kind put where others stood in a sample: for tests that hold two readers against each
-//! other.
+//! Mutated samples for tests that compare two readers.
+//! Values are replaced with values of every kind, or removed.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
-/// One value of every kind, and some that look like what decoders look for.
+/// Values of every kind, and some that decoders look for.
 fn odd() -> impl Strategy<Value = Value> {
     prop_oneof![
         Just(json!(null)),
@@ -24,16 +24,16 @@ fn odd() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// A sample with some of its values changed or taken away, as text.
+/// A sample with some values changed or removed, as text.
 pub fn changed() -> impl Strategy<Value = String> {
     let change = (any::<Index>(), proptest::option::of(odd()));
     let changes = proptest::collection::vec(change, 0..4);
     (0..SAMPLES.len(), changes).prop_map(|(sample, changes)| {
         let mut value: Value = serde_json::from_str(SAMPLES[sample]).expect("a sample");
         for (at, odd) in changes {
-            let mut places = Vec::new();
-            pointers(&value, String::new(), &mut places);
-            put(&mut value, &places[at.index(places.len())], odd);
+            let mut paths = Vec::new();
+            pointers(&value, String::new(), &mut paths);
+            put(&mut value, &paths[at.index(paths.len())], odd);
         }
         value.to_string()
     })
@@ -41,7 +41,7 @@ pub fn changed() -> impl Strategy<Value = String> {
 
 fn put(value: &mut Value, at: &str, odd: Option<Value>) {
     match (odd, at.rsplit_once('/')) {
-        (Some(odd), _) => *value.pointer_mut(at).expect("a place") = odd,
+        (Some(odd), _) => *value.pointer_mut(at).expect("a path") = odd,
         (None, Some((above, key))) => {
             if let Some(Value::Object(object)) = value.pointer_mut(above) {
                 object.remove(key);
@@ -51,7 +51,7 @@ fn put(value: &mut Value, at: &str, odd: Option<Value>) {
     }
 }
 
-/// Where everything in a value stands.
+/// The JSON pointers of all values in a document.
 fn pointers(value: &Value, at: String, found: &mut Vec<String>) {
     match value {
         Value::Object(object) => {
@@ -75,7 +75,7 @@ macro_rules! files {
     };
 }
 
-/// Of every shape.
+/// Samples of every format.
 pub const SAMPLES: &[&str] = files!(
     "webhook/agent-assignment-changed",
     "webhook/attachment-linked-to-comment",

@@ -1,22 +1,21 @@
-//! Where a value stands: following a dotted path into a document, and putting a value at one.
-//! It refuses nothing: a path through null or a scalar leads nowhere.
+//! Dotted paths in documents: looking up a value, and writing one.
+//! A path through null or a scalar finds nothing.
 
 use serde_json::{Map, Value};
 
 use super::datum::Datum;
 use super::tape::hash;
 
-/// A dotted path in a decoder's table, taken apart when the program is built. The empty one is the
-/// document itself.
+/// A dotted path in a decoder's table, split at compile time. The empty path is the document itself.
 #[derive(Debug)]
 pub struct At {
     pub text: &'static str,
-    steps: [Step; MOST],
+    steps: [Step; MAX_STEPS],
     count: usize,
 }
 
-/// Steps that a path of a table may have.
-const MOST: usize = 6;
+/// The maximum number of steps of a path in a table.
+const MAX_STEPS: usize = 6;
 
 #[derive(Debug, Clone, Copy)]
 struct Step {
@@ -25,7 +24,7 @@ struct Step {
     hash: u32,
 }
 
-/// The places of a table, by their paths.
+/// A list of paths for a table.
 macro_rules! at {
     ($($path:literal),+ $(,)?) => {
         &[$(At::new($path)),+]
@@ -40,7 +39,7 @@ impl At {
             end: 0,
             hash: 0,
         };
-        let (mut steps, mut count, mut start, mut end) = ([none; MOST], 0, 0, 0);
+        let (mut steps, mut count, mut start, mut end) = ([none; MAX_STEPS], 0, 0, 0);
         while end < text.len() {
             end += 1;
             if end == text.len() || text.as_bytes()[end] == b'.' {
@@ -70,7 +69,7 @@ impl At {
         &self.text[step.start.into()..step.end.into()]
     }
 
-    /// How many steps it has in common with another one. No two names in the tables have one hash.
+    /// The number of leading steps that two paths share. All names in the tables have different hashes.
     #[inline]
     fn common(&self, other: &At) -> usize {
         let same = |step: &usize| self.steps[*step].hash == other.steps[*step].hash;
@@ -78,14 +77,14 @@ impl At {
     }
 }
 
-/// A document in which many places are looked for one after the other: the way to each begins where it
-/// leaves that to the one before.
+/// A document with a cursor, for looking up many paths: each lookup starts at the common prefix with the
+/// previous one.
 #[derive(Debug)]
 pub struct Walk<'a> {
     pub document: Datum<'a>,
     last: Option<&'static At>,
-    /// What stands behind each step of the last way, as far as it led.
-    passed: [Datum<'a>; MOST],
+    /// The value after each step of the last path, as far as it exists.
+    passed: [Datum<'a>; MAX_STEPS],
     count: usize,
 }
 
@@ -94,7 +93,7 @@ impl<'a> Walk<'a> {
         Self {
             document,
             last: None,
-            passed: [document; MOST],
+            passed: [document; MAX_STEPS],
             count: 0,
         }
     }
@@ -103,7 +102,7 @@ impl<'a> Walk<'a> {
     pub fn find(&mut self, at: &'static At) -> Option<Datum<'a>> {
         let common = self.last.map_or(0, |last| last.common(at));
         if self.count < common {
-            // The last way ended within what is common, and so does this one.
+            // The last path ended within the common prefix, so this one does too.
             return None;
         }
         (self.last, self.count) = (Some(at), common);
@@ -119,28 +118,28 @@ impl<'a> Walk<'a> {
         Some(datum)
     }
 
-    /// The first of several places that is there, with its path.
-    pub fn first(&mut self, places: &'static [At]) -> Option<(&'static str, Datum<'a>)> {
-        let mut places = places.iter();
-        places.find_map(|at| self.find(at).map(|datum| (at.text, datum)))
+    /// The first of several paths that exists, with its value.
+    pub fn first(&mut self, paths: &'static [At]) -> Option<(&'static str, Datum<'a>)> {
+        let mut paths = paths.iter();
+        paths.find_map(|at| self.find(at).map(|datum| (at.text, datum)))
     }
 }
 
-/// The value at a dotted path; the empty path is the document itself. A number picks an element.
+/// The value at a dotted path. The empty path is the document itself; a number selects an element.
 pub fn find<'a>(document: Datum<'a>, path: &str) -> Option<Datum<'a>> {
     let mut steps = path.split('.').filter(|step| !step.is_empty());
     steps.try_fold(document, |datum, step| datum.step(step))
 }
 
-/// The first of several places that is there, with its path.
-pub fn first<'a>(document: Datum<'a>, places: &[At]) -> Option<(&'static str, Datum<'a>)> {
-    places
+/// The first of several paths that exists, with its value.
+pub fn first<'a>(document: Datum<'a>, paths: &[At]) -> Option<(&'static str, Datum<'a>)> {
+    paths
         .iter()
         .find_map(|at| at.find(document).map(|datum| (at.text, datum)))
 }
 
-/// Puts a value at a dotted path and makes the objects on the way; what stands in the way of one
-/// gives way. The empty path replaces the whole.
+/// Writes a value at a dotted path and creates the objects on it; other values on it are replaced. The
+/// empty path replaces the whole object.
 pub fn put(object: &mut Map<String, Value>, path: &str, value: Value) {
     if path.is_empty() {
         if let Value::Object(whole) = value {
@@ -202,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_names_in_the_tables_have_one_hash() {
+    fn names_in_the_tables_have_different_hashes() {
         let mut names = std::collections::BTreeMap::new();
         for at in DECODERS.iter().flat_map(|decoder| decoder.places()) {
             for step in 0..at.count {
@@ -214,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn putting_makes_the_way() {
+    fn put_creates_the_objects_on_the_path() {
         let mut object = Map::new();
         put(&mut object, "a.b", json!(1));
         put(&mut object, "a.c", json!(2));

@@ -1,5 +1,4 @@
-//! A sample event of a type, as the help desk sends it; the files of `examples/events/` themselves.
-//! It refuses to invent one: a type without a sample has none.
+//! Sample events by type, as the help desk sends them: the files of `examples/events/`.
 
 macro_rules! sample {
     ($source:literal, $tag:literal, $file:literal) => {
@@ -17,12 +16,12 @@ macro_rules! sample {
 pub struct Sample {
     pub source: &'static str,
     pub tag: &'static str,
-    /// The path from the project's root.
+    /// The path from the root of the project.
     pub file: &'static str,
     pub text: &'static str,
 }
 
-/// The sample of a type.
+/// The sample of an event type, if there is one.
 pub fn sample(source: &str, tag: &str) -> Option<&'static Sample> {
     SAMPLES.iter().find(|s| s.source == source && s.tag == tag)
 }
@@ -84,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_sample_is_of_its_type() {
+    fn every_sample_has_its_type() {
         for sample in SAMPLES {
             let value = serde_json::from_str(sample.text).expect(sample.file);
             let event = decode(value, Catalogue::built_in()).expect(sample.file);

@@ -1,6 +1,6 @@
-//! A JSON text written down as a tape, one entry a value, in one pass over its bytes and without building
-//! anything. It takes less than the door does: whatever the door would refuse, repair or note, and what is
-//! too rare to be worth it, is left to the door.
+//! The tape: a flat list of JSON tokens, written in one pass over the bytes without building values.
+//! Accepts less than the parser ([`super::json`]): the scan returns `None` for whatever the parser would
+//! reject, repair or warn about, and for some rare input. The parser then decides.
 
 mod scan;
 
@@ -10,10 +10,10 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Number, Value};
 
-/// Entries that a tape keeps room for: a megabyte.
-const KEPT: usize = 1 << 16;
+/// The capacity that a tape keeps between texts: about a megabyte.
+const MAX_KEPT_ENTRIES: usize = 1 << 16;
 
-/// What a value is.
+/// The kind of a JSON value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Null,
@@ -24,15 +24,15 @@ pub enum Kind {
     Object,
 }
 
-/// The room that scanning needs; kept from one text to the next, so that nothing is allocated anew.
+/// The buffers of the scanner, reused for every text to avoid allocations.
 #[derive(Debug, Default)]
 pub struct Tape {
     entries: Vec<Entry>,
-    /// Those of the keys of all objects that are open.
+    /// The hashes of the keys of all open objects.
     hashes: Vec<u32>,
 }
 
-/// A text that was scanned, with its tape.
+/// A scanned text with its tape.
 #[derive(Debug, Clone, Copy)]
 pub struct Scanned<'a> {
     text: &'a str,
@@ -46,7 +46,7 @@ pub struct Item<'a> {
     at: u32,
 }
 
-/// A key to look for, with its hash.
+/// A key for lookups, with its hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     pub name: Box<str>,
@@ -59,10 +59,10 @@ struct Entry {
     mark: Mark,
     /// Whether the text has escapes.
     escaped: bool,
-    /// The bytes of the text; of a text in quotes, those between them.
+    /// The byte range in the text; for a string, without the quotes.
     start: u32,
     end: u32,
-    /// Of a value, the entry behind all that is in it; of a key, its hash.
+    /// For a value, the index of the entry after its content; for a key, its hash.
     link: u32,
 }
 
@@ -80,11 +80,11 @@ enum Mark {
 }
 
 impl Tape {
-    /// Scans one JSON text. None where the door has to look at it.
+    /// Scans one JSON text. `None` if the parser must decide.
     pub fn scan<'a>(&'a mut self, bytes: &'a [u8]) -> Option<Scanned<'a>> {
         let text = std::str::from_utf8(bytes).ok()?;
-        // One large text leaves no large tape behind.
-        if self.entries.capacity() > KEPT && bytes.len() < KEPT {
+        // Frees the memory of an exceptionally large text.
+        if self.entries.capacity() > MAX_KEPT_ENTRIES && bytes.len() < MAX_KEPT_ENTRIES {
             self.entries = Vec::new();
         }
         scan::scan(bytes, &mut self.entries, &mut self.hashes)?;
@@ -104,7 +104,7 @@ impl<'a> Scanned<'a> {
         self.text
     }
 
-    /// The value of an entry, as [`Item::number_on_tape`] told it.
+    /// The value of an entry with a number from [`Item::number_on_tape`].
     #[inline]
     pub fn item(&'a self, at: u32) -> Item<'a> {
         Item { of: self, at }
@@ -113,7 +113,9 @@ impl<'a> Scanned<'a> {
     #[inline]
     fn slice(&self, entry: &Entry) -> &'a str {
         let span = entry.start as usize..entry.end as usize;
-        self.text.get(span).unwrap_or_default()
+        self.text
+            .get(span)
+            .expect("an entry spans a part of the text")
     }
 }
 
@@ -147,12 +149,12 @@ impl<'a> Item<'a> {
     /// The value under a key of an object.
     #[inline]
     pub fn get(self, name: &str) -> Option<Item<'a>> {
-        let is_it = |key: &Entry| key.length() == name.len() && self.of.slice(key) == name;
+        let matches = |key: &Entry| key.length() == name.len() && self.of.slice(key) == name;
         let mut entries = self.entries();
-        entries.find(|(key, _)| is_it(key)).map(|(_, item)| item)
+        entries.find(|(key, _)| matches(key)).map(|(_, item)| item)
     }
 
-    /// The same, with the name's hash at hand.
+    /// The value under a key, with the hash of the name already computed.
     #[inline]
     pub fn find(self, name: &str, hash: u32) -> Option<Item<'a>> {
         let mut entries = self.entries();
@@ -160,7 +162,7 @@ impl<'a> Item<'a> {
         found.map(|(_, item)| item)
     }
 
-    /// The keys of an object, as hash and name, with their values.
+    /// The entries of an object: hash, name and value.
     #[inline]
     pub fn keys(self) -> impl Iterator<Item = (u32, &'a str, Item<'a>)> {
         self.entries()
@@ -205,13 +207,13 @@ impl<'a> Item<'a> {
                 Ok(number) => Some(number.into()),
                 Err(_) => text.parse::<i64>().ok().map(Number::from),
             },
-            // The parser that the door has, so that both read the same number.
+            // serde_json as in the parser, so that both read the same number.
             Mark::Decimal => serde_json::from_str(text).ok(),
             _ => None,
         }
     }
 
-    /// The value, built.
+    /// Builds the value.
     pub fn value(self) -> Value {
         match self.entry().mark {
             Mark::Null => Value::Null,
@@ -264,8 +266,9 @@ impl<'a> Scanned<'a> {
         let quoted = self
             .text
             .get(entry.start as usize - 1..entry.end as usize + 1);
-        let read = quoted.and_then(|quoted| serde_json::from_str(quoted).ok());
-        Cow::Owned(read.unwrap_or_default())
+        let read = quoted.map(serde_json::from_str);
+        let read = read.expect("quotes stand around a text");
+        Cow::Owned(read.expect("the scan checked the escapes"))
     }
 }
 

@@ -1,5 +1,4 @@
-//! The Upmind webhook's body, as data; its keys are the body that rules see, with the ticket beside them.
-//! It refuses a body without a hook code, or whose `object` holds something else than an object.
+//! The decoder table of the Upmind webhook format. Rules see the keys of the body, with `ticket` added.
 
 use super::decoder::{Decoder, Demand, Identity, Sign, place};
 use super::leaf::Leaf;
@@ -10,7 +9,7 @@ pub static UPMIND: Decoder = Decoder {
     shape: "upmind",
     source: "upmind",
     sign: Sign::Has(At::new("hook_code")),
-    // What was deleted may come without its object; `object_id` is there even so.
+    // A deleted object may be absent; `object_id` is still present.
     demands: &[
         Demand::Text(At::new("hook_code")),
         Demand::ObjectIfThere(At::new("object")),
@@ -20,7 +19,7 @@ pub static UPMIND: Decoder = Decoder {
     },
     id: Identity::At(At::new("webhook_event_id")),
     key: at!["object.ticket_id", "object.ticket.id", "object_id"],
-    // Without a zone; the vendor's times are UTC.
+    // The vendor's times are UTC without a zone.
     time: at!["event_datetime"],
     envelope: &[place("actor_id", at!["actor_id"], Leaf::AsIs)],
     body: &[

@@ -1,5 +1,5 @@
-//! A source that the configuration describes: the places of type, id, key and time in a body of any make.
-//! It refuses a body that lacks the type that its description promises; the body itself stays as it is.
+//! Custom formats: the configuration describes the paths of type, id, key and time.
+//! The body stays unchanged.
 
 use super::catalogue::Catalogue;
 use super::datum::Datum;
@@ -9,24 +9,22 @@ use super::naming::{Named, by_any_name};
 use super::place::find;
 use super::tape::Kind;
 
-/// Where a source of the user's own has its parts. Paths are dotted and start at the body; `$.` may
-/// stand before them.
+/// The custom format of a source. Paths are dotted and start at the body, optionally with `$.`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
-    /// The name of the source's entry in the configuration.
+    /// The name of the source in the configuration.
     pub name: String,
     /// `event_source` in rules.
     pub source: String,
     pub event_type: TypeFrom,
-    /// Without it, the id is the SHA-256 of the body's canonical form: two equal bodies are one
-    /// event, and the second counts as delivered again.
+    /// `None` uses the content hash as id: the second of two equal bodies is a redelivery.
     pub id: Option<String>,
     pub key: Option<String>,
-    /// Text, or seconds since 1970.
+    /// The path of a time: text, or Unix seconds.
     pub time: Option<String>,
 }
 
-/// What says the type.
+/// Where the event type comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TypeFrom {
     Constant(String),
@@ -41,7 +39,7 @@ impl Description {
     ) -> Result<Head<'a>, NotAnEvent> {
         if document.kind() != Kind::Object {
             let message = format!("this JSON is {}, expected an object", document.words());
-            return Err(NotAnEvent::of_the_whole(message));
+            return Err(NotAnEvent::whole(message));
         }
         Ok(Head {
             document,
@@ -62,15 +60,17 @@ impl Description {
         let word = match &self.event_type {
             TypeFrom::Constant(word) => word.into(),
             TypeFrom::Path(path) => {
-                let found = place(document, path);
+                let found = lookup(document, path);
                 match found.and_then(Datum::text) {
                     Some(word) if !word.trim().is_empty() => word,
-                    Some(_) | None => return Err(self.lacks("event_type", path, found, "text")),
+                    Some(_) | None => {
+                        return Err(self.wrong_value("event_type", path, found, "text"));
+                    }
                 }
             }
         };
         let mut named = by_any_name(word, &self.source, catalogue);
-        // Nobody listed the types of this source, so none of them is out of place.
+        // The catalogue has no types of this source, so there is nothing to warn about.
         if !catalogue.has(&self.source) {
             named.unknown = None;
         }
@@ -81,55 +81,61 @@ impl Description {
         let Some(path) = &self.id else {
             return Ok(Id::Hash);
         };
-        let found = place(document, path);
-        let id = found.and_then(|id| name_of(id, plain(path)).ok());
+        let found = lookup(document, path);
+        let id = found.and_then(|id| name_of(id, without_root(path)).ok());
         id.map(Id::Said)
-            .ok_or_else(|| self.lacks("id", path, found, "text or a number"))
+            .ok_or_else(|| self.wrong_value("id", path, found, "text or a number"))
     }
 
     fn key<'a>(&self, document: Datum<'a>) -> Result<Option<Datum<'a>>, NotAnEvent> {
-        let Some((path, key)) = there(document, self.key.as_deref()) else {
+        let Some((path, key)) = present(document, self.key.as_deref()) else {
             return Ok(None);
         };
-        name_of(key, plain(path))
+        name_of(key, without_root(path))
             .map(Some)
-            .map_err(|_| self.lacks("key", path, Some(key), "text or a number"))
+            .map_err(|_| self.wrong_value("key", path, Some(key), "text or a number"))
     }
 
     fn time<'a>(&'a self, document: Datum<'a>) -> Result<Option<(&'a str, Datum<'a>)>, NotAnEvent> {
-        let Some((path, time)) = there(document, self.time.as_deref()) else {
+        let Some((path, time)) = present(document, self.time.as_deref()) else {
             return Ok(None);
         };
         match time.kind() {
-            Kind::Text | Kind::Number => Ok(Some((plain(path), time))),
+            Kind::Text | Kind::Number => Ok(Some((without_root(path), time))),
             Kind::Null | Kind::Bool | Kind::List | Kind::Object => {
-                Err(self.lacks("time", path, Some(time), "a time"))
+                Err(self.wrong_value("time", path, Some(time), "a time"))
             }
         }
     }
 
-    fn lacks(&self, what: &str, path: &str, found: Option<Datum<'_>>, wanted: &str) -> NotAnEvent {
-        let mut error = NotAnEvent::wrong(plain(path), found, wanted);
+    fn wrong_value(
+        &self,
+        what: &str,
+        path: &str,
+        found: Option<Datum<'_>>,
+        expected: &str,
+    ) -> NotAnEvent {
+        let mut error = NotAnEvent::wrong(without_root(path), found, expected);
         error.help = Some(format!(
-            "the source `{}` says that its `{what}` stands there",
+            "the source `{}` reads its `{what}` from this path",
             self.name
         ));
         error
     }
 }
 
-/// What stands at a path that may be described, unless it is null.
-fn there<'p, 'a>(document: Datum<'a>, path: Option<&'p str>) -> Option<(&'p str, Datum<'a>)> {
-    let found = place(document, path?)?;
+/// The value at an optional path, unless it is null.
+fn present<'p, 'a>(document: Datum<'a>, path: Option<&'p str>) -> Option<(&'p str, Datum<'a>)> {
+    let found = lookup(document, path?)?;
     (!found.is_null()).then_some((path?, found))
 }
 
-fn plain(path: &str) -> &str {
+fn without_root(path: &str) -> &str {
     path.strip_prefix("$.").unwrap_or(path)
 }
 
-fn place<'a>(document: Datum<'a>, path: &str) -> Option<Datum<'a>> {
-    find(document, plain(path))
+fn lookup<'a>(document: Datum<'a>, path: &str) -> Option<Datum<'a>> {
+    find(document, without_root(path))
 }
 
 #[cfg(test)]
@@ -156,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_description_says_where_everything_is() {
+    fn values_are_read_from_the_described_paths() {
         let body = json!({"what": "deal.won", "meta": {"id": 9, "at": 1_782_000_000}, "deal": {"number": "D-1"}});
         let read = event(&description(), body.clone()).unwrap();
         assert_eq!(read.source, "crm");
@@ -169,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_id_equal_bodies_are_one_event() {
+    fn without_an_id_equal_bodies_have_the_same_id() {
         let described = Description {
             id: None,
             event_type: TypeFrom::Constant("deal.won".into()),
@@ -181,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_description_promises_must_be_there() {
+    fn described_values_must_be_present() {
         for (body, message) in [
             (json!({}), "`what` is absent, expected text"),
             (json!({"what": 1}), "`what` is a number, expected text"),
@@ -204,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_known_source_takes_any_name_of_a_type_and_warns_of_others() {
+    fn a_known_source_accepts_any_name_of_a_type_and_warns_about_others() {
         let mut described = Description {
             source: "support".into(),
             event_type: TypeFrom::Constant("Priority Changed".into()),

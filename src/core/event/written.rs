@@ -1,5 +1,4 @@
-//! What a request to a help desk's API writes, as data: the event that comes of it, and where that event
-//! carries what was written. It refuses nothing: what is not listed comes back as nothing known.
+//! Write effects: which event a write through the help desk's API causes, and which fields it sets.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -11,18 +10,18 @@ use serde_json::Value;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Written {
-    /// The tag of the event.
+    /// The event type.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// Which ticket the request is about.
+    /// The ticket that the request writes.
     #[serde(default)]
     pub of: Ticket,
-    /// The field: keys joined by dots.
+    /// The dotted path of the field in the request body.
     pub writes: String,
-    /// Paths of the event, with the field whose value then stands there. Null: it depends on what
-    /// the ticket was before.
+    /// Paths of the event, with the request field that sets each. Null: the value depends on the ticket
+    /// before.
     pub carries: BTreeMap<String, Option<String>>,
-    /// What a field is that the body leaves out.
+    /// The defaults of fields that the body omits.
     #[serde(default)]
     pub unless_given: BTreeMap<String, Value>,
 }
@@ -30,28 +29,29 @@ pub struct Written {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ticket {
-    /// The one that the event is about.
+    /// The ticket of the event.
     #[default]
     Own,
-    /// One that the request makes.
+    /// A ticket that the request creates.
     New,
 }
 
 impl Written {
     pub fn all() -> &'static [Written] {
         static WRITTEN: LazyLock<Vec<Written>> = LazyLock::new(|| {
-            serde_json::from_str(include_str!("written.json")).unwrap_or_default()
+            serde_json::from_str(include_str!("written.json"))
+                .expect("the write effects are checked by a test")
         });
         &WRITTEN
     }
 
-    /// Where the event has this path from: the longest listed path that leads to it.
+    /// The request field that sets a path of the event, by the longest listed path that contains it.
     pub fn source_of(&self, path: &str) -> Option<Option<&str>> {
-        let leads = |known: &str| {
+        let contains = |known: &str| {
             let rest = path.strip_prefix(known);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        let listed = self.carries.iter().filter(|(known, _)| leads(known));
+        let listed = self.carries.iter().filter(|(known, _)| contains(known));
         let (known, field) = listed.max_by_key(|(known, _)| known.len())?;
         let exact = known == path;
         Some(field.as_deref().filter(|_| exact))
@@ -64,7 +64,7 @@ mod tests {
     use crate::core::event::catalogue::{Catalogue, FieldLookup};
 
     #[test]
-    fn every_entry_names_an_event_and_paths_that_it_has() {
+    fn every_entry_has_a_known_event_type_and_paths() {
         assert_eq!(Written::all().len(), 23);
         for written in Written::all() {
             let known = Catalogue::built_in().by_tag("support", &written.event_type);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_listed_path_counts() {
+    fn the_longest_listed_path_counts() {
         let mut all = Written::all().iter();
         let comment = all.find(|written| written.writes == "ticket.comment");
         let comment = comment.expect("an entry");

@@ -1,5 +1,5 @@
-//! The Zendesk event webhook's body, as data: ids come as text and closed words in upper case.
-//! It refuses a ticket event whose `detail` is not an object with an id.
+//! The decoder tables of the Zendesk event webhook format.
+//! Ids arrive as text, values of closed sets in upper case.
 
 use super::decoder::{Decoder, Demand, Identity, Place, Sign, own, place};
 use super::leaf::Leaf;
@@ -106,7 +106,7 @@ pub static TICKET: Decoder = Decoder {
             at!["event.comment.author.id"],
             Leaf::Id,
         ),
-        // An attachment comes inside of its comment.
+        // An attachment is nested in its comment.
         own(
             "attachment",
             at!["event.attachment", "event.comment.attachment"],
@@ -139,8 +139,8 @@ pub static TICKET: Decoder = Decoder {
         own("target_ticket_id", at!["event.target_ticket_id"], Leaf::Id),
         TAGS_ADDED,
         TAGS_REMOVED,
-        // `added.user_ids`, like the place of `comment_id` and `attachment_id` inside of an object above,
-        // is confirmed by no public page: it is looked at only where the plain key is absent.
+        // No public documentation confirms `added.user_ids`, or `comment_id` and `attachment_id` within an
+        // object as above. They are read only if the plain key is absent.
         own(
             "users_added",
             at!["event.users_added", "event.added.user_ids"],
@@ -216,7 +216,7 @@ pub static ORGANIZATION: Decoder = Decoder {
     ..DECODER
 };
 
-/// Families that the catalogue does not know: carried with `detail` as it came.
+/// Families that are not in the catalogue, with `detail` unchanged.
 pub static OTHER: Decoder = Decoder {
     sign: Sign::Starts(At::new("type"), &["zen:event-type:", "zen:event-type/"]),
     demands: &[

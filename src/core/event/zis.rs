@@ -1,5 +1,4 @@
-//! The ZIS envelope, as data: what a ZIS flow gets as its input.
-//! It refuses an envelope whose ticket is not an object with an id; its values are taken as they are.
+//! The decoder tables of the ZIS envelope format, the input of ZIS flows.
 
 use super::decoder::{Decoder, Demand, Identity, Place, Sign, place};
 use super::leaf::Leaf;

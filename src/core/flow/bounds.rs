@@ -1,38 +1,38 @@
-//! The limits of runs and of their steps. A run that reaches a limit of runs ends as dead, with the
-//! limit as the reason; nothing catches that, since what follows would be as unlimited.
+//! Limits of a run. A run that exceeds one ends as dead, with the limit as its reason.
+//! A `catch` does not handle that, because it could exceed the limit as well.
 
 use std::time::Duration;
 
-/// Steps on the way through a run, those that it takes again in a loop counted each time; items of a
-/// list that are over do not count. Each look walks all of them again.
+/// Steps that a run passes through; steps in a loop count each time, items of a list that have ended do
+/// not count. Each decision walks all of them again.
 pub const MOST_TRANSITIONS: u32 = 1_000;
 /// Items of one list.
 pub const MOST_ITEMS: usize = 1_000;
-/// Items of a list that are under way together.
+/// Items of a list in progress at the same time.
 pub const MOST_AT_ONCE: u32 = 32;
-/// Flows within flows.
+/// Nested flows.
 pub const MOST_NESTING: usize = 8;
 /// Redirects of one request. Browsers follow 20; a receiver that needs more than a few is set up wrong.
 pub const MOST_REDIRECTS: u8 = 10;
 /// Processes that a confined command may start.
 pub const MOST_PROCESSES: u64 = 100_000;
-/// From a run's first step to its end, waits included.
+/// The time from the first step of a run to its end, waits included.
 pub const LONGEST: Duration = Duration::from_secs(90 * 86_400);
 
 pub fn transitions() -> String {
-    format!("the run took {MOST_TRANSITIONS} steps, as many as one may; it seems to go in circles")
+    format!("limit of {MOST_TRANSITIONS} steps reached; the flow probably contains an endless loop")
 }
 
-pub fn items(place: &str, found: usize) -> String {
+pub fn items(step: &str, found: usize) -> String {
     format!(
-        "the list of step `{place}` has {found} items, and {MOST_ITEMS} is the most; cut it down in a step before"
+        "the list of step `{step}` has {found} items, more than {MOST_ITEMS}; shorten it in an earlier step"
     )
 }
 
-pub fn nesting(place: &str) -> String {
-    format!("step `{place}` stands more than {MOST_NESTING} flows deep; make it a rule of its own")
+pub fn nesting(step: &str) -> String {
+    format!("step `{step}` is nested in more than {MOST_NESTING} flows; move it to a separate rule")
 }
 
 pub fn time() -> String {
-    "the run is 90 days old, as old as one may get; let an event start a new one".into()
+    "limit of 90 days reached; let an event start a new run".into()
 }

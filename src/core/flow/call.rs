@@ -1,13 +1,16 @@
-//! A rendered step, ready to be performed. Secrets are still names in it.
+//! Calls of steps, rendered and ready to be executed, and their results. Secrets are still names: only
+//! `action` inserts their values.
 
+use std::fmt;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::core::flow::confinement::Confinement;
 use crate::core::rule::rendered_text::{Text, Tree};
+use crate::core::run::{CallFailure, CallResult, Reply};
 
-/// One thing to do outside.
+/// One thing to do outside. What every call is asked is answered here; `action` performs it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call {
     Http(HttpCall),
@@ -16,34 +19,71 @@ pub enum Call {
     Config(ConfigCall),
 }
 
-/// A jq program over a value. It reaches nothing else, and is bounded in time and memory.
+impl Call {
+    /// What metrics call it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Call::Http(call) if call.is_to_outbox() => "outbox",
+            Call::Http(_) => "http",
+            Call::Exec(_) => "exec",
+            Call::Jq(_) => "jq",
+            Call::Config(_) => "config",
+        }
+    }
+
+    /// What it sends, with secrets redacted: what rule tests compare with.
+    pub fn to_json(&self) -> Value {
+        match self {
+            Call::Http(call) => call.to_json(),
+            Call::Exec(call) => call.to_json(),
+            Call::Jq(call) => json!({"program": call.program, "input": call.input}),
+            Call::Config(call) => {
+                json!({"integration": call.integration, "scope": call.scope, "patch": call.patch})
+            }
+        }
+    }
+
+    /// Its result where it gets this reply.
+    pub fn result_of(&self, reply: Value) -> CallResult {
+        match self {
+            Call::Http(call) => call.result_of(&reply),
+            Call::Exec(call) => call.result_of(&reply),
+            // What these give is a value, not a reply.
+            Call::Jq(_) | Call::Config(_) => Ok(Reply {
+                value: reply.get("body").cloned().unwrap_or(reply),
+            }),
+        }
+    }
+}
+
+/// A jq program with its input. It has no other input, and limits of time and memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JqCall {
     pub program: String,
     pub input: Value,
 }
 
-/// A look at a bundle's settings in the store, or a change to them.
+/// Reads or changes the integration settings of a bundle in the store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConfigCall {
     pub integration: String,
     pub scope: String,
-    /// What is laid over the settings, key by key.
+    /// The keys to set. `None` only reads.
     pub patch: Option<Value>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct HttpCall {
     pub method: String,
-    /// Absolute: a connection's base URL is already in front. `outbox:NAME/…` writes the request to
-    /// a file on this machine instead of sending it.
+    /// An absolute URL, including the base URL of a connection. `outbox:NAME/…` writes the request to a
+    /// local file instead of sending it.
     pub url: Text,
     pub connection: Option<String>,
     pub headers: Vec<(String, Text)>,
     pub body: Option<Body>,
     pub auth: Option<Auth>,
     pub timeout: Duration,
-    /// How many redirects are followed.
+    /// The maximum number of redirects.
     pub redirects: u8,
     pub expect: Expect,
     pub keep: Keep,
@@ -63,7 +103,7 @@ pub enum Auth {
     Header { name: String, value: Text },
 }
 
-/// Which statuses count as success; none listed means every 2xx.
+/// The statuses that count as success. Empty means every 2xx.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Expect(pub Vec<std::ops::RangeInclusive<u16>>);
 
@@ -76,7 +116,7 @@ impl Expect {
     }
 }
 
-/// What of a result is kept for later steps.
+/// The part of a result that later steps can read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Keep {
     #[default]
@@ -87,14 +127,14 @@ pub enum Keep {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExecCall {
-    /// The program and its arguments. Never passed through a shell; a `shell:` step is
-    /// `["/bin/sh", "-c", SCRIPT]` with the script as its author wrote it.
+    /// The program and its arguments. Never interpreted by a shell: a `shell:` step is
+    /// `["/bin/sh", "-c", SCRIPT]` with the literal script.
     pub argv: Vec<Text>,
     pub stdin: Text,
-    /// The folder that relative programs and the working directory are resolved against.
+    /// The working directory. Relative programs are resolved against it.
     pub cwd: String,
     pub env: Vec<(String, Text)>,
-    /// What it may use up and touch.
+    /// The limits of the command.
     pub confine: Option<Box<Confinement>>,
     pub timeout: Duration,
     pub keep: Keep,
@@ -103,4 +143,116 @@ pub struct ExecCall {
 /// Whether a refused request may be accepted later.
 pub fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 409 | 425 | 429 | 500..=599)
+}
+
+impl HttpCall {
+    fn is_to_outbox(&self) -> bool {
+        self.url.to_string().starts_with("outbox:")
+    }
+
+    fn to_json(&self) -> Value {
+        let mut value = json!({
+            "method": self.method,
+            "url": self.url.to_string(),
+            "query": query(&self.url.to_string()),
+            "headers": pairs(&self.headers),
+        });
+        match &self.body {
+            Some(Body::Json(tree)) => value["json"] = tree.redacted(),
+            Some(Body::Form(fields)) => value["form"] = pairs(fields),
+            Some(Body::Raw(text)) => value["body"] = text.to_string().into(),
+            None => {}
+        }
+        if let Some(auth) = &self.auth {
+            value["auth"] = auth.to_string().into();
+        }
+        value
+    }
+
+    fn result_of(&self, reply: &Value) -> CallResult {
+        let status = status(reply, 200);
+        if !self.expect.accepts(status) {
+            return Err(CallFailure {
+                retryable: is_transient(status),
+                status: Some(status),
+                ..CallFailure::permanent(format!("{} {} answered {status}", self.method, self.url))
+            });
+        }
+        let empty = json!({"status": status, "headers": {}, "body": null});
+        Ok(self.keep.of(empty, reply))
+    }
+}
+
+impl ExecCall {
+    fn to_json(&self) -> Value {
+        json!({
+            "argv": self.argv.iter().map(Text::to_string).collect::<Vec<_>>(),
+            "stdin": self.stdin.to_string(),
+            "cwd": self.cwd,
+            "env": pairs(&self.env),
+        })
+    }
+
+    fn result_of(&self, reply: &Value) -> CallResult {
+        let status = status(reply, 0);
+        if status != 0 {
+            return Err(CallFailure {
+                status: Some(status),
+                ..CallFailure::transient(format!("the command ended with {status}"))
+            });
+        }
+        let empty = json!({"status": 0, "stdout": "", "stderr": ""});
+        Ok(self.keep.of(empty, reply))
+    }
+}
+
+impl Keep {
+    /// What is kept of a reply laid over an empty one.
+    fn of(self, mut value: Value, reply: &Value) -> Reply {
+        for (key, part) in reply.as_object().into_iter().flatten() {
+            value[key] = part.clone();
+        }
+        let value = match self {
+            Keep::Body => value,
+            Keep::Status => json!({"status": value["status"]}),
+            Keep::None => json!({}),
+        };
+        Reply { value }
+    }
+}
+
+/// The header with the credentials, secrets redacted.
+impl fmt::Display for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Auth::Bearer(token) => write!(f, "Authorization: Bearer {token}"),
+            Auth::Basic { username, password } => {
+                write!(f, "Authorization: Basic {username}:{password}, in base64")
+            }
+            Auth::Header { name, value } => write!(f, "{name}: {value}"),
+        }
+    }
+}
+
+/// The status of a reply, or the usual one.
+fn status(reply: &Value, usual: u16) -> u16 {
+    let status = reply.get("status").and_then(Value::as_u64);
+    status
+        .and_then(|status| u16::try_from(status).ok())
+        .unwrap_or(usual)
+}
+
+/// The parameters of an address, decoded.
+fn query(url: &str) -> Value {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let pairs = url::form_urlencoded::parse(query.as_bytes());
+    let pairs = pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())));
+    Value::Object(pairs.collect())
+}
+
+fn pairs(pairs: &[(String, Text)]) -> Value {
+    let pairs = pairs
+        .iter()
+        .map(|(name, text)| (name.clone(), Value::String(text.to_string())));
+    Value::Object(pairs.collect())
 }

@@ -1,54 +1,53 @@
-//! What a command may use up and touch where its step says so.
-//! It refuses to enforce anything: `action` does, wholly or not at all.
+//! The limits that a step sets for its command with `confine`. `action` enforces them.
 
 use std::time::Duration;
 
-/// What a step gives under `confine`. None leaves it as it is for every command.
+/// The limits under `confine`. `None` sets no limit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Confinement {
-    /// Processor time, in whole seconds.
+    /// CPU time, in whole seconds.
     pub cpu: Option<Duration>,
     /// Bytes of address space of each process.
     pub memory: Option<u64>,
-    /// Bytes of each file that is written.
+    /// Bytes of each written file.
     pub file_size: Option<u64>,
-    /// Processes of its user together.
+    /// Processes of its user in total.
     pub processes: Option<u64>,
-    /// Whom it runs as.
+    /// The user that it runs as.
     pub user: Option<String>,
-    /// Where it may read and run programs, beside the system's own.
+    /// Where it may read files and run programs, in addition to the system folders.
     pub read: Option<Vec<String>>,
     /// Where it may write.
     pub write: Option<Vec<String>>,
 }
 
 impl Confinement {
-    /// Whether it bounds what files may be touched. Whoever bounds reading means writing too.
-    pub fn bounds_files(&self) -> bool {
+    /// Whether it limits file access. A limit on reading also limits writing.
+    pub fn limits_files(&self) -> bool {
         self.read.is_some() || self.write.is_some()
     }
 
-    /// `cpu 10s, memory 256 MiB, as nobody, reads /srv/data, writes nothing`
+    /// Describes the limits: `cpu 10s, memory 256 MiB, as nobody, reads /srv/data, writes nothing`.
     pub fn words(&self) -> String {
-        let mut words = Vec::new();
-        words.extend(self.cpu.map(|time| format!("cpu {}s", time.as_secs())));
-        words.extend(self.memory.map(|size| format!("memory {}", bytes(size))));
-        words.extend(
+        let mut parts = Vec::new();
+        parts.extend(self.cpu.map(|time| format!("cpu {}s", time.as_secs())));
+        parts.extend(self.memory.map(|size| format!("memory {}", bytes(size))));
+        parts.extend(
             self.file_size
                 .map(|size| format!("files of {}", bytes(size))),
         );
-        words.extend(self.processes.map(|count| format!("{count} processes")));
-        words.extend(self.user.as_ref().map(|user| format!("as {user}")));
-        words.extend(
+        parts.extend(self.processes.map(|count| format!("{count} processes")));
+        parts.extend(self.user.as_ref().map(|user| format!("as {user}")));
+        parts.extend(
             self.read
                 .as_ref()
                 .map(|paths| format!("reads {}", listed(paths))),
         );
-        if self.bounds_files() {
+        if self.limits_files() {
             let paths = self.write.as_deref().unwrap_or_default();
-            words.push(format!("writes {}", listed(paths)));
+            parts.push(format!("writes {}", listed(paths)));
         }
-        words.join(", ")
+        parts.join(", ")
     }
 }
 
@@ -59,7 +58,7 @@ fn listed(paths: &[String]) -> String {
     }
 }
 
-/// In the largest unit that gives a whole number.
+/// Formats a size in the largest unit that divides it.
 fn bytes(size: u64) -> String {
     let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let unit = units
@@ -76,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_bound_is_told_in_a_line() {
+    fn limits_are_described_in_one_line() {
         let all = Confinement {
             cpu: Some(Duration::from_secs(10)),
             memory: Some(256 << 20),

@@ -1,5 +1,5 @@
-//! What leads through a flow: choices, lists, waits, flows within flows, and where failures go.
-//! Every way of writing a flow compiles to these; it holds no value of any event.
+//! The control steps of a compiled flow: choices, loops, waits, named flows, jq, settings and catches.
+//! Steps of rules and states of bundles both compile to these.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::core::rule::condition::Condition;
 use crate::core::rule::path::{Key, Path};
 use crate::core::rule::template::{Template, TreeTemplate};
 
-/// Goes on with the first branch that holds; past the choice where none does.
+/// Runs the first branch whose condition is true. Without one, the flow continues after the choice.
 #[derive(Debug, Clone)]
 pub struct Choose {
     pub branches: Vec<Branch>,
@@ -21,46 +21,56 @@ pub struct Choose {
 #[derive(Debug, Clone)]
 pub struct Branch {
     pub at: Position,
-    /// None holds always.
+    /// `None` is always true.
     pub when: Option<Condition>,
     pub then: Then,
 }
 
-/// Where a choice or a failure leads.
+/// Where a choice or a failure continues.
 #[derive(Debug, Clone)]
 pub enum Then {
-    /// Through these steps, then past the step that led there.
+    /// Runs these steps, then continues after the step.
     Flow(Flow),
-    /// To a step of the same flow.
+    /// Continues at a step of the same flow.
     Goto(u32),
 }
 
-/// What becomes of a failed step.
+impl Then {
+    /// The steps of its own that it leads to.
+    pub fn flow(&self) -> Option<&Flow> {
+        match self {
+            Then::Flow(flow) => Some(flow),
+            Then::Goto(_) => None,
+        }
+    }
+}
+
+/// Handles the failure of a step.
 #[derive(Debug, Clone)]
 pub struct Catch {
     pub then: Then,
-    /// Where a bundle's flow puts the error. Nothing for steps, which read `error.…`.
+    /// Where a bundle's flow puts the error. `Nowhere` for steps, which read `error.…`.
     pub error: Landing,
 }
 
-/// Runs a flow for each item of a list; its result is the list of the items' results.
+/// Runs a flow for each item of a list. Its result is the list of the items' results.
 #[derive(Debug, Clone)]
 pub struct Each {
     pub items: Path,
-    /// What the item is called inside; none in a bundle's flow, whose document it is.
+    /// The local name of the item. `None` in a bundle's flow, where the item is the document.
     pub name: Option<Arc<str>>,
-    /// Items under way together.
+    /// The maximum number of items in progress at the same time.
     pub concurrency: u32,
     pub on_failure: OnFailure,
     pub flow: Flow,
 }
 
-/// What an item that fails means for the others.
+/// What the failure of an item means for the other items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFailure {
-    /// The step fails; what is under way ends first, nothing more begins.
+    /// The step fails. Items in progress end first; no more items start.
     Stop,
-    /// Its result is `{error: {…}}`; the others go on.
+    /// The result of the item is `{error: {…}}`; the other items continue.
     Continue,
 }
 
@@ -71,14 +81,14 @@ pub enum Wait {
     Until(Path),
 }
 
-/// A flow with a name of its own, which sees neither the steps nor the items of who runs it.
+/// A call of a named flow. The flow sees neither the steps nor the locals of its caller.
 #[derive(Debug, Clone)]
 pub struct NamedFlow {
     pub name: Arc<str>,
     pub flow: Arc<Flow>,
-    /// `vars.…` inside: the rule's with the flow's own laid over them.
+    /// `vars.…` of the flow: the rule's, overridden by the flow's own.
     pub vars: Arc<Value>,
-    /// What who runs it lays over those.
+    /// The variables that the caller passes, which override those.
     pub given: Option<TreeTemplate>,
 }
 
@@ -91,37 +101,46 @@ pub struct Jq {
 
 #[derive(Debug, Clone)]
 pub enum JqInput {
-    /// The event's body with `event`, `vars` and `steps` beside its fields.
+    /// The event's body, with `event`, `vars` and `steps` added to its fields.
     Everything,
     Tree(TreeTemplate),
 }
 
-/// A bundle's settings in the store: what `LoadConfig` and `PatchConfig` act on.
+impl Jq {
+    pub fn secrets(&self) -> Vec<&str> {
+        match &self.input {
+            JqInput::Everything => Vec::new(),
+            JqInput::Tree(tree) => tree.secrets(),
+        }
+    }
+}
+
+/// Access to the integration settings of a bundle: `LoadConfig` and `PatchConfig`.
 #[derive(Debug, Clone)]
 pub struct ConfigAccess {
     pub integration: Arc<str>,
     pub scope: Template,
-    /// What is laid over the settings; none where they are only read.
+    /// The keys to set. `None` only reads.
     pub patch: Option<TreeTemplate>,
 }
 
-/// What a bundle's state takes of the document, and where its result goes.
+/// The paths of a bundle's state, as in the States Language.
 #[derive(Debug, Clone)]
 pub struct Data {
-    /// `InputPath`: what the state sees of the document.
+    /// `InputPath`: the part of the document that the state sees.
     pub input: Option<Path>,
     /// `Parameters`: what its action or its items see instead.
     pub parameters: Option<TreeTemplate>,
     /// `ResultPath`.
     pub result: Landing,
-    /// `OutputPath`: what remains of the document.
+    /// `OutputPath`: the part of the document that the next state gets.
     pub output: Option<Path>,
 }
 
-/// Where in the document a value is put.
+/// Where a value is written in the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Landing {
     Nowhere,
-    /// Below these keys, which are made where they are not there; none: it is the document from then on.
+    /// At these keys, which are created if absent. Without keys the value replaces the document.
     At(Vec<Key>),
 }

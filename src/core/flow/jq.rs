@@ -1,6 +1,6 @@
-//! jq programs: what is found wrong with one before it ever runs, and what one makes of its input.
-//! It refuses whatever could give another answer for the same input (clock, environment, further inputs),
-//! and bounds nothing that runs: `action` does.
+//! jq programs: compiling them with diagnostics, and running them.
+//! Functions whose result does not depend on the input alone (clock, environment, further inputs) are
+//! errors. Limits of time and memory are enforced by `action`.
 
 #[cfg(feature = "jq")]
 mod depth;
@@ -25,22 +25,23 @@ use crate::core::rule::template::Template;
 
 pub use program::Program;
 
-/// Bytes of a program.
+/// The maximum size of a program.
 pub const LONGEST: usize = 8 * 1024;
 
-/// What is wrong with a program, and where in it.
+/// An error in a program, with its range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
     pub range: Range<usize>,
     pub message: String,
-    /// What to do.
+    /// What to write instead.
     pub help: String,
 }
 
 impl Mistake {
-    /// The message with its place and what to do, for a program that was made while its flow ran.
-    pub fn told(&self, program: &str) -> String {
-        let before = program.get(..self.range.start).unwrap_or_default();
+    /// The message with its place and the help, for a program that is known only while its flow runs.
+    pub fn message_in(&self, program: &str) -> String {
+        let before = program.get(..self.range.start);
+        let before = before.expect("the mistake is within the program");
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or_default();
         let column = column.chars().count() + 1;
@@ -54,15 +55,15 @@ impl Mistake {
 pub fn lower_program(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Template> {
     let text = diagnostics.text(node, key)?;
     if text.contains("{{") || text.contains("{%") {
-        let message = "a jq program takes no template: the event's text would become part of it";
-        let help = "it reads the event as it is, `.ticket.id`; pass other values as `input: { … }`";
+        let message = "a jq program cannot contain a template: text of the event would become code";
+        let help = "read the event directly, `.ticket.id`; pass other values with `input: { … }`";
         diagnostics.error(Code::BadTemplate, node.at, message, help);
         return None;
     }
     check_program(node, &text, diagnostics).then(|| Template::literal(text))
 }
 
-/// Whether a program is sound; false after reporting. The text is that of the node.
+/// Whether a program compiles; reports its error otherwise. `text` is the text of the node.
 pub fn check_program(node: &Node, text: &str, diagnostics: &mut Diagnostics) -> bool {
     let Err(mistake) = Program::compile(text) else {
         return true;
@@ -76,7 +77,7 @@ pub fn check_program(node: &Node, text: &str, diagnostics: &mut Diagnostics) -> 
     false
 }
 
-/// The whole text is pointed at there: the message says where in it.
+/// Adds the line to the message, because the span of a text with several lines is the whole text.
 fn mistake_in_lines(mistake: &Mistake, text: &str) -> String {
     let line = text[..mistake.range.start].matches('\n').count() + 1;
     format!("{} (line {line} of the program)", mistake.message)

@@ -334,9 +334,9 @@ fn find_action<'n>(
 fn lower_action(entry: &Entry, step: &Node, cx: &mut Compiler<'_>) -> Option<Action> {
     let node = &entry.value;
     match entry.key.as_str() {
-        "http" => http::lower(node, cx).map(|http| Action::Http(Box::new(http))),
-        "exec" => exec::lower(node, cx).map(|exec| Action::Exec(Box::new(exec))),
-        "shell" => exec::lower_shell(node, cx).map(|exec| Action::Exec(Box::new(exec))),
+        "http" => http::lower(node, cx).map(Action::from),
+        "exec" => exec::lower(node, cx).map(Action::from),
+        "shell" => exec::lower_shell(node, cx).map(Action::from),
         "when" => Condition::lower(node, &mut cx.names).map(Action::When),
         "set" => set::lower(node, &mut cx.names),
         "choose" => choose::lower(node, cx).map(|choose| Action::Choose(Box::new(choose))),

@@ -1,8 +1,9 @@
-//! What a rule runs: steps, the ways between them, and data from step to step.
-//! `next` alone decides what follows; nothing here performs anything.
+//! Flows: their steps, control flow and data.
+//! `next` decides what a run does next; nothing here executes it.
 
 pub mod bounds;
 pub mod call;
+pub mod call_template;
 pub mod confinement;
 pub mod control;
 pub mod jq;
@@ -24,4 +25,3 @@ pub use lower::{
     lower_on_dead, lower_unused, unfit,
 };
 pub use next::{Move, Subject, Task, next, taken_up};
-pub use render::render_call;

@@ -88,7 +88,7 @@ impl Named {
         if self.vars().is_empty() {
             return Arc::clone(vars);
         }
-        let mut all = vars.as_object().cloned().unwrap_or_default();
+        let mut all = vars.as_object().expect("variables are an object").clone();
         for entry in self.vars() {
             all.insert(entry.key.clone(), entry.value.to_json());
         }

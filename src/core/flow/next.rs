@@ -1,6 +1,5 @@
-//! The one decision of a run: what follows from its flow, its event and its log.
-//! It performs nothing and remembers nothing; with the same log it answers the same, so a run that
-//! was cut off anywhere goes on where its log ends.
+//! Decides what a run does next, from its flow, its event and its log.
+//! A pure function of these: after an interruption at any point, a run continues where its log ends.
 
 use std::borrow::Cow;
 
@@ -14,62 +13,61 @@ use crate::core::flow::walk::{Due, End, Halt, Memory, Walk};
 use crate::core::matching::trace::Trace;
 use crate::core::run::Line;
 
-/// What a run is about and what it was told by its rule; the same from its first move to its last.
+/// The input of a run. It does not change during the run.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     pub event: &'a Event,
     /// `vars.…` of the rule.
     pub vars: &'a Value,
-    /// `error.…`: what went wrong before, in a flow that runs for that reason. Null in any other.
+    /// `error.…`: the failure that an `on_dead` flow handles. Null in any other flow.
     pub error: &'a Value,
-    /// What was given a name before the flow began: the `events` that a gate gathered. An object, or
-    /// null where there is none.
+    /// Names defined before the flow starts: the `events` that a debounce collected. An object, or null.
     pub locals: &'a Value,
-    /// Spreads the waits of different runs; the same for every move of one run.
+    /// The seed of the retry jitter. Different for each run, the same for all decisions of one run.
     pub seed: &'a str,
 }
 
-/// Something to do outside, and the place in the flow that wants it.
+/// A call to execute, with the step that makes it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Task {
-    /// The step's place in the flow.
+    /// The step's path in the flow.
     pub step: String,
-    /// The step's name alone.
+    /// The step's name.
     pub name: String,
-    /// Which try this is; counts from 1.
+    /// The number of the attempt, from 1.
     pub number: u32,
     pub call: Call,
-    /// It must not run twice: that it starts is to be in the log before it does.
+    /// The call must not run twice: its start must be in the log before it starts.
     pub announce: bool,
 }
 
 impl Task {
-    /// Whether it is meant by what an author calls a step: its name, or its place in the flow.
-    pub fn is_called(&self, said: &str) -> bool {
-        self.name == said || self.step == said
+    /// Whether a rule test means this call: by the step's name or by its path in the flow.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.step == name
     }
 }
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum Move {
-    /// Perform these, each at most once at a time, and append their attempts as they end. They may be
-    /// under way together; what is under way already is among them.
+    /// Execute these calls, each at most once at a time, and append their attempts when they end. They
+    /// may run concurrently. Calls that are already running are included.
     Perform {
         tasks: Vec<Task>,
-        /// Ask again then, even if none has ended.
+        /// Decide again at this time, even if no call has ended.
         wake: Option<Timestamp>,
     },
-    /// Append this line: the step needs nothing from outside, or not yet.
+    /// Append this log entry, then decide again.
     Record(Line),
-    /// Ask again then: a failed step is tried again.
+    /// Decide again at this time: a failed step is due for another attempt.
     Retry {
         until: Timestamp,
     },
-    /// Ask again then: nothing is to be done before, and no other run need wait for this one.
+    /// Decide again at this time. Other runs of the lane need not wait.
     Wait {
         until: Timestamp,
     },
-    /// A guard did not hold.
+    /// The condition of a guard was not true.
     Skipped {
         why: String,
         trace: Trace,
@@ -80,7 +78,7 @@ pub enum Move {
     Dead {
         why: String,
     },
-    /// A person must decide.
+    /// An operator must decide.
     Hold {
         why: String,
     },
@@ -90,11 +88,11 @@ pub fn next(flow: &Flow, subject: &Subject<'_>, log: &[Line], now: Timestamp) ->
     let mut walk = Walk::new(*subject, log, now);
     match walk.run(flow) {
         Ok(End::Finished(_)) => Move::Done {
-            message: caught(flow, log),
+            message: caught_message(flow, log),
         },
         Ok(End::Succeeded { message }) => Move::Done { message },
         Ok(End::Skipped { why, trace }) => Move::Skipped { why, trace },
-        Ok(End::Failed(fault)) => Move::Dead { why: fault.why },
+        Ok(End::Failed(failure)) => Move::Dead { why: failure.why },
         Err(Halt::Record(line)) => Move::Record(*line),
         Err(Halt::Hold { why }) => Move::Hold { why },
         Err(Halt::Exceeded { why }) => Move::Dead { why },
@@ -102,8 +100,8 @@ pub fn next(flow: &Flow, subject: &Subject<'_>, log: &[Line], now: Timestamp) ->
     }
 }
 
-/// What the run did not die of, because the catch of its flow saw to it.
-fn caught(flow: &Flow, log: &[Line]) -> Option<String> {
+/// The failure that the flow's `catch` handled, if any.
+fn caught_message(flow: &Flow, log: &[Line]) -> Option<String> {
     flow.catch.as_ref()?;
     log.iter().find_map(|line| match line {
         Line::Caught { step, error, .. } if step == "catch" => {
@@ -129,7 +127,7 @@ fn pending(tasks: Vec<Task>, waits: &[Due]) -> Move {
     }
 }
 
-/// The line that whoever takes a run up adds to its log: what the run waited for is over, whatever the
+/// The log entry that a worker adds when it claims a run: what the run waited for is over, whatever the
 /// clock says now.
 pub fn taken_up(flow: &Flow, subject: &Subject<'_>, log: &[Line]) -> Line {
     let over = match next(flow, subject, log, Timestamp::MIN) {
@@ -145,15 +143,15 @@ pub fn taken_up(flow: &Flow, subject: &Subject<'_>, log: &[Line]) -> Line {
 }
 
 impl<'a> Subject<'a> {
-    /// What a flow knows at its beginning.
-    pub(super) fn memory(&self, flow: &Flow) -> Memory<'a> {
+    /// The variables at the start of a flow.
+    pub(super) fn variables(&self, flow: &Flow) -> Memory<'a> {
         Memory {
             event: self.event,
             vars: Cow::Borrowed(self.vars),
             error: Cow::Borrowed(self.error),
             steps: Value::Object(Map::new()),
             locals: self.locals.clone(),
-            document: match flow.is_of_bundle() {
+            document: match flow.is_from_bundle() {
                 true => self.event.document(),
                 false => Value::Null,
             },

@@ -1,6 +1,7 @@
-//! What a flow would do for an event, as far as it can be told before anything is done: the way through
-//! its steps, the calls with secrets as names, the comparisons with their verdicts. It refuses to guess
-//! what a step would get back: who asks may know, or nobody does.
+//! Plans a flow for an event without executing it.
+//! A plan has the steps in order, the rendered calls with secrets as names, and the conditions with their
+//! verdicts. Results of calls come from the caller's oracle; without
+//! an answer, steps that depend on them are shown as not known yet.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -16,64 +17,64 @@ use crate::core::matching::evaluate::Truth;
 use crate::core::matching::trace::Trace;
 use crate::core::run::{Attempt, CallResult, Line};
 
-/// Calls whose answer a plan asks for; what further ones give nobody knows.
-const MOST_CALLS: usize = 200;
-/// Lines of a plan; what comes after so many is not shown.
+/// The most calls that the oracle is asked for. The results of further calls count as unknown.
+const MAX_ORACLE_CALLS: usize = 200;
+/// The most steps of a plan. Further steps are not shown.
 pub const MOST_PLANNED: usize = 1_000;
 
 /// One step of a plan.
 #[derive(Debug, Clone)]
 pub struct Planned<'f> {
     pub step: &'f Step,
-    /// The step's place in the flow.
-    pub place: String,
-    /// Flows within flows.
+    /// The step's path in the flow.
+    pub step_path: String,
+    /// The nesting depth of the flow.
     pub depth: usize,
     pub what: What,
 }
 
 #[derive(Debug, Clone)]
 pub enum What {
-    /// With what it was told to give.
+    /// A call, with the outcome from the oracle.
     Call(Box<Call>, Option<Box<Attempt>>),
-    /// A guard that can be judged now.
+    /// A guard that can be evaluated now.
     Guard {
         truth: Truth,
         trace: Trace,
     },
-    /// The branches up to the one that is taken, counted from 0; none where no branch holds.
+    /// The evaluated branches, and the index of the chosen one, from 0; `None` if no branch is true.
     Choice {
-        judged: Vec<Judged>,
+        branches: Vec<Judged>,
         taken: Option<usize>,
     },
-    /// A branch reads what an earlier step gets; those before it do not hold.
+    /// A branch reads the result of an earlier call; the branches before it are not true.
     Undecided(Vec<Judged>),
-    /// A value that later steps read.
+    /// A value for later steps.
     Set(serde_json::Value),
-    /// So many items, of which the first follow.
+    /// The number of items. The first of them follow.
     Items(usize),
-    /// The items that are left do the same.
+    /// The other items do the same.
     More,
     Wait {
         until: Timestamp,
     },
-    /// The steps of a flow with this name follow.
+    /// The steps of this named flow follow.
     Enters(String),
-    /// The failure before leads on.
+    /// The failure before is caught.
     Caught(String),
-    /// The flow ends here; its message, if it has one.
+    /// The flow ends here, with an optional message.
     End(Option<String>),
-    /// It reads what an earlier step gets, which is known only when that has run.
+    /// The step reads the result of an earlier call, which is not known yet.
     Later,
-    /// It cannot be done for this event: the flow would fail here.
+    /// The step would fail for this event.
     Fails(String),
-    /// A bound is reached, or the flow goes on for longer than a plan does.
+    /// A limit is reached, or the plan is too long.
     Stops(String),
 }
 
 impl What {
-    /// It says more of the step before it.
-    pub fn goes_with_the_one_before(&self) -> bool {
+    /// Whether this adds to the entry before it.
+    pub fn continues_previous(&self) -> bool {
         match self {
             What::More | What::Caught(_) | What::Stops(_) => true,
             What::Call(..)
@@ -91,7 +92,7 @@ impl What {
     }
 }
 
-/// A branch of a choice.
+/// An evaluated branch of a choice.
 #[derive(Debug, Clone)]
 pub struct Judged {
     pub at: Position,
@@ -99,22 +100,22 @@ pub struct Judged {
     pub trace: Trace,
 }
 
-/// The steps in order, up to where the run would end. `oracle` says what a call would give, where
-/// anybody knows.
+/// Plans the steps in order, up to the end of the run. `oracle` returns the outcome of a call, if it is
+/// known.
 pub fn plan<'f>(
     flow: &'f Flow,
     subject: &Subject<'f>,
     now: Timestamp,
     oracle: &mut dyn FnMut(&Task) -> Option<CallResult>,
 ) -> Vec<Planned<'f>> {
-    let (mut log, mut open) = (Vec::new(), HashSet::new());
+    let (mut log, mut unknown) = (Vec::new(), HashSet::new());
     let mut asked = 0;
     loop {
         let mut walk = Walk::new(*subject, &log, now);
-        walk.sketch = Some(Sketch::new(open.clone()));
-        let end = walk.foresee(flow);
+        walk.recorder = Some(Sketch::new(unknown.clone()));
+        let end = walk.plan(flow);
         let Err(Halt::Asks(task)) = end else {
-            let mut planned = walk.sketch.map(|sketch| sketch.planned).unwrap_or_default();
+            let mut planned = walk.recorder.expect("a plan is recorded").planned;
             if let (Err(Halt::Exceeded { why } | Halt::Hold { why }), Some(last)) =
                 (end, planned.last().cloned())
             {
@@ -127,8 +128,7 @@ pub fn plan<'f>(
             return planned;
         };
         asked += 1;
-        // So many answers are enough to see where it leads.
-        let known = (asked <= MOST_CALLS).then(|| oracle(&task)).flatten();
+        let known = (asked <= MAX_ORACLE_CALLS).then(|| oracle(&task)).flatten();
         match known {
             Some(outcome) => log.push(Line::Attempt(Attempt {
                 step: task.step,
@@ -137,7 +137,7 @@ pub fn plan<'f>(
                 took: Duration::ZERO,
                 outcome,
             })),
-            None => drop(open.insert(task.step)),
+            None => drop(unknown.insert(task.step)),
         }
     }
 }

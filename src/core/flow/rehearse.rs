@@ -1,5 +1,5 @@
-//! Runs a flow with replies that a test gives instead of the world's, on a clock that jumps over waits.
-//! It performs nothing; what happens next is decided by the same `next` that decides for real runs.
+//! Simulates a run with mocked replies on a virtual clock that skips waits (`test`).
+//! The same `next` that decides for real runs decides here; no call leaves the process.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::core::flow::call::{Call, Keep, is_transient};
+use crate::core::flow::call::Call;
 use crate::core::flow::step::Flow;
 use crate::core::flow::{Move, Subject, Task, next};
-use crate::core::run::{Attempt, CallFailure, CallResult, Line, Reply, State};
+use crate::core::run::{Attempt, CallFailure, CallResult, Line, State};
 
 /// What performing a step gives in a test.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,39 +21,39 @@ pub enum Mock {
     Fails(String),
 }
 
-/// What a rehearsed run did.
+/// The result of a simulated run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rehearsal {
-    /// Every try in order.
+    /// All attempts in order.
     pub calls: Vec<Task>,
     pub log: Vec<Line>,
     pub state: State,
 }
 
-/// What steps get, try by try, by their places in the flow or their names.
+/// The replies of steps, attempt by attempt, by step path or name.
 pub type Mocks = BTreeMap<String, Vec<Mock>>;
 
-/// Rehearses from `now` on. What has no mock `runs` may do, where it has no effect outside; whatever
-/// else succeeds with an empty reply.
+/// Simulates from `now` on. A call without a mock is offered to `execute`, which may run it if it has no
+/// external effect; otherwise it succeeds with an empty reply.
 pub fn rehearse(
     flow: &Flow,
     subject: &Subject<'_>,
     mocks: &Mocks,
     mut now: Timestamp,
-    runs: &mut dyn FnMut(&Call) -> Option<CallResult>,
+    execute: &mut dyn FnMut(&Call) -> Option<CallResult>,
 ) -> Rehearsal {
     let (mut calls, mut log) = (Vec::new(), Vec::new());
     let state = loop {
         match next(flow, subject, &log, now) {
             Move::Perform { tasks, .. } => {
                 for task in tasks {
-                    let outcome = answer(mocks, &task).or_else(|| runs(&task.call));
+                    let outcome = answer(mocks, &task).or_else(|| execute(&task.call));
                     log.push(Line::Attempt(Attempt {
                         step: task.step.clone(),
                         number: task.number,
                         started: now,
                         took: Duration::ZERO,
-                        outcome: outcome.unwrap_or_else(|| empty(&task.call)),
+                        outcome: outcome.unwrap_or_else(|| empty_reply(&task.call)),
                     }));
                     calls.push(task);
                 }
@@ -72,84 +72,33 @@ pub fn rehearse(
     Rehearsal { calls, log, state }
 }
 
-/// What the mocks say that a try gives.
+/// The mocked outcome of an attempt.
 pub fn answer(mocks: &Mocks, task: &Task) -> Option<CallResult> {
-    let given = mocks.get(&task.step).or_else(|| mocks.get(&task.name))?;
-    Some(outcome(&task.call, mock(given, task.number)?))
+    let replies = mocks.get(&task.step).or_else(|| mocks.get(&task.name))?;
+    Some(outcome(&task.call, mock(replies, task.number)?))
 }
 
-/// A step's name, of its place in the flow.
-pub fn name(place: &str) -> &str {
-    let name = place.rsplit('.').next().unwrap_or(place);
+/// The name of a step, from its path in the flow.
+pub fn name(path: &str) -> &str {
+    let name = path.rsplit('.').next().unwrap_or(path);
     name.split('#').next().unwrap_or(name)
 }
 
-/// The reply to one try; the last one stands for all that follow.
-fn mock(given: &[Mock], number: u32) -> Option<Mock> {
+/// The reply to an attempt. The last reply is repeated.
+fn mock(replies: &[Mock], number: u32) -> Option<Mock> {
     let index = usize::try_from(number).unwrap_or(1).saturating_sub(1);
-    given.get(index).or(given.last()).cloned()
+    replies.get(index).or(replies.last()).cloned()
 }
 
-fn empty(call: &Call) -> CallResult {
-    outcome(call, Mock::Reply(json!({})))
+fn empty_reply(call: &Call) -> CallResult {
+    call.result_of(json!({}))
 }
 
 fn outcome(call: &Call, mock: Mock) -> CallResult {
-    let reply = match mock {
-        Mock::Reply(reply) => reply,
-        Mock::Fails(message) => return failed(message, true, None),
-    };
-    match call {
-        Call::Http(http) => {
-            let status = status(&reply, 200);
-            if !http.expect.accepts(status) {
-                let message = format!("{} {} answered {status}", http.method, http.url);
-                return failed(message, is_transient(status), Some(status));
-            }
-            let empty = json!({"status": status, "headers": {}, "body": null});
-            succeeded(http.keep, empty, &reply)
-        }
-        Call::Exec(exec) => {
-            let status = status(&reply, 0);
-            if status != 0 {
-                let message = format!("the command ended with {status}");
-                return failed(message, true, Some(status));
-            }
-            let empty = json!({"status": 0, "stdout": "", "stderr": ""});
-            succeeded(exec.keep, empty, &reply)
-        }
-        // What these give is a value, not a reply.
-        Call::Jq(_) | Call::Config(_) => Ok(Reply {
-            value: reply.get("body").cloned().unwrap_or(reply),
-        }),
+    match mock {
+        Mock::Reply(reply) => call.result_of(reply),
+        Mock::Fails(message) => Err(CallFailure::transient(message)),
     }
-}
-
-fn status(reply: &Value, usual: u16) -> u16 {
-    let status = reply.get("status").and_then(Value::as_u64);
-    status
-        .and_then(|status| u16::try_from(status).ok())
-        .unwrap_or(usual)
-}
-
-fn succeeded(keep: Keep, mut result: Value, reply: &Value) -> CallResult {
-    for (key, value) in reply.as_object().into_iter().flatten() {
-        result[key] = value.clone();
-    }
-    let result = match keep {
-        Keep::Body => result,
-        Keep::Status => json!({"status": result["status"]}),
-        Keep::None => json!({}),
-    };
-    Ok(Reply { value: result })
-}
-
-fn failed(message: String, retryable: bool, status: Option<u16>) -> CallResult {
-    Err(CallFailure {
-        retryable,
-        status,
-        ..CallFailure::permanent(message)
-    })
 }
 
 #[cfg(test)]
@@ -173,7 +122,7 @@ flow:
     exec: [page, "{{ steps.org.body.name }}"]
 "#;
 
-    fn rehearsed(mocks: Value) -> Rehearsal {
+    fn simulated(mocks: Value) -> Rehearsal {
         let set = RuleSet::of_text(RULE);
         let sample = sample("support", "ticket.PriorityChanged").expect("a sample");
         let value = accept(sample.text.as_bytes()).expect("JSON").value;
@@ -208,8 +157,8 @@ flow:
     }
 
     #[test]
-    fn replies_lead_the_way_through_guards_and_retries() {
-        let run = rehearsed(json!({"org": [
+    fn replies_decide_guards_and_retries() {
+        let run = simulated(json!({"org": [
             {"status": 503},
             {"status": 200, "body": {"vip": true, "name": "Acme"}},
         ]}));
@@ -219,19 +168,19 @@ flow:
             panic!("a command");
         };
         assert_eq!(call.argv[1].to_string(), "Acme");
-        // The clock jumped over the wait: about a second, with its jitter.
+        // The clock skips the delay: about a second, with jitter.
         let attempts: Vec<&Attempt> = run.log.iter().filter_map(Line::attempt).collect();
         let waited = attempts[1].started.duration_since(attempts[0].started);
         assert!((800..=1200).contains(&waited.as_millis()), "{waited:?}");
     }
 
     #[test]
-    fn a_guard_that_does_not_hold_skips_and_a_lasting_refusal_kills() {
-        let run = rehearsed(json!({"org": [{"body": {"vip": false}}]}));
+    fn a_false_guard_skips_and_a_permanent_failure_ends_the_run() {
+        let run = simulated(json!({"org": [{"body": {"vip": false}}]}));
         assert_eq!((run.state.word(), steps(&run)), ("skipped", vec!["org"]));
-        let run = rehearsed(json!({"org": [{"status": 404}]}));
+        let run = simulated(json!({"org": [{"status": 404}]}));
         assert_eq!((run.state.word(), steps(&run)), ("dead", vec!["org"]));
-        let run = rehearsed(json!({"org": [{"status": 503}]}));
+        let run = simulated(json!({"org": [{"status": 503}]}));
         assert_eq!(
             (run.state.word(), steps(&run)),
             ("dead", vec!["org", "org", "org"])

@@ -1,36 +1,18 @@
-//! A step with its values put in: the exact request or command, with secrets still as names.
-//! It refuses to render what is absent from the event, and performs nothing.
+//! Renders a step's templates to the exact request or command, with secrets as names.
+//! A value that is absent from the event is an error.
 
 use percent_encoding::utf8_percent_encode;
 use serde_json::json;
 
 use crate::core::event::Event;
-use crate::core::flow::call::{Auth, Body, Call, ConfigCall, ExecCall, HttpCall, JqCall};
+use crate::core::flow::call::{Auth, Body, ConfigCall, ExecCall, HttpCall, JqCall};
 use crate::core::flow::control::{ConfigAccess, Jq, JqInput};
-use crate::core::flow::step::{Action, AuthTemplate, BodyTemplate, Exec, Http, Step};
+use crate::core::flow::step::{AuthTemplate, BodyTemplate, Exec, Http, Settings};
 use crate::core::rule::rendered_text::{Encoding, Piece, Text};
 use crate::core::rule::template::{RESERVED, RenderError, Template};
 use crate::core::scope::Scope;
 
-/// What a step would do outside; None for a step that does nothing there.
-pub fn render_call(step: &Step, scope: &Scope<'_>) -> Result<Option<Call>, RenderError> {
-    match &step.action {
-        Action::Http(http) => render_http(step, http, scope).map(|call| Some(Call::Http(call))),
-        Action::Exec(exec) => render_exec(step, exec, scope).map(|call| Some(Call::Exec(call))),
-        Action::Jq(jq) => render_jq(jq, scope).map(|call| Some(Call::Jq(call))),
-        Action::Config(config) => render_config(config, scope).map(|call| Some(Call::Config(call))),
-        Action::When(_)
-        | Action::Set(_)
-        | Action::Choose(_)
-        | Action::Each(_)
-        | Action::Wait(_)
-        | Action::Flow(_)
-        | Action::Succeed(_)
-        | Action::Fail(_) => Ok(None),
-    }
-}
-
-fn render_jq(jq: &Jq, scope: &Scope<'_>) -> Result<JqCall, RenderError> {
+pub fn jq(jq: &Jq, scope: &Scope<'_>) -> Result<JqCall, RenderError> {
     Ok(JqCall {
         program: jq.program.render(scope)?.to_string(),
         input: match &jq.input {
@@ -40,7 +22,7 @@ fn render_jq(jq: &Jq, scope: &Scope<'_>) -> Result<JqCall, RenderError> {
     })
 }
 
-/// The event's body, and beside its fields what else a step can read.
+/// The event's body, with everything else that a step can read added to its fields.
 fn everything(scope: &Scope<'_>) -> serde_json::Value {
     let mut all = scope.event.body.as_object().cloned().unwrap_or_default();
     all.insert("event".into(), scope.event.about.clone());
@@ -53,7 +35,7 @@ fn everything(scope: &Scope<'_>) -> serde_json::Value {
     all.into()
 }
 
-fn render_config(config: &ConfigAccess, scope: &Scope<'_>) -> Result<ConfigCall, RenderError> {
+pub fn config(config: &ConfigAccess, scope: &Scope<'_>) -> Result<ConfigCall, RenderError> {
     let patch = config.patch.as_ref().map(|patch| patch.render(scope));
     Ok(ConfigCall {
         integration: config.integration.to_string(),
@@ -62,7 +44,7 @@ fn render_config(config: &ConfigAccess, scope: &Scope<'_>) -> Result<ConfigCall,
     })
 }
 
-fn render_http(step: &Step, http: &Http, scope: &Scope<'_>) -> Result<HttpCall, RenderError> {
+pub fn http(http: &Http, settings: &Settings, scope: &Scope<'_>) -> Result<HttpCall, RenderError> {
     let query = pairs(&http.query, scope)?;
     let headers = pairs(&http.headers, scope)?;
     Ok(HttpCall {
@@ -83,10 +65,10 @@ fn render_http(step: &Step, http: &Http, scope: &Scope<'_>) -> Result<HttpCall, 
             .as_ref()
             .map(|auth| render_auth(auth, scope))
             .transpose()?,
-        timeout: step.settings.timeout,
+        timeout: settings.timeout,
         redirects: http.redirects,
         expect: http.expect.clone(),
-        keep: step.settings.keep,
+        keep: settings.keep,
     })
 }
 
@@ -100,19 +82,18 @@ fn pairs(
         .collect()
 }
 
-/// The address with its parameters behind those that it has already, and without a fragment, which
-/// is never sent.
+/// Appends query parameters to a URL and removes its fragment, which is never sent.
 fn with_query(url: Text, query: Vec<(String, Text)>) -> Text {
     let mut url = without_fragment(url);
-    let mut joint = match url.to_string().contains('?') {
+    let mut separator = match url.to_string().contains('?') {
         true => "&",
         false => "?",
     };
     for (name, value) in query {
         let name = utf8_percent_encode(&name, RESERVED);
-        url.0.push(Piece::Text(format!("{joint}{name}=")));
-        url.0.extend(value.0.into_iter().map(encoded));
-        joint = "&";
+        url.0.push(Piece::Text(format!("{separator}{name}=")));
+        url.0.extend(value.0.into_iter().map(percent_encoded));
+        separator = "&";
     }
     merged(url)
 }
@@ -135,7 +116,7 @@ fn without_fragment(mut url: Text) -> Text {
     url
 }
 
-fn encoded(piece: Piece) -> Piece {
+fn percent_encoded(piece: Piece) -> Piece {
     match piece {
         Piece::Text(text) => Piece::Text(utf8_percent_encode(&text, RESERVED).to_string()),
         Piece::Secret { name, encoding } => Piece::Secret {
@@ -148,7 +129,7 @@ fn encoded(piece: Piece) -> Piece {
     }
 }
 
-/// Neighbouring pieces of text as one.
+/// Joins adjacent parts of plain text.
 fn merged(text: Text) -> Text {
     let mut pieces: Vec<Piece> = Vec::with_capacity(text.0.len());
     for piece in text.0 {
@@ -160,7 +141,7 @@ fn merged(text: Text) -> Text {
     Text(pieces)
 }
 
-/// A header is one line: what would break it becomes a space.
+/// Replaces control characters with spaces, because a header value is one line.
 fn one_line(mut text: Text) -> Text {
     for piece in &mut text.0 {
         if let Piece::Text(plain) = piece {
@@ -192,26 +173,26 @@ fn render_auth(auth: &AuthTemplate, scope: &Scope<'_>) -> Result<Auth, RenderErr
     })
 }
 
-fn render_exec(step: &Step, exec: &Exec, scope: &Scope<'_>) -> Result<ExecCall, RenderError> {
+pub fn exec(exec: &Exec, settings: &Settings, scope: &Scope<'_>) -> Result<ExecCall, RenderError> {
     let argv = exec.argv.iter().map(|argument| argument.render(scope));
-    let mut env = about(scope.event);
+    let mut env = event_variables(scope.event);
     env.extend(pairs(&exec.env, scope)?);
     Ok(ExecCall {
         argv: argv.collect::<Result<_, _>>()?,
         stdin: match &exec.stdin {
             Some(template) => template.render(scope)?,
-            None => Text::plain(whole(scope.event)),
+            None => Text::plain(event_line(scope.event)),
         },
         cwd: exec.cwd.clone(),
         env,
         confine: exec.confine.clone(),
-        timeout: step.settings.timeout,
-        keep: step.settings.keep,
+        timeout: settings.timeout,
+        keep: settings.keep,
     })
 }
 
-/// What every command finds in its environment.
-fn about(event: &Event) -> Vec<(String, Text)> {
+/// The environment variables of every command.
+fn event_variables(event: &Event) -> Vec<(String, Text)> {
     [
         ("FLOWTRIGGER_EVENT_TYPE", event.event_type.as_str()),
         ("FLOWTRIGGER_EVENT_ID", &event.id),
@@ -227,9 +208,9 @@ fn about(event: &Event) -> Vec<(String, Text)> {
     .into()
 }
 
-/// The whole event as one line of JSON: the envelope, `event`, and the body under
-/// `input.ticket_event` as in the ZIS shape.
-fn whole(event: &Event) -> String {
+/// The event as one line of JSON: the envelope, `event`, and the body in `input.ticket_event` as in the
+/// ZIS format.
+fn event_line(event: &Event) -> String {
     let mut document = event.envelope.as_object().cloned().unwrap_or_default();
     document.insert("event".into(), event.about.clone());
     document.insert("input".into(), json!({ "ticket_event": event.body }));

@@ -1,45 +1,45 @@
-//! A compiled flow: steps with their templates, retry schedules and where each leads. Steps of a rule
-//! and the states of a bundle's flow are the same here.
-//! It is immutable; whatever could be wrong in it was found when it was loaded.
+//! A compiled flow: steps with their actions, settings and successors.
+//! Represents steps of rules and states of bundles alike. Immutable; all errors were reported when it was
+//! compiled.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::core::diagnostic::Position;
-use crate::core::flow::call::{Expect, Keep};
+use crate::core::flow::call::{Call, Expect, Keep};
+use crate::core::flow::call_template::CallTemplate;
 use crate::core::flow::confinement::Confinement;
-use crate::core::flow::control::{
-    Catch, Choose, ConfigAccess, Data, Each, Jq, JqInput, NamedFlow, Then, Wait,
-};
+use crate::core::flow::control::{Catch, Choose, Data, Each, NamedFlow, Wait};
 use crate::core::rule::condition::Condition;
-use crate::core::rule::template::{Template, TreeTemplate};
+use crate::core::rule::template::{RenderError, Template, TreeTemplate};
 use crate::core::run::Retry;
+use crate::core::scope::Scope;
 
-/// It begins with its first step.
+/// A flow starts with its first step.
 #[derive(Debug, Clone, Default)]
 pub struct Flow {
     pub steps: Vec<Step>,
-    /// What runs when a step failed that has no `catch` of its own; what failed is behind us then.
+    /// Runs after the failure of a step without its own `catch`; the failed flow does not continue.
     pub catch: Option<Box<Flow>>,
 }
 
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// The author's name, or the kind with its number (`http-1`) where none was given.
+    /// The name from the rule. Default: the kind with a number (`http-1`).
     pub name: String,
     pub at: Position,
     pub action: Action,
-    /// Most steps have the same.
+    /// Shared, because most steps have the same settings.
     pub settings: Arc<Settings>,
-    /// The step after it; the flow ends with it where there is none.
+    /// The next step. `None` ends the flow.
     pub next: Option<u32>,
-    /// Where its failure leads; without one the flow fails.
+    /// Handles its failure. `None` fails the flow.
     pub catch: Option<Box<Catch>>,
-    /// What it takes of a bundle's document; none among steps, whose results stand under `steps.…`.
+    /// The paths of a bundle's state. `None` for steps, whose results are in `steps.…`.
     pub data: Option<Box<Data>>,
 }
 
-/// How a step is carried out, whatever it does.
+/// The settings that apply to every kind of step.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Settings {
     pub retry: Retry,
@@ -48,17 +48,17 @@ pub struct Settings {
     pub on_crash: OnCrash,
 }
 
-/// What becomes of a step that was under way when the program ended without a word.
+/// What happens to a step that was running when the program crashed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum OnCrash {
-    /// It runs again, under the same key.
+    /// Run it again, with the same idempotency key.
     Rerun,
-    /// The run is held until a person decides.
+    /// Hold the run until an operator decides.
     Hold,
 }
 
 impl Flow {
-    /// Steps that follow each other.
+    /// A flow whose steps run one after another.
     pub fn in_order(mut steps: Vec<Step>) -> Self {
         let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
         for (step, next) in steps.iter_mut().zip(1..) {
@@ -67,24 +67,24 @@ impl Flow {
         Self { steps, catch: None }
     }
 
-    /// Whether it has a document of its own.
-    pub fn is_of_bundle(&self) -> bool {
+    /// Whether it comes from a bundle and so has a document.
+    pub fn is_from_bundle(&self) -> bool {
         self.steps.iter().any(|step| step.data.is_some())
     }
 
-    /// Every step in it and in the flows below, each before those below it.
-    pub fn every_step(&self) -> Vec<&Step> {
+    /// All steps in it and in nested flows, each before the steps nested in it.
+    pub fn all_steps(&self) -> Vec<&Step> {
         let own = self.steps.iter().flat_map(|step| {
-            let below = step.below().into_iter().flat_map(Flow::every_step);
-            std::iter::once(step).chain(below)
+            let nested = step.nested_flows().into_iter().flat_map(Flow::all_steps);
+            std::iter::once(step).chain(nested)
         });
-        let caught = self.catch.iter().flat_map(|flow| flow.every_step());
+        let caught = self.catch.iter().flat_map(|flow| flow.all_steps());
         own.chain(caught).collect()
     }
 
-    /// The names of the secrets that its steps write out, each with its step.
+    /// The names of the secrets that its steps use, each with its step.
     pub fn secrets(&self) -> impl Iterator<Item = (&str, &Step)> {
-        self.every_step().into_iter().flat_map(|step| {
+        self.all_steps().into_iter().flat_map(|step| {
             let names = step.secrets().into_iter();
             names.map(move |name| (name, step))
         })
@@ -92,28 +92,24 @@ impl Flow {
 }
 
 impl Step {
-    /// The flows within it.
-    fn below(&self) -> Vec<&Flow> {
-        let caught = self.catch.iter().map(|catch| &catch.then);
-        let mut below = match &self.action {
-            Action::Choose(choose) => flows(choose.branches.iter().map(|branch| &branch.then)),
-            Action::Each(each) => vec![&each.flow],
-            Action::Flow(named) => vec![&*named.flow],
-            Action::Http(_)
-            | Action::Exec(_)
-            | Action::When(_)
-            | Action::Set(_)
-            | Action::Jq(_)
-            | Action::Config(_)
-            | Action::Wait(_)
-            | Action::Succeed(_)
-            | Action::Fail(_) => Vec::new(),
-        };
-        below.extend(flows(caught));
-        below
+    /// The call that it makes; None of a step that makes none.
+    pub fn render(&self, scope: &Scope<'_>) -> Result<Option<Call>, RenderError> {
+        self.action.render(&self.settings, scope)
     }
 
-    /// The names of the secrets that it writes out itself, repeats included.
+    /// Whether the step always ends the flow that it belongs to.
+    pub fn ends_flow(&self) -> bool {
+        self.catch.is_none() && self.action.ends_flow()
+    }
+
+    /// The flows nested in the step.
+    fn nested_flows(&self) -> Vec<&Flow> {
+        let inner = self.action.inner_flows().into_iter().map(|(_, flow)| flow);
+        let caught = self.catch.iter().filter_map(|catch| catch.then.flow());
+        inner.chain(caught).collect()
+    }
+
+    /// The names of the secrets that the step itself uses, duplicates included.
     pub fn secrets(&self) -> Vec<&str> {
         let parameters = self.data.iter().filter_map(|data| data.parameters.as_ref());
         let mut names: Vec<&str> = parameters.flat_map(TreeTemplate::secrets).collect();
@@ -122,23 +118,14 @@ impl Step {
     }
 }
 
-fn flows<'f>(then: impl Iterator<Item = &'f Then>) -> Vec<&'f Flow> {
-    let flows = then.filter_map(|then| match then {
-        Then::Flow(flow) => Some(flow),
-        Then::Goto(_) => None,
-    });
-    flows.collect()
-}
-
+/// What a step does. Everything that is asked of every action is answered here; what carries it out
+/// is `walk` for all but calls.
 #[derive(Debug, Clone)]
 pub enum Action {
-    Http(Box<Http>),
-    Exec(Box<Exec>),
-    /// A guard: unless true, the run ends skipped.
+    Call(CallTemplate),
+    /// A guard: if not true, the run ends as skipped.
     When(Condition),
     Set(TreeTemplate),
-    Jq(Box<Jq>),
-    Config(Box<ConfigAccess>),
     Choose(Box<Choose>),
     Each(Box<Each>),
     Wait(Wait),
@@ -150,19 +137,9 @@ pub enum Action {
 impl Action {
     fn secrets(&self) -> Vec<&str> {
         match self {
-            Action::Http(http) => http.secrets(),
-            Action::Exec(exec) => {
-                let env = exec.env.iter().map(|(_, value)| value);
-                let texts = exec.argv.iter().chain(&exec.stdin).chain(env);
-                texts.flat_map(Template::secrets).collect()
-            }
-            Action::Jq(jq) => match &jq.input {
-                JqInput::Everything => Vec::new(),
-                JqInput::Tree(tree) => tree.secrets(),
-            },
+            Action::Call(call) => call.secrets(),
             Action::When(_)
             | Action::Set(_)
-            | Action::Config(_)
             | Action::Choose(_)
             | Action::Each(_)
             | Action::Wait(_)
@@ -172,10 +149,65 @@ impl Action {
         }
     }
 
-    /// Whether something outside answers it.
-    pub fn gets_an_answer(&self) -> bool {
+    /// The flows within it, each with what their steps' places have behind that of the step: `.1.` for
+    /// a branch, `[].` for items, `.` for a named flow.
+    pub fn inner_flows(&self) -> Vec<(String, &Flow)> {
         match self {
-            Action::Http(_) | Action::Exec(_) | Action::Jq(_) | Action::Config(_) => true,
+            Action::Choose(choose) => {
+                let branches = choose.branches.iter().zip(1..);
+                let flows = branches.filter_map(|(branch, number)| {
+                    Some((format!(".{number}."), branch.then.flow()?))
+                });
+                flows.collect()
+            }
+            Action::Each(each) => vec![("[].".into(), &each.flow)],
+            Action::Flow(named) => vec![(".".into(), &*named.flow)],
+            Action::Call(_)
+            | Action::When(_)
+            | Action::Set(_)
+            | Action::Wait(_)
+            | Action::Succeed(_)
+            | Action::Fail(_) => Vec::new(),
+        }
+    }
+
+    /// Whether no step behind it is ever reached, unless its failure is caught.
+    pub fn ends_flow(&self) -> bool {
+        match self {
+            Action::Succeed(_) | Action::Fail(_) => true,
+            Action::Choose(choose) => {
+                let mut branches = choose.branches.iter();
+                let always = choose.branches.iter().any(|branch| branch.when.is_none());
+                let ends = |flow: &Flow| flow.steps.iter().any(Step::ends_flow);
+                always && branches.all(|branch| branch.then.flow().is_some_and(ends))
+            }
+            Action::Call(_)
+            | Action::When(_)
+            | Action::Set(_)
+            | Action::Each(_)
+            | Action::Wait(_)
+            | Action::Flow(_) => false,
+        }
+    }
+
+    /// The key that names this action in a rule.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Action::Call(call) => call.kind(),
+            Action::When(_) => "when",
+            Action::Set(_) => "set",
+            Action::Choose(_) => "choose",
+            Action::Each(_) => "for_each",
+            Action::Wait(_) => "wait",
+            Action::Flow(_) => "flow",
+            Action::Succeed(_) => "succeed",
+            Action::Fail(_) => "fail",
+        }
+    }
+
+    fn call(&self) -> Option<&CallTemplate> {
+        match self {
+            Action::Call(call) => Some(call),
             Action::When(_)
             | Action::Set(_)
             | Action::Choose(_)
@@ -183,28 +215,43 @@ impl Action {
             | Action::Wait(_)
             | Action::Flow(_)
             | Action::Succeed(_)
-            | Action::Fail(_) => false,
+            | Action::Fail(_) => None,
         }
     }
 
-    /// The key that names this action in a rule.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Action::Http(_) => "http",
-            Action::Exec(exec) if exec.shell => "shell",
-            Action::Exec(_) => "exec",
-            Action::When(_) => "when",
-            Action::Set(_) | Action::Jq(_) => "set",
-            Action::Config(config) => match config.patch {
-                Some(_) => "patch_config",
-                None => "load_config",
-            },
-            Action::Choose(_) => "choose",
-            Action::Each(_) => "for_each",
-            Action::Wait(_) => "wait",
-            Action::Flow(_) => "flow",
-            Action::Succeed(_) => "succeed",
-            Action::Fail(_) => "fail",
+    /// Whether it makes a call, which has a reply.
+    pub fn has_reply(&self) -> bool {
+        self.call().is_some()
+    }
+
+    /// Whether it sends something, which a rule test can look at.
+    pub fn sends(&self) -> bool {
+        self.call().is_some_and(CallTemplate::sends)
+    }
+
+    /// The call that the action makes; None of one that makes none.
+    pub fn render(
+        &self,
+        settings: &Settings,
+        scope: &Scope<'_>,
+    ) -> Result<Option<Call>, RenderError> {
+        let call = self.call().map(|call| call.render(settings, scope));
+        call.transpose()
+    }
+
+    /// The HTTP request that it sends.
+    pub fn request(&self) -> Option<&Http> {
+        match self.call()? {
+            CallTemplate::Http(http) => Some(http),
+            CallTemplate::Exec(_) | CallTemplate::Jq(_) | CallTemplate::Config(_) => None,
+        }
+    }
+
+    /// The command that it runs.
+    pub fn command(&self) -> Option<&Exec> {
+        match self.call()? {
+            CallTemplate::Exec(exec) => Some(exec),
+            CallTemplate::Http(_) | CallTemplate::Jq(_) | CallTemplate::Config(_) => None,
         }
     }
 }
@@ -214,14 +261,14 @@ pub struct Http {
     pub method: &'static str,
     /// `url:`, or the connection's base URL joined with `path:`.
     pub url: Template,
-    /// The configured connection whose credentials go with the request.
+    /// The connection whose credentials are sent with the request.
     pub connection: Option<String>,
     pub query: Vec<(String, Template)>,
     pub headers: Vec<(String, Template)>,
     pub body: Option<BodyTemplate>,
     pub auth: Option<AuthTemplate>,
     pub expect: Expect,
-    /// How many redirects are followed.
+    /// The maximum number of redirects.
     pub redirects: u8,
 }
 
@@ -248,18 +295,26 @@ pub enum AuthTemplate {
 #[derive(Debug, Clone)]
 pub struct Exec {
     pub argv: Vec<Template>,
-    /// What the command reads; the whole event as JSON where the step says nothing.
+    /// The standard input of the command. `None` is the whole event as JSON.
     pub stdin: Option<Template>,
     pub cwd: String,
     pub env: Vec<(String, Template)>,
-    /// What it may use up and touch. Few steps say.
+    /// The limits of the command. Boxed because few steps have them.
     pub confine: Option<Box<Confinement>>,
     /// Written as `shell:`: argv is `/bin/sh -c SCRIPT`.
     pub shell: bool,
 }
 
+impl Exec {
+    pub(super) fn secrets(&self) -> Vec<&str> {
+        let env = self.env.iter().map(|(_, value)| value);
+        let texts = self.argv.iter().chain(&self.stdin).chain(env);
+        texts.flat_map(Template::secrets).collect()
+    }
+}
+
 impl Http {
-    fn secrets(&self) -> Vec<&str> {
+    pub(super) fn secrets(&self) -> Vec<&str> {
         let pairs = self
             .query
             .iter()

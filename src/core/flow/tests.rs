@@ -1,5 +1,4 @@
-//! What a flow promises from its YAML to the call: the exact request or command, secrets as names.
-//! Its mistakes and its moves have files of their own.
+//! Tests of flows from YAML to the rendered request or command, with secrets as names.
 
 mod crashes;
 mod language;
@@ -91,7 +90,7 @@ fn call(yaml: &str) -> Call {
         steps: &steps,
         ..Scope::new(&event, &vars)
     };
-    let rendered = render_call(&flow(yaml).steps[0], &scope);
+    let rendered = flow(yaml).steps[0].render(&scope);
     rendered.expect("rendered").expect("a call")
 }
 
@@ -103,7 +102,7 @@ fn http(yaml: &str) -> HttpCall {
 }
 
 #[test]
-fn a_request_is_rendered_whole() {
+fn a_request_is_rendered_completely() {
     let call = http(
         "flow:\n- http:\n    url: \"{{ vars.base }}/t/{{ ticket.id }}?a=b#top\"\n    \
          query: { s: \"{{ ticket.subject }}\", key: \"{{ secret.K }}\", n: [1, 2] }\n    \

@@ -1,5 +1,6 @@
-//! The way through a flow, as far as its log tells: each look begins at the start and ends where
-//! something is to be done, or at the end. It changes nothing and keeps nothing from one look to the next.
+//! Interprets a flow against the log of its run.
+//! Each walk starts at the first step and stops where a call, a wait or a log entry is needed, or at the
+//! end. A walk keeps no state for the next one.
 
 mod control;
 mod data;
@@ -14,7 +15,7 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use data::{bundle_error, seen};
+use data::{bundle_error, state_input};
 pub use memory::Memory;
 pub use sketch::Sketch;
 
@@ -25,28 +26,27 @@ use crate::core::flow::plan::What;
 use crate::core::flow::step::{Action, Flow, Step};
 use crate::core::flow::walk::story::{Log, Story};
 use crate::core::matching::trace::Trace;
-use crate::core::rule::template::RenderError;
 use crate::core::run::Line;
 
-/// One look at a run.
+/// One interpretation of a flow against the run log.
 pub struct Walk<'a, 'l> {
     subject: Subject<'a>,
     log: Log<'l>,
     now: Timestamp,
-    /// What was to be waited for until then is over.
+    /// Waits up to this time are over.
     horizon: Timestamp,
-    /// What can be performed now.
+    /// The calls that can be executed now.
     pub tasks: Vec<Task>,
-    /// What is not due yet.
+    /// The times that are not due yet.
     pub waits: Vec<Due>,
     transitions: u32,
-    /// Flows within flows at the step looked at.
+    /// The nesting depth of the current flow.
     depth: usize,
-    /// What would be done, where nothing is.
-    pub sketch: Option<Sketch<'a>>,
+    /// Records a plan instead of making calls.
+    pub recorder: Option<Sketch<'a>>,
 }
 
-/// When something goes on by itself.
+/// When a run continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
     Retry(Timestamp),
@@ -64,7 +64,7 @@ impl Due {
 /// How a flow ended.
 #[derive(Debug)]
 pub enum End {
-    /// With the result of its last step.
+    /// After its last step, with its result.
     Finished(Value),
     Succeeded {
         message: Option<String>,
@@ -76,18 +76,18 @@ pub enum End {
     Failed(Fault),
 }
 
-/// Why a look ends before the flow does.
+/// Why a walk stops before the end of the flow.
 #[derive(Debug)]
 pub enum Halt {
-    /// At tasks or waits.
+    /// At calls or waits.
     Stops,
-    /// This is to be in the log first.
+    /// This entry must be in the log first.
     Record(Box<Line>),
-    /// A person must decide.
+    /// An operator must decide.
     Hold { why: String },
-    /// A bound is reached, which nothing catches.
+    /// A limit is exceeded. Not caught.
     Exceeded { why: String },
-    /// In a plan: whoever plans may know what this would give.
+    /// In a plan: the oracle may know the outcome of this call.
     Asks(Box<Task>),
 }
 
@@ -98,12 +98,12 @@ pub struct Fault {
     message: String,
     attempts: u32,
     status: Option<u16>,
-    /// The whole of it, for a run that dies of it.
+    /// The full reason, for a run that ends as dead.
     pub why: String,
 }
 
 impl Fault {
-    /// `error.…` of what runs for it.
+    /// `error.…` for its catch.
     fn error(&self) -> Value {
         json!({
             "message": self.message,
@@ -114,12 +114,13 @@ impl Fault {
     }
 }
 
-/// Where a step leads.
+/// Where the flow continues after a step.
 enum Pass {
-    /// Past it, with its result.
-    On(Value),
-    /// Past it; it has no result, or none that is known.
-    Past,
+    /// At the next step, with this result.
+    Next(Value),
+    /// At the next step, without a known result.
+    NextWithoutResult,
+    /// At this step.
     To(u32),
     End(End),
 }
@@ -136,41 +137,46 @@ impl<'a, 'l> Walk<'a, 'l> {
             waits: Vec::new(),
             transitions: 0,
             depth: 0,
-            sketch: None,
+            recorder: None,
         }
     }
 
     pub fn run(&mut self, flow: &'a Flow) -> Result<End, Halt> {
-        let mut memory = self.subject.memory(flow);
-        self.flow(flow, "", &mut memory)
+        let mut variables = self.subject.variables(flow);
+        self.flow(flow, "", &mut variables)
     }
 
-    /// The same without regard to time, for a plan.
-    pub fn foresee(&mut self, flow: &'a Flow) -> Result<End, Halt> {
+    /// Runs the flow for a plan: all waits count as over.
+    pub fn plan(&mut self, flow: &'a Flow) -> Result<End, Halt> {
         self.horizon = Timestamp::MAX;
         self.run(flow)
     }
 
-    fn flow(&mut self, flow: &'a Flow, prefix: &str, memory: &mut Memory<'a>) -> Result<End, Halt> {
+    fn flow(
+        &mut self,
+        flow: &'a Flow,
+        prefix: &str,
+        variables: &mut Memory<'a>,
+    ) -> Result<End, Halt> {
         let Some(catch) = &flow.catch else {
-            return self.steps(flow, prefix, memory);
+            return self.steps(flow, prefix, variables);
         };
-        let place = format!("{prefix}catch");
-        let error = match self.log.story(&place).caught {
+        let step_path = format!("{prefix}catch");
+        let error = match self.log.history(&step_path).caught {
             Some(error) => error.clone(),
-            None => match self.steps(flow, prefix, memory)? {
-                End::Failed(fault) => self.catches(&place, &fault)?,
+            None => match self.steps(flow, prefix, variables)? {
+                End::Failed(failure) => self.record_caught(&step_path, &failure)?,
                 end => return Ok(end),
             },
         };
-        let mut inner = memory.clone();
+        let mut inner = variables.clone();
         if let Value::Object(steps) = &mut inner.steps {
             let results = self.log.results(prefix).into_iter();
             steps.extend(results.map(|(name, result)| (name.to_owned(), result.clone())));
         }
         inner.error = std::borrow::Cow::Owned(error);
-        self.enter(&place, |walk| {
-            walk.steps(catch, &format!("{place}."), &mut inner)
+        self.enter(&step_path, |walk| {
+            walk.steps(catch, &format!("{step_path}."), &mut inner)
         })
     }
 
@@ -178,7 +184,7 @@ impl<'a, 'l> Walk<'a, 'l> {
         &mut self,
         flow: &'a Flow,
         prefix: &str,
-        memory: &mut Memory<'a>,
+        variables: &mut Memory<'a>,
     ) -> Result<End, Halt> {
         let mut last = Value::Null;
         let mut visits: HashMap<u32, u32> = HashMap::new();
@@ -192,138 +198,143 @@ impl<'a, 'l> Walk<'a, 'l> {
             }
             let visit = visits.entry(number).or_default();
             *visit += 1;
-            let place = match visit {
+            let step_path = match visit {
                 1 => format!("{prefix}{}", step.name),
                 again => format!("{prefix}{}#{again}", step.name),
             };
-            at = match self.step(step, &place, memory)? {
-                Pass::On(value) => {
+            at = match self.step(step, &step_path, variables)? {
+                Pass::Next(value) => {
                     last.clone_from(&value);
-                    memory.keep(step, value);
-                    memory.cut(step.data.as_ref().and_then(|data| data.output.as_ref()));
+                    variables.set_result(step, value);
+                    variables
+                        .select_output(step.data.as_ref().and_then(|data| data.output.as_ref()));
                     step.next
                 }
-                Pass::Past => {
-                    memory.cut(step.data.as_ref().and_then(|data| data.output.as_ref()));
+                Pass::NextWithoutResult => {
+                    variables
+                        .select_output(step.data.as_ref().and_then(|data| data.output.as_ref()));
                     step.next
                 }
                 Pass::To(step) => Some(step),
                 Pass::End(end) => return Ok(end),
             };
         }
-        Ok(End::Finished(match memory.document.is_null() {
+        Ok(End::Finished(match variables.document.is_null() {
             true => last,
-            false => memory.document.take(),
+            false => variables.document.take(),
         }))
     }
 
-    /// A step, and what follows where it failed.
-    fn step(&mut self, step: &'a Step, place: &str, memory: &mut Memory<'a>) -> Result<Pass, Halt> {
-        let story = self.log.story(place);
+    /// Walks a step, and its catch if it failed.
+    fn step(
+        &mut self,
+        step: &'a Step,
+        step_path: &str,
+        variables: &mut Memory<'a>,
+    ) -> Result<Pass, Halt> {
+        let history = self.log.history(step_path);
         let Some(catch) = &step.catch else {
-            return self.act(step, place, story, memory);
+            return self.execute(step, step_path, history, variables);
         };
-        let error = match story.caught {
+        let error = match history.caught {
             Some(error) => error.clone(),
-            None => match self.act(step, place, story, memory)? {
-                Pass::End(End::Failed(fault)) => self.catches(place, &fault)?,
+            None => match self.execute(step, step_path, history, variables)? {
+                Pass::End(End::Failed(failure)) => self.record_caught(step_path, &failure)?,
                 pass => return Ok(pass),
             },
         };
-        self.caught(catch, place, error, memory)
+        self.run_catch(catch, step_path, error, variables)
     }
 
-    fn act(
+    fn execute(
         &mut self,
         step: &'a Step,
-        place: &str,
-        story: Story<'l>,
-        memory: &mut Memory<'a>,
+        step_path: &str,
+        history: Story<'l>,
+        variables: &mut Memory<'a>,
     ) -> Result<Pass, Halt> {
-        let seen = match seen(step, memory) {
-            Ok(seen) => seen,
-            Err(error) => return Ok(self.unrendered(step, place, &error, memory)),
+        let input = match state_input(step, variables) {
+            Ok(input) => input,
+            Err(error) => return Ok(self.fail_input(step, step_path, &error, variables)),
         };
-        let inner = memory.seeing(seen);
-        let memory_in = inner.as_ref().unwrap_or(memory);
+        let with_input = variables.with_document(input);
+        let with_input = with_input.as_ref().unwrap_or(variables);
         let pass = match &step.action {
-            Action::When(condition) => self.guard(step, place, condition, memory_in),
-            Action::Set(tree) => self.set(step, place, story, tree, memory_in),
-            Action::Succeed(message) => self.succeed(step, place, message.as_ref(), memory_in),
-            Action::Fail(message) => self.fail(step, place, message.as_ref(), memory_in),
-            Action::Wait(wait) => self.wait(step, place, story, wait, memory_in),
-            Action::Choose(choose) => self.choose(step, place, choose, memory_in),
-            Action::Each(each) => self.each(step, place, each, memory_in),
-            Action::Flow(named) => self.named(step, place, named, memory_in),
-            Action::Http(_) | Action::Exec(_) | Action::Jq(_) | Action::Config(_) => {
-                self.perform(step, place, story, memory_in)
-            }
+            Action::When(condition) => self.guard(step, step_path, condition, with_input),
+            Action::Set(tree) => self.set(step, step_path, history, tree, with_input),
+            Action::Succeed(message) => self.succeed(step, step_path, message.as_ref(), with_input),
+            Action::Fail(message) => self.fail(step, step_path, message.as_ref(), with_input),
+            Action::Wait(wait) => self.wait(step, step_path, history, wait, with_input),
+            Action::Choose(choose) => self.choose(step, step_path, choose, with_input),
+            Action::Each(each) => self.each(step, step_path, each, with_input),
+            Action::Flow(named) => self.named(step, step_path, named, with_input),
+            Action::Call(_) => self.perform(step, step_path, history, with_input),
         }?;
-        if matches!(pass, Pass::Past) {
-            memory.leave_open(step);
+        if matches!(pass, Pass::NextWithoutResult) {
+            variables.mark_unknown(step);
         }
         Ok(pass)
     }
 
-    fn caught(
+    fn run_catch(
         &mut self,
         catch: &'a Catch,
-        place: &str,
+        step_path: &str,
         error: Value,
-        memory: &mut Memory<'a>,
+        variables: &mut Memory<'a>,
     ) -> Result<Pass, Halt> {
         let flow = match &catch.then {
             Then::Goto(step) => {
-                memory.land(&catch.error, bundle_error(&error));
+                variables.write_result(&catch.error, bundle_error(&error));
                 return Ok(Pass::To(*step));
             }
             Then::Flow(flow) => flow,
         };
-        let mut inner = memory.clone();
+        let mut inner = variables.clone();
         inner.error = std::borrow::Cow::Owned(error);
-        let place = format!("{place}.catch");
-        let end = self.enter(&place, |walk| {
-            walk.flow(flow, &format!("{place}."), &mut inner)
+        let step_path = format!("{step_path}.catch");
+        let end = self.enter(&step_path, |walk| {
+            walk.flow(flow, &format!("{step_path}."), &mut inner)
         })?;
         Ok(match end {
-            End::Finished(value) => Pass::On(value),
+            End::Finished(value) => Pass::Next(value),
             end => Pass::End(end),
         })
     }
 
-    /// That a failure leads elsewhere is written down first: whatever becomes of the step later, the
-    /// run goes on there.
-    fn catches(&mut self, place: &str, fault: &Fault) -> Result<Value, Halt> {
-        let error = fault.error();
-        if let Some(sketch) = &mut self.sketch {
-            sketch.caught(place, &fault.why);
+    /// Records first that the failure is caught, so that the run continues there even if the step would
+    /// succeed later.
+    fn record_caught(&mut self, step_path: &str, failure: &Fault) -> Result<Value, Halt> {
+        let error = failure.error();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.caught(step_path, &failure.why);
             return Ok(error);
         }
         Err(Halt::Record(Box::new(Line::Caught {
-            step: place.to_owned(),
+            step: step_path.to_owned(),
             at: self.now,
             error,
         })))
     }
 
-    /// A flow within the flow.
+    /// Walks a nested flow.
     fn enter<T>(
         &mut self,
-        place: &str,
-        within: impl FnOnce(&mut Self) -> Result<T, Halt>,
+        step_path: &str,
+        walk_nested: impl FnOnce(&mut Self) -> Result<T, Halt>,
     ) -> Result<T, Halt> {
         if self.depth == bounds::MOST_NESTING {
-            let why = bounds::nesting(place);
+            let why = bounds::nesting(step_path);
             return Err(Halt::Exceeded { why });
         }
         self.depth += 1;
-        let end = within(self);
+        let end = walk_nested(self);
         self.depth -= 1;
         end
     }
 
-    /// Nothing more begins in a run that is too old.
-    fn begin(&self) -> Result<(), Halt> {
+    /// Checks the age of the run before something new starts.
+    fn check_age(&self) -> Result<(), Halt> {
         let longest = SignedDuration::try_from(bounds::LONGEST).unwrap_or(SignedDuration::MAX);
         match self.log.since {
             Some(since) if self.now.duration_since(since) > longest => {
@@ -334,59 +345,24 @@ impl<'a, 'l> Walk<'a, 'l> {
         }
     }
 
-    /// Nobody knows what this gives, in the plan that is made.
-    fn meets_unknown(&mut self) {
-        if let Some(sketch) = &mut self.sketch {
-            sketch.unknown += 1;
+    /// In a plan: counts an unknown result.
+    fn count_unknown(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.unknown += 1;
         }
     }
 
-    /// How often that was so.
-    fn unknown(&self) -> usize {
-        self.sketch.as_ref().map_or(0, |sketch| sketch.unknown)
+    fn unknown_count(&self) -> usize {
+        self.recorder
+            .as_ref()
+            .map_or(0, |recorder| recorder.unknown)
     }
 
-    /// Writes into the plan, where one is made.
-    fn sketch(&mut self, step: &'a Step, place: &str, what: What) {
+    /// Adds an entry to the plan, if there is one.
+    fn plan_step(&mut self, step: &'a Step, step_path: &str, what: What) {
         let depth = self.depth;
-        if let Some(sketch) = &mut self.sketch {
-            sketch.add(step, place, depth, what);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.add(step, step_path, depth, what);
         }
-    }
-
-    fn unrendered(
-        &mut self,
-        step: &'a Step,
-        place: &str,
-        error: &RenderError,
-        memory: &mut Memory<'a>,
-    ) -> Pass {
-        let pass = self.failed_to_render(step, place, error, memory);
-        if matches!(pass, Pass::Past) {
-            memory.leave_open(step);
-        }
-        pass
-    }
-
-    fn failed_to_render(
-        &mut self,
-        step: &'a Step,
-        place: &str,
-        error: &RenderError,
-        memory: &Memory<'a>,
-    ) -> Pass {
-        let open = error.reads_step() || memory.may_hold(error);
-        if self.sketch.is_some() && open {
-            self.sketch(step, place, What::Later);
-            return Pass::Past;
-        }
-        self.sketch(step, place, What::Fails(error.to_string()));
-        Pass::End(End::Failed(Fault {
-            step: step.name.clone(),
-            message: error.to_string(),
-            attempts: 0,
-            status: None,
-            why: format!("step `{place}` cannot be rendered: {error}"),
-        }))
     }
 }

@@ -1,5 +1,5 @@
-//! What a `debounce` does with an event: it opens a window, takes the place of the run that waits in
-//! it, or joins that run. It decides on what it is told of the window and moves nothing itself.
+//! Decides what a `debounce` does with an event: open a window, replace the waiting run, or join it.
+//! Decides on the window that the store supplies, and changes nothing itself.
 
 use std::time::Duration;
 
@@ -10,42 +10,42 @@ use super::{Ask, Kept, Kind, words};
 use crate::core::event::Event;
 use crate::core::run::RunId;
 
-/// Events that one run takes up with `keep: all`: with the last of them its window closes.
+/// The most events of a window with `keep: all`. The last of them closes the window.
 pub const MOST_EVENTS: u32 = 1_000;
-/// The same for their texts: an event that comes when so much is gathered closes the window.
+/// The most bytes of their texts. An event that arrives when they are reached closes the window.
 pub const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
-/// A debounce with the value that one event brings.
+/// A debounce with the value of one event.
 #[derive(Debug, Clone, Copy)]
 pub struct Debounce<'a> {
     pub quiet: Duration,
     pub at_most: Option<Duration>,
     pub keep: Kept,
-    /// As people read it; empty where all events of the rule count together.
+    /// The value as shown to users. Empty if all events of the rule are grouped.
     pub value: &'a str,
 }
 
-/// A window that gathers events, and the run that starts when it closes.
+/// An open window, and the run that starts when it closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gathering {
     pub run: RunId,
-    /// When its first event came.
+    /// When its first event arrived.
     pub since: Timestamp,
-    /// When it closes, unless another event comes.
+    /// When it closes, unless another event arrives.
     pub until: Timestamp,
     pub events: u32,
-    /// Of their texts, where they are kept as such.
+    /// The bytes of their texts, if the texts are stored.
     pub bytes: u64,
 }
 
-/// What becomes of the run of one more event.
+/// What happens to the run of another event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
-    /// It waits, the first of a new window.
+    /// It waits, as the first of a new window.
     Opens,
-    /// It waits in the place of this one, which does not begin.
+    /// It waits and replaces this run, which does not start.
     Replaces(RunId),
-    /// It does not begin: this one stays.
+    /// It does not start: this run stays.
     Joins(RunId),
 }
 
@@ -70,7 +70,7 @@ impl<'a> Debounce<'a> {
         }
     }
 
-    /// When the window closes that this event opens, or comes into.
+    /// When the window closes that this event opens or joins.
     pub fn until(&self, open: Option<&Gathering>, now: Timestamp) -> Timestamp {
         let events = open.map_or(1, |open| open.events.saturating_add(1));
         let bytes = open.map_or(0, |open| open.bytes);
@@ -85,34 +85,34 @@ impl<'a> Debounce<'a> {
         }
     }
 
-    /// Why the run of an event that joins does not begin.
+    /// The reason of a run that does not start because its event joined the window.
     pub fn joined(&self, open: &Gathering) -> String {
         format!(
-            "joined run {}{}, which gathers events since {:.0}",
+            "joined run {}{}, which collects events since {:.0}",
             open.run.0,
-            self.about(),
+            self.for_value(),
             open.since
         )
     }
 
-    /// What one more event would meet.
+    /// Describes what another event would cause.
     pub fn outlook(&self, open: Option<&Gathering>, now: Timestamp) -> String {
         let until = self.until(open, now);
-        let unless = "unless another event comes";
+        let unless = "unless another event arrives";
         match open {
             None => format!(
                 "the first event{}; its run starts at {until:.0} {unless}",
-                self.about()
+                self.for_value()
             ),
             Some(Gathering { run, since, .. }) => format!(
-                "run {} gathers events{} since {since:.0}; the run of this one takes its place and starts at {until:.0} {unless}",
+                "run {} collects events{} since {since:.0}; the run of this event replaces it and starts at {until:.0} {unless}",
                 run.0,
-                self.about(),
+                self.for_value(),
             ),
         }
     }
 
-    /// Its times: `quiet 4h, at most 1d`.
+    /// Describes its times: `quiet 4h, at most 1d`.
     pub fn words(&self) -> String {
         let quiet = words(self.quiet);
         match self.at_most {
@@ -121,17 +121,17 @@ impl<'a> Debounce<'a> {
         }
     }
 
-    fn about(&self) -> String {
-        super::about(self.value)
+    fn for_value(&self) -> String {
+        super::for_value(self.value)
     }
 }
 
-/// Why a run whose place was taken did not begin.
+/// The reason of a run that was replaced.
 pub fn replaced(by: RunId) -> String {
-    format!("run {} of a later event took its place", by.0)
+    format!("replaced by run {} of a later event", by.0)
 }
 
-/// What a debounce gives names to, for the scope of a flow: `events`, or null where none are read.
+/// The local names of a flow after a debounce: `events`, or null without events.
 pub fn locals<'e>(events: impl IntoIterator<Item = &'e Event>) -> Value {
     let events = bodies(events);
     match events.is_empty() {
@@ -140,7 +140,7 @@ pub fn locals<'e>(events: impl IntoIterator<Item = &'e Event>) -> Value {
     }
 }
 
-/// Each body, with its `event` beside the fields.
+/// The body of each event, with `event` added to its fields.
 fn bodies<'e>(events: impl IntoIterator<Item = &'e Event>) -> Vec<Value> {
     let bodies = events.into_iter().map(|event| {
         let mut body = match &event.body {
@@ -193,20 +193,20 @@ mod tests {
     }
 
     #[test]
-    fn a_window_closes_after_quiet_and_never_later_than_at_most() {
+    fn a_window_closes_after_quiet_and_at_most_after_its_limit() {
         let last = debounce(Kept::Last);
         assert_eq!(last.until(None, at(0)), at(60));
         assert_eq!(last.until(Some(&open(1)), at(30)), at(90));
         assert_eq!(last.until(Some(&open(1)), at(50)), at(100));
-        let endless = Debounce {
+        let unlimited = Debounce {
             at_most: None,
             ..last
         };
-        assert_eq!(endless.until(Some(&open(1)), at(5_000)), at(5_060));
+        assert_eq!(unlimited.until(Some(&open(1)), at(5_000)), at(5_060));
     }
 
     #[test]
-    fn what_is_gathered_has_an_end() {
+    fn collected_events_are_limited() {
         let all = debounce(Kept::All);
         let most = open(MOST_EVENTS - 1);
         assert_eq!(all.until(Some(&open(MOST_EVENTS - 2)), at(3)), at(63));
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_decides_whose_run_waits() {
+    fn keep_decides_which_run_waits() {
         let open = open(1);
         let turn = |keep| debounce(keep).turn(Some(&open));
         assert_eq!(turn(Kept::First), Turn::Joins(RunId(12)));
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(debounce(Kept::First).turn(None), Turn::Opens);
         assert_eq!(
             debounce(Kept::First).joined(&open),
-            "joined run 12 for ticket.id 7, which gathers events since 1970-01-01T00:00:00Z"
+            "joined run 12 for ticket.id 7, which collects events since 1970-01-01T00:00:00Z"
         );
     }
 }

@@ -1,5 +1,5 @@
-//! Gates over time against a naive reading of them: a line of seconds, each marked by the runs that
-//! still count in it. It shares nothing with the decision but the question.
+//! Property test of gates over time against a model.
+//! The model marks, for each second, the runs that still count.
 
 use std::time::Duration;
 
@@ -9,30 +9,30 @@ use proptest::prelude::*;
 use super::{Ask, Facts, Kind, Opening};
 use crate::core::run::RunId;
 
-/// An event that matched: seconds after the one before, what it is about, and whether its run later
-/// gives its place back.
+/// A matched event: seconds after the previous one, its value, and whether its run's admission is
+/// released later.
 type Arrival = (i64, u8, bool);
 
 fn at(second: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
 }
 
-/// A run that passed the gates.
+/// A run that the gates admitted.
 #[derive(Debug, Clone, Copy)]
 struct Passed {
     second: i64,
     about: u8,
-    given_back: bool,
+    released: bool,
 }
 
-/// What a store would know: the runs within the window, and which of them must leave it.
+/// The history that a store would supply: the runs within the window, and the one that must leave it.
 fn facts(ask: &Ask, passed: &[(RunId, Passed)], now: i64) -> Facts {
     let since = ask.since(at(now));
     let counts = |run: &&(RunId, Passed)| {
         let (_, run) = run;
         let same = ask.value.is_empty() || ask.value == value(run.about);
-        let kept = ask.kind != Kind::Dedupe || !run.given_back;
-        same && kept && at(run.second) > since
+        let counted = ask.kind != Kind::Dedupe || !run.released;
+        same && counted && at(run.second) > since
     };
     let within: Vec<_> = passed.iter().filter(counts).collect();
     let surplus = within.len().checked_sub(ask.kind.limit() as usize);
@@ -46,7 +46,7 @@ fn value(about: u8) -> String {
     format!("ticket.id {about}")
 }
 
-/// The seconds in which so many runs count, marked one by one.
+/// The number of runs that count in each second.
 #[derive(Default)]
 struct Line(std::collections::HashMap<(i64, Option<u8>), u32>);
 
@@ -70,8 +70,8 @@ fn ask(kind: Kind, window: i64, value: String) -> Ask {
     }
 }
 
-/// Whether the closed gate tells truly when it opens.
-fn opens_as_told(
+/// Checks that the reported opening time of a closed gate is right.
+fn check_opening_time(
     ask: &Ask,
     passed: &[(RunId, Passed)],
     now: i64,
@@ -95,7 +95,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn gates_let_through_what_a_naive_reading_lets_through(
+    fn gates_agree_with_the_model(
         arrivals in proptest::collection::vec((0..40_i64, 0..3_u8, any::<bool>()), 1..60),
         dedupe in 1..90_i64,
         limit in 1..5_u32,
@@ -104,27 +104,27 @@ proptest! {
     ) {
         let (mut passed, mut now): (Vec<(RunId, Passed)>, i64) = (Vec::new(), 1_000);
         let (mut seen, mut rate) = (Line::default(), Line::default());
-        for (gap, about, given_back) in arrivals as Vec<Arrival> {
+        for (gap, about, released) in arrivals as Vec<Arrival> {
             now += gap;
             let per = apart.then_some(about);
             let first = ask(Kind::Dedupe, dedupe, value(about));
             let second = ask(Kind::Throttle { limit }, throttle, per.map(value).unwrap_or_default());
-            let naive = [seen.at(now, Some(about)) == 0, rate.at(now, per) < limit];
-            for (gate, open) in [&first, &second].into_iter().zip(naive) {
+            let model = [seen.at(now, Some(about)) == 0, rate.at(now, per) < limit];
+            for (gate, open) in [&first, &second].into_iter().zip(model) {
                 match gate.decide(&facts(gate, &passed, now)) {
                     Opening::Open => prop_assert!(open, "{:?} at {}", gate, now),
                     Opening::Closed { why } => {
                         prop_assert!(!open, "{:?} at {}: {}", gate, now, why);
-                        opens_as_told(gate, &passed, now, &why)?;
+                        check_opening_time(gate, &passed, now, &why)?;
                     }
                 }
             }
-            // A gate is charged only for what passes all of them.
-            if naive == [true, true] {
+            // A run counts for a gate only if all gates admit it.
+            if model == [true, true] {
                 let id = RunId(passed.len() as u64 + 1);
-                passed.push((id, Passed { second: now, about, given_back }));
+                passed.push((id, Passed { second: now, about, released }));
                 rate.mark(now, throttle, per);
-                if !given_back {
+                if !released {
                     seen.mark(now, dedupe, Some(about));
                 }
             }

@@ -1,5 +1,4 @@
-//! Who caused an event, as far as the event tells: one of our own connections, somebody else, or nobody.
-//! It refuses to guess: where no actor is told, none is made up.
+//! Who caused an event: one of our connections, another user, or unknown if the event names no actor.
 
 use serde_json::Value;
 
@@ -7,11 +6,11 @@ use crate::core::event::Event;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// The user that one of our connections acts as.
+    /// A user that one of our connections acts as.
     Ours { actor: String },
     /// A user that none of our connections acts as.
     Person { actor: String },
-    /// The event tells no actor, or names the help desk itself, which also acts on what we did.
+    /// The event names no actor, or the help desk itself, which may react to our actions.
     Untold,
 }
 
@@ -25,7 +24,7 @@ impl Origin {
     }
 }
 
-/// The actor that the shape tells; of a new comment its author, which every shape tells.
+/// The actor in the envelope; for a new comment its author, which every format includes.
 fn actor(event: &Event) -> Option<String> {
     let author = || match event.event_type.as_str() {
         "ticket.CommentAdded" => event.body.pointer("/comment/author/id").and_then(id),
@@ -34,15 +33,15 @@ fn actor(event: &Event) -> Option<String> {
     event.envelope.get("actor_id").and_then(id).or_else(author)
 }
 
-/// Ids come as numbers and as text. What is not positive is nobody: help desks write -1 for themselves.
+/// An id as text. Ids arrive as numbers or text. Help desks write -1 for themselves, which is no actor.
 fn id(value: &Value) -> Option<String> {
     let text = match value {
         Value::Number(number) => number.to_string(),
         Value::String(text) => text.trim().to_owned(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
-    let nobody = text.is_empty() || text.parse::<i64>().is_ok_and(|number| number <= 0);
-    (!nobody).then_some(text)
+    let is_none = text.is_empty() || text.parse::<i64>().is_ok_and(|number| number <= 0);
+    (!is_none).then_some(text)
 }
 
 #[cfg(test)]
@@ -65,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn every_shape_that_tells_an_actor_tells_it_here() {
+    fn the_actor_is_read_from_every_format_that_has_one() {
         let webhook = json!({
             "type": "zen:event-type:ticket.status_changed", "id": "e", "time": "2026-01-05T09:00:00Z",
             "account_id": 1, "event": {"previous": "NEW", "current": "OPEN"},
@@ -96,30 +95,30 @@ mod tests {
     }
 
     #[test]
-    fn the_zis_envelope_tells_none_but_the_author_of_a_comment() {
-        let of = |tag| event(sample("support", tag).expect("a sample").text);
-        let status = of("ticket.StatusChanged");
+    fn the_zis_envelope_has_only_the_author_of_a_comment() {
+        let sample_event = |tag| event(sample("support", tag).expect("a sample").text);
+        let status = sample_event("ticket.StatusChanged");
         assert_eq!(Origin::of(&status, &ours()), Origin::Untold);
-        let mut comment = of("ticket.CommentAdded");
+        let mut comment = sample_event("ticket.CommentAdded");
         assert!(matches!(
             Origin::of(&comment, &ours()),
             Origin::Person { .. }
         ));
         comment.body["comment"]["author"]["id"] = json!(900);
         assert!(matches!(Origin::of(&comment, &ours()), Origin::Ours { .. }));
-        // Who wrote it is not who redacts it.
+        // The author of a comment is not necessarily the user who redacts it.
         comment.event_type = "ticket.CommentRedacted".into();
         assert_eq!(Origin::of(&comment, &ours()), Origin::Untold);
     }
 
     #[test]
-    fn the_help_desk_itself_is_nobody() {
+    fn the_help_desk_itself_is_no_actor() {
         let mut event = event(
             sample("support", "ticket.StatusChanged")
                 .expect("a sample")
                 .text,
         );
-        for nobody in [
+        for actor in [
             json!(-1),
             json!("-1"),
             json!(0),
@@ -127,7 +126,7 @@ mod tests {
             json!(null),
             json!([]),
         ] {
-            event.envelope["actor_id"] = nobody;
+            event.envelope["actor_id"] = actor;
             assert_eq!(Origin::of(&event, &ours()), Origin::Untold);
         }
     }

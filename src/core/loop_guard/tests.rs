@@ -1,5 +1,4 @@
-//! How deep a chain may go and how fast one may run, decided on made-up facts.
-//! No store is asked.
+//! Tests of the loop guard's limits of depth and rate, without a store.
 
 use super::*;
 
@@ -60,7 +59,7 @@ fn chain(runs: &[u64]) -> Vec<Link> {
 }
 
 #[test]
-fn depth_5_lets_5_events_of_our_own_through_and_not_the_sixth() {
+fn depth_5_allows_5_own_events_but_not_the_sixth() {
     let ask = ask(guard(&["900"], false), ours());
     for (facts, depth, tripped) in [
         (LoopFacts::default(), 1, None),
@@ -73,13 +72,13 @@ fn depth_5_lets_5_events_of_our_own_through_and_not_the_sixth() {
     }
     assert_eq!(
         ask.why(Tripped::Depth, &after(5), &chain(&[9, 8, 7, 6, 5, 4, 3])),
-        "the event is number 6 in a row that our own actions caused, `depth` allows 5, caused by \
+        "event 6 in a row caused by our own actions, `depth` allows 5; caused by \
          run 9 (ping) ← run 8 (ping) ← run 7 (ping) ← …"
     );
 }
 
 #[test]
-fn an_event_of_a_person_begins_anew_and_asks_nothing() {
+fn an_event_of_another_user_has_depth_0_and_no_limits() {
     let ask = ask(guard(&["900"], false), person());
     assert_eq!((ask.cause(at(0)), ask.rate(at(0))), (None, None));
     assert_eq!(ask.lineage(&LoopFacts::default()), Lineage::default());
@@ -96,28 +95,28 @@ fn without_an_actor_the_rate_decides_and_the_cause_is_only_possible() {
     let tripped = ask.decide(&runs(20)).expect("tripped");
     assert_eq!(
         ask.why(tripped, &runs(20), &chain(&[20])),
-        "20 runs for support 7 within 10m, no more may begin; may be caused by run 20 (ping); \
+        "limit of 20 runs for support 7 within 10m reached; possibly caused by run 20 (ping); \
          opens again at 1970-01-01T00:10:00Z"
     );
-    // However deep the possible cause stands, nobody says that it is one.
+    // A possible cause does not increase the depth.
     let lineage = ask.lineage(&after(5));
     assert_eq!((lineage.depth, lineage.cause), (0, Some(RunId(9))));
 }
 
 #[test]
-fn a_chat_that_is_passed_on_elsewhere_may_be_lively() {
+fn rules_that_write_elsewhere_have_a_higher_rate() {
     let elsewhere = ask(guard(&[], false), Origin::Untold);
     assert_eq!(elsewhere.decide(&runs(199)), None);
     assert!(elsewhere.decide(&runs(200)).is_some());
     let person = ask(guard(&[], false), person());
     assert_eq!((person.rate(at(0)), person.trace()), (None, None));
-    // What comes back as one of us through a third system is no known cause.
+    // An own event through a third system has no known cause.
     let back = ask(guard(&[], false), ours());
     assert!(back.rate(at(0)).is_some());
 }
 
 #[test]
-fn a_help_desk_written_to_as_nobody_known_is_limited_by_rate_whoever_acts() {
+fn a_connection_without_actor_limits_the_rate_for_every_origin() {
     for origin in [person(), ours(), Origin::Untold] {
         let ask = ask(guard(&["900"], true), origin);
         assert!(ask.rate(at(0)).is_some());

@@ -1,5 +1,5 @@
-//! The evaluator: a condition and what it can read, in three values of truth.
-//! It refuses to explain; a tracer may listen, and a silent one costs nothing.
+//! Evaluates a condition to a truth value of Kleene's three-valued logic. A tracer records the verdicts;
+//! `NoTrace` adds no cost.
 
 use crate::core::matching::trace::Tracer;
 use crate::core::rule::condition::{Condition, Polarity, Predicate};
@@ -7,12 +7,12 @@ use crate::core::rule::operator::Verdict;
 use crate::core::rule::path::Found;
 use crate::core::scope::Scope;
 
-/// A rule fires on `True` alone.
+/// The value of a condition. A rule matches on `True` only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Truth {
     True,
     False,
-    /// A field is missing, or holds what the operator cannot read.
+    /// A field is missing, or has a type that the operator does not compare.
     Unknown,
 }
 
@@ -26,12 +26,12 @@ pub fn evaluate<T: Tracer>(condition: &Condition, scope: &Scope<'_>, tracer: &mu
             parts.iter().map(|p| evaluate(p, scope, tracer)),
             Truth::True,
         ),
-        Condition::Predicate(predicate) => judge(predicate, scope, tracer),
+        Condition::Predicate(predicate) => tracer.verdict(predicate, scope).truth(),
     }
 }
 
-/// Kleene's tables: `decisive` settles the matter, an unknown keeps it open. Without a tracer that
-/// wants everything, the first decisive part ends it.
+/// Combines truth values by Kleene's tables: one `decisive` part decides, otherwise an unknown part makes
+/// the result unknown. Unless the tracer is exhaustive, the first decisive part ends the evaluation.
 fn combine<T: Tracer>(parts: impl Iterator<Item = Truth>, decisive: Truth) -> Truth {
     let mut result = decisive.opposite();
     for part in parts {
@@ -47,20 +47,13 @@ fn combine<T: Tracer>(parts: impl Iterator<Item = Truth>, decisive: Truth) -> Tr
     result
 }
 
-fn judge<T: Tracer>(predicate: &Predicate, scope: &Scope<'_>, tracer: &mut T) -> Truth {
-    let found = predicate.path.resolve(scope);
-    let verdict = predicate.verdict(&found, scope);
-    tracer.predicate(predicate, &found, verdict, scope);
-    verdict.truth()
-}
-
 impl Predicate {
-    /// Judges it alone, in its final polarity.
-    pub fn judge(&self, scope: &Scope<'_>) -> Verdict {
+    /// Evaluates the predicate alone, with its polarity.
+    pub fn evaluate(&self, scope: &Scope<'_>) -> Verdict {
         self.verdict(&self.path.resolve(scope), scope)
     }
 
-    /// The same, of what was found.
+    /// The same for a resolved value.
     pub fn verdict(&self, found: &Found<'_>, scope: &Scope<'_>) -> Verdict {
         self.polarity.apply(self.operator.judge(found, scope))
     }
@@ -75,8 +68,8 @@ impl Truth {
         }
     }
 
-    /// The rule's verdict in words.
-    pub fn words(self) -> &'static str {
+    /// The verdict as commands print it.
+    pub fn label(self) -> &'static str {
         match self {
             Truth::True => "match",
             Truth::False => "no match",
@@ -86,7 +79,7 @@ impl Truth {
 }
 
 impl Polarity {
-    /// Negation turns a match around and leaves what is missing missing.
+    /// Negation swaps match and no match; missing and wrong type stay.
     fn apply(self, verdict: Verdict) -> Verdict {
         match (self, verdict) {
             (Polarity::Negated, Verdict::Match) => Verdict::NoMatch,

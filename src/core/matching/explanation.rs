@@ -1,14 +1,14 @@
-//! Why one rule did or did not match one event: its trace, and which single change would make it match.
-//! It asks the evaluator again for every suggestion, so that none is made that would not work.
+//! Explains why one rule matches an event or does not: the verdict of each predicate, and single changes to
+//! the event that make the rule match. Every change with a value is evaluated before it is proposed.
 
 use serde_json::Value;
 
 use crate::core::diagnostic::Position;
 use crate::core::event::Event;
 use crate::core::matching::evaluate::Truth;
-use crate::core::matching::ruleset::judge;
-use crate::core::matching::trace::{NoTrace, Trace};
-use crate::core::rule::condition::{Condition, Polarity, Predicate};
+use crate::core::matching::ruleset::evaluate_rule;
+use crate::core::matching::trace::{Replay, Trace};
+use crate::core::rule::condition::{Polarity, Predicate};
 use crate::core::rule::jobspec::Rule;
 use crate::core::rule::operator::{Operator, Verdict};
 use crate::core::rule::path::{self, Path, redact};
@@ -18,53 +18,42 @@ use crate::core::scope::Scope;
 pub struct Explanation {
     pub truth: Truth,
     pub trace: Trace,
-    /// Only where the rule does not match.
+    /// Empty for a rule that matches.
     pub near_misses: Vec<NearMiss>,
 }
 
-/// One change to the event that makes the rule match.
+/// A single change to the event with which the rule matches.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NearMiss {
     pub path: String,
-    /// A value that does it, where one is known; tried before it is told.
+    /// A value for the path, if one is known. The rule was evaluated with it.
     pub set: Option<Value>,
-    /// What must hold there, in words.
+    /// What must hold at the path, as text.
     pub words: String,
     pub at: Position,
 }
 
-pub fn explain(rule: &Rule, event: &Event) -> Explanation {
+/// Evaluates a rule's condition and records every verdict.
+pub(super) fn trace(rule: &Rule, event: &Event) -> (Truth, Trace) {
     let mut trace = Trace::default();
-    let truth = judge(rule, event, &mut trace);
-    if redact::is_redacted(event) {
-        return of_what_is_kept(rule, event, trace);
-    }
-    let near_misses = match truth {
-        Truth::True => Vec::new(),
-        Truth::False | Truth::Unknown => near_misses(rule, event, &trace),
-    };
-    Explanation {
-        truth,
-        trace,
-        near_misses,
-    }
+    let truth = evaluate_rule(rule, event, &mut trace);
+    (truth, trace)
 }
 
-/// What reads a field that is not kept is missing: it decided something once, and cannot again.
-fn of_what_is_kept(rule: &Rule, event: &Event, mut trace: Trace) -> Explanation {
+/// The explanation for an event of which fields were redacted. A predicate that reads such a field is
+/// missing: its verdict of then cannot be computed again.
+pub(super) fn of_kept_values(rule: &Rule, event: &Event, mut trace: Trace) -> Explanation {
     let places = redact::places(event);
     let predicates = rule.when.predicates();
     for (predicate, line) in predicates.into_iter().zip(&mut trace.lines) {
-        if !is_unsure(predicate, &places) {
+        if !reads_redacted_value(predicate, &places) {
             continue;
         }
         line.verdict = Verdict::Missing;
-        line.hint = Some(NOT_KEPT.into());
+        line.hint = Some(REDACTED_HINT.into());
     }
-    let mut lines = trace.lines.iter();
-    let truth = truth_of(&rule.when, &mut |_| {
-        lines.next().map_or(Verdict::Missing, |line| line.verdict)
-    });
+    let verdicts = trace.lines.iter().map(|line| line.verdict);
+    let truth = evaluate_rule(rule, event, &mut Replay::new(verdicts));
     Explanation {
         truth,
         trace,
@@ -72,11 +61,11 @@ fn of_what_is_kept(rule: &Rule, event: &Event, mut trace: Trace) -> Explanation 
     }
 }
 
-const NOT_KEPT: &str =
-    "what stood here is not kept (`redact` in flowtrigger.yaml), so it cannot be judged again";
+const REDACTED_HINT: &str =
+    "the value was redacted (`redact` in flowtrigger.yaml), so it cannot be evaluated again";
 
-/// Where something stands in the place of a value, that there was one is still told.
-fn is_unsure(predicate: &Predicate, places: &[String]) -> bool {
+/// A redacted value still shows that there was one, so `exists` and `present` can be evaluated.
+fn reads_redacted_value(predicate: &Predicate, places: &[String]) -> bool {
     let reads = |path: &Path| redact::reads(path, places);
     let of_presence = matches!(
         *predicate.operator,
@@ -88,103 +77,97 @@ fn is_unsure(predicate: &Predicate, places: &[String]) -> bool {
     }
 }
 
-/// Every failing predicate whose place can be changed so that the rule matches. A value that works is
-/// proof enough, also where it mends several predicates at once; without one, the predicate must be
-/// all that is in the way.
-fn near_misses(rule: &Rule, event: &Event, trace: &Trace) -> Vec<NearMiss> {
-    let verdicts: Vec<Verdict> = trace.lines.iter().map(|line| line.verdict).collect();
+/// Whether the rule matches a changed event; an error where the index and the evaluator disagree on it.
+type Confirm<'c, E> = &'c mut dyn FnMut(&Event) -> Result<bool, E>;
+
+/// Returns every failing predicate whose field can be changed so that the rule matches. A value that
+/// `confirm` accepts is proof enough, also if it satisfies several predicates at once; without a value, the
+/// predicate must be the only obstacle.
+pub(super) fn near_misses<E>(
+    rule: &Rule,
+    event: &Event,
+    trace: &Trace,
+    confirm: Confirm<'_, E>,
+) -> Result<Vec<NearMiss>, E> {
     let mut found: Vec<NearMiss> = Vec::new();
     for (index, predicate) in rule.when.predicates().into_iter().enumerate() {
-        if verdicts[index] == Verdict::Match {
+        if trace.lines[index].verdict == Verdict::Match {
             continue;
         }
-        let near = near_miss(rule, event, predicate);
-        let works = near.set.is_some() || would_match(&rule.when, &verdicts, index);
-        let told = found
+        let near = near_miss(rule, event, predicate, confirm)?;
+        let works = near.set.is_some() || would_match(rule, event, trace, index);
+        let known = found
             .iter()
             .any(|f| near.set.is_some() && f.path == near.path && f.set == near.set);
-        if works && !told {
+        if works && !known {
             found.push(near);
         }
     }
-    found
+    Ok(found)
 }
 
-/// Whether the condition is true once the predicate of the given number holds.
-fn would_match(condition: &Condition, verdicts: &[Verdict], held: usize) -> bool {
-    let mut number = 0;
-    truth_of(condition, &mut |_| {
-        let verdict = if number == held {
-            Verdict::Match
-        } else {
-            verdicts[number]
-        };
-        number += 1;
-        verdict
-    }) == Truth::True
+/// Whether the rule matches once the predicate of the given number holds.
+fn would_match(rule: &Rule, event: &Event, trace: &Trace, held: usize) -> bool {
+    let lines = trace.lines.iter().enumerate();
+    let verdicts = lines.map(|(number, line)| match number == held {
+        true => Verdict::Match,
+        false => line.verdict,
+    });
+    evaluate_rule(rule, event, &mut Replay::new(verdicts)) == Truth::True
 }
 
-fn truth_of(condition: &Condition, verdict: &mut impl FnMut(&Predicate) -> Verdict) -> Truth {
-    match condition {
-        Condition::All(parts) => {
-            let truths: Vec<Truth> = parts.iter().map(|p| truth_of(p, verdict)).collect();
-            join(&truths, Truth::False, Truth::True)
-        }
-        Condition::Any(parts) => {
-            let truths: Vec<Truth> = parts.iter().map(|p| truth_of(p, verdict)).collect();
-            join(&truths, Truth::True, Truth::False)
-        }
-        Condition::Predicate(predicate) => verdict(predicate).truth(),
-    }
-}
-
-fn join(truths: &[Truth], decisive: Truth, otherwise: Truth) -> Truth {
-    if truths.contains(&decisive) {
-        return decisive;
-    }
-    match truths.contains(&Truth::Unknown) {
-        true => Truth::Unknown,
-        false => otherwise,
-    }
-}
-
-fn near_miss(rule: &Rule, event: &Event, predicate: &Predicate) -> NearMiss {
+fn near_miss<E>(
+    rule: &Rule,
+    event: &Event,
+    predicate: &Predicate,
+    confirm: Confirm<'_, E>,
+) -> Result<NearMiss, E> {
     let scope = Scope::new(event, &rule.vars);
     let not = match predicate.polarity {
         Polarity::Positive => "",
         Polarity::Negated => "not ",
     };
-    NearMiss {
+    Ok(NearMiss {
         path: predicate.path.text.clone(),
-        set: working_value(rule, &scope, predicate),
+        set: working_value(rule, &scope, predicate, confirm)?,
         words: format!(
             "{not}{} {}",
             predicate.operator.name(),
             predicate.operator.want(&scope)
         ),
         at: predicate.at,
-    }
+    })
 }
 
-/// A value that makes the rule match when it stands at the predicate's path.
-fn working_value(rule: &Rule, scope: &Scope<'_>, predicate: &Predicate) -> Option<Value> {
-    let mut candidates = wished(predicate, scope).into_iter();
-    candidates.find_map(|value| {
+/// A value at the predicate's path with which the rule matches.
+fn working_value<E>(
+    rule: &Rule,
+    scope: &Scope<'_>,
+    predicate: &Predicate,
+    confirm: Confirm<'_, E>,
+) -> Result<Option<Value>, E> {
+    for value in satisfying_values(predicate, scope) {
         let mut changed = scope.event.clone();
-        path::set(&mut changed, &predicate.path, value).ok()?;
-        mend(rule, &mut changed, &predicate.path);
-        let matches = judge(rule, &changed, &mut NoTrace) == Truth::True;
+        if path::set(&mut changed, &predicate.path, value).is_err() {
+            continue;
+        }
+        satisfy_others(rule, &mut changed, &predicate.path);
+        if !confirm(&changed)? {
+            continue;
+        }
         let scope = Scope {
             event: &changed,
             ..*scope
         };
-        let value = predicate.path.resolve(&scope).to_json()?.into_owned();
-        matches.then_some(value)
-    })
+        if let Some(value) = predicate.path.resolve(&scope).to_json() {
+            return Ok(Some(value.into_owned()));
+        }
+    }
+    Ok(None)
 }
 
-/// Values with which the predicate holds.
-fn wished(predicate: &Predicate, scope: &Scope<'_>) -> Vec<Value> {
+/// Values that satisfy the predicate.
+fn satisfying_values(predicate: &Predicate, scope: &Scope<'_>) -> Vec<Value> {
     let found = predicate.path.resolve(scope);
     match predicate.polarity {
         Polarity::Positive => predicate.operator.satisfying(&found, scope),
@@ -195,18 +178,14 @@ fn wished(predicate: &Predicate, scope: &Scope<'_>) -> Vec<Value> {
     }
 }
 
-/// Does right by the other predicates of the same field: what one of them adds to a list, another
-/// may not want beside something else.
-fn mend(rule: &Rule, event: &mut Event, path: &Path) {
+/// Satisfies the other predicates of the same field: what one of them adds to a list, another may
+/// exclude.
+fn satisfy_others(rule: &Rule, event: &mut Event, path: &Path) {
     for predicate in rule.when.predicates() {
-        let steps = Value::Null;
-        let scope = Scope {
-            steps: &steps,
-            ..Scope::new(event, &rule.vars)
-        };
-        let fails = *predicate.path == *path && predicate.judge(&scope) != Verdict::Match;
+        let scope = Scope::new(event, &rule.vars);
+        let fails = *predicate.path == *path && predicate.evaluate(&scope) != Verdict::Match;
         let value = fails
-            .then(|| wished(predicate, &scope))
+            .then(|| satisfying_values(predicate, &scope))
             .into_iter()
             .flatten();
         if let Some(value) = value.into_iter().next() {

@@ -1,6 +1,6 @@
-//! The values at the paths that rules read, taken from a scanned document without building the event: for
-//! each shape and type the decoder's table is turned around once, from where a path leads to where its
-//! value comes from. What only the built event can say is left to it.
+//! Extracts the values at the paths of an index from a scanned document, without decoding the event. For each
+//! format and type, the decoder's table is inverted once: from a path of the event to its place in the
+//! document. A path that several places fill is read from the decoded event.
 
 mod trie;
 
@@ -17,40 +17,40 @@ use crate::core::rule::path::{Found, Key, Path, Root, Route};
 use crate::core::scope::Scope;
 use trie::{Spot, Spots, Trie};
 
-/// Where the paths of an index stand in documents of one shape and type.
+/// The origins of an index's paths in documents of one format and type.
 #[derive(Debug)]
 pub struct Extraction {
     trie: Trie,
     origins: Vec<Origin>,
 }
 
-/// Where the value of one path comes from.
+/// The origin of one path's value.
 #[derive(Debug)]
 enum Origin {
     Nowhere,
-    /// One place of the document, as it is.
+    /// One place of the document, unchanged.
     Spot(Spot),
-    /// From the particular to the general: the first that is there has it.
+    /// Several lines of the table, the most specific first; the first that is present has the value.
     Sources(Vec<Source>),
     About(About),
-    /// Put together from several places, so that it has to be built.
+    /// Composed from several places, so that the event has to be decoded.
     Event(Path),
 }
 
-/// One line of a decoder's table, seen from a path at or below the place that it fills.
+/// One line of a decoder's table, for a path at or below the place that the line fills.
 #[derive(Debug)]
 struct Source {
-    /// The first of these that is there.
+    /// Alternatives; the first that is present is used.
     from: Vec<Spot>,
     leaf: Leaf,
     field_type: Option<FieldType>,
-    /// Whether anything but an object is passed over, as it is for the whole body.
+    /// Whether only an object counts, as for the whole body.
     object: bool,
-    /// From the place to the path.
+    /// The rest of the path below the place.
     rest: Vec<Key>,
 }
 
-/// What is told above the event, and not in its body.
+/// A field of the event's header.
 #[derive(Debug, Clone, Copy)]
 enum About {
     Source,
@@ -58,11 +58,11 @@ enum About {
     Id,
     Key,
     Time,
-    /// What `type` reads in the body.
+    /// The display name, which `type` reads in the body.
     Display,
 }
 
-/// Room for the values of one event.
+/// Buffers for the values of one event.
 #[derive(Debug, Default)]
 pub struct Room {
     spots: Spots,
@@ -72,7 +72,7 @@ pub struct Room {
 #[derive(Debug)]
 enum State {
     Absent,
-    /// The number of an entry of the tape.
+    /// The number of a tape entry.
     Taped(u32),
     Built(Value),
 }
@@ -85,7 +85,7 @@ pub struct Extracted<'a> {
 }
 
 impl Extraction {
-    /// For a shape, or none for what a configuration describes.
+    /// For a built-in format, or None for one that the configuration describes.
     pub fn new(paths: &[Path], shape: Option<&Decoder>, known: Option<&EventType>) -> Self {
         let mut trie = Trie::default();
         let origins = paths.iter().map(|path| match &path.route {
@@ -98,14 +98,14 @@ impl Extraction {
                     Origin::Nowhere
                 }
             },
-            // It leads to no single place; such predicates are judged with the event.
+            // A query has no single place; its predicates read the decoded event.
             Route::Query(_) => Origin::Nowhere,
         });
         let origins = origins.collect();
         Self { trie, origins }
     }
 
-    /// Takes the values. `event` builds the event where a path needs it.
+    /// Extracts the values. `event` decodes the event if a path needs it.
     pub fn take<'a>(
         &self,
         scanned: &'a Scanned<'a>,
@@ -132,7 +132,7 @@ impl Extraction {
 }
 
 impl<'a> Extracted<'a> {
-    /// The value at the path of this number.
+    /// The value at the path with this number.
     pub fn get(&self, number: usize) -> Option<Datum<'a>> {
         match &self.states[number] {
             State::Absent => None,
@@ -171,7 +171,7 @@ fn envelope(path: &Path, keys: &[Key], shape: Option<&Decoder>, trie: &mut Trie)
     turned(path, keys, &places, None, trie)
 }
 
-/// The places at or above a path, the last one first, since it overrides those before it.
+/// The lines that fill a path or a place above it, the last one first, since it overrides the lines before it.
 fn turned(
     path: &Path,
     keys: &[Key],
@@ -191,7 +191,7 @@ fn turned(
         Some((place, rest, place.leaf.field_type(field).cloned()))
     });
     let sources: Vec<_> = sources.collect();
-    // Of a single place that is taken as it is, the path's own is all that counts.
+    // For a single unchanged place, only the path's own line counts.
     if let [(place, rest, _)] = sources.as_slice()
         && place.leaf == Leaf::AsIs
         && let [from] = place.from
@@ -214,8 +214,7 @@ fn turned(
     Origin::Sources(sources.collect())
 }
 
-/// Whether other places write into the value, or could make an object of a list that the path leads
-/// through.
+/// Whether other lines write into the value, or could turn a list on the path into an object.
 fn is_composed(keys: &[Key], places: &[&Place]) -> bool {
     let is_below = |above: &[Key]| {
         let below = |place: &&&Place| {
@@ -283,12 +282,12 @@ fn first(sources: &[Source], scanned: &Scanned<'_>, spots: &Spots) -> State {
 impl Source {
     fn state(&self, item: Item<'_>) -> State {
         let field_type = self.field_type.as_ref();
-        if self.leaf.keeps(Datum::Taped(item), field_type) {
+        if self.leaf.leaves_unchanged(Datum::Taped(item), field_type) {
             let mut rest = self.rest.iter();
             let found = rest.try_fold(item, |item, key| step(item, key));
             return found.map_or(State::Absent, |item| State::Taped(item.number_on_tape()));
         }
-        let value = self.leaf.settle(item.value(), field_type);
+        let value = self.leaf.apply_type(item.value(), field_type);
         let mut rest = self.rest.iter();
         let found = rest.try_fold(&value, |value, key| key.of(value));
         match found {

@@ -1,126 +1,91 @@
-//! From the bytes of an event to the rules that match it, without building the event: scanned once, told by
-//! its head, judged by the index of its trigger. It refuses whatever is not plainly sound, which the door
-//! then judges: the same event by the same rules, at the price of building it.
+//! Finds the rules that match an event by the indexes of its type: in a scanned document without
+//! decoding it, or in a decoded event. Called by `evaluation` alone.
 
 use std::cell::OnceCell;
-use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::core::event::catalogue::Catalogue;
+use crate::core::event::Event;
 use crate::core::event::datum::Datum;
 use crate::core::event::decode::{Told, head};
-use crate::core::event::head::Head;
-use crate::core::event::tape::Tape;
-use crate::core::event::{Brief, Event};
+use crate::core::event::decoder::Decoder;
+use crate::core::event::tape::{Scanned, Tape};
 use crate::core::matching::extract::{Extracted, Room};
 use crate::core::matching::index::{self, Slots};
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::condition::Predicate;
-use crate::core::rule::jobspec::Rule;
 use crate::core::rule::operator::Verdict;
 use crate::core::rule::path::{Found, Path};
 use crate::core::scope::Scope;
 
-/// Room that finding needs, kept from one event to the next so that nothing is allocated anew.
+/// Buffers of an evaluation. Reuse them from one event to the next to save allocations.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    tape: Tape,
-    found: Finding,
+    pub(super) tape: Tape,
+    pub(super) found: Finding,
 }
 
-/// The same without the tape, which the event borrows.
+/// The buffers without the tape, which the scanned event borrows.
 #[derive(Debug, Default)]
-struct Finding {
+pub(super) struct Finding {
     room: Room,
     index: index::Scratch,
-    matches: Vec<u32>,
-    /// Those of one index.
+    /// The numbers of the matching rules, ascending.
+    pub(super) matches: Vec<u32>,
+    /// The matches of one index, before they are merged.
     some: Vec<u32>,
 }
 
-/// An event that was found in its bytes, and the rules that match it.
-#[derive(Debug)]
-pub struct Sighting<'a> {
-    pub head: Head<'a>,
-    /// Their numbers in the set, ascending.
-    pub matches: &'a [u32],
-    /// What was scanned.
-    pub text: &'a str,
-    catalogue: &'a Catalogue,
-    event: OnceCell<Event>,
-}
-
-impl Sighting<'_> {
-    /// The event, built.
-    pub fn event(self) -> Event {
-        let built = self.event.into_inner();
-        built.unwrap_or_else(|| self.head.event(self.catalogue))
-    }
-
-    pub fn brief(&self) -> Brief {
-        self.head.brief(self.catalogue)
-    }
-}
+/// The table that read a document, and the event if it had to be decoded.
+pub(super) type ReadDocument = (Option<&'static Decoder>, OnceCell<Event>);
 
 impl RuleSet {
-    /// Finds the rules that match the event in these bytes, without those that are disabled. None where
-    /// the bytes are no single event, or not plainly sound.
-    pub fn find<R>(
+    /// Finds the enabled rules that match the event of a scanned document. None where it is not one event
+    /// of the format.
+    pub(super) fn find_in_document(
         &self,
-        bytes: &[u8],
-        told: Told<'_>,
-        catalogue: &Catalogue,
-        scratch: &mut Scratch,
-        answer: impl FnOnce(Sighting<'_>) -> R,
-    ) -> Option<R> {
-        let scanned = scratch.tape.scan(bytes)?;
-        let document = Datum::Taped(scanned.root());
-        let head = head(document, told, catalogue).ok()?;
+        scanned: &Scanned<'_>,
+        format: Told<'_>,
+        found: &mut Finding,
+    ) -> Option<ReadDocument> {
+        let catalogue = self.catalogue();
+        let head = head(Datum::Taped(scanned.root()), format, catalogue).ok()?;
         let event = OnceCell::new();
         let built = || event.get_or_init(|| head.event(catalogue));
-        let found = &mut scratch.found;
         found.matches.clear();
-        for listening in self.listeners.of(head.source, &head.named.tag) {
-            let extraction = listening.extraction(&head);
-            let slots = extraction.take(&scanned, &head, &mut || built(), &mut found.room);
-            let mut whole = |rule, predicate: &Predicate| self.holds(rule, predicate, built());
+        for subscription in self.listeners.matching(head.source, &head.named.tag) {
+            let extraction = subscription.extraction(&head);
+            let slots = extraction.take(scanned, &head, &mut || built(), &mut found.room);
+            let mut whole =
+                |rule, predicate: &Predicate| self.predicate_holds(rule, predicate, built());
             let (index, some) = (&mut found.index, &mut found.some);
-            listening.index.find(&slots, &mut whole, index, some);
+            subscription.index.find(&slots, &mut whole, index, some);
             merge(&mut found.matches, some);
         }
-        Some(answer(Sighting {
-            head,
-            matches: &found.matches,
-            text: scanned.text(),
-            catalogue,
-            event,
-        }))
+        let decoder = head.shape.decoder();
+        Some((decoder, event))
     }
 
-    /// The rules that match an event that is built, without those that are disabled.
-    pub fn matches(&self, event: &Event) -> Vec<&Arc<Rule>> {
-        let mut scratch = index::Scratch::default();
-        let (mut matches, mut some) = (Vec::new(), Vec::new());
-        for listening in self.listeners.of(&event.source, &event.event_type) {
-            let slots = Built::new(event, listening.index.paths());
-            let mut whole = |rule, predicate: &Predicate| self.holds(rule, predicate, event);
-            listening
-                .index
-                .find(&slots, &mut whole, &mut scratch, &mut some);
-            merge(&mut matches, &mut some);
+    /// Finds the enabled rules that match a decoded event.
+    pub(super) fn find_in_event(&self, event: &Event, found: &mut Finding) {
+        found.matches.clear();
+        for subscription in self.listeners.matching(&event.source, &event.event_type) {
+            let slots = Built::new(event, subscription.index.paths());
+            let mut whole =
+                |rule, predicate: &Predicate| self.predicate_holds(rule, predicate, event);
+            let (index, some) = (&mut found.index, &mut found.some);
+            subscription.index.find(&slots, &mut whole, index, some);
+            merge(&mut found.matches, some);
         }
-        let rules = matches.into_iter();
-        rules.map(|number| &self.rules[number as usize]).collect()
     }
 
-    fn holds(&self, rule: u32, predicate: &Predicate, event: &Event) -> bool {
+    fn predicate_holds(&self, rule: u32, predicate: &Predicate, event: &Event) -> bool {
         let scope = Scope::new(event, &self.rules[rule as usize].vars);
-        predicate.judge(&scope) == Verdict::Match
+        predicate.evaluate(&scope) == Verdict::Match
     }
 }
 
-/// Adds what one more index found; several families may find the same rule.
+/// Adds the matches of one more index; indexes of several families may find the same rule.
 fn merge(matches: &mut Vec<u32>, some: &mut Vec<u32>) {
     if matches.is_empty() {
         return std::mem::swap(matches, some);
@@ -138,7 +103,7 @@ impl Slots for Extracted<'_> {
     }
 }
 
-/// The values at the paths of an index in an event that is built.
+/// The values at the paths of an index in a decoded event.
 struct Built<'a> {
     values: Vec<Option<&'a Value>>,
 }

@@ -1,5 +1,4 @@
-//! The gates of a rule as they stand for one event, for people to read.
-//! It keeps no state and asks none: whoever has the state says what it knows.
+//! Describes the state of a rule's gates for one event. The history of earlier runs comes from the caller.
 
 use jiff::Timestamp;
 
@@ -11,21 +10,21 @@ use crate::core::rule::jobspec::Rule;
 #[derive(Debug, Clone, PartialEq)]
 pub struct GateView<'r> {
     pub gate: &'r Gate,
-    /// The path and its value in this event; empty where all events of the rule count together.
+    /// The path and its value in this event; empty if the gate counts all events of the rule together.
     pub value: String,
     pub standing: Standing,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
-    /// It tells events apart by something that this event does not have.
+    /// The event has no value at the gate's `per` path.
     NeverSuppresses {
         lacking: String,
     },
-    /// What ran before decides, and that was not looked up.
+    /// It depends on earlier runs, which were not looked up.
     NotConsulted,
     Open,
-    /// The run passes and starts later, with what comes until then.
+    /// The run is admitted and starts later, with the events received until then.
     Gathers {
         outlook: String,
     },
@@ -34,9 +33,9 @@ pub enum Standing {
     },
 }
 
-/// The gates in the order in which they are asked. `consult` answers what the state says of what they
-/// are asked, one for one; what it does not answer was not consulted.
-pub fn view<'r>(
+/// The gates in the order in which they are checked. `consult` returns the state of each check, in order;
+/// a check without an answer was not consulted.
+pub fn gate_status<'r>(
     rule: &'r Rule,
     event: &Event,
     consult: impl FnOnce(&[Ask]) -> Vec<Standing>,
@@ -69,7 +68,7 @@ impl From<Opening> for Standing {
 }
 
 impl Standing {
-    /// What a debounce says to an event that comes now.
+    /// The state of a debounce for an event received now.
     pub fn of_debounce(debounce: &Debounce<'_>, open: Option<&Gathering>, now: Timestamp) -> Self {
         match (debounce.turn(open), open) {
             (Turn::Joins(_), Some(open)) => Standing::Closed {
@@ -81,8 +80,8 @@ impl Standing {
         }
     }
 
-    /// As scripts read it.
-    pub fn word(&self) -> &'static str {
+    /// The state as JSON has it.
+    pub fn as_str(&self) -> &'static str {
         match self {
             Standing::NeverSuppresses { .. } => "never suppresses",
             Standing::NotConsulted => "not consulted",
@@ -92,13 +91,13 @@ impl Standing {
         }
     }
 
-    /// The word, and why.
-    pub fn words(&self) -> String {
+    /// The state and its reason, as text.
+    pub fn describe(&self) -> String {
         match self {
             Standing::NeverSuppresses { lacking } => {
-                format!("never suppresses: `{lacking}` is not in this event")
+                format!("never suppresses: this event has no `{lacking}`")
             }
-            Standing::NotConsulted => "not consulted: what ran before decides".into(),
+            Standing::NotConsulted => "not consulted: depends on earlier runs".into(),
             Standing::Open => "open".into(),
             Standing::Gathers { outlook } => format!("gathers: {outlook}"),
             Standing::Closed { why } => format!("closed: {why}"),
@@ -123,20 +122,20 @@ mod tests {
         let sample = sample("support", "ticket.PriorityChanged").expect("a sample");
         let value = accept(sample.text.as_bytes()).expect("JSON").value;
         let event = decode(value, Catalogue::built_in()).expect("an event");
-        let views = view(&set.rules[0], &event, |asks| {
+        let views = gate_status(&set.rules[0], &event, |asks| {
             let asked: Vec<&str> = asks.iter().map(|ask| ask.kind.word()).collect();
             assert_eq!(asked, ["throttle"]);
             vec![Opening::Closed { why: "full".into() }.into()]
         });
-        let words: Vec<String> = views.iter().map(|view| view.standing.words()).collect();
+        let words: Vec<String> = views.iter().map(|view| view.standing.describe()).collect();
         assert_eq!(
             words,
             [
-                "never suppresses: `$.raw.nowhere` is not in this event",
+                "never suppresses: this event has no `$.raw.nowhere`",
                 "closed: full"
             ]
         );
-        let without = view(&set.rules[0], &event, |_| Vec::new());
+        let without = gate_status(&set.rules[0], &event, |_| Vec::new());
         assert_eq!(without[1].standing, Standing::NotConsulted);
     }
 }

@@ -1,6 +1,6 @@
-//! Which rules of one trigger match an event, at a cost that grows with those that can: each rule is found
-//! by what it asks of one path, and the rest of its condition is judged by its very predicates.
-//! It reads no event itself: what stands at its paths is brought to it.
+//! Index over the rules of one event type or family. An access path finds the rules that one value can match,
+//! and the residual condition of each is evaluated by its own predicates, so the cost grows with the rules that
+//! can match, not with all. The caller provides the values at the index's paths.
 
 mod affixes;
 mod check;
@@ -35,19 +35,19 @@ use table::{Filling, Table};
 use tree::Tree;
 use way::Ways;
 
-/// What stands at the paths that an index reads, for one event.
+/// The values at the paths of an index, for one event.
 pub trait Slots {
-    /// None where nothing does.
+    /// None if the path is absent.
     fn slot(&self, number: usize) -> Option<Datum<'_>>;
 }
 
-/// The rules of one trigger.
+/// The indexed rules of one event type or family.
 #[derive(Debug, Default)]
 pub struct Index {
     paths: Box<[Path]>,
-    /// With the slot of each.
+    /// Each with its slot.
     tables: Box<[(u32, Table)]>,
-    /// Rules that no table leads to.
+    /// Rules without an access path: they are tested for every event.
     always: Span,
     postings: Box<[Posting]>,
     code: Box<[u32]>,
@@ -55,7 +55,7 @@ pub struct Index {
     words: Words,
 }
 
-/// An event with nothing in it, for predicates that look at none.
+/// An empty event, for predicates that read one value only.
 static BLANK: Event = Event {
     source: String::new(),
     event_type: String::new(),
@@ -70,16 +70,16 @@ static BLANK: Event = Event {
     warnings: Vec::new(),
 };
 
-/// What a predicate reads that looks at one value alone.
+/// The scope of a predicate that reads one value only.
 static ALONE: Scope<'static> = Scope::new(&BLANK, &Value::Null);
 
 impl Index {
-    /// Of rules with their numbers in the set.
+    /// Indexes rules, given with their numbers in the set.
     pub fn new(rules: &[(u32, &Rule)]) -> Self {
         let mut leaves = Leaves::default();
         let trees = rules
             .iter()
-            .map(|(number, rule)| (*number, leaves.tree(*number, rule)));
+            .map(|(number, rule)| (*number, leaves.index_condition(*number, rule)));
         let trees: Vec<(u32, Tree)> = trees.collect();
         let shares = Shares::new(&leaves.facts, leaves.paths.len());
         let mut building = Building::new(&leaves, &shares);
@@ -92,14 +92,14 @@ impl Index {
         index
     }
 
-    /// The plain paths that it reads, by the number of their slot: into body, envelope, `event` and
-    /// `$.raw`, each with one key at least.
+    /// The paths that it reads, by slot: plain paths into body, envelope, `event` and `$.raw`, each with at
+    /// least one key.
     pub fn paths(&self) -> &[Path] {
         &self.paths
     }
 
-    /// The numbers of the rules that match, from low to high. `whole` judges a predicate that reads the
-    /// event as a whole, with the number of a rule whose variables it may read.
+    /// Collects the numbers of the matching rules, ascending. `whole` evaluates a predicate that reads the
+    /// whole event, with the number of the rule whose variables it may read.
     pub fn find<S: Slots, W: FnMut(u32, &Predicate) -> bool>(
         &self,
         slots: &S,
@@ -122,7 +122,7 @@ impl Index {
             scratch,
         };
         for span in &spans {
-            for posting in span.of(&self.postings) {
+            for posting in span.slice(&self.postings) {
                 if holds(posting.check, &self.code, &mut judge) {
                     matches.push(posting.rule);
                 }
@@ -134,7 +134,7 @@ impl Index {
     }
 }
 
-/// The predicates of an index against one event.
+/// The evaluation of an index's predicates for one event.
 struct Judging<'a, S, W> {
     index: &'a Index,
     slots: &'a S,
@@ -168,15 +168,15 @@ impl<S: Slots, W: FnMut(u32, &Predicate) -> bool> Judge for Judging<'_, S, W> {
         let (slot, words) = (quick::slot(looks), &self.index.words);
         let datum = || self.slots.slot(slot as usize);
         let digests = &mut self.scratch.digests;
-        let digest = digests.get(slot, |digest| digest.fill(datum(), words));
+        let digest = digests.get(slot, |digest| digest.compute(datum(), words));
         quick::holds(looks, wanted, digest)
     }
 }
 
-/// How often a condition is written that several values lead to.
+/// How often a residual condition that several values lead to is written in place; then it is shared.
 const COPIES: u32 = 4;
 
-/// An index that is being filled.
+/// An index under construction.
 struct Building<'f> {
     ways: Ways<'f>,
     leaves: &'f [Leaf],
@@ -201,14 +201,14 @@ impl<'f> Building<'f> {
 
     fn add(&mut self, rule: u32, mut tree: Tree) {
         tree.sort(&|leaf| self.order(leaf));
-        let Some(way) = self.ways.of(&tree) else {
+        let Some(way) = self.ways.plan(&tree) else {
             let check = self.rest(tree);
             self.always
                 .extend(check.map(|check| Posting { rule, check }));
             return;
         };
         for access in way {
-            let Some(check) = self.rest(tree.given(&access.proven)) else {
+            let Some(check) = self.rest(tree.assuming(&access.proven)) else {
                 continue;
             };
             for clue in access.clues.iter() {
@@ -217,7 +217,7 @@ impl<'f> Building<'f> {
         }
     }
 
-    /// The number of what is left to check; None where it never holds.
+    /// The number of a residual condition; None if it never holds.
     fn rest(&mut self, tree: Tree) -> Option<Check> {
         match tree {
             Tree::True => Some(Check::NOTHING),
@@ -234,7 +234,7 @@ impl<'f> Building<'f> {
         }
     }
 
-    /// What is rarely true is asked first, what is dear last.
+    /// Orders predicates: rarely true ones first, expensive ones last.
     fn order(&self, number: u32) -> f32 {
         let (leaf, facts) = (
             &self.leaves[number as usize],
@@ -244,7 +244,7 @@ impl<'f> Building<'f> {
             let shares = facts
                 .narrowings
                 .iter()
-                .map(|n| self.ways.shares.of(slot, n));
+                .map(|n| self.ways.shares.estimate(slot, n));
             shares.min_by(f32::total_cmp)
         });
         let cost = match (leaf.reads, &*leaf.predicate.operator) {

@@ -1,5 +1,5 @@
-//! Which rules listen to an event, by its trigger: an index for every tag that a rule names, and one for
-//! every family. It looks at no rule that listens elsewhere.
+//! Finds the rules that are subscribed to an event type: one index for each type name that rules use, and one
+//! for each family. Rules of other types are never looked at.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -25,19 +25,19 @@ pub struct Listeners {
 struct OfSource {
     tags: FxHashMap<String, Listening>,
     families: FxHashMap<String, Listening>,
-    /// Those that the families' names have, so that a type is looked up by each of its beginnings.
+    /// The lengths of the family names, so that a type is looked up by each of its prefixes.
     lengths: Vec<usize>,
 }
 
-/// The rules of one tag or family.
+/// The rules of one event type or family.
 #[derive(Debug)]
 pub struct Listening {
-    /// All of them, those that are disabled too, in the order of the files.
+    /// All of them, disabled ones included, in the order of the files.
     pub rules: Vec<u32>,
     pub index: Index,
-    /// The known types that this covers.
+    /// The types of the catalogue that this covers.
     types: Vec<String>,
-    /// For each shape and known type, made when the first such event comes.
+    /// One for each format and known type, made for the first such event.
     extractions: Box<[OnceLock<Extraction>]>,
 }
 
@@ -48,12 +48,12 @@ impl Listeners {
             let mut of = OfSource::default();
             for (pattern, numbers) in patterns {
                 let types = known(source, pattern, catalogue);
-                let listening = Listening::new(rules, numbers, types);
+                let subscription = Listening::new(rules, numbers, types);
                 match pattern {
-                    TypePattern::Tag(tag) => of.tags.insert(tag.clone(), listening),
+                    TypePattern::Tag(tag) => of.tags.insert(tag.clone(), subscription),
                     TypePattern::Family(family) => {
                         of.lengths.push(family.len());
-                        of.families.insert(family.clone(), listening)
+                        of.families.insert(family.clone(), subscription)
                     }
                 };
             }
@@ -64,8 +64,8 @@ impl Listeners {
         listeners
     }
 
-    /// All that listen to a trigger. A rule may be among those of several families.
-    pub fn of<'l>(
+    /// All subscriptions to an event type. A rule may be in those of several families.
+    pub fn matching<'l>(
         &'l self,
         source: &str,
         event_type: &'l str,
@@ -82,7 +82,7 @@ impl Listeners {
 
 type Patterns<'r> = BTreeMap<&'r TypePattern, Vec<u32>>;
 
-/// The numbers of the rules of each pattern. A tag that a family of the same rule covers adds nothing.
+/// The numbers of the rules of each pattern. A type that a family of the same rule covers is left out.
 fn gather(rules: &[Arc<Rule>]) -> BTreeMap<&str, Patterns<'_>> {
     let mut sources: BTreeMap<&str, Patterns<'_>> = BTreeMap::new();
     for (number, rule) in (0u32..).zip(rules) {
@@ -132,7 +132,7 @@ impl Listening {
         }
     }
 
-    /// Where the index finds its values in documents of this shape and type.
+    /// How the values of the index are extracted from documents of this format and type.
     pub fn extraction(&self, head: &Head<'_>) -> &Extraction {
         let (decoder, known) = (head.shape.decoder(), head.named.known);
         let place = self.shape(decoder) * (self.types.len() + 1) + self.known(known);

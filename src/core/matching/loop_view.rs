@@ -1,5 +1,5 @@
-//! The loop guard as it stands for one rule and one event, for people to read.
-//! It keeps no state and asks none: whoever has the state says what it knows.
+//! Describes the state of the loop guard for one rule and one event. The history of earlier runs comes from
+//! the caller.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ pub struct LoopView {
     pub about: Option<String>,
     /// Whether runs are counted.
     pub counts: bool,
-    /// None where it depends on what ran before, and that was not looked up.
+    /// None if it depends on earlier runs, which were not looked up.
     pub lineage: Option<Lineage>,
     pub standing: Standing,
 }
 
-/// None for a rule that the guard lets alone: it is off, or the rule writes nothing.
-pub fn view(
+/// None if the guard does not apply: it is off, or the rule writes nothing.
+pub fn loop_guard_status(
     rule: &Rule,
     event: &Event,
     consult: impl FnOnce(&LoopAsk) -> Option<(LoopFacts, Vec<Link>)>,
@@ -62,8 +62,8 @@ fn standing(ask: &LoopAsk, facts: Option<(LoopFacts, Vec<Link>)>) -> Standing {
 }
 
 impl LoopView {
-    /// What is let through: `depth 2 of 5, the event is our own (actor 900)`.
-    pub fn words(&self) -> String {
+    /// What the guard admits: `depth 2 of 5, the event is our own (actor 900)`.
+    pub fn describe(&self) -> String {
         let limits = &self.guard.limits;
         let depth = |said: &str| match self.lineage {
             Some(lineage) => format!("depth {} of {}, {said}", lineage.depth, limits.depth),
@@ -71,8 +71,8 @@ impl LoopView {
         };
         let mut words = match &self.origin {
             Origin::Ours { actor } => depth(&format!("the event is our own (actor {actor})")),
-            Origin::Person { actor } => depth(&format!("actor {actor} is none of ours")),
-            Origin::Untold => "no actor told".to_owned(),
+            Origin::Person { actor } => depth(&format!("actor {actor} is not one of ours")),
+            Origin::Untold => "the event names no actor".to_owned(),
         };
         if let Some(about) = self.about.as_ref().filter(|_| self.counts) {
             let (runs, within) = (self.guard.most_runs(), self::words(limits.within));
@@ -81,8 +81,8 @@ impl LoopView {
         words
     }
 
-    /// The run that the event follows from, in words; empty where none is known.
-    pub fn cause_words(&self) -> String {
+    /// The run that caused the event, as text; empty if none is known.
+    pub fn describe_cause(&self) -> String {
         match self.lineage {
             Some(Lineage {
                 depth: 0,
@@ -108,7 +108,7 @@ mod tests {
     use crate::core::event::catalogue::Catalogue;
     use crate::core::event::sample::sample;
     use crate::core::event::{decode::decode, json::accept};
-    use crate::core::matching::ruleset::RuleSet;
+    use crate::core::matching::ruleset_compile;
     use crate::core::run::RunId;
 
     fn rule(step: &str) -> Arc<Rule> {
@@ -120,7 +120,7 @@ mod tests {
             "name: r\nevent_source: support\nevent_type: ticket.StatusChanged\nflow: [{step}]\n"
         );
         let file = files.add("r.yaml", text);
-        let set = RuleSet::compile(&Arc::new(files), &[file], &config, diagnostics);
+        let set = ruleset_compile::rule_set(&Arc::new(files), &[file], &config, diagnostics);
         Arc::clone(&set.rules[0])
     }
 
@@ -134,23 +134,29 @@ mod tests {
             ..LoopFacts::default()
         });
         let rule = rule("{ http: { connection: desk, path: /t, method: PUT } }");
-        let view = view(&rule, &event, |_| facts.map(|facts| (facts, Vec::new())));
+        let view = loop_guard_status(&rule, &event, |_| facts.map(|facts| (facts, Vec::new())));
         let view = view.expect("a guard");
-        (view.words(), view.standing.words() + &view.cause_words())
+        (
+            view.describe(),
+            view.standing.describe() + &view.describe_cause(),
+        )
     }
 
     #[test]
     fn what_was_not_looked_up_is_not_consulted_and_a_person_is_let_through() {
         let (words, standing) = seen(json!(900), None);
         assert_eq!(words, "depth 5 at most, the event is our own (actor 900)");
-        assert_eq!(standing, "not consulted: what ran before decides");
+        assert_eq!(standing, "not consulted: depends on earlier runs");
         let (words, standing) = seen(json!(12), None);
         assert_eq!(
             (words.as_str(), standing.as_str()),
-            ("depth 0 of 5, actor 12 is none of ours", "open")
+            ("depth 0 of 5, actor 12 is not one of ours", "open")
         );
         let (words, standing) = seen(json!(null), Some(4));
-        assert_eq!(words, "no actor told, 20 runs for support 90417 in 10m");
+        assert_eq!(
+            words,
+            "the event names no actor, 20 runs for support 90417 in 10m"
+        );
         assert_eq!(standing, "open, may be caused by run 9");
     }
 
@@ -162,7 +168,7 @@ mod tests {
         let (words, standing) = seen(json!(900), Some(5));
         assert_eq!(words, "depth 6 of 5, the event is our own (actor 900)");
         assert!(
-            standing.starts_with("closed: the event is number 6"),
+            standing.starts_with("closed: event 6 in a row"),
             "{standing}"
         );
     }
@@ -173,6 +179,6 @@ mod tests {
         let value = accept(sample.text.as_bytes()).expect("JSON").value;
         let event = decode(value, Catalogue::built_in()).expect("an event");
         let rule = rule("{ http: { connection: desk, path: /t } }");
-        assert_eq!(view(&rule, &event, |_| panic!("asked")), None);
+        assert_eq!(loop_guard_status(&rule, &event, |_| panic!("asked")), None);
     }
 }

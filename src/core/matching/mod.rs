@@ -1,7 +1,8 @@
-//! Judging an event by the rules: which conditions hold, and the explanation why.
-//! There is one evaluator; explaining only listens to it.
+//! Matches events against rules: the index finds the matching rules, and the evaluator explains a rule.
+//! `evaluation` is the only entry: it takes the verdict from the index and compares it with an explanation.
 
 pub mod evaluate;
+pub mod evaluation;
 pub mod explanation;
 pub mod extract;
 pub mod find;
@@ -11,4 +12,5 @@ pub mod listeners;
 pub mod loop_view;
 mod rule_files;
 pub mod ruleset;
+pub mod ruleset_compile;
 pub mod trace;

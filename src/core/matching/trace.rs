@@ -1,5 +1,5 @@
-//! The explanation: every predicate with its verdict, its value and its place, in the rule's order.
-//! It only listens to the evaluator and decides nothing.
+//! Tracers of the evaluator: no trace, a full trace with the value and the location of every predicate, and
+//! a replay of recorded verdicts.
 
 use serde_json::Value;
 
@@ -10,63 +10,77 @@ use crate::core::rule::operator::Verdict;
 use crate::core::rule::path::Found;
 use crate::core::scope::Scope;
 
-/// Hears every predicate that the evaluator judges.
+/// Gives the evaluator the verdict of each predicate, and records it or not.
 pub trait Tracer {
-    /// Whether every predicate is to be judged, also when the outcome is settled.
+    /// Whether every predicate is evaluated, also after the outcome is settled.
     const EXHAUSTIVE: bool;
 
-    fn predicate(
-        &mut self,
-        predicate: &Predicate,
-        found: &Found<'_>,
-        verdict: Verdict,
-        scope: &Scope<'_>,
-    );
+    fn verdict(&mut self, predicate: &Predicate, scope: &Scope<'_>) -> Verdict;
 }
 
-/// Hears nothing; the way of the daemon.
+/// Records nothing and stops as early as possible.
 pub struct NoTrace;
 
 impl Tracer for NoTrace {
     const EXHAUSTIVE: bool = false;
 
-    fn predicate(&mut self, _: &Predicate, _: &Found<'_>, _: Verdict, _: &Scope<'_>) {}
+    fn verdict(&mut self, predicate: &Predicate, scope: &Scope<'_>) -> Verdict {
+        predicate.evaluate(scope)
+    }
 }
 
-/// Everything that was judged.
+/// Gives recorded verdicts again, in the order of the condition's predicates.
+pub struct Replay<I> {
+    verdicts: I,
+}
+
+impl<I: Iterator<Item = Verdict>> Replay<I> {
+    pub fn new(verdicts: impl IntoIterator<IntoIter = I>) -> Self {
+        Self {
+            verdicts: verdicts.into_iter(),
+        }
+    }
+}
+
+impl<I: Iterator<Item = Verdict>> Tracer for Replay<I> {
+    // One verdict is taken for each predicate, so none may be left out.
+    const EXHAUSTIVE: bool = true;
+
+    fn verdict(&mut self, _: &Predicate, _: &Scope<'_>) -> Verdict {
+        self.verdicts.next().unwrap_or(Verdict::Missing)
+    }
+}
+
+/// Every predicate that was evaluated, in the rule's order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Trace {
     pub lines: Vec<TraceLine>,
 }
 
-/// One predicate's part of the explanation, in final polarity.
+/// One predicate of the explanation, with its polarity applied.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TraceLine {
-    /// Where in the tree: `all`, `any[1].none[0]`.
+    /// The group in the condition: `all`, `any[1].none[0]`.
     pub group: String,
     pub path: String,
     pub operator: &'static str,
     pub polarity: Polarity,
-    /// What the rule asked for, in words: `"low" | "normal"`.
+    /// The expected value as text: `"low" | "normal"`.
     pub want: String,
-    /// What stood there; None where nothing did.
+    /// The value at the path, if there is one.
     pub got: Option<Value>,
     pub verdict: Verdict,
     pub at: Position,
-    /// Why it failed, where the reason is not plain to see, and what to write.
+    /// Why it failed, if the value alone does not show it, and what to write.
     pub hint: Option<String>,
 }
 
 impl Tracer for Trace {
     const EXHAUSTIVE: bool = true;
 
-    fn predicate(
-        &mut self,
-        predicate: &Predicate,
-        found: &Found<'_>,
-        verdict: Verdict,
-        scope: &Scope<'_>,
-    ) {
+    fn verdict(&mut self, predicate: &Predicate, scope: &Scope<'_>) -> Verdict {
+        let found = predicate.path.resolve(scope);
+        let verdict = predicate.verdict(&found, scope);
         self.lines.push(TraceLine {
             group: predicate.group.to_string(),
             path: predicate.path.text.clone(),
@@ -76,8 +90,9 @@ impl Tracer for Trace {
             got: found.to_json().map(std::borrow::Cow::into_owned),
             verdict,
             at: predicate.at,
-            hint: hint(predicate, found, verdict, scope),
+            hint: hint(predicate, &found, verdict, scope),
         });
+        verdict
     }
 }
 
@@ -88,14 +103,14 @@ fn hint(
     scope: &Scope<'_>,
 ) -> Option<String> {
     if predicate.path.is_of_document() {
-        // What to write is said in the words of a rule, which a bundle does not have.
+        // Hints use the keys of a rule, which a bundle does not have.
         return None;
     }
     match verdict {
         Verdict::Match => None,
         Verdict::NoMatch => match predicate.polarity {
             Polarity::Positive => predicate.operator.hint(found, scope),
-            // The operator holds, as is plain to see; its hints say why it does not.
+            // The operator holds; its hints explain why it does not.
             Polarity::Negated => None,
         },
         Verdict::WrongType => predicate.operator.hint(found, scope),
@@ -115,13 +130,13 @@ fn missing_hint(predicate: &Predicate, found: &Found<'_>, scope: &Scope<'_>) -> 
     Some(format!("{why}{advice}"))
 }
 
-/// The field is known, and this event came in a shape that does not bring it.
+/// The field exists for this event type, but not in the format that this event came in.
 fn other_shapes(predicate: &Predicate, scope: &Scope<'_>) -> Option<String> {
     let event = scope.event;
     let known = Catalogue::built_in().by_tag(&event.source, &event.event_type)?;
     let only = known.only_in(&predicate.path.dotted()?)?;
     Some(format!(
-        "it comes with {only} only, this event came as {}; ",
+        "it exists only in {only}, and this event came as {}; ",
         event.shape
     ))
 }

@@ -228,7 +228,7 @@ impl<'a> Place<'a> {
     fn at(&self, line: usize, column: usize) -> Position {
         let last = self.chunk.text.len();
         let before = self.lines().get(line - 1).copied().unwrap_or(last);
-        let rest = self.chunk.text.get(before..).unwrap_or_default();
+        let rest = &self.chunk.text[before..];
         let within: usize = rest.chars().take(column - 1).map(char::len_utf8).sum();
         Position {
             file: self.file,

@@ -7,7 +7,7 @@ mod vocabulary;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Report};
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::gate::{Gate, Kept, Kind, words};
 use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::duration;
@@ -69,7 +69,7 @@ fn lower_throttle(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
     let window = lower_window(node, &THROTTLE, "in", cx);
     Some(Gate {
         kind: Kind::Throttle {
-            limit: u32::try_from(limit?).ok()?,
+            limit: u32::try_from(limit?).expect("the range fits"),
         },
         per: per?,
         window: window?,
@@ -185,8 +185,7 @@ fn lower_per(node: &Node, gate: &Vocabulary, names: &mut NameResolver<'_>) -> Op
             false => "`event.id` is another for every event, so that this gate never closes",
         };
         let help = "a repeat of the same event runs nothing anyway; write `per: ticket.id`";
-        let warning = Diagnostic::warning(Code::InvalidValue, node.at, message);
-        names.diagnostics.push(warning.help(help));
+        names.warning(Code::InvalidValue, node.at, message, help);
     }
     Some(path)
 }
@@ -238,6 +237,7 @@ mod tests {
     use crate::core::config::{self, Config};
     use crate::core::diagnostic::{Diagnostics, FileId, Files};
     use crate::core::matching::ruleset::RuleSet;
+    use crate::core::matching::ruleset_compile;
 
     fn gates(written: &str) -> Vec<Gate> {
         let text = format!(
@@ -281,7 +281,7 @@ mod tests {
         let text = "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\ndedupe: { per: ticket.id, for: 14d }\nflow: [{ succeed: fine }]\n";
         let file = files.add("r.yaml", text);
         let mut diagnostics = Diagnostics::default();
-        RuleSet::compile(&Arc::new(files), &[file], config, &mut diagnostics);
+        ruleset_compile::rule_set(&Arc::new(files), &[file], config, &mut diagnostics);
         let all = diagnostics.sorted().into_iter();
         all.map(|diagnostic| diagnostic.message).collect()
     }

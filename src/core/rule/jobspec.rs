@@ -64,8 +64,8 @@ impl Rule {
 
     /// Everything that it may run.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
-        let on_dead = self.on_dead.iter().flat_map(|flow| flow.every_step());
-        self.flow.every_step().into_iter().chain(on_dead)
+        let on_dead = self.on_dead.iter().flat_map(|flow| flow.all_steps());
+        self.flow.all_steps().into_iter().chain(on_dead)
     }
 
     /// Whether the key of its events is a ticket.

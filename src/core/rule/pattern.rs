@@ -28,7 +28,7 @@ pub struct Pattern(Arc<Built>);
 struct Built {
     text: String,
     case: Case,
-    regex: OnceLock<Option<Regex>>,
+    regex: OnceLock<Regex>,
 }
 
 impl Pattern {
@@ -38,7 +38,7 @@ impl Pattern {
         }
         let regex = match is_sure(text, case) {
             true => OnceLock::new(),
-            false => OnceLock::from(Some(build(text, case)?)),
+            false => OnceLock::from(build(text, case)?),
         };
         Ok(Self(Arc::new(Built {
             text: text.to_owned(),
@@ -53,8 +53,8 @@ impl Pattern {
 
     pub fn is_match(&self, value: &str) -> bool {
         let Built { text, case, regex } = &*self.0;
-        let regex = regex.get_or_init(|| build(text, *case).ok());
-        regex.as_ref().is_some_and(|regex| regex.is_match(value))
+        let built = || build(text, *case).expect("it was tried when it was loaded");
+        regex.get_or_init(built).is_match(value)
     }
 }
 

@@ -40,7 +40,7 @@ pub fn warn(rule: &Rule, config: &Config, diagnostics: &mut Diagnostics) {
         diagnostics,
     };
     // Where a bundle's choices lead is not told by the order of its states.
-    if !rule.flow.is_of_bundle() {
+    if !rule.flow.is_from_bundle() {
         search.flow(&rule.flow, vec![&rule.when]);
     }
 }
@@ -65,7 +65,11 @@ impl<'s> Search<'s> {
     fn step<'f>(&mut self, step: &'f Step, guards: &mut Vec<&'f Condition>) {
         match &step.action {
             Action::When(guard) => guards.push(guard),
-            Action::Http(http) => self.http(step, http, guards),
+            Action::Call(_) => {
+                if let Some(http) = step.action.request() {
+                    self.http(step, http, guards);
+                }
+            }
             Action::Choose(choose) => {
                 for branch in &choose.branches {
                     let mut guards = guards.clone();
@@ -74,13 +78,10 @@ impl<'s> Search<'s> {
                 }
             }
             Action::Each(each) => self.flow(&each.flow, guards.clone()),
-            Action::Flow(named) if !named.flow.is_of_bundle() => {
+            Action::Flow(named) if !named.flow.is_from_bundle() => {
                 self.flow(&named.flow, guards.clone());
             }
-            Action::Exec(_)
-            | Action::Set(_)
-            | Action::Jq(_)
-            | Action::Config(_)
+            Action::Set(_)
             | Action::Flow(_)
             | Action::Wait(_)
             | Action::Succeed(_)
@@ -273,7 +274,7 @@ impl Change<'_> {
             return false;
         }
         let scope = Scope::new(&event, &self.rule.vars);
-        predicate.judge(&scope).truth() == Truth::True
+        predicate.evaluate(&scope).truth() == Truth::True
     }
 }
 

@@ -208,12 +208,8 @@ impl<'a> Source<'a> {
             true => place.unsure(),
             false => place.behind(prefix.len()),
         };
-        let source = Self::cut(
-            format!("{prefix}{}", filled.text),
-            Escape::Url,
-            place,
-            names.diagnostics,
-        )?;
+        let text = format!("{prefix}{}", filled.text);
+        let source = Self::cut(text, Escape::Url, place, names.diagnostics)?;
         address::check_host(&source.text, &source.place, names.diagnostics).then_some(source)
     }
 
@@ -232,12 +228,8 @@ impl<'a> Source<'a> {
                 place,
             }),
             Err(error) => {
-                diagnostics.error(
-                    Code::BadTemplate,
-                    place.of(&error.at),
-                    error.message,
-                    error.help,
-                );
+                let at = place.of(&error.at);
+                diagnostics.error(Code::BadTemplate, at, error.message, error.help);
                 None
             }
         }
@@ -245,13 +237,10 @@ impl<'a> Source<'a> {
 
     /// What the text reads; None after saying what is wrong with it.
     fn check(&self, names: &mut NameResolver<'_>) -> Option<Reading> {
-        match parse(&self.text, NAME, syntax()) {
-            Ok(template) => check::check(&template, &self.place, self.escape, names),
-            Err(error) => {
-                self.syntax_error(&error, names.diagnostics);
-                None
-            }
-        }
+        let template = parse(&self.text, NAME, syntax())
+            .map_err(|error| self.syntax_error(&error, names.diagnostics))
+            .ok()?;
+        check::check(&template, &self.place, self.escape, names)
     }
 
     fn syntax_error(&self, error: &Error, diagnostics: &mut Diagnostics) {
@@ -294,13 +283,11 @@ impl<'a> Source<'a> {
 
     fn check_compiles(&self, diagnostics: &mut Diagnostics) -> Option<()> {
         let environment: &Environment<'_> = environment(self.escape);
-        match environment.template_from_named_str(NAME, &self.text) {
-            Ok(_) => Some(()),
-            Err(error) => {
-                self.syntax_error(&error, diagnostics);
-                None
-            }
-        }
+        environment
+            .template_from_named_str(NAME, &self.text)
+            .map(|_| ())
+            .map_err(|error| self.syntax_error(&error, diagnostics))
+            .ok()
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::core::config::{self, Config};
 use crate::core::diagnostic::{Diagnostics, Files};
-use crate::core::matching::ruleset::RuleSet;
+use crate::core::matching::ruleset_compile;
 
 const CONFIG: &str = "
 vars: { desk: 'https://desk.example', tiers: [gold], limits: { high: 5 } }
@@ -27,7 +27,7 @@ fn config() -> Config {
 fn said(rule: &str) -> Vec<String> {
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let file = files.add("r.yaml", rule);
-    RuleSet::compile(&Arc::new(files), &[file], &config(), &mut diagnostics);
+    ruleset_compile::rule_set(&Arc::new(files), &[file], &config(), &mut diagnostics);
     let found = diagnostics.sorted().into_iter();
     found
         .map(|d| format!("{} | {}", d.message, d.help.unwrap_or_default()))

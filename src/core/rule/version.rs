@@ -55,8 +55,7 @@ pub struct Origin {
 
 impl Version {
     pub fn new(origin: Arc<Origin>, range: Range<usize>, line: u32) -> Self {
-        let document = origin.text.get(range.clone()).unwrap_or_default();
-        let document = document.trim_start_matches("---").trim();
+        let document = origin.text[range.clone()].trim_start_matches("---").trim();
         let config = &origin.config.fingerprint;
         Self {
             fingerprint: fingerprint(&[origin.file.as_bytes(), document.as_bytes(), config]),
@@ -127,7 +126,7 @@ impl Version {
     }
 
     pub fn document(&self) -> &str {
-        self.origin.text.get(self.range.clone()).unwrap_or_default()
+        &self.origin.text[self.range.clone()]
     }
 
     /// The document with its place.

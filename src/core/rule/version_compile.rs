@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::core::config::Config;
 use crate::core::diagnostic::Diagnostics;
-use crate::core::matching::ruleset::RuleSet;
+use crate::core::matching::ruleset_compile;
 use crate::core::rule::jobspec::Rule;
 use crate::core::rule::version::Version;
 
@@ -12,7 +12,7 @@ use crate::core::rule::version::Version;
 pub fn compile_version(version: &Version, config: &Config) -> Result<Arc<Rule>, Diagnostics> {
     let files = version.files();
     let mut diagnostics = Diagnostics::default();
-    let rules = RuleSet::compile_kept(&files, config, &mut diagnostics);
+    let rules = ruleset_compile::stored_rules(&files, config, &mut diagnostics);
     let mut rules = rules.iter();
     let rule = match version.picked() {
         Some(name) => rules.find(|rule| rule.name == name),
@@ -33,6 +33,7 @@ pub fn compile_version(version: &Version, config: &Config) -> Result<Arc<Rule>, 
 mod tests {
     use super::*;
     use crate::core::diagnostic::Files;
+    use crate::core::matching::ruleset::RuleSet;
     use crate::core::rule::version::Kept;
 
     const TWO: &str = "name: first\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: one\n---\nname: second\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: two\n";
@@ -90,12 +91,10 @@ mod tests {
 
     /// What the innermost flow that the rule runs does.
     fn program(rule: &Rule) -> String {
-        let steps = rule.flow.every_step();
+        let steps = rule.flow.all_steps();
         let last = steps.last().expect("a step");
-        match &last.action {
-            crate::core::flow::step::Action::Exec(exec) => exec.argv[0].source().to_owned(),
-            other => panic!("{other:?}"),
-        }
+        let exec = last.action.command().expect("a command");
+        exec.argv[0].source().to_owned()
     }
 
     #[test]
@@ -105,7 +104,8 @@ mod tests {
             let file = files.add("r.yaml", text);
             let said = &mut Diagnostics::default();
             // Another flow of the document has a mistake that is none of the rule's.
-            let set = RuleSet::compile(&Arc::new(files), &[file], &Config::default(), said);
+            let set =
+                ruleset_compile::rule_set(&Arc::new(files), &[file], &Config::default(), said);
             assert_eq!(
                 said.errors(),
                 usize::from(text.contains("nowhere")),

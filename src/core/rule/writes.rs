@@ -6,7 +6,7 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::core::config::Config;
-use crate::core::flow::step::{Action, BodyTemplate, Flow, Http, Step};
+use crate::core::flow::step::{BodyTemplate, Flow, Http, Step};
 use crate::core::loop_guard::Guard;
 use crate::core::rule::lowering::compiler::Compiler;
 
@@ -52,15 +52,13 @@ pub fn guard(
 }
 
 fn writes(flow: Option<&Flow>) -> impl Iterator<Item = &Http> {
-    let steps = flow.into_iter().flat_map(Flow::every_step);
+    let steps = flow.into_iter().flat_map(Flow::all_steps);
     steps.filter_map(write)
 }
 
 /// A request that can change something at its receiver.
 pub fn write(step: &Step) -> Option<&Http> {
-    let Action::Http(http) = &step.action else {
-        return None;
-    };
+    let http = step.action.request()?;
     let reads = matches!(http.method, "GET" | "HEAD" | "OPTIONS");
     let to_a_file = http.url.source().starts_with("outbox:");
     (!reads && !to_a_file).then_some(http)
@@ -109,7 +107,7 @@ mod tests {
     use super::*;
     use crate::core::config;
     use crate::core::diagnostic::{Diagnostics, FileId, Files};
-    use crate::core::matching::ruleset::RuleSet;
+    use crate::core::matching::ruleset_compile;
 
     const CONFIG: &str = "connections:\n  desk: { base_url: https://desk.example, actor_id: 900 }\n  bare: { base_url: https://acme.zendesk.com }\n  chat: { base_url: https://chat.example }\n  file: { base_url: outbox:desk, actor_id: 7c1e }\n";
 
@@ -121,7 +119,7 @@ mod tests {
             "name: r\nevent_source: support\nevent_type: ticket.StatusChanged\nflow: [{step}]\n"
         );
         let file = files.add("r.yaml", text);
-        let set = RuleSet::compile(&Arc::new(files), &[file], &config, diagnostics);
+        let set = ruleset_compile::rule_set(&Arc::new(files), &[file], &config, diagnostics);
         assert!(!diagnostics.has_errors(), "{diagnostics:?}");
         set.rules[0].guard.clone()
     }

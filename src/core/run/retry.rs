@@ -1,5 +1,5 @@
-//! When a failed step is tried again: how often, after which waits, and the same schedule in words.
-//! It refuses to look at a clock: the wait counts from the try before.
+//! The retry policy of a step: number of attempts, exponential backoff with jitter, and a description.
+//! Needs no clock: a delay counts from the end of the previous attempt.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Attempt, CallFailure, hash};
 
-/// When a failed step is tried again.
+/// How often and after which delays a failed step is attempted again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Retry {
-    /// Tries in all, the first included.
+    /// The maximum number of attempts, the first included.
     pub attempts: u32,
     pub backoff: Duration,
     pub max_delay: Duration,
 }
 
-/// No wait is longer than this, whatever a server asks for.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
+/// The longest delay that `Retry-After` of a server can set.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3_600);
 
 impl Retry {
-    /// Requests are repeated under one key, so that a receiver can tell a repeat.
+    /// The default of HTTP steps. Retries carry the same idempotency key, so a receiver can detect them.
     pub fn of_requests() -> Self {
         Self {
             attempts: 5,
@@ -29,7 +29,7 @@ impl Retry {
         }
     }
 
-    /// Commands are not repeated unless their author says so.
+    /// The default of commands: no retry.
     pub fn of_commands() -> Self {
         Self {
             attempts: 1,
@@ -37,51 +37,51 @@ impl Retry {
         }
     }
 
-    /// When the last of so many failed tries may be followed by the next one.
-    pub fn due(&self, last: &Attempt, tries: u32, seed: &str) -> Timestamp {
-        let asked = match &last.outcome {
+    /// When the next attempt is due after `attempts` failed ones.
+    pub fn due(&self, last: &Attempt, attempts: u32, seed: &str) -> Timestamp {
+        let requested = match &last.outcome {
             Err(CallFailure { retry_after, .. }) => retry_after.unwrap_or_default(),
             Ok(_) => Duration::ZERO,
         };
-        let own = self
-            .delay(tries)
-            .mul_f64(spread(seed, &last.step, last.number));
-        let wait = own.max(asked.min(LONGEST_RETRY_AFTER));
-        let due = SignedDuration::try_from(last.took.saturating_add(wait))
+        let backoff = self
+            .delay(attempts)
+            .mul_f64(jitter(seed, &last.step, last.number));
+        let delay = backoff.max(requested.min(MAX_RETRY_AFTER));
+        let due = SignedDuration::try_from(last.took.saturating_add(delay))
             .ok()
             .and_then(|after| last.started.checked_add(after).ok());
         due.unwrap_or(Timestamp::MAX)
     }
 
-    /// How long to wait after so many tries, without jitter: twice as long after each.
-    fn delay(&self, tries: u32) -> Duration {
-        let doublings = tries.saturating_sub(1).min(31);
+    /// The delay after `attempts` attempts, without jitter. Doubles each time.
+    fn delay(&self, attempts: u32) -> Duration {
+        let doublings = attempts.saturating_sub(1).min(31);
         self.backoff
             .saturating_mul(1 << doublings)
             .min(self.max_delay)
     }
 
-    /// The schedule for people: `5 tries, waiting ~1s 2s 4s 8s (jitter; a longer Retry-After wins)`.
+    /// Describes the policy: `5 attempts, delays ~1s 2s 4s 8s (jitter; or a longer Retry-After)`.
     pub fn words(&self) -> String {
         if self.attempts <= 1 {
-            return "1 try, not repeated".into();
+            return "1 attempt, no retry".into();
         }
-        let waits: Vec<String> = (1..self.attempts)
-            .map(|tries| words(self.delay(tries)))
+        let delays: Vec<String> = (1..self.attempts)
+            .map(|attempts| format_delay(self.delay(attempts)))
             .collect();
-        let shown = match waits.as_slice() {
-            [first @ .., last] if waits.len() > 8 => format!("{} … {last}", first[..6].join(" ")),
-            waits => waits.join(" "),
+        let shown = match delays.as_slice() {
+            [first @ .., last] if delays.len() > 8 => format!("{} … {last}", first[..6].join(" ")),
+            delays => delays.join(" "),
         };
         format!(
-            "{} tries, waiting ~{shown} (jitter; a longer Retry-After wins)",
+            "{} attempts, delays ~{shown} (jitter; or a longer Retry-After)",
             self.attempts
         )
     }
 }
 
-fn words(wait: Duration) -> String {
-    let (millis, seconds) = (wait.as_millis(), wait.as_secs());
+fn format_delay(delay: Duration) -> String {
+    let (millis, seconds) = (delay.as_millis(), delay.as_secs());
     match () {
         () if millis % 1_000 != 0 => format!("{millis}ms"),
         () if seconds >= 3_600 && seconds % 3_600 == 0 => format!("{}h", seconds / 3_600),
@@ -90,10 +90,10 @@ fn words(wait: Duration) -> String {
     }
 }
 
-/// Between 0.8 and 1.2, the same for the same try of the same run: runs that failed together do not
-/// all come back together, and a decision made again is made alike.
-fn spread(seed: &str, step: &str, tries: u32) -> f64 {
-    let hash = hash(&[seed, step, &tries.to_string()]);
+/// A factor from 0.8 to 1.2, so that runs that failed together are not retried together. The same for the
+/// same attempt of the same run, because decisions must be repeatable.
+fn jitter(seed: &str, step: &str, number: u32) -> f64 {
+    let hash = hash(&[seed, step, &number.to_string()]);
     let part = u16::from_be_bytes([hash[0], hash[1]]);
     0.8 + 0.4 * f64::from(part) / f64::from(u16::MAX)
 }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_up_to_the_longest_with_a_fifth_of_jitter() {
+    fn delays_double_up_to_the_maximum_with_20_percent_jitter() {
         let retry = Retry {
             max_delay: Duration::from_secs(5),
             ..Retry::of_requests()
@@ -142,21 +142,21 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_wins_when_it_is_longer_but_not_without_end() {
+    fn a_longer_retry_after_takes_precedence_up_to_its_limit() {
         let retry = Retry::of_requests();
-        let of = |seconds| wait(&retry, &failed(1, Some(Duration::from_secs(seconds))), "s");
-        assert!(of(0) > 0.7);
-        assert!((of(30) - 30.0).abs() < 0.001);
-        assert!((of(1_000_000) - 3_600.0).abs() < 0.001);
+        let with = |seconds| wait(&retry, &failed(1, Some(Duration::from_secs(seconds))), "s");
+        assert!(with(0) > 0.7);
+        assert!((with(30) - 30.0).abs() < 0.001);
+        assert!((with(1_000_000) - 3_600.0).abs() < 0.001);
     }
 
     #[test]
-    fn the_schedule_reads_well() {
+    fn the_policy_is_described() {
         assert_eq!(
             Retry::of_requests().words(),
-            "5 tries, waiting ~1s 2s 4s 8s (jitter; a longer Retry-After wins)"
+            "5 attempts, delays ~1s 2s 4s 8s (jitter; or a longer Retry-After)"
         );
-        assert_eq!(Retry::of_commands().words(), "1 try, not repeated");
+        assert_eq!(Retry::of_commands().words(), "1 attempt, no retry");
         let long = Retry {
             attempts: 20,
             backoff: Duration::from_millis(500),
@@ -164,7 +164,7 @@ mod tests {
         };
         assert_eq!(
             long.words(),
-            "20 tries, waiting ~500ms 1s 2s 4s 8s 16s … 5m (jitter; a longer Retry-After wins)"
+            "20 attempts, delays ~500ms 1s 2s 4s 8s 16s … 5m (jitter; or a longer Retry-After)"
         );
     }
 }

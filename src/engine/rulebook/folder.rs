@@ -1,5 +1,5 @@
-//! Which files under a path hold rules, in a stable order.
-//! It reads none of them; hidden ones, and what ends neither in `.yaml`, `.yml` nor `.json`, it leaves alone.
+//! Finds the rule files under a path, in a stable order. Hidden files and files that do not end in `.yaml`,
+//! `.yml` or `.json` are skipped.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,36 +10,36 @@ use super::report;
 use crate::core::diagnostic::{Code, Diagnostics, Files};
 
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct RuleFiles {
     pub rules: Vec<PathBuf>,
     pub tests: Vec<PathBuf>,
-    pub refused: Vec<Refusal>,
+    pub errors: Vec<RuleFolderError>,
 }
 
-/// A folder that could not be read, or holds nothing.
+/// A folder that could not be read, or has no rule files.
 #[derive(Debug)]
-pub enum Refusal {
+pub enum RuleFolderError {
     Missing(PathBuf),
     Unreadable(PathBuf, io::Error),
     Empty(PathBuf),
 }
 
-/// The rule files at a path: itself, or all below it.
-pub fn find(path: &Path) -> Found {
+/// The rule files at a path: the file itself, or all files below a folder.
+pub fn find(path: &Path) -> RuleFiles {
     if !path.is_dir() {
         return find_one(path);
     }
-    let mut found = Found::default();
+    let mut found = RuleFiles::default();
     walk(path, &mut BTreeSet::new(), &mut found);
-    if found.rules.is_empty() && found.refused.is_empty() {
-        found.refused.push(Refusal::Empty(path.to_owned()));
+    if found.rules.is_empty() && found.errors.is_empty() {
+        found.errors.push(RuleFolderError::Empty(path.to_owned()));
     }
     found
 }
 
-/// One rule file and the tests beside it; naming the tests means their rule.
-fn find_one(path: &Path) -> Found {
-    let mut found = Found::default();
+/// One rule file and its test files. The path of a test file means its rule.
+fn find_one(path: &Path) -> RuleFiles {
+    let mut found = RuleFiles::default();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let stem = stem(&name).unwrap_or(&name);
     let stem = stem.strip_suffix(".test").unwrap_or(stem);
@@ -48,7 +48,7 @@ fn find_one(path: &Path) -> Found {
     let rules = there(vec![beside(".yaml"), beside(".yml"), beside(".json")]).next();
     let tests: Vec<PathBuf> = there(vec![beside(".test.yaml"), beside(".test.yml")]).collect();
     match (path.exists(), rules) {
-        (false, _) => found.refused.push(Refusal::Missing(path.to_owned())),
+        (false, _) => found.errors.push(RuleFolderError::Missing(path.to_owned())),
         (true, Some(rule)) if tests.iter().any(|test| test == path) => found.rules.push(rule),
         (true, _) => found.rules.push(path.to_owned()),
     }
@@ -59,8 +59,8 @@ fn find_one(path: &Path) -> Found {
     found
 }
 
-/// `entered` keeps links between folders from leading round in circles.
-fn walk(folder: &Path, entered: &mut BTreeSet<PathBuf>, found: &mut Found) {
+/// `entered` prevents endless loops through symbolic links.
+fn walk(folder: &Path, entered: &mut BTreeSet<PathBuf>, found: &mut RuleFiles) {
     let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     if !entered.insert(real) {
         return;
@@ -68,8 +68,8 @@ fn walk(folder: &Path, entered: &mut BTreeSet<PathBuf>, found: &mut Found) {
     let entries = match entries(folder) {
         Ok(entries) => entries,
         Err(error) => {
-            let refusal = Refusal::Unreadable(folder.to_owned(), error);
-            found.refused.push(refusal);
+            let error = RuleFolderError::Unreadable(folder.to_owned(), error);
+            found.errors.push(error);
             return;
         }
     };
@@ -94,11 +94,11 @@ fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn sort_in(path: PathBuf, found: &mut Found) {
+fn sort_in(path: PathBuf, found: &mut RuleFiles) {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     match stem(&name) {
         None => {}
-        // The configuration, where rules stand beside it.
+        // The configuration, if it is in the rules folder.
         Some("flowtrigger") => {}
         Some(stem) if stem.ends_with(".test") => found.tests.push(path),
         Some(_) => found.rules.push(path),
@@ -111,26 +111,26 @@ fn stem(name: &str) -> Option<&str> {
         .or_else(|| name.strip_suffix(".json"))
 }
 
-impl Refusal {
+impl RuleFolderError {
     pub fn report(&self, files: &mut Files, diagnostics: &mut Diagnostics) {
         let (path, code, message, help) = match self {
-            Refusal::Missing(path) => (
+            RuleFolderError::Missing(path) => (
                 path,
                 Code::Unreadable,
-                format!("`{}` is not there", path.display()),
-                "create it and put a rule file into it, or name another path with `--rules`",
+                format!("`{}` does not exist", path.display()),
+                "create it and add a rule file, or choose another path with `--rules`",
             ),
-            Refusal::Unreadable(path, error) => (
+            RuleFolderError::Unreadable(path, error) => (
                 path,
                 Code::Unreadable,
                 format!("failed to read the folder `{}`: {error}", path.display()),
-                "give its reader the permission to list it",
+                "give the user that runs flowtrigger permission to list it",
             ),
-            Refusal::Empty(path) => (
+            RuleFolderError::Empty(path) => (
                 path,
                 Code::Empty,
-                format!("`{}` holds no rule file", path.display()),
-                "rules stand in files that end in `.yaml`, `.yml` or, as ZIS bundles, `.json`",
+                format!("`{}` contains no rule file", path.display()),
+                "rule files end in `.yaml` or `.yml`, ZIS bundles also in `.json`",
             ),
         };
         report(path, message, help, code, files, diagnostics);

@@ -1,5 +1,5 @@
-//! The socket file that orders come through, for its owner alone from its first moment.
-//! It refuses nobody itself: the permissions of the file do, and the folder's lock comes first.
+//! Creates the admin socket. Only its owner can connect, from the moment the file exists.
+//! The permissions of the file are the only access control.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
@@ -8,23 +8,23 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::UnixListener;
 
-/// Why nothing listens for orders.
+/// Why the admin socket is not available.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
     #[error(
-        "failed to listen on `{}`: its path is longer than a socket's may be; name a data folder with a shorter path with `--data`",
+        "failed to listen on `{}`: the path is too long for a socket; use `--data` to choose a data folder with a shorter path",
         path.display()
     )]
     TooLong { path: PathBuf },
     #[error(
-        "failed to listen on `{}`: {why}; put the data folder on a local disk that this user may write to",
+        "failed to listen on `{}`: {why}; use a data folder on a local disk where this user has write access",
         path.display()
     )]
     Other { path: PathBuf, why: io::Error },
 }
 
-/// Listens on a new socket in the place of whatever an earlier daemon left there; whoever calls this
-/// holds the lock of the folder.
+/// Listens on a new socket and replaces the one of an earlier daemon. The caller must hold the lock of
+/// the data folder.
 pub fn listen(path: &Path) -> Result<UnixListener, SocketError> {
     bind(path).map_err(|why| {
         let path = path.to_owned();
@@ -35,24 +35,24 @@ pub fn listen(path: &Path) -> Result<UnixListener, SocketError> {
     })
 }
 
-/// A socket gets the permissions that the process gives by default, for a moment. Nobody else can
-/// reach it then: it is born in a folder of its own, which only the owner may enter, and moves out of
-/// it with the permissions that it keeps.
+/// A new socket has the default permissions of the process until they are changed. To exclude other
+/// users in between, the socket is created in a folder that only the owner can enter, and is moved to
+/// its path after its permissions are set.
 fn bind(path: &Path) -> io::Result<UnixListener> {
-    let nursery = path.with_file_name(".socket");
-    match fs::remove_dir_all(&nursery) {
+    let private = path.with_file_name(".socket");
+    match fs::remove_dir_all(&private) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
-    DirBuilder::new().mode(0o700).create(&nursery)?;
-    let born = nursery.join("s");
-    let listener = UnixListener::bind(&born);
+    DirBuilder::new().mode(0o700).create(&private)?;
+    let created = private.join("s");
+    let listener = UnixListener::bind(&created);
     let moved = listener.and_then(|listener| {
-        fs::set_permissions(&born, Permissions::from_mode(0o600))?;
-        fs::rename(&born, path)?;
+        fs::set_permissions(&created, Permissions::from_mode(0o600))?;
+        fs::rename(&created, path)?;
         Ok(listener)
     });
-    fs::remove_dir_all(&nursery)?;
+    fs::remove_dir_all(&private)?;
     moved
 }
 
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_socket_is_its_owners_and_takes_the_place_of_an_older_one() {
+    async fn a_new_socket_is_private_and_replaces_an_older_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("flowtrigger.sock");
         drop(listen(&path).unwrap());
@@ -77,12 +77,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_path_that_is_too_long_is_told() {
+    async fn a_path_that_is_too_long_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let deep = folder.path().join("d".repeat(120));
         fs::create_dir(&deep).unwrap();
-        let refused = listen(&deep.join("flowtrigger.sock")).unwrap_err();
-        assert!(refused.to_string().contains("a shorter path"), "{refused}");
+        let error = listen(&deep.join("flowtrigger.sock")).unwrap_err();
+        assert!(error.to_string().contains("a shorter path"), "{error}");
         assert!(!deep.join(".socket").exists());
     }
 }

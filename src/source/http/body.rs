@@ -1,5 +1,5 @@
-//! The bytes of a request, up to a limit of its own and to what all bodies together may take.
-//! It keeps nothing beyond the limit, but hears a sender out for a while, so that the sender hears why.
+//! Reads request bodies within a limit per body and a memory limit for all bodies.
+//! Reads on for a while beyond the limit of a body without keeping it, so that the sender receives the 413.
 
 use std::future::poll_fn;
 use std::ops::Deref;
@@ -13,32 +13,32 @@ use axum::http::header;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::Limits;
-use super::answer::Problem;
+use super::HttpLimits;
+use super::response::HttpError;
 
-/// A sender of more than this is hung up on in the middle; one of less gets its 413.
-const HEARD_OUT: usize = 16 * 1024 * 1024;
-/// Bytes of a body that are never waited for: more than almost every event has.
-const SMALL: usize = 16 * 1024;
-/// How long a large body waits for room, before its sender is asked to come back.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// What room is counted in.
-const PIECE: usize = 1024;
+/// The most that is read of a body over the limit. Beyond it the connection is closed.
+const MAX_DRAINED_BYTES: usize = 16 * 1024 * 1024;
+/// The part of each body that needs no memory permit. Almost every event is smaller.
+const FREE_BYTES: usize = 16 * 1024;
+/// How long a body waits for memory permits before its sender gets a 503.
+const BODY_MEMORY_TIMEOUT: Duration = Duration::from_secs(3);
+/// The bytes of memory per permit.
+const BYTES_PER_PERMIT: usize = 1024;
 
-/// The memory for bodies that are being read.
-pub struct Bodies {
+/// Limits the memory of all bodies that are being read.
+pub struct BodyLimiter {
     limit: usize,
-    room: Arc<Semaphore>,
-    patience: Duration,
+    permits: Arc<Semaphore>,
+    timeout: Duration,
 }
 
-/// The bytes of one body, with the room that they take.
-pub struct Taken {
+/// The bytes of one body and the memory permits that it holds.
+pub struct LimitedBody {
     bytes: Vec<u8>,
-    room: Option<OwnedSemaphorePermit>,
+    permits: Option<OwnedSemaphorePermit>,
 }
 
-impl Deref for Taken {
+impl Deref for LimitedBody {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -46,82 +46,82 @@ impl Deref for Taken {
     }
 }
 
-impl Bodies {
-    pub fn new(limits: &Limits) -> Self {
+impl BodyLimiter {
+    pub fn new(limits: &HttpLimits) -> Self {
         Self {
             limit: limits.body,
-            room: Arc::new(Semaphore::new(limits.bodies.div_ceil(PIECE))),
-            patience: PATIENCE,
+            permits: Arc::new(Semaphore::new(limits.bodies.div_ceil(BYTES_PER_PERMIT))),
+            timeout: BODY_MEMORY_TIMEOUT,
         }
     }
 
-    pub async fn read(&self, request: Request) -> Result<Taken, Problem> {
+    pub async fn read(&self, request: Request) -> Result<LimitedBody, HttpError> {
         let limit = self.limit;
         let length = request.headers().get(header::CONTENT_LENGTH);
         let length = length.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        if length.is_some_and(|length| length > HEARD_OUT) {
-            return Err(Problem::TooLarge { limit });
+        if length.is_some_and(|length| length > MAX_DRAINED_BYTES) {
+            return Err(HttpError::TooLarge { limit });
         }
         let mut body = request.into_body();
-        let mut taken = Taken {
-            bytes: Vec::with_capacity(length.unwrap_or_default().min(SMALL)),
-            room: None,
+        let mut kept = LimitedBody {
+            bytes: Vec::with_capacity(length.unwrap_or_default().min(FREE_BYTES)),
+            permits: None,
         };
-        let mut heard = 0;
-        while let Some(piece) = next(&mut body).await? {
-            heard += piece.len();
-            if heard > HEARD_OUT {
+        let mut received = 0;
+        while let Some(chunk) = next_chunk(&mut body).await? {
+            received += chunk.len();
+            if received > MAX_DRAINED_BYTES {
                 break;
             }
-            if heard <= limit {
-                self.make_room(&mut taken, heard).await?;
-                taken.bytes.extend_from_slice(&piece);
+            if received <= limit {
+                self.reserve(&mut kept, received).await?;
+                kept.bytes.extend_from_slice(&chunk);
             } else {
-                // What is too large is not kept while the rest of it is heard.
-                taken = Taken {
+                // Frees the memory while the rest is read.
+                kept = LimitedBody {
                     bytes: Vec::new(),
-                    room: None,
+                    permits: None,
                 };
             }
         }
-        match heard > limit {
-            true => Err(Problem::TooLarge { limit }),
-            false => Ok(taken),
+        match received > limit {
+            true => Err(HttpError::TooLarge { limit }),
+            false => Ok(kept),
         }
     }
 
-    /// Beyond the small ones, all bodies share what there is. The room of a body grows by doubling, as
-    /// its bytes do.
-    async fn make_room(&self, taken: &mut Taken, wanted: usize) -> Result<(), Problem> {
-        let has = taken.room.as_ref().map_or(0, |room| room.num_permits());
-        if wanted <= SMALL + has * PIECE {
+    /// Acquires permits for `wanted` bytes. The permits of a body double each time, like the capacity of
+    /// its `Vec`.
+    async fn reserve(&self, body: &mut LimitedBody, wanted: usize) -> Result<(), HttpError> {
+        let has = body.permits.as_ref().map_or(0, |held| held.num_permits());
+        if wanted <= FREE_BYTES + has * BYTES_PER_PERMIT {
             return Ok(());
         }
         let whole = wanted.next_power_of_two().min(self.limit);
-        let more = whole.saturating_sub(SMALL).div_ceil(PIECE) - has;
+        let more = whole.saturating_sub(FREE_BYTES).div_ceil(BYTES_PER_PERMIT) - has;
         let more = u32::try_from(more).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.room).acquire_many_owned(more);
-        let Ok(Ok(room)) = timeout(self.patience, room).await else {
-            return Err(Problem::Crowded);
+        let acquired = Arc::clone(&self.permits).acquire_many_owned(more);
+        let Ok(Ok(acquired)) = timeout(self.timeout, acquired).await else {
+            return Err(HttpError::NoBodyMemory);
         };
-        match &mut taken.room {
-            Some(held) => held.merge(room),
-            None => taken.room = Some(room),
+        match &mut body.permits {
+            Some(held) => held.merge(acquired),
+            None => body.permits = Some(acquired),
         }
         Ok(())
     }
 }
 
-/// Hears a body to its end and keeps nothing of it.
-pub async fn pass_over(request: Request) {
+/// Reads a body to its end without keeping it.
+pub async fn discard_body(request: Request) {
     let mut body = request.into_body();
-    while let Ok(Some(_)) = next(&mut body).await {}
+    while let Ok(Some(_)) = next_chunk(&mut body).await {}
 }
 
-async fn next(body: &mut Body) -> Result<Option<Bytes>, Problem> {
+async fn next_chunk(body: &mut Body) -> Result<Option<Bytes>, HttpError> {
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
-        // Trailers say nothing that is read here.
-        if let Ok(data) = frame.map_err(|_| Problem::CutOff)?.into_data() {
+        // Trailers are ignored.
+        if let Ok(data) = frame.map_err(|_| HttpError::IncompleteBody)?.into_data() {
             return Ok(Some(data));
         }
     }
@@ -136,44 +136,47 @@ mod tests {
         Request::new(Body::from(vec![b'x'; bytes]))
     }
 
-    async fn read(bodies: &Bodies, bytes: usize) -> Result<usize, Problem> {
-        bodies.read(request(bytes)).await.map(|taken| taken.len())
+    async fn read(limiter: &BodyLimiter, bytes: usize) -> Result<usize, HttpError> {
+        limiter.read(request(bytes)).await.map(|body| body.len())
     }
 
-    fn bodies(body: usize, bodies: usize) -> Bodies {
-        let limits = Limits {
+    fn limiter(body: usize, bodies: usize) -> BodyLimiter {
+        let limits = HttpLimits {
             body,
             bodies,
-            ..Limits::default()
+            ..HttpLimits::default()
         };
-        Bodies {
-            patience: Duration::ZERO,
-            ..Bodies::new(&limits)
+        BodyLimiter {
+            timeout: Duration::ZERO,
+            ..BodyLimiter::new(&limits)
         }
     }
 
     #[tokio::test]
     async fn the_limit_is_inclusive() {
-        let bodies = bodies(10, 1024 * 1024);
-        assert_eq!(read(&bodies, 10).await, Ok(10));
+        let limiter = limiter(10, 1024 * 1024);
+        assert_eq!(read(&limiter, 10).await, Ok(10));
         assert_eq!(
-            read(&bodies, 11).await,
-            Err(Problem::TooLarge { limit: 10 })
+            read(&limiter, 11).await,
+            Err(HttpError::TooLarge { limit: 10 })
         );
         assert_eq!(
-            read(&bodies, HEARD_OUT + 1).await,
-            Err(Problem::TooLarge { limit: 10 })
+            read(&limiter, MAX_DRAINED_BYTES + 1).await,
+            Err(HttpError::TooLarge { limit: 10 })
         );
     }
 
     #[tokio::test]
-    async fn large_bodies_share_the_room_and_small_ones_need_none() {
-        let bodies = bodies(64 * 1024, 64 * 1024);
-        let large = bodies.read(request(40 * 1024)).await.unwrap();
-        assert_eq!(read(&bodies, 40 * 1024).await, Err(Problem::Crowded));
-        assert_eq!(read(&bodies, SMALL).await, Ok(SMALL));
+    async fn large_bodies_share_the_memory_and_small_ones_need_none() {
+        let limiter = limiter(64 * 1024, 64 * 1024);
+        let large = limiter.read(request(40 * 1024)).await.unwrap();
+        assert_eq!(
+            read(&limiter, 40 * 1024).await,
+            Err(HttpError::NoBodyMemory)
+        );
+        assert_eq!(read(&limiter, FREE_BYTES).await, Ok(FREE_BYTES));
         drop(large);
-        assert_eq!(read(&bodies, 64 * 1024).await, Ok(64 * 1024));
-        assert_eq!(read(&bodies, 64 * 1024).await, Ok(64 * 1024));
+        assert_eq!(read(&limiter, 64 * 1024).await, Ok(64 * 1024));
+        assert_eq!(read(&limiter, 64 * 1024).await, Ok(64 * 1024));
     }
 }

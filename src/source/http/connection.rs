@@ -1,5 +1,5 @@
-//! Connections: how many at a time and of one address, and how long each may take to ask and to listen.
-//! It refuses to wait for who dribbles or does not read: a time starts with a request's or an answer's first byte.
+//! Accepts connections within the limits and closes those that send or read too slowly.
+//! A timeout starts with the first byte of a request or a response; further bytes do not extend it.
 
 use std::io;
 use std::pin::Pin;
@@ -14,146 +14,149 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep};
 use tracing::warn;
 
-use super::Limits;
-use super::crowd::{Counted, Crowd};
+use super::HttpLimits;
 use super::peer::Peer;
+use super::per_address::{AddressLimiter, AddressPermit};
 
-/// Between two words about senders that were hung up on.
-const QUIET: Duration = Duration::from_secs(10);
+/// The shortest time between two log lines about closed connections.
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Lets in as many connections as there are places.
-pub struct Doorman {
+/// Accepts connections up to the limits in total and per address.
+pub struct Acceptor {
     listener: TcpListener,
-    places: Arc<Semaphore>,
-    crowd: Crowd,
+    permits: Arc<Semaphore>,
+    per_address: AddressLimiter,
     request: Duration,
     idle: Duration,
-    hung_up: u64,
-    told: Option<Instant>,
+    closed: u64,
+    last_logged: Option<Instant>,
 }
 
-impl Doorman {
-    pub fn new(listener: TcpListener, limits: &Limits) -> Self {
+impl Acceptor {
+    pub fn new(listener: TcpListener, limits: &HttpLimits) -> Self {
         Self {
             listener,
-            places: Arc::new(Semaphore::new(limits.connections)),
-            crowd: Crowd::new(limits.per_address, &limits.trusted_proxies),
+            permits: Arc::new(Semaphore::new(limits.connections)),
+            per_address: AddressLimiter::new(limits.per_address, &limits.trusted_proxies),
             request: limits.request,
             idle: limits.idle,
-            hung_up: 0,
-            told: None,
+            closed: 0,
+            last_logged: None,
         }
     }
 
-    /// The next connection that has a place. Where the machine has no more files to give, axum's
-    /// listener waits a second and tries again.
-    pub async fn accept(&mut self) -> (Connection, Peer) {
+    /// Returns the next connection within the limits. If the process has no free file descriptor,
+    /// axum's listener waits a second and tries again.
+    pub async fn accept(&mut self) -> (TimedConnection, Peer) {
         loop {
-            let place = Arc::clone(&self.places).acquire_owned().await;
+            let permit = Arc::clone(&self.permits).acquire_owned().await;
             let (stream, address) = Listener::accept(&mut self.listener).await;
             let peer = Peer(address);
-            let Some(counted) = self.crowd.enter(peer) else {
-                self.hang_up(peer);
+            let Some(address_permit) = self.per_address.enter(peer) else {
+                self.log_closed(peer);
                 continue;
             };
-            let connection = Connection {
+            let connection = TimedConnection {
                 stream,
                 deadline: Box::pin(sleep(self.request)),
-                phase: Phase::Quiet,
+                phase: ConnectionPhase::Idle,
                 request: self.request,
                 idle: self.idle,
-                _place: place.ok(),
-                _counted: counted,
+                _permit: permit.ok(),
+                _address_permit: address_permit,
             };
             return (connection, peer);
         }
     }
 
-    /// A flood of connections is no flood of words.
-    fn hang_up(&mut self, peer: Peer) {
-        self.hung_up += 1;
-        if self.told.is_some_and(|told| told.elapsed() < QUIET) {
+    /// Logs at most once per [`LOG_INTERVAL`], with the number of closed connections.
+    fn log_closed(&mut self, peer: Peer) {
+        self.closed += 1;
+        if self
+            .last_logged
+            .is_some_and(|at| at.elapsed() < LOG_INTERVAL)
+        {
             return;
         }
-        let (address, connections) = (peer.address(), self.hung_up);
+        let (address, connections) = (peer.address(), self.closed);
         warn!(
             %address,
             connections,
-            "hung up on connections beyond an address's share; if it is a proxy, name it under `listen.trusted_proxies`"
+            "connections over the limit per address closed; if the address is a proxy, add it to `listen.trusted_proxies`"
         );
-        (self.hung_up, self.told) = (0, Some(Instant::now()));
+        (self.closed, self.last_logged) = (0, Some(Instant::now()));
     }
 }
 
-/// A connection that ends itself when a request takes too long to come.
-pub struct Connection {
+/// A connection that fails with a timeout if a request or a response takes too long.
+pub struct TimedConnection {
     stream: TcpStream,
     deadline: Pin<Box<Sleep>>,
-    phase: Phase,
+    phase: ConnectionPhase,
     request: Duration,
     idle: Duration,
-    _place: Option<OwnedSemaphorePermit>,
-    _counted: Option<Counted>,
+    _permit: Option<OwnedSemaphorePermit>,
+    _address_permit: Option<AddressPermit>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
-    /// No byte since the last answer.
-    Quiet,
-    /// A request is coming in; more bytes of it gain no more time.
+enum ConnectionPhase {
+    /// No byte since the last response.
+    Idle,
+    /// A request is being received.
     Request,
-    /// An answer is going out; a reader that does not take it gains no more time.
-    Answer,
+    /// A response is being sent.
+    Response,
 }
 
-impl Connection {
-    fn enter(&mut self, phase: Phase, time: Duration) {
+impl TimedConnection {
+    fn start(&mut self, phase: ConnectionPhase, time: Duration) {
         self.phase = phase;
         self.deadline.as_mut().reset(Instant::now() + time);
     }
 
-    fn overdue(&mut self, cx: &mut Context<'_>) -> bool {
+    fn is_overdue(&mut self, cx: &mut Context<'_>) -> bool {
         self.deadline.as_mut().poll(cx).is_ready()
     }
 }
 
-impl AsyncRead for Connection {
+impl AsyncRead for TimedConnection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.overdue(cx) {
+        if self.is_overdue(cx) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before && self.phase == Phase::Quiet {
+        if buffer.filled().len() > before && self.phase == ConnectionPhase::Idle {
             let request = self.request;
-            self.enter(Phase::Request, request);
+            self.start(ConnectionPhase::Request, request);
         }
         read
     }
 }
 
-impl AsyncWrite for Connection {
+impl AsyncWrite for TimedConnection {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.phase != Phase::Answer {
+        if self.phase != ConnectionPhase::Response {
             let request = self.request;
-            self.enter(Phase::Answer, request);
+            self.start(ConnectionPhase::Response, request);
         }
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         match written {
             Poll::Ready(Ok(_)) => {
                 let idle = self.idle;
-                self.enter(Phase::Quiet, idle);
+                self.start(ConnectionPhase::Idle, idle);
             }
             Poll::Ready(Err(_)) => {}
-            Poll::Pending if self.overdue(cx) => {
+            Poll::Pending if self.is_overdue(cx) => {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
             Poll::Pending => {}

@@ -1,5 +1,4 @@
-//! What bounds every sender: connections, heads, bodies, times.
-//! It refuses to be unbounded anywhere; each figure says what it costs at most.
+//! Limits of the HTTP server: connections, headers, bodies and times.
 
 use std::time::Duration;
 
@@ -8,31 +7,31 @@ use ipnet::IpNet;
 use crate::core::config::Listen;
 
 #[derive(Debug, Clone)]
-pub struct Limits {
-    /// Connections at a time: each costs some 20 KB, so 1,000 stay under 20 MB. Others wait to be
-    /// accepted.
+pub struct HttpLimits {
+    /// Open connections. Each costs about 20 KB, so 1,000 need less than 20 MB. Further connections
+    /// wait to be accepted.
     pub connections: usize,
-    /// Of one address, or of one IPv6 network of 64 bits; others of it are hung up on. Proxies that
-    /// are trusted, and this machine, are not counted.
+    /// Open connections of one address, or of one IPv6 /64 network. Further connections are closed.
+    /// Trusted proxies and loopback are exempt.
     pub per_address: usize,
-    /// Bytes of a request's line and headers together. Help desks send some 2 KB.
+    /// Bytes of the request line and headers together. Help desks send about 2 KB.
     pub head: usize,
-    /// Headers of a request.
+    /// Number of headers in a request.
     pub headers: usize,
-    /// Bytes of a body. The largest event that a help desk sends has some 100 KB.
+    /// Bytes of a body. The largest event of a help desk has about 100 KB.
     pub body: usize,
-    /// Bytes of all bodies together that are being read, the first 16 KiB of each apart.
+    /// Bytes of all bodies that are being read, without the first 16 KiB of each.
     pub bodies: usize,
-    /// From the first byte of a request to its last, and from the first byte of an answer to its last.
-    /// Senders give up after 10 to 12 s themselves.
+    /// Time from the first to the last byte of a request, and of a response. Senders time out after
+    /// 10 to 12 s.
     pub request: Duration,
-    /// How long a connection may lie idle between requests.
+    /// How long a connection may be idle between requests.
     pub idle: Duration,
-    /// Whose word about the sender's address is taken.
+    /// Proxies whose `X-Forwarded-For` header is trusted.
     pub trusted_proxies: Vec<IpNet>,
 }
 
-impl Default for Limits {
+impl Default for HttpLimits {
     fn default() -> Self {
         Self {
             connections: 1_000,
@@ -48,15 +47,15 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
-    /// These, and what the configuration sets over them.
+impl HttpLimits {
+    /// Applies the `listen` section of the configuration.
     pub fn with(self, listen: &Listen) -> Self {
         let body = listen.body.unwrap_or(self.body);
         Self {
             connections: listen.connections.unwrap_or(self.connections),
             per_address: listen.connections_per_address.unwrap_or(self.per_address),
             body,
-            // One body of the longest kind must always fit.
+            // One body of the maximum size must always fit.
             bodies: self.bodies.max(body),
             request: listen.request.unwrap_or(self.request),
             trusted_proxies: listen.trusted_proxies.clone(),

@@ -1,17 +1,17 @@
-//! Who is at the other end of a connection, and whom a proxy speaks for.
-//! It refuses to believe a header about it unless the connection comes from a proxy that is trusted.
+//! The address of a connection, and the sender's address behind trusted proxies.
+//! Ignores `X-Forwarded-For` if the connection does not come from a trusted proxy.
 
 use std::net::{IpAddr, SocketAddr};
 
 use axum::http::HeaderMap;
 use ipnet::IpNet;
 
-/// The other end of a connection.
+/// The remote address of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
 impl Peer {
-    /// An IPv4 address that came in as IPv6 is the IPv4 address.
+    /// The address, with an IPv4-mapped IPv6 address as IPv4.
     pub fn address(self) -> IpAddr {
         self.0.ip().to_canonical()
     }
@@ -20,19 +20,21 @@ impl Peer {
         is_among(self.address(), networks)
     }
 
-    /// Who sent a request: the peer, or whom the trusted proxies between say. Each proxy adds the
-    /// address that it was reached from at the right; what stands left of the first that is not
-    /// trusted may be anybody's invention.
+    /// The address of the sender of a request: the peer, or the address that trusted proxies report.
+    /// Each proxy appends the address that it was reached from. Addresses left of the first untrusted
+    /// one can be forged.
     pub fn sender(self, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
         let mut sender = self.address();
-        let told = headers.get_all("x-forwarded-for");
-        let told = told.iter().filter_map(|value| value.to_str().ok());
-        let told: Vec<&str> = told.flat_map(|value| value.split(',')).collect();
-        for address in told.into_iter().rev() {
+        let forwarded = headers.get_all("x-forwarded-for");
+        let forwarded = forwarded.iter().filter_map(|value| value.to_str().ok());
+        let forwarded = forwarded
+            .flat_map(|value| value.split(','))
+            .collect::<Vec<&str>>();
+        for address in forwarded.into_iter().rev() {
             if !is_among(sender, proxies) {
                 break;
             }
-            let Some(address) = read(address.trim()) else {
+            let Some(address) = parse(address.trim()) else {
                 break;
             };
             sender = address;
@@ -45,8 +47,8 @@ fn is_among(address: IpAddr, networks: &[IpNet]) -> bool {
     networks.iter().any(|network| network.contains(&address))
 }
 
-/// Some proxies add the port.
-fn read(text: &str) -> Option<IpAddr> {
+/// Some proxies append the port.
+fn parse(text: &str) -> Option<IpAddr> {
     let address = text.parse::<IpAddr>();
     let address = address.or_else(|_| text.parse::<SocketAddr>().map(|address| address.ip()));
     address.ok().map(|address| address.to_canonical())
@@ -58,10 +60,10 @@ mod tests {
 
     use super::*;
 
-    fn sender(peer: &str, told: &[&'static str]) -> String {
+    fn sender(peer: &str, forwarded: &[&'static str]) -> String {
         let mut headers = HeaderMap::new();
-        for told in told {
-            headers.append("x-forwarded-for", HeaderValue::from_static(told));
+        for value in forwarded {
+            headers.append("x-forwarded-for", HeaderValue::from_static(value));
         }
         let proxies = ["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()];
         let peer = Peer(peer.parse().unwrap());
@@ -69,8 +71,8 @@ mod tests {
     }
 
     #[test]
-    fn only_a_trusted_proxy_is_believed() {
-        for (peer, told, wanted) in [
+    fn only_trusted_proxies_set_the_address() {
+        for (peer, forwarded, expected) in [
             ("192.0.2.7:1", &[][..], "192.0.2.7"),
             ("192.0.2.7:1", &["203.0.113.9"][..], "192.0.2.7"),
             ("10.1.1.1:1", &["203.0.113.9"][..], "203.0.113.9"),
@@ -96,7 +98,7 @@ mod tests {
             ("[::ffff:10.1.1.1]:1", &["203.0.113.9"][..], "203.0.113.9"),
             ("[::ffff:192.0.2.7]:1", &["203.0.113.9"][..], "192.0.2.7"),
         ] {
-            assert_eq!(sender(peer, told), wanted, "{peer} {told:?}");
+            assert_eq!(sender(peer, forwarded), expected, "{peer} {forwarded:?}");
         }
     }
 }

@@ -1,29 +1,35 @@
-//! The signatures in a request's headers, and what else of its headers is signed.
-//! It refuses any that is not whole, in its one encoding and behind its prefix, and a time out of the window.
+//! Reads the signatures and the signed headers of a request, and checks its timestamp.
+//! Accepts a signature only in full length, in the scheme's encoding and with its prefix.
 
 use axum::http::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-use super::{Candidates, Fault, Part, Piece, Refused, only, stamp};
+use super::{
+    HeaderFault, Part, Rejection, SignatureCandidates, SignedBytes, single_value, timestamp,
+};
 use crate::core::config::{Algorithm, Encoding, Hmac, Signatures};
 
-/// A sender that replaces its secret signs twice; more than this is an attempt to keep us busy.
-const MOST: usize = 16;
+/// A sender that replaces its secret signs twice. Limits the cost of a request with many signatures.
+const MAX_SIGNATURES: usize = 16;
 
-impl Candidates {
-    pub fn read(hmac: &Hmac, headers: &HeaderMap, now: Timestamp) -> Result<Self, Refused> {
-        let malformed = |fault| Refused::Malformed {
+impl SignatureCandidates {
+    pub fn read(hmac: &Hmac, headers: &HeaderMap, now: Timestamp) -> Result<Self, Rejection> {
+        let malformed = |fault| Rejection::Malformed {
             header: hmac.header.clone(),
             fault,
         };
-        let text = only(headers, &hmac.header)?.as_bytes();
+        let text = single_value(headers, &hmac.header)?.as_bytes();
         let signatures = signatures(hmac, text).map_err(malformed)?;
-        if let Some(told) = &hmac.stamp {
-            stamp::check(told, headers, now)?;
+        if let Some(stamp) = &hmac.stamp {
+            timestamp::check(stamp, headers, now)?;
         }
-        let signed = hmac.signed.0.iter().map(|part| piece(part, hmac, headers));
+        let signed = hmac
+            .signed
+            .0
+            .iter()
+            .map(|part| signed_bytes(part, hmac, headers));
         Ok(Self {
             signatures,
             signed: signed.collect::<Result<_, _>>()?,
@@ -31,48 +37,56 @@ impl Candidates {
     }
 }
 
-fn piece(part: &Part, hmac: &Hmac, headers: &HeaderMap) -> Result<Piece, Refused> {
-    let header = |name: &str| Ok(Piece::Bytes(only(headers, name)?.as_bytes().to_vec()));
+fn signed_bytes(part: &Part, hmac: &Hmac, headers: &HeaderMap) -> Result<SignedBytes, Rejection> {
+    let header = |name: &str| {
+        Ok(SignedBytes::Bytes(
+            single_value(headers, name)?.as_bytes().to_vec(),
+        ))
+    };
     match part {
-        Part::Body => Ok(Piece::Body),
-        Part::TrimmedBody => Ok(Piece::TrimmedBody),
+        Part::Body => Ok(SignedBytes::Body),
+        Part::TrimmedBody => Ok(SignedBytes::TrimmedBody),
         Part::Timestamp => header(hmac.stamp.as_ref().map_or("", |stamp| &stamp.header)),
         Part::Header(name) => header(name),
-        Part::Text(text) => Ok(Piece::Bytes(text.as_bytes().to_vec())),
+        Part::Text(text) => Ok(SignedBytes::Bytes(text.as_bytes().to_vec())),
     }
 }
 
-fn signatures(hmac: &Hmac, text: &[u8]) -> Result<Vec<Vec<u8>>, Fault> {
+fn signatures(hmac: &Hmac, text: &[u8]) -> Result<Vec<Vec<u8>>, HeaderFault> {
     let prefix = hmac.prefix.as_bytes();
-    let one = |text: &[u8]| match text.strip_prefix(prefix) {
+    let decode_one = |text: &[u8]| match text.strip_prefix(prefix) {
         Some(signature) => decode(hmac, signature),
-        None => Err(Fault::Prefix(hmac.prefix.clone())),
+        None => Err(HeaderFault::Prefix(hmac.prefix.clone())),
     };
     match hmac.signatures {
-        Signatures::One => Ok(vec![one(text)?]),
-        Signatures::Several => several(text.split(|byte| *byte == b' '), prefix, one),
+        Signatures::One => Ok(vec![decode_one(text)?]),
+        Signatures::Several => several(text.split(|byte| *byte == b' '), prefix, decode_one),
     }
 }
 
-/// Those of other kinds are passed over; of ours, each must be sound.
+/// Ignores signatures with another prefix. Every signature with the prefix must be valid.
 fn several<'t>(
     texts: impl Iterator<Item = &'t [u8]>,
     prefix: &[u8],
-    one: impl Fn(&[u8]) -> Result<Vec<u8>, Fault>,
-) -> Result<Vec<Vec<u8>>, Fault> {
-    let texts: Vec<&[u8]> = texts.take(MOST + 1).collect();
-    if texts.len() > MOST {
-        return Err(Fault::TooMany);
+    decode_one: impl Fn(&[u8]) -> Result<Vec<u8>, HeaderFault>,
+) -> Result<Vec<Vec<u8>>, HeaderFault> {
+    let texts: Vec<&[u8]> = texts.take(MAX_SIGNATURES + 1).collect();
+    if texts.len() > MAX_SIGNATURES {
+        return Err(HeaderFault::TooMany);
     }
-    let ours = texts.iter().filter(|text| text.starts_with(prefix));
-    let signatures: Vec<Vec<u8>> = ours.map(|text| one(text)).collect::<Result<_, _>>()?;
+    let prefixed = texts.iter().filter(|text| text.starts_with(prefix));
+    let signatures: Vec<Vec<u8>> = prefixed
+        .map(|text| decode_one(text))
+        .collect::<Result<_, _>>()?;
     match signatures.is_empty() {
-        true => Err(Fault::Prefix(String::from_utf8_lossy(prefix).into_owned())),
+        true => Err(HeaderFault::Prefix(
+            String::from_utf8_lossy(prefix).into_owned(),
+        )),
         false => Ok(signatures),
     }
 }
 
-fn decode(hmac: &Hmac, text: &[u8]) -> Result<Vec<u8>, Fault> {
+fn decode(hmac: &Hmac, text: &[u8]) -> Result<Vec<u8>, HeaderFault> {
     let size = hmac.algorithm.size();
     let decoded = match hmac.encoding {
         Encoding::Hex => from_hex(text),
@@ -80,28 +94,28 @@ fn decode(hmac: &Hmac, text: &[u8]) -> Result<Vec<u8>, Fault> {
     };
     decoded
         .filter(|signature| signature.len() == size)
-        .ok_or_else(|| Fault::Form {
+        .ok_or_else(|| HeaderFault::Form {
             algorithm: hmac.algorithm,
             encoding: hmac.encoding,
             length: text.len(),
-            looks: looks_like(text),
+            actual: detect_form(text),
         })
 }
 
-/// The algorithm and encoding that a text of this form would have.
-fn looks_like(text: &[u8]) -> Option<(Algorithm, Encoding)> {
-    let sized = |bytes: usize| ALGORITHMS.into_iter().find(|known| known.size() == bytes);
+/// The algorithm and encoding of a text that has the form of a signature.
+fn detect_form(text: &[u8]) -> Option<(Algorithm, Encoding)> {
+    let of_size = |bytes: usize| ALGORITHMS.into_iter().find(|known| known.size() == bytes);
     let hex = from_hex(&text.to_ascii_lowercase());
-    if let Some(algorithm) = hex.and_then(|bytes| sized(bytes.len())) {
+    if let Some(algorithm) = hex.and_then(|bytes| of_size(bytes.len())) {
         return Some((algorithm, Encoding::Hex));
     }
     let bytes = STANDARD.decode(text).ok()?;
-    Some((sized(bytes.len())?, Encoding::Base64))
+    Some((of_size(bytes.len())?, Encoding::Base64))
 }
 
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::Sha256, Algorithm::Sha512, Algorithm::Sha1];
 
-/// In lower case, as all senders write it: one signature has one text.
+/// Lower case only, as all senders write it, so that a signature has exactly one text.
 fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
     let (pairs, []) = text.as_chunks::<2>() else {
         return None;

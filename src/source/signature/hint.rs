@@ -1,58 +1,60 @@
-//! What a signature that does not fit would have fitted: the mistakes that people make, tried for the log.
-//! It lets nobody in by what it finds, and answers no sender.
+//! Finds the likely mistake behind a wrong signature, and weak secrets, for the log.
+//! A hint never changes the verdict on a request and is never sent to the sender.
 
 use axum::http::HeaderMap;
 
-use super::mac::{Mac, decoded};
-use super::{Candidates, Key, Piece, Proof, Shown, Verifier};
+use super::mac::{Mac, decode_secret};
+use super::{Credentials, KeyMaterial, SignatureCandidates, SignedBytes, Verifier, VerifyingKey};
 use crate::core::config::{self, Hmac};
 
-/// Each guess reads the body once more, and those who send long ones for no reason shall not keep us busy.
-const LONGEST: usize = 256 * 1024;
+/// Each guess hashes the whole body again. Limits what large unverified bodies cost.
+const MAX_HINT_BODY: usize = 256 * 1024;
 
 impl Verifier {
-    /// What would make the signature fit, where it is one of the usual mistakes.
-    pub fn hint(&self, shown: &Shown, body: &[u8]) -> Option<String> {
-        let (Shown::Signature(candidates), Some(hmac)) = (shown, self.hmac()) else {
+    /// Returns what would make the signature match, if it is one of the common mistakes.
+    pub fn hint(&self, credentials: &Credentials, body: &[u8]) -> Option<String> {
+        let (Credentials::Signature(candidates), Some(hmac)) = (credentials, self.hmac()) else {
             return None;
         };
-        if body.len() > LONGEST {
+        if body.len() > MAX_HINT_BODY {
             return None;
         }
         let keys = || self.keys.iter();
-        let by_body = keys().find_map(|key| of_body(key, candidates, body));
-        by_body
+        let changed_body = keys().find_map(|key| changed_body(key, candidates, body));
+        changed_body
             .map(str::to_owned)
-            .or_else(|| keys().find_map(|key| of_secret(key, hmac, candidates, body)))
+            .or_else(|| keys().find_map(|key| misread_secret(key, hmac, candidates, body)))
             .or_else(|| {
-                let alone = candidates.body_alone();
-                let fits = keys().any(|key| key.fits(&alone, body));
-                fits.then(|| {
-                    "it fits the body alone: let `verify` say what this sender signs".into()
+                let body_only = candidates.body_only();
+                let matches = keys().any(|key| key.matches(&body_only, body));
+                matches.then(|| {
+                    "the signature matches the body alone: set in `verify` what this sender signs".into()
                 })
             })
     }
 
-    /// What is odd about the secrets: they are taken, and may not be what was meant.
-    pub fn doubts(&self) -> Vec<(&str, &'static str)> {
-        let mut doubts = Vec::new();
+    /// Secrets that are accepted but probably not intended, by name.
+    pub fn warnings(&self) -> Vec<(&str, &'static str)> {
+        let mut warnings = Vec::new();
         for key in &self.keys {
-            let told = key.doubt(self.hmac());
-            doubts.extend(told.map(|doubt| (key.name.as_str(), doubt)));
+            let warning = key.warning(self.hmac());
+            warnings.extend(warning.map(|warning| (key.name.as_str(), warning)));
         }
-        doubts
+        warnings
     }
 }
 
-/// The scheme, other than this, whose header a request brings.
-pub fn scheme_of(headers: &HeaderMap, but: &str) -> Option<&'static str> {
-    let mut known = SCHEMES.into_iter().filter(|(_, scheme)| *scheme != but);
+/// The first scheme other than `expected` whose header a request has.
+pub fn other_scheme(headers: &HeaderMap, expected: &str) -> Option<&'static str> {
+    let mut known = SCHEME_HEADERS
+        .into_iter()
+        .filter(|(_, scheme)| *scheme != expected);
     known
         .find(|(header, _)| headers.contains_key(*header))
         .map(|(_, scheme)| scheme)
 }
 
-const SCHEMES: [(&str, &str); 5] = [
+const SCHEME_HEADERS: [(&str, &str); 5] = [
     ("x-zendesk-webhook-signature", "zendesk"),
     ("x-webhook-signature", "upmind"),
     ("webhook-signature", "standard_webhooks"),
@@ -60,62 +62,65 @@ const SCHEMES: [(&str, &str); 5] = [
     ("authorization", "bearer"),
 ];
 
-/// Shorter ones can be guessed.
-const SHORT: usize = 16;
+/// Shorter secrets can be guessed.
+const MIN_SECRET_CHARS: usize = 16;
 
-impl Key {
-    fn doubt(&self, hmac: Option<&Hmac>) -> Option<&'static str> {
+impl VerifyingKey {
+    fn warning(&self, hmac: Option<&Hmac>) -> Option<&'static str> {
         let value = self.value.expose();
         let verbatim = hmac.is_some_and(|hmac| hmac.key == config::Key::Verbatim);
-        if matches!(self.proof, Proof::Public(_)) {
+        if matches!(self.material, KeyMaterial::Public(_)) {
             return Some(
-                "is the secret with which anybody can test webhooks: nothing that is signed with it is accepted; copy the webhook's own, which it has once it is saved",
+                "is the published secret for testing webhooks: requests signed with it are rejected; save the webhook and copy its own secret",
             );
         }
         if value.trim() != value {
             return Some(
-                "has white space around it, which counts; take it away if it was not meant",
+                "has white space around it, which is part of the secret; remove it if that is not intended",
             );
         }
         if verbatim && value.starts_with("whsec_") {
             return Some(
-                "begins with `whsec_`, as secrets of `standard_webhooks` do; this scheme takes it as it stands",
+                "starts with `whsec_` like secrets of `standard_webhooks`, but this scheme uses it verbatim",
             );
         }
-        (value.len() < SHORT).then_some(
-            "is shorter than 16 characters and can be guessed; let the sender make a longer one",
-        )
+        (value.len() < MIN_SECRET_CHARS)
+            .then_some("is shorter than 16 characters and can be guessed; generate a longer one")
     }
 
-    fn fits(&self, candidates: &Candidates, body: &[u8]) -> bool {
-        matches!(&self.proof, Proof::Signature(mac) if candidates.fit(mac, body))
+    fn matches(&self, candidates: &SignatureCandidates, body: &[u8]) -> bool {
+        matches!(&self.material, KeyMaterial::Signature(mac) if candidates.matches(mac, body))
     }
 }
 
-/// The body before something on its way changed it.
-fn of_body(key: &Key, candidates: &Candidates, body: &[u8]) -> Option<&'static str> {
-    let fits = |body: &[u8]| key.fits(candidates, body);
-    if fits(body.trim_ascii()) {
+/// Tries the body as it was before a proxy or client probably changed it.
+fn changed_body(
+    key: &VerifyingKey,
+    candidates: &SignatureCandidates,
+    body: &[u8],
+) -> Option<&'static str> {
+    let matches = |body: &[u8]| key.matches(candidates, body);
+    if matches(body.trim_ascii()) {
         return Some(
-            "it fits the body without the white space around it: something on the way added that, or `verify` is to say `{trimmed_body}`",
+            "the signature matches the body without the white space around it: a proxy or client added it, or `verify` must use `{trimmed_body}`",
         );
     }
-    if fits(&[body, b"\n"].concat()) || fits(&[body, b"\r\n"].concat()) {
+    if matches(&[body, b"\n"].concat()) || matches(&[body, b"\r\n"].concat()) {
         return Some(
-            "it fits the body with a line break at its end: something on the way took it (curl does with `-d @FILE`; `--data-binary @FILE` does not)",
+            "the signature matches the body with a line break at its end: a proxy or client removed it (curl does with `-d @FILE`; `--data-binary @FILE` does not)",
         );
     }
-    if fits(&without_returns(body)) || fits(&with_returns(body)) {
+    if matches(&without_returns(body)) || matches(&with_returns(body)) {
         return Some(
-            "it fits the body with other line breaks: something on the way changes CRLF and LF",
+            "the signature matches the body with other line breaks: a proxy or client converts CRLF and LF",
         );
     }
     None
 }
 
 fn without_returns(body: &[u8]) -> Vec<u8> {
-    let returns = |at: usize| body[at] == b'\r' && body.get(at + 1) == Some(&b'\n');
-    let kept = (0..body.len()).filter(|at| !returns(*at));
+    let is_crlf = |at: usize| body[at] == b'\r' && body.get(at + 1) == Some(&b'\n');
+    let kept = (0..body.len()).filter(|at| !is_crlf(*at));
     kept.map(|at| body[at]).collect()
 }
 
@@ -130,34 +135,42 @@ fn with_returns(body: &[u8]) -> Vec<u8> {
     with
 }
 
-/// The same secret, read in another way.
-fn of_secret(key: &Key, hmac: &Hmac, candidates: &Candidates, body: &[u8]) -> Option<String> {
-    let Key { name, value, .. } = key;
+/// Tries the secret in another encoding.
+fn misread_secret(
+    key: &VerifyingKey,
+    hmac: &Hmac,
+    candidates: &SignatureCandidates,
+    body: &[u8],
+) -> Option<String> {
+    let VerifyingKey { name, value, .. } = key;
     let value = value.expose();
-    let fits = |bytes: &[u8]| {
-        Mac::keyed(hmac.algorithm, bytes).is_ok_and(|mac| candidates.fit(&mac, body))
+    let matches = |bytes: &[u8]| {
+        Mac::with_key(hmac.algorithm, bytes).is_ok_and(|mac| candidates.matches(&mac, body))
     };
-    if hmac.key != config::Key::Base64 && decoded(value).is_some_and(|bytes| fits(&bytes)) {
+    if hmac.key != config::Key::Base64 && decode_secret(value).is_some_and(|bytes| matches(&bytes))
+    {
         return Some(format!(
-            "it fits the secret `{name}` once that is decoded from base64: write `key: base64`"
+            "the signature matches the secret `{name}` decoded from base64: write `key: base64`"
         ));
     }
-    if hmac.key != config::Key::Verbatim && fits(value.as_bytes()) {
+    if hmac.key != config::Key::Verbatim && matches(value.as_bytes()) {
         return Some(format!(
-            "it fits the secret `{name}` as it stands: write `key: verbatim`"
+            "the signature matches the secret `{name}` verbatim: write `key: verbatim`"
         ));
     }
     let stripped = value.strip_prefix("whsec_").unwrap_or(value).trim();
-    (stripped != value && fits(stripped.as_bytes())).then(|| {
-        format!("it fits a part of the secret `{name}`: write it without white space and `whsec_`")
+    (stripped != value && matches(stripped.as_bytes())).then(|| {
+        format!(
+            "the signature matches a part of the secret `{name}`: write it without white space and `whsec_`"
+        )
     })
 }
 
-impl Candidates {
-    fn body_alone(&self) -> Candidates {
-        Candidates {
+impl SignatureCandidates {
+    fn body_only(&self) -> SignatureCandidates {
+        SignatureCandidates {
             signatures: self.signatures.clone(),
-            signed: vec![Piece::Body],
+            signed: vec![SignedBytes::Body],
         }
     }
 }

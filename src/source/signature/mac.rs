@@ -1,5 +1,5 @@
-//! One keyed HMAC of any algorithm: fed with bytes, then held against a signature or written down.
-//! It compares in constant time and the whole length alone, and refuses a secret that is no base64 where it must be.
+//! A keyed HMAC of any supported algorithm, to verify or write a signature.
+//! Compares the whole signature in constant time.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,18 +17,18 @@ pub enum Mac {
 }
 
 impl Mac {
-    /// Keyed with the secret as the scheme reads it.
-    pub fn of(hmac: &Hmac, secret: &str) -> Result<Self, &'static str> {
-        Self::keyed(hmac.algorithm, &key(hmac.key, secret)?)
+    /// Derives the key from the secret as the scheme defines.
+    pub fn new(hmac: &Hmac, secret: &str) -> Result<Self, &'static str> {
+        Self::with_key(hmac.algorithm, &key_bytes(hmac.key, secret)?)
     }
 
-    pub fn keyed(algorithm: Algorithm, key: &[u8]) -> Result<Self, &'static str> {
-        // A key of any length is taken.
-        let any = |_| "cannot be the key of a signature";
+    pub fn with_key(algorithm: Algorithm, key: &[u8]) -> Result<Self, &'static str> {
+        // HMAC accepts keys of any length, so this error does not occur.
+        let invalid = |_| "cannot be the key of a signature";
         Ok(match algorithm {
-            Algorithm::Sha256 => Mac::Sha256(KeyInit::new_from_slice(key).map_err(any)?),
-            Algorithm::Sha512 => Mac::Sha512(KeyInit::new_from_slice(key).map_err(any)?),
-            Algorithm::Sha1 => Mac::Sha1(KeyInit::new_from_slice(key).map_err(any)?),
+            Algorithm::Sha256 => Mac::Sha256(KeyInit::new_from_slice(key).map_err(invalid)?),
+            Algorithm::Sha512 => Mac::Sha512(KeyInit::new_from_slice(key).map_err(invalid)?),
+            Algorithm::Sha1 => Mac::Sha1(KeyInit::new_from_slice(key).map_err(invalid)?),
         })
     }
 
@@ -40,18 +40,18 @@ impl Mac {
         }
     }
 
-    /// Whether this is the signature of what was fed, all of it.
-    pub fn is(&self, signature: &[u8]) -> bool {
-        let same = match self.clone() {
+    /// Whether this is the complete signature of the bytes so far.
+    pub fn verifies(&self, signature: &[u8]) -> bool {
+        let verified = match self.clone() {
             Mac::Sha256(mac) => mac.verify_slice(signature),
             Mac::Sha512(mac) => mac.verify_slice(signature),
             Mac::Sha1(mac) => mac.verify_slice(signature),
         };
-        same.is_ok()
+        verified.is_ok()
     }
 
-    /// The signature of what was fed, as it stands in a header.
-    pub fn write(self, encoding: Encoding) -> String {
+    /// The signature of the bytes so far, encoded for a header.
+    pub fn encode(self, encoding: Encoding) -> String {
         let signature = match self {
             Mac::Sha256(mac) => mac.finalize().into_bytes().to_vec(),
             Mac::Sha512(mac) => mac.finalize().into_bytes().to_vec(),
@@ -64,17 +64,17 @@ impl Mac {
     }
 }
 
-/// The bytes of the key.
-fn key(key: Key, secret: &str) -> Result<Vec<u8>, &'static str> {
+fn key_bytes(key: Key, secret: &str) -> Result<Vec<u8>, &'static str> {
     match key {
         Key::Verbatim => Ok(secret.as_bytes().to_vec()),
-        Key::Base64 => decoded(secret).ok_or(
-            "is no base64, as this scheme wants it (`whsec_…`, copied whole from the sender)",
+        Key::Base64 => decode_secret(secret).ok_or(
+            "is not base64, which this scheme requires (`whsec_…`; copy all of it from the sender)",
         ),
     }
 }
 
-pub fn decoded(secret: &str) -> Option<Vec<u8>> {
+/// Decodes a base64 secret with or without the prefix `whsec_`.
+pub fn decode_secret(secret: &str) -> Option<Vec<u8>> {
     let text = secret.strip_prefix("whsec_").unwrap_or(secret);
     let bytes = STANDARD.decode(text).ok()?;
     (!bytes.is_empty()).then_some(bytes)

@@ -1,26 +1,25 @@
-//! The headers that a sender of a source writes, from the table by which they are verified.
-//! It shows the name of a token in place of the token.
+//! Writes the headers that a sender of a source must send, from the same scheme that verifies them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{Timestamp, Unit};
 use sha2::{Digest, Sha256};
 
-use super::{Key, Piece, Proof, Verifier};
+use super::{KeyMaterial, SignedBytes, Verifier, VerifyingKey};
 use crate::core::config::{Hmac, Part, Scheme, StampForm};
 use crate::core::secret::SecretValue;
 
-/// A header that proves who sends.
+/// A header with a signature or credentials.
 pub struct SignedHeader {
     pub name: String,
-    /// As it is sent.
+    /// The value to send.
     pub value: SecretValue,
-    /// As it may be seen: a signature itself, or the name of a token.
+    /// The value to print: a signature itself, or the name of the secret in place of a token.
     pub shown: String,
 }
 
 impl SignedHeader {
-    fn seen(name: &str, value: String) -> Self {
+    fn printable(name: &str, value: String) -> Self {
         Self {
             name: name.to_owned(),
             value: SecretValue::new(value.clone()),
@@ -28,7 +27,7 @@ impl SignedHeader {
         }
     }
 
-    fn hidden(kind: &str, key: &Key, value: String) -> Self {
+    fn secret(kind: &str, key: &VerifyingKey, value: String) -> Self {
         Self {
             name: "authorization".into(),
             value: SecretValue::new(format!("{kind} {value}")),
@@ -38,57 +37,59 @@ impl SignedHeader {
 }
 
 impl Verifier {
-    /// What a sender writes that has the first of the secrets.
+    /// Returns the headers for a body, signed with the first secret. Empty without secrets.
     pub fn sign(&self, body: &[u8], at: Timestamp) -> Vec<SignedHeader> {
         let Some(key) = self.keys.first() else {
             return Vec::new();
         };
         let value = key.value.expose();
         match &self.scheme {
-            Scheme::Bearer => vec![SignedHeader::hidden("Bearer", key, value.to_owned())],
+            Scheme::Bearer => vec![SignedHeader::secret("Bearer", key, value.to_owned())],
             Scheme::Basic { username } => {
-                let told = STANDARD.encode(format!("{username}:{value}"));
-                vec![SignedHeader::hidden("Basic", key, told)]
+                let credentials = STANDARD.encode(format!("{username}:{value}"));
+                vec![SignedHeader::secret("Basic", key, credentials)]
             }
             Scheme::Hmac(hmac) => signature(hmac, key, body, at),
         }
     }
 }
 
-fn signature(hmac: &Hmac, key: &Key, body: &[u8], at: Timestamp) -> Vec<SignedHeader> {
-    let (Proof::Signature(mac) | Proof::Public(mac)) = &key.proof else {
+fn signature(hmac: &Hmac, key: &VerifyingKey, body: &[u8], at: Timestamp) -> Vec<SignedHeader> {
+    let (KeyMaterial::Signature(mac) | KeyMaterial::Public(mac)) = &key.material else {
         return Vec::new();
     };
     let mut mac = mac.clone();
     let mut headers = Vec::new();
     for part in &hmac.signed.0 {
-        let piece = match part {
-            Part::Body => Piece::Body,
-            Part::TrimmedBody => Piece::TrimmedBody,
-            Part::Text(text) => Piece::Bytes(text.as_bytes().to_vec()),
-            Part::Timestamp => named(stamp(hmac, at), &mut headers),
-            Part::Header(name) => named(Some((name.clone(), id(body, at))), &mut headers),
+        let signed = match part {
+            Part::Body => SignedBytes::Body,
+            Part::TrimmedBody => SignedBytes::TrimmedBody,
+            Part::Text(text) => SignedBytes::Bytes(text.as_bytes().to_vec()),
+            Part::Timestamp => add_header(timestamp(hmac, at), &mut headers),
+            Part::Header(name) => {
+                add_header(Some((name.clone(), message_id(body, at))), &mut headers)
+            }
         };
-        mac.update(piece.bytes(body));
+        mac.update(signed.bytes(body));
     }
-    let signature = format!("{}{}", hmac.prefix, mac.write(hmac.encoding));
-    headers.push(SignedHeader::seen(&hmac.header, signature));
+    let signature = format!("{}{}", hmac.prefix, mac.encode(hmac.encoding));
+    headers.push(SignedHeader::printable(&hmac.header, signature));
     headers
 }
 
-/// A header that is signed, written down once.
-fn named(header: Option<(String, String)>, headers: &mut Vec<SignedHeader>) -> Piece {
+/// Adds a signed header once, and returns its bytes.
+fn add_header(header: Option<(String, String)>, headers: &mut Vec<SignedHeader>) -> SignedBytes {
     let Some((name, value)) = header else {
-        return Piece::Bytes(Vec::new());
+        return SignedBytes::Bytes(Vec::new());
     };
     let bytes = value.as_bytes().to_vec();
     if !headers.iter().any(|known| known.name == name) {
-        headers.push(SignedHeader::seen(&name, value));
+        headers.push(SignedHeader::printable(&name, value));
     }
-    Piece::Bytes(bytes)
+    SignedBytes::Bytes(bytes)
 }
 
-fn stamp(hmac: &Hmac, at: Timestamp) -> Option<(String, String)> {
+fn timestamp(hmac: &Hmac, at: Timestamp) -> Option<(String, String)> {
     let stamp = hmac.stamp.as_ref()?;
     let value = match stamp.form {
         StampForm::Seconds => at.as_second().to_string(),
@@ -97,8 +98,8 @@ fn stamp(hmac: &Hmac, at: Timestamp) -> Option<(String, String)> {
     Some((stamp.header.clone(), value))
 }
 
-/// One for each message; the same body at the same time is the same message.
-fn id(body: &[u8], at: Timestamp) -> String {
+/// A message id. The same body at the same second is the same message.
+fn message_id(body: &[u8], at: Timestamp) -> String {
     let mut digest = Sha256::new();
     digest.update(at.as_second().to_string());
     digest.update(body);

@@ -1,5 +1,5 @@
-//! Tokens and passwords in the `Authorization` header, compared by digests of one length.
-//! It refuses an empty token, another kind of credentials and base64 that is not whole.
+//! Reads tokens and passwords from the `Authorization` header and compares them as digests.
+//! Rejects empty tokens, other kinds of credentials and invalid base64.
 
 use axum::http::{HeaderMap, header};
 use base64::Engine;
@@ -7,49 +7,49 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Fault, Refused, only};
+use super::{HeaderFault, Rejection, single_value};
 
-/// What somebody must know, as a digest: all are of one length.
-pub struct Token([u8; 32]);
+/// The digest of a token. All digests have the same length, so that comparing takes constant time.
+pub struct TokenDigest([u8; 32]);
 
-impl Token {
-    pub fn of(bytes: &[u8]) -> Self {
+impl TokenDigest {
+    pub fn new(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
 
-    /// In a time that does not depend on where they differ.
+    /// Compares in constant time.
     pub fn equals(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }
 }
 
-pub fn bearer(headers: &HeaderMap) -> Result<Token, Refused> {
-    credentials(headers, "Bearer").map(Token::of)
+pub fn bearer(headers: &HeaderMap) -> Result<TokenDigest, Rejection> {
+    credentials(headers, "Bearer").map(TokenDigest::new)
 }
 
-pub fn basic(headers: &HeaderMap) -> Result<Token, Refused> {
-    let told = STANDARD.decode(credentials(headers, "Basic")?);
-    let told = told.map_err(|_| malformed(Fault::Base64))?;
-    Ok(Token::of(&told))
+pub fn basic(headers: &HeaderMap) -> Result<TokenDigest, Rejection> {
+    let decoded = STANDARD.decode(credentials(headers, "Basic")?);
+    let decoded = decoded.map_err(|_| malformed(HeaderFault::Base64))?;
+    Ok(TokenDigest::new(&decoded))
 }
 
-/// What stands after the name of the kind.
-fn credentials<'h>(headers: &'h HeaderMap, kind: &'static str) -> Result<&'h [u8], Refused> {
-    let text = only(headers, header::AUTHORIZATION.as_str())?.as_bytes();
-    let (told, rest) = match text.iter().position(|byte| *byte == b' ') {
+/// The credentials after the name of the expected kind.
+fn credentials<'h>(headers: &'h HeaderMap, kind: &'static str) -> Result<&'h [u8], Rejection> {
+    let text = single_value(headers, header::AUTHORIZATION.as_str())?.as_bytes();
+    let (actual, rest) = match text.iter().position(|byte| *byte == b' ') {
         Some(space) => text.split_at(space),
         None => (text, &b""[..]),
     };
-    if !told.eq_ignore_ascii_case(kind.as_bytes()) {
-        return Err(malformed(Fault::Kind(kind)));
+    if !actual.eq_ignore_ascii_case(kind.as_bytes()) {
+        return Err(malformed(HeaderFault::Kind(kind)));
     }
     match rest.trim_ascii_start() {
-        [] => Err(malformed(Fault::Empty)),
+        [] => Err(malformed(HeaderFault::Empty)),
         credentials => Ok(credentials),
     }
 }
 
-fn malformed(fault: Fault) -> Refused {
+fn malformed(fault: HeaderFault) -> Rejection {
     let header = header::AUTHORIZATION.to_string();
-    Refused::Malformed { header, fault }
+    Rejection::Malformed { header, fault }
 }

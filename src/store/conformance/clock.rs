@@ -1,5 +1,4 @@
-//! What a store does when the clock on the wall is set back.
-//! It looks only through the trait.
+//! What moves when the wall clock is set back.
 
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use crate::core::gate::{Ask, Kind};
 use crate::core::run::State;
 use crate::store::Store;
 
-pub async fn what_waits_moves_with_the_clock<S: Store>(store: S) {
+pub async fn retries_move_with_the_clock<S: Store>(store: S) {
     let run = place(&store, arrival("1", &live_rule("a"))).await;
     claimed(&store, now()).await;
     to(&store, run, State::Retrying { until: later(60) }).await;

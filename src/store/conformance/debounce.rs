@@ -1,5 +1,4 @@
-//! What a store does with events that a debounce gathers: which run acts, when, and about what.
-//! It looks only through the trait, and never waits for time to pass.
+//! Debounce windows: which run acts, when, and on which events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use crate::core::gate::{Ask, Kept, Kind, MOST_EVENTS};
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::rule::jobspec::Rule;
 use crate::core::run::{RunId, State};
-use crate::store::{Arrival, Claimed, Occasion, Placed, Store};
+use crate::store::{ArrivalKind, ClaimedRun, IncomingEvent, RunStatus, Store};
 
 const QUIET: i64 = 60;
 
@@ -45,19 +44,19 @@ fn counting(kind: Kind, seconds: u64, value: &str) -> Ask {
     }
 }
 
-/// An event that comes then, with a run in the lane of ticket 7.
-fn coming(id: &str, keep: Kept, seconds: i64) -> Arrival {
+/// An event received after some seconds, with a run in the lane of ticket 7.
+pub(super) fn coming(id: &str, keep: Kept, seconds: i64) -> IncomingEvent {
     asking(id, keep, seconds, &[debounce(keep)])
 }
 
-fn asking(id: &str, keep: Kept, seconds: i64, asks: &[Ask]) -> Arrival {
+fn asking(id: &str, keep: Kept, seconds: i64, asks: &[Ask]) -> IncomingEvent {
     let mut arrival = in_lane(id, &rule(keep), Some("7"));
     arrival.received = later(seconds);
     arrival.planned[0].asks = asks.to_vec();
     arrival
 }
 
-async fn comes<S: Store>(store: &S, arrival: Arrival) -> Placed {
+pub(super) async fn comes<S: Store>(store: &S, arrival: IncomingEvent) -> RunStatus {
     store.commit(arrival).await.unwrap().runs.remove(0)
 }
 
@@ -65,7 +64,7 @@ async fn state<S: Store>(store: &S, run: RunId) -> State {
     store.run(run).await.unwrap().unwrap().state
 }
 
-async fn starts<S: Store>(store: &S, seconds: i64) -> Vec<Claimed> {
+async fn starts<S: Store>(store: &S, seconds: i64) -> Vec<ClaimedRun> {
     store
         .claim(super::up_to(100, later(seconds)))
         .await
@@ -101,11 +100,11 @@ pub async fn the_first_event_opens_a_window<S: Store>(store: S) {
     assert_eq!(store.next_due().await.unwrap(), None);
 }
 
-pub async fn with_last_a_later_event_takes_the_place<S: Store>(store: S) {
+pub async fn with_last_a_later_event_replaces_the_run<S: Store>(store: S) {
     let first = comes(&store, coming("1", Kept::Last, 0)).await;
     let second = comes(&store, coming("2", Kept::Last, 30)).await;
     assert_eq!(second.state, until(90));
-    let why = format!("run {} of a later event took its place", second.id.0);
+    let why = format!("replaced by run {} of a later event", second.id.0);
     assert_eq!(state(&store, first.id).await, gone(&why));
     let third = comes(&store, coming("3", Kept::Last, 80)).await;
     assert_eq!(third.state, until(100), "at most 100 s after the first");
@@ -125,7 +124,7 @@ pub async fn with_first_later_events_join<S: Store>(store: S) {
     let first = comes(&store, coming("1", Kept::First, 0)).await;
     let second = comes(&store, coming("2", Kept::First, 30)).await;
     let why = format!(
-        "joined run {} for ticket.id 7, which gathers events since {:.0}",
+        "joined run {} for ticket.id 7, which collects events since {:.0}",
         first.id.0,
         now()
     );
@@ -164,7 +163,7 @@ pub async fn with_all_the_run_reads_every_event<S: Store>(store: S) {
     assert_eq!((started.id, ids(&started.events)), (alone.id, vec!["4"]));
 }
 
-pub async fn a_window_takes_no_more_than_its_most<S: Store>(store: S) {
+pub async fn a_window_is_limited<S: Store>(store: S) {
     let most = i64::from(MOST_EVENTS);
     let one = coming("", Kept::All, 0);
     let all = (1..=most).map(|n| {
@@ -182,7 +181,7 @@ pub async fn a_window_takes_no_more_than_its_most<S: Store>(store: S) {
     assert_eq!((started.id, started.events.len() as i64), (last.id, most));
 }
 
-pub async fn values_and_rules_gather_apart<S: Store>(store: S) {
+pub async fn values_and_rules_have_separate_windows<S: Store>(store: S) {
     let first = comes(&store, coming("1", Kept::Last, 0)).await;
     let mut other = coming("2", Kept::Last, 1);
     other.planned[0].asks[0].value = "ticket.id 8".into();
@@ -199,7 +198,7 @@ pub async fn values_and_rules_gather_apart<S: Store>(store: S) {
     assert_eq!(comes(&store, without).await.state, State::Queued);
 }
 
-pub async fn a_window_closes_in_time_though_nobody_looked<S: Store>(store: S) {
+pub async fn a_window_that_was_due_is_closed_by_the_next_event<S: Store>(store: S) {
     let first = comes(&store, coming("1", Kept::Last, 0)).await;
     let second = comes(&store, coming("2", Kept::Last, QUIET)).await;
     assert_eq!(state(&store, first.id).await, State::Queued);
@@ -213,7 +212,7 @@ pub async fn a_window_closes_in_time_though_nobody_looked<S: Store>(store: S) {
     assert_eq!(claimed(&store, later(2 * QUIET)).await, [second.id]);
 }
 
-pub async fn it_holds_up_nothing_and_waits_for_its_lane<S: Store>(store: S) {
+pub async fn a_debouncing_run_delays_nothing_and_waits_for_its_lane<S: Store>(store: S) {
     comes(&store, coming("1", Kept::Last, 0)).await;
     let mut at_once = coming("2", Kept::Last, 1);
     at_once.planned[0].asks.clear();
@@ -254,7 +253,7 @@ pub async fn a_cancelled_run_closes_its_window<S: Store>(store: S) {
     assert_eq!(ids(&starts(&store, 70).await[0].events), ["1", "2"]);
 }
 
-pub async fn a_replay_asks_no_window_and_reads_the_same<S: Store>(store: S) {
+pub async fn a_replay_joins_no_window_and_reads_the_same_events<S: Store>(store: S) {
     comes(&store, coming("1", Kept::All, 0)).await;
     let second = comes(&store, coming("2", Kept::All, 1)).await;
     assert_eq!(claimed(&store, later(61)).await, [second.id]);
@@ -262,7 +261,7 @@ pub async fn a_replay_asks_no_window_and_reads_the_same<S: Store>(store: S) {
     let open = comes(&store, coming("3", Kept::All, 70)).await;
     for (id, read) in [("2", vec!["1", "2"]), ("1", vec!["1"])] {
         let mut replay = coming(id, Kept::All, 71);
-        replay.occasion = Occasion::Replay;
+        replay.occasion = ArrivalKind::Replay;
         let replay = comes(&store, replay).await;
         assert_eq!(replay.state, State::Queued);
         let started = starts(&store, 71).await.remove(0);
@@ -284,7 +283,7 @@ pub async fn the_window_moves_with_the_clock<S: Store>(store: S) {
     assert_eq!(claimed(&store, later(100 - 1_000)).await, [second.id]);
 }
 
-/// `dedupe` counts what begins: the events of one window are one run to it.
+/// `dedupe` counts runs that begin: the events of one window are one run.
 pub async fn gates_count_a_window_as_one_run<S: Store>(store: S) {
     let day = counting(Kind::Dedupe, 86_400, "ticket.id 7");
     let rate = counting(Kind::Throttle { limit: 1 }, 1_000, "");
@@ -304,20 +303,20 @@ pub async fn gates_count_a_window_as_one_run<S: Store>(store: S) {
             .unwrap()
             .contains(&format!("run {} ", runs[2].0))
     );
-    // Charged at its own event's time, and each run before it given back.
+    // Admitted at the time of its own event; the runs before it are released.
     let rated = [debounce(Kept::Last), rate.clone()];
     let shut = comes(&store, asking("5", Kept::Last, 1_059, &rated)).await;
     assert_eq!(shut.state.gate(), Some("throttle"));
     let open = comes(&store, asking("6", Kept::Last, 1_060, &rated)).await;
     assert_eq!(open.state.word(), "debouncing");
-    // A dead run gives its dedupe back, as ever.
+    // A dead run is released.
     to(&store, runs[2], State::Dead { why: "x".into() }).await;
     let only = [day, debounce(Kept::Last)];
     let again = comes(&store, asking("7", Kept::Last, 1_061, &only)).await;
     assert_eq!(again.state.word(), "debouncing");
 }
 
-pub async fn a_closed_gate_leaves_the_window_as_it_is<S: Store>(store: S) {
+pub async fn a_suppressed_event_does_not_change_the_window<S: Store>(store: S) {
     let by = |name: &str| counting(Kind::Throttle { limit: 1 }, 1_000, name);
     let mut plain = asking("0", Kept::Last, 0, &[by("b")]);
     plain.planned[0].lane = None;
@@ -337,8 +336,8 @@ pub async fn a_closed_gate_leaves_the_window_as_it_is<S: Store>(store: S) {
     assert_eq!(state(&store, first.id).await, until(100));
 }
 
-/// Events of three tickets as they may come; the store is looked into now and then, never in time.
-pub async fn windows_are_those_of_a_naive_reading<S: Store>(store: S) {
+/// Random events of three tickets; the store is read now and then, and never exactly when a run is due.
+pub async fn windows_match_the_reference_model<S: Store>(store: S) {
     for (round, keep) in [Kept::First, Kept::Last, Kept::All].into_iter().enumerate() {
         let (mut second, mut events, mut dice) = (0, Vec::new(), 7_u64);
         let one = coming("", keep, 0);
@@ -383,7 +382,7 @@ pub async fn windows_are_those_of_a_naive_reading<S: Store>(store: S) {
     }
 }
 
-pub async fn an_array_gathers_in_its_order<S: Store>(store: S) {
+pub async fn an_array_joins_a_window_in_its_order<S: Store>(store: S) {
     let array = ["1", "2", "3"].map(|id| coming(id, Kept::All, 0));
     let committed = store.commit_all(array.to_vec()).await.unwrap();
     let words: Vec<&str> = committed

@@ -1,5 +1,4 @@
-//! What `dedupe` and `throttle` let through, and what of it counts for whom comes later.
-//! It refuses windows that gather; those are another suite's.
+//! What `dedupe` and `throttle` admit, and which runs count for later events.
 
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use crate::core::gate::{Ask, Kind};
 use crate::core::run::State;
 use crate::store::Store;
 
-pub async fn a_gate_lets_through_what_it_says<S: Store>(store: S) {
+pub async fn a_gate_admits_up_to_its_limit<S: Store>(store: S) {
     let ask = |kind| Ask {
         kind,
         window: Duration::from_secs(60),
@@ -45,14 +44,14 @@ pub async fn a_gate_lets_through_what_it_says<S: Store>(store: S) {
         "{why}"
     );
     assert!(claimed(&store, later(70)).await.len() == 5);
-    // A run that never did its work gives its place back, to a dedupe alone.
+    // A dead run is released, for `dedupe` only.
     to(&store, runs[2].id, State::Dead { why: "x".into() }).await;
     to(&store, runs[4].id, State::Dead { why: "x".into() }).await;
     let again = store.commit(gated("8", &dedupe, 70)).await.unwrap();
     assert_eq!(again.runs[0].state.word(), "queued");
     let closed = store.commit(gated("9", &both[1..], 71)).await.unwrap();
     assert_eq!(closed.runs[0].state.word(), "suppressed");
-    // A gate is charged only by what passes all of them.
+    // Only a run that all gates admit counts at any of them.
     let shut = store.commit(gated("10", &both, 124)).await.unwrap();
     assert_eq!(shut.runs[0].state.word(), "suppressed");
     for (id, word) in [("11", "queued"), ("12", "queued"), ("13", "suppressed")] {

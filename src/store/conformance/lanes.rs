@@ -1,11 +1,10 @@
-//! Whose turn it is: one run of a lane after the other, rules in turn, each with its share.
-//! It refuses to know how a store finds it out.
+//! The order of claims: one run of a lane at a time, rules in turn, each within its limit.
 
 use super::{arrival, claimed, everything, in_lane, later, live_rule, now, place, to, up_to};
 use crate::core::run::{RunId, State};
-use crate::store::{Claim, Claimed, Store};
+use crate::store::{ClaimRequest, ClaimedRun, Store};
 
-pub async fn one_lane_goes_one_by_one<S: Store>(store: S) {
+pub async fn runs_of_a_lane_are_executed_one_at_a_time<S: Store>(store: S) {
     let rule = live_rule("a");
     let first = place(&store, arrival("1", &rule)).await;
     let second = place(&store, arrival("2", &rule)).await;
@@ -45,18 +44,18 @@ pub async fn lanes_do_not_wait_for_each_other<S: Store>(store: S) {
     );
 }
 
-pub async fn one_rule_takes_no_more_than_its_share<S: Store>(store: S) {
+pub async fn a_rule_has_a_limit_of_running_runs<S: Store>(store: S) {
     let (a, b) = (live_rule("a"), live_rule("b"));
     let mut of_a = Vec::new();
     for n in 0..5 {
         of_a.push(place(&store, in_lane(&format!("a{n}"), &a, None)).await);
     }
     let of_b = place(&store, in_lane("b", &b, None)).await;
-    let two = Claim {
+    let two = ClaimRequest {
         per_rule: 2,
         ..everything()
     };
-    let ids = |runs: Vec<Claimed>| runs.iter().map(|run| run.id).collect::<Vec<_>>();
+    let ids = |runs: Vec<ClaimedRun>| runs.iter().map(|run| run.id).collect::<Vec<_>>();
     let first = ids(store.claim(two).await.unwrap());
     assert_eq!(first.len(), 3, "{first:?}");
     assert!(first.contains(&of_a[0]) && first.contains(&of_a[1]) && first.contains(&of_b));

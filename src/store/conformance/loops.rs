@@ -1,5 +1,4 @@
-//! What a store does about events that follow from our own actions.
-//! It looks only through the trait.
+//! The loop guard: events that our own actions cause.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use super::{arrival, everything, in_lane, later, live_rule, to};
 use crate::core::loop_guard::LoopGuard;
 use crate::core::loop_guard::{Guard, Lineage, LoopAsk, Origin};
 use crate::core::run::{RunId, State};
-use crate::store::{Arrival, Occasion, Placed, Store};
+use crate::store::{ArrivalKind, IncomingEvent, RunStatus, Store};
 
 const LIMITS: LoopGuard = LoopGuard {
     depth: 2,
@@ -18,18 +17,18 @@ const LIMITS: LoopGuard = LoopGuard {
     within: Duration::from_secs(100),
 };
 
-fn ours() -> Origin {
+pub(super) fn ours() -> Origin {
     Origin::Ours {
         actor: "900".into(),
     }
 }
 
-fn person() -> Origin {
+pub(super) fn person() -> Origin {
     Origin::Person { actor: "12".into() }
 }
 
-/// An event about ticket 7 at so many seconds, and the rule that writes as somebody.
-fn wrote(rule: &str, acts_as: &str, origin: Origin, seconds: i64) -> Arrival {
+/// An event about ticket 7 after some seconds, and a rule that writes as an actor.
+pub(super) fn wrote(rule: &str, acts_as: &str, origin: Origin, seconds: i64) -> IncomingEvent {
     let id = format!("{rule} {seconds} {origin:?}");
     let mut arrival = in_lane(&id, &live_rule(rule), None);
     arrival.received = later(seconds);
@@ -46,8 +45,14 @@ fn wrote(rule: &str, acts_as: &str, origin: Origin, seconds: i64) -> Arrival {
     arrival
 }
 
-/// Commits it and lets it run to its end.
-async fn acts<S: Store>(store: &S, arrival: Arrival) -> Placed {
+/// The loop check of an event about ticket 7 that we caused.
+pub fn loop_check() -> LoopAsk {
+    let planned = wrote("a", "900", ours(), 0).planned.remove(0);
+    planned.loop_ask.expect("a check")
+}
+
+/// Commits an event and ends its run.
+pub(super) async fn acts<S: Store>(store: &S, arrival: IncomingEvent) -> RunStatus {
     let placed = store.commit(arrival).await.unwrap().runs.remove(0);
     store.claim(everything()).await.unwrap();
     if !placed.state.is_final() {
@@ -62,7 +67,7 @@ async fn lineage<S: Store>(store: &S, run: RunId) -> (u32, Option<RunId>) {
 }
 
 #[track_caller]
-fn why(placed: &Placed) -> &str {
+fn why(placed: &RunStatus) -> &str {
     match &placed.state {
         State::Suppressed { gate, why } if gate == "loop_guard" => why,
         other => panic!("not suppressed by the guard: {other:?}"),
@@ -87,12 +92,12 @@ pub async fn a_chain_of_our_own_events_ends_at_its_depth<S: Store>(store: S) {
     // A suppressed run writes nothing, and so causes nothing.
     let fifth = acts(&store, wrote("a", "900", ours(), 4)).await;
     assert_eq!(lineage(&store, fifth.id).await, (3, Some(third.id)));
-    // What is longer ago than the guard looks back caused nothing either.
+    // A run before the guard's window causes nothing either.
     let late = acts(&store, wrote("a", "900", ours(), 102)).await;
     assert_eq!(lineage(&store, late.id).await, (1, None));
 }
 
-pub async fn a_person_begins_a_chain_anew<S: Store>(store: S) {
+pub async fn an_event_of_a_person_starts_a_new_chain<S: Store>(store: S) {
     for seconds in 0..3 {
         acts(&store, wrote("a", "900", ours(), seconds)).await;
     }
@@ -100,19 +105,19 @@ pub async fn a_person_begins_a_chain_anew<S: Store>(store: S) {
     assert_eq!(lineage(&store, between.id).await, (0, None));
     let next = acts(&store, wrote("a", "900", ours(), 4)).await;
     assert_eq!(lineage(&store, next.id).await, (1, Some(between.id)));
-    // However many they are, people are not limited.
+    // Events of people are not limited.
     for seconds in 10..30 {
         let placed = acts(&store, wrote("a", "900", person(), seconds)).await;
         assert_eq!(placed.state, State::Queued);
     }
 }
 
-pub async fn two_rules_share_a_chain_and_other_tickets_go_on<S: Store>(store: S) {
+pub async fn rules_share_a_chain_and_tickets_do_not<S: Store>(store: S) {
     let first = acts(&store, wrote("a", "900", ours(), 0)).await;
     let second = acts(&store, wrote("b", "900", ours(), 1)).await;
     assert_eq!(lineage(&store, second.id).await, (2, Some(first.id)));
     assert!(why(&acts(&store, wrote("a", "900", ours(), 2)).await).contains("(b) ←"));
-    let other_ticket = Arrival {
+    let other_ticket = IncomingEvent {
         planned: {
             let mut planned = wrote("a", "900", ours(), 3).planned;
             planned[0].loop_ask.as_mut().unwrap().about = Some("support 8".into());
@@ -139,28 +144,28 @@ pub async fn only_what_began_to_write_as_the_actor_is_a_cause<S: Store>(store: S
     assert_eq!(lineage(&store, next.id).await, (1, Some(first.id)));
 }
 
-pub async fn without_an_actor_the_rate_of_a_rule_decides<S: Store>(store: S) {
-    let untold = |rule: &str, seconds| wrote(rule, "900", Origin::Untold, seconds);
+pub async fn without_an_actor_the_rate_of_the_rule_decides<S: Store>(store: S) {
+    let unnamed = |rule: &str, seconds| wrote(rule, "900", Origin::Untold, seconds);
     let mut runs = Vec::new();
     for seconds in 0..3 {
-        runs.push(acts(&store, untold("a", seconds)).await);
+        runs.push(acts(&store, unnamed("a", seconds)).await);
     }
     assert_eq!(lineage(&store, runs[0].id).await, (0, None));
     assert_eq!(lineage(&store, runs[2].id).await, (0, Some(runs[1].id)));
-    let suppressed = acts(&store, untold("a", 3)).await;
-    let may = format!("; may be caused by run {} (a)", runs[2].id.0);
+    let suppressed = acts(&store, unnamed("a", 3)).await;
+    let may = format!("; possibly caused by run {} (a)", runs[2].id.0);
     assert!(why(&suppressed).contains(&may), "{}", why(&suppressed));
-    assert_eq!(acts(&store, untold("b", 4)).await.state, State::Queued);
-    assert_eq!(acts(&store, untold("a", 101)).await.state, State::Queued);
+    assert_eq!(acts(&store, unnamed("b", 4)).await.state, State::Queued);
+    assert_eq!(acts(&store, unnamed("a", 101)).await.state, State::Queued);
 }
 
-pub async fn a_replay_begins_anew_and_counts_in_no_rate<S: Store>(store: S) {
+pub async fn a_replay_starts_a_new_chain_and_counts_in_no_rate<S: Store>(store: S) {
     for seconds in 0..2 {
         acts(&store, wrote("a", "900", ours(), seconds)).await;
     }
     why(&acts(&store, wrote("a", "900", ours(), 2)).await);
-    let replay = Arrival {
-        occasion: Occasion::Replay,
+    let replay = IncomingEvent {
+        occasion: ArrivalKind::Replay,
         ..wrote("a", "900", ours(), 2)
     };
     let replayed = acts(&store, replay).await;
@@ -169,8 +174,8 @@ pub async fn a_replay_begins_anew_and_counts_in_no_rate<S: Store>(store: S) {
     let echo = acts(&store, wrote("a", "900", ours(), 3)).await;
     assert_eq!(lineage(&store, echo.id).await, (1, Some(replayed.id)));
     for seconds in 10..20 {
-        let replay = Arrival {
-            occasion: Occasion::Replay,
+        let replay = IncomingEvent {
+            occasion: ArrivalKind::Replay,
             ..wrote("b", "900", Origin::Untold, seconds)
         };
         acts(&store, replay).await;

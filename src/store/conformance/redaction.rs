@@ -1,5 +1,4 @@
-//! What a store does with fields that are not kept: there while a run may need them, and gone with it.
-//! It looks only through the trait.
+//! Redaction: fields are there while a run may need them, and removed with the last one.
 
 use std::sync::Arc;
 
@@ -12,27 +11,27 @@ use crate::core::gate::Kept;
 use crate::core::rule::path::Path;
 use crate::core::rule::path::redact::{REDACTED, is_redacted};
 use crate::core::run::{RunId, State};
-use crate::store::{Arrival, Edition, Settings, Store, StoreError};
+use crate::store::{IncomingEvent, Revision, Store, StoreError, StoreSettings};
 
 const SAID: &str = "a customer's own words";
 
-/// A store that keeps no comments.
+/// A store that redacts comments.
 async fn adopted<S: Store>(store: S, redact: &[&str]) -> S {
     let paths = redact.iter().map(|path| Path::parse(path).unwrap());
-    let edition = Edition {
+    let edition = Revision {
         files: Vec::new(),
         config: Arc::new(config::Source::default()),
-        settings: Settings {
+        settings: StoreSettings {
             redact: paths.collect(),
-            ..Settings::default()
+            ..StoreSettings::default()
         },
     };
     store.adopt(edition).await.unwrap();
     store
 }
 
-/// An event with a comment, and a run of each of these rules in a lane of its own.
-fn said(rules: &[&str]) -> Arrival {
+/// An event with a comment, and a run of each rule in its own lane.
+fn said(rules: &[&str]) -> IncomingEvent {
     let mut arrival = arrival("said", &live_rule(rules[0]));
     let mut event = (*arrival.event).clone();
     event.body = json!({ "comment": { "body": SAID, "public": true } });
@@ -59,7 +58,7 @@ async fn is_whole<S: Store>(store: &S, run: RunId) -> bool {
     !is_redacted(&event)
 }
 
-pub async fn fields_are_let_go_with_the_last_run_that_may_need_them<S: Store>(store: S) {
+pub async fn fields_are_removed_with_the_last_run_that_may_need_them<S: Store>(store: S) {
     let store = adopted(store, &["comment.body"]).await;
     let runs = store.commit(said(&["a", "b", "c"])).await.unwrap().runs;
     let [a, b, c] = [runs[0].id, runs[1].id, runs[2].id];
@@ -84,7 +83,7 @@ pub async fn fields_are_let_go_with_the_last_run_that_may_need_them<S: Store>(st
     assert!(!is_whole(&store, a).await);
 }
 
-pub async fn gathered_events_are_let_go_with_the_run_that_reads_them<S: Store>(store: S) {
+pub async fn events_of_a_window_are_redacted_with_the_run_that_reads_them<S: Store>(store: S) {
     let store = adopted(store, &["comment.body"]).await;
     let mut ids = Vec::new();
     for id in ["said", "said again"] {
@@ -112,21 +111,21 @@ pub async fn gathered_events_are_let_go_with_the_run_that_reads_them<S: Store>(s
     let record = store.run(acts).await.unwrap().unwrap();
     assert!(record.events.iter().all(|event| is_redacted(event)));
     assert!(!is_whole(&store, first).await);
-    let refused = store.revive(acts, now()).await;
-    assert_eq!(refused, Err(StoreError::Redacted(acts.0)));
+    let rejected = store.revive(acts, now()).await;
+    assert_eq!(rejected, Err(StoreError::Redacted(acts.0)));
 }
 
-pub async fn what_is_let_go_cannot_be_acted_on<S: Store>(store: S) {
+pub async fn a_run_with_a_redacted_event_cannot_be_retried<S: Store>(store: S) {
     let store = adopted(store, &["comment.body"]).await;
     let run = place(&store, said(&["a"])).await;
     store.cancel(run).await.unwrap();
     assert!(!is_whole(&store, run).await);
-    let refused = store.revive(run, now()).await;
-    assert_eq!(refused, Err(StoreError::Redacted(run.0)));
+    let rejected = store.revive(run, now()).await;
+    assert_eq!(rejected, Err(StoreError::Redacted(run.0)));
     assert_eq!(store.counts().await.unwrap()["cancelled"], 1);
 }
 
-pub async fn an_event_that_acts_on_nothing_is_let_go_at_once<S: Store>(store: S) {
+pub async fn an_event_without_unfinished_runs_is_redacted_at_once<S: Store>(store: S) {
     let store = adopted(store, &["comment.body"]).await;
     let mut arrival = said(&["a"]);
     arrival.planned[0].mode = Mode::Shadow;
@@ -134,7 +133,7 @@ pub async fn an_event_that_acts_on_nothing_is_let_go_at_once<S: Store>(store: S)
     assert!(!is_whole(&store, run).await);
 }
 
-pub async fn without_a_word_everything_is_kept<S: Store>(store: S) {
+pub async fn without_redact_everything_is_kept<S: Store>(store: S) {
     let store = adopted(store, &["comment.author", "ticket.subject"]).await;
     let run = place(&store, said(&["a"])).await;
     claimed(&store, now()).await;

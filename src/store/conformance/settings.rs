@@ -1,15 +1,14 @@
-//! What a store does with the settings of integrations.
-//! It looks only through the trait.
+//! Settings of integrations.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::store::scopes::{MOST_BYTES, MOST_SCOPES};
+use crate::store::integration_settings::{MAX_BYTES, MAX_SCOPES};
 use crate::store::{SettingsError, Store, StoreError};
 
-pub async fn a_patch_lies_over_what_was_there<S: Store>(store: S) {
+pub async fn a_patch_sets_the_keys_that_it_names<S: Store>(store: S) {
     let read =
         async |integration: &str, scope: &str| store.config(integration, scope).await.unwrap();
     assert_eq!(read("sync", "us").await, None);
@@ -34,25 +33,25 @@ pub async fn a_patch_lies_over_what_was_there<S: Store>(store: S) {
 }
 
 pub async fn settings_stay_small<S: Store>(store: S) {
-    let refused = |patch: Value| store.patch_config("sync", "us", patch);
+    let rejected = |patch: Value| store.patch_config("sync", "us", patch);
     for patch in [json!([1]), json!("x"), Value::Null] {
         let not_an_object = SettingsError::NotAnObject("sync".into());
         assert_eq!(
-            refused(patch).await,
+            rejected(patch).await,
             Err(StoreError::Settings(not_an_object))
         );
     }
-    let half = json!({"a": "x".repeat(MOST_BYTES / 2)});
-    let kept = refused(half.clone()).await.unwrap();
-    let other = json!({"b": "x".repeat(MOST_BYTES / 2)});
+    let half = json!({"a": "x".repeat(MAX_BYTES / 2)});
+    let kept = rejected(half.clone()).await.unwrap();
+    let other = json!({"b": "x".repeat(MAX_BYTES / 2)});
     assert!(matches!(
-        refused(other).await,
-        Err(StoreError::Settings(SettingsError::TooLarge { size, .. })) if size > MOST_BYTES
+        rejected(other).await,
+        Err(StoreError::Settings(SettingsError::TooLarge { size, .. })) if size > MAX_BYTES
     ));
     assert_eq!(store.config("sync", "us").await.unwrap(), Some(kept));
     let store = Arc::new(store);
     let mut patches = JoinSet::new();
-    for scope in 1..MOST_SCOPES {
+    for scope in 1..MAX_SCOPES {
         let store = Arc::clone(&store);
         patches.spawn(async move {
             let scope = scope.to_string();

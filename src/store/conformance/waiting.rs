@@ -1,5 +1,4 @@
-//! What a store does with a run that waits for a time without its lane.
-//! It looks only through the trait, and never waits for time to pass.
+//! Runs that wait for a time and hold no lane meanwhile.
 
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use crate::store::Store;
 
 const DAYS: i64 = 4 * 86_400;
 
-/// So many runs of one lane, the first of them claimed and waiting for four days.
+/// Runs of one lane, of which the first was claimed and waits for four days.
 async fn one_waits<S: Store>(store: &S, rule: &Arc<Rule>, runs: usize) -> Vec<RunId> {
     let mut ids = Vec::new();
     for number in 0..runs {
@@ -24,7 +23,7 @@ async fn one_waits<S: Store>(store: &S, rule: &Arc<Rule>, runs: usize) -> Vec<Ru
     ids
 }
 
-pub async fn a_waiting_run_holds_up_no_other<S: Store>(store: S) {
+pub async fn a_waiting_run_delays_no_other<S: Store>(store: S) {
     let rule = live_rule("a");
     let runs = one_waits(&store, &rule, 2).await;
     let record = store.run(runs[0]).await.unwrap().unwrap();
@@ -50,7 +49,7 @@ pub async fn a_waiting_run_holds_up_no_other<S: Store>(store: S) {
     assert!(store.unfinished(9).await.unwrap().is_empty());
 }
 
-pub async fn when_its_time_comes_it_waits_for_the_owner_of_its_lane<S: Store>(store: S) {
+pub async fn a_run_that_is_due_waits_for_the_owner_of_its_lane<S: Store>(store: S) {
     let rule = live_rule("a");
     let runs = one_waits(&store, &rule, 3).await;
     assert_eq!(claimed(&store, now()).await, [runs[1]]);
@@ -79,7 +78,7 @@ pub async fn when_its_time_comes_it_waits_for_the_owner_of_its_lane<S: Store>(st
     }
 }
 
-pub async fn several_that_are_due_together_go_by_their_age<S: Store>(store: S) {
+pub async fn runs_due_together_are_claimed_by_age<S: Store>(store: S) {
     let rule = live_rule("a");
     let runs = one_waits(&store, &rule, 3).await;
     for (run, days) in [(runs[1], DAYS - 60), (runs[2], DAYS - 30)] {
@@ -93,7 +92,7 @@ pub async fn several_that_are_due_together_go_by_their_age<S: Store>(store: S) {
     }
 }
 
-pub async fn without_a_lane_nothing_is_waited_for<S: Store>(store: S) {
+pub async fn a_run_without_a_lane_waits_for_no_other<S: Store>(store: S) {
     let rule = live_rule("a");
     let run = place(&store, in_lane("1", &rule, None)).await;
     claimed(&store, now()).await;
@@ -102,7 +101,7 @@ pub async fn without_a_lane_nothing_is_waited_for<S: Store>(store: S) {
     assert_eq!(claimed(&store, later(60)).await, [run, other]);
 }
 
-pub async fn a_waiting_run_can_be_given_up_and_taken_up_again<S: Store>(store: S) {
+pub async fn a_waiting_run_can_be_cancelled_and_retried<S: Store>(store: S) {
     let rule = live_rule("a");
     let runs = one_waits(&store, &rule, 2).await;
     assert!(
@@ -118,7 +117,7 @@ pub async fn a_waiting_run_can_be_given_up_and_taken_up_again<S: Store>(store: S
     assert_eq!(claimed(&store, now()).await, [runs[0]]);
 }
 
-pub async fn its_time_moves_with_the_clock<S: Store>(store: S) {
+pub async fn due_times_move_with_the_clock<S: Store>(store: S) {
     let runs = one_waits(&store, &live_rule("a"), 1).await;
     let hour = 3_600;
     store.shift(SignedDuration::from_secs(-hour)).await.unwrap();

@@ -1,5 +1,5 @@
-//! The database file: opened, brought up to date, or refused in words that say what to do.
-//! It never overwrites what it cannot read: a damaged file is set aside under another name.
+//! Opens the database and upgrades it. A file that cannot be read is never overwritten: a damaged one is set
+//! aside under another name.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -8,75 +8,114 @@ use std::path::{Path, PathBuf};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
-/// The versions of the file, oldest first: version N is what the first N steps make of an empty file.
-const MIGRATIONS: [&str; 3] = [
+/// The migrations, oldest first: version N is the result of the first N on an empty file.
+pub(super) const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_loops.sql"),
     include_str!("migrations/0003_flows.sql"),
+    include_str!("migrations/0004_names.sql"),
 ];
 
 /// The version that this program reads and writes.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
-/// Beside the files of SQLite itself: says that the file was found damaged while it was in use.
+/// Prepared statements that are kept.
+const STATEMENTS: usize = 128;
+
+/// A file beside the database: it was found to be damaged while it was in use.
 const DAMAGED: &str = "-damaged";
 
 /// Why there is no store.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error(
-        "failed to open `{path}`: it was written by a newer flowtrigger (file version {found}, this program knows {VERSION}); install that one again, or point `--data` elsewhere"
+        "failed to open `{path}`: it was written by a newer flowtrigger (file version {found}, this program knows {VERSION}); install that version again, or set `--data` to another folder"
     )]
     Newer { path: PathBuf, found: i64 },
     #[error(
-        "failed to read `{path}`: the file is damaged; it was set aside as `{aside}`; start again to begin with an empty store, and get back what can be read of the old one with `.recover` of a current `sqlite3`"
+        "failed to read `{path}`: the file is damaged and was set aside as `{aside}`; start again to begin with an empty store, and read what is left of the old one with `.recover` of a current `sqlite3`"
     )]
     Damaged { path: PathBuf, aside: PathBuf },
     #[error("failed to open `{path}`: {why}")]
     Unusable { path: PathBuf, why: String },
 }
 
-/// Opens the file for writing, creating it where it is not there.
+/// Where the database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    File(PathBuf),
+    /// In this process alone; it is gone when the store is closed.
+    Memory,
+}
+
+/// Opens the file for writing and creates it if it does not exist.
 pub fn open(path: &Path) -> Result<Connection, OpenError> {
     if beside(path, DAMAGED).exists() {
         return Err(set_aside(path));
     }
-    try_open(path).map_err(|trouble| trouble.told(path))
+    try_open(path).map_err(|failure| failure.into_error(path))
 }
 
-/// What becomes of a file that cannot be read, once nobody has it open.
-pub fn refused(path: &Path, error: rusqlite::Error) -> OpenError {
-    Trouble::Sql(error).told(path)
+/// The error for a file that could be opened but not read. A damaged file is set aside; it must be closed.
+pub fn open_error(path: &Path, error: rusqlite::Error) -> OpenError {
+    OpenFailure::Sql(error).into_error(path)
 }
 
-enum Trouble {
+/// Opens an empty database in memory.
+pub fn open_in_memory() -> Result<Connection, OpenError> {
+    try_open_in_memory().map_err(memory_error)
+}
+
+/// The error of a database in memory.
+pub fn memory_error(error: rusqlite::Error) -> OpenError {
+    OpenError::Unusable {
+        path: ":memory:".into(),
+        why: error.to_string(),
+    }
+}
+
+/// Nothing is synced, and a transaction that fails is undone from memory.
+fn try_open_in_memory() -> rusqlite::Result<Connection> {
+    let mut connection = Connection::open_in_memory()?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.execute_batch(
+        "PRAGMA journal_mode = MEMORY;
+         PRAGMA synchronous = OFF;
+         PRAGMA foreign_keys = OFF;
+         PRAGMA temp_store = MEMORY;",
+    )?;
+    migrate(&mut connection, 0)?;
+    Ok(connection)
+}
+
+enum OpenFailure {
     Sql(rusqlite::Error),
     Io(std::io::Error),
     Newer(i64),
 }
 
-impl From<rusqlite::Error> for Trouble {
+impl From<rusqlite::Error> for OpenFailure {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sql(error)
     }
 }
 
-impl Trouble {
-    fn told(self, path: &Path) -> OpenError {
-        if let Trouble::Sql(error) = &self
+impl OpenFailure {
+    fn into_error(self, path: &Path) -> OpenError {
+        if let OpenFailure::Sql(error) = &self
             && is_damage(error)
         {
             return set_aside(path);
         }
         let path = path.to_owned();
-        let help = "check that the data folder is there and can be written to";
+        let help = "check that the data folder exists and can be written to";
         match self {
-            Trouble::Newer(found) => OpenError::Newer { path, found },
-            Trouble::Sql(error) => OpenError::Unusable {
+            OpenFailure::Newer(found) => OpenError::Newer { path, found },
+            OpenFailure::Sql(error) => OpenError::Unusable {
                 path,
                 why: format!("{error}; {help}"),
             },
-            Trouble::Io(error) => OpenError::Unusable {
+            OpenFailure::Io(error) => OpenError::Unusable {
                 path,
                 why: format!("{error}; {help}"),
             },
@@ -84,23 +123,23 @@ impl Trouble {
     }
 }
 
-fn try_open(path: &Path) -> Result<Connection, Trouble> {
-    // What customers wrote stands in it: nobody else on the machine reads it.
+fn try_open(path: &Path) -> Result<Connection, OpenFailure> {
+    // It contains what customers wrote: no other user of the machine may read it.
     let private = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(0o600)
         .open(path);
-    private.map_err(Trouble::Io)?;
+    private.map_err(OpenFailure::Io)?;
     let mut connection = Connection::open(path)?;
-    // A file that is set aside must be as it was found: nothing is moved into it by closing it. Whoever
-    // leaves a sound one tidies it.
+    // A file that is set aside must stay as it was found: closing it must not checkpoint it. The writer
+    // checkpoints a sound file when it ends.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    connection.set_prepared_statement_cache_capacity(128);
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     let found = version(&connection)?;
     if found > VERSION {
-        return Err(Trouble::Newer(found));
+        return Err(OpenFailure::Newer(found));
     }
     // Before the first table, or it has no effect.
     connection.execute_batch(
@@ -117,7 +156,7 @@ fn try_open(path: &Path) -> Result<Connection, Trouble> {
     Ok(connection)
 }
 
-fn migrate(connection: &mut Connection, found: i64) -> Result<(), Trouble> {
+fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
     let done = usize::try_from(found).unwrap_or_default();
     for (number, step) in MIGRATIONS.iter().enumerate().skip(done) {
         let step_of = connection.transaction()?;
@@ -140,9 +179,9 @@ pub fn is_damage(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Remembers for the next start that the file is damaged.
+/// Makes the next start set the file aside.
 pub fn mark_damaged(path: &Path) {
-    // Without the mark the damage is found again.
+    // Without the mark the next start finds the damage itself.
     drop(fs::write(beside(path, DAMAGED), ""));
 }
 
@@ -213,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_file_is_refused_and_left_alone() {
+    fn a_newer_file_is_rejected_and_left_unchanged() {
         let (_folder, path) = place();
         let connection = open(&path).unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
@@ -228,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_file_is_set_aside_whole_and_the_next_start_begins_anew() {
+    fn a_damaged_file_is_set_aside_whole_and_the_next_start_is_empty() {
         let (_folder, path) = place();
         let rubbish = vec![b'x'; 20_000];
         for number in 1..=2 {
@@ -248,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_that_was_met_in_use_is_set_aside_at_the_next_start() {
+    fn a_file_found_damaged_in_use_is_set_aside_at_the_next_start() {
         let (_folder, path) = place();
         drop(open(&path).unwrap());
         mark_damaged(&path);
@@ -257,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_is_not_there_is_told() {
+    fn a_missing_folder_is_reported() {
         let (_folder, path) = place();
         let error = open(&path.join("deeper/x.db")).unwrap_err().to_string();
         assert!(error.contains("check that the data folder"), "{error}");

@@ -1,32 +1,24 @@
-//! The store on disk: one SQLite file, one thread that writes to it, many commits in one fsync.
-//! It refuses to answer before what it answers for is on disk.
+//! The store on SQLite: one file, or memory for a process that keeps nothing. One thread writes, and shares
+//! one fsync among the changes that arrive together. Nothing is answered before it is on disk.
 
-mod archive;
+mod archive_buffer;
 pub mod codec;
 mod commit;
 mod database;
-mod editions;
+mod event_cache;
 mod gates;
-pub mod journal;
-pub mod kept_event;
-mod ledger;
-mod lineage;
-mod log;
-mod outcome;
-mod recent;
-mod records;
-mod recovery;
+mod history;
+mod integration_settings;
+mod job_outcome;
+mod queue;
 mod redaction;
 mod retention;
-mod scopes;
-mod shift;
-mod standing;
+mod revisions;
 #[cfg(test)]
 mod tests;
-mod turns;
-mod unread;
-mod windows;
+mod transaction;
 mod writer;
+mod writer_state;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -37,42 +29,68 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::core::run::{Line, RunId, State};
-use crate::store::scopes::Scope;
+use crate::store::integration_settings::SettingsScope;
 use crate::store::{
-    Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, Settings, Store,
-    StoreError, Unmatched,
+    ClaimRequest, ClaimedRun, Committed, IncomingEvent, Revision, RevisionId, RunRecord, RunStatus,
+    Store, StoreError, StoreSettings, UnmatchedEvent,
 };
-use archive::Shelf;
-use commit::Coming;
-use ledger::Memory;
-use writer::{Safety, Writer};
+use archive_buffer::ArchiveBuffer;
+use commit::EncodedEvent;
+use database::Location;
+use queue::recovery::recover;
+use transaction::WriteTransaction;
+use writer::{Durability, Writer};
+use writer_state::WriterState;
 
 pub use database::{OpenError, VERSION, version};
-pub use gates::facts;
-pub use ledger::config_source;
-pub use lineage::{chain, loop_facts};
-pub use recovery::Recovered;
-pub use windows::window;
+pub use history::SqliteHistory;
+pub use queue::recovery::RecoveryReport;
+// The name of before, until its users have the new one.
+pub use queue::recovery::RecoveryReport as Recovered;
 pub use writer::Commits;
 
-/// Everything that came and what was done for it, in one file.
+/// A store on SQLite. Cloning gives another handle to the same one.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
     writer: Arc<Writer>,
-    shelf: Arc<Shelf>,
+    archive_buffer: Arc<ArchiveBuffer>,
+    location: Location,
 }
 
 impl SqliteStore {
-    /// Opens the file, creating it where it is not there, and puts what was under way back into its
-    /// queue. Whoever opens it holds the data folder's lock.
-    pub fn open(path: &Path, settings: Settings) -> Result<(Self, Recovered), OpenError> {
-        let shelf = Arc::new(Shelf::default());
-        shelf.redact(&settings.redact);
-        let prepared = prepare(database::open(path)?, settings, &shelf);
-        let (connection, memory, recovered) =
-            prepared.map_err(|error| database::refused(path, error))?;
-        let writer = Arc::new(Writer::start(connection, memory, path.to_owned()));
-        Ok((Self { writer, shelf }, recovered))
+    /// Opens the file, creates it if it does not exist, and queues the runs again that were running. The
+    /// caller must hold the lock of the data folder.
+    pub fn open(path: &Path, settings: StoreSettings) -> Result<(Self, RecoveryReport), OpenError> {
+        let connection = database::open(path)?;
+        Self::start(connection, Location::File(path.to_owned()), settings)
+            .map_err(|error| database::open_error(path, error))
+    }
+
+    /// An empty store in memory, with the same rows and statements and nothing on disk. It keeps its limits
+    /// whatever the configuration says, and no unmatched events; see [`StoreSettings::in_memory`].
+    pub fn in_memory(settings: StoreSettings) -> Result<Self, OpenError> {
+        let connection = database::open_in_memory()?;
+        let started = Self::start(connection, Location::Memory, settings);
+        let (store, _) = started.map_err(database::memory_error)?;
+        Ok(store)
+    }
+
+    fn start(
+        mut connection: Connection,
+        location: Location,
+        settings: StoreSettings,
+    ) -> rusqlite::Result<(Self, RecoveryReport)> {
+        let archive_buffer = Arc::new(ArchiveBuffer::default());
+        archive_buffer.redact(&settings.redact);
+        let recovered = recover(&mut connection, Timestamp::now())?;
+        let buffer = Arc::clone(&archive_buffer);
+        let state = WriterState::new(&connection, location.clone(), settings, buffer)?;
+        let store = Self {
+            writer: Arc::new(Writer::start(connection, state)),
+            archive_buffer,
+            location,
+        };
+        Ok((store, recovered))
     }
 
     /// How often it committed, and how long that took.
@@ -80,147 +98,150 @@ impl SqliteStore {
         &self.writer.commits
     }
 
-    /// Unmatched events that were filed, and those that were lost because there was no room.
+    /// Unmatched events that were archived, and those that were lost.
     pub fn archived(&self) -> (u64, u64) {
-        (self.shelf.written.get(), self.shelf.lost.get())
+        (
+            self.archive_buffer.written.get(),
+            self.archive_buffer.lost.get(),
+        )
     }
 
-    /// Bytes of the events that are filed and led to no run.
+    /// Bytes of the archived events.
     pub fn archive_size(&self) -> u64 {
-        self.shelf.size.get()
+        self.archive_buffer.size.get()
     }
 
-    /// Files the unmatched events that wait to be filed, before an orderly end.
+    /// Writes the buffered unmatched events, before an orderly shutdown.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        let file = |ledger: &mut ledger::Ledger<'_>| ledger.file_shelf();
-        self.writer.order(Safety::Disk, file).await
+        let write = |transaction: &mut WriteTransaction<'_>| transaction.write_archive_buffer();
+        self.writer.submit(Durability::Synced, write).await
     }
 
-    /// A person's orders on a folder that no daemon has.
-    pub fn revive_blocking(&self, run: RunId, now: Timestamp) -> Result<Placed, StoreError> {
-        let revive = move |ledger: &mut ledger::Ledger<'_>| ledger.revive(run, now);
-        self.writer.order_blocking(Safety::Disk, revive)
+    /// [`Store::revive`] for commands on a folder that no daemon uses.
+    pub fn revive_blocking(&self, run: RunId, now: Timestamp) -> Result<RunStatus, StoreError> {
+        let retry = move |transaction: &mut WriteTransaction<'_>| transaction.retry(run, now);
+        self.writer.submit_blocking(Durability::Synced, retry)
     }
 
-    pub fn cancel_blocking(&self, run: RunId) -> Result<Placed, StoreError> {
-        let cancel = move |ledger: &mut ledger::Ledger<'_>| {
-            let now = ledger.now();
-            ledger.cancel(run, now)
+    /// [`Store::cancel`] for commands on a folder that no daemon uses.
+    pub fn cancel_blocking(&self, run: RunId) -> Result<RunStatus, StoreError> {
+        let cancel = move |transaction: &mut WriteTransaction<'_>| {
+            let now = transaction.now();
+            transaction.cancel(run, now)
         };
-        self.writer.order_blocking(Safety::Disk, cancel)
+        self.writer.submit_blocking(Durability::Synced, cancel)
     }
 
-    pub fn commit_blocking(&self, arrival: Arrival) -> Result<Committed, StoreError> {
-        let coming = [Coming::of(arrival)];
-        let commit = move |ledger: &mut ledger::Ledger<'_>| ledger.commit_all(&coming);
-        let mut committed = self.writer.order_blocking(Safety::Disk, commit)?;
+    /// [`Store::commit`] for commands on a folder that no daemon uses.
+    pub fn commit_blocking(&self, incoming: IncomingEvent) -> Result<Committed, StoreError> {
+        let events = [EncodedEvent::new(incoming)];
+        let commit = move |transaction: &mut WriteTransaction<'_>| transaction.commit_all(&events);
+        let mut committed = self.writer.submit_blocking(Durability::Synced, commit)?;
         Ok(committed.pop().unwrap_or_default())
     }
 
-    pub fn adopt_blocking(&self, edition: Edition) -> Result<EditionId, StoreError> {
-        let adopt = move |ledger: &mut ledger::Ledger<'_>| ledger.adopt(&edition);
-        self.writer.order_blocking(Safety::Disk, adopt)
+    /// [`Store::adopt`] for commands on a folder that no daemon uses.
+    pub fn adopt_blocking(&self, revision: Revision) -> Result<RevisionId, StoreError> {
+        let set = move |transaction: &mut WriteTransaction<'_>| transaction.set_revision(&revision);
+        self.writer.submit_blocking(Durability::Synced, set)
     }
-}
-
-/// What was under way goes back into its queue, and what is looked up often is read. Where that fails,
-/// the file is closed again.
-fn prepare(
-    mut connection: Connection,
-    settings: Settings,
-    shelf: &Arc<Shelf>,
-) -> rusqlite::Result<(Connection, Memory, Recovered)> {
-    let recovered = recovery::recover(&mut connection, Timestamp::now())?;
-    let memory = Memory::new(&connection, settings, Arc::clone(shelf))?;
-    Ok((connection, memory, recovered))
 }
 
 impl Store for SqliteStore {
-    const DURABLE: bool = true;
-
-    async fn commit_all(&self, arrivals: Vec<Arrival>) -> Result<Vec<Committed>, StoreError> {
-        let coming: Vec<Coming> = arrivals.into_iter().map(Coming::of).collect();
-        let commit = move |ledger: &mut ledger::Ledger<'_>| ledger.commit_all(&coming);
-        self.writer.order_in_time(Safety::Disk, commit).await
+    fn is_durable(&self) -> bool {
+        match self.location {
+            Location::File(_) => true,
+            Location::Memory => false,
+        }
     }
 
-    /// Losing a claim with the machine's power costs nothing: nothing is under way then.
-    async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
-        let work = move |ledger: &mut ledger::Ledger<'_>| ledger.claim(claim);
-        self.writer.order(Safety::System, work).await
+    async fn commit_all(&self, events: Vec<IncomingEvent>) -> Result<Vec<Committed>, StoreError> {
+        let events: Vec<EncodedEvent> = events.into_iter().map(EncodedEvent::new).collect();
+        let commit = move |transaction: &mut WriteTransaction<'_>| transaction.commit_all(&events);
+        self.writer
+            .submit_with_timeout(Durability::Synced, commit)
+            .await
+    }
+
+    /// Buffered is enough: a power failure that loses a claim also ends the claimed runs.
+    async fn claim(&self, request: ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {
+        let claim = move |transaction: &mut WriteTransaction<'_>| transaction.claim(request);
+        self.writer.submit(Durability::Buffered, claim).await
     }
 
     async fn advance(
         &self,
         run: RunId,
-        lines: Vec<Line>,
+        entries: Vec<Line>,
         state: Option<State>,
     ) -> Result<(), StoreError> {
-        let advance = move |ledger: &mut ledger::Ledger<'_>| {
-            let now = ledger.now();
-            ledger.advance(run, &lines, state.as_ref(), now)
+        let advance = move |transaction: &mut WriteTransaction<'_>| {
+            let now = transaction.now();
+            transaction.advance(run, &entries, state.as_ref(), now)
         };
-        self.writer.order(Safety::Disk, advance).await
+        self.writer.submit(Durability::Synced, advance).await
     }
 
-    async fn revive(&self, run: RunId, now: Timestamp) -> Result<Placed, StoreError> {
-        let revive = move |ledger: &mut ledger::Ledger<'_>| ledger.revive(run, now);
-        self.writer.order(Safety::Disk, revive).await
+    async fn revive(&self, run: RunId, now: Timestamp) -> Result<RunStatus, StoreError> {
+        let retry = move |transaction: &mut WriteTransaction<'_>| transaction.retry(run, now);
+        self.writer.submit(Durability::Synced, retry).await
     }
 
-    async fn cancel(&self, run: RunId) -> Result<Placed, StoreError> {
-        let cancel = move |ledger: &mut ledger::Ledger<'_>| {
-            let now = ledger.now();
-            ledger.cancel(run, now)
+    async fn cancel(&self, run: RunId) -> Result<RunStatus, StoreError> {
+        let cancel = move |transaction: &mut WriteTransaction<'_>| {
+            let now = transaction.now();
+            transaction.cancel(run, now)
         };
-        self.writer.order(Safety::Disk, cancel).await
+        self.writer.submit(Durability::Synced, cancel).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
-        let ask = |ledger: &mut ledger::Ledger<'_>| ledger.next_due();
-        self.writer.order(Safety::System, ask).await
+        let read = |transaction: &mut WriteTransaction<'_>| transaction.next_due();
+        self.writer.submit(Durability::Buffered, read).await
     }
 
-    async fn run(&self, run: RunId) -> Result<Option<Record>, StoreError> {
-        let ask = move |ledger: &mut ledger::Ledger<'_>| ledger.record(run);
-        self.writer.order(Safety::System, ask).await
+    async fn run(&self, run: RunId) -> Result<Option<RunRecord>, StoreError> {
+        let read = move |transaction: &mut WriteTransaction<'_>| transaction.record(run);
+        self.writer.submit(Durability::Buffered, read).await
     }
 
-    async fn runs_of(&self, source: &str, event: &str) -> Result<Vec<Record>, StoreError> {
+    async fn runs_of(&self, source: &str, event: &str) -> Result<Vec<RunRecord>, StoreError> {
         let (source, event) = (source.to_owned(), event.to_owned());
-        let ask = move |ledger: &mut ledger::Ledger<'_>| ledger.runs_of(&source, &event);
-        self.writer.order(Safety::System, ask).await
+        let read =
+            move |transaction: &mut WriteTransaction<'_>| transaction.runs_of(&source, &event);
+        self.writer.submit(Durability::Buffered, read).await
     }
 
-    async fn unfinished(&self, limit: usize) -> Result<Vec<Placed>, StoreError> {
-        let ask = move |ledger: &mut ledger::Ledger<'_>| ledger.unfinished(limit);
-        self.writer.order(Safety::System, ask).await
+    async fn unfinished(&self, limit: usize) -> Result<Vec<RunStatus>, StoreError> {
+        let read = move |transaction: &mut WriteTransaction<'_>| transaction.unfinished(limit);
+        self.writer.submit(Durability::Buffered, read).await
     }
 
     async fn oldest_queued(&self) -> Result<Option<Timestamp>, StoreError> {
-        let ask = |ledger: &mut ledger::Ledger<'_>| ledger.oldest_queued();
-        self.writer.order(Safety::System, ask).await
+        let read = |transaction: &mut WriteTransaction<'_>| transaction.oldest_queued_at();
+        self.writer.submit(Durability::Buffered, read).await
     }
 
     async fn counts(&self) -> Result<BTreeMap<&'static str, u64>, StoreError> {
-        let ask = |ledger: &mut ledger::Ledger<'_>| Ok(ledger.counts());
-        self.writer.order(Safety::System, ask).await
+        let read = |transaction: &mut WriteTransaction<'_>| Ok(transaction.counts());
+        self.writer.submit(Durability::Buffered, read).await
     }
 
     async fn shift(&self, by: SignedDuration) -> Result<(), StoreError> {
-        let shift = move |ledger: &mut ledger::Ledger<'_>| ledger.shift(by);
-        self.writer.order(Safety::Disk, shift).await
+        let shift = move |transaction: &mut WriteTransaction<'_>| transaction.shift_clock(by);
+        self.writer.submit(Durability::Synced, shift).await
     }
 
-    async fn adopt(&self, edition: Edition) -> Result<EditionId, StoreError> {
-        let adopt = move |ledger: &mut ledger::Ledger<'_>| ledger.adopt(&edition);
-        self.writer.order(Safety::Disk, adopt).await
+    async fn adopt(&self, revision: Revision) -> Result<RevisionId, StoreError> {
+        let set = move |transaction: &mut WriteTransaction<'_>| transaction.set_revision(&revision);
+        self.writer.submit(Durability::Synced, set).await
     }
 
     async fn config(&self, integration: &str, scope: &str) -> Result<Option<Value>, StoreError> {
-        let scope = Scope::new(integration, scope);
-        let ask = move |ledger: &mut ledger::Ledger<'_>| ledger.scope(&scope);
-        self.writer.order(Safety::System, ask).await
+        let scope = SettingsScope::new(integration, scope);
+        let read =
+            move |transaction: &mut WriteTransaction<'_>| transaction.integration_settings(&scope);
+        self.writer.submit(Durability::Buffered, read).await
     }
 
     async fn patch_config(
@@ -229,12 +250,17 @@ impl Store for SqliteStore {
         scope: &str,
         patch: Value,
     ) -> Result<Value, StoreError> {
-        let scope = Scope::new(integration, scope);
-        let change = move |ledger: &mut ledger::Ledger<'_>| ledger.patch_scope(&scope, patch);
-        self.writer.order(Safety::Disk, change).await
+        let scope = SettingsScope::new(integration, scope);
+        let change = move |transaction: &mut WriteTransaction<'_>| {
+            transaction.patch_integration_settings(&scope, patch)
+        };
+        self.writer.submit(Durability::Synced, change).await
     }
 
-    fn archive(&self, event: Unmatched, edition: EditionId, received: Timestamp) {
-        self.shelf.put(&event, edition, received);
+    fn archive(&self, event: UnmatchedEvent, revision: RevisionId, received: Timestamp) {
+        match self.location {
+            Location::File(_) => self.archive_buffer.put(&event, revision, received),
+            Location::Memory => {}
+        }
     }
 }

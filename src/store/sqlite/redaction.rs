@@ -1,52 +1,52 @@
-//! Fields of events let go, once no run can need them: with the change that makes it so, or not at all.
-//! It refuses to touch an event with a run that is not over, or that a person may still retry.
+//! Removes configured fields from stored events once no run can need them, in the same transaction as the
+//! change of state that makes it so. An event with a run that is unfinished, held or dead stays whole.
 
 use rusqlite::params;
 
-use super::kept_event::{self, event_text};
-use super::ledger::Ledger;
-use super::unread::Unread;
+use super::codec::event::{decode_event, encode_event};
+use super::codec::load_error::LoadError;
+use super::transaction::WriteTransaction;
 use crate::core::rule::path::redact::{is_redacted, redacted};
 use crate::core::run::{RunId, State};
-use crate::store::{StoreError, lets_go};
+use crate::store::{StoreError, is_redactable};
 
-impl Ledger<'_> {
-    /// A run came to stand so.
-    pub fn after_run(&mut self, run: RunId, state: &State) -> Result<(), StoreError> {
-        if self.memory.settings.redact.is_empty() || !lets_go(state) {
+impl WriteTransaction<'_> {
+    /// Redacts the events of a run that has come to this state.
+    pub fn redact_after(&mut self, run: RunId, state: &State) -> Result<(), StoreError> {
+        if self.state.settings.redact.is_empty() || !is_redactable(state) {
             return Ok(());
         }
         let sql = "SELECT event FROM runs WHERE id = ?1";
         let event = self.connection.prepare_cached(sql)?;
         let event: i64 = { event }.query_row([run.0 as i64], |row| row.get(0))?;
-        self.let_go(event)?;
-        for gathered in self.gathered_by(run.0 as i64)? {
-            self.let_go(gathered)?;
+        self.redact_event(event)?;
+        for event in self.window_events(run.0 as i64)? {
+            self.redact_event(event)?;
         }
         Ok(())
     }
 
-    /// Rewrites the row of an event, where none of its runs needs it.
-    pub fn let_go(&mut self, event: i64) -> Result<(), StoreError> {
-        if self.memory.settings.redact.is_empty() || self.is_needed(event)? {
+    /// Rewrites the row of an event if none of its runs needs it.
+    pub fn redact_event(&mut self, event: i64) -> Result<(), StoreError> {
+        if self.state.settings.redact.is_empty() || self.is_needed(event)? {
             return Ok(());
         }
         let sql = "SELECT body FROM events WHERE id = ?1";
         let body = self.connection.prepare_cached(sql)?;
         let body: String = { body }.query_row([event], |row| row.get(0))?;
-        // What cannot be read is nobody's to rewrite; whoever reads it says so.
-        let Ok(whole) = kept_event::event(&body) else {
+        // An event that cannot be read is left as it is; whoever reads it gets the error.
+        let Ok(whole) = decode_event(&body) else {
             return Ok(());
         };
         if is_redacted(&whole) {
             return Ok(());
         }
-        if let Some(kept) = redacted(&whole, &self.memory.settings.redact) {
-            let text = event_text(&kept);
+        if let Some(redacted) = redacted(&whole, &self.state.settings.redact) {
+            let text = encode_event(&redacted);
             self.connection
                 .prepare_cached("UPDATE events SET body = ?2, size = ?3 WHERE id = ?1")?
                 .execute(params![event, text, text.len() as i64])?;
-            self.memory.forget_event(event);
+            self.state.events.forget(event);
         }
         Ok(())
     }
@@ -65,27 +65,28 @@ impl Ledger<'_> {
             .query_row([event], |row| row.get(0))?)
     }
 
-    /// A run whose event is not kept whole cannot go on.
-    pub fn check_whole(&mut self, run: RunId) -> Result<(), StoreError> {
-        let row: i64 = self.connection.query_row(
+    /// # Errors
+    /// [`StoreError::Redacted`] if fields of its events have been removed: the run cannot continue.
+    pub fn check_not_redacted(&mut self, run: RunId) -> Result<(), StoreError> {
+        let own: i64 = self.connection.query_row(
             "SELECT event FROM runs WHERE id = ?1",
             [run.0 as i64],
             |row| row.get(0),
         )?;
-        let gathered = self.gathered_by(run.0 as i64)?;
-        for row in std::iter::once(row).chain(gathered) {
+        let collected = self.window_events(run.0 as i64)?;
+        for row in std::iter::once(own).chain(collected) {
             match self.event(row) {
                 Ok(event) if is_redacted(&event) => return Err(StoreError::Redacted(run.0)),
-                Ok(_) | Err(Unread::ForGood(_)) => {}
-                Err(Unread::Now(error)) => return Err(error.into()),
+                Ok(_) | Err(LoadError::Corrupt(_)) => {}
+                Err(LoadError::Unavailable(error)) => return Err(error.into()),
             }
         }
         Ok(())
     }
 
-    /// What is let go is overwritten in the file, and not only forgotten.
-    pub fn overwrite_what_is_let_go(&self) -> Result<(), StoreError> {
-        let on = !self.memory.settings.redact.is_empty();
+    /// With fields to redact, SQLite overwrites deleted content in the file with zeros.
+    pub fn overwrite_redacted(&self) -> Result<(), StoreError> {
+        let on = !self.state.settings.redact.is_empty();
         self.connection.pragma_update(None, "secure_delete", on)?;
         Ok(())
     }

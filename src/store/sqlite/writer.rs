@@ -1,8 +1,7 @@
-//! The one thread that writes: it takes what is asked together, commits it once, and answers then.
-//! It answers nobody before the commit that covers the answer has returned; a failed fsync ends the
-//! process, since nobody knows any more what is on disk.
+//! The writer thread: takes the jobs that are waiting together, executes each in its own savepoint, commits
+//! once and replies then. No job is answered before the commit that covers its answer has returned. A failed
+//! fsync ends the process, because the state of the disk is unknown then.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -12,42 +11,42 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ffi};
 use tokio::sync::{mpsc, oneshot};
 
-use super::database;
-use super::ledger::{Ledger, Memory};
-use super::outcome::Outcome;
+use super::database::{self, Location};
+use super::job_outcome::JobOutcome;
+use super::transaction::WriteTransaction;
+use super::writer_state::WriterState;
 use crate::store::StoreError;
 
-/// Orders that wait for the thread. One commit takes them all; more than this means that the disk is
+/// Jobs that wait for the thread. One commit takes them all; more than this means that the disk is
 /// seconds behind.
-const QUEUE: usize = 512;
-/// Orders in one commit: enough to share the fsync, few enough to keep the first from waiting long.
-const BATCH: usize = 256;
-/// How long an event may wait for a place in the queue before its sender is sent away.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// Between looks at what has to be done by the clock.
+const QUEUE_CAPACITY: usize = 512;
+/// Jobs in one commit: enough to share the fsync, few enough to keep the first from waiting long.
+const MAX_BATCH: usize = 256;
+/// How long an event may wait for a place in the queue before it is rejected.
+const SUBMIT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Between two runs of the periodic work.
 const TICK: Duration = Duration::from_millis(500);
 
 /// How safe a change must be before it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Safety {
-    /// Nothing is changed, or a crash of the program alone must not lose it: the system has it.
-    System,
-    /// On disk, whatever happens to the machine.
-    Disk,
+pub enum Durability {
+    /// The operating system has it: a crash of the process does not lose it.
+    Buffered,
+    /// Synced to disk: a power failure does not lose it.
+    Synced,
 }
 
-type Work = Box<dyn FnOnce(&mut Ledger<'_>) -> Verdict + Send>;
-/// Tells whoever asked, once it is known whether the commit held.
-type Tell = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+type Work = Box<dyn FnOnce(&mut WriteTransaction<'_>) -> JobResult + Send>;
+/// Answers the caller once it is known whether the commit succeeded.
+type JobReply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
-/// What came of one order.
-struct Verdict {
-    outcome: Outcome,
-    tell: Tell,
+struct JobResult {
+    outcome: JobOutcome,
+    reply: JobReply,
 }
 
 struct Job {
-    safety: Safety,
+    durability: Durability,
     work: Work,
 }
 
@@ -56,14 +55,14 @@ struct Job {
 pub struct Commits {
     pub count: AtomicU64,
     pub micros: AtomicU64,
-    /// Orders that were answered by those commits.
+    /// Jobs that were answered by those commits.
     pub orders: AtomicU64,
 }
 
-/// The way to the thread. The thread ends with it, and the file is tidy then.
+/// Submits jobs to the thread. When it is dropped, the thread ends and leaves the file checkpointed.
 #[derive(Debug)]
 pub struct Writer {
-    /// None only while it is dropped.
+    /// `None` only while it is dropped.
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
     pub commits: Arc<Commits>,
@@ -73,7 +72,7 @@ impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.jobs.take());
         if let Some(thread) = self.thread.take() {
-            // A panic there was told by the thread itself.
+            // The thread itself reports a panic.
             drop(thread.join());
         }
     }
@@ -81,25 +80,24 @@ impl Drop for Writer {
 
 impl std::fmt::Debug for Job {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Job({:?})", self.safety)
+        write!(f, "Job({:?})", self.durability)
     }
 }
 
 impl Writer {
-    /// Starts the thread on an open file.
-    pub fn start(connection: Connection, memory: Memory, path: PathBuf) -> Self {
-        let (jobs, inbox) = mpsc::channel(QUEUE);
+    /// Starts the thread on an open database.
+    pub fn start(connection: Connection, state: WriterState) -> Self {
+        let (jobs, inbox) = mpsc::channel(QUEUE_CAPACITY);
         let commits = Arc::new(Commits::default());
-        let desk = Desk {
+        let writer = WriterThread {
             connection,
-            memory,
-            path,
+            state,
             commits: Arc::clone(&commits),
         };
         tick(jobs.downgrade());
         let thread = std::thread::spawn(move || {
             let _end = EndOnPanic;
-            desk.run(inbox);
+            writer.run(inbox);
         });
         Self {
             thread: Some(thread),
@@ -109,133 +107,136 @@ impl Writer {
     }
 
     fn jobs(&self) -> Result<&mpsc::Sender<Job>, StoreError> {
-        self.jobs.as_ref().ok_or_else(gone)
+        self.jobs.as_ref().ok_or_else(stopped)
     }
 
-    /// Has the thread do something that only the queue's length may delay.
-    pub async fn order<T: Send + 'static>(
+    /// Waits for a place in the queue however long it takes, then for the answer.
+    pub async fn submit<T: Send + 'static>(
         &self,
-        safety: Safety,
-        work: impl FnOnce(&mut Ledger<'_>) -> Result<T, StoreError> + Send + 'static,
+        durability: Durability,
+        work: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (job, answer) = job(safety, work);
-        self.jobs()?.send(job).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        let (job, answer) = job(durability, work);
+        self.jobs()?.send(job).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
     }
 
-    /// The same, given up when the queue stays full.
-    pub async fn order_in_time<T: Send + 'static>(
+    /// Fails with [`StoreError::Busy`] if the queue stays full.
+    pub async fn submit_with_timeout<T: Send + 'static>(
         &self,
-        safety: Safety,
-        work: impl FnOnce(&mut Ledger<'_>) -> Result<T, StoreError> + Send + 'static,
+        durability: Durability,
+        work: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (job, answer) = job(safety, work);
-        let sent = tokio::time::timeout(PATIENCE, self.jobs()?.send(job)).await;
-        sent.map_err(|_| StoreError::Busy)?.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        let (job, answer) = job(durability, work);
+        let sent = tokio::time::timeout(SUBMIT_TIMEOUT, self.jobs()?.send(job)).await;
+        sent.map_err(|_| StoreError::Busy)?.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
     }
 
-    /// From a thread that may wait: for commands on a folder that no daemon has.
-    pub fn order_blocking<T: Send + 'static>(
+    /// For commands on a folder that no daemon uses. Must not be called from async code.
+    pub fn submit_blocking<T: Send + 'static>(
         &self,
-        safety: Safety,
-        work: impl FnOnce(&mut Ledger<'_>) -> Result<T, StoreError> + Send + 'static,
+        durability: Durability,
+        work: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let (job, answer) = job(safety, work);
-        self.jobs()?.blocking_send(job).map_err(|_| gone())?;
-        answer.blocking_recv().map_err(|_| gone())?
+        let (job, answer) = job(durability, work);
+        self.jobs()?.blocking_send(job).map_err(|_| stopped())?;
+        answer.blocking_recv().map_err(|_| stopped())?
     }
 }
 
-/// Asks for what the clock brings, until nobody else needs the thread.
+/// Submits the periodic work until the writer is dropped.
 fn tick(jobs: mpsc::WeakSender<Job>) {
     std::thread::spawn(move || {
         loop {
             std::thread::sleep(TICK);
             let Some(jobs) = jobs.upgrade() else { return };
-            let (job, _) = job(Safety::Disk, |ledger: &mut Ledger<'_>| {
-                ledger.tick().inspect_err(|error| {
-                    tracing::error!(%error, "the store could not be tidied");
-                })
-            });
-            // A full queue is looked after without us.
+            let (job, _) = job(
+                Durability::Synced,
+                |transaction: &mut WriteTransaction<'_>| {
+                    transaction.tick().inspect_err(|error| {
+                        tracing::error!(%error, "store maintenance failed");
+                    })
+                },
+            );
+            // If the queue is full, the next tick does it.
             drop(jobs.try_send(job));
         }
     });
 }
 
 fn job<T: Send + 'static>(
-    safety: Safety,
-    work: impl FnOnce(&mut Ledger<'_>) -> Result<T, StoreError> + Send + 'static,
+    durability: Durability,
+    work: impl FnOnce(&mut WriteTransaction<'_>) -> Result<T, StoreError> + Send + 'static,
 ) -> (Job, oneshot::Receiver<Result<T, StoreError>>) {
-    let (reply, answer) = oneshot::channel();
-    let work: Work = Box::new(move |ledger| {
-        let result = work(ledger);
-        Verdict {
-            outcome: Outcome::of(&result),
-            tell: Box::new(move |committed| {
-                // Whoever asked may have gone; what was done stays done.
-                drop(reply.send(committed.and(result)));
+    let (sender, answer) = oneshot::channel();
+    let work: Work = Box::new(move |transaction| {
+        let result = work(transaction);
+        JobResult {
+            outcome: JobOutcome::of(&result),
+            reply: Box::new(move |committed| {
+                // The caller may have stopped waiting; the change is kept all the same.
+                drop(sender.send(committed.and(result)));
             }),
         }
     });
-    (Job { safety, work }, answer)
+    (Job { durability, work }, answer)
 }
 
-/// Without its thread the store would refuse everything for ever, and nobody would see why.
+/// Without its thread the store would reject everything, and nobody would see why.
 struct EndOnPanic;
 
 impl Drop for EndOnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
             tracing::error!(
-                "a fault of the program stopped the store; the program ends, and the next start goes on from what is on disk: please report it"
+                "the store stopped because of a bug; the process ends, and the next start continues from what is on disk: please report it"
             );
             std::process::exit(5);
         }
     }
 }
 
-/// What the most careful of them asks for.
-fn needed(batch: &[Job]) -> Safety {
-    let asked = batch.iter().map(|job| job.safety).max();
-    asked.unwrap_or(Safety::System)
+/// The strictest durability that a job of the batch asks for.
+fn durability_of(batch: &[Job]) -> Durability {
+    let wanted = batch.iter().map(|job| job.durability).max();
+    wanted.unwrap_or(Durability::Buffered)
 }
 
-fn gone() -> StoreError {
-    StoreError::Broken("the store could not do it; see the log".into())
+fn stopped() -> StoreError {
+    StoreError::Broken("the store has stopped; see the log".into())
 }
 
-enum Filed {
-    Kept,
+enum ArchiveResult {
+    Written,
     Lost,
 }
 
-/// The thread's own things.
-struct Desk {
+struct WriterThread {
     connection: Connection,
-    memory: Memory,
-    path: PathBuf,
+    state: WriterState,
     commits: Arc<Commits>,
 }
 
-impl Desk {
+impl WriterThread {
     fn run(mut self, mut inbox: mpsc::Receiver<Job>) {
         while let Some(first) = inbox.blocking_recv() {
             let mut batch = vec![first];
-            while batch.len() < BATCH
+            while batch.len() < MAX_BATCH
                 && let Ok(job) = inbox.try_recv()
             {
                 batch.push(job);
             }
             self.commit(batch);
         }
-        // Where it cannot be made tidy, the next start does it.
-        drop(self.leave_tidy());
+        if let Location::File(_) = self.state.location {
+            // If it fails, the next start does it.
+            drop(self.checkpoint());
+        }
     }
 
-    /// One file, without a log beside it.
-    fn leave_tidy(&self) -> rusqlite::Result<()> {
+    /// Leaves one file, without a write-ahead log beside it.
+    fn checkpoint(&self) -> rusqlite::Result<()> {
         self.connection
             .execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_checkpoint(TRUNCATE);")?;
         let closing = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
@@ -245,23 +246,23 @@ impl Desk {
 
     fn commit(&mut self, batch: Vec<Job>) {
         let began = Instant::now();
-        let (count, safety) = (batch.len(), needed(&batch));
+        let (count, durability) = (batch.len(), durability_of(&batch));
         let changes = self.connection.total_changes();
-        let mut tells = Vec::with_capacity(batch.len());
-        let done = self.begin(safety).and_then(|()| {
+        let mut replies = Vec::with_capacity(batch.len());
+        let done = self.begin(durability).and_then(|()| {
             for job in batch {
-                tells.push(self.perform(job)?);
+                replies.push(self.execute(job)?);
             }
-            self.short("COMMIT")
+            self.statement("COMMIT")
         });
-        let result = done.map_err(|error| self.undo(&error));
-        self.settle_filed(match result {
-            Ok(()) => Filed::Kept,
-            Err(_) => Filed::Lost,
+        let result = done.map_err(|error| self.roll_back(&error));
+        self.count_archived(match result {
+            Ok(()) => ArchiveResult::Written,
+            Err(_) => ArchiveResult::Lost,
         });
         if result.is_ok() {
             if self.connection.total_changes() != changes {
-                self.memory.unsynced = safety == Safety::System;
+                self.state.unsynced = durability == Durability::Buffered;
             }
             let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
             self.commits.count.fetch_add(1, Ordering::Relaxed);
@@ -270,81 +271,87 @@ impl Desk {
                 .orders
                 .fetch_add(count as u64, Ordering::Relaxed);
         }
-        for tell in tells {
-            tell(result.clone());
+        for reply in replies {
+            reply(result.clone());
         }
     }
 
-    fn begin(&self, safety: Safety) -> rusqlite::Result<()> {
-        self.connection.execute_batch(match safety {
-            Safety::System => "PRAGMA synchronous = NORMAL; BEGIN",
-            Safety::Disk => "PRAGMA synchronous = FULL; BEGIN",
-        })
+    fn begin(&self, durability: Durability) -> rusqlite::Result<()> {
+        match (&self.state.location, durability) {
+            (Location::Memory, _) => self.statement("BEGIN"),
+            (Location::File(_), Durability::Buffered) => self
+                .connection
+                .execute_batch("PRAGMA synchronous = NORMAL; BEGIN"),
+            (Location::File(_), Durability::Synced) => self
+                .connection
+                .execute_batch("PRAGMA synchronous = FULL; BEGIN"),
+        }
     }
 
-    /// A statement that is needed for every order: compiled once.
-    fn short(&self, sql: &str) -> rusqlite::Result<()> {
+    /// A statement of every batch or job: compiled once.
+    fn statement(&self, sql: &str) -> rusqlite::Result<()> {
         self.connection.prepare_cached(sql)?.execute([]).map(drop)
     }
 
-    /// One order in a savepoint of its own, so that a failing one takes no other with it.
-    fn perform(&mut self, job: Job) -> rusqlite::Result<Tell> {
-        self.short("SAVEPOINT job")?;
-        let before = self.memory.filed;
-        let mut ledger = Ledger::new(&self.connection, &mut self.memory);
-        let verdict = (job.work)(&mut ledger);
-        match verdict.outcome {
-            Outcome::Failed => {}
-            Outcome::Damaged => self.end_damaged(),
-            Outcome::Done => {
-                self.short("RELEASE job")?;
-                return Ok(verdict.tell);
+    /// Executes one job in its own savepoint, so that its failure does not affect the others.
+    fn execute(&mut self, job: Job) -> rusqlite::Result<JobReply> {
+        self.statement("SAVEPOINT job")?;
+        let before = self.state.archiving;
+        let mut transaction = WriteTransaction::new(&self.connection, &mut self.state);
+        let result = (job.work)(&mut transaction);
+        match result.outcome {
+            JobOutcome::Failed => {}
+            JobOutcome::Damaged => self.end_damaged(),
+            JobOutcome::Done => {
+                self.statement("RELEASE job")?;
+                return Ok(result.reply);
             }
         }
         if self.connection.is_autocommit() {
-            // The failure undid the whole transaction: nothing of this batch stands.
+            // The failure rolled the whole transaction back: no job of this batch is kept.
             return Err(rusqlite::Error::SqliteFailure(
                 ffi::Error::new(ffi::SQLITE_IOERR),
-                Some("the disk refused a write".into()),
+                Some("the disk rejected a write".into()),
             ));
         }
         self.connection
             .execute_batch("ROLLBACK TO job; RELEASE job")?;
-        self.memory.shelf.lost.add(self.memory.filed - before);
-        self.memory.filed = before;
-        self.memory.reload(&self.connection)?;
-        Ok(verdict.tell)
+        let lost = self.state.archiving - before;
+        self.state.archive_buffer.lost.add(lost);
+        self.state.archiving = before;
+        self.state.reload(&self.connection)?;
+        Ok(result.reply)
     }
 
-    /// Tells the figures of the archive, now that the fate of what went into it is known.
-    fn settle_filed(&mut self, filed: Filed) {
-        let count = std::mem::take(&mut self.memory.filed);
-        let shelf = &self.memory.shelf;
-        match filed {
-            Filed::Kept => shelf.written.add(count),
-            Filed::Lost => shelf.lost.add(count),
+    /// Updates the numbers of the archive once it is known whether its rows were committed.
+    fn count_archived(&mut self, result: ArchiveResult) {
+        let count = std::mem::take(&mut self.state.archiving);
+        let buffer = &self.state.archive_buffer;
+        match result {
+            ArchiveResult::Written => buffer.written.add(count),
+            ArchiveResult::Lost => buffer.lost.add(count),
         }
-        shelf
+        buffer
             .size
-            .set(self.memory.archived.try_into().unwrap_or_default());
+            .set(self.state.archived.try_into().unwrap_or_default());
     }
 
-    fn undo(&mut self, error: &rusqlite::Error) -> StoreError {
-        tracing::error!(%error, "the store could not commit");
-        self.end_if_hopeless(error);
+    fn roll_back(&mut self, error: &rusqlite::Error) -> StoreError {
+        tracing::error!(%error, "store commit failed");
+        self.end_if_unrecoverable(error);
         if !self.connection.is_autocommit() {
             drop(self.connection.execute_batch("ROLLBACK"));
         }
-        if let Err(error) = self.memory.reload(&self.connection) {
-            tracing::error!(%error, "the store could not be read again");
-            self.end_if_hopeless(&error);
+        if let Err(error) = self.state.reload(&self.connection) {
+            tracing::error!(%error, "store reload failed");
+            self.end_if_unrecoverable(&error);
         }
         StoreError::Broken(error.to_string())
     }
 
-    /// After a failed fsync nobody knows what is on disk, and after damage nobody knows what is in
-    /// the file: only a fresh start can tell.
-    fn end_if_hopeless(&self, error: &rusqlite::Error) {
+    /// After a failed fsync the state of the disk is unknown, and after damage the content of the file: only
+    /// a fresh start can find out.
+    fn end_if_unrecoverable(&self, error: &rusqlite::Error) {
         let code = match error {
             rusqlite::Error::SqliteFailure(failure, _) => failure.extended_code,
             _ => return,
@@ -355,7 +362,7 @@ impl Desk {
         );
         if unsynced {
             tracing::error!(
-                "the disk failed to keep what was written to it; the program ends, so that the next start sees what is really there: check the disk first"
+                "the disk failed to store what was written to it; the process ends, so that the next start reads what is really there: check the disk first"
             );
             std::process::exit(5);
         }
@@ -365,11 +372,20 @@ impl Desk {
     }
 
     fn end_damaged(&self) -> ! {
-        database::mark_damaged(&self.path);
-        tracing::error!(
-            database = %self.path.display(),
-            "the database is damaged; the program ends, and the next start sets the file aside"
-        );
+        match &self.state.location {
+            Location::File(path) => {
+                database::mark_damaged(path);
+                tracing::error!(
+                    database = %path.display(),
+                    "the database is damaged; the process ends, and the next start sets the file aside"
+                );
+            }
+            Location::Memory => {
+                tracing::error!(
+                    "the database in memory is damaged; the process ends: please report it"
+                );
+            }
+        }
         std::process::exit(5);
     }
 }

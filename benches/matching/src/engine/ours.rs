@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use flowtrigger::core::config::Config;
 use flowtrigger::core::diagnostic::{Diagnostics, Files};
-use flowtrigger::core::event::catalogue::Catalogue;
 use flowtrigger::core::event::decode::Told;
 use flowtrigger::core::matching::find::Scratch;
 use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
 
 use super::{Engine, Input};
 use crate::yaml;
@@ -33,18 +33,17 @@ impl Ours {
     }
 
     fn find(&mut self, bytes: &[u8], out: &mut Vec<u32>) {
-        let (catalogue, names) = (Catalogue::built_in(), &self.names);
-        let found = self.rules.find(
-            bytes,
-            Told::ByContent,
-            catalogue,
-            &mut self.scratch,
-            |sighting| {
-                let matches = sighting.matches.iter();
-                out.extend(matches.map(|number| names[*number as usize]));
-            },
+        let evaluation = self
+            .rules
+            .evaluate_scanned(bytes, Told::ByContent, &mut self.scratch)
+            .expect("the samples are events in ordinary JSON");
+        let names = &self.names;
+        out.extend(
+            evaluation
+                .numbers()
+                .iter()
+                .map(|number| names[*number as usize]),
         );
-        found.expect("the samples are plainly sound events");
     }
 }
 
@@ -59,7 +58,8 @@ pub fn load(text: &str) -> Result<RuleSet, String> {
     let mut files = Files::default();
     let file = files.add("rules.yaml", text);
     let mut found = Diagnostics::default();
-    let rules = RuleSet::compile(&Arc::new(files), &[file], &Config::default(), &mut found);
+    let rules =
+        ruleset_compile::rule_set(&Arc::new(files), &[file], &Config::default(), &mut found);
     match found.sorted().first() {
         Some(diagnostic) => Err(format!("our rules have mistakes: {diagnostic:?}")),
         None => Ok(rules),
@@ -68,7 +68,7 @@ pub fn load(text: &str) -> Result<RuleSet, String> {
 
 /// The index alone, over rules that were read and checked.
 pub fn index(read: &RuleSet) -> RuleSet {
-    RuleSet::index(
+    RuleSet::new(
         read.rules.clone(),
         Arc::clone(&read.files),
         &Config::default(),

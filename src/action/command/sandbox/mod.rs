@@ -33,7 +33,7 @@ pub(super) fn find(
     let user = confinement.user.as_deref().and_then(User::find);
     let changes = user.as_ref().filter(|user| user.uid != geteuid().as_raw());
     let paths = |paths: &[String]| paths.iter().map(PathBuf::from).collect();
-    let files = confinement.bounds_files().then(|| FileAccess {
+    let files = confinement.limits_files().then(|| FileAccess {
         read: confinement.read.as_deref().map(paths),
         write: confinement.write.as_deref().map(paths).unwrap_or_default(),
     });
@@ -87,7 +87,7 @@ pub fn warnings(confinement: &Confinement) -> Vec<PreflightIssue> {
             "add a `user` that is not root",
         ));
     }
-    if confinement.bounds_files() && !launcher::can_restrict_files() {
+    if confinement.limits_files() && !launcher::can_restrict_files() {
         warnings.push(PreflightIssue::new(
             "this kernel cannot restrict which files a command accesses",
             "`read` and `write` of `confine` need Linux 6.2 with Landlock enabled (`lsm=landlock,…`)",

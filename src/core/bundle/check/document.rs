@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::never;
 use super::reads::{Read, of_state};
-use super::{never, warn};
 use crate::core::bundle::FullName;
 use crate::core::bundle::lower::{is_known, usual_landing};
 use crate::core::bundle::state::{Definition, Does, Spot, State, Then};
@@ -236,15 +236,15 @@ fn check_read(
             "inside of a `Map`, `$` is the item: `{}` is not the event",
             read.path
         );
-        let help = "put what the items need into the list before, with a jq transform".into();
-        warn(Code::BadPath, read.at, message, help, names.diagnostics);
+        let help = "put what the items need into the list before, with a jq transform";
+        names.warning(Code::BadPath, read.at, message, help);
     } else if of_event && held.anything {
         let message = format!(
             "`{}` is gone: a result took the place of the whole document before `{}`",
             read.path, state.name.text
         );
-        let help = "give the states before a `ResultPath`, such as `$.result`".into();
-        warn(Code::BadPath, read.at, message, help, names.diagnostics);
+        let help = "give the states before a `ResultPath`, such as `$.result`";
+        names.warning(Code::BadPath, read.at, message, help);
     } else if !held.anything {
         never_written(read, first, state, written, names.diagnostics);
     }
@@ -283,7 +283,7 @@ fn never_written(
         None => "no state has such a `ResultPath`; the event is `$.input`".into(),
     };
     match read.may_be_absent {
-        true => warn(Code::UndefinedName, read.at, message, help, diagnostics),
+        true => diagnostics.warning(Code::UndefinedName, read.at, message, help),
         false => diagnostics.error(Code::UndefinedName, read.at, message, &help),
     }
 }
@@ -327,13 +327,7 @@ fn check_event(read: &Read, keys: &[Key], names: &mut NameResolver<'_>) {
             None => synonyms::for_field(&dotted).unwrap_or_else(|| names.fields.advice()),
         };
         match read.may_be_absent {
-            true => warn(
-                Code::UnknownField,
-                read.at,
-                message,
-                help,
-                names.diagnostics,
-            ),
+            true => names.warning(Code::UnknownField, read.at, message, help),
             false => names.error(Code::UnknownField, read.at, message, &help),
         }
     }

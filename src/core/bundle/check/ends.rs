@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 
-use super::warn;
 use super::ways::reached;
 use crate::core::bundle::choice::{Choice, Comparison, Operand, Relation, Test};
 use crate::core::bundle::state::{Definition, Does, State, Then};
@@ -91,8 +90,8 @@ fn warn_without_default(state: &State, diagnostics: &mut Diagnostics) {
     }
     let name = &state.name.text;
     let message = format!("`{name}` fails the flow where none of its choices holds");
-    let help = "add `Default` with the state that follows then".into();
-    warn(Code::MissingKey, state.name.at, message, help, diagnostics);
+    let help = "add `Default` with the state that follows then";
+    diagnostics.warning(Code::MissingKey, state.name.at, message, help);
 }
 
 /// Whether one of two choices holds whatever comes.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::core::bundle::Word;
 use crate::core::bundle::choice::{Comparison, Operand, Relation, Test};
-use crate::core::diagnostic::{Diagnostic, Diagnostics, Position, Severity};
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position, Report, Severity};
 use crate::core::event::catalogue::FieldType;
 use crate::core::rule::document::{Node, Yaml};
 use crate::core::rule::fields::FieldCheck;
@@ -53,13 +53,7 @@ fn check_one(variable: &Word, comparison: &Comparison, at: Position, names: &mut
         && types.iter().all(|field| other_kind(field, value).is_some())
     {
         let message = format!("`{}` is {}, never {value}", variable.text, first.words());
-        super::warn(
-            crate::core::diagnostic::Code::NeverHolds,
-            at,
-            message,
-            meant.into(),
-            names.diagnostics,
-        );
+        names.warning(Code::NeverHolds, at, message, meant);
         return;
     }
     as_warnings(at, &path, types, value, names);

@@ -1,7 +1,6 @@
 //! What a state passes to an action, held against what the action puts in.
 
 use super::reads::of_action;
-use super::warn;
 use crate::core::bundle::http::HttpAction;
 use crate::core::bundle::{FullName, Word};
 use crate::core::diagnostic::{Code, Diagnostics, Report};
@@ -40,8 +39,8 @@ pub fn check(
     for (entry, key) in entries.iter().zip(&given) {
         if !used.iter().any(|used| used == key) {
             let message = format!("the action `{name}` puts no `$.{key}` in");
-            let help = "take the parameter out, or use it in the action".into();
-            warn(Code::Unused, entry.key_at, message, help, diagnostics);
+            let help = "take the parameter out, or use it in the action";
+            diagnostics.warning(Code::Unused, entry.key_at, message, help);
         }
     }
 }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use super::warn;
 use crate::core::bundle::lower::{LOAD, PATCH};
 use crate::core::bundle::state::Does;
 use crate::core::bundle::{Bundle, Word};
@@ -78,11 +77,5 @@ fn warn_of_unset(scope: &Word, bundle: &Bundle, cx: &mut Compiler<'_>) {
     let help = format!(
         "write `integrations: {{ {integration}: {{ configs: {{ {name}: {{ KEY: VALUE }} }} }} }}` in flowtrigger.yaml, or set it by `PatchConfig`"
     );
-    warn(
-        Code::UndefinedName,
-        scope.at,
-        message,
-        help,
-        cx.diagnostics(),
-    );
+    cx.warning(Code::UndefinedName, scope.at, message, help);
 }

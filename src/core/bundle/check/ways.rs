@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::{ends, warn};
+use super::ends;
 use crate::core::bundle::lower::nowhere;
 use crate::core::bundle::state::{Definition, Does};
-use crate::core::diagnostic::{Code, Diagnostics};
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 
 /// `what` the states make: a flow, or the items of a `Map`.
 pub fn check(definition: &Definition, what: &str, diagnostics: &mut Diagnostics) {
@@ -45,14 +45,8 @@ fn warn_of_unreached(definition: &Definition, diagnostics: &mut Diagnostics) {
     for state in &definition.states {
         if !reached.contains(state.name.text.as_str()) {
             let message = format!("nothing leads to the state `{}`", state.name.text);
-            let help = "lead to it by a `Next`, or take it out".into();
-            warn(
-                Code::InvalidValue,
-                state.name.at,
-                message,
-                help,
-                diagnostics,
-            );
+            let help = "lead to it by a `Next`, or take it out";
+            diagnostics.warning(Code::InvalidValue, state.name.at, message, help);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::address;
 use crate::core::bundle::Bundle;
 use crate::core::bundle::http::{Filled, HttpAction, Pair};
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Report};
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::flow::call::Expect;
 use crate::core::flow::step::{BodyTemplate, Http};
 use crate::core::flow::vocabulary::METHODS;
@@ -116,8 +116,7 @@ fn warn_of_secret(pair: &Pair, diagnostics: &mut Diagnostics) {
             pair.key.text
         );
         let help = "take it out, and give it to a connection of flowtrigger.yaml: `auth: { bearer: \"{{ secret.NAME }}\" }`; name that by `connectionName`";
-        let warning = Diagnostic::warning(Code::SecretInFile, pair.value.node.at, message);
-        diagnostics.push(warning.help(help));
+        diagnostics.warning(Code::SecretInFile, pair.value.node.at, message, help);
     }
 }
 

@@ -8,7 +8,7 @@ use url::Url;
 use crate::core::bundle::http::{Address, Filled, HttpAction};
 use crate::core::bundle::{Bundle, Word};
 use crate::core::config::Connection;
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position, Report};
+use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
 use crate::core::rule::document::Node;
 use crate::core::rule::document::decode::Decode;
 use crate::core::rule::lowering::compiler::Compiler;
@@ -163,8 +163,7 @@ fn lower_url(
         connection.name
     );
     let help = format!("write it out to be sure: `{origin}{rest}`");
-    let warning = Diagnostic::warning(Code::InvalidValue, node.at, message);
-    diagnostics.push(warning.help(help));
+    diagnostics.warning(Code::InvalidValue, node.at, message, help);
     Template::in_document(origin, rest, node, Escape::Url, diagnostics)
 }
 

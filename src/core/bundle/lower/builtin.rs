@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::core::bundle::{Bundle, Word};
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Report};
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::flow::control::{ConfigAccess, Jq, JqInput};
 use crate::core::flow::jq::check_program;
 use crate::core::flow::step::Action;
@@ -38,10 +38,10 @@ pub fn lower(
                 lower_program(parameters, names.diagnostics),
                 lower_input(parameters, names),
             );
-            Some(Action::Jq(Box::new(Jq {
+            Some(Action::from(Jq {
                 program: program?,
                 input: input?,
-            })))
+            }))
         }
         LOAD => {
             let parameters = required(name, parameters, &["scope"], names.diagnostics)?;
@@ -142,8 +142,7 @@ fn lower_program(parameters: &Node, diagnostics: &mut Diagnostics) -> Option<Tem
         let message =
             "a value of the event becomes part of the jq program, and may change what it does";
         let help = "pass the value by `data` and name it in `expr`";
-        let warning = Diagnostic::warning(Code::BadTemplate, node.at, message);
-        diagnostics.push(warning.help(help));
+        diagnostics.warning(Code::BadTemplate, node.at, message, help);
         return Some(program);
     }
     check_program(node, program.source(), diagnostics).then_some(program)
@@ -180,9 +179,9 @@ fn access(
         );
         return None;
     }
-    Some(Action::Config(Box::new(ConfigAccess {
+    Some(Action::from(ConfigAccess {
         integration: bundle.integration.as_str().into(),
         scope,
         patch,
-    })))
+    }))
 }

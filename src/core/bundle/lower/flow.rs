@@ -96,7 +96,7 @@ impl Flowing<'_> {
                 } else {
                     let own = self.bundle.action(&name.text)?;
                     let (http, timeout) = action::lower(own, parameters.as_ref(), self.bundle, cx)?;
-                    return Some((Action::Http(Box::new(http)), timeout.unwrap_or(TIMEOUT)));
+                    return Some((Action::from(http), timeout.unwrap_or(TIMEOUT)));
                 }
             }
             Does::Choice { choices, default } => {
@@ -194,7 +194,7 @@ impl Flowing<'_> {
 }
 
 fn settings(action: &Action, timeout: Duration) -> Settings {
-    let requests = matches!(action, Action::Http(_));
+    let requests = action.request().is_some();
     Settings {
         retry: match requests {
             true => Retry::of_requests(),

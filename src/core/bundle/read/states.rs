@@ -7,7 +7,7 @@ use crate::core::bundle::keys::{
 use crate::core::bundle::read::{check_keys, map, optional, word};
 use crate::core::bundle::state::{Catch, Definition, Does, Spot, State, Then};
 use crate::core::bundle::{Word, choice};
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Report};
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::rule::document::decode::Decode;
 use crate::core::rule::document::{Entry, Node, Yaml};
 use crate::core::rule::synonyms;
@@ -110,7 +110,7 @@ fn read_type(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Optio
     }
     let help = match text.as_str() {
         "Task" => "ZIS calls it `Action`; what it does is its `ActionName`".into(),
-        "Parallel" => "ZIS has none; put the states one behind the other, or use `Map`".into(),
+        "Parallel" => "ZIS has none; put the states in sequence, or use `Map`".into(),
         _ => match synonyms::nearest(&text, TYPES.into_iter()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("the types are {}", TYPES.join(", ")),
@@ -302,8 +302,12 @@ fn read_catch(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Catch
     };
     if let Some(second) = surplus.first() {
         let message = "the first `Catch` takes every error, so this one never runs";
-        let warning = Diagnostic::warning(Code::InvalidValue, second.at, message);
-        diagnostics.push(warning.help("take it out: ZIS knows one kind of error, `States.ALL`"));
+        diagnostics.warning(
+            Code::InvalidValue,
+            second.at,
+            message,
+            "take it out: ZIS knows one kind of error, `States.ALL`",
+        );
     }
     let entries = map(first, "`Catch`", diagnostics)?;
     check_keys(entries, &CATCH, diagnostics);

@@ -1,16 +1,16 @@
-//! Every range at its first and last address, and beside them.
+//! Tests of the first and last address of every range, and of the addresses next to them.
 
 use super::*;
 
-fn judged(address: &str) -> Option<Range> {
+fn range_of(address: &str) -> Option<Range> {
     let address: IpAddr = address.parse().unwrap();
     reached(address).into_iter().find_map(range)
 }
 
-/// Each range with its first and last address; what lies beside it belongs to what is named last.
+/// Each range with its first and last address, and the ranges before and after it.
 #[test]
-fn every_range_of_ipv4_begins_and_ends_where_it_should() {
-    for (first, last, wanted, before, after) in [
+fn every_ipv4_range_has_the_right_bounds() {
+    for (first, last, expected, before, after) in [
         ("0.0.0.0", "0.255.255.255", Unspecified, None, None),
         ("10.0.0.0", "10.255.255.255", Private, None, None),
         (
@@ -95,27 +95,27 @@ fn every_range_of_ipv4_begins_and_ends_where_it_should() {
             None,
         ),
     ] {
-        assert_eq!(judged(first), Some(wanted), "{first}");
-        assert_eq!(judged(last), Some(wanted), "{last}");
+        assert_eq!(range_of(first), Some(expected), "{first}");
+        assert_eq!(range_of(last), Some(expected), "{last}");
         let bits = |text: &str| text.parse::<Ipv4Addr>().unwrap().to_bits();
         let at = |bits: Option<u32>| bits.map(|bits| Ipv4Addr::from_bits(bits).to_string());
         if let Some(address) = at(bits(first).checked_sub(1)) {
-            assert_eq!(judged(&address), before, "before {first}");
+            assert_eq!(range_of(&address), before, "before {first}");
         }
         if let Some(address) = at(bits(last).checked_add(1)) {
-            assert_eq!(judged(&address), after, "after {last}");
+            assert_eq!(range_of(&address), after, "after {last}");
         }
     }
 }
 
 #[test]
-fn every_range_of_ipv6_begins_and_ends_where_it_should() {
+fn every_ipv6_range_has_the_right_bounds() {
     const ONES: &str = "ffff:ffff:ffff:ffff";
     let end = |prefix: &str, groups: usize| {
         let ones = vec!["ffff"; groups].join(":");
         format!("{prefix}:{ones}")
     };
-    for (first, last, wanted, before, after) in [
+    for (first, last, expected, before, after) in [
         (
             "::".to_owned(),
             "::".to_owned(),
@@ -222,22 +222,22 @@ fn every_range_of_ipv6_begins_and_ends_where_it_should() {
             None,
         ),
     ] {
-        assert_eq!(judged(&first), Some(wanted), "{first}");
-        assert_eq!(judged(&last), Some(wanted), "{last}");
+        assert_eq!(range_of(&first), Some(expected), "{first}");
+        assert_eq!(range_of(&last), Some(expected), "{last}");
         let bits = |text: &str| text.parse::<Ipv6Addr>().unwrap().to_bits();
         let at = |bits: Option<u128>| bits.map(|bits| Ipv6Addr::from_bits(bits).to_string());
         if let Some(address) = at(bits(&first).checked_sub(1)) {
-            assert_eq!(judged(&address), before, "before {first}");
+            assert_eq!(range_of(&address), before, "before {first}");
         }
         if let Some(address) = at(bits(&last).checked_add(1)) {
-            assert_eq!(judged(&address), after, "after {last}");
+            assert_eq!(range_of(&address), after, "after {last}");
         }
     }
 }
 
 #[test]
-fn an_address_that_wraps_another_is_judged_by_the_one_inside() {
-    for (address, wanted) in [
+fn an_embedded_ipv4_address_decides() {
+    for (address, expected) in [
         ("::ffff:127.0.0.1", Some(Loopback)),
         ("::ffff:10.1.2.3", Some(Private)),
         ("::ffff:169.254.169.254", Some(Metadata)),
@@ -256,12 +256,12 @@ fn an_address_that_wraps_another_is_judged_by_the_one_inside() {
         ("2001:0:a00:1::f7f7:f7f7", Some(Private)),
         ("2001:0:808:808::f7f7:f7f7", None),
     ] {
-        assert_eq!(judged(address), wanted, "{address}");
+        assert_eq!(range_of(address), expected, "{address}");
     }
 }
 
 #[test]
-fn the_public_internet_is_no_range() {
+fn public_addresses_have_no_range() {
     for address in [
         "1.1.1.1",
         "8.8.8.8",
@@ -275,6 +275,6 @@ fn the_public_internet_is_no_range() {
         "2001:4860::8888",
         "2000::1",
     ] {
-        assert_eq!(judged(address), None, "{address}");
+        assert_eq!(range_of(address), None, "{address}");
     }
 }

@@ -1,4 +1,4 @@
-//! Both readers of the decoders against each other: from a built value, and from the tape.
+//! Tests that decoding from a built value and from the tape gives the same events and errors.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -10,16 +10,16 @@ use super::super::tape::Tape;
 use super::super::user_described::{Description, TypeFrom};
 use super::*;
 
-/// Whatever is read from the tape is what is read from the built value, refusals too.
-fn both_agree(text: &str, told: Told<'_>) {
+/// Checks that both readers return the same event or the same error.
+fn both_agree(text: &str, format: Told<'_>) {
     let catalogue = Catalogue::built_in();
     let mut tape = Tape::default();
     let Some(scanned) = tape.scan(text.as_bytes()) else {
         return;
     };
-    let taped = head(Datum::Taped(scanned.root()), told, catalogue);
+    let taped = head(Datum::Taped(scanned.root()), format, catalogue);
     let taped = taped.map(|head| head.event(catalogue));
-    let built = read(accept(text.as_bytes()).unwrap().value, told, catalogue);
+    let built = read(accept(text.as_bytes()).unwrap().value, format, catalogue);
     assert_eq!(taped, built, "{text}");
 }
 
@@ -35,7 +35,7 @@ fn description() -> Description {
 }
 
 #[test]
-fn every_sample_is_scanned_and_both_readers_agree() {
+fn both_readers_agree_on_every_sample() {
     for text in SAMPLES {
         let mut tape = Tape::default();
         assert!(tape.scan(text.as_bytes()).is_some(), "{text}");
@@ -45,7 +45,7 @@ fn every_sample_is_scanned_and_both_readers_agree() {
 }
 
 #[test]
-fn an_event_from_the_tape_is_whole() {
+fn an_event_from_the_tape_is_complete() {
     let text = SAMPLES[0];
     let catalogue = Catalogue::built_in();
     let mut tape = Tape::default();
@@ -60,7 +60,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn both_readers_agree_on_samples_that_were_changed(text in odd::changed()) {
+    fn both_readers_agree_on_changed_samples(text in odd::changed()) {
         both_agree(&text, Told::ByContent);
         both_agree(&text, Told::Described(&description()));
     }

@@ -1,26 +1,26 @@
-//! Several events in one input: a JSON array, NDJSON, or JSON texts one after the other.
-//! It refuses an event that is damaged, with its line, and keeps the others.
+//! Splits an input into events: a JSON array, NDJSON, or concatenated JSON texts.
+//! An invalid event is an error with its line; the other events are kept.
 
 use serde_json::Value;
 
-use super::{Accepted, Refused, accept};
+use super::{ParsedJson, Refused, accept};
 
-/// One event of an input, or why there is none.
+/// One event of an input, or its error.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
     /// The line on which it starts, counted from 1.
     pub line: usize,
-    pub outcome: Result<Accepted, Refused>,
+    pub outcome: Result<ParsedJson, Refused>,
 }
 
-/// Reads one event, an array of events, or several texts, each of which may be either.
+/// Parses one event, an array of events, or several texts that are either.
 pub fn accept_many(bytes: &[u8]) -> Vec<Item> {
-    // The door takes one mark off, so it is shown the bytes with theirs.
+    // Parses the bytes with their byte order mark, because `accept` removes one.
     let accepted = accept(bytes);
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     match accepted {
-        Ok(accepted) => flattened(accepted, bytes, 0),
-        Err(whole) => several(bytes).unwrap_or_else(|| {
+        Ok(accepted) => split_array(accepted, bytes, 0),
+        Err(whole) => split_texts(bytes).unwrap_or_else(|| {
             vec![Item {
                 line: whole.line,
                 outcome: Err(whole),
@@ -29,41 +29,41 @@ pub fn accept_many(bytes: &[u8]) -> Vec<Item> {
     }
 }
 
-/// The texts of an input that is not one text; `None` where it cannot be taken apart.
-fn several(bytes: &[u8]) -> Option<Vec<Item>> {
-    let texts = match (is_one_text_a_line(bytes), bytes.get(first_visible(bytes))) {
+/// The events of an input with several texts. `None` if it cannot be split.
+fn split_texts(bytes: &[u8]) -> Option<Vec<Item>> {
+    let texts = match (is_ndjson(bytes), bytes.get(first_visible(bytes))) {
         (true, _) => lines(bytes),
         (false, Some(b'{' | b'[')) => texts(bytes),
-        // No JSON from the start: braces further down say nothing.
+        // Not JSON from the start, so later braces mean nothing.
         (false, _) => return None,
     };
     if texts.len() < 2 {
         return None;
     }
-    Some(texts.iter().flat_map(|t| read(t)).collect())
+    Some(texts.iter().flat_map(|t| parse_part(t)).collect())
 }
 
-/// A part of the input, and how many lines stand before it.
+/// A part of the input, and the number of lines before it.
 struct Part<'a> {
     bytes: &'a [u8],
     above: usize,
 }
 
-fn read(part: &Part) -> Vec<Item> {
+fn parse_part(part: &Part) -> Vec<Item> {
     match accept(part.bytes) {
-        Ok(accepted) => flattened(accepted, part.bytes, part.above),
-        Err(refused) => {
-            let line = refused.line + part.above;
+        Ok(accepted) => split_array(accepted, part.bytes, part.above),
+        Err(error) => {
+            let line = error.line + part.above;
             vec![Item {
                 line,
-                outcome: Err(Refused { line, ..refused }),
+                outcome: Err(Refused { line, ..error }),
             }]
         }
     }
 }
 
-/// The events of one text: itself, or the elements of its array.
-fn flattened(accepted: Accepted, bytes: &[u8], above: usize) -> Vec<Item> {
+/// The events of one text: the text itself, or the elements of its array.
+fn split_array(accepted: ParsedJson, bytes: &[u8], above: usize) -> Vec<Item> {
     let elements = match accepted.value {
         Value::Array(elements) => elements,
         value => {
@@ -71,37 +71,37 @@ fn flattened(accepted: Accepted, bytes: &[u8], above: usize) -> Vec<Item> {
             let repairs = accepted.repairs;
             return vec![Item {
                 line,
-                outcome: Ok(Accepted { value, repairs }),
+                outcome: Ok(ParsedJson { value, repairs }),
             }];
         }
     };
     if elements.is_empty() {
         let line = above + 1;
-        let refused = Refused {
-            reason: "an empty array holds no event".into(),
+        let error = Refused {
+            reason: "empty array, expected at least one event".into(),
             line,
             column: 1,
         };
         return vec![Item {
             line,
-            outcome: Err(refused),
+            outcome: Err(error),
         }];
     }
     let starts = element_lines(bytes);
     let items = elements.into_iter().enumerate().map(|(n, value)| Item {
         line: above + starts.get(n).copied().unwrap_or(1),
-        outcome: Ok(Accepted {
+        outcome: Ok(ParsedJson {
             value,
-            // A repair of the text may have touched any of its elements.
+            // It is unknown which element a repair changed.
             repairs: accepted.repairs.clone(),
         }),
     });
     items.collect()
 }
 
-/// NDJSON shows by a line that is a whole object by itself and starts at the margin, unless the
-/// first line opens a text that goes on below.
-fn is_one_text_a_line(bytes: &[u8]) -> bool {
+/// Whether the input is NDJSON: a line without indentation is a complete object or array, and the first
+/// line does not open a text that continues in the next lines.
+fn is_ndjson(bytes: &[u8]) -> bool {
     let lines = lines(bytes);
     let opens = |part: &Part| matches!(part.bytes.trim_ascii(), b"{" | b"[");
     !lines.first().is_some_and(opens)
@@ -119,7 +119,7 @@ fn lines(bytes: &[u8]) -> Vec<Part<'_>> {
         .collect()
 }
 
-/// Texts one after the other, cut where a brace or bracket closes the outermost level.
+/// Splits concatenated texts where a brace or bracket closes the outermost level.
 fn texts(bytes: &[u8]) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     let mut scan = Scan::default();
@@ -145,7 +145,7 @@ fn texts(bytes: &[u8]) -> Vec<Part<'_>> {
     parts
 }
 
-/// The lines on which the elements of a sound array start.
+/// The lines on which the elements of a valid array start.
 fn element_lines(bytes: &[u8]) -> Vec<usize> {
     let mut scan = Scan::default();
     let mut found = Vec::new();
@@ -176,7 +176,7 @@ fn line_breaks(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count()
 }
 
-/// Keeps count of the levels of a JSON text without reading it.
+/// Counts the nesting levels of a JSON text without parsing it.
 #[derive(Default)]
 struct Scan {
     depth: usize,
@@ -217,13 +217,13 @@ mod tests {
 
     use super::*;
 
-    /// Line and value of each item; refusals as text.
+    /// Line and value of each item; errors as text.
     fn items(text: &str) -> Vec<(usize, Value)> {
         accept_many(text.as_bytes())
             .into_iter()
             .map(|item| match item.outcome {
                 Ok(accepted) => (item.line, accepted.value),
-                Err(refused) => (item.line, json!(refused.to_string())),
+                Err(error) => (item.line, json!(error.to_string())),
             })
             .collect()
     }
@@ -243,19 +243,19 @@ mod tests {
             items("[]"),
             [(
                 1,
-                json!("an empty array holds no event at line 1, column 1")
+                json!("empty array, expected at least one event at line 1, column 1")
             )]
         );
     }
 
     #[test]
-    fn one_mark_of_the_byte_order_is_taken_off_and_no_second() {
+    fn one_byte_order_mark_is_removed() {
         assert_eq!(items("\u{feff}\n{\"a\": 1}"), [(2, json!({"a": 1}))]);
         assert!(items("\u{feff}\u{feff}4")[0].1.is_string());
     }
 
     #[test]
-    fn a_bad_line_loses_no_other() {
+    fn an_invalid_line_does_not_affect_others() {
         let text = "{\"a\":1}\r\n\r\n{\"a\":\r\nnonsense\r\n[{\"b\":1},{\"b\":2}]\r\n{\"a\":2,\"a\":3}\r\n";
         let read = items(text);
         let lines: Vec<usize> = read.iter().map(|(line, _)| *line).collect();
@@ -266,12 +266,12 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_first_line_loses_no_other() {
+    fn an_invalid_first_line_does_not_affect_others() {
         assert_eq!(items("{\"a\":\n{\"a\":2}\n")[1], (2, json!({"a": 2})));
     }
 
     #[test]
-    fn texts_one_after_the_other() {
+    fn concatenated_texts_are_split() {
         let text = "{\n  \"a\": \"}\"\n}\n{\n  \"b\": 1,\n  \"b\": 2\n}\n{\"c\": 3}{\"d\": 4}\n";
         let read = items(text);
         assert_eq!(read[0], (1, json!({"a": "}"})));
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn one_broken_text_is_one_refusal() {
+    fn one_invalid_text_is_one_error() {
         for text in [
             "{\n  \"a\": 1,\n",
             "hello",

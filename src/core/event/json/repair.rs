@@ -1,22 +1,22 @@
-//! Text that was damaged on its way, made readable: what cannot be told becomes U+FFFD.
-//! It changes no structure: a repaired text has the same length in characters that matter to JSON.
+//! Repairs text: replaces invalid UTF-8 and lone surrogate escapes with U+FFFD.
+//! Never changes the structure of the JSON.
 
 use std::borrow::Cow;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// The bytes as text, without a byte order mark.
+/// Decodes bytes to text without a byte order mark.
 pub fn text<'a>(bytes: &'a [u8], repairs: &mut Vec<String>) -> Cow<'a, str> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let text = String::from_utf8_lossy(bytes);
     if let Cow::Owned(_) = text {
-        repairs.push("bytes that are not UTF-8 became U+FFFD".into());
+        repairs.push("invalid UTF-8 replaced with U+FFFD".into());
     }
     text
 }
 
-/// The text with `\ufffd` in place of every surrogate escape that lacks its other half; `None`
-/// where there is none. A producer that cuts a text in the middle of an emoji leaves these.
+/// Replaces every lone surrogate escape with `\ufffd`. `None` if there is none. They occur when a
+/// producer cuts a text within an emoji.
 pub fn lone_surrogates(text: &str, repairs: &mut Vec<String>) -> Option<String> {
     let bytes = text.as_bytes();
     let mut lone = Vec::new();
@@ -40,17 +40,17 @@ pub fn lone_surrogates(text: &str, repairs: &mut Vec<String>) -> Option<String> 
         return None;
     }
     repairs.push(format!(
-        "escapes of half a surrogate pair became U+FFFD: {}",
+        "lone surrogates replaced with U+FFFD: {}",
         lone.len()
     ));
     let mut repaired = text.to_owned();
-    for place in lone {
-        repaired.replace_range(place..place + 6, "\\ufffd");
+    for start in lone {
+        repaired.replace_range(start..start + 6, "\\ufffd");
     }
     Some(repaired)
 }
 
-/// The code unit of a `\uXXXX` escape that starts here.
+/// The code unit of the `\uXXXX` escape at a position.
 fn escape(bytes: &[u8], at: usize) -> Option<u16> {
     let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
     if !digits.iter().all(u8::is_ascii_hexdigit) {
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sound_text_is_left_alone() {
+    fn valid_text_is_not_changed() {
         let mut repairs = Vec::new();
         assert!(lone_surrogates(r#""\ud83d\ude00 \\ud83d \u00e9 \"""#, &mut repairs).is_none());
         assert!(matches!(
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn every_lone_half_is_counted() {
+    fn every_lone_surrogate_is_counted() {
         let mut repairs = Vec::new();
         let repaired = lone_surrogates(r"\ud83d\ud83d \ude00", &mut repairs);
         assert_eq!(repaired.as_deref(), Some(r"\ufffd\ufffd \ufffd"));
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn an_escape_at_the_very_end_is_no_trouble() {
+    fn an_incomplete_escape_at_the_end_is_ignored() {
         let mut repairs = Vec::new();
         for text in [r"\", r"\u", r"\ud83", "\\ué", r"\\\"] {
             assert!(lone_surrogates(text, &mut repairs).is_none(), "{text}");

@@ -1,18 +1,19 @@
-//! The one pass over the bytes of a JSON text: strict in structure, escapes, numbers and repeated keys.
-//! It refuses to correct or to explain anything: what is not plainly sound is None.
+//! The scanner that writes the tape in one pass over the bytes.
+//! Strict in structure, escapes, numbers and duplicate keys.
+//! Returns `None` for all input that is not certainly valid; the parser then decides and explains.
 
 use std::ops::Range;
 
 use super::{Entry, Mark};
 
-/// Objects and lists in each other; the door's own bound.
-const DEEPEST: usize = 127;
-/// Keys of one object, up to which each is compared with all before it.
-const MOST_KEYS: usize = 256;
-/// Digits that a whole number may have without being rounded, whatever they are.
-const DIGITS: usize = 18;
-/// Bytes of a decimal that is nothing out of the ordinary.
-const LONGEST_DECIMAL: usize = 40;
+/// The maximum nesting depth, as in the parser.
+const MAX_DEPTH: usize = 127;
+/// The maximum number of keys of one object, because each is compared with all before it.
+const MAX_KEYS: usize = 256;
+/// The number of digits with which every integer fits into 64 bits.
+const MAX_DIGITS: usize = 18;
+/// The maximum length of a decimal number.
+const MAX_DECIMAL_BYTES: usize = 40;
 
 pub fn scan(bytes: &[u8], entries: &mut Vec<Entry>, hashes: &mut Vec<u32>) -> Option<()> {
     entries.clear();
@@ -31,7 +32,7 @@ pub fn scan(bytes: &[u8], entries: &mut Vec<Entry>, hashes: &mut Vec<u32>) -> Op
     }
 }
 
-/// Tells keys apart most of the time: of the first and last eight bytes and the length.
+/// A hash of a key's first and last eight bytes and length. Different keys can have the same hash.
 pub const fn hash(bytes: &[u8], start: usize, end: usize) -> u32 {
     let len = end - start;
     if len < 8 {
@@ -61,8 +62,8 @@ const fn mix(head: u64, tail: u64, len: usize) -> u32 {
     (mixed >> 32) as u32
 }
 
-/// Every step takes the place where it starts and gives the one behind what it passed, so that the place
-/// stays in a register.
+/// Each method takes the start position and returns the end position, so that the position stays in a
+/// register.
 struct Scan<'a> {
     bytes: &'a [u8],
     entries: &'a mut Vec<Entry>,
@@ -72,14 +73,14 @@ struct Scan<'a> {
 /// The keys of an object so far.
 struct Keys {
     object: usize,
-    /// The number of the first one's hash.
+    /// The index of the first key's hash.
     first: usize,
-    /// One bit for each hash, so that most new ones are told at once.
+    /// One bit per hash, to recognise most new keys without comparing.
     bits: u64,
 }
 
 impl Scan<'_> {
-    /// The next byte that is no blank, and its place.
+    /// The next byte that is not white space, and its position.
     #[inline]
     fn visible(&self, mut at: usize) -> Option<(u8, usize)> {
         loop {
@@ -109,7 +110,7 @@ impl Scan<'_> {
         }
     }
 
-    /// The places fit, as the length of the whole does.
+    /// The positions fit into `u32`, because the length of the text does.
     #[inline]
     fn push(&mut self, mark: Mark, start: usize, end: usize, escaped: bool) {
         let link = self.entries.len() as u32 + 1;
@@ -174,7 +175,7 @@ impl Scan<'_> {
     }
 
     fn open(&mut self, mark: Mark, at: usize, depth: usize) -> Option<usize> {
-        if depth == DEEPEST {
+        if depth == MAX_DEPTH {
             return None;
         }
         self.push(mark, at, at, false);
@@ -200,7 +201,7 @@ impl Scan<'_> {
             return None;
         }
         keys.bits |= bit;
-        if self.hashes.len() - keys.first == MOST_KEYS {
+        if self.hashes.len() - keys.first == MAX_KEYS {
             return None;
         }
         self.hashes.push(hash);
@@ -214,7 +215,7 @@ impl Scan<'_> {
         Some(end + 1)
     }
 
-    /// The same as of the key alone, with fewer steps where bytes follow it.
+    /// The same as [`hash`] of the key, but faster if more bytes follow it.
     #[inline]
     fn hash(&self, start: usize, end: usize) -> u32 {
         let len = end - start;
@@ -227,22 +228,22 @@ impl Scan<'_> {
         };
         match (len < 8, chunk(start)) {
             (true, Some(head)) => mix(head & ((1 << (8 * len)) - 1), 0, len),
-            (false, Some(head)) => mix(head, chunk(end - 8).unwrap_or_default(), len),
+            (false, Some(head)) => mix(head, chunk(end - 8).expect("eight bytes are there"), len),
             (_, None) => hash(self.bytes, start, end),
         }
     }
 
-    /// Whether an object that is still open has a key already.
+    /// Whether the open object already has the key.
     #[inline(never)]
     fn repeats(&self, hash: u32, key: Range<usize>, keys: &Keys) -> bool {
-        let before = self.hashes.get(keys.first..).unwrap_or_default();
-        before.contains(&hash) && self.has(keys.object, self.bytes.get(key).unwrap_or_default())
+        let before = &self.hashes[keys.first..];
+        before.contains(&hash) && self.has(keys.object, &self.bytes[key])
     }
 
-    fn has(&self, object: usize, wanted: &[u8]) -> bool {
+    fn has(&self, object: usize, name: &[u8]) -> bool {
         let mut at = object + 1;
         while let (Some(key), Some(value)) = (self.entries.get(at), self.entries.get(at + 1)) {
-            if self.bytes.get(key.start as usize..key.end as usize) == Some(wanted) {
+            if self.bytes.get(key.start as usize..key.end as usize) == Some(name) {
                 return true;
             }
             at = value.link as usize;
@@ -250,7 +251,7 @@ impl Scan<'_> {
         false
     }
 
-    /// The place of the quote that ends a text, and whether it has escapes.
+    /// The position of the quote that ends a string, and whether the string has escapes.
     #[inline]
     fn text(&self, start: usize) -> Option<(usize, bool)> {
         let at = plain(self.bytes, start + 1);
@@ -261,7 +262,7 @@ impl Scan<'_> {
         }
     }
 
-    /// The rest of a text from its first escape.
+    /// The rest of a string from its first escape.
     #[inline(never)]
     fn escaped(&self, mut at: usize) -> Option<usize> {
         loop {
@@ -273,12 +274,12 @@ impl Scan<'_> {
         }
     }
 
-    /// The place behind an escape.
+    /// The position after an escape.
     fn escape(&self, at: usize) -> Option<usize> {
         match *self.bytes.get(at + 1)? {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 2),
             b'u' => match self.code_unit(at)? {
-                // The door repairs half a pair.
+                // The parser repairs a lone surrogate.
                 0xDC00..=0xDFFF => None,
                 0xD800..=0xDBFF => match self.code_unit(at + 6)? {
                     0xDC00..=0xDFFF => Some(at + 12),
@@ -312,12 +313,12 @@ impl Scan<'_> {
         let digits = start + usize::from(negative);
         let at = self.digits(digits)?;
         let (whole, leading) = (at - digits, self.bytes.get(digits) == Some(&b'0'));
-        if whole > DIGITS || (leading && (whole > 1 || negative)) {
+        if whole > MAX_DIGITS || (leading && (whole > 1 || negative)) {
             return None;
         }
         match self.bytes.get(at) {
             Some(b'.') => self.decimal(start, at + 1),
-            // A power of ten may lead out of range.
+            // An exponent can exceed the range.
             Some(b'e' | b'E') => None,
             _ => {
                 self.push(Mark::Integer, start, at, false);
@@ -329,14 +330,14 @@ impl Scan<'_> {
     fn decimal(&mut self, start: usize, at: usize) -> Option<usize> {
         let end = self.digits(at)?;
         let power = matches!(self.bytes.get(end), Some(b'e' | b'E'));
-        if power || end - start > LONGEST_DECIMAL {
+        if power || end - start > MAX_DECIMAL_BYTES {
             return None;
         }
         self.push(Mark::Decimal, start, end, false);
         Some(end)
     }
 
-    /// The place behind one digit or more.
+    /// The position after one or more digits.
     #[inline]
     fn digits(&self, start: usize) -> Option<usize> {
         let mut at = start;
@@ -347,7 +348,7 @@ impl Scan<'_> {
     }
 }
 
-/// The next byte of a text that is a quote, a backslash or a control character, eight at a time.
+/// The position of the next quote, backslash or control character, searched eight bytes at a time.
 #[inline]
 fn plain(bytes: &[u8], start: usize) -> usize {
     let mut at = start;
@@ -367,7 +368,7 @@ fn plain(bytes: &[u8], start: usize) -> usize {
     at
 }
 
-/// The high bit of each byte that ends plain text; exact up to the lowest one.
+/// The high bit of each byte that ends plain text. Exact for the lowest such byte only.
 #[inline]
 fn special(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;

@@ -1,4 +1,4 @@
-//! The tape against the door: what it takes, what it leaves, and that both say the same.
+//! Tests of the tape against the parser: what the tape accepts, and that both read the same values.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -6,42 +6,42 @@ use serde_json::Value;
 use super::*;
 use crate::core::event::json::accept;
 
-/// What the tape makes of a text, and what the door does.
+/// The values that the tape and the parser read.
 fn both(bytes: &[u8]) -> (Option<Value>, Option<Value>) {
     let mut tape = Tape::default();
     let scanned = tape.scan(bytes);
-    let door = accept(bytes).ok().filter(|read| read.repairs.is_empty());
+    let parsed = accept(bytes).ok().filter(|read| read.repairs.is_empty());
     (
         scanned.map(|scanned| scanned.root().value()),
-        door.map(|read| read.value),
+        parsed.map(|read| read.value),
     )
 }
 
-/// The tape may leave a text to the door, and never says anything else than the door does.
+/// Checks that the tape reads nothing or the same value as the parser.
 fn agree(bytes: &[u8]) {
-    let (scanned, door) = both(bytes);
+    let (scanned, parsed) = both(bytes);
     if let Some(scanned) = scanned {
         let text = String::from_utf8_lossy(bytes);
-        // As text: `-0.0 == 0.0`, and it is not the same.
-        let door = door.map(|door| door.to_string());
-        assert_eq!(Some(scanned.to_string()), door, "{text}");
+        // Compared as text, because `-0.0 == 0.0`.
+        let parsed = parsed.map(|parsed| parsed.to_string());
+        assert_eq!(Some(scanned.to_string()), parsed, "{text}");
     }
 }
 
 #[track_caller]
-fn is_taken(text: &str) {
-    let (scanned, door) = both(text.as_bytes());
-    assert!(scanned.is_some(), "left to the door: {text}");
-    assert_eq!(scanned, door, "{text}");
+fn is_scanned(text: &str) {
+    let (scanned, parsed) = both(text.as_bytes());
+    assert!(scanned.is_some(), "not scanned: {text}");
+    assert_eq!(scanned, parsed, "{text}");
 }
 
 #[track_caller]
-fn is_left(text: &str) {
+fn is_not_scanned(text: &str) {
     assert_eq!(both(text.as_bytes()).0, None, "{text}");
 }
 
 #[test]
-fn ordinary_texts_are_taken() {
+fn ordinary_texts_are_scanned() {
     for text in [
         "null",
         " true\n",
@@ -65,12 +65,12 @@ fn ordinary_texts_are_taken() {
         r#"{"a":1,"b":{"a":2,"b":[{"a":3}]},"abcdefgh":4,"abcdefgh1":5,"abcdefgh2":6,"":7}"#,
         "\r\n\t {\"a\" :\t[ 1 , 2 ] , \"b\"\n: {} } \n",
     ] {
-        is_taken(text);
+        is_scanned(text);
     }
 }
 
 #[test]
-fn what_the_door_refuses_repairs_or_notes_is_left_to_it() {
+fn invalid_and_unusual_texts_are_not_scanned() {
     for text in [
         "",
         " ",
@@ -123,42 +123,42 @@ fn what_the_door_refuses_repairs_or_notes_is_left_to_it() {
         "{} x",
         "// no\n1",
     ] {
-        is_left(text);
+        is_not_scanned(text);
     }
 }
 
 #[test]
-fn bytes_that_are_no_text_are_left_to_the_door() {
+fn invalid_utf8_is_not_scanned() {
     let mut tape = Tape::default();
     assert!(tape.scan(b"\"\xff\"").is_none());
     assert!(tape.scan(b"\"\xed\xa0\x80\"").is_none());
 }
 
 #[test]
-fn depth_is_bounded_like_at_the_door() {
+fn depth_is_limited_as_in_the_parser() {
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         let nested = |depth: usize| format!("{}1{}", open.repeat(depth), close.repeat(depth));
-        is_taken(&nested(127));
-        is_left(&nested(128));
-        is_left(&nested(100_000));
+        is_scanned(&nested(127));
+        is_not_scanned(&nested(128));
+        is_not_scanned(&nested(100_000));
     }
 }
 
 #[test]
-fn objects_of_many_keys_and_keys_with_one_hash_are_no_trouble() {
+fn many_keys_and_equal_hashes_are_handled() {
     let object = |keys: &[String]| {
         let entries: Vec<String> = keys.iter().map(|key| format!("\"{key}\":1")).collect();
         format!("{{{}}}", entries.join(","))
     };
     let mut keys: Vec<String> = (0..256).map(|n| format!("key{n}")).collect();
-    is_taken(&object(&keys));
+    is_scanned(&object(&keys));
     keys.push("one more".into());
-    is_left(&object(&keys));
-    // Alike at both ends and as long, so that their hashes are one.
+    is_not_scanned(&object(&keys));
+    // The same ends and length, so the same hash.
     let alike = ["prefixed-1-suffixed", "prefixed-2-suffixed"].map(String::from);
     assert_eq!(Key::new(&alike[0]).hash, Key::new(&alike[1]).hash);
-    is_taken(&object(&alike));
-    is_left(&object(&[
+    is_scanned(&object(&alike));
+    is_not_scanned(&object(&[
         alike[0].clone(),
         alike[1].clone(),
         alike[0].clone(),
@@ -166,7 +166,7 @@ fn objects_of_many_keys_and_keys_with_one_hash_are_no_trouble() {
 }
 
 #[test]
-fn a_tape_can_be_used_again() {
+fn a_tape_can_be_reused() {
     let mut tape = Tape::default();
     assert!(tape.scan(br#"{"a":[1,{"b":2}"#).is_none());
     let scanned = tape.scan(br#"{"b":3}"#).unwrap();
@@ -174,17 +174,17 @@ fn a_tape_can_be_used_again() {
 }
 
 #[test]
-fn a_large_text_leaves_no_large_tape_behind() {
+fn a_large_tape_is_freed() {
     let mut tape = Tape::default();
     let large = format!("[{}1]", "1,".repeat(200_000));
     assert!(tape.scan(large.as_bytes()).is_some());
-    assert!(tape.entries.capacity() > KEPT);
+    assert!(tape.entries.capacity() > MAX_KEPT_ENTRIES);
     assert!(tape.scan(b"{}").is_some());
-    assert!(tape.entries.capacity() <= KEPT);
+    assert!(tape.entries.capacity() <= MAX_KEPT_ENTRIES);
 }
 
 #[test]
-fn items_are_found_by_key_and_place() {
+fn values_are_found_by_key_and_position() {
     let mut tape = Tape::default();
     let text = r#"{"skip":{"deep":[1,2]},"list":["x",{"k":true},2.5],"name":"J\u00f6"}"#;
     let scanned = tape.scan(text.as_bytes()).unwrap();
@@ -233,12 +233,12 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_tape_says_what_the_door_says(text in value()) {
+    fn the_tape_agrees_with_the_parser(text in value()) {
         agree(text.as_bytes());
     }
 
     #[test]
-    fn so_it_does_of_a_text_that_was_damaged(
+    fn the_tape_agrees_with_the_parser_on_damaged_text(
         text in value(),
         at in any::<proptest::sample::Index>(),
         byte in any::<u8>(),

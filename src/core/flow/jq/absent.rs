@@ -1,5 +1,4 @@
-//! What stands in for jq programs where this program was built without them.
-//! It refuses every one, with the way to have them.
+//! The replacement for jq programs in a build without the feature `jq`: every program is an error.
 
 use serde_json::Value;
 

@@ -1,34 +1,34 @@
-//! How deep a program is nested, before anything recurses into it: brackets first, then operators.
-//! It refuses to be exact: what it counts is never less than what the parser goes down.
+//! Estimates the nesting depth of a program before the recursive parser runs.
+//! The estimate is never lower than the recursion depth of the parser.
 
 use jaq_core::load::lex::{StrPart, Tok, Token};
 
-/// Brackets within each other.
-pub(super) const BRACKETS: usize = 40;
-/// Brackets, operators and keywords on the way to one place. Half a stack of 2 MiB as a build for
-/// development lays it out.
-pub(super) const OPERATORS: usize = 120;
+/// The maximum depth of nested brackets.
+pub(super) const MAX_BRACKETS: usize = 40;
+/// The maximum number of brackets, operators and keywords on the path to one place. Needs half of a 2 MiB
+/// stack in a development build.
+pub(super) const MAX_OPERATORS: usize = 120;
 
 const KEYWORDS: [&str; 8] = ["if", "try", "reduce", "foreach", "label", "as", "and", "or"];
-/// Symbols that end or join nothing.
+/// Symbols that do not nest.
 const FLAT: [&str; 4] = [".", ":", "?", ".."];
 
-/// How many brackets stand open together at most; a text holds programs of its own in `\(…)`.
+/// The maximum number of open brackets; a string can contain programs in `\(…)`.
 pub(super) fn brackets(program: &str) -> usize {
     let (mut open, mut most) = (Vec::new(), 0);
     let mut rest = program.chars();
     while let Some(next) = rest.next() {
-        let in_text = open.last() == Some(&'"');
+        let in_string = open.last() == Some(&'"');
         match next {
-            '\\' if in_text => {
+            '\\' if in_string => {
                 let escaped = rest.next();
                 open.extend((escaped == Some('(')).then_some('('));
             }
-            '"' if in_text => drop(open.pop()),
-            _ if in_text => {}
+            '"' if in_string => drop(open.pop()),
+            _ if in_string => {}
             '(' | '[' | '{' | '"' => open.push(next),
             ')' | ']' | '}' => drop(open.pop()),
-            '#' => rest = behind_comment(rest.as_str()).chars(),
+            '#' => rest = after_comment(rest.as_str()).chars(),
             _ => {}
         }
         most = most.max(open.len());
@@ -36,8 +36,8 @@ pub(super) fn brackets(program: &str) -> usize {
     most
 }
 
-/// A line of comment that ends with an odd number of backslashes goes on in the next.
-fn behind_comment(mut rest: &str) -> &str {
+/// Skips a comment. A comment line that ends with an odd number of backslashes continues in the next line.
+fn after_comment(mut rest: &str) -> &str {
     loop {
         let (line, after) = rest.split_once('\n').unwrap_or((rest, ""));
         let line = line.strip_suffix('\r').unwrap_or(line);
@@ -49,23 +49,23 @@ fn behind_comment(mut rest: &str) -> &str {
     }
 }
 
-/// How many brackets, operators and keywords lead to the deepest place.
+/// The number of brackets, operators and keywords on the path to the deepest place.
 pub(super) fn operators(tokens: &[Token<&str>]) -> usize {
     within(tokens, "")
 }
 
-/// `open` is the bracket around them.
+/// `open` is the enclosing bracket.
 fn within(tokens: &[Token<&str>], open: &str) -> usize {
     let (mut definitions, mut here, mut most, mut below) = (0, 0, 0, 0);
     for Token(text, token) in tokens {
         match token {
             Tok::Word if *text == "def" => definitions += 1,
             Tok::Word => here += usize::from(KEYWORDS.contains(text)),
-            // What stands apart does not add up.
+            // Separated parts do not nest in each other.
             Tok::Sym if *text == ";" || (*text == "," && open == "{") => here = 0,
             Tok::Sym => here += usize::from(!FLAT.contains(text) && !text.starts_with('.')),
             Tok::Block(inner) => below = below.max(within(inner, text.get(..1).unwrap_or(""))),
-            Tok::Str(parts) => below = below.max(in_text(parts)),
+            Tok::Str(parts) => below = below.max(in_string(parts)),
             Tok::Var | Tok::Fmt | Tok::Num => {}
         }
         most = most.max(here);
@@ -73,7 +73,7 @@ fn within(tokens: &[Token<&str>], open: &str) -> usize {
     definitions + most + below + 1
 }
 
-fn in_text(parts: &[StrPart<&str, Token<&str>>]) -> usize {
+fn in_string(parts: &[StrPart<&str, Token<&str>>]) -> usize {
     let programs = parts.iter().filter_map(|part| match part {
         StrPart::Term(token) => Some(operators(std::slice::from_ref(token))),
         StrPart::Str(_) | StrPart::Char(_) => None,

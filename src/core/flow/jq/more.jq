@@ -1,4 +1,4 @@
-# Functions of jq that the library lacks.
+# Functions of jq that jaq does not have.
 def toarray: if isarray then . else [.] end;
 def ascii: [.] | implode;
 def trimstr($x): ltrimstr($x) | rtrimstr($x);
@@ -19,8 +19,8 @@ def datesub(u; n): . - n;
 def @csv: [.[] | if isstring then "\"" + gsub("\""; "\"\"") + "\""
     elif . == null then ""
     elif isnumber or isboolean then tostring
-    else error("\(type) cannot stand in a row of CSV") end] | join(",");
+    else error("\(type) is not valid in a CSV row") end] | join(",");
 def @tsv: [.[] | if isstring then gsub("\\\\"; "\\\\") | gsub("\t"; "\\t") | gsub("\n"; "\\n") | gsub("\r"; "\\r")
     elif . == null then ""
     elif isnumber or isboolean then tostring
-    else error("\(type) cannot stand in a row of TSV") end] | join("\t");
+    else error("\(type) is not valid in a TSV row") end] | join("\t");

@@ -1,5 +1,5 @@
-//! A program read and compiled, with the functions of jq that give the same answer every time.
-//! It refuses clock, environment, further inputs, other files and ways to end the program that runs it.
+//! A compiled program, with only the functions of jq whose result depends on the input alone.
+//! Clock, environment, further inputs, other files and exiting are not available.
 
 use std::sync::LazyLock;
 
@@ -13,30 +13,30 @@ use jaq_core::{Compiler, Ctx, Filter, Vars, unwrap_valr};
 use jaq_json::{Val, read};
 use serde_json::Value;
 
-use super::depth::{self, BRACKETS, OPERATORS};
+use super::depth::{self, MAX_BRACKETS, MAX_OPERATORS};
 use super::words;
 use super::{LONGEST, Mistake, result};
 
 type Data = JustLut<Val>;
 
-/// Functions of jq that the library lacks.
-const MORE: &str = include_str!("more.jq");
+/// Functions of jq that jaq does not have.
+const PRELUDE: &str = include_str!("more.jq");
 
-/// The functions that are written in jq itself.
+/// The functions that are defined in jq itself.
 static DEFINED: LazyLock<Vec<Def>> = LazyLock::new(|| {
-    let theirs = jaq_core::defs()
+    let library = jaq_core::defs()
         .chain(jaq_std::defs())
         .chain(jaq_json::defs());
-    let more = load::parse(MORE, |parser| parser.defs()).unwrap_or_default();
-    let theirs = theirs.filter(|def| words::refused(def.name).is_none());
-    theirs.chain(more).collect()
+    let prelude = load::parse(PRELUDE, |parser| parser.defs()).expect("the prelude parses");
+    let library = library.filter(|def| words::unsupported(def.name).is_none());
+    library.chain(prelude).collect()
 });
 
 fn natives() -> impl Iterator<Item = Fun<Data>> {
     let natives = jaq_core::funs()
         .chain(jaq_std::funs())
         .chain(jaq_json::funs());
-    natives.filter(|(name, ..)| words::refused(name).is_none())
+    natives.filter(|(name, ..)| words::unsupported(name).is_none())
 }
 
 /// Every function with the number of its arguments.
@@ -45,12 +45,12 @@ pub(super) fn functions() -> impl Iterator<Item = (&'static str, usize)> {
     defined.chain(natives().map(|(name, arguments, _)| (name, arguments.len())))
 }
 
-/// A sound program.
+/// A compiled program.
 pub struct Program(Filter<Data>);
 
 impl Program {
     pub fn compile(text: &str) -> Result<Self, Mistake> {
-        shallow(text)?;
+        check_size(text)?;
         let arena = Arena::default();
         let loaded = Loader::new(DEFINED.iter().cloned()).load(
             &arena,
@@ -59,25 +59,28 @@ impl Program {
                 path: (),
             },
         );
-        let unloaded = |errors: load::Errors<&str, ()>| {
+        let load_error = |errors: load::Errors<&str, ()>| {
             let first = errors.into_iter().next();
-            first.map_or_else(|| unsure(text), |(_, error)| unread(text, error))
+            first.map_or_else(|| unknown_error(text), |(_, error)| file_error(text, error))
         };
-        let modules = loaded.map_err(unloaded)?;
-        load::import(&modules, |_| Err("it is another file".into())).map_err(unloaded)?;
+        let modules = loaded.map_err(load_error)?;
+        load::import(&modules, |_| Err("it is another file".into())).map_err(load_error)?;
         let compiled = Compiler::default().with_funs(natives()).compile(modules);
         compiled.map(Self).map_err(|errors| {
             let mut errors = errors.into_iter().flat_map(|(_, errors)| errors);
             let first = errors.next();
-            first.map_or_else(|| unsure(text), |(name, what)| undefined(text, name, &what))
+            first.map_or_else(
+                || unknown_error(text),
+                |(name, what)| undefined(text, name, &what),
+            )
         })
     }
 
-    /// What it makes of a text of JSON: its one result, null where it gives none. The error is a
-    /// fragment behind "it failed: ". Nothing here ends a program that does not end.
+    /// Runs the program on JSON text and returns its single result, or null without a result. The error
+    /// continues "it failed: ". The caller must stop a program that does not terminate.
     pub fn run(&self, input: &str) -> Result<Value, String> {
         let input = read::parse_single(input.as_bytes());
-        let input = input.map_err(|error| format!("its input is no JSON: {error}"))?;
+        let input = input.map_err(|error| format!("its input is not JSON: {error}"))?;
         let context = Ctx::<Data>::new(&self.0.lut, Vars::new([]));
         let mut results = self.0.id.run((context, input)).map(unwrap_valr);
         let Some(first) = results.next() else {
@@ -88,7 +91,7 @@ impl Program {
             None => result::to_json(&first),
             Some(Err(error)) => Err(error.to_string()),
             Some(Ok(_)) => Err(
-                "it gives several results and a step has one; put brackets around it: `[ … ]`"
+                "it has several results, but a step has one; put brackets around it: `[ … ]`"
                     .into(),
             ),
         }
@@ -101,9 +104,9 @@ impl std::fmt::Debug for Program {
     }
 }
 
-/// Whether reading it is sure to end well: the parser and the compiler go down with the program.
-fn shallow(text: &str) -> Result<(), Mistake> {
-    let too = |message: String, help: &str| Mistake {
+/// Checks size and depth, because the parser and the compiler recurse with the depth of the program.
+fn check_size(text: &str) -> Result<(), Mistake> {
+    let error = |message: String, help: &str| Mistake {
         range: 0..text.len(),
         message,
         help: help.into(),
@@ -114,16 +117,16 @@ fn shallow(text: &str) -> Result<(), Mistake> {
             "this jq program has {} bytes, more than {LONGEST}",
             text.len()
         );
-        return Err(too(message, help));
+        return Err(error(message, help));
     }
-    if depth::brackets(text) > BRACKETS {
-        let message = format!("brackets and texts stand more than {BRACKETS} deep in each other");
-        return Err(too(message, help));
+    if depth::brackets(text) > MAX_BRACKETS {
+        let message = format!("brackets and strings are nested more than {MAX_BRACKETS} deep");
+        return Err(error(message, help));
     }
     let tokens = Lexer::new(text).lex().unwrap_or_default();
-    if depth::operators(&tokens) > OPERATORS {
-        let message = format!("more than {OPERATORS} operators follow each other in one bracket");
-        return Err(too(
+    if depth::operators(&tokens) > MAX_OPERATORS {
+        let message = format!("more than {MAX_OPERATORS} operators in one bracket");
+        return Err(error(
             message,
             "put brackets around parts of it, or split it into several steps",
         ));
@@ -131,43 +134,46 @@ fn shallow(text: &str) -> Result<(), Mistake> {
     Ok(())
 }
 
-fn unread(text: &str, error: load::Error<&str>) -> Mistake {
+fn file_error(text: &str, error: load::Error<&str>) -> Mistake {
     match error {
         load::Error::Io(imports) => {
             let path = imports.first().map_or("", |(path, _)| path);
             Mistake {
-                range: place(text, path),
+                range: range_of(text, path),
                 message: format!(
-                    "`{path}` cannot be imported: a jq program of a step stands alone"
+                    "cannot import `{path}`: the jq program of a step has no other files"
                 ),
-                help: "define what it needs in front of it: `def name: …;`".into(),
+                help: "define the functions that it needs before it: `def name: …;`".into(),
             }
         }
         load::Error::Lex(errors) => errors
             .first()
-            .map_or_else(|| unsure(text), |error| unlexed(text, error)),
+            .map_or_else(|| unknown_error(text), |error| lexical_error(text, error)),
         load::Error::Parse(errors) => errors
             .first()
-            .map_or_else(|| unsure(text), |error| unparsed(text, error)),
+            .map_or_else(|| unknown_error(text), |error| syntax_error(text, error)),
     }
 }
 
-fn unlexed(text: &str, (wanted, found): &lex::Error<&str>) -> Mistake {
-    if let lex::Expect::Delim(open) = wanted {
+fn lexical_error(text: &str, (expected, found): &lex::Error<&str>) -> Mistake {
+    if let lex::Expect::Delim(open) = expected {
         return Mistake {
-            range: place(text, open),
-            message: format!("this `{open}` is not closed"),
+            range: range_of(text, open),
+            message: format!("unclosed `{open}`"),
             help: format!("close it with `{}`", words::closing(open)),
         };
     }
-    let start = place(text, found).start;
+    let start = range_of(text, found).start;
     let length = found.chars().next().map_or(0, char::len_utf8);
     let found = &found[..length];
-    let help = words::for_character(found).unwrap_or("take it out, or put it into a text: \"…\"");
-    let message = match (wanted, found) {
-        (_, "") => format!("the program ends where {} belongs", wanted.as_str()),
-        (lex::Expect::Token, found) => format!("`{found}` means nothing in jq"),
-        (_, found) => format!("expected {}, found `{found}`", wanted.as_str()),
+    let help = words::for_character(found).unwrap_or("remove it, or put it into a string: \"…\"");
+    let message = match (expected, found) {
+        (_, "") => format!(
+            "expected {}, found the end of the program",
+            expected.as_str()
+        ),
+        (lex::Expect::Token, found) => format!("unknown character `{found}`"),
+        (_, found) => format!("expected {}, found `{found}`", expected.as_str()),
     };
     Mistake {
         range: start..start + length,
@@ -176,13 +182,13 @@ fn unlexed(text: &str, (wanted, found): &lex::Error<&str>) -> Mistake {
     }
 }
 
-fn unparsed(text: &str, (wanted, found): &parse::Error<&str>) -> Mistake {
-    let wanted = words::wanted(wanted);
+fn syntax_error(text: &str, (expected, found): &parse::Error<&str>) -> Mistake {
+    let expected = words::expected(expected);
     let message = match *found {
-        "" => format!("the program ends where {wanted} belongs"),
-        found => format!("expected {wanted}, found `{}`", words::short(found)),
+        "" => format!("expected {expected}, found the end of the program"),
+        found => format!("expected {expected}, found `{}`", words::short(found)),
     };
-    let range = place(text, found);
+    let range = range_of(text, found);
     let before = text[..range.start].trim_end();
     Mistake {
         help: words::for_token(before, found).into(),
@@ -196,19 +202,19 @@ fn undefined(text: &str, name: &str, what: &Undefined) -> Mistake {
         Undefined::Filter(arguments) => words::for_function(name, *arguments),
         Undefined::Var => words::for_variable(name),
         other => (
-            format!("there is no {} `{name}`", other.as_str()),
+            format!("unknown {} `{name}`", other.as_str()),
             "define it in the program".to_owned(),
         ),
     };
     Mistake {
-        range: place(text, name),
+        range: range_of(text, name),
         message,
         help,
     }
 }
 
-/// Where a part of the text stands in it.
-fn place(text: &str, part: &str) -> std::ops::Range<usize> {
+/// The range of a part of the text.
+fn range_of(text: &str, part: &str) -> std::ops::Range<usize> {
     let start = (part.as_ptr() as usize).checked_sub(text.as_ptr() as usize);
     match start.filter(|start| start + part.len() <= text.len()) {
         Some(start) => start..start + part.len(),
@@ -216,10 +222,10 @@ fn place(text: &str, part: &str) -> std::ops::Range<usize> {
     }
 }
 
-fn unsure(text: &str) -> Mistake {
+fn unknown_error(text: &str) -> Mistake {
     Mistake {
         range: 0..text.len(),
-        message: "this is no jq program".into(),
+        message: "this is not a jq program".into(),
         help: "try it on https://play.jqlang.org".into(),
     }
 }

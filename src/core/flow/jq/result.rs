@@ -1,26 +1,26 @@
-//! From what a jq program made to JSON as everybody else reads it.
-//! It refuses what JSON has no words for: bytes that are no text, keys that are no text, endless numbers.
+//! Converts the result of a jq program to JSON.
+//! Byte strings, keys that are not text and infinite numbers are errors, because JSON cannot represent them.
 
 use jaq_json::{Num, Val};
 use serde_json::{Map, Number, Value};
 
-/// As deep as an event may be.
-const DEEPEST: usize = 126;
+/// The maximum depth of an event.
+const MAX_DEPTH: usize = 126;
 
 pub(super) fn to_json(value: &Val) -> Result<Value, String> {
     nested(value, 0)
 }
 
 fn nested(value: &Val, depth: usize) -> Result<Value, String> {
-    if depth > DEEPEST {
-        return Err(format!("its result is nested more than {DEEPEST} deep"));
+    if depth > MAX_DEPTH {
+        return Err(format!("its result is nested more than {MAX_DEPTH} deep"));
     }
     Ok(match value {
         Val::Null => Value::Null,
         Val::Bool(truth) => Value::Bool(*truth),
         Val::Num(number) => self::number(number)?,
         Val::TStr(text) => Value::String(String::from_utf8_lossy(text).into_owned()),
-        Val::BStr(_) => return Err("its result holds bytes that are no text".into()),
+        Val::BStr(_) => return Err("its result contains bytes that are not text".into()),
         Val::Arr(items) => {
             let items = items.iter().map(|item| nested(item, depth + 1));
             Value::Array(items.collect::<Result<_, _>>()?)
@@ -31,15 +31,14 @@ fn nested(value: &Val, depth: usize) -> Result<Value, String> {
                     let key = String::from_utf8_lossy(key).into_owned();
                     Ok((key, nested(value, depth + 1)?))
                 }
-                other => Err(format!("its result has the key {other}, which is no text")),
+                other => Err(format!("its result has the key {other}, which is not text")),
             });
             Value::Object(entries.collect::<Result<Map<_, _>, _>>()?)
         }
     })
 }
 
-/// Whole numbers stay whole, also where a division made them; what was given with a fraction stays as
-/// it was given.
+/// Whole numbers stay whole, also after a division. A number that is written with a fraction keeps it.
 fn number(number: &Num) -> Result<Value, String> {
     match number {
         Num::Int(whole) => Ok(Value::from(*whole)),
@@ -47,9 +46,9 @@ fn number(number: &Num) -> Result<Value, String> {
             let text = number.to_string();
             let whole = text.parse::<u64>().map(Number::from).ok();
             let number = whole.or_else(|| Number::from_f64(text.parse().ok()?));
-            number.map(Value::Number).ok_or_else(|| endless(&text))
+            number.map(Value::Number).ok_or_else(|| infinite(&text))
         }
-        // As jq writes it.
+        // jq writes NaN as null.
         Num::Float(number) if number.is_nan() => Ok(Value::Null),
         Num::Float(number) => {
             let number = *number;
@@ -59,11 +58,11 @@ fn number(number: &Num) -> Result<Value, String> {
             }
             let text = number.to_string();
             let number = Number::from_f64(number).map(Value::Number);
-            number.ok_or_else(|| endless(&text))
+            number.ok_or_else(|| infinite(&text))
         }
     }
 }
 
-fn endless(number: &str) -> String {
-    format!("its result holds {number}, which is no number of JSON")
+fn infinite(number: &str) -> String {
+    format!("its result contains {number}, which is not a JSON number")
 }

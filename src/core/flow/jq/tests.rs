@@ -1,12 +1,11 @@
-//! Programs over inputs: what they give, what they cannot, and how their mistakes are told.
-//! It refuses programs that run in a child of their own; those are tested where they are performed.
+//! Tests of jq programs in this process: results, limits and messages.
 
 use serde_json::{Value, json};
 
 use super::*;
 
 fn made(program: &str, input: Value) -> Result<Value, String> {
-    let compiled = Program::compile(program).map_err(|mistake| mistake.told(program))?;
+    let compiled = Program::compile(program).map_err(|mistake| mistake.message_in(program))?;
     compiled.run(&input.to_string())
 }
 
@@ -18,12 +17,12 @@ fn mistake(program: &str) -> Mistake {
 }
 
 #[test]
-fn programs_of_every_kind_give_what_jq_gives() {
+fn programs_have_the_same_results_as_in_jq() {
     let ticket = json!({
         "ticket": {"id": 27642, "tags": ["vip", "eu"], "fields": [{"id": 1, "value": "7"}, {"id": 2, "value": null}]},
         "price": 10,
     });
-    for (program, wanted) in [
+    for (program, expected) in [
         (".ticket.id", json!(27642)),
         (".ticket.tags[0]", json!("vip")),
         (".ticket.missing.deeper", json!(null)),
@@ -85,12 +84,12 @@ fn programs_of_every_kind_give_what_jq_gives() {
         ("def twice: . * 2; 4 | twice", json!(8)),
         ("nan", json!(null)),
     ] {
-        assert_eq!(made(program, ticket.clone()), Ok(wanted), "{program}");
+        assert_eq!(made(program, ticket.clone()), Ok(expected), "{program}");
     }
 }
 
 #[test]
-fn whole_numbers_and_the_order_of_keys_survive() {
+fn whole_numbers_and_key_order_are_kept() {
     let input = r#"{"z": 9007199254740993, "b": 18446744073709551615, "a": -9223372036854775808, "m": 1.0, "n": 1.10}"#;
     let made = |program: &str| Program::compile(program).unwrap().run(input).unwrap();
     let text = made(".").to_string();
@@ -108,15 +107,15 @@ fn whole_numbers_and_the_order_of_keys_survive() {
 }
 
 #[test]
-fn what_fails_says_why() {
+fn failures_have_a_reason() {
     for (program, why) in [
         ("error(\"no vip\")", "no vip"),
         (".a.b", "cannot index 7 with \"b\""),
         ("1, 2", "`[ … ]`"),
         ("1, error(\"late\")", "late"),
-        ("\"x\" | tobytes", "bytes that are no text"),
-        ("{(1 | tostring): 1, (2): 3}", "no text"),
-        ("1e400", "no number of JSON"),
+        ("\"x\" | tobytes", "bytes that are not text"),
+        ("{(1 | tostring): 1, (2): 3}", "not text"),
+        ("1e400", "not a JSON number"),
         ("reduce range(200) as $i (1; [.])", "nested more than"),
     ] {
         let failed = made(program, json!({"a": 7})).unwrap_err();
@@ -125,7 +124,7 @@ fn what_fails_says_why() {
 }
 
 #[test]
-fn whatever_reaches_beyond_the_input_is_refused() {
+fn only_the_input_can_be_read() {
     for name in [
         "env",
         "$ENV",
@@ -161,7 +160,9 @@ fn whatever_reaches_beyond_the_input_is_refused() {
             let mistake = mistake(&program);
             let word = name.split(['(', '.']).next().unwrap();
             assert!(
-                mistake.message.contains(&format!("`{word}` is not there")),
+                mistake
+                    .message
+                    .contains(&format!("`{word}` is not available")),
                 "{mistake:?}"
             );
             assert_eq!(&program[mistake.range.clone()], word, "{mistake:?}");
@@ -173,58 +174,63 @@ fn whatever_reaches_beyond_the_input_is_refused() {
         "import \"a\" as $a; $a",
     ] {
         let mistake = mistake(program);
-        assert!(mistake.message.contains("stands alone"), "{mistake:?}");
+        assert!(mistake.message.contains("no other files"), "{mistake:?}");
     }
 }
 
 #[test]
-fn mistakes_are_told_with_their_place_and_the_right_word() {
+fn errors_have_a_range_and_a_suggestion() {
     for (program, part, message, help) in [
         (
             ".a | mpa(.b)",
             "mpa",
-            "no function `mpa`",
+            "unknown function `mpa`",
             "did you mean `map`?",
         ),
         (
             "map(.a; .b)",
             "map",
-            "takes 1 argument, found 2",
-            "stand apart with `;`",
+            "expects 1 argument, found 2",
+            "separate arguments with `;`",
         ),
         (
             "join(\",\", \";\") | len",
             "len",
-            "no function `len`",
+            "unknown function `len`",
             "`length`",
         ),
-        ("ticket.id", "ticket", "no function `ticket`", "`.ticket`"),
-        ("$x", "$x", "no variable `$x`", "`.x`"),
-        (".a == 'b'", "'", "`'` means nothing", "double quotes"),
-        (".a && .b", "&", "means nothing", "`and`"),
+        (
+            "ticket.id",
+            "ticket",
+            "unknown function `ticket`",
+            "`.ticket`",
+        ),
+        ("$x", "$x", "unknown variable `$x`", "`.x`"),
+        (".a == 'b'", "'", "unknown character `'`", "double quotes"),
+        (".a && .b", "&", "unknown character", "`and`"),
         (".a || .b", "||", "found `||`", "`or`"),
-        ("[.a, .b", "[", "this `[` is not closed", "`]`"),
-        ("\"abc", "\"", "is not closed", "`\"`"),
-        (".a)", ")", "`)` means nothing", "take it out"),
+        ("[.a, .b", "[", "unclosed `[`", "`]`"),
+        ("\"abc", "\"", "unclosed", "`\"`"),
+        (".a)", ")", "unknown character `)`", "remove it"),
         (
             "if .a then .b",
             "",
-            "ends where `else` or `end` belongs",
+            "expected `else` or `end`, found the end",
             "`end`",
         ),
-        (".a |", "", "ends where a value", "last operator"),
-        ("", "", "ends where a value", "manual"),
+        (".a |", "", "expected a value", "last operator"),
+        ("", "", "expected a value", "manual"),
         (
             ".a.includes(\"x\")",
             "(\"x\")",
             "found `(\"x\")`",
-            "behind a pipe",
+            "after a pipe",
         ),
         (".a === 1", "===", "found `===`", "`==`"),
         (
             "if .a then 1 else if .b then 2 end",
             "",
-            "`end` belongs",
+            "`end`, found the end",
             "`end`",
         ),
     ] {
@@ -237,15 +243,15 @@ fn mistakes_are_told_with_their_place_and_the_right_word() {
         assert!(mistake.message.contains(message), "{program}: {mistake:?}");
         assert!(mistake.help.contains(help), "{program}: {mistake:?}");
     }
-    let told = mistake(".a\n| mpa").told(".a\n| mpa");
+    let message = mistake(".a\n| mpa").message_in(".a\n| mpa");
     assert_eq!(
-        told,
-        "jq has no function `mpa` (line 2, column 3 of the program); did you mean `map`?"
+        message,
+        "unknown function `mpa` (line 2, column 3 of the program); did you mean `map`?"
     );
 }
 
 #[test]
-fn what_is_too_long_or_too_deep_is_refused_before_anything_goes_down_with_it() {
+fn long_and_deep_programs_are_errors_before_parsing() {
     let deep: [&dyn Fn(usize) -> String; 14] = [
         &|n| "-".repeat(n) + "1",
         &|n| ".|".repeat(n) + ".",
@@ -268,7 +274,7 @@ fn what_is_too_long_or_too_deep_is_refused_before_anything_goes_down_with_it() {
             let message = mistake(&program).message;
             assert!(message.contains("more than"), "{message}");
         }
-        // What is let through is read without harm, also on the small stack of a test.
+        // Accepted programs compile even on the small stack of a test.
         for levels in 1..130 {
             drop(Program::compile(&make(levels)));
         }

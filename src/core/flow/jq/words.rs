@@ -1,28 +1,27 @@
-//! The right word for what people write in jq programs and jq, or this program, does not know.
-//! It refuses to guess when nothing is near.
+//! Messages and help for unknown functions, variables and syntax errors of jq programs.
 
 use jaq_core::load::parse::Expect;
 
 use super::program::functions;
 use crate::core::rule::synonyms::{for_jq_name, nearest};
 
-/// Names, why a step has them not, and what to write.
+/// Names, why they are not available, and what to write instead.
 type Refused = (&'static [&'static str], &'static str, &'static str);
 
-const REFUSED: [Refused; 7] = [
+const UNSUPPORTED: [Refused; 7] = [
     (
         &["env", "$ENV"],
-        "a jq program sees no environment",
+        "a jq program cannot read the environment",
         "use `vars.…`, or a secret in the step that needs it",
     ),
     (
         &["now", "localtime", "strflocaltime", "mktime_local"],
-        "a jq program sees neither clock nor time zone: a run that goes on after a restart must find the same answer",
+        "a jq program has no clock and no time zone, because a run that continues after a restart must get the same result",
         "use a time of the event (`.event.time`), with `fromdate`, `gmtime` and `strftime`, which are UTC",
     ),
     (
         &["input", "inputs", "input_filename", "input_line_number"],
-        "a jq program of a step has one input",
+        "the jq program of a step has one input",
         "read it as `.`",
     ),
     (
@@ -33,12 +32,12 @@ const REFUSED: [Refused; 7] = [
             "stderr_empty",
             "input_debug",
         ],
-        "a jq program of a step prints nothing",
-        "look at the step's result: `flowtrigger dry-run --explain`, `flowtrigger runs show`",
+        "the jq program of a step cannot print",
+        "see the step's result with `flowtrigger dry-run --explain` or `flowtrigger runs show`",
     ),
     (
         &["halt", "halt_error"],
-        "a jq program of a step ends with its result",
+        "the jq program of a step ends with its result",
         "fail with `error(\"why\")`, or end the run with a step `fail` or `succeed`",
     ),
     (
@@ -50,8 +49,8 @@ const REFUSED: [Refused; 7] = [
             "$__loc__",
             "getpath_env",
         ],
-        "nobody gives arguments to a jq program of a step",
-        "read `.vars.…`, or put the value under `input`",
+        "the jq program of a step has no arguments",
+        "read `.vars.…`, or pass the value with `input`",
     ),
     (
         &[
@@ -61,57 +60,60 @@ const REFUSED: [Refused; 7] = [
             "include",
             "builtins",
         ],
-        "a jq program of a step stands alone",
-        "define what it needs in front of it: `def name: …;`",
+        "the jq program of a step has no other files",
+        "define the functions that it needs before it: `def name: …;`",
     ),
 ];
 
-/// Why no step has it, and what to write instead.
-pub(super) fn refused(name: &str) -> Option<(&'static str, &'static str)> {
-    let row = REFUSED.iter().find(|(names, ..)| names.contains(&name))?;
+/// Why a name is not available, and what to write instead.
+pub(super) fn unsupported(name: &str) -> Option<(&'static str, &'static str)> {
+    let row = UNSUPPORTED
+        .iter()
+        .find(|(names, ..)| names.contains(&name))?;
     Some((row.1, row.2))
 }
 
-/// The message and what to do.
+/// The message and help for an unknown function or a wrong number of arguments.
 pub(super) fn for_function(name: &str, arguments: usize) -> (String, String) {
-    if let Some((why, help)) = refused(name) {
-        return (format!("`{name}` is not there: {why}"), help.to_owned());
+    if let Some((why, help)) = unsupported(name) {
+        return (format!("`{name}` is not available: {why}"), help.to_owned());
     }
-    let mut takes: Vec<usize> = functions()
+    let mut known: Vec<usize> = functions()
         .filter(|(known, _)| *known == name)
         .map(|(_, count)| count)
         .collect();
-    takes.sort_unstable();
-    takes.dedup();
-    if !takes.is_empty() {
-        let message = format!("`{name}` takes {}, found {arguments}", counts(&takes));
+    known.sort_unstable();
+    known.dedup();
+    if !known.is_empty() {
+        let message = format!("`{name}` expects {}, found {arguments}", counts(&known));
         return (
             message,
-            "arguments stand apart with `;`, as in `sub(\"a\"; \"b\")`".into(),
+            "separate arguments with `;`, as in `sub(\"a\"; \"b\")`".into(),
         );
     }
-    let message = format!("jq has no function `{name}`");
+    let message = format!("unknown function `{name}`");
     let help = for_jq_name(name).map(str::to_owned);
     let help = help.or_else(|| Some(format!("did you mean `{}`?", near(name)?)));
-    let field = || format!("a field is read with a dot: `.{name}`; a text stands in double quotes");
+    let field = || format!("write `.{name}` to read a field, or double quotes for a string");
     (message, help.unwrap_or_else(field))
 }
 
-/// A slip of the finger first: short names are not alike by their letters alone.
+/// The most similar function: first one with a single typo, because short names are rarely similar
+/// otherwise.
 fn near(name: &str) -> Option<&'static str> {
-    let inner = |known: &&str| known.starts_with('!') || known.ends_with("_or_empty");
+    let is_internal = |known: &&str| known.starts_with('!') || known.ends_with("_or_empty");
     let known = || {
         functions()
             .map(|(known, _)| known)
-            .filter(|known| !inner(known))
+            .filter(|known| !is_internal(known))
     };
-    let slip = |known: &&str| strsim::damerau_levenshtein(name, known) == 1 && known.len() > 2;
-    known().find(slip).or_else(|| nearest(name, known()))
+    let is_typo = |known: &&str| strsim::damerau_levenshtein(name, known) == 1 && known.len() > 2;
+    known().find(is_typo).or_else(|| nearest(name, known()))
 }
 
-fn counts(takes: &[usize]) -> String {
-    let words: Vec<String> = takes.iter().map(ToString::to_string).collect();
-    match takes {
+fn counts(known: &[usize]) -> String {
+    let words: Vec<String> = known.iter().map(ToString::to_string).collect();
+    match known {
         [0] => "no argument".into(),
         [1] => "1 argument".into(),
         _ => format!("{} arguments", words.join(" or ")),
@@ -119,13 +121,13 @@ fn counts(takes: &[usize]) -> String {
 }
 
 pub(super) fn for_variable(name: &str) -> (String, String) {
-    if let Some((why, help)) = refused(name) {
-        return (format!("`{name}` is not there: {why}"), help.to_owned());
+    if let Some((why, help)) = unsupported(name) {
+        return (format!("`{name}` is not available: {why}"), help.to_owned());
     }
     let bare = name.trim_start_matches('$');
     (
-        format!("there is no variable `{name}`"),
-        format!("read a field as `.{bare}`, or name a value first: `… as {name} | …`"),
+        format!("unknown variable `{name}`"),
+        format!("write `.{bare}` to read a field, or define the variable first: `… as {name} | …`"),
     )
 }
 
@@ -138,8 +140,8 @@ pub(super) fn closing(open: &str) -> &'static str {
     }
 }
 
-/// What belongs where something else was found.
-pub(super) fn wanted(expect: &Expect<&str>) -> String {
+/// Describes what the parser expected.
+pub(super) fn expected(expect: &Expect<&str>) -> String {
     match expect {
         Expect::Just(word) => format!("`{word}`"),
         Expect::Term => "a value or a filter".into(),
@@ -147,7 +149,7 @@ pub(super) fn wanted(expect: &Expect<&str>) -> String {
         Expect::Key => "the name of a field".into(),
         Expect::Ident => "a name".into(),
         Expect::Arg => "the name of an argument".into(),
-        Expect::Str => "a text".into(),
+        Expect::Str => "a string".into(),
         other => match other.as_str() {
             "else or end" => "`else` or `end`".into(),
             "variable" => "a variable (`$name`)".into(),
@@ -164,18 +166,18 @@ pub(super) fn short(found: &str) -> String {
     short.replace(['\n', '\r', '\t'], " ")
 }
 
-/// For a character that jq does not have.
+/// The help for a character that jq does not know.
 pub(super) fn for_character(found: &str) -> Option<&'static str> {
     Some(match found {
-        "'" | "`" | "“" | "”" => "write texts in double quotes: \"…\"",
+        "'" | "`" | "“" | "”" => "write strings in double quotes: \"…\"",
         "&" => "write `and`",
         "!" => "write `| not`",
-        ")" | "]" | "}" => "take it out, or open it before",
+        ")" | "]" | "}" => "remove it, or open it before",
         _ => return None,
     })
 }
 
-/// For a word or symbol in the wrong place; `before` is what stands in front of it.
+/// The help for a token in the wrong place; `before` is the text before it.
 pub(super) fn for_token(before: &str, found: &str) -> &'static str {
     match found {
         "||" => "write `or`",
@@ -186,14 +188,14 @@ pub(super) fn for_token(before: &str, found: &str) -> &'static str {
         "=>" | "->" => "jq has no functions of that form; write `map(.x)`",
         "then" if before.ends_with("else") => "write `elif … then`",
         "" if before.ends_with(['|', ',', '+', '-', '*', '/']) => {
-            "take the last operator out, or write what belongs behind it"
+            "remove the last operator, or write a value after it"
         }
         "" if before.contains("if ") => "close every `if … then … else …` with `end`",
-        found if found.starts_with('(') => "call a function behind a pipe: `.field | name(…)`",
-        found if found.starts_with('"') => "join texts with `+`, or write \"… \\(.field) …\"",
+        found if found.starts_with('(') => "call a function after a pipe: `.field | name(…)`",
+        found if found.starts_with('"') => "join strings with `+`, or write \"… \\(.field) …\"",
         found if found.starts_with(|c: char| c.is_ascii_digit()) && before.ends_with('.') => {
             "write `.[0]` for an item of a list"
         }
-        _ => "see the manual of jq, https://jqlang.org/manual",
+        _ => "see the jq manual, https://jqlang.org/manual",
     }
 }

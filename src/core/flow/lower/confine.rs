@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::core::config::size;
 use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::flow::bounds::MOST_PROCESSES;
+use crate::core::flow::call_template::CallTemplate;
 use crate::core::flow::confinement::Confinement;
 use crate::core::flow::step::Action;
 use crate::core::flow::vocabulary::CONFINE;
@@ -24,7 +25,7 @@ pub fn lower_into(action: &mut Action, step: &Node, cx: &mut Compiler<'_>) -> bo
     let Some(node) = step.get("confine") else {
         return true;
     };
-    let Action::Exec(exec) = action else {
+    let Action::Call(CallTemplate::Exec(exec)) = action else {
         let message = format!("`confine` does nothing beside `{}`", action.kind());
         let help = "it belongs to `exec` and `shell`; leave it out here";
         cx.error(Code::InvalidValue, node.at, message, help);

@@ -60,7 +60,7 @@ pub fn lower(list: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<Each> {
     Some(Each {
         items: items?,
         name: Some(name?.into()),
-        concurrency: u32::try_from(concurrency?).ok()?,
+        concurrency: u32::try_from(concurrency?).expect("the range fits"),
         on_failure: on_failure?,
         flow: flow?,
     })

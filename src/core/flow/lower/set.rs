@@ -2,7 +2,7 @@
 //! It refuses secrets, since a result is stored, and templates within a program.
 
 use super::no_secret;
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::core::diagnostic::{Code, Diagnostics, Report};
 use crate::core::flow::control::{Jq, JqInput};
 use crate::core::flow::jq::lower_program;
 use crate::core::flow::step::Action;
@@ -14,7 +14,7 @@ use crate::core::rule::template::TreeTemplate;
 
 pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Action> {
     match node.get("jq") {
-        Some(program) => lower_jq(node, program, names).map(|jq| Action::Jq(Box::new(jq))),
+        Some(program) => lower_jq(node, program, names).map(Action::from),
         None => {
             warn_of_near_miss(node, names.diagnostics);
             lower_tree(node, names).map(Action::Set)
@@ -35,8 +35,12 @@ fn warn_of_near_miss(node: &Node, diagnostics: &mut Diagnostics) {
     }
     let key = &found.key;
     let message = format!("`{key}` is kept as the key of an object: no program runs");
-    let warning = Diagnostic::warning(Code::UnknownKey, found.key_at, message);
-    diagnostics.push(warning.help("did you mean `jq`?"));
+    diagnostics.warning(
+        Code::UnknownKey,
+        found.key_at,
+        message,
+        "did you mean `jq`?",
+    );
 }
 
 fn is_near_jq(key: &str) -> bool {

@@ -166,7 +166,7 @@ fn lower_attempts(node: &Node, diagnostics: &mut Diagnostics) -> Option<u32> {
             "it counts every try; 1 means that nothing is repeated",
         );
     }
-    number.and_then(|n| u32::try_from(n).ok())
+    number.map(|n| u32::try_from(n).expect("the range fits"))
 }
 
 fn lower_timeout(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {

@@ -1,4 +1,4 @@
-//! What is known of a step before any has run.
+//! Tests of what a plan knows before any step has run.
 
 use serde_json::Value;
 
@@ -8,8 +8,8 @@ use crate::core::event::sample::sample;
 use crate::core::event::{decode::decode, json::accept};
 use crate::core::matching::ruleset::RuleSet;
 
-/// What is known of each step, in a word.
-fn words(steps: &str) -> Vec<&'static str> {
+/// The kind of each entry of a plan.
+fn kinds(steps: &str) -> Vec<&'static str> {
     let text = format!(
         "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nflow:\n{steps}"
     );
@@ -48,7 +48,7 @@ fn words(steps: &str) -> Vec<&'static str> {
 const ORG: &str = "- { name: org, http: { url: 'https://a.example' } }\n";
 
 #[test]
-fn whatever_reads_a_result_is_known_later() {
+fn steps_that_read_a_result_are_not_known_yet() {
     for step in [
         "- { when: { steps.org.status: 200 } }",
         "- { when: { current: { path: steps.org.body.priority } } }",
@@ -58,12 +58,12 @@ fn whatever_reads_a_result_is_known_later() {
         "- { exec: [page, '{{ steps.org.body.name | default(7) }} x'] }",
     ] {
         let steps = format!("{ORG}{step}\n- {{ succeed: done }}\n");
-        assert_eq!(words(&steps), ["call", "later", "end"], "{step}");
+        assert_eq!(kinds(&steps), ["call", "later", "end"], "{step}");
     }
 }
 
 #[test]
-fn what_is_set_is_known_and_a_guard_that_does_not_hold_ends_the_plan() {
+fn set_values_are_known_and_a_guard_ends_the_plan() {
     let steps = "- { name: v, set: { a: 1 } }\n- { when: { steps.v.a: 1 } }\n- { when: { steps.v.a: 2 } }\n- { exec: [a] }\n";
-    assert_eq!(words(steps), ["set", "guard", "guard"]);
+    assert_eq!(kinds(steps), ["set", "guard", "guard"]);
 }

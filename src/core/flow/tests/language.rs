@@ -1,5 +1,4 @@
-//! What rules with steps within steps do, from their YAML to the calls that come of them.
-//! The walk has proofs of its own; here it is what the language makes of names, variables and failures.
+//! Tests of nested steps from YAML to their calls: names, variables and failures.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +14,7 @@ use crate::core::flow::call::Call;
 use crate::core::flow::rehearse::Mock;
 use crate::core::flow::rehearse::rehearse;
 use crate::core::matching::ruleset::RuleSet;
+use crate::core::matching::ruleset_compile;
 use crate::core::rule::jobspec::Rule;
 
 const HEAD: &str = "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\n";
@@ -57,7 +57,7 @@ fn calls(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_first_branch_that_holds_is_taken_and_its_result_can_be_read() {
+fn the_first_true_branch_runs_and_its_result_can_be_read() {
     let choose = "vars: { low: 1 }
 flow:
   - name: way
@@ -71,7 +71,7 @@ flow:
 }
 
 #[test]
-fn items_have_their_name_in_texts_conditions_and_lists_within() {
+fn items_are_named_in_templates_conditions_and_nested_lists() {
     let each = "vars: { teams: [{ name: a, on: [x, y] }, { name: b, on: [] }, { name: c, on: [z] }] }
 flow:
   - name: each
@@ -94,7 +94,7 @@ flow:
 }
 
 #[test]
-fn a_failure_leads_to_the_nearest_catch_with_what_is_known_of_it() {
+fn a_failure_runs_the_nearest_catch_with_its_error() {
     let caught = "flow:
   - { name: first, exec: [first] }
   - name: page
@@ -125,7 +125,7 @@ catch:
 }
 
 #[test]
-fn a_named_flow_sees_variables_and_what_it_is_given_and_nothing_else() {
+fn a_named_flow_sees_only_variables_and_parameters() {
     let named = "vars: { who: rule, base: b }
 flow:
   - { flow: tell }
@@ -163,7 +163,7 @@ flows: { tell: { vars: { who: flow, more: m }, flow: [{ exec: [page, \"{{ vars.w
 }
 
 #[test]
-fn gathered_events_are_in_reach_of_the_rules_steps_and_of_the_flows_that_it_runs() {
+fn collected_events_are_visible_in_the_rule_and_its_named_flows() {
     let gathered = "debounce: { per: ticket.id, quiet: 5m, keep: all }
 flow:
   - { exec: [count, \"{{ events | length }}\", \"{{ events.0.current }}\"] }
@@ -190,7 +190,7 @@ flows: { tell: { flow: [{ exec: [tell, \"{{ events | length }}\"] }] } }
     let said = |text: &str| {
         let (mut files, mut said) = (Files::default(), Diagnostics::default());
         let file = files.add("r.yaml", format!("{HEAD}{text}"));
-        RuleSet::compile(&Arc::new(files), &[file], &Config::default(), &mut said);
+        ruleset_compile::rule_set(&Arc::new(files), &[file], &Config::default(), &mut said);
         said.sorted()
             .into_iter()
             .map(|told| told.message)
@@ -217,7 +217,7 @@ flows: { tell: { flow: [{ exec: [tell, \"{{ events | length }}\"] }] } }
 }
 
 #[test]
-fn rules_that_agree_share_a_flow_and_others_do_not() {
+fn rules_with_the_same_inputs_share_a_compiled_flow() {
     let flows = "---\nflows: { tell: { flow: [{ exec: [tell, \"{{ vars.a }}\"] }] } }\n";
     let rule = |name: &str, more: &str| {
         format!(
@@ -241,14 +241,14 @@ fn rules_that_agree_share_a_flow_and_others_do_not() {
 }
 
 #[test]
-fn what_a_flow_is_given_can_form_no_host() {
+fn a_parameter_cannot_be_part_of_a_host() {
     let said = |url: &str| {
         let text = format!(
             "{HEAD}flow: [{{ flow: tell, vars: {{ base: \"{{{{ current }}}}\" }} }}]\n---\nflows: {{ tell: {{ vars: {{ base: 'https://a.example' }}, flow: [{{ http: {{ url: \"{url}\" }} }}] }} }}\n"
         );
         let (mut files, mut said) = (Files::default(), Diagnostics::default());
         let file = files.add("r.yaml", text);
-        RuleSet::compile(&Arc::new(files), &[file], &Config::default(), &mut said);
+        ruleset_compile::rule_set(&Arc::new(files), &[file], &Config::default(), &mut said);
         let all = said.sorted().into_iter();
         all.map(|told| told.message).collect::<Vec<_>>()
     };

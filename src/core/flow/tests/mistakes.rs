@@ -1,10 +1,10 @@
-//! Every mistake that a step can hold, the one place that it is told at, and the advice beside it.
+//! Tests of every mistake in a step: its diagnostic, span and help.
 
 use super::{flow, lower};
 use crate::core::diagnostic::Code;
 
 #[test]
-fn every_mistake_of_a_step_is_told_with_advice() {
+fn every_mistake_is_reported_with_help() {
     for (step, code, message, help) in [
         (
             "url: https://a.example",
@@ -48,7 +48,7 @@ fn every_mistake_of_a_step_is_told_with_advice() {
         (
             "{ set: { jq: '.a | {{ ticket.id }}' } }",
             Code::BadTemplate,
-            "no template",
+            "cannot contain a template",
             "`input:",
         ),
         (

@@ -1,4 +1,4 @@
-//! A run from its first move to its end: in order, repeated where it may be, held where it must be.
+//! Tests of a run's decisions from start to end: order of steps, retries, holding after a crash.
 
 use std::time::Duration;
 
@@ -133,7 +133,7 @@ fn a_run_takes_its_steps_in_order_and_ends_done() {
 }
 
 #[test]
-fn a_guard_that_does_not_hold_skips_the_rest_and_says_why() {
+fn a_false_guard_skips_the_rest_with_a_reason() {
     let flow = flow(STORY);
     for body in [json!({"vip": false}), json!({}), json!(null)] {
         let log = [attempt(
@@ -151,7 +151,7 @@ fn a_guard_that_does_not_hold_skips_the_rest_and_says_why() {
 }
 
 #[test]
-fn a_failed_step_is_tried_again_alone_until_its_tries_are_used_up() {
+fn a_failed_step_is_retried_until_its_attempts_are_used_up() {
     let flow = flow(STORY);
     let mut log = vec![
         attempt(
@@ -176,7 +176,7 @@ fn a_failed_step_is_tried_again_alone_until_its_tries_are_used_up() {
         panic!("dead");
     };
     assert!(
-        why.contains("step `page` failed after 3 tries: reach `b.example`"),
+        why.contains("step `page` failed after 3 attempts: reach `b.example`"),
         "{why}"
     );
     log.truncate(2);
@@ -185,7 +185,7 @@ fn a_failed_step_is_tried_again_alone_until_its_tries_are_used_up() {
 }
 
 #[test]
-fn what_cannot_be_rendered_ends_the_run_and_names_the_step() {
+fn a_step_that_cannot_be_rendered_ends_the_run() {
     let flow = flow(
         "flow:\n- { name: org, exec: [a] }\n- { name: page, exec: [a, \"{{ steps.org.body.id }}\"] }\n",
     );
@@ -200,7 +200,7 @@ fn what_cannot_be_rendered_ends_the_run_and_names_the_step() {
 }
 
 #[test]
-fn a_command_cut_off_is_held_until_a_person_decides() {
+fn an_interrupted_command_holds_the_run() {
     let flow = flow(
         "flow:\n- { name: tell, exec: [./tell] }\n- { name: page, http: { url: \"https://b.example\" } }\n",
     );
@@ -226,7 +226,7 @@ fn a_command_cut_off_is_held_until_a_person_decides() {
 }
 
 #[test]
-fn a_revived_run_has_all_its_tries_again_and_repeats_nothing_that_was_done() {
+fn a_retried_run_has_all_attempts_again_and_repeats_no_finished_step() {
     let flow = flow(
         "flow:\n- { name: a, http: { url: \"https://a.example\" } }\n- { name: b, http: { url: \"https://b.example\" }, retry: { attempts: 2 } }\n",
     );
@@ -245,5 +245,5 @@ fn a_revived_run_has_all_its_tries_again_and_repeats_nothing_that_was_done() {
     let Move::Dead { why } = ask(&flow, &log, at(10)) else {
         panic!("dead again");
     };
-    assert!(why.contains("after 2 tries"), "{why}");
+    assert!(why.contains("after 2 attempts"), "{why}");
 }

@@ -1,4 +1,4 @@
-//! The flow that tells of a dead run: whose it is, and what its steps read.
+//! Tests of `on_dead`: which flow runs for a dead run, and what its steps can read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::core::diagnostic::{Diagnostics, Files};
 use crate::core::flow::call::{Body, Call, HttpCall};
 use crate::core::flow::step::{Flow, OnCrash};
 use crate::core::flow::{Move, Subject, next};
-use crate::core::matching::ruleset::RuleSet;
+use crate::core::matching::ruleset_compile;
 use crate::core::rule::jobspec::Rule;
 
 const CONFIG: &str = "
@@ -40,7 +40,7 @@ fn rules(config: &Config, texts: &[&str]) -> Vec<Arc<Rule>> {
     let text: String = texts.iter().enumerate().map(rule).collect();
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let file = files.add("r.yaml", text);
-    let set = RuleSet::compile(&Arc::new(files), &[file], config, &mut diagnostics);
+    let set = ruleset_compile::rule_set(&Arc::new(files), &[file], config, &mut diagnostics);
     assert!(diagnostics.is_empty(), "{diagnostics:?}");
     set.rules
 }
@@ -81,7 +81,7 @@ fn error() -> Value {
 }
 
 #[test]
-fn a_rule_tells_by_its_own_steps_or_by_those_of_the_configuration() {
+fn the_rules_own_on_dead_overrides_that_of_the_configuration() {
     let config = configured();
     let own = "on_dead: [{ http: { connection: chat, path: /x, json: { n: '{{ error.attempts }}', all: '{{ error }}' } } }]";
     let rules = rules(&config, &["", "", own, "on_dead: []"]);
@@ -100,7 +100,7 @@ fn a_rule_tells_by_its_own_steps_or_by_those_of_the_configuration() {
 }
 
 #[test]
-fn conditions_read_the_error_too() {
+fn conditions_can_read_the_error() {
     let text = "on_dead:\n- when: { error.message: { contains: page }, error.attempts: { gte: 5 } }\n- exec: [./tell]\n  on_crash: rerun\n";
     let rules = rules(&Config::default(), &[text]);
     let flow = rules[0].on_dead.as_ref().unwrap();
@@ -114,7 +114,7 @@ fn conditions_read_the_error_too() {
 }
 
 #[test]
-fn elsewhere_error_is_a_field_of_the_event_like_any_other() {
+fn elsewhere_error_is_an_ordinary_field() {
     let flow = super::flow(
         "flow:\n- when: { error.message: down }\n- http: { url: 'https://a.example', json: { why: '{{ error.message }}', upper: '{{ error.message | upper }}' } }\n",
     );

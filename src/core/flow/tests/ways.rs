@@ -1,5 +1,4 @@
-//! Ways through a flow that are not straight on: lists, choices, waits, failures that are caught, flows by
-//! name, and the bounds of all of them.
+//! Tests of control flow: lists, choices, waits, catches, named flows, and the limits of each.
 
 use std::time::Duration;
 
@@ -130,7 +129,7 @@ const LIST: &str = "flow:
 ";
 
 #[test]
-fn so_many_items_are_under_way_and_results_keep_their_order() {
+fn items_run_concurrently_and_results_keep_their_order() {
     let mut run = Run::of(&LIST.replace("POLICY", "stop"));
     assert_eq!(run.tasks(), ["each[0].send", "each[1].send"]);
     run.gives("each[1].send", json!({"status": 201}));
@@ -152,7 +151,7 @@ fn so_many_items_are_under_way_and_results_keep_their_order() {
 }
 
 #[test]
-fn an_item_that_fails_ends_the_list_or_is_one_of_its_results() {
+fn a_failed_item_ends_the_list_or_becomes_a_result() {
     let mut run = Run::of(&LIST.replace("POLICY", "stop"));
     run.tasks();
     run.fails("each[1].send");
@@ -177,27 +176,27 @@ fn an_item_that_fails_ends_the_list_or_is_one_of_its_results() {
 }
 
 #[test]
-fn the_longest_list_is_taken_and_one_more_item_is_too_many() {
+fn the_number_of_items_is_limited() {
     let flow = "flow:\n- { name: each, for_each: ticket.tags, flow: [{ set: x }] }\n";
     let mut run = Run::of(flow);
     run.event.body["ticket"]["tags"] = (0..1_001).map(|n| n.to_string()).collect();
-    assert!(run.died().contains("has 1001 items, and 1000 is the most"));
+    assert!(run.died().contains("has 1001 items, more than 1000"));
     run.event.body["ticket"]["tags"] = (0..1_000).map(|n| n.to_string()).collect();
     run.done();
 }
 
 #[test]
-fn a_list_that_is_not_there_or_none_says_so() {
+fn an_absent_list_or_another_type_is_reported() {
     let mut run = Run::of("flow:\n- { name: each, for_each: ticket.tags, flow: [{ set: x }] }\n");
     run.event.body["ticket"]["tags"] = json!("vip");
     assert!(
         run.died()
-            .ends_with("`ticket.tags` is a text, and `for_each` takes a list")
+            .ends_with("expected a list for `for_each`, `ticket.tags` is a text")
     );
     let _ = run.event.body["ticket"]
         .as_object_mut()
         .map(|ticket| ticket.remove("tags"));
-    assert!(run.died().contains("the list `ticket.tags` is not there"));
+    assert!(run.died().contains("the list `ticket.tags` is absent"));
 }
 
 const CAUGHT: &str = "flow:
@@ -210,7 +209,7 @@ const CAUGHT: &str = "flow:
 ";
 
 #[test]
-fn what_is_caught_goes_on_behind_the_step_with_the_last_result() {
+fn after_a_catch_the_flow_continues_with_its_last_result() {
     let mut run = Run::of(CAUGHT);
     run.tasks();
     run.fails("page");
@@ -221,7 +220,7 @@ fn what_is_caught_goes_on_behind_the_step_with_the_last_result() {
 }
 
 #[test]
-fn a_person_who_lets_a_run_go_on_repeats_what_failed_last_and_not_what_was_caught() {
+fn a_retry_repeats_the_last_failure_but_not_a_caught_one() {
     let mut run = Run::of(CAUGHT);
     run.tasks();
     run.fails("page");
@@ -234,7 +233,7 @@ fn a_person_who_lets_a_run_go_on_repeats_what_failed_last_and_not_what_was_caugh
 }
 
 #[test]
-fn a_whole_flow_has_a_catch_that_sees_what_ran_before() {
+fn the_catch_of_a_flow_sees_earlier_results() {
     let mut run = Run::of(
         "flow:\n- { name: org, set: { id: 7 } }\n- { name: page, http: { url: 'https://a.example' } }\n- { name: never, set: x }\ncatch:\n- { name: told, set: '{{ error.message }}' }\n",
     );
@@ -246,7 +245,7 @@ fn a_whole_flow_has_a_catch_that_sees_what_ran_before() {
 }
 
 #[test]
-fn a_wait_holds_nobody_up_and_is_over_whatever_the_clock_says() {
+fn a_wait_ends_even_if_the_clock_changes() {
     let mut run = Run::of("flow:\n- { name: rest, wait: 2h }\n- { name: late, set: x }\n");
     let Move::Wait { until } = run.ask() else {
         panic!("a wait");
@@ -261,7 +260,7 @@ fn a_wait_holds_nobody_up_and_is_over_whatever_the_clock_says() {
 }
 
 #[test]
-fn one_wait_that_is_over_ends_no_other() {
+fn the_end_of_one_wait_does_not_end_others() {
     let mut run = Run::of(
         "flow:\n- { name: two, set: ['1970-01-01T01:00:00Z', '1970-01-01T03:00:00Z'] }\n- name: each\n  for_each: steps.two\n  concurrency: 2\n  flow:\n    - wait: { until: item }\n    - { name: late, set: '{{ item }}' }\n",
     );
@@ -276,7 +275,7 @@ fn one_wait_that_is_over_ends_no_other() {
 }
 
 #[test]
-fn a_run_too_old_begins_nothing_more() {
+fn a_run_that_is_too_old_starts_nothing() {
     let mut run = Run::of("flow:\n- { name: rest, wait: 89d }\n- { name: again, wait: 89d }\n");
     run.ask();
     run.now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 89);
@@ -286,11 +285,11 @@ fn a_run_too_old_begins_nothing_more() {
     let mut run = Run::of("flow:\n- { name: rest, wait: 89d }\n- exec: [page]\n");
     run.ask();
     run.now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 91);
-    assert!(run.died().contains("90 days old"));
+    assert!(run.died().contains("limit of 90 days"));
 }
 
 #[test]
-fn guards_and_ends_in_an_item_end_the_item_and_in_a_branch_the_run() {
+fn guards_and_ends_apply_to_the_item_or_in_a_branch_to_the_run() {
     let mut run = Run::of(
         "flow:\n- { name: each, for_each: ticket.tags, flow: [{ when: { item: vip } }, { set: '{{ item }}' }] }\n- choose:\n  - when: { current: { exists: true } }\n    flow: [{ succeed: early }]\n- { name: never, set: x }\n",
     );

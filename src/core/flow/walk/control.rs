@@ -1,5 +1,4 @@
-//! Steps that only lead on: guards, values, choices, waits, flows with names, and ends.
-//! None of them does anything outside.
+//! Walks the steps that make no call: guards, `set`, `choose`, `wait`, `flow`, `succeed` and `fail`.
 
 use std::borrow::Cow;
 
@@ -21,64 +20,64 @@ impl<'a, 'l> Walk<'a, 'l> {
     pub(super) fn guard(
         &mut self,
         step: &'a Step,
-        place: &str,
+        step_path: &str,
         condition: &Condition,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
-        if self.sketch.is_some() && memory.awaits(condition) {
-            self.sketch(step, place, What::Later);
-            return Ok(Pass::Past);
+        if self.recorder.is_some() && variables.depends_on_unknown(condition) {
+            self.plan_step(step, step_path, What::Later);
+            return Ok(Pass::NextWithoutResult);
         }
         let mut trace = Trace::default();
-        let truth = evaluate(condition, &memory.scope(), &mut trace);
-        if self.sketch.is_some() {
+        let truth = evaluate(condition, &variables.scope(), &mut trace);
+        if self.recorder.is_some() {
             let trace = trace.clone();
-            self.sketch(step, place, What::Guard { truth, trace });
+            self.plan_step(step, step_path, What::Guard { truth, trace });
         }
         Ok(match truth {
-            Truth::True => Pass::Past,
+            Truth::True => Pass::NextWithoutResult,
             Truth::False | Truth::Unknown => Pass::End(End::Skipped {
-                why: format!("the guard `{place}` did not hold"),
+                why: format!("the guard `{step_path}` was not true"),
                 trace,
             }),
         })
     }
 
-    /// Its value is written down, so that it is made once. What a bundle puts into its document is made
-    /// anew at each look: it is a copy of what is known.
+    /// Records the value in the log, so that it is rendered only once. A bundle's state is rendered again
+    /// at each walk, because its value depends only on what the log contains already.
     pub(super) fn set(
         &mut self,
         step: &'a Step,
-        place: &str,
-        story: Story<'l>,
+        step_path: &str,
+        history: Story<'l>,
         tree: &TreeTemplate,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
-        if let Some(result) = story.result() {
-            return Ok(Pass::On(result.clone()));
+        if let Some(result) = history.result() {
+            return Ok(Pass::Next(result.clone()));
         }
-        let value = match tree.render(&memory.scope()) {
+        let value = match tree.render(&variables.scope()) {
             Ok(tree) => tree.redacted(),
-            Err(error) => return Ok(self.failed_to_render(step, place, &error, memory)),
+            Err(error) => return Ok(self.failed_to_render(step, step_path, &error, variables)),
         };
-        if self.sketch.is_some() {
-            self.sketch(step, place, What::Set(value.clone()));
-            return Ok(Pass::On(value));
+        if self.recorder.is_some() {
+            self.plan_step(step, step_path, What::Set(value.clone()));
+            return Ok(Pass::Next(value));
         }
         match step.data {
-            Some(_) => Ok(Pass::On(value)),
-            None => Err(self.instant(place, value)),
+            Some(_) => Ok(Pass::Next(value)),
+            None => Err(self.record_result(step_path, value)),
         }
     }
 
-    /// What took no time and needed nothing from outside.
-    pub(super) fn instant(&self, place: &str, result: Value) -> Halt {
-        self.ended(place, Ok(Reply { value: result }))
+    /// Records the result of a step without a call.
+    pub(super) fn record_result(&self, step_path: &str, result: Value) -> Halt {
+        self.record_attempt(step_path, Ok(Reply { value: result }))
     }
 
-    pub(super) fn ended(&self, place: &str, outcome: CallResult) -> Halt {
+    pub(super) fn record_attempt(&self, step_path: &str, outcome: CallResult) -> Halt {
         Halt::Record(Box::new(Line::Attempt(Attempt {
-            step: place.to_owned(),
+            step: step_path.to_owned(),
             number: 1,
             started: self.now,
             took: std::time::Duration::ZERO,
@@ -89,31 +88,31 @@ impl<'a, 'l> Walk<'a, 'l> {
     pub(super) fn succeed(
         &mut self,
         step: &'a Step,
-        place: &str,
+        step_path: &str,
         message: Option<&Template>,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
-        let message = match text(message, memory) {
+        let message = match render_text(message, variables) {
             Ok(message) => message,
-            Err(error) => return Ok(self.failed_to_render(step, place, &error, memory)),
+            Err(error) => return Ok(self.failed_to_render(step, step_path, &error, variables)),
         };
-        self.sketch(step, place, What::End(message.clone()));
+        self.plan_step(step, step_path, What::End(message.clone()));
         Ok(Pass::End(End::Succeeded { message }))
     }
 
     pub(super) fn fail(
         &mut self,
         step: &'a Step,
-        place: &str,
+        step_path: &str,
         message: Option<&Template>,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
-        let message = match text(message, memory) {
+        let message = match render_text(message, variables) {
             Ok(message) => message,
-            Err(error) => return Ok(self.failed_to_render(step, place, &error, memory)),
+            Err(error) => return Ok(self.failed_to_render(step, step_path, &error, variables)),
         };
-        self.sketch(step, place, What::End(message.clone()));
-        let message = message.unwrap_or_else(|| format!("the step `{place}` ends the run"));
+        self.plan_step(step, step_path, What::End(message.clone()));
+        let message = message.unwrap_or_else(|| format!("step `{step_path}` ended the run"));
         Ok(Pass::End(End::Failed(Fault {
             step: step.name.clone(),
             why: message.clone(),
@@ -126,60 +125,66 @@ impl<'a, 'l> Walk<'a, 'l> {
     pub(super) fn choose(
         &mut self,
         step: &'a Step,
-        place: &str,
+        step_path: &str,
         choose: &'a Choose,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
-        let mut judged = Vec::new();
+        let mut branches = Vec::new();
         for (index, branch) in choose.branches.iter().enumerate() {
             let Some(condition) = &branch.when else {
-                self.chosen(step, place, judged, Some(index));
-                return self.take(&branch.then, place, index, memory);
+                self.plan_choice(step, step_path, branches, Some(index));
+                return self.run_branch(&branch.then, step_path, index, variables);
             };
-            if self.sketch.is_some() && memory.awaits(condition) {
-                self.sketch(step, place, What::Undecided(judged));
+            if self.recorder.is_some() && variables.depends_on_unknown(condition) {
+                self.plan_step(step, step_path, What::Undecided(branches));
                 return Ok(match branch.then {
-                    Then::Flow(_) => Pass::Past,
-                    // Nobody knows where it goes on.
+                    Then::Flow(_) => Pass::NextWithoutResult,
+                    // It is unknown where the flow continues.
                     Then::Goto(_) => Pass::End(End::Succeeded { message: None }),
                 });
             }
             let mut trace = Trace::default();
-            let truth = evaluate(condition, &memory.scope(), &mut trace);
-            judged.push(Judged {
+            let truth = evaluate(condition, &variables.scope(), &mut trace);
+            branches.push(Judged {
                 at: branch.at,
                 truth,
                 trace,
             });
             if truth == Truth::True {
-                self.chosen(step, place, judged, Some(index));
-                return self.take(&branch.then, place, index, memory);
+                self.plan_choice(step, step_path, branches, Some(index));
+                return self.run_branch(&branch.then, step_path, index, variables);
             }
         }
-        self.chosen(step, place, judged, None);
-        Ok(Pass::On(Value::Null))
+        self.plan_choice(step, step_path, branches, None);
+        Ok(Pass::Next(Value::Null))
     }
 
-    fn chosen(&mut self, step: &'a Step, place: &str, judged: Vec<Judged>, taken: Option<usize>) {
-        self.sketch(step, place, What::Choice { judged, taken });
+    fn plan_choice(
+        &mut self,
+        step: &'a Step,
+        step_path: &str,
+        branches: Vec<Judged>,
+        taken: Option<usize>,
+    ) {
+        self.plan_step(step, step_path, What::Choice { branches, taken });
     }
 
-    fn take(
+    fn run_branch(
         &mut self,
         then: &'a Then,
-        place: &str,
+        step_path: &str,
         index: usize,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
         let flow = match then {
             Then::Goto(step) => return Ok(Pass::To(*step)),
             Then::Flow(flow) => flow,
         };
-        let mut inner = memory.clone();
-        let prefix = format!("{place}.{}.", index + 1);
-        let end = self.enter(place, |walk| walk.flow(flow, &prefix, &mut inner))?;
+        let mut inner = variables.clone();
+        let prefix = format!("{step_path}.{}.", index + 1);
+        let end = self.enter(step_path, |walk| walk.flow(flow, &prefix, &mut inner))?;
         Ok(match end {
-            End::Finished(value) => Pass::On(value),
+            End::Finished(value) => Pass::Next(value),
             end => Pass::End(end),
         })
     }
@@ -187,95 +192,95 @@ impl<'a, 'l> Walk<'a, 'l> {
     pub(super) fn named(
         &mut self,
         step: &'a Step,
-        place: &str,
+        step_path: &str,
         named: &'a NamedFlow,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
         let given = named
             .given
             .as_ref()
-            .map(|tree| tree.render(&memory.scope()));
+            .map(|tree| tree.render(&variables.scope()));
         let given = match given.transpose() {
             Ok(given) => given.map(|tree| tree.redacted()),
-            Err(error) => return Ok(self.failed_to_render(step, place, &error, memory)),
+            Err(error) => return Ok(self.failed_to_render(step, step_path, &error, variables)),
         };
-        self.sketch(step, place, What::Enters(named.name.to_string()));
+        self.plan_step(step, step_path, What::Enters(named.name.to_string()));
         let vars = match given {
             None => Cow::Borrowed(&*named.vars),
-            Some(given) => Cow::Owned(laid_over(&named.vars, given)),
+            Some(given) => Cow::Owned(overridden(&named.vars, given)),
         };
         let mut inner = Memory {
             vars,
-            ..self.subject.memory(&named.flow)
+            ..self.subject.variables(&named.flow)
         };
-        let end = self.enter(place, |walk| {
-            walk.flow(&named.flow, &format!("{place}."), &mut inner)
+        let end = self.enter(step_path, |walk| {
+            walk.flow(&named.flow, &format!("{step_path}."), &mut inner)
         })?;
         Ok(match end {
-            End::Finished(value) => Pass::On(value),
-            End::Succeeded { .. } | End::Skipped { .. } => Pass::On(Value::Null),
-            End::Failed(fault) => Pass::End(End::Failed(fault)),
+            End::Finished(value) => Pass::Next(value),
+            End::Succeeded { .. } | End::Skipped { .. } => Pass::Next(Value::Null),
+            End::Failed(failure) => Pass::End(End::Failed(failure)),
         })
     }
 
     pub(super) fn wait(
         &mut self,
         step: &'a Step,
-        place: &str,
-        story: Story<'l>,
+        step_path: &str,
+        history: Story<'l>,
         wait: &Wait,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
-        if let Last::Waiting { until } = story.last {
+        if let Last::Waiting { until } = history.last {
             if until <= self.horizon {
-                return Ok(Pass::Past);
+                return Ok(Pass::NextWithoutResult);
             }
             self.waits.push(Due::Wait(until));
             return Err(Halt::Stops);
         }
-        if let (Some(_), Wait::Until(path)) = (&self.sketch, wait)
-            && memory.awaits_path(path)
+        if let (Some(_), Wait::Until(path)) = (&self.recorder, wait)
+            && variables.depends_on_unknown_path(path)
         {
-            self.sketch(step, place, What::Later);
-            return Ok(Pass::Past);
+            self.plan_step(step, step_path, What::Later);
+            return Ok(Pass::NextWithoutResult);
         }
-        let until = match self.end_of(wait, memory) {
+        let until = match self.wait_end(wait, variables) {
             Ok(until) => until,
-            Err(message) => return Ok(self.unfit(step, place, message)),
+            Err(message) => return Ok(self.fail_step(step, step_path, message)),
         };
-        if self.sketch.is_some() {
-            self.sketch(step, place, What::Wait { until });
-            return Ok(Pass::Past);
+        if self.recorder.is_some() {
+            self.plan_step(step, step_path, What::Wait { until });
+            return Ok(Pass::NextWithoutResult);
         }
         if until <= self.now {
-            return Ok(Pass::Past);
+            return Ok(Pass::NextWithoutResult);
         }
-        self.begin()?;
+        self.check_age()?;
         Err(Halt::Record(Box::new(Line::Waiting {
-            step: place.to_owned(),
+            step: step_path.to_owned(),
             at: self.now,
             until,
         })))
     }
 
-    fn end_of(&self, wait: &Wait, memory: &Memory<'a>) -> Result<Timestamp, String> {
+    fn wait_end(&self, wait: &Wait, variables: &Memory<'a>) -> Result<Timestamp, String> {
         match wait {
             Wait::For(time) => {
                 let time = SignedDuration::try_from(*time).unwrap_or(SignedDuration::MAX);
                 Ok(self.now.checked_add(time).unwrap_or(Timestamp::MAX))
             }
             Wait::Until(path) => {
-                let found = path.resolve(&memory.scope()).to_json();
+                let found = path.resolve(&variables.scope()).to_json();
                 let Some(found) = found else {
                     return Err(format!(
-                        "`{}` is not there to wait for; test it with a guard before",
+                        "`{}` is absent, so `wait` has no time; test it in a guard before",
                         path.text
                     ));
                 };
                 let time = found.as_str().and_then(|text| text.parse().ok());
                 time.ok_or_else(|| {
                     format!(
-                        "`{}` is {found}, and `wait` takes a time such as 2026-11-22T10:00:00Z",
+                        "expected a time for `wait` such as 2026-11-22T10:00:00Z, `{}` is {found}",
                         path.text
                     )
                 })
@@ -283,12 +288,50 @@ impl<'a, 'l> Walk<'a, 'l> {
         }
     }
 
-    /// A step that cannot do its work with what it finds.
-    pub(super) fn unfit(&mut self, step: &'a Step, place: &str, message: String) -> Pass {
-        self.sketch(step, place, What::Fails(message.clone()));
+    /// Fails a step whose input cannot be rendered. In a plan the input may only be unknown.
+    pub(super) fn fail_input(
+        &mut self,
+        step: &'a Step,
+        step_path: &str,
+        error: &RenderError,
+        variables: &mut Memory<'a>,
+    ) -> Pass {
+        let pass = self.failed_to_render(step, step_path, error, variables);
+        if matches!(pass, Pass::NextWithoutResult) {
+            variables.mark_unknown(step);
+        }
+        pass
+    }
+
+    /// Fails a step that cannot be rendered. In a plan a value may only be unknown.
+    pub(super) fn failed_to_render(
+        &mut self,
+        step: &'a Step,
+        step_path: &str,
+        error: &RenderError,
+        variables: &Memory<'a>,
+    ) -> Pass {
+        let unknown = error.reads_step() || variables.may_be_unknown(error);
+        if self.recorder.is_some() && unknown {
+            self.plan_step(step, step_path, What::Later);
+            return Pass::NextWithoutResult;
+        }
+        self.plan_step(step, step_path, What::Fails(error.to_string()));
         Pass::End(End::Failed(Fault {
             step: step.name.clone(),
-            why: format!("step `{place}` failed: {message}"),
+            message: error.to_string(),
+            attempts: 0,
+            status: None,
+            why: format!("step `{step_path}` cannot be rendered: {error}"),
+        }))
+    }
+
+    /// Fails a step whose input has the wrong type.
+    pub(super) fn fail_step(&mut self, step: &'a Step, step_path: &str, message: String) -> Pass {
+        self.plan_step(step, step_path, What::Fails(message.clone()));
+        Pass::End(End::Failed(Fault {
+            step: step.name.clone(),
+            why: format!("step `{step_path}` failed: {message}"),
             message,
             attempts: 0,
             status: None,
@@ -296,19 +339,22 @@ impl<'a, 'l> Walk<'a, 'l> {
     }
 }
 
-fn text(template: Option<&Template>, memory: &Memory<'_>) -> Result<Option<String>, RenderError> {
-    let scope = memory.scope();
+fn render_text(
+    template: Option<&Template>,
+    variables: &Memory<'_>,
+) -> Result<Option<String>, RenderError> {
+    let scope = variables.scope();
     let text = template
         .map(|template| template.render(&scope))
         .transpose()?;
     Ok(text.map(|text| text.to_string()))
 }
 
-/// The entries of an object with those of another over them.
-fn laid_over(below: &Value, above: Value) -> Value {
-    let mut entries = below.as_object().cloned().unwrap_or_else(Map::new);
-    match above {
-        Value::Object(above) => entries.extend(above),
+/// The entries of an object, overridden by those of another.
+fn overridden(base: &Value, overrides: Value) -> Value {
+    let mut entries = base.as_object().cloned().unwrap_or_else(Map::new);
+    match overrides {
+        Value::Object(overrides) => entries.extend(overrides),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {}
     }
     Value::Object(entries)

@@ -1,5 +1,4 @@
-//! What a bundle's state sees of its document, and how it reads an error.
-//! Steps have no document, and pass through here untouched.
+//! The input of a bundle's state (`InputPath`, `Parameters`) and the error object for its catchers.
 
 use serde_json::{Value, json};
 
@@ -8,36 +7,36 @@ use crate::core::flow::step::{Action, Step};
 use crate::core::rule::template::RenderError;
 use crate::core::scope::Scope;
 
-/// What a bundle's state sees instead of the whole document, where it says so.
-pub fn seen(step: &Step, memory: &Memory<'_>) -> Result<Option<Value>, RenderError> {
+/// The input of a bundle's state. `None` if it is the whole document, and for steps.
+pub fn state_input(step: &Step, variables: &Memory<'_>) -> Result<Option<Value>, RenderError> {
     let Some(data) = &step.data else {
         return Ok(None);
     };
-    let mut seen = None;
+    let mut state_input = None;
     if let Some(input) = &data.input {
-        let found = input.resolve(&memory.scope()).to_json();
+        let found = input.resolve(&variables.scope()).to_json();
         let found = found.ok_or_else(|| RenderError::Absent {
             name: input.text.clone(),
         })?;
-        seen = Some(found.into_owned());
+        state_input = Some(found.into_owned());
     }
-    // The parameters of a list are of its items.
+    // The parameters of a Map state apply to its items.
     let parameters = match &step.action {
         Action::Each(_) => None,
         _ => data.parameters.as_ref(),
     };
     if let Some(parameters) = parameters {
         let scope = Scope {
-            document: seen.as_ref().unwrap_or(&memory.document),
-            ..memory.scope()
+            document: state_input.as_ref().unwrap_or(&variables.document),
+            ..variables.scope()
         };
         let rendered = parameters.render(&scope)?.redacted();
-        seen = Some(rendered);
+        state_input = Some(rendered);
     }
-    Ok(seen)
+    Ok(state_input)
 }
 
-/// As a bundle's states read an error.
+/// An error as bundle states read it.
 pub fn bundle_error(error: &Value) -> Value {
     let cause = match error["status"].as_u64() {
         Some(status) => format!("external action failed due to status code: {status}"),

@@ -1,5 +1,5 @@
-//! A flow for each item of a list, several at once: which item stands where, and the list of results.
-//! An item that is over is known by one line of the log, whatever it did.
+//! Walks `for_each`: the state of each item, and the list of results.
+//! An item that has ended has one log entry.
 
 use serde_json::{Map, Value, json};
 
@@ -14,159 +14,163 @@ use crate::core::rule::template::RenderError;
 use crate::core::run::{CallFailure, CallResult, Reply};
 use crate::core::scope::Scope;
 
-/// Items that a plan shows.
-const SHOWN: usize = 3;
+/// The items that a plan shows.
+const MAX_PLANNED_ITEMS: usize = 3;
 
-/// What is known of the items so far.
+/// The items so far.
 #[derive(Default)]
 struct Items {
     results: Vec<Value>,
-    under_way: u32,
+    in_progress: u32,
 }
 
 impl<'a, 'l> Walk<'a, 'l> {
     pub(super) fn each(
         &mut self,
         step: &'a Step,
-        place: &str,
+        step_path: &str,
         each: &'a Each,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
-        if self.sketch.is_some() && memory.awaits_path(&each.items) {
-            self.sketch(step, place, What::Later);
-            return Ok(Pass::Past);
+        if self.recorder.is_some() && variables.depends_on_unknown_path(&each.items) {
+            self.plan_step(step, step_path, What::Later);
+            return Ok(Pass::NextWithoutResult);
         }
-        let items = match items(each, memory) {
+        let items = match items(each, variables) {
             Ok(items) => items,
-            Err(message) => return Ok(self.unfit(step, place, message)),
+            Err(message) => return Ok(self.fail_step(step, step_path, message)),
         };
         if items.len() > bounds::MOST_ITEMS {
-            let why = bounds::items(place, items.len());
+            let why = bounds::items(step_path, items.len());
             return Err(Halt::Exceeded { why });
         }
-        self.sketch(step, place, What::Items(items.len()));
+        self.plan_step(step, step_path, What::Items(items.len()));
         let before = (self.tasks.len(), self.waits.len());
-        let (unknown, hidden) = (self.unknown(), self.is_hidden());
-        let mut known = Items::default();
+        let (unknown, hidden) = (self.unknown_count(), self.is_hidden());
+        let mut progress = Items::default();
         for (index, item) in items.into_iter().enumerate() {
-            if known.under_way == each.concurrency {
+            if progress.in_progress == each.concurrency {
                 break;
             }
-            if index == SHOWN {
-                self.sketch(step, place, What::More);
+            if index == MAX_PLANNED_ITEMS {
+                self.plan_step(step, step_path, What::More);
                 self.hide(true);
             }
-            if let Err(fault) = self.item(
+            if let Err(failure) = self.item(
                 step,
-                &format!("{place}[{index}]"),
+                &format!("{step_path}[{index}]"),
                 each,
                 item,
-                memory,
-                &mut known,
+                variables,
+                &mut progress,
             )? {
-                // What is under way ends by itself; nothing more begins.
+                // Calls in progress end on their own; no more start.
                 self.hide(hidden);
                 self.tasks.truncate(before.0);
                 self.waits.truncate(before.1);
-                return Ok(Pass::End(End::Failed(fault)));
+                return Ok(Pass::End(End::Failed(failure)));
             }
         }
         self.hide(hidden);
-        match known.under_way {
-            // What one item gives nobody knows.
-            0 if self.unknown() > unknown => Ok(Pass::Past),
-            0 => Ok(Pass::On(Value::Array(known.results))),
+        match progress.in_progress {
+            // The result of an item is unknown.
+            0 if self.unknown_count() > unknown => Ok(Pass::NextWithoutResult),
+            0 => Ok(Pass::Next(Value::Array(progress.results))),
             _ => Err(Halt::Stops),
         }
     }
 
     fn is_hidden(&self) -> bool {
-        self.sketch.as_ref().is_some_and(|sketch| sketch.hidden)
+        self.recorder
+            .as_ref()
+            .is_some_and(|recorder| recorder.hidden)
     }
 
     fn hide(&mut self, hidden: bool) {
-        if let Some(sketch) = &mut self.sketch {
-            sketch.hidden = hidden;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.hidden = hidden;
         }
     }
 
-    /// How one item stands; its failure where that ends the others.
+    /// Walks one item. Returns its failure if that ends the whole list.
     fn item(
         &mut self,
         step: &'a Step,
-        place: &str,
+        step_path: &str,
         each: &'a Each,
         item: Value,
-        memory: &Memory<'a>,
-        known: &mut Items,
+        variables: &Memory<'a>,
+        progress: &mut Items,
     ) -> Result<Result<(), Fault>, Halt> {
-        if let Last::Attempt(end) = self.log.story(place).last {
-            known.results.push(result(&end.outcome));
+        if let Last::Attempt(end) = self.log.history(step_path).last {
+            progress.results.push(result(&end.outcome));
             return Ok(Ok(()));
         }
-        let mut inner = match inner(step, each, item, memory) {
+        let mut inner = match item_memory(step, each, item, variables) {
             Ok(inner) => inner,
             Err(error) => {
-                let Pass::End(End::Failed(fault)) =
-                    self.failed_to_render(step, place, &error, memory)
+                let Pass::End(End::Failed(failure)) =
+                    self.failed_to_render(step, step_path, &error, variables)
                 else {
                     return Ok(Ok(()));
                 };
-                return self.failed(place, each, fault, known);
+                return self.item_failed(step_path, each, failure, progress);
             }
         };
-        let end = self.enter(place, |walk| {
-            walk.flow(&each.flow, &format!("{place}."), &mut inner)
+        let end = self.enter(step_path, |walk| {
+            walk.flow(&each.flow, &format!("{step_path}."), &mut inner)
         });
         let result = match end {
             Ok(End::Finished(result)) => result,
             Ok(End::Succeeded { .. } | End::Skipped { .. }) => Value::Null,
-            Ok(End::Failed(fault)) => return self.failed(place, each, fault, known),
+            Ok(End::Failed(failure)) => {
+                return self.item_failed(step_path, each, failure, progress);
+            }
             Err(Halt::Stops) => {
-                known.under_way += 1;
+                progress.in_progress += 1;
                 return Ok(Ok(()));
             }
             Err(halt) => return Err(halt),
         };
-        if self.sketch.is_some() {
-            known.results.push(result);
+        if self.recorder.is_some() {
+            progress.results.push(result);
             return Ok(Ok(()));
         }
-        Err(self.instant(place, result))
+        Err(self.record_result(step_path, result))
     }
 
-    fn failed(
+    fn item_failed(
         &mut self,
-        place: &str,
+        step_path: &str,
         each: &Each,
-        fault: Fault,
-        known: &mut Items,
+        failure: Fault,
+        progress: &mut Items,
     ) -> Result<Result<(), Fault>, Halt> {
         let outcome = match each.on_failure {
-            OnFailure::Stop => return Ok(Err(fault)),
+            OnFailure::Stop => return Ok(Err(failure)),
             OnFailure::Continue => Err(CallFailure {
-                status: fault.status,
-                ..CallFailure::permanent(fault.why)
+                status: failure.status,
+                ..CallFailure::permanent(failure.why)
             }),
         };
-        if self.sketch.is_some() {
-            known.results.push(result(&outcome));
+        if self.recorder.is_some() {
+            progress.results.push(result(&outcome));
             return Ok(Ok(()));
         }
-        Err(self.ended(place, outcome))
+        Err(self.record_attempt(step_path, outcome))
     }
 }
 
-fn items(each: &Each, memory: &Memory<'_>) -> Result<Vec<Value>, String> {
+fn items(each: &Each, variables: &Memory<'_>) -> Result<Vec<Value>, String> {
     let path = &each.items.text;
-    match each.items.resolve(&memory.scope()) {
+    match each.items.resolve(&variables.scope()) {
         Found::One(Value::Array(items)) => Ok(items.clone()),
         Found::Many(items) => Ok(items),
         Found::Absent => Err(format!(
-            "the list `{path}` is not there; test it with a guard before"
+            "the list `{path}` is absent; test it in a guard before"
         )),
         Found::One(other) => Err(format!(
-            "`{path}` is {}, and `for_each` takes a list",
+            "expected a list for `for_each`, `{path}` is {}",
             kind(other)
         )),
     }
@@ -183,14 +187,14 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// What the item's flow knows.
-fn inner<'a>(
+/// The variables of an item's flow.
+fn item_memory<'a>(
     step: &Step,
     each: &Each,
     item: Value,
-    memory: &Memory<'a>,
+    variables: &Memory<'a>,
 ) -> Result<Memory<'a>, RenderError> {
-    let mut inner = memory.clone();
+    let mut inner = variables.clone();
     if let Some(name) = &each.name {
         let mut locals = match inner.locals.take() {
             Value::Object(locals) => locals,
@@ -207,7 +211,7 @@ fn inner<'a>(
             let locals = json!({ "item": item });
             let scope = Scope {
                 locals: &locals,
-                ..memory.scope()
+                ..variables.scope()
             };
             parameters.render(&scope)?.redacted()
         }
@@ -216,7 +220,7 @@ fn inner<'a>(
     Ok(inner)
 }
 
-/// What an item that is over gave.
+/// The result of an item that has ended.
 fn result(outcome: &CallResult) -> Value {
     match outcome {
         Ok(Reply { value: result }) => result.clone(),

@@ -1,5 +1,5 @@
-//! What a flow knows at one of its steps: made of the event and the log, and gone after each look.
-//! It refuses to reach beyond the flow that it belongs to, but for what that flow was given.
+//! The variables of a flow at one step, built from the event and the log during a walk.
+//! A named flow sees only what its caller passes.
 
 use std::borrow::Cow;
 
@@ -13,6 +13,7 @@ use crate::core::rule::path::{Key, Path, Root, Route};
 use crate::core::rule::template::RenderError;
 use crate::core::scope::Scope;
 
+/// The variables of a flow at one step.
 #[derive(Clone)]
 pub struct Memory<'a> {
     pub event: &'a Event,
@@ -22,9 +23,9 @@ pub struct Memory<'a> {
     pub steps: Value,
     /// An object.
     pub locals: Value,
-    /// Null among steps.
+    /// The document of a bundle's flow. Null in any other flow.
     pub document: Value,
-    /// Places in the document that nobody knows yet, in a plan.
+    /// In a plan: the parts of the document that are not known yet.
     pub unknown: Vec<Vec<Key>>,
 }
 
@@ -39,8 +40,8 @@ impl<'a> Memory<'a> {
         }
     }
 
-    /// The same, where a state sees something else than the whole document.
-    pub fn seeing(&self, document: Option<Value>) -> Option<Self> {
+    /// The same variables with another document, if there is one.
+    pub fn with_document(&self, document: Option<Value>) -> Option<Self> {
         Some(Self {
             document: document?,
             event: self.event,
@@ -52,8 +53,8 @@ impl<'a> Memory<'a> {
         })
     }
 
-    /// Whether what could not be rendered may be known later.
-    pub fn may_hold(&self, error: &RenderError) -> bool {
+    /// Whether the absent value of an error may become known later.
+    pub fn may_be_unknown(&self, error: &RenderError) -> bool {
         match error {
             RenderError::Absent { name } => name.starts_with('$') && !self.unknown.is_empty(),
             RenderError::TooMuch { .. }
@@ -63,10 +64,10 @@ impl<'a> Memory<'a> {
         }
     }
 
-    /// Puts what a step gave where later ones find it.
-    pub fn keep(&mut self, step: &Step, value: Value) {
+    /// Stores the result of a step for later steps.
+    pub fn set_result(&mut self, step: &Step, value: Value) {
         match (&step.data, &mut self.steps) {
-            (Some(data), _) => self.land(&data.result, given(&step.action, value)),
+            (Some(data), _) => self.write_result(&data.result, state_result(&step.action, value)),
             (None, Value::Object(steps)) => {
                 steps.insert(step.name.clone(), value);
             }
@@ -74,36 +75,36 @@ impl<'a> Memory<'a> {
         }
     }
 
-    /// A step whose result is not known before it has run.
-    pub fn leave_open(&mut self, step: &Step) {
+    /// Marks the result of a step as unknown.
+    pub fn mark_unknown(&mut self, step: &Step) {
         if let Some(Landing::At(keys)) = step.data.as_ref().map(|data| &data.result) {
             self.unknown.push(keys.clone());
         }
     }
 
-    pub fn land(&mut self, landing: &Landing, value: Value) {
+    pub fn write_result(&mut self, landing: &Landing, value: Value) {
         let Landing::At(keys) = landing else { return };
         self.unknown.retain(|unknown| !unknown.starts_with(keys));
-        let place = keys.iter().fold(&mut self.document, below);
-        *place = value;
+        let slot = keys.iter().fold(&mut self.document, entry);
+        *slot = value;
     }
 
-    /// What `OutputPath` leaves of the document.
-    pub fn cut(&mut self, output: Option<&Path>) {
+    /// Reduces the document to `OutputPath`.
+    pub fn select_output(&mut self, output: Option<&Path>) {
         if let Some(path) = output {
-            let left = path.resolve(&self.scope()).to_json().map(Cow::into_owned);
-            self.document = left.unwrap_or_else(|| Value::Object(Map::new()));
+            let output = path.resolve(&self.scope()).to_json().map(Cow::into_owned);
+            self.document = output.unwrap_or_else(|| Value::Object(Map::new()));
         }
     }
 
-    /// Whether a condition reads what no step has given yet.
-    pub fn awaits(&self, condition: &Condition) -> bool {
+    /// Whether a condition reads a result that is not known yet.
+    pub fn depends_on_unknown(&self, condition: &Condition) -> bool {
         let predicates = condition.predicates();
         let mut paths = predicates.iter().flat_map(|predicate| predicate.paths());
-        paths.any(|path| self.awaits_path(path))
+        paths.any(|path| self.depends_on_unknown_path(path))
     }
 
-    pub fn awaits_path(&self, path: &Path) -> bool {
+    pub fn depends_on_unknown_path(&self, path: &Path) -> bool {
         if let Some(step) = path.step() {
             return self.steps.get(step).is_none();
         }
@@ -119,15 +120,15 @@ impl<'a> Memory<'a> {
 
     fn is_unknown(&self, keys: &[Key]) -> bool {
         let mut unknown = self.unknown.iter();
-        unknown.any(|open| keys.starts_with(open) || open.starts_with(keys))
+        unknown.any(|unknown| keys.starts_with(unknown) || unknown.starts_with(keys))
     }
 }
 
-/// What a request of a bundle gives: the reply as JSON, or its text under a name of its own.
-fn given(action: &Action, mut value: Value) -> Value {
-    let Action::Http(_) = action else {
+/// The result of a bundle state: for a request the JSON body, or its text as `__httpresponse`.
+fn state_result(action: &Action, mut value: Value) -> Value {
+    if action.request().is_none() {
         return value;
-    };
+    }
     match value.get_mut("body").map(Value::take) {
         Some(Value::String(text)) => serde_json::json!({ "__httpresponse": text }),
         Some(Value::Null) | None => Value::Object(Map::new()),
@@ -135,7 +136,8 @@ fn given(action: &Action, mut value: Value) -> Value {
     }
 }
 
-fn below<'v>(value: &'v mut Value, key: &Key) -> &'v mut Value {
+/// The entry of a key, created if absent.
+fn entry<'v>(value: &'v mut Value, key: &Key) -> &'v mut Value {
     if let (Value::Array(items), Some(index)) = (&*value, key.index)
         && index < items.len()
     {

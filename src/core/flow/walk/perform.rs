@@ -1,69 +1,70 @@
-//! A step that does something outside: its tries, and when the next one is due.
-//! It renders what is to be done and does none of it.
+//! Walks a step that makes a call: its attempts, and when the next one is due.
+//! Renders the call, but does not execute it.
 
 use super::story::{Last, Story};
 use super::{Due, End, Fault, Halt, Memory, Pass, Walk};
 use crate::core::flow::next::Task;
 use crate::core::flow::plan::What;
-use crate::core::flow::render::render_call;
 use crate::core::flow::step::{OnCrash, Step};
 use crate::core::run::{Attempt, CallFailure};
 
-/// Which try a step is at.
+/// The next attempt of a step.
 enum Try {
     Number(u32),
-    /// It goes on: that it starts is written down.
-    UnderWay(u32),
+    /// The attempt is running; its start is in the log.
+    InProgress(u32),
 }
 
 impl<'a, 'l> Walk<'a, 'l> {
     pub(super) fn perform(
         &mut self,
         step: &'a Step,
-        place: &str,
-        story: Story<'l>,
-        memory: &Memory<'a>,
+        step_path: &str,
+        history: Story<'l>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
-        let next = match story.last {
+        let next = match history.last {
             Last::Nothing | Last::Waiting { .. } => Try::Number(1),
-            Last::Started { .. } if story.claimed && !story.revived => {
-                return Err(held(place));
+            Last::Started { .. } if history.claimed && !history.revived => {
+                return Err(held(step_path));
             }
-            Last::Started { number } => Try::UnderWay(number),
+            Last::Started { number } => Try::InProgress(number),
             Last::Attempt(attempt) => match &attempt.outcome {
                 Ok(reply) => {
-                    self.show(step, place, memory, Some(attempt));
-                    return Ok(Pass::On(reply.value.clone()));
+                    self.plan_call(step, step_path, variables, Some(attempt));
+                    return Ok(Pass::Next(reply.value.clone()));
                 }
-                Err(failure) => match self.after(step, place, story, (attempt, failure))? {
-                    Ok(number) => Try::Number(number),
-                    Err(fault) => {
-                        self.show(step, place, memory, Some(attempt));
-                        return Ok(Pass::End(End::Failed(fault)));
+                Err(failure) => {
+                    match self.next_attempt(step, step_path, history, (attempt, failure))? {
+                        Ok(number) => Try::Number(number),
+                        Err(failure) => {
+                            self.plan_call(step, step_path, variables, Some(attempt));
+                            return Ok(Pass::End(End::Failed(failure)));
+                        }
                     }
-                },
+                }
             },
         };
-        self.start(step, place, next, memory)
+        self.start(step, step_path, next, variables)
     }
 
-    /// The number of the next try after one that failed, or why there is none.
-    fn after(
+    /// The number of the next attempt after a failed one, or the failure of the step.
+    fn next_attempt(
         &mut self,
         step: &Step,
-        place: &str,
-        story: Story<'l>,
+        step_path: &str,
+        history: Story<'l>,
         (last, failure): (&Attempt, &CallFailure),
     ) -> Result<Result<u32, Fault>, Halt> {
-        if story.revived {
+        if history.revived {
             return Ok(Ok(last.number + 1));
         }
         let retry = &step.settings.retry;
-        if !failure.retryable || story.tries >= retry.attempts {
-            let fault = gave_up(step, place, failure, story.tries);
-            return Ok(Err(fault));
+        if !failure.retryable || history.attempts >= retry.attempts {
+            let failure = exhausted(step, step_path, failure, history.attempts);
+            return Ok(Err(failure));
         }
-        let due = retry.due(last, story.tries, self.subject.seed);
+        let due = retry.due(last, history.attempts, self.subject.seed);
         if due > self.horizon {
             self.waits.push(Due::Retry(due));
             return Err(Halt::Stops);
@@ -74,77 +75,83 @@ impl<'a, 'l> Walk<'a, 'l> {
     fn start(
         &mut self,
         step: &'a Step,
-        place: &str,
+        step_path: &str,
         next: Try,
-        memory: &Memory<'a>,
+        variables: &Memory<'a>,
     ) -> Result<Pass, Halt> {
-        self.begin()?;
-        let call = match render_call(step, &memory.scope()) {
+        self.check_age()?;
+        let call = match step.render(&variables.scope()) {
             Ok(Some(call)) => call,
-            Ok(None) => return Ok(Pass::Past),
-            Err(error) => return Ok(self.failed_to_render(step, place, &error, memory)),
+            Ok(None) => return Ok(Pass::NextWithoutResult),
+            Err(error) => return Ok(self.failed_to_render(step, step_path, &error, variables)),
         };
         let (number, announce) = match (next, step.settings.on_crash) {
-            (Try::UnderWay(number), _) => (number, false),
+            (Try::InProgress(number), _) => (number, false),
             (Try::Number(number), OnCrash::Hold) => (number, true),
             (Try::Number(number), OnCrash::Rerun) => (number, false),
         };
         let task = Task {
-            step: place.to_owned(),
+            step: step_path.to_owned(),
             name: step.name.clone(),
             number,
             call,
             announce,
         };
-        match &self.sketch {
+        match &self.recorder {
             None => {
                 self.tasks.push(task);
                 Err(Halt::Stops)
             }
-            Some(sketch) if sketch.hidden || sketch.knows_nothing_of(place) => {
-                self.meets_unknown();
-                self.sketch(step, place, What::Call(Box::new(task.call), None));
-                Ok(Pass::Past)
+            Some(recorder) if recorder.hidden || recorder.is_unknown(step_path) => {
+                self.count_unknown();
+                self.plan_step(step, step_path, What::Call(Box::new(task.call), None));
+                Ok(Pass::NextWithoutResult)
             }
             Some(_) => Err(Halt::Asks(Box::new(task))),
         }
     }
 
-    /// A plan shows the call with what it was told to give.
-    fn show(&mut self, step: &'a Step, place: &str, memory: &Memory<'a>, gave: Option<&Attempt>) {
-        if self.sketch.is_none() {
+    /// Adds the call to the plan, with the outcome from the oracle.
+    fn plan_call(
+        &mut self,
+        step: &'a Step,
+        step_path: &str,
+        variables: &Memory<'a>,
+        attempt: Option<&Attempt>,
+    ) {
+        if self.recorder.is_none() {
             return;
         }
-        if let Ok(Some(call)) = render_call(step, &memory.scope()) {
-            let gave = gave.map(|attempt| Box::new(attempt.clone()));
-            self.sketch(step, place, What::Call(Box::new(call), gave));
+        if let Ok(Some(call)) = step.render(&variables.scope()) {
+            let attempt = attempt.map(|attempt| Box::new(attempt.clone()));
+            self.plan_step(step, step_path, What::Call(Box::new(call), attempt));
         }
     }
 }
 
-/// Somebody wrote down that the step starts, and nobody how it ended: that was in an earlier life of the
-/// program, and the command may have run, in part or whole.
-fn held(place: &str) -> Halt {
+/// The log has the start of the step but not its end, because the program ended in between. The command
+/// may have run in part or completely.
+fn held(step_path: &str) -> Halt {
     Halt::Hold {
         why: format!(
-            "the command of step `{place}` was under way when the program ended and may have done its work or a part of it; look, then `flowtrigger runs retry` runs it again, `runs cancel` gives it up"
+            "the command of step `{step_path}` was running when the program ended, and its work may be done in part or completely; check that, then use `flowtrigger runs retry` to run it again or `runs cancel` to end the run"
         ),
     }
 }
 
-fn gave_up(step: &Step, place: &str, failure: &CallFailure, tries: u32) -> Fault {
+fn exhausted(step: &Step, step_path: &str, failure: &CallFailure, attempts: u32) -> Fault {
     let CallFailure {
         message, status, ..
     } = failure;
-    let after = match tries {
+    let after = match attempts {
         1 => String::new(),
-        tries => format!(" after {tries} tries"),
+        attempts => format!(" after {attempts} attempts"),
     };
     Fault {
         step: step.name.clone(),
         message: message.clone(),
-        attempts: tries,
+        attempts,
         status: *status,
-        why: format!("step `{place}` failed{after}: {message}"),
+        why: format!("step `{step_path}` failed{after}: {message}"),
     }
 }

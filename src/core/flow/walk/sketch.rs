@@ -1,5 +1,4 @@
-//! What a walk would do, noted on the way instead of done.
-//! It knows no more than the log that the walk was given.
+//! Records the steps of a walk for a plan.
 
 use std::collections::HashSet;
 
@@ -9,27 +8,27 @@ use crate::core::flow::step::Step;
 #[derive(Default)]
 pub struct Sketch<'a> {
     pub planned: Vec<Planned<'a>>,
-    /// Places of calls of which nobody knows what they would give.
-    open: HashSet<String>,
-    /// How often something was met that nobody knows.
+    /// Paths of calls whose outcome is unknown.
+    unknown_calls: HashSet<String>,
+    /// The number of unknown results and conditions so far.
     pub unknown: usize,
-    /// What is met is not shown.
+    /// Whether the steps are not recorded.
     pub hidden: bool,
 }
 
 impl<'a> Sketch<'a> {
-    pub fn new(open: HashSet<String>) -> Self {
+    pub fn new(unknown_calls: HashSet<String>) -> Self {
         Self {
-            open,
+            unknown_calls,
             ..Self::default()
         }
     }
 
-    pub fn knows_nothing_of(&self, place: &str) -> bool {
-        self.open.contains(place)
+    pub fn is_unknown(&self, step_path: &str) -> bool {
+        self.unknown_calls.contains(step_path)
     }
 
-    pub fn add(&mut self, step: &'a Step, place: &str, depth: usize, what: What) {
+    pub fn add(&mut self, step: &'a Step, step_path: &str, depth: usize, what: What) {
         if matches!(what, What::Later | What::Undecided(_)) {
             self.unknown += 1;
         }
@@ -38,17 +37,17 @@ impl<'a> Sketch<'a> {
         }
         self.planned.push(Planned {
             step,
-            place: place.to_owned(),
+            step_path: step_path.to_owned(),
             depth,
             what,
         });
     }
 
-    /// The failure of what was noted last leads on.
-    pub fn caught(&mut self, place: &str, why: &str) {
+    /// Records that the failure of the last step is caught.
+    pub fn caught(&mut self, step_path: &str, why: &str) {
         if let Some(last) = self.planned.last() {
             let (step, depth) = (last.step, last.depth);
-            self.add(step, place, depth, What::Caught(why.to_owned()));
+            self.add(step, step_path, depth, What::Caught(why.to_owned()));
         }
     }
 }

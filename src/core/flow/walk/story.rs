@@ -1,5 +1,4 @@
-//! A run's log, found by the places of its steps: how far each came.
-//! It refuses to decide what follows.
+//! A run's log, indexed by the paths of its steps.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,26 +7,26 @@ use serde_json::Value;
 
 use crate::core::run::{Attempt, Line, Reply};
 
-/// What the log says, by place.
+/// The log by step path.
 pub struct Log<'a> {
-    stories: HashMap<&'a str, Story<'a>>,
-    /// What the last taking up ended the wait for.
+    histories: HashMap<&'a str, Story<'a>>,
+    /// The end of the wait that the last claim ended.
     pub over: Option<Timestamp>,
-    /// Since when the run has been going, as far as its log tells; a person's order begins it anew.
+    /// The start of the run according to its log. A retry by an operator restarts it.
     pub since: Option<Timestamp>,
 }
 
-/// What the log says of one step.
+/// The history of one step.
 #[derive(Clone, Copy)]
 pub struct Story<'a> {
     pub last: Last<'a>,
-    /// Failed tries since a person last ordered the run to go on.
-    pub tries: u32,
-    /// The run was taken up after the last line of the step.
+    /// Attempts since the run was last retried by an operator.
+    pub attempts: u32,
+    /// Whether the run was claimed after the last entry of the step.
     pub claimed: bool,
-    /// A person ordered the run to go on after the last line of the step.
+    /// Whether an operator retried the run after the last entry of the step.
     pub revived: bool,
-    /// The failure led elsewhere.
+    /// The error, if the failure was caught.
     pub caught: Option<&'a Value>,
 }
 
@@ -42,7 +41,7 @@ pub enum Last<'a> {
 impl<'a> Log<'a> {
     pub fn of(lines: &'a [Line]) -> Self {
         let mut log = Self {
-            stories: HashMap::new(),
+            histories: HashMap::new(),
             over: None,
             since: None,
         };
@@ -50,15 +49,15 @@ impl<'a> Log<'a> {
         log
     }
 
-    pub fn story(&self, place: &str) -> Story<'a> {
-        self.stories.get(place).copied().unwrap_or(UNTOLD)
+    pub fn history(&self, step_path: &str) -> Story<'a> {
+        self.histories.get(step_path).copied().unwrap_or(EMPTY)
     }
 
-    /// The results of the steps that stand directly behind these names, by name.
+    /// The results of the steps directly under a path prefix, by name.
     pub fn results(&self, prefix: &str) -> BTreeMap<&'a str, &'a Value> {
-        let own = self.stories.iter().filter_map(|(place, story)| {
-            let name = place.strip_prefix(prefix)?;
-            let result = story.result().filter(|_| !name.contains(['.', '[']))?;
+        let own = self.histories.iter().filter_map(|(step_path, history)| {
+            let name = step_path.strip_prefix(prefix)?;
+            let result = history.result().filter(|_| !name.contains(['.', '[']))?;
             Some((name, result))
         });
         own.collect()
@@ -67,45 +66,45 @@ impl<'a> Log<'a> {
     fn add(&mut self, line: &'a Line) {
         match line {
             Line::Started { step, number, at } => {
-                self.goes_on(step, *at, Last::Started { number: *number });
+                self.set_last(step, *at, Last::Started { number: *number });
             }
             Line::Waiting { step, at, until } => {
-                self.goes_on(step, *at, Last::Waiting { until: *until });
+                self.set_last(step, *at, Last::Waiting { until: *until });
             }
             Line::Attempt(attempt) => {
-                self.goes_on(&attempt.step, attempt.started, Last::Attempt(attempt));
-                self.of_step(&attempt.step).tries += 1;
+                self.set_last(&attempt.step, attempt.started, Last::Attempt(attempt));
+                self.entry(&attempt.step).attempts += 1;
             }
-            Line::Caught { step, error, .. } => self.of_step(step).caught = Some(error),
+            Line::Caught { step, error, .. } => self.entry(step).caught = Some(error),
             Line::Claimed { over } => {
                 self.over = self.over.max(*over);
-                self.stories
+                self.histories
                     .values_mut()
-                    .for_each(|story| story.claimed = true);
+                    .for_each(|history| history.claimed = true);
             }
             Line::Revived { at } => {
                 self.since = Some(*at);
-                for story in self.stories.values_mut() {
-                    (story.revived, story.tries) = (true, 0);
+                for history in self.histories.values_mut() {
+                    (history.revived, history.attempts) = (true, 0);
                 }
             }
         }
     }
 
-    fn goes_on(&mut self, step: &'a str, at: Timestamp, last: Last<'a>) {
+    fn set_last(&mut self, step: &'a str, at: Timestamp, last: Last<'a>) {
         self.since = self.since.or(Some(at));
-        let story = self.of_step(step);
-        (story.last, story.claimed, story.revived) = (last, false, false);
+        let history = self.entry(step);
+        (history.last, history.claimed, history.revived) = (last, false, false);
     }
 
-    fn of_step(&mut self, step: &'a str) -> &mut Story<'a> {
-        self.stories.entry(step).or_insert(UNTOLD)
+    fn entry(&mut self, step: &'a str) -> &mut Story<'a> {
+        self.histories.entry(step).or_insert(EMPTY)
     }
 }
 
-const UNTOLD: Story<'static> = Story {
+const EMPTY: Story<'static> = Story {
     last: Last::Nothing,
-    tries: 0,
+    attempts: 0,
     claimed: false,
     revived: false,
     caught: None,

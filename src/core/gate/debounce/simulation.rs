@@ -1,5 +1,4 @@
-//! Windows over time against a naive reading of them: second by second, with nothing kept but what came.
-//! It shares nothing with the decision but the question.
+//! Property test: debounce windows over time against a model that steps through every second.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +7,10 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// An event that comes: its second, and what it is about.
+/// An event: its second and its value.
 pub type Coming = (i64, u8);
 
-/// A run that starts: when, about what, and with which events, by their number.
+/// A run that starts: its second, its value and the numbers of its events.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Started {
     pub second: i64,
@@ -19,7 +18,7 @@ pub struct Started {
     pub events: Vec<usize>,
 }
 
-/// What starts up to then, each second looked at in its turn.
+/// The runs that start until `end`, found by stepping through every second.
 pub fn naive(coming: &[Coming], quiet: i64, at_most: Option<i64>, end: i64) -> Vec<Started> {
     let mut started = Vec::new();
     let mut open: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
@@ -49,7 +48,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
 }
 
-/// A window as a store would keep it.
+/// A window as a store would hold it.
 struct Kept {
     gathering: Gathering,
     events: Vec<usize>,
@@ -65,7 +64,7 @@ impl Kept {
     }
 }
 
-/// What the decision makes of them, asked once for each event; a run's id is its event's number.
+/// The runs by the decision under test, one decision per event. A run's id is the number of its event.
 fn decided(debounce: &Debounce<'_>, coming: &[Coming]) -> Vec<Started> {
     let mut windows: BTreeMap<u8, Kept> = BTreeMap::new();
     let mut started = Vec::new();
@@ -111,7 +110,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn windows_close_when_a_naive_reading_closes_them(
+    fn windows_agree_with_the_model(
         gaps in proptest::collection::vec((0..40_i64, 0..3_u8), 1..60),
         quiet in 1..60_i64,
         further in proptest::option::of(0..120_i64),

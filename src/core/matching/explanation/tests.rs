@@ -1,6 +1,4 @@
-//! What is said of a rule that matches, and of one that does not.
-
-use std::sync::Arc;
+//! Explanations of rules that match and of rules that do not.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -8,13 +6,20 @@ use serde_json::json;
 use super::*;
 use crate::core::event::catalogue::Catalogue;
 use crate::core::event::decode::decode;
+use crate::core::matching::find::Scratch;
 use crate::core::matching::ruleset::RuleSet;
 
-fn rule(when: &str) -> Arc<Rule> {
-    let text = format!(
+fn rules(when: &str) -> RuleSet {
+    RuleSet::of_text(&format!(
         "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nwhen: {when}\nflow: [{{ succeed: ok }}]\n"
-    );
-    Arc::clone(&RuleSet::of_text(&text).rules[0])
+    ))
+}
+
+fn explain(when: &str, event: &Event) -> Explanation {
+    let (rules, mut scratch) = (rules(when), Scratch::default());
+    let evaluation = rules.evaluate_event(event, &mut scratch);
+    let explanation = evaluation.explain(&rules.rules[0]);
+    explanation.unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn event() -> Event {
@@ -29,7 +34,7 @@ fn event() -> Event {
 }
 
 fn suggestions(when: &str) -> Vec<(String, Option<Value>)> {
-    let explanation = explain(&rule(when), &event());
+    let explanation = explain(when, &event());
     let near = explanation.near_misses.into_iter();
     near.map(|near| (near.path, near.set)).collect()
 }
@@ -38,7 +43,7 @@ fn suggestions(when: &str) -> Vec<(String, Option<Value>)> {
 fn truths(when: &str) -> (Truth, Truth) {
     let paths = ["current", "ticket.tags.0"].map(|path| Path::parse(path).expect(path));
     let kept = redact::redacted(&event(), &paths).expect("it holds both");
-    let of = |event| explain(&rule(when), event).truth;
+    let of = |event: &Event| explain(when, event).truth;
     (of(&event()), of(&kept))
 }
 
@@ -121,7 +126,7 @@ fn every_branch_of_any_is_a_way_out() {
 
 #[test]
 fn a_change_without_a_known_value_is_told_in_words() {
-    let explanation = explain(&rule("{ ticket.subject: { matches: '^EU' } }"), &event());
+    let explanation = explain("{ ticket.subject: { matches: '^EU' } }", &event());
     assert_eq!(explanation.truth, Truth::Unknown);
     assert_eq!(explanation.near_misses[0].set, None);
     assert_eq!(explanation.near_misses[0].words, "matches /^EU/");
@@ -129,10 +134,10 @@ fn a_change_without_a_known_value_is_told_in_words() {
 
 #[test]
 fn a_field_that_this_shape_does_not_bring_is_told_so() {
-    let explanation = explain(&rule("{ ticket.subject: { contains: EU } }"), &event());
+    let explanation = explain("{ ticket.subject: { contains: EU } }", &event());
     let hint = explanation.trace.lines[0].hint.clone().unwrap_or_default();
     assert!(
-        hint.starts_with("it comes with event webhooks only"),
+        hint.starts_with("it exists only in event webhooks"),
         "{hint}"
     );
 }
@@ -140,7 +145,7 @@ fn a_field_that_this_shape_does_not_bring_is_told_so() {
 #[test]
 fn groups_name_the_place_in_the_tree() {
     let when = "{ current: high, any: [{ none: [{ previous: low, ticket.id: 7 }] }, { all: [{ previous: low }] }] }";
-    let explanation = explain(&rule(when), &event());
+    let explanation = explain(when, &event());
     assert_eq!(explanation.truth, Truth::True);
     let groups: Vec<_> = explanation
         .trace
@@ -183,13 +188,14 @@ proptest! {
 
     #[test]
     fn every_suggested_value_makes_the_rule_match(when in condition()) {
-        let rule = rule(&when);
-        for near in explain(&rule, &event()).near_misses {
+        let rules = rules(&when);
+        let mut scratch = Scratch::default();
+        for near in explain(&when, &event()).near_misses {
             let Some(value) = near.set else { continue };
             let mut changed = event();
             let path = Path::parse(&near.path).expect("a path");
             path::set(&mut changed, &path, value).expect("a place");
-            prop_assert_eq!(judge(&rule, &changed, &mut NoTrace), Truth::True);
+            prop_assert!(rules.evaluate_event(&changed, &mut scratch).has_match());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What is taken from the tape against what stands in the built event.
+//! Values extracted from the tape are those of the decoded event.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::core::event::odd::{self, SAMPLES};
 use crate::core::event::tape::Tape;
 use crate::core::event::user_described::{Description, TypeFrom};
 
-/// Every field of the catalogue, and paths that lead elsewhere.
+/// Every field of the catalogue, and paths outside of it.
 fn paths() -> Vec<Path> {
     let mut texts: BTreeSet<String> = BTreeSet::new();
     for known in Catalogue::built_in().types() {
@@ -44,7 +44,7 @@ fn description() -> Description {
     }
 }
 
-/// What is taken from the tape is what stands in the built event. Says how many were there.
+/// Compares extracted values with those of the decoded event. Returns how many were present.
 fn both_agree(text: &str, told: Told<'_>, paths: &[Path]) -> usize {
     let catalogue = Catalogue::built_in();
     let mut tape = Tape::default();

@@ -1,10 +1,9 @@
-//! Many places of a document found in one walk over it.
-//! It refuses nothing: a place that is not there has no spot.
+//! Finds many places of a document in one walk. An absent place has no entry.
 
 use crate::core::event::tape::{self, Item, Kind};
 use crate::core::rule::path::Key;
 
-/// The number of a place.
+/// The number of a place in the trie.
 pub type Spot = usize;
 
 #[derive(Debug)]
@@ -26,13 +25,13 @@ struct Below {
     node: usize,
 }
 
-/// What stands at the places of a trie: numbers of the tape's entries.
+/// The tape entries at the places of a trie.
 #[derive(Debug, Default)]
 pub struct Spots(Vec<u32>);
 
 const NOTHING: u32 = u32::MAX;
 
-/// Keys up to which each is looked for by itself.
+/// Up to this many keys are looked up one by one; for more, the object is walked.
 const FEW: usize = 2;
 
 impl Default for Trie {
@@ -45,7 +44,7 @@ impl Default for Trie {
 }
 
 impl Trie {
-    /// The number of a place, which is added where it is new.
+    /// The number of a place; a new place is added.
     pub fn spot(&mut self, keys: &[Key]) -> Spot {
         let node = keys.iter().fold(0, |node, key| self.below(node, key));
         let spots = &mut self.spots;
@@ -126,7 +125,7 @@ impl Trie {
 }
 
 impl Spots {
-    /// What stands at a place.
+    /// The tape entry at a place.
     pub fn get(&self, spot: Spot) -> Option<u32> {
         let entry = *self.0.get(spot)?;
         (entry != NOTHING).then_some(entry)

@@ -1,5 +1,5 @@
-//! Which of many texts another one starts with, at a cost of their logarithm and what is found.
-//! Texts are bytes here; for ends they are given from their last byte to their first.
+//! Finds which of many texts are a prefix of a given text, in logarithmic time plus the matches. Texts are
+//! bytes; for suffixes the caller reverses them.
 
 use super::posting::{Posting, Postings, Span, number};
 
@@ -15,7 +15,7 @@ pub struct Affixes {
 struct Piece {
     start: u32,
     end: u32,
-    /// The longest other piece that this one starts with.
+    /// The longest other entry that is a prefix of this one.
     within: Option<u32>,
     span: Span,
 }
@@ -49,7 +49,7 @@ impl Affixes {
         self.pieces.is_empty()
     }
 
-    /// How much of a text matters.
+    /// The length of the longest entry: more of a text is never compared.
     pub fn longest(&self) -> usize {
         self.longest
     }
@@ -57,7 +57,7 @@ impl Affixes {
     pub fn find(&self, text: &[u8], found: &mut Vec<Span>) {
         let follows = |piece: &Piece| piece.of(&self.bytes) <= text;
         let after = self.pieces.partition_point(follows);
-        // The last piece that does not come after the text starts with every piece that the text does.
+        // The last entry that sorts at or before the text shares all of the text's prefixes.
         let mut next = after.checked_sub(1);
         while let Some(at) = next {
             let piece = &self.pieces[at];
@@ -75,7 +75,7 @@ impl Piece {
     }
 }
 
-/// The longest piece that a text starts with, of those that sort before it.
+/// The longest prefix of a text among the entries that sort before it.
 fn outer(text: &[u8], pieces: &[Piece], bytes: &[u8]) -> Option<u32> {
     let mut next = pieces.len().checked_sub(1);
     while let Some(at) = next {
@@ -109,7 +109,7 @@ mod tests {
             let affixes = Affixes::new(pieces.iter().enumerate().map(entry).collect(), &mut postings);
             let (mut spans, postings) = (Vec::new(), postings.finish().0);
             affixes.find(text.as_bytes(), &mut spans);
-            let found = spans.iter().flat_map(|span| span.of(&postings));
+            let found = spans.iter().flat_map(|span| span.slice(&postings));
             let mut found: Vec<usize> = found.map(|posting| posting.rule as usize).collect();
             found.sort_unstable();
             let expected: Vec<usize> =

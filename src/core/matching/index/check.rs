@@ -1,21 +1,21 @@
-//! What of a condition is left to judge, written as numbers one after the other, in the order in which
-//! rules are tried: most conditions are a few predicates of which all must hold. It judges none itself.
+//! Residual conditions as one array of numbers, in the order in which rules are tested. Most are a few
+//! predicates of which all must hold. Predicates are evaluated by the caller.
 
 use super::quick::Quick;
 use super::tree::Tree;
 
-/// Nothing; or where a condition begins.
+/// Start of a residual condition, or `NOTHING` if nothing is left to test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Check(pub u32);
 
-/// Words: a mark in the two highest bits. All and any have the number of the words that they span; a
-/// predicate that is asked has its number; a quick one what it looks at, and what for in further words.
+/// Words: a mark in the two highest bits. `all` and `any` hold the number of words that they span, a
+/// predicate its number, and a fast check its slot and question, followed by the words that it compares.
 #[derive(Debug, Default)]
 pub struct Code {
     words: Vec<u32>,
 }
 
-/// Judges predicates.
+/// Evaluates predicates.
 pub trait Judge {
     fn asked(&mut self, predicate: u32) -> bool;
     fn quick(&mut self, looks: u32, wanted: &[u32]) -> bool;
@@ -26,7 +26,7 @@ const ALL: u32 = 1 << 30;
 const ANY: u32 = 2 << 30;
 const QUICK: u32 = 3 << 30;
 const MARK: u32 = 3 << 30;
-/// Of a quick predicate: how many words follow.
+/// In a fast check: how many words follow.
 const WANTED: u32 = 15;
 
 impl Check {
@@ -34,7 +34,7 @@ impl Check {
 }
 
 impl Code {
-    /// The number of words so far, which is where the next condition begins.
+    /// The number of words so far: the start of the next condition.
     pub fn length(&self) -> usize {
         self.words.len()
     }
@@ -44,7 +44,7 @@ impl Code {
             Tree::Leaf(leaf) => return self.leaf(*leaf, quick[*leaf as usize], asked),
             Tree::All(parts) => (ALL, parts.as_slice()),
             Tree::Any(parts) => (ANY, parts.as_slice()),
-            // All of none, and any of none.
+            // An empty `all` is true, an empty `any` is false.
             Tree::True => (ALL, &[][..]),
             Tree::False => (ANY, &[][..]),
         };
@@ -74,7 +74,7 @@ impl Code {
     }
 }
 
-/// Whether what is left holds.
+/// Whether a residual condition holds.
 #[inline]
 pub fn holds(check: Check, code: &[u32], judge: &mut impl Judge) -> bool {
     match check {
@@ -103,7 +103,7 @@ fn node_holds(code: &[u32], judge: &mut impl Judge) -> bool {
     !decisive
 }
 
-/// The words of a condition that begins with this one.
+/// The words of the condition that begins here.
 fn length(word: u32) -> usize {
     match word & MARK {
         ASKED => 1,
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
     use crate::core::rule::operator::narrowing::Interval;
 
-    /// Predicates as bits; a quick one looks at the slot of its bit.
+    /// Predicates as bits; a fast check reads the slot of its bit.
     struct Bits(u32);
 
     impl Judge for Bits {

@@ -1,32 +1,32 @@
-//! Which of many intervals a number lies in, at a cost of their logarithm and what is found.
-//! It refuses empty intervals, which nothing lies in.
+//! Finds which of many intervals contain a number, in logarithmic time plus the matches. Empty intervals are
+//! left out.
 
 use super::posting::{Posting, Postings, Span};
 use crate::core::rule::operator::narrowing::Interval;
 
 #[derive(Debug, Default)]
 pub struct Intervals {
-    /// Open above, by their lower ends from low to high.
+    /// Unbounded above, by lower end ascending.
     from: Ladder,
-    /// Open below, by their upper ends from high to low.
+    /// Unbounded below, by upper end descending.
     up_to: Ladder,
-    /// With both ends; the first node is the root.
+    /// Bounded on both sides; the first node is the root.
     nodes: Box<[Node]>,
 }
 
-/// The intervals that a number lies in, with those wholly below and above of it.
+/// A node of the interval tree: the intervals around its center, with the nodes entirely below and above.
 #[derive(Debug)]
 struct Node {
     center: f64,
-    /// Those around the center by their lower ends, from low to high.
+    /// The intervals around the center by lower end, ascending.
     lows: Ladder,
-    /// The same by their upper ends, from high to low.
+    /// The same by upper end, descending.
     highs: Ladder,
     below: Option<u32>,
     above: Option<u32>,
 }
 
-/// Ends in the order in which a number passes them, each with a posting.
+/// Ends in sorted order, each with a posting.
 #[derive(Debug, Default)]
 struct Ladder {
     ends: Box<[f64]>,
@@ -49,8 +49,8 @@ impl Intervals {
         let mut nodes = Vec::new();
         grow(both, &mut nodes, postings);
         Self {
-            from: Ladder::of_lows(from, postings),
-            up_to: Ladder::of_highs(up_to, postings),
+            from: Ladder::ascending(from, postings),
+            up_to: Ladder::descending(up_to, postings),
             nodes: nodes.into(),
         }
     }
@@ -77,7 +77,7 @@ impl Intervals {
 }
 
 impl Ladder {
-    fn of_lows(mut entries: Vec<Entry>, postings: &mut Postings) -> Self {
+    fn ascending(mut entries: Vec<Entry>, postings: &mut Postings) -> Self {
         entries.sort_by(|(a, _), (b, _)| a.low.total_cmp(&b.low));
         Self {
             ends: entries.iter().map(|(interval, _)| interval.low).collect(),
@@ -85,7 +85,7 @@ impl Ladder {
         }
     }
 
-    fn of_highs(mut entries: Vec<Entry>, postings: &mut Postings) -> Self {
+    fn descending(mut entries: Vec<Entry>, postings: &mut Postings) -> Self {
         entries.sort_by(|(a, _), (b, _)| b.high.total_cmp(&a.high));
         Self {
             ends: entries.iter().map(|(interval, _)| interval.high).collect(),
@@ -96,12 +96,12 @@ impl Ladder {
     fn find(&self, passed: impl Fn(f64) -> bool, found: &mut Vec<Span>) {
         let length = self.ends.partition_point(|end| passed(*end));
         if length > 0 {
-            found.push(self.span.first(length));
+            found.push(self.span.take(length));
         }
     }
 }
 
-/// Half of all ends lie on either side of a center, so the tree is no deeper than their logarithm.
+/// Half of all ends are on either side of a center, so the depth is logarithmic.
 fn grow(entries: Vec<Entry>, nodes: &mut Vec<Node>, postings: &mut Postings) -> Option<u32> {
     if entries.is_empty() {
         return None;
@@ -116,8 +116,8 @@ fn grow(entries: Vec<Entry>, nodes: &mut Vec<Node>, postings: &mut Postings) -> 
     let at = nodes.len();
     nodes.push(Node {
         center,
-        lows: Ladder::of_lows(around.clone(), postings),
-        highs: Ladder::of_highs(around, postings),
+        lows: Ladder::ascending(around.clone(), postings),
+        highs: Ladder::descending(around, postings),
         below: None,
         above: None,
     });
@@ -159,7 +159,7 @@ mod tests {
             let intervals = Intervals::new(entries.clone(), &mut postings);
             let (mut spans, postings) = (Vec::new(), postings.finish().0);
             intervals.find(number, &mut spans);
-            let found = spans.iter().flat_map(|span| span.of(&postings));
+            let found = spans.iter().flat_map(|span| span.slice(&postings));
             let mut found: Vec<u32> = found.map(|posting| posting.rule).collect();
             found.sort_unstable();
             let holds = |(interval, _): &&Entry| interval.low <= number && number <= interval.high;

@@ -1,5 +1,5 @@
-//! The distinct predicates of many rules: those that are equal are one, and are judged once an event.
-//! It refuses to share what a rule's own variables decide; where they alone do, it is decided here.
+//! The distinct predicates of many rules. Equal predicates are stored once and evaluated once per event.
+//! Predicates that read a rule's variables are not shared; those that read nothing else are evaluated here.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::core::rule::operator::{Operator, Verdict};
 use crate::core::rule::path::{Key, Path, Root, Route};
 use crate::core::scope::Scope;
 
-/// A predicate and what it takes to judge it.
+/// A predicate and the input of its evaluation.
 #[derive(Debug)]
 pub struct Leaf {
     pub predicate: Arc<Predicate>,
@@ -26,16 +26,16 @@ pub struct Leaf {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reads {
-    /// What stands at one path, and nothing else.
+    /// The value at one path only.
     Slot(u32),
-    /// The event as a whole, with the variables of this rule.
+    /// The whole event, with the variables of this rule.
     Whole(u32),
 }
 
-/// What is known of a predicate before any event comes.
+/// What is known of a predicate when the index is built.
 #[derive(Debug)]
 pub struct Facts {
-    /// Where its path leads, unless that is a query.
+    /// The slot of its path, unless the path is a query.
     pub slot: Option<u32>,
     pub narrowings: Vec<Narrowing>,
 }
@@ -49,7 +49,7 @@ pub struct Leaves<'r> {
     known: FxHashMap<Identity<'r>, u32>,
 }
 
-/// What makes two predicates one.
+/// Predicates with equal keys are the same predicate.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Identity<'r> {
     place: Place<'r>,
@@ -57,18 +57,18 @@ struct Identity<'r> {
     operator: Cow<'r, Operator>,
 }
 
-/// Where a predicate's path leads.
+/// What a predicate's path reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Place<'r> {
     Slot(u32),
-    /// To nodes of the whole event.
+    /// Nodes of the whole event.
     Event(&'r str),
-    /// To what this rule alone has: its variables.
+    /// The variables of this rule.
     Rule(u32, &'r str),
 }
 
 impl<'r> Leaves<'r> {
-    pub fn tree(&mut self, number: u32, rule: &'r Rule) -> Tree {
+    pub fn index_condition(&mut self, number: u32, rule: &'r Rule) -> Tree {
         self.grow(number, rule, &rule.when)
     }
 
@@ -159,10 +159,10 @@ impl<'r> Leaves<'r> {
     }
 }
 
-/// A predicate on a variable is the same for every event.
+/// Evaluates a predicate on a variable, which is the same for every event.
 fn constant(predicate: &Predicate, vars: &Value) -> Tree {
     let scope = Scope::new(&BLANK, vars);
-    match predicate.judge(&scope) {
+    match predicate.evaluate(&scope) {
         Verdict::Match => Tree::True,
         Verdict::NoMatch | Verdict::Missing | Verdict::WrongType => Tree::False,
     }

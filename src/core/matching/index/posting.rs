@@ -1,26 +1,25 @@
-//! The lists of rules to try, all of an index in one piece of memory.
-//! It refuses to grow once it is built.
+//! The posting lists of an index, in one allocation. They do not change once built.
 
 use super::check::{Check, Code};
 use super::quick::Quick;
 use super::tree::Tree;
 
-/// A rule to try: its number in the set, and what of its condition is not known yet to hold.
+/// A candidate rule: its number in the set and its residual condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Posting {
     pub rule: u32,
     pub check: Check,
 }
 
-/// A run of postings.
+/// A range of postings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Span {
     pub start: u32,
     pub length: u32,
 }
 
-/// Where lists are written one after the other, and what is to be checked in the same order, so that
-/// trying a list reads memory from front to back.
+/// Builder of the lists. Lists and their residual conditions are written in the same order, so that testing
+/// a list reads memory sequentially.
 #[derive(Debug, Default)]
 pub struct Postings {
     list: Vec<Posting>,
@@ -30,11 +29,11 @@ pub struct Postings {
     asked: Vec<u32>,
 }
 
-/// What of a condition is left to check, to be written where it is first tried.
+/// A residual condition, to be written where it is first tested.
 #[derive(Debug)]
 pub struct Rest {
     pub tree: Tree,
-    /// How often it may still be written; then it is shared.
+    /// How often it may still be copied; then it is shared.
     pub copies: u32,
     pub written: Check,
 }
@@ -49,7 +48,7 @@ impl Postings {
         }
     }
 
-    /// Their checks are numbers of rests until then.
+    /// Until then, `check` is the number of a residual condition.
     pub fn add(&mut self, postings: impl IntoIterator<Item = Posting>) -> Span {
         let start = number(self.list.len());
         for posting in postings {
@@ -85,21 +84,21 @@ impl Span {
         self.length == 0
     }
 
-    /// The first so many of them.
-    pub fn first(self, length: usize) -> Self {
+    /// The first postings of a range, up to a count.
+    pub fn take(self, length: usize) -> Self {
         Self {
             start: self.start,
             length: number(length),
         }
     }
 
-    pub fn of<T>(self, list: &[T]) -> &[T] {
+    pub fn slice<T>(self, list: &[T]) -> &[T] {
         let start = self.start as usize;
         &list[start..start + self.length as usize]
     }
 }
 
-/// A place in a table as its own short form.
+/// A position as u32.
 pub fn number(length: usize) -> u32 {
     u32::try_from(length).expect("an index holds fewer than 2^32 of anything")
 }

@@ -1,6 +1,6 @@
-//! Predicates whose clues say all: they are judged by a digest of what stands at their path, beside each
-//! other in memory, where their operators would have to be fetched from all over it.
-//! It takes none whose clues let in more than the operator does.
+//! Fast checks: predicates that their index keys describe exactly. They compare a digest of the value at their
+//! path, which is sequential in memory, instead of calling the operator. A predicate whose keys admit more than
+//! its operator has no fast check.
 
 use rustc_hash::FxHashMap;
 
@@ -11,10 +11,10 @@ use crate::core::event::tape::Kind;
 use crate::core::rule::operator::narrowing::{Clue, Interval, Narrowing, Point, key_of, nearest};
 use crate::core::rule::operator::order;
 
-/// How a predicate is judged by the digest of its slot.
+/// How a predicate is evaluated on the digest of its slot.
 #[derive(Debug, Clone, Copy)]
 pub enum Quick {
-    /// Not at all: its operator is asked.
+    /// Not possible: the operator is called.
     Asked,
     Absent(u32),
     Standing(u32),
@@ -24,12 +24,12 @@ pub enum Quick {
     Element(u32, Span),
 }
 
-/// Numbers for the values that rules ask for, so that comparing is comparing these.
+/// Interns the values that rules compare with, so that comparing means comparing numbers.
 #[derive(Debug, Default)]
 pub struct Words {
     numbers: FxHashMap<u64, u32>,
     texts: FxHashMap<Box<str>, u32>,
-    /// The words of each predicate, one after the other; until they are written into conditions.
+    /// The words of each predicate, until they are written into conditions.
     asked: Vec<u32>,
 }
 
@@ -37,15 +37,15 @@ const NULL: u32 = 0;
 const NO: u32 = 1;
 const YES: u32 = 2;
 const FIRST: usize = 3;
-/// No rule asks for it.
+/// No rule compares with this value.
 const UNKNOWN: u32 = u32::MAX;
 
-/// What stands at a slot, as far as clues tell values apart.
+/// The value at a slot, as far as index keys distinguish values.
 #[derive(Debug)]
 pub struct Digest {
     kind: Option<Kind>,
     empty: bool,
-    /// Not a number where it is none and is not read as one.
+    /// NaN if the value is not a number and is not read as one.
     number: f64,
     word: u32,
     elements: Vec<u32>,
@@ -72,21 +72,21 @@ impl Words {
                     _ => None,
                 });
                 if let Some(points) = equal.collect::<Option<Vec<_>>>() {
-                    return self.ask(&points, |span| Quick::Equal(slot, span));
+                    return self.intern(&points, |span| Quick::Equal(slot, span));
                 }
                 let elements = clues.iter().map(|clue| match clue {
                     Clue::Element(point) => Some(point),
                     _ => None,
                 });
                 match elements.collect::<Option<Vec<_>>>() {
-                    Some(points) => self.ask(&points, |span| Quick::Element(slot, span)),
+                    Some(points) => self.intern(&points, |span| Quick::Element(slot, span)),
                     None => Quick::Asked,
                 }
             }
         }
     }
 
-    fn ask(&mut self, points: &[&Point], quick: impl FnOnce(Span) -> Quick) -> Quick {
+    fn intern(&mut self, points: &[&Point], quick: impl FnOnce(Span) -> Quick) -> Quick {
         let told =
             |point: &&&Point| matches!(point, Point::Folded(_) | Point::List | Point::Object);
         if points.iter().any(|point| told(&point)) {
@@ -145,7 +145,7 @@ impl Default for Digest {
 }
 
 impl Digest {
-    pub fn fill(&mut self, datum: Option<Datum<'_>>, words: &Words) {
+    pub fn compute(&mut self, datum: Option<Datum<'_>>, words: &Words) {
         self.kind = datum.map(Datum::kind);
         self.empty = true;
         self.number = f64::NAN;
@@ -163,7 +163,7 @@ impl Digest {
                 self.number = datum.number().as_ref().map_or(f64::NAN, nearest);
             }
             Kind::Text => {
-                let text = datum.text().unwrap_or_default();
+                let text = datum.text().expect("a text has its text");
                 self.empty = text.is_empty();
                 self.number = order::number(&text).as_ref().map_or(f64::NAN, nearest);
             }
@@ -184,7 +184,7 @@ const EQUAL: u32 = 4;
 const ELEMENT: u32 = 5;
 
 impl Quick {
-    /// What it looks at, as slot and question, and the words that it looks for.
+    /// The slot and question of the check, and the words that it compares with.
     pub fn written(self, asked: &[u32]) -> Option<(u32, Vec<u32>)> {
         let looks = |slot: u32, question: u32| slot << 3 | question;
         Some(match self {
@@ -196,13 +196,13 @@ impl Quick {
                 let words = [low, high].map(f64::to_bits).map(halves);
                 (looks(slot, NUMBER), words.concat())
             }
-            Quick::Equal(slot, span) => (looks(slot, EQUAL), span.of(asked).to_vec()),
-            Quick::Element(slot, span) => (looks(slot, ELEMENT), span.of(asked).to_vec()),
+            Quick::Equal(slot, span) => (looks(slot, EQUAL), span.slice(asked).to_vec()),
+            Quick::Element(slot, span) => (looks(slot, ELEMENT), span.slice(asked).to_vec()),
         })
     }
 }
 
-/// The slot of what was written.
+/// The slot of an encoded check.
 pub fn slot(looks: u32) -> u32 {
     looks >> 3
 }

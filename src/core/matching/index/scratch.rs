@@ -1,5 +1,5 @@
-//! The room that finding needs, kept from one event to the next: it grows to what the largest index asks
-//! for and is never cleared, as everything in it is stamped with the event that it belongs to.
+//! Buffers of a lookup, reused from one event to the next. They grow to the size of the largest index and are
+//! never cleared: every entry carries the stamp of the event that it belongs to.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::quick::Digest;
 use crate::core::event::datum::Datum;
 use crate::core::event::tape::Kind;
 
-/// Shared by all indexes of a thread.
+/// One per thread, shared by all indexes.
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(super) spans: Vec<Span>,
@@ -18,7 +18,7 @@ pub struct Scratch {
     pub(super) buffers: Buffers,
 }
 
-/// For looking texts up.
+/// For text lookups.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     pub folded: String,
@@ -26,36 +26,36 @@ pub(super) struct Buffers {
     pub seen: Seen,
 }
 
-/// What was seen since it began.
+/// The numbers that were inserted since `begin`.
 #[derive(Debug, Default)]
 pub struct Seen {
     stamps: Vec<u32>,
     now: u32,
 }
 
-/// What each predicate gave in this event.
+/// The result of each predicate for this event.
 #[derive(Debug, Default)]
 pub(super) struct Verdicts {
-    /// Twice the event, and one where the predicate holds.
+    /// Twice the event's stamp, plus one if the predicate holds.
     stamps: Vec<u32>,
     event: u32,
 }
 
-/// The values that were built in this event, by slot.
+/// The values that were built for this event, by slot.
 #[derive(Debug, Default)]
 pub(super) struct Rooms {
     rooms: Vec<Room>,
     event: u32,
 }
 
-/// What stands at each slot in this event, in short.
+/// The digest of each slot for this event.
 #[derive(Debug, Default)]
 pub(super) struct Digests {
     digests: Vec<(u32, Digest)>,
     event: u32,
 }
 
-/// A text and a list keep their memory while other values come and go.
+/// Keeps the memory of a text and a list while other values replace them.
 #[derive(Debug)]
 struct Room {
     event: u32,
@@ -82,8 +82,8 @@ impl Seen {
         self.now = next(self.now, u32::MAX, || self.stamps.fill(0));
     }
 
-    /// Whether it was not seen before.
-    pub fn first(&mut self, number: u32) -> bool {
+    /// Returns whether the number is new.
+    pub fn insert(&mut self, number: u32) -> bool {
         let stamp = &mut self.stamps[number as usize];
         let first = *stamp != self.now;
         *stamp = self.now;
@@ -121,7 +121,7 @@ impl Rooms {
         });
     }
 
-    /// The value of a slot, built where it is not yet.
+    /// The value of a slot; built on the first call.
     pub fn value<'v>(&'v mut self, slot: usize, datum: Datum<'v>) -> &'v Value {
         let built = match datum {
             Datum::Built(value) => return value,
@@ -190,12 +190,12 @@ impl Room {
     }
 }
 
-/// Writes a value over another one, whose memory it takes where both are text or lists.
+/// Replaces a value, and reuses its memory if both are text or lists.
 fn fill(value: &mut Value, datum: Datum<'_>) {
     match (datum.kind(), &mut *value) {
         (Kind::Text, Value::String(text)) => {
             text.clear();
-            text.push_str(&datum.text().unwrap_or_default());
+            text.push_str(&datum.text().expect("a text has its text"));
         }
         (Kind::List, Value::Array(list)) => {
             let mut length = 0;
@@ -212,7 +212,7 @@ fn fill(value: &mut Value, datum: Datum<'_>) {
     }
 }
 
-/// The next stamp; the first again where they have run out, after `clear`.
+/// The next stamp. After the last one it calls `clear` and starts again.
 fn next(now: u32, last: u32, clear: impl FnOnce()) -> u32 {
     if now == last {
         clear();
@@ -248,8 +248,8 @@ mod tests {
         for now in [0, u32::MAX - 1, u32::MAX] {
             seen.now = now;
             seen.begin(1);
-            assert!(seen.first(0));
-            assert!(!seen.first(0));
+            assert!(seen.insert(0));
+            assert!(!seen.insert(0));
         }
     }
 

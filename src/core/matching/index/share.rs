@@ -1,12 +1,12 @@
-//! How many of all events a clue is likely to be true of, judged by what rules ask for: a path that
-//! is compared with many values has many. It is an estimate and decides no match.
+//! Estimates the selectivity of an index key: the share of events for which it is true. The estimate comes from
+//! the values that rules compare with, and never decides a match.
 
 use rustc_hash::FxHashSet;
 
 use super::leaves::Facts;
 use crate::core::rule::operator::narrowing::{Clue, Interval, Narrowing, Point, Stand};
 
-/// What rules ask for, by path.
+/// The values that rules compare with, by path.
 #[derive(Debug)]
 pub struct Shares {
     slots: Vec<Asked>,
@@ -48,12 +48,15 @@ impl Shares {
         Self { slots: asked }
     }
 
-    pub fn of(&self, slot: u32, narrowing: &Narrowing) -> f32 {
-        let shares = narrowing.clues.iter().map(|clue| self.of_clue(slot, clue));
+    pub fn estimate(&self, slot: u32, narrowing: &Narrowing) -> f32 {
+        let shares = narrowing
+            .clues
+            .iter()
+            .map(|clue| self.estimate_key(slot, clue));
         shares.sum::<f32>().min(1.0)
     }
 
-    pub fn of_clue(&self, slot: u32, clue: &Clue) -> f32 {
+    pub fn estimate_key(&self, slot: u32, clue: &Clue) -> f32 {
         let here = &self.slots[slot as usize];
         match clue {
             Clue::Absent => 0.4,
@@ -65,7 +68,7 @@ impl Shares {
             Clue::Equal(Point::Number(_) | Point::Text(_) | Point::Folded(_)) => {
                 one_of(here.values, 1.0, 3)
             }
-            // A list has a few elements.
+            // A list is assumed to have a few elements.
             Clue::Element(_) => one_of(here.elements, 3.0, 9),
             Clue::Text(Stand::Start | Stand::End, _) => one_of(here.pieces, 1.0, 7),
             Clue::Text(Stand::Anywhere, _) => one_of(here.pieces, 2.0, 15),
@@ -89,19 +92,19 @@ fn ends(interval: Interval) -> impl Iterator<Item = f64> {
         .filter(|end| end.is_finite())
 }
 
-/// The share of one of so many values, and of some more that no rule names.
+/// The share of one value among so many, with some that no rule names.
 #[allow(clippy::cast_precision_loss)]
 fn one_of(values: usize, at_once: f32, unnamed: usize) -> f32 {
     at_once / (values + unnamed) as f32
 }
 
-/// The share of the ends at a path that lie within an interval.
+/// The share of a path's interval ends that an interval contains.
 #[allow(clippy::cast_precision_loss)]
 fn rank(interval: Interval, ends: &[f64]) -> f32 {
     let before = ends.partition_point(|end| *end < interval.low);
     let until = ends.partition_point(|end| *end <= interval.high);
     let share = until.saturating_sub(before) as f32 / (ends.len() + 1) as f32;
-    // What stands there need not be a number at all, nor of the kind that rules expect.
+    // The value may be no number, or of another kind than rules expect.
     share.clamp(0.02, 0.75)
 }
 
@@ -124,7 +127,7 @@ mod tests {
         all.extend(["low", "high"].map(|text| facts(1, is(text))));
         all.extend((0..20).map(|n| facts(2, between(f64::from(n), f64::INFINITY))));
         let shares = Shares::new(&all, 3);
-        let share = |slot, clue| shares.of_clue(slot, &clue);
+        let share = |slot, clue| shares.estimate_key(slot, &clue);
         assert!(share(0, is("7")) < share(1, is("low")));
         assert!(share(1, is("low")) < share(1, Clue::Present));
         assert!(share(2, between(3.0, 4.0)) < share(2, between(3.0, 15.0)));

@@ -1,5 +1,4 @@
-//! Which of many texts stand somewhere in another one, in one pass over it.
-//! Each is found once, however often it stands there.
+//! Finds which of many texts a given text contains, in one pass. Each is reported once.
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use rustc_hash::FxHashMap;
@@ -9,11 +8,11 @@ use super::scratch::Seen;
 
 #[derive(Debug, Default)]
 pub struct Substrings {
-    /// None without texts to look for.
+    /// None if there are no texts.
     automaton: Option<AhoCorasick>,
-    /// By the number of the text.
+    /// By number of the text.
     spans: Box<[Span]>,
-    /// What is tried for every text, should the automaton not be built.
+    /// Tested for every text, if the automaton could not be built.
     whenever: Span,
 }
 
@@ -65,7 +64,7 @@ impl Substrings {
         seen.begin(self.spans.len());
         for hit in automaton.find_overlapping_iter(text) {
             let at = hit.pattern().as_usize();
-            if seen.first(number(at)) {
+            if seen.insert(number(at)) {
                 found.push(self.spans[at]);
             }
         }
@@ -98,7 +97,7 @@ mod tests {
         for _ in 0..2 {
             spans.clear();
             substrings.find(b"abracadabra aaa", &mut seen, &mut spans);
-            let found = spans.iter().flat_map(|span| span.of(&postings));
+            let found = spans.iter().flat_map(|span| span.slice(&postings));
             let mut found: Vec<u32> = found.map(|posting| posting.rule).collect();
             found.sort_unstable();
             assert_eq!(found, [0, 1, 3, 5]);

@@ -1,5 +1,5 @@
-//! The rules to try for what stands at one path.
-//! It decides nothing: what it gives is still to be checked, and what it leaves out cannot match.
+//! Finds the candidate rules for the value at one path. A candidate is still to be tested; a rule that is not
+//! found cannot match.
 
 use rustc_hash::FxHashMap;
 
@@ -27,20 +27,20 @@ pub struct Table {
     numbers: Intervals,
     instants: Intervals,
     texts: Option<Box<Texts>>,
-    /// Of texts without their case.
+    /// Of case-folded texts.
     folded: Option<Box<Texts>>,
 }
 
-/// By pieces of text.
+/// By parts of a text.
 #[derive(Debug, Default)]
 struct Texts {
     starts: Affixes,
-    /// From the last byte to the first.
+    /// Reversed, for suffixes.
     ends: Affixes,
     anywhere: Substrings,
 }
 
-/// A table as it is filled.
+/// A table under construction.
 #[derive(Debug, Default)]
 pub struct Filling {
     absent: Vec<Posting>,
@@ -82,7 +82,7 @@ impl Filling {
         }
     }
 
-    /// None where it holds nothing.
+    /// None for an empty table.
     pub fn finish(self, postings: &mut Postings) -> Option<Table> {
         let before = postings.add([]);
         let table = Table {
@@ -129,14 +129,17 @@ impl Table {
         push(self.standing, found);
         match datum.kind() {
             Kind::Null => self.equal.find(datum, &mut buffers.folded, found),
-            Kind::Text => self.find_text(&datum.text().unwrap_or_default(), buffers, found),
+            Kind::Text => {
+                self.find_text(&datum.text().expect("a text has its text"), buffers, found)
+            }
             Kind::List => self.find_list(datum, buffers, found),
             Kind::Number => {
                 push(self.present, found);
                 self.equal.find(datum, &mut buffers.folded, found);
                 if !self.numbers.is_empty() {
                     let number = datum.number().as_ref().map(nearest);
-                    self.numbers.find(number.unwrap_or_default(), found);
+                    let number = number.expect("a number has its number");
+                    self.numbers.find(number, found);
                 }
             }
             Kind::Bool | Kind::Object => {
@@ -150,7 +153,7 @@ impl Table {
         if !text.is_empty() {
             push(self.present, found);
         }
-        push(self.equal.of_text(text), found);
+        push(self.equal.find_text(text), found);
         if !self.numbers.is_empty()
             && let Some(number) = number(text)
         {
@@ -171,7 +174,7 @@ impl Table {
         }
         if self.equal.folds() || self.folded.is_some() {
             fold_into(text, folded);
-            push(self.equal.of_folded(folded), found);
+            push(self.equal.find_folded(folded), found);
             if let Some(texts) = &self.folded {
                 texts.find(folded.as_bytes(), reversed, seen, found);
             }
@@ -195,7 +198,7 @@ impl Table {
     }
 }
 
-/// Elements that a list has many times lead to the same rules.
+/// Equal elements of a list lead to the same rules, so each is looked up once.
 fn drop_repeats(from: usize, found: &mut Vec<Span>) {
     if found.len() < from + 2 {
         return;
@@ -275,7 +278,7 @@ mod tests {
         let (postings, mut spans) = (postings.finish().0, Vec::new());
         let datum = value.as_ref().map(Datum::Built);
         table.find(datum, &mut Buffers::default(), &mut spans);
-        let found = spans.iter().flat_map(|span| span.of(&postings));
+        let found = spans.iter().flat_map(|span| span.slice(&postings));
         let mut found: Vec<u32> = found.map(|posting| posting.rule).collect();
         found.sort_unstable();
         found

@@ -1,4 +1,4 @@
-//! What finding costs: what is judged, how often, and what is not looked at.
+//! What a lookup costs: which predicates are evaluated, how often, and which values are not read.
 
 use std::cell::RefCell;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 use crate::core::matching::ruleset::RuleSet;
 
-/// Values by path, with a note of every look at one.
+/// Values by path, with a record of every read.
 struct Noted<'i> {
     paths: &'i [Path],
     body: Value,
@@ -36,7 +36,7 @@ fn index(whens: &[&str]) -> Index {
     Index::new(&rules.collect::<Vec<_>>())
 }
 
-/// The rules found, the predicates judged as a whole, and the looks at values.
+/// The rules found, the predicates evaluated on the whole event, and the values read.
 fn find(index: &Index, body: Value) -> (Vec<u32>, Vec<String>, Vec<String>) {
     let slots = Noted {
         paths: index.paths(),

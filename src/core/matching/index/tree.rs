@@ -1,8 +1,8 @@
-//! A condition over numbered predicates. Nothing in it negates, so it is true exactly when it is with
-//! every predicate that is not a match counted as false: what is missing can only keep it from being true.
-//! It refuses to grow what is settled: true and false vanish into what is around them.
+//! A condition over numbered predicates. Negation is part of the predicates, so the condition is true exactly
+//! if it is true with every verdict but a match counted as false: two truth values are enough here. Constants
+//! are folded into the groups around them.
 
-/// A condition whose predicates have numbers.
+/// A condition whose predicates are numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tree {
     True,
@@ -47,17 +47,17 @@ impl Tree {
         }
     }
 
-    /// What is left of it once some predicates are known to hold.
-    pub fn given(&self, known: &[u32]) -> Tree {
+    /// The residual condition if some predicates are known to hold.
+    pub fn assuming(&self, known: &[u32]) -> Tree {
         match self {
             Tree::Leaf(leaf) if known.contains(leaf) => Tree::True,
             Tree::True | Tree::False | Tree::Leaf(_) => self.clone(),
-            Tree::All(parts) => Tree::all(parts.iter().map(|part| part.given(known))),
-            Tree::Any(parts) => Tree::any(parts.iter().map(|part| part.given(known))),
+            Tree::All(parts) => Tree::all(parts.iter().map(|part| part.assuming(known))),
+            Tree::Any(parts) => Tree::any(parts.iter().map(|part| part.assuming(known))),
         }
     }
 
-    /// The same with what settles it soonest first: `order` says what to ask first of two predicates.
+    /// Sorts the parts so that the evaluation ends soon; `order` is the sort key of a predicate.
     pub fn sort(&mut self, order: &impl Fn(u32) -> f32) {
         let (Tree::All(parts) | Tree::Any(parts)) = self else {
             return;
@@ -67,7 +67,7 @@ impl Tree {
         }
         let key = |part: &Tree| match part {
             Tree::Leaf(leaf) => order(*leaf),
-            // What costs more comes after what costs less.
+            // Larger parts come after smaller ones.
             Tree::True | Tree::False | Tree::All(_) | Tree::Any(_) => 4.0,
         };
         parts.sort_by(|a, b| key(a).total_cmp(&key(b)));
@@ -93,9 +93,9 @@ mod tests {
         assert_eq!(inner, Tree::Any(vec![leaf(1), leaf(2), leaf(3)]));
         let tree = Tree::all([leaf(0), Tree::True, inner.clone()]);
         assert_eq!(tree, Tree::All(vec![leaf(0), inner.clone()]));
-        assert_eq!(tree.given(&[0]), inner);
-        assert_eq!(tree.given(&[2]), leaf(0));
-        assert_eq!(tree.given(&[0, 3]), Tree::True);
+        assert_eq!(tree.assuming(&[0]), inner);
+        assert_eq!(tree.assuming(&[2]), leaf(0));
+        assert_eq!(tree.assuming(&[0, 3]), Tree::True);
         assert_eq!(Tree::all([leaf(1), Tree::False]), Tree::False);
         assert_eq!(Tree::all([]), Tree::True);
         assert_eq!(Tree::any([]), Tree::False);

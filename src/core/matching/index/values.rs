@@ -1,5 +1,5 @@
-//! The rules to try for a value, by equality: the value that stands at a path, or an element of its list.
-//! It refuses to tell lists apart, and objects.
+//! Finds candidate rules by equality with the value at a path or an element of its list. Lists and objects are
+//! not distinguished.
 
 use rustc_hash::FxHashMap;
 
@@ -60,28 +60,28 @@ impl Values {
             Kind::Bool => self.no,
             Kind::List => self.list,
             Kind::Object => self.object,
-            Kind::Number => self.of_number(datum),
+            Kind::Number => self.find_number(datum),
             Kind::Text => {
-                let text = datum.text().unwrap_or_default();
+                let text = datum.text().expect("a text has its text");
                 if self.folds() {
                     fold_into(&text, buffer);
-                    push(self.of_folded(buffer), found);
+                    push(self.find_folded(buffer), found);
                 }
-                self.of_text(&text)
+                self.find_text(&text)
             }
         };
         push(span, found);
     }
 
-    pub fn of_text(&self, text: &str) -> Span {
+    pub fn find_text(&self, text: &str) -> Span {
         self.texts.get(text).copied().unwrap_or_default()
     }
 
-    pub fn of_folded(&self, text: &str) -> Span {
+    pub fn find_folded(&self, text: &str) -> Span {
         self.folded.get(text).copied().unwrap_or_default()
     }
 
-    fn of_number(&self, datum: Datum<'_>) -> Span {
+    fn find_number(&self, datum: Datum<'_>) -> Span {
         if self.numbers.is_empty() {
             return Span::default();
         }

@@ -1,5 +1,5 @@
-//! The way in to a condition: what is looked up so that it is tried for every event that it can match,
-//! and for few others. Where there is none, the condition is tried for every event.
+//! Chooses the access path of a condition: the index keys whose lookup finds every event that the condition can
+//! match, and few others. A condition without one is tested for every event of its type.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use super::share::Shares;
 use super::tree::Tree;
 use crate::core::rule::operator::narrowing::{Clue, Interval, Narrowing};
 
-/// Clues at one path; where one is true, so are the proven predicates.
+/// Index keys at one path; if one is true, so are the proven predicates.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Access<'f> {
     pub slot: u32,
@@ -17,34 +17,34 @@ pub struct Access<'f> {
     share: f32,
 }
 
-/// Chooses ways by what is known of the predicates.
+/// Chooses access paths by what is known of the predicates.
 #[derive(Debug, Clone, Copy)]
 pub struct Ways<'f> {
     pub facts: &'f [Facts],
     pub shares: &'f Shares,
 }
 
-/// Past this share of all events, looking up saves nothing.
+/// Above this share of all events, a lookup saves nothing.
 const MOST: f32 = 0.95;
 
 type Way<'f> = Vec<Access<'f>>;
 
 impl<'f> Ways<'f> {
-    /// The condition can only be true where a clue of one of these is.
-    pub fn of(self, tree: &Tree) -> Option<Way<'f>> {
+    /// The condition can only be true if a key of one of these is.
+    pub fn plan(self, tree: &Tree) -> Option<Way<'f>> {
         self.way(tree).filter(|way| share(way) < MOST)
     }
 
     fn way(self, tree: &Tree) -> Option<Way<'f>> {
         match tree {
-            Tree::Leaf(leaf) => self.of_leaf(*leaf),
+            Tree::Leaf(leaf) => self.plan_predicate(*leaf),
             Tree::Any(parts) => {
                 let ways: Option<Vec<_>> = parts.iter().map(|part| self.way(part)).collect();
                 Some(ways?.concat())
             }
             Tree::All(parts) => {
                 let ways = parts.iter().filter_map(|part| self.way(part));
-                let ways = ways.chain(self.of_bounds(parts));
+                let ways = ways.chain(self.plan_bounds(parts));
                 ways.min_by(|a, b| share(a).total_cmp(&share(b)))
             }
             Tree::False => Some(Vec::new()),
@@ -52,7 +52,7 @@ impl<'f> Ways<'f> {
         }
     }
 
-    fn of_leaf(self, leaf: u32) -> Option<Way<'f>> {
+    fn plan_predicate(self, leaf: u32) -> Option<Way<'f>> {
         let facts = &self.facts[leaf as usize];
         let slot = facts.slot?;
         let access = |narrowing: &'f Narrowing| Access {
@@ -63,15 +63,15 @@ impl<'f> Ways<'f> {
             } else {
                 Vec::new()
             },
-            share: self.shares.of(slot, narrowing),
+            share: self.shares.estimate(slot, narrowing),
         };
         let accesses = facts.narrowings.iter().map(access);
         let best = accesses.min_by(|a, b| a.share.total_cmp(&b.share))?;
         Some(vec![best])
     }
 
-    /// Two bounds of one path that must both hold make one interval.
-    fn of_bounds(self, parts: &[Tree]) -> Vec<Way<'f>> {
+    /// Two bounds of one path that must both hold are one interval.
+    fn plan_bounds(self, parts: &[Tree]) -> Vec<Way<'f>> {
         let bounds: Vec<Bound> = parts.iter().filter_map(|part| self.bound(part)).collect();
         let mut slots: Vec<u32> = bounds.iter().map(|bound| bound.slot).collect();
         slots.sort_unstable();
@@ -86,7 +86,7 @@ impl<'f> Ways<'f> {
             let exact = here.filter(|bound| bound.exact);
             Some(vec![Access {
                 slot,
-                share: self.shares.of_clue(slot, &clue),
+                share: self.shares.estimate_key(slot, &clue),
                 clues: Cow::Owned(vec![clue]),
                 proven: exact.map(|bound| bound.leaf).collect(),
             }])
@@ -163,7 +163,7 @@ mod tests {
         all
     }
 
-    /// Slot, clues and what they prove.
+    /// Slot, keys and the predicates that they prove.
     type Told = (u32, Vec<Clue>, Vec<u32>);
 
     fn way(tree: &Tree) -> Option<Vec<Told>> {
@@ -173,7 +173,7 @@ mod tests {
             facts: &facts,
             shares: &shares,
         };
-        let way = ways.of(tree)?.into_iter();
+        let way = ways.plan(tree)?.into_iter();
         Some(
             way.map(|a| (a.slot, a.clues.into_owned(), a.proven))
                 .collect(),

@@ -23,7 +23,7 @@ impl<'a> Chunk<'a> {
             line,
             start: count(range.start.saturating_sub(mark)),
             before: range.start,
-            text: file.get(range).unwrap_or_default(),
+            text: &file[range],
         }
     }
 

@@ -166,7 +166,7 @@ pub fn key_of(number: &Number) -> u64 {
 
 /// The number itself, or the nearest to it that has this form.
 pub fn nearest(number: &Number) -> f64 {
-    number.as_f64().unwrap_or_default()
+    number.as_f64().expect("a JSON number has a nearest float")
 }
 
 /// Whether numbers compare with this one as their nearest forms do: from 2^53 on, whole numbers share

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::*;
 use crate::core::config;
 use crate::core::diagnostic::{FileId, Files};
-use crate::core::matching::ruleset::RuleSet;
+use crate::core::matching::ruleset_compile;
 
 const CONFIG: &str = "connections: { desk: { base_url: https://desk.example, actor_id: 900 }, chat: { base_url: https://chat.example } }";
 
@@ -38,7 +38,7 @@ fn rule(text: &str) -> Vec<String> {
     let config = config::parse(FileId::default(), CONFIG, &BTreeMap::new(), diagnostics);
     let mut files = Files::default();
     let file = files.add("r.yaml", text);
-    RuleSet::compile(&Arc::new(files), &[file], &config, diagnostics);
+    ruleset_compile::rule_set(&Arc::new(files), &[file], &config, diagnostics);
     assert!(!diagnostics.has_errors(), "{text}: {diagnostics:?}");
     let all = diagnostics.sorted().into_iter();
     let all = all.filter(|diagnostic| diagnostic.code == Code::StartsItself);
@@ -208,7 +208,7 @@ fn a_guard_before_the_step_counts_as_the_condition_does() {
         );
         let file = files.add("r.yaml", text);
         let found = &mut Diagnostics::default();
-        RuleSet::compile(&Arc::new(files), &[file], &config, found);
+        ruleset_compile::rule_set(&Arc::new(files), &[file], &config, found);
         assert_eq!(
             (found.warnings(), found.errors()),
             (warned, 0),

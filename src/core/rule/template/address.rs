@@ -3,7 +3,7 @@
 //! It refuses an event value or a secret that could form the scheme or the host, and a value that
 //! would lead the path elsewhere.
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use percent_encoding::percent_decode_str;
 use regex::{Captures, Regex};
@@ -24,12 +24,13 @@ pub struct Filled {
 }
 
 pub fn fill(text: &str, place: &Place<'_>, names: &mut NameResolver<'_>) -> Option<Filled> {
-    static VARIABLE: OnceLock<Option<Regex>> = OnceLock::new();
-    let pattern = r"\{\{-?\s*vars((?:\.[A-Za-z_][A-Za-z0-9_]*)+)\s*-?\}\}";
-    let variable = VARIABLE.get_or_init(|| Regex::new(pattern).ok()).as_ref()?;
+    static VARIABLE: LazyLock<Regex> = LazyLock::new(|| {
+        let pattern = r"\{\{-?\s*vars((?:\.[A-Za-z_][A-Za-z0-9_]*)+)\s*-?\}\}";
+        Regex::new(pattern).expect("the pattern is sound")
+    });
     let mut mistakes = Vec::new();
-    let filled = variable.replace_all(text, |found: &Captures<'_>| {
-        let name = found[1].split('.').nth(1).unwrap_or_default();
+    let filled = VARIABLE.replace_all(text, |found: &Captures<'_>| {
+        let name = found[1].split('.').nth(1).expect("a name follows the dot");
         if names.in_scope.parameters.contains(name) {
             // Who runs the flow makes it of an event, so that it is like any value of one.
             return found[0].to_owned();

@@ -113,7 +113,7 @@ fn from_number(number: &serde_json::Number) -> Value {
     }
     match number.as_u64() {
         Some(n) => Value::from(n),
-        None => Value::from(number.as_f64().unwrap_or_default()),
+        None => Value::from(number.as_f64().expect("a JSON number has a nearest float")),
     }
 }
 
@@ -159,7 +159,9 @@ fn json(value: &Value, made: &mut Made) -> Result<Json, Error> {
         ValueKind::None => Ok(Json::Null),
         ValueKind::Bool => Ok(Json::Bool(value.is_true())),
         ValueKind::Number => number(value),
-        ValueKind::String => Ok(Json::String(made.text(value.as_str().unwrap_or_default())?)),
+        ValueKind::String => Ok(Json::String(
+            made.text(value.as_str().expect("a string is text"))?,
+        )),
         ValueKind::Map => {
             let mut map = serde_json::Map::new();
             for key in value.try_iter()? {

@@ -43,7 +43,7 @@ pub fn syntax() -> SyntaxConfig {
     syntax
         .keep_trailing_newline(true)
         .build()
-        .unwrap_or_default()
+        .expect("the usual delimiters are a syntax")
 }
 
 type Formatter = fn(&mut Output<'_>, &mut State<'_, '_>, &Value) -> Result<(), Error>;

@@ -157,8 +157,8 @@ pub fn value(path: &Path, scope: &Scope<'_>) -> Result<Json, RenderError> {
         }),
         found => Ok(found
             .to_json()
-            .map(|value| value.into_owned())
-            .unwrap_or_default()),
+            .expect("what is found has a value")
+            .into_owned()),
     }
 }
 
@@ -206,8 +206,7 @@ fn check_braces(text: &str, place: &Place<'_>, diagnostics: &mut Diagnostics) ->
         if closed && !word.is_empty() {
             let message = format!("`{{{{{word}}}}}` is no placeholder, and is sent as it stands");
             let help = format!("placeholders name a path: `{{{{$.{word}}}}}`");
-            let warning = Diagnostic::warning(Code::BadTemplate, at, message);
-            diagnostics.push(warning.help(help));
+            diagnostics.warning(Code::BadTemplate, at, message, help);
         }
     }
     true
@@ -246,8 +245,7 @@ impl TreeTemplate {
             let plain = key.trim_end_matches(".$");
             let message = format!("`{key}` names no path, so \"{text}\" stands as it is");
             let help = format!("write a path that begins with `$`, or call the key `{plain}`");
-            let warning = Diagnostic::warning(Code::BadPath, node.at, message);
-            diagnostics.push(warning.help(help));
+            diagnostics.warning(Code::BadPath, node.at, message, help);
         }
         text_in_document(text, node, diagnostics)
     }
@@ -284,8 +282,7 @@ fn warn_of_plain_path(entry: &Entry, diagnostics: &mut Diagnostics) {
     };
     let message = format!("\"{text}\" is sent as this very text");
     let help = format!("to send what stands there call the key `{}.$`", entry.key);
-    let warning = Diagnostic::warning(Code::BadPath, entry.value.at, message);
-    diagnostics.push(warning.help(help));
+    diagnostics.warning(Code::BadPath, entry.value.at, message, help);
 }
 
 fn text_in_document(

@@ -214,8 +214,8 @@ fn field(path: &Path, scope: &Scope<'_>) -> Result<Json, RenderError> {
         }),
         found => Ok(found
             .to_json()
-            .map(|value| value.into_owned())
-            .unwrap_or_default()),
+            .expect("what is found has a value")
+            .into_owned()),
     }
 }
 

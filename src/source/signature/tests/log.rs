@@ -1,7 +1,6 @@
-//! What whoever runs the program is told of a signature that does not fit.
-//! No secret stands in it.
+//! Tests of the log texts about wrong signatures, which must not contain a secret.
 
-use super::{BODY, KEY, WINDOW, hmac, judge, now, signed, verifier};
+use super::{BODY, KEY, WINDOW, hmac, now, signed, verifier, verify};
 use crate::core::config::{
     self, Algorithm, Encoding, Hmac, Scheme, Verification, github, standard_webhooks, upmind,
     zendesk,
@@ -9,7 +8,7 @@ use crate::core::config::{
 use crate::core::diagnostic::Position;
 use crate::core::secret::SecretValue;
 use crate::source::signature::Verifier;
-use crate::source::signature::hint::scheme_of;
+use crate::source::signature::hint::other_scheme;
 
 #[test]
 fn a_secret_that_cannot_be_decoded_is_named_and_not_shown() {
@@ -20,34 +19,34 @@ fn a_secret_that_cannot_be_decoded_is_named_and_not_shown() {
     };
     for value in ["c4nary, no base64", "whsec_", "whsec_c4nary!"] {
         let secrets = vec![("PAY".to_owned(), SecretValue::new(value))];
-        let Err(unusable) = Verifier::new(&verification, secrets) else {
-            panic!("{value} was taken");
+        let Err(invalid) = Verifier::new(&verification, secrets) else {
+            panic!("{value} was accepted");
         };
-        assert_eq!(unusable[0].name, "PAY");
-        assert!(!format!("{unusable:?}").contains("c4nary"));
+        assert_eq!(invalid[0].name, "PAY");
+        assert!(!format!("{invalid:?}").contains("c4nary"));
     }
 }
 
 #[test]
-fn a_log_says_what_would_have_fitted() {
-    let told = |sender: &Verifier, receiver: &Verifier, sent: &[u8], got: &[u8]| {
+fn a_hint_says_what_would_match() {
+    let hint_for = |sender: &Verifier, receiver: &Verifier, sent: &[u8], got: &[u8]| {
         let headers = signed(sender, sent, now());
-        let shown = receiver.judge_head(&headers, now()).ok().unwrap();
-        assert!(receiver.judge_body(&shown, got).is_err());
-        receiver.hint(&shown, got).unwrap_or_default()
+        let credentials = receiver.check_headers(&headers, now()).ok().unwrap();
+        assert!(receiver.check_body(&credentials, got).is_err());
+        receiver.hint(&credentials, got).unwrap_or_default()
     };
-    let zendesk_of = |secret: &str| hmac(zendesk(WINDOW), &[secret]);
-    let here = zendesk_of(KEY);
-    for (sent, got, wanted) in [
+    let zendesk_with = |secret: &str| hmac(zendesk(WINDOW), &[secret]);
+    let here = zendesk_with(KEY);
+    for (sent, got, expected) in [
         ("{}", "{}\r\n", "without the white space around it"),
         ("{}\n", "{}", "`--data-binary @FILE` does not"),
-        ("{\n}", "{\r\n}", "changes CRLF and LF"),
-        ("{\r\n}", "{\n}", "changes CRLF and LF"),
+        ("{\n}", "{\r\n}", "converts CRLF and LF"),
+        ("{\r\n}", "{\n}", "converts CRLF and LF"),
         ("{}", "{ }", ""),
     ] {
-        let hint = told(&here, &here, sent.as_bytes(), got.as_bytes());
-        assert!(hint.contains(wanted), "{sent:?} {got:?}: {hint}");
-        assert_eq!(hint.is_empty(), wanted.is_empty(), "{hint}");
+        let hint = hint_for(&here, &here, sent.as_bytes(), got.as_bytes());
+        assert!(hint.contains(expected), "{sent:?} {got:?}: {hint}");
+        assert_eq!(hint.is_empty(), expected.is_empty(), "{hint}");
     }
     let decoding = |key| Hmac {
         key,
@@ -61,20 +60,20 @@ fn a_log_says_what_would_have_fitted() {
         decoding(config::Key::Verbatim),
         &["whsec_d3EzVGZabDlrRDB5UW0="],
     );
-    let hint = told(&decoded, &verbatim, BODY, BODY);
+    let hint = hint_for(&decoded, &verbatim, BODY, BODY);
     assert!(hint.ends_with("write `key: base64`"), "{hint}");
-    let hint = told(&verbatim, &decoded, BODY, BODY);
+    let hint = hint_for(&verbatim, &decoded, BODY, BODY);
     assert!(hint.ends_with("write `key: verbatim`"), "{hint}");
-    let padded = zendesk_of(&format!("{KEY} "));
-    let hint = told(&here, &padded, BODY, BODY);
+    let padded = zendesk_with(&format!("{KEY} "));
+    let hint = hint_for(&here, &padded, BODY, BODY);
     assert!(hint.contains("without white space"), "{hint}");
-    assert!(padded.doubts()[0].1.contains("white space"));
-    assert!(verbatim.doubts()[0].1.contains("whsec_"));
+    assert!(padded.warnings()[0].1.contains("white space"));
+    assert!(verbatim.warnings()[0].1.contains("whsec_"));
     assert!(!hint.contains(KEY));
 }
 
 #[test]
-fn a_log_says_what_a_signature_looks_like() {
+fn the_help_names_the_form_of_a_signature() {
     let hex = signed(&hmac(upmind(), &[KEY]), BODY, now());
     let base64 = hmac(
         Hmac {
@@ -83,53 +82,53 @@ fn a_log_says_what_a_signature_looks_like() {
         },
         &[KEY],
     );
-    let refused = judge(&base64, &hex, BODY, now()).unwrap_err();
-    assert_eq!(refused.word(), "sender_malformed");
+    let rejection = verify(&base64, &hex, BODY, now()).unwrap_err();
+    assert_eq!(rejection.code(), "sender_malformed");
     assert!(
-        refused.help().contains("sha256 in hex"),
+        rejection.help().contains("sha256 in hex"),
         "{}",
-        refused.help()
+        rejection.help()
     );
     let sha512 = Hmac {
         algorithm: Algorithm::Sha512,
         ..upmind()
     };
     let longer = signed(&hmac(sha512, &[KEY]), BODY, now());
-    let refused = judge(&hmac(upmind(), &[KEY]), &longer, BODY, now()).unwrap_err();
+    let rejection = verify(&hmac(upmind(), &[KEY]), &longer, BODY, now()).unwrap_err();
     assert!(
-        refused.help().contains("sha512 in hex"),
+        rejection.help().contains("sha512 in hex"),
         "{}",
-        refused.help()
+        rejection.help()
     );
 }
 
 #[test]
-fn a_log_says_whose_header_comes_in_place_of_ours() {
+fn the_help_names_the_scheme_of_another_header() {
     let headers = signed(&hmac(github(), &[KEY]), BODY, now());
-    let told = |verifier: &Verifier| judge(verifier, &headers, BODY, now()).unwrap_err();
-    let refused = told(&hmac(zendesk(WINDOW), &[KEY]));
-    assert_eq!(refused.word(), "sender_unsigned");
+    let reject = |verifier: &Verifier| verify(verifier, &headers, BODY, now()).unwrap_err();
+    let rejection = reject(&hmac(zendesk(WINDOW), &[KEY]));
+    assert_eq!(rejection.code(), "sender_unsigned");
     assert!(
-        refused.help().contains("the header of `github`"),
+        rejection.help().contains("has the header of `github`"),
         "{}",
-        refused.help()
+        rejection.help()
     );
-    let refused = told(&verifier(Scheme::Bearer, &[KEY]));
+    let rejection = reject(&verifier(Scheme::Bearer, &[KEY]));
     assert!(
-        refused.help().contains("the header of `github`"),
+        rejection.help().contains("has the header of `github`"),
         "{}",
-        refused.help()
+        rejection.help()
     );
-    let unsigned = judge(&hmac(github(), &[KEY]), &Default::default(), BODY, now()).unwrap_err();
+    let unsigned = verify(&hmac(github(), &[KEY]), &Default::default(), BODY, now()).unwrap_err();
     assert!(
-        unsigned.help().contains("let the sender sign"),
+        unsigned.help().contains("configure the sender to sign"),
         "{}",
         unsigned.help()
     );
 }
 
 #[test]
-fn the_table_of_headers_is_that_of_the_schemes() {
+fn the_header_table_matches_the_schemes() {
     for scheme in [
         zendesk(WINDOW),
         upmind(),
@@ -138,7 +137,7 @@ fn the_table_of_headers_is_that_of_the_schemes() {
     ] {
         let name = scheme.name;
         let headers = signed(&hmac(scheme, &["d2hzZWNfd2hzZWM="]), BODY, now());
-        assert_eq!(scheme_of(&headers, "other"), Some(name));
-        assert_eq!(scheme_of(&headers, name), None);
+        assert_eq!(other_scheme(&headers, "other"), Some(name));
+        assert_eq!(other_scheme(&headers, name), None);
     }
 }

@@ -1,72 +1,72 @@
-//! Nothing but the whole signature passes: every change of a byte, every part, every other encoding fails.
-//! It refuses no body: any bytes are signed.
+//! Property tests: only the complete signature verifies.
+//! Any changed byte, part or other encoding fails.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use proptest::prelude::*;
 
-use super::{KEY, judge, now, schemes, signed};
+use super::{KEY, now, schemes, signed, verify};
 use crate::core::config::Encoding;
-use crate::source::signature::{Refused, Verifier};
+use crate::source::signature::{Rejection, Verifier};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn nothing_but_the_whole_signature_passes(
+    fn only_the_complete_signature_verifies(
         body in prop::collection::vec(any::<u8>(), 0..80),
-        place: usize,
+        position: usize,
         byte: u8,
     ) {
         for verifier in schemes(&[KEY]) {
-            let sound = signed(&verifier, &body, now());
-            prop_assert_eq!(judge(&verifier, &sound, &body, now()), Ok(()));
-            for (name, value) in &sound {
-                let mut others = changed(value.as_bytes(), place, byte);
+            let valid = signed(&verifier, &body, now());
+            prop_assert_eq!(verify(&verifier, &valid, &body, now()), Ok(()));
+            for (name, value) in &valid {
+                let mut others = changed(value.as_bytes(), position, byte);
                 if Some(name.as_str()) == verifier.hmac().map(|hmac| &*hmac.header) {
                     others.extend(rewritten(&verifier, value.as_bytes()));
                 }
                 for other in others {
-                    let Some(headers) = with(&sound, name, &other) else { continue };
-                    // The kind of credentials has no letter case.
+                    let Some(headers) = with(&valid, name, &other) else { continue };
+                    // The kind of credentials is case-insensitive.
                     if name == "authorization" && same_credentials(value.as_bytes(), headers[name].as_bytes()) {
                         continue;
                     }
-                    let judged = judge(&verifier, &headers, &body, now());
-                    prop_assert!(judged.is_err(), "{}: {:?}", name, other.escape_ascii().to_string());
+                    let verified = verify(&verifier, &headers, &body, now());
+                    prop_assert!(verified.is_err(), "{}: {:?}", name, other.escape_ascii().to_string());
                 }
             }
         }
     }
 
     #[test]
-    fn another_body_never_passes(
+    fn another_body_never_verifies(
         body in prop::collection::vec(any::<u8>(), 1..80),
-        place: usize,
+        position: usize,
         byte: u8,
     ) {
         for verifier in schemes(&[KEY]).into_iter().filter(|v| v.hmac().is_some()) {
-            let sound = signed(&verifier, &body, now());
-            for other in changed(&body, place, byte) {
+            let valid = signed(&verifier, &body, now());
+            for other in changed(&body, position, byte) {
                 let trims = verifier.hmac().is_some_and(|hmac| hmac.name == "upmind");
                 if trims && other.trim_ascii() == body.trim_ascii() {
                     continue;
                 }
-                let judged = judge(&verifier, &sound, &other, now());
-                prop_assert_eq!(judged, Err(Refused::WrongSignature));
+                let verified = verify(&verifier, &valid, &other, now());
+                prop_assert_eq!(verified, Err(Rejection::WrongSignature));
             }
         }
     }
 }
 
-/// Everything that a text can be changed into without being itself.
-fn changed(text: &[u8], place: usize, byte: u8) -> Vec<Vec<u8>> {
-    let place = place % text.len();
+/// Variants of a text that differ from it.
+fn changed(text: &[u8], position: usize, byte: u8) -> Vec<Vec<u8>> {
+    let position = position % text.len();
     let mut other = text.to_vec();
-    other[place] = byte;
+    other[position] = byte;
     let mut without = text.to_vec();
-    without.remove(place);
+    without.remove(position);
     let twice = [text, text].concat();
     let beside = [text, b",", text].concat();
     let extended = [text, &[byte]].concat();
@@ -82,15 +82,15 @@ fn changed(text: &[u8], place: usize, byte: u8) -> Vec<Vec<u8>> {
         before,
         upper,
         lower,
-        text[..place].to_vec(),
-        text[place + 1..].to_vec(),
+        text[..position].to_vec(),
+        text[position + 1..].to_vec(),
         b"null".to_vec(),
     ];
     all.retain(|changed| changed != text);
     all
 }
 
-/// The same signature, written in other ways.
+/// The same signature in other encodings.
 fn rewritten(verifier: &Verifier, value: &[u8]) -> Vec<Vec<u8>> {
     let Some(hmac) = verifier.hmac() else {
         return Vec::new();
@@ -126,7 +126,7 @@ fn rewritten(verifier: &Verifier, value: &[u8]) -> Vec<Vec<u8>> {
 
 fn with(headers: &HeaderMap, name: &HeaderName, value: &[u8]) -> Option<HeaderMap> {
     let mut headers = headers.clone();
-    // As they are read from a connection: without white space around.
+    // Header values read from a connection have no white space around them.
     let value = HeaderValue::from_bytes(value.trim_ascii()).ok()?;
     (value != headers[name]).then(|| headers.insert(name, value))?;
     Some(headers)

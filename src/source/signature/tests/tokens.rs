@@ -1,14 +1,13 @@
-//! Tokens and passwords: the one that is right, and all that is nearly right.
-//! It refuses what is empty, cut off, extended or of another kind.
+//! Tests of tokens and passwords, with many that are almost right.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{BODY, basic, headers, judge, now, verifier};
+use super::{BODY, basic, headers, now, verifier, verify};
 use crate::core::config::Scheme;
 
 #[test]
-fn weak_tokens_are_refused() {
+fn wrong_tokens_are_rejected() {
     let bearer = verifier(Scheme::Bearer, &["a-token-of-some-length"]);
     let basic = basic(&["a-token-of-some-length"]);
     let wrong = STANDARD.encode("desk:a-token-of-some-lengt");
@@ -39,14 +38,14 @@ fn weak_tokens_are_refused() {
         "Digest username=\"desk\"",
     ] {
         let headers = headers(&[("authorization", value)]);
-        assert!(judge(&bearer, &headers, BODY, now()).is_err(), "{value}");
-        assert!(judge(&basic, &headers, BODY, now()).is_err(), "{value}");
+        assert!(verify(&bearer, &headers, BODY, now()).is_err(), "{value}");
+        assert!(verify(&basic, &headers, BODY, now()).is_err(), "{value}");
     }
     for value in [
         "Bearer a-token-of-some-length",
         "bearer  a-token-of-some-length",
     ] {
         let headers = headers(&[("authorization", value)]);
-        assert_eq!(judge(&bearer, &headers, BODY, now()), Ok(()), "{value}");
+        assert_eq!(verify(&bearer, &headers, BODY, now()), Ok(()), "{value}");
     }
 }

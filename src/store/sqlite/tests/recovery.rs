@@ -1,11 +1,11 @@
-//! What becomes of runs that were under way when the program ended without a word.
+//! Runs that were running when the process ended without shutdown.
 
 use super::*;
 
 #[tokio::test]
-async fn what_was_under_way_goes_on_alone_one_by_one() {
-    let house = House::new();
-    let (store, _) = house.open();
+async fn suspects_are_executed_one_at_a_time() {
+    let folder = Folder::new();
+    let (store, _) = folder.open();
     let rule = live_rule("a");
     let mut runs = Vec::new();
     for n in 0..4 {
@@ -13,14 +13,14 @@ async fn what_was_under_way_goes_on_alone_one_by_one() {
         arrival.planned[0].lane = None;
         runs.push(store.commit(arrival).await.unwrap().runs[0].id);
     }
-    let three = Claim {
+    let three = ClaimRequest {
         limit: 3,
         ..everything()
     };
     assert_eq!(store.claim(three).await.unwrap().len(), 3);
     killed(store);
 
-    let (store, recovered) = house.open();
+    let (store, recovered) = folder.open();
     assert_eq!(recovered.suspects, runs[..3]);
     assert_eq!(claimed(&store).await, [runs[0]]);
     assert!(claimed(&store).await.is_empty(), "nothing beside a suspect");
@@ -34,9 +34,9 @@ async fn what_was_under_way_goes_on_alone_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_run_that_ends_the_program_alone_three_times_is_quarantined() {
-    let house = House::new();
-    let (store, _) = house.open();
+async fn a_run_that_crashes_the_process_three_times_is_quarantined() {
+    let folder = Folder::new();
+    let (store, _) = folder.open();
     let rule = live_rule("a");
     let bad = store.commit(arrival("bad", &rule)).await.unwrap().runs[0].id;
     let next = store.commit(arrival("next", &rule)).await.unwrap().runs[0].id;
@@ -51,7 +51,7 @@ async fn a_run_that_ends_the_program_alone_three_times_is_quarantined() {
     killed(store);
     let mut ends = 0;
     let (store, recovered) = loop {
-        let (store, recovered) = house.open();
+        let (store, recovered) = folder.open();
         if !recovered.quarantined.is_empty() {
             break (store, recovered);
         }
@@ -83,9 +83,9 @@ async fn a_run_that_ends_the_program_alone_three_times_is_quarantined() {
 }
 
 #[tokio::test]
-async fn progress_clears_a_run_of_blame() {
-    let house = House::new();
-    let (mut store, _) = house.open();
+async fn progress_resets_the_crash_count() {
+    let folder = Folder::new();
+    let (mut store, _) = folder.open();
     let run = store
         .commit(arrival("1", &live_rule("a")))
         .await
@@ -103,7 +103,7 @@ async fn progress_clears_a_run_of_blame() {
             store.advance(run, vec![started], None).await.unwrap();
         }
         killed(store);
-        let (again, recovered) = house.open();
+        let (again, recovered) = folder.open();
         assert!(recovered.quarantined.is_empty(), "{round}");
         store = again;
     }

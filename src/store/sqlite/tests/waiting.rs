@@ -1,4 +1,4 @@
-//! Runs that wait for days, and events that are gathered: there after a restart, at no cost meanwhile.
+//! Waiting runs and debounce windows after a restart, and their limits.
 
 use jiff::SignedDuration;
 
@@ -7,13 +7,13 @@ use crate::core::config;
 use crate::core::gate::{Ask, Kept, Kind};
 use crate::core::matching::ruleset::RuleSet;
 use crate::core::run::Reply;
-use crate::store::{Arrival, Occasion};
+use crate::store::{ArrivalKind, History, IncomingEvent};
 
 fn later(seconds: i64) -> Timestamp {
     now() + SignedDuration::from_secs(seconds)
 }
 
-fn gathered(id: &str, seconds: i64) -> Arrival {
+fn gathered(id: &str, seconds: i64) -> IncomingEvent {
     let text = "name: a\nevent_source: support\nevent_type: ticket.TicketCreated\n\
         debounce: { quiet: 60s, keep: all }\nflow:\n  - succeed: fine\n";
     let mut arrival = arrival(id, &RuleSet::of_text(text).rules[0]);
@@ -29,22 +29,22 @@ fn gathered(id: &str, seconds: i64) -> Arrival {
     arrival
 }
 
-async fn at(store: &SqliteStore, now: Timestamp) -> Vec<Claimed> {
-    let claim = Claim {
+async fn at(store: &SqliteStore, now: Timestamp) -> Vec<ClaimedRun> {
+    let claim = ClaimRequest {
         now,
         ..everything()
     };
     store.claim(claim).await.unwrap()
 }
 
-fn ids(run: &Claimed) -> Vec<&str> {
+fn ids(run: &ClaimedRun) -> Vec<&str> {
     run.events.iter().map(|event| event.id.as_str()).collect()
 }
 
 #[tokio::test]
-async fn what_waits_and_what_is_gathered_is_there_after_a_restart() {
-    let house = House::new();
-    let (store, _) = house.open();
+async fn waiting_runs_and_windows_are_there_after_a_restart() {
+    let folder = Folder::new();
+    let (store, _) = folder.open();
     let waits = store
         .commit(arrival("w", &live_rule("w")))
         .await
@@ -64,8 +64,8 @@ async fn what_waits_and_what_is_gathered_is_there_after_a_restart() {
         .unwrap();
     store.commit(gathered("1", 0)).await.unwrap();
     killed(store);
-    let (store, recovered) = house.open();
-    assert_eq!(recovered, Recovered::default());
+    let (store, recovered) = folder.open();
+    assert_eq!(recovered, RecoveryReport::default());
     let record = store.run(waits).await.unwrap().unwrap();
     assert_eq!(
         (record.state, record.log),
@@ -73,11 +73,11 @@ async fn what_waits_and_what_is_gathered_is_there_after_a_restart() {
     );
     store.commit(gathered("2", 30)).await.unwrap();
     killed(store);
-    let (store, _) = house.open();
+    let (store, _) = folder.open();
     let runs = at(&store, later(90)).await;
     assert_eq!((runs.len(), ids(&runs[0])), (1, vec!["1", "2"]));
     killed(store);
-    let (store, recovered) = house.open();
+    let (store, recovered) = folder.open();
     assert_eq!(recovered.suspects, [runs[0].id]);
     assert_eq!(ids(&at(&store, later(91)).await[0]), ["1", "2"]);
     to(&store, runs[0].id, State::Done).await;
@@ -85,11 +85,11 @@ async fn what_waits_and_what_is_gathered_is_there_after_a_restart() {
 }
 
 #[tokio::test]
-async fn waiting_runs_leave_the_backlog_to_others_and_still_have_a_bound() {
-    let house = House::new();
-    let mut settings = Settings::default();
+async fn waiting_runs_have_a_limit_of_their_own() {
+    let folder = Folder::new();
+    let mut settings = StoreSettings::default();
     settings.limits.backlog = 2;
-    let (store, _) = house.open_with(settings);
+    let (store, _) = folder.open_with(settings);
     let rule = live_rule("a");
     for number in 0..20 {
         let run = store
@@ -100,67 +100,71 @@ async fn waiting_runs_leave_the_backlog_to_others_and_still_have_a_bound() {
         let until = later(86_400);
         to(&store, run.runs[0].id, State::Waiting { until }).await;
     }
-    let refused = store.commit(arrival("one more", &rule)).await;
-    assert_eq!(refused, Err(StoreError::Full { unfinished: 20 }));
+    let rejected = store.commit(arrival("one more", &rule)).await;
+    assert_eq!(rejected, Err(StoreError::Full { unfinished: 20 }));
     assert_eq!(at(&store, later(86_400)).await.len(), 1, "one lane");
-    let refused = store.commit(arrival("one more", &rule)).await;
+    let rejected = store.commit(arrival("one more", &rule)).await;
     assert_eq!(
-        refused,
+        rejected,
         Err(StoreError::Full { unfinished: 20 }),
         "they are due"
     );
 }
 
 #[tokio::test]
-async fn gathered_events_are_kept_as_long_as_the_run_that_reads_them() {
-    let house = House::new();
-    let mut settings = Settings::default();
+async fn events_of_a_window_are_kept_as_long_as_the_run_that_reads_them() {
+    let folder = Folder::new();
+    let mut settings = StoreSettings::default();
     settings.retention.keep_for = Duration::ZERO;
     settings.archive.events = config::Archived::Unmatched;
-    let (store, _) = house.open_with(settings);
+    let (store, _) = folder.open_with(settings);
     for (id, seconds) in [("1", 0), ("2", 1), ("3", 2)] {
         store.commit(gathered(id, seconds)).await.unwrap();
     }
     let tidy = async || {
-        let tick = |ledger: &mut ledger::Ledger<'_>| ledger.tick();
+        let tick = |transaction: &mut WriteTransaction<'_>| transaction.tick();
         for _ in 0..61 {
-            store.writer.order(Safety::System, tick).await.unwrap();
+            store
+                .writer
+                .submit(Durability::Buffered, tick)
+                .await
+                .unwrap();
         }
     };
-    // Only what came before now is old; the rows say when they changed last.
+    // Makes every run old.
     let age = "UPDATE runs SET changed = 0";
-    Connection::open(&house.path)
+    Connection::open(&folder.path)
         .unwrap()
         .execute(age, [])
         .unwrap();
     tidy().await;
-    assert_eq!(house.rows("SELECT count(*) FROM runs"), 1, "two gave way");
-    assert_eq!(house.rows("SELECT count(*) FROM events"), 3);
+    assert_eq!(folder.rows("SELECT count(*) FROM runs"), 1, "two gave way");
+    assert_eq!(folder.rows("SELECT count(*) FROM events"), 3);
     let run = at(&store, later(90)).await.remove(0);
     assert_eq!(ids(&run), ["1", "2", "3"]);
-    let replay = Arrival {
-        occasion: Occasion::Replay,
+    let replay = IncomingEvent {
+        occasion: ArrivalKind::Replay,
         ..gathered("3", 91)
     };
     to(&store, run.id, State::Done).await;
     let again = store.commit(replay).await.unwrap().runs[0].id;
-    Connection::open(&house.path)
+    Connection::open(&folder.path)
         .unwrap()
         .execute(age, [])
         .unwrap();
     tidy().await;
-    assert_eq!(house.rows("SELECT count(*) FROM events"), 3);
+    assert_eq!(folder.rows("SELECT count(*) FROM events"), 3);
     let run = at(&store, later(92)).await.remove(0);
     assert_eq!((run.id, ids(&run)), (again, vec!["1", "2", "3"]));
     to(&store, again, State::Done).await;
-    Connection::open(&house.path)
+    Connection::open(&folder.path)
         .unwrap()
         .execute(age, [])
         .unwrap();
     tidy().await;
     for table in ["runs", "events", "windows", "gathered"] {
         assert_eq!(
-            house.rows(&format!("SELECT count(*) FROM {table}")),
+            folder.rows(&format!("SELECT count(*) FROM {table}")),
             0,
             "{table}"
         );
@@ -168,41 +172,9 @@ async fn gathered_events_are_kept_as_long_as_the_run_that_reads_them() {
 }
 
 #[tokio::test]
-async fn looking_for_what_is_due_is_a_look_into_an_index() {
-    let house = House::new();
-    drop(house.open());
-    let connection = Connection::open(&house.path).unwrap();
-    for (sql, index) in [
-        (turns::DUE, "runs USING INDEX runs_due (due<?)"),
-        (
-            windows::OPEN,
-            "windows USING INDEX windows_open (queue=? AND value=?)",
-        ),
-        (
-            windows::GATHERED,
-            "windows USING COVERING INDEX windows_by_run (run=?)",
-        ),
-    ] {
-        let mut plan = connection
-            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
-            .unwrap();
-        let count = plan.parameter_count();
-        let given = rusqlite::params_from_iter(std::iter::repeat_n(1, count));
-        let steps = plan.query_map(given, |row| row.get::<_, String>(3));
-        let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
-        let steps = steps.join("\n");
-        assert!(steps.contains(index), "{steps}");
-        assert!(
-            !steps.contains("SCAN") && !steps.contains("TEMP B-TREE"),
-            "{steps}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn attempts_and_the_last_failure_are_counted_as_lines_are_written() {
-    let house = House::new();
-    let (store, _) = house.open();
+async fn attempts_and_the_last_failure_are_kept_beside_the_log() {
+    let folder = Folder::new();
+    let (store, _) = folder.open();
     let run = store
         .commit(arrival("1", &live_rule("a")))
         .await
@@ -236,8 +208,8 @@ async fn attempts_and_the_last_failure_are_counted_as_lines_are_written() {
         .unwrap();
     let log = store.run(run).await.unwrap().unwrap().log;
     assert_eq!((log.len(), &log[2_001]), (2_002, &attempt(3, fine())));
-    let journal = journal::Journal::open(&house.path).unwrap();
-    let story = journal.run(run).unwrap().unwrap();
+    let history = SqliteHistory::open(&folder.path).unwrap();
+    let story = history.run(run).unwrap().unwrap();
     assert_eq!(story.row.attempts, 2_002);
     assert_eq!(story.row.error.as_deref(), Some("last"));
 }

@@ -1,0 +1,30 @@
+//! Support for the tests of flowtrigger: one of each thing that several tests need.
+//!
+//! | need | module |
+//! |---|---|
+//! | a folder with rules, configuration and data; a data folder alone | [`sandbox`], [`data_folder`] |
+//! | the program: start, output, exit code | [`program`] |
+//! | a daemon as a process, or in the test's process | [`daemon`], [`test_daemon`] |
+//! | a clock that a test sets | [`clock`] |
+//! | a server that records requests | [`receiver`] |
+//! | signed requests, HTTP by hand | [`sender`], [`http_wire`] |
+//! | rules and configurations from texts | [`rules`] |
+//! | files of the repository, expected output | [`repository`], [`expected`] |
+//! | random and mutated input, a reference evaluator | [`strategy`], [`mutate`], [`reference`] |
+
+pub mod clock;
+pub mod daemon;
+pub mod data_folder;
+pub mod expected;
+pub mod http_wire;
+pub mod mutate;
+pub mod program;
+pub mod receiver;
+pub mod reference;
+pub mod repository;
+pub mod rules;
+pub mod sandbox;
+pub mod sender;
+pub mod strategy;
+pub mod test_daemon;
+pub mod wait;

@@ -1,0 +1,149 @@
+//! A reference evaluator for conditions, written from the description of the language alone. It shares no
+//! code with the evaluator of the program.
+
+use serde_json::{Value, json};
+
+use crate::strategy::conditions::{Condition, Operator, Test};
+
+/// A truth value of three-valued logic: `None` is unknown.
+pub type TruthValue = Option<bool>;
+
+fn negate(truth: TruthValue) -> TruthValue {
+    truth.map(|holds| !holds)
+}
+
+fn every(truths: &[TruthValue]) -> TruthValue {
+    match truths {
+        _ if truths.contains(&Some(false)) => Some(false),
+        _ if truths.contains(&None) => None,
+        _ => Some(true),
+    }
+}
+
+fn some(truths: &[TruthValue]) -> TruthValue {
+    negate(every(
+        &truths
+            .iter()
+            .map(|truth| negate(*truth))
+            .collect::<Vec<_>>(),
+    ))
+}
+
+pub fn evaluate(condition: &Condition, body: &Value) -> TruthValue {
+    let all = |parts: &[Condition]| parts.iter().map(|p| evaluate(p, body)).collect::<Vec<_>>();
+    match condition {
+        Condition::Field(path, test) => evaluate_test(test, path, body),
+        Condition::All(parts) => every(&all(parts)),
+        Condition::Any(parts) => some(&all(parts)),
+        Condition::None(parts) => negate(some(&all(parts))),
+    }
+}
+
+fn at<'a>(body: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.')
+        .try_fold(body, |value, key| value.as_object()?.get(key))
+}
+
+fn evaluate_test(test: &Test, path: &str, body: &Value) -> TruthValue {
+    match test {
+        Test::Value(wanted) => Some(same(at(body, path)?, wanted)),
+        Test::OneOf(wanted) => {
+            let value = at(body, path)?;
+            Some(wanted.iter().any(|wanted| same(value, wanted)))
+        }
+        Test::SameAs(other) => Some(same(at(body, path)?, at(body, other)?)),
+        Test::Not(test) => negate(evaluate_test(test, path, body)),
+        Test::Operators(operators) => every(
+            &operators
+                .iter()
+                .map(|o| holds(o, path, body))
+                .collect::<Vec<_>>(),
+        ),
+    }
+}
+
+/// Compares numbers by value, in lists too: `[2]` equals `[2.0]`.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        _ => a == b,
+    }
+}
+
+fn holds(operator: &Operator, path: &str, body: &Value) -> TruthValue {
+    let value = at(body, path);
+    match operator {
+        Operator::Exists(wanted) => Some(value.is_some() == *wanted),
+        Operator::Present(wanted) => {
+            let nothing = value.is_none_or(|v| v.is_null() || *v == json!("") || *v == json!([]));
+            Some(nothing != *wanted)
+        }
+        Operator::Lt(n) => number(value?, |value| value < *n as f64),
+        Operator::Gte(n) => number(value?, |value| value >= *n as f64),
+        Operator::Between(low, high) => number(value?, |value| {
+            value >= *low as f64 && value <= *high as f64
+        }),
+        Operator::GtField(other) => greater(value?, at(body, other)?),
+        Operator::Has(wanted) => list(value?, |items| {
+            wanted
+                .iter()
+                .any(|wanted| items.iter().any(|item| same(item, wanted)))
+        }),
+        Operator::HasAll(wanted) => list(value?, |items| {
+            wanted
+                .iter()
+                .all(|wanted| items.iter().any(|item| same(item, wanted)))
+        }),
+        Operator::Contains(part) => text(value?, |text| text.contains(part)),
+        Operator::StartsWith(part) => text(value?, |text| text.starts_with(part)),
+        Operator::Not(test) => negate(evaluate_test(test, path, body)),
+    }
+}
+
+/// Compares with a number: false for null, unknown for what is not a number.
+fn number(value: &Value, test: impl Fn(f64) -> bool) -> TruthValue {
+    match value {
+        Value::Null => Some(false),
+        Value::Number(n) => n.as_f64().map(test),
+        Value::String(text) => text.parse::<f64>().ok().map(test),
+        _ => None,
+    }
+}
+
+/// Compares with another field: as numbers if both are numbers, otherwise as texts if both are texts.
+fn greater(value: &Value, other: &Value) -> TruthValue {
+    let read = |value: &Value| match value {
+        Value::String(text) => text.parse::<f64>().ok(),
+        other => other.as_f64(),
+    };
+    match (value, other) {
+        (Value::Null, _) => Some(false),
+        (_, Value::Null) => Some(false),
+        (Value::String(a), Value::String(b)) if read(value).is_none() || read(other).is_none() => {
+            Some(a > b)
+        }
+        (Value::Number(_) | Value::String(_), Value::Number(_) | Value::String(_)) => {
+            Some(read(value)? > read(other)?)
+        }
+        _ => None,
+    }
+}
+
+fn list(value: &Value, test: impl Fn(&[Value]) -> bool) -> TruthValue {
+    match value {
+        Value::Null => Some(false),
+        Value::Array(items) => Some(test(items)),
+        _ => None,
+    }
+}
+
+fn text(value: &Value, test: impl Fn(&str) -> bool) -> TruthValue {
+    match value {
+        Value::Null => Some(false),
+        Value::String(text) => Some(test(text)),
+        _ => None,
+    }
+}

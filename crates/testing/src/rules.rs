@@ -1,0 +1,44 @@
+//! Compiles rules and configurations from texts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use flowtrigger::core::config::{self, Config};
+use flowtrigger::core::diagnostic::{Diagnostics, Files};
+use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
+
+/// Compiles rule files, given as name and text. Returns the rules that load, and what is wrong with the
+/// others.
+pub fn compile(files: &[(&str, &str)], config: &Config) -> (RuleSet, Diagnostics) {
+    let (mut sources, mut diagnostics) = (Files::default(), Diagnostics::default());
+    let ids = files.iter().map(|(name, text)| sources.add(*name, *text));
+    let ids: Vec<_> = ids.collect();
+    let rules = ruleset_compile::rule_set(&Arc::new(sources), &ids, config, &mut diagnostics);
+    (rules, diagnostics)
+}
+
+/// Compiles rule files; panics with their texts if there is an error.
+#[track_caller]
+pub fn load(files: &[(&str, &str)], config: &Config) -> RuleSet {
+    let (rules, diagnostics) = compile(files, config);
+    let texts = || {
+        files
+            .iter()
+            .map(|(_, text)| *text)
+            .collect::<Vec<_>>()
+            .join("\n---\n")
+    };
+    assert!(!diagnostics.has_errors(), "{diagnostics:?}\n{}", texts());
+    rules
+}
+
+/// Reads a configuration; panics if there is a diagnostic.
+#[track_caller]
+pub fn config(text: &str) -> Config {
+    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+    let file = files.add("flowtrigger.yaml", text);
+    let config = config::parse(file, text, &BTreeMap::new(), &mut diagnostics);
+    assert!(diagnostics.is_empty(), "{:?}", diagnostics.sorted());
+    config
+}

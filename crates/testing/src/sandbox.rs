@@ -1,0 +1,126 @@
+//! A temporary folder with rules, configuration and data, in which the program runs.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use flowtrigger::store::{Settings, SqliteStore};
+use serde_json::Value;
+
+use crate::program::{self, Output};
+use crate::wait::wait_until;
+
+/// Deleted when it is dropped.
+pub struct Sandbox {
+    folder: tempfile::TempDir,
+    program: PathBuf,
+    environment: Vec<(String, String)>,
+}
+
+impl Sandbox {
+    /// A folder with an empty `rules/`. `program` is the path of the built program:
+    /// `env!("CARGO_BIN_EXE_flowtrigger")`, which only integration tests of the root package have.
+    pub fn new(program: impl Into<PathBuf>) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::create_dir(folder.path().join("rules")).expect("a writable folder");
+        Self {
+            folder,
+            program: program.into(),
+            environment: Vec::new(),
+        }
+    }
+
+    /// Sets an environment variable for every command.
+    pub fn with_env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file, and creates its folder if needed.
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a writable folder");
+        fs::write(path, bytes).expect("a writable file");
+    }
+
+    /// Writes the rule file.
+    pub fn write_rules(&self, rules: &str) {
+        self.write("rules/rules.yaml", rules);
+    }
+
+    /// A file's text; empty if there is no such file.
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap_or_default()
+    }
+
+    /// Waits until a command has created a file.
+    #[track_caller]
+    pub fn wait_for_file(&self, name: &str) {
+        wait_until(name, || self.path(name).exists());
+    }
+
+    /// The program in this folder.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = program::command(&self.program, self.folder.path(), arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs the program to its end.
+    #[track_caller]
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let child = self.command(arguments).spawn().expect("it starts");
+        Output::new(program::finish(child))
+    }
+
+    /// Runs the program with a text as standard input.
+    #[track_caller]
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = self.command(arguments);
+        let mut child = command.stdin(Stdio::piped()).spawn().expect("it starts");
+        let mut stdin = child.stdin.take().expect("standard input is piped");
+        let input = input.to_owned();
+        // The program may end before it has read everything.
+        let feed = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+        let output = Output::new(program::finish(child));
+        feed.join().expect("the input was written");
+        output
+    }
+
+    /// Runs the program with one event as input; returns the only JSON line that it prints.
+    #[track_caller]
+    pub fn run_event(&self, arguments: &[&str], event: &Value) -> Value {
+        let output = self.run_with_input(arguments, &event.to_string());
+        let lines = output.json_lines();
+        assert_eq!(lines.len(), 1, "{output:?}");
+        lines[0].clone()
+    }
+
+    /// Runs a daemon that is expected to fail at startup.
+    #[track_caller]
+    pub fn run_daemon(&self) -> Output {
+        self.run(&["daemon", "--listen", "127.0.0.1:0"])
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.path("data/flowtrigger.db")
+    }
+
+    /// Opens the store that a daemon left. Fails if runs were active when it ended without shutdown.
+    #[track_caller]
+    pub fn store(&self) -> SqliteStore {
+        let (store, recovered) =
+            SqliteStore::open(&self.database(), Settings::default()).expect("the store opens");
+        assert_eq!(recovered.suspects, [], "the daemon ended without shutdown");
+        store
+    }
+}

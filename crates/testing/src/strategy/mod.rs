@@ -1,0 +1,10 @@
+//! Random input for property tests: conditions, rules, events and values.
+
+pub mod conditions;
+mod events;
+mod rules;
+mod values;
+
+pub use events::{Parts, body, parts};
+pub use rules::{rules, tests};
+pub use values::value;

@@ -1,0 +1,238 @@
+//! A daemon in the process of the test: an engine with a rule folder, behind a real HTTP port.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Once};
+
+use flowtrigger::engine;
+use flowtrigger::engine::{
+    ConfigFile, Engine, EngineOptions, Perform, ReloadablePerformer, RulebookPaths,
+};
+use flowtrigger::source::http;
+use flowtrigger::source::http::HttpLimits;
+use flowtrigger::store::{Placed, Record, Settings, SqliteStore, Store};
+use reqwest::header::HeaderMap;
+use serde_json::{Value, json};
+
+pub use crate::wait::within_timeout as soon;
+
+pub fn client() -> reqwest::Client {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+/// An engine behind a port, with a folder for its rules.
+pub struct House<S, P> {
+    pub engine: Engine<S, P>,
+    pub places: RulebookPaths,
+    _folder: tempfile::TempDir,
+    address: SocketAddr,
+    client: reqwest::Client,
+}
+
+/// What a sender is answered.
+#[derive(Debug)]
+pub struct Answered {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Answered {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub fn error(&self) -> &str {
+        self.body["error"].as_str().unwrap_or_default()
+    }
+}
+
+/// An empty store in memory.
+pub fn memory_store() -> SqliteStore {
+    SqliteStore::in_memory(Settings::in_memory()).unwrap()
+}
+
+pub async fn house(rules: &str) -> House<SqliteStore, ReloadablePerformer> {
+    house_with(rules, EngineOptions::default(), HttpLimits::default()).await
+}
+
+pub async fn house_with(
+    rules: &str,
+    options: EngineOptions,
+    limits: HttpLimits,
+) -> House<SqliteStore, ReloadablePerformer> {
+    house_on(memory_store(), rules, options, limits).await
+}
+
+/// A house whose store the test brings.
+pub async fn house_on<S: Store>(
+    store: S,
+    rules: &str,
+    options: EngineOptions,
+    limits: HttpLimits,
+) -> House<S, ReloadablePerformer> {
+    client();
+    let (folder, places) = places(rules);
+    let rulebook = read(&places);
+    let hands = engine::performer(&rulebook, &folder.path().join("outbox")).unwrap();
+    let engine = Engine::open(store, hands, rulebook, options).await;
+    open(engine.unwrap(), places, folder, limits).await
+}
+
+/// A house whose store and hands the test brings.
+pub async fn house_of<S: Store, P: Perform>(rules: &str, store: S, perform: P) -> House<S, P> {
+    house_that(rules, store, perform, EngineOptions::default()).await
+}
+
+pub async fn house_that<S: Store, P: Perform>(
+    rules: &str,
+    store: S,
+    perform: P,
+    options: EngineOptions,
+) -> House<S, P> {
+    let (folder, places) = places(rules);
+    let engine = Engine::start(store, perform, read(&places), options);
+    open(engine, places, folder, HttpLimits::default()).await
+}
+
+fn read(places: &RulebookPaths) -> engine::Rulebook {
+    let reading = places.read();
+    assert!(
+        !reading.diagnostics.has_errors(),
+        "{:?}",
+        reading.diagnostics
+    );
+    reading.rulebook
+}
+
+fn places(rules: &str) -> (tempfile::TempDir, RulebookPaths) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rules");
+    std::fs::create_dir(&path).unwrap();
+    std::fs::write(path.join("rules.yaml"), rules).unwrap();
+    let places = RulebookPaths {
+        config: ConfigFile::IfThere(folder.path().join("flowtrigger.yaml")),
+        ..RulebookPaths::new(path)
+    };
+    (folder, places)
+}
+
+async fn open<S: Store, P: Perform>(
+    engine: Engine<S, P>,
+    places: RulebookPaths,
+    folder: tempfile::TempDir,
+    limits: HttpLimits,
+) -> House<S, P> {
+    let listener = http::listen("127.0.0.1:0", &[]).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let ingest = Arc::new(engine.clone());
+    tokio::spawn(http::serve(
+        listener,
+        ingest,
+        limits,
+        std::future::pending(),
+    ));
+    House {
+        engine,
+        places,
+        _folder: folder,
+        address,
+        client: client(),
+    }
+}
+
+impl<S: Store, P: Perform> House<S, P> {
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        self.client.request(method, self.url(path))
+    }
+
+    pub async fn post(&self, event: &Value) -> Answered {
+        let request = self.request("POST", "/events/support");
+        let request = request.header("content-type", "application/json");
+        answered(request.body(event.to_string())).await
+    }
+
+    /// Posts an event that is accepted, and returns its runs as the store has them then.
+    pub async fn accepted(&self, event: &Value) -> Vec<Placed> {
+        let answered = self.post(event).await;
+        assert_eq!(answered.status, 200, "{}", answered.body);
+        let id = answered.body["event"].as_str().unwrap();
+        let records = self.engine.store().runs_of("support", id).await.unwrap();
+        records.iter().map(placed).collect()
+    }
+
+    pub async fn settled(&self, runs: &[Placed]) -> Vec<Record> {
+        let settled = self.engine.settled(runs);
+        soon("the runs come to their end", settled).await.unwrap()
+    }
+
+    pub fn rules_file(&self) -> PathBuf {
+        self.places.rules.join("rules.yaml")
+    }
+}
+
+fn placed(record: &Record) -> Placed {
+    Placed {
+        id: record.id,
+        rule: record.rule.name.as_str().into(),
+        state: record.state.clone(),
+    }
+}
+
+/// Waits until something holds; it must not take time to come, only turns.
+pub async fn until<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
+    let wait = async {
+        while !holds().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon(what, wait).await;
+}
+
+pub async fn answered(request: reqwest::RequestBuilder) -> Answered {
+    let response = soon("the request is answered", request.send())
+        .await
+        .unwrap();
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let text = response.text().await.unwrap();
+    Answered {
+        status,
+        headers,
+        body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
+    }
+}
+
+/// A change of status of a ticket; `change` makes events of one ticket differ.
+pub fn event(ticket: u64, change: &str) -> Value {
+    json!({"account_id": 1, "input": {"ticket_event": {
+        "type": "Subject Changed",
+        "previous": "before",
+        "current": change,
+        "ticket": {"id": ticket},
+        "meta": {"sequence": {"id": change, "position": 1, "total": 1}}
+    }}})
+}
+
+/// A rule that tells the receiver of every change.
+pub fn telling(name: &str, receiver: SocketAddr, more: &str) -> String {
+    format!(
+        "name: {name}\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n\
+         - name: tell\n  http:\n    url: http://{receiver}/{name}\n    json: {{ subject: \"{{{{ current }}}}\" }}\n{more}"
+    )
+}

@@ -1,0 +1,64 @@
+//! An index that is wrong stops the command with exit code 5.
+
+use super::*;
+use crate::core::matching::ruleset::RuleSet;
+
+fn rules(current: &str) -> RuleSet {
+    RuleSet::of_text(&format!(
+        "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nwhen: {{ current: {current} }}\nflow: [{{ succeed: ok }}]\n"
+    ))
+}
+
+fn args() -> Args {
+    Args {
+        files: Vec::new(),
+        explain: true,
+        set: Vec::new(),
+        mock: Vec::new(),
+        rule: Vec::new(),
+        source: None,
+        format: Format::Json,
+    }
+}
+
+fn answer(rules: RuleSet) -> (Result<bool, Failure>, String) {
+    let book = Rulebook {
+        rules,
+        ..Rulebook::default()
+    };
+    let text = br#"{"input":{"ticket_event":{"type":"Priority Changed","current":"high","ticket":{"id":7}}}}"#;
+    let input = input::single(text.to_vec(), &book.config).expect("an event");
+    let (mut out, written) = Output::captured();
+    let mut scratch = Scratch::default();
+    let evaluation = book.rules.evaluate(input.as_input(), &mut scratch);
+    let evaluation = evaluation.expect("an event");
+    let (mocks, charged) = (Mocks::default(), Charged::none());
+    let answered = answer_event(&evaluation, &args(), (&book, &mocks), &charged, &mut out);
+    (answered, written.text())
+}
+
+#[test]
+fn the_answer_says_what_the_index_read() {
+    let (matched, text) = answer(rules("high"));
+    assert!(matched.expect("agreement"));
+    let answer: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(answer["read"], "tape");
+    assert_eq!(answer["matched"], json!(["r"]));
+}
+
+#[test]
+fn a_wrong_index_is_an_internal_error() {
+    for (index, rule) in [("high", "low"), ("low", "high"), ("low", "urgent")] {
+        let mut planted = rules(index);
+        planted.rules = rules(rule).rules;
+        let (answered, text) = answer(planted);
+        let failure = answered.expect_err("a disagreement");
+        assert_eq!(failure.exit(), Exit::Runtime);
+        assert!(
+            failure.to_string().starts_with(
+                "internal error: index and evaluator disagree on rule `r` for event `"
+            )
+        );
+        assert_eq!(text, "");
+    }
+}

@@ -1,0 +1,85 @@
+//! The commands on runs: retry, cancel, replay. A run that is executing is stopped before it is cancelled.
+
+use tracing::{error, info};
+
+use super::Perform;
+use super::handle::Engine;
+use super::runner::worker::is_transient;
+use crate::core::rule::path::redact::is_redacted;
+use crate::core::run::{RunId, State};
+use crate::store::{Arrival, Occasion, Placed, Store, StoreError};
+
+impl<S: Store, P: Perform> Engine<S, P> {
+    /// Queues a dead, held or cancelled run again, last in its lane, with the same flow and idempotency keys.
+    pub async fn retry(&self, run: RunId) -> Result<Placed, StoreError> {
+        let now = self.shared.clock().now();
+        let placed = self.shared.store.revive(run, now).await?;
+        info!(run = run.0, rule = %placed.rule, "run queued again");
+        self.shared.wake.notify_one();
+        Ok(placed)
+    }
+
+    /// Cancels a run. If it is executing, it is stopped first: its request is aborted, its command and all
+    /// child processes are killed.
+    pub async fn cancel(&self, run: RunId) -> Result<Placed, StoreError> {
+        let engine = self.clone();
+        // A separate task: if the caller goes away, a stopped run must not stay `running`.
+        let task = tokio::spawn(async move { engine.stop_and_cancel(run).await });
+        task.await.unwrap_or(Err(StoreError::Busy))
+    }
+
+    async fn stop_and_cancel(&self, run: RunId) -> Result<Placed, StoreError> {
+        let at_work = self.shared.active_runs.lock().await.cancel(run);
+        if let Some(worker) = &at_work {
+            worker.closed().await;
+        }
+        let cancelled = self.shared.store.cancel(run).await;
+        self.shared.finished.notify_waiters();
+        self.shared.wake.notify_one();
+        match &cancelled {
+            Ok(placed) => info!(run = run.0, rule = %placed.rule, state = "cancelled", "run"),
+            Err(error) if at_work.is_some() && is_transient(error) => self.requeue(run).await,
+            Err(_) => {}
+        }
+        cancelled
+    }
+
+    /// Queues a run again that was stopped and could not be cancelled.
+    async fn requeue(&self, run: RunId) {
+        let queued = Some(State::Queued);
+        if let Err(error) = self.shared.store.advance(run, Vec::new(), queued).await {
+            error!(run = run.0, %error, "run stopped, but neither cancelled nor queued again; the next start continues it");
+        }
+    }
+
+    /// Plans new runs for the event of a run with the current rules: with one of them, or with all that match.
+    pub async fn replay(&self, run: RunId, rule: Option<&str>) -> Result<Vec<Placed>, StoreError> {
+        let unknown = StoreError::UnknownRun(run.0);
+        let record = self.shared.store.run(run).await?.ok_or(unknown)?;
+        if !record.error.is_null() {
+            return Err(StoreError::OnlyTells(run.0));
+        }
+        if is_redacted(&record.event) {
+            return Err(StoreError::Redacted(run.0));
+        }
+        let active = self.shared.active.load_full();
+        let mut planned = active.rulebook.plan(&record.event);
+        planned.retain(|planned| rule.is_none_or(|name| planned.rule.name == name));
+        if planned.is_empty() {
+            return Ok(Vec::new());
+        }
+        let arrival = Arrival {
+            edition: active.edition(&self.shared.store).await?,
+            received: self.shared.clock().now(),
+            event: record.event,
+            planned,
+            occasion: Occasion::Replay,
+        };
+        let mut committed = self.commit_all(vec![arrival]).await?;
+        let committed = committed.pop().expect("one arrival has one result");
+        let runs = committed.runs;
+        let ids: Vec<u64> = runs.iter().map(|run| run.id.0).collect();
+        info!(run = run.0, runs = ?ids, "run replayed");
+        Ok(runs)
+    }
+}

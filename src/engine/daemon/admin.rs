@@ -1,0 +1,73 @@
+//! Answers the admin socket: commands on runs, status and metrics.
+
+use crate::core::run::RunId;
+use crate::engine::Perform;
+use crate::engine::handle::Engine;
+use crate::engine::metrics::oldest_queued;
+use crate::source::admin::{AdminApi, AdminError, RunStatuses, Status};
+use crate::source::{AcceptedRun, Ingest};
+use crate::store::{Placed, Store, StoreError};
+
+impl<S: Store, P: Perform> AdminApi for Engine<S, P> {
+    async fn retry(&self, run: u64) -> RunStatuses {
+        let placed = Engine::retry(self, RunId(run)).await;
+        answer(placed.map(|placed| vec![placed]))
+    }
+
+    async fn cancel(&self, run: u64) -> RunStatuses {
+        let placed = Engine::cancel(self, RunId(run)).await;
+        answer(placed.map(|placed| vec![placed]))
+    }
+
+    async fn replay(&self, run: u64, rule: Option<String>) -> RunStatuses {
+        answer(Engine::replay(self, RunId(run), rule.as_deref()).await)
+    }
+
+    async fn status(&self) -> Result<Status, AdminError> {
+        let shared = &self.shared;
+        let oldest = oldest_queued(&shared.store, shared.clock().now()).await;
+        let oldest = oldest.map_err(|error| refused(&error))?;
+        Ok(Status {
+            version: env!("CARGO_PKG_VERSION"),
+            pid: std::process::id(),
+            since: format!("{:.0}", shared.since),
+            ready: shared.accepting(),
+            rules: self.rulebook().rules.rules.len(),
+            runs: shared
+                .store
+                .counts()
+                .await
+                .map_err(|error| refused(&error))?,
+            oldest_queued_seconds: oldest.map(|age| age.as_secs()),
+        })
+    }
+
+    async fn metrics(&self) -> Result<String, String> {
+        Ingest::metrics(self).await
+    }
+}
+
+fn answer(placed: Result<Vec<Placed>, StoreError>) -> RunStatuses {
+    let placed = placed.map_err(|error| refused(&error))?;
+    let runs = placed.into_iter().map(|run| AcceptedRun {
+        id: run.id.0,
+        rule: run.rule.to_string(),
+        state: run.state.word(),
+    });
+    Ok(runs.collect())
+}
+
+fn refused(error: &StoreError) -> AdminError {
+    let why = error.to_string();
+    match error {
+        StoreError::UnknownRun(_) => AdminError::NotFound(why),
+        StoreError::WrongState { .. } | StoreError::OnlyTells(_) | StoreError::Redacted(_) => {
+            AdminError::Conflict(why)
+        }
+        StoreError::Full { .. }
+        | StoreError::Busy
+        | StoreError::Settings(_)
+        | StoreError::Broken(_)
+        | StoreError::Damaged(_) => AdminError::Unavailable(why),
+    }
+}

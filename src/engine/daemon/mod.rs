@@ -1,0 +1,401 @@
+//! The daemon: loads the rules, listens, and handles signals until it stops. An invalid rule or a missing secret
+//! prevents a start; on a reload, the previous rules stay in use.
+
+mod admin;
+pub mod data_folder;
+pub mod shutdown;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tracing::{error, info, warn};
+
+use crate::action;
+use crate::action::Performer;
+use crate::action::command::orphans;
+use crate::action::command::sandbox::launcher;
+use crate::action::secret::SecretStore;
+use crate::core::config::Config;
+use crate::core::diagnostic::{Diagnostic, Severity};
+use crate::engine::rulebook::{endpoints, policy, secrets};
+use crate::engine::{
+    DataFolder, Engine, EngineError, EngineOptions, LoadedRulebook, Progress, ReloadablePerformer,
+    Rulebook, RulebookPaths,
+};
+use crate::source::{self, http};
+use crate::store::sqlite::Recovered;
+use crate::store::{Settings, SqliteStore, Store};
+use shutdown::{DaemonSignal, Signals};
+
+/// The default listening address.
+pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
+
+/// How long pending responses may take after everything else has finished.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The options of a daemon.
+#[derive(Debug, Clone)]
+pub struct DaemonOptions {
+    pub places: RulebookPaths,
+    /// Host and port. Default: those of the configuration, or [`DEFAULT_ADDRESS`]. Port 0 takes any free port
+    /// and logs it.
+    pub listen: Option<String>,
+    /// The data folder.
+    pub data: PathBuf,
+    /// The folder that `outbox:` requests are written to.
+    pub outbox: PathBuf,
+    pub limits: http::HttpLimits,
+}
+
+/// Runs until a signal ends it.
+pub async fn daemon(
+    daemon: DaemonOptions,
+    mut tell: impl FnMut(Progress) + Send + 'static,
+) -> Result<(), EngineError> {
+    let mut signals = Signals::new()?;
+    let reading = read(daemon.places.clone(), move |places| {
+        places.load_with_progress(&mut tell)
+    });
+    let reading = reading.await;
+    log_warnings(&reading);
+    let memory = reading.memory_per_rule();
+    let mut rulebook = reading.accepted().map_err(EngineError::Rules)?;
+    let secrets = load_all_secrets(&mut rulebook)?;
+    let mut folder = DataFolder::open(&daemon.data)?;
+    folder.lock(Timestamp::now())?;
+    let performer = daemon.performer(&rulebook.config, secrets, &folder)?;
+    let listener = daemon.listen(&rulebook.config).await?;
+    let socket = source::admin::listen(&folder.socket())?;
+    kill_orphans(folder.processes()).await;
+    let settings = Settings::of(&rulebook.config);
+    let (store, recovered) = SqliteStore::open(&folder.database(), settings)?;
+    log_recovered(&recovered);
+    let address = listener.local_addr().map_err(EngineError::Serve)?;
+    let open_at = Some(address).filter(|at| http::is_public(*at));
+    let options = EngineOptions {
+        open_at,
+        ..EngineOptions::of(&rulebook.config)
+    };
+    log_start(&rulebook, memory, address);
+    endpoints::log_endpoints(&rulebook);
+    endpoints::warn_plaintext(&rulebook.config, open_at);
+    let engine = Engine::open(store.clone(), performer, rulebook, options).await?;
+    engine.metrics().extend(store.clone());
+    let limits = daemon.limits.clone().with(&engine.rulebook().config.listen);
+    let listeners = Listeners::open(&engine, listener, socket, limits);
+    let served = daemon.serve(&engine, listeners, &mut signals).await;
+    drop(std::fs::remove_file(folder.socket()));
+    flush_archive(&store).await;
+    served
+}
+
+/// Writes the archive buffer to disk, within a time limit.
+async fn flush_archive(store: &SqliteStore) {
+    match tokio::time::timeout(DRAIN_TIMEOUT, store.flush()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => error!(%error, "failed to archive the last unmatched events"),
+        Err(_) => error!("failed to archive the last unmatched events in time"),
+    }
+}
+
+/// Kills the commands that a killed daemon left running, before their runs are started again.
+async fn kill_orphans(processes: PathBuf) {
+    let killing = tokio::task::spawn_blocking(move || orphans::kill(&processes));
+    let killed = killing.await.unwrap_or_else(|error| {
+        error!(%error, "commands that an earlier daemon left running could not be looked for");
+        Vec::new()
+    });
+    for killed in killed {
+        let (process, key) = (killed.process, killed.key.as_str());
+        match killed.gone {
+            true => warn!(
+                process,
+                key, "killed a command left running by an earlier daemon"
+            ),
+            false => error!(
+                process,
+                key, "failed to kill a command left running by an earlier daemon"
+            ),
+        }
+    }
+}
+
+/// The performer for a rulebook. Reads all secrets of the rules.
+pub fn performer(rulebook: &Rulebook, outbox: &Path) -> Result<ReloadablePerformer, EngineError> {
+    let secrets = secrets::load(rulebook).map_err(EngineError::Secrets)?;
+    performer_with(
+        &rulebook.config,
+        secrets,
+        action::PerformerOptions::new(outbox),
+    )
+}
+
+fn performer_with(
+    config: &Config,
+    secrets: SecretStore,
+    options: action::PerformerOptions,
+) -> Result<ReloadablePerformer, EngineError> {
+    let options = action::PerformerOptions {
+        outgoing: config.outgoing.clone(),
+        programs: policy::programs(config),
+        ..options
+    };
+    launcher::no_core_files();
+    Ok(ReloadablePerformer::new(Performer::new(secrets, options)?))
+}
+
+/// Reads the secrets of rules and sources, or returns all that are missing.
+fn load_all_secrets(rulebook: &mut Rulebook) -> Result<SecretStore, EngineError> {
+    match (secrets::load(rulebook), rulebook.load_secrets()) {
+        (Ok(secrets), Ok(())) => Ok(secrets),
+        (of_rules, of_sources) => {
+            let mut missing = of_rules.err().unwrap_or_default();
+            missing.extend(of_sources.err().unwrap_or_default());
+            missing.sort_by(|a, b| a.name.cmp(&b.name));
+            missing.dedup();
+            Err(EngineError::Secrets(missing))
+        }
+    }
+}
+
+/// The two listeners of a daemon: HTTP for events, the admin socket for commands.
+struct Listeners {
+    events: JoinHandle<std::io::Result<()>>,
+    orders: JoinHandle<std::io::Result<()>>,
+    close: watch::Sender<bool>,
+}
+
+impl Listeners {
+    fn open<S: Store>(
+        engine: &Engine<S, ReloadablePerformer>,
+        listener: TcpListener,
+        socket: UnixListener,
+        limits: http::HttpLimits,
+    ) -> Self {
+        let close = watch::Sender::new(false);
+        let closed = || {
+            let mut close = close.subscribe();
+            async move { drop(close.wait_for(|closed| *closed).await) }
+        };
+        let engine = Arc::new(engine.clone());
+        let events = http::serve(listener, Arc::clone(&engine), limits, closed());
+        let orders = source::admin::serve(socket, engine, closed());
+        Self {
+            events: tokio::spawn(events),
+            orders: tokio::spawn(orders),
+            close,
+        }
+    }
+
+    /// Returns only if serving fails.
+    async fn ended(&mut self) -> Result<(), EngineError> {
+        let ended = tokio::select! {
+            ended = &mut self.events => ended,
+            ended = &mut self.orders => ended,
+        };
+        ended.unwrap_or(Ok(())).map_err(EngineError::Serve)
+    }
+
+    /// Stops listening; pending responses may finish.
+    async fn close(mut self) {
+        self.close.send_replace(true);
+        let both = async { tokio::join!(&mut self.events, &mut self.orders) };
+        if tokio::time::timeout(DRAIN_TIMEOUT, both).await.is_err() {
+            self.events.abort();
+            self.orders.abort();
+        }
+    }
+}
+
+/// Waits for work in flight; a second signal ends the wait. The listener stays open, so that senders get a
+/// 503 with Retry-After.
+async fn stop<S: Store>(
+    engine: &Engine<S, ReloadablePerformer>,
+    signals: &mut Signals,
+) -> Result<(), EngineError> {
+    let drain = async {
+        engine.close().await;
+        info!(
+            "stopping: new events are rejected, work in flight may finish; a second signal stops immediately"
+        );
+        engine.drain().await
+    };
+    tokio::select! {
+        _ = drain => Ok(()),
+        () = signals.stop_again() => {
+            // If the store does not answer, the program does not wait for it.
+            if let Ok(left) = tokio::time::timeout(DRAIN_TIMEOUT, engine.left()).await {
+                left.log(engine.store());
+            }
+            Err(EngineError::Interrupted)
+        }
+    }
+}
+
+impl DaemonOptions {
+    async fn listen(&self, config: &Config) -> Result<TcpListener, EngineError> {
+        let chosen = self.listen.as_ref().or(config.listen.address.as_ref());
+        let address = chosen.map_or(DEFAULT_ADDRESS, String::as_str);
+        Ok(http::listen(address, &endpoints::unverified_sources(config)).await?)
+    }
+
+    fn performer(
+        &self,
+        config: &Config,
+        secrets: SecretStore,
+        folder: &DataFolder,
+    ) -> Result<ReloadablePerformer, EngineError> {
+        let options = action::PerformerOptions {
+            processes: Some(folder.processes()),
+            ..action::PerformerOptions::new(&self.outbox)
+        };
+        performer_with(config, secrets, options)
+    }
+
+    async fn serve<S: Store>(
+        &self,
+        engine: &Engine<S, ReloadablePerformer>,
+        mut listeners: Listeners,
+        signals: &mut Signals,
+    ) -> Result<(), EngineError> {
+        loop {
+            let heard = tokio::select! {
+                heard = signals.next() => heard,
+                ended = listeners.ended() => return ended,
+            };
+            match heard {
+                DaemonSignal::Reload => self.reload(engine).await,
+                DaemonSignal::Stop => break,
+            }
+        }
+        stop(engine, signals).await?;
+        listeners.close().await;
+        Ok(())
+    }
+
+    async fn reload<S: Store>(&self, engine: &Engine<S, ReloadablePerformer>) {
+        let reloaded = reload(self.places.clone(), engine).await;
+        engine.metrics().count_reload(match reloaded {
+            Ok(_) => "ok",
+            Err(_) => "failed",
+        });
+        match reloaded {
+            Ok(rules) => return info!(rules, "reloaded"),
+            Err(EngineError::Rules(reading)) => log_errors(&reading),
+            Err(EngineError::Listen(error)) => error!("{error}"),
+            Err(EngineError::Secrets(missing)) => {
+                missing.iter().for_each(|secret| error!("{secret}"));
+            }
+            Err(error) => error!(%error, "failed to load the rules again"),
+        }
+        error!("not reloaded: the previous rules stay in use");
+    }
+}
+
+/// Loads the rulebook again. New rules and their secrets take effect together or not at all.
+pub async fn reload<S: Store>(
+    places: RulebookPaths,
+    engine: &Engine<S, ReloadablePerformer>,
+) -> Result<usize, EngineError> {
+    let mut reading = read(places, |places| places.read()).await;
+    if reading.diagnostics.has_errors() {
+        return Err(EngineError::Rules(Box::new(reading)));
+    }
+    log_warnings(&reading);
+    endpoints::check_public_listener(&reading.rulebook.config, engine.shared.options.open_at)?;
+    let secrets = load_all_secrets(&mut reading.rulebook)?;
+    warn_of_fixed(&engine.rulebook().config, &reading.rulebook.config);
+    let performer = engine
+        .performer()
+        .renewed(&secrets, &reading.rulebook.config)?;
+    let renew = |current: &ReloadablePerformer| current.replace(performer);
+    let rulebook = engine.adopt(reading, renew).await?;
+    endpoints::log_endpoints(&rulebook);
+    Ok(rulebook.rules.rules.len())
+}
+
+/// Concurrency limits and the listening address are fixed at the start.
+fn warn_of_fixed(before: &Config, after: &Config) {
+    let at_work = |config: &Config| {
+        let limits = config.limits;
+        (limits.runs, limits.per_rule, limits.per_host)
+    };
+    if at_work(before) != at_work(after) {
+        warn!("`limits.runs`, `per_rule` and `per_host` take effect at the next start");
+    }
+    if before.listen != after.listen {
+        warn!("`listen` takes effect at the next start");
+    }
+}
+
+/// Reads files on a blocking thread, so that requests are still answered.
+async fn read(
+    places: RulebookPaths,
+    read: impl FnOnce(&RulebookPaths) -> LoadedRulebook + Send + 'static,
+) -> LoadedRulebook {
+    let read = tokio::task::spawn_blocking(move || read(&places));
+    read.await
+        .unwrap_or_else(|fault| match fault.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => LoadedRulebook::default(),
+        })
+}
+
+fn log_recovered(recovered: &Recovered) {
+    let runs = recovered.suspects.len();
+    if runs > 0 {
+        warn!(
+            runs,
+            "runs were executing when the program was killed; they continue one at a time"
+        );
+    }
+    for run in &recovered.quarantined {
+        error!(
+            run = run.0,
+            "the program was killed three times while only this run was executing; it is held"
+        );
+    }
+}
+
+fn log_start(rulebook: &Rulebook, bytes_per_rule: Option<u64>, address: SocketAddr) {
+    let rules = rulebook.rules.rules.len();
+    info!(rules, bytes_per_rule, %address, "listening");
+    policy::log_policy(&rulebook.config);
+}
+
+fn log_warnings(reading: &LoadedRulebook) {
+    let mut warnings = reading.diagnostics.sorted();
+    warnings.retain(|found| found.severity == Severity::Warning);
+    for warning in warnings.iter().take(MAX_LOGGED) {
+        let at = reading.rulebook.files.place(warning.at);
+        warn!(%at, help = warning.help, "{}", warning.message);
+    }
+    if let Some(more) = more_than_logged(&warnings) {
+        warn!("{more} more warnings; `flowtrigger check --format json` lists all");
+    }
+}
+
+/// More diagnostics than this are counted, not logged.
+const MAX_LOGGED: usize = 100;
+
+fn more_than_logged(found: &[Diagnostic]) -> Option<usize> {
+    let more = found.len().saturating_sub(MAX_LOGGED);
+    (more > 0).then_some(more)
+}
+
+fn log_errors(reading: &LoadedRulebook) {
+    let mut mistakes = reading.diagnostics.sorted();
+    mistakes.retain(|found| found.severity == Severity::Error);
+    for mistake in mistakes.iter().take(MAX_LOGGED) {
+        let at = reading.rulebook.files.place(mistake.at);
+        error!(%at, help = mistake.help, "{}", mistake.message);
+    }
+    if let Some(more) = more_than_logged(&mistakes) {
+        error!("{more} more errors; `flowtrigger check --format json` lists all");
+    }
+}

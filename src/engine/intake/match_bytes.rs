@@ -1,0 +1,130 @@
+//! Matches events by the current rules: on the received bytes if possible, else on the decoded event. An event
+//! that no rule matches is not decoded.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use super::submit::MatchedEvent;
+use crate::core::config::{EventSource, Reads};
+use crate::core::event::decode::Told;
+use crate::core::event::{Brief, Event};
+use crate::core::matching::evaluation::Evaluation;
+use crate::core::matching::find::Scratch;
+use crate::core::rule::jobspec::Rule;
+use crate::engine::Rulebook;
+use crate::engine::state::ActiveRulebook;
+use crate::store::Unmatched;
+
+/// An event that was matched in its bytes.
+pub enum ByteMatch {
+    /// No rule matches; nothing was decoded.
+    Unmatched(Box<Brief>, Unmatched),
+    Matched(MatchedEvent),
+}
+
+/// Matches events by one rulebook, on any thread.
+#[derive(Clone)]
+pub struct Matcher {
+    active: Arc<ActiveRulebook>,
+}
+
+/// An event with the rules that match it, and the rulebook that they are from.
+pub struct IncomingEvent {
+    pub(super) active: Arc<ActiveRulebook>,
+    pub(super) matched: ByteMatch,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+impl Matcher {
+    pub(super) fn new(active: Arc<ActiveRulebook>) -> Self {
+        Self { active }
+    }
+
+    pub fn rulebook(&self) -> &Rulebook {
+        &self.active.rulebook
+    }
+
+    /// None if the bytes have to be parsed in full.
+    pub fn match_bytes(&self, bytes: &[u8], format: Told<'_>) -> Option<IncomingEvent> {
+        let matched = self.rulebook().match_bytes(bytes, format, None)?;
+        Some(self.incoming(matched))
+    }
+
+    pub fn match_event(&self, event: Event) -> IncomingEvent {
+        let event = MatchedEvent::new(event, self.rulebook());
+        self.incoming(ByteMatch::Matched(event))
+    }
+
+    fn incoming(&self, matched: ByteMatch) -> IncomingEvent {
+        IncomingEvent {
+            active: Arc::clone(&self.active),
+            matched,
+        }
+    }
+}
+
+impl Rulebook {
+    /// Matches the body of a request to a configured source. None if it has to be parsed in full: a list of
+    /// events, damaged text, an event of another source.
+    pub fn match_request(&self, source: &EventSource, body: &[u8]) -> Option<ByteMatch> {
+        match &source.reads {
+            Reads::Described(description) => {
+                self.match_bytes(body, Told::Described(description), None)
+            }
+            Reads::BuiltIn(source) => self.match_bytes(body, Told::ByContent, Some(source)),
+        }
+    }
+
+    /// Matches an event in its bytes, which must be of the given `event_source`, if any.
+    fn match_bytes(
+        &self,
+        bytes: &[u8],
+        format: Told<'_>,
+        source: Option<&str>,
+    ) -> Option<ByteMatch> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let evaluation = self.rules.evaluate_scanned(bytes, format, scratch)?;
+            let is_of_source = source.is_none_or(|source| evaluation.source() == source);
+            is_of_source.then(|| self.matched(evaluation))
+        })
+    }
+
+    /// The rules that match an event. Debug builds compare the index with the evaluator.
+    pub(super) fn matching(&self, event: &Event) -> Vec<Arc<Rule>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let evaluation = self.rules.evaluate_event(event, scratch);
+            verify(&evaluation);
+            evaluation.matched().map(Arc::clone).collect()
+        })
+    }
+
+    fn matched(&self, evaluation: Evaluation<'_>) -> ByteMatch {
+        verify(&evaluation);
+        // An archived event must be readable without this configuration.
+        if let Some(text) = evaluation.text()
+            && !evaluation.has_match()
+            && !self.config.catalogue.is_extended()
+        {
+            let brief = Box::new(evaluation.brief());
+            let event = Unmatched::Scanned {
+                brief: Box::clone(&brief),
+                raw: text.into(),
+            };
+            return ByteMatch::Unmatched(brief, event);
+        }
+        let rules = evaluation.matched().map(Arc::clone).collect();
+        ByteMatch::Matched(MatchedEvent::with_rules(rules, evaluation.into_event()))
+    }
+}
+
+/// Panics in debug builds if the index and the evaluator disagree. Every test that drives the daemon does so.
+fn verify(evaluation: &Evaluation<'_>) {
+    if cfg!(debug_assertions)
+        && let Err(disagreement) = evaluation.verify()
+    {
+        panic!("{disagreement}");
+    }
+}

@@ -1,0 +1,311 @@
+//! Accepts requests: parses, decodes, matches and commits their events. One invalid element rejects a whole
+//! array, and an event of another source is rejected.
+
+pub mod batch;
+pub mod match_bytes;
+pub mod submit;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::core::config::{self, Config};
+use crate::core::event::decode::{NotAnEvent, decode, decode_described};
+use crate::core::event::json::{Refused, accept};
+use crate::core::event::{Brief, Event};
+use crate::engine::handle::Engine;
+use crate::engine::{Perform, Rulebook};
+use crate::source::{
+    AcceptedEvent, AcceptedRun, Endpoint, Ingest, IngestError, IngestResponse, InvalidBody,
+};
+use crate::store::{Store, StoreError};
+use match_bytes::ByteMatch;
+use submit::{MatchedEvent, SubmittedEvent};
+
+/// The most elements of an array. A body of the maximum size has fewer real events.
+const MAX_EVENTS: usize = 1_000;
+
+/// The names of all configured sources.
+pub fn sources(config: &Config) -> Vec<String> {
+    config.sources.keys().cloned().collect()
+}
+
+/// Decodes an event of the named source, or of the source that its content shows.
+pub fn read_event(
+    value: Value,
+    source: Option<&config::EventSource>,
+    config: &Config,
+) -> Result<Event, NotAnEvent> {
+    if let Some(description) = source.and_then(config::EventSource::description) {
+        return decode_described(value, description, &config.catalogue);
+    }
+    let event = decode(value, &config.catalogue)?;
+    let Some(source) = source.filter(|source| event.source != source.source()) else {
+        return Ok(event);
+    };
+    let (found, name) = (&event.source, &source.name);
+    Err(NotAnEvent {
+        message: format!("this is an event of `{found}`, not of `{name}`"),
+        help: Some(format!("send it to `/events/{}`", event.source)),
+        path: None,
+    })
+}
+
+impl<S: Store, P: Perform> Ingest for Engine<S, P> {
+    fn endpoint(&self, path: &str) -> Option<Endpoint> {
+        let active = self.shared.active.load();
+        active.rulebook.entrances.at(path).cloned()
+    }
+
+    fn paths(&self) -> Vec<String> {
+        self.rulebook().entrances.paths()
+    }
+
+    fn count_rejection(&self, source: &str, reason: &'static str) {
+        self.shared.metrics.count_rejected(source, reason);
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        match self.shared.accepting() {
+            true => Ok(()),
+            false => Err("stopping; send the events again after the restart".into()),
+        }
+    }
+
+    async fn receive(&self, source: &str, body: &[u8]) -> Result<IngestResponse, IngestError> {
+        let received = self.ingest(source, body).await;
+        if let Err(refusal) = &received {
+            let known = match refusal {
+                IngestError::UnknownSource { .. } => "",
+                IngestError::InvalidBody(_)
+                | IngestError::Busy { .. }
+                | IngestError::Unavailable { .. } => source,
+            };
+            self.shared.metrics.count_rejected(known, refusal.code());
+        }
+        received
+    }
+
+    async fn metrics(&self) -> Result<String, String> {
+        let now = self.shared.clock().now();
+        let text = self.shared.metrics.text(&self.shared.store, now).await;
+        text.map_err(|error| error.to_string())
+    }
+}
+
+impl<S: Store, P: Perform> Engine<S, P> {
+    /// The source is looked up here alone: a reload may have closed it since the request began.
+    async fn ingest(&self, source: &str, body: &[u8]) -> Result<IngestResponse, IngestError> {
+        let intake = Arc::clone(&self.shared.intake).read_owned().await;
+        let active = self.shared.active.load_full();
+        let rulebook = &active.rulebook;
+        let Some(entrance) = rulebook.config.sources.get(source) else {
+            let known = Vec::new();
+            return Err(IngestError::UnknownSource { known });
+        };
+        self.ready()
+            .map_err(|reason| IngestError::Unavailable { reason })?;
+        let refused = |error: StoreError| {
+            tracing::error!(%error, source, "request rejected");
+            refusal(&error)
+        };
+        let request = match rulebook.match_request(entrance, body) {
+            Some(ByteMatch::Unmatched(brief, event)) => {
+                let archived = self.archive_unmatched(&active, &brief, event).await;
+                return archived.map_err(refused).map(|()| unmatched(*brief));
+            }
+            Some(ByteMatch::Matched(event)) => RequestEvents {
+                events: vec![event],
+                array: false,
+            },
+            None => {
+                RequestEvents::read(entrance, body, rulebook).map_err(IngestError::InvalidBody)?
+            }
+        };
+        let array = request.array;
+        let submitted = self.submit_with(active, request.events, Some(intake)).await;
+        let submitted = submitted.map_err(refused)?;
+        let mut answers: Vec<AcceptedEvent> = submitted.iter().map(answer).collect();
+        Ok(match (array, answers.len()) {
+            (false, 1) => IngestResponse::One(answers.remove(0)),
+            (true | false, _) => IngestResponse::Many(answers),
+        })
+    }
+}
+
+fn refusal(error: &StoreError) -> IngestError {
+    let reason = error.to_string();
+    match error {
+        StoreError::Full { .. } => IngestError::Busy { reason },
+        StoreError::Busy
+        | StoreError::Broken(_)
+        | StoreError::Damaged(_)
+        | StoreError::UnknownRun(_)
+        | StoreError::OnlyTells(_)
+        | StoreError::Redacted(_)
+        | StoreError::Settings(_)
+        | StoreError::WrongState { .. } => IngestError::Unavailable { reason },
+    }
+}
+
+/// The events of one request.
+#[derive(Debug)]
+struct RequestEvents {
+    events: Vec<MatchedEvent>,
+    array: bool,
+}
+
+impl RequestEvents {
+    fn read(
+        source: &config::EventSource,
+        body: &[u8],
+        rulebook: &Rulebook,
+    ) -> Result<Self, InvalidBody> {
+        let accepted = accept(body).map_err(unsound)?;
+        let (values, array) = match accepted.value {
+            Value::Array(values) => (values, true),
+            one => (vec![one], false),
+        };
+        check_count(values.len())?;
+        let mut events = Vec::with_capacity(values.len());
+        for (index, value) in values.into_iter().enumerate() {
+            let read = read_event(value, Some(source), &rulebook.config);
+            let mut event = read.map_err(|error| no_event(error, array.then_some(index)))?;
+            event.warnings.extend(accepted.repairs.iter().cloned());
+            events.push(MatchedEvent::new(event, rulebook));
+        }
+        Ok(Self { events, array })
+    }
+}
+
+fn check_count(count: usize) -> Result<(), InvalidBody> {
+    let error = match count {
+        0 => "an empty array has no event; send at least one".into(),
+        count if count > MAX_EVENTS => {
+            format!("{count} events in one array; send at most {MAX_EVENTS}")
+        }
+        _ => return Ok(()),
+    };
+    Err(InvalidBody {
+        error,
+        line: Some(1),
+        column: Some(1),
+        ..InvalidBody::default()
+    })
+}
+
+fn unsound(refused: Refused) -> InvalidBody {
+    InvalidBody {
+        error: refused.reason,
+        line: Some(refused.line),
+        column: Some(refused.column),
+        ..InvalidBody::default()
+    }
+}
+
+fn no_event(error: NotAnEvent, index: Option<usize>) -> InvalidBody {
+    InvalidBody {
+        error: error.message,
+        help: error.help,
+        path: error.path,
+        index,
+        ..InvalidBody::default()
+    }
+}
+
+fn unmatched(event: Brief) -> IngestResponse {
+    IngestResponse::One(AcceptedEvent {
+        accepted: true,
+        event: event.id,
+        runs: Vec::new(),
+        redelivered: false,
+        warnings: event.warnings,
+    })
+}
+
+fn answer(submitted: &SubmittedEvent) -> AcceptedEvent {
+    let runs = submitted.committed.runs.iter().map(|run| AcceptedRun {
+        id: run.id.0,
+        rule: run.rule.to_string(),
+        state: run.state.word(),
+    });
+    AcceptedEvent {
+        accepted: true,
+        event: submitted.event.id.clone(),
+        runs: runs.collect(),
+        redelivered: submitted.committed.redelivered,
+        warnings: submitted.event.warnings.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(source: &str, text: &str) -> Result<RequestEvents, InvalidBody> {
+        let rulebook = Rulebook::default();
+        let source = &rulebook.config.sources[source];
+        RequestEvents::read(source, text.as_bytes(), &rulebook)
+    }
+
+    fn ticket(id: &str) -> String {
+        format!(
+            r#"{{"input":{{"ticket_event":{{"type":"Ticket Created","ticket":{{"id":{id}}}}}}}}}"#
+        )
+    }
+
+    #[test]
+    fn one_event_or_an_array() {
+        let one = request("support", &ticket("1")).expect("an event");
+        assert!(!one.array && one.events.len() == 1);
+        let many = request("support", &format!("[{}, {}]", ticket("1"), ticket("2")));
+        let many = many.expect("two events");
+        assert!(many.array && many.events[1].event.key.as_deref() == Some("2"));
+    }
+
+    #[test]
+    fn what_is_not_json_has_a_place() {
+        let refused = request("support", "{\n \"a\": }").expect_err("no JSON");
+        assert_eq!((refused.line, refused.column), (Some(2), Some(7)));
+    }
+
+    #[test]
+    fn what_is_no_event_has_an_index_and_a_path() {
+        let text = format!("[{}, {}]", ticket("1"), ticket("{}"));
+        let refused = request("support", &text).expect_err("no event");
+        assert_eq!(refused.index, Some(1));
+        assert_eq!(
+            refused.path.as_deref(),
+            Some("input.ticket_event.ticket.id")
+        );
+        assert!(request("support", "7").is_err_and(|refused| refused.index.is_none()));
+    }
+
+    #[test]
+    fn the_url_decides_and_the_content_must_agree() {
+        let refused = request("upmind", &ticket("1")).expect_err("another source");
+        assert_eq!(
+            refused.error,
+            "this is an event of `support`, not of `upmind`"
+        );
+        assert_eq!(
+            refused.help.as_deref(),
+            Some("send it to `/events/support`")
+        );
+    }
+
+    #[test]
+    fn arrays_have_bounds() {
+        assert!(request("support", "[]").is_err());
+        let most = vec![ticket("1"); MAX_EVENTS].join(",");
+        assert!(request("support", &format!("[{most}]")).is_ok());
+        let over = format!("[{most},{}]", ticket("1"));
+        let refused = request("support", &over).expect_err("too many");
+        assert!(refused.error.contains("at most 1000"), "{}", refused.error);
+    }
+
+    #[test]
+    fn built_in_sources_are_named_once() {
+        assert_eq!(sources(&Config::default()), ["support", "upmind"]);
+    }
+}

@@ -1,0 +1,287 @@
+//! Accepts matched events: plans their runs, commits all or none, and archives events without a run.
+//! The work is a task of its own, so that a client that disconnects does not interrupt it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::OwnedRwLockReadGuard;
+use tracing::{debug, info, warn};
+
+use super::match_bytes::{ByteMatch, IncomingEvent, Matcher};
+use crate::core::event::{Brief, Event};
+use crate::core::loop_guard::GATE;
+use crate::core::rule::jobspec::Rule;
+use crate::engine::handle::Engine;
+use crate::engine::metrics::EventOutcome;
+use crate::engine::state::ActiveRulebook;
+use crate::engine::{Perform, Rulebook};
+use crate::store::{
+    Arrival, Committed, EditionId, Occasion, Placed, Planned, Store, StoreError, Unmatched,
+};
+
+/// An event that was accepted.
+#[derive(Debug, Clone)]
+pub struct SubmittedEvent {
+    pub event: Brief,
+    /// The rules that match it today, by name.
+    pub matched: Vec<String>,
+    pub committed: Committed,
+}
+
+/// A decoded event with the runs that are planned for it.
+#[derive(Debug)]
+pub struct MatchedEvent {
+    pub event: Arc<Event>,
+    planned: Vec<Planned>,
+}
+
+impl<S: Store, P: Perform> Engine<S, P> {
+    /// A matcher for the current rules.
+    pub fn matcher(&self) -> Matcher {
+        Matcher::new(self.shared.active.load_full())
+    }
+
+    /// Accepts events: all or none. Their runs start automatically.
+    pub async fn submit(&self, events: Vec<Event>) -> Result<Vec<SubmittedEvent>, StoreError> {
+        let active = self.shared.active.load_full();
+        let events = events.into_iter();
+        let events = events.map(|event| MatchedEvent::new(event, &active.rulebook));
+        let events = events.collect();
+        self.submit_with(active, events, None).await
+    }
+
+    /// Accepts an event that was matched before.
+    pub async fn submit_matched(
+        &self,
+        incoming: IncomingEvent,
+    ) -> Result<SubmittedEvent, StoreError> {
+        let IncomingEvent { active, matched } = incoming;
+        match matched {
+            ByteMatch::Unmatched(brief, event) => {
+                self.archive_unmatched(&active, &brief, event).await?;
+                Ok(SubmittedEvent {
+                    event: *brief,
+                    matched: Vec::new(),
+                    committed: Committed::default(),
+                })
+            }
+            ByteMatch::Matched(event) => {
+                let mut submitted = self.submit_with(active, vec![event], None).await?;
+                Ok(submitted.pop().expect("one event was submitted"))
+            }
+        }
+    }
+
+    /// Accepts events in a task that holds the intake lock until all is committed.
+    pub(super) async fn submit_with(
+        &self,
+        active: Arc<ActiveRulebook>,
+        events: Vec<MatchedEvent>,
+        intake: Option<OwnedRwLockReadGuard<()>>,
+    ) -> Result<Vec<SubmittedEvent>, StoreError> {
+        let engine = self.clone();
+        let task = tokio::spawn(async move {
+            let submitted = engine.accept(&active, events).await;
+            drop(intake);
+            submitted
+        });
+        match task.await {
+            Ok(submitted) => submitted,
+            Err(fault) => match fault.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The program ends.
+                Err(_) => Err(StoreError::Busy),
+            },
+        }
+    }
+
+    async fn accept(
+        &self,
+        active: &ActiveRulebook,
+        events: Vec<MatchedEvent>,
+    ) -> Result<Vec<SubmittedEvent>, StoreError> {
+        let edition = active.edition(&self.shared.store).await?;
+        let received = self.shared.clock().now();
+        let committed = self.commit(&events, edition, received).await?;
+        let mut accepted = Vec::with_capacity(events.len());
+        for (matched, committed) in events.into_iter().zip(committed) {
+            let submitted = SubmittedEvent {
+                event: Brief::of(&matched.event),
+                matched: matched.names(),
+                committed,
+            };
+            submitted.log();
+            let outcome = submitted.outcome();
+            self.shared
+                .metrics
+                .count_event(&submitted.event.source, outcome);
+            for (gate, _, _) in submitted.suppressed() {
+                self.shared.metrics.count_suppressed(gate);
+            }
+            if outcome == EventOutcome::Unmatched {
+                let event = matched.event.into();
+                self.shared.store.archive(event, edition, received);
+            }
+            accepted.push(submitted);
+        }
+        Ok(accepted)
+    }
+
+    /// Archives an event that no rule matches.
+    pub(super) async fn archive_unmatched(
+        &self,
+        active: &ActiveRulebook,
+        brief: &Brief,
+        event: Unmatched,
+    ) -> Result<(), StoreError> {
+        let edition = active.edition(&self.shared.store).await?;
+        let received = self.shared.clock().now();
+        log_unmatched(brief);
+        self.shared
+            .metrics
+            .count_event(&brief.source, EventOutcome::Unmatched);
+        self.shared.store.archive(event, edition, received);
+        Ok(())
+    }
+
+    /// Commits the events that have runs, in the order in which they happened, and returns the results in
+    /// the order of `events`. Events without a run are not sent to the store, so that they are answered
+    /// however busy it is.
+    async fn commit(
+        &self,
+        events: &[MatchedEvent],
+        edition: EditionId,
+        received: Timestamp,
+    ) -> Result<Vec<Committed>, StoreError> {
+        let mut order: Vec<usize> = (0..events.len()).collect();
+        order.retain(|index| !events[*index].planned.is_empty());
+        order.sort_by_key(|index| (position(&events[*index].event), *index));
+        let arrivals = order.iter().map(|index| Arrival {
+            event: Arc::clone(&events[*index].event),
+            received,
+            edition,
+            planned: events[*index].planned.clone(),
+            occasion: Occasion::Delivery,
+        });
+        let arrivals: Vec<Arrival> = arrivals.collect();
+        let mut committed = vec![Committed::default(); events.len()];
+        for (index, one) in order.into_iter().zip(self.commit_all(arrivals).await?) {
+            committed[index] = one;
+        }
+        Ok(committed)
+    }
+
+    pub(in crate::engine) async fn commit_all(
+        &self,
+        arrivals: Vec<Arrival>,
+    ) -> Result<Vec<Committed>, StoreError> {
+        if arrivals.is_empty() {
+            return Ok(Vec::new());
+        }
+        let clock = self.shared.clock();
+        let began = clock.elapsed();
+        let committed = self.shared.store.commit_all(arrivals).await?;
+        let took = clock.elapsed().saturating_sub(began);
+        self.shared.metrics.observe_commit(took);
+        self.shared.wake.notify_one();
+        Ok(committed)
+    }
+}
+
+impl MatchedEvent {
+    pub fn new(event: Event, rulebook: &Rulebook) -> Self {
+        Self::with_rules(rulebook.matching(&event), event)
+    }
+
+    /// An event with the rules that match it.
+    pub fn with_rules(rules: Vec<Arc<Rule>>, event: Event) -> Self {
+        Self {
+            planned: rules.iter().map(|rule| planned(rule, &event)).collect(),
+            event: Arc::new(event),
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.planned.iter().map(|p| p.rule.name.clone()).collect()
+    }
+}
+
+impl Rulebook {
+    /// Plans the runs of the rules that match.
+    pub fn plan(&self, event: &Event) -> Vec<Planned> {
+        let rules = self.matching(event);
+        rules.iter().map(|rule| planned(rule, event)).collect()
+    }
+}
+
+fn planned(rule: &Arc<Rule>, event: &Event) -> Planned {
+    Planned {
+        rule: Arc::clone(rule),
+        mode: rule.mode,
+        lane: rule.lane_of(event),
+        loop_ask: rule.loop_ask_of(event),
+        asks: rule.asks_of(event),
+    }
+}
+
+/// The event's position in the update that it is a part of; some formats write it as text.
+fn position(event: &Event) -> Option<i64> {
+    let position = event.body.pointer("/meta/sequence/position")?;
+    let text = || position.as_str()?.trim().parse().ok();
+    position.as_i64().or_else(text)
+}
+
+impl SubmittedEvent {
+    fn outcome(&self) -> EventOutcome {
+        match (self.committed.redelivered, self.matched.is_empty()) {
+            (true, _) => EventOutcome::Redelivered,
+            (false, true) => EventOutcome::Unmatched,
+            (false, false) => EventOutcome::Accepted,
+        }
+    }
+
+    /// Runs that a gate suppressed, and why; none for a redelivery, whose runs were reported before.
+    fn suppressed(&self) -> impl Iterator<Item = (&str, &Placed, &str)> {
+        let runs = self.committed.runs.iter();
+        let new = runs.filter(|_| !self.committed.redelivered);
+        new.filter_map(|run| Some((run.state.gate()?, run, run.state.why()?)))
+    }
+
+    /// Logs ids, names and states only: no log contains the text of a ticket. Fields from outside are
+    /// quoted, so that they cannot pass for log lines of their own.
+    fn log(&self) {
+        let (event, r#type) = (self.event.id.as_str(), self.event.event_type.as_str());
+        if self.outcome() == EventOutcome::Unmatched {
+            return log_unmatched(&self.event);
+        }
+        let runs = self.committed.runs.iter().map(|run: &Placed| run.id.0);
+        let runs: Vec<u64> = runs.collect();
+        let matched = self.matched.join(",");
+        match self.outcome() {
+            EventOutcome::Redelivered => info!(event, r#type, ?runs, "event redelivered"),
+            EventOutcome::Accepted | EventOutcome::Unmatched => {
+                info!(event, r#type, matched, ?runs, "event accepted");
+            }
+        }
+        for (gate, run, why) in self.suppressed().filter(|(gate, _, _)| *gate == GATE) {
+            let rule = &*run.rule;
+            warn!(
+                run = run.id.0,
+                rule, event, gate, why, "run suppressed by loop guard"
+            );
+        }
+        log_warnings(event, &self.event.warnings);
+    }
+}
+
+fn log_unmatched(event: &Brief) {
+    let (id, r#type) = (event.id.as_str(), event.event_type.as_str());
+    debug!(event = id, r#type, "event matched no rule");
+    log_warnings(id, &event.warnings);
+}
+
+fn log_warnings(event: &str, warnings: &[String]) {
+    for warning in warnings {
+        debug!(event, warning, "event read with a warning");
+    }
+}

@@ -1,0 +1,74 @@
+//! Metrics of the SQLite store: commits, archived and lost events. They are read from counters, so that a scrape
+//! never waits for a commit.
+
+use std::fmt::Error;
+use std::sync::atomic::Ordering;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Unit;
+
+use crate::store::SqliteStore;
+
+#[derive(Debug)]
+pub(super) struct StoreCollector(pub(super) SqliteStore);
+
+impl Collector for StoreCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
+        let commits = self.0.commits();
+        let (filed, lost) = self.0.archived();
+        let seconds = commits.micros.load(Ordering::Relaxed) as f64 / 1e6;
+        let counted = [
+            (
+                "flowtrigger_store_commits",
+                "Transactions that the store committed",
+                commits.count.load(Ordering::Relaxed),
+            ),
+            (
+                "flowtrigger_store_orders",
+                "Write jobs of those transactions",
+                commits.orders.load(Ordering::Relaxed),
+            ),
+            (
+                "flowtrigger_archive_events_filed",
+                "Unmatched events that were archived",
+                filed,
+            ),
+            (
+                "flowtrigger_archive_events_lost",
+                "Unmatched events that could not be archived",
+                lost,
+            ),
+        ];
+        for (name, help, count) in counted {
+            write(&mut encoder, name, help, None, &ConstCounter::new(count))?;
+        }
+        write(
+            &mut encoder,
+            "flowtrigger_store_commit_time",
+            "Total duration of those transactions",
+            Some(&Unit::Seconds),
+            &ConstCounter::new(seconds),
+        )?;
+        let size = i64::try_from(self.0.archive_size()).unwrap_or(i64::MAX);
+        write(
+            &mut encoder,
+            "flowtrigger_archive_size",
+            "Size of the archived unmatched events",
+            Some(&Unit::Bytes),
+            &ConstGauge::new(size),
+        )
+    }
+}
+
+fn write(
+    encoder: &mut DescriptorEncoder,
+    name: &str,
+    help: &str,
+    unit: Option<&Unit>,
+    metric: &impl EncodeMetric,
+) -> Result<(), Error> {
+    metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)
+}

@@ -1,0 +1,214 @@
+//! The endpoints of all sources: path and verifier, from the configuration and its secrets. A source whose secrets
+//! are missing accepts no request.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tracing::{info, warn};
+
+use super::Rulebook;
+use crate::action::secret::{MissingSecret, SecretStore};
+use crate::core::config::{self, Config, Scheme, Verification};
+use crate::core::secret::SecretPlace;
+use crate::source::Endpoint;
+use crate::source::http::ListenError;
+use crate::source::signature::{InvalidSecret, Verifier};
+
+/// The endpoints by path. Clones share the secrets.
+#[derive(Clone, Default)]
+pub struct Endpoints(BTreeMap<String, Endpoint>);
+
+/// A secret that is valid but probably not what was meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeakSecret {
+    pub source: String,
+    pub secret: String,
+    pub what: &'static str,
+}
+
+/// Prints the paths only, never a secret.
+impl fmt::Debug for Endpoints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Endpoints {
+    /// Endpoints without secrets: sources with verification reject every request.
+    pub fn without_secrets(config: &Config) -> Self {
+        let with = |entrance: &config::EventSource| {
+            entrance
+                .verification
+                .as_ref()
+                .map(Verifier::without_secrets)
+        };
+        Self::new(config, with)
+    }
+
+    /// Endpoints with secrets, and the secrets that are missing or do not fit their scheme.
+    pub fn load(config: &Config) -> (Self, Vec<MissingSecret>) {
+        let (secrets, mut missing) = SecretStore::load(&config.secrets, names(config).into_iter());
+        let entrances = Self::new(config, |entrance| {
+            let verification = entrance.verification.as_ref()?;
+            let made = verifier(verification, &secrets);
+            Some(made.unwrap_or_else(|unusable| {
+                let invalid = unusable.into_iter().map(|one| invalid_secret(one, config));
+                missing.extend(invalid);
+                Verifier::without_secrets(verification)
+            }))
+        });
+        (entrances, missing)
+    }
+
+    fn new(
+        config: &Config,
+        mut with: impl FnMut(&config::EventSource) -> Option<Verifier>,
+    ) -> Self {
+        let entrances = config.sources.values().map(|entrance| {
+            let verifier = with(entrance).map(Arc::new);
+            let source = entrance.name.as_str().into();
+            (entrance.path.clone(), Endpoint { source, verifier })
+        });
+        Self(entrances.collect())
+    }
+
+    pub fn at(&self, path: &str) -> Option<&Endpoint> {
+        self.0.get(path)
+    }
+
+    /// The endpoint of a source.
+    pub fn named(&self, source: &str) -> Option<&Endpoint> {
+        self.0.values().find(|entrance| &*entrance.source == source)
+    }
+
+    pub fn paths(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+
+    pub fn weak_secrets(&self) -> Vec<WeakSecret> {
+        let of = |entrance: &Endpoint| {
+            let source = entrance.source.to_string();
+            let warnings = entrance
+                .verifier
+                .iter()
+                .flat_map(|verifier| verifier.warnings());
+            let weak = warnings.map(|(secret, what)| WeakSecret {
+                source: source.clone(),
+                secret: secret.to_owned(),
+                what,
+            });
+            weak.collect::<Vec<_>>()
+        };
+        self.0.values().flat_map(of).collect()
+    }
+}
+
+impl fmt::Display for WeakSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            source,
+            secret,
+            what,
+        } = self;
+        write!(f, "the secret `{secret}` of the source `{source}` {what}")
+    }
+}
+
+/// The sources without verification.
+pub fn unverified_sources(config: &Config) -> Vec<String> {
+    let open = config.sources.values();
+    let open = open.filter(|entrance| entrance.verification.is_none());
+    open.map(|entrance| entrance.name.clone()).collect()
+}
+
+/// The sources whose senders transmit the secret itself.
+fn sends_in_clear(config: &Config) -> Vec<&str> {
+    let tells = |verification: &Verification| match verification.scheme {
+        Scheme::Bearer | Scheme::Basic { .. } => true,
+        Scheme::Hmac(_) => false,
+    };
+    let sources = config.sources.values();
+    let sources = sources.filter(|entrance| entrance.verification.as_ref().is_some_and(tells));
+    sources.map(|entrance| entrance.name.as_str()).collect()
+}
+
+/// Rejects a public listener if any source has no verification.
+pub fn check_public_listener(
+    config: &Config,
+    open_at: Option<SocketAddr>,
+) -> Result<(), ListenError> {
+    let unverified = unverified_sources(config);
+    match open_at {
+        Some(address) if !unverified.is_empty() => Err(ListenError::NotLoopback {
+            address,
+            unverified,
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Logs each endpoint with its verification, and weak secrets.
+pub fn log_endpoints(rulebook: &Rulebook) {
+    for entrance in rulebook.config.sources.values() {
+        let (source, path) = (&entrance.name, &entrance.path);
+        match &entrance.verification {
+            Some(verification) => {
+                let verify = verification.scheme.word();
+                info!(source, path, verify, "endpoint with verification");
+            }
+            None => info!(source, path, "endpoint without verification"),
+        }
+    }
+    for doubt in rulebook.entrances.weak_secrets() {
+        warn!("{doubt}");
+    }
+}
+
+/// Warns if tokens or passwords are transmitted over plain HTTP.
+pub fn warn_plaintext(config: &Config, open_at: Option<SocketAddr>) {
+    let sources = sends_in_clear(config).join(", ");
+    if open_at.is_some() && !sources.is_empty() {
+        warn!(
+            sources,
+            "tokens and passwords are sent over plain HTTP; put a TLS proxy in front, and listen on an address that only the proxy reaches"
+        );
+    }
+}
+
+/// The names of the secrets that verifiers use, sorted.
+pub fn names(config: &Config) -> Vec<&str> {
+    let verifications = config.sources.values();
+    let verifications = verifications.filter_map(|entrance| entrance.verification.as_ref());
+    let names = verifications.flat_map(|verification| &verification.secrets);
+    let mut names: Vec<&str> = names.map(String::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn verifier(
+    verification: &Verification,
+    secrets: &SecretStore,
+) -> Result<Verifier, Vec<InvalidSecret>> {
+    let named = verification.secrets.iter();
+    let values: Option<Vec<_>> = named
+        .map(|name| Some((name.clone(), secrets.get(name)?.clone())))
+        .collect();
+    match values {
+        Some(values) => Verifier::new(verification, values),
+        // Missing secrets were reported. One of two is not enough: a rotation would go unnoticed.
+        None => Ok(Verifier::without_secrets(verification)),
+    }
+}
+
+fn invalid_secret(unusable: InvalidSecret, config: &Config) -> MissingSecret {
+    let InvalidSecret { name, why } = unusable;
+    let place = config.secrets.get(&name).cloned();
+    MissingSecret {
+        place: place.unwrap_or_else(|| SecretPlace::default_for(&name)),
+        name,
+        why: why.into(),
+    }
+}

@@ -1,0 +1,119 @@
+//! Checks at load time which targets and programs of the rules the configuration would deny. No name is resolved:
+//! it may resolve differently when the request is sent.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use crate::action::command::allowlist::ProgramAllowlist;
+use crate::action::command::sandbox;
+use crate::action::preflight::PreflightIssue;
+use crate::core::config::Config;
+use crate::core::config::Mode;
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
+use crate::core::egress::Foresight;
+use crate::core::flow::step::{Exec, Http, Step};
+use crate::core::matching::ruleset::RuleSet;
+
+/// The programs that may run; None if all may.
+pub fn programs(config: &Config) -> Option<ProgramAllowlist> {
+    let file = Path::new(&*config.source.file);
+    let folder = file.parent().filter(|folder| *folder != Path::new(""));
+    ProgramAllowlist::from_config(&config.commands, folder.unwrap_or(Path::new(".")))
+}
+
+/// Logs what holds only while there is no configuration.
+pub fn log_policy(config: &Config) {
+    if config.outgoing.unconfigured {
+        tracing::info!(
+            "there is no flowtrigger.yaml yet: requests may reach this machine itself; with one, \
+             only what `outgoing.allow` lists beside the public internet"
+        );
+    }
+}
+
+/// Reports what the configuration denies to rules. A denied program is an error; what may differ on the machine
+/// that executes the rule is a warning.
+pub fn check_rules(rules: &RuleSet, config: &Config, diagnostics: &mut Diagnostics) {
+    let mut check = PolicyCheck {
+        config,
+        programs: programs(config),
+        denials: HashMap::new(),
+        reported: BTreeSet::new(),
+        diagnostics,
+    };
+    for rule in &rules.rules {
+        for step in rule.steps() {
+            if let Some(http) = step.action.request().filter(|_| rule.mode == Mode::Live) {
+                check.request(http, step);
+            }
+            if let Some(exec) = step.action.command() {
+                check.command(exec, step);
+            }
+        }
+    }
+}
+
+struct PolicyCheck<'j> {
+    config: &'j Config,
+    programs: Option<ProgramAllowlist>,
+    /// The result per program and folder, since many rules run the same.
+    denials: HashMap<(String, String), Option<PreflightIssue>>,
+    /// Steps that several rules share are reported once.
+    reported: BTreeSet<(Position, String)>,
+    diagnostics: &'j mut Diagnostics,
+}
+
+impl PolicyCheck<'_> {
+    fn request(&mut self, http: &Http, step: &Step) {
+        let seen = self.config.outgoing.forecast(http.url.beginning());
+        if let Some(Foresight::Refused(refused)) = seen {
+            let message = format!("requests would not be sent: {refused}");
+            let warning = Diagnostic::warning(Code::RefusedTarget, step.at, message);
+            self.report_once(warning.help(refused.help()));
+        }
+    }
+
+    fn command(&mut self, exec: &Exec, step: &Step) {
+        if let Some(PreflightIssue { what, help }) = self.program_refusal(exec) {
+            self.report_once(Diagnostic::error(Code::RefusedProgram, step.at, what).help(help));
+        }
+        let confinement = exec.confine.as_deref();
+        for PreflightIssue { what, help } in confinement.map(sandbox::warnings).unwrap_or_default()
+        {
+            let message = format!("the command would not start here: {what}");
+            self.report_once(Diagnostic::warning(Code::Unconfinable, step.at, message).help(help));
+        }
+    }
+
+    fn program_refusal(&mut self, exec: &Exec) -> Option<PreflightIssue> {
+        let programs = self.programs.as_ref()?;
+        let name = exec.argv.first()?;
+        // A name with a template is checked when the step runs.
+        if name.beginning().len() < name.source().len() {
+            return None;
+        }
+        let own = exec.env.iter().rfind(|(name, _)| name == "PATH");
+        let path = match own {
+            Some((_, path)) => Some(path.source().to_owned()),
+            None => std::env::var("PATH").ok(),
+        };
+        let key = (name.source().to_owned(), exec.cwd.clone());
+        if own.is_none()
+            && let Some(known) = self.denials.get(&key)
+        {
+            return known.clone();
+        }
+        let folder = std::path::absolute(&exec.cwd).unwrap_or_else(|_| exec.cwd.clone().into());
+        let refusal = programs.check(name.source(), &folder, path.as_deref());
+        if own.is_none() {
+            self.denials.insert(key, refusal.clone());
+        }
+        refusal
+    }
+
+    fn report_once(&mut self, found: Diagnostic) {
+        if self.reported.insert((found.at, found.message.clone())) {
+            self.diagnostics.push(found);
+        }
+    }
+}

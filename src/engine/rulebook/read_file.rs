@@ -1,0 +1,81 @@
+//! Reads the text of one file. A file that is not UTF-8 is an error with the byte offset.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::report;
+use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
+
+/// Adds a file's text. None if it could not be read, which is reported.
+pub fn read(path: &Path, files: &mut Files, diagnostics: &mut Diagnostics) -> Option<FileId> {
+    let bytes = match bytes(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            unreadable(path, &error, files, diagnostics);
+            return None;
+        }
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => {
+            let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+            Some(files.add(path.to_string_lossy(), text))
+        }
+        Err(error) => {
+            let valid_up_to = error.utf8_error().valid_up_to();
+            not_utf_8(path, error.as_bytes(), valid_up_to, files, diagnostics);
+            None
+        }
+    }
+}
+
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    // Reading a pipe or a device could block forever.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    fs::read(path)
+}
+
+fn unreadable(path: &Path, error: &io::Error, files: &mut Files, diagnostics: &mut Diagnostics) {
+    let (message, help) = match error.kind() {
+        io::ErrorKind::NotFound => (
+            format!("`{}` does not exist", path.display()),
+            "create it, or choose another file",
+        ),
+        io::ErrorKind::PermissionDenied => (
+            format!("no permission to read `{}`", path.display()),
+            "give the user that runs flowtrigger read permission",
+        ),
+        _ => (
+            format!("failed to read `{}`: {error}", path.display()),
+            "check that it is a readable file",
+        ),
+    };
+    report(path, message, help, Code::Unreadable, files, diagnostics);
+}
+
+fn not_utf_8(
+    path: &Path,
+    bytes: &[u8],
+    offset: usize,
+    files: &mut Files,
+    diagnostics: &mut Diagnostics,
+) {
+    let before = String::from_utf8_lossy(&bytes[..offset]);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let at = Position {
+        file: files.add(path.to_string_lossy(), String::from_utf8_lossy(bytes)),
+        line: small(before.matches('\n').count() + 1),
+        column: small(before[line_start..].chars().count() + 1),
+        start: small(offset),
+        len: 1,
+    };
+    let message = format!("`{}` is not UTF-8 at byte {offset}", path.display());
+    let help = "save it as UTF-8";
+    diagnostics.push(Diagnostic::error(Code::Unreadable, at, message).help(help));
+}
+
+fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,28 @@
+//! Loads the secrets that live rules use. Rules that never act need none.
+
+use crate::action::secret::{MissingSecret, SecretStore};
+use crate::core::config::Mode;
+use crate::core::flow::step::Step;
+
+use super::Rulebook;
+
+/// Reads the secrets of the rules, or returns all that are missing.
+pub fn load(rulebook: &Rulebook) -> Result<SecretStore, Vec<MissingSecret>> {
+    let names = names(rulebook);
+    let (secrets, missing) = SecretStore::load(&rulebook.config.secrets, names.into_iter());
+    match missing.is_empty() {
+        true => Ok(secrets),
+        false => Err(missing),
+    }
+}
+
+/// The names of the secrets that live rules use, sorted.
+pub fn names(rulebook: &Rulebook) -> Vec<&str> {
+    let live = rulebook.rules.rules.iter();
+    let live = live.filter(|rule| rule.mode == Mode::Live);
+    let steps = live.flat_map(|rule| rule.steps());
+    let mut names: Vec<&str> = steps.flat_map(Step::secrets).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}

@@ -1,0 +1,222 @@
+//! Claims ready runs and starts a worker task for each, within the concurrency limits. Owns all worker tasks: a
+//! run whose worker panics is marked `dead`, other runs continue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio::time::Instant;
+use tracing::{error, warn};
+
+use super::performer::Perform;
+use super::worker::{MAX_SHUTDOWN_ATTEMPTS, is_transient, work};
+use crate::core::run::{RunId, State};
+use crate::engine::clock::ClockReading;
+use crate::engine::limits::active_runs::WorkerSignal;
+use crate::engine::state::{EnginePhase, EngineState};
+use crate::store::{Claim, Store};
+
+/// The longest sleep without a check of the wall clock, which may be set.
+const MAX_SLEEP: Duration = Duration::from_secs(30);
+/// The delay before a failed store operation is tried again.
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
+/// How long signalled workers may take to save their runs.
+const FINAL_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Runs until the engine is drained.
+pub(in crate::engine) async fn dispatch<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>) {
+    let mut phase = shared.phase.subscribe();
+    let mut dispatcher = Dispatcher {
+        clocks: ClockReading::of(shared.clock()),
+        shared,
+        tasks: JoinSet::new(),
+    };
+    while dispatcher.tick(&mut phase).await {}
+    dispatcher.stop_all().await;
+}
+
+/// The dispatcher with its worker tasks.
+struct Dispatcher<S, P> {
+    shared: Arc<EngineState<S, P>>,
+    tasks: JoinSet<()>,
+    /// The last reading of the clocks.
+    clocks: ClockReading,
+}
+
+impl<S: Store, P: Perform> Dispatcher<S, P> {
+    /// Claims runs, then waits for a change. False when the engine is drained.
+    async fn tick(&mut self, phase: &mut watch::Receiver<EnginePhase>) -> bool {
+        self.check_clocks().await;
+        let now = *phase.borrow_and_update();
+        if self.can_start(now) {
+            self.claim().await;
+        }
+        let due = self.due().await;
+        if self.is_drained(now, due) {
+            return false;
+        }
+        let sleep_time = self.sleep_time(now, due);
+        let shared = Arc::clone(&self.shared);
+        tokio::select! {
+            () = shared.wake.notified() => {}
+            () = shared.clock().sleep(sleep_time) => {}
+            () = shutdown_deadline(now) => {}
+            _ = phase.changed() => {}
+            Some(ended) = self.tasks.join_next_with_id() => self.on_run_finished(ended).await,
+        }
+        true
+    }
+
+    /// Moves all due times if the wall clock was set back, so that nothing waits longer.
+    async fn check_clocks(&mut self) {
+        let now = ClockReading::of(self.shared.clock());
+        if let Some(by) = self.clocks.set_back(&now) {
+            let seconds = by.as_secs();
+            warn!(seconds, "clock set back; due times are moved with it");
+            if let Err(error) = self.shared.store.shift(by).await {
+                error!(%error, "failed to move due times; trying again");
+                return;
+            }
+        }
+        self.clocks = now;
+    }
+
+    /// A durable store keeps queued runs for the next start; any other loses them, so they are still started
+    /// while there is time.
+    fn can_start(&self, phase: EnginePhase) -> bool {
+        phase == EnginePhase::Accepting || !self.shared.store.is_durable()
+    }
+
+    fn is_drained(&self, phase: EnginePhase, due: Option<Duration>) -> bool {
+        let EnginePhase::Draining { until } = phase else {
+            return false;
+        };
+        let left = until.saturating_duration_since(Instant::now());
+        let in_time = due.is_some_and(|due| due <= left) && self.can_start(phase);
+        left.is_zero() || (self.tasks.is_empty() && !in_time)
+    }
+
+    /// The lock of active runs is held, so that a cancelled run is never between claimed and executing.
+    async fn claim(&mut self) {
+        let permits = self.shared.concurrency.free();
+        if permits.is_empty() {
+            return;
+        }
+        let claim = Claim {
+            limit: permits.len(),
+            per_rule: self.shared.options.per_rule.max(1),
+            now: self.shared.clock().now(),
+        };
+        let shared = Arc::clone(&self.shared);
+        let mut at_work = shared.active_runs.lock().await;
+        let claimed = match shared.store.claim(claim).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                drop((at_work, permits));
+                error!(%error, "failed to claim runs; trying again");
+                return shared.clock().sleep(STORE_RETRY_DELAY).await;
+            }
+        };
+        for (run, permit) in claimed.into_iter().zip(permits) {
+            let id = run.id;
+            let (sender, receiver) = watch::channel(WorkerSignal::Continue);
+            let shared = Arc::clone(&shared);
+            let task = async move { work(&shared, run, permit, receiver).await };
+            at_work.add(self.tasks.spawn(task).id(), id, sender);
+        }
+    }
+
+    /// The time until the next waiting run is due.
+    async fn due(&self) -> Option<Duration> {
+        let due = self.shared.store.next_due().await.unwrap_or_else(|error| {
+            error!(%error, "the next run that is due could not be read; trying again");
+            None
+        })?;
+        let wait: SignedDuration = due.duration_since(self.shared.clock().now());
+        Some(wait.try_into().unwrap_or(Duration::ZERO))
+    }
+
+    /// Without a free permit a due run cannot start, and the end of another run wakes the dispatcher.
+    fn sleep_time(&self, phase: EnginePhase, due: Option<Duration>) -> Duration {
+        let waits = self.shared.concurrency.has_free() && self.can_start(phase);
+        match due.filter(|_| waits) {
+            Some(due) => MAX_SLEEP.min(due.max(Duration::from_millis(1))),
+            None => MAX_SLEEP,
+        }
+    }
+
+    async fn on_run_finished(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let task = match &ended {
+            Ok((task, ())) => *task,
+            Err(fault) => fault.id(),
+        };
+        let run = self.shared.active_runs.lock().await.remove(task);
+        if let (Err(fault), Some(run)) = (ended, run)
+            && let Ok(panic) = fault.try_into_panic()
+        {
+            let why = format!(
+                "internal error: the worker of this run panicked: {}; please report it",
+                panic_message(&*panic)
+            );
+            self.tasks
+                .spawn(mark_dead(Arc::clone(&self.shared), run, why));
+        }
+        self.shared.finished.notify_waiters();
+    }
+
+    /// Stops the workers that are still running when the time is over.
+    async fn stop_all(mut self) {
+        self.shared.active_runs.lock().await.stop_all();
+        let until = Instant::now() + FINAL_WRITE_TIMEOUT;
+        while let Ok(Some(ended)) =
+            tokio::time::timeout_at(until, self.tasks.join_next_with_id()).await
+        {
+            self.on_run_finished(ended).await;
+        }
+        self.tasks.abort_all();
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            self.on_run_finished(ended).await;
+        }
+    }
+}
+
+/// Marks a run as dead whose worker is gone, and repeats until the store accepts it: the run would otherwise
+/// stay `running`.
+async fn mark_dead<S: Store, P: Perform>(shared: Arc<EngineState<S, P>>, run: RunId, why: String) {
+    error!(
+        run = run.0,
+        state = "dead",
+        "run stopped by an internal error"
+    );
+    let mut attempts_left = MAX_SHUTDOWN_ATTEMPTS;
+    let dead = State::Dead { why };
+    while let Err(error) = shared
+        .store
+        .advance(run, Vec::new(), Some(dead.clone()))
+        .await
+    {
+        error!(run = run.0, %error, "failed to store the end of the run");
+        if !shared.accepting() {
+            attempts_left -= 1;
+        }
+        if attempts_left == 0 || !is_transient(&error) {
+            return;
+        }
+        shared.clock().sleep(STORE_RETRY_DELAY).await;
+    }
+}
+
+async fn shutdown_deadline(phase: EnginePhase) {
+    match phase {
+        EnginePhase::Accepting => std::future::pending().await,
+        EnginePhase::Draining { until } => tokio::time::sleep_until(until).await,
+    }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no reason given")
+}

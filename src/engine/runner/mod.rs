@@ -1,0 +1,7 @@
+//! Executes runs: the dispatcher claims them and starts workers, a worker executes one run, the report describes
+//! its result.
+
+pub mod dispatcher;
+pub mod performer;
+pub mod report;
+pub mod worker;

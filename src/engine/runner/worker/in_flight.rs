@@ -1,0 +1,249 @@
+//! The calls of one run in flight: starting them within the limits, waiting for the first to finish. A call starts
+//! only after the log before it is stored, and never twice.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use jiff::{SignedDuration, Timestamp};
+use tracing::debug;
+
+use super::integration_settings::access;
+use super::{Worker, WorkerExit, signalled};
+use crate::core::flow::Task;
+use crate::core::flow::call::Call;
+use crate::core::run::{Attempt, Line, idempotency_key};
+use crate::engine::limits::concurrency::{HostAdmission, HostQueue, Permit};
+use crate::engine::runner::performer::Perform;
+use crate::store::{Claimed, Store};
+
+/// The calls in flight.
+#[derive(Default)]
+pub struct InFlight<'a> {
+    calls: FuturesUnordered<Pin<Box<dyn Future<Output = FinishedCall> + Send + 'a>>>,
+    /// By step location and attempt: whether it is a command that must not run twice.
+    under_way: HashMap<(String, u32), bool>,
+}
+
+/// A call that has finished.
+struct FinishedCall {
+    call: Call,
+    attempt: Attempt,
+}
+
+/// The permit of a call at its host.
+enum HostPermit {
+    Permit(Option<Permit>),
+    /// It waits in the queue of the host.
+    Queued(HostQueue),
+}
+
+impl InFlight<'_> {
+    pub fn is_empty(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    /// Whether a command is in flight that must not run twice.
+    pub fn holds_command(&self) -> bool {
+        self.under_way.values().any(|held| *held)
+    }
+
+    fn has(&self, task: &Task) -> bool {
+        let key = (task.step.clone(), task.number);
+        self.under_way.contains_key(&key)
+    }
+}
+
+impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
+    /// Starts the calls that are not in flight and may start. Returns when to decide again at the latest.
+    pub(super) async fn start(
+        &mut self,
+        tasks: Vec<Task>,
+        mut wake: Option<Timestamp>,
+    ) -> Result<Option<Timestamp>, WorkerExit> {
+        let mut ready = Vec::new();
+        for task in tasks {
+            if self.in_flight.has(&task) {
+                continue;
+            }
+            let alone = self.in_flight.is_empty() && ready.is_empty();
+            if let Some(wait) = self.rate_limit_wait(&task.call) {
+                if alone {
+                    return Err(WorkerExit::RateLimited(wait));
+                }
+                let turn = SignedDuration::try_from(wait).unwrap_or(SignedDuration::MAX);
+                let turn = self.shared.clock().now().checked_add(turn).ok();
+                wake = wake.into_iter().chain(turn).min();
+                continue;
+            }
+            let host_permit = match self.shared.concurrency.enter(&task.call) {
+                HostAdmission::Open(permit) => HostPermit::Permit(permit),
+                HostAdmission::Full if alone => return Err(WorkerExit::NoPermit),
+                HostAdmission::Full => break,
+                HostAdmission::Taken(queue) if alone => {
+                    HostPermit::Permit(Some(self.queue(queue).await?))
+                }
+                HostAdmission::Taken(queue) => HostPermit::Queued(queue),
+            };
+            ready.push((task, host_permit));
+        }
+        self.launch(ready).await?;
+        Ok(wake)
+    }
+
+    /// Waits for a permit of the host. The run's own permit is released meanwhile.
+    async fn queue(&mut self, queue: HostQueue) -> Result<Permit, WorkerExit> {
+        self.save(None).await?;
+        drop(self.permit.take());
+        self.shared.wake.notify_one();
+        let shared = self.shared;
+        let turn = async {
+            let host_permit = queue.acquire().await;
+            (host_permit, shared.concurrency.reacquire().await)
+        };
+        tokio::select! {
+            biased;
+            signal = signalled(&mut self.signals) => Err(WorkerExit::Signalled(signal)),
+            (host_permit, permit) = turn => {
+                self.permit = permit;
+                host_permit.ok_or(WorkerExit::NoPermit)
+            }
+        }
+    }
+
+    /// Stores the log before the calls that follow from it start.
+    async fn launch(&mut self, ready: Vec<(Task, HostPermit)>) -> Result<(), WorkerExit> {
+        let now = self.shared.clock().now();
+        for (task, _) in ready.iter().filter(|(task, _)| task.announce) {
+            self.record(Line::Started {
+                step: task.step.clone(),
+                number: task.number,
+                at: now,
+            });
+        }
+        if ready.is_empty() {
+            return Ok(());
+        }
+        self.save(None).await?;
+        for (task, host_permit) in ready {
+            let key = (task.step.clone(), task.number);
+            let held = task.announce || self.is_started(&task);
+            self.in_flight.under_way.insert(key, held);
+            let call = self.call(task, host_permit);
+            self.in_flight.calls.push(Box::pin(call));
+        }
+        Ok(())
+    }
+
+    fn is_started(&self, task: &Task) -> bool {
+        let mut lines = self.run.log.iter();
+        lines.any(|line| matches!(line, Line::Started { step, number, .. } if *step == task.step && *number == task.number))
+    }
+
+    fn call(
+        &self,
+        task: Task,
+        host_permit: HostPermit,
+    ) -> impl Future<Output = FinishedCall> + Send + use<'a, S, P> {
+        let shared = self.shared;
+        let key = key(&self.run, &task.step);
+        async move {
+            let _at_host = match host_permit {
+                HostPermit::Permit(permit) => permit,
+                HostPermit::Queued(queue) => queue.acquire().await,
+            };
+            let clock = shared.clock();
+            let began = clock.elapsed();
+            let outcome = if let Call::Config(call) = &task.call {
+                let active = shared.active.load_full();
+                access(&shared.store, &active.rulebook.config, call).await
+            } else {
+                shared.perform.perform(&task.call, &key).await
+            };
+            let took = clock.elapsed().saturating_sub(began);
+            FinishedCall {
+                attempt: Attempt {
+                    step: task.step,
+                    number: task.number,
+                    // Computed back from now: due times follow the clock as it is now, even if it was
+                    // set meanwhile.
+                    started: before(clock.now(), took),
+                    took,
+                    outcome,
+                },
+                call: task.call,
+            }
+        }
+    }
+
+    /// Waits until a call finishes, or until `wake`.
+    pub(super) async fn await_call(&mut self, wake: Option<Timestamp>) -> Result<(), WorkerExit> {
+        let shared = self.shared;
+        let sleep = async {
+            match wake {
+                Some(wake) => {
+                    let wait = wake.duration_since(shared.clock().now());
+                    shared
+                        .clock()
+                        .sleep(wait.try_into().unwrap_or_default())
+                        .await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let finished = tokio::select! {
+            biased;
+            signal = signalled(&mut self.signals) => return Err(WorkerExit::Signalled(signal)),
+            Some(finished) = self.in_flight.calls.next() => finished,
+            () = sleep => return Ok(()),
+        };
+        let FinishedCall { call, attempt } = finished;
+        let key = (attempt.step.clone(), attempt.number);
+        self.in_flight.under_way.remove(&key);
+        self.shared.metrics.observe_attempt(&call, &attempt);
+        self.log_attempt(&attempt);
+        self.record(Line::Attempt(attempt));
+        match self.in_flight.is_empty() {
+            true => Ok(()),
+            // Other calls may take long, and a finished one must not be repeated after a crash.
+            false => self.save(None).await,
+        }
+    }
+
+    /// How long the rate limit of its connection delays a request.
+    fn rate_limit_wait(&self, call: &Call) -> Option<Duration> {
+        let Call::Http(call) = call else { return None };
+        let name = call.connection.as_deref()?;
+        let active = self.shared.active.load();
+        let rate = active.rulebook.config.connections.get(name)?.rate_limit?;
+        let now = self.shared.clock().elapsed();
+        let wait = self
+            .shared
+            .rate_limiter
+            .wait(self.run.id, name, rate, now)?;
+        let (run, wait_ms) = (self.run.id.0, wait.as_millis() as u64);
+        debug!(
+            run,
+            connection = name,
+            wait_ms,
+            "request delayed by rate limit"
+        );
+        Some(wait)
+    }
+}
+
+/// The idempotency key of a step. An `on_dead` run has keys of its own.
+pub(super) fn key(run: &Claimed, step: &str) -> String {
+    let step = match run.error.is_null() {
+        true => step.to_owned(),
+        false => format!("on_dead/{}/{step}", run.id.0),
+    };
+    idempotency_key(&run.event.id, &run.rule.name, &step, run.generation)
+}
+
+fn before(now: Timestamp, time: Duration) -> Timestamp {
+    let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+    now.checked_sub(time).unwrap_or(Timestamp::MIN)
+}

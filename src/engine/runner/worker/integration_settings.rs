@@ -1,0 +1,47 @@
+//! `LoadConfig` and `PatchConfig` of a bundle: the settings of the configuration, overlaid with stored changes.
+//! Both are idempotent, so a retry is harmless.
+
+use serde_json::{Map, Value};
+
+use super::is_transient;
+use crate::core::config::Config;
+use crate::core::flow::call::ConfigCall;
+use crate::core::run::{CallFailure, CallResult, Reply};
+use crate::store::{Store, StoreError};
+
+pub async fn access<S: Store>(store: &S, config: &Config, call: &ConfigCall) -> CallResult {
+    let (integration, scope) = (call.integration.as_str(), call.scope.as_str());
+    let changed = match &call.patch {
+        Some(patch) => store
+            .patch_config(integration, scope, patch.clone())
+            .await
+            .map(Some),
+        None => store.config(integration, scope).await,
+    };
+    match (changed, config.settings_of(integration, scope)) {
+        (Ok(None), None) => Err(CallFailure::permanent(format!(
+            "load the settings `{scope}` of `{integration}`: there are none; write them in flowtrigger.yaml under `integrations: {{ {integration}: {{ configs: {{ {scope}: … }} }} }}`"
+        ))),
+        (Ok(changed), first) => Ok(Reply {
+            value: laid_over(first, changed),
+        }),
+        (Err(error), _) => Err(failure(&error)),
+    }
+}
+
+fn laid_over(first: Option<&Value>, changed: Option<Value>) -> Value {
+    let mut settings = first.and_then(Value::as_object).cloned();
+    let settings = settings.get_or_insert_with(Map::new);
+    if let Some(Value::Object(changed)) = changed {
+        settings.extend(changed);
+    }
+    Value::Object(std::mem::take(settings))
+}
+
+fn failure(error: &StoreError) -> CallFailure {
+    let message = format!("reach the settings: {error}");
+    match is_transient(error) {
+        true => CallFailure::transient(message),
+        false => CallFailure::permanent(message),
+    }
+}

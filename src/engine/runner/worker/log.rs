@@ -1,0 +1,74 @@
+//! Log lines of a run: its attempts, states and interruptions. They contain the id of an event, no other value of
+//! it, and no text that could contain a secret.
+
+use tracing::{error, info, warn};
+
+use super::Worker;
+use crate::core::run::{Attempt, CallFailure, State};
+use crate::engine::limits::active_runs::WorkerSignal;
+use crate::store::{Store, StoreError};
+
+impl<S: Store, P> Worker<'_, S, P> {
+    /// The error of a failed attempt comes from `action`, without secrets; nothing of the event is added.
+    pub(super) fn log_attempt(&self, attempt: &Attempt) {
+        let (run, rule) = (self.run.id.0, self.run.rule.name.as_str());
+        let (step, number) = (attempt.step.as_str(), attempt.number);
+        let took_ms = u64::try_from(attempt.took.as_millis()).unwrap_or(u64::MAX);
+        match &attempt.outcome {
+            Ok(_) => {
+                let outcome = "succeeded";
+                info!(run, rule, step, number, took_ms, outcome, "attempt");
+            }
+            Err(CallFailure { message, .. }) => {
+                let (outcome, error) = ("failed", message.as_str());
+                warn!(run, rule, step, number, took_ms, outcome, error, "attempt");
+            }
+        }
+    }
+
+    pub(super) fn log_state(&self, state: &State) {
+        let (run, rule) = (self.run.id.0, self.run.rule.name.as_str());
+        let (event, word) = (self.run.event.id.as_str(), state.word());
+        match state {
+            State::Dead { why } => error!(run, rule, event, state = word, why, "run"),
+            State::Retrying { until } | State::Waiting { until } | State::Debouncing { until } => {
+                info!(run, rule, event, state = word, %until, "run")
+            }
+            State::Held { why } | State::Suppressed { why, .. } => {
+                warn!(run, rule, event, state = word, why, "run");
+            }
+            State::Skipped { why } => info!(run, rule, event, state = word, why, "run"),
+            State::Queued | State::Running | State::Done | State::Shadow | State::Cancelled => {
+                info!(run, rule, event, state = word, "run")
+            }
+        }
+    }
+
+    pub(super) fn log_exit(&self, signal: WorkerSignal) {
+        let (run, rule) = (self.run.id.0, self.run.rule.name.as_str());
+        match (signal, self.in_flight.holds_command()) {
+            (WorkerSignal::Cancel, _) => info!(run, rule, "run stopped for cancellation"),
+            (WorkerSignal::Stop, true) => warn!(
+                run,
+                rule,
+                "run stopped during a command that must not run twice: the next start marks it held"
+            ),
+            (WorkerSignal::Stop, false) if self.shared.store.is_durable() => {
+                info!(run, rule, "run stopped; the next start continues it");
+            }
+            (WorkerSignal::Stop | WorkerSignal::Continue, _) => {}
+        }
+    }
+
+    pub(super) fn log_unsaved(&self, error: &StoreError) {
+        let (run, rule, lines) = (
+            self.run.id.0,
+            self.run.rule.name.as_str(),
+            self.unsaved.len(),
+        );
+        error!(
+            run, rule, lines, %error,
+            "failed to store the run's last log entries: its last step may run again, with the same idempotency key"
+        );
+    }
+}

@@ -1,0 +1,238 @@
+//! Executes one run until it ends or has to wait: decide, perform, record, repeat. Decisions are `core::flow`'s,
+//! and nothing is performed before the log that led to it is stored.
+
+mod in_flight;
+mod integration_settings;
+mod log;
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tokio::sync::watch;
+use tracing::error;
+
+use super::performer::Perform;
+use crate::core::flow::{Move, Subject, next, taken_up};
+use crate::core::run::{Line, State};
+use crate::engine::limits::active_runs::WorkerSignal;
+use crate::engine::limits::concurrency::Permit;
+use crate::engine::state::EngineState;
+use crate::store::{Claimed, Store, StoreError};
+use in_flight::InFlight;
+
+/// The delay before a failed store operation is tried again.
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Attempts of a failed store operation while the program stops.
+pub(super) const MAX_SHUTDOWN_ATTEMPTS: u32 = 3;
+/// How long a run is parked if too many runs wait for its host.
+const REQUEUE_DELAY: SignedDuration = SignedDuration::from_secs(1);
+
+/// Executes a run until it ends, has to wait or is signalled to stop. A wait releases its permit.
+pub(super) async fn work<S: Store, P: Perform>(
+    shared: &EngineState<S, P>,
+    run: Claimed,
+    permit: Permit,
+    signals: watch::Receiver<WorkerSignal>,
+) {
+    let mut worker = Worker::new(shared, run, permit, signals);
+    if let Err(reason) = worker.execute().await {
+        worker.exit(reason).await;
+    }
+}
+
+struct Worker<'a, S, P> {
+    shared: &'a EngineState<S, P>,
+    run: Claimed,
+    /// Spreads the retry delays of runs that failed together.
+    seed: String,
+    signals: watch::Receiver<WorkerSignal>,
+    permit: Option<Permit>,
+    /// The local names of the flow at its start.
+    locals: Value,
+    /// Log entries that are not stored yet.
+    unsaved: Vec<Line>,
+    in_flight: InFlight<'a>,
+}
+
+/// Why a worker leaves a run that has neither ended nor waits.
+enum WorkerExit {
+    Signalled(WorkerSignal),
+    /// Too many runs wait for the host.
+    NoPermit,
+    /// The rate limit of its connection allows it after this time.
+    RateLimited(Duration),
+    /// The store does not accept the log.
+    StoreFailed,
+}
+
+impl<'a, S: Store, P: Perform> Worker<'a, S, P> {
+    fn new(
+        shared: &'a EngineState<S, P>,
+        run: Claimed,
+        permit: Permit,
+        signals: watch::Receiver<WorkerSignal>,
+    ) -> Self {
+        let mut worker = Self {
+            seed: format!("{}/{}/{}", run.event.source, run.event.id, run.rule.name),
+            locals: run.locals(),
+            shared,
+            run,
+            signals,
+            permit: Some(permit),
+            unsaved: Vec::new(),
+            in_flight: InFlight::default(),
+        };
+        let line = taken_up(worker.run.flow(), &worker.subject(), &worker.run.log);
+        worker.run.log.push(line);
+        worker
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        Subject {
+            event: &self.run.event,
+            vars: &self.run.rule.vars,
+            error: &self.run.error,
+            locals: &self.locals,
+            seed: &self.seed,
+        }
+    }
+
+    async fn execute(&mut self) -> Result<(), WorkerExit> {
+        loop {
+            let state = match self.decide() {
+                Move::Perform { tasks, wake } => {
+                    let wake = self.start(tasks, wake).await?;
+                    self.await_call(wake).await?;
+                    continue;
+                }
+                Move::Record(line) => {
+                    self.record(line);
+                    continue;
+                }
+                Move::Retry { until } => State::Retrying { until },
+                Move::Wait { until } => State::Waiting { until },
+                Move::Skipped { why, trace: _ } => State::Skipped { why },
+                Move::Done { message: _ } => State::Done,
+                Move::Dead { why } => State::Dead { why },
+                Move::Hold { why } => State::Held { why },
+            };
+            // Calls in flight finish first and are recorded.
+            if !self.in_flight.is_empty() {
+                self.await_call(None).await?;
+                continue;
+            }
+            self.log_state(&state);
+            return self.save(Some(state)).await;
+        }
+    }
+
+    fn decide(&self) -> Move {
+        next(
+            self.run.flow(),
+            &self.subject(),
+            &self.run.log,
+            self.shared.clock().now(),
+        )
+    }
+
+    fn record(&mut self, line: Line) {
+        self.run.log.push(line.clone());
+        self.unsaved.push(line);
+    }
+
+    /// Stores the unsaved log entries and the new state. Repeats while the store fails: what happened must not be
+    /// lost.
+    async fn save(&mut self, state: Option<State>) -> Result<(), WorkerExit> {
+        if self.unsaved.is_empty() && state.is_none() {
+            return Ok(());
+        }
+        let mut logged = false;
+        let mut last_tries = MAX_SHUTDOWN_ATTEMPTS;
+        loop {
+            let lines = self.unsaved.clone();
+            if *self.signals.borrow() == WorkerSignal::Stop {
+                last_tries -= 1;
+            }
+            let kept = self.shared.store.advance(self.run.id, lines, state.clone());
+            match kept.await {
+                Ok(()) => {
+                    self.unsaved.clear();
+                    return Ok(());
+                }
+                Err(error) if last_tries == 0 || !is_transient(&error) => {
+                    self.log_unsaved(&error);
+                    return Err(WorkerExit::StoreFailed);
+                }
+                Err(error) if !logged => {
+                    let run = self.run.id.0;
+                    error!(run, %error, "failed to store the run's log; trying again every second");
+                    logged = true;
+                }
+                Err(_) => {}
+            }
+            self.shared.clock().sleep(STORE_RETRY_DELAY).await;
+        }
+    }
+
+    /// Leaves the run in the state from which it continues best.
+    async fn exit(&mut self, reason: WorkerExit) {
+        if let WorkerExit::Signalled(signal) = reason {
+            self.log_exit(signal);
+        }
+        // Stops the calls in flight: closes their connections, kills their commands.
+        self.in_flight = InFlight::default();
+        let state = match reason {
+            WorkerExit::StoreFailed => return,
+            WorkerExit::NoPermit => Some(State::Retrying {
+                until: after(self.shared.clock().now(), REQUEUE_DELAY),
+            }),
+            // A store in memory loses the run anyway, and it is reported in its current state.
+            WorkerExit::RateLimited(wait) => Some(State::Retrying {
+                until: after(
+                    self.shared.clock().now(),
+                    SignedDuration::try_from(wait).unwrap_or(REQUEUE_DELAY),
+                ),
+            }),
+            WorkerExit::Signalled(WorkerSignal::Stop) => {
+                let durable = self.shared.store.is_durable();
+                durable.then_some(State::Queued)
+            }
+            WorkerExit::Signalled(WorkerSignal::Cancel | WorkerSignal::Continue) => None,
+        };
+        // A failure is logged by `save`.
+        drop(self.save(state).await);
+    }
+}
+
+/// Waits for a signal other than `Continue`.
+async fn signalled(signals: &mut watch::Receiver<WorkerSignal>) -> WorkerSignal {
+    let signal = signals
+        .wait_for(|signal| *signal != WorkerSignal::Continue)
+        .await;
+    let signal = signal.map(|signal| *signal);
+    match signal {
+        Ok(signal) => signal,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Whether a store error is transient.
+pub(in crate::engine) fn is_transient(error: &StoreError) -> bool {
+    match error {
+        StoreError::Busy | StoreError::Broken(_) | StoreError::Damaged(_) => true,
+        StoreError::Full { .. }
+        | StoreError::UnknownRun(_)
+        | StoreError::OnlyTells(_)
+        | StoreError::Redacted(_)
+        | StoreError::Settings(_)
+        | StoreError::WrongState { .. } => false,
+    }
+}
+
+fn after(now: Timestamp, time: SignedDuration) -> Timestamp {
+    now.checked_add(time).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests;

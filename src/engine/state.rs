@@ -1,0 +1,78 @@
+//! The state that the dispatcher, the workers and the handles of one engine share.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::sync::{Mutex, Notify, OnceCell, RwLock, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use super::clock::Clock;
+use super::limits::active_runs::ActiveRuns;
+use super::limits::concurrency::ConcurrencyLimits;
+use super::limits::rate_limit::RateLimiter;
+use super::metrics::Metrics;
+use super::{EngineOptions, Rulebook};
+use crate::store::{EditionId, Store, StoreError};
+
+/// What the dispatcher, the workers and the handles share.
+pub(in crate::engine) struct EngineState<S, P> {
+    pub store: S,
+    pub perform: P,
+    pub options: EngineOptions,
+    pub concurrency: ConcurrencyLimits,
+    pub rate_limiter: RateLimiter,
+    pub metrics: Metrics,
+    pub since: Timestamp,
+    pub active: ArcSwap<ActiveRulebook>,
+    pub active_runs: Mutex<ActiveRuns>,
+    /// Notified when there may be a run to claim.
+    pub wake: Notify,
+    /// Notified when a run has finished.
+    pub finished: Notify,
+    pub phase: watch::Sender<EnginePhase>,
+    /// Read-locked while events are accepted, so that a shutdown waits for them.
+    pub intake: Arc<RwLock<()>>,
+    pub dispatcher: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The rulebook in use, with its revision in the store.
+pub(in crate::engine) struct ActiveRulebook {
+    pub rulebook: Arc<Rulebook>,
+    edition: OnceCell<EditionId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::engine) enum EnginePhase {
+    Accepting,
+    /// Nothing new is accepted; work in flight may take until then.
+    Draining {
+        until: Instant,
+    },
+}
+
+impl<S, P> EngineState<S, P> {
+    pub fn accepting(&self) -> bool {
+        *self.phase.borrow() == EnginePhase::Accepting
+    }
+
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.options.clock
+    }
+}
+
+impl ActiveRulebook {
+    pub fn new(rulebook: Rulebook) -> Self {
+        Self {
+            rulebook: Arc::new(rulebook),
+            edition: OnceCell::new(),
+        }
+    }
+
+    /// The revision of the rulebook; stored on the first call.
+    pub async fn edition<S: Store>(&self, store: &S) -> Result<EditionId, StoreError> {
+        let keep = || store.adopt(self.rulebook.edition());
+        self.edition.get_or_try_init(keep).await.copied()
+    }
+}

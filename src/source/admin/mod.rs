@@ -1,0 +1,167 @@
+//! Administration over a Unix socket: the routes for commands on runs, status and metrics.
+//! The engine implements [`AdminApi`].
+
+mod socket;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::Serialize;
+use serde_json::json;
+use tokio::net::UnixListener;
+
+use super::AcceptedRun;
+use super::http::response;
+
+pub use socket::{SocketError, listen};
+
+/// Executes commands. Implemented by the engine.
+pub trait AdminApi: Send + Sync + 'static {
+    fn retry(&self, run: u64) -> impl Future<Output = RunStatuses> + Send;
+
+    fn cancel(&self, run: u64) -> impl Future<Output = RunStatuses> + Send;
+
+    /// Replays with one rule, or with all rules that match now.
+    fn replay(&self, run: u64, rule: Option<String>) -> impl Future<Output = RunStatuses> + Send;
+
+    fn status(&self) -> impl Future<Output = Result<Status, AdminError>> + Send;
+
+    fn metrics(&self) -> impl Future<Output = Result<String, String>> + Send;
+}
+
+/// The affected runs with their new states.
+pub type RunStatuses = Result<Vec<AcceptedRun>, AdminError>;
+
+/// Why a command was not executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdminError {
+    /// The run does not exist.
+    NotFound(String),
+    /// The command does not apply to the run's state.
+    Conflict(String),
+    /// A later attempt can succeed.
+    Unavailable(String),
+}
+
+/// The state of the daemon.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Status {
+    pub version: &'static str,
+    pub pid: u32,
+    /// The start time.
+    pub since: String,
+    /// Whether events are accepted.
+    pub ready: bool,
+    pub rules: usize,
+    /// The number of runs in each state.
+    pub runs: BTreeMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_queued_seconds: Option<u64>,
+}
+
+/// Serves until `stop` completes, then waits for the requests in progress.
+pub async fn serve<A: AdminApi>(
+    listener: UnixListener,
+    admin: Arc<A>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, routes(admin))
+        .with_graceful_shutdown(stop)
+        .await
+}
+
+fn routes<A: AdminApi>(admin: Arc<A>) -> Router {
+    Router::new()
+        .route("/runs/{id}/retry", post(retry::<A>))
+        .route("/runs/{id}/cancel", post(cancel::<A>))
+        .route("/runs/{id}/replay", post(replay::<A>))
+        .route("/status", get(status::<A>))
+        .route("/metrics", get(metrics::<A>))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(admin)
+}
+
+async fn retry<A: AdminApi>(State(admin): State<Arc<A>>, Path(run): Path<String>) -> Response {
+    match parse_run_id(&run) {
+        Ok(run) => run_statuses(admin.retry(run).await),
+        Err(error) => error_response(&error),
+    }
+}
+
+async fn cancel<A: AdminApi>(State(admin): State<Arc<A>>, Path(run): Path<String>) -> Response {
+    match parse_run_id(&run) {
+        Ok(run) => run_statuses(admin.cancel(run).await),
+        Err(error) => error_response(&error),
+    }
+}
+
+async fn replay<A: AdminApi>(
+    State(admin): State<Arc<A>>,
+    Path(run): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let query = query.unwrap_or_default();
+    let mut query = url::form_urlencoded::parse(query.as_bytes());
+    let rule = query.find(|(name, _)| name == "rule");
+    let rule = rule.map(|(_, rule)| rule.into_owned());
+    match parse_run_id(&run) {
+        Ok(run) => run_statuses(admin.replay(run, rule).await),
+        Err(error) => error_response(&error),
+    }
+}
+
+async fn status<A: AdminApi>(State(admin): State<Arc<A>>) -> Response {
+    match admin.status().await {
+        Ok(status) => response::body(StatusCode::OK, &json!(status)),
+        Err(error) => error_response(&error),
+    }
+}
+
+async fn metrics<A: AdminApi>(State(admin): State<Arc<A>>) -> Response {
+    response::metrics(admin.metrics().await)
+}
+
+async fn not_found() -> Response {
+    error_body(
+        StatusCode::NOT_FOUND,
+        "not found; send commands to `/runs/{id}/retry`, `/runs/{id}/replay` and `/runs/{id}/cancel`; read `/status` and `/metrics`",
+    )
+}
+
+async fn method_not_allowed() -> Response {
+    error_body(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "method not allowed; use POST for commands, GET for status and metrics",
+    )
+}
+
+fn parse_run_id(run: &str) -> Result<u64, AdminError> {
+    let unknown = || AdminError::NotFound(format!("unknown run `{run}`; a run id is a number"));
+    run.parse().map_err(|_| unknown())
+}
+
+fn run_statuses(statuses: RunStatuses) -> Response {
+    match statuses {
+        Ok(runs) => response::body(StatusCode::OK, &json!({ "runs": runs })),
+        Err(error) => error_response(&error),
+    }
+}
+
+fn error_response(error: &AdminError) -> Response {
+    match error {
+        AdminError::NotFound(why) => error_body(StatusCode::NOT_FOUND, why),
+        AdminError::Conflict(why) => error_body(StatusCode::CONFLICT, why),
+        AdminError::Unavailable(why) => error_body(StatusCode::SERVICE_UNAVAILABLE, why),
+    }
+}
+
+fn error_body(status: StatusCode, why: &str) -> Response {
+    response::body(status, &json!({ "error": why }))
+}

@@ -1,0 +1,115 @@
+//! Logs rejected requests: the sender, the failed check and what to do about it.
+//! Limits the lines per source, so that rejected requests cannot flood the log; the rest are counted.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tracing::warn;
+
+use super::authenticate::SenderCheck;
+use crate::source::signature::Rejection;
+
+/// Lines of one source without delay, enough for a person who experiments.
+const LOG_BURST: u32 = 10;
+/// After the burst, one line per interval: about 5 MB a day at most.
+const LOG_INTERVAL: Duration = Duration::from_secs(5);
+
+#[derive(Default)]
+pub struct RejectionLog {
+    by_source: Mutex<HashMap<Arc<str>, LogBudget>>,
+}
+
+/// The lines that one source may still write.
+struct LogBudget {
+    left: u32,
+    since: Instant,
+    omitted: u64,
+}
+
+impl RejectionLog {
+    pub fn record(&self, check: &SenderCheck<'_>, rejection: &Rejection, body: &[u8]) {
+        let source = &check.endpoint.source;
+        let Some(omitted) = self.admit(source, Instant::now()) else {
+            return;
+        };
+        let address = check.address.map(|address| address.to_string());
+        let secrets = secret_names(check);
+        let help = help(check, rejection, body);
+        let omitted = (omitted > 0).then_some(omitted);
+        let check = rejection.code();
+        warn!(%source, address, check, secrets, help, omitted, "request rejected: {rejection}");
+    }
+
+    /// Returns the number of lines omitted since the last one if another line may be written.
+    fn admit(&self, source: &Arc<str>, now: Instant) -> Option<u64> {
+        let mut by_source = self
+            .by_source
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let budget = by_source.entry(Arc::clone(source)).or_insert(LogBudget {
+            left: LOG_BURST,
+            since: now,
+            omitted: 0,
+        });
+        budget.refill(now);
+        if budget.left == 0 {
+            budget.omitted += 1;
+            return None;
+        }
+        budget.left -= 1;
+        Some(std::mem::take(&mut budget.omitted))
+    }
+}
+
+impl LogBudget {
+    fn refill(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.since);
+        let more = u32::try_from(passed.as_secs() / LOG_INTERVAL.as_secs()).unwrap_or(LOG_BURST);
+        if more > 0 {
+            self.left = self.left.saturating_add(more).min(LOG_BURST);
+            self.since = now;
+        }
+    }
+}
+
+/// The names of the source's secrets.
+fn secret_names(check: &SenderCheck<'_>) -> Option<String> {
+    let verifier = check.endpoint.verifier.as_ref()?;
+    Some(verifier.secrets().collect::<Vec<_>>().join(", "))
+}
+
+/// The likely mistake, or else general advice. Looked for only when a line is written, because a hint
+/// computes several signatures.
+fn help(check: &SenderCheck<'_>, rejection: &Rejection, body: &[u8]) -> String {
+    let hint = || {
+        let verifier = check.endpoint.verifier.as_ref()?;
+        verifier.hint(check.credentials.as_ref()?, body)
+    };
+    let hint = match *rejection == Rejection::WrongSignature {
+        true => hint(),
+        false => None,
+    };
+    hint.unwrap_or_else(|| rejection.help())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_logged_in_few_lines_and_counted() {
+        let log = RejectionLog::default();
+        let (flooded, other): (Arc<str>, Arc<str>) = ("support".into(), "upmind".into());
+        let start = Instant::now();
+        let written: Vec<_> = (0..1_000).map(|_| log.admit(&flooded, start)).collect();
+        assert_eq!(written.iter().flatten().count(), 10);
+        assert_eq!(log.admit(&other, start), Some(0));
+        assert_eq!(log.admit(&flooded, start + LOG_INTERVAL / 2), None);
+        assert_eq!(log.admit(&flooded, start + LOG_INTERVAL), Some(991));
+        assert_eq!(log.admit(&flooded, start + LOG_INTERVAL), None);
+        let later = start + LOG_INTERVAL * 1_000;
+        let written = (0..1_000).filter_map(|_| log.admit(&flooded, later));
+        assert_eq!(written.count(), 10);
+    }
+}

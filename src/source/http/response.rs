@@ -1,0 +1,168 @@
+//! Builds the HTTP responses: JSON bodies with their status codes.
+//! Every error body says what is wrong and what to do, and never repeats the request.
+
+use std::hash::{BuildHasher, RandomState};
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use crate::source::{IngestError, IngestResponse, InvalidBody};
+
+/// Why a request does not get a 200.
+#[derive(Debug, PartialEq)]
+pub enum HttpError {
+    /// No route and no endpoint has this path.
+    NotFound,
+    Method {
+        allowed: &'static str,
+    },
+    Media {
+        header: &'static str,
+        expected: &'static str,
+    },
+    TooLarge {
+        limit: usize,
+    },
+    /// The connection ended within the body.
+    IncompleteBody,
+    /// Other bodies use all the memory.
+    NoBodyMemory,
+    /// Only local clients may read this.
+    NotLocal,
+    /// The sender failed verification.
+    Unverified {
+        challenge: &'static str,
+    },
+    Ingest(IngestError),
+}
+
+pub fn accepted(response: &IngestResponse) -> Response {
+    body(StatusCode::OK, &response.to_json())
+}
+
+pub fn http_error(http_error: &HttpError) -> Response {
+    match http_error {
+        HttpError::NotFound => error(
+            StatusCode::NOT_FOUND,
+            "not found; send events to `/events/{source}`; `/healthz` and `/readyz` report the state of this program",
+        ),
+        HttpError::Method { allowed } => method_not_allowed(allowed),
+        HttpError::Media { header, expected } => error(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            &format!("unsupported {header}; {expected}"),
+        ),
+        HttpError::TooLarge { limit } => too_large(*limit),
+        HttpError::IncompleteBody => error(
+            StatusCode::BAD_REQUEST,
+            "incomplete body; send the whole body",
+        ),
+        HttpError::NoBodyMemory => retry_later(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many large bodies at the same time; send the request again later",
+        ),
+        HttpError::NotLocal => error(
+            StatusCode::FORBIDDEN,
+            "available only on this machine and without a proxy; send the request from here, or use the Unix socket in the data folder",
+        ),
+        HttpError::Unverified { challenge } => unauthorized(challenge),
+        HttpError::Ingest(IngestError::UnknownSource { known }) => unknown_source(known),
+        HttpError::Ingest(IngestError::InvalidBody(invalid)) => invalid_body(invalid),
+        HttpError::Ingest(IngestError::Busy { reason }) => {
+            retry_later(StatusCode::TOO_MANY_REQUESTS, reason)
+        }
+        HttpError::Ingest(IngestError::Unavailable { reason }) => {
+            retry_later(StatusCode::SERVICE_UNAVAILABLE, reason)
+        }
+    }
+}
+
+fn invalid_body(invalid: &InvalidBody) -> Response {
+    let mut response = json!({ "accepted": false });
+    if let (Value::Object(response), Ok(Value::Object(details))) =
+        (&mut response, serde_json::to_value(invalid))
+    {
+        response.extend(details);
+    }
+    body(StatusCode::BAD_REQUEST, &response)
+}
+
+fn error(status: StatusCode, error: &str) -> Response {
+    body(status, &json!({ "accepted": false, "error": error }))
+}
+
+fn unknown_source(known: &[String]) -> Response {
+    let known: Vec<String> = known.iter().map(|path| format!("`{path}`")).collect();
+    let error = match known.as_slice() {
+        [] => "unknown source".into(),
+        known => format!(
+            "unknown source; send to one of {}, or add a source under `sources` in flowtrigger.yaml",
+            known.join(", ")
+        ),
+    };
+    self::error(StatusCode::NOT_FOUND, &error)
+}
+
+/// The same for every failed check, so that an attacker learns nothing; the log has the reason.
+fn unauthorized(challenge: &'static str) -> Response {
+    let mut response = error(
+        StatusCode::UNAUTHORIZED,
+        "the sender could not be verified; the log of this program has the reason",
+    );
+    let challenge = HeaderValue::from_static(challenge);
+    let headers = response.headers_mut();
+    headers.insert(header::WWW_AUTHENTICATE, challenge);
+    response
+}
+
+fn method_not_allowed(allowed: &'static str) -> Response {
+    let error = format!("method not allowed; use {allowed}");
+    let mut response = self::error(StatusCode::METHOD_NOT_ALLOWED, &error);
+    let allowed = HeaderValue::from_static(allowed);
+    response.headers_mut().insert(header::ALLOW, allowed);
+    response
+}
+
+fn too_large(limit: usize) -> Response {
+    let error = format!("the body is larger than {limit} bytes; send fewer events per request");
+    let mut response = self::error(StatusCode::PAYLOAD_TOO_LARGE, &error);
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
+    response
+}
+
+/// Sets `Retry-After` to a random time from 5 to 30 s: help desks ignore more than 60 s, and senders
+/// must not all return at the same moment.
+fn retry_later(status: StatusCode, reason: &str) -> Response {
+    let mut response = error(status, reason);
+    let seconds = 5 + RandomState::new().hash_one(0) % 26;
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+pub fn metrics(text: Result<String, String>) -> Response {
+    match text {
+        Ok(text) => respond(StatusCode::OK, OPEN_METRICS, text),
+        Err(reason) => plain(StatusCode::SERVICE_UNAVAILABLE, &reason),
+    }
+}
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+pub fn plain(status: StatusCode, text: &str) -> Response {
+    respond(status, "text/plain; charset=utf-8", format!("{text}\n"))
+}
+
+pub fn body(status: StatusCode, json: &Value) -> Response {
+    respond(status, "application/json", format!("{json}\n"))
+}
+
+fn respond(status: StatusCode, media: &'static str, text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    response
+}

@@ -1,0 +1,347 @@
+//! What every read side must answer about what its store was given. It reads while the store is open, as the
+//! commands do beside a daemon.
+
+mod gates;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{arrival, attempt, claimed, in_lane, later, live_rule, now, place, to};
+use crate::core::config::Mode;
+use crate::core::rule::jobspec::Rule;
+use crate::core::run::{Attempt, CallFailure, Line, RunId, State};
+use crate::store::history::{EventQuery, EventSelector, NearestEvent, Page, RunFilter, RunRow};
+use crate::store::{
+    ArrivalKind, History, IncomingEvent, Revision, RevisionId, Store, StoreSettings,
+};
+
+/// Runs the suite; `open` returns an empty store and what reads it.
+pub async fn suite<S: Store, H: History>(open: impl Fn() -> (S, H)) {
+    an_empty_store_has_no_history(open()).await;
+    runs_are_listed_newest_first_page_by_page(open()).await;
+    every_filter_narrows_the_list(open()).await;
+    a_run_is_read_with_its_log_and_its_rule(open()).await;
+    the_runs_beside_a_run_are_named(open()).await;
+    events_are_found_by_id_and_by_key(open()).await;
+    names_that_are_nearly_right_are_suggested(open()).await;
+    an_event_is_read_with_the_revision_that_evaluated_it(open()).await;
+    gates::gates_are_read_as_the_store_decides(open()).await;
+    gates::an_open_window_is_read_with_its_events(open()).await;
+    gates::a_chain_is_read_from_its_end(open()).await;
+}
+
+fn ids(rows: &[RunRow]) -> Vec<u64> {
+    rows.iter().map(|row| row.id.0).collect()
+}
+
+fn failed(message: &str) -> Line {
+    Line::Attempt(Attempt {
+        step: "one".into(),
+        number: 1,
+        started: now(),
+        took: Duration::from_millis(3),
+        outcome: Err(CallFailure {
+            message: message.into(),
+            retryable: false,
+            retry_after: None,
+            status: Some(404),
+        }),
+    })
+}
+
+fn query(subject: EventSelector) -> EventQuery {
+    EventQuery {
+        subject,
+        at: None,
+        limit: 9,
+    }
+}
+
+fn by_key(key: &str) -> EventQuery {
+    query(EventSelector::Key(key.into()))
+}
+
+/// An event of a ticket at so many seconds, without a lane.
+fn of_ticket(id: &str, ticket: &str, rule: &Arc<Rule>, seconds: i64) -> IncomingEvent {
+    let mut arrival = in_lane(id, rule, None);
+    Arc::make_mut(&mut arrival.event).key = Some(ticket.into());
+    arrival.received = later(seconds);
+    arrival
+}
+
+/// A run that is done, one that died and one that is queued.
+async fn three<S: Store>(store: &S) -> [RunId; 3] {
+    let (a, b) = (live_rule("a"), live_rule("b"));
+    let done = place(store, of_ticket("first", "7", &a, 0)).await;
+    let dead = place(store, of_ticket("second", "8", &a, 10)).await;
+    claimed(store, later(10)).await;
+    store
+        .advance(done, vec![attempt(1)], Some(State::Done))
+        .await
+        .unwrap();
+    let why = "page: answered 404".to_owned();
+    let state = Some(State::Dead { why });
+    store
+        .advance(dead, vec![failed("Not Found")], state)
+        .await
+        .unwrap();
+    let queued = place(store, of_ticket("third", "8", &b, 20)).await;
+    [done, dead, queued]
+}
+
+async fn an_empty_store_has_no_history<S: Store, H: History>((_store, history): (S, H)) {
+    assert_eq!(
+        history.runs(&RunFilter::default(), Page::first(9)).unwrap(),
+        []
+    );
+    assert!(history.run(RunId(1)).unwrap().is_none());
+    assert_eq!(history.events(&by_key("7")).unwrap(), []);
+    assert_eq!(history.counts().unwrap(), []);
+    assert_eq!(history.nearest("7").unwrap(), []);
+    assert_eq!(history.retained().unwrap().events, 0);
+    assert!(history.latest_config().unwrap().is_none());
+    assert!(history.rules_with_runs().unwrap().is_empty());
+}
+
+async fn runs_are_listed_newest_first_page_by_page<S: Store, H: History>((store, history): (S, H)) {
+    let [done, dead, queued] = three(&store).await;
+    let any = RunFilter::default();
+    let first = history.runs(&any, Page::first(2)).unwrap();
+    assert_eq!(ids(&first), [queued.0, dead.0]);
+    let rest = Page {
+        limit: 2,
+        before: Some(dead),
+    };
+    assert_eq!(ids(&history.runs(&any, rest).unwrap()), [done.0]);
+    let row = &first[1];
+    assert_eq!((row.rule.as_str(), row.attempts), ("a", 1));
+    assert_eq!(row.state.why(), Some("page: answered 404"));
+    assert_eq!(row.error.as_deref(), Some("Not Found"));
+    assert_eq!(
+        (row.event.as_str(), row.key.as_deref()),
+        ("second", Some("8"))
+    );
+    assert_eq!(row.planned, later(10));
+    let counts = history.counts().unwrap();
+    let count = |state: &str| counts.iter().find(|(name, _)| name == state).cloned();
+    for state in ["done", "dead", "queued"] {
+        assert_eq!(count(state), Some((state.to_owned(), 1)));
+    }
+    assert_eq!(history.rules_with_runs().unwrap(), ["a", "b"]);
+}
+
+async fn every_filter_narrows_the_list<S: Store, H: History>((store, history): (S, H)) {
+    let [done, dead, queued] = three(&store).await.map(|run| run.0);
+    let text = |text: &str| Some(text.to_owned());
+    let any = RunFilter::default;
+    let event = history.events(&query(EventSelector::Id("third".into())));
+    let third = event.unwrap()[0].row;
+    for (filter, wanted) in [
+        (any(), vec![queued, dead, done]),
+        (
+            RunFilter {
+                ids: vec![RunId(dead), RunId(done)],
+                ..any()
+            },
+            vec![dead, done],
+        ),
+        (
+            RunFilter {
+                rule: text("a"),
+                ..any()
+            },
+            vec![dead, done],
+        ),
+        (
+            RunFilter {
+                rule: text("none"),
+                ..any()
+            },
+            vec![],
+        ),
+        (
+            RunFilter {
+                states: vec!["dead".into(), "queued".into()],
+                ..any()
+            },
+            vec![queued, dead],
+        ),
+        (
+            RunFilter {
+                key: text("8"),
+                ..any()
+            },
+            vec![queued, dead],
+        ),
+        (
+            RunFilter {
+                event: text("first"),
+                ..any()
+            },
+            vec![done],
+        ),
+        (
+            RunFilter {
+                since: Some(later(10)),
+                ..any()
+            },
+            vec![queued, dead],
+        ),
+        (
+            RunFilter {
+                until: Some(later(10)),
+                ..any()
+            },
+            vec![done],
+        ),
+        // In the reason of the state, and in the message of an attempt.
+        (
+            RunFilter {
+                error: text("ANSWERED 404"),
+                ..any()
+            },
+            vec![dead],
+        ),
+        (
+            RunFilter {
+                error: text("not found"),
+                ..any()
+            },
+            vec![dead],
+        ),
+        (
+            RunFilter {
+                row: Some(third),
+                ..any()
+            },
+            vec![queued],
+        ),
+        (
+            RunFilter {
+                key: text("8"),
+                rule: text("a"),
+                ..any()
+            },
+            vec![dead],
+        ),
+    ] {
+        let found = history.runs(&filter, Page::first(9)).unwrap();
+        assert_eq!(ids(&found), wanted, "{filter:?}");
+    }
+}
+
+async fn a_run_is_read_with_its_log_and_its_rule<S: Store, H: History>((store, history): (S, H)) {
+    let [_, dead, _] = three(&store).await;
+    store.revive(dead, later(30)).await.unwrap();
+    let detail = history.run(dead).unwrap().expect("the run");
+    assert_eq!(detail.row.state, State::Queued);
+    assert_eq!(
+        detail.log,
+        [failed("Not Found"), Line::Revived { at: later(30) }]
+    );
+    assert_eq!(detail.arrived.event.id, "second");
+    assert_eq!((detail.lane.as_deref(), detail.generation), (None, 0));
+    assert!(detail.error.is_null() && detail.asks.is_empty() && detail.charges.is_empty());
+    assert!(!detail.suspect && detail.crashes == 0 && detail.window.is_none());
+    assert_eq!(detail.flow().map(|flow| flow.steps.len()), Some(1));
+    let rule = detail.rule.rule.expect("it compiles");
+    assert_eq!((rule.name.as_str(), rule.mode), ("a", Mode::Live));
+    let record = store.run(dead).await.unwrap().unwrap();
+    assert_eq!(rule.version.fingerprint, record.rule.version.fingerprint);
+}
+
+async fn the_runs_beside_a_run_are_named<S: Store, H: History>((store, history): (S, H)) {
+    let text = "name: a\nevent_source: support\nevent_type: ticket.TicketCreated\n\
+        on_dead: [{ succeed: reported }]\nflow:\n  - succeed: fine\n";
+    let rule = Arc::clone(&crate::core::matching::ruleset::RuleSet::of_text(text).rules[0]);
+    let first = place(&store, arrival("1", &rule)).await;
+    let second = place(&store, arrival("2", &rule)).await;
+    claimed(&store, now()).await;
+    let detail = |run| history.run(run).unwrap().expect("the run");
+    assert_eq!(detail(second).behind, Some(first));
+    assert_eq!(detail(second).lane.as_deref(), Some("7"));
+    to(&store, first, State::Dead { why: "x".into() }).await;
+    let reporter = detail(first).told_by.expect("a run that reports on it");
+    assert_eq!(detail(reporter).row.tells_of, Some(first));
+    assert_eq!(detail(reporter).error["message"], "x");
+    assert_eq!(detail(second).behind, None);
+    let replay = IncomingEvent {
+        occasion: ArrivalKind::Replay,
+        ..arrival("1", &rule)
+    };
+    let again = place(&store, replay).await;
+    assert_eq!(detail(again).generation, 1);
+}
+
+async fn events_are_found_by_id_and_by_key<S: Store, H: History>((store, history): (S, H)) {
+    let [done, dead, queued] = three(&store).await;
+    let rule = live_rule("a");
+    let again = store.commit(of_ticket("first", "7", &rule, 40)).await;
+    assert!(again.unwrap().redelivered);
+    let found = history.events(&by_key("8")).unwrap();
+    let names: Vec<&str> = found.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!(names, ["third", "second"]);
+    let nearest = EventQuery {
+        at: Some(later(11)),
+        limit: 1,
+        ..by_key("8")
+    };
+    assert_eq!(history.events(&nearest).unwrap()[0].id, "second");
+    let first = history.events(&query(EventSelector::Id("first".into())));
+    let first = first.unwrap().remove(0);
+    assert!(first.matched);
+    assert_eq!((first.received, first.redelivered), (now(), 1));
+    assert_eq!(first.last_came, Some(later(40)));
+    let record = history.event(first.row).unwrap().expect("the event");
+    assert_eq!((record.event.id.as_str(), &record.head), ("first", &first));
+    assert_eq!(ids(&history.runs_of(first.row).unwrap()), [done.0]);
+    assert_eq!(ids(&history.runs_of(found[1].row).unwrap()), [dead.0]);
+    let retained = history.retained().unwrap();
+    assert_eq!(retained.events, 3);
+    assert_eq!(retained.matched, Some((now(), later(20))));
+    assert!(queued > dead);
+}
+
+async fn names_that_are_nearly_right_are_suggested<S: Store, H: History>((store, history): (S, H)) {
+    let rule = live_rule("a");
+    for (id, ticket) in [("01J9Z6V8Q0", "90417"), ("other", "12")] {
+        place(&store, of_ticket(id, ticket, &rule, 0)).await;
+    }
+    let near = history.nearest("90714").unwrap();
+    assert_eq!(near, [NearestEvent::Key("90417".into())]);
+    let near = history.nearest("01j9z6").unwrap();
+    assert_eq!(near, [NearestEvent::Id("01J9Z6V8Q0".into())]);
+}
+
+async fn an_event_is_read_with_the_revision_that_evaluated_it<S: Store, H: History>(
+    (store, history): (S, H),
+) {
+    let revision = |name: &str| {
+        let rule = live_rule(name);
+        let text = rule.version.document();
+        Revision {
+            files: vec![("a.yaml".into(), text.into())],
+            config: Arc::clone(rule.version.config()),
+            settings: StoreSettings::default(),
+        }
+    };
+    let before = store.adopt(revision("before")).await.unwrap();
+    let mut old = arrival("1", &live_rule("before"));
+    old.edition = before;
+    place(&store, old).await;
+    let after = store.adopt(revision("after")).await.unwrap();
+    assert_ne!(before, after);
+    let row = history.events(&by_key("7")).unwrap().remove(0);
+    assert_eq!(row.edition, before);
+    let event = history.event(row.row).unwrap().expect("the event").event;
+    let names = |id: RevisionId| {
+        let past = history.revision(id, &event).unwrap().expect("it is kept");
+        assert!(!past.diagnostics.has_errors());
+        let names = past.rules.rules.iter().map(|rule| rule.name.clone());
+        names.collect::<Vec<_>>()
+    };
+    assert_eq!(names(before), ["before"]);
+    assert_eq!(names(after), ["after"]);
+    assert!(history.revision(RevisionId(99), &event).unwrap().is_none());
+    assert!(history.latest_config().unwrap().is_some());
+}

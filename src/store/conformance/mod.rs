@@ -1,0 +1,293 @@
+//! The suite that every backend must pass. It uses the traits only, and no test waits for time to pass.
+
+mod clock;
+mod commands;
+mod debounce;
+mod gates;
+pub mod history;
+mod lanes;
+mod loops;
+mod redaction;
+mod settings;
+mod waiting;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::{ArrivalKind, ClaimRequest, IncomingEvent, PlannedRun, RevisionId, Store};
+use crate::core::config::Mode;
+use crate::core::event::Event;
+use crate::core::matching::ruleset::RuleSet;
+use crate::core::rule::jobspec::Rule;
+use crate::core::run::{Attempt, Line, Reply, RunId, State};
+
+pub use loops::loop_check;
+
+pub fn now() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).unwrap()
+}
+
+fn later(seconds: i64) -> Timestamp {
+    now() + SignedDuration::from_secs(seconds)
+}
+
+pub fn live_rule(name: &str) -> Arc<Rule> {
+    let text = format!(
+        "name: {name}\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: fine\n"
+    );
+    Arc::clone(&RuleSet::of_text(&text).rules[0])
+}
+
+fn event(id: &str) -> Arc<Event> {
+    Arc::new(Event {
+        source: "support".into(),
+        event_type: "ticket.TicketCreated".into(),
+        id: id.into(),
+        key: Some("7".into()),
+        time: None,
+        envelope: json!({}),
+        body: json!({}),
+        raw: json!({}),
+        about: json!({}),
+        shape: "zis",
+        warnings: Vec::new(),
+    })
+}
+
+/// An event with one run of the rule, in the lane of ticket 7.
+pub fn arrival(id: &str, rule: &Arc<Rule>) -> IncomingEvent {
+    in_lane(id, rule, Some("7"))
+}
+
+fn in_lane(id: &str, rule: &Arc<Rule>, lane: Option<&str>) -> IncomingEvent {
+    IncomingEvent {
+        event: event(id),
+        received: now(),
+        edition: RevisionId::default(),
+        occasion: ArrivalKind::Delivery,
+        planned: vec![PlannedRun {
+            rule: Arc::clone(rule),
+            mode: Mode::Live,
+            lane: lane.map(str::to_owned),
+            loop_ask: None,
+            asks: Vec::new(),
+        }],
+    }
+}
+
+fn attempt(number: u32) -> Line {
+    Line::Attempt(Attempt {
+        step: "one".into(),
+        number,
+        started: now(),
+        took: Duration::from_millis(3),
+        outcome: Ok(Reply { value: json!(1) }),
+    })
+}
+
+/// Everything that is due now.
+pub fn everything() -> ClaimRequest {
+    up_to(100, now())
+}
+
+fn up_to(limit: usize, now: Timestamp) -> ClaimRequest {
+    ClaimRequest {
+        limit,
+        per_rule: 100,
+        now,
+    }
+}
+
+async fn to<S: Store>(store: &S, run: RunId, state: State) {
+    store.advance(run, Vec::new(), Some(state)).await.unwrap();
+}
+
+async fn claimed<S: Store>(store: &S, at: Timestamp) -> Vec<RunId> {
+    let runs = store.claim(up_to(100, at)).await.unwrap();
+    runs.iter().map(|run| run.id).collect()
+}
+
+async fn place<S: Store>(store: &S, arrival: IncomingEvent) -> RunId {
+    store.commit(arrival).await.unwrap().runs[0].id
+}
+
+/// Runs the suite; `open` returns an empty store.
+pub async fn suite<S: Store>(open: impl Fn() -> S) {
+    a_redelivery_runs_nothing_twice(open()).await;
+    the_same_id_of_another_source_is_another_event(open()).await;
+    an_event_without_runs_is_not_remembered(open()).await;
+    an_array_keeps_its_order(open()).await;
+    lanes::runs_of_a_lane_are_executed_one_at_a_time(open()).await;
+    lanes::lanes_do_not_wait_for_each_other(open()).await;
+    lanes::a_retrying_run_keeps_its_lane_until_it_is_due(open()).await;
+    shadow_runs_are_recorded_and_never_claimed(open()).await;
+    the_log_is_returned_with_the_claim(open()).await;
+    a_final_state_is_final(open()).await;
+    clock::retries_move_with_the_clock(open()).await;
+    clock::gates_move_with_the_clock(open()).await;
+    an_unknown_run_is_an_error(open()).await;
+    lanes::a_rule_has_a_limit_of_running_runs(open()).await;
+    gates::a_gate_admits_up_to_its_limit(open()).await;
+    loops::a_chain_of_our_own_events_ends_at_its_depth(open()).await;
+    loops::an_event_of_a_person_starts_a_new_chain(open()).await;
+    loops::rules_share_a_chain_and_tickets_do_not(open()).await;
+    loops::only_what_began_to_write_as_the_actor_is_a_cause(open()).await;
+    loops::without_an_actor_the_rate_of_the_rule_decides(open()).await;
+    loops::a_replay_starts_a_new_chain_and_counts_in_no_rate(open()).await;
+    loops::the_guard_moves_with_the_clock(open()).await;
+    commands::a_retried_run_is_last_in_its_lane(open()).await;
+    commands::a_cancelled_run_releases_its_lane(open()).await;
+    commands::a_replay_is_a_new_run_of_a_new_generation(open()).await;
+    redaction::fields_are_removed_with_the_last_run_that_may_need_them(open()).await;
+    redaction::events_of_a_window_are_redacted_with_the_run_that_reads_them(open()).await;
+    redaction::a_run_with_a_redacted_event_cannot_be_retried(open()).await;
+    redaction::an_event_without_unfinished_runs_is_redacted_at_once(open()).await;
+    redaction::without_redact_everything_is_kept(open()).await;
+    a_dead_run_queues_its_on_dead_run_once(open()).await;
+    waiting::a_waiting_run_delays_no_other(open()).await;
+    waiting::a_run_that_is_due_waits_for_the_owner_of_its_lane(open()).await;
+    waiting::runs_due_together_are_claimed_by_age(open()).await;
+    waiting::a_run_without_a_lane_waits_for_no_other(open()).await;
+    waiting::a_waiting_run_can_be_cancelled_and_retried(open()).await;
+    waiting::due_times_move_with_the_clock(open()).await;
+    debounce::the_first_event_opens_a_window(open()).await;
+    debounce::with_last_a_later_event_replaces_the_run(open()).await;
+    debounce::with_first_later_events_join(open()).await;
+    debounce::with_all_the_run_reads_every_event(open()).await;
+    debounce::a_window_is_limited(open()).await;
+    debounce::values_and_rules_have_separate_windows(open()).await;
+    debounce::a_window_that_was_due_is_closed_by_the_next_event(open()).await;
+    debounce::a_debouncing_run_delays_nothing_and_waits_for_its_lane(open()).await;
+    debounce::shadow_never_debounces(open()).await;
+    debounce::a_cancelled_run_closes_its_window(open()).await;
+    debounce::a_replay_joins_no_window_and_reads_the_same_events(open()).await;
+    debounce::the_window_moves_with_the_clock(open()).await;
+    debounce::gates_count_a_window_as_one_run(open()).await;
+    debounce::a_suppressed_event_does_not_change_the_window(open()).await;
+    debounce::windows_match_the_reference_model(open()).await;
+    debounce::an_array_joins_a_window_in_its_order(open()).await;
+    settings::a_patch_sets_the_keys_that_it_names(open()).await;
+    settings::settings_stay_small(open()).await;
+}
+
+async fn a_redelivery_runs_nothing_twice<S: Store>(store: S) {
+    let rule = live_rule("a");
+    let first = store.commit(arrival("e", &rule)).await.unwrap();
+    assert!(!first.redelivered);
+    assert_eq!(first.runs[0].state, State::Queued);
+    assert_eq!(&*first.runs[0].rule, "a");
+    assert_eq!(claimed(&store, now()).await, [first.runs[0].id]);
+    to(&store, first.runs[0].id, State::Done).await;
+    let again = store.commit(arrival("e", &rule)).await.unwrap();
+    assert!(again.redelivered);
+    assert_eq!(again.runs[0].id, first.runs[0].id);
+    assert_eq!(again.runs[0].state, State::Done);
+    assert!(claimed(&store, now()).await.is_empty());
+    assert_eq!(store.runs_of("support", "e").await.unwrap().len(), 1);
+    assert!(store.runs_of("support", "other").await.unwrap().is_empty());
+}
+
+async fn the_same_id_of_another_source_is_another_event<S: Store>(store: S) {
+    let rule = live_rule("a");
+    place(&store, arrival("e", &rule)).await;
+    let mut other = arrival("e", &rule);
+    Arc::make_mut(&mut other.event).source = "upmind".into();
+    assert!(!store.commit(other).await.unwrap().redelivered);
+}
+
+async fn an_event_without_runs_is_not_remembered<S: Store>(store: S) {
+    let unmatched = IncomingEvent {
+        planned: Vec::new(),
+        ..arrival("e", &live_rule("a"))
+    };
+    let committed = store.commit(unmatched).await.unwrap();
+    assert!(!committed.redelivered && committed.runs.is_empty());
+    let rule = live_rule("a");
+    assert!(!store.commit(arrival("e", &rule)).await.unwrap().redelivered);
+}
+
+async fn an_array_keeps_its_order<S: Store>(store: S) {
+    let rule = live_rule("a");
+    let array = ["x", "y", "x"].map(|id| in_lane(id, &rule, None)).to_vec();
+    let committed = store.commit_all(array).await.unwrap();
+    let redelivered: Vec<bool> = committed.iter().map(|c| c.redelivered).collect();
+    assert_eq!(redelivered, [false, false, true]);
+    assert_eq!(committed[2].runs[0].id, committed[0].runs[0].id);
+    let runs = store.claim(everything()).await.unwrap();
+    let ids: Vec<&str> = runs.iter().map(|run| run.event.id.as_str()).collect();
+    assert_eq!(ids, ["x", "y"]);
+}
+
+async fn a_dead_run_queues_its_on_dead_run_once<S: Store>(store: S) {
+    let mut rule = Rule::clone(&live_rule("a"));
+    rule.on_dead = Some(Arc::new(rule.flow.clone()));
+    let run = place(&store, arrival("1", &Arc::new(rule))).await;
+    claimed(&store, now()).await;
+    let lines = vec![attempt(1)];
+    let dead = State::Dead {
+        why: "gave up".into(),
+    };
+    store.advance(run, lines, Some(dead)).await.unwrap();
+    let reports = store.claim(everything()).await.unwrap();
+    assert_eq!(reports.len(), 1);
+    assert_ne!(reports[0].id, run);
+    assert_eq!(
+        reports[0].error,
+        json!({"message": "gave up", "run": run.0, "rule": "a", "attempts": 1})
+    );
+    assert_eq!(
+        (reports[0].event.id.as_str(), reports[0].log.len()),
+        ("1", 0)
+    );
+    to(&store, reports[0].id, State::Dead { why: "too".into() }).await;
+    assert!(claimed(&store, now()).await.is_empty(), "no second report");
+}
+
+async fn shadow_runs_are_recorded_and_never_claimed<S: Store>(store: S) {
+    let mut shadowed = arrival("1", &live_rule("a"));
+    shadowed.planned[0].mode = Mode::Shadow;
+    let committed = store.commit(shadowed).await.unwrap();
+    assert_eq!(committed.runs[0].state, State::Shadow);
+    assert!(claimed(&store, now()).await.is_empty());
+    assert!(store.unfinished(100).await.unwrap().is_empty());
+    let record = store.run(committed.runs[0].id).await.unwrap().unwrap();
+    assert_eq!(record.state, State::Shadow);
+}
+
+async fn the_log_is_returned_with_the_claim<S: Store>(store: S) {
+    let run = place(&store, arrival("1", &live_rule("a"))).await;
+    let first = store.claim(up_to(1, now())).await.unwrap();
+    assert!(first[0].log.is_empty());
+    assert_eq!((first[0].generation, first[0].rule.name.as_str()), (0, "a"));
+    let lines = vec![attempt(1)];
+    store.advance(run, lines, None).await.unwrap();
+    let lines = vec![attempt(2)];
+    store.advance(run, lines, None).await.unwrap();
+    let until = later(1);
+    to(&store, run, State::Retrying { until }).await;
+    let again = store.claim(up_to(1, until)).await.unwrap();
+    assert_eq!(again[0].log, [attempt(1), attempt(2)]);
+    assert_eq!(store.run(run).await.unwrap().unwrap().log.len(), 2);
+}
+
+async fn a_final_state_is_final<S: Store>(store: S) {
+    let run = place(&store, arrival("1", &live_rule("a"))).await;
+    claimed(&store, now()).await;
+    to(&store, run, State::Done).await;
+    let until = later(1);
+    to(&store, run, State::Retrying { until }).await;
+    assert_eq!(store.run(run).await.unwrap().unwrap().state, State::Done);
+    assert!(claimed(&store, later(2)).await.is_empty());
+}
+
+async fn an_unknown_run_is_an_error<S: Store>(store: S) {
+    let nobody = RunId(9_999);
+    let lines = vec![attempt(1)];
+    assert!(store.advance(nobody, lines, None).await.is_err());
+    assert!(store.revive(nobody, now()).await.is_err());
+    assert!(store.cancel(nobody).await.is_err());
+    assert!(store.run(nobody).await.unwrap().is_none());
+}

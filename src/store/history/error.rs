@@ -1,0 +1,54 @@
+//! Errors of the read side: why nothing can be read, and why a question has no answer.
+
+use std::path::PathBuf;
+
+use super::MAX_QUERY_TIME;
+use crate::store::RowError;
+
+/// Why there is nothing to read.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryOpenError {
+    #[error("`{}` does not exist: no daemon has stored anything here yet, and `flowtrigger run` stores nothing", .0.display())]
+    Nothing(PathBuf),
+    #[error(
+        "failed to read `{}`: it was written by a newer flowtrigger (file version {found}, this program knows {known}); use that version",
+        path.display()
+    )]
+    Newer {
+        path: PathBuf,
+        found: i64,
+        known: i64,
+    },
+    #[error(
+        "failed to read `{}`: it was written by an older flowtrigger (file version {found}, this program reads {known}); start the daemon of this version on it once to upgrade it",
+        path.display()
+    )]
+    Older {
+        path: PathBuf,
+        found: i64,
+        known: i64,
+    },
+    #[error(
+        "failed to read `{}`: it is not a database of flowtrigger; set `--data` to the folder of a daemon",
+        .0.display()
+    )]
+    Foreign(PathBuf),
+    #[error(
+        "failed to read `{}`: the file is damaged; the daemon sets it aside at its next start, and `sqlite3 FILE .recover` reads what is left of it",
+        .0.display()
+    )]
+    Damaged(PathBuf),
+    #[error("failed to read `{}`: {why}; check the permissions of the data folder", path.display())]
+    Unusable { path: PathBuf, why: String },
+}
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    #[error("failed to find that in {} seconds; narrow the question, by time or by rule", MAX_QUERY_TIME.as_secs())]
+    Timeout,
+    #[error("failed to read the database: {0}")]
+    Failed(String),
+    #[error(transparent)]
+    Unreadable(#[from] RowError),
+}

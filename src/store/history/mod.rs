@@ -1,0 +1,142 @@
+//! The read side of a store, as one trait for every backend: events, runs with their logs, gates, and the
+//! rules of an earlier time. Commands and pages read through it; nothing here names a database.
+
+mod error;
+mod event;
+mod revision;
+mod run;
+mod run_detail;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::core::config::Config;
+use crate::core::event::Event;
+use crate::core::gate::{Ask, Facts, Gathering};
+use crate::core::loop_guard::{Lineage, Link, LoopAsk, LoopFacts};
+use crate::core::run::RunId;
+use crate::store::RevisionId;
+
+pub use error::{HistoryError, HistoryOpenError};
+pub use event::{
+    EventNames, EventQuery, EventRecord, EventRow, EventRowId, EventSelector, NearestEvent,
+    RetainedRange,
+};
+pub use revision::{PastRevision, RevisionTexts};
+pub use run::{Page, RunFilter, RunRow};
+pub use run_detail::{GateAdmission, RuleAtPlanning, RunDetail, WindowDetail, WindowEvent};
+
+/// A question is answered within this time or fails: a long read can keep a database from releasing
+/// space that it no longer needs.
+pub const MAX_QUERY_TIME: Duration = Duration::from_secs(20);
+
+/// Newest events among which a name is looked for that is nearly the one asked for.
+const RECENT_EVENTS: usize = 5_000;
+/// Runs of one event that are listed.
+const RUNS_OF_EVENT: usize = 1_000;
+
+/// What a store keeps, for people who ask. It never writes, and a daemon never waits for it.
+///
+/// Methods block, for up to [`MAX_QUERY_TIME`]: async code calls them on a blocking thread. A value
+/// answers one question at a time; open another one to ask at the same time. What a daemon changes
+/// meanwhile may show in the second of two answers.
+pub trait History: Send {
+    /// Events by id or by key. Returns the newest first, or the ones nearest to `query.at`.
+    fn events(&self, query: &EventQuery) -> Result<Vec<EventRow>, HistoryError>;
+
+    /// The event of a row; `None` if it has been deleted.
+    fn event(&self, row: EventRowId) -> Result<Option<EventRecord>, HistoryError>;
+
+    /// Id and key of the newest events, at most `limit`.
+    fn recent_names(&self, limit: usize) -> Result<Vec<EventNames>, HistoryError>;
+
+    /// How far back events are kept.
+    fn retained(&self) -> Result<RetainedRange, HistoryError>;
+
+    /// Runs that pass the filter, the newest first.
+    fn runs(&self, filter: &RunFilter, page: Page) -> Result<Vec<RunRow>, HistoryError>;
+
+    /// Everything that is known of one run; `None` if there is no such run, or no longer.
+    fn run(&self, run: RunId) -> Result<Option<RunDetail>, HistoryError>;
+
+    /// How many runs are in each state, by the state's name.
+    fn counts(&self) -> Result<Vec<(String, u64)>, HistoryError>;
+
+    /// The names of all rules that ever had a run, in alphabetical order.
+    fn rules_with_runs(&self) -> Result<Vec<String>, HistoryError>;
+
+    /// Rules and configuration as they were written; `None` if the revision is not kept.
+    fn revision_texts(&self, id: RevisionId) -> Result<Option<RevisionTexts>, HistoryError>;
+
+    /// The configuration that came into force last.
+    fn latest_config(&self) -> Result<Option<Config>, HistoryError>;
+
+    /// The runs of a rule that count at a gate now. `except` is left out: the run that an event would
+    /// replace in its debounce window.
+    fn gate_history(
+        &self,
+        rule: &str,
+        check: &Ask,
+        except: Option<RunId>,
+        now: Timestamp,
+    ) -> Result<Facts, HistoryError>;
+
+    /// The debounce window of a rule that is open for a value now.
+    fn open_window(
+        &self,
+        rule: &str,
+        value: &str,
+        now: Timestamp,
+    ) -> Result<Option<Gathering>, HistoryError>;
+
+    /// What the loop guard would decide on now, with the chain that leads to the event.
+    fn loop_history(
+        &self,
+        rule: &str,
+        check: &LoopAsk,
+        now: Timestamp,
+    ) -> Result<(LoopFacts, Vec<Link>), HistoryError>;
+
+    /// The runs that an event led to, the oldest first.
+    fn runs_of(&self, row: EventRowId) -> Result<Vec<RunRow>, HistoryError> {
+        let filter = RunFilter {
+            row: Some(row),
+            ..RunFilter::default()
+        };
+        let mut runs = self.runs(&filter, Page::first(RUNS_OF_EVENT))?;
+        runs.reverse();
+        Ok(runs)
+    }
+
+    /// Ids and keys that resemble a text, the most similar first.
+    fn nearest(&self, text: &str) -> Result<Vec<NearestEvent>, HistoryError> {
+        Ok(NearestEvent::among(self.recent_names(RECENT_EVENTS)?, text))
+    }
+
+    /// The compiled rules that evaluated an event; `None` if the revision is not kept.
+    fn revision(
+        &self,
+        id: RevisionId,
+        event: &Event,
+    ) -> Result<Option<PastRevision>, HistoryError> {
+        let texts = self.revision_texts(id)?;
+        Ok(texts.map(|texts| PastRevision::compile(texts, event)))
+    }
+
+    /// The runs that led to a run, the nearest first, at most `limit`. It is shorter if retention has
+    /// deleted the earlier ones.
+    fn causes(&self, lineage: Lineage, limit: usize) -> Result<Vec<RunRow>, HistoryError> {
+        let mut causes: Vec<RunRow> = Vec::new();
+        let mut next = lineage.cause;
+        while let Some(run) = next.filter(|_| causes.len() < limit) {
+            let Some(row) = self.runs(&RunFilter::one(run), Page::first(1))?.pop() else {
+                break;
+            };
+            // A cause is always older, whatever a damaged row says.
+            next = row.lineage.cause.filter(|cause| *cause < run);
+            causes.push(row);
+        }
+        Ok(causes)
+    }
+}

@@ -1,0 +1,123 @@
+//! Rules and configuration of an earlier time, compiled again to evaluate an event as it was then. Of a large
+//! revision only the documents are compiled that can listen to the event.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::core::config::{self, Config};
+use crate::core::diagnostic::{Diagnostics, Files};
+use crate::core::event::Event;
+use crate::core::matching::ruleset::RuleSet;
+use crate::core::matching::ruleset_compile;
+use crate::core::rule::document::only_documents;
+
+/// A revision as it was written.
+#[derive(Debug, Clone)]
+pub struct RevisionTexts {
+    /// When it first came into force.
+    pub since: Timestamp,
+    /// Name and text of each rule file.
+    pub files: Vec<(String, String)>,
+    pub config: config::Source,
+}
+
+/// What evaluated an event.
+#[derive(Debug, Clone)]
+pub struct PastRevision {
+    /// When it first came into force.
+    pub since: Timestamp,
+    pub config: Config,
+    /// Of a large revision, only the rules that can listen to the event.
+    pub rules: RuleSet,
+    /// Errors that this program finds, and that the one of that time did not.
+    pub diagnostics: Diagnostics,
+}
+
+/// Texts up to this size are compiled whole: about a thousand rules, a few tenths of a second.
+const SMALL: usize = 1 << 20;
+
+impl PastRevision {
+    /// Compiles what can listen to the event.
+    pub fn compile(texts: RevisionTexts, event: &Event) -> Self {
+        let config = texts.config.compile();
+        let size: usize = texts.files.iter().map(|(_, text)| text.len()).sum();
+        let names = TypeNames::new(event, &config);
+        let mut files = Files::default();
+        let mut rule_files = Vec::with_capacity(texts.files.len());
+        for (name, text) in texts.files {
+            let text = match size > SMALL {
+                true => only_documents(&text, |document| names.may_occur_in(document)),
+                false => text,
+            };
+            rule_files.push(files.add(name, text));
+        }
+        let files = Arc::new(files);
+        let mut diagnostics = Diagnostics::default();
+        let rules = ruleset_compile::rule_set(&files, &rule_files, &config, &mut diagnostics);
+        Self {
+            since: texts.since,
+            config,
+            rules,
+            diagnostics,
+        }
+    }
+}
+
+/// The names that a rule can use for an event's type.
+struct TypeNames {
+    tag: String,
+    /// In lower case; several types of other sources may share it.
+    display: Option<String>,
+}
+
+impl TypeNames {
+    fn new(event: &Event, config: &Config) -> Self {
+        let known = config.catalogue.by_tag(&event.source, &event.event_type);
+        Self {
+            tag: event.event_type.clone(),
+            display: known.and_then(|known| known.display.as_deref()).map(plain),
+        }
+    }
+
+    /// Whether a document may listen to the type. It certainly does not only if its text contains neither
+    /// name, no star (a family, or YAML's alias) and no escape: YAML can break a name over lines, but
+    /// spells it in no other way. A rule that is compiled in vain only costs time.
+    fn may_occur_in(&self, document: &str) -> bool {
+        let shown = |display: &str| display.contains('\'') || plain(document).contains(display);
+        document.contains(&self.tag)
+            || document.contains(['*', '\\'])
+            || self.display.as_deref().is_some_and(shown)
+    }
+}
+
+/// In lower case, with single blanks.
+fn plain(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ").to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_is_left_out_only_when_it_cannot_listen() {
+        let names = TypeNames {
+            tag: "ticket.TagsChanged".into(),
+            display: Some(plain("Tags Changed")),
+        };
+        for listens in [
+            "event_type: ticket.TagsChanged",
+            "event_type: [ticket.TicketCreated,\n  ticket.TagsChanged]",
+            "event_type: tags  changed",
+            "event_type: 'Tags\n  Changed'",
+            "event_type: ticket.*",
+            "event_type: \"ticket\\u002eTagsChanged\"",
+            "<<: *shared",
+        ] {
+            assert!(names.may_occur_in(listens), "{listens}");
+        }
+        assert!(!names.may_occur_in("event_type: ticket.TicketCreated\nwhen: { current: a }"));
+    }
+}

@@ -1,0 +1,81 @@
+//! Runs as a list: the filter, the page, and one row.
+
+use jiff::Timestamp;
+
+use super::EventRowId;
+use crate::core::loop_guard::Lineage;
+use crate::core::run::{RunId, State};
+
+/// Which runs; a field that is not set takes any.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunFilter {
+    pub ids: Vec<RunId>,
+    pub rule: Option<String>,
+    /// Names of states; an empty list takes all.
+    pub states: Vec<String>,
+    /// The key of the event: the ticket.
+    pub key: Option<String>,
+    /// The event's id.
+    pub event: Option<String>,
+    /// When it was planned: from this time on, and before that one.
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    /// Part of the reason for its state, or of the message of a failed attempt; case does not matter.
+    pub error: Option<String>,
+    /// The stored event.
+    pub row: Option<EventRowId>,
+}
+
+/// Which part of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    pub limit: usize,
+    /// Only runs older than this one.
+    pub before: Option<RunId>,
+}
+
+/// One run of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRow {
+    pub id: RunId,
+    pub rule: String,
+    pub state: State,
+    pub planned: Timestamp,
+    /// When its state changed last.
+    pub changed: Timestamp,
+    pub source: String,
+    pub event_type: String,
+    pub event: String,
+    pub key: Option<String>,
+    pub attempts: u64,
+    /// The message of the last failed attempt.
+    pub error: Option<String>,
+    /// The dead run that it reports on.
+    pub tells_of: Option<RunId>,
+    pub lineage: Lineage,
+}
+
+impl RunFilter {
+    /// Takes one run.
+    pub fn one(run: RunId) -> Self {
+        Self {
+            ids: vec![run],
+            ..Self::default()
+        }
+    }
+
+    /// Whether it takes every run.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Page {
+    /// The newest runs, at most `limit`.
+    pub fn first(limit: usize) -> Self {
+        Self {
+            limit,
+            before: None,
+        }
+    }
+}

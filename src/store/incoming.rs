@@ -1,0 +1,89 @@
+//! What a store is given: an event with its planned runs, or one that matched no rule; and the result of the
+//! commit.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{RevisionId, RunStatus};
+use crate::core::config::Mode;
+use crate::core::event::{Brief, Event};
+use crate::core::gate::{Ask, Debounce};
+use crate::core::loop_guard::LoopAsk;
+use crate::core::rule::jobspec::Rule;
+use crate::core::run::State;
+
+/// An event with the runs that are planned for it.
+#[derive(Debug, Clone)]
+pub struct IncomingEvent {
+    pub event: Arc<Event>,
+    pub received: Timestamp,
+    /// The revision that evaluated it.
+    pub edition: RevisionId,
+    pub planned: Vec<PlannedRun>,
+    pub occasion: ArrivalKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArrivalKind {
+    /// The event was received from its sender.
+    Delivery,
+    /// A person replays a known event: its runs get a new generation, and no gate is asked.
+    Replay,
+}
+
+/// A run of one rule that matched.
+#[derive(Debug, Clone)]
+pub struct PlannedRun {
+    pub rule: Arc<Rule>,
+    /// Shadow: recorded and never executed. Never disabled: such a rule does not match.
+    pub mode: Mode,
+    /// Runs of this rule with the same value are executed one at a time; `None` waits for no other run.
+    pub lane: Option<String>,
+    /// The check of the loop guard, before the gates; `None` if the run can cause no event.
+    pub loop_ask: Option<LoopAsk>,
+    /// The checks of its gates, in their order.
+    pub asks: Vec<Ask>,
+}
+
+impl PlannedRun {
+    /// The debounce that collects its event; none for a run that is never executed.
+    pub(super) fn debounce(&self) -> Option<Debounce<'_>> {
+        let live = (self.mode == Mode::Live).then_some(&self.asks)?;
+        live.iter().find_map(Debounce::of)
+    }
+
+    /// The state of the run if every gate admits it.
+    pub(super) fn first_state(&self) -> State {
+        match self.mode {
+            Mode::Live => State::Queued,
+            Mode::Shadow => State::Shadow,
+            Mode::Disabled => State::Cancelled,
+        }
+    }
+}
+
+/// The result of a commit for one event.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Committed {
+    /// The event was known: `runs` are its earlier runs.
+    pub redelivered: bool,
+    pub runs: Vec<RunStatus>,
+}
+
+/// An event that matched no rule.
+#[derive(Debug, Clone)]
+pub enum UnmatchedEvent {
+    Built(Arc<Event>),
+    /// As received, without being built. Only for formats that the built-in catalogue can decode.
+    Scanned {
+        brief: Box<Brief>,
+        raw: Box<str>,
+    },
+}
+
+impl From<Arc<Event>> for UnmatchedEvent {
+    fn from(event: Arc<Event>) -> Self {
+        UnmatchedEvent::Built(event)
+    }
+}

@@ -1,0 +1,66 @@
+//! Rules and configuration as of one time, as they were written, and the settings of a store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::core::config::{self, Archive, Archived, Config, Limits, Retention};
+use crate::core::rule::path::Path;
+
+/// The texts of all rules and of the configuration at one time.
+#[derive(Debug, Clone)]
+pub struct Revision {
+    /// Name and text of each rule file.
+    pub files: Vec<(Arc<str>, Arc<str>)>,
+    pub config: Arc<config::Source>,
+    pub settings: StoreSettings,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct RevisionId(pub u64);
+
+/// Unfinished runs that a store in memory accepts.
+const MEMORY_BACKLOG: usize = 20_000;
+/// Bytes that a store in memory uses before it deletes the oldest finished runs.
+const MEMORY_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How much is kept and for how long, and how much may be unfinished.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StoreSettings {
+    pub limits: Limits,
+    pub retention: Retention,
+    pub archive: Archive,
+    /// Fields that are removed from events once no run needs them.
+    pub redact: Vec<Path>,
+}
+
+impl StoreSettings {
+    pub fn of(config: &Config) -> Self {
+        Self {
+            limits: config.limits,
+            retention: config.retention,
+            archive: config.archive,
+            redact: config.redact.clone(),
+        }
+    }
+
+    /// The limits of a store in memory, whatever is configured: they bound the memory of one process.
+    /// Unmatched events are not stored, and nothing is deleted because of its age.
+    pub fn in_memory() -> Self {
+        Self {
+            limits: Limits {
+                backlog: MEMORY_BACKLOG,
+                per_rule_backlog: MEMORY_BACKLOG,
+                ..Limits::default()
+            },
+            retention: Retention {
+                keep_for: Duration::MAX,
+                at_most: MEMORY_BYTES,
+            },
+            archive: Archive {
+                events: Archived::Off,
+                ..Archive::default()
+            },
+            redact: Vec::new(),
+        }
+    }
+}

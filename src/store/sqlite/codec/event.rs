@@ -1,0 +1,196 @@
+//! The stored form of an event: decoded, or as it was received if it was only scanned.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::deep;
+use crate::core::event::catalogue::Catalogue;
+use crate::core::event::decode::{DECODERS, decode};
+use crate::core::event::{Brief, Event};
+use crate::store::RowError;
+
+/// A stored event. In version 1, `raw` is left out if it equals the body. In version 2 it is all that is stored
+/// of an event that was only scanned, and the decoder produces the rest again.
+#[derive(Deserialize)]
+struct StoredEvent {
+    source: String,
+    r#type: String,
+    id: String,
+    key: Option<String>,
+    time: Option<Timestamp>,
+    shape: String,
+    #[serde(default)]
+    envelope: Value,
+    body: Option<Value>,
+    raw: Option<Value>,
+    #[serde(default)]
+    warnings: Vec<String>,
+}
+
+/// The same, borrowed, because events are written far more often than read back.
+#[derive(Serialize)]
+struct StoredEventRef<'e> {
+    v: u32,
+    source: &'e str,
+    r#type: &'e str,
+    id: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<Timestamp>,
+    shape: &'e str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    envelope: Option<&'e Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<&'e Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    raw: Option<&'e Value>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'e [String],
+}
+
+impl StoredEventRef<'_> {
+    fn text(&self) -> String {
+        serde_json::to_string(self).expect("map keys are texts and numbers are finite")
+    }
+}
+
+pub fn encode_event(event: &Event) -> String {
+    let kept = StoredEventRef {
+        v: 1,
+        source: &event.source,
+        r#type: &event.event_type,
+        id: &event.id,
+        key: event.key.as_deref(),
+        time: event.time,
+        shape: event.shape,
+        envelope: Some(&event.envelope),
+        body: Some(&event.body),
+        raw: (event.raw != event.body).then_some(&event.raw),
+        warnings: &event.warnings,
+    };
+    kept.text()
+}
+
+/// An event that was only scanned, with its text as received.
+pub fn encode_scanned_event(brief: &Brief, raw: &str) -> String {
+    let kept = StoredEventRef {
+        v: 2,
+        source: &brief.source,
+        r#type: &brief.event_type,
+        id: &brief.id,
+        key: brief.key.as_deref(),
+        time: brief.time,
+        shape: brief.shape,
+        envelope: None,
+        body: None,
+        raw: None,
+        warnings: &brief.warnings,
+    };
+    let mut text = kept.text();
+    text.pop();
+    text.reserve(raw.len() + 8);
+    text.push_str(",\"raw\":");
+    text.push_str(raw);
+    text.push('}');
+    text
+}
+
+/// Returns the text as received of an event in version 2. None for version 1, which stores only the value.
+pub fn raw_text(text: &str) -> Option<&str> {
+    let fields = text.strip_prefix(r#"{"v":2,"#)?;
+    // Inside a JSON string the quotes would be escaped, so this is the key.
+    let (_, raw) = fields.split_once(r#","raw":"#)?;
+    raw.strip_suffix('}')
+}
+
+pub fn decode_event(text: &str) -> Result<Event, RowError> {
+    let mut kept: StoredEvent = deep(text).ok_or(RowError("event"))?;
+    let shape = DECODERS.iter().map(|decoder| decoder.shape);
+    let body = match (kept.body.take(), &kept.raw) {
+        (Some(body), _) => body,
+        (None, Some(raw)) if kept.shape == "json" => raw.clone(),
+        (None, Some(raw)) => {
+            let read = decode(raw.clone(), Catalogue::built_in());
+            let read = read.map_err(|_| RowError("event"))?;
+            kept.envelope = read.envelope;
+            read.body
+        }
+        (None, None) => return Err(RowError("event")),
+    };
+    let about = Event::about(
+        &kept.source,
+        &kept.r#type,
+        &kept.id,
+        kept.key.as_deref(),
+        kept.time,
+    );
+    Ok(Event {
+        about,
+        shape: shape
+            .into_iter()
+            .find(|name| *name == kept.shape)
+            .unwrap_or("json"),
+        raw: kept.raw.unwrap_or_else(|| body.clone()),
+        source: kept.source,
+        event_type: kept.r#type,
+        id: kept.id,
+        key: kept.key,
+        time: kept.time,
+        envelope: match kept.envelope {
+            Value::Null => Value::Object(Map::new()),
+            envelope => envelope,
+        },
+        body,
+        warnings: kept.warnings,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::event::json::accept;
+    use crate::core::event::sample;
+
+    #[test]
+    fn every_sample_event_is_read_back_whole() {
+        for tag in ["ticket.PriorityChanged", "ticket.CommentAdded"] {
+            let sample = sample::sample("support", tag).expect("a sample");
+            let value = accept(sample.text.as_bytes()).expect("JSON").value;
+            let event = decode(value, Catalogue::built_in()).expect("an event");
+            assert_eq!(
+                decode_event(&encode_event(&event)).expect("readable"),
+                event
+            );
+        }
+    }
+
+    #[test]
+    fn the_text_of_a_scanned_event_comes_back_as_received() {
+        let raw = r#"{ "input": {"a": "},\"raw\":{", "b": 1.0} }"#;
+        let value =
+            accept(br#"{"input":{"ticket_event":{"type":"Ticket Created","ticket":{"id":1}}}}"#);
+        let event = decode(value.expect("JSON").value, Catalogue::built_in()).expect("an event");
+        let brief = Brief {
+            id: r#"","raw":{}"#.into(),
+            ..Brief::of(&event)
+        };
+        assert_eq!(raw_text(&encode_scanned_event(&brief, raw)), Some(raw));
+        assert_eq!(raw_text(&encode_event(&event)), None);
+    }
+
+    #[test]
+    fn the_deepest_accepted_event_is_read_back() {
+        let deep = format!("{}1{}", "[".repeat(120), "]".repeat(120));
+        let text = format!(
+            r#"{{"input":{{"ticket_event":{{"type":"Ticket Created","x":{deep},"ticket":{{"id":1}}}}}}}}"#
+        );
+        let value = accept(text.as_bytes()).expect("JSON").value;
+        let event = decode(value, Catalogue::built_in()).expect("an event");
+        assert_eq!(
+            decode_event(&encode_event(&event)).expect("readable"),
+            event
+        );
+    }
+}

@@ -1,0 +1,133 @@
+//! Gates over the stored runs: what counts at them, which one suppresses a run, and the admissions that are
+//! recorded and released. The decision itself is a pure function of the gate.
+
+pub mod causation;
+pub mod window;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use self::window::OpenWindow;
+use super::codec::{self, micros};
+use super::transaction::WriteTransaction;
+use crate::core::gate::{Ask, Debounce, Facts, Gathering, Kind, Opening, Turn};
+use crate::core::run::{RunId, State};
+use crate::store::StoreError;
+
+impl WriteTransaction<'_> {
+    /// The state of a run that a gate suppresses; `None` if all admit it. A window that the event joins
+    /// counts as its own run: its admissions do not suppress the event.
+    pub fn suppressing_gate(
+        &self,
+        queue: i64,
+        checks: &[Ask],
+        (debounce, window): (Option<Debounce<'_>>, Option<&OpenWindow>),
+        now: Timestamp,
+    ) -> Result<Option<State>, StoreError> {
+        let except = window.map(|window| window.gathering.run);
+        for check in checks {
+            let suppressed = match (check.kind, debounce, window) {
+                (Kind::Debounce { .. }, Some(debounce), Some(window)) => {
+                    joins(&debounce, &window.gathering)
+                }
+                (Kind::Debounce { .. }, _, _) => None,
+                (Kind::Dedupe | Kind::Throttle { .. }, _, _) => {
+                    let history = gate_history(self.connection, queue, check, except, now)?;
+                    match check.decide(&history) {
+                        Opening::Open => None,
+                        Opening::Closed { why } => Some(why),
+                    }
+                }
+            };
+            if let Some(why) = suppressed {
+                let gate = check.kind.word().to_owned();
+                return Ok(Some(State::Suppressed { gate, why }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Records that a run counts at its gates.
+    pub fn admit(
+        &self,
+        queue: i64,
+        checks: &[Ask],
+        run: RunId,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for check in checks.iter().filter(|check| Debounce::of(check).is_none()) {
+            let until = micros(now).saturating_add(codec::duration_micros(check.window));
+            self.connection
+                .prepare_cached("INSERT INTO gate_admissions VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+                .execute(params![
+                    queue,
+                    check.kind.word(),
+                    check.value,
+                    micros(now),
+                    run.0 as i64,
+                    until
+                ])?;
+        }
+        Ok(())
+    }
+
+    /// A run that did not do its work no longer counts for `dedupe`.
+    pub fn release_dedupe(&self, run: i64) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("DELETE FROM gate_admissions WHERE run = ?1 AND gate = ?2")?
+            .execute(params![run, Kind::Dedupe.word()])?;
+        Ok(())
+    }
+
+    /// A run that was replaced in its window counts nowhere.
+    pub fn release_all(&self, run: i64) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached("DELETE FROM gate_admissions WHERE run = ?1")?
+            .execute([run])?;
+        Ok(())
+    }
+}
+
+/// Why a run does not begin whose event joins a window; `None` if it opens or replaces one.
+fn joins(debounce: &Debounce<'_>, open: &Gathering) -> Option<String> {
+    match debounce.turn(Some(open)) {
+        Turn::Joins(_) => Some(debounce.joined(open)),
+        Turn::Opens | Turn::Replaces(_) => None,
+    }
+}
+
+/// The runs that count for a gate check, without `except`.
+pub fn gate_history(
+    connection: &Connection,
+    queue: i64,
+    check: &Ask,
+    except: Option<RunId>,
+    now: Timestamp,
+) -> rusqlite::Result<Facts> {
+    let gate = (check.kind.word(), check.value.as_str());
+    count(connection, queue, gate, except, check.since(now))
+}
+
+/// The runs of a rule that count at a gate for a value since a time.
+pub fn count(
+    connection: &Connection,
+    queue: i64,
+    (gate, value): (&str, &str),
+    except: Option<RunId>,
+    since: Timestamp,
+) -> rusqlite::Result<Facts> {
+    let except = except.map_or(0, |run| run.0 as i64);
+    connection
+        .prepare_cached(
+            "SELECT count(*), min(at), run FROM gate_admissions
+             WHERE queue = ?1 AND gate = ?2 AND value = ?3 AND at > ?4 AND run <> ?5",
+        )?
+        .query_row(params![queue, gate, value, micros(since), except], |row| {
+            let (runs, at, run): (u32, Option<i64>, Option<i64>) =
+                (row.get(0)?, row.get(1)?, row.get(2)?);
+            let oldest = at
+                .zip(run)
+                .map(|(at, run)| (RunId(run as u64), codec::time(at)));
+            Ok(Facts { runs, oldest })
+        })
+}

@@ -1,0 +1,98 @@
+//! Events by id or key, one event whole, and the range of time that is kept.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rusqlite::{Row, params};
+
+use super::SqliteHistory;
+use super::runs::number;
+use crate::store::RevisionId;
+use crate::store::history::{
+    EventNames, EventQuery, EventRecord, EventRow, EventRowId, EventSelector, HistoryError,
+    RetainedRange,
+};
+use crate::store::sqlite::codec::event::{decode_event, raw_text};
+use crate::store::sqlite::codec::{micros, time};
+
+const HEAD: &str = "e.id, e.source, e.type, e.event_id, e.key, e.received, e.revision, e.matched,
+    e.redelivered, e.last_received";
+
+impl SqliteHistory {
+    pub(super) fn find_events(&self, query: &EventQuery) -> Result<Vec<EventRow>, HistoryError> {
+        let (column, text) = match &query.subject {
+            EventSelector::Id(id) => ("event_id", id),
+            EventSelector::Key(key) => ("key", key),
+        };
+        let order = match query.at {
+            Some(at) => format!("abs(e.received - {})", micros(at)),
+            None => "e.received DESC".to_owned(),
+        };
+        let sql = format!(
+            "SELECT {HEAD} FROM events e WHERE e.{column} = ?1 ORDER BY {order}, e.id DESC LIMIT ?2"
+        );
+        let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+        self.rows(&sql, params![text, limit], head)
+    }
+
+    pub(super) fn find_event(
+        &self,
+        EventRowId(row): EventRowId,
+    ) -> Result<Option<EventRecord>, HistoryError> {
+        let sql = format!("SELECT {HEAD}, e.body FROM events e WHERE e.id = ?1");
+        let found = self.first(&sql, [row], |row| Ok((head(row)?, row.get(10)?)))?;
+        let read = |(head, body): (EventRow, String)| {
+            Ok(EventRecord {
+                head,
+                event: Arc::new(decode_event(&body)?),
+                raw_text: raw_text(&body).map(Into::into),
+            })
+        };
+        found.map(read).transpose()
+    }
+
+    pub(super) fn newest_names(&self, limit: usize) -> Result<Vec<EventNames>, HistoryError> {
+        let sql = "SELECT event_id, key FROM events ORDER BY id DESC LIMIT ?1";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.rows(sql, [limit], |row| {
+            Ok(EventNames {
+                id: row.get(0)?,
+                key: row.get(1)?,
+            })
+        })
+    }
+
+    pub(super) fn retained_range(&self) -> Result<RetainedRange, HistoryError> {
+        let count = self.first("SELECT count(*) FROM events", [], |row| row.get(0))?;
+        Ok(RetainedRange {
+            matched: self.ends(1)?,
+            unmatched: self.ends(0)?,
+            events: number(count.expect("a count is one row")),
+        })
+    }
+
+    fn ends(&self, matched: i64) -> Result<Option<(Timestamp, Timestamp)>, HistoryError> {
+        // One aggregate per statement, so that each is one index look-up.
+        let end = |which: &str| {
+            let sql = format!("SELECT {which}(received) FROM events WHERE matched = {matched}");
+            let found = self.first(&sql, [], |row| row.get::<_, Option<i64>>(0))?;
+            Ok::<_, HistoryError>(found.flatten().map(time))
+        };
+        Ok(end("min")?.zip(end("max")?))
+    }
+}
+
+fn head(row: &Row<'_>) -> rusqlite::Result<EventRow> {
+    Ok(EventRow {
+        row: EventRowId(row.get(0)?),
+        source: row.get(1)?,
+        event_type: row.get(2)?,
+        id: row.get(3)?,
+        key: row.get(4)?,
+        received: time(row.get(5)?),
+        edition: RevisionId(number(row.get(6)?)),
+        matched: row.get(7)?,
+        redelivered: number(row.get(8)?),
+        last_came: row.get::<_, Option<i64>>(9)?.map(time),
+    })
+}

@@ -1,0 +1,63 @@
+//! What a gate and the loop guard would decide on now. The answer can be another one a moment later.
+
+use jiff::Timestamp;
+
+use super::SqliteHistory;
+use crate::core::gate::{Ask, Facts, Gathering};
+use crate::core::loop_guard::{LINKS, Link, LoopAsk, LoopFacts};
+use crate::core::run::RunId;
+use crate::store::history::HistoryError;
+use crate::store::sqlite::gates::causation::{chain, loop_history};
+use crate::store::sqlite::gates::gate_history;
+use crate::store::sqlite::gates::window::window;
+
+impl SqliteHistory {
+    pub(super) fn admitted_runs(
+        &self,
+        rule: &str,
+        check: &Ask,
+        except: Option<RunId>,
+        now: Timestamp,
+    ) -> Result<Facts, HistoryError> {
+        match self.queue(rule)? {
+            Some(queue) => {
+                let connection = &self.connection;
+                Ok(gate_history(connection, queue, check, except, now)?)
+            }
+            None => Ok(Facts::default()),
+        }
+    }
+
+    pub(super) fn window_for(
+        &self,
+        rule: &str,
+        value: &str,
+        now: Timestamp,
+    ) -> Result<Option<Gathering>, HistoryError> {
+        let open = match self.queue(rule)? {
+            Some(queue) => window(&self.connection, queue, value)?,
+            None => None,
+        };
+        let open = open.map(|window| window.gathering);
+        Ok(open.filter(|gathering| gathering.until > now))
+    }
+
+    pub(super) fn find_loop_history(
+        &self,
+        rule: &str,
+        check: &LoopAsk,
+        now: Timestamp,
+    ) -> Result<(LoopFacts, Vec<Link>), HistoryError> {
+        let facts = loop_history(&self.connection, self.queue(rule)?, check, now)?;
+        let chain = match facts.cause {
+            Some((cause, _)) => chain(&self.connection, cause, LINKS)?,
+            None => Vec::new(),
+        };
+        Ok((facts, chain))
+    }
+
+    fn queue(&self, rule: &str) -> Result<Option<i64>, HistoryError> {
+        let sql = "SELECT id FROM queues WHERE rule = ?1";
+        self.first(sql, [rule], |row| row.get(0))
+    }
+}

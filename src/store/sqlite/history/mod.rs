@@ -1,0 +1,270 @@
+//! The read side of the database file. It opens a connection of its own, read-only, beside a daemon that
+//! writes or without one; it takes no lock that a writer waits for, and interrupts a question that takes long.
+
+mod events;
+mod gates;
+mod revision;
+mod run_detail;
+mod runs;
+mod window;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row};
+
+use super::{VERSION, version};
+use crate::core::config::Config;
+use crate::core::gate::{Ask, Facts, Gathering};
+use crate::core::loop_guard::{Link, LoopAsk, LoopFacts};
+use crate::core::run::RunId;
+use crate::store::RevisionId;
+use crate::store::history::{
+    EventNames, EventQuery, EventRecord, EventRow, EventRowId, History, HistoryError,
+    HistoryOpenError, MAX_QUERY_TIME, Page, RetainedRange, RevisionTexts, RunDetail, RunFilter,
+    RunRow,
+};
+
+/// How long a writer that is just finishing may delay us.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Steps of SQLite's machine between looks at the clock: well under a millisecond.
+const STEPS: i32 = 10_000;
+
+/// The read side of a data folder's database.
+#[derive(Debug)]
+pub struct SqliteHistory {
+    connection: Connection,
+    /// How long a question may take.
+    max_query_time: Duration,
+    /// When the current question is interrupted.
+    deadline: Arc<Mutex<Instant>>,
+}
+
+impl From<rusqlite::Error> for HistoryError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => HistoryError::Timeout,
+            Some(_) | None => HistoryError::Failed(error.to_string()),
+        }
+    }
+}
+
+impl SqliteHistory {
+    /// Works beside a daemon that writes, and on a folder that none has open.
+    pub fn open(database: &Path) -> Result<Self, HistoryOpenError> {
+        if !database.exists() {
+            return Err(HistoryOpenError::Nothing(database.to_owned()));
+        }
+        let connection = connect(database).map_err(|error| open_error(database, error))?;
+        match version(&connection).map_err(|error| open_error(database, error))? {
+            VERSION => Self::on(connection).map_err(|error| open_error(database, error)),
+            // A daemon is starting for the first time and has not written the schema yet.
+            0 if is_empty(&connection) => Err(HistoryOpenError::Nothing(database.to_owned())),
+            ..=0 => Err(HistoryOpenError::Foreign(database.to_owned())),
+            found @ 1..VERSION => Err(HistoryOpenError::Older {
+                path: database.to_owned(),
+                found,
+                known: VERSION,
+            }),
+            found => Err(HistoryOpenError::Newer {
+                path: database.to_owned(),
+                found,
+                known: VERSION,
+            }),
+        }
+    }
+
+    fn on(connection: Connection) -> rusqlite::Result<Self> {
+        let deadline = Arc::new(Mutex::new(Instant::now() + MAX_QUERY_TIME));
+        let seen = Arc::clone(&deadline);
+        let mut connection = connection;
+        connection.progress_handler(STEPS, Some(move || Instant::now() > *until(&seen)))?;
+        Ok(Self {
+            connection,
+            max_query_time: MAX_QUERY_TIME,
+            deadline,
+        })
+    }
+
+    /// All rows of one statement, whose limit the caller sets. The statement ends before they are used.
+    fn rows<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, HistoryError> {
+        *until(&self.deadline) = Instant::now() + self.max_query_time;
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map(params, read)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn first<T>(
+        &self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, HistoryError> {
+        Ok(self.rows(sql, params, read)?.into_iter().next())
+    }
+}
+
+impl History for SqliteHistory {
+    fn events(&self, query: &EventQuery) -> Result<Vec<EventRow>, HistoryError> {
+        self.find_events(query)
+    }
+
+    fn event(&self, row: EventRowId) -> Result<Option<EventRecord>, HistoryError> {
+        self.find_event(row)
+    }
+
+    fn recent_names(&self, limit: usize) -> Result<Vec<EventNames>, HistoryError> {
+        self.newest_names(limit)
+    }
+
+    fn retained(&self) -> Result<RetainedRange, HistoryError> {
+        self.retained_range()
+    }
+
+    fn runs(&self, filter: &RunFilter, page: Page) -> Result<Vec<RunRow>, HistoryError> {
+        self.list_runs(filter, page)
+    }
+
+    fn run(&self, run: RunId) -> Result<Option<RunDetail>, HistoryError> {
+        self.run_detail(run)
+    }
+
+    fn counts(&self) -> Result<Vec<(String, u64)>, HistoryError> {
+        self.count_runs()
+    }
+
+    fn rules_with_runs(&self) -> Result<Vec<String>, HistoryError> {
+        self.rows("SELECT rule FROM queues ORDER BY rule", [], |row| {
+            row.get(0)
+        })
+    }
+
+    fn revision_texts(&self, id: RevisionId) -> Result<Option<RevisionTexts>, HistoryError> {
+        self.find_revision(id)
+    }
+
+    fn latest_config(&self) -> Result<Option<Config>, HistoryError> {
+        self.newest_config()
+    }
+
+    fn gate_history(
+        &self,
+        rule: &str,
+        check: &Ask,
+        except: Option<RunId>,
+        now: Timestamp,
+    ) -> Result<Facts, HistoryError> {
+        self.admitted_runs(rule, check, except, now)
+    }
+
+    fn open_window(
+        &self,
+        rule: &str,
+        value: &str,
+        now: Timestamp,
+    ) -> Result<Option<Gathering>, HistoryError> {
+        self.window_for(rule, value, now)
+    }
+
+    fn loop_history(
+        &self,
+        rule: &str,
+        check: &LoopAsk,
+        now: Timestamp,
+    ) -> Result<(LoopFacts, Vec<Link>), HistoryError> {
+        self.find_loop_history(rule, check, now)
+    }
+}
+
+fn until(deadline: &Mutex<Instant>) -> std::sync::MutexGuard<'_, Instant> {
+    deadline.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn connect(database: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_URI;
+    let live = Connection::open_with_flags(uri(database, ""), flags).and_then(settled);
+    match live {
+        // Readers of a live file share memory beside it. In a folder that cannot be written to, and
+        // without a log beside the file, nobody writes: it can be read as it stands.
+        Err(_) if !beside(database, "-wal").exists() => {
+            Connection::open_with_flags(uri(database, "?immutable=1"), flags).and_then(settled)
+        }
+        live => live,
+    }
+}
+
+fn settled(connection: Connection) -> rusqlite::Result<Connection> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.execute_batch("PRAGMA query_only = ON; PRAGMA temp_store = MEMORY;")?;
+    // The first look into the file.
+    version(&connection)?;
+    Ok(connection)
+}
+
+fn uri(database: &Path, settings: &str) -> String {
+    let path = database.to_string_lossy();
+    let mut text = String::from("file:");
+    for letter in path.chars() {
+        match letter {
+            '%' => text.push_str("%25"),
+            '?' => text.push_str("%3f"),
+            '#' => text.push_str("%23"),
+            other => text.push(other),
+        }
+    }
+    text + settings
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn is_empty(connection: &Connection) -> bool {
+    let tables = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0));
+    matches!(tables, Ok(0_i64))
+}
+
+fn open_error(database: &Path, error: rusqlite::Error) -> HistoryOpenError {
+    let path = database.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            HistoryOpenError::Damaged(path)
+        }
+        Some(_) | None => HistoryOpenError::Unusable {
+            path,
+            why: error.to_string(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::database;
+
+    #[test]
+    fn a_question_without_end_is_given_up_and_the_next_one_answered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flowtrigger.db");
+        drop(database::open(&path).unwrap());
+        let mut history = SqliteHistory::open(&path).unwrap();
+        history.max_query_time = Duration::from_millis(1);
+        let endless = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)
+            SELECT max(x) FROM n";
+        let asked = history.first(endless, [], |row| row.get::<_, i64>(0));
+        assert!(matches!(asked, Err(HistoryError::Timeout)), "{asked:?}");
+        history.max_query_time = MAX_QUERY_TIME;
+        assert_eq!(history.counts().unwrap(), []);
+    }
+}

@@ -1,0 +1,50 @@
+//! The texts of a revision and of a configuration.
+
+use super::SqliteHistory;
+use crate::core::config::Config;
+use crate::store::history::{HistoryError, RevisionTexts};
+use crate::store::sqlite::codec::time;
+use crate::store::sqlite::transaction::config_source;
+use crate::store::{RevisionId, RowError};
+
+impl SqliteHistory {
+    pub(super) fn find_revision(
+        &self,
+        id: RevisionId,
+    ) -> Result<Option<RevisionTexts>, HistoryError> {
+        let sql = "SELECT files, since, config FROM revisions WHERE id = ?1";
+        let id = i64::try_from(id.0).unwrap_or(i64::MAX);
+        let found = self.first(sql, [id], |row| {
+            Ok((row.get::<_, String>(0)?, time(row.get(1)?), row.get(2)?))
+        })?;
+        let Some((files, since, config)) = found else {
+            return Ok(None);
+        };
+        Ok(Some(RevisionTexts {
+            since,
+            config: config_source(&self.connection, config)?,
+            files: self.texts(&files)?,
+        }))
+    }
+
+    pub(super) fn newest_config(&self) -> Result<Option<Config>, HistoryError> {
+        let sql = "SELECT config FROM revisions ORDER BY since DESC, id DESC LIMIT 1";
+        let Some(row) = self.first(sql, [], |row| row.get(0))? else {
+            return Ok(None);
+        };
+        Ok(Some(config_source(&self.connection, row)?.compile()))
+    }
+
+    /// Names and texts of a list of [name, text id].
+    fn texts(&self, list: &str) -> Result<Vec<(String, String)>, HistoryError> {
+        let list: Vec<(String, i64)> =
+            serde_json::from_str(list).map_err(|_| RowError("list of rule files"))?;
+        let mut files = Vec::with_capacity(list.len());
+        for (name, id) in list {
+            let sql = "SELECT text FROM texts WHERE id = ?1";
+            let text = self.first(sql, [id], |row| row.get(0))?;
+            files.push((name, text.ok_or(RowError("text of a rule file"))?));
+        }
+        Ok(files)
+    }
+}

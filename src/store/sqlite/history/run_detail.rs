@@ -1,0 +1,129 @@
+//! One run with everything that belongs to it: its event, its rule, its log, its gates and the runs beside it.
+
+use rusqlite::Row;
+
+use super::SqliteHistory;
+use super::runs::{number, row};
+use crate::core::loop_guard::GATE;
+use crate::core::run::{Line, RunId};
+use crate::store::RowError;
+use crate::store::history::{
+    EventRowId, GateAdmission, History, HistoryError, Page, RuleAtPlanning, RunDetail, RunFilter,
+    RunRow,
+};
+use crate::store::sqlite::codec::{self, time};
+use crate::store::sqlite::transaction::config_source;
+
+/// Runs of a chain that are read.
+const MAX_CHAIN_ROWS: usize = 12;
+
+/// The columns of a run that its line does not have.
+struct Rest {
+    event: i64,
+    rule: i64,
+    lane: Option<String>,
+    generation: u32,
+    error: Option<String>,
+    asks: Option<String>,
+    ready: Option<i64>,
+    suspect: bool,
+    crashes: u32,
+    queue: i64,
+}
+
+const REST: &str = "event, rule, lane, generation, error, asks, ready, suspect, crashes, queue";
+
+impl SqliteHistory {
+    pub(super) fn run_detail(&self, run: RunId) -> Result<Option<RunDetail>, HistoryError> {
+        let Some(line) = self.list_runs(&RunFilter::one(run), Page::first(1))?.pop() else {
+            return Ok(None);
+        };
+        let sql = format!("SELECT {REST} FROM runs WHERE id = ?1");
+        let Some(rest) = self.first(&sql, [row(run)], rest)? else {
+            return Ok(None);
+        };
+        let Some(arrived) = self.find_event(EventRowId(rest.event))? else {
+            return Ok(None);
+        };
+        Ok(Some(RunDetail {
+            rule: self.rule_at_planning(rest.rule)?,
+            charges: self.admissions(run)?,
+            window: self.window_of(run)?,
+            log: self.log(run)?,
+            chain: self.chain_of(&line)?,
+            behind: self.blocked_by(&rest)?,
+            told_by: self.reported_by(run, rest.event)?,
+            asks: codec::decode_checks(rest.asks.as_deref())?,
+            error: codec::error(rest.error.as_deref())?,
+            row: line,
+            arrived,
+            lane: rest.lane,
+            generation: rest.generation,
+            suspect: rest.suspect,
+            crashes: rest.crashes,
+        }))
+    }
+
+    fn chain_of(&self, run: &RunRow) -> Result<Vec<RunRow>, HistoryError> {
+        match run.state.gate() {
+            Some(GATE) => self.causes(run.lineage, MAX_CHAIN_ROWS),
+            Some(_) | None => Ok(Vec::new()),
+        }
+    }
+
+    fn rule_at_planning(&self, rule: i64) -> Result<RuleAtPlanning, HistoryError> {
+        let found = self.first(codec::STORED_RULE, [rule], codec::stored_rule)?;
+        let (kept, config) = found.ok_or(RowError("rule of a run"))?;
+        let config = config_source(&self.connection, config)?;
+        Ok(RuleAtPlanning::compile(kept, config))
+    }
+
+    fn log(&self, run: RunId) -> Result<Vec<Line>, HistoryError> {
+        let sql = "SELECT kind, step, attempt, at, took, outcome, detail FROM log_entries
+            WHERE run = ?1 ORDER BY number LIMIT 100000";
+        self.rows(sql, [row(run)], codec::log_entry)
+    }
+
+    fn admissions(&self, run: RunId) -> Result<Vec<GateAdmission>, HistoryError> {
+        let sql = "SELECT gate, value, at, until FROM gate_admissions WHERE run = ?1 ORDER BY gate LIMIT 100";
+        self.rows(sql, [row(run)], |row| {
+            Ok(GateAdmission {
+                gate: row.get(0)?,
+                value: row.get(1)?,
+                at: time(row.get(2)?),
+                until: time(row.get(3)?),
+            })
+        })
+    }
+
+    fn blocked_by(&self, rest: &Rest) -> Result<Option<RunId>, HistoryError> {
+        if rest.ready != Some(0) {
+            return Ok(None);
+        }
+        let sql = "SELECT owner FROM lanes WHERE queue = ?1 AND value = ?2";
+        let owner = self.first(sql, (rest.queue, &rest.lane), |row| row.get(0))?;
+        Ok(owner.map(|run| RunId(number(run))))
+    }
+
+    fn reported_by(&self, run: RunId, event: i64) -> Result<Option<RunId>, HistoryError> {
+        let sql = "SELECT id FROM runs WHERE event = ?1 AND json_extract(error, '$.run') = ?2
+            ORDER BY id DESC LIMIT 1";
+        let found = self.first(sql, (event, row(run)), |row| row.get(0))?;
+        Ok(found.map(|run| RunId(number(run))))
+    }
+}
+
+fn rest(row: &Row<'_>) -> rusqlite::Result<Rest> {
+    Ok(Rest {
+        event: row.get(0)?,
+        rule: row.get(1)?,
+        lane: row.get(2)?,
+        generation: row.get(3)?,
+        error: row.get(4)?,
+        asks: row.get(5)?,
+        ready: row.get(6)?,
+        suspect: row.get(7)?,
+        crashes: row.get(8)?,
+        queue: row.get(9)?,
+    })
+}

@@ -1,0 +1,135 @@
+//! Runs as a list. The rows of a page are selected before anything is joined to them, so that a page costs
+//! the same however many runs there are.
+
+use rusqlite::types::Value as Sql;
+use rusqlite::{Row, params_from_iter};
+
+use super::SqliteHistory;
+use crate::core::run::RunId;
+use crate::store::history::{EventRowId, HistoryError, Page, RunFilter, RunRow};
+use crate::store::sqlite::codec::{self, micros, time};
+
+/// The terms of a filter with their parameters.
+fn conditions(filter: &RunFilter) -> (Vec<String>, Vec<Sql>) {
+    let (mut terms, mut values) = (Vec::new(), Vec::new());
+    let mut term = |sql: &str, value: Sql| {
+        values.push(value);
+        terms.push(sql.replace('?', &format!("?{}", values.len())));
+    };
+    if let Some(rule) = &filter.rule {
+        term(
+            "r.queue IN (SELECT id FROM queues WHERE rule = ?)",
+            rule.clone().into(),
+        );
+    }
+    if let Some(key) = &filter.key {
+        term(
+            "r.event IN (SELECT id FROM events WHERE key = ?)",
+            key.clone().into(),
+        );
+    }
+    if let Some(event) = &filter.event {
+        term(
+            "r.event IN (SELECT id FROM events WHERE event_id = ?)",
+            event.clone().into(),
+        );
+    }
+    if let Some(EventRowId(row)) = filter.row {
+        term("r.event = ?", row.into());
+    }
+    if let Some(since) = filter.since {
+        term("r.planned >= ?", micros(since).into());
+    }
+    if let Some(until) = filter.until {
+        term("r.planned < ?", micros(until).into());
+    }
+    if let Some(error) = &filter.error {
+        term(ERROR, error.clone().into());
+    }
+    if !filter.states.is_empty() {
+        let words = serde_json::to_string(&filter.states).unwrap_or_default();
+        term("r.state IN (SELECT value FROM json_each(?))", words.into());
+    }
+    if !filter.ids.is_empty() {
+        let ids: Vec<u64> = filter.ids.iter().map(|id| id.0).collect();
+        let ids = serde_json::to_string(&ids).unwrap_or_default();
+        term("r.id IN (SELECT value FROM json_each(?))", ids.into());
+    }
+    (terms, values)
+}
+const ERROR: &str = "(instr(lower(r.why), lower(?)) > 0 OR EXISTS (
+    SELECT 1 FROM log_entries WHERE run = r.id AND outcome = 'failed'
+        AND instr(lower(json_extract(detail, '$.message')), lower(?)) > 0))";
+
+const COLUMNS: &str = "r.id, q.rule, r.state, r.why, r.gate, r.due, r.planned, r.changed,
+    e.source, e.type, e.event_id, e.key,
+    r.attempts, r.failed, json_extract(r.error, '$.run'), r.depth, r.cause";
+
+impl SqliteHistory {
+    pub(super) fn list_runs(
+        &self,
+        filter: &RunFilter,
+        page: Page,
+    ) -> Result<Vec<RunRow>, HistoryError> {
+        let (mut terms, mut values) = conditions(filter);
+        if let Some(before) = page.before {
+            values.push(row(before).into());
+            terms.push(format!("r.id < ?{}", values.len()));
+        }
+        values.push(i64::try_from(page.limit).unwrap_or(i64::MAX).into());
+        let limit = values.len();
+        let terms = match terms.is_empty() {
+            true => String::new(),
+            false => format!("WHERE {}", terms.join(" AND ")),
+        };
+        let sql = format!(
+            "WITH page AS MATERIALIZED
+                (SELECT r.id FROM runs r {terms} ORDER BY r.id DESC LIMIT ?{limit})
+             SELECT {COLUMNS} FROM page JOIN runs r ON r.id = page.id
+                JOIN queues q ON q.id = r.queue JOIN events e ON e.id = r.event
+             ORDER BY r.id DESC"
+        );
+        let rows = self.rows(&sql, params_from_iter(values), read)?;
+        rows.into_iter().collect()
+    }
+
+    pub(super) fn count_runs(&self) -> Result<Vec<(String, u64)>, HistoryError> {
+        self.rows(
+            "SELECT state, count(*) FROM runs GROUP BY state",
+            [],
+            |row| Ok((row.get(0)?, number(row.get(1)?))),
+        )
+    }
+}
+
+/// The number of a row.
+pub(super) fn row(run: RunId) -> i64 {
+    i64::try_from(run.0).unwrap_or(i64::MAX)
+}
+
+pub(super) fn number(row: i64) -> u64 {
+    row.unsigned_abs()
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Result<RunRow, HistoryError>> {
+    let word: String = row.get(2)?;
+    let state = match codec::state(&word, row.get(3)?, row.get(4)?, row.get(5)?) {
+        Ok(state) => state,
+        Err(unreadable) => return Ok(Err(unreadable.into())),
+    };
+    Ok(Ok(RunRow {
+        id: RunId(number(row.get(0)?)),
+        rule: row.get(1)?,
+        state,
+        planned: time(row.get(6)?),
+        changed: time(row.get(7)?),
+        source: row.get(8)?,
+        event_type: row.get(9)?,
+        event: row.get(10)?,
+        key: row.get(11)?,
+        attempts: number(row.get(12)?),
+        error: row.get(13)?,
+        tells_of: row.get::<_, Option<i64>>(14)?.map(|run| RunId(number(run))),
+        lineage: codec::lineage(row.get(15)?, row.get(16)?),
+    }))
+}

@@ -1,0 +1,204 @@
+//! Claims the runs to execute next: only the owner of a lane, rules in turn, suspects one at a time. Each step
+//! is an index look-up, however long a queue is.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use crate::core::run::{RunId, State};
+use crate::store::sqlite::codec::load_error::LoadError;
+use crate::store::sqlite::codec::{self, micros};
+use crate::store::sqlite::transaction::WriteTransaction;
+use crate::store::{ClaimRequest, ClaimedRun, StoreError};
+
+/// Due runs that one claim queues, so that many that are due together delay others only a little.
+const MAX_WOKEN: i64 = 1_000;
+
+/// Position and id of the runs that are due.
+pub const DUE: &str = "SELECT position, id FROM runs WHERE due <= ?1 ORDER BY due LIMIT ?2";
+
+impl WriteTransaction<'_> {
+    /// Adds a run to its queue: as the owner of its lane if the lane is free, behind it otherwise.
+    pub fn enqueue(&self, run: i64, queue: i64, lane: Option<&str>) -> Result<(), StoreError> {
+        let ready = match lane {
+            None => true,
+            Some(lane) => {
+                self.connection
+                    .prepare_cached(
+                        "INSERT INTO lanes (queue, value, owner) VALUES (?1, ?2, ?3)
+                         ON CONFLICT DO NOTHING",
+                    )?
+                    .execute(params![queue, lane, run])?
+                    > 0
+            }
+        };
+        self.connection
+            .prepare_cached("UPDATE runs SET ready = ?2 WHERE id = ?1")?
+            .execute(params![run, ready])?;
+        Ok(())
+    }
+
+    /// Passes the lane of a run to the next run, or frees it.
+    pub fn release_lane(&self, run: i64, queue: i64, lane: Option<&str>) -> Result<(), StoreError> {
+        let Some(lane) = lane else { return Ok(()) };
+        let next: Option<i64> = self
+            .connection
+            .prepare_cached(
+                "SELECT id FROM runs WHERE queue = ?1 AND lane = ?2 AND ready = 0
+                 ORDER BY position LIMIT 1",
+            )?
+            .query_row(params![queue, lane], |row| row.get(0))
+            .optional()?;
+        let Some(next) = next else {
+            self.connection
+                .prepare_cached("DELETE FROM lanes WHERE queue = ?1 AND value = ?2 AND owner = ?3")?
+                .execute(params![queue, lane, run])?;
+            return Ok(());
+        };
+        let passed = self
+            .connection
+            .prepare_cached(
+                "UPDATE lanes SET owner = ?4 WHERE queue = ?1 AND value = ?2 AND owner = ?3",
+            )?
+            .execute(params![queue, lane, run, next])?;
+        if passed > 0 {
+            self.connection
+                .prepare_cached("UPDATE runs SET ready = 1 WHERE id = ?1")?
+                .execute([next])?;
+        }
+        Ok(())
+    }
+
+    pub fn claim(&mut self, claim: ClaimRequest) -> Result<Vec<ClaimedRun>, StoreError> {
+        self.wake(claim.now)?;
+        if self.state.suspects > 0 {
+            let suspect = self.claim_suspect(claim.now)?;
+            if self.state.suspects > 0 {
+                return Ok(suspect);
+            }
+        }
+        let mut claimed = Vec::new();
+        let (mut first_full, mut wrapped) = (None, false);
+        while claimed.len() < claim.limit {
+            let Some((run, queue)) = self.next_ready(self.state.last_served)? else {
+                if wrapped || self.state.last_served == 0 {
+                    break;
+                }
+                (wrapped, self.state.last_served) = (true, 0);
+                continue;
+            };
+            self.state.last_served = queue;
+            let running = self.state.running.get(&queue).copied().unwrap_or_default();
+            if running < claim.per_rule as i64 {
+                claimed.extend(self.start(run, claim.now)?);
+                (first_full, wrapped) = (None, false);
+            } else if first_full == Some(queue) {
+                // Every rule with ready runs is at its limit.
+                break;
+            } else {
+                first_full = first_full.or(Some(queue));
+            }
+        }
+        Ok(claimed)
+    }
+
+    /// The oldest ready run of the first queue after the given one.
+    fn next_ready(&self, after: i64) -> Result<Option<(i64, i64)>, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached(
+                "SELECT id, queue FROM runs WHERE ready = 1 AND queue > ?1
+                 ORDER BY queue, position LIMIT 1",
+            )?
+            .query_row([after], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?)
+    }
+
+    /// Queues the runs whose time has come, each behind those before it in its lane.
+    fn wake(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let mut due: Vec<(i64, i64)> = {
+            let mut statement = self.connection.prepare_cached(DUE)?;
+            let due = statement.query_map([micros(now), MAX_WOKEN], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+            due.collect::<Result<_, _>>()?
+        };
+        due.sort_unstable();
+        for (_, run) in due {
+            self.transition(RunId(run as u64), &State::Queued, now)?;
+        }
+        Ok(())
+    }
+
+    /// Runs that were running at a crash are executed alone, one after the other.
+    fn claim_suspect(&mut self, now: Timestamp) -> Result<Vec<ClaimedRun>, StoreError> {
+        if !self.state.running.is_empty() {
+            return Ok(Vec::new());
+        }
+        // A suspect that cannot be loaded is held; the next one is tried.
+        while let Some(run) = self.next_suspect()? {
+            if let Some(claimed) = self.start(run, now)? {
+                return Ok(vec![claimed]);
+            }
+        }
+        self.state.suspects = 0;
+        Ok(Vec::new())
+    }
+
+    fn next_suspect(&self) -> Result<Option<i64>, StoreError> {
+        Ok(self
+            .connection
+            .prepare_cached("SELECT id FROM runs WHERE suspect = 1 ORDER BY position LIMIT 1")?
+            .query_row([], |row| row.get(0))
+            .optional()?)
+    }
+
+    /// Makes a run running. `None` if it cannot be loaded: it is held, and the others continue.
+    fn start(&mut self, run: i64, now: Timestamp) -> Result<Option<ClaimedRun>, StoreError> {
+        match self.load(run) {
+            Ok(claimed) => {
+                let queue = self.queue(&claimed.rule.name)?;
+                self.connection
+                    .prepare_cached(
+                        "UPDATE runs SET state = 'running', ready = NULL, changed = ?2 WHERE id = ?1",
+                    )?
+                    .execute(params![run, micros(now)])?;
+                self.state
+                    .count_transition(queue, Some("queued"), "running");
+                Ok(Some(claimed))
+            }
+            Err(LoadError::Unavailable(error)) => Err(error.into()),
+            Err(LoadError::Corrupt(error)) => {
+                tracing::error!(run, %error, "run held");
+                let why = error.to_string();
+                self.transition(RunId(run as u64), &State::Held { why }, now)?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn load(&mut self, run: i64) -> Result<ClaimedRun, LoadError> {
+        let load_error = LoadError::of("run");
+        let (event, rule, generation, error): (i64, i64, u32, Option<String>) = self
+            .connection
+            .prepare_cached("SELECT event, rule, generation, error FROM runs WHERE id = ?1")
+            .and_then(|mut statement| {
+                statement.query_row([run], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                })
+            })
+            .map_err(&load_error)?;
+        let (event, rule) = (self.event(event)?, self.rule(rule)?);
+        Ok(ClaimedRun {
+            id: RunId(run as u64),
+            events: match error {
+                None => self.events_of(run, &rule, &event)?,
+                Some(_) => Vec::new(),
+            },
+            event,
+            rule,
+            generation,
+            error: codec::error(error.as_deref())?,
+            log: self.log(run).map_err(&load_error)?,
+        })
+    }
+}

@@ -1,0 +1,172 @@
+//! Changes a run's state and everything that depends on it in one transaction: lane, debounce window, gate
+//! admissions, `on_dead` run, redaction. Which run is claimed next is decided in `claim`.
+
+use jiff::Timestamp;
+use rusqlite::{OptionalExtension, params};
+
+use crate::core::run::{Line, RunId, STATES, State};
+use crate::store::sqlite::codec::micros;
+use crate::store::sqlite::commit::NewRun;
+use crate::store::sqlite::transaction::WriteTransaction;
+use crate::store::{self, RunStatus, StoreError, on_dead_run};
+
+/// What a transition needs to know of a run.
+struct RunPosition {
+    queue: i64,
+    lane: Option<String>,
+    state: String,
+    /// Behind another run of its lane.
+    blocked: bool,
+    suspect: bool,
+}
+
+impl WriteTransaction<'_> {
+    /// Appends to the log and changes the state. A run that is over stays as it is.
+    pub fn advance(
+        &mut self,
+        run: RunId,
+        entries: &[Line],
+        state: Option<&State>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if is_over(&self.position(run)?.state) {
+            return Ok(());
+        }
+        self.append_log(run, entries)?;
+        match state {
+            Some(state) => self.transition(run, state, now),
+            None => Ok(()),
+        }
+    }
+
+    fn position(&self, run: RunId) -> Result<RunPosition, StoreError> {
+        self.connection
+            .prepare_cached("SELECT queue, lane, state, ready, suspect FROM runs WHERE id = ?1")?
+            .query_row([run.0 as i64], |row| {
+                Ok(RunPosition {
+                    queue: row.get(0)?,
+                    lane: row.get(1)?,
+                    state: row.get(2)?,
+                    blocked: row.get::<_, Option<i64>>(3)? == Some(0),
+                    suspect: row.get(4)?,
+                })
+            })
+            .optional()?
+            .ok_or(StoreError::UnknownRun(run.0))
+    }
+
+    pub fn transition(&mut self, run: RunId, to: &State, now: Timestamp) -> Result<(), StoreError> {
+        let position = self.position(run)?;
+        let id = run.0 as i64;
+        let from = known_state(&position.state);
+        // A run that holds its lane is ready at once; any other is enqueued below.
+        let ready = (*to == State::Queued && holds_lane(from)).then_some(1);
+        self.connection
+            .prepare_cached(
+                "UPDATE runs SET state = ?2, why = ?3, gate = ?4, ready = ?5, due = ?6, changed = ?7,
+                                 suspect = 0
+                 WHERE id = ?1",
+            )?
+            .execute(params![
+                id,
+                to.word(),
+                to.why(),
+                to.gate(),
+                ready,
+                to.due().map(micros),
+                micros(now)
+            ])?;
+        self.state.suspects -= i64::from(position.suspect);
+        self.state
+            .count_transition(position.queue, Some(from), to.word());
+        let lane = position.lane.as_deref();
+        match (holds_lane(from), store::holds_lane(to)) {
+            (true, false) if !position.blocked => self.release_lane(id, position.queue, lane)?,
+            (false, true) => self.enqueue(id, position.queue, lane)?,
+            (true, _) | (false, false) => {}
+        }
+        if from == "debouncing" {
+            self.close_window(id)?;
+        }
+        if matches!(to, State::Dead { .. }) {
+            self.queue_on_dead(run, now)?;
+        }
+        if to.gives_back() {
+            self.release_dedupe(id)?;
+        }
+        self.redact_after(run, to)
+    }
+
+    /// Queues the `on_dead` run of a dead run if its rule has that flow.
+    fn queue_on_dead(&mut self, run: RunId, now: Timestamp) -> Result<(), StoreError> {
+        let Some(on_dead) = self.record(run)?.as_ref().and_then(on_dead_run) else {
+            return Ok(());
+        };
+        let (event, rule, queue): (i64, i64, i64) = self.connection.query_row(
+            "SELECT event, rule, queue FROM runs WHERE id = ?1",
+            [run.0 as i64],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )?;
+        self.write_run(&NewRun {
+            event,
+            rule,
+            queue,
+            generation: on_dead.generation,
+            lane: None,
+            state: &on_dead.state,
+            error: Some(on_dead.error.to_string()),
+            checks: None,
+            lineage: on_dead.lineage,
+            actors: None,
+            now,
+        })?;
+        Ok(())
+    }
+
+    /// Queues a dead, held or cancelled run again, last in its lane.
+    pub fn retry(&mut self, run: RunId, now: Timestamp) -> Result<RunStatus, StoreError> {
+        let state = self.run_state(run)?;
+        if !state.can_revive() {
+            return Err(StoreError::cannot_retry(run, &state));
+        }
+        self.check_not_redacted(run)?;
+        let position = self.position(run)?;
+        self.append_log(run, &[Line::Revived { at: now }])?;
+        self.state.last_position += 1;
+        self.connection.execute(
+            "UPDATE runs SET state = 'queued', why = NULL, position = ?2, changed = ?3, crashes = 0
+             WHERE id = ?1",
+            params![run.0 as i64, self.state.last_position, micros(now)],
+        )?;
+        let from = known_state(&position.state);
+        self.state
+            .count_transition(position.queue, Some(from), "queued");
+        self.enqueue(run.0 as i64, position.queue, position.lane.as_deref())?;
+        self.status(run)
+    }
+
+    /// Cancels a run that is unfinished or held.
+    pub fn cancel(&mut self, run: RunId, now: Timestamp) -> Result<RunStatus, StoreError> {
+        let state = self.run_state(run)?;
+        if !state.can_cancel() {
+            return Err(StoreError::cannot_cancel(run, &state));
+        }
+        self.transition(run, &State::Cancelled, now)?;
+        self.status(run)
+    }
+}
+
+/// Whether a run in this state holds its lane, and counts for the backlog.
+pub fn holds_lane(state: &str) -> bool {
+    matches!(state, "queued" | "running" | "retrying")
+}
+
+fn is_over(state: &str) -> bool {
+    !holds_lane(state) && !matches!(state, "waiting" | "debouncing")
+}
+
+/// The same name with a static lifetime.
+pub fn known_state(state: &str) -> &'static str {
+    let known = STATES.iter().find(|known| **known == state);
+    known.copied().unwrap_or("cancelled")
+}

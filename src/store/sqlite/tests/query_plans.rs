@@ -1,0 +1,59 @@
+//! Statements that must stay fast with any number of rows use an index.
+
+use super::*;
+
+#[tokio::test]
+async fn finding_a_cause_uses_an_index() {
+    let folder = Folder::new();
+    let (store, _) = folder.open();
+    drop(store);
+    let connection = Connection::open(&folder.path).unwrap();
+    let mut plan = connection
+        .prepare(&format!("EXPLAIN QUERY PLAN {}", gates::causation::CAUSE))
+        .unwrap();
+    let steps = plan.query_map(["support 7", "0", "900"], |row| row.get::<_, String>(3));
+    let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
+    let steps = steps.join("\n");
+    assert!(
+        steps.contains(
+            "SEARCH c USING COVERING INDEX gate_admissions_of_loop_guard (value=? AND at>?)"
+        ),
+        "{steps}"
+    );
+    assert!(
+        !steps.contains("USE TEMP B-TREE") && !steps.contains("SCAN r"),
+        "{steps}"
+    );
+}
+
+#[tokio::test]
+async fn finding_due_runs_uses_an_index() {
+    let folder = Folder::new();
+    drop(folder.open());
+    let connection = Connection::open(&folder.path).unwrap();
+    for (sql, index) in [
+        (queue::claim::DUE, "runs USING INDEX runs_due (due<?)"),
+        (
+            gates::window::OPEN,
+            "windows USING INDEX windows_open (queue=? AND value=?)",
+        ),
+        (
+            gates::window::GATHERED,
+            "windows USING COVERING INDEX windows_by_run (run=?)",
+        ),
+    ] {
+        let mut plan = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
+        let count = plan.parameter_count();
+        let given = rusqlite::params_from_iter(std::iter::repeat_n(1, count));
+        let steps = plan.query_map(given, |row| row.get::<_, String>(3));
+        let steps: Vec<String> = steps.unwrap().map(Result::unwrap).collect();
+        let steps = steps.join("\n");
+        assert!(steps.contains(index), "{steps}");
+        assert!(
+            !steps.contains("SCAN") && !steps.contains("TEMP B-TREE"),
+            "{steps}"
+        );
+    }
+}

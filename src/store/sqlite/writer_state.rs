@@ -1,0 +1,190 @@
+//! What the writer keeps in memory beside the database: counts that no job has to read from the rows, and
+//! caches. All of it can be read again from the database.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::Connection;
+
+use super::archive_buffer::ArchiveBuffer;
+use super::database::Location;
+use super::event_cache::EventCache;
+use super::queue::transition::holds_lane;
+use super::retention::TickCounter;
+use crate::core::config::Config;
+use crate::core::fingerprint::Fingerprint;
+use crate::core::rule::jobspec::Rule;
+use crate::core::run::STATES;
+use crate::store::StoreSettings;
+
+/// Revisions that came into force last.
+const MAX_REVISIONS: usize = 16;
+
+#[derive(Debug)]
+pub struct WriterState {
+    pub location: Location,
+    pub settings: StoreSettings,
+    pub archive_buffer: Arc<ArchiveBuffer>,
+    /// The position of the newest run.
+    pub last_position: i64,
+    /// The queue that a run was claimed from last.
+    pub last_served: i64,
+    /// Runs by state.
+    pub counts: HashMap<&'static str, i64>,
+    /// Per queue: runs that are queued, running or retrying.
+    pub unfinished: HashMap<i64, i64>,
+    /// Per queue: runs that are running.
+    pub running: HashMap<i64, i64>,
+    /// Per queue: runs that are held.
+    pub held: HashMap<i64, i64>,
+    pub suspects: i64,
+    /// Bytes of unmatched events.
+    pub archived: i64,
+    /// Whether something was committed that is not synced to disk yet.
+    pub unsynced: bool,
+    /// Revisions that events may still arrive with: the newest last.
+    pub revisions: VecDeque<i64>,
+    /// Unmatched events that the current transaction writes, or loses if it fails.
+    pub archiving: u64,
+    pub retention: TickCounter,
+    pub queues: HashMap<String, i64>,
+    pub versions: HashMap<Fingerprint, i64>,
+    pub rules: HashMap<i64, Arc<Rule>>,
+    pub configs: HashMap<i64, Arc<Config>>,
+    pub events: EventCache,
+}
+
+impl WriterState {
+    pub fn new(
+        connection: &Connection,
+        location: Location,
+        settings: StoreSettings,
+        archive_buffer: Arc<ArchiveBuffer>,
+    ) -> rusqlite::Result<Self> {
+        let mut state = Self {
+            location,
+            settings,
+            archive_buffer,
+            last_position: 0,
+            last_served: 0,
+            counts: HashMap::new(),
+            unfinished: HashMap::new(),
+            running: HashMap::new(),
+            held: HashMap::new(),
+            suspects: 0,
+            archived: 0,
+            unsynced: false,
+            revisions: VecDeque::new(),
+            archiving: 0,
+            retention: TickCounter::default(),
+            queues: HashMap::new(),
+            versions: HashMap::new(),
+            rules: HashMap::new(),
+            configs: HashMap::new(),
+            events: EventCache::default(),
+        };
+        state.reload(connection)?;
+        Ok(state)
+    }
+
+    /// Reads the counts again from the database and empties the caches, after something was rolled back.
+    pub fn reload(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+        self.last_position = number("SELECT coalesce(max(position), 0) FROM runs")?;
+        self.suspects = number("SELECT count(*) FROM runs WHERE suspect = 1")?;
+        self.archived = number("SELECT coalesce(sum(size), 0) FROM events WHERE matched = 0")?;
+        self.counts.clear();
+        for state in STATES {
+            let sql = format!("SELECT count(*) FROM runs WHERE state = '{state}'");
+            self.counts.insert(state, number(&sql)?);
+        }
+        self.unfinished = by_queue(connection, "('queued', 'running', 'retrying')")?;
+        self.running = by_queue(connection, "('running')")?;
+        self.held = by_queue(connection, "('held')")?;
+        self.forget_rules();
+        self.queues.clear();
+        self.configs.clear();
+        self.events = EventCache::default();
+        Ok(())
+    }
+
+    /// New events are evaluated by this revision; those that were received before may still arrive with an
+    /// earlier one.
+    pub fn activate_revision(&mut self, revision: i64) {
+        self.revisions.retain(|known| *known != revision);
+        self.revisions.push_back(revision);
+        if self.revisions.len() > MAX_REVISIONS {
+            self.revisions.pop_front();
+        }
+    }
+
+    /// Rows of rules may have been deleted.
+    pub fn forget_rules(&mut self) {
+        self.rules.clear();
+        self.versions.clear();
+    }
+
+    /// Runs that are queued, running or retrying.
+    pub fn count_unfinished(&self) -> i64 {
+        self.in_states(&["queued", "running", "retrying"])
+    }
+
+    /// Runs that hold no lane until their time has come.
+    pub fn count_parked(&self) -> i64 {
+        self.in_states(&["waiting", "debouncing"])
+    }
+
+    fn in_states(&self, states: &[&str]) -> i64 {
+        let counts = states.iter().filter_map(|state| self.counts.get(state));
+        counts.sum()
+    }
+
+    /// A run of the queue changed its state; `from` is `None` for a new one.
+    pub fn count_transition(&mut self, queue: i64, from: Option<&'static str>, to: &'static str) {
+        if let Some(from) = from {
+            *self.counts.entry(from).or_default() -= 1;
+            add(&mut self.unfinished, queue, -i64::from(holds_lane(from)));
+            add(&mut self.running, queue, -i64::from(from == "running"));
+            add(&mut self.held, queue, -i64::from(from == "held"));
+        }
+        *self.counts.entry(to).or_default() += 1;
+        add(&mut self.unfinished, queue, i64::from(holds_lane(to)));
+        add(&mut self.running, queue, i64::from(to == "running"));
+        add(&mut self.held, queue, i64::from(to == "held"));
+    }
+}
+
+/// Queues without runs are left out.
+fn add(counts: &mut HashMap<i64, i64>, queue: i64, by: i64) {
+    let count = counts.entry(queue).or_default();
+    *count += by;
+    if *count == 0 {
+        counts.remove(&queue);
+    }
+}
+
+fn by_queue(connection: &Connection, states: &str) -> rusqlite::Result<HashMap<i64, i64>> {
+    let sql = format!("SELECT queue, count(*) FROM runs WHERE state IN {states} GROUP BY queue");
+    let mut statement = connection.prepare(&sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+/// A number that other threads read while the writer works.
+#[derive(Debug, Default)]
+pub struct Gauge(AtomicU64);
+
+impl Gauge {
+    pub fn add(&self, by: u64) {
+        self.0.fetch_add(by, Ordering::Relaxed);
+    }
+
+    pub fn set(&self, to: u64) {
+        self.0.store(to, Ordering::Relaxed);
+    }
+
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,156 @@
+//! The daemon's data folder: one daemon at a time, commands over its socket, and what a killed daemon left.
+
+use std::io::{Read, Write};
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+
+use flowtrigger_testing::daemon::DaemonProcess;
+use flowtrigger_testing::program::has_ended;
+use flowtrigger_testing::wait::TIMEOUT;
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process};
+use serde_json::Value;
+
+use super::setup::{NOTE, sandbox_with_flow, subject, urgent};
+
+#[test]
+fn a_second_daemon_names_the_owner_of_the_folder() {
+    let sandbox = sandbox_with_flow(NOTE);
+    let daemon = DaemonProcess::start(&sandbox);
+    let first = sandbox.read("data/lock");
+    let process = first.lines().next().unwrap();
+    let second = sandbox.run(&["daemon", "--listen", "127.0.0.1:0"]);
+    second.expect_stderr(
+        5,
+        &[&format!("a daemon (process {process}, since 20"), "--data"],
+    );
+    assert_eq!(sandbox.read("data/lock"), first);
+    drop(daemon);
+    let mut third = DaemonProcess::start(&sandbox);
+    third.signal(Signal::TERM);
+    assert_eq!(third.wait_for_exit(), Some(0));
+}
+
+#[test]
+fn commands_are_accepted_over_the_admin_socket_only() {
+    let sandbox = sandbox_with_flow(NOTE);
+    let killed = DaemonProcess::start(&sandbox);
+    drop(killed);
+    assert!(
+        sandbox.path("data/flowtrigger.sock").exists(),
+        "left behind"
+    );
+    let mut daemon = DaemonProcess::start(&sandbox);
+    let path = sandbox.path("data/flowtrigger.sock");
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let mut stream = UnixStream::connect(&path).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+    let head = b"GET /status HTTP/1.1\r\nhost: f\r\nconnection: close\r\n\r\n";
+    stream.write_all(head).unwrap();
+    let mut output = String::new();
+    stream.read_to_string(&mut output).unwrap();
+    let (_, body) = output.split_once("\r\n\r\n").unwrap();
+    let told: Value = serde_json::from_str(body).unwrap();
+    let process = sandbox.read("data/lock");
+    assert_eq!(told["pid"].to_string(), process.lines().next().unwrap());
+    assert_eq!(daemon.get("/status").status(), 404);
+    assert_eq!(daemon.get("/metrics").status(), 200);
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.wait_for_exit(), Some(0));
+    assert!(!path.exists());
+}
+
+/// A command that starts a child process.
+const LONG: &str = "- name: long\n  shell: |\n    sleep 50 &\n    echo $! > child\n    echo $$ > pid\n    touch began\n    wait\n  timeout: 50s\n";
+
+#[test]
+fn a_command_that_outlived_its_daemon_is_killed_before_the_next_starts() {
+    let sandbox = sandbox_with_flow(LONG);
+    let daemon = DaemonProcess::start(&sandbox);
+    daemon.post("/events/support", &urgent(1).to_string());
+    sandbox.wait_for_file("rules/began");
+    let id = |name: &str| sandbox.read(name).trim().parse::<u32>().unwrap();
+    let (command, child) = (id("rules/pid"), id("rules/child"));
+    drop(daemon);
+    let group = Pid::from_raw(command.try_into().unwrap()).unwrap();
+    assert!(test_kill_process(group).is_ok(), "nothing outlived it");
+    let mut next = DaemonProcess::start(&sandbox);
+    let gone = has_ended(command) && has_ended(child);
+    let _ = kill_process_group(group, Signal::KILL);
+    assert!(gone, "it goes on beside the next daemon");
+    assert!(next.log().contains("killed a command"), "{}", next.log());
+    let left = std::fs::read_dir(sandbox.path("data/processes")).unwrap();
+    assert_eq!(left.count(), 0);
+    next.signal(Signal::TERM);
+    assert_eq!(next.wait_for_exit(), Some(0));
+}
+
+/// Overwrites the first page of a table.
+fn damage(database: &std::path::Path, table: &str) {
+    let connection = rusqlite::Connection::open(database).unwrap();
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?1";
+    let root: i64 = connection
+        .query_row(sql, [table], |row| row.get(0))
+        .unwrap();
+    let size: i64 = connection
+        .pragma_query_value(None, "page_size", |row| row.get(0))
+        .unwrap();
+    drop(connection);
+    let file = std::fs::OpenOptions::new().write(true).open(database);
+    let at = u64::try_from((root - 1) * size).unwrap();
+    file.unwrap().write_all_at(&[0xab; 512], at).unwrap();
+}
+
+#[test]
+fn damage_found_in_use_ends_the_daemon_and_the_file_is_set_aside() {
+    let sandbox = sandbox_with_flow(NOTE);
+    let mut daemon = DaemonProcess::start(&sandbox);
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.wait_for_exit(), Some(0));
+    let database = sandbox.path("data/flowtrigger.db");
+    damage(&database, "events");
+    let mut daemon = DaemonProcess::start(&sandbox);
+    let event = urgent(1).to_string();
+    let mut stream = std::net::TcpStream::connect(&daemon.address).unwrap();
+    write!(
+        stream,
+        "POST /events/support HTTP/1.1\r\nhost: f\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{event}",
+        event.len()
+    )
+    .unwrap();
+    assert_eq!(daemon.wait_for_exit(), Some(5));
+    assert!(
+        daemon.log().contains("the database is damaged"),
+        "{}",
+        daemon.log()
+    );
+    let refused = sandbox.run(&["daemon", "--listen", "127.0.0.1:0"]);
+    refused.expect_stderr(5, &["set aside", "flowtrigger.db.damaged-1"]);
+    let mut fresh = DaemonProcess::start(&sandbox);
+    assert_eq!(fresh.post("/events/support", &event).status(), 200);
+    fresh.signal(Signal::TERM);
+    assert_eq!(fresh.wait_for_exit(), Some(0));
+}
+
+#[test]
+fn shutdown_archives_the_last_unmatched_events() {
+    let sandbox = sandbox_with_flow(NOTE);
+    let mut daemon = DaemonProcess::start(&sandbox);
+    let unmatched = subject(7, "nothing listens").to_string();
+    assert_eq!(daemon.post("/events/support", &unmatched).status(), 200);
+    let metrics = daemon.get("/metrics").body;
+    for name in [
+        "flowtrigger_store_commits_total ",
+        "flowtrigger_store_commit_time_seconds_total ",
+        "flowtrigger_archive_events_filed_total ",
+        "flowtrigger_archive_events_lost_total 0",
+        "flowtrigger_archive_size_bytes ",
+    ] {
+        assert!(metrics.contains(name), "no {name}: {metrics}");
+    }
+    daemon.signal(Signal::TERM);
+    assert_eq!(daemon.wait_for_exit(), Some(0));
+    sandbox
+        .run(&["why", "7"])
+        .expect_stdout(0, &["ticket.SubjectChanged"]);
+}

@@ -1,0 +1,20 @@
+//! Mistakes that users make, on the real program: exit codes and statuses, messages that name the problem and
+//! the correction, no lost event and no silence.
+
+mod actions;
+mod configuration;
+mod contracts;
+mod daemon;
+mod data_folder;
+mod egress;
+mod input;
+mod limits;
+mod payload;
+mod redact;
+mod rules;
+mod secret_leaks;
+mod secrets;
+mod sending;
+mod setup;
+mod signed;
+mod sources;

@@ -1,0 +1,6 @@
+//! Tests of the built program: output, exit codes and effects, for correct and for wrong use.
+
+mod convert;
+mod faults;
+mod many_rules;
+mod transcripts;

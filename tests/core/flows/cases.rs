@@ -1,0 +1,137 @@
+//! Each kind of step in a folder under `tests/cases/flows`: a rule, the replies to its calls, and the expected
+//! calls, log and end. `UPDATE_CASES=1` rewrites the expected files.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use flowtrigger::core::config::Config;
+use flowtrigger::core::flow::Subject;
+use flowtrigger::core::flow::call::{Body, Call};
+use flowtrigger::core::flow::rehearse::Mock;
+use flowtrigger::core::flow::rehearse::{Rehearsal, rehearse};
+use flowtrigger::core::run::{CallFailure, CallResult, Line, Reply};
+use flowtrigger_testing::{expected, repository, rules};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::machine;
+use super::{event, sample};
+
+/// The start of every run of a case.
+const START: Timestamp = Timestamp::UNIX_EPOCH;
+
+#[test]
+fn every_kind_of_step_does_what_its_case_says() {
+    let cases = repository::entries(repository::path("tests/cases/flows"));
+    assert!(cases.len() >= 10, "{cases:?}");
+    let differences: Vec<String> = cases.iter().filter_map(|case| difference(case)).collect();
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+fn difference(case: &Path) -> Option<String> {
+    expected::difference(&case.join("expected.txt"), &simulated(case))
+}
+
+fn simulated(case: &Path) -> String {
+    let text = repository::read(case.join("rule.yaml"));
+    let set = rules::load(&[("rule.yaml", &text)], &Config::default());
+    let own = fs::read_to_string(case.join("event.json")).ok();
+    let event = own.map_or_else(
+        || sample("zis/priority-changed.json"),
+        |text| event(&text).expect("an event"),
+    );
+    let rule = &set.rules[0];
+    let subject = Subject {
+        event: &event,
+        vars: &rule.vars,
+        error: &Value::Null,
+        locals: &Value::Null,
+        seed: "case",
+    };
+    let mocks = mocks(case);
+    let run = rehearse(&rule.flow, &subject, &mocks, START, &mut calculated);
+    describe(&run)
+}
+
+fn mocks(case: &Path) -> BTreeMap<String, Vec<Mock>> {
+    let Ok(text) = fs::read_to_string(case.join("mocks.json")) else {
+        return BTreeMap::new();
+    };
+    let given: BTreeMap<String, Vec<Value>> = serde_json::from_str(&text).expect("lists by step");
+    let mock = |reply: Value| match reply.get("fails").and_then(Value::as_str) {
+        Some(why) => Mock::Fails(why.to_owned()),
+        None => Mock::Reply(reply),
+    };
+    let of_step = |(step, replies): (String, Vec<Value>)| {
+        (step, replies.into_iter().map(mock).collect::<Vec<_>>())
+    };
+    given.into_iter().map(of_step).collect()
+}
+
+fn calculated(call: &Call) -> Option<CallResult> {
+    let Call::Jq(call) = call else { return None };
+    Some(machine::calculated(&call.program, &call.input))
+}
+
+fn describe(run: &Rehearsal) -> String {
+    let mut text = String::from("calls\n");
+    for task in &run.calls {
+        let _ = writeln!(text, "  {}: {}", task.step, describe_call(&task.call));
+    }
+    text.push_str("log\n");
+    for line in &run.log {
+        let _ = writeln!(text, "  {}", describe_entry(line));
+    }
+    let why = run
+        .state
+        .why()
+        .map_or(String::new(), |why| format!(": {why}"));
+    let _ = writeln!(text, "{}{why}", run.state.word());
+    text
+}
+
+fn describe_call(call: &Call) -> String {
+    match call {
+        Call::Http(http) => {
+            let body = match &http.body {
+                Some(Body::Json(tree)) => format!(" {}", tree.redacted()),
+                Some(Body::Form(_) | Body::Raw(_)) | None => String::new(),
+            };
+            format!("{} {}{body}", http.method, http.url)
+        }
+        Call::Exec(exec) => {
+            let argv: Vec<String> = exec.argv.iter().map(ToString::to_string).collect();
+            argv.join(" ")
+        }
+        Call::Jq(jq) => format!("jq {}", jq.program),
+        Call::Config(config) => format!("settings {}", config.scope),
+    }
+}
+
+fn describe_entry(line: &Line) -> String {
+    let after = |at: &Timestamp| {
+        let since: SignedDuration = at.duration_since(START);
+        format!("{since:#}")
+    };
+    match line {
+        Line::Started { step, number, .. } => format!("{step} starts, try {number}"),
+        Line::Waiting { step, until, .. } => format!("{step} waits until {}", after(until)),
+        Line::Caught { step, error, .. } => format!("{step} is caught: {error}"),
+        Line::Revived { .. } => "revived".into(),
+        Line::Claimed { over } => match over {
+            Some(over) => format!("taken up after {}", after(over)),
+            None => "taken up".into(),
+        },
+        Line::Attempt(attempt) => {
+            let (step, number) = (&attempt.step, attempt.number);
+            match &attempt.outcome {
+                Ok(Reply { value: result }) => format!("{step} try {number}: {result}"),
+                Err(CallFailure { message, .. }) => {
+                    format!("{step} try {number} failed: {message}")
+                }
+            }
+        }
+    }
+}

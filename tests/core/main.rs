@@ -1,0 +1,12 @@
+//! Tests of the pure core: events, conditions, matching, flows, bundles, conversion and diagnostics, all in
+//! this process.
+
+mod bundles;
+mod conditions;
+mod convert;
+mod events;
+mod flows;
+mod hostile_input;
+mod many_rules;
+mod matching;
+mod mistakes;

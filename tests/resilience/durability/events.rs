@@ -1,0 +1,46 @@
+//! Events with one run, to commit to a store.
+
+use std::sync::Arc;
+
+use flowtrigger::core::config::Config;
+use flowtrigger::core::event::Event;
+use flowtrigger::core::rule::jobspec::Rule;
+use flowtrigger::store::{Arrival, EditionId, Occasion, Planned};
+use flowtrigger_testing::rules;
+use jiff::Timestamp;
+use serde_json::json;
+
+pub fn rule() -> Arc<Rule> {
+    let text = "name: tell\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n- succeed: told\n";
+    let set = rules::load(&[("tell.yaml", text)], &Config::default());
+    Arc::clone(&set.rules[0])
+}
+
+/// An event of about this many bytes, with one run.
+pub fn arrival(rule: &Arc<Rule>, id: &str, size: usize) -> Arrival {
+    Arrival {
+        event: Arc::new(Event {
+            source: "support".into(),
+            event_type: "ticket.TicketCreated".into(),
+            id: id.into(),
+            key: Some(id.into()),
+            time: None,
+            envelope: json!({}),
+            body: json!({"text": "x".repeat(size)}),
+            raw: json!({}),
+            about: json!({}),
+            shape: "zis",
+            warnings: Vec::new(),
+        }),
+        received: Timestamp::now(),
+        edition: EditionId::default(),
+        planned: vec![Planned {
+            rule: Arc::clone(rule),
+            mode: rule.mode,
+            lane: Some(id.into()),
+            loop_ask: None,
+            asks: Vec::new(),
+        }],
+        occasion: Occasion::Delivery,
+    }
+}

@@ -1,0 +1,7 @@
+//! Tests of what survives faults: daemons that are killed, traced and flooded, and stores after a power
+//! failure.
+
+mod attack;
+mod crash;
+mod durability;
+mod scheduling;

@@ -1,0 +1,96 @@
+//! File access of confined commands, for every combination that a step may have. Each attempt is checked on the
+//! files themselves, not by the exit status.
+
+use std::fs;
+use std::path::Path;
+
+use flowtrigger::core::flow::confinement::Confinement;
+
+use super::{can, shell, text};
+use crate::actions::{perform_exec, performer};
+
+/// A folder with a file in each of `seen`, `made` and `hidden`.
+fn house() -> tempfile::TempDir {
+    let house = tempfile::tempdir().unwrap();
+    for name in ["seen", "made", "hidden"] {
+        fs::create_dir(house.path().join(name)).unwrap();
+        fs::write(house.path().join(name).join("file"), name).unwrap();
+    }
+    house
+}
+
+async fn tried(house: &Path, confinement: &Confinement, script: &str) -> bool {
+    let mut call = shell(script, confinement.clone());
+    call.cwd = text(house);
+    let performed = perform_exec(&performer(), call).await;
+    performed.is_ok()
+}
+
+#[tokio::test]
+async fn files_are_accessible_only_as_the_step_allows() {
+    let house = house();
+    let at = |name: &str| text(&house.path().join(name));
+    let both = Confinement {
+        read: Some(vec![at("seen")]),
+        write: Some(vec![at("made")]),
+        ..Confinement::default()
+    };
+    if !can(&performer(), &shell("true", both.clone())).await {
+        return;
+    }
+    let writing = Confinement {
+        write: Some(vec![at("made")]),
+        ..Confinement::default()
+    };
+    let reading = Confinement {
+        read: Some(vec![at("seen")]),
+        ..Confinement::default()
+    };
+    let nothing = Confinement {
+        write: Some(vec![]),
+        ..Confinement::default()
+    };
+    // The attempt, and whether it succeeds with: both, writing only, reading only, writing nowhere.
+    for (script, wanted) in [
+        ("cat seen/file", [true, true, true, true]),
+        ("cat hidden/file", [false, true, false, true]),
+        ("cat /etc/shadow", [false, true, false, true]),
+        ("ls /", [false, true, false, true]),
+        ("cat made/file", [true, true, false, true]),
+        ("echo x > made/new", [true, true, false, false]),
+        (
+            "mkdir made/folder && rmdir made/folder",
+            [true, true, false, false],
+        ),
+        ("rm made/new", [true, true, false, false]),
+        ("echo x > seen/file", [false, false, false, false]),
+        ("echo x > hidden/file", [false, false, false, false]),
+        ("rm seen/file", [false, false, false, false]),
+        ("mv hidden/file made/stolen", [false, false, false, false]),
+        ("ln seen/file made/linked", [false, false, false, false]),
+        ("truncate -s 0 hidden/file", [false, false, false, false]),
+        ("echo x > /dev/null", [true, true, true, true]),
+        (
+            "cp /bin/true made/true && ! made/true",
+            [true, false, false, false],
+        ),
+        (
+            "head -c 1 /dev/urandom > /dev/null",
+            [true, true, true, true],
+        ),
+    ] {
+        let confinements = [&both, &writing, &reading, &nothing];
+        for (confinement, wanted) in confinements.into_iter().zip(wanted) {
+            fs::remove_file(house.path().join("made/true")).ok();
+            fs::write(house.path().join("made/new"), "").unwrap();
+            if rustix::process::geteuid().is_root() || !script.contains("shadow") {
+                let went = tried(house.path(), confinement, script).await;
+                assert_eq!(went, wanted, "{script} with {}", confinement.words());
+            }
+        }
+        for name in ["seen", "made", "hidden"] {
+            let file = house.path().join(name).join("file");
+            assert_eq!(fs::read_to_string(file).unwrap(), name, "after {script}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Actions with real effects: requests to this machine, commands and outboxes, and how they fail. No result
+//! depends on speed.
+
+mod confine;
+mod exec;
+mod hostile_answers;
+mod http;
+mod http_failures;
+mod jq;
+mod lookup;
+mod outbox;
+mod outgoing;
+mod programs;
+mod redirects;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use flowtrigger::action::secret::{SecretStore, SecretValue};
+use flowtrigger::action::{Performer, PerformerOptions};
+use flowtrigger::core::egress::{Allowed, Outgoing};
+use flowtrigger::core::flow::call::{Call, ExecCall, Expect, HttpCall, Keep};
+use flowtrigger::core::rule::rendered_text::{Encoding, Piece, Text};
+use flowtrigger::core::run::{CallFailure, CallResult};
+use ipnet::IpNet;
+use serde_json::Value;
+
+/// Much longer than any call takes.
+pub const AMPLE: Duration = Duration::from_secs(60);
+pub const KEY: &str = "key-1";
+
+pub fn performer() -> Performer {
+    with(|_| ())
+}
+
+/// A performer with secrets and changed options.
+pub fn with(change: impl FnOnce(&mut PerformerOptions)) -> Performer {
+    let mut options = PerformerOptions::new("/nowhere/outbox");
+    options.outgoing = allowing(&["127.0.0.1"]);
+    options.launcher = env!("CARGO_BIN_EXE_flowtrigger").into();
+    change(&mut options);
+    let secrets = SecretStore::new(BTreeMap::from([
+        ("TOKEN".to_owned(), SecretValue::new("s3cr\"t/1")),
+        ("INSIDE".to_owned(), SecretValue::new("10.1.2.3")),
+        ("BROKEN".to_owned(), SecretValue::new("hidden\r\nX-Evil: 1")),
+    ]));
+    Performer::new(secrets, options).unwrap()
+}
+
+/// A policy that also allows these networks, hosts and endings (`*.internal`).
+pub fn allowing(entries: &[&str]) -> Outgoing {
+    let allowed = |entry: &&str| match (entry.strip_prefix('*'), entry.parse::<IpNet>()) {
+        (Some(end), _) => Allowed::Under(end.to_owned()),
+        (None, Ok(network)) => Allowed::Network(network),
+        (None, Err(_)) => match entry.parse::<IpAddr>() {
+            Ok(address) => Allowed::Network(address.into()),
+            Err(_) => Allowed::Host((*entry).to_owned()),
+        },
+    };
+    Outgoing {
+        allow: entries.iter().map(allowed).collect(),
+        ..Outgoing::default()
+    }
+}
+
+pub fn http(method: &str, url: impl Into<String>) -> HttpCall {
+    HttpCall {
+        method: method.into(),
+        url: Text::plain(url),
+        connection: None,
+        headers: vec![],
+        body: None,
+        auth: None,
+        timeout: AMPLE,
+        redirects: 0,
+        expect: Expect::default(),
+        keep: Keep::Body,
+    }
+}
+
+pub fn exec(argv: &[&str]) -> ExecCall {
+    ExecCall {
+        argv: argv.iter().copied().map(Text::plain).collect(),
+        stdin: Text::default(),
+        cwd: "/".into(),
+        env: vec![],
+        confine: None,
+        timeout: AMPLE,
+        keep: Keep::Body,
+    }
+}
+
+pub fn secret(name: &str) -> Text {
+    Text(vec![Piece::Secret {
+        name: name.into(),
+        encoding: Encoding::Plain,
+    }])
+}
+
+pub fn succeeded(performed: CallResult) -> Value {
+    match performed {
+        Ok(reply) => reply.value,
+        Err(failure) => panic!("failed: {}", failure.message),
+    }
+}
+
+pub fn failed(performed: CallResult) -> CallFailure {
+    match performed {
+        Ok(reply) => panic!("succeeded: {}", reply.value),
+        Err(failure) => failure,
+    }
+}
+
+pub async fn perform_http(performer: &Performer, call: HttpCall) -> CallResult {
+    performer.perform(&Call::Http(call), KEY).await
+}
+
+pub async fn perform_exec(performer: &Performer, call: ExecCall) -> CallResult {
+    performer.perform(&Call::Exec(call), KEY).await
+}

@@ -1,0 +1,108 @@
+//! Orders over the Unix socket.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use flowtrigger::core::run::State;
+use flowtrigger::source::admin;
+use flowtrigger_testing::receiver::Receiver;
+use flowtrigger_testing::test_daemon::{event, house, soon, telling};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+async fn ask(socket: &Path, method: &str, path: &str) -> (u16, String) {
+    let mut stream = UnixStream::connect(socket).await.unwrap();
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: f\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut said = String::new();
+    soon("an answer", stream.read_to_string(&mut said))
+        .await
+        .unwrap();
+    let (head, body) = said.split_once("\r\n\r\n").unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, body.to_owned())
+}
+
+async fn order(socket: &Path, path: &str) -> (u16, Value) {
+    let (status, body) = ask(socket, "POST", path).await;
+    (status, serde_json::from_str(&body).unwrap())
+}
+
+fn serve<A: admin::AdminApi>(engine: A) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flowtrigger.sock");
+    let listener = admin::listen(&path).unwrap();
+    tokio::spawn(admin::serve(
+        listener,
+        Arc::new(engine),
+        std::future::pending(),
+    ));
+    (folder, path)
+}
+
+#[tokio::test]
+async fn runs_are_retried_replayed_and_cancelled() {
+    let receiver = Receiver::ok();
+    receiver.next_statuses(&[404]);
+    let house = house(&telling("tell", receiver.address, "")).await;
+    let (_folder, socket) = serve(house.engine.clone());
+    let runs = house.accepted(&event(1, "a")).await;
+    house.settled(&runs).await;
+    let run = |state: &str, id: u64| json!({"runs": [{"id": id, "rule": "tell", "state": state}]});
+    assert_eq!(
+        order(&socket, "/runs/1/retry").await,
+        (200, run("queued", 1))
+    );
+    assert_eq!(house.settled(&runs).await[0].state, State::Done);
+    assert_eq!(
+        order(&socket, "/runs/1/replay").await,
+        (200, run("queued", 2))
+    );
+    let none = order(&socket, "/runs/1/replay?rule=other%20one").await;
+    assert_eq!(none, (200, json!({"runs": []})));
+    receiver.hold("held");
+    let held = house.accepted(&event(2, "held")).await;
+    let path = format!("/runs/{}/cancel", held[0].id.0);
+    let cancelled = order(&socket, &path).await;
+    assert_eq!(cancelled, (200, run("cancelled", held[0].id.0)));
+    for (path, status, why) in [
+        ("/runs/1/retry", 409, "run 1 is done, and only"),
+        ("/runs/99/retry", 404, "run 99"),
+        ("/runs/99/replay", 404, "run 99"),
+        ("/runs/all/cancel", 404, "`all` is no run"),
+        ("/nowhere", 404, "/runs/{id}/retry"),
+        ("/status", 405, "GET"),
+    ] {
+        let (said, body) = order(&socket, path).await;
+        assert_eq!(said, status, "{path}: {body}");
+        let error = body["error"].as_str().unwrap();
+        assert!(error.contains(why), "{path}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn status_and_metrics_are_told() {
+    let receiver = Receiver::ok();
+    let house = house(&telling("tell", receiver.address, "")).await;
+    let (_folder, socket) = serve(house.engine.clone());
+    let runs = house.accepted(&event(1, "a")).await;
+    house.settled(&runs).await;
+    let (status, text) = ask(&socket, "GET", "/status").await;
+    let told: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (status, &told["ready"], &told["rules"]),
+        (200, &json!(true), &json!(1))
+    );
+    assert_eq!(told["pid"], std::process::id());
+    assert_eq!(told["runs"], json!({"done": 1}));
+    assert_eq!(told["version"], env!("CARGO_PKG_VERSION"));
+    let (status, text) = ask(&socket, "GET", "/metrics").await;
+    assert_eq!(status, 200);
+    let attempts = "flowtrigger_attempts_total{kind=\"http\",result=\"succeeded\"} 1";
+    assert!(text.contains(attempts), "{text}");
+    assert!(
+        text.contains("flowtrigger_runs{state=\"done\"} 1"),
+        "{text}"
+    );
+}

@@ -1,0 +1,180 @@
+//! A store that outlives the engines that work with it, and notes what it is asked.
+//! It can be told to fail and to hold commits back; it is as durable as the test that holds it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use flowtrigger::core::run::{Line, RunId, State};
+use flowtrigger::store::{
+    Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, SqliteStore, Store,
+    StoreError, Unmatched,
+};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use flowtrigger_testing::test_daemon::memory_store;
+
+#[derive(Clone)]
+pub struct Durable(Arc<Inner>);
+
+struct Inner {
+    store: SqliteStore,
+    /// Advances to fail before one succeeds.
+    failures: AtomicUsize,
+    /// Lines and state's word of each advance that was taken.
+    advanced: Mutex<Vec<(usize, Option<&'static str>)>>,
+    editions: Mutex<Vec<Edition>>,
+    arrived: Mutex<Vec<(String, EditionId)>>,
+    archived: Mutex<Vec<(String, EditionId)>>,
+    held: Mutex<Option<Arc<Semaphore>>>,
+}
+
+impl Default for Durable {
+    fn default() -> Self {
+        Self(Arc::new(Inner {
+            store: memory_store(),
+            failures: AtomicUsize::default(),
+            advanced: Mutex::default(),
+            editions: Mutex::default(),
+            arrived: Mutex::default(),
+            archived: Mutex::default(),
+            held: Mutex::default(),
+        }))
+    }
+}
+
+impl Durable {
+    pub fn fails(&self, times: usize) {
+        self.0.failures.store(times, Ordering::SeqCst);
+    }
+
+    pub fn failures_left(&self) -> usize {
+        self.0.failures.load(Ordering::SeqCst)
+    }
+
+    pub fn advanced(&self) -> Vec<(usize, Option<&'static str>)> {
+        self.0.advanced.lock().unwrap().clone()
+    }
+
+    pub fn editions(&self) -> usize {
+        self.0.editions.lock().unwrap().len()
+    }
+
+    /// Events that came with runs, and the edition that judged each.
+    pub fn arrived(&self) -> Vec<(String, EditionId)> {
+        self.0.arrived.lock().unwrap().clone()
+    }
+
+    pub fn archived(&self) -> Vec<(String, EditionId)> {
+        self.0.archived.lock().unwrap().clone()
+    }
+
+    /// Commits wait for permits of what is returned.
+    pub fn holds_commits(&self) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        *self.0.held.lock().unwrap() = Some(Arc::clone(&gate));
+        gate
+    }
+}
+
+impl Store for Durable {
+    fn is_durable(&self) -> bool {
+        true
+    }
+
+    async fn commit_all(&self, arrivals: Vec<Arrival>) -> Result<Vec<Committed>, StoreError> {
+        let held = self.0.held.lock().unwrap().clone();
+        if let Some(gate) = held {
+            gate.acquire().await.unwrap().forget();
+        }
+        let came = arrivals.iter().map(|a| (a.event.id.clone(), a.edition));
+        self.0.arrived.lock().unwrap().extend(came);
+        self.0.store.commit_all(arrivals).await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+        self.0.store.claim(claim).await
+    }
+
+    async fn advance(
+        &self,
+        run: RunId,
+        lines: Vec<Line>,
+        state: Option<State>,
+    ) -> Result<(), StoreError> {
+        let less = |left: usize| left.checked_sub(1);
+        let (success, failure) = (Ordering::SeqCst, Ordering::SeqCst);
+        if self.0.failures.fetch_update(success, failure, less).is_ok() {
+            return Err(StoreError::Broken("injected".into()));
+        }
+        let note = (lines.len(), state.as_ref().map(State::word));
+        self.0.advanced.lock().unwrap().push(note);
+        self.0.store.advance(run, lines, state).await
+    }
+
+    async fn revive(&self, run: RunId, now: Timestamp) -> Result<Placed, StoreError> {
+        self.0.store.revive(run, now).await
+    }
+
+    async fn cancel(&self, run: RunId) -> Result<Placed, StoreError> {
+        self.0.store.cancel(run).await
+    }
+
+    async fn shift(&self, by: SignedDuration) -> Result<(), StoreError> {
+        self.0.store.shift(by).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.0.store.next_due().await
+    }
+
+    async fn run(&self, run: RunId) -> Result<Option<Record>, StoreError> {
+        self.0.store.run(run).await
+    }
+
+    async fn runs_of(&self, source: &str, event: &str) -> Result<Vec<Record>, StoreError> {
+        self.0.store.runs_of(source, event).await
+    }
+
+    async fn unfinished(&self, limit: usize) -> Result<Vec<Placed>, StoreError> {
+        self.0.store.unfinished(limit).await
+    }
+
+    async fn oldest_queued(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.0.store.oldest_queued().await
+    }
+
+    async fn counts(&self) -> Result<BTreeMap<&'static str, u64>, StoreError> {
+        self.0.store.counts().await
+    }
+
+    async fn adopt(&self, edition: Edition) -> Result<EditionId, StoreError> {
+        let mut editions = self.0.editions.lock().unwrap();
+        editions.push(edition);
+        Ok(EditionId(editions.len() as u64))
+    }
+
+    async fn config(&self, integration: &str, scope: &str) -> Result<Option<Value>, StoreError> {
+        self.0.store.config(integration, scope).await
+    }
+
+    async fn patch_config(
+        &self,
+        integration: &str,
+        scope: &str,
+        patch: Value,
+    ) -> Result<Value, StoreError> {
+        self.0.store.patch_config(integration, scope, patch).await
+    }
+
+    fn archive(&self, event: Unmatched, edition: EditionId, _: Timestamp) {
+        let id = match event {
+            Unmatched::Built(event) => event.id.clone(),
+            Unmatched::Scanned { brief, .. } => brief.id,
+        };
+        let filed = (id, edition);
+        self.0.archived.lock().unwrap().push(filed);
+    }
+}

@@ -1,0 +1,114 @@
+//! How events are taken in: in their order, whole, by the rules of the moment, and filed where none match.
+
+use flowtrigger::engine::{EngineOptions, reload};
+use flowtrigger::source::Ingest;
+use flowtrigger::source::http::HttpLimits;
+use flowtrigger::store::{EditionId, Store};
+use flowtrigger_testing::receiver::Receiver;
+use flowtrigger_testing::test_daemon::{answered, event, house, house_on, telling, until};
+use serde_json::{Value, json};
+
+use super::durable::Durable;
+
+const QUIET: &str = "name: quiet\nevent_source: support\nevent_type: ticket.SubjectChanged\nflow:\n- succeed: fine\n";
+
+fn at(position: Value, change: &str) -> Value {
+    let mut event = event(1, change);
+    event["input"]["ticket_event"]["meta"]["sequence"]["position"] = position;
+    event
+}
+
+#[tokio::test]
+async fn an_array_is_committed_in_the_order_of_its_update_and_answered_as_it_came() {
+    let house = house(QUIET).await;
+    let sent = json!([
+        at(json!(3), "c"),
+        at(json!("2"), "b"),
+        at(json!(10), "d"),
+        at(json!(1), "a"),
+        at(json!(3), "c again"),
+    ]);
+    let answered = house.post(&sent).await;
+    let id = |index: usize| answered.body[index]["runs"][0]["id"].as_u64().unwrap();
+    assert_eq!([id(0), id(1), id(2), id(3), id(4)], [3, 2, 5, 1, 4]);
+}
+
+#[tokio::test]
+async fn a_sender_that_hangs_up_cannot_stop_it_half_way() {
+    let store = Durable::default();
+    let gate = store.holds_commits();
+    let house = house_on(
+        store.clone(),
+        QUIET,
+        EngineOptions::default(),
+        HttpLimits::default(),
+    )
+    .await;
+    let body = event(1, "a").to_string();
+    let mut receiving = Box::pin(house.engine.receive("support", body.as_bytes()));
+    tokio::select! {
+        biased;
+        _ = &mut receiving => panic!("the store holds it back"),
+        () = tokio::task::yield_now() => {}
+    }
+    drop(receiving);
+    gate.add_permits(1);
+    until("the event is there", || async {
+        !store.counts().await.unwrap().is_empty()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn rules_and_their_edition_change_together_and_the_unmatched_are_filed() {
+    let receiver = Receiver::ok();
+    let store = Durable::default();
+    let options = (EngineOptions::default(), HttpLimits::default());
+    let house = house_on(store.clone(), QUIET, options.0, options.1).await;
+    assert_eq!(store.editions(), 1, "at the start");
+    let mut unmatched = event(1, "a");
+    unmatched["input"]["ticket_event"]["type"] = json!("Ticket Created");
+    house.post(&json!([event(1, "a"), unmatched])).await;
+    house.post(&event(1, "a")).await;
+    let broken = telling("broken", receiver.address, "").replace("flow:", "folw:");
+    std::fs::write(house.rules_file(), broken).unwrap();
+    assert!(reload(house.places.clone(), &house.engine).await.is_err());
+    assert_eq!(store.editions(), 1, "a broken one is none");
+    std::fs::write(house.rules_file(), QUIET.replace("fine", "better")).unwrap();
+    reload(house.places.clone(), &house.engine).await.unwrap();
+    house.post(&json!([event(1, "b"), unmatched])).await;
+    let editions = |filed: Vec<(String, EditionId)>| {
+        let editions = filed.into_iter().map(|(_, edition)| edition.0);
+        editions.collect::<Vec<u64>>()
+    };
+    assert_eq!(editions(store.arrived()), [1, 1, 2]);
+    assert_eq!(editions(store.archived()), [1, 2]);
+    assert!(store.archived()[0].0.contains("ticket.TicketCreated"));
+}
+
+#[tokio::test]
+async fn what_came_is_counted() {
+    let house = house(QUIET).await;
+    house.post(&event(1, "a")).await;
+    house.post(&event(1, "a")).await;
+    house.post(&json!({})).await;
+    let metrics = answered(house.request("GET", "/metrics")).await;
+    assert_eq!(metrics.status, 200);
+    assert!(
+        metrics
+            .header("content-type")
+            .starts_with("application/openmetrics-text")
+    );
+    let text = metrics.body.as_str().unwrap();
+    for line in [
+        "flowtrigger_events_total{source=\"support\",outcome=\"accepted\"} 1",
+        "flowtrigger_events_total{source=\"support\",outcome=\"redelivered\"} 1",
+        "flowtrigger_requests_refused_total{source=\"support\",reason=\"unsound\"} 1",
+        "flowtrigger_commit_duration_seconds_count 2",
+    ] {
+        assert!(text.lines().any(|known| known == line), "{line}: {text}");
+    }
+    let passed_on = house.request("GET", "/metrics");
+    let passed_on = passed_on.header("x-forwarded-for", "192.0.2.1");
+    assert_eq!(answered(passed_on).await.status, 403);
+}

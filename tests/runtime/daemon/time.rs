@@ -1,0 +1,129 @@
+//! Time that jumps, and time that nobody waits for.
+
+use std::time::Duration;
+
+use flowtrigger::core::flow::call::Call;
+use flowtrigger::core::run::{CallFailure, CallResult, Line, Reply, State};
+use flowtrigger::engine::{Clock, Perform};
+use flowtrigger::store::{Placed, SqliteStore, Store};
+use flowtrigger_testing::clock::ManualClock;
+use flowtrigger_testing::test_daemon::{House, event, house_that, memory_store, telling, until};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Fails until its time has come.
+struct Until(ManualClock, Timestamp);
+
+impl Perform for Until {
+    async fn perform(&self, _: &Call, _: &str) -> CallResult {
+        match self.0.now() < self.1 {
+            true => Err(CallFailure::transient("reach it: it answers 500")),
+            false => Ok(Reply { value: json!({}) }),
+        }
+    }
+}
+
+async fn failing(
+    retry: &str,
+    recovers: SignedDuration,
+) -> (House<SqliteStore, Until>, ManualClock) {
+    let clock = ManualClock::default();
+    let options = clock.options();
+    let until = Until(clock.clone(), clock.now() + recovers);
+    let rules = telling("tell", "127.0.0.1:9".parse().unwrap(), retry);
+    let house = house_that(&rules, memory_store(), until, options).await;
+    (house, clock)
+}
+
+async fn state(house: &House<SqliteStore, Until>, run: &Placed) -> State {
+    house
+        .engine
+        .store()
+        .run(run.id)
+        .await
+        .unwrap()
+        .unwrap()
+        .state
+}
+
+async fn parks(house: &House<SqliteStore, Until>, run: &Placed) -> Timestamp {
+    until("the run waits for its next try", || async {
+        matches!(state(house, run).await, State::Retrying { .. })
+    })
+    .await;
+    match state(house, run).await {
+        State::Retrying { until } => until,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_receiver_that_fails_for_an_hour_gets_its_request_afterwards() {
+    let retry = "  retry: { attempts: 100, backoff: 1s, max_delay: 1m }\n";
+    let hour = SignedDuration::from_secs(3_600);
+    let (house, clock) = failing(retry, hour).await;
+    let start = clock.now();
+    let run = house.accepted(&event(1, "a")).await.remove(0);
+    while clock.now() < start + hour {
+        let due = parks(&house, &run).await;
+        let wait = due.duration_since(clock.now());
+        clock.advance(Duration::try_from(wait).unwrap());
+        until("it is tried when it is due", || async {
+            state(&house, &run).await != State::Retrying { until: due }
+        })
+        .await;
+    }
+    let record = house.settled(&[run]).await.remove(0);
+    assert_eq!(record.state, State::Done);
+    let attempts: Vec<_> = record.log.iter().filter_map(Line::attempt).collect();
+    // 63 s for the first six tries, then between 48 s and 72 s each.
+    assert!((50..=85).contains(&attempts.len()), "{}", attempts.len());
+    let last = attempts.last().unwrap().started.duration_since(start);
+    assert!(last >= hour && last < hour + SignedDuration::from_secs(72));
+}
+
+#[tokio::test]
+async fn an_hour_back_delays_no_try_by_an_hour() {
+    let retry = "  retry: { attempts: 3, backoff: 10s, max_delay: 10s }\n";
+    let (house, clock) = failing(retry, SignedDuration::from_secs(-3_500)).await;
+    clock.set_by(SignedDuration::from_secs(-3_550));
+    let run = house.accepted(&event(1, "a")).await.remove(0);
+    let before = parks(&house, &run).await;
+    let hour = SignedDuration::from_secs(-3_600);
+    clock.set_by(hour);
+    // It is noticed at the next look at the clock, which comes with any event.
+    house.accepted(&event(2, "b")).await;
+    until("what waits is moved", || async {
+        state(&house, &run).await
+            == State::Retrying {
+                until: before + hour,
+            }
+    })
+    .await;
+    clock.set_by(-hour + SignedDuration::from_secs(60));
+    for _ in 0..12 {
+        clock.advance(SECOND);
+    }
+    assert_eq!(house.settled(&[run]).await[0].state, State::Done);
+}
+
+#[tokio::test]
+async fn an_hour_ahead_makes_a_try_early() {
+    let retry = "  retry: { attempts: 2, backoff: 30m, max_delay: 30m }\n";
+    let (house, clock) = failing(retry, SignedDuration::from_secs(60)).await;
+    let run = house.accepted(&event(1, "a")).await.remove(0);
+    let due = parks(&house, &run).await;
+    clock.set_by(SignedDuration::from_secs(3_600));
+    // The dispatcher looks at the wall clock at least every 30 seconds.
+    let steady = clock.elapsed();
+    until("the attempt is made", || async {
+        clock.advance(SECOND);
+        state(&house, &run).await != State::Retrying { until: due }
+    })
+    .await;
+    let waited = clock.elapsed() - steady;
+    assert!(waited < Duration::from_secs(20 * 60), "{waited:?}");
+    assert_eq!(house.settled(&[run]).await[0].state, State::Done);
+}

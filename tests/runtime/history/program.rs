@@ -1,0 +1,26 @@
+//! The built program on a data folder.
+//! It keeps the environment of whoever runs the tests away from it.
+
+use std::path::Path;
+
+use flowtrigger_testing::program::{self, Output};
+
+/// What the program printed, and its exit code.
+#[derive(Debug)]
+pub struct Said {
+    pub out: String,
+    pub err: String,
+    pub code: i32,
+}
+
+pub fn flowtrigger(data: &Path, arguments: &[&str]) -> Said {
+    let here = std::env::current_dir().expect("a folder");
+    let mut command = program::command(env!("CARGO_BIN_EXE_flowtrigger"), &here, arguments);
+    command.arg("--data").arg(data).env("COLUMNS", "100");
+    let output = Output::new(command.output().expect("the program starts"));
+    Said {
+        out: output.stdout,
+        err: output.stderr,
+        code: output.code,
+    }
+}

@@ -1,0 +1,153 @@
+//! What the store writes is what the history reads: a gate that closes, a run that dies and is told of,
+//! an event that led to nothing.
+//! Everything here went through the store; no row is made by hand.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use flowtrigger::core::config::Source;
+use flowtrigger::core::diagnostic::{Diagnostics, Files};
+use flowtrigger::core::gate::Opening;
+use flowtrigger::core::matching::find::Scratch;
+use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger::core::matching::ruleset_compile;
+use flowtrigger::core::run::{RunId, State};
+use flowtrigger::store::history::{EventQuery, EventSelector};
+use flowtrigger::store::{
+    Arrival, Claim, Edition, History, Occasion, Planned, Settings, SqliteHistory, SqliteStore,
+    Store,
+};
+use jiff::Timestamp;
+
+use super::fixture::{RULES, failed, priority};
+use super::program::flowtrigger;
+
+const TIME: &str = "2026-01-07T09:02:00Z";
+
+fn rules() -> RuleSet {
+    let own = "dedupe: { per: ticket.id, for: 24h }\non_dead: [{ succeed: told }]\nflow:";
+    let text = RULES.replacen("flow:", own, 1);
+    let mut files = Files::default();
+    let file = files.add("rules/page.yaml", text);
+    let config = Source::default().compile();
+    let mut diagnostics = Diagnostics::default();
+    let set = ruleset_compile::rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
+    assert!(!diagnostics.has_errors(), "{diagnostics:?}");
+    set
+}
+
+fn edition(rules: &RuleSet) -> Edition {
+    let version = &rules.rules[0].version;
+    let file = rules.files.get(rules.rules[0].at.file).expect("a file");
+    Edition {
+        files: vec![(Arc::clone(&file.name), Arc::clone(&file.text))],
+        config: Arc::clone(version.config()),
+        settings: Settings::default(),
+    }
+}
+
+/// Two urgent changes of ticket 7, of which the second meets a closed gate; the run of the first dies.
+/// Then one that no rule matches.
+async fn week(store: &SqliteStore, rules: &RuleSet) {
+    let edition = store.adopt(edition(rules)).await.unwrap();
+    let now = Timestamp::now();
+    for time in [TIME, "2026-01-07T09:03:00Z"] {
+        let event = Arc::new(priority(7, "urgent", time));
+        let mut scratch = Scratch::default();
+        let evaluation = rules.evaluate_event(&event, &mut scratch);
+        let planned = evaluation.matched().map(|rule| Planned {
+            rule: Arc::clone(rule),
+            mode: rule.mode,
+            lane: rule.lane_of(&event),
+            loop_ask: rule.loop_ask_of(&event),
+            asks: rule.asks_of(&event),
+        });
+        let planned = planned.collect();
+        let arrival = Arrival {
+            planned,
+            event,
+            received: now,
+            edition,
+            occasion: Occasion::Delivery,
+        };
+        store.commit(arrival).await.unwrap();
+    }
+    let claim = Claim {
+        limit: 1,
+        per_rule: 1,
+        now,
+    };
+    let claimed = store.claim(claim).await.unwrap();
+    assert_eq!(claimed[0].id, RunId(1));
+    let why = "page: answered 404".to_owned();
+    let lines = vec![failed("page", 1, now, "answered 404")];
+    store
+        .advance(RunId(1), lines, Some(State::Dead { why }))
+        .await
+        .unwrap();
+    store.archive(Arc::new(priority(8, "high", TIME)).into(), edition, now);
+}
+
+#[test]
+fn what_the_store_wrote_is_read_and_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flowtrigger.db");
+    let (store, _) = SqliteStore::open(&path, Settings::default()).unwrap();
+    let rules = rules();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(week(&store, &rules));
+    let history = SqliteHistory::open(&path).unwrap();
+    let story = |run| history.run(RunId(run)).unwrap().expect("the run");
+    let dead = story(1);
+    assert_eq!(
+        (dead.row.state.word(), dead.told_by),
+        ("dead", Some(RunId(3)))
+    );
+    assert_eq!(dead.asks.len(), 1);
+    assert_eq!(story(3).error["message"], "page: answered 404");
+    let suppressed = story(2);
+    let State::Suppressed { gate, why } = &suppressed.row.state else {
+        panic!("{:?}", suppressed.row);
+    };
+    assert!(
+        (gate.as_str(), why.starts_with("run 1 for ticket.id 7")) == ("dedupe", true),
+        "{why}"
+    );
+    // The dead run gave its place back.
+    let ask = &suppressed.asks[0];
+    let now = Timestamp::now();
+    let facts = history.gate_history("page-urgent", ask, None, now).unwrap();
+    assert_eq!(ask.decide(&facts), Opening::Open);
+    let past = history.revision(suppressed.arrived.head.edition, &suppressed.arrived.event);
+    assert_eq!(past.unwrap().expect("kept").rules.rules.len(), 2);
+    let why = flowtrigger(folder.path(), &["why", "7", "--all"]);
+    assert!(
+        why.out.contains("gate  dedupe  ticket.id 7  closed: run 1"),
+        "{}",
+        why.out
+    );
+    assert!(why.out.contains("run  1 dead after 1 try"), "{}", why.out);
+    assert!(
+        why.out.contains(": tells of the death of run 1; "),
+        "{}",
+        why.out
+    );
+    archived(&history);
+}
+
+/// Events that lead to nothing are written behind: soon, and nobody is told when.
+fn archived(history: &SqliteHistory) {
+    let query = EventQuery {
+        subject: EventSelector::Key("8".into()),
+        at: None,
+        limit: 1,
+    };
+    for _ in 0..600 {
+        if let Some(head) = history.events(&query).unwrap().first() {
+            assert!(!head.matched);
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("the event was never archived");
+}

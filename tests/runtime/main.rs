@@ -1,0 +1,5 @@
+//! Tests of the daemon's parts as a library, with real sockets, processes and database files.
+
+mod actions;
+mod daemon;
+mod history;
