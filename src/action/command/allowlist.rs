@@ -23,7 +23,7 @@ enum AllowlistEntry {
 
 impl ProgramAllowlist {
     /// `None` if any program may run. `folder` is that of the configuration file.
-    pub fn of(commands: &Commands, folder: &Path) -> Option<Self> {
+    pub fn from_config(commands: &Commands, folder: &Path) -> Option<Self> {
         let allowed = commands.allow.as_ref()?;
         let entries = allowed.iter().map(|path| match path.strip_suffix("/*") {
             Some("") => AllowlistEntry::In("/".into()),
@@ -37,7 +37,9 @@ impl ProgramAllowlist {
     pub(super) fn admit(&self, found: &Path, shown: &str) -> Result<PathBuf, CallFailure> {
         match self.follow(found) {
             Ok(Some(file)) => Ok(file),
-            Ok(None) => Err(CallFailure::permanent(refused(shown, found).to_string())),
+            Ok(None) => Err(CallFailure::permanent(
+                not_allowed(shown, found).to_string(),
+            )),
             Err(error) => Err(CallFailure::transient(format!(
                 "the file of the command `{shown}` cannot be resolved ({error}); try again"
             ))),
@@ -60,14 +62,14 @@ impl ProgramAllowlist {
 
     /// Returns why a program of a rule may not run. One that does not exist on this machine is checked by its
     /// path.
-    pub fn refusal(&self, name: &str, folder: &Path, path: Option<&str>) -> Option<PreflightIssue> {
+    pub fn check(&self, name: &str, folder: &Path, path: Option<&str>) -> Option<PreflightIssue> {
         match find_program::find(name, name, folder, path) {
             Ok(found) => match self.follow(&found) {
                 Ok(Some(_)) | Err(_) => None,
-                Ok(None) => Some(refused(name, &found)),
+                Ok(None) => Some(not_allowed(name, &found)),
             },
             Err(_) if self.may_name(name) => None,
-            Err(_) => Some(refused(name, Path::new(name))),
+            Err(_) => Some(not_allowed(name, Path::new(name))),
         }
     }
 
@@ -80,7 +82,7 @@ impl ProgramAllowlist {
     }
 }
 
-fn refused(shown: &str, found: &Path) -> PreflightIssue {
+fn not_allowed(shown: &str, found: &Path) -> PreflightIssue {
     // Without the `./` of the rule.
     let path: PathBuf = found.components().collect();
     let path = path.display();
@@ -98,7 +100,7 @@ mod tests {
     use super::*;
 
     /// `bin/a`, `bin/b`, `other/c`, links `bin/to-c` and `other/to-a`.
-    fn house() -> tempfile::TempDir {
+    fn programs_folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         for name in ["bin", "bin/deep", "other"] {
@@ -118,13 +120,13 @@ mod tests {
         let commands = Commands {
             allow: Some(allow.iter().map(|path| (*path).to_owned()).collect()),
         };
-        ProgramAllowlist::of(&commands, folder).unwrap()
+        ProgramAllowlist::from_config(&commands, folder).unwrap()
     }
 
     #[test]
-    fn a_program_is_known_by_the_file_that_its_path_leads_to() {
-        let house = house();
-        let root = house.path().canonicalize().unwrap();
+    fn a_program_is_identified_by_its_resolved_file() {
+        let folder = programs_folder();
+        let root = folder.path().canonicalize().unwrap();
         for (allow, run, wanted) in [
             (&["./bin/a"][..], "bin/a", true),
             (&["bin/a"], "bin/../bin/a", true),
@@ -153,35 +155,35 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_lasts_and_says_what_to_write() {
-        let house = house();
-        let failure = programs(house.path(), &["bin/a"])
-            .admit(&house.path().join("bin/b"), "./bin/b")
+    fn a_program_that_is_not_allowed_fails_permanently_with_help() {
+        let folder = programs_folder();
+        let failure = programs(folder.path(), &["bin/a"])
+            .admit(&folder.path().join("bin/b"), "./bin/b")
             .unwrap_err();
         assert!(!failure.retryable);
         assert_eq!(
             failure.message,
             format!(
-                "the command `./bin/b` is not among the programs that may run; if it may, write \
-                 `{}/bin/b` under `commands.allow` in flowtrigger.yaml",
-                house.path().display()
+                "the command `./bin/b` is not an allowed program; to allow it, add \
+                 `{}/bin/b` to `commands.allow` in flowtrigger.yaml",
+                folder.path().display()
             )
         );
     }
 
     #[test]
-    fn what_is_not_here_is_judged_by_its_name() {
-        let house = house();
-        let programs = programs(house.path(), &["/usr/local/bin/only-there", "./bin/a"]);
-        let refused = |name: &str| {
+    fn a_program_that_does_not_exist_is_checked_by_its_path() {
+        let folder = programs_folder();
+        let programs = programs(folder.path(), &["/usr/local/bin/only-there", "./bin/a"]);
+        let is_denied = |name: &str| {
             programs
-                .refusal(name, house.path(), Some("/nowhere"))
+                .check(name, folder.path(), Some("/nowhere"))
                 .is_some()
         };
-        assert!(!refused("only-there"));
-        assert!(!refused("/usr/local/bin/only-there"));
-        assert!(refused("neither"));
-        assert!(!refused("./bin/a"));
-        assert!(refused("./bin/b"));
+        assert!(!is_denied("only-there"));
+        assert!(!is_denied("/usr/local/bin/only-there"));
+        assert!(is_denied("neither"));
+        assert!(!is_denied("./bin/a"));
+        assert!(is_denied("./bin/b"));
     }
 }

@@ -85,14 +85,14 @@ fn target(process: i32, key: &str, leader: Option<i32>) -> SignalTarget {
 impl SignalTarget {
     fn kill(self, key: &str) -> Killed {
         self.signal(Signal::TERM);
-        if !self.goes() {
+        if !self.ends() {
             self.signal(Signal::KILL);
         }
         let (SignalTarget::Group(process) | SignalTarget::One(process)) = self;
         Killed {
             key: key.to_owned(),
             process,
-            gone: self.goes(),
+            gone: self.ends(),
         }
     }
 
@@ -106,7 +106,7 @@ impl SignalTarget {
         };
     }
 
-    fn goes(self) -> bool {
+    fn ends(self) -> bool {
         let until = Instant::now() + KILL_TIMEOUT;
         while self.lives() {
             if Instant::now() >= until {

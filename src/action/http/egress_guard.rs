@@ -76,14 +76,14 @@ impl EgressGuard {
             return Ok(found);
         }
         let mut admitted = Vec::with_capacity(found.len());
-        let mut refused = None;
+        let mut denied = None;
         for address in found {
             match self.outgoing.check(host, address.ip()) {
                 Ok(()) => admitted.push(address),
-                Err(why) => drop(refused.get_or_insert(why)),
+                Err(why) => drop(denied.get_or_insert(why)),
             }
         }
-        match refused {
+        match denied {
             Some(why) if admitted.is_empty() => Err(why),
             Some(_) | None => Ok(admitted),
         }
@@ -126,17 +126,17 @@ fn host(url: &str) -> Option<String> {
 
 /// The failure of a request that the policy denies. Another attempt would fail too.
 pub(super) fn failure(
-    refused: &Refused,
+    denied: &Refused,
     label: &RequestLabel,
     secrets: &SecretStore,
 ) -> CallFailure {
     if label.hides_its_host() {
-        let range = refused.range.words();
+        let range = denied.range.words();
         return label.permanent(format_args!(
             "connection denied: the host is {range}; to allow it, add it to `outgoing.allow` in flowtrigger.yaml"
         ));
     }
-    let message = format!("{refused}; {}", refused.help());
+    let message = format!("{denied}; {}", denied.help());
     label.permanent(format_args!(
         "connection denied: {}",
         secrets.redact(&message)

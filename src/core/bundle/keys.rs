@@ -165,38 +165,3 @@ pub const FAIL: Keys = Keys {
     name: "a `Fail` state",
     words: &["Type", "Comment", "Error", "Cause"],
 };
-
-/// Keys of Amazon's language, and of places nearby, that mean nothing here.
-pub fn foreign(key: &str) -> Option<&'static str> {
-    Some(match key {
-        "Retry" | "MaxAttempts" | "BackoffRate" | "IntervalSeconds" => {
-            "ZIS has none: a request is tried again by itself where that may help"
-        }
-        "Resource" => "what an `Action` state does is its `ActionName`",
-        "ItemProcessor" => "ZIS calls it `Iterator`",
-        "ItemSelector" | "MaxConcurrency" | "ToleratedFailureCount" | "Label" => {
-            "ZIS has none; put what an item needs into the list before, with a jq transform"
-        }
-        "ResultSelector" => {
-            "ZIS has none; take the part of the result with a jq transform behind it"
-        }
-        "Branches" => "ZIS has no parallel branches; put the states one behind the other",
-        "SecondsPath" | "Timestamp" | "TimestampPath" => "ZIS waits for `Seconds`, a number",
-        "TimeoutSeconds" | "HeartbeatSeconds" => {
-            "ZIS has none; how long a request may take is the connection's `timeout`"
-        }
-        "ErrorPath" | "CausePath" => {
-            "ZIS has none; `Error` and `Cause` take `{{$.path}}` themselves"
-        }
-        "Assign" | "Arguments" | "Output" | "QueryLanguage" | "Condition" => {
-            "ZIS has none: it knows `Parameters`, `ResultPath` and `OutputPath`"
-        }
-        "body" | "json" | "data" | "payload" => "write `requestBody`",
-        "query" | "params" | "query_params" | "parameters" => {
-            "write `queryParams`, a list of `{ key, value }`"
-        }
-        "connection" | "connection_name" | "auth" => "write `connectionName`",
-        "target_flow" | "flow" => "write `flow_name`: zis:INTEGRATION:flow:NAME",
-        _ => return None,
-    })
-}

@@ -3,7 +3,7 @@
 
 mod states;
 
-use crate::core::bundle::keys::{BUNDLE, JOB_SPEC, Keys, PROPERTIES, RESOURCE, foreign};
+use crate::core::bundle::keys::{BUNDLE, JOB_SPEC, Keys, PROPERTIES, RESOURCE};
 use crate::core::bundle::{Bundle, Flow, FullName, JobSpec, Kind, TEMPLATE_VERSION, Word, http};
 use crate::core::diagnostic::{Code, Diagnostics, Position, Report};
 use crate::core::rule::document::decode::Decode;
@@ -300,7 +300,7 @@ pub fn check_keys(entries: &[Entry], keys: &Keys, diagnostics: &mut Diagnostics)
             continue;
         }
         let message = format!("unknown key `{key}` in {}", keys.name);
-        let help = match foreign(plain) {
+        let help = match synonyms::for_bundle_key(plain) {
             Some(help) => help.to_owned(),
             None => match synonyms::nearest(plain, keys.words.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),

@@ -22,7 +22,7 @@ pub struct Documents {
 }
 
 /// Returns `None` if no document is a bundle.
-pub fn of(text: &str) -> Option<Documents> {
+pub fn documents(text: &str) -> Option<Documents> {
     let mut diagnostics = Diagnostics::default();
     let documents = document::read(FileId::default(), text, &mut diagnostics);
     let (bundles, others): (Vec<Node>, Vec<Node>) =

@@ -64,7 +64,7 @@ fn has_variable(config: &Config, line: &str) -> bool {
 
 fn read(text: &str, names: &mut NameAllocator) -> Result<Conversion, ConvertError> {
     let mut conversion = Conversion::default();
-    if let Some(found) = bundle::of(text) {
+    if let Some(found) = bundle::documents(text) {
         for node in &found.bundles {
             let found = bundle::convert(node, names);
             conversion.rules.extend(found.rules);
@@ -80,7 +80,7 @@ fn read(text: &str, names: &mut NameAllocator) -> Result<Conversion, ConvertErro
             "write a rule for the event that comes before, and wait in it: `- wait: 4d`, then a guard",
         ));
     }
-    match triggers::of(&document) {
+    match triggers::find(&document) {
         Some(found) => Ok(triggers::convert(found, names)),
         None => Err(ConvertError::other(kind(&document), EXPECTED)),
     }

@@ -6,18 +6,51 @@ use super::leaf::Leaf;
 use super::naming::Naming;
 use super::place::{At, at};
 
-const NAMING: Naming = Naming::Webhook {
-    at: At::new("type"),
-};
-const TIME: &[At] = at!["time", "event.meta.occurred_at"];
-const ENVELOPE: &[Place] = &[
-    place("account_id", at!["account_id"], Leaf::Id),
-    place("actor_id", at!["detail.actor_id"], Leaf::Id),
-];
-
-pub static TICKET: Decoder = Decoder {
+/// What the decoders of all families share.
+const DECODER: Decoder = Decoder {
     shape: "zendesk_webhook",
     source: "support",
+    sign: Sign::Has(At::new("type")),
+    demands: &[],
+    naming: Naming::Webhook {
+        at: At::new("type"),
+    },
+    id: Identity::At(At::new("id")),
+    key: at!["detail.id"],
+    time: at!["time", "event.meta.occurred_at"],
+    envelope: &[
+        place("account_id", at!["account_id"], Leaf::Id),
+        place("actor_id", at!["detail.actor_id"], Leaf::Id),
+    ],
+    body: &[],
+};
+
+const EVENT: Place = place("", at!["event"], Leaf::AsIs);
+const OCCURRED_AT: Place = place("meta.occurred_at", at!["time"], Leaf::AsIs);
+// A custom field's value is wrapped, except where it is a lookup's target.
+const PREVIOUS: Place = place(
+    "previous",
+    at!["event.previous.value", "event.previous"],
+    Leaf::Typed,
+);
+const CURRENT: Place = place(
+    "current",
+    at!["event.current.value", "event.current"],
+    Leaf::Typed,
+);
+const CUSTOM_FIELD_ID: Place = place("custom_field.id", at!["event.custom_field.id"], Leaf::Id);
+const TAGS_ADDED: Place = own(
+    "tags_added",
+    at!["event.tags_added", "event.added.tags"],
+    Leaf::Typed,
+);
+const TAGS_REMOVED: Place = own(
+    "tags_removed",
+    at!["event.tags_removed", "event.removed.tags"],
+    Leaf::Typed,
+);
+
+pub static TICKET: Decoder = Decoder {
     sign: Sign::Starts(
         At::new("type"),
         &["zen:event-type:ticket.", "zen:event-type/ticket."],
@@ -27,14 +60,9 @@ pub static TICKET: Decoder = Decoder {
         Demand::Id(At::new("detail.id")),
         Demand::ObjectIfThere(At::new("event")),
     ],
-    naming: NAMING,
-    id: Identity::At(At::new("id")),
-    key: at!["detail.id"],
-    time: TIME,
-    envelope: ENVELOPE,
     body: &[
-        place("", at!["event"], Leaf::AsIs),
-        place("meta.occurred_at", at!["time"], Leaf::AsIs),
+        EVENT,
+        OCCURRED_AT,
         place("ticket", at!["detail"], Leaf::AsIs),
         place("ticket.id", at!["detail.id"], Leaf::Id),
         place("ticket.type", at!["detail.type"], Leaf::Lower),
@@ -58,19 +86,10 @@ pub static TICKET: Decoder = Decoder {
             at!["detail.custom_status"],
             Leaf::Id,
         ),
-        // A custom field's value is wrapped, except where it is a lookup's target.
-        place(
-            "previous",
-            at!["event.previous.value", "event.previous"],
-            Leaf::Typed,
-        ),
-        place(
-            "current",
-            at!["event.current.value", "event.current"],
-            Leaf::Typed,
-        ),
+        PREVIOUS,
+        CURRENT,
         own("custom_field", at!["event.custom_field"], Leaf::Emptied),
-        place("custom_field.id", at!["event.custom_field.id"], Leaf::Id),
+        CUSTOM_FIELD_ID,
         place(
             "custom_field.raw_title",
             at!["event.custom_field.raw_title", "event.custom_field.title"],
@@ -118,16 +137,8 @@ pub static TICKET: Decoder = Decoder {
             Leaf::Id,
         ),
         own("target_ticket_id", at!["event.target_ticket_id"], Leaf::Id),
-        own(
-            "tags_added",
-            at!["event.tags_added", "event.added.tags"],
-            Leaf::Typed,
-        ),
-        own(
-            "tags_removed",
-            at!["event.tags_removed", "event.removed.tags"],
-            Leaf::Typed,
-        ),
+        TAGS_ADDED,
+        TAGS_REMOVED,
         // No public documentation confirms `added.user_ids`, or `comment_id` and `attachment_id` within an
         // object as above. They are read only if the plain key is absent.
         own(
@@ -141,11 +152,10 @@ pub static TICKET: Decoder = Decoder {
             Leaf::Typed,
         ),
     ],
+    ..DECODER
 };
 
 pub static USER: Decoder = Decoder {
-    shape: "zendesk_webhook",
-    source: "support",
     sign: Sign::Starts(
         At::new("type"),
         &["zen:event-type:user.", "zen:event-type/user."],
@@ -154,14 +164,9 @@ pub static USER: Decoder = Decoder {
         Demand::Object(At::new("detail")),
         Demand::ObjectIfThere(At::new("event")),
     ],
-    naming: NAMING,
-    id: Identity::At(At::new("id")),
-    key: at!["detail.id"],
-    time: TIME,
-    envelope: ENVELOPE,
     body: &[
-        place("", at!["event"], Leaf::AsIs),
-        place("meta.occurred_at", at!["time"], Leaf::AsIs),
+        EVENT,
+        OCCURRED_AT,
         place("user", at!["detail"], Leaf::AsIs),
         place("user.id", at!["detail.id"], Leaf::Id),
         place(
@@ -175,33 +180,16 @@ pub static USER: Decoder = Decoder {
             Leaf::Id,
         ),
         place("user.role", at!["detail.role"], Leaf::Lower),
-        place(
-            "previous",
-            at!["event.previous.value", "event.previous"],
-            Leaf::Typed,
-        ),
-        place(
-            "current",
-            at!["event.current.value", "event.current"],
-            Leaf::Typed,
-        ),
-        place("custom_field.id", at!["event.custom_field.id"], Leaf::Id),
-        own(
-            "tags_added",
-            at!["event.tags_added", "event.added.tags"],
-            Leaf::Typed,
-        ),
-        own(
-            "tags_removed",
-            at!["event.tags_removed", "event.removed.tags"],
-            Leaf::Typed,
-        ),
+        PREVIOUS,
+        CURRENT,
+        CUSTOM_FIELD_ID,
+        TAGS_ADDED,
+        TAGS_REMOVED,
     ],
+    ..DECODER
 };
 
 pub static ORGANIZATION: Decoder = Decoder {
-    shape: "zendesk_webhook",
-    source: "support",
     sign: Sign::Starts(
         At::new("type"),
         &[
@@ -213,58 +201,32 @@ pub static ORGANIZATION: Decoder = Decoder {
         Demand::Object(At::new("detail")),
         Demand::ObjectIfThere(At::new("event")),
     ],
-    naming: NAMING,
-    id: Identity::At(At::new("id")),
-    key: at!["detail.id"],
-    time: TIME,
-    envelope: ENVELOPE,
     body: &[
-        place("", at!["event"], Leaf::AsIs),
-        place("meta.occurred_at", at!["time"], Leaf::AsIs),
+        EVENT,
+        OCCURRED_AT,
         place("organization", at!["detail"], Leaf::AsIs),
         place("organization.id", at!["detail.id"], Leaf::Id),
         place("organization.group_id", at!["detail.group_id"], Leaf::Id),
-        place(
-            "previous",
-            at!["event.previous.value", "event.previous"],
-            Leaf::Typed,
-        ),
-        place(
-            "current",
-            at!["event.current.value", "event.current"],
-            Leaf::Typed,
-        ),
-        place("custom_field.id", at!["event.custom_field.id"], Leaf::Id),
-        own(
-            "tags_added",
-            at!["event.tags_added", "event.added.tags"],
-            Leaf::Typed,
-        ),
-        own(
-            "tags_removed",
-            at!["event.tags_removed", "event.removed.tags"],
-            Leaf::Typed,
-        ),
+        PREVIOUS,
+        CURRENT,
+        CUSTOM_FIELD_ID,
+        TAGS_ADDED,
+        TAGS_REMOVED,
     ],
+    ..DECODER
 };
 
 /// Families that are not in the catalogue, with `detail` unchanged.
 pub static OTHER: Decoder = Decoder {
-    shape: "zendesk_webhook",
-    source: "support",
     sign: Sign::Starts(At::new("type"), &["zen:event-type:", "zen:event-type/"]),
     demands: &[
         Demand::ObjectIfThere(At::new("detail")),
         Demand::ObjectIfThere(At::new("event")),
     ],
-    naming: NAMING,
-    id: Identity::At(At::new("id")),
-    key: at!["detail.id"],
-    time: TIME,
-    envelope: ENVELOPE,
     body: &[
-        place("", at!["event"], Leaf::AsIs),
-        place("meta.occurred_at", at!["time"], Leaf::AsIs),
+        EVENT,
+        OCCURRED_AT,
         place("detail", at!["detail"], Leaf::AsIs),
     ],
+    ..DECODER
 };

@@ -22,6 +22,10 @@ struct Synonyms {
     keys: SuggestionTable,
     fields: SuggestionTable,
     sources: SuggestionTable,
+    /// Keys of Amazon's States Language and similar languages, in bundles.
+    bundle_keys: SuggestionTable,
+    jq_names: SuggestionTable,
+    template_filters: SuggestionTable,
     /// Keys of one mapping, by the name of its vocabulary: what `window` means depends on the mapping.
     mappings: FxHashMap<String, SuggestionTable>,
 }
@@ -43,28 +47,29 @@ enum Words {
     List(Vec<String>),
 }
 
-impl Synonyms {
-    fn look_up(&self, table: &[Suggestion], word: &str) -> Option<String> {
-        let suggestion = table.iter().find(|suggestion| {
-            let words = match &suggestion.words {
-                Words::Group(name) => &self.groups[name],
-                Words::List(words) => words,
-            };
-            words.iter().any(|known| known == word)
-        });
-        suggestion.map(|suggestion| suggestion.help.clone())
-    }
+/// What to write instead of the word.
+fn find(table: &'static [Suggestion], word: &str) -> Option<&'static str> {
+    let suggestion = table.iter().find(|suggestion| {
+        let words = match &suggestion.words {
+            Words::Group(name) => &SYNONYMS.groups[name],
+            Words::List(words) => words,
+        };
+        words.iter().any(|known| known == word)
+    });
+    suggestion.map(|suggestion| suggestion.help.as_str())
+}
+
+fn look_up(table: &'static [Suggestion], word: &str) -> Option<String> {
+    find(table, word).map(str::to_owned)
 }
 
 pub fn for_operator<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    SYNONYMS
-        .look_up(&SYNONYMS.operators, word)
-        .or_else(|| did_you_mean(nearest(word, known)))
+    look_up(&SYNONYMS.operators, word).or_else(|| did_you_mean(nearest(word, known)))
 }
 
 pub fn for_key(word: &str, words: &Vocabulary) -> Option<String> {
     let own = SYNONYMS.mappings.get(words.name);
-    if let Some(meant) = own.and_then(|table| SYNONYMS.look_up(table, word)) {
+    if let Some(meant) = own.and_then(|table| look_up(table, word)) {
         return Some(meant);
     }
     let built = words.words.iter().filter(|w| w.built == Built::Now);
@@ -74,9 +79,7 @@ pub fn for_key(word: &str, words: &Vocabulary) -> Option<String> {
     if let Some(near) = near.filter(typo) {
         return Some(format!("did you mean `{near}`?"));
     }
-    SYNONYMS
-        .look_up(&SYNONYMS.keys, word)
-        .or_else(|| did_you_mean(near))
+    look_up(&SYNONYMS.keys, word).or_else(|| did_you_mean(near))
 }
 
 pub fn for_field(dotted: &str) -> Option<String> {
@@ -105,13 +108,24 @@ pub fn for_field(dotted: &str) -> Option<String> {
         true => "ticket.custom_fields",
         false => dotted,
     };
-    SYNONYMS.look_up(&SYNONYMS.fields, meant)
+    look_up(&SYNONYMS.fields, meant)
 }
 
 pub fn for_source<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    SYNONYMS
-        .look_up(&SYNONYMS.sources, word)
-        .or_else(|| did_you_mean(nearest(word, known)))
+    look_up(&SYNONYMS.sources, word).or_else(|| did_you_mean(nearest(word, known)))
+}
+
+pub fn for_bundle_key(key: &str) -> Option<&'static str> {
+    find(&SYNONYMS.bundle_keys, key)
+}
+
+/// For a function, a filter or a literal in a jq program.
+pub fn for_jq_name(name: &str) -> Option<&'static str> {
+    find(&SYNONYMS.jq_names, name)
+}
+
+pub fn for_template_filter(name: &str) -> Option<&'static str> {
+    find(&SYNONYMS.template_filters, name)
 }
 
 /// The known word that the given one was probably meant to be.
@@ -149,6 +163,9 @@ mod tests {
             &SYNONYMS.keys,
             &SYNONYMS.fields,
             &SYNONYMS.sources,
+            &SYNONYMS.bundle_keys,
+            &SYNONYMS.jq_names,
+            &SYNONYMS.template_filters,
         ];
         let tables = SYNONYMS.mappings.values().chain(common);
         for suggestion in tables.flatten() {

@@ -18,7 +18,7 @@ use crate::core::matching::ruleset::RuleSet;
 pub fn programs(config: &Config) -> Option<ProgramAllowlist> {
     let file = Path::new(&*config.source.file);
     let folder = file.parent().filter(|folder| *folder != Path::new(""));
-    ProgramAllowlist::of(&config.commands, folder.unwrap_or(Path::new(".")))
+    ProgramAllowlist::from_config(&config.commands, folder.unwrap_or(Path::new(".")))
 }
 
 /// Logs what holds only while there is no configuration.
@@ -104,7 +104,7 @@ impl PolicyCheck<'_> {
             return known.clone();
         }
         let folder = std::path::absolute(&exec.cwd).unwrap_or_else(|_| exec.cwd.clone().into());
-        let refusal = programs.refusal(name.source(), &folder, path.as_deref());
+        let refusal = programs.check(name.source(), &folder, path.as_deref());
         if own.is_none() {
             self.denials.insert(key, refusal.clone());
         }

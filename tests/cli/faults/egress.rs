@@ -163,7 +163,7 @@ fn a_program_that_may_not_run_is_an_error_before_anything_runs() {
         &[
             "error[refused-program]: the command `./bin/page` is not an allowed program",
             "--> rules/rules.yaml:6:3",
-            "rules/bin/page` under `commands.allow` in flowtrigger.yaml",
+            "rules/bin/page` to `commands.allow` in flowtrigger.yaml",
             "the command `/bin/sh` is not an allowed program",
             "2 errors in 1 file",
         ],
@@ -251,7 +251,7 @@ fn a_reload_changes_the_egress_policy_and_the_log_shows_it() {
 fn the_confinement_launcher_cannot_be_called_directly() {
     let sandbox = sandbox();
     let output = sandbox.run(&["--become-confined", "{}"]);
-    output.expect_stderr(125, &["a command is started so by this program alone"]);
+    output.expect_stderr(125, &["this argument is for internal use"]);
     let help = sandbox.run(&["--help"]);
     assert!(!help.stdout.contains("confined"), "{help:?}");
 }

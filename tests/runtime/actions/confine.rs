@@ -134,7 +134,7 @@ async fn a_command_over_a_limit_ends_and_names_it() {
     ];
     let message = ends(confined(&argv, writing)).await.message;
     assert!(
-        message.contains("reached its limit of a file's size (`confine.file_size`)"),
+        message.contains("reached its limit of file size (`confine.file_size`)"),
         "{message}"
     );
     assert_eq!(fs::metadata(&output).unwrap().len(), 10_000);

@@ -210,7 +210,7 @@ async fn an_unexecutable_command_fails_permanently() {
                 cwd: "/no/such/folder".into(),
                 ..exec(&["true"])
             },
-            "the folder `/no/such/folder` that the command `true`",
+            "the folder `/no/such/folder` of the command `true`",
         ),
         (
             exec(&["true", "a\0b"]),

@@ -37,14 +37,14 @@ async fn each_status_is_classified() {
         ("400 Bad Request", false, "dry-run --explain"),
         ("401 Unauthorized", false, "check the step's credentials"),
         ("404 Not Found", false, "check the `url`"),
-        ("408 Request Timeout", true, "may pass"),
-        ("409 Conflict", true, "may pass"),
+        ("408 Request Timeout", true, "may be temporary"),
+        ("409 Conflict", true, "may be temporary"),
         ("422 Unprocessable Entity", false, "dry-run --explain"),
-        ("425 Too Early", true, "may pass"),
-        ("429 Too Many Requests", true, "may pass"),
-        ("500 Internal Server Error", true, "may pass"),
-        ("503 Service Unavailable", true, "may pass"),
-        ("599 ", true, "may pass"),
+        ("425 Too Early", true, "may be temporary"),
+        ("429 Too Many Requests", true, "may be temporary"),
+        ("500 Internal Server Error", true, "may be temporary"),
+        ("503 Service Unavailable", true, "may be temporary"),
+        ("599 ", true, "may be temporary"),
     ] {
         let failure = answered(status, "", "the\n reason\u{1b}").await;
         let message = failure.message;
@@ -201,11 +201,11 @@ async fn an_invalid_request_fails_permanently() {
         ),
         (
             with_header("X-Note", Text::plain("a\u{0}")),
-            "the header `x-note` holds",
+            "the header `x-note` contains",
         ),
         (
             with_header("X-Key", secret("BROKEN")),
-            "the header `x-key` holds",
+            "the header `x-key` contains",
         ),
         (
             with_header("X Note", Text::plain("a")),

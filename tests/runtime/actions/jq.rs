@@ -64,7 +64,7 @@ fn an_endless_or_large_jq_program_does_not_affect_others() {
         ("last(repeat(1))", "2 s of CPU time"),
         ("reduce range(60) as $i ([0]; . + .)", "MiB of memory"),
         ("\"x\" * 1000000000", "MiB of memory"),
-        ("def f: 1 + f; f", "goes too deep"),
+        ("def f: 1 + f; f", "recurses too deeply"),
         ("[range(100000)]", "its result has more than 256 KiB"),
         ("\"x\" * 300000", "its result has more than 256 KiB"),
         ("mpa(.)", "did you mean `map`?"),

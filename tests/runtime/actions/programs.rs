@@ -12,7 +12,7 @@ fn allowing(paths: &[&str]) -> Performer {
     let commands = Commands {
         allow: Some(paths.iter().map(|path| (*path).to_owned()).collect()),
     };
-    with(|options| options.programs = ProgramAllowlist::of(&commands, Path::new("/")))
+    with(|options| options.programs = ProgramAllowlist::from_config(&commands, Path::new("/")))
 }
 
 #[tokio::test]

@@ -297,7 +297,7 @@ fn is_name(key: &Key) -> bool {
     key.index.is_none()
 }
 
-fn path(
+pub(super) fn path(
     text: &str,
     at: crate::core::diagnostic::Position,
     diagnostics: &mut Diagnostics,

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::flow::path;
 use crate::core::bundle::Word;
 use crate::core::bundle::choice::{Comparison, Operand, Relation, Test};
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
+use crate::core::diagnostic::{Diagnostics, Position};
 use crate::core::rule::condition::{Condition, Polarity, Predicate};
 use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::operator::exists::Exists;
@@ -15,7 +16,6 @@ use crate::core::rule::operator::is::Is;
 use crate::core::rule::operator::operand::{self, Operands};
 use crate::core::rule::operator::order::{Kind, Ordered, Side};
 use crate::core::rule::operator::{Case, Operator};
-use crate::core::rule::path::Path;
 
 pub fn lower(test: &Test, names: &mut NameResolver<'_>) -> Option<Condition> {
     let branch = Branch {
@@ -189,16 +189,5 @@ fn lower_operand(
     match operand {
         Operand::Value(value) => Some(operand::Operand::Literal(value.clone())),
         Operand::Path(text) => path(text, at, diagnostics).map(operand::Operand::Path),
-    }
-}
-
-fn path(text: &str, at: Position, diagnostics: &mut Diagnostics) -> Option<Path> {
-    match Path::in_document(text.trim()) {
-        Ok(path) => Some(path),
-        Err(error) => {
-            let diagnostic = Diagnostic::error(Code::BadPath, at, error.message);
-            diagnostics.push(diagnostic.maybe_help(error.help));
-            None
-        }
     }
 }

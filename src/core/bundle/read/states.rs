@@ -110,7 +110,7 @@ fn read_type(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Optio
     }
     let help = match text.as_str() {
         "Task" => "ZIS calls it `Action`; what it does is its `ActionName`".into(),
-        "Parallel" => "ZIS has none; put the states one behind the other, or use `Map`".into(),
+        "Parallel" => "ZIS has none; put the states in sequence, or use `Map`".into(),
         _ => match synonyms::nearest(&text, TYPES.into_iter()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("the types are {}", TYPES.join(", ")),

@@ -31,7 +31,7 @@ struct Trigger<'v> {
 }
 
 /// The triggers of a document: an export, a page of the API, one trigger, or a list; `None` if there are none.
-pub fn of(document: &Value) -> Option<Triggers<'_>> {
+pub fn find(document: &Value) -> Option<Triggers<'_>> {
     match document {
         Value::Object(_) if is_trigger(document) => Some(one(document, "")),
         Value::Object(map) => match (map.get("triggers"), map.get("trigger")) {

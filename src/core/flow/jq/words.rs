@@ -3,7 +3,7 @@
 use jaq_core::load::parse::Expect;
 
 use super::program::functions;
-use crate::core::rule::synonyms::nearest;
+use crate::core::rule::synonyms::{for_jq_name, nearest};
 
 /// Names, why they are not available, and what to write instead.
 type Refused = (&'static [&'static str], &'static str, &'static str);
@@ -65,52 +65,6 @@ const UNSUPPORTED: [Refused; 7] = [
     ),
 ];
 
-/// Names from other languages, with their jq equivalents.
-const EQUIVALENTS: [(&[&str], &str); 17] = [
-    (&["len", "size", "count"], "write `length`"),
-    (
-        &["lower", "lowercase", "toLowerCase", "downcase"],
-        "write `ascii_downcase`",
-    ),
-    (
-        &["upper", "uppercase", "toUpperCase", "upcase"],
-        "write `ascii_upcase`",
-    ),
-    (&["filter", "where", "grep"], "write `map(select(…))`"),
-    (&["find", "detect"], "write `first(.[] | select(…))`"),
-    (&["replace", "replaceAll"], "write `gsub(\"what\"; \"by\")`"),
-    (&["strip"], "write `trim`"),
-    (
-        &["includes", "include"],
-        "write `contains(…)` for text, `index(…)` for a list",
-    ),
-    (&["concat"], "write `+`"),
-    (
-        &[
-            "parseInt",
-            "parseFloat",
-            "int",
-            "float",
-            "number",
-            "to_number",
-        ],
-        "write `tonumber`",
-    ),
-    (
-        &["str", "string", "toString", "to_string"],
-        "write `tostring`",
-    ),
-    (&["json", "to_json", "stringify"], "write `tojson`"),
-    (&["parse", "from_json", "parse_json"], "write `fromjson`"),
-    (&["distinct", "uniq", "dedupe"], "write `unique`"),
-    (&["substring", "substr", "slice"], "write `.[from:to]`"),
-    (
-        &["nil", "none", "None", "undefined", "NULL"],
-        "write `null`",
-    ),
-    (&["True", "TRUE", "yes"], "write `true`"),
-];
-
 /// Why a name is not available, and what to write instead.
 pub(super) fn unsupported(name: &str) -> Option<(&'static str, &'static str)> {
     let row = UNSUPPORTED
@@ -138,8 +92,7 @@ pub(super) fn for_function(name: &str, arguments: usize) -> (String, String) {
         );
     }
     let message = format!("unknown function `{name}`");
-    let equivalent = EQUIVALENTS.iter().find(|(names, _)| names.contains(&name));
-    let help = equivalent.map(|(_, help)| (*help).to_owned());
+    let help = for_jq_name(name).map(str::to_owned);
     let help = help.or_else(|| Some(format!("did you mean `{}`?", near(name)?)));
     let field = || format!("write `.{name}` to read a field, or double quotes for a string");
     (message, help.unwrap_or_else(field))

@@ -327,7 +327,7 @@ fn what_can_never_hold_is_refused_with_the_word_meant() {
             "ticket.requester.email",
             "x",
             Code::UnknownField,
-            "carry ids alone",
+            "contain only ids",
         ),
         (
             "ticket.priorty",

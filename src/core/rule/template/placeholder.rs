@@ -11,7 +11,7 @@ use super::place::Place;
 use super::secret::{EMPTY, without_marks};
 use super::{Body, Compiled, Escape, RenderError, Template, TreeTemplate, address};
 use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Report};
-use crate::core::rule::document::{Entry, Node, Yaml};
+use crate::core::rule::document::{Entry, Node};
 use crate::core::rule::lowering::resolver::NameResolver;
 use crate::core::rule::path::{Found, Path};
 use crate::core::rule::rendered_text::Text;
@@ -216,28 +216,10 @@ impl TreeTemplate {
     /// A value of a bundle: under a key that ends in `.$` stands a path or a text with placeholders, and
     /// placeholders are filled in any other text too. One that is the whole text keeps its type.
     pub fn in_document(node: &Node, names: &mut NameResolver<'_>) -> Option<Self> {
-        match &node.value {
-            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {
-                Some(Self::Value(Arc::new(node.to_json())))
-            }
-            Yaml::Text(text) => text_in_document(text, node, names.diagnostics),
-            Yaml::List(items) => {
-                let items: Vec<_> = items
-                    .iter()
-                    .map(|item| Self::in_document(item, names))
-                    .collect();
-                let items: Option<Vec<_>> = items.into_iter().collect();
-                items.map(|items| Self::List(Arc::new(items)))
-            }
-            Yaml::Map(entries) => {
-                let entries: Vec<_> = entries
-                    .iter()
-                    .map(|entry| entry_in_document(entry, names))
-                    .collect();
-                let entries: Option<Vec<_>> = entries.into_iter().collect();
-                entries.map(|entries| Self::Map(Arc::new(super::tree::mapping(entries, names))))
-            }
-        }
+        let text = |node: &Node, names: &mut NameResolver<'_>| {
+            text_in_document(node.as_text()?, node, names.diagnostics)
+        };
+        Self::lower_with(node, names, text, entry_in_document)
     }
 
     /// What stands under a key that ends in `.$`.

@@ -59,21 +59,31 @@ impl fmt::Debug for Typed {
 
 impl TreeTemplate {
     pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Self> {
+        Self::lower_with(node, names, lower_leaf, lower_entry)
+    }
+
+    /// Lowers every text and every entry of a mapping with the given functions.
+    pub(super) fn lower_with(
+        node: &Node,
+        names: &mut NameResolver<'_>,
+        text: fn(&Node, &mut NameResolver<'_>) -> Option<Self>,
+        entry: fn(&Entry, &mut NameResolver<'_>) -> Option<(Arc<str>, Self)>,
+    ) -> Option<Self> {
         match &node.value {
             Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {
                 Some(Self::Value(Arc::new(node.to_json())))
             }
-            Yaml::Text(_) => lower_leaf(node, names),
+            Yaml::Text(_) => text(node, names),
             Yaml::List(items) => {
-                let items: Vec<_> = items.iter().map(|item| Self::lower(item, names)).collect();
+                let items: Vec<_> = items
+                    .iter()
+                    .map(|item| Self::lower_with(item, names, text, entry))
+                    .collect();
                 let items: Option<Vec<_>> = items.into_iter().collect();
                 items.map(|items| Self::List(Arc::new(items)))
             }
             Yaml::Map(entries) => {
-                let entries: Vec<_> = entries
-                    .iter()
-                    .map(|entry| lower_entry(entry, names))
-                    .collect();
+                let entries: Vec<_> = entries.iter().map(|one| entry(one, names)).collect();
                 let entries: Option<Vec<_>> = entries.into_iter().collect();
                 entries.map(|entries| Self::Map(Arc::new(mapping(entries, names))))
             }

@@ -117,7 +117,7 @@ impl Checker<'_, '_> {
         if filter::find(name).is_some() {
             return;
         }
-        let help = match filter::elsewhere(name) {
+        let help = match synonyms::for_template_filter(name) {
             Some(help) => help.to_owned(),
             None => nearest(
                 name,
@@ -134,8 +134,8 @@ impl Checker<'_, '_> {
     }
 
     pub fn known_test(&mut self, name: &str, at: Range<usize>) {
-        if !TESTS.contains(&name) {
-            let help = nearest(name, TESTS.iter().copied(), "the tests are");
+        if TESTS.iter().all(|test| test.name != name) {
+            let help = nearest(name, TESTS.iter().map(|test| test.name), "the tests are");
             self.refuse(
                 Code::BadTemplate,
                 at,
