@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use flowtrigger::action::command::sandbox;
 use flowtrigger::action::secret::SecretStore;
 use flowtrigger::action::{Performer, PerformerOptions};
-use flowtrigger::core::flow::call::{Call, ExecCall, JqCall, Keep};
-use flowtrigger::core::flow::confinement::Confinement;
-use flowtrigger::core::flow::jq::Program;
-use flowtrigger::core::rule::rendered_text::Text;
+use flowtrigger_core::flow::call::{Call, ExecCall, JqCall, Keep};
+use flowtrigger_core::flow::confinement::Confinement;
+use flowtrigger_core::flow::jq::program::Program;
+use flowtrigger_core::language::rendered_text::Text;
 use serde_json::json;
 
 const AT_A_TIME: usize = 4;

@@ -3,7 +3,6 @@
 
 pub mod action;
 pub mod cli;
-pub mod core;
 pub mod engine;
 pub mod source;
 pub mod store;

@@ -4,15 +4,15 @@ use std::fs;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flowtrigger::core::config::Config;
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
-use flowtrigger::core::event::Event;
-use flowtrigger::core::event::catalogue::Catalogue;
-use flowtrigger::core::event::decode::decode;
-use flowtrigger::core::event::json::accept;
-use flowtrigger::core::matching::ruleset_compile;
-use flowtrigger::core::rule::jobspec::Rule;
-use flowtrigger::core::run::State;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::catalogue::Catalogue;
+use flowtrigger_core::event::format::decode;
+use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::compile::rule_set;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::State;
 use flowtrigger::store::{
     Arrival, Claim, EditionId, Occasion, Planned, Settings, SqliteStore, Store,
 };
@@ -27,7 +27,7 @@ fn rule() -> Arc<Rule> {
     let mut files = Files::default();
     let file = files.add("tell.yaml", text);
     let config = Config::default();
-    let set = ruleset_compile::rule_set(
+    let set = rule_set::rule_set(
         &Arc::new(files),
         &[file],
         &config,

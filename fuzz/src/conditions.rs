@@ -1,16 +1,16 @@
 //! Conditions, operators, patterns and paths, for any text: the index finds what the evaluator says, a
 //! negation never holds together with what it negates, and a path leads to the same place twice.
 
-use flowtrigger::core::event::Event;
-use flowtrigger::core::event::decode::read;
-use flowtrigger::core::event::json::accept;
-use flowtrigger::core::matching::evaluate::Truth;
-use flowtrigger::core::matching::find::Scratch;
-use flowtrigger::core::matching::ruleset::RuleSet;
-use flowtrigger::core::rule::jobspec::Rule;
-use flowtrigger::core::rule::path::redact::redacted;
-use flowtrigger::core::rule::path::{Found, Path, Route};
-use flowtrigger::core::scope::Scope;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::format::read;
+use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::language::condition::evaluate::Truth;
+use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::path::redact::redacted;
+use flowtrigger_core::path::{Found, Path, Route};
+use flowtrigger_core::path::scope::Scope;
 use serde_json::{Value, json};
 
 use super::house::{CONFIG, EVENTS, agree, described, load, text};

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use flowtrigger::core::config::{self, Source};
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::config;
+use flowtrigger_core::config::Source;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
 
 use super::house::text;
 

@@ -4,13 +4,13 @@
 use std::cell::RefCell;
 use std::sync::LazyLock;
 
-use flowtrigger::core::event::Event;
-use flowtrigger::core::event::datum::Datum;
-use flowtrigger::core::event::decode::{Told, head, read};
-use flowtrigger::core::event::json::accept;
-use flowtrigger::core::event::tape::Tape;
-use flowtrigger::core::matching::find::Scratch;
-use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::json::value_ref::Datum;
+use flowtrigger_core::event::format::{Told, head, read};
+use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::event::json::tape::Tape;
+use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::rule_set::RuleSet;
 
 use super::house::{CONFIG, agree, described as told, load};
 

@@ -3,21 +3,22 @@
 
 use std::sync::{Arc, LazyLock};
 
-use flowtrigger::core::config::Mode;
-use flowtrigger::core::config::{self, Config};
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
-use flowtrigger::core::event::Event;
-use flowtrigger::core::event::decode::{Told, read};
-use flowtrigger::core::event::json::accept;
-use flowtrigger::core::event::sample::SAMPLES;
-use flowtrigger::core::matching::evaluate::{Truth, evaluate};
-use flowtrigger::core::matching::evaluation::Evaluation;
-use flowtrigger::core::matching::find::Scratch;
-use flowtrigger::core::matching::ruleset::RuleSet;
-use flowtrigger::core::matching::ruleset_compile;
-use flowtrigger::core::matching::trace::NoTrace;
-use flowtrigger::core::rule::jobspec::Rule;
-use flowtrigger::core::scope::Scope;
+use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::config;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::format::{Told, read};
+use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::event::catalogue::sample::SAMPLES;
+use flowtrigger_core::language::condition::evaluate::{Truth, evaluate};
+use flowtrigger_core::matching::evaluation::Evaluation;
+use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::compile::rule_set;
+use flowtrigger_core::language::condition::trace::NoTrace;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::path::scope::Scope;
 
 pub static CONFIG: LazyLock<Config> = LazyLock::new(|| {
     let text = include_str!("house.yaml");
@@ -67,7 +68,7 @@ pub fn load(text: &str) -> (RuleSet, Diagnostics) {
     let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
     let file = files.add("rules/r.yaml", text);
     let files = Arc::new(files);
-    let set = ruleset_compile::rule_set(&files, &[file], &CONFIG, &mut diagnostics);
+    let set = rule_set::rule_set(&files, &[file], &CONFIG, &mut diagnostics);
     for diagnostic in diagnostics.iter() {
         assert!(
             diagnostic.at.line > 0 && diagnostic.at.column > 0,

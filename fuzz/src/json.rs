@@ -1,8 +1,9 @@
 //! The door and the tape, for any bytes. They refuse no more than they must, and what they take they take
 //! alike, as the JSON library does.
 
-use flowtrigger::core::event::json::{accept, accept_many};
-use flowtrigger::core::event::tape::Tape;
+use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::event::json::split::accept_many;
+use flowtrigger_core::event::json::tape::Tape;
 use serde_json::Value;
 
 /// The door takes what the JSON library takes, but for keys that stand twice; the tape never says

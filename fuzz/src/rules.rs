@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use flowtrigger::core::event::Event;
-use flowtrigger::core::flow::Subject;
-use flowtrigger::core::flow::plan::{MAX_PLANNED_STEPS, plan};
-use flowtrigger::core::flow::rehearse::rehearse;
-use flowtrigger::core::matching::find::Scratch;
-use flowtrigger::core::matching::ruleset::RuleSet;
-use flowtrigger::core::rule::jobspec::Rule;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::flow::decide::Subject;
+use flowtrigger_core::flow::plan::{MAX_PLANNED_STEPS, plan};
+use flowtrigger_core::flow::simulate::rehearse;
+use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::rule::Rule;
 use jiff::Timestamp;
 use serde_json::Value;
 

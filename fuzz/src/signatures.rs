@@ -2,9 +2,10 @@
 //! for the very body that was signed.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use flowtrigger::core::config::{self, Scheme, Verification};
-use flowtrigger::core::diagnostic::Position;
-use flowtrigger::core::secret::SecretValue;
+use flowtrigger_core::config;
+use flowtrigger_core::config::verification::{Scheme, Verification};
+use flowtrigger_core::diagnostic::Position;
+use flowtrigger_core::secret::SecretValue;
 use flowtrigger::source::signature::Verifier;
 use jiff::Timestamp;
 
@@ -32,10 +33,10 @@ fn schemes() -> [Scheme; 6] {
         username: "desk".into(),
     };
     [
-        Scheme::Hmac(config::zendesk(WINDOW)),
-        Scheme::Hmac(config::upmind()),
-        Scheme::Hmac(config::standard_webhooks(WINDOW)),
-        Scheme::Hmac(config::github()),
+        Scheme::Hmac(flowtrigger_core::config::verification::preset::zendesk(WINDOW)),
+        Scheme::Hmac(flowtrigger_core::config::verification::preset::upmind()),
+        Scheme::Hmac(flowtrigger_core::config::verification::preset::standard_webhooks(WINDOW)),
+        Scheme::Hmac(flowtrigger_core::config::verification::preset::github()),
         Scheme::Bearer,
         basic,
     ]

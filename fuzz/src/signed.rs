@@ -1,8 +1,10 @@
 //! What a signature is made over, for any text under `signed`: it is taken as written or refused, and the
 //! body is always in it.
 
-use flowtrigger::core::config::{self, Part, Scheme};
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::config;
+use flowtrigger_core::config::verification::Scheme;
+use flowtrigger_core::config::verification::hmac::Part;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
 use serde_json::json;
 
 use super::house::text;

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
-use flowtrigger::core::rule::document::{self, Node};
-use flowtrigger::core::rule::fields::Fields;
-use flowtrigger::core::rule::template::{Escape, Template, TreeTemplate};
-use flowtrigger::core::scope::Scope;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::document;
+use flowtrigger_core::document::Node;
+use flowtrigger_core::language::event_fields::Fields;
+use flowtrigger_core::language::template::{Escape, Template};
+use flowtrigger_core::language::template::json::TreeTemplate;
+use flowtrigger_core::path::scope::Scope;
 use serde_json::json;
 use url::Url;
 

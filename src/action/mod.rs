@@ -1,5 +1,5 @@
 //! Performs one rendered call: an HTTP request, a line in an outbox, a command or a jq program.
-//! A failure is returned as data; `core::flow` decides whether there is another attempt.
+//! A failure is returned as data; `flowtrigger_core::flow` decides whether there is another attempt.
 
 pub mod command;
 mod excerpt;
@@ -14,9 +14,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::egress::Outgoing;
-use crate::core::flow::call::{Call, JqCall};
-use crate::core::run::{CallFailure, CallResult, Reply};
+use flowtrigger_core::egress::policy::Outgoing;
+use flowtrigger_core::flow::call::{Call, JqCall};
+use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use command::allowlist::ProgramAllowlist;
 use http::egress_guard::{Resolver, SystemResolver};
 use secret::SecretStore;

@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 
 use super::PerformerOptions;
 use super::http::request::content_type;
-use crate::core::flow::call::{Auth, Body, HttpCall, Keep};
-use crate::core::rule::rendered_text::Text;
-use crate::core::run::{CallFailure, Reply};
+use flowtrigger_core::flow::call::{Auth, Body, HttpCall, Keep};
+use flowtrigger_core::language::rendered_text::Text;
+use flowtrigger_core::run::call_result::{CallFailure, Reply};
 
 /// The status of an outbox: 202 Accepted.
 const STATUS: u16 = 202;

@@ -8,7 +8,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use serde_json::Value;
 
-use super::secret::SecretValue;
+use flowtrigger_core::secret::SecretValue;
 
 /// A daemon answers within seconds.
 const POST_TIMEOUT: Duration = Duration::from_secs(30);

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 
 use super::Cli;
 use super::exit::{Exit, Failure};
-use super::global::Global;
+use crate::cli::options::Global;
 use super::output::Output;
 
 const AFTER_HELP: &str = "\

@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
-use super::global::{Format, Global};
+use crate::cli::options::{Format, Global};
 use super::output::Output;
 use super::render::diagnostics::number;
 use super::render::message;
-use crate::core::config::Config;
-use crate::core::convert::{
-    Conversion, ConvertedRule, NameAllocator, Omission, convert, part_of_no_rule,
-};
+use flowtrigger_core::config::Config;
+use flowtrigger_core::convert::convert;
+use flowtrigger_core::convert::conversion::{Conversion, ConvertedRule, Omission, part_of_no_rule};
+use flowtrigger_core::convert::names::NameAllocator;
 
 const AFTER_HELP: &str = "\
 Examples:

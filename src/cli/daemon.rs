@@ -2,7 +2,7 @@
 //! It refuses to start with a broken rule or an unset secret.
 
 use super::exit::{Exit, Failure};
-use super::global::Global;
+use crate::cli::options::Global;
 use super::output::Output;
 use super::progress::ProgressLine;
 use crate::engine::{DaemonOptions, daemon};

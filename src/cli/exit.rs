@@ -9,8 +9,8 @@ use thiserror::Error;
 
 use super::output::Output;
 use super::render;
-use crate::core::diagnostic::{Diagnostics, Files};
-use crate::core::matching::evaluation::Disagreement;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::matching::evaluation::explain::Disagreement;
 use crate::engine::EngineError;
 use crate::source::http::ListenError;
 use crate::store::history::{HistoryError, HistoryOpenError};

@@ -5,7 +5,7 @@ use std::io;
 
 use tracing_subscriber::EnvFilter;
 
-use super::global::{Global, LogFormat};
+use crate::cli::options::{Global, LogFormat};
 use super::output::Output;
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];

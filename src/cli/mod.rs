@@ -8,10 +8,10 @@ mod daemon;
 mod dry_run;
 mod events;
 mod exit;
-mod global;
+mod options;
 mod input;
 mod logging;
-mod moment;
+mod time_argument;
 mod output;
 mod progress;
 mod render;
@@ -33,7 +33,7 @@ use crate::action::command::sandbox::launcher::become_command;
 use crate::action::jq::serve_jq;
 
 use exit::{Exit, Failure};
-use global::Global;
+use crate::cli::options::Global;
 use output::Output;
 
 const AFTER_HELP: &str = "\

@@ -10,16 +10,16 @@ use tokio::runtime::Runtime;
 use url::Url;
 
 use super::exit::{Exit, Failure};
-use super::global::{Format, Global};
+use crate::cli::options::{Format, Global};
 use super::input::Bad;
-use super::input::parcel::{Address, Packed, Parcel};
+use crate::cli::input::outgoing::{Address, Packed, Parcel};
 use super::output::Output;
 use super::render::message;
-use super::render::paint::{Paint, Tone};
-use super::render::plain::plain;
+use crate::cli::render::color::{Paint, Tone};
+use crate::cli::render::escape::plain;
 use super::signer::{self, Signer};
 use crate::action::post::{PostError, Posted, Poster};
-use crate::core::config::Config;
+use flowtrigger_core::config::Config;
 
 const AFTER_HELP: &str = "\
 Examples:

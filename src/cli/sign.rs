@@ -9,14 +9,16 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::exit::{Exit, Failure};
-use super::global::{Format, Global};
-use super::input::parcel::{Address, Parcel};
-use super::moment::Moment;
+use crate::cli::options::{Format, Global};
+use crate::cli::input::outgoing::{Address, Parcel};
+use crate::cli::time_argument::Moment;
 use super::output::Output;
 use super::render::message;
 use super::signer::{self, Signer};
-use crate::core::config::{Config, EventSource, Scheme};
-use crate::core::secret::SecretPlace;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::config::source::EventSource;
+use flowtrigger_core::config::verification::Scheme;
+use flowtrigger_core::secret::SecretPlace;
 use crate::source::signature::SignedHeader;
 
 const AFTER_HELP: &str = "\

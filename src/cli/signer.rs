@@ -6,7 +6,8 @@ use url::Url;
 
 use super::exit::Failure;
 use crate::action::secret::MissingSecret;
-use crate::core::config::{Config, EventSource};
+use flowtrigger_core::config::Config;
+use flowtrigger_core::config::source::EventSource;
 use crate::engine::{DEFAULT_ADDRESS, Endpoints};
 use crate::source::signature::SignedHeader;
 

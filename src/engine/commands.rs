@@ -5,8 +5,8 @@ use tracing::{error, info};
 use super::Perform;
 use super::handle::Engine;
 use super::runner::worker::is_transient;
-use crate::core::rule::path::redact::is_redacted;
-use crate::core::run::{RunId, State};
+use flowtrigger_core::path::redact::is_redacted;
+use flowtrigger_core::run::{RunId, State};
 use crate::store::{Arrival, Occasion, Placed, Store, StoreError};
 
 impl<S: Store, P: Perform> Engine<S, P> {

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crate::action;
 use crate::action::secret::MissingSecret;
-use crate::core::config::Config;
+use flowtrigger_core::config::Config;
 use crate::source::admin::SocketError;
 use crate::source::http::ListenError;
 use crate::store::StoreError;

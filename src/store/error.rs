@@ -1,7 +1,7 @@
 //! Errors of a store, for every backend: what a backend reports becomes one of these.
 
 use super::SettingsError;
-use crate::core::run::{RunId, State};
+use flowtrigger_core::run::{RunId, State};
 
 /// Why a store rejected a call or failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{RevisionId, RunStatus};
-use crate::core::config::Mode;
-use crate::core::event::{Brief, Event};
-use crate::core::gate::{Ask, Debounce};
-use crate::core::loop_guard::LoopAsk;
-use crate::core::rule::jobspec::Rule;
-use crate::core::run::State;
+use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::summary::Brief;
+use flowtrigger_core::gate::Ask;
+use flowtrigger_core::gate::debounce::Debounce;
+use flowtrigger_core::loop_guard::LoopAsk;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::State;
 
 /// An event with the runs that are planned for it.
 #[derive(Debug, Clone)]

@@ -18,7 +18,7 @@ use std::future::Future;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::core::run::{Line, RunId, State};
+use flowtrigger_core::run::{Line, RunId, State};
 use record::{flow, on_dead_run};
 
 pub use error::{RowError, StoreError};

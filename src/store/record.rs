@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::RevisionId;
-use crate::core::event::Event;
-use crate::core::flow::step::Flow;
-use crate::core::gate::locals;
-use crate::core::loop_guard::Lineage;
-use crate::core::rule::jobspec::Rule;
-use crate::core::run::{Line, RunId, State};
+use flowtrigger_core::event::Event;
+use flowtrigger_core::flow::step::Flow;
+use flowtrigger_core::gate::debounce::locals;
+use flowtrigger_core::loop_guard::Lineage;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::{Line, RunId, State};
 
 /// Everything that the store knows of a run.
 #[derive(Debug, Clone)]

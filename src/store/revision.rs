@@ -3,8 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::core::config::{self, Archive, Archived, Config, Limits, Retention};
-use crate::core::rule::path::Path;
+use flowtrigger_core::config;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::config::archive::{Archive, Archived};
+use flowtrigger_core::config::limits::Limits;
+use flowtrigger_core::config::retention::Retention;
+use flowtrigger_core::path::Path;
 
 /// The texts of all rules and of the configuration at one time.
 #[derive(Debug, Clone)]

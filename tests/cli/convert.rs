@@ -2,8 +2,9 @@
 
 use std::fs;
 
-use flowtrigger::core::config::Config;
-use flowtrigger::core::convert::{NameAllocator, convert};
+use flowtrigger_core::config::Config;
+use flowtrigger_core::convert::convert;
+use flowtrigger_core::convert::names::NameAllocator;
 use flowtrigger_testing::repository;
 use flowtrigger_testing::sandbox::Sandbox;
 

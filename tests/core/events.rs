@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use flowtrigger::core::event::Event;
-use flowtrigger::core::event::catalogue::{Catalogue, FieldLookup};
-use flowtrigger::core::event::decode::{decode, decode_described};
-use flowtrigger::core::event::json::{accept, accept_many};
-use flowtrigger::core::event::user_described::{Description, TypeFrom};
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::catalogue::Catalogue;
+use flowtrigger_core::event::catalogue::event_type::FieldLookup;
+use flowtrigger_core::event::format::{decode, decode_described};
+use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::event::json::split::accept_many;
+use flowtrigger_core::event::format::custom::{Description, TypeFrom};
 use flowtrigger_testing::repository;
 use serde_json::{Value, json};
 

@@ -4,9 +4,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use flowtrigger::core::event::catalogue::Catalogue;
-use flowtrigger::core::event::decode::decode;
-use flowtrigger::core::event::json::{accept, accept_many};
+use flowtrigger_core::event::catalogue::Catalogue;
+use flowtrigger_core::event::format::decode;
+use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::event::json::split::accept_many;
 use flowtrigger_testing::{expected, repository};
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use flowtrigger::core::config::Config;
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
-use flowtrigger::core::matching::ruleset::RuleSet;
-use flowtrigger::core::matching::ruleset_compile;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::compile::rule_set;
 use flowtrigger_testing::rules;
 
 fn rule(number: usize) -> String {
@@ -72,7 +72,7 @@ fn progress_is_reported_for_each_document() {
     let ids = [files.add("a.yaml", many(3)), files.add("b.yaml", rule(3))];
     let (files, config, mut heard) = (Arc::new(files), Config::default(), Vec::new());
     let mut tell = |read, of| heard.push((read, of));
-    ruleset_compile::rule_set_with_progress(&files, &ids, &config, &mut diagnostics, &mut tell);
+    rule_set::rule_set_with_progress(&files, &ids, &config, &mut diagnostics, &mut tell);
     assert_eq!(heard, [(1, 4), (2, 4), (3, 4), (4, 4)]);
 }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use flowtrigger::core::config;
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
-use flowtrigger::core::matching::ruleset_compile;
+use flowtrigger_core::config;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::compile::rule_set;
 use flowtrigger_testing::{expected, repository, rules};
 
 /// The configuration for the rules of the cases.
@@ -31,10 +31,10 @@ fn messages(path: &Path) -> String {
     let file = files.add(format!("rules/{name}"), text.as_str());
     if name.starts_with("config-") {
         let config = config::parse(file, &text, &BTreeMap::new(), &mut diagnostics);
-        ruleset_compile::rule_set(&Arc::new(files), &[], &config, &mut diagnostics);
+        rule_set::rule_set(&Arc::new(files), &[], &config, &mut diagnostics);
     } else {
         let config = rules::config(CONFIG);
-        ruleset_compile::rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
+        rule_set::rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
     }
     let lines = diagnostics.sorted().into_iter().map(|d| {
         let help = d.help.map(|help| format!(" | {help}")).unwrap_or_default();

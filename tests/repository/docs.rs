@@ -6,19 +6,27 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use flowtrigger::core::config::{
-    ARCHIVE, COMMANDS, CONFIG, CONNECTION, HMAC, LIMITS, LISTEN, LOOP_GUARD, OUTGOING, RETENTION,
-    SOURCE, VERIFY,
-};
-use flowtrigger::core::flow::vocabulary::{
-    BRANCH, CONFINE, EXEC, FLOW, HTTP, JQ, RETRY, STEP, WAIT,
-};
-use flowtrigger::core::rule::document::vocabulary::{Built, Vocabulary};
-use flowtrigger::core::rule::gates::{DEBOUNCE, DEDUPE, THROTTLE};
-use flowtrigger::core::rule::operator::SPECS;
-use flowtrigger::core::rule::ruletest::TEST;
-use flowtrigger::core::rule::template::filter::FILTERS;
-use flowtrigger::core::rule::vocabulary::JOBSPEC;
+use flowtrigger_core::config::archive::ARCHIVE;
+use flowtrigger_core::config::commands::COMMANDS;
+use flowtrigger_core::config::connection::CONNECTION;
+use flowtrigger_core::config::limits::LIMITS;
+use flowtrigger_core::config::listen::LISTEN;
+use flowtrigger_core::config::loop_guard::LOOP_GUARD;
+use flowtrigger_core::config::outgoing::OUTGOING;
+use flowtrigger_core::config::retention::RETENTION;
+use flowtrigger_core::config::source::SOURCE;
+use flowtrigger_core::config::verification::VERIFY;
+use flowtrigger_core::config::verification::hmac::HMAC;
+use flowtrigger_core::config::vocabulary::CONFIG;
+use flowtrigger_core::flow::vocabulary::{BRANCH, FLOW, JQ, RETRY, STEP, WAIT};
+use flowtrigger_core::flow::vocabulary::command::{CONFINE, EXEC};
+use flowtrigger_core::flow::vocabulary::http::HTTP;
+use flowtrigger_core::document::vocabulary::{Built, Vocabulary};
+use flowtrigger_core::gate::vocabulary::{DEBOUNCE, DEDUPE, THROTTLE};
+use flowtrigger_core::language::operator::SPECS;
+use flowtrigger_core::rule::test::TEST;
+use flowtrigger_core::language::template::filter::FILTERS;
+use flowtrigger_core::rule::vocabulary::JOBSPEC;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -3,8 +3,8 @@
 
 use std::path::PathBuf;
 
-use flowtrigger::core::config::Config;
-use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_testing::{repository, rules};
 
 const SCHEMA_LINE: &str = "# yaml-language-server: $schema=../schema/rule.schema.json";

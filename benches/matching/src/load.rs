@@ -5,8 +5,8 @@ use std::io::Read;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use flowtrigger::core::diagnostic::{Diagnostics, FileId};
-use flowtrigger::core::rule::document;
+use flowtrigger_core::diagnostic::{Diagnostics, FileId};
+use flowtrigger_core::document;
 use serde::{Deserialize, Serialize};
 
 use crate::draw;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use flowtrigger::core::config::{self, Config};
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
-use flowtrigger::core::matching::ruleset::RuleSet;
-use flowtrigger::core::matching::ruleset_compile;
+use flowtrigger_core::config;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::compile::rule_set;
 
 /// Compiles rule files, given as name and text. Returns the rules that load, and what is wrong with the
 /// others.
@@ -14,7 +15,7 @@ pub fn compile(files: &[(&str, &str)], config: &Config) -> (RuleSet, Diagnostics
     let (mut sources, mut diagnostics) = (Files::default(), Diagnostics::default());
     let ids = files.iter().map(|(name, text)| sources.add(*name, *text));
     let ids: Vec<_> = ids.collect();
-    let rules = ruleset_compile::rule_set(&Arc::new(sources), &ids, config, &mut diagnostics);
+    let rules = rule_set::rule_set(&Arc::new(sources), &ids, config, &mut diagnostics);
     (rules, diagnostics)
 }
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::find_program;
 use crate::action::preflight::PreflightIssue;
-use crate::core::config::Commands;
-use crate::core::run::CallFailure;
+use flowtrigger_core::config::commands::Commands;
+use flowtrigger_core::run::call_result::CallFailure;
 
 /// The list as configured. Paths are resolved when a program runs, so that a system update does not make
 /// them stale.

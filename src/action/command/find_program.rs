@@ -1,7 +1,7 @@
 //! Finds the program of a command: relative to the rule's folder if it contains a slash, else on `PATH`.
 //! A bare name is never looked up in the working directory.
 
-use crate::core::run::CallFailure;
+use flowtrigger_core::run::call_result::CallFailure;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;

@@ -21,8 +21,8 @@ use tokio::process::Command;
 
 use crate::action::secret::SecretStore;
 use crate::action::{PerformerOptions, excerpt};
-use crate::core::flow::call::{ExecCall, Keep};
-use crate::core::run::{CallFailure, Reply};
+use flowtrigger_core::flow::call::{ExecCall, Keep};
+use flowtrigger_core::run::call_result::{CallFailure, Reply};
 use pid_file::{KEY, PidFile};
 use process::{ProcessLimits, ProcessOutput, Termination};
 use sandbox::launcher::{LaunchError, NOT_STARTED, SandboxSpec};

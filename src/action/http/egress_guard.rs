@@ -14,9 +14,9 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::label::RequestLabel;
 use crate::action::secret::SecretStore;
-use crate::core::egress::Refused;
-use crate::core::egress::{Outgoing, Proxy};
-use crate::core::run::CallFailure;
+use flowtrigger_core::egress::Refused;
+use flowtrigger_core::egress::policy::{Outgoing, Proxy};
+use flowtrigger_core::run::call_result::CallFailure;
 
 /// The future addresses of a name.
 pub type Addresses = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;

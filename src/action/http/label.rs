@@ -1,8 +1,8 @@
 //! The name of a request in messages: method, address without query and credentials, and peer.
 //! It is made from the redacted address, so that it contains no secret.
 
-use crate::core::flow::call::HttpCall;
-use crate::core::run::CallFailure;
+use flowtrigger_core::flow::call::HttpCall;
+use flowtrigger_core::run::call_result::CallFailure;
 
 pub(super) struct RequestLabel {
     /// `POST https://host/path`
@@ -63,8 +63,8 @@ fn address_and_peer(scheme: &str, rest: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::flow::call::{Expect, Keep};
-    use crate::core::rule::rendered_text::{Encoding, Piece, Text};
+    use flowtrigger_core::flow::call::{Expect, Keep};
+    use flowtrigger_core::language::rendered_text::{Encoding, Piece, Text};
     use std::time::Duration;
 
     fn label(url: Text) -> (String, String) {

@@ -18,9 +18,9 @@ use reqwest::{Client, ClientBuilder, Request, Response};
 
 use crate::action::secret::SecretStore;
 use crate::action::{PerformerOptions, excerpt};
-use crate::core::egress::{Outgoing, Proxy};
-use crate::core::flow::call::HttpCall;
-use crate::core::run::{CallFailure, Reply};
+use flowtrigger_core::egress::policy::{Outgoing, Proxy};
+use flowtrigger_core::flow::call::HttpCall;
+use flowtrigger_core::run::call_result::{CallFailure, Reply};
 use egress_guard::{EgressGuard, Resolver};
 use label::RequestLabel;
 use request::PreparedRequest;

@@ -8,8 +8,8 @@ use reqwest::header::{
 use reqwest::{Method, Request, Response, StatusCode, Url};
 
 use super::request::IDEMPOTENCY_KEY;
-use crate::core::flow::call::{Body, HttpCall};
-use crate::core::rule::rendered_text::Tree;
+use flowtrigger_core::flow::call::{Body, HttpCall};
+use flowtrigger_core::language::rendered_text::Tree;
 
 /// Why a redirect is not followed although `redirects` allows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,8 +130,8 @@ fn tree_contains_secret(tree: &Tree) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::flow::call::{Expect, Keep};
-    use crate::core::rule::rendered_text::Text;
+    use flowtrigger_core::flow::call::{Expect, Keep};
+    use flowtrigger_core::language::rendered_text::Text;
     use reqwest::header::HeaderValue;
     use std::time::Duration;
 

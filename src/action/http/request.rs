@@ -10,10 +10,11 @@ use reqwest::header::{
 use reqwest::{Body as Payload, Client, Method, Request, Url};
 
 use super::label::RequestLabel;
-use crate::action::secret::{SecretStore, SecretValue};
-use crate::core::flow::call::{Auth, Body, HttpCall};
-use crate::core::rule::rendered_text::Text;
-use crate::core::run::CallFailure;
+use crate::action::secret::SecretStore;
+use flowtrigger_core::secret::SecretValue;
+use flowtrigger_core::flow::call::{Auth, Body, HttpCall};
+use flowtrigger_core::language::rendered_text::Text;
+use flowtrigger_core::run::call_result::CallFailure;
 
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const AGENT: &str = concat!("flowtrigger/", env!("CARGO_PKG_VERSION"));

@@ -11,8 +11,8 @@ use super::label::RequestLabel;
 use super::retry_after;
 use crate::action::excerpt;
 use crate::action::secret::SecretStore;
-use crate::core::flow::call::{HttpCall, Keep, is_transient};
-use crate::core::run::{CallFailure, Reply};
+use flowtrigger_core::flow::call::{HttpCall, Keep, is_transient};
+use flowtrigger_core::run::call_result::{CallFailure, Reply};
 
 /// Characters of a body in a message.
 const MAX_SHOWN_CHARS: usize = 200;

@@ -14,8 +14,8 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::action::excerpt;
-use crate::core::flow::call::{Call, JqCall};
-use crate::core::run::{CallFailure, CallResult, Reply};
+use flowtrigger_core::flow::call::{Call, JqCall};
+use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 
 pub use worker::serve_jq;
 

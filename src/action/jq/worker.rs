@@ -13,7 +13,7 @@ use rustix::thread::set_no_new_privs;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 
-use crate::core::flow::jq::Program;
+use flowtrigger_core::flow::jq::program::Program;
 
 /// The first argument that starts the worker; no command has this name.
 pub(super) const ARGUMENT: &str = "--serve-jq";

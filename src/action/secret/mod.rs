@@ -13,12 +13,12 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-pub use crate::core::secret::SecretValue;
+pub use flowtrigger_core::secret::SecretValue;
 pub use source::MissingSecret;
 
-use crate::core::rule::rendered_text::{Encoding, Piece, Text, Tree};
-use crate::core::run::CallFailure;
-use crate::core::secret::SecretPlace;
+use flowtrigger_core::language::rendered_text::{Encoding, Piece, Text, Tree};
+use flowtrigger_core::run::call_result::CallFailure;
+use flowtrigger_core::secret::SecretPlace;
 use redaction::Redactor;
 
 /// Everything except the unreserved characters of RFC 3986.

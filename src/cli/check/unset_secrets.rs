@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 
 use crate::action::secret::{MissingSecret, SecretStore};
-use crate::core::config::Mode;
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
-use crate::core::flow::step::Step;
-use crate::core::secret::SecretPlace;
+use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
+use flowtrigger_core::flow::step::Step;
+use flowtrigger_core::secret::SecretPlace;
 use crate::engine::{Endpoints, Rulebook, secrets};
 
 pub fn warn(book: &Rulebook, diagnostics: &mut Diagnostics) {

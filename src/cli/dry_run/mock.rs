@@ -4,10 +4,10 @@
 use serde_json::Value;
 
 use crate::cli::exit::Failure;
-use crate::core::flow::rehearse::Mock;
-use crate::core::flow::rehearse::Mocks;
-use crate::core::flow::step::Step;
-use crate::core::rule::synonyms::nearest;
+use flowtrigger_core::flow::simulate::Mock;
+use flowtrigger_core::flow::simulate::Mocks;
+use flowtrigger_core::flow::step::Step;
+use flowtrigger_core::document::suggest::nearest;
 use crate::engine::Rulebook;
 
 /// The keys of a reply.

@@ -1,7 +1,7 @@
 //! An index that is wrong stops the command with exit code 5.
 
 use super::*;
-use crate::core::matching::ruleset::RuleSet;
+use flowtrigger_core::matching::rule_set::RuleSet;
 
 fn rules(current: &str) -> RuleSet {
     RuleSet::of_text(&format!(

@@ -1,8 +1,8 @@
 //! `events`: the catalogue of what can happen, one type in full, or its sample.
 //! It refuses a name that no type has, with the nearest one that a type has.
 
-mod listing;
-mod page;
+mod list;
+mod detail;
 mod sample;
 
 use std::io::Write;
@@ -10,10 +10,11 @@ use std::io::Write;
 use clap::ArgAction;
 
 use super::exit::{Exit, Failure};
-use super::global::{Format, Global};
+use crate::cli::options::{Format, Global};
 use super::output::Output;
-use crate::core::event::catalogue::{Catalogue, EventType};
-use crate::core::rule::synonyms;
+use flowtrigger_core::event::catalogue::Catalogue;
+use flowtrigger_core::event::catalogue::event_type::EventType;
+use flowtrigger_core::document::suggest;
 use sample::Sample;
 
 const AFTER_HELP: &str = "\
@@ -46,18 +47,18 @@ pub struct Args {
 pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let catalogue = global.config()?.catalogue;
     let Some(name) = &args.event_type else {
-        listing::write(&catalogue.types().collect::<Vec<_>>(), args.format, out)?;
+        list::write(&catalogue.types().collect::<Vec<_>>(), args.format, out)?;
         return Ok(Exit::Fine);
     };
     let several = family(name, &catalogue);
     if !several.is_empty() && !args.sample {
-        listing::write(&several, args.format, out)?;
+        list::write(&several, args.format, out)?;
         return Ok(Exit::Fine);
     }
     let event_type = find(name, &catalogue)?;
     match args.sample {
         true => print_sample(event_type, &catalogue, out)?,
-        false => page::write(event_type, &catalogue, args.format, out)?,
+        false => detail::write(event_type, &catalogue, args.format, out)?,
     }
     Ok(Exit::Fine)
 }
@@ -102,7 +103,7 @@ fn unknown(name: &str, catalogue: &Catalogue) -> Failure {
     let near = sources
         .filter_map(|source| catalogue.nearest(source, name))
         .map(|t| t.tag.as_str());
-    let help = match synonyms::nearest(name, near.clone()).or_else(|| near.clone().next()) {
+    let help = match suggest::nearest(name, near.clone()).or_else(|| near.clone().next()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "`flowtrigger events` lists all types".to_owned(),
     };

@@ -3,9 +3,11 @@
 
 use serde_json::{Map, Value};
 
-use crate::core::event::catalogue::{Catalogue, EventType, FieldType};
-use crate::core::event::place::put;
-use crate::core::event::sample::{SAMPLES, Sample as Shipped, sample};
+use flowtrigger_core::event::catalogue::Catalogue;
+use flowtrigger_core::event::catalogue::event_type::EventType;
+use flowtrigger_core::event::catalogue::field_type::FieldType;
+use flowtrigger_core::event::json::lookup::put;
+use flowtrigger_core::event::catalogue::sample::{SAMPLES, Sample as Shipped, sample};
 
 /// A complete event, as the help desk sends it.
 #[derive(Debug, PartialEq)]
@@ -108,9 +110,9 @@ fn values(field_type: &FieldType) -> [Value; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::event::datum::Datum;
-    use crate::core::event::decode::decode;
-    use crate::core::event::place::find;
+    use flowtrigger_core::event::json::value_ref::Datum;
+    use flowtrigger_core::event::format::decode;
+    use flowtrigger_core::event::json::lookup::find;
 
     #[test]
     fn every_type_has_a_sample_that_reads_as_it() {

@@ -6,12 +6,12 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::cli::output::Output;
-use crate::cli::render::plain::plain;
-use crate::core::egress::Foresight;
-use crate::core::egress::Outgoing;
-use crate::core::flow::call::{Body, Call, ConfigCall, ExecCall, HttpCall, JqCall};
-use crate::core::flow::step::{OnCrash, Step};
-use crate::core::rule::rendered_text::Text;
+use crate::cli::render::escape::plain;
+use flowtrigger_core::egress::Foresight;
+use flowtrigger_core::egress::policy::Outgoing;
+use flowtrigger_core::flow::call::{Body, Call, ConfigCall, ExecCall, HttpCall, JqCall};
+use flowtrigger_core::flow::step::{OnCrash, Step};
+use flowtrigger_core::language::rendered_text::Text;
 
 /// What names of variables begin with that every command finds.
 const ABOUT: &str = "FLOWTRIGGER_";

@@ -8,7 +8,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use serde_json::{Value, json};
 
 use crate::cli::output::Output;
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position, Severity};
+use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position, Severity};
 
 /// How many bytes of a line are shown before and after the place, at most; a generated file may be
 /// one line of megabytes.
@@ -211,8 +211,8 @@ fn floor(text: &str, at: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::diagnostic::Code;
-    use crate::core::rule::document;
+    use flowtrigger_core::diagnostic::Code;
+    use flowtrigger_core::document;
 
     fn rendered(text: &str, at: (u32, u32, usize, usize)) -> String {
         let mut files = Files::default();

@@ -6,19 +6,20 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::cli::output::Output;
-use crate::cli::render::columns::{padded, width};
-use crate::cli::render::paint::{Paint, Tone};
-use crate::cli::render::plain::plain;
-use crate::core::config::Mode;
-use crate::core::diagnostic::Files;
-use crate::core::event::{Brief, Event};
-use crate::core::matching::evaluate::Truth;
-use crate::core::matching::explanation::{Explanation, NearMiss};
-use crate::core::matching::trace::{Trace, TraceLine};
-use crate::core::rule::condition::Polarity;
-use crate::core::rule::jobspec::Rule;
-use crate::core::rule::operator::Verdict;
-use crate::core::rule::path::redact;
+use crate::cli::render::width::{padded, width};
+use crate::cli::render::color::{Paint, Tone};
+use crate::cli::render::escape::plain;
+use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::diagnostic::Files;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::summary::Brief;
+use flowtrigger_core::language::condition::evaluate::Truth;
+use flowtrigger_core::matching::explain::{Explanation, NearMiss};
+use flowtrigger_core::language::condition::trace::{Trace, TraceLine};
+use flowtrigger_core::language::condition::Polarity;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::language::operator::Verdict;
+use flowtrigger_core::path::redact;
 
 /// How much of a value is shown on a line.
 const VALUE: usize = 60;

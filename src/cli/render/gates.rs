@@ -6,12 +6,13 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::cli::output::Output;
-use crate::cli::render::paint::{Paint, Tone};
-use crate::cli::render::plain::plain;
-use crate::core::gate::{Gate, Kept, Kind, words};
-use crate::core::loop_guard::{GATE, Origin};
-use crate::core::matching::gate_view::{GateView, Standing};
-use crate::core::matching::loop_view::LoopView;
+use crate::cli::render::color::{Paint, Tone};
+use crate::cli::render::escape::plain;
+use flowtrigger_core::gate::{Gate, Kept, Kind, words};
+use flowtrigger_core::loop_guard::GATE;
+use flowtrigger_core::loop_guard::origin::Origin;
+use flowtrigger_core::matching::gate_status::{GateView, Standing};
+use flowtrigger_core::matching::loop_guard_status::LoopView;
 
 pub fn text(out: &mut Output, loops: Option<&LoopView>, views: &[GateView<'_>]) -> io::Result<()> {
     if let Some(view) = loops {

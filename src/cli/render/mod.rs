@@ -2,13 +2,13 @@
 //! It refuses to decide what is told; it only lays it out.
 
 pub mod call;
-pub mod columns;
+pub mod width;
 pub mod diagnostics;
 pub mod explanation;
 pub mod gates;
 pub mod message;
-pub mod paint;
-pub mod plain;
+pub mod color;
+pub mod escape;
 pub mod plan;
 pub mod run;
 pub mod table;

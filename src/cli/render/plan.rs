@@ -9,17 +9,18 @@ use crate::cli::output::Output;
 use crate::cli::render::call::{self, cut};
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::explanation::{lines, trace_json};
-use crate::cli::render::paint::{Paint, Tone};
-use crate::cli::render::plain::plain;
-use crate::core::config::Mode;
-use crate::core::diagnostic::Files;
-use crate::core::egress::Outgoing;
-use crate::core::flow::call::Call;
-use crate::core::flow::plan::{Judged, Planned, What};
-use crate::core::flow::step::Step;
-use crate::core::matching::evaluate::Truth;
-use crate::core::rule::jobspec::{Lane, Rule};
-use crate::core::run::{Attempt, CallFailure, CallResult, Reply};
+use crate::cli::render::color::{Paint, Tone};
+use crate::cli::render::escape::plain;
+use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::diagnostic::Files;
+use flowtrigger_core::egress::policy::Outgoing;
+use flowtrigger_core::flow::call::Call;
+use flowtrigger_core::flow::plan::{Judged, Planned, What};
+use flowtrigger_core::flow::step::Step;
+use flowtrigger_core::language::condition::evaluate::Truth;
+use flowtrigger_core::rule::{Lane, Rule};
+use flowtrigger_core::run::Attempt;
+use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 
 pub fn text(
     out: &mut Output,

@@ -5,16 +5,18 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::cli::moment::seconds;
+use crate::cli::time_argument::seconds;
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
-use crate::cli::render::paint::{Paint, Tone};
-use crate::cli::render::plain::plain;
+use crate::cli::render::color::{Paint, Tone};
+use crate::cli::render::escape::plain;
 use crate::cli::render::table::Table;
 use crate::cli::render::window::gathers;
-use crate::core::gate::{Debounce, words};
-use crate::core::loop_guard::{GATE, Lineage};
-use crate::core::run::{Attempt, CallFailure, CallResult, Line, Reply, RunId, State};
+use flowtrigger_core::gate::words;
+use flowtrigger_core::gate::debounce::Debounce;
+use flowtrigger_core::loop_guard::{GATE, Lineage};
+use flowtrigger_core::run::{Attempt, Line, RunId, State};
+use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use crate::store::history::{EventRecord, RunDetail, RunRow};
 
 /// The colour of a state.

@@ -5,13 +5,13 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
-use crate::cli::moment::seconds;
+use crate::cli::time_argument::seconds;
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
-use crate::cli::render::paint::{Paint, Tone};
-use crate::cli::render::plain::plain;
+use crate::cli::render::color::{Paint, Tone};
+use crate::cli::render::escape::plain;
 use crate::cli::render::table::Table;
-use crate::core::gate::Debounce;
+use flowtrigger_core::gate::debounce::Debounce;
 use crate::store::history::{RunDetail, WindowDetail};
 
 /// What a debounce had gathered when it let a run pass.

@@ -7,13 +7,13 @@ use jiff::Timestamp;
 
 use super::List;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::global::{Format, Global};
-use crate::cli::moment::seconds;
+use crate::cli::options::{Format, Global};
+use crate::cli::time_argument::seconds;
 use crate::cli::output::Output;
 use crate::cli::render::run::{about, row_json};
 use crate::cli::render::table::Table;
-use crate::core::rule::synonyms::nearest;
-use crate::core::run::RunId;
+use flowtrigger_core::document::suggest::nearest;
+use flowtrigger_core::run::RunId;
 use crate::store::History;
 use crate::store::history::{Page, RunFilter, RunRow};
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::order::{Answer, Order, Placed, Which};
+use crate::cli::runs::command::{Answer, Order, Placed, Which};
 use crate::cli::exit::Failure;
-use crate::cli::global::Global;
-use crate::core::rule::path::redact::is_redacted;
+use crate::cli::options::Global;
+use flowtrigger_core::path::redact::is_redacted;
 use crate::engine::{DataFolder, EngineError, Rulebook};
 use crate::store::history::RunRow;
 use crate::store::{self, Arrival, Edition, History, Occasion, Settings, SqliteStore, StoreError};

@@ -4,8 +4,8 @@
 use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 
-use crate::cli::moment::Moment;
-use crate::core::run::STATES;
+use crate::cli::time_argument::Moment;
+use flowtrigger_core::run::STATES;
 use crate::store::history::RunFilter;
 
 #[derive(Debug, Clone, clap::Args)]

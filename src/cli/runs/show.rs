@@ -9,21 +9,21 @@ use serde_json::{Value, json};
 
 use super::Show;
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::global::{Format, Global};
-use crate::cli::moment::seconds;
+use crate::cli::options::{Format, Global};
+use crate::cli::time_argument::seconds;
 use crate::cli::output::Output;
 use crate::cli::render::diagnostics::number;
 use crate::cli::render::explanation::recorded_otherwise;
-use crate::cli::render::paint::{Paint, Tone};
-use crate::cli::render::plain::plain;
+use crate::cli::render::color::{Paint, Tone};
+use crate::cli::render::escape::plain;
 use crate::cli::render::{diagnostics, explanation, message, run, window};
-use crate::core::flow::{Move, Subject, next};
-use crate::core::matching::evaluate::Truth;
-use crate::core::matching::evaluation::explain_stored;
-use crate::core::matching::explanation::Explanation;
-use crate::core::matching::trace::Trace;
-use crate::core::rule::path::redact::is_redacted;
-use crate::core::run::{RunId, State};
+use flowtrigger_core::flow::decide::{Move, Subject, next};
+use flowtrigger_core::language::condition::evaluate::Truth;
+use flowtrigger_core::matching::evaluation::explain::explain_stored;
+use flowtrigger_core::matching::explain::Explanation;
+use flowtrigger_core::language::condition::trace::Trace;
+use flowtrigger_core::path::redact::is_redacted;
+use flowtrigger_core::run::{RunId, State};
 use crate::store::history::{RuleAtPlanning, RunDetail};
 
 pub fn run(args: Show, global: &Global, out: &mut Output) -> Result<Exit, Failure> {

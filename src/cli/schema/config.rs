@@ -4,8 +4,11 @@
 use serde_json::{Value, json};
 
 use super::rule::{document, step_parts};
-use crate::core::config::{AUTH, CONFIG, CONNECTION, INTEGRATION, SECRET, SOURCE};
-use crate::core::event::catalogue::FieldType;
+use flowtrigger_core::config::connection::{AUTH, CONNECTION};
+use flowtrigger_core::config::integrations::INTEGRATION;
+use flowtrigger_core::config::source::SOURCE;
+use flowtrigger_core::config::vocabulary::{CONFIG, SECRET};
+use flowtrigger_core::event::catalogue::field_type::FieldType;
 
 pub fn schema() -> Value {
     let mut schema = document(&CONFIG, &[]);

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::exit::{Exit, Failure};
-use super::global::Global;
+use crate::cli::options::Global;
 use super::output::Output;
 
 const AFTER_HELP: &str = "\

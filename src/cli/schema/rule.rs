@@ -3,13 +3,14 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::core::event::catalogue::{Catalogue, EventType};
-use crate::core::flow::vocabulary::{flows_schema, step_schema};
-use crate::core::rule::condition;
-use crate::core::rule::document::vocabulary::Vocabulary;
-use crate::core::rule::operator::SPECS;
-use crate::core::rule::ruletest::TEST;
-use crate::core::rule::vocabulary::JOBSPEC;
+use flowtrigger_core::event::catalogue::Catalogue;
+use flowtrigger_core::event::catalogue::event_type::EventType;
+use flowtrigger_core::flow::vocabulary::{flows_schema, step_schema};
+use flowtrigger_core::language::condition;
+use flowtrigger_core::document::vocabulary::Vocabulary;
+use flowtrigger_core::language::operator::SPECS;
+use flowtrigger_core::rule::test::TEST;
+use flowtrigger_core::rule::vocabulary::JOBSPEC;
 
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
@@ -38,7 +39,7 @@ pub fn schema() -> Value {
 /// A step and the parts that it refers to, by name.
 pub fn step_parts() -> Value {
     json!({
-        "condition": condition::schema(),
+        "condition": flowtrigger_core::language::condition::schema::schema(),
         "test_of_field": test_of_field(),
         "operators": operators(),
         "step": step_schema(),

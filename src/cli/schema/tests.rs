@@ -8,9 +8,10 @@ use boon::{Compiler, Draft, SchemaIndex, Schemas};
 use serde_json::json;
 
 use super::*;
-use crate::core::diagnostic::{Diagnostics, FileId};
-use crate::core::rule::document::{self, Node};
-use crate::core::rule::operator::SPECS;
+use flowtrigger_core::diagnostic::{Diagnostics, FileId};
+use flowtrigger_core::document;
+use flowtrigger_core::document::Node;
+use flowtrigger_core::language::operator::SPECS;
 
 struct Validator {
     schemas: Schemas,

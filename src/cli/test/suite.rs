@@ -7,16 +7,18 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::cli::test::place::Steps;
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
-use crate::core::event::catalogue::Catalogue;
-use crate::core::flow::step::Step;
-use crate::core::rule::document::{self, Node};
-use crate::core::rule::fields::Fields;
-use crate::core::rule::jobspec::Rule;
-use crate::core::rule::ruletest::{self, RuleTest};
-use crate::core::rule::synonyms;
-use crate::core::rule::trigger::TypePattern;
+use crate::cli::test::step_names::Steps;
+use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Files, Position};
+use flowtrigger_core::event::catalogue::Catalogue;
+use flowtrigger_core::flow::step::Step;
+use flowtrigger_core::document;
+use flowtrigger_core::document::Node;
+use flowtrigger_core::language::event_fields::Fields;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::rule::test;
+use flowtrigger_core::rule::test::RuleTest;
+use flowtrigger_core::document::suggest;
+use flowtrigger_core::rule::event_pattern::TypePattern;
 use crate::engine::Rulebook;
 
 /// Every test with its rule.
@@ -139,7 +141,7 @@ impl Suite {
         let known = fields(&rule, &book.config.catalogue);
         let mut names = book.config.name_resolver(known, &mut self.diagnostics);
         names.in_scope.vars = Arc::clone(&rule.vars);
-        let Some(test) = ruletest::lower(node, &mut names) else {
+        let Some(test) = test::lower(node, &mut names) else {
             return;
         };
         self.check_names(&test, &rule);
@@ -185,7 +187,7 @@ impl Suite {
     fn nearest(&self, name: &str) -> Option<&str> {
         let names = self.index.by_name.keys().map(String::as_str);
         let few = self.index.by_name.len() <= 1_000 || self.diagnostics.count() < 100;
-        few.then(|| synonyms::nearest(name, names)).flatten()
+        few.then(|| suggest::nearest(name, names)).flatten()
     }
 
     /// Steps and predicates that a test names must be the rule's.
@@ -274,8 +276,8 @@ pub struct Difference {
 }
 
 fn compare(path: &str, wanted: &Value, got: Option<&Value>, found: &mut Vec<Difference>) {
-    use crate::core::rule::operator::Case;
-    use crate::core::rule::operator::equality::equal;
+    use flowtrigger_core::language::operator::Case;
+    use flowtrigger_core::language::operator::equality::equal;
     match (wanted, got) {
         (Value::Object(map), Some(Value::Object(other))) => {
             for (key, wanted) in map {

@@ -1,6 +1,6 @@
 //! Answers the admin socket: commands on runs, status and metrics.
 
-use crate::core::run::RunId;
+use flowtrigger_core::run::RunId;
 use crate::engine::Perform;
 use crate::engine::handle::Engine;
 use crate::engine::metrics::oldest_queued;

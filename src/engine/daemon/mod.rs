@@ -20,8 +20,8 @@ use crate::action::Performer;
 use crate::action::command::orphans;
 use crate::action::command::sandbox::launcher;
 use crate::action::secret::SecretStore;
-use crate::core::config::Config;
-use crate::core::diagnostic::{Diagnostic, Severity};
+use flowtrigger_core::config::Config;
+use flowtrigger_core::diagnostic::{Diagnostic, Severity};
 use crate::engine::rulebook::{endpoints, policy, secrets};
 use crate::engine::{
     DataFolder, Engine, EngineError, EngineOptions, LoadedRulebook, Progress, ReloadablePerformer,

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::match_bytes::IncomingEvent;
 use super::submit::SubmittedEvent;
-use crate::core::event::Brief;
+use flowtrigger_core::event::summary::Brief;
 use crate::engine::handle::Engine;
 use crate::engine::runner::report::RunReport;
 use crate::engine::{EngineError, Perform};

@@ -9,10 +9,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::core::config::{self, Config};
-use crate::core::event::decode::{NotAnEvent, decode, decode_described};
-use crate::core::event::json::{Refused, accept};
-use crate::core::event::{Brief, Event};
+use flowtrigger_core::config;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::event::format::{NotAnEvent, decode, decode_described};
+use flowtrigger_core::event::json::parse::{Refused, accept};
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::summary::Brief;
 use crate::engine::handle::Engine;
 use crate::engine::{Perform, Rulebook};
 use crate::source::{
@@ -33,10 +35,10 @@ pub fn sources(config: &Config) -> Vec<String> {
 /// Decodes an event of the named source, or of the source that its content shows.
 pub fn read_event(
     value: Value,
-    source: Option<&config::EventSource>,
+    source: Option<&flowtrigger_core::config::source::EventSource>,
     config: &Config,
 ) -> Result<Event, NotAnEvent> {
-    if let Some(description) = source.and_then(config::EventSource::description) {
+    if let Some(description) = source.and_then(flowtrigger_core::config::source::EventSource::description) {
         return decode_described(value, description, &config.catalogue);
     }
     let event = decode(value, &config.catalogue)?;
@@ -157,7 +159,7 @@ struct RequestEvents {
 
 impl RequestEvents {
     fn read(
-        source: &config::EventSource,
+        source: &flowtrigger_core::config::source::EventSource,
         body: &[u8],
         rulebook: &Rulebook,
     ) -> Result<Self, InvalidBody> {

@@ -8,9 +8,10 @@ use tokio::sync::OwnedRwLockReadGuard;
 use tracing::{debug, info, warn};
 
 use super::match_bytes::{ByteMatch, IncomingEvent, Matcher};
-use crate::core::event::{Brief, Event};
-use crate::core::loop_guard::GATE;
-use crate::core::rule::jobspec::Rule;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::summary::Brief;
+use flowtrigger_core::loop_guard::GATE;
+use flowtrigger_core::rule::Rule;
 use crate::engine::handle::Engine;
 use crate::engine::metrics::EventOutcome;
 use crate::engine::state::ActiveRulebook;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use tokio::sync::watch;
 use tokio::task::Id;
 
-use crate::core::run::RunId;
+use flowtrigger_core::run::RunId;
 
 /// A signal to a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

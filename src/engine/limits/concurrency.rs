@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
-use crate::core::flow::call::Call;
+use flowtrigger_core::flow::call::Call;
 
 /// Runs that wait in memory for a permit of a host. Further runs go back to the store.
 const MAX_WAITING_RUNS: usize = 64;
@@ -120,8 +120,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::core::flow::call::{Expect, HttpCall, Keep};
-    use crate::core::rule::rendered_text::{Encoding, Piece, Text};
+    use flowtrigger_core::flow::call::{Expect, HttpCall, Keep};
+    use flowtrigger_core::language::rendered_text::{Encoding, Piece, Text};
 
     fn call(url: Text) -> Call {
         Call::Http(HttpCall {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::core::config::Rate;
-use crate::core::run::RunId;
+use flowtrigger_core::config::rate_limit::Rate;
+use flowtrigger_core::run::RunId;
 
 /// Above this number, expired reservations are dropped.
 const MAX_RESERVATIONS: usize = 10_000;

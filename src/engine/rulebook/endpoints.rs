@@ -10,8 +10,10 @@ use tracing::{info, warn};
 
 use super::Rulebook;
 use crate::action::secret::{MissingSecret, SecretStore};
-use crate::core::config::{self, Config, Scheme, Verification};
-use crate::core::secret::SecretPlace;
+use flowtrigger_core::config;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::config::verification::{Scheme, Verification};
+use flowtrigger_core::secret::SecretPlace;
 use crate::source::Endpoint;
 use crate::source::http::ListenError;
 use crate::source::signature::{InvalidSecret, Verifier};
@@ -38,7 +40,7 @@ impl fmt::Debug for Endpoints {
 impl Endpoints {
     /// Endpoints without secrets: sources with verification reject every request.
     pub fn without_secrets(config: &Config) -> Self {
-        let with = |entrance: &config::EventSource| {
+        let with = |entrance: &flowtrigger_core::config::source::EventSource| {
             entrance
                 .verification
                 .as_ref()
@@ -64,7 +66,7 @@ impl Endpoints {
 
     fn new(
         config: &Config,
-        mut with: impl FnMut(&config::EventSource) -> Option<Verifier>,
+        mut with: impl FnMut(&flowtrigger_core::config::source::EventSource) -> Option<Verifier>,
     ) -> Self {
         let entrances = config.sources.values().map(|entrance| {
             let verifier = with(entrance).map(Arc::new);

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::report;
-use crate::core::diagnostic::{Code, Diagnostics, Files};
+use flowtrigger_core::diagnostic::{Code, Diagnostics, Files};
 
 #[derive(Debug, Default)]
 pub struct RuleFiles {

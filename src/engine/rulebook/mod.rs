@@ -12,10 +12,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::action::secret::MissingSecret;
-use crate::core::config::{self, Config};
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
-use crate::core::matching::ruleset::RuleSet;
-use crate::core::matching::ruleset_compile;
+use flowtrigger_core::config;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
+use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::compile::rule_set;
 use crate::engine::metrics::process_memory;
 use endpoints::Endpoints;
 
@@ -111,10 +112,10 @@ impl RulebookPaths {
         }
         let files = Arc::new(files);
         let rules = match tell {
-            None => ruleset_compile::rule_set(&files, &rule_files, &config, &mut diagnostics),
+            None => rule_set::rule_set(&files, &rule_files, &config, &mut diagnostics),
             Some(tell) => {
                 let mut tell = |read, of| tell(Progress::Rules { read, of });
-                ruleset_compile::rule_set_with_progress(
+                rule_set::rule_set_with_progress(
                     &files,
                     &rule_files,
                     &config,
@@ -166,7 +167,7 @@ impl RulebookPaths {
         let source = config::Source::new(
             Arc::clone(&file.name),
             Arc::clone(&file.text),
-            config::applied(&self.environment),
+            flowtrigger_core::config::environment::applied(&self.environment),
         );
         let config = config::parse(id, &file.text, &self.environment, diagnostics);
         Config {

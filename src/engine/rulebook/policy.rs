@@ -7,12 +7,12 @@ use std::path::Path;
 use crate::action::command::allowlist::ProgramAllowlist;
 use crate::action::command::sandbox;
 use crate::action::preflight::PreflightIssue;
-use crate::core::config::Config;
-use crate::core::config::Mode;
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
-use crate::core::egress::Foresight;
-use crate::core::flow::step::{Exec, Http, Step};
-use crate::core::matching::ruleset::RuleSet;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, Position};
+use flowtrigger_core::egress::Foresight;
+use flowtrigger_core::flow::step::{Exec, Http, Step};
+use flowtrigger_core::matching::rule_set::RuleSet;
 
 /// The programs that may run; None if all may.
 pub fn programs(config: &Config) -> Option<ProgramAllowlist> {

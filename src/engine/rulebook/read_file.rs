@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::report;
-use crate::core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
+use flowtrigger_core::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
 
 /// Adds a file's text. None if it could not be read, which is reported.
 pub fn read(path: &Path, files: &mut Files, diagnostics: &mut Diagnostics) -> Option<FileId> {

@@ -1,8 +1,8 @@
 //! Loads the secrets that live rules use. Rules that never act need none.
 
 use crate::action::secret::{MissingSecret, SecretStore};
-use crate::core::config::Mode;
-use crate::core::flow::step::Step;
+use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::flow::step::Step;
 
 use super::Rulebook;
 

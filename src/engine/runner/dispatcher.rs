@@ -12,7 +12,7 @@ use tracing::{error, warn};
 
 use super::performer::Perform;
 use super::worker::{MAX_SHUTDOWN_ATTEMPTS, is_transient, work};
-use crate::core::run::{RunId, State};
+use flowtrigger_core::run::{RunId, State};
 use crate::engine::clock::ClockReading;
 use crate::engine::limits::active_runs::WorkerSignal;
 use crate::engine::state::{EnginePhase, EngineState};

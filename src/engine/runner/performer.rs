@@ -7,9 +7,9 @@ use arc_swap::ArcSwap;
 
 use crate::action::secret::SecretStore;
 use crate::action::{self, Performer};
-use crate::core::config::Config;
-use crate::core::flow::call::Call;
-use crate::core::run::CallResult;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::flow::call::Call;
+use flowtrigger_core::run::call_result::CallResult;
 
 use crate::engine::rulebook::policy;
 

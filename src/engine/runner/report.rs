@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::core::flow::{Move, Subject, next};
-use crate::core::run::{CallFailure, Line, Reply, State};
+use flowtrigger_core::flow::decide::{Move, Subject, next};
+use flowtrigger_core::run::{Line, State};
+use flowtrigger_core::run::call_result::{CallFailure, Reply};
 use crate::store::{Placed, Record};
 
 #[derive(Debug, Clone, PartialEq)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::core::config::Listen;
+use flowtrigger_core::config::listen::Listen;
 
 #[derive(Debug, Clone)]
 pub struct HttpLimits {

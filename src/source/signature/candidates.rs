@@ -6,10 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-use super::{
-    HeaderFault, Part, Rejection, SignatureCandidates, SignedBytes, single_value, timestamp,
-};
-use crate::core::config::{Algorithm, Encoding, Hmac, Signatures};
+use flowtrigger_core::config::verification::hmac::Part;
+use super::{HeaderFault, Rejection, SignatureCandidates, SignedBytes, single_value, timestamp};
+use flowtrigger_core::config::verification::hmac::{Algorithm, Encoding, Hmac, Signatures};
 
 /// A sender that replaces its secret signs twice. Limits the cost of a request with many signatures.
 const MAX_SIGNATURES: usize = 16;

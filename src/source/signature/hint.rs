@@ -5,7 +5,8 @@ use axum::http::HeaderMap;
 
 use super::mac::{Mac, decode_secret};
 use super::{Credentials, KeyMaterial, SignatureCandidates, SignedBytes, Verifier, VerifyingKey};
-use crate::core::config::{self, Hmac};
+use flowtrigger_core::config;
+use flowtrigger_core::config::verification::hmac::Hmac;
 
 /// Each guess hashes the whole body again. Limits what large unverified bodies cost.
 const MAX_HINT_BODY: usize = 256 * 1024;
@@ -68,7 +69,7 @@ const MIN_SECRET_CHARS: usize = 16;
 impl VerifyingKey {
     fn warning(&self, hmac: Option<&Hmac>) -> Option<&'static str> {
         let value = self.value.expose();
-        let verbatim = hmac.is_some_and(|hmac| hmac.key == config::Key::Verbatim);
+        let verbatim = hmac.is_some_and(|hmac| hmac.key == flowtrigger_core::config::verification::hmac::Key::Verbatim);
         if matches!(self.material, KeyMaterial::Public(_)) {
             return Some(
                 "is the published secret for testing webhooks: requests signed with it are rejected; save the webhook and copy its own secret",
@@ -147,13 +148,13 @@ fn misread_secret(
     let matches = |bytes: &[u8]| {
         Mac::with_key(hmac.algorithm, bytes).is_ok_and(|mac| candidates.matches(&mac, body))
     };
-    if hmac.key != config::Key::Base64 && decode_secret(value).is_some_and(|bytes| matches(&bytes))
+    if hmac.key != flowtrigger_core::config::verification::hmac::Key::Base64 && decode_secret(value).is_some_and(|bytes| matches(&bytes))
     {
         return Some(format!(
             "the signature matches the secret `{name}` decoded from base64: write `key: base64`"
         ));
     }
-    if hmac.key != config::Key::Verbatim && matches(value.as_bytes()) {
+    if hmac.key != flowtrigger_core::config::verification::hmac::Key::Verbatim && matches(value.as_bytes()) {
         return Some(format!(
             "the signature matches the secret `{name}` verbatim: write `key: verbatim`"
         ));

@@ -7,7 +7,7 @@ use hmac::{KeyInit, Mac as _};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 
-use crate::core::config::{Algorithm, Encoding, Hmac, Key};
+use flowtrigger_core::config::verification::hmac::{Algorithm, Encoding, Hmac, Key};
 
 #[derive(Clone)]
 pub enum Mac {

@@ -14,8 +14,9 @@ mod token;
 use axum::http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 
-use crate::core::config::{Hmac, Part, Scheme, Verification};
-use crate::core::secret::SecretValue;
+use flowtrigger_core::config::verification::{Scheme, Verification};
+use flowtrigger_core::config::verification::hmac::{Hmac, Part};
+use flowtrigger_core::secret::SecretValue;
 use mac::Mac;
 use token::TokenDigest;
 

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::core::config::{Algorithm, Encoding};
+use flowtrigger_core::config::verification::hmac::{Algorithm, Encoding};
 
 /// The check that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,8 +6,9 @@ use jiff::{Timestamp, Unit};
 use sha2::{Digest, Sha256};
 
 use super::{KeyMaterial, SignedBytes, Verifier, VerifyingKey};
-use crate::core::config::{Hmac, Part, Scheme, StampForm};
-use crate::core::secret::SecretValue;
+use flowtrigger_core::config::verification::Scheme;
+use flowtrigger_core::config::verification::hmac::{Hmac, Part, StampForm};
+use flowtrigger_core::secret::SecretValue;
 
 /// A header with a signature or credentials.
 pub struct SignedHeader {

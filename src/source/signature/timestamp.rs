@@ -5,7 +5,7 @@ use axum::http::HeaderMap;
 use jiff::Timestamp;
 
 use super::{HeaderFault, Rejection, single_value};
-use crate::core::config::Stamp;
+use flowtrigger_core::config::verification::hmac::Stamp;
 
 pub fn check(stamp: &Stamp, headers: &HeaderMap, now: Timestamp) -> Result<(), Rejection> {
     let text = single_value(headers, &stamp.header)?.as_bytes();

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{arrival, claimed, later, live_rule, now, place, to};
-use crate::core::gate::{Ask, Kind};
-use crate::core::run::State;
+use flowtrigger_core::gate::{Ask, Kind};
+use flowtrigger_core::run::State;
 use crate::store::Store;
 
 pub async fn retries_move_with_the_clock<S: Store>(store: S) {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{arrival, claimed, everything, later, live_rule, now, place, to};
-use crate::core::gate::{Ask, Kind};
-use crate::core::run::{Line, State};
+use flowtrigger_core::gate::{Ask, Kind};
+use flowtrigger_core::run::{Line, State};
 use crate::store::{ArrivalKind, Store};
 
 pub async fn a_retried_run_is_last_in_its_lane<S: Store>(store: S) {

@@ -6,12 +6,13 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{claimed, in_lane, later, now, place, to};
-use crate::core::config::Mode;
-use crate::core::gate::debounce::simulation::naive;
-use crate::core::gate::{Ask, Kept, Kind, MAX_WINDOW_EVENTS};
-use crate::core::matching::ruleset::RuleSet;
-use crate::core::rule::jobspec::Rule;
-use crate::core::run::{RunId, State};
+use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::gate::debounce_model::naive;
+use flowtrigger_core::gate::{Ask, Kept, Kind};
+use flowtrigger_core::gate::debounce::MAX_WINDOW_EVENTS;
+use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::{RunId, State};
 use crate::store::{ArrivalKind, ClaimedRun, IncomingEvent, RunStatus, Store};
 
 const QUIET: i64 = 60;
@@ -71,7 +72,7 @@ async fn starts<S: Store>(store: &S, seconds: i64) -> Vec<ClaimedRun> {
         .unwrap()
 }
 
-fn ids(events: &[Arc<crate::core::event::Event>]) -> Vec<&str> {
+fn ids(events: &[Arc<flowtrigger_core::event::Event>]) -> Vec<&str> {
     events.iter().map(|event| event.id.as_str()).collect()
 }
 

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{claimed, in_lane, later, live_rule, to};
-use crate::core::gate::{Ask, Kind};
-use crate::core::run::State;
+use flowtrigger_core::gate::{Ask, Kind};
+use flowtrigger_core::run::State;
 use crate::store::Store;
 
 pub async fn a_gate_admits_up_to_its_limit<S: Store>(store: S) {

@@ -1,7 +1,7 @@
 //! The order of claims: one run of a lane at a time, rules in turn, each within its limit.
 
 use super::{arrival, claimed, everything, in_lane, later, live_rule, now, place, to, up_to};
-use crate::core::run::{RunId, State};
+use flowtrigger_core::run::{RunId, State};
 use crate::store::{ClaimRequest, ClaimedRun, Store};
 
 pub async fn runs_of_a_lane_are_executed_one_at_a_time<S: Store>(store: S) {

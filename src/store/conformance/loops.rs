@@ -6,9 +6,10 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{arrival, everything, in_lane, later, live_rule, to};
-use crate::core::loop_guard::LoopGuard;
-use crate::core::loop_guard::{Guard, Lineage, LoopAsk, Origin};
-use crate::core::run::{RunId, State};
+use flowtrigger_core::loop_guard::limits::LoopGuard;
+use flowtrigger_core::loop_guard::{Guard, Lineage, LoopAsk};
+use flowtrigger_core::loop_guard::origin::Origin;
+use flowtrigger_core::run::{RunId, State};
 use crate::store::{ArrivalKind, IncomingEvent, RunStatus, Store};
 
 const LIMITS: LoopGuard = LoopGuard {

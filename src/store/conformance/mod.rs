@@ -18,11 +18,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::{ArrivalKind, ClaimRequest, IncomingEvent, PlannedRun, RevisionId, Store};
-use crate::core::config::Mode;
-use crate::core::event::Event;
-use crate::core::matching::ruleset::RuleSet;
-use crate::core::rule::jobspec::Rule;
-use crate::core::run::{Attempt, Line, Reply, RunId, State};
+use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::{Attempt, Line, RunId, State};
+use flowtrigger_core::run::call_result::Reply;
 
 pub use loops::loop_check;
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::{arrival, claimed, live_rule, now, place, to};
-use crate::core::config;
-use crate::core::config::Mode;
-use crate::core::gate::Kept;
-use crate::core::rule::path::Path;
-use crate::core::rule::path::redact::{REDACTED, is_redacted};
-use crate::core::run::{RunId, State};
+use flowtrigger_core::config;
+use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::gate::Kept;
+use flowtrigger_core::path::Path;
+use flowtrigger_core::path::redact::{REDACTED, is_redacted};
+use flowtrigger_core::run::{RunId, State};
 use crate::store::{IncomingEvent, Revision, Store, StoreError, StoreSettings};
 
 const SAID: &str = "a customer's own words";

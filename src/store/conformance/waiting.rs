@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use super::{arrival, attempt, claimed, in_lane, later, live_rule, now, place, to};
-use crate::core::rule::jobspec::Rule;
-use crate::core::run::{RunId, State};
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::{RunId, State};
 use crate::store::Store;
 
 const DAYS: i64 = 4 * 86_400;

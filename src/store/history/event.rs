@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::core::event::Event;
+use flowtrigger_core::event::Event;
 use crate::store::RevisionId;
 
 /// How a person names an event.

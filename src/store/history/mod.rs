@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::core::config::Config;
-use crate::core::event::Event;
-use crate::core::gate::{Ask, Facts, Gathering};
-use crate::core::loop_guard::{Lineage, Link, LoopAsk, LoopFacts};
-use crate::core::run::RunId;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::gate::{Ask, Facts};
+use flowtrigger_core::gate::debounce::Gathering;
+use flowtrigger_core::loop_guard::{Lineage, Link, LoopAsk, LoopFacts};
+use flowtrigger_core::run::RunId;
 use crate::store::RevisionId;
 
 pub use error::{HistoryError, HistoryOpenError};

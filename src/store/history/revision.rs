@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::core::config::{self, Config};
-use crate::core::diagnostic::{Diagnostics, Files};
-use crate::core::event::Event;
-use crate::core::matching::ruleset::RuleSet;
-use crate::core::matching::ruleset_compile;
-use crate::core::rule::document::only_documents;
+use flowtrigger_core::config;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::event::Event;
+use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::compile::rule_set;
+use flowtrigger_core::document::split::only_documents;
 
 /// A revision as it was written.
 #[derive(Debug, Clone)]
@@ -54,7 +55,7 @@ impl PastRevision {
         }
         let files = Arc::new(files);
         let mut diagnostics = Diagnostics::default();
-        let rules = ruleset_compile::rule_set(&files, &rule_files, &config, &mut diagnostics);
+        let rules = rule_set::rule_set(&files, &rule_files, &config, &mut diagnostics);
         Self {
             since: texts.since,
             config,

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::EventRowId;
-use crate::core::loop_guard::Lineage;
-use crate::core::run::{RunId, State};
+use flowtrigger_core::loop_guard::Lineage;
+use flowtrigger_core::run::{RunId, State};
 
 /// Which runs; a field that is not set takes any.
 #[derive(Debug, Clone, Default, PartialEq)]

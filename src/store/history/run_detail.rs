@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{EventRecord, RunRow};
-use crate::core::config;
-use crate::core::diagnostic::{Diagnostics, Files};
-use crate::core::flow::step::Flow;
-use crate::core::gate::Ask;
-use crate::core::rule::jobspec::Rule;
-use crate::core::rule::version::{Kept, Version};
-use crate::core::rule::version_compile::compile_version;
-use crate::core::run::{Line, RunId};
+use flowtrigger_core::config;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::flow::step::Flow;
+use flowtrigger_core::gate::Ask;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::rule::version::{Kept, Version};
+use flowtrigger_core::compile::rule_version::compile_version;
+use flowtrigger_core::run::{Line, RunId};
 
 #[derive(Debug, Clone)]
 pub struct RunDetail {

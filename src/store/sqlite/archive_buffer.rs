@@ -10,10 +10,10 @@ use super::codec::event::{decode_event, encode_event, encode_scanned_event};
 use super::codec::micros;
 use super::transaction::WriteTransaction;
 use super::writer_state::Gauge;
-use crate::core::config::Archived;
-use crate::core::event::Brief;
-use crate::core::rule::path::Path;
-use crate::core::rule::path::redact::redacted;
+use flowtrigger_core::config::archive::Archived;
+use flowtrigger_core::event::summary::Brief;
+use flowtrigger_core::path::Path;
+use flowtrigger_core::path::redact::redacted;
 use crate::store::{RevisionId, StoreError, UnmatchedEvent};
 
 /// Bytes in the buffer. With a tick every half second this is about 4,000 events per second.

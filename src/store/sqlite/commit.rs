@@ -11,9 +11,9 @@ use super::codec::{encode_checks, micros};
 use super::gates::causation::encode_actors;
 use super::gates::window::{OpenWindow, WindowMember};
 use super::transaction::WriteTransaction;
-use crate::core::gate::Debounce;
-use crate::core::loop_guard::Lineage;
-use crate::core::run::{RunId, State};
+use flowtrigger_core::gate::debounce::Debounce;
+use flowtrigger_core::loop_guard::Lineage;
+use flowtrigger_core::run::{RunId, State};
 use crate::store::{
     ArrivalKind, Committed, IncomingEvent, PlannedRun, RunStatus, StoreError, holds_lane,
     is_redactable,

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::core::event::Event;
+use flowtrigger_core::event::Event;
 
 const CACHE_EVENTS: usize = 128;
 /// Bytes of their JSON. In memory an event takes several times that.

@@ -28,7 +28,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::core::run::{Line, RunId, State};
+use flowtrigger_core::run::{Line, RunId, State};
 use crate::store::integration_settings::SettingsScope;
 use crate::store::{
     ClaimRequest, ClaimedRun, Committed, IncomingEvent, Revision, RevisionId, RunRecord, RunStatus,

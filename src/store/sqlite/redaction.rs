@@ -6,8 +6,8 @@ use rusqlite::params;
 use super::codec::event::{decode_event, encode_event};
 use super::codec::load_error::LoadError;
 use super::transaction::WriteTransaction;
-use crate::core::rule::path::redact::{is_redacted, redacted};
-use crate::core::run::{RunId, State};
+use flowtrigger_core::path::redact::{is_redacted, redacted};
+use flowtrigger_core::run::{RunId, State};
 use crate::store::{StoreError, is_redactable};
 
 impl WriteTransaction<'_> {

@@ -11,7 +11,7 @@ use super::codec::micros;
 use super::database::Location;
 use super::queue::transition::known_state;
 use super::transaction::WriteTransaction;
-use crate::core::config::Archived;
+use flowtrigger_core::config::archive::Archived;
 use crate::store::StoreError;
 
 /// How far the age limit moves at most, in microseconds.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::codec::micros;
 use super::database::Location;
 use super::transaction::WriteTransaction;
-use crate::core::fingerprint::fingerprint;
+use flowtrigger_core::fingerprint::fingerprint;
 use crate::store::{Revision, RevisionId, StoreError};
 
 impl WriteTransaction<'_> {

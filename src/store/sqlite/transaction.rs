@@ -12,12 +12,13 @@ use super::codec::event::decode_event;
 use super::codec::load_error::LoadError;
 use super::database::{self, Location};
 use super::writer_state::WriterState;
-use crate::core::config::{self, Config};
-use crate::core::event::Event;
-use crate::core::fingerprint::{Fingerprint, fingerprint};
-use crate::core::rule::jobspec::Rule;
-use crate::core::rule::version::Version;
-use crate::core::rule::version_compile::compile_version;
+use flowtrigger_core::config;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::fingerprint::{Fingerprint, fingerprint};
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::rule::version::Version;
+use flowtrigger_core::compile::rule_version::compile_version;
 use crate::store::{RowError, StoreError};
 
 /// Compiled rules of runs, if the database is a file.

@@ -12,10 +12,10 @@ use super::database::Location;
 use super::event_cache::EventCache;
 use super::queue::transition::holds_lane;
 use super::retention::TickCounter;
-use crate::core::config::Config;
-use crate::core::fingerprint::Fingerprint;
-use crate::core::rule::jobspec::Rule;
-use crate::core::run::STATES;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::fingerprint::Fingerprint;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::STATES;
 use crate::store::StoreSettings;
 
 /// Revisions that came into force last.

@@ -1,6 +1,6 @@
 //! Cases in `tests/cases/conditions`: a condition, a body and the expected verdict.
 
-use flowtrigger::core::rule::document::Node;
+use flowtrigger_core::document::Node;
 use flowtrigger_testing::repository;
 
 use super::{documents, judge, lower};

@@ -6,15 +6,16 @@ mod reference;
 
 use std::sync::Arc;
 
-use flowtrigger::core::config::Config;
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
-use flowtrigger::core::event::Event;
-use flowtrigger::core::matching::evaluate::{Truth, evaluate};
-use flowtrigger::core::matching::trace::{NoTrace, Trace};
-use flowtrigger::core::rule::condition::Condition;
-use flowtrigger::core::rule::document::{self, Node};
-use flowtrigger::core::rule::fields::Fields;
-use flowtrigger::core::scope::Scope;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::event::Event;
+use flowtrigger_core::language::condition::evaluate::{Truth, evaluate};
+use flowtrigger_core::language::condition::trace::{NoTrace, Trace};
+use flowtrigger_core::language::condition::Condition;
+use flowtrigger_core::document;
+use flowtrigger_core::document::Node;
+use flowtrigger_core::language::event_fields::Fields;
+use flowtrigger_core::path::scope::Scope;
 use serde_json::{Value, json};
 
 /// The variables that the cases read.

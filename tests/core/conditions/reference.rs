@@ -1,6 +1,6 @@
 //! Explaining, evaluating and the reference evaluator agree on random conditions and bodies.
 
-use flowtrigger::core::matching::evaluate::Truth;
+use flowtrigger_core::language::condition::evaluate::Truth;
 use flowtrigger_testing::reference::{TruthValue, evaluate};
 use flowtrigger_testing::strategy::conditions::{bodies, condition_json, conditions};
 use proptest::prelude::*;

@@ -1,11 +1,11 @@
 //! Converted bundles, loaded beside their bundle: each rule runs the flow that its job spec starts.
 
-use flowtrigger::core::bundle::rule_name;
-use flowtrigger::core::config::Config;
-use flowtrigger::core::config::Mode;
-use flowtrigger::core::convert::{Conversion, ConvertedRule};
-use flowtrigger::core::diagnostic::Code;
-use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger_core::compile::bundle::rule_name;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::convert::conversion::{Conversion, ConvertedRule};
+use flowtrigger_core::diagnostic::Code;
+use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_testing::{repository, rules};
 
 use super::converted;

@@ -7,9 +7,11 @@ mod triggers;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use flowtrigger::core::config::Config;
-use flowtrigger::core::convert::{Conversion, ConvertError, ConvertedRule, NameAllocator, convert};
-use flowtrigger::core::diagnostic::Code;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::convert::{ConvertError, convert};
+use flowtrigger_core::convert::conversion::{Conversion, ConvertedRule};
+use flowtrigger_core::convert::names::NameAllocator;
+use flowtrigger_core::diagnostic::Code;
 use flowtrigger_testing::{expected, repository, rules};
 
 fn cases() -> Vec<PathBuf> {

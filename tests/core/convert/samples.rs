@@ -1,8 +1,8 @@
 //! Samples of events, with some of their fields changed.
 
-use flowtrigger::core::event::Event;
-use flowtrigger::core::event::catalogue::Catalogue;
-use flowtrigger::core::event::decode::decode;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::catalogue::Catalogue;
+use flowtrigger_core::event::format::decode;
 use flowtrigger_testing::repository;
 use serde_json::Value;
 

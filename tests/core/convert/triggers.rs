@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use flowtrigger::core::convert::ConvertedRule;
-use flowtrigger::core::matching::find::Scratch;
-use flowtrigger::core::rule::jobspec::Rule;
+use flowtrigger_core::convert::conversion::ConvertedRule;
+use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::rule::Rule;
 use flowtrigger_testing::{repository, rules};
 use serde_json::json;
 

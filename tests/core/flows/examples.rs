@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use flowtrigger::core::event::Event;
+use flowtrigger_core::event::Event;
 use flowtrigger_testing::{repository, rules};
 
 use super::event;

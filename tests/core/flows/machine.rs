@@ -7,12 +7,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::time::Duration;
 
-use flowtrigger::core::event::Event;
-use flowtrigger::core::flow::call::Call;
-use flowtrigger::core::flow::jq::Program;
-use flowtrigger::core::flow::step::Flow;
-use flowtrigger::core::flow::{Move, Subject, Task, next, taken_up};
-use flowtrigger::core::run::{Attempt, CallFailure, CallResult, Line, Reply, idempotency_key};
+use flowtrigger_core::event::Event;
+use flowtrigger_core::flow::call::Call;
+use flowtrigger_core::flow::jq::program::Program;
+use flowtrigger_core::flow::step::Flow;
+use flowtrigger_core::flow::decide::{Move, Subject, Task, next, taken_up};
+use flowtrigger_core::run::{Attempt, Line, idempotency_key};
+use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 

@@ -6,10 +6,10 @@ mod examples;
 mod machine;
 mod random;
 
-use flowtrigger::core::event::Event;
-use flowtrigger::core::event::catalogue::Catalogue;
-use flowtrigger::core::event::decode::decode;
-use flowtrigger::core::event::json::accept;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::catalogue::Catalogue;
+use flowtrigger_core::event::format::decode;
+use flowtrigger_core::event::json::parse::accept;
 use flowtrigger_testing::repository;
 
 pub fn event(text: &str) -> Option<Event> {

@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
-use flowtrigger::core::config::Config;
-use flowtrigger::core::flow::Move;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::flow::decide::Move;
 use flowtrigger_testing::rules;
 use proptest::collection::vec;
 use proptest::prelude::*;

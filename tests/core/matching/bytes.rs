@@ -4,16 +4,17 @@
 use std::cell::{Cell, RefCell};
 use std::sync::LazyLock;
 
-use flowtrigger::core::config::Mode;
-use flowtrigger::core::event::decode::{Told, read};
-use flowtrigger::core::event::json::accept;
-use flowtrigger::core::event::{Brief, Event};
-use flowtrigger::core::matching::evaluate::{Truth, evaluate};
-use flowtrigger::core::matching::evaluation::{Evaluation, EventInput, ReadBy};
-use flowtrigger::core::matching::find::Scratch;
-use flowtrigger::core::matching::trace::NoTrace;
-use flowtrigger::core::rule::jobspec::Rule;
-use flowtrigger::core::scope::Scope;
+use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::event::format::{Told, read};
+use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::summary::Brief;
+use flowtrigger_core::language::condition::evaluate::{Truth, evaluate};
+use flowtrigger_core::matching::evaluation::{Evaluation, EventInput, ReadBy};
+use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::language::condition::trace::NoTrace;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::path::scope::Scope;
 use flowtrigger_testing::mutate::{changed_values, texts};
 use flowtrigger_testing::repository::SAMPLES;
 use flowtrigger_testing::strategy;

@@ -6,18 +6,20 @@ mod readers;
 
 use std::sync::Arc;
 
-use flowtrigger::core::config::{Config, EventSource};
-use flowtrigger::core::event::Event;
-use flowtrigger::core::event::datum::Datum;
-use flowtrigger::core::event::tape::{Scanned, Tape};
-use flowtrigger::core::event::user_described::{Description, TypeFrom};
-use flowtrigger::core::matching::evaluate::{Truth, evaluate};
-use flowtrigger::core::matching::index::{Index, Scratch, Slots};
-use flowtrigger::core::matching::trace::NoTrace;
-use flowtrigger::core::rule::jobspec::Rule;
-use flowtrigger::core::rule::operator::Verdict;
-use flowtrigger::core::rule::path::{Found, Path};
-use flowtrigger::core::scope::Scope;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::config::source::EventSource;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::json::value_ref::Datum;
+use flowtrigger_core::event::json::tape::{Scanned, Tape};
+use flowtrigger_core::event::format::custom::{Description, TypeFrom};
+use flowtrigger_core::language::condition::evaluate::{Truth, evaluate};
+use flowtrigger_core::matching::index::{Index, Slots};
+use flowtrigger_core::matching::index::scratch::Scratch;
+use flowtrigger_core::language::condition::trace::NoTrace;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::language::operator::Verdict;
+use flowtrigger_core::path::{Found, Path};
+use flowtrigger_core::path::scope::Scope;
 use flowtrigger_testing::rules;
 use flowtrigger_testing::strategy::{self, Parts, parts, tests};
 use proptest::collection::vec;
@@ -106,7 +108,7 @@ fn find(
 ) -> Vec<u32> {
     let mut matches = vec![u32::MAX];
     let mut whole = |rule: u32, predicate: &_| {
-        let predicate: &flowtrigger::core::rule::condition::Predicate = predicate;
+        let predicate: &flowtrigger_core::language::condition::Predicate = predicate;
         let vars = &rules[rule as usize].vars;
         predicate.evaluate(&scope(event, vars)) == Verdict::Match
     };

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use flowtrigger::core::config::{Config, EventSource};
-use flowtrigger::core::event::catalogue::Catalogue;
-use flowtrigger::core::event::decode::{Told, read};
-use flowtrigger::core::event::user_described::{Description, TypeFrom};
-use flowtrigger::core::event::{Event, json::accept};
-use flowtrigger::core::matching::ruleset::RuleSet;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::config::source::EventSource;
+use flowtrigger_core::event::catalogue::Catalogue;
+use flowtrigger_core::event::format::{Told, read};
+use flowtrigger_core::event::format::custom::{Description, TypeFrom};
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::matching::rule_set::RuleSet;
 use flowtrigger_testing::repository::SAMPLES;
 use flowtrigger_testing::rules;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Commands of a daemon that is killed: orphaned ones are killed before the next start, and their runs continue
 //! as the rule says. Runs that were active together are not held for repeated kills.
 
-use flowtrigger::core::run::State;
+use flowtrigger_core::run::State;
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::http_wire::Connection;
 use flowtrigger_testing::receiver::Receiver;

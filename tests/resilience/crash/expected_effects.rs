@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use flowtrigger::core::run::State;
+use flowtrigger_core::run::State;
 use flowtrigger_testing::receiver::{Received, Receiver};
 use flowtrigger_testing::sandbox::Sandbox;
 

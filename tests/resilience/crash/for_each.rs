@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use flowtrigger::core::run::Line;
+use flowtrigger_core::run::Line;
 use flowtrigger::store::{Settings, SqliteStore};
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::receiver::Receiver;

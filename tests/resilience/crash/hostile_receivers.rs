@@ -5,7 +5,8 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use flowtrigger::core::run::{CallFailure, Line};
+use flowtrigger_core::run::Line;
+use flowtrigger_core::run::call_result::CallFailure;
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::receiver::Receiver;
 

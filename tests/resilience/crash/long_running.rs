@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use flowtrigger::core::run::{Line, RunId, State};
+use flowtrigger_core::run::{Line, RunId, State};
 use flowtrigger::engine;
 use flowtrigger::engine::{
     Clock, ConfigFile, Engine, ReloadablePerformer, RulebookPaths, read_event,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use flowtrigger::core::run::State;
+use flowtrigger_core::run::State;
 use flowtrigger_testing::daemon::DaemonProcess;
 use flowtrigger_testing::http_wire::{Connection, Message};
 use flowtrigger_testing::receiver::Receiver;

@@ -1,9 +1,9 @@
 //! Unmatched events are stored as received, without being decoded. The response, the stored event and `why` are
 //! the same as for a decoded event.
 
-use flowtrigger::core::config::{Config, Source};
-use flowtrigger::core::event::Event;
-use flowtrigger::core::event::json::accept;
+use flowtrigger_core::config::{Config, Source};
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::json::parse::accept;
 use flowtrigger::engine::read_event;
 use flowtrigger::store::history::EventRowId;
 use flowtrigger::store::{History, SqliteHistory};

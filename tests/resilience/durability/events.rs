@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use flowtrigger::core::config::Config;
-use flowtrigger::core::event::Event;
-use flowtrigger::core::rule::jobspec::Rule;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::rule::Rule;
 use flowtrigger::store::{Arrival, EditionId, Occasion, Planned};
 use flowtrigger_testing::rules;
 use jiff::Timestamp;

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use flowtrigger::action::Performer;
 use flowtrigger::action::command::sandbox;
-use flowtrigger::core::flow::call::ExecCall;
-use flowtrigger::core::flow::confinement::Confinement;
-use flowtrigger::core::rule::rendered_text::Text;
-use flowtrigger::core::run::CallFailure;
+use flowtrigger_core::flow::call::ExecCall;
+use flowtrigger_core::flow::confinement::Confinement;
+use flowtrigger_core::language::rendered_text::Text;
+use flowtrigger_core::run::call_result::CallFailure;
 use serde_json::Value;
 
 use super::{exec, failed, perform_exec, performer, succeeded, with};

@@ -3,8 +3,8 @@
 mod hostile;
 mod stopping;
 
-use flowtrigger::core::flow::call::{ExecCall, Keep};
-use flowtrigger::core::rule::rendered_text::Text;
+use flowtrigger_core::flow::call::{ExecCall, Keep};
+use flowtrigger_core::language::rendered_text::Text;
 use serde_json::json;
 
 use super::{exec, failed, perform_exec, performer, secret, succeeded, with};

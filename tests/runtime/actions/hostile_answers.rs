@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use flowtrigger::core::flow::call::Keep;
+use flowtrigger_core::flow::call::Keep;
 use flowtrigger_testing::receiver::{Receiver, Response, Then};
 
 use super::{failed, http, perform_http, performer, succeeded, with};

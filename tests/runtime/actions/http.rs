@@ -1,8 +1,8 @@
 //! HTTP calls with receivers on this machine: what is sent, what is kept, and that no secret is in a message or
 //! result.
 
-use flowtrigger::core::flow::call::{Auth, Body, Call, Keep};
-use flowtrigger::core::rule::rendered_text::{Encoding, Piece, Text, Tree};
+use flowtrigger_core::flow::call::{Auth, Body, Call, Keep};
+use flowtrigger_core::language::rendered_text::{Encoding, Piece, Text, Tree};
 use flowtrigger_testing::receiver::{Receiver, Response, Then};
 use serde_json::{Value, json};
 

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use flowtrigger::core::flow::call::{Body, Expect, HttpCall};
-use flowtrigger::core::rule::rendered_text::Text;
-use flowtrigger::core::run::CallFailure;
+use flowtrigger_core::flow::call::{Body, Expect, HttpCall};
+use flowtrigger_core::language::rendered_text::Text;
+use flowtrigger_core::run::call_result::CallFailure;
 use flowtrigger_testing::receiver::{Receiver, Response, Then};
 
 use super::{failed, http, perform_http, performer, secret};

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use flowtrigger::action::jq::JqPool;
-use flowtrigger::core::flow::call::{Call, JqCall};
-use flowtrigger::core::run::CallFailure;
+use flowtrigger_core::flow::call::{Call, JqCall};
+use flowtrigger_core::run::call_result::CallFailure;
 use serde_json::{Value, json};
 
 use super::{KEY, performer, succeeded};

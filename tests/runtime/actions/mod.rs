@@ -17,12 +17,13 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use flowtrigger::action::secret::{SecretStore, SecretValue};
+use flowtrigger::action::secret::SecretStore;
+use flowtrigger_core::secret::SecretValue;
 use flowtrigger::action::{Performer, PerformerOptions};
-use flowtrigger::core::egress::{Allowed, Outgoing};
-use flowtrigger::core::flow::call::{Call, ExecCall, Expect, HttpCall, Keep};
-use flowtrigger::core::rule::rendered_text::{Encoding, Piece, Text};
-use flowtrigger::core::run::{CallFailure, CallResult};
+use flowtrigger_core::egress::policy::{Allowed, Outgoing};
+use flowtrigger_core::flow::call::{Call, ExecCall, Expect, HttpCall, Keep};
+use flowtrigger_core::language::rendered_text::{Encoding, Piece, Text};
+use flowtrigger_core::run::call_result::{CallFailure, CallResult};
 use ipnet::IpNet;
 use serde_json::Value;
 

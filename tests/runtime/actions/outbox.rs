@@ -1,8 +1,8 @@
 //! Outboxes: requests written to a file as lines of JSON, without secrets, whole, and inside the folder.
 
 use flowtrigger::action::Performer;
-use flowtrigger::core::flow::call::{Auth, Body, Call, Expect, Keep};
-use flowtrigger::core::rule::rendered_text::{Text, Tree};
+use flowtrigger_core::flow::call::{Auth, Body, Call, Expect, Keep};
+use flowtrigger_core::language::rendered_text::{Text, Tree};
 use serde_json::{Value, json};
 
 use super::{KEY, failed, http, perform_http, secret, succeeded, with};

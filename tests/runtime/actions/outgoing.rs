@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use flowtrigger::action::Performer;
-use flowtrigger::core::egress::{Outgoing, Proxy};
-use flowtrigger::core::flow::call::HttpCall;
-use flowtrigger::core::rule::rendered_text::{Piece, Text};
+use flowtrigger_core::egress::policy::{Outgoing, Proxy};
+use flowtrigger_core::flow::call::HttpCall;
+use flowtrigger_core::language::rendered_text::{Piece, Text};
 use flowtrigger_testing::receiver::{Received, Receiver, Response, Then};
 
 use super::lookup::Names;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use flowtrigger::action::Performer;
 use flowtrigger::action::command::allowlist::ProgramAllowlist;
-use flowtrigger::core::config::Commands;
+use flowtrigger_core::config::commands::Commands;
 
 use super::{exec, failed, perform_exec, succeeded, with};
 

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowtrigger::core::flow::call::{Auth, Body, Expect, HttpCall};
-use flowtrigger::core::rule::rendered_text::{Piece, Text};
+use flowtrigger_core::flow::call::{Auth, Body, Expect, HttpCall};
+use flowtrigger_core::language::rendered_text::{Piece, Text};
 use flowtrigger_testing::receiver::{Received, Receiver, Response, Then};
 
 use super::lookup::Names;

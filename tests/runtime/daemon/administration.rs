@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use flowtrigger::core::run::State;
+use flowtrigger_core::run::State;
 use flowtrigger::source::admin;
 use flowtrigger_testing::receiver::Receiver;
 use flowtrigger_testing::test_daemon::{event, house, soon, telling};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use flowtrigger::core::run::{Line, RunId, State};
+use flowtrigger_core::run::{Line, RunId, State};
 use flowtrigger::store::{
     Arrival, Claim, Claimed, Committed, Edition, EditionId, Placed, Record, SqliteStore, Store,
     StoreError, Unmatched,

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use flowtrigger::core::flow::call::Call;
-use flowtrigger::core::run::{CallResult, Line, State};
+use flowtrigger_core::flow::call::Call;
+use flowtrigger_core::run::{Line, State};
+use flowtrigger_core::run::call_result::CallResult;
 use flowtrigger::engine::{EngineOptions, Perform};
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{Placed, Store};
@@ -173,7 +174,7 @@ async fn a_dead_run_goes_on_and_a_done_one_is_acted_on_anew() {
     let keys: Vec<String> = receiver.received().into_iter().map(|got| got.key).collect();
     assert_eq!(keys[0], keys[1], "a revived run keeps its key");
     assert_ne!(keys[1], keys[2], "a replay has a key of its own");
-    let unknown = flowtrigger::core::run::RunId(999);
+    let unknown = flowtrigger_core::run::RunId(999);
     assert!(house.engine.replay(unknown, None).await.is_err());
     assert_eq!(house.engine.store().unfinished(9).await.unwrap(), []);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flowtrigger::core::run::State;
+use flowtrigger_core::run::State;
 use flowtrigger::engine::EngineOptions;
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{Placed, Store};

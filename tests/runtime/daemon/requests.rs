@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use flowtrigger::core::flow::call::Call;
-use flowtrigger::core::run::{CallResult, Line, Reply, RunId, State};
+use flowtrigger_core::flow::call::Call;
+use flowtrigger_core::run::{Line, RunId, State};
+use flowtrigger_core::run::call_result::{CallResult, Reply};
 use flowtrigger::engine::{EngineOptions, Perform};
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger::store::{

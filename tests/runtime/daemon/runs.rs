@@ -1,7 +1,8 @@
 //! Runs to their end: retries, lanes, guards, and a fault that takes nothing else with it.
 
-use flowtrigger::core::flow::call::Call;
-use flowtrigger::core::run::{CallResult, Line, Reply, State};
+use flowtrigger_core::flow::call::Call;
+use flowtrigger_core::run::{Line, State};
+use flowtrigger_core::run::call_result::{CallResult, Reply};
 use flowtrigger::engine::{Perform, RunReport, act};
 use flowtrigger::store::Store;
 use flowtrigger_testing::receiver::Receiver;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flowtrigger::core::run::State;
+use flowtrigger_core::run::State;
 use flowtrigger::engine::{EngineOptions, UnfinishedWork};
 use flowtrigger::source::http::HttpLimits;
 use flowtrigger_testing::receiver::Receiver;

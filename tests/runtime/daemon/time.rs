@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use flowtrigger::core::flow::call::Call;
-use flowtrigger::core::run::{CallFailure, CallResult, Line, Reply, State};
+use flowtrigger_core::flow::call::Call;
+use flowtrigger_core::run::{Line, State};
+use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use flowtrigger::engine::{Clock, Perform};
 use flowtrigger::store::{Placed, SqliteStore, Store};
 use flowtrigger_testing::clock::ManualClock;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use flowtrigger::core::config::Source;
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
-use flowtrigger::core::matching::find::Scratch;
-use flowtrigger::core::matching::ruleset_compile;
+use flowtrigger_core::config::Source;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::compile::rule_set;
 use flowtrigger::store::sqlite::SqliteStore;
 use flowtrigger::store::{Arrival, EditionId, Occasion, Planned, Settings, Store};
 use jiff::Timestamp;
@@ -23,7 +23,7 @@ async fn two_events(store: &SqliteStore) {
     let file = files.add("rules/page.yaml", gathering());
     let config = Source::default().compile();
     let mut diagnostics = Diagnostics::default();
-    let rules = ruleset_compile::rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
+    let rules = rule_set::rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
     for time in ["2026-01-07T09:02:00Z", "2026-01-07T09:03:00Z"] {
         let event = Arc::new(priority(7, "urgent", time));
         let mut scratch = Scratch::default();

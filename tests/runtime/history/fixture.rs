@@ -4,15 +4,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use flowtrigger::core::config::{Config, Source};
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
-use flowtrigger::core::event::Event;
-use flowtrigger::core::event::catalogue::Catalogue;
-use flowtrigger::core::event::decode::decode;
-use flowtrigger::core::event::json::accept;
-use flowtrigger::core::matching::ruleset::RuleSet;
-use flowtrigger::core::matching::ruleset_compile;
-use flowtrigger::core::run::{Attempt, CallFailure, CallResult, Line, Reply, RunId, State};
+use flowtrigger_core::config::{Config, Source};
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::catalogue::Catalogue;
+use flowtrigger_core::event::format::decode;
+use flowtrigger_core::event::json::parse::accept;
+use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::compile::rule_set;
+use flowtrigger_core::run::{Attempt, Line, RunId, State};
+use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use flowtrigger::store::sqlite::codec;
 use flowtrigger::store::sqlite::codec::event::encode_event;
 use jiff::Timestamp;
@@ -274,7 +275,7 @@ fn compiled(texts: &[(&str, &str)], config: &Config) -> RuleSet {
         .map(|(name, text)| files.add(*name, *text))
         .collect();
     let mut diagnostics = Diagnostics::default();
-    let rules = ruleset_compile::rule_set(&Arc::new(files), &ids, config, &mut diagnostics);
+    let rules = rule_set::rule_set(&Arc::new(files), &ids, config, &mut diagnostics);
     assert!(!diagnostics.has_errors(), "{diagnostics:?}");
     rules
 }

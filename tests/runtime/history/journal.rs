@@ -6,8 +6,8 @@ mod file;
 
 use std::time::Duration;
 
-use flowtrigger::core::gate::{Ask, Facts, Kind};
-use flowtrigger::core::run::{RunId, State};
+use flowtrigger_core::gate::{Ask, Facts, Kind};
+use flowtrigger_core::run::{RunId, State};
 use flowtrigger::store::EditionId;
 use flowtrigger::store::history::{
     EventQuery, EventSelector, NearestEvent, Page, RunFilter, RunRow,

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::extract::{Path as Segments, RawQuery, State as Desk};
 use axum::http::StatusCode;
 use axum::routing::post;
-use flowtrigger::core::run::State;
+use flowtrigger_core::run::State;
 use serde_json::{Value, json};
 use tokio::net::UnixListener;
 

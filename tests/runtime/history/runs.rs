@@ -1,7 +1,7 @@
 //! `runs list` and `runs show` on a folder at rest.
 //! What they print is compared whole where people read it, and by its parts where programs do.
 
-use flowtrigger::core::run::{Line, RunId, State};
+use flowtrigger_core::run::{Line, RunId, State};
 use rusqlite::params;
 use serde_json::{Value, json};
 

@@ -5,13 +5,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flowtrigger::core::config::Source;
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
-use flowtrigger::core::gate::Opening;
-use flowtrigger::core::matching::find::Scratch;
-use flowtrigger::core::matching::ruleset::RuleSet;
-use flowtrigger::core::matching::ruleset_compile;
-use flowtrigger::core::run::{RunId, State};
+use flowtrigger_core::config::Source;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::gate::Opening;
+use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::compile::rule_set;
+use flowtrigger_core::run::{RunId, State};
 use flowtrigger::store::history::{EventQuery, EventSelector};
 use flowtrigger::store::{
     Arrival, Claim, Edition, History, Occasion, Planned, Settings, SqliteHistory, SqliteStore,
@@ -31,7 +31,7 @@ fn rules() -> RuleSet {
     let file = files.add("rules/page.yaml", text);
     let config = Source::default().compile();
     let mut diagnostics = Diagnostics::default();
-    let set = ruleset_compile::rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
+    let set = rule_set::rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
     assert!(!diagnostics.has_errors(), "{diagnostics:?}");
     set
 }

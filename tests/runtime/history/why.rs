@@ -1,8 +1,8 @@
 //! `why` on a folder at rest: by id and by ticket, with the rules of the time, and where nothing came.
 //! Every answer is read as a person reads it; one is compared whole.
 
-use flowtrigger::core::event::Brief;
-use flowtrigger::core::run::State;
+use flowtrigger_core::event::summary::Brief;
+use flowtrigger_core::run::State;
 use flowtrigger::store::sqlite::codec::event::encode_scanned_event;
 use serde_json::{Value, json};
 

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use flowtrigger::core::config::Config;
-use flowtrigger::core::diagnostic::{Diagnostics, Files};
-use flowtrigger::core::event::decode::Told;
-use flowtrigger::core::matching::find::Scratch;
-use flowtrigger::core::matching::ruleset::RuleSet;
-use flowtrigger::core::matching::ruleset_compile;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::diagnostic::{Diagnostics, Files};
+use flowtrigger_core::event::format::Told;
+use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::compile::rule_set;
 
 use super::{Engine, Input};
 use crate::yaml;
@@ -59,7 +59,7 @@ pub fn load(text: &str) -> Result<RuleSet, String> {
     let file = files.add("rules.yaml", text);
     let mut found = Diagnostics::default();
     let rules =
-        ruleset_compile::rule_set(&Arc::new(files), &[file], &Config::default(), &mut found);
+        rule_set::rule_set(&Arc::new(files), &[file], &Config::default(), &mut found);
     match found.sorted().first() {
         Some(diagnostic) => Err(format!("our rules have mistakes: {diagnostic:?}")),
         None => Ok(rules),

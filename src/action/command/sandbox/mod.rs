@@ -10,8 +10,8 @@ use rustix::process::geteuid;
 
 use crate::action::command::user::User;
 use crate::action::preflight::PreflightIssue;
-use crate::core::flow::confinement::Confinement;
-use crate::core::run::CallFailure;
+use flowtrigger_core::flow::confinement::Confinement;
+use flowtrigger_core::run::call_result::CallFailure;
 use launcher::{FileAccess, SandboxSpec};
 
 /// The restrictions, and the home of the user that the command runs as.

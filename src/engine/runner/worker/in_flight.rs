@@ -12,9 +12,9 @@ use tracing::debug;
 
 use super::integration_settings::access;
 use super::{Worker, WorkerExit, signalled};
-use crate::core::flow::Task;
-use crate::core::flow::call::Call;
-use crate::core::run::{Attempt, Line, idempotency_key};
+use flowtrigger_core::flow::decide::Task;
+use flowtrigger_core::flow::call::Call;
+use flowtrigger_core::run::{Attempt, Line, idempotency_key};
 use crate::engine::limits::concurrency::{HostAdmission, HostQueue, Permit};
 use crate::engine::runner::performer::Perform;
 use crate::store::{Claimed, Store};

@@ -4,9 +4,9 @@
 use serde_json::{Map, Value};
 
 use super::is_transient;
-use crate::core::config::Config;
-use crate::core::flow::call::ConfigCall;
-use crate::core::run::{CallFailure, CallResult, Reply};
+use flowtrigger_core::config::Config;
+use flowtrigger_core::flow::call::ConfigCall;
+use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use crate::store::{Store, StoreError};
 
 pub async fn access<S: Store>(store: &S, config: &Config, call: &ConfigCall) -> CallResult {

@@ -4,7 +4,8 @@
 use tracing::{error, info, warn};
 
 use super::Worker;
-use crate::core::run::{Attempt, CallFailure, State};
+use flowtrigger_core::run::{Attempt, State};
+use flowtrigger_core::run::call_result::CallFailure;
 use crate::engine::limits::active_runs::WorkerSignal;
 use crate::store::{Store, StoreError};
 

@@ -1,4 +1,4 @@
-//! Executes one run until it ends or has to wait: decide, perform, record, repeat. Decisions are `core::flow`'s,
+//! Executes one run until it ends or has to wait: decide, perform, record, repeat. Decisions are `flowtrigger_core::flow`'s,
 //! and nothing is performed before the log that led to it is stored.
 
 mod in_flight;
@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use tracing::error;
 
 use super::performer::Perform;
-use crate::core::flow::{Move, Subject, next, taken_up};
-use crate::core::run::{Line, State};
+use flowtrigger_core::flow::decide::{Move, Subject, next, taken_up};
+use flowtrigger_core::run::{Line, State};
 use crate::engine::limits::active_runs::WorkerSignal;
 use crate::engine::limits::concurrency::Permit;
 use crate::engine::state::EngineState;

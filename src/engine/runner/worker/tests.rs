@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::in_flight::key;
 use super::*;
-use crate::core::config::Config;
-use crate::core::event::sample::sample;
-use crate::core::matching::ruleset::RuleSet;
-use crate::core::run::RunId;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::event::catalogue::sample::sample;
+use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::run::RunId;
 use crate::engine::read_event;
 
 fn claimed(id: u64, error: Value) -> Claimed {

@@ -1,12 +1,12 @@
 //! Tests of the log texts about wrong signatures, which must not contain a secret.
 
 use super::{BODY, KEY, WINDOW, hmac, now, signed, verifier, verify};
-use crate::core::config::{
-    self, Algorithm, Encoding, Hmac, Scheme, Verification, github, standard_webhooks, upmind,
-    zendesk,
-};
-use crate::core::diagnostic::Position;
-use crate::core::secret::SecretValue;
+use flowtrigger_core::config;
+use flowtrigger_core::config::verification::{Scheme, Verification};
+use flowtrigger_core::config::verification::hmac::{Algorithm, Encoding, Hmac};
+use flowtrigger_core::config::verification::preset::{github, standard_webhooks, upmind, zendesk};
+use flowtrigger_core::diagnostic::Position;
+use flowtrigger_core::secret::SecretValue;
 use crate::source::signature::Verifier;
 use crate::source::signature::hint::other_scheme;
 
@@ -53,11 +53,11 @@ fn a_hint_says_what_would_match() {
         ..zendesk(WINDOW)
     };
     let decoded = hmac(
-        decoding(config::Key::Base64),
+        decoding(flowtrigger_core::config::verification::hmac::Key::Base64),
         &["whsec_d3EzVGZabDlrRDB5UW0="],
     );
     let verbatim = hmac(
-        decoding(config::Key::Verbatim),
+        decoding(flowtrigger_core::config::verification::hmac::Key::Verbatim),
         &["whsec_d3EzVGZabDlrRDB5UW0="],
     );
     let hint = hint_for(&decoded, &verbatim, BODY, BODY);

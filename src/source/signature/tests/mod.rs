@@ -6,12 +6,12 @@ mod tokens;
 
 use super::mac::Mac;
 use super::{Rejection, Verifier};
-use crate::core::config::{
-    self, Algorithm, Encoding, Hmac, Scheme, Signatures, Verification, github, standard_webhooks,
-    upmind, zendesk,
-};
-use crate::core::diagnostic::Position;
-use crate::core::secret::SecretValue;
+use flowtrigger_core::config;
+use flowtrigger_core::config::verification::{Scheme, Verification};
+use flowtrigger_core::config::verification::hmac::{Algorithm, Encoding, Hmac, Signatures};
+use flowtrigger_core::config::verification::preset::{github, standard_webhooks, upmind, zendesk};
+use flowtrigger_core::diagnostic::Position;
+use flowtrigger_core::secret::SecretValue;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -323,7 +323,7 @@ fn basic(secrets: &[&str]) -> Verifier {
 /// The same scheme with other secrets, given as plain text.
 fn verifier_like(scheme: Scheme, secrets: &[&str]) -> Verifier {
     match &scheme {
-        Scheme::Hmac(hmac) if hmac.key == config::Key::Base64 => {
+        Scheme::Hmac(hmac) if hmac.key == flowtrigger_core::config::verification::hmac::Key::Base64 => {
             let encoded: Vec<String> = secrets.iter().map(|s| STANDARD.encode(s)).collect();
             verifier(
                 scheme,

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use proptest::prelude::*;
 
 use super::{KEY, now, schemes, signed, verify};
-use crate::core::config::Encoding;
+use flowtrigger_core::config::verification::hmac::Encoding;
 use crate::source::signature::{Rejection, Verifier};
 
 proptest! {

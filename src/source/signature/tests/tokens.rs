@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{BODY, basic, headers, now, verifier, verify};
-use crate::core::config::Scheme;
+use flowtrigger_core::config::verification::Scheme;
 
 #[test]
 fn wrong_tokens_are_rejected() {

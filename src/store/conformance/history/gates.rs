@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::ids;
-use crate::core::gate::{Ask, Kept, Kind, Opening};
-use crate::core::run::State;
+use flowtrigger_core::gate::{Ask, Kept, Kind, Opening};
+use flowtrigger_core::run::State;
 use crate::store::conformance::debounce::{comes, coming};
 use crate::store::conformance::loops::{acts, loop_check, ours, person, wrote};
 use crate::store::conformance::{claimed, everything, in_lane, later, live_rule, now, place, to};

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{arrival, attempt, claimed, in_lane, later, live_rule, now, place, to};
-use crate::core::config::Mode;
-use crate::core::rule::jobspec::Rule;
-use crate::core::run::{Attempt, CallFailure, Line, RunId, State};
+use flowtrigger_core::config::mode::Mode;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::{Attempt, Line, RunId, State};
+use flowtrigger_core::run::call_result::CallFailure;
 use crate::store::history::{EventQuery, EventSelector, NearestEvent, Page, RunFilter, RunRow};
 use crate::store::{
     ArrivalKind, History, IncomingEvent, Revision, RevisionId, Store, StoreSettings,
@@ -253,7 +254,7 @@ async fn a_run_is_read_with_its_log_and_its_rule<S: Store, H: History>((store, h
 async fn the_runs_beside_a_run_are_named<S: Store, H: History>((store, history): (S, H)) {
     let text = "name: a\nevent_source: support\nevent_type: ticket.TicketCreated\n\
         on_dead: [{ succeed: reported }]\nflow:\n  - succeed: fine\n";
-    let rule = Arc::clone(&crate::core::matching::ruleset::RuleSet::of_text(text).rules[0]);
+    let rule = Arc::clone(&flowtrigger_core::matching::rule_set::RuleSet::of_text(text).rules[0]);
     let first = place(&store, arrival("1", &rule)).await;
     let second = place(&store, arrival("2", &rule)).await;
     claimed(&store, now()).await;

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::deep;
-use crate::core::event::catalogue::Catalogue;
-use crate::core::event::decode::{DECODERS, decode};
-use crate::core::event::{Brief, Event};
+use flowtrigger_core::event::catalogue::Catalogue;
+use flowtrigger_core::event::format::{DECODERS, decode};
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::summary::Brief;
 use crate::store::RowError;
 
 /// A stored event. In version 1, `raw` is left out if it equals the body. In version 2 it is all that is stored
@@ -150,8 +151,8 @@ pub fn decode_event(text: &str) -> Result<Event, RowError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::event::json::accept;
-    use crate::core::event::sample;
+    use flowtrigger_core::event::json::parse::accept;
+    use flowtrigger_core::event::catalogue::sample;
 
     #[test]
     fn every_sample_event_is_read_back_whole() {

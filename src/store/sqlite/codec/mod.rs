@@ -12,10 +12,12 @@ use rusqlite::types::Type;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::core::gate::{self, Ask, Kind};
-use crate::core::loop_guard::Lineage;
-use crate::core::rule::version::{Kept, Part};
-use crate::core::run::{Attempt, CallFailure, CallResult, Line, Reply, RunId, State};
+use flowtrigger_core::gate;
+use flowtrigger_core::gate::{Ask, Kind};
+use flowtrigger_core::loop_guard::Lineage;
+use flowtrigger_core::rule::version::{Kept, Part};
+use flowtrigger_core::run::{Attempt, Line, RunId, State};
+use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use crate::store::RowError;
 
 /// Microseconds since 1970.

@@ -6,8 +6,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 use super::count;
-use crate::core::loop_guard::{GATE, Guard, LINKS, Lineage, Link, LoopAsk, LoopFacts, Search};
-use crate::core::run::{RunId, State};
+use flowtrigger_core::loop_guard::{GATE, Guard, LINKS, Lineage, Link, LoopAsk, LoopFacts, Search};
+use flowtrigger_core::run::{RunId, State};
 use crate::store::StoreError;
 use crate::store::sqlite::codec::{self, micros};
 use crate::store::sqlite::transaction::WriteTransaction;

@@ -10,8 +10,9 @@ use rusqlite::{Connection, params};
 use self::window::OpenWindow;
 use super::codec::{self, micros};
 use super::transaction::WriteTransaction;
-use crate::core::gate::{Ask, Debounce, Facts, Gathering, Kind, Opening, Turn};
-use crate::core::run::{RunId, State};
+use flowtrigger_core::gate::{Ask, Facts, Kind, Opening};
+use flowtrigger_core::gate::debounce::{Debounce, Gathering, Turn};
+use flowtrigger_core::run::{RunId, State};
 use crate::store::StoreError;
 
 impl WriteTransaction<'_> {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::core::event::Event;
-use crate::core::gate::{Debounce, Gathering, Kept, replaced};
-use crate::core::rule::jobspec::Rule;
-use crate::core::run::{RunId, State};
+use flowtrigger_core::event::Event;
+use flowtrigger_core::gate::Kept;
+use flowtrigger_core::gate::debounce::{Debounce, Gathering, replaced};
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::run::{RunId, State};
 use crate::store::StoreError;
 use crate::store::sqlite::codec::load_error::LoadError;
 use crate::store::sqlite::codec::{micros, time};

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 
 use super::SqliteHistory;
-use crate::core::gate::{Ask, Facts, Gathering};
-use crate::core::loop_guard::{LINKS, Link, LoopAsk, LoopFacts};
-use crate::core::run::RunId;
+use flowtrigger_core::gate::{Ask, Facts};
+use flowtrigger_core::gate::debounce::Gathering;
+use flowtrigger_core::loop_guard::{LINKS, Link, LoopAsk, LoopFacts};
+use flowtrigger_core::run::RunId;
 use crate::store::history::HistoryError;
 use crate::store::sqlite::gates::causation::{chain, loop_history};
 use crate::store::sqlite::gates::gate_history;

@@ -16,10 +16,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row};
 
 use super::{VERSION, version};
-use crate::core::config::Config;
-use crate::core::gate::{Ask, Facts, Gathering};
-use crate::core::loop_guard::{Link, LoopAsk, LoopFacts};
-use crate::core::run::RunId;
+use flowtrigger_core::config::Config;
+use flowtrigger_core::gate::{Ask, Facts};
+use flowtrigger_core::gate::debounce::Gathering;
+use flowtrigger_core::loop_guard::{Link, LoopAsk, LoopFacts};
+use flowtrigger_core::run::RunId;
 use crate::store::RevisionId;
 use crate::store::history::{
     EventNames, EventQuery, EventRecord, EventRow, EventRowId, History, HistoryError,

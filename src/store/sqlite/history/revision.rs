@@ -1,7 +1,7 @@
 //! The texts of a revision and of a configuration.
 
 use super::SqliteHistory;
-use crate::core::config::Config;
+use flowtrigger_core::config::Config;
 use crate::store::history::{HistoryError, RevisionTexts};
 use crate::store::sqlite::codec::time;
 use crate::store::sqlite::transaction::config_source;

@@ -4,8 +4,8 @@ use rusqlite::Row;
 
 use super::SqliteHistory;
 use super::runs::{number, row};
-use crate::core::loop_guard::GATE;
-use crate::core::run::{Line, RunId};
+use flowtrigger_core::loop_guard::GATE;
+use flowtrigger_core::run::{Line, RunId};
 use crate::store::RowError;
 use crate::store::history::{
     EventRowId, GateAdmission, History, HistoryError, Page, RuleAtPlanning, RunDetail, RunFilter,

@@ -5,7 +5,7 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Row, params_from_iter};
 
 use super::SqliteHistory;
-use crate::core::run::RunId;
+use flowtrigger_core::run::RunId;
 use crate::store::history::{EventRowId, HistoryError, Page, RunFilter, RunRow};
 use crate::store::sqlite::codec::{self, micros, time};
 

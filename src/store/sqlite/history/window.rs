@@ -3,7 +3,7 @@
 
 use super::SqliteHistory;
 use super::runs::{number, row};
-use crate::core::run::RunId;
+use flowtrigger_core::run::RunId;
 use crate::store::history::{HistoryError, WindowDetail, WindowEvent};
 use crate::store::sqlite::codec::time;
 

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use crate::core::run::{RunId, State};
+use flowtrigger_core::run::{RunId, State};
 use crate::store::sqlite::codec::load_error::LoadError;
 use crate::store::sqlite::codec::{self, micros};
 use crate::store::sqlite::transaction::WriteTransaction;

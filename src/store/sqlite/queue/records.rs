@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use crate::core::run::{RunId, STATES, State};
+use flowtrigger_core::run::{RunId, STATES, State};
 use crate::store::sqlite::codec;
 use crate::store::sqlite::transaction::WriteTransaction;
 use crate::store::{RevisionId, RunRecord, RunStatus, StoreError};

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use crate::core::run::RunId;
+use flowtrigger_core::run::RunId;
 use crate::store::sqlite::codec::micros;
 
 /// Crashes with only this run running, before it is held.

@@ -2,7 +2,8 @@
 
 use rusqlite::params;
 
-use crate::core::run::{CallFailure, Line, RunId};
+use flowtrigger_core::run::{Line, RunId};
+use flowtrigger_core::run::call_result::CallFailure;
 use crate::store::StoreError;
 use crate::store::sqlite::codec::{self, log_row};
 use crate::store::sqlite::transaction::WriteTransaction;

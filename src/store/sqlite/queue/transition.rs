@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
-use crate::core::run::{Line, RunId, STATES, State};
+use flowtrigger_core::run::{Line, RunId, STATES, State};
 use crate::store::sqlite::codec::micros;
 use crate::store::sqlite::commit::NewRun;
 use crate::store::sqlite::transaction::WriteTransaction;

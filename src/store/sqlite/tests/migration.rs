@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 use rusqlite::params;
 
 use super::*;
-use crate::core::gate::{Ask, Kind, Opening};
-use crate::core::run::{CallFailure, CallResult, Reply};
+use flowtrigger_core::gate::{Ask, Kind, Opening};
+use flowtrigger_core::run::call_result::{CallFailure, CallResult, Reply};
 use crate::store::History;
 use crate::store::conformance::loop_check;
 use crate::store::history::{EventQuery, EventRow, EventSelector};

@@ -18,8 +18,9 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use super::*;
-use crate::core::event::Event;
-use crate::core::run::{Attempt, CallFailure};
+use flowtrigger_core::event::Event;
+use flowtrigger_core::run::Attempt;
+use flowtrigger_core::run::call_result::CallFailure;
 use crate::store::ArrivalKind;
 use crate::store::conformance::{self, arrival, everything, live_rule, now};
 
@@ -193,7 +194,7 @@ async fn a_run_keeps_the_rule_it_was_planned_with() {
     let old = live_rule("a");
     store.commit(arrival("1", &old)).await.unwrap();
     let changed = old.version.document().replace("fine", "better");
-    let new = crate::core::matching::ruleset::RuleSet::of_text(&changed);
+    let new = flowtrigger_core::matching::rule_set::RuleSet::of_text(&changed);
     store.commit(arrival("2", &new.rules[0])).await.unwrap();
     killed(store);
     let (store, _) = folder.open();

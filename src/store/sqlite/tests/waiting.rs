@@ -3,10 +3,10 @@
 use jiff::SignedDuration;
 
 use super::*;
-use crate::core::config;
-use crate::core::gate::{Ask, Kept, Kind};
-use crate::core::matching::ruleset::RuleSet;
-use crate::core::run::Reply;
+use flowtrigger_core::config;
+use flowtrigger_core::gate::{Ask, Kept, Kind};
+use flowtrigger_core::matching::rule_set::RuleSet;
+use flowtrigger_core::run::call_result::Reply;
 use crate::store::{ArrivalKind, History, IncomingEvent};
 
 fn later(seconds: i64) -> Timestamp {
@@ -116,7 +116,7 @@ async fn events_of_a_window_are_kept_as_long_as_the_run_that_reads_them() {
     let folder = Folder::new();
     let mut settings = StoreSettings::default();
     settings.retention.keep_for = Duration::ZERO;
-    settings.archive.events = config::Archived::Unmatched;
+    settings.archive.events = flowtrigger_core::config::archive::Archived::Unmatched;
     let (store, _) = folder.open_with(settings);
     for (id, seconds) in [("1", 0), ("2", 1), ("3", 2)] {
         store.commit(gathered(id, seconds)).await.unwrap();

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use flowtrigger::core::flow::confinement::Confinement;
+use flowtrigger_core::flow::confinement::Confinement;
 
 use super::{can, shell, text};
 use crate::actions::{perform_exec, performer};

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use flowtrigger::core::flow::confinement::Confinement;
+use flowtrigger_core::flow::confinement::Confinement;
 
 use super::{as_nobody, as_small, can, confined, ends, shell, text};
 use crate::actions::performer;

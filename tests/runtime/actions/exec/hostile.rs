@@ -1,9 +1,9 @@
 //! Hostile text in commands: every value arrives unchanged as one argument, without a shell, splitting or
 //! truncation.
 
-use flowtrigger::core::flow::call::ExecCall;
-use flowtrigger::core::flow::confinement::Confinement;
-use flowtrigger::core::rule::rendered_text::Text;
+use flowtrigger_core::flow::call::ExecCall;
+use flowtrigger_core::flow::confinement::Confinement;
+use flowtrigger_core::language::rendered_text::Text;
 use proptest::prelude::*;
 
 use super::shell;

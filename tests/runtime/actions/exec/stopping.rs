@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use flowtrigger::core::flow::call::Call;
+use flowtrigger_core::flow::call::Call;
 use rustix::process::{Pid, Signal, test_kill_process};
 
 use super::shell;

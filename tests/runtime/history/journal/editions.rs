@@ -1,7 +1,7 @@
 //! Rules and configuration as they once were: an event is judged by those of its time.
 //! It refuses to look at the files of today.
 
-use flowtrigger::core::matching::find::Scratch;
+use flowtrigger_core::matching::find::Scratch;
 use flowtrigger::store::EditionId;
 use flowtrigger::store::{History, SqliteHistory};
 

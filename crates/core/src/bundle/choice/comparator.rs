@@ -1,0 +1,177 @@
+//! A comparison by its name, and the value that it takes. It refuses values of another kind, and names that
+//! ZIS does not have.
+
+use serde_json::Value;
+
+use crate::bundle::choice::{Comparison, Operand, Relation};
+use crate::bundle::read::word;
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::document::decode::Decode;
+use crate::document::{Entry, Node};
+use crate::language::operator::time::instant;
+
+/// A comparison's name in its parts.
+#[derive(Debug, Clone, Copy)]
+pub enum Comparator {
+    Of(Sort, Relation, Against),
+    IsPresent,
+    IsNull,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    Text,
+    Number,
+    Time,
+    Boolean,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Against {
+    Value,
+    Path,
+}
+
+impl Comparator {
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "IsPresent" => return Some(Self::IsPresent),
+            "IsNull" => return Some(Self::IsNull),
+            _ => {}
+        }
+        let (stem, against) = match name.strip_suffix("Path") {
+            Some(stem) => (stem, Against::Path),
+            None => (name, Against::Value),
+        };
+        let sorts = [
+            ("String", Sort::Text),
+            ("Numeric", Sort::Number),
+            ("Timestamp", Sort::Time),
+            ("Boolean", Sort::Boolean),
+        ];
+        let (relation, sort) = sorts
+            .into_iter()
+            .find_map(|(start, sort)| Some((stem.strip_prefix(start)?, sort)))?;
+        let relation = match relation {
+            "Equals" => Relation::Equals,
+            "LessThan" => Relation::Less,
+            "LessThanEquals" => Relation::LessOrEqual,
+            "GreaterThan" => Relation::Greater,
+            "GreaterThanEquals" => Relation::GreaterOrEqual,
+            _ => return None,
+        };
+        let known = match (sort, relation, against) {
+            (Sort::Boolean, relation, _) => relation == Relation::Equals,
+            (Sort::Number, _, _) | (_, _, Against::Value) => true,
+            (Sort::Text, relation, Against::Path) => relation == Relation::Equals,
+            (Sort::Time, _, Against::Path) => false,
+        };
+        known.then_some(Self::Of(sort, relation, against))
+    }
+
+    pub fn read(self, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Comparison> {
+        let (key, node) = (entry.key.as_str(), &entry.value);
+        let (sort, relation, against) = match self {
+            Self::IsPresent => return truth(node, key, diagnostics).map(Comparison::IsPresent),
+            Self::IsNull => return truth(node, key, diagnostics).map(Comparison::IsNull),
+            Self::Of(sort, relation, against) => (sort, relation, against),
+        };
+        let operand = match against {
+            Against::Path => Operand::Path(word(node, key, diagnostics)?.text),
+            Against::Value => Operand::Value(value(node, key, sort, diagnostics)?),
+        };
+        Some(match sort {
+            Sort::Text => Comparison::Text(relation, operand),
+            Sort::Number => Comparison::Number(relation, operand),
+            Sort::Time => Comparison::Time(relation, operand),
+            Sort::Boolean => Comparison::Boolean(operand),
+        })
+    }
+}
+
+pub const NAMES: [&str; 25] = [
+    "StringEquals",
+    "StringLessThan",
+    "StringGreaterThan",
+    "StringLessThanEquals",
+    "StringGreaterThanEquals",
+    "StringEqualsPath",
+    "NumericEquals",
+    "NumericLessThan",
+    "NumericGreaterThan",
+    "NumericLessThanEquals",
+    "NumericGreaterThanEquals",
+    "NumericEqualsPath",
+    "NumericLessThanPath",
+    "NumericGreaterThanPath",
+    "NumericLessThanEqualsPath",
+    "NumericGreaterThanEqualsPath",
+    "TimestampEquals",
+    "TimestampLessThan",
+    "TimestampGreaterThan",
+    "TimestampLessThanEquals",
+    "TimestampGreaterThanEquals",
+    "BooleanEquals",
+    "BooleanEqualsPath",
+    "IsPresent",
+    "IsNull",
+];
+
+fn truth(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<bool> {
+    let value = node.to_json();
+    let truth = value.as_bool();
+    if truth.is_none() {
+        diagnostics.wrong_type(node, key, "true or false");
+    }
+    truth
+}
+
+/// A value of the kind that the comparison takes.
+fn value(node: &Node, key: &str, sort: Sort, diagnostics: &mut Diagnostics) -> Option<Value> {
+    let value = node.to_json();
+    let (fits, wanted, meant) = match sort {
+        Sort::Text => (value.is_string(), "text", "Numeric"),
+        Sort::Number => (value.is_number(), "a number", "String"),
+        Sort::Boolean => (value.is_boolean(), "true or false", "String"),
+        Sort::Time => {
+            let time = value.as_str().is_some_and(|text| instant(text).is_some());
+            (time, "a time such as \"2026-03-02T09:41:30Z\"", "String")
+        }
+    };
+    if fits {
+        return Some(value);
+    }
+    let message = format!("`{key}` takes {wanted}, found {}", node.kind());
+    let help = match &value {
+        Value::Number(_) | Value::String(_) => format!("write {wanted}, or compare by `{meant}…`"),
+        Value::Bool(_) => "to compare with true or false write `BooleanEquals`".into(),
+        Value::Null => "to compare with null write `IsNull: true`".into(),
+        Value::Array(_) => "ZIS compares with one value; write a choice for each".into(),
+        Value::Object(_) => format!("write {wanted}"),
+    };
+    diagnostics.error(Code::WrongType, node.at, message, &help);
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_for_messages_are_the_names_that_are_read() {
+        for name in NAMES {
+            assert!(Comparator::parse(name).is_some(), "{name}");
+        }
+        for name in [
+            "StringLessThanPath",
+            "TimestampEqualsPath",
+            "StringMatches",
+            "IsString",
+            "IsNumeric",
+            "BooleanLessThan",
+            "BooleanEqualsPathPath",
+        ] {
+            assert!(Comparator::parse(name).is_none(), "{name}");
+        }
+    }
+}

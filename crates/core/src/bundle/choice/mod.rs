@@ -1,0 +1,249 @@
+//! One way out of a `Choice` state: the tests that ZIS has, over values of the document.
+//! It refuses the tests that Amazon's language has and ZIS has not, with the list of those it has.
+
+pub mod comparator;
+
+use serde_json::Value;
+
+use crate::bundle::Word;
+use crate::bundle::vocabulary::{CHOICE, TEST};
+use crate::bundle::read::{check_keys, map, word};
+use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::document::{Entry, Node};
+use crate::document::suggest;
+use crate::bundle::choice::comparator::{Comparator, NAMES};
+
+#[derive(Debug, Clone)]
+pub struct Choice {
+    pub at: Position,
+    pub test: Test,
+    pub next: Word,
+}
+
+#[derive(Debug, Clone)]
+pub enum Test {
+    And(Vec<Test>),
+    Or(Vec<Test>),
+    Not(Box<Test>),
+    One {
+        variable: Word,
+        comparison: Comparison,
+        /// Where what it is compared with stands.
+        at: Position,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Comparison {
+    Text(Relation, Operand),
+    Number(Relation, Operand),
+    Time(Relation, Operand),
+    Boolean(Operand),
+    IsPresent(bool),
+    IsNull(bool),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    Equals,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// What a value is compared with: a value of the right kind, or a path into the document.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operand {
+    Value(Value),
+    Path(String),
+}
+
+/// The names of all comparisons, for messages.
+pub const COMPARISONS: &str = "StringEquals, StringLessThan, StringGreaterThan, StringLessThanEquals, \
+    StringGreaterThanEquals, the same with Numeric and Timestamp, BooleanEquals, IsPresent, IsNull, \
+    and StringEqualsPath, BooleanEqualsPath and the five Numeric…Path";
+
+/// One of `Choices`.
+pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Choice> {
+    let entries = map(node, "a choice", diagnostics)?;
+    let next = match node.get("Next") {
+        Some(next) => word(next, "Next", diagnostics),
+        None => {
+            let help = "add `Next` with the state that follows where this holds";
+            diagnostics.error(Code::MissingKey, node.at, "this choice has no `Next`", help);
+            None
+        }
+    };
+    let test = read_test(node, entries, Place::Top, diagnostics);
+    Some(Choice {
+        at: node.at,
+        test: test?,
+        next: next?,
+    })
+}
+
+/// Whether a test is a choice itself, which leads on, or stands within one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Top,
+    Within,
+}
+
+fn read_test(
+    node: &Node,
+    entries: &[Entry],
+    place: Place,
+    diagnostics: &mut Diagnostics,
+) -> Option<Test> {
+    let tests: Vec<&Entry> = entries.iter().filter(|entry| is_test(&entry.key)).collect();
+    let sound = check_others(entries, place, diagnostics);
+    match tests.as_slice() {
+        [] => {
+            // What an unknown key was meant as is told already.
+            if sound {
+                let help = format!("compare it: {COMPARISONS}; or join tests by And, Or, Not");
+                diagnostics.error(
+                    Code::MissingKey,
+                    node.at,
+                    "this choice tests nothing",
+                    &help,
+                );
+            }
+            None
+        }
+        [test] => {
+            let test = read_one(node, test, diagnostics);
+            test.filter(|_| sound)
+        }
+        [first, second, ..] => {
+            let message = format!(
+                "a choice makes one test, this one has `{}` and `{}`",
+                first.key, second.key
+            );
+            let help = "join them: `And: [{ Variable: …, … }, { Variable: …, … }]`";
+            diagnostics.error(Code::InvalidValue, second.key_at, message, help);
+            None
+        }
+    }
+}
+
+fn is_test(key: &str) -> bool {
+    matches!(key, "And" | "Or" | "Not") || Comparator::parse(key).is_some()
+}
+
+/// Reports keys that are no part of a choice.
+fn check_others(entries: &[Entry], place: Place, diagnostics: &mut Diagnostics) -> bool {
+    let mut sound = true;
+    for entry in entries.iter().filter(|entry| !is_test(&entry.key)) {
+        let key = entry.key.as_str();
+        match (key, place) {
+            ("Variable" | "Comment", _) | ("Next", Place::Top) => continue,
+            ("Next", Place::Within) => {
+                let help = "take it out: the `Next` of the whole choice counts";
+                diagnostics.error(
+                    Code::UnknownKey,
+                    entry.key_at,
+                    "`Next` cannot stand inside of a test",
+                    help,
+                );
+            }
+            _ => unknown(entry, place, diagnostics),
+        }
+        sound = false;
+    }
+    sound
+}
+
+fn unknown(entry: &Entry, place: Place, diagnostics: &mut Diagnostics) {
+    let key = entry.key.as_str();
+    let comparing = ["String", "Numeric", "Timestamp", "Boolean", "Is"];
+    if comparing.iter().any(|start| key.starts_with(start)) {
+        let message = format!("ZIS has no comparison `{key}`");
+        if let Some(help) = foreign(key) {
+            diagnostics.error(Code::UnknownOperator, entry.key_at, message, help);
+            return;
+        }
+        let near = suggest::nearest(key, NAMES.into_iter());
+        let near = near
+            .map(|near| format!("did you mean `{near}`? "))
+            .unwrap_or_default();
+        let help = format!("{near}it has {COMPARISONS}");
+        diagnostics.error(Code::UnknownOperator, entry.key_at, message, &help);
+        return;
+    }
+    let words = match place {
+        Place::Top => &CHOICE,
+        Place::Within => &TEST,
+    };
+    check_keys(std::slice::from_ref(entry), words, diagnostics);
+}
+
+/// What to do where Amazon's language has a comparison that ZIS has not.
+fn foreign(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "StringMatches" => {
+            "it has no patterns: join a `StringEquals` for each spelling by `Or`, or let a jq transform `test` it before"
+        }
+        "IsString" | "IsNumeric" | "IsBoolean" | "IsTimestamp" => {
+            "let a jq transform give the type before: `.value | type`"
+        }
+        _ if key.ends_with("Path") && NAMES.contains(&key.trim_end_matches("Path")) => {
+            "of those with a path it has StringEqualsPath, BooleanEqualsPath and the five Numeric…Path; let a jq transform compare before"
+        }
+        _ => return None,
+    })
+}
+
+fn read_one(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Test> {
+    match entry.key.as_str() {
+        "And" => read_several(&entry.value, "And", diagnostics).map(Test::And),
+        "Or" => read_several(&entry.value, "Or", diagnostics).map(Test::Or),
+        "Not" => {
+            let entries = map(&entry.value, "`Not`", diagnostics)?;
+            let test = read_test(&entry.value, entries, Place::Within, diagnostics)?;
+            Some(Test::Not(Box::new(test)))
+        }
+        _ => read_comparison(node, entry, diagnostics),
+    }
+}
+
+fn read_several(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Vec<Test>> {
+    let Some(items) = node.as_list().filter(|items| !items.is_empty()) else {
+        let message = format!("`{key}` takes a list of tests, found {}", node.kind());
+        diagnostics.error(
+            Code::WrongType,
+            node.at,
+            message,
+            "write at least one test into it",
+        );
+        return None;
+    };
+    let tests: Vec<Option<Test>> = items
+        .iter()
+        .map(|item| {
+            let entries = map(item, "a test", diagnostics)?;
+            read_test(item, entries, Place::Within, diagnostics)
+        })
+        .collect();
+    tests.into_iter().collect()
+}
+
+fn read_comparison(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Test> {
+    let comparator = Comparator::parse(&entry.key)?;
+    let variable = match node.get("Variable") {
+        Some(variable) => word(variable, "Variable", diagnostics),
+        None => {
+            let message = format!("`{}` stands without a `Variable`", entry.key);
+            let help = "add `Variable` with the path to compare: `$.input.ticket_event.current`";
+            diagnostics.error(Code::MissingKey, node.at, message, help);
+            None
+        }
+    };
+    let comparison = comparator.read(entry, diagnostics);
+    Some(Test::One {
+        variable: variable?,
+        comparison: comparison?,
+        at: entry.value.at,
+    })
+}

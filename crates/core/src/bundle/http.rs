@@ -1,0 +1,123 @@
+//! The request of a `ZIS::Action::Http` as it was written. It refuses a request with two addresses or
+//! none, and headers that are no list; what its texts put in is judged where it is lowered.
+
+use crate::bundle::Word;
+use crate::bundle::vocabulary::{HTTP, PAIR};
+use crate::bundle::read::{check_keys, map, optional, word};
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::document::Node;
+
+#[derive(Debug, Clone)]
+pub struct HttpAction {
+    pub name: Word,
+    pub method: Option<Word>,
+    pub address: Address,
+    pub headers: Vec<Pair>,
+    pub query: Vec<Pair>,
+    pub body: Option<Filled>,
+    pub connection: Option<Word>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Address {
+    /// A whole address.
+    Url(Filled),
+    /// One at the account's own Zendesk.
+    Path(Filled),
+}
+
+#[derive(Debug, Clone)]
+pub struct Pair {
+    pub key: Word,
+    pub value: Filled,
+}
+
+/// A value with what is put into it.
+#[derive(Debug, Clone)]
+pub struct Filled {
+    pub node: Node,
+    /// Whether the key ends in `.$`, so that a text is a path or has placeholders.
+    pub reference: bool,
+}
+
+pub fn read(node: &Node, name: &Word, diagnostics: &mut Diagnostics) -> Option<HttpAction> {
+    let entries = map(node, "an action's definition", diagnostics)?;
+    check_keys(entries, &HTTP, diagnostics);
+    let address = read_address(node, name, diagnostics);
+    let headers = read_pairs(node, "headers", diagnostics);
+    let query = read_pairs(node, "queryParams", diagnostics);
+    Some(HttpAction {
+        name: name.clone(),
+        method: optional(node, "method", diagnostics),
+        address: address?,
+        headers: headers?,
+        query: query?,
+        body: filled(node, "requestBody"),
+        connection: optional(node, "connectionName", diagnostics),
+    })
+}
+
+fn read_address(node: &Node, name: &Word, diagnostics: &mut Diagnostics) -> Option<Address> {
+    match (filled(node, "url"), filled(node, "path")) {
+        (Some(url), None) => word(&url.node, "url", diagnostics).map(|_| Address::Url(url)),
+        (None, Some(path)) => word(&path.node, "path", diagnostics).map(|_| Address::Path(path)),
+        (Some(_), Some(path)) => {
+            let help = "keep one: `path` for your own Zendesk, `url` for any other place";
+            diagnostics.error(
+                Code::InvalidValue,
+                path.node.at,
+                "this action has `url` and `path`",
+                help,
+            );
+            None
+        }
+        (None, None) => {
+            let message = format!("the action `{}` has no address", name.text);
+            let help = "add `path: /api/v2/…` for your own Zendesk, or `url: https://…`";
+            diagnostics.error(Code::MissingKey, node.at, message, help);
+            None
+        }
+    }
+}
+
+/// The value under a key, or under the key with `.$` behind it.
+fn filled(node: &Node, key: &str) -> Option<Filled> {
+    let plain = node.get(key).map(|node| (node, false));
+    let (node, reference) = plain.or_else(|| Some((node.get(&format!("{key}.$"))?, true)))?;
+    Some(Filled {
+        node: node.clone(),
+        reference,
+    })
+}
+
+fn read_pairs(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Vec<Pair>> {
+    let Some(list) = node.get(key) else {
+        return Some(Vec::new());
+    };
+    let Some(items) = list.as_list() else {
+        let message = format!("`{key}` takes a list, found {}", list.kind());
+        let help = "write `[{ key: Accept, value: application/json }]`";
+        diagnostics.error(Code::WrongType, list.at, message, help);
+        return None;
+    };
+    let pairs: Vec<Option<Pair>> = items
+        .iter()
+        .map(|item| read_pair(item, key, diagnostics))
+        .collect();
+    pairs.into_iter().collect()
+}
+
+fn read_pair(node: &Node, of: &str, diagnostics: &mut Diagnostics) -> Option<Pair> {
+    let entries = map(node, &format!("an item of `{of}`"), diagnostics)?;
+    check_keys(entries, &PAIR, diagnostics);
+    let (key, value) = (node.get("key"), filled(node, "value"));
+    if key.is_none() || value.is_none() {
+        let message = format!("an item of `{of}` has `key` and `value`");
+        let help = "write `{ key: Accept, value: application/json }`";
+        diagnostics.error(Code::MissingKey, node.at, message, help);
+    }
+    Some(Pair {
+        key: word(key?, "key", diagnostics)?,
+        value: value?,
+    })
+}

@@ -1,0 +1,359 @@
+//! The states of a flow, read one by one: what each kind takes, and where it leads.
+//! It refuses states that Amazon's language has and ZIS has not.
+
+use crate::bundle::vocabulary::{ACTION, CATCH, CHOICES, DEFINITION, FAIL, Keys, MAP, PASS, SUCCEED, WAIT};
+use crate::bundle::read::{check_keys, map, optional, word};
+use crate::bundle::state::{Catch, Definition, Does, Spot, State, Then};
+use crate::bundle::{Word, choice};
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::document::decode::Decode;
+use crate::document::{Entry, Node, Yaml};
+use crate::document::suggest;
+
+/// The kinds of states, in the order of the documentation.
+const TYPES: [&str; 7] = ["Action", "Choice", "Map", "Wait", "Pass", "Succeed", "Fail"];
+
+pub fn read(node: &Node, diagnostics: &mut Diagnostics) -> Option<Definition> {
+    let entries = map(node, "a flow's definition", diagnostics)?;
+    check_keys(entries, &DEFINITION, diagnostics);
+    let start_at = match node.get("StartAt") {
+        Some(start) => word(start, "StartAt", diagnostics),
+        None => {
+            let help = "add `StartAt` with the name of the first state";
+            diagnostics.error(
+                Code::MissingKey,
+                node.at,
+                "this flow has no `StartAt`",
+                help,
+            );
+            None
+        }
+    };
+    let states = node.get("States").and_then(Node::as_map);
+    let Some(states) = states.filter(|states| !states.is_empty()) else {
+        let help = "add `States`, a mapping from names to states";
+        diagnostics.error(Code::MissingKey, node.at, "this flow has no `States`", help);
+        return None;
+    };
+    let mut definition = Definition {
+        at: node.at,
+        start_at: start_at?,
+        states: Vec::with_capacity(states.len()),
+        broken: Vec::new(),
+    };
+    for entry in states {
+        match read_state(entry, diagnostics) {
+            Some(state) => definition.states.push(state),
+            None => definition.broken.push(entry.key.clone()),
+        }
+    }
+    Some(definition)
+}
+
+fn read_state(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<State> {
+    let node = &entry.value;
+    let entries = map(node, "a state", diagnostics)?;
+    let kind = read_type(node, entry, diagnostics)?;
+    check_keys(entries, keys(kind), diagnostics);
+    let errors = diagnostics.errors();
+    let does = read_does(kind, node, entry, diagnostics);
+    let then = match kind {
+        "Choice" | "Succeed" | "Fail" => Some(Then::End),
+        _ => read_then(node, entry, diagnostics),
+    };
+    let (input, output) = (
+        spot(node, "InputPath", diagnostics),
+        spot(node, "OutputPath", diagnostics),
+    );
+    let result = spot(node, "ResultPath", diagnostics);
+    let (does, then) = (does?, then?);
+    let sound = diagnostics.errors() == errors;
+    let state = State {
+        name: Word {
+            text: entry.key.clone(),
+            at: entry.key_at,
+        },
+        comment: optional(node, "Comment", diagnostics).map(|comment| comment.text),
+        does,
+        input,
+        output,
+        result,
+        then,
+    };
+    sound.then_some(state)
+}
+
+fn keys(kind: &str) -> &'static Keys {
+    match kind {
+        "Action" => &ACTION,
+        "Choice" => &CHOICES,
+        "Map" => &MAP,
+        "Wait" => &WAIT,
+        "Pass" => &PASS,
+        "Succeed" => &SUCCEED,
+        _ => &FAIL,
+    }
+}
+
+fn read_type(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<&'static str> {
+    let Some(found) = node.get("Type") else {
+        let message = format!("the state `{}` has no `Type`", entry.key);
+        let help = format!("add `Type`: one of {}", TYPES.join(", "));
+        diagnostics.error(Code::MissingKey, entry.key_at, message, &help);
+        return None;
+    };
+    let text = diagnostics.text(found, "Type")?;
+    if let Some(known) = TYPES.into_iter().find(|known| **known == *text) {
+        return Some(known);
+    }
+    let help = match text.as_str() {
+        "Task" => "ZIS calls it `Action`; what it does is its `ActionName`".into(),
+        "Parallel" => "ZIS has none; put the states in sequence, or use `Map`".into(),
+        _ => match suggest::nearest(&text, TYPES.into_iter()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the types are {}", TYPES.join(", ")),
+        },
+    };
+    let message = format!("ZIS has no state of type `{text}`");
+    diagnostics.error(Code::InvalidValue, found.at, message, &help);
+    None
+}
+
+fn read_does(
+    kind: &str,
+    node: &Node,
+    entry: &Entry,
+    diagnostics: &mut Diagnostics,
+) -> Option<Does> {
+    Some(match kind {
+        "Action" => {
+            let name = required(node, "ActionName", entry, diagnostics)
+                .and_then(|n| word(n, "ActionName", diagnostics));
+            let parameters = read_parameters(node, diagnostics);
+            let catch = read_catch(node, diagnostics);
+            Does::Action {
+                name: name?,
+                parameters: parameters?,
+                catch: catch?,
+            }
+        }
+        "Choice" => read_choices(node, entry, diagnostics)?,
+        "Map" => {
+            let items = required(node, "ItemsPath", entry, diagnostics)
+                .and_then(|n| word(n, "ItemsPath", diagnostics));
+            let each =
+                required(node, "Iterator", entry, diagnostics).and_then(|n| read(n, diagnostics));
+            let catch = read_catch(node, diagnostics);
+            Does::Map {
+                items: items?,
+                each: each?,
+                catch: catch?,
+            }
+        }
+        "Wait" => read_wait(required(node, "Seconds", entry, diagnostics)?, diagnostics)?,
+        "Pass" => Does::Pass {
+            result: node.get("Result").cloned(),
+            parameters: read_parameters(node, diagnostics)?,
+        },
+        "Succeed" => Does::Succeed {
+            message: read_text(node, "Message", diagnostics)?,
+        },
+        _ => Does::Fail {
+            error: read_text(node, "Error", diagnostics)?,
+            cause: read_text(node, "Cause", diagnostics)?,
+        },
+    })
+}
+
+fn required<'n>(
+    node: &'n Node,
+    key: &str,
+    entry: &Entry,
+    diagnostics: &mut Diagnostics,
+) -> Option<&'n Node> {
+    let found = node.get(key);
+    if found.is_none() {
+        let message = format!("the state `{}` has no `{key}`", entry.key);
+        let help = match key {
+            "ActionName" => "add `ActionName`: zis:INTEGRATION:action:NAME",
+            "ItemsPath" => "add `ItemsPath` with the path of a list: `$.orders`",
+            "Iterator" => "add `Iterator` with the states of one round: `{ StartAt, States }`",
+            _ => "add `Seconds`, a number",
+        };
+        diagnostics.error(Code::MissingKey, entry.key_at, message, help);
+    }
+    found
+}
+
+/// The outer None after reporting what is no mapping.
+fn read_parameters(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Node>> {
+    let Some(parameters) = node.get("Parameters") else {
+        return Some(None);
+    };
+    map(parameters, "`Parameters`", diagnostics)?;
+    Some(Some(parameters.clone()))
+}
+
+/// A text under its key, or under the key with `.$` behind it.
+fn read_text(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Option<Node>> {
+    let found = node.get(key).or_else(|| node.get(&format!("{key}.$")));
+    let Some(found) = found else {
+        return Some(None);
+    };
+    diagnostics.text(found, key)?;
+    Some(Some(found.clone()))
+}
+
+fn read_choices(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Does> {
+    let list = node.get("Choices").and_then(Node::as_list);
+    let Some(items) = list.filter(|items| !items.is_empty()) else {
+        let message = format!("the state `{}` has no `Choices`", entry.key);
+        let help = "add `Choices`, a list: `{ Variable: …, StringEquals: …, Next: … }`";
+        diagnostics.error(Code::MissingKey, entry.key_at, message, help);
+        return None;
+    };
+    let choices: Vec<_> = items
+        .iter()
+        .map(|item| choice::read(item, diagnostics))
+        .collect();
+    let default = optional(node, "Default", diagnostics);
+    Some(Does::Choice {
+        choices: choices.into_iter().collect::<Option<_>>()?,
+        default,
+    })
+}
+
+fn read_wait(node: &Node, diagnostics: &mut Diagnostics) -> Option<Does> {
+    let seconds = match &node.value {
+        Yaml::Number(number) => number.as_u64(),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => None,
+    };
+    let Some(seconds) = seconds else {
+        let message = format!("`Seconds` takes a whole number, found {}", node.kind());
+        diagnostics.error(
+            Code::WrongType,
+            node.at,
+            message,
+            "write how many seconds, without quotes",
+        );
+        return None;
+    };
+    Some(Does::Wait {
+        seconds,
+        at: node.at,
+    })
+}
+
+/// What follows: `Next` or `End`, one of them.
+fn read_then(node: &Node, entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Then> {
+    let name = &entry.key;
+    match (node.get("Next"), node.get("End")) {
+        (Some(next), None) => word(next, "Next", diagnostics).map(Then::Next),
+        (None, Some(end)) if end.value == Yaml::Bool(true) => Some(Then::End),
+        (None, Some(end)) => {
+            let message = format!("`End` of the state `{name}` is true or not there");
+            diagnostics.error(
+                Code::InvalidValue,
+                end.at,
+                message,
+                "write `End: true`, or `Next` with the state that follows",
+            );
+            None
+        }
+        (Some(_), Some(end)) => {
+            let message = format!("the state `{name}` has `Next` and `End`");
+            diagnostics.error(Code::InvalidValue, end.at, message, "keep one of them");
+            None
+        }
+        (None, None) => {
+            let message = format!("the state `{name}` has neither `Next` nor `End`");
+            let help = "add `Next` with the state that follows, or `End: true`";
+            diagnostics.error(Code::MissingKey, entry.key_at, message, help);
+            None
+        }
+    }
+}
+
+/// A path key; null stands for nothing.
+fn spot(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Spot> {
+    let found = node.get(key)?;
+    let path = match &found.value {
+        Yaml::Null => None,
+        _ => Some(word(found, key, diagnostics)?.text),
+    };
+    Some(Spot { path, at: found.at })
+}
+
+/// The outer None after reporting one that is wrong.
+fn read_catch(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Catch>> {
+    let Some(catch) = node.get("Catch") else {
+        return Some(None);
+    };
+    let Some(items) = catch.as_list() else {
+        let message = format!("`Catch` takes a list, found {}", catch.kind());
+        let help = "write `[{ ErrorEquals: [States.ALL], Next: … }]`";
+        diagnostics.error(Code::WrongType, catch.at, message, help);
+        return None;
+    };
+    let Some((first, surplus)) = items.split_first() else {
+        return Some(None);
+    };
+    if let Some(second) = surplus.first() {
+        let message = "the first `Catch` takes every error, so this one never runs";
+        diagnostics.warning(
+            Code::InvalidValue,
+            second.at,
+            message,
+            "take it out: ZIS knows one kind of error, `States.ALL`",
+        );
+    }
+    let entries = map(first, "`Catch`", diagnostics)?;
+    check_keys(entries, &CATCH, diagnostics);
+    check_errors(first, diagnostics);
+    let Some(next) = first.get("Next") else {
+        let help = "add `Next` with the state that runs where this one fails";
+        diagnostics.error(
+            Code::MissingKey,
+            first.at,
+            "this `Catch` has no `Next`",
+            help,
+        );
+        return None;
+    };
+    Some(Some(Catch {
+        at: first.at,
+        next: word(next, "Next", diagnostics)?,
+        result: spot(first, "ResultPath", diagnostics),
+    }))
+}
+
+fn check_errors(node: &Node, diagnostics: &mut Diagnostics) {
+    const HELP: &str = "write `ErrorEquals: [States.ALL]`; ZIS knows no other name of an error";
+    let Some(errors) = node.get("ErrorEquals") else {
+        diagnostics.error(
+            Code::MissingKey,
+            node.at,
+            "this `Catch` has no `ErrorEquals`",
+            HELP,
+        );
+        return;
+    };
+    let named = errors.as_list().unwrap_or_default();
+    let others: Vec<&Node> = named
+        .iter()
+        .filter(|name| name.as_text() != Some("States.ALL"))
+        .collect();
+    if named.is_empty() {
+        diagnostics.error(
+            Code::WrongType,
+            errors.at,
+            "`ErrorEquals` takes a list of names",
+            HELP,
+        );
+    }
+    for other in others {
+        let name = other.as_text().unwrap_or("this");
+        let message = format!("ZIS has no error called `{name}`");
+        diagnostics.error(Code::InvalidValue, other.at, message, HELP);
+    }
+}

@@ -1,0 +1,163 @@
+//! The request of an action, for one state that calls it: what that state always passes is part of the text.
+//! It refuses methods and headers that cannot be sent, and addresses as `address` has it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::compile::bundle::url;
+use crate::bundle::Bundle;
+use crate::bundle::http::{Filled, HttpAction, Pair};
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::flow::call::Expect;
+use crate::flow::step::{BodyTemplate, Http};
+use crate::flow::vocabulary::http::METHODS;
+use crate::compile::flow::http::{inherit, unfit};
+use crate::document::decode::Decode;
+use crate::document::{Node, Yaml};
+use crate::compile::compiler::Compiler;
+use crate::language::resolver::NameResolver;
+use crate::language::template::placeholder::placeholders;
+use crate::language::template::{Escape, Template};
+use crate::language::template::json::TreeTemplate;
+
+/// The request, and how long it may take where the connection says so.
+pub fn lower(
+    action: &HttpAction,
+    parameters: Option<&Node>,
+    bundle: &Bundle,
+    cx: &mut Compiler<'_>,
+) -> Option<(Http, Option<Duration>)> {
+    let constants = constants(parameters);
+    let address = url::lower(action, &constants, bundle, cx);
+    let method = lower_method(action, cx.diagnostics());
+    let headers = lower_headers(&action.headers, cx.diagnostics());
+    let query = lower_pairs(&action.query, cx.diagnostics());
+    let body = match &action.body {
+        Some(body) => lower_body(body, &mut cx.names).map(Some),
+        None => Some(None),
+    };
+    let (url, connection) = address?;
+    let mut headers = headers?;
+    if let Some(connection) = connection {
+        inherit(&mut headers, &connection.headers);
+    }
+    let http = Http {
+        method: method?,
+        url,
+        connection: connection.map(|connection| connection.name.clone()),
+        query: query?,
+        headers,
+        body: body?,
+        auth: connection.and_then(|connection| connection.auth.clone()),
+        expect: Expect::default(),
+        redirects: 0,
+    };
+    Some((http, connection.and_then(|connection| connection.timeout)))
+}
+
+/// The parameters of a state that are the same for every event.
+fn constants(parameters: Option<&Node>) -> BTreeMap<String, String> {
+    let entries = parameters.and_then(Node::as_map).unwrap_or_default();
+    let constants = entries.iter().filter_map(|entry| {
+        let text = entry.value.scalar_text()?;
+        let fixed = !entry.key.ends_with(".$") && placeholders(&text).is_empty();
+        fixed.then(|| (entry.key.clone(), text))
+    });
+    constants.collect()
+}
+
+fn lower_method(action: &HttpAction, diagnostics: &mut Diagnostics) -> Option<&'static str> {
+    let Some(word) = &action.method else {
+        return Some(match action.body {
+            Some(_) => "POST",
+            None => "GET",
+        });
+    };
+    let known = METHODS
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(&word.text));
+    if known.is_none() {
+        let message = format!("`{}` is no HTTP method", word.text);
+        let help = format!("use one of {}", METHODS.join(", "));
+        diagnostics.error(Code::InvalidValue, word.at, message, &help);
+    }
+    known
+}
+
+fn lower_headers(pairs: &[Pair], diagnostics: &mut Diagnostics) -> Option<Vec<(String, Template)>> {
+    let mut sound = true;
+    for pair in pairs {
+        if let Some(help) = unfit(&pair.key.text) {
+            let message = format!("the header `{}` cannot be set", pair.key.text);
+            diagnostics.error(Code::InvalidValue, pair.key.at, message, help);
+            sound = false;
+        }
+        warn_of_secret(pair, diagnostics);
+    }
+    let headers = lower_pairs(pairs, diagnostics);
+    headers.filter(|_| sound)
+}
+
+/// Credentials belong into a connection.
+fn warn_of_secret(pair: &Pair, diagnostics: &mut Diagnostics) {
+    const NAMES: [&str; 6] = [
+        "authorization",
+        "api-key",
+        "apikey",
+        "token",
+        "secret",
+        "password",
+    ];
+    let name = pair.key.text.to_ascii_lowercase();
+    let text = pair.value.node.scalar_text().unwrap_or_default();
+    let written = !text.contains("{{") && !pair.value.reference;
+    if written && NAMES.iter().any(|secret| name.contains(secret)) {
+        let message = format!(
+            "the header `{}` holds what looks like a secret",
+            pair.key.text
+        );
+        let help = "take it out, and give it to a connection of flowtrigger.yaml: `auth: { bearer: \"{{ secret.NAME }}\" }`; name that by `connectionName`";
+        diagnostics.warning(Code::SecretInFile, pair.value.node.at, message, help);
+    }
+}
+
+fn lower_pairs(pairs: &[Pair], diagnostics: &mut Diagnostics) -> Option<Vec<(String, Template)>> {
+    let lowered: Vec<Option<(String, Template)>> = pairs
+        .iter()
+        .map(|pair| {
+            Some((
+                pair.key.text.clone(),
+                text(&pair.value, &pair.key.text, diagnostics)?,
+            ))
+        })
+        .collect();
+    lowered.into_iter().collect()
+}
+
+fn text(filled: &Filled, key: &str, diagnostics: &mut Diagnostics) -> Option<Template> {
+    if matches!(filled.node.value, Yaml::Null | Yaml::List(_) | Yaml::Map(_)) {
+        diagnostics.wrong_type(&filled.node, key, "text");
+        return None;
+    }
+    let written = filled
+        .node
+        .scalar_text()
+        .unwrap_or_else(|| filled.node.to_json().to_string());
+    let text = match filled.reference && written.starts_with('$') {
+        true => format!("{{{{{written}}}}}"),
+        false => written,
+    };
+    Template::in_document("", &text, &filled.node, Escape::None, diagnostics)
+}
+
+/// A text that is more than one placeholder is sent as it is, anything else as JSON.
+fn lower_body(filled: &Filled, names: &mut NameResolver<'_>) -> Option<BodyTemplate> {
+    let tree = match filled.reference {
+        true => TreeTemplate::reference(&filled.node, "requestBody.$", names.diagnostics)?,
+        false => TreeTemplate::in_document(&filled.node, names)?,
+    };
+    Some(match tree {
+        TreeTemplate::Text(text) => BodyTemplate::Raw(text),
+        tree => BodyTemplate::Json(tree),
+    })
+}

@@ -1,0 +1,188 @@
+//! The actions that ZIS brings: jq, and the settings of an integration. The rest of them is refused with a
+//! word that says what to do instead.
+
+use std::sync::Arc;
+
+use crate::bundle::{Bundle, Word};
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::flow::control::{ConfigAccess, Jq, JqInput};
+use crate::flow::jq::check_program;
+use crate::flow::step::Action;
+use crate::document::Node;
+use crate::document::decode::Decode;
+use crate::language::resolver::NameResolver;
+use crate::document::suggest;
+use crate::language::template::placeholder::placeholders;
+use crate::language::template::{Escape, Template};
+use crate::language::template::json::TreeTemplate;
+
+pub const JQ: &str = "zis:common:transform:Jq";
+pub const LOAD: &str = "zis:common:action:LoadConfig";
+pub const PATCH: &str = "zis:common:action:PatchConfig";
+const LINKS: [&str; 4] = [
+    "zis:common:action:CreateLink",
+    "zis:common:action:LoadLinks",
+    "zis:common:action:PatchLink",
+    "zis:common:action:DeleteLink",
+];
+
+pub fn lower(
+    name: &Word,
+    parameters: Option<&Node>,
+    bundle: &Bundle,
+    names: &mut NameResolver<'_>,
+) -> Option<Action> {
+    match name.text.as_str() {
+        JQ => {
+            let parameters = required(name, parameters, &["expr", "data"], names.diagnostics)?;
+            let (program, input) = (
+                lower_program(parameters, names.diagnostics),
+                lower_input(parameters, names),
+            );
+            Some(Action::from(Jq {
+                program: program?,
+                input: input?,
+            }))
+        }
+        LOAD => {
+            let parameters = required(name, parameters, &["scope"], names.diagnostics)?;
+            access(parameters, None, bundle, names.diagnostics)
+        }
+        PATCH => {
+            let parameters = required(name, parameters, &["scope", "config"], names.diagnostics)?;
+            let patch = lower_value(parameters, "config", names)?;
+            access(parameters, Some(patch), bundle, names.diagnostics)
+        }
+        other => {
+            refuse(other, name, names.diagnostics);
+            None
+        }
+    }
+}
+
+/// Whether there is such an action here; what another would leave behind is not known.
+pub fn is_known(name: &str) -> bool {
+    [JQ, LOAD, PATCH].contains(&name)
+}
+
+fn refuse(other: &str, name: &Word, diagnostics: &mut Diagnostics) {
+    if LINKS.contains(&other) {
+        let message = format!("`{other}` needs the links of ZIS, which are not built");
+        let help = "keep what belongs together under a scope with `LoadConfig` and `PatchConfig`, or in a field of the ticket";
+        diagnostics.error(Code::NotBuiltYet, name.at, message, help);
+        return;
+    }
+    let known = [JQ, LOAD, PATCH].into_iter().chain(LINKS);
+    let help = match suggest::nearest(other, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are {JQ}, {LOAD} and {PATCH}"),
+    };
+    let message = format!("ZIS has no action `{other}`");
+    diagnostics.error(Code::UndefinedName, name.at, message, &help);
+}
+
+/// The parameters, each of those that are needed among them; reports those that mean nothing.
+fn required<'n>(
+    name: &Word,
+    parameters: Option<&'n Node>,
+    keys: &[&str],
+    diagnostics: &mut Diagnostics,
+) -> Option<&'n Node> {
+    let entries = parameters.and_then(Node::as_map).unwrap_or_default();
+    let short = |key: &'n str| key.strip_suffix(".$").unwrap_or(key);
+    for entry in entries
+        .iter()
+        .filter(|entry| !keys.contains(&short(&entry.key)))
+    {
+        let message = format!("`{}` takes no parameter `{}`", name.text, entry.key);
+        let help = match suggest::nearest(short(&entry.key), keys.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("it takes {}", keys.join(" and ")),
+        };
+        diagnostics.error(Code::UnknownKey, entry.key_at, message, &help);
+    }
+    let has = |key: &str| entries.iter().any(|entry| short(&entry.key) == key);
+    let missing: Vec<&str> = keys.iter().copied().filter(|key| !has(key)).collect();
+    if let Some(first) = missing.first() {
+        let message = format!("`{}` has no parameter `{first}`", name.text);
+        let help = format!("add `Parameters: {{ {} }}`", keys.join(", "));
+        let at = parameters.map_or(name.at, |parameters| parameters.at);
+        diagnostics.error(Code::MissingKey, at, message, &help);
+        return None;
+    }
+    parameters
+}
+
+/// The node under a key, or under the key with `.$` behind it.
+fn find<'n>(parameters: &'n Node, key: &str) -> Option<(&'n Node, bool)> {
+    let plain = parameters.get(key).map(|node| (node, false));
+    plain.or_else(|| Some((parameters.get(&format!("{key}.$"))?, true)))
+}
+
+fn lower_value(parameters: &Node, key: &str, names: &mut NameResolver<'_>) -> Option<TreeTemplate> {
+    match find(parameters, key)? {
+        (node, true) => TreeTemplate::reference(node, &format!("{key}.$"), names.diagnostics),
+        (node, false) => TreeTemplate::in_document(node, names),
+    }
+}
+
+fn lower_text(parameters: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Template> {
+    let (node, reference) = find(parameters, key)?;
+    let text = diagnostics.text(node, key)?;
+    let text = match reference && text.starts_with('$') {
+        true => format!("{{{{{text}}}}}"),
+        false => text,
+    };
+    Template::in_document("", &text, node, Escape::None, diagnostics)
+}
+
+fn lower_program(parameters: &Node, diagnostics: &mut Diagnostics) -> Option<Template> {
+    let (node, _) = find(parameters, "expr")?;
+    let program = lower_text(parameters, "expr", diagnostics)?;
+    if !placeholders(program.source()).is_empty() {
+        let message =
+            "a value of the event becomes part of the jq program, and may change what it does";
+        let help = "pass the value by `data` and name it in `expr`";
+        diagnostics.warning(Code::BadTemplate, node.at, message, help);
+        return Some(program);
+    }
+    check_program(node, program.source(), diagnostics).then_some(program)
+}
+
+/// The value that the program reads. A text that is JSON stands for what it says.
+fn lower_input(parameters: &Node, names: &mut NameResolver<'_>) -> Option<JqInput> {
+    if let Some((node, false)) = find(parameters, "data")
+        && let Some(text) = node.as_text()
+        && placeholders(text).is_empty()
+        && let Ok(value @ (serde_json::Value::Object(_) | serde_json::Value::Array(_))) =
+            serde_json::from_str(text)
+    {
+        return Some(JqInput::Tree(TreeTemplate::Value(Arc::new(value))));
+    }
+    lower_value(parameters, "data", names).map(JqInput::Tree)
+}
+
+fn access(
+    parameters: &Node,
+    patch: Option<TreeTemplate>,
+    bundle: &Bundle,
+    diagnostics: &mut Diagnostics,
+) -> Option<Action> {
+    let scope = lower_text(parameters, "scope", diagnostics)?;
+    if scope.beginning().contains('*') {
+        let (node, _) = find(parameters, "scope")?;
+        let message = "a scope is found by its whole name here";
+        diagnostics.error(
+            Code::InvalidValue,
+            node.at,
+            message,
+            "write the scope without `*`",
+        );
+        return None;
+    }
+    Some(Action::from(ConfigAccess {
+        integration: bundle.integration.as_str().into(),
+        scope,
+        patch,
+    }))
+}

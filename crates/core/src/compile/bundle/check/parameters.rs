@@ -1,0 +1,65 @@
+//! What a state passes to an action, held against what the action puts in.
+
+use crate::compile::bundle::check::path_reads::of_action;
+use crate::bundle::http::HttpAction;
+use crate::bundle::Word;
+use crate::bundle::name::FullName;
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::document::Node;
+use crate::path::{Path, Route};
+use crate::document::suggest;
+
+/// Without `Parameters` an action reads the document itself.
+pub fn check(
+    action: &HttpAction,
+    call: &Word,
+    parameters: Option<&Node>,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some(parameters) = parameters else {
+        return;
+    };
+    let entries = parameters.as_map().unwrap_or_default();
+    let given: Vec<&str> = entries
+        .iter()
+        .map(|entry| entry.key.strip_suffix(".$").unwrap_or(&entry.key))
+        .collect();
+    let Some(used) = used(action) else {
+        return;
+    };
+    let name = FullName::short(&call.text);
+    for key in used.iter().filter(|key| !given.contains(&key.as_str())) {
+        let message =
+            format!("the action `{name}` puts in `$.{key}`, which this state does not pass");
+        let help = match suggest::nearest(key, given.iter().copied()) {
+            Some(near) => format!("call `{near}` so, or add it to `Parameters`: `{key}.$: $.…`"),
+            None => format!("add it to `Parameters`: `{key}.$: $.…`"),
+        };
+        diagnostics.error(Code::UndefinedName, parameters.at, message, &help);
+    }
+    for (entry, key) in entries.iter().zip(&given) {
+        if !used.iter().any(|used| used == key) {
+            let message = format!("the action `{name}` puts no `$.{key}` in");
+            let help = "take the parameter out, or use it in the action";
+            diagnostics.warning(Code::Unused, entry.key_at, message, help);
+        }
+    }
+}
+
+/// The parameters that an action reads; None where it takes all that there are.
+fn used(action: &HttpAction) -> Option<Vec<String>> {
+    let mut used: Vec<String> = Vec::new();
+    for read in of_action(action) {
+        let Ok(path) = Path::in_document(&read.path) else {
+            continue;
+        };
+        let Route::Plain { keys, .. } = path.route else {
+            return None;
+        };
+        let first = keys.first()?;
+        if !used.contains(&first.name) {
+            used.push(first.name.clone());
+        }
+    }
+    Some(used)
+}

@@ -1,0 +1,150 @@
+//! Every path that a part of a bundle reads, with where it stands: under keys that end in `.$`, in
+//! placeholders, and in the keys of states that take a path.
+
+use crate::bundle::choice::{Choice, Comparison, Operand, Test};
+use crate::bundle::http::{Address, Filled, HttpAction};
+use crate::bundle::state::{Does, Spot, State};
+use crate::diagnostic::Position;
+use crate::document::{Node, Yaml};
+use crate::language::template::placeholder::placeholders;
+
+/// One path that is read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Read {
+    pub path: String,
+    pub at: Position,
+    /// Whether what is absent there is no mistake: the test of `IsPresent`.
+    pub may_be_absent: bool,
+}
+
+impl Read {
+    fn new(path: &str, at: Position) -> Self {
+        Self {
+            path: path.trim().to_owned(),
+            at,
+            may_be_absent: false,
+        }
+    }
+}
+
+/// What a state reads of the document that it finds.
+pub fn of_state(state: &State) -> Vec<Read> {
+    let mut reads: Vec<Read> = spot(state.input.as_ref()).into_iter().collect();
+    match &state.does {
+        Does::Action { parameters, .. } | Does::Pass { parameters, .. } => {
+            parameters
+                .iter()
+                .for_each(|node| of_value(node, &mut reads));
+        }
+        Does::Choice { choices, .. } => choices
+            .iter()
+            .for_each(|choice| of_choice(choice, &mut reads)),
+        Does::Map { items, .. } => reads.push(Read::new(&items.text, items.at)),
+        Does::Wait { .. } => {}
+        Does::Succeed { message } => message.iter().for_each(|node| of_message(node, &mut reads)),
+        Does::Fail { error, cause } => {
+            error
+                .iter()
+                .chain(cause)
+                .for_each(|node| of_message(node, &mut reads));
+        }
+    }
+    reads
+}
+
+/// What an action reads of what it is passed.
+pub fn of_action(action: &HttpAction) -> Vec<Read> {
+    let mut reads = Vec::new();
+    let address = match &action.address {
+        Address::Url(filled) | Address::Path(filled) => filled,
+    };
+    let pairs = action
+        .headers
+        .iter()
+        .chain(&action.query)
+        .map(|pair| &pair.value);
+    for filled in std::iter::once(address).chain(pairs).chain(&action.body) {
+        of_filled(filled, &mut reads);
+    }
+    reads
+}
+
+fn spot(spot: Option<&Spot>) -> Option<Read> {
+    let spot = spot?;
+    Some(Read::new(spot.path.as_ref()?, spot.at))
+}
+
+fn of_filled(filled: &Filled, reads: &mut Vec<Read>) {
+    match filled.reference {
+        true => of_reference(&filled.node, reads),
+        false => of_value(&filled.node, reads),
+    }
+}
+
+fn of_value(node: &Node, reads: &mut Vec<Read>) {
+    match &node.value {
+        Yaml::Text(text) => of_text(text, node.at, reads),
+        Yaml::List(items) => items.iter().for_each(|item| of_value(item, reads)),
+        Yaml::Map(entries) => {
+            for entry in entries {
+                match entry.key.ends_with(".$") {
+                    true => of_reference(&entry.value, reads),
+                    false => of_value(&entry.value, reads),
+                }
+            }
+        }
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {}
+    }
+}
+
+fn of_reference(node: &Node, reads: &mut Vec<Read>) {
+    match node.as_text() {
+        Some(text) if text.starts_with('$') => reads.push(Read::new(text, node.at)),
+        Some(_) | None => of_value(node, reads),
+    }
+}
+
+/// A text of `Succeed` or `Fail`, which may be a path alone.
+fn of_message(node: &Node, reads: &mut Vec<Read>) {
+    let text = node.as_text().unwrap_or_default();
+    match text.starts_with("$.") && !text.contains(' ') {
+        true => reads.push(Read::new(text, node.at)),
+        false => of_text(text, node.at, reads),
+    }
+}
+
+fn of_text(text: &str, at: Position, reads: &mut Vec<Read>) {
+    let found = placeholders(text).into_iter();
+    reads.extend(found.map(|found| Read::new(&text[found.path], at)));
+}
+
+fn of_choice(choice: &Choice, reads: &mut Vec<Read>) {
+    of_test(&choice.test, reads);
+}
+
+fn of_test(test: &Test, reads: &mut Vec<Read>) {
+    match test {
+        Test::And(parts) | Test::Or(parts) => parts.iter().for_each(|part| of_test(part, reads)),
+        Test::Not(part) => of_test(part, reads),
+        Test::One {
+            variable,
+            comparison,
+            at,
+        } => {
+            reads.push(Read {
+                may_be_absent: matches!(comparison, Comparison::IsPresent(_)),
+                ..Read::new(&variable.text, variable.at)
+            });
+            let operand = match comparison {
+                Comparison::Text(_, operand)
+                | Comparison::Number(_, operand)
+                | Comparison::Time(_, operand)
+                | Comparison::Boolean(operand) => operand,
+                Comparison::IsPresent(_) | Comparison::IsNull(_) => return,
+            };
+            if let Operand::Path(path) = operand {
+                reads.push(Read::new(path, *at));
+            }
+        }
+    }
+}

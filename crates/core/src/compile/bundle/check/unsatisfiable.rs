@@ -1,0 +1,136 @@
+//! Comparisons with a field of the event that no event fulfils: another type, a word that the field never
+//! holds. They are warnings: the bundle works, and the way behind it is never taken.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::bundle::Word;
+use crate::bundle::choice::{Comparison, Operand, Relation, Test};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Position, Report, Severity};
+use crate::event::catalogue::field_type::FieldType;
+use crate::document::{Node, Yaml};
+use crate::language::event_fields::FieldCheck;
+use crate::language::resolver::NameResolver;
+use crate::language::operator::equality::check_literal;
+use crate::language::operator::operand;
+use crate::language::operator::{Case, Parsing};
+use crate::path::{Path, Route};
+
+/// Goes through the tests of a choice whose `$.input` is the event.
+pub fn check(test: &Test, names: &mut NameResolver<'_>) {
+    match test {
+        Test::And(parts) | Test::Or(parts) => parts.iter().for_each(|part| check(part, names)),
+        Test::Not(part) => check(part, names),
+        Test::One {
+            variable,
+            comparison,
+            at,
+        } => check_one(variable, comparison, *at, names),
+    }
+}
+
+fn check_one(variable: &Word, comparison: &Comparison, at: Position, names: &mut NameResolver<'_>) {
+    let Some((path, dotted)) = in_event(&variable.text, names) else {
+        return;
+    };
+    let FieldCheck::Known(types) = names.fields.check(&dotted) else {
+        return;
+    };
+    let value = match comparison {
+        Comparison::Text(Relation::Equals, Operand::Value(value))
+        | Comparison::Number(Relation::Equals, Operand::Value(value))
+        | Comparison::Boolean(Operand::Value(value)) => value,
+        Comparison::Text(..)
+        | Comparison::Number(..)
+        | Comparison::Time(..)
+        | Comparison::Boolean(_)
+        | Comparison::IsPresent(_)
+        | Comparison::IsNull(_) => return,
+    };
+    if let [first, ..] = types.as_slice()
+        && let Some(meant) = other_kind(first, value)
+        && types.iter().all(|field| other_kind(field, value).is_some())
+    {
+        let message = format!("`{}` is {}, never {value}", variable.text, first.words());
+        names.warning(Code::NeverHolds, at, message, meant);
+        return;
+    }
+    as_warnings(at, &path, types, value, names);
+}
+
+/// What to compare by where a field's values are of another kind than what it is compared with.
+fn other_kind(field: &FieldType, value: &Value) -> Option<&'static str> {
+    match (field, value) {
+        (FieldType::Id | FieldType::Integer, Value::String(_)) => {
+            Some("compare by `NumericEquals`, with a number without quotes")
+        }
+        (FieldType::Boolean, Value::String(_) | Value::Number(_)) => {
+            Some("compare by `BooleanEquals`")
+        }
+        (
+            FieldType::Text | FieldType::Priority | FieldType::Status | FieldType::TicketType,
+            Value::Number(_) | Value::Bool(_),
+        ) => Some("compare by `StringEquals`"),
+        (FieldType::List(_), _) => {
+            Some("look inside of it with a jq transform before: `.tags | index(\"vip\") != null`")
+        }
+        _ => None,
+    }
+}
+
+/// What a rule would be refused for.
+fn as_warnings(
+    at: Position,
+    path: &Path,
+    types: Vec<FieldType>,
+    value: &Value,
+    names: &mut NameResolver<'_>,
+) {
+    let Value::String(text) = value else {
+        return;
+    };
+    let node = Node {
+        value: Yaml::Text(text.clone()),
+        at,
+    };
+    let mut told = Diagnostics::default();
+    let mut own = NameResolver::new(
+        names.catalogue,
+        Arc::clone(&names.in_scope.vars),
+        names.fields.clone(),
+        &mut told,
+    );
+    let mut parsing = Parsing {
+        path,
+        fields: FieldCheck::Known(types),
+        case: Case::Exact,
+        names: &mut own,
+    };
+    check_literal(
+        &node,
+        &operand::Operand::Literal(value.clone()),
+        &mut parsing,
+    );
+    for diagnostic in told.iter() {
+        names.diagnostics.push(Diagnostic {
+            severity: Severity::Warning,
+            ..diagnostic.clone()
+        });
+    }
+}
+
+/// A path into the body of the event, and as the catalogue spells it.
+fn in_event(text: &str, names: &NameResolver<'_>) -> Option<(Path, String)> {
+    let path = Path::in_document(text.trim()).ok()?;
+    let Route::Plain { keys, .. } = &path.route else {
+        return None;
+    };
+    let route: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+    let ["input", key, rest @ ..] = route.as_slice() else {
+        return None;
+    };
+    let dotted = rest.join(".");
+    let known = names.fields.body_keys().contains(key) && !rest.is_empty();
+    known.then_some((path, dotted))
+}

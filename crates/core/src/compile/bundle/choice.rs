@@ -1,0 +1,196 @@
+//! The tests of a choice as conditions, over the same operators as a rule's, so that they are told in the
+//! same words. A comparison reads values of its own kind alone: no number in a text, no rank of a word.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::compile::bundle::flow::path;
+use crate::bundle::Word;
+use crate::bundle::choice::{Comparison, Operand, Relation, Test};
+use crate::diagnostic::{Diagnostics, Position};
+use crate::language::condition::{Condition, Polarity, Predicate};
+use crate::language::resolver::NameResolver;
+use crate::language::operator::exists::Exists;
+use crate::language::operator::is::Is;
+use crate::language::operator::operand;
+use crate::language::operator::operand::Operands;
+use crate::language::operator::order::Ordered;
+use crate::language::operator::relation::Side;
+use crate::language::operator::value_kind::Kind;
+use crate::language::operator::{Case, Operator};
+
+pub fn lower(test: &Test, names: &mut NameResolver<'_>) -> Option<Condition> {
+    let branch = Branch {
+        group: "all".into(),
+        polarity: Polarity::Positive,
+    };
+    branch.lower(test, names)
+}
+
+/// Where in the tree: negation is carried down to the comparisons.
+#[derive(Clone)]
+struct Branch {
+    group: String,
+    polarity: Polarity,
+}
+
+impl Branch {
+    fn lower(&self, test: &Test, names: &mut NameResolver<'_>) -> Option<Condition> {
+        match test {
+            Test::And(parts) => Some(self.all(self.parts(parts, "and", names)?)),
+            Test::Or(parts) => Some(self.any(self.parts(parts, "or", names)?)),
+            Test::Not(part) => {
+                let negated = Branch {
+                    polarity: self.polarity.flip(),
+                    ..self.clone()
+                };
+                negated.lower(part, names)
+            }
+            Test::One {
+                variable,
+                comparison,
+                at,
+            } => self.comparison(variable, comparison, *at, names),
+        }
+    }
+
+    fn parts(
+        &self,
+        parts: &[Test],
+        key: &str,
+        names: &mut NameResolver<'_>,
+    ) -> Option<Vec<Condition>> {
+        let parts: Vec<Option<Condition>> = parts
+            .iter()
+            .enumerate()
+            .map(|(index, part)| {
+                let group = match self.group.as_str() {
+                    "all" => format!("{key}[{index}]"),
+                    group => format!("{group}.{key}[{index}]"),
+                };
+                let polarity = self.polarity;
+                Branch { group, polarity }.lower(part, names)
+            })
+            .collect();
+        parts.into_iter().collect()
+    }
+
+    fn all(&self, parts: Vec<Condition>) -> Condition {
+        match self.polarity {
+            Polarity::Positive => Condition::All(parts),
+            Polarity::Negated => Condition::Any(parts),
+        }
+    }
+
+    fn any(&self, parts: Vec<Condition>) -> Condition {
+        match self.polarity {
+            Polarity::Positive => Condition::Any(parts),
+            Polarity::Negated => Condition::All(parts),
+        }
+    }
+
+    fn comparison(
+        &self,
+        variable: &Word,
+        comparison: &Comparison,
+        at: Position,
+        names: &mut NameResolver<'_>,
+    ) -> Option<Condition> {
+        let path = path(&variable.text, variable.at, names.diagnostics);
+        let operators = operators(comparison, at, names.diagnostics);
+        let path = Arc::new(path?);
+        let predicates = operators?.into_iter().map(|(operator, wanted)| {
+            let polarity = match wanted {
+                Polarity::Positive => self.polarity,
+                Polarity::Negated => self.polarity.flip(),
+            };
+            Condition::Predicate(Arc::new(Predicate {
+                path: Arc::clone(&path),
+                operator: Arc::new(operator),
+                polarity,
+                group: names.interner.words.share(self.group.as_str()),
+                at,
+            }))
+        });
+        let mut predicates: Vec<Condition> = predicates.collect();
+        Some(match predicates.len() {
+            1 => predicates.remove(0),
+            _ => self.all(predicates),
+        })
+    }
+}
+
+/// The operators that must hold, or must not, for a comparison to hold.
+fn operators(
+    comparison: &Comparison,
+    at: Position,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<(Operator, Polarity)>> {
+    let one = |operator| Some(vec![(operator, Polarity::Positive)]);
+    match comparison {
+        Comparison::Text(relation, operand) => one(related(
+            Kind::Text,
+            *relation,
+            lower_operand(operand, at, diagnostics)?,
+        )),
+        Comparison::Number(relation, operand) => one(related(
+            Kind::Number,
+            *relation,
+            lower_operand(operand, at, diagnostics)?,
+        )),
+        Comparison::Time(Relation::Equals, operand) => {
+            // The same moment may be written in several ways.
+            let operand = lower_operand(operand, at, diagnostics)?;
+            let sides = [Relation::LessOrEqual, Relation::GreaterOrEqual];
+            let sides = sides.map(|side| related(Kind::Time, side, operand.clone()));
+            Some(sides.map(|operator| (operator, Polarity::Positive)).into())
+        }
+        Comparison::Time(relation, operand) => one(related(
+            Kind::Time,
+            *relation,
+            lower_operand(operand, at, diagnostics)?,
+        )),
+        Comparison::Boolean(operand) => one(equals(lower_operand(operand, at, diagnostics)?)),
+        Comparison::IsPresent(wanted) => one(Operator::Exists(Exists { wanted: *wanted })),
+        Comparison::IsNull(wanted) => {
+            let polarity = match wanted {
+                true => Polarity::Positive,
+                false => Polarity::Negated,
+            };
+            Some(vec![(
+                equals(operand::Operand::Literal(Value::Null)),
+                polarity,
+            )])
+        }
+    }
+}
+
+fn related(kind: Kind, relation: Relation, operand: operand::Operand) -> Operator {
+    let ordered = |side| Ordered::of_kind(kind, side, operand.clone());
+    match relation {
+        Relation::Equals => equals(operand),
+        Relation::Less => Operator::Lt(ordered(Side::Below)),
+        Relation::LessOrEqual => Operator::Lte(ordered(Side::UpTo)),
+        Relation::Greater => Operator::Gt(ordered(Side::Above)),
+        Relation::GreaterOrEqual => Operator::Gte(ordered(Side::From)),
+    }
+}
+
+fn equals(operand: operand::Operand) -> Operator {
+    Operator::Is(Is {
+        operands: Operands(vec![operand]),
+        case: Case::Exact,
+    })
+}
+
+fn lower_operand(
+    operand: &Operand,
+    at: Position,
+    diagnostics: &mut Diagnostics,
+) -> Option<operand::Operand> {
+    match operand {
+        Operand::Value(value) => Some(operand::Operand::Literal(value.clone())),
+        Operand::Path(text) => path(text, at, diagnostics).map(operand::Operand::Path),
+    }
+}

@@ -1,0 +1,338 @@
+//! The states of a flow as steps: where each leads, what it takes of the document and where its result
+//! goes. Names that lead nowhere are told elsewhere; here they make no flow.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::compile::bundle::{action, builtin, choice};
+use crate::bundle::choice::Choice;
+use crate::bundle::state;
+use crate::bundle::state::{Definition, Does, Spot, State};
+use crate::bundle::Bundle;
+use crate::bundle::name::FullName;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
+use crate::flow::call::Keep;
+use crate::flow::control::{Branch, Catch, Choose, Data, Each, Landing, OnFailure, Then, Wait};
+use crate::flow::step::{Action, Flow, OnCrash, Settings, Step};
+use crate::document::Node;
+use crate::compile::compiler::Compiler;
+use crate::language::resolver::NameResolver;
+use crate::path::{Key, Path, Root, Route};
+use crate::language::template::{Escape, Template};
+use crate::language::template::json::TreeTemplate;
+use crate::run::retry::Retry;
+
+/// How long a request may take whose connection does not say.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+pub fn lower(definition: &Definition, bundle: &Bundle, cx: &mut Compiler<'_>) -> Option<Flow> {
+    let start = definition.place(&definition.start_at.text);
+    let mut states: Vec<&State> = definition.states.iter().collect();
+    if let Some(start) = start {
+        // A flow begins with its first step.
+        let first = states.remove(start);
+        states.insert(0, first);
+    }
+    let mut lowering = Flowing {
+        places: (0..)
+            .zip(&states)
+            .map(|(place, state)| (state.name.text.as_str(), place))
+            .collect(),
+        fallbacks: Vec::new(),
+        next: u32::try_from(states.len()).unwrap_or(u32::MAX),
+        bundle,
+    };
+    let steps: Vec<Option<Step>> = states
+        .iter()
+        .map(|state| lowering.state(state, cx))
+        .collect();
+    let mut steps: Vec<Step> = steps.into_iter().collect::<Option<_>>()?;
+    steps.extend(lowering.fallbacks);
+    start.map(|_| Flow { steps, catch: None })
+}
+
+struct Flowing<'b> {
+    places: HashMap<&'b str, u32>,
+    /// Steps that fail the flow where no choice holds.
+    fallbacks: Vec<Step>,
+    /// The place of the next of them.
+    next: u32,
+    bundle: &'b Bundle,
+}
+
+impl Flowing<'_> {
+    fn state(&mut self, state: &State, cx: &mut Compiler<'_>) -> Option<Step> {
+        let action = self.action(state, cx);
+        let data = data(state, &mut cx.names);
+        let catch = match state.catch() {
+            Some(catch) => self.catch(catch, cx.diagnostics()).map(Some),
+            None => Some(None),
+        };
+        let next = match &state.then {
+            state::Then::Next(next) => Some(Some(*self.places.get(next.text.as_str())?)),
+            state::Then::End => Some(None),
+        };
+        let (action, timeout) = action?;
+        Some(Step {
+            name: state.name.text.clone(),
+            at: state.name.at,
+            settings: cx.cache.settings.share(settings(&action, timeout)),
+            action,
+            next: next?,
+            catch: catch?.map(Box::new),
+            data: Some(Box::new(data?)),
+        })
+    }
+
+    /// What the state does, and how long a request of it may take.
+    fn action(&mut self, state: &State, cx: &mut Compiler<'_>) -> Option<(Action, Duration)> {
+        let action = match &state.does {
+            Does::Action {
+                name, parameters, ..
+            } => {
+                let common = FullName::parse(&name.text).is_some_and(|full| full.is_common());
+                if common {
+                    builtin::lower(name, parameters.as_ref(), self.bundle, &mut cx.names)?
+                } else {
+                    let own = self.bundle.action(&name.text)?;
+                    let (http, timeout) = action::lower(own, parameters.as_ref(), self.bundle, cx)?;
+                    return Some((Action::from(http), timeout.unwrap_or(TIMEOUT)));
+                }
+            }
+            Does::Choice { choices, default } => {
+                let fallback = match default {
+                    Some(default) => *self.places.get(default.text.as_str())?,
+                    None => self.fail_where_none_holds(state, cx),
+                };
+                self.choose(choices, fallback, state, &mut cx.names)?
+            }
+            Does::Map { items, each, .. } => Action::Each(Box::new(Each {
+                items: path(&items.text, items.at, cx.diagnostics())?,
+                name: None,
+                concurrency: 1,
+                on_failure: OnFailure::Stop,
+                flow: lower(each, self.bundle, cx)?,
+            })),
+            Does::Wait { seconds, .. } => Action::Wait(Wait::For(Duration::from_secs(*seconds))),
+            Does::Pass { result, .. } => Action::Set(match result {
+                Some(result) => TreeTemplate::Value(Arc::new(result.to_json())),
+                None => TreeTemplate::Field(Arc::new(whole())),
+            }),
+            Does::Succeed { message } => Action::Succeed(match message {
+                Some(message) => Some(self::message(&[message], cx.diagnostics())?),
+                None => None,
+            }),
+            Does::Fail { error, cause } => {
+                let parts: Vec<&Node> = error.iter().chain(cause).collect();
+                Action::Fail(match parts.as_slice() {
+                    [] => None,
+                    parts => Some(self::message(parts, cx.diagnostics())?),
+                })
+            }
+        };
+        Some((action, TIMEOUT))
+    }
+
+    fn choose(
+        &self,
+        choices: &[Choice],
+        fallback: u32,
+        state: &State,
+        names: &mut NameResolver<'_>,
+    ) -> Option<Action> {
+        let mut branches: Vec<Option<Branch>> = Vec::with_capacity(choices.len() + 1);
+        for choice in choices {
+            let when = choice::lower(&choice.test, names);
+            let then = self.places.get(choice.next.text.as_str());
+            branches.push(when.zip(then).map(|(when, then)| Branch {
+                at: choice.at,
+                when: Some(when),
+                then: Then::Goto(*then),
+            }));
+        }
+        let mut branches: Vec<Branch> = branches.into_iter().collect::<Option<_>>()?;
+        branches.push(Branch {
+            at: state.name.at,
+            when: None,
+            then: Then::Goto(fallback),
+        });
+        Some(Action::Choose(Box::new(Choose { branches })))
+    }
+
+    /// A step that fails as ZIS does where no choice holds and there is no `Default`.
+    fn fail_where_none_holds(&mut self, state: &State, cx: &mut Compiler<'_>) -> u32 {
+        let name = &state.name.text;
+        let why = format!("no choice of `{name}` holds, and it has no `Default`; add one");
+        let action = Action::Fail(Some(Template::literal(why)));
+        self.fallbacks.push(Step {
+            name: format!("{name} without a default"),
+            at: state.name.at,
+            settings: cx.cache.settings.share(settings(&action, TIMEOUT)),
+            action,
+            next: None,
+            catch: None,
+            data: Some(Box::new(Data {
+                input: None,
+                parameters: None,
+                result: Landing::Nowhere,
+                output: None,
+            })),
+        });
+        let place = self.next;
+        self.next += 1;
+        place
+    }
+
+    fn catch(&self, catch: &state::Catch, diagnostics: &mut Diagnostics) -> Option<Catch> {
+        let error = landing(catch.result.as_ref(), Landing::At(Vec::new()), diagnostics);
+        let next = self.places.get(catch.next.text.as_str());
+        Some(Catch {
+            then: Then::Goto(*next?),
+            error: error?,
+        })
+    }
+}
+
+fn settings(action: &Action, timeout: Duration) -> Settings {
+    let requests = action.request().is_some();
+    Settings {
+        retry: match requests {
+            true => Retry::of_requests(),
+            false => Retry::of_commands(),
+        },
+        timeout,
+        keep: Keep::default(),
+        on_crash: OnCrash::Rerun,
+    }
+}
+
+fn data(state: &State, names: &mut NameResolver<'_>) -> Option<Data> {
+    let input = place(state.input.as_ref(), "InputPath", names.diagnostics);
+    let output = place(state.output.as_ref(), "OutputPath", names.diagnostics);
+    let result = landing(
+        state.result.as_ref(),
+        usual_landing(state),
+        names.diagnostics,
+    );
+    let parameters = match &state.does {
+        Does::Action {
+            name, parameters, ..
+        } => {
+            let common = FullName::parse(&name.text).is_some_and(|full| full.is_common());
+            // What a built-in action takes is part of what it does.
+            let own = parameters.as_ref().filter(|_| !common);
+            own.map(|node| TreeTemplate::in_document(node, names))
+        }
+        Does::Pass { parameters, .. } => parameters
+            .as_ref()
+            .map(|node| TreeTemplate::in_document(node, names)),
+        Does::Choice { .. }
+        | Does::Map { .. }
+        | Does::Wait { .. }
+        | Does::Succeed { .. }
+        | Does::Fail { .. } => None,
+    };
+    let parameters = match parameters {
+        Some(parameters) => Some(parameters?),
+        None => None,
+    };
+    Some(Data {
+        input: input?,
+        parameters,
+        result: result?,
+        output: output?,
+    })
+}
+
+/// Where the result goes that a state says no `ResultPath` for.
+pub fn usual_landing(state: &State) -> Landing {
+    match &state.does {
+        Does::Action { name, .. } if name.text == builtin::PATCH => Landing::Nowhere,
+        Does::Action { .. } | Does::Map { .. } | Does::Pass { .. } => Landing::At(Vec::new()),
+        Does::Choice { .. } | Does::Wait { .. } | Does::Succeed { .. } | Does::Fail { .. } => {
+            Landing::Nowhere
+        }
+    }
+}
+
+/// `InputPath` and `OutputPath`; the outer None after reporting one that is none.
+fn place(spot: Option<&Spot>, key: &str, diagnostics: &mut Diagnostics) -> Option<Option<Path>> {
+    let Some(spot) = spot else {
+        return Some(None);
+    };
+    let Some(text) = &spot.path else {
+        let message = format!("`{key}: null` would leave nothing of the document");
+        diagnostics.error(
+            Code::InvalidValue,
+            spot.at,
+            message,
+            "name the part that is meant, or leave it out",
+        );
+        return None;
+    };
+    path(text, spot.at, diagnostics).map(Some)
+}
+
+/// The keys that a `ResultPath` names; null keeps the document as it is.
+fn landing(spot: Option<&Spot>, usual: Landing, diagnostics: &mut Diagnostics) -> Option<Landing> {
+    let Some(spot) = spot else {
+        return Some(usual);
+    };
+    let Some(text) = &spot.path else {
+        return Some(Landing::Nowhere);
+    };
+    let path = path(text, spot.at, diagnostics)?;
+    match path.route {
+        Route::Plain { keys, .. } if keys.iter().all(is_name) => Some(Landing::At(keys)),
+        Route::Plain { .. } | Route::Query(_) => {
+            let message = format!("`{text}` is no one place to put a result");
+            let help = "name keys alone: `$.lookup.order`";
+            diagnostics.error(Code::BadPath, spot.at, message, help);
+            None
+        }
+    }
+}
+
+fn is_name(key: &Key) -> bool {
+    key.index.is_none()
+}
+
+pub(super) fn path(
+    text: &str,
+    at: crate::diagnostic::Position,
+    diagnostics: &mut Diagnostics,
+) -> Option<Path> {
+    match Path::in_document(text.trim()) {
+        Ok(path) => Some(path),
+        Err(error) => {
+            let diagnostic = Diagnostic::error(Code::BadPath, at, error.message);
+            diagnostics.push(diagnostic.maybe_help(error.help));
+            None
+        }
+    }
+}
+
+/// `$`.
+fn whole() -> Path {
+    Path {
+        text: "$".into(),
+        route: Route::Plain {
+            root: Root::Document,
+            keys: Vec::new(),
+        },
+    }
+}
+
+/// The texts of a `Succeed` or `Fail`, joined; one that is a path stands for what is there.
+fn message(parts: &[&Node], diagnostics: &mut Diagnostics) -> Option<Template> {
+    let texts: Vec<String> = parts.iter().filter_map(|node| node.scalar_text()).collect();
+    let filled = texts.iter().map(|text| match text.strip_prefix('$') {
+        Some(rest) if rest.starts_with(['.', '[']) && !text.contains(' ') => {
+            format!("{{{{{text}}}}}")
+        }
+        Some(_) | None => text.clone(),
+    });
+    let text = filled.collect::<Vec<_>>().join(": ");
+    Template::in_document("", &text, parts[0], Escape::None, diagnostics)
+}

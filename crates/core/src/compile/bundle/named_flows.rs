@@ -1,0 +1,28 @@
+//! The flows of a bundle under their whole names, so that rules may run them:
+//! `flow_name: zis:INTEGRATION:flow:NAME`.
+
+use std::sync::Arc;
+
+use crate::bundle::Bundle;
+use crate::compile::flow::named_flows::{Body, Named};
+use crate::flow::step;
+use crate::rule::version::Part;
+
+/// The flows of a bundle, as they were lowered. A flow with mistakes keeps its name, so that the rule
+/// that runs it has none.
+pub fn named_flows(bundle: &Bundle, lowered: Vec<Option<step::Flow>>, part: &Part) -> Vec<Named> {
+    // Two of one name are reported where the bundle is read.
+    let is_first = |place: usize, name: &str| {
+        let mut before = bundle.flows[..place].iter();
+        before.all(|flow| flow.name.text != name)
+    };
+    let flows = bundle.flows.iter().zip(lowered).enumerate();
+    let flows = flows.filter(|(place, (flow, _))| is_first(*place, &flow.name.text));
+    let flows = flows.map(|(_, (flow, lowered))| Named {
+        name: bundle.name_of(flow).into(),
+        at: flow.name.at,
+        part: part.clone(),
+        body: Body::Compiled(Arc::new(lowered.unwrap_or_default())),
+    });
+    flows.collect()
+}

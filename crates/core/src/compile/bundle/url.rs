@@ -1,0 +1,211 @@
+//! Where a request goes. Credentials go to the host of their connection alone; what an event holds forms
+//! no host, so that a host with a placeholder is the connection's, or refused.
+
+use std::collections::BTreeMap;
+
+use url::Url;
+
+use crate::bundle::http::{Address, Filled, HttpAction};
+use crate::bundle::{Bundle, Word};
+use crate::config::connection::Connection;
+use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::document::Node;
+use crate::document::decode::Decode;
+use crate::compile::compiler::Compiler;
+use crate::document::suggest;
+use crate::language::template::placeholder::placeholders;
+use crate::language::template::{Escape, Template};
+
+type Constants = BTreeMap<String, String>;
+
+/// The address, and the connection whose credentials go with the request.
+pub fn lower<'c>(
+    action: &HttpAction,
+    constants: &Constants,
+    bundle: &Bundle,
+    cx: &mut Compiler<'c>,
+) -> Option<(Template, Option<&'c Connection>)> {
+    let named = match &action.connection {
+        Some(word) => Some(connection(word, bundle, cx)?),
+        None => None,
+    };
+    match &action.address {
+        Address::Path(path) => {
+            let connection = match named {
+                Some(named) => named,
+                None => zendesk(&path.node, bundle, cx)?,
+            };
+            let text = text(path, constants, "path", cx.diagnostics())?;
+            let template = lower_path(&text, &path.node, connection, cx.diagnostics())?;
+            Some((template, Some(connection)))
+        }
+        Address::Url(url) => {
+            let text = text(url, constants, "url", cx.diagnostics())?;
+            let template = lower_url(&text, &url.node, named, cx.diagnostics())?;
+            Some((template, named))
+        }
+    }
+}
+
+/// The connection that a bundle's name for it means.
+fn connection<'c>(word: &Word, bundle: &Bundle, cx: &mut Compiler<'c>) -> Option<&'c Connection> {
+    let ours = cx.config.connection_of(&bundle.integration, &word.text);
+    if let Some(connection) = cx.config.connections.get(&ours) {
+        return Some(connection);
+    }
+    let (theirs, integration) = (&word.text, &bundle.integration);
+    let message = format!("no connection is called `{theirs}`");
+    let known = cx.config.connections.keys().map(String::as_str);
+    let near = suggest::nearest(theirs, known).unwrap_or("OURS");
+    let help = format!(
+        "define it under `connections` in flowtrigger.yaml, or name the one that is meant: `integrations: {{ {integration}: {{ connections: {{ {theirs}: {near} }} }} }}`"
+    );
+    cx.names
+        .not_configured(Code::UnknownConnection, word.at, message, &help);
+    None
+}
+
+fn zendesk<'c>(node: &Node, bundle: &Bundle, cx: &mut Compiler<'c>) -> Option<&'c Connection> {
+    let ours = cx.config.zendesk_of(&bundle.integration);
+    let found = cx.config.connections.get(&ours);
+    if found.is_none() {
+        let message =
+            format!("`path` goes to your own Zendesk, and no connection is called `{ours}`");
+        let help = "define `connections: { zendesk: { base_url: https://YOURS.zendesk.com, auth: … } }` in flowtrigger.yaml";
+        cx.names
+            .not_configured(Code::UnknownConnection, node.at, message, help);
+    }
+    found
+}
+
+/// The text of an address, with what the state always passes put in.
+fn text(
+    filled: &Filled,
+    constants: &Constants,
+    key: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<String> {
+    let written = diagnostics.text(&filled.node, key)?;
+    let written = match filled.reference && written.starts_with('$') {
+        true => format!("{{{{{written}}}}}"),
+        false => written,
+    };
+    let mut text = String::new();
+    let mut from = 0;
+    for found in placeholders(&written) {
+        let name = written[found.path.clone()]
+            .strip_prefix("$.")
+            .unwrap_or_default();
+        if let Some(constant) = constants.get(name) {
+            text.push_str(&written[from..found.whole.start]);
+            text.push_str(constant);
+            from = found.whole.end;
+        }
+    }
+    text.push_str(&written[from..]);
+    Some(text)
+}
+
+fn lower_path(
+    text: &str,
+    node: &Node,
+    connection: &Connection,
+    diagnostics: &mut Diagnostics,
+) -> Option<Template> {
+    if !text.starts_with('/') {
+        let message = format!("`{text}` is no path");
+        let help = "start it with `/`; a whole address belongs into `url`";
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
+        return None;
+    }
+    let base = connection.base_url.trim_end_matches('/');
+    Template::in_document(base, text, node, Escape::Url, diagnostics)
+}
+
+fn lower_url(
+    text: &str,
+    node: &Node,
+    connection: Option<&Connection>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Template> {
+    let (host, rest) = split(text);
+    if !host.contains("{{") {
+        let Some(connection) = connection else {
+            return Template::in_document("", text, node, Escape::Url, diagnostics);
+        };
+        if is_outbox(connection) {
+            return Template::in_document(origin(connection), rest, node, Escape::Url, diagnostics);
+        }
+        check_origin(host, node.at, connection, diagnostics)?;
+        return Template::in_document("", text, node, Escape::Url, diagnostics);
+    }
+    let Some(connection) = connection else {
+        let help = "write the host out, or name a `connectionName`: the request goes to the address of that connection then";
+        diagnostics.error(
+            Code::InvalidValue,
+            node.at,
+            "event values can never form the host",
+            help,
+        );
+        return None;
+    };
+    let origin = origin(connection);
+    if rest.is_empty() {
+        let message = "the whole address comes from values";
+        let help = format!(
+            "write its path out: `{origin}/…/{{{{$.id}}}}`; a value fills one part of a path"
+        );
+        diagnostics.error(Code::InvalidValue, node.at, message, &help);
+        return None;
+    }
+    let message = format!(
+        "the host comes from values, so the request goes to `{origin}`, where `{}` leads",
+        connection.name
+    );
+    let help = format!("write it out to be sure: `{origin}{rest}`");
+    diagnostics.warning(Code::InvalidValue, node.at, message, help);
+    Template::in_document(origin, rest, node, Escape::Url, diagnostics)
+}
+
+/// The scheme and host of an address, and what follows.
+fn split(text: &str) -> (&str, &str) {
+    let after = text.find("://").map_or(0, |at| at + 3);
+    let found = placeholders(text);
+    let inside = |at: usize| found.iter().any(|found| found.whole.contains(&at));
+    let end = text
+        .char_indices()
+        .find(|(at, c)| *at >= after && matches!(c, '/' | '?' | '#') && !inside(*at));
+    text.split_at(end.map_or(text.len(), |(at, _)| at))
+}
+
+fn is_outbox(connection: &Connection) -> bool {
+    connection.base_url.starts_with("outbox:")
+}
+
+/// Scheme and host of where a connection leads; of an outbox its name.
+fn origin(connection: &Connection) -> &str {
+    split(&connection.base_url).0
+}
+
+fn check_origin(
+    host: &str,
+    at: Position,
+    connection: &Connection,
+    diagnostics: &mut Diagnostics,
+) -> Option<()> {
+    let ours = Url::parse(origin(connection)).map(|url| url.origin());
+    let theirs = Url::parse(host).map(|url| url.origin());
+    match (ours, theirs) {
+        (Ok(ours), Ok(theirs)) if ours != theirs => {}
+        // What is no address is told as one.
+        _ => return Some(()),
+    }
+    let message = format!(
+        "the connection `{}` leads to `{}`, and its credentials go nowhere else",
+        connection.name,
+        origin(connection)
+    );
+    let help = format!("give it that `base_url`, or name a connection to `{host}`");
+    diagnostics.error(Code::RefusedTarget, at, message, &help);
+    None
+}

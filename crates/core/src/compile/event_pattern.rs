@@ -1,0 +1,309 @@
+//! Lowers `event_source` and `event_type` to patterns of event types. Unknown sources and types are
+//! reported with the one that was probably meant.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::diagnostic::{Code, Report};
+use crate::event::catalogue::event_type::EventType;
+use crate::event::format::custom::TypeFrom;
+use crate::document::decode::Decode;
+use crate::document::{Node, Yaml};
+use crate::language::event_fields::Fields;
+use crate::compile::compiler::Compiler;
+use crate::document::suggest;
+use crate::rule::event_pattern::TypePattern;
+
+pub fn lower_source(node: &Node, cx: &mut Compiler<'_>) -> Option<String> {
+    let source = cx.text(node, "event_source")?;
+    if cx.cache.sources.contains(&source) {
+        return Some(source);
+    }
+    let known = known_sources(cx.config);
+    if known.contains(&source) {
+        cx.cache.sources.insert(source.clone());
+        return Some(source);
+    }
+    let message = format!("no source is called `{source}`");
+    match suggest::for_source(&source, known.iter().map(String::as_str)) {
+        Some(help) => cx.error(Code::InvalidValue, node.at, message, &help),
+        None => {
+            let known = known.join(", ");
+            let help =
+                format!("known are {known}; describe your own under `sources` in flowtrigger.yaml");
+            cx.names
+                .not_configured(Code::InvalidValue, node.at, message, &help);
+        }
+    }
+    None
+}
+
+/// Every `event_source` that an event can have.
+fn known_sources(config: &Config) -> Vec<String> {
+    let described = config.descriptions().map(|d| d.source.as_str());
+    let mut known: Vec<String> = config
+        .catalogue
+        .sources()
+        .into_iter()
+        .chain(described)
+        .map(str::to_owned)
+        .collect();
+    known.sort();
+    known.dedup();
+    known
+}
+
+/// The types that a rule names, judged against its source; against every source where that is not
+/// known.
+pub fn lower_types(
+    node: &Node,
+    source: Option<&str>,
+    cx: &mut Compiler<'_>,
+) -> Option<Arc<[TypePattern]>> {
+    let nodes = match &node.value {
+        Yaml::List(items) if items.is_empty() => {
+            let help = "name at least one type, or `ticket.*` for all of a family";
+            cx.error(
+                Code::InvalidValue,
+                node.at,
+                "an empty list of event types",
+                help,
+            );
+            return None;
+        }
+        Yaml::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    let key = shared_key(nodes, source);
+    if let Some(known) = key.as_ref().and_then(|key| cx.cache.listening.get(key)) {
+        let (patterns, fields) = known.clone();
+        cx.names.fields = fields;
+        return Some(patterns);
+    }
+    let patterns: Arc<[TypePattern]> = lower_each(nodes, source, cx)?.into();
+    if let Some(key) = key {
+        let known = (patterns.clone(), cx.names.fields.clone());
+        cx.cache.listening.insert(key, known);
+    }
+    Some(patterns)
+}
+
+/// What thousands of rules may have in common here.
+fn shared_key(nodes: &[Node], source: Option<&str>) -> Option<Vec<String>> {
+    let types = nodes.iter().map(Node::as_text);
+    let words = std::iter::once(source).chain(types);
+    words.map(|word| word.map(str::to_owned)).collect()
+}
+
+fn lower_each(
+    nodes: &[Node],
+    source: Option<&str>,
+    cx: &mut Compiler<'_>,
+) -> Option<Vec<TypePattern>> {
+    let (mut patterns, mut types, mut open) = (Vec::new(), Vec::new(), false);
+    for node in nodes {
+        let text = cx.text(node, "event_type");
+        match text.and_then(|text| lower_type(&text, node, source, cx)) {
+            Some((pattern, Some(more))) => {
+                patterns.push(pattern);
+                types.extend(more);
+            }
+            Some((pattern, None)) => {
+                patterns.push(pattern);
+                open = true;
+            }
+            // What was meant may hold any field.
+            None => open = true,
+        }
+    }
+    cx.names.fields = match open {
+        true => Fields::Open,
+        false => Fields::Of(types.into_iter().collect()),
+    };
+    (patterns.len() == nodes.len()).then_some(patterns)
+}
+
+/// One type or family with the known types it covers, none where anything may come; the outer None
+/// after reporting one that nobody knows.
+fn lower_type(
+    text: &str,
+    node: &Node,
+    source: Option<&str>,
+    cx: &mut Compiler<'_>,
+) -> Option<(TypePattern, Option<Vec<EventType>>)> {
+    let Some(source) = source else {
+        return lower_type_of_any(text, node, cx);
+    };
+    match resolve_once(text, source, cx) {
+        Ok((pattern, types)) => Some((pattern, Some(types))),
+        Err(help) => match undescribed(text, source, cx.config) {
+            None => Some((open_pattern(text), None)),
+            Some(known) => {
+                let message = format!("source `{source}` has no event type `{text}`");
+                let help = known.unwrap_or(help);
+                cx.error(Code::UnknownEventType, node.at, message, &help);
+                None
+            }
+        },
+    }
+}
+
+/// The first source that has the type settles what it is.
+fn lower_type_of_any(
+    text: &str,
+    node: &Node,
+    cx: &mut Compiler<'_>,
+) -> Option<(TypePattern, Option<Vec<EventType>>)> {
+    let known = known_sources(cx.config);
+    let mut resolved = known
+        .iter()
+        .map(|source| resolve_type(text, source, cx.config));
+    if let Some((pattern, types)) = resolved.find_map(Result::ok) {
+        return Some((pattern, Some(types)));
+    }
+    let near = known
+        .iter()
+        .find_map(|source| cx.config.catalogue.nearest(source, text));
+    let described = |source: &String| undescribed(text, source, cx.config).is_none();
+    if near.is_none() && known.iter().any(described) {
+        return Some((open_pattern(text), None));
+    }
+    let message = format!("no source has an event type `{text}`");
+    match near.map(|near| format!("did you mean `{}`?", near.tag)) {
+        Some(help) => cx.error(Code::UnknownEventType, node.at, message, &help),
+        None => cx
+            .names
+            .not_configured(Code::UnknownEventType, node.at, message, NO_TYPE),
+    }
+    None
+}
+
+/// A type that the catalogue does not have, as the author wrote it.
+fn open_pattern(text: &str) -> TypePattern {
+    match text.strip_suffix('*') {
+        Some(prefix) => TypePattern::Family(prefix.to_owned()),
+        None => TypePattern::Tag(text.to_owned()),
+    }
+}
+
+/// Why no source that the configuration describes under this name can send the type; None where
+/// one can. The inner None leaves the advice to the catalogue.
+fn undescribed(text: &str, source: &str, config: &Config) -> Option<Option<String>> {
+    let mut constants = Vec::new();
+    for described in config.descriptions().filter(|d| d.source == source) {
+        match &described.event_type {
+            TypeFrom::Path(_) => return None,
+            TypeFrom::Constant(constant) if open_pattern(text).covers(constant) => return None,
+            TypeFrom::Constant(constant) => constants.push(format!("`{constant}`")),
+        }
+    }
+    Some((!constants.is_empty()).then(|| {
+        let constants = constants.join(", ");
+        format!("flowtrigger.yaml says that its events are {constants}")
+    }))
+}
+
+const NO_TYPE: &str =
+    "`flowtrigger events` lists them; add your own under `event_types` in flowtrigger.yaml";
+
+/// What to write for a family that the source does not have, or that lacks its dot.
+fn family_help(prefix: &str, source: &str, config: &Config) -> String {
+    let known = config.catalogue.matching(source, "*").into_iter();
+    let families: BTreeSet<&str> = known.map(EventType::family).collect();
+    let head = prefix.split('.').next().unwrap_or_default();
+    match suggest::nearest(head, families.iter().copied()) {
+        Some(near) if near == head => format!("a family is written with its dot: `{near}.*`"),
+        Some(near) => format!("did you mean `{near}.*`?"),
+        None if families.is_empty() => NO_TYPE.into(),
+        None => {
+            let families: Vec<_> = families.iter().map(|f| format!("`{f}.*`")).collect();
+            format!("its families are {}", families.join(", "))
+        }
+    }
+}
+
+/// Help desks with one "ticket updated" trigger lead to look for such a type here.
+fn any_change(source: &str, text: &str) -> Option<String> {
+    let plain: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
+    let words = [
+        "ticketupdated",
+        "ticketticketupdated",
+        "ticketchanged",
+        "ticketticketchanged",
+    ];
+    let meant = words.contains(&plain.to_lowercase().as_str());
+    (source == "support" && meant).then(|| {
+        "each change has a type of its own: `ticket.StatusChanged`, `ticket.TagsChanged` …; `ticket.*` is all of them".into()
+    })
+}
+
+/// The same; what to write instead of a word that a generator put into every rule is looked for once.
+fn resolve_once(
+    text: &str,
+    source: &str,
+    cx: &mut Compiler<'_>,
+) -> Result<(TypePattern, Vec<EventType>), String> {
+    let key = (source.to_owned(), text.to_owned());
+    if let Some(help) = cx.cache.unknown_types.get(&key) {
+        return Err(help.clone());
+    }
+    let resolved = resolve_type(text, source, cx.config);
+    if let Err(help) = &resolved {
+        cx.cache.unknown_types.insert(key, help.clone());
+    }
+    resolved
+}
+
+/// The pattern that a text stands for and the known types it covers; or what to write instead.
+fn resolve_type(
+    text: &str,
+    source: &str,
+    config: &Config,
+) -> Result<(TypePattern, Vec<EventType>), String> {
+    let catalogue = &config.catalogue;
+    if let Some(prefix) = text.strip_suffix('*') {
+        let types: Vec<EventType> = catalogue
+            .matching(source, text)
+            .into_iter()
+            .cloned()
+            .collect();
+        if types.is_empty() || !(prefix.is_empty() || prefix.ends_with('.')) {
+            return Err(family_help(prefix, source, config));
+        }
+        return Ok((TypePattern::Family(prefix.to_owned()), types));
+    }
+    if let Some(known) = catalogue.by_tag(source, text) {
+        return Ok((TypePattern::Tag(known.tag.clone()), vec![known.clone()]));
+    }
+    match catalogue.displayed(source, text).as_slice() {
+        [one] => return Ok((TypePattern::Tag(one.tag.clone()), vec![(*one).clone()])),
+        [] => {}
+        several => {
+            let tags: Vec<_> = several.iter().map(|t| format!("`{}`", t.tag)).collect();
+            return Err(format!(
+                "several types have this display name; write one of {}",
+                tags.join(", ")
+            ));
+        }
+    }
+    if let Some(help) = any_change(source, text) {
+        return Err(help);
+    }
+    let webhook = text.strip_prefix("zen:event-type:").unwrap_or(text);
+    let other = catalogue
+        .by_webhook(webhook)
+        .or_else(|| catalogue.by_code(source, text));
+    if other.is_none()
+        && let Some(elsewhere) = catalogue.types().find(|t| t.names().any(|n| n == text))
+    {
+        return Err(format!(
+            "it is a type of `event_source: {}`",
+            elsewhere.source
+        ));
+    }
+    Err(match other.or_else(|| catalogue.nearest(source, text)) {
+        Some(near) => format!("did you mean `{}`?", near.tag),
+        None => NO_TYPE.into(),
+    })
+}

@@ -1,0 +1,67 @@
+//! `catch:` beside a step or a flow, lowered: the steps that run when it failed.
+//! It refuses one beside a step that cannot fail.
+
+use crate::compile::flow::lower_steps;
+use crate::diagnostic::{Code, Report};
+use crate::flow::control::{Catch, Landing, Then};
+use crate::flow::step::Flow;
+use crate::document::{Entry, Node, Yaml};
+use crate::language::names::Occasion;
+use crate::language::names::Ran;
+use crate::compile::compiler::Compiler;
+
+/// What ends a flow rather than fail in it.
+const ENDING: [&str; 3] = ["when", "succeed", "fail"];
+
+/// The `catch` of a flow; the outer None after reporting a mistake.
+pub fn lower_catch(node: &Node, cx: &mut Compiler<'_>) -> Option<Option<Box<Flow>>> {
+    let Some(catch) = node.get("catch") else {
+        return Some(None);
+    };
+    // Any of them may be the one that failed. What holds steps keeps no result of its own.
+    cx.names.in_scope.steps.retain(|step| step.gives.is_own());
+    cx.names
+        .in_scope
+        .steps
+        .iter_mut()
+        .for_each(|step| step.ran = Ran::Perhaps);
+    lower_caught(catch, cx).map(|flow| Some(Box::new(flow)))
+}
+
+/// The `catch` of a step; the outer None after reporting a mistake.
+pub fn lower_beside(
+    step: &Node,
+    action: Option<&Entry>,
+    cx: &mut Compiler<'_>,
+) -> Option<Option<Box<Catch>>> {
+    let Some(catch) = step.get("catch") else {
+        return Some(None);
+    };
+    let flow = lower_caught(catch, cx);
+    if let Some(action) = action.filter(|action| ENDING.contains(&action.key.as_str())) {
+        let message = format!("`catch` does nothing beside `{}`", action.key);
+        let help = match action.key.as_str() {
+            "fail" => "what a `fail` leads to is the `catch` of its flow; leave it out here",
+            _ => "it belongs to a step that may fail, such as `http`; leave it out here",
+        };
+        cx.error(Code::InvalidValue, catch.at, message, help);
+        return None;
+    }
+    let caught = Catch {
+        then: Then::Flow(flow?),
+        error: Landing::Nowhere,
+    };
+    Some(Some(Box::new(caught)))
+}
+
+fn lower_caught(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
+    if matches!(&node.value, Yaml::List(items) if items.is_empty()) {
+        let help = "add a step; to go on whatever happened write `catch: [{ set: failed }]`";
+        cx.error(Code::InvalidValue, node.at, "`catch` has no step", help);
+        return None;
+    }
+    cx.within(node.at, |cx| {
+        cx.names.in_scope.error_scope = Occasion::Failure;
+        lower_steps(node, "catch", cx)
+    })
+}

@@ -1,0 +1,93 @@
+//! `choose:` of a step, lowered: branches in order, of which the first that holds is taken.
+//! It refuses a branch without steps, and warns of one that nothing reaches.
+
+use crate::compile::flow::lower_steps;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
+use crate::flow::control::{Branch, Choose, Then};
+use crate::flow::step::Flow;
+use crate::flow::vocabulary::BRANCH;
+use crate::language::condition::Condition;
+use crate::document::decode::Decode;
+use crate::document::{Node, Yaml};
+use crate::compile::compiler::Compiler;
+
+pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Choose> {
+    let items = match &node.value {
+        Yaml::List(items) if !items.is_empty() => items,
+        Yaml::List(_) | Yaml::Null => {
+            let help = "add one: `- { when: { … }, flow: [ … ] }`";
+            cx.error(Code::InvalidValue, node.at, "`choose` has no branch", help);
+            return None;
+        }
+        Yaml::Map(_) | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
+            let message = format!("`choose` takes a list of branches, found {}", node.kind());
+            let help = "start each branch with `- `: `- { when: { … }, flow: [ … ] }`";
+            cx.error(Code::WrongType, node.at, message, help);
+            return None;
+        }
+    };
+    warn_of_unreachable(items, cx.diagnostics());
+    let branches: Vec<Option<Branch>> = items.iter().map(|item| lower_branch(item, cx)).collect();
+    let branches = branches.into_iter().collect::<Option<_>>()?;
+    Some(Choose { branches })
+}
+
+fn lower_branch(node: &Node, cx: &mut Compiler<'_>) -> Option<Branch> {
+    cx.entries(node, &BRANCH)?;
+    cx.within(node.at, |cx| {
+        let when = match node.get("when") {
+            Some(when) => Condition::lower(when, &mut cx.names).map(Some),
+            None => Some(None),
+        };
+        let flow = lower_flow(node, cx);
+        Some(Branch {
+            at: node.at,
+            when: when?,
+            then: Then::Flow(flow?),
+        })
+    })
+}
+
+fn lower_flow(branch: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
+    match branch.get("flow") {
+        Some(flow) if flow.as_text().is_some() => {
+            let message = "`flow` of a branch takes a list of steps, found text";
+            let help = "to run a named flow write `flow: [{ flow: NAME }]`";
+            cx.error(Code::WrongType, flow.at, message, help);
+            None
+        }
+        Some(flow) => lower_steps(flow, "flow", cx),
+        None => {
+            let known = |key: &str| BRANCH.get(key).is_some();
+            let entries = branch.as_map().unwrap_or_default();
+            if entries.iter().all(|entry| known(&entry.key)) {
+                let help = "add `flow:` with a list of steps; where nothing is to be done, `flow: [{ set: nothing }]`";
+                cx.error(
+                    Code::MissingKey,
+                    branch.at,
+                    "this branch has no `flow`",
+                    help,
+                );
+            }
+            None
+        }
+    }
+}
+
+/// A branch without `when` always holds.
+fn warn_of_unreachable(items: &[Node], diagnostics: &mut Diagnostics) {
+    let always = |item: &Node| item.get("flow").is_some() && item.get("when").is_none();
+    let known = |item: &Node| {
+        let entries = item.as_map().unwrap_or_default();
+        entries.iter().all(|entry| BRANCH.get(&entry.key).is_some())
+    };
+    let Some(index) = items.iter().position(|item| always(item) && known(item)) else {
+        return;
+    };
+    if let Some(after) = items.get(index + 1) {
+        let message = "nothing reaches this branch: the one before has no `when` and always holds";
+        let warning = Diagnostic::warning(Code::InvalidValue, after.at, message);
+        let help = "put the branch without `when` last";
+        diagnostics.push(warning.help(help));
+    }
+}

@@ -1,0 +1,119 @@
+//! `confine:` of a step, lowered: what its command may use up and touch.
+//! It refuses templates, an empty mapping that would bind nothing, and figures that no program lives with.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::document::size;
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::flow::limits::MOST_PROCESSES;
+use crate::flow::call_template::CallTemplate;
+use crate::flow::confinement::Confinement;
+use crate::flow::step::Action;
+use crate::flow::vocabulary::command::CONFINE;
+use crate::document::Node;
+use crate::document::decode::Decode;
+use crate::compile::compiler::Compiler;
+
+/// Below that not even the system's own libraries fit.
+const LEAST_MEMORY: u64 = 16 << 20;
+const MOST: u64 = 1 << 50;
+const LONGEST: Duration = Duration::from_secs(3_600);
+
+/// Puts what stands under `confine` of the step into its action; false after reporting.
+pub fn lower_into(action: &mut Action, step: &Node, cx: &mut Compiler<'_>) -> bool {
+    let Some(node) = step.get("confine") else {
+        return true;
+    };
+    let Action::Call(CallTemplate::Exec(exec)) = action else {
+        let message = format!("`confine` does nothing beside `{}`", action.kind());
+        let help = "it belongs to `exec` and `shell`; leave it out here";
+        cx.error(Code::InvalidValue, node.at, message, help);
+        return false;
+    };
+    let confinement = lower(node, cx);
+    let sound = confinement.is_some();
+    exec.confine = confinement.map(Box::new);
+    sound
+}
+
+fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Confinement> {
+    let entries = cx.entries(node, &CONFINE)?;
+    if entries.is_empty() {
+        let help = "write what to bind, `confine: { cpu: 10s, memory: 256MiB }`, or leave it out";
+        cx.error(Code::InvalidValue, node.at, "`confine` binds nothing", help);
+        return None;
+    }
+    let before = cx.diagnostics().errors();
+    let confinement = Confinement {
+        cpu: node
+            .get("cpu")
+            .and_then(|node| lower_cpu(node, cx.diagnostics())),
+        memory: node
+            .get("memory")
+            .and_then(|node| size::lower(node, "memory", LEAST_MEMORY..=MOST, cx.diagnostics())),
+        file_size: node
+            .get("file_size")
+            .and_then(|node| size::lower(node, "file_size", 1..=MOST, cx.diagnostics())),
+        processes: node
+            .get("processes")
+            .and_then(|node| cx.whole_number(node, "processes", 1..=MOST_PROCESSES)),
+        user: node
+            .get("user")
+            .and_then(|node| lower_user(node, cx.diagnostics())),
+        read: node
+            .get("read")
+            .and_then(|node| lower_paths(node, "read", cx)),
+        write: node
+            .get("write")
+            .and_then(|node| lower_paths(node, "write", cx)),
+    };
+    (cx.diagnostics().errors() == before).then_some(confinement)
+}
+
+/// The kernel counts whole seconds.
+fn lower_cpu(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    let time = diagnostics.duration(node, "cpu")?;
+    if time.subsec_nanos() == 0 && (Duration::from_secs(1)..=LONGEST).contains(&time) {
+        return Some(time);
+    }
+    let message = "`cpu` takes whole seconds, 1s at least and 1h at most";
+    let help = "it is processor time; what a step may take by the clock is its `timeout`";
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
+    None
+}
+
+fn lower_user(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
+    let user = diagnostics.text(node, "user")?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.$".contains(c);
+    let is_number = user.chars().all(|c| c.is_ascii_digit());
+    if !user.is_empty() && user.chars().all(is_name) && !is_number {
+        return Some(user);
+    }
+    let message = format!("`{user}` is no name of a user");
+    let help = "write a name that stands in /etc/passwd, such as `nobody`; its group goes with it";
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
+    None
+}
+
+fn lower_paths(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<Vec<String>> {
+    let nodes = node.as_list().unwrap_or(std::slice::from_ref(node));
+    let paths: Vec<_> = nodes.iter().map(|node| lower_path(node, key, cx)).collect();
+    paths.into_iter().collect()
+}
+
+fn lower_path(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<String> {
+    let path = cx.text(node, key)?;
+    let help = match path.as_str() {
+        "" => "write a folder or a file",
+        text if text.contains("{{") => "write it out: no event may choose what is opened to it",
+        text if text.contains('*') => "write the folder: everything below it goes with it",
+        _ => {
+            let joined = Path::new(&cx.folder).join(path.strip_prefix("./").unwrap_or(&path));
+            return Some(joined.to_string_lossy().into_owned());
+        }
+    };
+    let message = format!("`{key}` takes folders and files, not `{path}`");
+    cx.error(Code::InvalidValue, node.at, message, help);
+    None
+}

@@ -1,0 +1,178 @@
+//! `exec:` and `shell:` of a step, lowered to one command.
+//! It refuses a template inside of a script, and a program that an event could choose.
+
+use std::path::Path;
+
+use crate::compile::flow::script;
+use crate::diagnostic::{Code, Report};
+use crate::flow::step::Exec;
+use crate::flow::vocabulary::command::EXEC;
+use crate::document::decode::Decode;
+use crate::document::{Node, Yaml};
+use crate::compile::compiler::Compiler;
+use crate::language::resolver::NameResolver;
+use crate::language::template::{Escape, Template};
+
+pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Exec> {
+    match &node.value {
+        Yaml::List(_) => Some(Exec {
+            argv: lower_argv(node, &mut cx.names)?,
+            stdin: None,
+            cwd: cx.folder.clone(),
+            env: Vec::new(),
+            confine: None,
+            shell: false,
+        }),
+        Yaml::Map(_) => lower_mapping(node, cx),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
+            let message = format!("`exec` takes a list, found {}", node.kind());
+            let help = "write each argument as an item, `exec: [program, argument]`, or a script under `shell:`";
+            cx.error(Code::WrongType, node.at, message, help);
+            None
+        }
+    }
+}
+
+fn lower_mapping(node: &Node, cx: &mut Compiler<'_>) -> Option<Exec> {
+    cx.entries(node, &EXEC)?;
+    let argv = match node.get("argv") {
+        Some(argv) => lower_argv(argv, &mut cx.names),
+        None => {
+            let help = "add `argv: [program, argument]`";
+            cx.error(Code::MissingKey, node.at, "`exec` has no `argv`", help);
+            None
+        }
+    };
+    let stdin = match node.get("stdin") {
+        Some(stdin) => Template::lower(stdin, "stdin", Escape::None, &mut cx.names).map(Some),
+        None => Some(None),
+    };
+    let cwd = match node.get("cwd") {
+        Some(cwd) => lower_cwd(cwd, cx),
+        None => Some(cx.folder.clone()),
+    };
+    let env = match node.get("env") {
+        Some(env) => lower_env(env, &mut cx.names),
+        None => Some(Vec::new()),
+    };
+    Some(Exec {
+        argv: argv?,
+        stdin: stdin?,
+        cwd: cwd?,
+        env: env?,
+        confine: None,
+        shell: false,
+    })
+}
+
+fn lower_argv(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<Template>> {
+    let Some(items) = node.as_list() else {
+        names.wrong_type(node, "argv", "a list");
+        return None;
+    };
+    let Some(program) = items.first() else {
+        let help = "name a program and its arguments: `[./bin/notify, \"{{ ticket.id }}\"]`";
+        names.error(Code::InvalidValue, node.at, "the command is empty", help);
+        return None;
+    };
+    if program
+        .as_text()
+        .is_some_and(|text| text.trim().is_empty() || text.contains("{{"))
+    {
+        let message = "a program is written out; event values can only be arguments";
+        names.error(
+            Code::InvalidValue,
+            program.at,
+            message,
+            "write its name or its path",
+        );
+        return None;
+    }
+    if !script::check(items, names.diagnostics) {
+        return None;
+    }
+    let argv: Vec<_> = items
+        .iter()
+        .map(|item| Template::lower(item, "exec", Escape::None, names))
+        .collect();
+    argv.into_iter().collect()
+}
+
+fn lower_cwd(node: &Node, cx: &mut Compiler<'_>) -> Option<String> {
+    let cwd = cx.text(node, "cwd")?;
+    if cwd.contains("{{") {
+        let message = "`cwd` takes no template";
+        cx.error(
+            Code::BadTemplate,
+            node.at,
+            message,
+            "write the folder out, or pass the value as an argument",
+        );
+        return None;
+    }
+    let joined = Path::new(&cx.folder).join(cwd);
+    Some(joined.to_string_lossy().into_owned())
+}
+
+fn lower_env(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(String, Template)>> {
+    let Some(entries) = node.as_map() else {
+        names.wrong_type(node, "env", "a mapping");
+        return None;
+    };
+    let mut env = Vec::new();
+    for entry in entries {
+        if entry.key.is_empty()
+            || entry.key.contains(['=', '\0'])
+            || entry.key.starts_with("FLOWTRIGGER_")
+        {
+            let message = format!("the variable `{}` cannot be set", entry.key);
+            let help = "use a name of your own; names with `FLOWTRIGGER_` are set by this program";
+            names.error(Code::InvalidValue, entry.key_at, message, help);
+            env.push(None);
+            continue;
+        }
+        let template = Template::lower(&entry.value, &entry.key, Escape::None, names);
+        env.push(template.map(|template| (entry.key.clone(), template)));
+    }
+    env.into_iter().collect()
+}
+
+pub fn lower_shell(node: &Node, cx: &mut Compiler<'_>) -> Option<Exec> {
+    let script = match &node.value {
+        Yaml::Text(script) if !script.trim().is_empty() => script.clone(),
+        Yaml::Text(_) => {
+            cx.error(
+                Code::InvalidValue,
+                node.at,
+                "the script is empty",
+                "write what it should do",
+            );
+            return None;
+        }
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) | Yaml::Map(_) => {
+            let message = format!("`shell` takes text, found {}", node.kind());
+            cx.error(
+                Code::WrongType,
+                node.at,
+                message,
+                "write the script, or `exec:` with a list",
+            );
+            return None;
+        }
+    };
+    if script.contains("{{") || script.contains("{%") {
+        let message = "a script takes no template: the event's text would become part of it";
+        let help = "the event comes as JSON on standard input and in `$FLOWTRIGGER_EVENT_TYPE`, `…_ID`, \
+                    `…_SOURCE` and `$FLOWTRIGGER_KEY`; or use `exec: [program, \"{{ … }}\"]`";
+        cx.error(Code::TemplateInShell, node.at, message, help);
+        return None;
+    }
+    Some(Exec {
+        argv: ["/bin/sh", "-c", &script].map(Template::literal).into(),
+        stdin: None,
+        cwd: cx.folder.clone(),
+        env: Vec::new(),
+        confine: None,
+        shell: true,
+    })
+}

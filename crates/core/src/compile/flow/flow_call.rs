@@ -1,0 +1,374 @@
+//! `flow: NAME` in a step, `flow_name: NAME` in a rule, and the flows that they name, lowered with what the
+//! rule knows of its events. It refuses a flow that runs itself, and variables that the flow does not have.
+
+use std::collections::BTreeSet;
+use std::mem::{replace, take};
+use std::sync::Arc;
+
+use crate::compile::flow::{lower_steps, no_secret};
+use crate::compile::flow::catch::lower_catch;
+use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::flow::control::NamedFlow;
+use crate::compile::flow::named_flows::{Body, Named, NamedFlows};
+use crate::flow::step::Flow;
+use crate::flow::vocabulary::{FLOW, FLOWS};
+use crate::document::decode::Decode;
+use crate::document::{Entry, Node, Yaml};
+use crate::language::names::{Holds, Local, Names};
+use crate::compile::compiler::Compiler;
+use crate::language::resolver::NameResolver;
+use crate::compile::flow::call_stack::Running;
+use crate::compile::flow::cache::{Lowered, Seen};
+use crate::document::suggest;
+use crate::language::template::json::TreeTemplate;
+use crate::rule::version::Part;
+
+/// `flow: NAME` with the `vars` beside it.
+pub fn lower(name: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<NamedFlow> {
+    let named = find(name, "flow", cx);
+    let given = match step.get("vars") {
+        Some(vars) => lower_given(vars, named, &mut cx.names).map(Some),
+        None => Some(None),
+    };
+    let named = named?;
+    let names = step.get("vars").and_then(Node::as_map).unwrap_or_default();
+    let names = names.iter().map(|entry| entry.key.clone()).collect();
+    let base = cx.stack.vars.clone();
+    let base = base.unwrap_or_else(|| Arc::clone(&cx.names.in_scope.vars));
+    let vars = named.vars_over(&base);
+    let seen = Seen {
+        base,
+        vars: Arc::clone(&vars),
+        given: names,
+        locals: gathered(&cx.names),
+    };
+    let flow = run(named, seen, name.at, cx);
+    Some(NamedFlow {
+        name: Arc::clone(&named.name),
+        flow: flow?,
+        vars,
+        given: given?,
+    })
+}
+
+/// What a gate gathered is the event's, whoever looks.
+fn gathered(names: &NameResolver<'_>) -> Vec<Local> {
+    let locals = names.in_scope.locals.iter();
+    locals
+        .filter(|local| local.holds == Holds::Events)
+        .cloned()
+        .collect()
+}
+
+/// The flow under `flow_name`, which is the rule's own then; its variables are the rule's already.
+pub fn lower_flow_name(name: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
+    let named = find(name, "flow_name", cx)?;
+    cx.stack.is_made_of(&named.part);
+    let seen = Seen {
+        base: Arc::clone(&cx.names.in_scope.vars),
+        vars: Arc::clone(&cx.names.in_scope.vars),
+        given: BTreeSet::new(),
+        locals: cx.names.in_scope.locals.clone(),
+    };
+    let flow = match &named.body {
+        Body::Compiled(flow) => {
+            cx.cache.flows.run(&named.name);
+            Some(Arc::clone(flow))
+        }
+        Body::Steps(body) => alone(named, seen, cx, |cx| lower_body(body, cx)),
+    };
+    flow.map(Arc::unwrap_or_clone)
+}
+
+/// A flow that no rule runs, judged as if events of any kind came.
+pub fn lower_unused(named: &Named, cx: &mut Compiler<'_>) {
+    let Body::Steps(body) = &named.body else {
+        return;
+    };
+    // Who runs it is to give them.
+    let given = named
+        .vars()
+        .iter()
+        .filter(|entry| entry.value.value == Yaml::Null);
+    let seen = Seen {
+        base: Arc::clone(&cx.names.in_scope.vars),
+        vars: named.vars_over(&cx.names.in_scope.vars),
+        given: given.map(|entry| entry.key.clone()).collect(),
+        locals: Vec::new(),
+    };
+    alone(named, seen, cx, |cx| lower_body(body, cx));
+}
+
+fn find<'c>(node: &Node, key: &str, cx: &mut Compiler<'c>) -> Option<&'c Named> {
+    let flows = cx.named_flows;
+    let name = match &node.value {
+        Yaml::List(_) | Yaml::Map(_) => {
+            let message = format!("`{key}` takes the name of a flow, found {}", node.kind());
+            let help = match key {
+                "flow" => {
+                    "steps stand within a step under `choose` or `for_each`; steps that several rules run, under `flows:` in a document of their own"
+                }
+                _ => "write the steps under `flow:`",
+            };
+            cx.error(Code::WrongType, node.at, message, help);
+            return None;
+        }
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => cx.text(node, key)?,
+    };
+    let found = flows.get(&name);
+    if found.is_none() {
+        let message = format!("no flow is called `{name}`");
+        let help = match flows.nearest(&name) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if name.starts_with("zis:") => of_no_bundle(flows),
+            None => format!(
+                "define it in a document of its own, `flows: {{ {name}: {{ flow: [ … ] }} }}`; where it stands in another file, that is to be read too"
+            ),
+        };
+        cx.error(Code::UndefinedName, node.at, message, &help);
+    }
+    found
+}
+
+/// What to do about a flow of a bundle that is not there.
+fn of_no_bundle(flows: &NamedFlows) -> String {
+    let help = "a bundle defines it: put that bundle into the folder of the rules";
+    let names = flows.iter().map(|named| &*named.name);
+    let known: Vec<&str> = names.filter(|name| name.starts_with("zis:")).collect();
+    match known.as_slice() {
+        [] => format!("{help}; no bundle is there"),
+        [_, _, _, _, ..] => format!("{help}; those there have {} flows", known.len()),
+        few => format!("{help}; those there have {}", few.join(", ")),
+    }
+}
+
+fn lower_given(
+    node: &Node,
+    named: Option<&Named>,
+    names: &mut NameResolver<'_>,
+) -> Option<TreeTemplate> {
+    let Yaml::Map(entries) = &node.value else {
+        names.wrong_type(node, "vars", "a mapping");
+        return None;
+    };
+    let tree = TreeTemplate::lower(node, names);
+    let sound = named.is_none_or(|named| check_given(entries, named, names.diagnostics));
+    let tree = tree.filter(|_| sound)?;
+    match tree.secrets().is_empty() {
+        true => Some(tree),
+        false => no_secret(node, "the variables of a flow are shown", names.diagnostics),
+    }
+}
+
+/// Whether the flow has every variable that it is given.
+fn check_given(entries: &[Entry], named: &Named, diagnostics: &mut Diagnostics) -> bool {
+    let known: Vec<&str> = named.vars().iter().map(|entry| &*entry.key).collect();
+    let mut sound = true;
+    for entry in entries.iter().filter(|entry| !known.contains(&&*entry.key)) {
+        let message = format!("the flow `{}` has no variable `{}`", named.name, entry.key);
+        let help = match (
+            suggest::nearest(&entry.key, known.iter().copied()),
+            known.as_slice(),
+        ) {
+            (Some(near), _) => format!("did you mean `{near}`?"),
+            (None, []) if matches!(named.body, Body::Compiled(_)) => {
+                "a bundle's flow reads its own document alone; leave `vars` out".into()
+            }
+            (None, []) => format!(
+                "declare it in the flow, with what it is unless given: `vars: {{ {}: null }}`",
+                entry.key
+            ),
+            (None, known) => format!("it has {}", known.join(", ")),
+        };
+        diagnostics.error(Code::UndefinedName, entry.key_at, message, &help);
+        sound = false;
+    }
+    sound
+}
+
+/// The flow as a step runs it.
+fn run(named: &Named, seen: Seen, at: Position, cx: &mut Compiler<'_>) -> Option<Arc<Flow>> {
+    cx.stack.is_made_of(&named.part);
+    let body = match &named.body {
+        Body::Compiled(flow) => {
+            cx.cache.flows.run(&named.name);
+            return Some(Arc::clone(flow));
+        }
+        Body::Steps(body) => body,
+    };
+    if let Some(first) = cx.stack.flows.iter().position(|name| *name == named.name) {
+        runs_itself(first, at, cx);
+        return None;
+    }
+    cx.within(at, |cx| alone(named, seen, cx, |cx| lower_body(body, cx)))
+}
+
+fn runs_itself(first: usize, at: Position, cx: &mut Compiler<'_>) {
+    let mut way: Vec<Arc<str>> = cx.stack.flows[first..].to_vec();
+    let mut cycle = way.clone();
+    cycle.sort();
+    way.push(Arc::clone(&way[0]));
+    // Every rule that comes to it comes to the same.
+    if !cx.cache.flows.tell_cycle(cycle) {
+        return;
+    }
+    let message = format!("the flow `{}` runs itself: {}", way[0], way.join(" → "));
+    let help = "take one of these steps out; what is to be done for each of several things stands under `for_each`";
+    cx.error(Code::RunsItself, at, message, help);
+}
+
+/// Lowers a named flow, which sees nothing of who runs it but the event and variables.
+fn alone(
+    named: &Named,
+    seen: Seen,
+    cx: &mut Compiler<'_>,
+    lower: impl FnOnce(&mut Compiler<'_>) -> Option<Flow>,
+) -> Option<Arc<Flow>> {
+    cx.cache.flows.run(&named.name);
+    if let Some(known) = cx.cache.flows.get(named, &seen, cx) {
+        known
+            .parts
+            .iter()
+            .for_each(|part| cx.stack.is_made_of(part));
+        return Some(known.flow);
+    }
+    let outside = enter(named, &seen, cx);
+    let (flow, silent) = telling_once(cx, lower);
+    let (parts, excused) = leave(outside, cx);
+    let flow = Arc::new(flow?);
+    if let Some(fields) = cx.names.fields.identity().filter(|_| silent && !excused) {
+        let lowered = Lowered {
+            seen,
+            depth: cx.depth,
+            flow: Arc::clone(&flow),
+            parts,
+        };
+        cx.cache.flows.keep(named, fields, lowered);
+    }
+    Some(flow)
+}
+
+/// The context of the steps around a named flow, kept while it is lowered.
+struct Outside {
+    names: Names,
+    folder: String,
+    stack: Running,
+}
+
+fn enter(named: &Named, seen: &Seen, cx: &mut Compiler<'_>) -> Outside {
+    let mut flows = cx.stack.flows.clone();
+    flows.push(Arc::clone(&named.name));
+    let stack = Running {
+        flows,
+        parts: Vec::new(),
+        vars: Some(Arc::clone(&seen.base)),
+    };
+    let names = Names {
+        parameters: seen.given.clone(),
+        locals: seen.locals.clone(),
+        in_named_flow: true,
+        // Fields of the event, which the steps around have tested for these too.
+        tested_paths: take(&mut cx.names.in_scope.tested_paths),
+        ..Names::new(seen.known())
+    };
+    Outside {
+        names: replace(&mut cx.names.in_scope, names),
+        folder: replace(&mut cx.folder, named.folder().to_owned()),
+        stack: replace(&mut cx.stack, stack),
+    }
+}
+
+/// Restores the context. Returns the documents of the flows that the named flow runs, and whether a test
+/// around it excused a field that may be absent.
+fn leave(outside: Outside, cx: &mut Compiler<'_>) -> (Vec<Part>, bool) {
+    let inside = replace(&mut cx.stack, outside.stack);
+    inside
+        .parts
+        .iter()
+        .for_each(|part| cx.stack.is_made_of(part));
+    cx.folder = outside.folder;
+    let names = replace(&mut cx.names.in_scope, outside.names);
+    cx.names.in_scope.tested_paths = names.tested_paths;
+    (inside.parts, names.absence_excused)
+}
+
+/// What several rules would hear of the same flow is told once. Whether nothing was said comes beside.
+fn telling_once<T>(
+    cx: &mut Compiler<'_>,
+    lower: impl FnOnce(&mut Compiler<'_>) -> Option<T>,
+) -> (Option<T>, bool) {
+    let before: Diagnostics = take(cx.diagnostics());
+    let lowered = lower(cx);
+    let said = replace(cx.diagnostics(), before);
+    let silent = said.is_empty();
+    // Of a flow within another, whoever runs the outer one decides.
+    let outermost = cx.stack.flows.len() == 1;
+    for diagnostic in said.iter() {
+        if !outermost || cx.cache.flows.tell(diagnostic) {
+            cx.diagnostics().push(diagnostic.clone());
+        }
+    }
+    (lowered, silent)
+}
+
+/// What stands under the flow's name.
+fn lower_body(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
+    cx.entries(node, &FLOW)?;
+    if let Some(description) = node.get("description") {
+        cx.text(description, "description");
+    }
+    let vars = node.get("vars").is_none_or(|vars| {
+        let sound = vars.as_map().is_some();
+        if !sound {
+            cx.wrong_type(vars, "vars", "a mapping");
+        }
+        sound
+    });
+    let flow = match node.get("flow") {
+        Some(flow) => lower_steps(flow, "flow", cx),
+        None => {
+            let help = "add `flow:` with a list of steps";
+            cx.error(Code::MissingKey, node.at, "this flow has no `flow`", help);
+            None
+        }
+    };
+    let catch = lower_catch(node, cx);
+    let mut flow = flow.filter(|_| vars)?;
+    flow.catch = catch?;
+    Some(flow)
+}
+
+/// A document of flows: its keys and names. What the flows hold is judged where they are run.
+pub fn lower_document(node: &Node, diagnostics: &mut Diagnostics) {
+    if diagnostics.entries(node, &FLOWS).is_none() {
+        return;
+    }
+    let Some(flows) = node.get("flows") else {
+        return;
+    };
+    match flows.as_map() {
+        Some([]) | None => {
+            let help = "write each flow under its name: `page-oncall: { flow: [ … ] }`";
+            let found = match &flows.value {
+                Yaml::Map(_) | Yaml::Null => "none",
+                Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) => flows.kind(),
+            };
+            let message = format!("`flows` takes flows by name, found {found}");
+            diagnostics.error(Code::WrongType, flows.at, message, help);
+        }
+        Some(entries) => entries
+            .iter()
+            .for_each(|entry| check_name(entry, diagnostics)),
+    }
+}
+
+fn check_name(entry: &Entry, diagnostics: &mut Diagnostics) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let name = &entry.key;
+    let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if !starts || !name.chars().all(plain) || name.len() > 100 {
+        let message = format!("`{name}` is no name for a flow");
+        let help = "letters, digits, `.`, `_` and `-`, at most 100";
+        diagnostics.error(Code::InvalidValue, entry.key_at, message, help);
+    }
+}

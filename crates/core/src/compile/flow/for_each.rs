@@ -1,0 +1,236 @@
+//! `for_each:` of a step with the keys beside it, lowered: a list, what an item is called, and the steps
+//! for each. It refuses what is known to be no list, and names that mean something else already.
+
+use crate::compile::flow::lower_steps;
+use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::event::catalogue::field_type::FieldType;
+use crate::flow::limits::MAX_CONCURRENCY;
+use crate::flow::control::{Each, OnFailure};
+use crate::flow::step::Flow;
+use crate::document::decode::Decode;
+use crate::document::{Node, Yaml};
+use crate::language::names::{Gives, Holds, Local};
+use crate::language::event_fields::FieldCheck;
+use crate::compile::compiler::Compiler;
+use crate::language::resolver::NameResolver;
+use crate::path::Path;
+
+/// What an item is called where the step does not say.
+const ITEM: &str = "item";
+
+/// Names that mean something wherever a step reads.
+const TAKEN: [&str; 11] = [
+    "event",
+    "events",
+    "vars",
+    "steps",
+    "error",
+    "secret",
+    "account_id",
+    "subdomain",
+    "integration_key",
+    "actor_id",
+    "loop",
+];
+
+/// Words of templates.
+const WORDS: [&str; 10] = [
+    "true", "false", "none", "not", "and", "or", "in", "is", "if", "else",
+];
+
+pub fn lower(list: &Node, step: &Node, cx: &mut Compiler<'_>) -> Option<Each> {
+    let items = lower_items(list, &mut cx.names);
+    let name = lower_name(step, list.at, &mut cx.names);
+    let concurrency = match step.get("concurrency") {
+        Some(number) => cx.whole_number(number, "concurrency", 1..=u64::from(MAX_CONCURRENCY)),
+        None => Some(1),
+    };
+    let on_failure = match step.get("on_failure") {
+        Some(word) => lower_on_failure(word, cx.diagnostics()),
+        None => Some(OnFailure::Stop),
+    };
+    // What the steps say is judged also where the list or the name is wrong.
+    let local = Local {
+        name: name.clone().unwrap_or_else(|| ITEM.to_owned()),
+        holds: items
+            .as_ref()
+            .map_or(Holds::Anything, |items| item_of(items, &cx.names)),
+    };
+    let flow = lower_flow(step, list.at, local, cx);
+    Some(Each {
+        items: items?,
+        name: Some(name?.into()),
+        concurrency: u32::try_from(concurrency?).expect("the range fits"),
+        on_failure: on_failure?,
+        flow: flow?,
+    })
+}
+
+fn lower_items(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
+    let path = lower_path(node, "for_each", names)?;
+    let known = match (
+        path.in_variables(&names.in_scope.vars),
+        names.types_at(&path),
+    ) {
+        (Some(value), _) if !value.is_array() => "no list".to_owned(),
+        (Some(_), _) => return Some(path),
+        (None, FieldCheck::Known(types)) if !types.iter().any(may_be_list) => {
+            types.first().map_or_else(String::new, FieldType::words)
+        }
+        (None, _) => match result(&path, names) {
+            Some(words) => words,
+            None => return Some(path),
+        },
+    };
+    let message = format!(
+        "`for_each` goes through a list, and `{}` is {known}",
+        path.text
+    );
+    let help =
+        "name a list: a field such as `ticket.tags`, one under `vars`, or one in a step's result";
+    names.error(Code::OperatorMismatch, node.at, message, help);
+    None
+}
+
+/// A path where a step takes one; None after saying why it is none.
+pub fn lower_path(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Option<Path> {
+    let Some(text) = node.as_text() else {
+        let message = format!("`{key}` takes a path, found {}", node.kind());
+        let help = match (key, &node.value) {
+            ("for_each", Yaml::List(_)) => {
+                "put the list under `vars` and write `for_each: vars.NAME`"
+            }
+            ("for_each", _) => "write where the list stands, such as `for_each: ticket.tags`",
+            (_, _) => "write where the time stands, such as `until: ticket.due_at`",
+        };
+        names.error(Code::WrongType, node.at, message, help);
+        return None;
+    };
+    let bare = text
+        .trim()
+        .strip_prefix("{{")
+        .and_then(|rest| rest.strip_suffix("}}"));
+    if let Some(bare) = bare {
+        let message = format!("`{key}` takes a path, found a template");
+        let help = format!("write it bare: `{key}: {}`", bare.trim());
+        names.error(Code::BadPath, node.at, message, &help);
+        return None;
+    }
+    names.path(text, node.at)
+}
+
+fn may_be_list(field: &FieldType) -> bool {
+    matches!(field, FieldType::List(_) | FieldType::Any)
+}
+
+/// What is known of a step's result to be no list, in words.
+fn result(path: &Path, names: &NameResolver<'_>) -> Option<String> {
+    let route: Vec<&str> = path.text.split('.').collect();
+    let step = names
+        .in_scope
+        .steps
+        .iter()
+        .find(|step| Some(step.name.as_str()) == path.step())?;
+    let words = match (step.gives, route.as_slice()) {
+        (Gives::Keys(_), [_, _]) => "a whole result",
+        (Gives::Keys(_), [_, _, "status"]) => "a number",
+        (Gives::Keys(_), [_, _, "stdout" | "stderr"]) => "text",
+        (Gives::Keys(_), [_, _, "headers"]) => "an object",
+        (Gives::Keys(_), [_, _, "truncated"]) => "true or false",
+        (Gives::Keys(_) | Gives::Anything | Gives::List | Gives::Inner, _) => return None,
+    };
+    Some(words.to_owned())
+}
+
+/// What is known of an item.
+fn item_of(items: &Path, names: &NameResolver<'_>) -> Holds {
+    if let Some((name, [])) = items.local() {
+        let local = names
+            .in_scope
+            .locals
+            .iter()
+            .find(|local| local.name == name);
+        return local.map_or(Holds::Anything, |local| local.holds.item());
+    }
+    match names.types_at(items) {
+        FieldCheck::Known(types) => match types.as_slice() {
+            [FieldType::List(element)] => Holds::Value(FieldType::clone(element)),
+            _ => Holds::Anything,
+        },
+        FieldCheck::Open | FieldCheck::Unknown { .. } => Holds::Anything,
+    }
+}
+
+fn lower_name(step: &Node, list: Position, names: &mut NameResolver<'_>) -> Option<String> {
+    let (name, at) = match step.get("as") {
+        Some(node) => (names.text(node, "as")?, node.at),
+        None => (ITEM.to_owned(), list),
+    };
+    let corrected = crate::compile::flow::corrected(&name);
+    if name != corrected {
+        let message = format!("`{name}` is no name for an item");
+        let help = format!(
+            "write `{corrected}`: small letters, digits and `_`, so that templates can say `{{{{ {corrected} }}}}`"
+        );
+        names.error(Code::InvalidValue, at, message, &help);
+        return None;
+    }
+    if let Some(clash) = clash(&name, names) {
+        let message = format!("an item cannot be called `{name}`: {clash}");
+        let help = "give it a name of its own, `as: NAME`";
+        names.error(Code::DuplicateName, at, message, help);
+        return None;
+    }
+    Some(name)
+}
+
+/// What a name means already.
+fn clash(name: &str, names: &NameResolver<'_>) -> Option<String> {
+    if TAKEN.contains(&name) {
+        return Some(format!("`{name}` means something else already"));
+    }
+    if WORDS.contains(&name) {
+        return Some("it is a word of templates".to_owned());
+    }
+    if names.in_scope.locals.iter().any(|local| local.name == name) {
+        return Some("the item of the list around it is".to_owned());
+    }
+    if names.in_scope.steps.iter().any(|step| step.name == name) {
+        return Some("a step is".to_owned());
+    }
+    match names.fields.check(name) {
+        FieldCheck::Known(_) => Some(format!("`{name}` is a field of the event")),
+        FieldCheck::Open | FieldCheck::Unknown { .. } => None,
+    }
+}
+
+fn lower_on_failure(node: &Node, diagnostics: &mut Diagnostics) -> Option<OnFailure> {
+    match node.as_text() {
+        Some("stop") => Some(OnFailure::Stop),
+        Some("continue") => Some(OnFailure::Continue),
+        _ => {
+            let message = "`on_failure` takes stop or continue";
+            let help = "stop ends the step with the first item that fails; continue goes on, and the item's result is `{ error: … }`";
+            diagnostics.error(Code::InvalidValue, node.at, message, help);
+            None
+        }
+    }
+}
+
+fn lower_flow(step: &Node, at: Position, local: Local, cx: &mut Compiler<'_>) -> Option<Flow> {
+    let Some(flow) = step.get("flow") else {
+        let help = "add `flow:` beside it, with the steps for each item";
+        cx.error(Code::MissingKey, at, "`for_each` has no `flow`", help);
+        return None;
+    };
+    if let Some(name) = flow.as_text() {
+        let message = "`flow` beside `for_each` takes a list of steps, found text";
+        let help = format!("to run a named flow for each item write `flow: [{{ flow: {name} }}]`");
+        cx.error(Code::WrongType, flow.at, message, &help);
+        return None;
+    }
+    cx.within(flow.at, |cx| {
+        cx.names.in_scope.locals.push(local);
+        lower_steps(flow, "flow", cx)
+    })
+}

@@ -1,0 +1,386 @@
+//! `http:` of a step, lowered: address, headers, query, one body, what counts as success.
+//! It refuses an address whose host an event could choose, and more than one body.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::config::connection::Connection;
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::flow::limits::MOST_REDIRECTS;
+use crate::flow::call::Expect;
+use crate::flow::step::{BodyTemplate, Http};
+use crate::flow::vocabulary::http::{HTTP, METHODS};
+use crate::document::decode::Decode;
+use crate::document::{Node, Yaml};
+use crate::compile::compiler::Compiler;
+use crate::language::resolver::NameResolver;
+use crate::document::suggest;
+use crate::language::template::{Escape, Template};
+use crate::language::template::json::TreeTemplate;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Headers that belong to the connection itself.
+const OURS: [&str; 4] = ["host", "content-length", "transfer-encoding", "connection"];
+
+pub fn lower(node: &Node, cx: &mut Compiler<'_>) -> Option<Http> {
+    if node.as_text().is_some() {
+        let message = "`http` takes a mapping, found text";
+        cx.error(
+            Code::WrongType,
+            node.at,
+            message,
+            "write `http: { url: \"https://…\" }`",
+        );
+        return None;
+    }
+    cx.entries(node, &HTTP)?;
+    let connection = lower_connection(node, cx);
+    let url = lower_address(node, connection.as_ref(), &mut cx.names);
+    let body = lower_body(node, &mut cx.names);
+    let method = lower_method(node, cx.diagnostics());
+    let headers = lower_headers(node, &mut cx.names);
+    let query = lower_query(node, &mut cx.names);
+    let expect = lower_expect(node, cx.diagnostics());
+    let redirects = lower_redirects(node, cx.diagnostics());
+    let body = body?;
+    let connection = connection?;
+    let mut headers = headers?;
+    if let Some(connection) = connection {
+        inherit(&mut headers, &connection.headers);
+    }
+    Some(Http {
+        method: method?.unwrap_or(if body.is_some() { "POST" } else { "GET" }),
+        url: url?,
+        connection: connection.map(|connection| connection.name.clone()),
+        query: query?,
+        headers,
+        body,
+        auth: connection.and_then(|connection| connection.auth.clone()),
+        expect: expect?,
+        redirects: redirects?,
+    })
+}
+
+/// How long one try may take where the step does not say.
+pub fn timeout(node: &Node, cx: &Compiler<'_>) -> Duration {
+    let name = node.get("connection").and_then(Node::as_text);
+    let connection = name.and_then(|name| cx.config.connections.get(name));
+    connection
+        .and_then(|connection| connection.timeout)
+        .unwrap_or(TIMEOUT)
+}
+
+/// The connection where one is named; the outer None after reporting one that is not there.
+fn lower_connection<'c>(node: &Node, cx: &mut Compiler<'c>) -> Option<Option<&'c Connection>> {
+    let Some(node) = node.get("connection") else {
+        return Some(None);
+    };
+    let name = cx.text(node, "connection")?;
+    let connections = &cx.config.connections;
+    if let Some(connection) = connections.get(&name) {
+        return Some(Some(connection));
+    }
+    let help = match suggest::nearest(&name, connections.keys().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "define it under `connections` in flowtrigger.yaml, or write `url`".into(),
+    };
+    let message = format!("no connection is called `{name}`");
+    cx.names
+        .not_configured(Code::UnknownConnection, node.at, message, &help);
+    None
+}
+
+fn lower_address(
+    node: &Node,
+    connection: Option<&Option<&Connection>>,
+    names: &mut NameResolver<'_>,
+) -> Option<Template> {
+    match (node.get("url"), node.get("path"), node.get("connection")) {
+        (Some(url), None, None) => Template::lower(url, "url", Escape::Url, names),
+        (None, Some(path), Some(_)) => {
+            // A path is judged also where its connection is not known.
+            let known = connection.copied().flatten();
+            let base = known.map_or("https://unknown.example", |c| c.base_url.as_str());
+            lower_path(path, base, names)
+        }
+        (Some(url), _, _) => {
+            Template::lower(url, "url", Escape::Url, names);
+            let help = "write `url` alone, or `connection` with `path`";
+            names.error(
+                Code::InvalidValue,
+                url.at,
+                "`url` stands beside `connection` or `path`",
+                help,
+            );
+            None
+        }
+        (None, Some(path), None) => {
+            let help =
+                "name a `connection` of flowtrigger.yaml, or write the whole address as `url`";
+            names.error(
+                Code::MissingKey,
+                path.at,
+                "`path` needs a `connection`",
+                help,
+            );
+            None
+        }
+        (None, None, Some(connection)) => {
+            let help = "add `path: /…`; it follows the connection's base address";
+            names.error(
+                Code::MissingKey,
+                connection.at,
+                "`connection` needs a `path`",
+                help,
+            );
+            None
+        }
+        (None, None, None) => {
+            let help = "add `url: \"https://…\"`, or `connection` and `path`";
+            names.error(Code::MissingKey, node.at, "`http` has no address", help);
+            None
+        }
+    }
+}
+
+fn lower_path(node: &Node, base: &str, names: &mut NameResolver<'_>) -> Option<Template> {
+    let path = names.text(node, "path")?;
+    if !path.starts_with('/') {
+        let message = format!("`{path}` is no path");
+        let help = "start it with `/`; a whole address belongs into `url`";
+        names.error(Code::InvalidValue, node.at, message, help);
+        return None;
+    }
+    Template::lower_behind(base.trim_end_matches('/'), node, "path", names)
+}
+
+/// The method where one is given; the outer None after reporting one that is not known.
+fn lower_method(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<&'static str>> {
+    let Some(node) = node.get("method") else {
+        return Some(None);
+    };
+    let method = diagnostics.text(node, "method")?;
+    let known = METHODS
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(&method));
+    if known.is_none() {
+        let message = format!("`{method}` is no HTTP method");
+        diagnostics.error(
+            Code::InvalidValue,
+            node.at,
+            message,
+            &format!("use one of {}", METHODS.join(", ")),
+        );
+    }
+    known.map(Some)
+}
+
+fn lower_headers(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(String, Template)>> {
+    let Some(node) = node.get("headers") else {
+        return Some(Vec::new());
+    };
+    let entries = pairs(node, "headers", names.diagnostics)?;
+    let sound = check_header_names(node, names.diagnostics);
+    let headers = templates(entries, names)?;
+    sound.then_some(headers)
+}
+
+/// Whether each name can be set and stands once, in whatever case; reports those that cannot.
+fn check_header_names(headers: &Node, diagnostics: &mut Diagnostics) -> bool {
+    let Yaml::Map(entries) = &headers.value else {
+        return false;
+    };
+    let mut sound = true;
+    for (number, entry) in entries.iter().enumerate() {
+        let name = &entry.key;
+        let mut before = entries[..number].iter().map(|entry| &entry.key);
+        if let Some(help) = unfit(name) {
+            let message = format!("the header `{name}` cannot be set");
+            diagnostics.error(Code::InvalidValue, entry.key_at, message, help);
+            sound = false;
+        } else if let Some(first) = before.find(|first| first.eq_ignore_ascii_case(name)) {
+            let message = format!("the header `{name}` is `{first}` again: case means nothing");
+            let help = "keep one; to send a header several times give it a list of values";
+            diagnostics.error(Code::DuplicateKey, entry.key_at, message, help);
+            sound = false;
+        }
+    }
+    sound
+}
+
+/// What to do about a header that no rule can set.
+pub fn unfit(name: &str) -> Option<&'static str> {
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name)) {
+        return Some("leave it out: it is set from the address and the body");
+    }
+    let sound = !name.is_empty() && name.chars().all(token);
+    (!sound).then_some("write a name such as `X-Request-Source`")
+}
+
+/// A header of the step wins over the connection's.
+pub fn inherit(headers: &mut Vec<(String, Template)>, from: &[(String, Template)]) {
+    let missing: Vec<_> = from
+        .iter()
+        .filter(|(name, _)| {
+            !headers
+                .iter()
+                .any(|(own, _)| own.eq_ignore_ascii_case(name))
+        })
+        .cloned()
+        .collect();
+    headers.splice(0..0, missing);
+}
+
+fn lower_query(node: &Node, names: &mut NameResolver<'_>) -> Option<Vec<(String, Template)>> {
+    match node.get("query") {
+        Some(query) => {
+            let entries = pairs(query, "query", names.diagnostics)?;
+            templates(entries, names)
+        }
+        None => Some(Vec::new()),
+    }
+}
+
+/// Names and values of a mapping; a list gives its name several times.
+fn pairs<'n>(
+    node: &'n Node,
+    key: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<Vec<(String, &'n Node)>> {
+    let Yaml::Map(entries) = &node.value else {
+        diagnostics.wrong_type(node, key, "a mapping");
+        return None;
+    };
+    let pairs = entries.iter().flat_map(|entry| {
+        let values = entry
+            .value
+            .as_list()
+            .unwrap_or(std::slice::from_ref(&entry.value));
+        values.iter().map(|value| (entry.key.clone(), value))
+    });
+    Some(pairs.collect())
+}
+
+fn templates(
+    pairs: Vec<(String, &Node)>,
+    names: &mut NameResolver<'_>,
+) -> Option<Vec<(String, Template)>> {
+    let lowered: Vec<Option<(String, Template)>> = pairs
+        .into_iter()
+        .map(|(name, value)| {
+            let template = Template::lower(value, &name, Escape::None, names)?;
+            Some((name, template))
+        })
+        .collect();
+    let mut lowered: Vec<_> = lowered.into_iter().collect::<Option<_>>()?;
+    // Many thousand rules are kept.
+    lowered.shrink_to_fit();
+    Some(lowered)
+}
+
+/// The body where there is one; the outer None after reporting a bad one.
+fn lower_body(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<BodyTemplate>> {
+    let given: Vec<(&str, &Node)> = ["json", "form", "body"]
+        .into_iter()
+        .filter_map(|key| Some((key, node.get(key)?)))
+        .collect();
+    let mut bodies: Vec<Option<BodyTemplate>> = Vec::with_capacity(given.len());
+    for (key, node) in &given {
+        bodies.push(lower_one_body(key, node, names));
+    }
+    if let [(first, _), (second, at), ..] = given.as_slice() {
+        let message = format!("a request has one body, this one has `{first}` and `{second}`");
+        names.error(Code::InvalidValue, at.at, message, "keep one of them");
+        return None;
+    }
+    match bodies.pop() {
+        Some(body) => body.map(Some),
+        None => Some(None),
+    }
+}
+
+fn lower_one_body(key: &str, node: &Node, names: &mut NameResolver<'_>) -> Option<BodyTemplate> {
+    match key {
+        "json" => TreeTemplate::lower(node, names).map(BodyTemplate::Json),
+        "form" => {
+            let entries = pairs(node, "form", names.diagnostics)?;
+            templates(entries, names).map(BodyTemplate::Form)
+        }
+        _ => lower_raw(node, names).map(BodyTemplate::Raw),
+    }
+}
+
+fn lower_raw(node: &Node, names: &mut NameResolver<'_>) -> Option<Template> {
+    if matches!(node.value, Yaml::Map(_) | Yaml::List(_)) {
+        let message = format!("`body` takes text, found {}", node.kind());
+        names.error(
+            Code::WrongType,
+            node.at,
+            message,
+            "write `json:` or `form:` for structured data",
+        );
+        return None;
+    }
+    Template::lower(node, "body", Escape::None, names)
+}
+
+fn lower_expect(node: &Node, diagnostics: &mut Diagnostics) -> Option<Expect> {
+    let Some(node) = node.get("expect") else {
+        return Some(Expect::default());
+    };
+    let items = node.as_list().unwrap_or(std::slice::from_ref(node));
+    if items.is_empty() {
+        no_status(node, diagnostics);
+        return None;
+    }
+    let mut ranges = Vec::with_capacity(items.len());
+    for item in items {
+        let range = statuses(item);
+        if range.is_none() {
+            no_status(item, diagnostics);
+        }
+        ranges.push(range);
+    }
+    ranges.into_iter().collect::<Option<_>>().map(Expect)
+}
+
+fn lower_redirects(node: &Node, diagnostics: &mut Diagnostics) -> Option<u8> {
+    let Some(node) = node.get("redirects") else {
+        return Some(0);
+    };
+    let number = match &node.value {
+        Yaml::Number(number) => number.as_u64().and_then(|n| u8::try_from(n).ok()),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Text(_) | Yaml::List(_) | Yaml::Map(_) => None,
+    };
+    let number = number.filter(|n| (1..=MOST_REDIRECTS).contains(n));
+    if number.is_none() {
+        let message = format!("`redirects` takes a number from 1 to {MOST_REDIRECTS}");
+        let help = "it is how many are followed; leave it out to follow none";
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
+    }
+    number
+}
+
+fn no_status(node: &Node, diagnostics: &mut Diagnostics) {
+    let help = "write `200`, `2xx`, `200-299`, or a list of these";
+    let message = "`expect` takes HTTP statuses";
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
+}
+
+fn statuses(node: &Node) -> Option<RangeInclusive<u16>> {
+    let text = match &node.value {
+        Yaml::Number(number) => number.to_string(),
+        Yaml::Text(text) => text.trim().to_lowercase(),
+        Yaml::Null | Yaml::Bool(_) | Yaml::List(_) | Yaml::Map(_) => return None,
+    };
+    if let Some(class) = text.strip_suffix("xx") {
+        let first = class.parse::<u16>().ok()?.checked_mul(100)?;
+        return (100..=500).contains(&first).then(|| first..=first + 99);
+    }
+    let (low, high) = text.split_once('-').unwrap_or((&text, &text));
+    let (low, high) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
+    let known = 100..=599_u16;
+    (known.contains(&low) && known.contains(&high) && low <= high).then_some(low..=high)
+}

@@ -1,0 +1,380 @@
+//! From `flow:` in a rule to a compiled flow: every mistake of every step at once.
+//! It refuses steps that do two things or nothing, and settings that could have no effect.
+
+pub mod cache;
+pub mod call_stack;
+pub mod catch;
+pub mod choose;
+pub mod confine;
+pub mod exec;
+pub mod flow_call;
+pub mod for_each;
+pub mod http;
+pub mod named_flows;
+pub mod on_dead;
+pub mod reachability;
+pub mod script;
+pub mod set;
+pub mod settings;
+#[cfg(test)]
+mod tests;
+pub mod wait;
+
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::flow::call::Keep;
+use crate::flow::step::{Action, Flow, Settings, Step};
+use crate::flow::vocabulary::{ACTIONS, RETRY, STEP};
+use crate::flow::vocabulary::command::EXEC;
+use crate::flow::vocabulary::http::HTTP;
+use crate::language::condition::Condition;
+use crate::document::decode::Decode;
+use crate::document::{Entry, Node, Yaml};
+use crate::language::names::{Earlier, Gives, Ran};
+use crate::compile::compiler::Compiler;
+use crate::language::resolver::NameResolver;
+use crate::document::suggest;
+use crate::language::template::{Escape, Template};
+
+pub use crate::compile::flow::catch::lower_catch;
+pub use crate::compile::flow::http::{inherit, unfit};
+pub use crate::compile::flow::flow_call::{lower_document, lower_flow_name, lower_unused};
+pub use crate::compile::flow::on_dead::{lower_default_on_dead, lower_on_dead};
+
+pub fn lower_flow(node: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
+    lower_steps(node, "flow", cx)
+}
+
+/// The steps under a key.
+fn lower_steps(node: &Node, key: &str, cx: &mut Compiler<'_>) -> Option<Flow> {
+    let items = match &node.value {
+        Yaml::List(items) if !items.is_empty() => items,
+        Yaml::List(_) | Yaml::Null => {
+            let help = "add a step, for example `- http: { url: … }`";
+            let message = format!("`{key}` has no step");
+            cx.error(Code::InvalidValue, node.at, message, help);
+            return None;
+        }
+        Yaml::Map(_) | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
+            let message = format!("`{key}` takes a list of steps, found {}", node.kind());
+            cx.error(
+                Code::WrongType,
+                node.at,
+                message,
+                "start each step with `- `",
+            );
+            return None;
+        }
+    };
+    let mut steps: Vec<Option<Step>> = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        steps.push(lower_step(item, index + 1, cx));
+    }
+    let steps: Vec<Step> = steps.into_iter().collect::<Option<_>>()?;
+    reachability::warn(&steps, cx);
+    Some(Flow::in_order(steps))
+}
+
+fn lower_step(node: &Node, number: usize, cx: &mut Compiler<'_>) -> Option<Step> {
+    let Yaml::Map(entries) = &node.value else {
+        let message = format!("a step takes a mapping, found {}", node.kind());
+        let help = "write what it does as a key: `- http: { url: … }`";
+        cx.error(Code::WrongType, node.at, message, help);
+        return None;
+    };
+    let misplaced: Vec<&Entry> = entries
+        .iter()
+        .filter(|e| tells_of_items(e, node, cx.diagnostics()) || misplaced(e, cx.diagnostics()))
+        .collect();
+    for entry in entries
+        .iter()
+        .filter(|e| !misplaced.iter().any(|m| m.key == e.key))
+    {
+        cx.check_key(entry, &STEP);
+    }
+    refuse_strays(node, cx.diagnostics());
+    let name = lower_name(node, &mut cx.names);
+    let found = find_action(node, entries, !misplaced.is_empty(), cx);
+    let action = found.and_then(|entry| lower_action(entry, node, cx));
+    let performs =
+        found.is_some_and(|entry| matches!(entry.key.as_str(), "http" | "exec" | "shell"));
+    let action = action.and_then(|mut action| {
+        let sound = confine::lower_into(&mut action, node, cx);
+        sound.then_some(action)
+    });
+    let settings = settings::lower(node, found, performs, cx);
+    let catch = catch::lower_beside(node, found, cx);
+    if let Some(Some(name)) = &name {
+        cx.names.in_scope.steps.push(Earlier {
+            name: name.clone(),
+            gives: gives(node, found, settings.as_ref()),
+            ran: Ran::Surely,
+        });
+    }
+    let (action, settings, catch) = (action?, settings?, catch?);
+    Some(Step {
+        name: name?.unwrap_or_else(|| format!("{}-{number}", action.kind())),
+        at: node.at,
+        action,
+        settings: cx.cache.settings.share(settings),
+        next: None,
+        catch,
+        data: None,
+    })
+}
+
+/// Keys that belong to a step of another kind.
+fn refuse_strays(step: &Node, diagnostics: &mut Diagnostics) {
+    let each = ["as", "concurrency", "on_failure"].map(|key| (key, "for_each"));
+    for (key, beside) in each.into_iter().chain([("vars", "flow")]) {
+        let belongs = match beside {
+            "flow" => step.get("flow").is_some() && step.get("for_each").is_none(),
+            "for_each" => holds_steps(step),
+            beside => step.get(beside).is_some(),
+        };
+        if let Some(stray) = step.get(key).filter(|_| !belongs) {
+            let message = format!("`{key}` does nothing here");
+            let help = match key {
+                "vars" => "it stands beside `flow: NAME`; to keep a value write `set: VALUE`, and for the whole rule `vars:` beside its `flow`".to_owned(),
+                _ => format!("it stands beside `{beside}`; leave it out here, or write `{beside}: PATH`"),
+            };
+            diagnostics.error(Code::InvalidValue, stray.at, message, &help);
+        }
+    }
+}
+
+/// Whether a `flow` of the step would hold the steps for items, also where `for_each` has a slip in it.
+fn holds_steps(step: &Node) -> bool {
+    let meant = |entry: &Entry| {
+        STEP.get(&entry.key).is_none()
+            && suggest::for_key(&entry.key, &STEP).is_some_and(|help| {
+                ["`for_each", "`choose"]
+                    .iter()
+                    .any(|key| help.contains(key))
+            })
+    };
+    let list = step.get("flow").and_then(Node::as_list).is_some();
+    let entries = step.as_map().unwrap_or_default();
+    step.get("for_each").is_some() || (list && entries.iter().any(meant))
+}
+
+/// What later steps can read of a step.
+fn gives(step: &Node, action: Option<&Entry>, settings: Option<&Settings>) -> Gives {
+    let (Some(action), Some(settings)) = (action, settings) else {
+        return Gives::Anything;
+    };
+    if step.get("catch").is_some() {
+        // Its result is what the steps that caught its failure gave.
+        return Gives::Anything;
+    }
+    match (action.key.as_str(), settings.keep) {
+        ("for_each", _) => Gives::List,
+        ("choose" | "flow", _) => Gives::Inner,
+        ("when" | "wait" | "succeed" | "fail", _) => Gives::Keys(&[]),
+        ("http" | "exec" | "shell", Keep::None) => Gives::Keys(&[]),
+        ("http" | "exec" | "shell", Keep::Status) => Gives::Keys(&["status"]),
+        ("http", Keep::Body) => Gives::Keys(&["status", "headers", "body", "truncated"]),
+        ("exec" | "shell", Keep::Body) => {
+            Gives::Keys(&["status", "stdout", "stderr", "body", "truncated"])
+        }
+        _ => Gives::Anything,
+    }
+}
+
+/// Other tools' words for `on_failure`, beside a `for_each`. True after reporting.
+fn tells_of_items(entry: &Entry, step: &Node, diagnostics: &mut Diagnostics) -> bool {
+    let key = entry.key.as_str();
+    // A list would hold steps that catch the failure.
+    let is_word = entry.value.as_text().is_some() || matches!(entry.value.value, Yaml::Bool(_));
+    if step.get("for_each").is_none() || !is_word || !suggest::means_on_failure(key) {
+        return false;
+    }
+    let message = format!("unknown key `{key}` in a step");
+    let help = "to go on with the next item where one fails write `on_failure: continue`; unless given it is `stop`";
+    diagnostics.error(Code::UnknownKey, entry.key_at, message, help);
+    true
+}
+
+/// Keys that belong into a step's action, or that other tools use for one. True after reporting.
+fn misplaced(entry: &Entry, diagnostics: &mut Diagnostics) -> bool {
+    let key = entry.key.as_str();
+    let help = match key {
+        _ if STEP.get(key).is_some() => return false,
+        _ if HTTP.get(key).is_some() => format!("put it under `http:`: `http: {{ {key}: … }}`"),
+        _ if EXEC.get(key).is_some() => format!("put it under `exec:`: `exec: {{ {key}: … }}`"),
+        _ if RETRY.get(key).is_some() => format!("put it under `retry:`: `retry: {{ {key}: … }}`"),
+        "run" | "cmd" | "command" | "program" => "write `exec: [program, argument]`".into(),
+        "script" | "bash" | "sh" => {
+            "write `shell:` for a script, or `exec: [program, argument]`".into()
+        }
+        "webhook" | "request" | "post" | "get" | "put" | "patch" | "delete" | "curl" | "call" => {
+            "write `http: { method: …, url: … }`".into()
+        }
+        "if" | "only_if" | "condition" | "guard" => {
+            "write the guard as a step of its own before, `- when: { … }`; where only some steps hang on it, `choose: [{ when: { … }, flow: [ … ] }]`".into()
+        }
+        "id" | "step" | "title" => "write `name:`".into(),
+        _ => return false,
+    };
+    let message = format!("unknown key `{key}` in a step");
+    diagnostics.error(Code::UnknownKey, entry.key_at, message, &help);
+    true
+}
+
+/// The step's name where it has one; the outer None after reporting a bad one.
+fn lower_name(node: &Node, names: &mut NameResolver<'_>) -> Option<Option<String>> {
+    let Some(node) = node.get("name") else {
+        return Some(None);
+    };
+    let name = names.text(node, "name")?;
+    let corrected = corrected(&name);
+    if name != corrected {
+        let message = format!("`{name}` is no name for a step");
+        let help = format!(
+            "write `{corrected}`: small letters, digits and `_`, so that templates can say `steps.{corrected}`"
+        );
+        names.error(Code::InvalidValue, node.at, message, &help);
+        names.in_scope.steps.push(corrected.as_str().into());
+        return None;
+    }
+    if name == "catch" {
+        let message = "no step can be called `catch`: it is what the steps under `catch` stand in";
+        names.error(Code::InvalidValue, node.at, message, "give it another name");
+        return None;
+    }
+    if let Some(local) = names
+        .in_scope
+        .locals
+        .iter()
+        .find(|local| local.name == name)
+    {
+        let message = format!(
+            "`{name}` is the item here: no step can be called that",
+            name = local.name
+        );
+        names.error(
+            Code::DuplicateName,
+            node.at,
+            message,
+            "give it another name",
+        );
+        return None;
+    }
+    if names.in_scope.steps.iter().any(|step| step.name == name) {
+        let message = format!("two steps are called `{name}`");
+        names.error(
+            Code::DuplicateName,
+            node.at,
+            message,
+            "give each step a name of its own",
+        );
+        return None;
+    }
+    Some(Some(name))
+}
+
+fn corrected(name: &str) -> String {
+    let plain = |c: char| {
+        if c.is_ascii_lowercase() || c.is_ascii_digit() {
+            c
+        } else {
+            '_'
+        }
+    };
+    let name: String = name.trim().to_lowercase().chars().map(plain).collect();
+    match name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_') {
+        true => name,
+        false => format!("step_{name}"),
+    }
+}
+
+/// The one entry that says what the step does.
+fn find_action<'n>(
+    node: &Node,
+    entries: &'n [Entry],
+    explained: bool,
+    cx: &mut Compiler<'_>,
+) -> Option<&'n Entry> {
+    // Beside a list `flow` holds the steps for its items.
+    let each = holds_steps(node);
+    let is_action = |e: &&Entry| {
+        let key = e.key.as_str();
+        ACTIONS.contains(&key) && !(each && key == "flow")
+    };
+    let mut found = entries.iter().filter(is_action);
+    let first = found.next();
+    if let (Some(first), Some(second)) = (first, found.next()) {
+        let message = format!(
+            "a step does one thing, this one has `{}` and `{}`",
+            first.key, second.key
+        );
+        let help = match (node.get("when"), node.get("flow")) {
+            (Some(_), Some(_)) => {
+                "where only some steps hang on a condition write `choose: [{ when: …, flow: [ … ] }]`".into()
+            }
+            _ => format!(
+                "make `{}` a step of its own: start it with `- `",
+                second.key
+            ),
+        };
+        cx.error(Code::InvalidValue, second.key_at, message, &help);
+        // What is wrong in them is wrong wherever they stand.
+        for surplus in entries
+            .iter()
+            .filter(is_action)
+            .filter(|e| e.key != first.key)
+        {
+            lower_action(surplus, node, cx);
+        }
+        return Some(first);
+    }
+    let unknown = entries.iter().any(|e| {
+        STEP.get(&e.key)
+            .is_none_or(|w| w.built != crate::document::vocabulary::Built::Now)
+    });
+    if first.is_none() && !explained && !unknown {
+        let help = format!("add one of: {}", ACTIONS.join(", "));
+        cx.error(Code::MissingKey, node.at, "this step does nothing", &help);
+    }
+    first
+}
+
+fn lower_action(entry: &Entry, step: &Node, cx: &mut Compiler<'_>) -> Option<Action> {
+    let node = &entry.value;
+    match entry.key.as_str() {
+        "http" => http::lower(node, cx).map(Action::from),
+        "exec" => exec::lower(node, cx).map(Action::from),
+        "shell" => exec::lower_shell(node, cx).map(Action::from),
+        "when" => Condition::lower(node, &mut cx.names).map(Action::When),
+        "set" => set::lower(node, &mut cx.names),
+        "choose" => choose::lower(node, cx).map(|choose| Action::Choose(Box::new(choose))),
+        "for_each" => for_each::lower(node, step, cx).map(|each| Action::Each(Box::new(each))),
+        "wait" => wait::lower(node, &mut cx.names).map(Action::Wait),
+        "flow" => flow_call::lower(node, step, cx).map(|named| Action::Flow(Box::new(named))),
+        "succeed" => lower_message(node, "succeed", &mut cx.names).map(Action::Succeed),
+        "fail" => lower_message(node, "fail", &mut cx.names).map(Action::Fail),
+        _ => None,
+    }
+}
+
+fn lower_message(node: &Node, key: &str, names: &mut NameResolver<'_>) -> Option<Option<Template>> {
+    if node.value == Yaml::Null {
+        return Some(None);
+    }
+    let template = Template::lower(node, key, Escape::None, names)?;
+    let shown = template.secrets().next().is_none();
+    match shown {
+        true => Some(Some(template)),
+        false => no_secret(node, "the message of a run is shown", names.diagnostics),
+    }
+}
+
+fn no_secret<T>(node: &Node, why: &str, diagnostics: &mut Diagnostics) -> Option<T> {
+    let message = format!("{why}, so it cannot hold a secret");
+    diagnostics.error(
+        Code::BadTemplate,
+        node.at,
+        message,
+        "use the secret in the step that needs it",
+    );
+    None
+}

@@ -1,0 +1,30 @@
+//! Which steps of a flow nothing reaches: those behind one that always ends it.
+//! It refuses to look at conditions: what may hold, may hold.
+
+use crate::diagnostic::{Code, Report};
+use crate::flow::step::{Action, Step};
+use crate::compile::compiler::Compiler;
+
+pub fn warn(steps: &[Step], cx: &mut Compiler<'_>) {
+    let Some(index) = steps.iter().position(Step::ends_flow) else {
+        return;
+    };
+    let Some(after) = steps.get(index + 1) else {
+        return;
+    };
+    let kind = steps[index].action.kind();
+    let how = match &steps[index].action {
+        Action::Choose(_) => format!("every branch of `{kind}` ends the flow"),
+        Action::Succeed(_) | Action::Fail(_) if cx.depth == 0 => {
+            format!("`{kind}` always ends the run")
+        }
+        _ => format!("`{kind}` always ends the flow"),
+    };
+    let message = format!("nothing reaches this step: {how}");
+    cx.warning(
+        Code::InvalidValue,
+        after.at,
+        message,
+        "move it before, or take it out",
+    );
+}

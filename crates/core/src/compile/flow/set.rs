@@ -1,0 +1,70 @@
+//! `set:` of a step, lowered: a tree of templates, or a jq program with what it reads.
+//! It refuses secrets, since a result is stored, and templates within a program.
+
+use crate::compile::flow::no_secret;
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::flow::control::{Jq, JqInput};
+use crate::flow::jq::lower_program;
+use crate::flow::step::Action;
+use crate::flow::vocabulary::JQ;
+use crate::document::decode::Decode;
+use crate::document::{Entry, Node};
+use crate::language::resolver::NameResolver;
+use crate::language::template::json::TreeTemplate;
+
+pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Action> {
+    match node.get("jq") {
+        Some(program) => lower_jq(node, program, names).map(Action::from),
+        None => {
+            warn_of_near_miss(node, names.diagnostics);
+            lower_tree(node, names).map(Action::Set)
+        }
+    }
+}
+
+/// `jqq`, `JQ`: a word that was probably meant to run a program, and is kept as it stands.
+fn warn_of_near_miss(node: &Node, diagnostics: &mut Diagnostics) {
+    let entries = node.as_map().unwrap_or_default();
+    let near = |entry: &&Entry| is_near_jq(&entry.key) && entry.value.as_text().is_some();
+    let Some(found) = entries.iter().find(near) else {
+        return;
+    };
+    let others = entries.iter().filter(|entry| entry.key != found.key);
+    if others.clone().any(|other| JQ.get(&other.key).is_none()) {
+        return;
+    }
+    let key = &found.key;
+    let message = format!("`{key}` is kept as the key of an object: no program runs");
+    diagnostics.warning(
+        Code::UnknownKey,
+        found.key_at,
+        message,
+        "did you mean `jq`?",
+    );
+}
+
+fn is_near_jq(key: &str) -> bool {
+    let key = key.trim().to_lowercase();
+    key.len() > 1 && strsim::damerau_levenshtein(&key, "jq") <= 1
+}
+
+fn lower_tree(node: &Node, names: &mut NameResolver<'_>) -> Option<TreeTemplate> {
+    let tree = TreeTemplate::lower(node, names)?;
+    match tree.secrets().is_empty() {
+        true => Some(tree),
+        false => no_secret(node, "the result of `set` is stored", names.diagnostics),
+    }
+}
+
+fn lower_jq(node: &Node, program: &Node, names: &mut NameResolver<'_>) -> Option<Jq> {
+    names.entries(node, &JQ)?;
+    let program = lower_program(program, "jq", names.diagnostics);
+    let input = match node.get("input") {
+        Some(input) => lower_tree(input, names).map(JqInput::Tree),
+        None => Some(JqInput::Everything),
+    };
+    Some(Jq {
+        program: program?,
+        input: input?,
+    })
+}

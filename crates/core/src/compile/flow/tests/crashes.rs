@@ -1,0 +1,216 @@
+//! Tests of crashes: a run whose log is cut at any entry reaches the same end.
+//! No finished step is repeated.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use serde_json::{Value, json};
+
+use crate::compile::flow::tests::{event, flow};
+use crate::flow::step::{Flow, OnCrash};
+use crate::flow::decide::{Move, Subject, Task, next, taken_up};
+use crate::run::{Attempt, Line};
+use crate::run::call_result::{CallFailure, CallResult, Reply};
+
+/// Requests, a guard, a value and two commands; `CRASH` says what a crash does to those.
+const STORY: &str = "flow:
+- { name: org, http: { url: \"https://a.example/{{ ticket.id }}\" } }
+- { name: first, exec: [./first], on_crash: CRASH, retry: { attempts: 2 } }
+- when: { steps.org.body.vip: true }
+- { name: note, set: { text: \"#{{ ticket.id }} {{ steps.org.body.name }}\" } }
+- { name: page, http: { url: \"https://b.example\", json: { note: \"{{ steps.note.text }}\" } }, retry: { attempts: 3 } }
+- { name: tell, exec: [./tell, \"{{ steps.page.status }}\"], on_crash: CRASH, retry: { attempts: 3 } }
+- succeed: \"told {{ steps.note.text }}\"
+";
+
+fn story(on_crash: OnCrash) -> Flow {
+    let word = match on_crash {
+        OnCrash::Rerun => "rerun",
+        OnCrash::Hold => "hold",
+    };
+    flow(&STORY.replace("CRASH", word))
+}
+
+/// A run that ended, and how often a person had to let it go on.
+struct Ended {
+    log: Vec<Line>,
+    end: Move,
+    held: usize,
+}
+
+impl Ended {
+    fn attempts(&self) -> Vec<(&str, u32, &CallResult)> {
+        let attempts = self.log.iter().filter_map(Line::attempt);
+        attempts
+            .map(|a| (a.step.as_str(), a.number, &a.outcome))
+            .collect()
+    }
+
+    fn is_dead(&self) -> bool {
+        matches!(self.end, Move::Dead { .. })
+    }
+}
+
+/// One life after another: the run is taken up with the log that was kept and goes on until it ends,
+/// with the given outcomes for what is performed. Where it is held, a person lets it go on.
+fn finish(flow: &Flow, kept: &[Line], outcomes: &[bool]) -> Ended {
+    let (event, vars) = (event(), json!({}));
+    let subject = Subject {
+        event: &event,
+        vars: &vars,
+        error: &Value::Null,
+        locals: &Value::Null,
+        seed: "seed",
+    };
+    let mut log = kept.to_vec();
+    let mut now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1);
+    let mut held = 0;
+    log.push(taken_up(flow, &subject, &log));
+    for _ in 0..200 {
+        match next(flow, &subject, &log, now) {
+            Move::Perform { tasks, .. } => {
+                let Task {
+                    step,
+                    number,
+                    announce,
+                    ..
+                } = &tasks[0];
+                if *announce {
+                    log.push(Line::Started {
+                        step: step.clone(),
+                        number: *number,
+                        at: now,
+                    });
+                }
+                log.push(performed(step, *number, now, outcomes, &log));
+                now += SignedDuration::from_millis(20);
+            }
+            Move::Record(line) => log.push(line),
+            Move::Retry { until } | Move::Wait { until } => {
+                now = until;
+                log.push(taken_up(flow, &subject, &log));
+            }
+            Move::Hold { .. } => {
+                held += 1;
+                log.extend([Line::Revived { at: now }, Line::Claimed { over: None }]);
+            }
+            end => {
+                log.retain(|line| !matches!(line, Line::Claimed { .. }));
+                return Ended { log, end, held };
+            }
+        }
+    }
+    panic!("the run never ends");
+}
+
+/// The attempt that comes of a call: the n-th of a run goes as the n-th outcome says.
+fn performed(step: &str, number: u32, now: Timestamp, outcomes: &[bool], log: &[Line]) -> Line {
+    let attempts = log.iter().filter_map(Line::attempt);
+    let before = attempts.filter(|attempt| attempt.step != "note").count();
+    let outcome = match outcomes.get(before).copied().unwrap_or(true) {
+        true => Ok(Reply {
+            value: json!({"status": 200, "body": {"vip": true, "name": "A"}}),
+        }),
+        false => Err(CallFailure {
+            message: "reach `b.example`; check that it runs".into(),
+            retryable: true,
+            retry_after: None,
+            status: None,
+        }),
+    };
+    Line::Attempt(Attempt {
+        step: step.into(),
+        number,
+        started: now,
+        took: Duration::from_millis(20),
+        outcome,
+    })
+}
+
+/// Whether a step begins again, or is tried again, after it succeeded.
+fn repeats(log: &[Line]) -> Option<&str> {
+    let mut succeeded = BTreeSet::new();
+    for line in log {
+        let step = match line {
+            Line::Started { step, .. } => step,
+            Line::Attempt(attempt) => &attempt.step,
+            Line::Revived { .. }
+            | Line::Caught { .. }
+            | Line::Waiting { .. }
+            | Line::Claimed { .. } => continue,
+        };
+        if succeeded.contains(step) {
+            return Some(step);
+        }
+        let attempt = line.attempt();
+        if attempt.is_some_and(|a| a.outcome.is_ok()) {
+            succeeded.insert(step);
+        }
+    }
+    None
+}
+
+/// Whether a log ends where a command had started and nobody knows how it went.
+fn is_cut_off(log: &[Line]) -> bool {
+    matches!(log.last(), Some(Line::Started { .. }))
+}
+
+/// What must hold of a run that was cut and went on, beside the one that was not.
+fn same(whole: &Ended, again: &Ended) -> Result<(), TestCaseError> {
+    prop_assert_eq!(repeats(&again.log), None);
+    if again.held == 0 {
+        prop_assert_eq!(again.attempts(), whole.attempts());
+        prop_assert_eq!(&again.end, &whole.end);
+        return Ok(());
+    }
+    // Who lets a held run go on grants all tries again: it may end well where the other gave up.
+    prop_assert!(again.attempts().starts_with(&whole.attempts()));
+    if !whole.is_dead() {
+        prop_assert_eq!(again.attempts(), whole.attempts());
+        prop_assert_eq!(&again.end, &whole.end);
+    }
+    Ok(())
+}
+
+/// One case runs a flow some fifty times.
+fn fewer() -> ProptestConfig {
+    let usual = ProptestConfig::default();
+    ProptestConfig {
+        cases: usual.cases.div_ceil(10),
+        failure_persistence: None,
+        ..usual
+    }
+}
+
+proptest! {
+    #![proptest_config(fewer())]
+
+    #[test]
+    fn a_run_cut_anywhere_goes_on_to_the_same_end(
+        outcomes in proptest::collection::vec(any::<bool>(), 0..12),
+        second in any::<Index>(),
+    ) {
+        for on_crash in [OnCrash::Hold, OnCrash::Rerun] {
+            let flow = story(on_crash);
+            let whole = finish(&flow, &[], &outcomes);
+            prop_assert_eq!((repeats(&whole.log), whole.held), (None, 0));
+            let started = whole.log.iter().any(|line| matches!(line, Line::Started { .. }));
+            let commands = whole.attempts().iter().any(|(step, ..)| *step == "first");
+            prop_assert_eq!(started, commands && on_crash == OnCrash::Hold);
+            for cut in 0..=whole.log.len() {
+                let kept = &whole.log[..cut];
+                let again = finish(&flow, kept, &outcomes);
+                prop_assert_eq!(again.held, usize::from(is_cut_off(kept)));
+                same(&whole, &again)?;
+                // And a second time, wherever that is.
+                let kept = &again.log[..second.index(again.log.len() + 1)];
+                let third = finish(&flow, kept, &outcomes);
+                let revived = kept.iter().any(|line| matches!(line, Line::Revived { .. }));
+                same(if revived { &again } else { &whole }, &third)?;
+            }
+        }
+    }
+}

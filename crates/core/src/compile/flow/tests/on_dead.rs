@@ -1,0 +1,134 @@
+//! Tests of `on_dead`: which flow runs for a dead run, and what its steps can read.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::compile::flow::tests::event;
+use crate::config;
+use crate::config::Config;
+use crate::diagnostic::{Diagnostics, Files};
+use crate::flow::call::{Body, Call, HttpCall};
+use crate::flow::step::{Flow, OnCrash};
+use crate::flow::decide::{Move, Subject, next};
+use crate::compile::rule_set;
+use crate::rule::Rule;
+
+const CONFIG: &str = "
+vars: { desk: one }
+connections: { chat: { base_url: 'outbox:chat' } }
+on_dead:
+  - http: { connection: chat, path: '/{{ event.id }}', json: { why: '{{ error.message }}', desk: '{{ vars.desk }}' } }
+";
+
+fn configured() -> Config {
+    let mut diagnostics = Diagnostics::default();
+    let (mut files, environment) = (Files::default(), BTreeMap::new());
+    let file = files.add("flowtrigger.yaml", CONFIG);
+    let config = config::parse(file, CONFIG, &environment, &mut diagnostics);
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    config
+}
+
+/// Rules of which each has one of the given texts beside its flow.
+fn rules(config: &Config, texts: &[&str]) -> Vec<Arc<Rule>> {
+    let rule = |(index, text): (usize, &&str)| {
+        format!(
+            "---\nname: r{index}\nevent_source: support\nevent_type: ticket.PriorityChanged\n{text}\nflow: [{{ succeed: fine }}]\n"
+        )
+    };
+    let text: String = texts.iter().enumerate().map(rule).collect();
+    let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+    let file = files.add("r.yaml", text);
+    let set = rule_set::rule_set(&Arc::new(files), &[file], config, &mut diagnostics);
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    set.rules
+}
+
+fn first_move(flow: &Flow, error: &Value) -> Move {
+    let (event, vars) = (event(), json!({"desk": "one"}));
+    let subject = Subject {
+        event: &event,
+        vars: &vars,
+        error,
+        locals: &Value::Null,
+        seed: "",
+    };
+    next(flow, &subject, &[], jiff::Timestamp::UNIX_EPOCH)
+}
+
+/// The body of the one request to send.
+fn body(moved: Move) -> Value {
+    let tasks = match moved {
+        Move::Perform { tasks, .. } => tasks,
+        other => panic!("{other:?}"),
+    };
+    match &tasks[0].call {
+        Call::Http(HttpCall {
+            body: Some(Body::Json(tree)),
+            ..
+        }) => tree.redacted(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn sent(flow: &Flow, error: &Value) -> Value {
+    body(first_move(flow, error))
+}
+
+fn error() -> Value {
+    json!({"message": "step `page` failed", "run": 7, "rule": "r0", "attempts": 5})
+}
+
+#[test]
+fn the_rules_own_on_dead_overrides_that_of_the_configuration() {
+    let config = configured();
+    let own = "on_dead: [{ http: { connection: chat, path: /x, json: { n: '{{ error.attempts }}', all: '{{ error }}' } } }]";
+    let rules = rules(&config, &["", "", own, "on_dead: []"]);
+    let flow = |index: usize| rules[index].on_dead.as_ref();
+    let (first, second) = (flow(0).unwrap(), flow(1).unwrap());
+    assert!(Arc::ptr_eq(first, second), "it is lowered once");
+    assert_eq!(
+        sent(first, &error()),
+        json!({"why": "step `page` failed", "desk": "one"})
+    );
+    assert_eq!(
+        sent(flow(2).unwrap(), &error()),
+        json!({"n": 5, "all": error()})
+    );
+    assert!(flow(3).is_none());
+}
+
+#[test]
+fn conditions_can_read_the_error() {
+    let text = "on_dead:\n- when: { error.message: { contains: page }, error.attempts: { gte: 5 } }\n- exec: [./tell]\n  on_crash: rerun\n";
+    let rules = rules(&Config::default(), &[text]);
+    let flow = rules[0].on_dead.as_ref().unwrap();
+    assert_eq!(flow.steps[1].settings.on_crash, OnCrash::Rerun);
+    let Move::Perform { tasks, .. } = first_move(flow, &error()) else {
+        panic!("a command");
+    };
+    assert_eq!(tasks[0].step, "exec-2");
+    let other = json!({"message": "step `page` failed", "run": 7, "rule": "r0", "attempts": 4});
+    assert!(matches!(first_move(flow, &other), Move::Skipped { .. }));
+}
+
+#[test]
+fn elsewhere_error_is_an_ordinary_field() {
+    let flow = crate::compile::flow::tests::flow(
+        "flow:\n- when: { error.message: down }\n- http: { url: 'https://a.example', json: { why: '{{ error.message }}', upper: '{{ error.message | upper }}' } }\n",
+    );
+    let mut event = event();
+    event.body["error"] = json!({"message": "down"});
+    let vars = json!({});
+    let subject = Subject {
+        event: &event,
+        vars: &vars,
+        error: &Value::Null,
+        locals: &Value::Null,
+        seed: "",
+    };
+    let moved = next(&flow, &subject, &[], jiff::Timestamp::UNIX_EPOCH);
+    assert_eq!(body(moved), json!({"why": "down", "upper": "DOWN"}));
+}

@@ -1,0 +1,94 @@
+//! `wait:` of a step, lowered: for so long, or until a time that the event or a result holds.
+//! It refuses waits that nobody would see end.
+
+use std::time::Duration;
+
+use crate::compile::flow::for_each::lower_path;
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::event::catalogue::field_type::FieldType;
+use crate::flow::limits::MAX_RUN_TIME;
+use crate::flow::control::Wait;
+use crate::flow::vocabulary::WAIT;
+use crate::document::decode::Decode;
+use crate::document::duration;
+use crate::document::{Node, Yaml};
+use crate::language::event_fields::FieldCheck;
+use crate::language::resolver::NameResolver;
+use crate::path::Path;
+
+pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Wait> {
+    match &node.value {
+        Yaml::Map(_) => lower_until(node, names).map(Wait::Until),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::List(_) => {
+            lower_for(node, names.diagnostics).map(Wait::For)
+        }
+    }
+}
+
+fn lower_for(node: &Node, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    let Some(length) = node.as_text().and_then(duration::parse) else {
+        let help = "write a number and a unit, `wait: 4h`, or where a time stands, `wait: { until: PATH }`";
+        diagnostics.error(Code::InvalidValue, node.at, "`wait` takes a duration", help);
+        return None;
+    };
+    let help = match (length.is_zero(), length > MAX_RUN_TIME) {
+        (false, false) => return Some(length),
+        (true, _) => "leave the step out",
+        (false, true) => "let a later event begin what is so far away",
+    };
+    let message = "`wait` is more than nothing and at most 90d";
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
+    None
+}
+
+fn lower_until(node: &Node, names: &mut NameResolver<'_>) -> Option<Path> {
+    let entries = names.entries(node, &WAIT)?;
+    let Some(until) = node.get("until") else {
+        if entries.iter().all(|entry| WAIT.get(&entry.key).is_some()) {
+            let help = "write `wait: 4h`, or `wait: { until: PATH }`";
+            names.error(
+                Code::MissingKey,
+                node.at,
+                "`wait` does not say how long",
+                help,
+            );
+        }
+        return None;
+    };
+    refuse_time(until, names.diagnostics)?;
+    let path = lower_path(until, "until", names)?;
+    let FieldCheck::Known(types) = names.types_at(&path) else {
+        return Some(path);
+    };
+    if types.iter().any(may_be_time) {
+        return Some(path);
+    }
+    let known = types.first().map_or_else(String::new, FieldType::words);
+    let message = format!("`until` takes a time, and `{}` is {known}", path.text);
+    let help =
+        "name a field that holds one, such as `event.time`; to wait for so long write `wait: 4h`";
+    names.error(Code::OperatorMismatch, until.at, message, help);
+    None
+}
+
+/// A time that is written out, or a duration; None after saying so.
+fn refuse_time(until: &Node, diagnostics: &mut Diagnostics) -> Option<()> {
+    let text = until.as_text().unwrap_or_default();
+    let (found, help) = if duration::parse(text).is_some() {
+        ("a duration", format!("write `wait: {text}`"))
+    } else if text.starts_with(|c: char| c.is_ascii_digit()) {
+        (
+            "a time",
+            "write where the time stands, such as `until: ticket.due_at`; one that is always the same goes under `vars`: `until: vars.NAME`".to_owned(),
+        )
+    } else {
+        return Some(());
+    };
+    let message = format!("`until` takes a path to a time, found {found}");
+    diagnostics.error(Code::BadPath, until.at, message, &help);
+    None
+}
+
+fn may_be_time(field: &FieldType) -> bool {
+    matches!(field, FieldType::Time | FieldType::Text | FieldType::Any)
+}

@@ -1,0 +1,78 @@
+//! `debounce` of a rule, lowered: by what it gathers, for how long, and what the run is about.
+//! It refuses a longest time that is over before anything could be quiet.
+
+use std::time::Duration;
+
+use crate::compile::gates::{entries, lower_per, lower_window};
+use crate::gate::vocabulary::DEBOUNCE;
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::gate::{Gate, Kept, Kind, words};
+use crate::document::Node;
+use crate::compile::compiler::Compiler;
+use crate::document::suggest;
+
+pub fn lower_debounce(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
+    entries(node, &DEBOUNCE, cx.diagnostics())?;
+    let per = match node.get("per") {
+        Some(per) => lower_per(per, &DEBOUNCE, &mut cx.names).map(Some),
+        None => Some(None),
+    };
+    let quiet = lower_window(node, &DEBOUNCE, "quiet", cx);
+    let at_most = match node.get("at_most") {
+        Some(_) => lower_window(node, &DEBOUNCE, "at_most", cx).map(Some),
+        None => Some(None),
+    };
+    let keep = match node.get("keep") {
+        Some(keep) => lower_keep(keep, cx.diagnostics()),
+        None => Some(Kept::Last),
+    };
+    let (window, at_most) = (quiet?, at_most?);
+    check_at_most(node, window, at_most, cx.diagnostics())?;
+    Some(Gate {
+        kind: Kind::Debounce {
+            at_most,
+            keep: keep?,
+        },
+        per: per?,
+        window,
+    })
+}
+
+/// A run that starts at the latest before anything was quiet gathers by the wrong time.
+fn check_at_most(
+    node: &Node,
+    quiet: Duration,
+    at_most: Option<Duration>,
+    diagnostics: &mut Diagnostics,
+) -> Option<()> {
+    let Some(at_most) = at_most.filter(|at_most| *at_most < quiet) else {
+        return Some(());
+    };
+    let at = node.get("at_most").map_or(node.at, |node| node.at);
+    let (at_most, quiet) = (words(at_most), words(quiet));
+    let message = format!("`at_most` is {at_most}, less than `quiet`, {quiet}");
+    let help = format!(
+        "`at_most` bounds how often `quiet` begins anew: write more than {quiet}, or `quiet: {at_most}` alone"
+    );
+    diagnostics.error(Code::InvalidValue, at, message, &help);
+    None
+}
+
+fn lower_keep(node: &Node, diagnostics: &mut Diagnostics) -> Option<Kept> {
+    let written = node.as_text().unwrap_or_default();
+    if let Some(keep) = Kept::parse(written) {
+        return Some(keep);
+    }
+    let help = match written {
+        "latest" | "newest" | "final" | "trailing" => "did you mean `last`?".to_owned(),
+        "oldest" | "earliest" | "leading" => "did you mean `first`?".to_owned(),
+        "every" | "each" | "both" | "list" | "events" => "did you mean `all`?".to_owned(),
+        _ => match suggest::nearest(written, Kept::WORDS.into_iter()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`last` is about the last event and is taken unless given".to_owned(),
+        },
+    };
+    let message = "`keep` takes first, last or all";
+    diagnostics.error(Code::InvalidValue, node.at, message, &help);
+    None
+}

@@ -1,0 +1,304 @@
+//! `dedupe`, `debounce` and `throttle` of a rule, lowered to the gates that its runs pass, in this order.
+//! It refuses a window that outlasts what is kept of earlier runs: nobody could say what came before.
+
+pub mod debounce;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::gate::{Gate, Kept, Kind, words};
+use crate::document::decode::Decode;
+use crate::document::duration;
+use crate::document::vocabulary::Vocabulary;
+use crate::document::{Entry, Node, Yaml};
+use crate::compile::compiler::Compiler;
+use crate::language::resolver::NameResolver;
+use crate::path::Path;
+use crate::rule::vocabulary::JOBSPEC;
+use crate::compile::gates::debounce::lower_debounce;
+use crate::gate::vocabulary::MOST_RUNS;
+
+use crate::gate::vocabulary::{DEBOUNCE, DEDUPE, THROTTLE, debounce_schema, dedupe_schema, throttle_schema};
+
+/// The gates of a rule in the order in which they are asked; None after reporting a mistake.
+pub fn lower(rule: &Node, cx: &mut Compiler<'_>) -> Option<Vec<Gate>> {
+    let dedupe = rule.get("dedupe").map(|node| lower_dedupe(node, cx));
+    let debounce = rule.get("debounce").map(|node| lower_debounce(node, cx));
+    let throttle = rule.get("throttle").map(|node| lower_throttle(node, cx));
+    let all = [dedupe, debounce, throttle];
+    all.into_iter().flatten().collect()
+}
+
+/// Whether a debounce asks for all events, or may have meant to, whatever is wrong with it.
+pub fn keeps_all(rule: &Node) -> bool {
+    let may_be = |entry: &&Entry| entry.key == "debounce" || JOBSPEC.get(&entry.key).is_none();
+    let asks = |keep: &Node| {
+        let keep = keep.as_text().and_then(Kept::parse);
+        keep.is_none_or(|keep| keep == Kept::All)
+    };
+    let mut debounces = rule.as_map().into_iter().flatten().filter(may_be);
+    debounces.any(|entry| entry.value.get("keep").is_some_and(asks))
+}
+
+fn lower_dedupe(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
+    entries(node, &DEDUPE, cx.diagnostics())?;
+    let per = match node.get("per") {
+        Some(per) => lower_per(per, &DEDUPE, &mut cx.names),
+        None => missing(node, &DEDUPE, "per", cx.diagnostics()),
+    };
+    let window = lower_window(node, &DEDUPE, "for", cx);
+    Some(Gate {
+        kind: Kind::Dedupe,
+        per: Some(per?),
+        window: window?,
+    })
+}
+
+fn lower_throttle(node: &Node, cx: &mut Compiler<'_>) -> Option<Gate> {
+    entries(node, &THROTTLE, cx.diagnostics())?;
+    let per = match node.get("per") {
+        Some(per) => lower_per(per, &THROTTLE, &mut cx.names).map(Some),
+        None => Some(None),
+    };
+    let limit = match node.get("limit") {
+        Some(limit) => cx.whole_number(limit, "limit", 1..=MOST_RUNS),
+        None => missing(node, &THROTTLE, "limit", cx.diagnostics()),
+    };
+    let window = lower_window(node, &THROTTLE, "in", cx);
+    Some(Gate {
+        kind: Kind::Throttle {
+            limit: u32::try_from(limit?).expect("the range fits"),
+        },
+        per: per?,
+        window: window?,
+    })
+}
+
+/// Refuses what is no mapping with the mapping that was probably meant.
+fn entries(node: &Node, gate: &Vocabulary, diagnostics: &mut Diagnostics) -> Option<()> {
+    if node.as_map().is_some() {
+        return diagnostics.entries(node, gate).map(|_| ());
+    }
+    let message = format!("{} takes a mapping, found {}", gate.name, node.kind());
+    diagnostics.error(Code::WrongType, node.at, message, &meant(node, gate));
+    None
+}
+
+/// The gate that a lone value asks for, as far as it tells.
+fn meant(node: &Node, gate: &Vocabulary) -> String {
+    let text = node.as_text().unwrap_or_default();
+    let window = duration::parse(text).map(|_| text);
+    let path = Path::parse(text).ok().filter(|_| window.is_none());
+    let path = path.map(|path| path.text);
+    if gate.name == DEBOUNCE.name {
+        let path = path.as_deref().unwrap_or("ticket.id");
+        return format!(
+            "write `debounce: {{ per: {path}, quiet: {} }}`",
+            window.unwrap_or("10m")
+        );
+    }
+    if gate.name == DEDUPE.name {
+        let path = path.as_deref().unwrap_or("ticket.id");
+        return format!(
+            "write `dedupe: {{ per: {path}, for: {} }}`",
+            window.unwrap_or("24h")
+        );
+    }
+    let rate = text.split_once('/').and_then(|(limit, window)| {
+        let limit: u32 = limit.trim().parse().ok()?;
+        let window = window.trim();
+        let window = match window.starts_with(|c: char| c.is_ascii_digit()) {
+            true => window.to_owned(),
+            false => format!("1{}", window.get(..1)?),
+        };
+        duration::parse(&window).map(|_| (limit, window))
+    });
+    match (&node.value, rate) {
+        (_, Some((limit, window))) => {
+            format!("write `throttle: {{ limit: {limit}, in: {window} }}`")
+        }
+        (Yaml::Number(number), None) => {
+            format!("write `throttle: {{ limit: {number}, in: 1h }}`")
+        }
+        (_, None) => format!(
+            "write `throttle: {{ limit: 3, in: {} }}`; with `per: ticket.id` each ticket counts apart",
+            window.unwrap_or("1h")
+        ),
+    }
+}
+
+/// Reports a key that a gate needs, unless another word for it was told already.
+fn missing<T>(
+    node: &Node,
+    gate: &Vocabulary,
+    key: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<T> {
+    let known = |key: &str| gate.get(key).is_some();
+    if node.as_map()?.iter().any(|entry| !known(&entry.key)) {
+        return None;
+    }
+    let message = format!("{} has no `{key}`", gate.name);
+    let help = match key {
+        "per" => {
+            "add what counts as the same, such as `per: ticket.id`; for all events of the rule together write `throttle: { limit: 1, in: 1h }`"
+        }
+        "limit" => "add how many runs may begin, such as `limit: 3`",
+        "for" => "add for how long, such as `for: 24h`",
+        "quiet" => {
+            "add for how long no further event comes before the run starts, such as `quiet: 10m`"
+        }
+        _ => "add within which time, such as `in: 1h`",
+    };
+    diagnostics.error(Code::MissingKey, node.at, message, help);
+    None
+}
+
+fn lower_per(node: &Node, gate: &Vocabulary, names: &mut NameResolver<'_>) -> Option<Arc<Path>> {
+    let text = match node.as_text() {
+        Some(text) => text,
+        None => {
+            let message = format!("`per` takes a path, found {}", node.kind());
+            let help = "write one field, such as `per: ticket.id`";
+            names.error(Code::WrongType, node.at, message, help);
+            return None;
+        }
+    };
+    if duration::parse(text).is_some() {
+        let message = format!("`per` takes a path, found the duration `{text}`");
+        let help = "`per` says what counts as the same, such as `ticket.id`; the time stands under `for`, `quiet` or `in`";
+        names.error(Code::InvalidValue, node.at, message, help);
+        return None;
+    }
+    if text == "steps" || text.starts_with("steps.") {
+        let message = "a gate is asked before any step has run";
+        let help = "take a field of the event, such as `ticket.id`";
+        names.error(Code::UndefinedName, node.at, message, help);
+        return None;
+    }
+    let path = names.shared_path(text, node.at)?;
+    if path.text == "event.id" {
+        let message = match gate.name == DEBOUNCE.name {
+            true => "`event.id` is another for every event, so that nothing is ever gathered",
+            false => "`event.id` is another for every event, so that this gate never closes",
+        };
+        let help = "a repeat of the same event runs nothing anyway; write `per: ticket.id`";
+        names.warning(Code::InvalidValue, node.at, message, help);
+    }
+    Some(path)
+}
+
+fn lower_window(
+    node: &Node,
+    gate: &Vocabulary,
+    key: &str,
+    cx: &mut Compiler<'_>,
+) -> Option<Duration> {
+    let Some(node) = node.get(key) else {
+        return missing(node, gate, key, cx.diagnostics());
+    };
+    let window = cx.duration(node, key)?;
+    let kept = cx.config.retention.keep_for;
+    if window.is_zero() {
+        let help = format!(
+            "a gate without time does nothing; leave {} out",
+            match key {
+                "at_most" => "`at_most`",
+                _ => gate.name,
+            }
+        );
+        let message = format!("`{key}` is more than nothing");
+        cx.error(Code::InvalidValue, node.at, message, &help);
+        return None;
+    }
+    if window > kept {
+        let (window, kept) = (words(window), words(kept));
+        let message = format!(
+            "`{key}` is {window}, longer than earlier runs are kept: `retention` says {kept}"
+        );
+        let help = format!(
+            "write {kept} at most, or set `retention: {{ for: {window} }}` in flowtrigger.yaml"
+        );
+        cx.names
+            .not_configured(Code::InvalidValue, node.at, message, &help);
+        return None;
+    }
+    Some(window)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config;
+use crate::config::Config;
+    use crate::diagnostic::{Diagnostics, FileId, Files};
+    use crate::matching::rule_set::RuleSet;
+    use crate::compile::rule_set;
+
+    fn gates(written: &str) -> Vec<Gate> {
+        let text = format!(
+            "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\n{written}\nflow: [{{ succeed: fine }}]\n"
+        );
+        RuleSet::of_text(&text).rules[0].gates.clone()
+    }
+
+    #[test]
+    fn dedupe_is_asked_before_throttle_whichever_is_written_first() {
+        let both = gates(
+            "throttle: { limit: 3, in: 90m }\ndedupe: { per: $.input.ticket_event.ticket.id, for: 7d }",
+        );
+        assert_eq!(both[0].kind, Kind::Dedupe);
+        assert_eq!(both[0].window, Duration::from_secs(7 * 86_400));
+        let per = both[0].per.as_ref().map(|per| per.text.as_str());
+        assert_eq!(per, Some("$.input.ticket_event.ticket.id"));
+        assert_eq!(both[1].kind, Kind::Throttle { limit: 3 });
+        assert_eq!(both[1].per, None);
+        assert_eq!(gates("mode: live"), []);
+    }
+
+    #[test]
+    fn debounce_stands_between_them_and_keeps_the_last_event_unless_told() {
+        let all = gates(
+            "throttle: { limit: 3, in: 90m }\ndebounce: { per: ticket.id, quiet: 4h }\ndedupe: { per: ticket.id, for: 7d }",
+        );
+        let words: Vec<&str> = all.iter().map(|gate| gate.kind.word()).collect();
+        assert_eq!(words, ["dedupe", "debounce", "throttle"]);
+        let (at_most, keep) = (None, Kept::Last);
+        assert_eq!(all[1].kind, Kind::Debounce { at_most, keep });
+        assert_eq!(all[1].window, Duration::from_secs(4 * 3_600));
+        let digest = gates("debounce: { quiet: 5m, at_most: 1h, keep: all }");
+        let (at_most, keep) = (Some(Duration::from_secs(3_600)), Kept::All);
+        assert_eq!(digest[0].kind, Kind::Debounce { at_most, keep });
+        assert_eq!(digest[0].per, None);
+    }
+
+    fn said(config: &Config) -> Vec<String> {
+        let mut files = Files::default();
+        let text = "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\ndedupe: { per: ticket.id, for: 14d }\nflow: [{ succeed: fine }]\n";
+        let file = files.add("r.yaml", text);
+        let mut diagnostics = Diagnostics::default();
+        rule_set::rule_set(&Arc::new(files), &[file], config, &mut diagnostics);
+        let all = diagnostics.sorted().into_iter();
+        all.map(|diagnostic| diagnostic.message).collect()
+    }
+
+    #[test]
+    fn a_window_is_as_long_as_retention_at_most() {
+        assert_eq!(
+            said(&Config::default()),
+            ["`for` is 14d, longer than earlier runs are kept: `retention` says 7d"]
+        );
+        let text = "retention: { for: 14d }";
+        let config = config::parse(
+            FileId::default(),
+            text,
+            &BTreeMap::new(),
+            &mut Diagnostics::default(),
+        );
+        assert_eq!(said(&config), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,301 @@
+//! A document lowered to the rule that it says. Every mistake in it is reported, and lowering goes on;
+//! it refuses to make a rule of a document with any.
+
+use std::mem::take;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::rule::{Lane, Rule};
+use crate::config::Config;
+use crate::config::mode::Mode;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Position, Report};
+use crate::compile::flow::named_flows::NamedFlows;
+use crate::flow::step::Flow;
+use crate::flow::vocabulary::STEP;
+use crate::compile::flow::lower_flow;
+use crate::compile::flow::catch::lower_catch;
+use crate::compile::flow::flow_call::lower_flow_name;
+use crate::compile::flow::on_dead::lower_on_dead;
+use crate::language::condition::Condition;
+use crate::document::decode::Decode;
+use crate::document::{Entry, Node, Yaml};
+use crate::language::names::{Holds, Local};
+use crate::language::event_fields::Fields;
+use crate::compile::gates;
+use crate::compile::compiler::Compiler;
+use crate::language::resolver::NameResolver;
+use crate::rule::test;
+use crate::compile::self_trigger;
+use crate::compile::cache::CompileCache;
+use crate::document::suggest;
+use crate::compile::event_pattern::{lower_source, lower_types};
+use crate::rule::version::Version;
+use crate::rule::vocabulary::JOBSPEC;
+use crate::compile::write_targets;
+
+/// Lowers one document of a rule file. None after reporting why it is no rule.
+pub fn lower(
+    node: &Node,
+    folder: &str,
+    version: Version,
+    config: &Config,
+    flows: &NamedFlows,
+    cache: &mut CompileCache,
+    diagnostics: &mut Diagnostics,
+) -> Option<Arc<Rule>> {
+    if refuse_other_documents(node, diagnostics) {
+        return None;
+    }
+    let before = diagnostics.errors();
+    let mut cx = Compiler {
+        folder: folder.to_owned(),
+        named_flows: flows,
+        ..Compiler::new(config, Fields::Open, diagnostics).with_cache(take(cache))
+    };
+    let rule = lower_rule(node, version, &mut cx);
+    let sound = cx.diagnostics().errors() == before;
+    if !sound {
+        lower_tests_of_broken(node, &mut cx.names);
+    }
+    *cache = cx.into_cache();
+    rule.filter(|_| sound).map(Arc::new)
+}
+
+/// The tests of a sound rule are judged with what they name; those of a broken one, as they stand.
+fn lower_tests_of_broken(node: &Node, names: &mut NameResolver<'_>) {
+    let tests = node.get("tests").and_then(Node::as_list);
+    for test in tests.unwrap_or_default() {
+        test::lower(test, names);
+    }
+}
+
+/// Documents that are something else than a rule.
+fn refuse_other_documents(node: &Node, diagnostics: &mut Diagnostics) -> bool {
+    let refused = match &node.value {
+        Yaml::Map(entries) if is_event(entries) => {
+            Diagnostic::error(Code::WrongType, node.at, "this is an event, not a rule")
+                .help("pass it to `run` or `dry-run` by itself; `--rules` takes rule files")
+        }
+        Yaml::Map(entries) if holds_flows(entries) => Diagnostic::error(
+            Code::WrongType,
+            node.at,
+            "this document holds flows by name under `flow`, and is no rule",
+        )
+        .help("write `flows:` for `flow:`, and under each name `flow:` with its steps"),
+        Yaml::List(_) => Diagnostic::error(
+            Code::WrongType,
+            node.at,
+            "a rule is a mapping, found a list",
+        )
+        .help("put each rule into a document of its own, with a line `---` between them"),
+        Yaml::Map(_) => return false,
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => {
+            let message = format!("a rule is a mapping, found {}", node.kind());
+            Diagnostic::error(Code::WrongType, node.at, message)
+                .help("start with `name: …`; `flowtrigger schema` lists the keys")
+        }
+    };
+    diagnostics.push(refused);
+    true
+}
+
+/// What only events have at the top, in the shapes that are known.
+fn is_event(entries: &[Entry]) -> bool {
+    let has = |key: &str| entries.iter().any(|entry| entry.key == key);
+    has("input") || has("webhook_event_id") || (has("detail") && !has("flow"))
+}
+
+/// `flow: { NAME: { flow: [ … ] } }`, or the steps right under the name, where nothing else says that a rule is meant.
+fn holds_flows(entries: &[Entry]) -> bool {
+    let says = |entry: &Entry| ["name", "event_source", "event_type"].contains(&&*entry.key);
+    let flow = entries.iter().find(|entry| entry.key == "flow");
+    let named = flow
+        .and_then(|flow| flow.value.as_map())
+        .unwrap_or_default();
+    let of_steps = |entry: &Entry| {
+        let value = &entry.value;
+        STEP.get(&entry.key).is_none() && (value.as_map().is_some() || value.as_list().is_some())
+    };
+    !entries.iter().any(says) && named.iter().any(of_steps)
+}
+
+fn lower_rule(node: &Node, version: Version, cx: &mut Compiler<'_>) -> Option<Rule> {
+    cx.entries(node, &JOBSPEC)?;
+    lower_vars(node, cx);
+    let name =
+        required(node, "name", cx.diagnostics()).and_then(|(n, _)| lower_name(n, cx.diagnostics()));
+    let source =
+        required(node, "event_source", cx.diagnostics()).and_then(|(n, _)| lower_source(n, cx));
+    let event_types = required(node, "event_type", cx.diagnostics())
+        .and_then(|(types, _)| lower_types(types, source.as_deref(), cx));
+    let mode = match node.get("mode") {
+        Some(mode) => Mode::lower(mode, cx.diagnostics()),
+        None => Some(Mode::Live),
+    };
+    let when = match node.get("when") {
+        Some(when) => Condition::lower(when, &mut cx.names),
+        None => Some(Condition::always()),
+    };
+    let lane = match node.get("one_at_a_time_per") {
+        Some(lane) => lower_lane(lane, &mut cx.names),
+        None => Some(Lane::Key),
+    };
+    let gates = gates::lower(node, cx);
+    if gates::keeps_all(node) {
+        let (name, holds) = ("events".to_owned(), Holds::Events);
+        cx.names.in_scope.locals.push(Local { name, holds });
+    }
+    let flow = lower_way(node, cx);
+    cx.names.in_scope.locals.clear();
+    let on_dead = match node.get("on_dead") {
+        Some(on_dead) => lower_on_dead(on_dead, cx),
+        None => Some(cx.cache.default_on_dead.clone()),
+    };
+    let told = on_dead.as_ref().and_then(Option::as_deref);
+    let guard = write_targets::guard(flow.as_ref(), told, cx);
+    let has_tests = check_tests(node, cx.diagnostics());
+    if let Some(description) = node.get("description") {
+        cx.text(description, "description");
+    }
+    let rule = Rule {
+        at: node.get("name").map_or(node.at, |name| name.at),
+        name: name?,
+        event_source: source?,
+        event_types: event_types?,
+        mode: mode?.min(cx.config.mode),
+        when: when?,
+        vars: Arc::clone(&cx.names.in_scope.vars),
+        lane: lane?,
+        guard,
+        gates: gates?,
+        flow: flow?,
+        on_dead: on_dead?,
+        version: version.with(take(&mut cx.stack.parts)),
+        has_tests,
+    };
+    self_trigger::warn(&rule, cx.config, cx.diagnostics());
+    Some(rule)
+}
+
+fn required<'n>(
+    node: &'n Node,
+    key: &str,
+    diagnostics: &mut Diagnostics,
+) -> Option<(&'n Node, Position)> {
+    let found = node.get(key).map(|value| (value, value.at));
+    if found.is_none() && !written_otherwise(node, key) {
+        let message = format!("this rule has no `{key}`");
+        let help = match key {
+            "name" => "add `name: what-it-does`; it names the rule everywhere",
+            "event_source" => "add `event_source: support` for Zendesk, `upmind` for Upmind",
+            "event_type" => {
+                "add `event_type: ticket.PriorityChanged`; `flowtrigger events` lists them"
+            }
+            _ => "add `flow:` with a list of steps, or `flow_name:` with the name of a flow",
+        };
+        diagnostics.error(Code::MissingKey, node.at, message, help);
+    }
+    found
+}
+
+/// Whether an unknown key of the rule was told already to be meant as this one.
+fn written_otherwise(node: &Node, key: &str) -> bool {
+    let told = [format!("`{key}:`"), format!("`{key}`?")];
+    let unknown = |entry: &&Entry| JOBSPEC.get(&entry.key).is_none();
+    let mut others = node.as_map().into_iter().flatten().filter(unknown);
+    others.any(|other| {
+        let help = suggest::for_key(&other.key, &JOBSPEC).unwrap_or_default();
+        told.iter().any(|told| help.contains(told))
+    })
+}
+
+fn lower_name(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
+    let name = diagnostics.text(node, "name")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if !starts || !name.chars().all(plain) || name.len() > 100 {
+        let message = format!("`{name}` is no name for a rule");
+        let help =
+            "letters, digits, `.`, `_` and `-`, at most 100; the rest belongs into `description`";
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
+        return None;
+    }
+    Some(name)
+}
+
+/// The configuration's variables with those of the flow under `flow_name` and the rule's own laid over
+/// them.
+fn lower_vars(rule: &Node, cx: &mut Compiler<'_>) {
+    let named = rule.get("flow_name").and_then(Node::as_text);
+    if let Some(named) = named.and_then(|name| cx.named_flows.get(name)) {
+        cx.names.in_scope.vars = named.vars_over(&cx.names.in_scope.vars);
+    }
+    let Some(node) = rule.get("vars") else {
+        return;
+    };
+    let Yaml::Map(entries) = &node.value else {
+        cx.wrong_type(node, "vars", "a mapping");
+        return;
+    };
+    let mut vars = cx
+        .names
+        .in_scope
+        .vars
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
+    for entry in entries {
+        vars.insert(entry.key.clone(), entry.value.to_json());
+    }
+    cx.names.in_scope.vars = Arc::new(Value::Object(vars));
+}
+
+/// The steps to run: the rule's own, or those of the flow that it names.
+fn lower_way(rule: &Node, cx: &mut Compiler<'_>) -> Option<Flow> {
+    let (Some(name), None) = (rule.get("flow_name"), rule.get("flow")) else {
+        let flow =
+            required(rule, "flow", cx.diagnostics()).and_then(|(flow, _)| lower_flow(flow, cx));
+        if let Some(name) = rule.get("flow_name") {
+            let help = "keep one; to run the named flow among other steps write `- flow: NAME`";
+            cx.error(
+                Code::InvalidValue,
+                name.at,
+                "`flow_name` stands beside `flow`",
+                help,
+            );
+        }
+        let catch = lower_catch(rule, cx);
+        let mut flow = flow?;
+        flow.catch = catch?;
+        return Some(flow);
+    };
+    if let Some(catch) = rule.get("catch") {
+        let message = "`catch` does nothing beside `flow_name`: the flow has its own";
+        let help = "put it into the flow, or write `flow: [{ flow: NAME, catch: [ … ] }]`";
+        cx.error(Code::InvalidValue, catch.at, message, help);
+    }
+    lower_flow_name(name, cx)
+}
+
+fn lower_lane(node: &Node, names: &mut NameResolver<'_>) -> Option<Lane> {
+    let text = names.text(node, "one_at_a_time_per")?;
+    match text.as_str() {
+        "none" => Some(Lane::None),
+        path => names.shared_path(path, node.at).map(Lane::Per),
+    }
+}
+
+/// Whether there are tests; reports what is no list of them.
+fn check_tests(node: &Node, diagnostics: &mut Diagnostics) -> bool {
+    let Some(tests) = node.get("tests") else {
+        return false;
+    };
+    match &tests.value {
+        Yaml::List(items) => !items.is_empty(),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) | Yaml::Map(_) => {
+            diagnostics.wrong_type(tests, "tests", "a list of tests");
+            false
+        }
+    }
+}

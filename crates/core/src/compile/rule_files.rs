@@ -1,0 +1,134 @@
+//! The documents of rule files, each split off and read once. Documents with named flows or bundles are
+//! read first, so that every rule finds the flow that it runs.
+
+use std::sync::Arc;
+
+use crate::bundle;
+use crate::config::Config;
+use crate::diagnostic::{Diagnostics, FileId, Files};
+use crate::compile::flow::named_flows;
+use crate::compile::flow::named_flows::{Named, NamedFlows};
+use crate::document;
+use crate::document::Node;
+use crate::document::split::Chunk;
+use crate::rule::Rule;
+use crate::compile::cache::CompileCache;
+use crate::rule::version::{Origin, Version};
+
+/// A rule file and its documents.
+pub struct RuleFile<'f> {
+    pub id: FileId,
+    pub name: &'f Arc<str>,
+    pub documents: Vec<Document<'f>>,
+    origin: Arc<Origin>,
+}
+
+/// One YAML document of a rule file.
+pub struct Document<'f> {
+    chunk: Chunk<'f>,
+    /// Its content and what is wrong with it, where it was read before the rules.
+    read: Option<Box<(Content, Diagnostics)>>,
+}
+
+/// What a document holds.
+pub enum Content {
+    /// Nothing but comments, or nothing that can be read.
+    Empty,
+    /// Named flows.
+    Flows(Node),
+    /// A bundle, as the rules that it is compiled to.
+    Bundle(Vec<Arc<Rule>>),
+    Rule(Node, Version),
+}
+
+/// Words of which a document with named flows or a bundle has one.
+const MARKS: [&str; 3] = ["flows", "resources", "zis_template_version"];
+
+/// Splits rule files into their documents.
+pub fn split<'f>(files: &'f Files, ids: &[FileId], config: &Config) -> Vec<RuleFile<'f>> {
+    let found = ids.iter().filter_map(|&id| Some((id, files.get(id)?)));
+    let split = found.map(|(id, file)| RuleFile {
+        id,
+        name: &file.name,
+        documents: crate::document::split::chunks(&file.text)
+            .map(|chunk| Document { chunk, read: None })
+            .collect(),
+        origin: Arc::new(Origin {
+            file: Arc::clone(&file.name),
+            text: Arc::clone(&file.text),
+            config: Arc::clone(&config.source),
+        }),
+    });
+    split.collect()
+}
+
+/// Reads the documents that may hold named flows or a bundle, and returns their flows. Reports two of
+/// one name; other mistakes in a document are reported with its content.
+pub fn named_flows(
+    rule_files: &mut [RuleFile<'_>],
+    files: &Files,
+    config: &Config,
+    cache: &mut CompileCache,
+    diagnostics: &mut Diagnostics,
+) -> NamedFlows {
+    let mut flows = NamedFlows::default();
+    for file in rule_files {
+        let mut documents = std::mem::take(&mut file.documents);
+        for document in &mut documents {
+            let text = document.chunk.text;
+            if !MARKS.iter().any(|mark| text.contains(mark)) {
+                continue;
+            }
+            let mut found = Diagnostics::default();
+            let (content, named) = file.read(&document.chunk, config, cache, &mut found);
+            for named in named {
+                flows.add(named, files, diagnostics);
+            }
+            document.read = Some(Box::new((content, found)));
+        }
+        file.documents = documents;
+    }
+    flows
+}
+
+impl RuleFile<'_> {
+    /// The content of a document; reports what is wrong with it.
+    pub fn content(
+        &self,
+        document: Document<'_>,
+        config: &Config,
+        cache: &mut CompileCache,
+        diagnostics: &mut Diagnostics,
+    ) -> Content {
+        let Some(read) = document.read else {
+            let (content, _) = self.read(&document.chunk, config, cache, diagnostics);
+            return content;
+        };
+        let (content, found) = *read;
+        diagnostics.extend(found);
+        content
+    }
+
+    fn read(
+        &self,
+        chunk: &Chunk<'_>,
+        config: &Config,
+        cache: &mut CompileCache,
+        diagnostics: &mut Diagnostics,
+    ) -> (Content, Vec<Named>) {
+        let Some(node) = document::read_chunk(self.id, chunk, diagnostics) else {
+            return (Content::Empty, Vec::new());
+        };
+        if named_flows::is_document(&node) {
+            let flows = named_flows::of_document(&node, &named_flows::part(self.name, chunk));
+            return (Content::Flows(node), flows);
+        }
+        let version = Version::new(Arc::clone(&self.origin), chunk.range(), chunk.line);
+        if bundle::is_bundle(&node) {
+            let part = named_flows::part(self.name, chunk);
+            let compiled = crate::compile::bundle::compile(&node, &part, &version, config, cache, diagnostics);
+            return (Content::Bundle(compiled.rules), compiled.flows);
+        }
+        (Content::Rule(node, version), Vec::new())
+    }
+}

@@ -1,0 +1,226 @@
+//! Compiles the documents of all rule files into one rule set, and checks what only the whole set shows:
+//! names used twice, flows that no rule runs, files without a rule, JSON that is neither rule nor bundle.
+
+use std::collections::HashMap;
+use std::mem::take;
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position};
+use crate::compile::flow::named_flows::{Body, NamedFlows};
+use crate::compile::flow::flow_call::{lower_document, lower_unused};
+use crate::compile::rule_files;
+use crate::compile::rule_files::Content;
+use crate::matching::rule_set::RuleSet;
+use crate::document::Node;
+use crate::language::event_fields::Fields;
+use crate::rule;
+use crate::rule::Rule;
+use crate::compile::compiler::Compiler;
+use crate::compile::cache::CompileCache;
+
+/// Compiles every document of every rule file. The set is complete only if the diagnostics have no
+/// errors.
+pub fn rule_set(
+    files: &Arc<Files>,
+    rule_files: &[FileId],
+    config: &Config,
+    diagnostics: &mut Diagnostics,
+) -> RuleSet {
+    rule_set_with_progress(files, rule_files, config, diagnostics, &mut |_, _| {})
+}
+
+/// The same; `on_progress` is called after each document with the number read so far.
+pub fn rule_set_with_progress(
+    files: &Arc<Files>,
+    rule_files: &[FileId],
+    config: &Config,
+    diagnostics: &mut Diagnostics,
+    on_progress: &mut dyn FnMut(usize, usize),
+) -> RuleSet {
+    let mut cache = CompileCache::new(config, diagnostics);
+    let (rules, flows) = lower(files, rule_files, config, &mut cache, diagnostics, on_progress);
+    check_unused_flows(&flows, config, cache, diagnostics);
+    RuleSet::new(rules, Arc::clone(files), config)
+}
+
+/// Compiles the documents that the store kept of a rule: they had no errors when they were stored.
+pub fn stored_rules(
+    files: &Files,
+    config: &Config,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Arc<Rule>> {
+    let all: Vec<FileId> = files.ids().collect();
+    // The configuration was valid when it was active.
+    let cache = &mut CompileCache::new(config, &mut Diagnostics::default());
+    let (rules, _) = lower(files, &all, config, cache, diagnostics, &mut |_, _| {});
+    rules
+}
+
+#[cfg(test)]
+impl RuleSet {
+    /// The rules of one text, with no configuration.
+    pub fn of_text(text: &str) -> Self {
+        let mut files = Files::default();
+        let file = files.add("r.yaml", text);
+        let mut diagnostics = Diagnostics::default();
+        let config = Config::default();
+        let set = rule_set(&Arc::new(files), &[file], &config, &mut diagnostics);
+        assert!(!diagnostics.has_errors(), "{text}: {diagnostics:?}");
+        set
+    }
+}
+
+/// Compiles the rules of all documents. Unused flows are not checked here.
+fn lower(
+    files: &Files,
+    ids: &[FileId],
+    config: &Config,
+    cache: &mut CompileCache,
+    diagnostics: &mut Diagnostics,
+    on_progress: &mut dyn FnMut(usize, usize),
+) -> (Vec<Arc<Rule>>, NamedFlows) {
+    let mut rule_files = rule_files::split(files, ids, config);
+    let flows = rule_files::named_flows(&mut rule_files, files, config, cache, diagnostics);
+    let (mut read, of) = (0, rule_files.iter().map(|file| file.documents.len()).sum());
+    let mut rules: Vec<Arc<Rule>> = Vec::new();
+    let mut names = HashMap::new();
+    for mut file in rule_files {
+        let folder = folder(file.name);
+        let errors = diagnostics.errors();
+        let mut holds = false;
+        for document in take(&mut file.documents) {
+            read += 1;
+            on_progress(read, of);
+            match file.content(document, config, cache, diagnostics) {
+                Content::Empty => continue,
+                Content::Flows(node) => lower_document(&node, diagnostics),
+                Content::Bundle(compiled) => {
+                    for rule in &compiled {
+                        report_taken_name(&rule.name, rule.at, files, &mut names, diagnostics);
+                    }
+                    rules.extend(compiled);
+                }
+                Content::Rule(node, version) => {
+                    if !reject_other_json(file.name, &node, diagnostics) {
+                        report_duplicate(&node, files, &mut names, diagnostics);
+                        rules.extend(crate::compile::rule::lower(
+                            &node,
+                            folder,
+                            version,
+                            config,
+                            &flows,
+                            cache,
+                            diagnostics,
+                        ));
+                    }
+                }
+            }
+            holds = true;
+        }
+        if !holds && diagnostics.errors() == errors {
+            diagnostics.push(no_rule(file.id, file.name));
+        }
+    }
+    (rules, flows)
+}
+
+/// Checks the flows that no rule runs, and warns of each.
+fn check_unused_flows(
+    flows: &NamedFlows,
+    config: &Config,
+    mut cache: CompileCache,
+    diagnostics: &mut Diagnostics,
+) {
+    let run: Vec<bool> = flows
+        .iter()
+        .map(|named| cache.flows.is_run(&named.name))
+        .collect();
+    for (named, _) in flows.iter().zip(run).filter(|(_, run)| !run) {
+        let mut cx = Compiler {
+            named_flows: flows,
+            ..Compiler::new(config, Fields::Open, diagnostics).with_cache(take(&mut cache))
+        };
+        lower_unused(named, &mut cx);
+        cache = cx.into_cache();
+        let (message, help) = match named.body {
+            Body::Steps(_) => (
+                "unused flow `NAME`",
+                "use it with `flow_name: NAME` in a rule or `- flow: NAME` in a step, or remove it",
+            ),
+            Body::Compiled(_) => (
+                "unused flow `NAME`",
+                "use it with `flow_name: NAME` in a ZIS::JobSpec or a rule, or remove it",
+            ),
+        };
+        let message = message.replace("NAME", &named.name);
+        let warning = Diagnostic::warning(Code::Unused, named.at, message);
+        diagnostics.push(warning.help(help.replace("NAME", &named.name)));
+    }
+}
+
+fn no_rule(file: FileId, name: &str) -> Diagnostic {
+    let at = Position {
+        file,
+        line: 1,
+        column: 1,
+        ..Position::default()
+    };
+    let message = format!("`{name}` contains no rule");
+    let help = "add a rule, or remove the file; `flowtrigger schema` prints the schema of a rule";
+    Diagnostic::warning(Code::Empty, at, message).help(help)
+}
+
+fn folder(file: &str) -> &str {
+    file.rsplit_once('/').map_or(".", |(folder, _)| folder)
+}
+
+fn report_duplicate(
+    node: &Node,
+    files: &Files,
+    names: &mut HashMap<String, Position>,
+    diagnostics: &mut Diagnostics,
+) {
+    let Some((name, at)) = node
+        .get("name")
+        .and_then(|n| Some((n.scalar_text()?, n.at)))
+    else {
+        return;
+    };
+    report_taken_name(&name, at, files, names, diagnostics);
+}
+
+fn report_taken_name(
+    name: &str,
+    at: Position,
+    files: &Files,
+    names: &mut HashMap<String, Position>,
+    diagnostics: &mut Diagnostics,
+) {
+    if let Some(first) = names.get(name) {
+        let message = format!("duplicate rule name `{name}`");
+        let help = format!(
+            "the first one is at {}; names are unique across all files",
+            files.place(*first)
+        );
+        diagnostics.push(Diagnostic::error(Code::DuplicateName, at, message).help(help));
+        return;
+    }
+    names.insert(name.to_owned(), at);
+}
+
+/// Rejects a JSON file that is neither a bundle nor a rule.
+fn reject_other_json(file: &str, node: &Node, diagnostics: &mut Diagnostics) -> bool {
+    let is_rule = ["event_type", "event_source", "flow"].map(|key| node.get(key).is_some());
+    if !file.ends_with(".json") || is_rule.contains(&true) {
+        return false;
+    }
+    let help = "a bundle has `zis_template_version` and `resources`; keep other JSON, such as events, outside of the rules folder";
+    let error = Diagnostic::error(
+        Code::WrongType,
+        node.at,
+        "this is neither a ZIS bundle nor a rule",
+    );
+    diagnostics.push(error.help(help));
+    true
+}

@@ -1,0 +1,322 @@
+//! Whether a rule would start itself again: it listens to changes of a field that its own flow writes,
+//! at the same help desk. It warns of what is plain alone, and stays silent where the rule leaves its
+//! own changes out or nobody can say.
+
+#[cfg(test)]
+mod tests;
+
+use serde_json::Value;
+
+use crate::config::Config;
+use crate::config::mode::Mode;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::event::Event;
+use crate::event::catalogue::Catalogue;
+use crate::event::catalogue::event_type::FieldLookup;
+use crate::event::catalogue::write_effects::{Ticket, Written};
+use crate::flow::control::Then;
+use crate::flow::step::{Action, BodyTemplate, Flow, Http, Step};
+use crate::gate::Kind;
+use crate::language::condition::evaluate::Truth;
+use crate::language::condition::{Condition, Polarity, Predicate};
+use crate::rule::Rule;
+use crate::path;
+use crate::path::{Root, Route};
+use crate::language::template::json::TreeTemplate;
+use crate::rule::event_pattern::TypePattern;
+use crate::compile::write_targets;
+use crate::path::scope::Scope;
+
+/// Where a ticket's own address stands in a path.
+const OWN: [&str; 2] = ["ticket.id", "event.key"];
+
+/// How a path ends that makes a ticket.
+const NEW: [&str; 2] = ["/tickets", "/tickets.json"];
+const ADDED: &str = "ticket.additional_tags";
+const REMOVED: &str = "ticket.remove_tags";
+
+pub fn warn(rule: &Rule, config: &Config, diagnostics: &mut Diagnostics) {
+    if rule.event_source != "support" || rule.mode == Mode::Disabled || runs_once(rule) {
+        return;
+    }
+    let mut search = Search {
+        rule,
+        config,
+        diagnostics,
+    };
+    // Where a bundle's choices lead is not told by the order of its states.
+    if !rule.flow.is_from_bundle() {
+        search.flow(&rule.flow, vec![&rule.when]);
+    }
+}
+
+/// Goes through a rule's steps with the conditions on the way to each.
+struct Search<'s> {
+    rule: &'s Rule,
+    config: &'s Config,
+    diagnostics: &'s mut Diagnostics,
+}
+
+impl<'s> Search<'s> {
+    fn flow<'f>(&mut self, flow: &'f Flow, mut guards: Vec<&'f Condition>) {
+        for step in &flow.steps {
+            self.step(step, &mut guards);
+        }
+        if let Some(caught) = &flow.catch {
+            self.flow(caught, guards);
+        }
+    }
+
+    fn step<'f>(&mut self, step: &'f Step, guards: &mut Vec<&'f Condition>) {
+        match &step.action {
+            Action::When(guard) => guards.push(guard),
+            Action::Call(_) => {
+                if let Some(http) = step.action.request() {
+                    self.http(step, http, guards);
+                }
+            }
+            Action::Choose(choose) => {
+                for branch in &choose.branches {
+                    let mut guards = guards.clone();
+                    guards.extend(&branch.when);
+                    self.then(&branch.then, guards);
+                }
+            }
+            Action::Each(each) => self.flow(&each.flow, guards.clone()),
+            Action::Flow(named) if !named.flow.is_from_bundle() => {
+                self.flow(&named.flow, guards.clone());
+            }
+            Action::Set(_)
+            | Action::Flow(_)
+            | Action::Wait(_)
+            | Action::Succeed(_)
+            | Action::Fail(_) => {}
+        }
+        if let Some(catch) = &step.catch {
+            self.then(&catch.then, guards.clone());
+        }
+    }
+
+    fn then<'f>(&mut self, then: &'f Then, guards: Vec<&'f Condition>) {
+        match then {
+            Then::Flow(flow) => self.flow(flow, guards),
+            // Its step stands in the flow and is looked at there.
+            Then::Goto(_) => {}
+        }
+    }
+
+    fn http(&mut self, step: &Step, http: &Http, guards: &[&Condition]) {
+        if let Some(written) = comes_back(self.rule, http, guards, self.config) {
+            let told = told(step, http, written, self.config);
+            self.diagnostics.push(told);
+        }
+    }
+}
+
+/// A `dedupe` ends what follows from the rule itself.
+fn runs_once(rule: &Rule) -> bool {
+    rule.gates.iter().any(|gate| gate.kind == Kind::Dedupe)
+}
+
+/// What the request writes whose change would start the rule again.
+fn comes_back(
+    rule: &Rule,
+    http: &Http,
+    guards: &[&Condition],
+    config: &Config,
+) -> Option<&'static Written> {
+    let (body, ticket) = ticket(http, config)?;
+    let mut listed = Written::all().iter().filter(|written| {
+        let listens = |pattern: &TypePattern| pattern.covers(&written.event_type);
+        rule.event_types.iter().any(listens)
+    });
+    listed.find(|written| {
+        let change = Change {
+            rule,
+            written,
+            body,
+            catalogue: &config.catalogue,
+        };
+        written.of == ticket && change.is_one() && guards.iter().all(|guard| change.may_pass(guard))
+    })
+}
+
+/// The body of a request that writes a ticket, and which.
+fn ticket<'h>(http: &'h Http, config: &Config) -> Option<(&'h TreeTemplate, Ticket)> {
+    if !write_targets::to_help_desk(http, config) {
+        return None;
+    }
+    let address = http.url.source();
+    let own = OWN.iter().any(|own| address.contains(own));
+    let new = NEW.iter().any(|new| address.ends_with(new));
+    let ticket = match http.method {
+        "PUT" | "POST" | "PATCH" if own => Ticket::Own,
+        "POST" if new => Ticket::New,
+        _ => return None,
+    };
+    match http.body.as_ref()? {
+        BodyTemplate::Json(body) => Some((body, ticket)),
+        BodyTemplate::Form(_) | BodyTemplate::Raw(_) => None,
+    }
+}
+
+/// The change that a request makes, as the event of it would tell.
+struct Change<'a> {
+    rule: &'a Rule,
+    written: &'static Written,
+    body: &'a TreeTemplate,
+    catalogue: &'a Catalogue,
+}
+
+/// What would stand at a path of that event.
+enum After {
+    Value(Value),
+    /// It comes of the request, and its text does not say.
+    Unsure,
+    /// The request has nothing to do with it.
+    AsBefore,
+}
+
+impl Change<'_> {
+    /// Whether the field is written at all, and not merely set to what it is.
+    fn is_one(&self) -> bool {
+        match self.field(&self.written.writes) {
+            None => false,
+            Some(TreeTemplate::Field(path)) => path.text != "current",
+            Some(
+                TreeTemplate::Value(_)
+                | TreeTemplate::Typed(_)
+                | TreeTemplate::Text(_)
+                | TreeTemplate::List(_)
+                | TreeTemplate::Map(_),
+            ) => true,
+        }
+    }
+
+    fn field(&self, name: &str) -> Option<&TreeTemplate> {
+        let keys: Vec<&str> = name.split('.').collect();
+        self.body.at(&keys)
+    }
+
+    /// Whether the event of the change may fulfil a condition. What cannot be known of it counts as
+    /// the author's way to leave it out.
+    fn may_pass(&self, condition: &Condition) -> bool {
+        match condition {
+            Condition::All(parts) => parts.iter().all(|part| self.may_pass(part)),
+            Condition::Any(parts) => parts.iter().any(|part| self.may_pass(part)),
+            Condition::Predicate(predicate) => self.may_hold(predicate),
+        }
+    }
+
+    fn may_hold(&self, predicate: &Predicate) -> bool {
+        let compares = predicate.operator.paths().next().is_some();
+        if self.lacks(predicate) {
+            return false;
+        }
+        match predicate.path.route {
+            Route::Plain {
+                root: Root::Local | Root::Error | Root::Document,
+                ..
+            } => return false,
+            Route::Plain { .. } | Route::Query(_) => {}
+        }
+        match self.then(&predicate.path.text, predicate.polarity) {
+            After::AsBefore => true,
+            After::Unsure => false,
+            After::Value(_) if compares => false,
+            After::Value(value) => self.holds(predicate, value),
+        }
+    }
+
+    /// Whether events of that type have no such field.
+    fn lacks(&self, predicate: &Predicate) -> bool {
+        let known = self.catalogue.by_tag("support", &self.written.event_type);
+        let path = match &predicate.path.route {
+            Route::Plain {
+                root: Root::Body, ..
+            } => predicate.path.text.as_str(),
+            Route::Plain { .. } | Route::Query(_) => return false,
+        };
+        let field = known.map(|known| known.field(path));
+        matches!(field, Some(FieldLookup::Unknown { .. }))
+    }
+
+    fn then(&self, path: &str, polarity: Polarity) -> After {
+        if path == "event.type" {
+            return After::Value(self.written.event_type.as_str().into());
+        }
+        let about_actor = path.contains("actor") || path.contains("author");
+        if about_actor || path.starts_with('$') || path.starts_with("steps.") {
+            return After::Unsure;
+        }
+        let field = match self.written.source_of(path) {
+            Some(Some(field)) => field,
+            Some(None) => return After::Unsure,
+            // The ticket stands in the event as it is after the change.
+            None if path.starts_with("ticket.") && self.field(path).is_some() => path,
+            None if path == "ticket.tags" => match (self.field(ADDED).is_some(), polarity) {
+                // A tag that is not to be there is there then; those before stay.
+                (true, Polarity::Negated) => ADDED,
+                (true, Polarity::Positive) => return After::AsBefore,
+                (false, _) if self.field(REMOVED).is_some() => return After::Unsure,
+                (false, _) => return After::AsBefore,
+            },
+            None => return After::AsBefore,
+        };
+        let usual = || self.written.unless_given.get(field).cloned();
+        let value = match self.field(field) {
+            Some(written) => written.constant(),
+            None => usual(),
+        };
+        value.map_or(After::Unsure, After::Value)
+    }
+
+    fn holds(&self, predicate: &Predicate, value: Value) -> bool {
+        let mut event = bare(&self.written.event_type);
+        if predicate.path.text != "event.type"
+            && crate::path::set::set(&mut event, &predicate.path, value).is_err()
+        {
+            return false;
+        }
+        let scope = Scope::new(&event, &self.rule.vars);
+        predicate.evaluate(&scope).truth() == Truth::True
+    }
+}
+
+fn bare(event_type: &str) -> Event {
+    Event {
+        source: "support".into(),
+        event_type: event_type.to_owned(),
+        id: String::new(),
+        key: None,
+        time: None,
+        envelope: Value::Null,
+        body: Value::Null,
+        raw: Value::Null,
+        about: Event::about("support", event_type, "", None, None),
+        shape: "",
+        warnings: Vec::new(),
+    }
+}
+
+fn told(step: &Step, http: &Http, written: &Written, config: &Config) -> Diagnostic {
+    let message = format!(
+        "this step writes `{}`, whose change starts the rule again",
+        written.writes
+    );
+    let connection = http.connection.as_ref();
+    let connection = connection.and_then(|name| config.connections.get(name));
+    let actor = connection.and_then(|connection| connection.actor_id.as_deref());
+    let help = match (actor, connection) {
+        (Some(actor), _) => format!(
+            "leave our own changes out with `when: {{ actor_id: {{ not: {actor} }} }}` where events tell `actor_id`, or with the new value; else `loop_guard` alone ends it"
+        ),
+        (None, Some(connection)) => format!(
+            "leave our own changes out in `when`, by `actor_id` or by the new value, and give the connection `{}` its `actor_id`; else `loop_guard` alone ends it, by rate",
+            connection.name
+        ),
+        (None, None) => "leave our own changes out in `when`, by `actor_id` or by the new value, and write through a connection with `actor_id`; else `loop_guard` alone ends it, by rate".to_owned(),
+    };
+    Diagnostic::warning(Code::StartsItself, step.at, message).help(help)
+}
+

@@ -1,0 +1,258 @@
+//! Rules that start themselves, and rules that only look as if they did.
+//! What no reader would see at once is not asked for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::*;
+use crate::config;
+use crate::diagnostic::{FileId, Files};
+use crate::compile::rule_set;
+
+const CONFIG: &str = "connections: { desk: { base_url: https://desk.example, actor_id: 900 }, chat: { base_url: https://chat.example } }";
+
+/// The warnings about a rule of one type that puts a ticket.
+fn said(event_type: &str, more: &str, ticket: &str) -> Vec<String> {
+    let put = "method: PUT, connection: desk, path: '/tickets/{{ ticket.id }}'";
+    step(
+        event_type,
+        more,
+        &format!("{put}, json: {{ ticket: {ticket} }}"),
+    )
+}
+
+fn step(event_type: &str, more: &str, http: &str) -> Vec<String> {
+    rule(&format!(
+        "name: r\nevent_source: support\nevent_type: ticket.{event_type}\n{more}\nflow: [{{ http: {{ {http} }} }}]\n"
+    ))
+}
+
+fn of_flow(steps: &str) -> Vec<String> {
+    rule(&format!(
+        "name: r\nevent_source: support\nevent_type: ticket.StatusChanged\nflow: [{steps}]\n"
+    ))
+}
+
+fn rule(text: &str) -> Vec<String> {
+    let diagnostics = &mut Diagnostics::default();
+    let config = config::parse(FileId::default(), CONFIG, &BTreeMap::new(), diagnostics);
+    let mut files = Files::default();
+    let file = files.add("r.yaml", text);
+    rule_set::rule_set(&Arc::new(files), &[file], &config, diagnostics);
+    assert!(!diagnostics.has_errors(), "{text}: {diagnostics:?}");
+    let all = diagnostics.sorted().into_iter();
+    let all = all.filter(|diagnostic| diagnostic.code == Code::StartsItself);
+    all.map(|diagnostic| diagnostic.message).collect()
+}
+
+#[test]
+fn what_starts_itself_is_told() {
+    for (event_type, when, ticket) in [
+        ("StatusChanged", "", "{ status: open }"),
+        (
+            "StatusChanged",
+            "when: { current: [open, solved] }",
+            "{ status: open }",
+        ),
+        (
+            "StatusChanged",
+            "when: { ticket.status: open, ticket.priority: high }",
+            "{ status: open }",
+        ),
+        (
+            "StatusChanged",
+            "when: { previous: new }",
+            "{ status: '{{ previous }}' }",
+        ),
+        (
+            "PriorityChanged",
+            "when: { any: [{ current: low }, { current: high }] }",
+            "{ priority: high }",
+        ),
+        (
+            "CommentAdded",
+            "when: { comment.is_public: false }",
+            "{ comment: { public: false, body: noted } }",
+        ),
+        (
+            "TagsChanged",
+            "when: { tags_added: { has: [vip, seen] } }",
+            "{ additional_tags: [seen] }",
+        ),
+        (
+            "StatusChanged",
+            "when: { ticket.tags: { has: vip } }",
+            "{ status: open, additional_tags: [done] }",
+        ),
+        (
+            "*",
+            "when: { event.type: ticket.StatusChanged }",
+            "{ status: open }",
+        ),
+        (
+            "AgentAssignmentChanged",
+            "",
+            "{ assignee_id: '{{ previous }}' }",
+        ),
+    ] {
+        assert_eq!(
+            said(event_type, when, ticket).len(),
+            1,
+            "{event_type} {when} {ticket}"
+        );
+    }
+}
+
+#[test]
+fn what_leaves_its_own_changes_out_is_not() {
+    for (event_type, when, ticket) in [
+        (
+            "StatusChanged",
+            "when: { current: solved }",
+            "{ status: open }",
+        ),
+        (
+            "StatusChanged",
+            "when: { actor_id: { not: 900 } }",
+            "{ status: open }",
+        ),
+        (
+            "StatusChanged",
+            "when: { current: open }",
+            "{ status: '{{ previous }}' }",
+        ),
+        (
+            "StatusChanged",
+            "when: { ticket.tags: { not: { has: done } } }",
+            "{ status: open, tags: [done] }",
+        ),
+        (
+            "StatusChanged",
+            "when: { ticket.tags: { not: { has: done } } }",
+            "{ status: open, additional_tags: [done] }",
+        ),
+        (
+            "StatusChanged",
+            "dedupe: { per: ticket.id, for: 1h }",
+            "{ status: open }",
+        ),
+        ("*", "when: { comment.is_public: true }", "{ status: open }"),
+        (
+            "*",
+            "when: { event.type: ticket.PriorityChanged }",
+            "{ status: open }",
+        ),
+        ("StatusChanged", "mode: disabled", "{ status: open }"),
+        ("StatusChanged", "", "{ status: '{{ current }}' }"),
+        ("StatusChanged", "", "{ priority: high }"),
+        (
+            "CommentAdded",
+            "when: { comment.is_public: true }",
+            "{ comment: { public: false, body: noted } }",
+        ),
+        (
+            "CommentAdded",
+            "when: { comment.author.is_staff: false }",
+            "{ comment: { body: thanks } }",
+        ),
+        (
+            "TagsChanged",
+            "when: { tags_added: { has: vip } }",
+            "{ additional_tags: [seen] }",
+        ),
+        (
+            "CustomFieldChanged",
+            "when: { custom_field.id: 5 }",
+            "{ custom_fields: [{ id: 6, value: x }] }",
+        ),
+    ] {
+        assert_eq!(
+            said(event_type, when, ticket),
+            Vec::<String>::new(),
+            "{event_type} {when} {ticket}"
+        );
+    }
+}
+
+#[test]
+fn only_the_same_ticket_at_a_help_desk_counts() {
+    let json = "json: { ticket: { status: open } }";
+    for http in [
+        format!(
+            "method: PUT, connection: desk, path: '/tickets/{{{{ ticket.requester_id }}}}', {json}"
+        ),
+        format!("method: PUT, connection: chat, path: '/tickets/{{{{ ticket.id }}}}', {json}"),
+        "connection: desk, path: '/tickets/{{ ticket.id }}'".to_owned(),
+        "method: PUT, connection: desk, path: '/tickets/{{ ticket.id }}', body: '{}'".to_owned(),
+    ] {
+        assert_eq!(
+            step("StatusChanged", "", &http),
+            Vec::<String>::new(),
+            "{http}"
+        );
+    }
+}
+
+#[test]
+fn a_guard_before_the_step_counts_as_the_condition_does() {
+    let diagnostics = &mut Diagnostics::default();
+    let config = config::parse(FileId::default(), CONFIG, &BTreeMap::new(), diagnostics);
+    for (guard, warned) in [
+        ("{ current: solved }", 0),
+        ("{ steps.look.body.x: 1 }", 0),
+        ("{ previous: new }", 1),
+    ] {
+        let mut files = Files::default();
+        let text = format!(
+            "name: r\nevent_source: support\nevent_type: ticket.StatusChanged\nflow:\n- {{ name: look, http: {{ connection: desk, path: / }} }}\n- when: {guard}\n- http: {{ method: PUT, connection: desk, path: '/{{{{ ticket.id }}}}', json: {{ ticket: {{ status: open }} }} }}\n"
+        );
+        let file = files.add("r.yaml", text);
+        let found = &mut Diagnostics::default();
+        rule_set::rule_set(&Arc::new(files), &[file], &config, found);
+        assert_eq!(
+            (found.warnings(), found.errors()),
+            (warned, 0),
+            "{guard}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn a_ticket_for_each_new_ticket_is_told() {
+    let post = "method: POST, connection: desk, path: /api/v2/tickets.json, json: { ticket: { subject: copy } }";
+    assert_eq!(step("TicketCreated", "", post).len(), 1);
+    // What is not the same in every ticket may tell them apart.
+    let mail = "when: { ticket.via.channel: email }";
+    assert_eq!(step("TicketCreated", mail, post), Vec::<String>::new());
+    assert_eq!(step("StatusChanged", "", post), Vec::<String>::new());
+}
+
+#[test]
+fn steps_within_steps_are_seen_with_the_conditions_on_their_way() {
+    let put = "http: { method: PUT, connection: desk, path: '/tickets/{{ ticket.id }}', json: { ticket: { status: open } } }";
+    for (steps, told) in [
+        (format!("{{ choose: [{{ flow: [{{ {put} }}] }}] }}"), 1),
+        (
+            format!("{{ choose: [{{ when: {{ current: open }}, flow: [{{ {put} }}] }}] }}"),
+            1,
+        ),
+        (
+            format!("{{ choose: [{{ when: {{ current: solved }}, flow: [{{ {put} }}] }}] }}"),
+            0,
+        ),
+        (
+            format!("{{ for_each: ticket.tags, flow: [{{ {put} }}] }}"),
+            1,
+        ),
+        // Nobody knows which tag it is.
+        (
+            format!(
+                "{{ for_each: ticket.tags, flow: [{{ when: {{ item: vip }} }}, {{ {put} }}] }}"
+            ),
+            0,
+        ),
+        (format!("{{ exec: [page], catch: [{{ {put} }}] }}"), 1),
+    ] {
+        assert_eq!(of_flow(&steps).len(), told, "{steps}");
+    }
+}

@@ -1,0 +1,181 @@
+//! What a rule writes to, as far as its text tells: help desks as whom, or elsewhere.
+//! It refuses to call a request a write that only reads, and one that goes to a file.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::config::Config;
+use crate::flow::step::{BodyTemplate, Flow, Http, Step};
+use crate::loop_guard::Guard;
+use crate::compile::compiler::Compiler;
+
+/// The API of Zendesk, whatever the host is called.
+const API: &str = "/api/v2/";
+const HOST: &str = ".zendesk.com";
+
+/// What the loop guard needs to know of a rule; None where it is off, and where the rule writes
+/// nothing: then nothing follows from its runs.
+pub fn guard(
+    flow: Option<&Flow>,
+    on_dead: Option<&Flow>,
+    cx: &mut Compiler<'_>,
+) -> Option<Arc<Guard>> {
+    let limits = cx.config.loop_guard?;
+    // That somebody is told of a death elsewhere makes no writer of a rule.
+    let told = writes(on_dead).filter(|http| to_help_desk(http, cx.config));
+    let writes: Vec<&Http> = writes(flow).chain(told).collect();
+    if writes.is_empty() {
+        return None;
+    }
+    let mut acts_as: Vec<String> = Vec::new();
+    let mut unnamed = false;
+    for http in writes {
+        match actor(http, cx.config) {
+            Some(actor) => {
+                // A comment may be written in the name of another.
+                unnamed |= signs_for_others(http);
+                acts_as.push(actor.to_owned());
+            }
+            None => unnamed |= is_help_desk(http),
+        }
+    }
+    acts_as.sort();
+    acts_as.dedup();
+    let guard = Guard {
+        limits,
+        ours: ours(cx.config),
+        acts_as,
+        unnamed,
+    };
+    Some(cx.cache.guards.share(guard))
+}
+
+fn writes(flow: Option<&Flow>) -> impl Iterator<Item = &Http> {
+    let steps = flow.into_iter().flat_map(Flow::all_steps);
+    steps.filter_map(write)
+}
+
+/// A request that can change something at its receiver.
+pub fn write(step: &Step) -> Option<&Http> {
+    let http = step.action.request()?;
+    let reads = matches!(http.method, "GET" | "HEAD" | "OPTIONS");
+    let to_a_file = http.url.source().starts_with("outbox:");
+    (!reads && !to_a_file).then_some(http)
+}
+
+/// Whether a request goes to a help desk: its connection says who we are there, or its address is one.
+pub fn to_help_desk(http: &Http, config: &Config) -> bool {
+    actor(http, config).is_some() || is_help_desk(http)
+}
+
+/// As whom a request acts, where its connection says so.
+fn actor<'c>(http: &Http, config: &'c Config) -> Option<&'c str> {
+    let connection = config.connections.get(http.connection.as_ref()?)?;
+    connection.actor_id.as_deref()
+}
+
+fn ours(config: &Config) -> Vec<String> {
+    let connections = config.connections.values();
+    let mut ours: Vec<String> = connections
+        .filter_map(|connection| connection.actor_id.clone())
+        .collect();
+    ours.sort();
+    ours.dedup();
+    ours
+}
+
+fn is_help_desk(http: &Http) -> bool {
+    let address = http.url.source();
+    // No value of an event forms a host, so that it stands there as it is.
+    let host = Url::parse(address).ok();
+    let host = host.as_ref().and_then(Url::host_str).unwrap_or_default();
+    address.contains(API) || host.ends_with(HOST)
+}
+
+fn signs_for_others(http: &Http) -> bool {
+    match &http.body {
+        Some(BodyTemplate::Json(tree)) => tree.at(&["ticket", "comment", "author_id"]).is_some(),
+        Some(BodyTemplate::Form(_) | BodyTemplate::Raw(_)) | None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config;
+    use crate::diagnostic::{Diagnostics, FileId, Files};
+    use crate::compile::rule_set;
+
+    const CONFIG: &str = "connections:\n  desk: { base_url: https://desk.example, actor_id: 900 }\n  bare: { base_url: https://acme.zendesk.com }\n  chat: { base_url: https://chat.example }\n  file: { base_url: outbox:desk, actor_id: 7c1e }\n";
+
+    fn guard(config: &str, step: &str) -> Option<Arc<Guard>> {
+        let diagnostics = &mut Diagnostics::default();
+        let config = config::parse(FileId::default(), config, &BTreeMap::new(), diagnostics);
+        let mut files = Files::default();
+        let text = format!(
+            "name: r\nevent_source: support\nevent_type: ticket.StatusChanged\nflow: [{step}]\n"
+        );
+        let file = files.add("r.yaml", text);
+        let set = rule_set::rule_set(&Arc::new(files), &[file], &config, diagnostics);
+        assert!(!diagnostics.has_errors(), "{diagnostics:?}");
+        set.rules[0].guard.clone()
+    }
+
+    #[test]
+    fn whom_a_rule_writes_as_is_told_by_its_connections() {
+        for (step, acts_as, unnamed) in [
+            (
+                "{ http: { connection: desk, path: /t, method: PUT } }",
+                vec!["900"],
+                false,
+            ),
+            (
+                "{ http: { connection: bare, path: /t, method: PUT } }",
+                vec![],
+                true,
+            ),
+            (
+                "{ http: { url: 'https://help.example/api/v2/tickets/{{ ticket.id }}', method: PUT } }",
+                vec![],
+                true,
+            ),
+            (
+                "{ http: { connection: chat, path: /t, json: { a: 1 } } }",
+                vec![],
+                false,
+            ),
+            (
+                "{ http: { connection: desk, path: /t, json: { ticket: { comment: { body: b, author_id: 5 } } } } }",
+                vec!["900"],
+                true,
+            ),
+        ] {
+            let guard = guard(CONFIG, step).expect("a guard");
+            assert_eq!(
+                (&guard.acts_as, guard.unnamed),
+                (&acts_as.iter().map(|&a| a.to_owned()).collect(), unnamed),
+                "{step}"
+            );
+            assert_eq!(guard.ours, ["7c1e", "900"]);
+        }
+    }
+
+    #[test]
+    fn what_only_reads_runs_a_command_or_goes_to_a_file_causes_nothing() {
+        for step in [
+            "{ http: { connection: desk, path: /t } }",
+            "{ http: { connection: desk, path: /t, method: HEAD } }",
+            "{ http: { connection: file, path: /t, method: PUT } }",
+            "{ exec: [/bin/true] }",
+            "{ succeed: fine }",
+        ] {
+            assert_eq!(guard(CONFIG, step), None, "{step}");
+        }
+        let off = format!("{CONFIG}loop_guard: off\n");
+        let step = "{ http: { connection: desk, path: /t, method: PUT } }";
+        assert_eq!(guard(&off, step), None);
+    }
+}

@@ -1,0 +1,114 @@
+//! Which events are remembered for `why`, for how long and up to which size.
+//! It refuses to hold what runs need: those keep their events by themselves.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::config::retention::lower_age;
+use crate::document::size;
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::document::decode::Decode;
+use crate::document::vocabulary::{Vocabulary, duration, word};
+use crate::document::{Node, Yaml};
+
+/// What the archive keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Archive {
+    pub events: Archived,
+    pub keep_for: Duration,
+    /// Bytes; the oldest go first.
+    pub at_most: u64,
+}
+
+/// Which events the archive keeps, beside those that runs keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Archived {
+    Full,
+    /// Those that no rule matched.
+    Unmatched,
+    Off,
+}
+
+impl Default for Archive {
+    fn default() -> Self {
+        Self {
+            events: Archived::Full,
+            keep_for: Duration::from_secs(7 * 86_400),
+            at_most: 256_000_000,
+        }
+    }
+}
+
+pub const ARCHIVE: Vocabulary = Vocabulary {
+    name: "`archive`",
+    words: &[
+        word(
+            "events",
+            "`full` keeps every event, `unmatched` those that no rule matched, `off` none. Default: `full`.",
+            events,
+        ),
+        word("for", "How long events are kept. Default: 7d.", duration),
+        word(
+            "at_most",
+            "The maximum size on disk; the oldest events are deleted first. Default: 256MB.",
+            size::schema,
+        ),
+    ],
+};
+
+impl Archived {
+    fn parse(word: &str) -> Option<Self> {
+        match word {
+            "full" => Some(Archived::Full),
+            "unmatched" => Some(Archived::Unmatched),
+            "off" => Some(Archived::Off),
+            _ => None,
+        }
+    }
+}
+
+/// `archive: unmatched`, or a mapping. What is wrong in it is reported, and the usual value holds.
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Archive {
+    let mut archive = Archive::default();
+    if !matches!(node.value, Yaml::Map(_)) {
+        archive.events = lower_events(node, "archive", diagnostics).unwrap_or(archive.events);
+        return archive;
+    }
+    diagnostics.entries(node, &ARCHIVE);
+    if let Some(node) = node.get("events") {
+        archive.events = lower_events(node, "events", diagnostics).unwrap_or(archive.events);
+    }
+    if let Some(node) = node.get("for") {
+        archive.keep_for = lower_age(node, diagnostics).unwrap_or(archive.keep_for);
+    }
+    if let Some(node) = node.get("at_most") {
+        archive.at_most = size::lower_cap(node, "at_most", diagnostics).unwrap_or(archive.at_most);
+    }
+    archive
+}
+
+fn lower_events(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Archived> {
+    let events = node.as_text().and_then(Archived::parse);
+    if events.is_none() {
+        let message = format!("`{key}` takes full, unmatched or off");
+        let help = match node.value {
+            Yaml::Bool(false) | Yaml::Null => {
+                "write `archive: off`; `why` then knows of runs alone"
+            }
+            _ => {
+                "write `archive: unmatched`, or `archive: { events: full, for: 7d, at_most: 256MB }`"
+            }
+        };
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
+    }
+    events
+}
+
+fn events() -> Value {
+    json!({"enum": ["full", "unmatched", "off"], "default": "full"})
+}
+
+pub fn schema() -> Value {
+    json!({"oneOf": [events(), ARCHIVE.schema(&[])]})
+}

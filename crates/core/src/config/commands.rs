@@ -1,0 +1,76 @@
+//! Which programs rules may run at all.
+//! It refuses an empty list, which reads as everything or as nothing.
+
+use serde_json::{Value, json};
+
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::document::Node;
+use crate::document::decode::Decode;
+use crate::document::vocabulary::{Vocabulary, word};
+
+/// What stands under `commands`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Commands {
+    /// The programs that may run, by their paths; None lets any run.
+    pub allow: Option<Vec<String>>,
+}
+
+pub const COMMANDS: Vocabulary = Vocabulary {
+    name: "`commands`",
+    words: &[word(
+        "allow",
+        "The programs that steps may run: absolute paths, or paths relative to this file. `/*` at the end allows a whole folder. Default: any program.",
+        allow,
+    )],
+};
+
+fn allow() -> Value {
+    json!({"type": "array", "minItems": 1, "items": {"type": "string"}, "examples": [["/usr/bin/curl", "./bin/*"]]})
+}
+
+pub fn schema() -> Value {
+    COMMANDS.schema(&[])
+}
+
+/// What is wrong in it is reported and left out.
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Commands {
+    if diagnostics.entries(node, &COMMANDS).is_none() {
+        return Commands::default();
+    }
+    let Some(allow) = node.get("allow") else {
+        return Commands::default();
+    };
+    let Some(list) = allow.as_list().filter(|list| !list.is_empty()) else {
+        let message = "`allow` takes a list of programs";
+        let help = "write `allow: [/usr/bin/curl, ./bin/*]`, or leave it out to let any run";
+        diagnostics.error(Code::InvalidValue, allow.at, message, help);
+        // Whoever began a list wanted bounds.
+        return Commands {
+            allow: Some(Vec::new()),
+        };
+    };
+    let programs: Vec<_> = list
+        .iter()
+        .map(|node| lower_program(node, diagnostics))
+        .collect();
+    Commands {
+        allow: Some(programs.into_iter().flatten().collect()),
+    }
+}
+
+fn lower_program(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
+    let path = diagnostics.text(node, "allow")?;
+    let literal = path.strip_suffix("/*").unwrap_or(&path);
+    if path.contains('/') && !literal.contains('*') {
+        return Some(path);
+    }
+    let message = format!("`{path}` is no path of a program");
+    let help = match path.contains('/') {
+        true => "`/*` stands at the end alone, and takes what is directly in the folder".to_owned(),
+        false => {
+            format!("write where it is, `/usr/bin/{path}`, or `./{path}` for one beside this file")
+        }
+    };
+    diagnostics.error(Code::InvalidValue, node.at, message, &help);
+    None
+}

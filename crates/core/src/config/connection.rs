@@ -1,0 +1,219 @@
+//! A connection: where requests go and with which credentials, kept out of the rules.
+//! It refuses addresses that no path can be added to, and credentials inside of them.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::config::rate_limit;
+use crate::config::rate_limit::Rate;
+use crate::config::section;
+use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::flow::step::AuthTemplate;
+use crate::document::decode::Decode;
+use crate::document::vocabulary::{Vocabulary, duration, mapping, text, word};
+use crate::document::{Entry, Node};
+use crate::language::resolver::NameResolver;
+use crate::language::template::{Escape, Template};
+
+/// Where requests of a rule go and with which credentials, kept out of the rules.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    pub name: String,
+    pub at: Position,
+    pub base_url: String,
+    pub auth: Option<AuthTemplate>,
+    pub headers: Vec<(String, Template)>,
+    pub timeout: Option<Duration>,
+    /// Who our own requests act as at the help desk.
+    pub actor_id: Option<String>,
+    pub rate_limit: Option<Rate>,
+}
+
+pub const CONNECTION: Vocabulary = Vocabulary {
+    name: "a connection",
+    words: &[
+        word(
+            "base_url",
+            "The URL to which the `path` of a step is added. `outbox:NAME` writes requests to a file instead of sending them.",
+            text,
+        ),
+        word(
+            "auth",
+            "Credentials: `bearer`, `basic` or `header`.",
+            mapping,
+        ),
+        word("headers", "Headers of every request.", mapping),
+        word(
+            "timeout",
+            "The maximum duration of a request if the step has no `timeout`. Default: 10s.",
+            duration,
+        ),
+        word(
+            "actor_id",
+            "The id of the help desk user whose credentials the connection uses. The loop guard recognises flowtrigger's own changes by it.",
+            user,
+        ),
+        word(
+            "rate_limit",
+            "The maximum rate of requests, evenly spread. Default: no limit.",
+            rate_limit::schema,
+        ),
+    ],
+};
+
+fn user() -> Value {
+    json!({"type": ["integer", "string"], "minimum": 1, "minLength": 1})
+}
+
+/// The keys of one set of credentials; exactly one stands there.
+pub const AUTH: Vocabulary = Vocabulary {
+    name: "`auth`",
+    words: &[
+        word("bearer", "A bearer token.", text),
+        word("basic", "A user name and a password.", mapping),
+        word("header", "The name and the value of a header.", mapping),
+    ],
+};
+
+/// The connection under an entry; None after reporting why it is none.
+pub fn lower(entry: &Entry, names: &mut NameResolver<'_>) -> Option<Connection> {
+    let node = &entry.value;
+    names.entries(node, &CONNECTION)?;
+    let Some(url) = node.get("base_url") else {
+        let message = format!("the connection `{}` has no `base_url`", entry.key);
+        names.error(
+            Code::MissingKey,
+            entry.key_at,
+            message,
+            "add `base_url: https://…`",
+        );
+        return None;
+    };
+    let auth = match node.get("auth") {
+        Some(auth) => lower_auth(auth, names).map(Some),
+        None => Some(None),
+    };
+    let mut headers = Vec::new();
+    for header in section(node, "headers", names.diagnostics) {
+        let value = Template::lower(&header.value, &header.key, Escape::None, names);
+        headers.push(value.map(|value| (header.key.clone(), value)));
+    }
+    let timeout = node
+        .get("timeout")
+        .and_then(|t| names.duration(t, "timeout"));
+    let actor_id = node
+        .get("actor_id")
+        .and_then(|id| lower_actor(id, names.diagnostics));
+    let rate_limit = match node.get("rate_limit") {
+        Some(rate) => Some(rate_limit::lower(rate, names.diagnostics)?),
+        None => None,
+    };
+    Some(Connection {
+        name: entry.key.clone(),
+        at: entry.key_at,
+        base_url: base_url(url, names.diagnostics)?,
+        auth: auth?,
+        headers: headers.into_iter().collect::<Option<_>>()?,
+        timeout,
+        actor_id,
+        rate_limit,
+    })
+}
+
+/// A number at Zendesk, a text at Upmind.
+fn lower_actor(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
+    let id = node.to_json();
+    let id = match id.as_u64() {
+        Some(0) => String::new(),
+        Some(number) => number.to_string(),
+        None => id.as_str().unwrap_or_default().trim().to_owned(),
+    };
+    if id.is_empty() {
+        diagnostics.wrong_type(node, "actor_id", "a user's id, a number or text");
+        return None;
+    }
+    Some(id)
+}
+
+fn base_url(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
+    let text = diagnostics.text(node, "base_url")?;
+    if let Err(reason) = check_base_url(&text) {
+        let message = format!("`{text}` is no base URL: {reason}");
+        let help = "write https://host/path, or outbox:NAME to write requests to a file";
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
+        return None;
+    }
+    Some(text)
+}
+
+/// Why a text cannot stand before a path.
+pub fn check_base_url(text: &str) -> Result<(), String> {
+    let url = url::Url::parse(text).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => "it has no `https://`".to_owned(),
+        other => other.to_string(),
+    })?;
+    match url.scheme() {
+        "outbox" if !url.path().is_empty() => Ok(()),
+        "http" | "https" if !url.has_host() => Err("it names no host".into()),
+        "http" | "https" if url.query().is_some() || url.fragment().is_some() => {
+            Err("a query belongs into the step".into())
+        }
+        "http" | "https" if !url.username().is_empty() || url.password().is_some() => {
+            Err("credentials belong under `auth`".into())
+        }
+        "http" | "https" => Ok(()),
+        other => Err(format!("the scheme `{other}` is not spoken here")),
+    }
+}
+
+const BASIC_AUTH: &str = "write `basic: { username: NAME, password: \"{{ secret.NAME }}\" }`";
+
+const HEADER_AUTH: &str = "write `header: { name: X-Api-Key, value: \"{{ secret.NAME }}\" }`";
+
+fn lower_auth(node: &Node, names: &mut NameResolver<'_>) -> Option<AuthTemplate> {
+    let entries = names.entries(node, &AUTH)?;
+    let [entry] = entries else {
+        let message = format!(
+            "`auth` takes one of bearer, basic, header, found {}",
+            entries.len()
+        );
+        let help = "keep the one that the other side asks for";
+        names.error(Code::InvalidValue, node.at, message, help);
+        return None;
+    };
+    let mut part = |key: &str| {
+        let found = entry.value.get(key);
+        if found.is_none() {
+            let message = format!("`{}` has no `{key}`", entry.key);
+            let help = match key {
+                "value" => HEADER_AUTH,
+                _ => BASIC_AUTH,
+            };
+            names.error(Code::MissingKey, entry.value.at, message, help);
+        }
+        Template::lower(found?, key, Escape::None, names)
+    };
+    match entry.key.as_str() {
+        "bearer" => {
+            Template::lower(&entry.value, "bearer", Escape::None, names).map(AuthTemplate::Bearer)
+        }
+        "basic" => Some(AuthTemplate::Basic {
+            username: part("username")?,
+            password: part("password")?,
+        }),
+        "header" => {
+            let value = part("value")?;
+            let name = entry
+                .value
+                .get("name")
+                .and_then(|name| names.text(name, "name"));
+            if name.is_none() {
+                let message = "`header` has no `name`";
+                names.error(Code::MissingKey, entry.value.at, message, HEADER_AUTH);
+            }
+            Some(AuthTemplate::Header { name: name?, value })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,183 @@
+//! What ZIS bundles find here under the names that they use: connections, the account's own Zendesk, the
+//! settings of `LoadConfig`. It refuses names of connections that there are not.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::config::{Config, section};
+use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::flow::call::Call;
+use crate::document::decode::Decode;
+use crate::document::vocabulary::{Vocabulary, mapping, text, word};
+use crate::document::{Entry, Node};
+use crate::document::suggest;
+use crate::run::call_result::{CallResult, Reply};
+
+/// One integration, by its key.
+#[derive(Debug, Clone, Default)]
+pub struct Integration {
+    /// What a bundle calls a connection, and ours.
+    pub connections: BTreeMap<String, Named>,
+    /// Where `path` in an action goes.
+    pub zendesk: Option<Named>,
+    /// The settings that there are before any was changed, by scope; objects.
+    pub configs: BTreeMap<String, Value>,
+}
+
+/// A connection of ours, named.
+#[derive(Debug, Clone)]
+pub struct Named {
+    pub name: String,
+    pub at: Position,
+}
+
+pub const INTEGRATION: Vocabulary = Vocabulary {
+    name: "an integration",
+    words: &[
+        word(
+            "connections",
+            "Connection names in the bundles, each with the connection to use. Default: the connection of the same name.",
+            connections,
+        ),
+        word(
+            "zendesk",
+            "The connection for actions that have a `path` only. Default: `zendesk`.",
+            text,
+        ),
+        word(
+            "configs",
+            "The settings that `LoadConfig` returns for each scope until `PatchConfig` changes them.",
+            configs,
+        ),
+    ],
+};
+
+fn connections() -> Value {
+    json!({"type": "object", "additionalProperties": {"type": "string"}})
+}
+
+fn configs() -> Value {
+    json!({"type": "object", "additionalProperties": mapping()})
+}
+
+impl Config {
+    /// What the connection of a bundle is called here.
+    pub fn connection_of(&self, integration: &str, theirs: &str) -> String {
+        let integration = self.integrations.get(integration);
+        let named = integration.and_then(|integration| integration.connections.get(theirs));
+        named.map_or_else(|| theirs.to_owned(), |named| named.name.clone())
+    }
+
+    /// The connection to an integration's own Zendesk.
+    pub fn zendesk_of(&self, integration: &str) -> String {
+        let integration = self.integrations.get(integration);
+        let named = integration.and_then(|integration| integration.zendesk.as_ref());
+        named.map_or_else(|| "zendesk".to_owned(), |named| named.name.clone())
+    }
+
+    /// The settings of a scope as the configuration has them; an object.
+    pub fn settings_of(&self, integration: &str, scope: &str) -> Option<&Value> {
+        self.integrations.get(integration)?.configs.get(scope)
+    }
+}
+
+/// The settings of bundles in a plan or a test: those of the configuration, with what was changed on the
+/// way laid over them.
+pub struct PlannedSettings<'c> {
+    config: &'c Config,
+    changed: BTreeMap<(String, String), Map<String, Value>>,
+}
+
+impl<'c> PlannedSettings<'c> {
+    pub fn new(config: &'c Config) -> Self {
+        Self {
+            config,
+            changed: BTreeMap::new(),
+        }
+    }
+
+    /// What reading or changing settings gives; None of other calls.
+    pub fn outcome(&mut self, call: &Call) -> Option<CallResult> {
+        let Call::Config(call) = call else {
+            return None;
+        };
+        let place = (call.integration.clone(), call.scope.clone());
+        let changed = self.changed.entry(place).or_default();
+        if let Some(Value::Object(patch)) = &call.patch {
+            changed.extend(patch.clone());
+        }
+        let first = self.config.settings_of(&call.integration, &call.scope);
+        let mut settings = first
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default();
+        settings.extend(changed.clone());
+        Some(Ok(Reply {
+            value: Value::Object(settings),
+        }))
+    }
+}
+
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> BTreeMap<String, Integration> {
+    let entries = section(node, "integrations", diagnostics);
+    let lowered = entries.iter().filter_map(|entry| {
+        let integration = lower_one(&entry.value, diagnostics)?;
+        Some((entry.key.clone(), integration))
+    });
+    lowered.collect()
+}
+
+fn lower_one(node: &Node, diagnostics: &mut Diagnostics) -> Option<Integration> {
+    diagnostics.entries(node, &INTEGRATION)?;
+    let connections = section(node, "connections", diagnostics).iter();
+    let connections = connections
+        .filter_map(|entry| {
+            Some((
+                entry.key.clone(),
+                named(&entry.value, &entry.key, diagnostics)?,
+            ))
+        })
+        .collect();
+    let zendesk = node
+        .get("zendesk")
+        .and_then(|zendesk| named(zendesk, "zendesk", diagnostics));
+    let configs = section(node, "configs", diagnostics).iter();
+    let configs = configs
+        .filter_map(|entry| settings(entry, diagnostics))
+        .collect();
+    Some(Integration {
+        connections,
+        zendesk,
+        configs,
+    })
+}
+
+fn named(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Named> {
+    let name = diagnostics.text(node, key)?;
+    Some(Named { name, at: node.at })
+}
+
+fn settings(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<(String, Value)> {
+    if entry.value.as_map().is_none() {
+        diagnostics.wrong_type(&entry.value, &entry.key, "a mapping of settings");
+        return None;
+    }
+    Some((entry.key.clone(), entry.value.to_json()))
+}
+
+/// Reports the connections that there are not.
+pub fn check(config: &Config, diagnostics: &mut Diagnostics) {
+    for integration in config.integrations.values() {
+        let named = integration.connections.values().chain(&integration.zendesk);
+        for named in named.filter(|named| !config.connections.contains_key(&named.name)) {
+            let message = format!("no connection is called `{}`", named.name);
+            let known = config.connections.keys().map(String::as_str);
+            let help = match suggest::nearest(&named.name, known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "define it under `connections`".into(),
+            };
+            diagnostics.error(Code::UnknownConnection, named.at, message, &help);
+        }
+    }
+}

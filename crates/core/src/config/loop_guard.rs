@@ -1,0 +1,74 @@
+//! Reads `loop_guard` of the configuration. A guard that could never act is an error; `off` turns it off.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::loop_guard::limits::LoopGuard;
+use crate::document::decode::Decode;
+use crate::document::vocabulary::{Vocabulary, duration, word};
+use crate::document::{Node, Yaml};
+
+pub const LOOP_GUARD: Vocabulary = Vocabulary {
+    name: "`loop_guard`",
+    words: &[
+        word(
+            "depth",
+            "How many events in a row may be caused by flowtrigger's own actions (their actor is the `actor_id` of a connection). Default: 5.",
+            depth,
+        ),
+        word(
+            "runs",
+            "How many runs one rule may have for one ticket within the time `in`, if its events name no actor. Default: 20.",
+            runs,
+        ),
+        word(
+            "in",
+            "The period for `runs`, and the maximum age of a run that can be the cause of an event. Default: 10m.",
+            duration,
+        ),
+    ],
+};
+
+fn depth() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": 100})
+}
+
+fn runs() -> Value {
+    json!({"type": "integer", "minimum": 2, "maximum": 10_000})
+}
+
+pub fn schema() -> Value {
+    json!({"oneOf": [{"const": "off"}, LOOP_GUARD.schema(&[])]})
+}
+
+/// A mapping, or `off`, which is None. What is wrong in it is reported, and the usual value holds.
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<LoopGuard> {
+    let mut guard = LoopGuard::default();
+    if node.as_text() == Some("off") || matches!(node.value, Yaml::Bool(false)) {
+        return None;
+    }
+    if diagnostics.entries(node, &LOOP_GUARD).is_none() {
+        return Some(guard);
+    }
+    let mut number = |key: &str, range| {
+        let number = diagnostics.whole_number(node.get(key)?, key, range)?;
+        Some(u32::try_from(number).expect("the range fits"))
+    };
+    guard.depth = number("depth", 1..=100).unwrap_or(guard.depth);
+    guard.runs = number("runs", 2..=10_000).unwrap_or(guard.runs);
+    if let Some(within) = node
+        .get("in")
+        .and_then(|node| diagnostics.duration(node, "in"))
+    {
+        match within > Duration::from_secs(86_400) || within < Duration::from_secs(1) {
+            true => {
+                let message = "`in` is at least 1s and at most 1d";
+                diagnostics.error(Code::InvalidValue, node.at, message, "");
+            }
+            false => guard.within = within,
+        }
+    }
+    Some(guard)
+}

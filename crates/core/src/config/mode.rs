@@ -1,0 +1,43 @@
+//! The mode of a rule, and the cap on the modes of all rules: `live`, `shadow` or `disabled`.
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::document::Node;
+
+/// What becomes of a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    Disabled,
+    Shadow,
+    Live,
+}
+
+impl Mode {
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "live" => Some(Mode::Live),
+            "shadow" => Some(Mode::Shadow),
+            "disabled" => Some(Mode::Disabled),
+            _ => None,
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Mode::Live => "live",
+            Mode::Shadow => "shadow",
+            Mode::Disabled => "disabled",
+        }
+    }
+
+    /// The value under `mode`; reported where it is none of the three.
+    pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let mode = node.as_text().and_then(Mode::parse);
+        if mode.is_none() {
+            let message = "`mode` takes live, shadow or disabled";
+            let help = "live acts, shadow is judged and recorded but never acts";
+            let diagnostic = Diagnostic::error(Code::InvalidValue, node.at, message);
+            diagnostics.push(diagnostic.help(help));
+        }
+        mode
+    }
+}

@@ -1,0 +1,48 @@
+//! Addresses and networks as people write them: `10.0.0.0/8`, `192.0.2.7`, `::1`.
+//! It refuses host names, and a network with bits set behind its length.
+
+use ipnet::IpNet;
+use serde_json::{Value, json};
+
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::document::Node;
+use crate::document::decode::Decode;
+
+/// The network that a text names; an address alone is a network of one.
+pub fn parse(text: &str) -> Option<IpNet> {
+    match text.parse::<IpNet>() {
+        Ok(network) => Some(network),
+        Err(_) => text.parse::<::core::net::IpAddr>().ok().map(IpNet::from),
+    }
+}
+
+pub fn list_schema() -> Value {
+    json!({"type": "array", "items": {"type": "string"}, "examples": [["10.0.0.0/8", "192.0.2.7"]]})
+}
+
+/// The networks under a key. What is wrong is reported and left out.
+pub fn lower_list(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Vec<IpNet> {
+    let nodes: Vec<&Node> = match node.as_list() {
+        Some(list) => list.iter().collect(),
+        None => vec![node],
+    };
+    let lowered = nodes.into_iter().map(|node| lower(node, key, diagnostics));
+    lowered.collect::<Vec<_>>().into_iter().flatten().collect()
+}
+
+fn lower(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<IpNet> {
+    let text = diagnostics.text(node, key)?;
+    let Some(network) = parse(&text) else {
+        let message = format!("`{text}` is no address and no network");
+        let help = "write `192.0.2.7`, `10.0.0.0/8`, `::1` or `fd00::/8`";
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
+        return None;
+    };
+    if network.trunc() == network {
+        return Some(network);
+    }
+    let message = format!("`{text}` has bits set behind its length");
+    let help = format!("write `{}`", network.trunc());
+    diagnostics.error(Code::InvalidValue, node.at, message, &help);
+    None
+}

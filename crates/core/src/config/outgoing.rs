@@ -1,0 +1,102 @@
+//! Reads `outgoing` of the configuration: what requests may reach beyond the public internet, and the proxy.
+
+use serde_json::{Value, json};
+
+use crate::config::network;
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::egress::policy::{Allowed, Outgoing, Proxy};
+use crate::document::Node;
+use crate::document::decode::Decode;
+use crate::document::vocabulary::{Vocabulary, text, word};
+
+pub const OUTGOING: Vocabulary = Vocabulary {
+    name: "`outgoing`",
+    words: &[
+        word(
+            "allow",
+            "Destinations that requests may reach although they are not public: addresses, networks (`10.1.0.0/16`), hosts (`crm.internal`, `*.internal`).",
+            allow,
+        ),
+        word(
+            "proxy",
+            "The proxy for requests: its URL, or `environment`. Default: none.",
+            text,
+        ),
+    ],
+};
+
+fn allow() -> Value {
+    json!({"type": "array", "items": {"type": "string"}, "examples": [["10.1.0.0/16", "*.internal"]]})
+}
+
+pub fn schema() -> Value {
+    OUTGOING.schema(&[])
+}
+
+/// What is wrong in it is reported and left out.
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Outgoing {
+    if diagnostics.entries(node, &OUTGOING).is_none() {
+        return Outgoing::default();
+    }
+    let nodes: Vec<&Node> = match node.get("allow") {
+        Some(allow) => allow
+            .as_list()
+            .map_or(vec![allow], |list| list.iter().collect()),
+        None => Vec::new(),
+    };
+    let allow: Vec<_> = nodes
+        .into_iter()
+        .map(|node| lower_allowed(node, diagnostics))
+        .collect();
+    Outgoing {
+        allow: allow.into_iter().flatten().collect(),
+        proxy: node
+            .get("proxy")
+            .and_then(|node| lower_proxy(node, diagnostics)),
+        unconfigured: false,
+    }
+}
+
+fn lower_allowed(node: &Node, diagnostics: &mut Diagnostics) -> Option<Allowed> {
+    let text = diagnostics.text(node, "allow")?;
+    if let Some(network) = network::parse(&text) {
+        return Some(Allowed::Network(network.trunc()));
+    }
+    let name = text.to_ascii_lowercase();
+    let (under, host) = match name.strip_prefix("*.") {
+        Some(host) => (true, host),
+        None => (false, name.as_str()),
+    };
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    let is_host = !host.is_empty() && !host.starts_with('.') && host.chars().all(allowed);
+    // What ends in a number is an address that is written wrong.
+    let is_number = |label: &str| label.chars().all(|c| c.is_ascii_digit());
+    if is_host && !host.rsplit('.').next().is_some_and(is_number) {
+        return Some(match under {
+            true => Allowed::Under(format!(".{host}")),
+            false => Allowed::Host(host.to_owned()),
+        });
+    }
+    let message = format!("`{text}` is no address, no network and no host");
+    let help = "write `10.1.0.0/16`, `127.0.0.1`, `crm.internal` or `*.internal`; ports are not told apart";
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
+    None
+}
+
+fn lower_proxy(node: &Node, diagnostics: &mut Diagnostics) -> Option<Proxy> {
+    let text = diagnostics.text(node, "proxy")?;
+    if text == "environment" {
+        return Some(Proxy::Environment);
+    }
+    match url::Url::parse(&text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.username().is_empty() => {
+            Some(Proxy::Address(text))
+        }
+        Ok(_) | Err(_) => {
+            let message = "`proxy` takes the URL of a proxy, or `environment`";
+            let help = "write `http://proxy.internal:3128`, without credentials in it";
+            diagnostics.error(Code::InvalidValue, node.at, message, help);
+            None
+        }
+    }
+}

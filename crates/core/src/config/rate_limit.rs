@@ -1,0 +1,65 @@
+//! How many requests may go through a connection in which time.
+//! It refuses a pace slower than a request an hour, at which runs would pile up for ever.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::document::Node;
+use crate::document::decode::Decode;
+use crate::document::vocabulary::{Vocabulary, duration, word};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    pub limit: u32,
+    pub within: Duration,
+}
+
+pub const RATE: Vocabulary = Vocabulary {
+    name: "`rate_limit`",
+    words: &[
+        word("limit", "The number of requests that may be sent.", limit),
+        word("in", "The period in which they are counted.", duration),
+    ],
+};
+
+const MOST: u64 = 1_000_000;
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn limit() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": MOST})
+}
+
+pub fn schema() -> Value {
+    RATE.schema(&["limit", "in"])
+}
+
+/// The rate under a connection; None after reporting why it is none.
+pub fn lower(node: &Node, diagnostics: &mut Diagnostics) -> Option<Rate> {
+    const HELP: &str = "write `rate_limit: { limit: 400, in: 1m }`";
+    if node.as_map().is_none() {
+        let message = format!("`rate_limit` takes a mapping, found {}", node.kind());
+        diagnostics.error(Code::WrongType, node.at, message, HELP);
+        return None;
+    }
+    diagnostics.entries(node, &RATE)?;
+    let (Some(limit), Some(within)) = (node.get("limit"), node.get("in")) else {
+        let message = "`rate_limit` needs `limit` and `in`";
+        diagnostics.error(Code::MissingKey, node.at, message, HELP);
+        return None;
+    };
+    let limit = diagnostics.whole_number(limit, "limit", 1..=MOST);
+    let time = diagnostics.duration(within, "in");
+    let limit = u32::try_from(limit?).expect("the range fits");
+    let time = time?;
+    if time < Duration::from_millis(100) || time / limit > HOUR {
+        let message = "`in` is at least 100ms, and at most an hour for each request";
+        diagnostics.error(Code::InvalidValue, within.at, message, HELP);
+        return None;
+    }
+    Some(Rate {
+        limit,
+        within: time,
+    })
+}

@@ -1,0 +1,132 @@
+//! Which fields of events are not kept: customers' text that runs may use and nobody may read later.
+//! It refuses what is no field of an event, and what would name many at once.
+
+use serde_json::{Value, json};
+
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::event::catalogue::Catalogue;
+use crate::event::catalogue::event_type::FieldLookup;
+use crate::document::Node;
+use crate::document::decode::Decode;
+use crate::path::{Path, Root, Route};
+
+pub fn schema() -> Value {
+    json!({"type": "array", "items": {"type": "string"}, "examples": [["comment.body", "ticket.subject"]]})
+}
+
+/// The paths under `redact`. What is wrong in it is reported and left out.
+pub fn lower(node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) -> Vec<Path> {
+    let nodes: Vec<&Node> = match node.as_list() {
+        Some(list) => list.iter().collect(),
+        None => vec![node],
+    };
+    let lowered = nodes
+        .into_iter()
+        .map(|node| path(node, catalogue, diagnostics));
+    let lowered: Vec<_> = lowered.collect();
+    lowered.into_iter().flatten().collect()
+}
+
+fn path(node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) -> Option<Path> {
+    let text = diagnostics.text(node, "redact")?;
+    let help = "write paths such as `comment.body`; `flowtrigger events TYPE` lists them";
+    let Ok(path) = Path::parse(&text) else {
+        let message = format!("`{text}` is no field");
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
+        return None;
+    };
+    let message = match &path.route {
+        Route::Plain {
+            root: Root::Body | Root::Envelope,
+            keys,
+        } if !keys.is_empty() => {
+            warn_if_unknown(&path, node, catalogue, diagnostics);
+            return Some(path);
+        }
+        Route::Plain {
+            root: Root::Raw, ..
+        } => {
+            format!("`{text}` is no field as rules read it; the body as received goes with it")
+        }
+        Route::Plain { .. } => format!("`{text}` is kept: it is no text of the event's body"),
+        Route::Query(_) => {
+            format!("`{text}` may lead to many places, and `redact` takes one field")
+        }
+    };
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
+    None
+}
+
+/// A field that no type of event has is a slip where another is nearly called so. Of one's own sources
+/// nobody knows what their events hold.
+fn warn_if_unknown(path: &Path, node: &Node, catalogue: &Catalogue, diagnostics: &mut Diagnostics) {
+    let mut near = None;
+    let dotted = path.dotted().expect("a field has one place");
+    for event_type in catalogue.types() {
+        match event_type.field(&dotted) {
+            FieldLookup::Known(_) => return,
+            FieldLookup::Open => {}
+            FieldLookup::Unknown { nearest } => near = near.or(nearest),
+        }
+    }
+    if let Some(near) = near {
+        let message = format!("no event has a field `{}`", path.text);
+        diagnostics.warning(
+            Code::UnknownField,
+            node.at,
+            message,
+            format!("did you mean `{near}`?"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::parse;
+    use crate::diagnostic::{Diagnostics, Files};
+
+    /// The paths that are taken, and what is said.
+    fn read(text: &str) -> (Vec<String>, String) {
+        let text = format!("redact: {text}\n");
+        let (mut files, mut diagnostics) = (Files::default(), Diagnostics::default());
+        let file = files.add("flowtrigger.yaml", text.as_str());
+        let config = parse(file, &text, &Default::default(), &mut diagnostics);
+        let said = diagnostics.iter().map(|found| {
+            let help = found.help.as_deref().unwrap_or_default();
+            format!("{:?} {}; {help}", found.severity, found.message)
+        });
+        let paths = config.redact.iter().map(|path| path.text.clone()).collect();
+        (paths, said.collect::<Vec<_>>().join("\n"))
+    }
+
+    #[test]
+    fn fields_of_events_are_taken_and_slips_are_told() {
+        let (paths, said) =
+            read("[comment.body, ticket.subject, subdomain, custom_field.raw_title]");
+        assert_eq!(paths.len(), 4);
+        assert_eq!(said, "");
+        let (paths, said) = read("comment.bdy");
+        assert_eq!(paths, ["comment.bdy"]);
+        assert!(
+            said.starts_with("Warning no event has a field `comment.bdy`"),
+            "{said}"
+        );
+        assert!(said.contains("did you mean `comment.body`?"), "{said}");
+    }
+
+    #[test]
+    fn what_is_no_field_of_the_body_is_refused() {
+        for (text, wanted) in [
+            ("event.id", "is kept"),
+            ("vars.a", "is kept"),
+            ("$.raw.detail", "as received goes with it"),
+            ("$..body", "may lead to many places"),
+            ("'a[0]'", "is no field"),
+            ("7", "is no field"),
+        ] {
+            let (paths, said) = read(text);
+            assert!(paths.is_empty() || text == "7", "{text}: {paths:?}");
+            assert!(said.contains(wanted) || text == "7", "{text}: {said}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Where the events of one source come in: the path of its URL, how they are read, how senders prove
+//! who they are. It refuses two sources at one path, and a described source without a type.
+
+use std::collections::BTreeSet;
+
+use crate::config::custom_source;
+use crate::config::verification;
+use crate::config::verification::Verification;
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::event::format::DECODERS;
+use crate::event::format::custom::Description;
+use crate::document::decode::Decode;
+use crate::document::vocabulary::{Vocabulary, anything, text, word};
+use crate::document::{Entry, Node};
+
+/// One source, built in or described.
+#[derive(Debug, Clone)]
+pub struct EventSource {
+    /// The name of the source's entry; `support` and `upmind` are there without one.
+    pub name: String,
+    /// Where its events are posted to.
+    pub path: String,
+    pub reads: Reads,
+    /// None takes whoever comes.
+    pub verification: Option<Verification>,
+}
+
+/// How the events of a source are read.
+#[derive(Debug, Clone)]
+pub enum Reads {
+    /// By a built-in decoder; the events are of this `event_source`.
+    BuiltIn(&'static str),
+    Described(Description),
+}
+
+pub const SOURCE: Vocabulary = Vocabulary {
+    name: "a source",
+    words: &[
+        word(
+            "path",
+            "The URL path to which its events are posted. Default: `/events/NAME`.",
+            text,
+        ),
+        word(
+            "verify",
+            "How senders are verified: `zendesk`, `upmind`, `standard_webhooks`, `github`, `bearer`, or a mapping. `none` accepts every sender.",
+            verification::schema,
+        ),
+        word(
+            "secrets",
+            "The names of the secrets that senders use; two while one is being replaced. `send` and `sign` use the first.",
+            verification::secrets_schema,
+        ),
+        word(
+            "decoder",
+            "The format of the events: `support` (Zendesk), `upmind`, or `json` for a body that you describe here.",
+            text,
+        ),
+        word(
+            "event_source",
+            "The name that rules use. Default: the name of the entry.",
+            text,
+        ),
+        word(
+            "event_type",
+            "The event type: a constant, or `{ path: … }` in the body.",
+            anything,
+        ),
+        word(
+            "id",
+            "The path of the event id. Default: a hash of the body, so equal bodies are one event.",
+            text,
+        ),
+        word(
+            "key",
+            "The path of the event's key, usually the ticket id.",
+            text,
+        ),
+        word("time", "The path of the event's time.", text),
+    ],
+};
+
+impl EventSource {
+    /// The `event_source` of its events.
+    pub fn source(&self) -> &str {
+        match &self.reads {
+            Reads::BuiltIn(source) => source,
+            Reads::Described(description) => &description.source,
+        }
+    }
+
+    pub fn description(&self) -> Option<&Description> {
+        match &self.reads {
+            Reads::BuiltIn(_) => None,
+            Reads::Described(description) => Some(description),
+        }
+    }
+
+    /// At its usual path, for whoever comes.
+    pub fn described(description: Description) -> Self {
+        let name = description.name.clone();
+        Self::of(&name, Reads::Described(description))
+    }
+
+    fn of(name: &str, reads: Reads) -> Self {
+        Self {
+            name: name.to_owned(),
+            path: format!("/events/{name}"),
+            reads,
+            verification: None,
+        }
+    }
+}
+
+/// The sources that every configuration has: one for each built-in `event_source`.
+pub fn built_in() -> impl Iterator<Item = EventSource> {
+    let names: BTreeSet<&str> = DECODERS.iter().map(|decoder| decoder.source).collect();
+    let named = |name| EventSource::of(name, Reads::BuiltIn(name));
+    names.into_iter().map(named)
+}
+
+/// The source under an entry; None after reporting why it is none.
+pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<EventSource> {
+    let node = &entry.value;
+    diagnostics.entries(node, &SOURCE)?;
+    let verification = verification::lower(entry, diagnostics);
+    let path = node.get("path").map(|path| lower_path(path, diagnostics));
+    let mut entrance = EventSource::of(&entry.key, lower_reads(entry, diagnostics)?);
+    if let Some(path) = path {
+        entrance.path = path?;
+    }
+    entrance.verification = verification?;
+    Some(entrance)
+}
+
+fn lower_reads(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Reads> {
+    let decoder = decoder(entry, diagnostics)?;
+    let Some(source) = decoder else {
+        return custom_source::lower(entry, diagnostics).map(Reads::Described);
+    };
+    for key in ["event_source", "event_type", "id", "key", "time"] {
+        let Some(told) = entry.value.as_map()?.iter().find(|told| told.key == key) else {
+            continue;
+        };
+        let message = format!(
+            "the events of `{source}` are told apart by themselves: `{key}` says nothing here"
+        );
+        let help = "leave it out, or describe a body of your own with `decoder: json`";
+        diagnostics.error(Code::InvalidValue, told.key_at, message, help);
+    }
+    Some(Reads::BuiltIn(source))
+}
+
+/// The built-in source whose decoder reads the events; the inner None describes them itself.
+fn decoder(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<&'static str>> {
+    let built_in = |name: &str| DECODERS.iter().map(|d| d.source).find(|s| *s == name);
+    let own_name = built_in(&entry.key);
+    let Some(node) = entry.value.get("decoder") else {
+        return Some(own_name);
+    };
+    let named = node.as_text().unwrap_or_default();
+    match (built_in(named), own_name) {
+        (Some(source), None) => Some(Some(source)),
+        (Some(source), Some(own)) if source == own => Some(Some(source)),
+        (None, None) if named == "json" => Some(None),
+        (_, Some(own)) => {
+            let message = format!("the source `{own}` is built in and reads its own events");
+            diagnostics.error(
+                Code::DuplicateName,
+                node.at,
+                message,
+                "give yours another name",
+            );
+            None
+        }
+        (None, None) => {
+            let message = "`decoder` takes support, upmind or json";
+            let help = match named {
+                "zendesk" | "zis" => "Zendesk's events are read by `decoder: support`",
+                _ => "with `json` you describe the body: `event_type`, `id`, `key`, `time`",
+            };
+            diagnostics.error(Code::InvalidValue, node.at, message, help);
+            None
+        }
+    }
+}
+
+/// Paths that tell how the program is.
+const TAKEN: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+fn lower_path(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
+    let path = diagnostics.text(node, "path")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~/".contains(c);
+    let (message, help) = if !path.starts_with('/') || path.len() < 2 {
+        (
+            format!("`{path}` is no path of a URL"),
+            "write `/hooks/zendesk`",
+        )
+    } else if !path.chars().all(plain) || path.contains("//") || path.ends_with('/') {
+        (
+            format!("`{path}` cannot be the path of a source"),
+            "use letters, digits, `-`, `.`, `_` and single `/` between them",
+        )
+    } else if TAKEN.contains(&path.as_str()) {
+        (
+            format!("`{path}` tells how this program is"),
+            "choose another path",
+        )
+    } else {
+        return Some(path);
+    };
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
+    None
+}

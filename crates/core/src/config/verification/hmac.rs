@@ -1,0 +1,392 @@
+//! A signature by HMAC in all its variations, as data: header, algorithm, what is signed, how it is
+//! written. It refuses a template that leaves the body out, and a time that is not signed.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::document::Node;
+use crate::document::decode::Decode;
+use crate::document::vocabulary::{Vocabulary, duration, text, word};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hmac {
+    /// What the scheme is called.
+    pub name: &'static str,
+    /// In lower case.
+    pub header: String,
+    pub algorithm: Algorithm,
+    pub encoding: Encoding,
+    /// What stands before the signature in the header.
+    pub prefix: String,
+    pub signatures: Signatures,
+    pub signed: Signed,
+    /// The time that is signed too, where the scheme has one.
+    pub stamp: Option<Stamp>,
+    pub key: Key,
+    /// A secret that everybody knows.
+    pub test_secret: Option<&'static str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    Sha256,
+    Sha512,
+    Sha1,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    Hex,
+    Base64,
+}
+
+/// How many signatures the header may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signatures {
+    One,
+    /// Separated by spaces; any one that begins with the prefix will do.
+    Several,
+}
+
+/// What is signed, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed(pub Vec<Part>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    Body,
+    /// Without white space before and after.
+    TrimmedBody,
+    /// The value of the stamp's header, as it stands there.
+    Timestamp,
+    /// The value of another header; in lower case.
+    Header(String),
+    Text(String),
+}
+
+/// The header that tells when the request was signed: seconds since 1970, or RFC 3339.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp {
+    /// In lower case.
+    pub header: String,
+    /// How whoever signs writes it; all forms are read.
+    pub form: StampForm,
+    /// How far it may be from now, before and after.
+    pub window: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StampForm {
+    Seconds,
+    Rfc3339,
+}
+
+/// How the secret's text becomes the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// Its bytes as they are.
+    Verbatim,
+    /// Base64, after `whsec_` where that stands.
+    Base64,
+}
+
+pub const HMAC: Vocabulary = Vocabulary {
+    name: "`hmac`",
+    words: &[
+        word("header", "The header that holds the signature.", text),
+        word(
+            "algorithm",
+            "`sha256`, `sha512` or `sha1`. Default: `sha256`.",
+            algorithm_schema,
+        ),
+        word(
+            "encoding",
+            "`hex` or `base64`. Default: `hex`.",
+            encoding_schema,
+        ),
+        word(
+            "prefix",
+            "The text before the signature in the header, such as `sha256=`. Default: none.",
+            text,
+        ),
+        word(
+            "signed",
+            "The signed content: `{body}`, `{trimmed_body}`, `{timestamp}`, `{header:NAME}` and text between them. Default: `{body}`.",
+            text,
+        ),
+        word(
+            "timestamp",
+            "The header with the time of signing, which must be part of the signed content.",
+            text,
+        ),
+        word(
+            "window",
+            "The maximum difference between the time of signing and now. Default: 5m.",
+            duration,
+        ),
+        word(
+            "key",
+            "`verbatim`, or `base64` to decode the secret first. Default: `verbatim`.",
+            key_schema,
+        ),
+    ],
+};
+
+fn algorithm_schema() -> Value {
+    json!({"enum": ["sha256", "sha512", "sha1"], "default": "sha256"})
+}
+
+fn encoding_schema() -> Value {
+    json!({"enum": ["hex", "base64"], "default": "hex"})
+}
+
+fn key_schema() -> Value {
+    json!({"enum": ["verbatim", "base64"], "default": "verbatim"})
+}
+
+pub fn schema() -> Value {
+    HMAC.schema(&["header"])
+}
+
+impl Algorithm {
+    /// What the configuration calls it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Algorithm::Sha256 => "sha256",
+            Algorithm::Sha512 => "sha512",
+            Algorithm::Sha1 => "sha1",
+        }
+    }
+
+    /// The bytes of a signature.
+    pub fn size(self) -> usize {
+        match self {
+            Algorithm::Sha256 => 32,
+            Algorithm::Sha512 => 64,
+            Algorithm::Sha1 => 20,
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        match word {
+            "sha256" => Some(Algorithm::Sha256),
+            "sha512" => Some(Algorithm::Sha512),
+            "sha1" => Some(Algorithm::Sha1),
+            _ => None,
+        }
+    }
+}
+
+impl Encoding {
+    /// What the configuration calls it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Encoding::Hex => "hex",
+            Encoding::Base64 => "base64",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        match word {
+            "hex" => Some(Encoding::Hex),
+            "base64" => Some(Encoding::Base64),
+            _ => None,
+        }
+    }
+}
+
+impl Key {
+    fn parse(word: &str) -> Option<Self> {
+        match word {
+            "verbatim" => Some(Key::Verbatim),
+            "base64" => Some(Key::Base64),
+            _ => None,
+        }
+    }
+}
+
+impl Signed {
+    /// Reads `{timestamp}.{body}`; otherwise says what is wrong.
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some(open) = rest.find('{') {
+            if open > 0 {
+                parts.push(Part::Text(rest[..open].to_owned()));
+            }
+            let close = rest[open..].find('}').ok_or("a `{` is never closed")? + open;
+            parts.push(Part::parse(&rest[open + 1..close])?);
+            rest = &rest[close + 1..];
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Text(rest.to_owned()));
+        }
+        let has_body = |part: &Part| matches!(part, Part::Body | Part::TrimmedBody);
+        match parts.iter().any(has_body) {
+            true => Ok(Self(parts)),
+            false => Err("it leaves out `{body}`: anybody could change it".into()),
+        }
+    }
+
+    fn has_timestamp(&self) -> bool {
+        self.0.contains(&Part::Timestamp)
+    }
+}
+
+impl Part {
+    fn parse(name: &str) -> Result<Self, String> {
+        match (name, name.split_once(':')) {
+            ("body", _) => Ok(Part::Body),
+            ("trimmed_body", _) => Ok(Part::TrimmedBody),
+            ("timestamp", _) => Ok(Part::Timestamp),
+            (_, Some(("header", header))) if is_header(header) => {
+                Ok(Part::Header(header.to_ascii_lowercase()))
+            }
+            _ => Err(format!(
+                "`{{{name}}}` is none of {{body}}, {{trimmed_body}}, {{timestamp}}, {{header:NAME}}"
+            )),
+        }
+    }
+}
+
+fn is_header(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    !name.is_empty() && name.chars().all(allowed)
+}
+
+/// The scheme under `hmac`; None after reporting what is wrong.
+pub fn lower(options: Option<&Node>, at: &Node, diagnostics: &mut Diagnostics) -> Option<Hmac> {
+    let options = options.filter(|options| options.as_map().is_some());
+    let Some(header) = options.and_then(|options| options.get("header")) else {
+        let help = "write `verify: { hmac: { header: X-Signature } }`";
+        diagnostics.error(Code::MissingKey, at.at, "`hmac` needs a `header`", help);
+        return None;
+    };
+    let options = options?;
+    diagnostics.entries(options, &HMAC)?;
+    let header = lower_header(header, "header", diagnostics);
+    let algorithm = one_of(
+        options,
+        "algorithm",
+        "sha256, sha512 or sha1",
+        diagnostics,
+        Algorithm::parse,
+    );
+    let encoding = one_of(
+        options,
+        "encoding",
+        "hex or base64",
+        diagnostics,
+        Encoding::parse,
+    );
+    let key = one_of(
+        options,
+        "key",
+        "verbatim or base64",
+        diagnostics,
+        Key::parse,
+    );
+    let prefix = options
+        .get("prefix")
+        .map(|node| diagnostics.text(node, "prefix"));
+    let signed = lower_signed(options, diagnostics);
+    let stamp = lower_stamp(options, diagnostics);
+    let hmac = Hmac {
+        name: "hmac",
+        header: header?,
+        algorithm: algorithm?.unwrap_or(Algorithm::Sha256),
+        encoding: encoding?.unwrap_or(Encoding::Hex),
+        prefix: prefix.map_or(Some(String::new()), |prefix| prefix)?,
+        signatures: Signatures::One,
+        signed: signed?,
+        stamp: stamp?,
+        key: key?.unwrap_or(Key::Verbatim),
+        test_secret: None,
+    };
+    check_stamp(hmac, options, diagnostics)
+}
+
+/// A time that is not signed can be changed; one that is signed must be there.
+fn check_stamp(hmac: Hmac, options: &Node, diagnostics: &mut Diagnostics) -> Option<Hmac> {
+    let (message, help) = match (&hmac.stamp, hmac.signed.has_timestamp()) {
+        (Some(_), true) | (None, false) => return Some(hmac),
+        (Some(_), false) => (
+            "the `timestamp` is not signed: anybody could change it",
+            "write `signed: \"{timestamp}.{body}\"`, as the sender does",
+        ),
+        (None, true) => (
+            "`signed` names a timestamp, and no header tells it",
+            "add `timestamp: HEADER`",
+        ),
+    };
+    diagnostics.error(Code::InvalidValue, options.at, message, help);
+    None
+}
+
+fn one_of<T>(
+    options: &Node,
+    key: &str,
+    wanted: &str,
+    diagnostics: &mut Diagnostics,
+    parse: fn(&str) -> Option<T>,
+) -> Option<Option<T>> {
+    let Some(node) = options.get(key) else {
+        return Some(None);
+    };
+    let parsed = node.as_text().and_then(parse);
+    if parsed.is_none() {
+        let message = format!("`{key}` takes {wanted}");
+        diagnostics.error(Code::InvalidValue, node.at, message, "");
+    }
+    parsed.map(Some)
+}
+
+fn lower_header(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<String> {
+    let name = diagnostics.text(node, key)?;
+    if is_header(&name) {
+        return Some(name.to_ascii_lowercase());
+    }
+    let message = format!("`{}` is no name of a header", name.escape_debug());
+    let help = "use letters, digits and `-`";
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
+    None
+}
+
+fn lower_signed(options: &Node, diagnostics: &mut Diagnostics) -> Option<Signed> {
+    let Some(node) = options.get("signed") else {
+        return Some(Signed(vec![Part::Body]));
+    };
+    match Signed::parse(&diagnostics.text(node, "signed")?) {
+        Ok(signed) => Some(signed),
+        Err(why) => {
+            let message = format!("`signed` cannot be read: {why}");
+            let help = "write `{body}`, or `{timestamp}.{body}`";
+            diagnostics.error(Code::InvalidValue, node.at, message, help);
+            None
+        }
+    }
+}
+
+/// The inner None where the scheme has no time.
+fn lower_stamp(options: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Stamp>> {
+    let window = crate::config::verification::preset::window(Some(options), diagnostics);
+    match options.get("timestamp") {
+        Some(node) => {
+            let header = lower_header(node, "timestamp", diagnostics)?;
+            Some(Some(Stamp {
+                header,
+                form: StampForm::Seconds,
+                window: window?,
+            }))
+        }
+        None if options.get("window").is_some() => {
+            let help = "add `timestamp: HEADER`, or leave the window out";
+            let message = "a `window` needs the time of signing";
+            diagnostics.error(Code::MissingKey, options.at, message, help);
+            None
+        }
+        None => Some(None),
+    }
+}

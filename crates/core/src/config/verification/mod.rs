@@ -1,0 +1,277 @@
+//! How senders of a source prove who they are: a scheme and the names of the secrets.
+//! It refuses a scheme without a secret and a secret without a scheme; it never sees a value.
+
+pub mod hmac;
+pub mod preset;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::document::decode::Decode;
+use crate::document::vocabulary::{Vocabulary, text, word};
+use crate::document::{Entry, Node};
+
+pub use crate::config::verification::hmac::{Algorithm, Encoding, HMAC, Hmac, Key, Part, Signatures, Signed, Stamp, StampForm};
+pub use crate::config::verification::preset::{github, standard_webhooks, upmind, zendesk};
+
+/// What a sender must show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verification {
+    pub scheme: Scheme,
+    /// Any one of them will do.
+    pub secrets: Vec<String>,
+    pub at: Position,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scheme {
+    /// A signature over the bytes of the body.
+    Hmac(Hmac),
+    /// `Authorization: Bearer SECRET`.
+    Bearer,
+    /// `Authorization: Basic …`; the secret is the password.
+    Basic { username: String },
+}
+
+impl Scheme {
+    /// What the configuration calls it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Scheme::Hmac(hmac) => hmac.name,
+            Scheme::Bearer => "bearer",
+            Scheme::Basic { .. } => "basic",
+        }
+    }
+}
+
+/// How old a signed request may be where the scheme does not say.
+pub const WINDOW: Duration = Duration::from_secs(300);
+
+/// The schemes that `verify` names; a mapping holds one of them with its own keys.
+pub const VERIFY: Vocabulary = Vocabulary {
+    name: "`verify`",
+    words: &[
+        word(
+            "zendesk",
+            "The signature of Zendesk webhooks, over time and body.",
+            preset::schema,
+        ),
+        word(
+            "upmind",
+            "The signature of Upmind hooks, over the body.",
+            empty,
+        ),
+        word(
+            "standard_webhooks",
+            "The signature of Standard Webhooks, over id, time and body.",
+            preset::schema,
+        ),
+        word(
+            "github",
+            "The signature of GitHub webhooks, over the body: `X-Hub-Signature-256` with `sha256=` and hexadecimal digits.",
+            empty,
+        ),
+        word(
+            "hmac",
+            "Any other HMAC signature, described by its header, signed content and encoding.",
+            hmac::schema,
+        ),
+        word("bearer", "A token in `Authorization: Bearer …`.", empty),
+        word(
+            "basic",
+            "HTTP basic authentication with a user name and the secret as password.",
+            basic_schema,
+        ),
+    ],
+};
+
+pub const BASIC: Vocabulary = Vocabulary {
+    name: "`basic`",
+    words: &[word("username", "The user name that senders use.", text)],
+};
+
+const NOTHING: Vocabulary = Vocabulary {
+    name: "this scheme",
+    words: &[],
+};
+
+fn empty() -> Value {
+    json!({"type": ["object", "null"], "additionalProperties": false})
+}
+
+fn basic_schema() -> Value {
+    BASIC.schema(&["username"])
+}
+
+/// The schemes that need no word beside their name.
+const PLAIN: [&str; 6] = [
+    "zendesk",
+    "upmind",
+    "standard_webhooks",
+    "github",
+    "bearer",
+    "none",
+];
+
+pub fn schema() -> Value {
+    let mut mapping = VERIFY.schema(&[]);
+    mapping["minProperties"] = 1.into();
+    mapping["maxProperties"] = 1.into();
+    json!({"oneOf": [{"enum": PLAIN}, mapping]})
+}
+
+pub fn secrets_schema() -> Value {
+    json!({"oneOf": [
+        {"type": "string"},
+        {"type": "array", "minItems": 1, "maxItems": MOST_SECRETS, "items": {"type": "string"}},
+    ]})
+}
+
+const MOST_SECRETS: usize = 8;
+
+/// What stands under a source's entry; the outer None after reporting a mistake.
+pub fn lower(entry: &Entry, diagnostics: &mut Diagnostics) -> Option<Option<Verification>> {
+    let node = &entry.value;
+    let (verify, secrets) = (node.get("verify"), node.get("secrets"));
+    let Some(verify) = verify else {
+        let Some(secrets) = secrets else {
+            return Some(None);
+        };
+        let message = format!("the source `{}` has secrets and no `verify`", entry.key);
+        let help = "say how senders use them: `verify: zendesk`, `verify: bearer`, …";
+        diagnostics.error(Code::MissingKey, secrets.at, message, help);
+        return None;
+    };
+    let scheme = lower_scheme(verify, diagnostics);
+    let names = secrets.map(|secrets| lower_secrets(secrets, diagnostics));
+    match (scheme?, names) {
+        (None, None) => Some(None),
+        (None, Some(_)) => {
+            let message = format!("the source `{}` verifies nobody and has secrets", entry.key);
+            let help = "name a scheme, or leave the secrets out";
+            diagnostics.error(Code::InvalidValue, verify.at, message, help);
+            None
+        }
+        (Some(_), None) => {
+            let message = format!("the source `{}` has no `secrets`", entry.key);
+            let help = "add `secrets: [NAME]`; its value comes from the environment variable FLOWTRIGGER_SECRET_NAME, or from the place that `secrets:` of the file gives";
+            diagnostics.error(Code::MissingKey, verify.at, message, help);
+            None
+        }
+        (Some(scheme), Some(secrets)) => Some(Some(Verification {
+            scheme,
+            secrets: secrets?,
+            at: verify.at,
+        })),
+    }
+}
+
+/// The inner None is `none`.
+fn lower_scheme(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Scheme>> {
+    let (name, options) = match node.as_map() {
+        Some([one]) => {
+            diagnostics.check_key(one, &VERIFY);
+            (one.key.as_str(), Some(&one.value))
+        }
+        Some(_) => {
+            let message = "`verify` takes one scheme";
+            let help = "one of zendesk, upmind, standard_webhooks, github, hmac, bearer, basic";
+            diagnostics.error(Code::InvalidValue, node.at, message, help);
+            return None;
+        }
+        None => (node.as_text().unwrap_or_default(), None),
+    };
+    let empty = |diagnostics: &mut Diagnostics| match options {
+        Some(options) if options.as_map().is_some_and(|map| !map.is_empty()) => {
+            diagnostics.entries(options, &NOTHING);
+            None
+        }
+        Some(_) | None => Some(()),
+    };
+    let scheme = match name {
+        "none" if options.is_none() => return Some(None),
+        "zendesk" => Scheme::Hmac(zendesk(preset::lower(options, diagnostics)?)),
+        "standard_webhooks" => {
+            Scheme::Hmac(standard_webhooks(preset::lower(options, diagnostics)?))
+        }
+        "upmind" => empty(diagnostics).map(|()| Scheme::Hmac(upmind()))?,
+        "github" => empty(diagnostics).map(|()| Scheme::Hmac(github()))?,
+        "bearer" => empty(diagnostics).map(|()| Scheme::Bearer)?,
+        "hmac" => Scheme::Hmac(hmac::lower(options, node, diagnostics)?),
+        "basic" => lower_basic(options, node, diagnostics)?,
+        // An unknown key of a mapping was told already.
+        _ if options.is_some() => return None,
+        _ => return unknown(node, name, diagnostics),
+    };
+    Some(Some(scheme))
+}
+
+fn lower_basic(options: Option<&Node>, at: &Node, diagnostics: &mut Diagnostics) -> Option<Scheme> {
+    let username = options.and_then(|options| {
+        diagnostics.entries(options, &BASIC)?;
+        options.get("username")
+    });
+    let Some(username) = username else {
+        let help = "write `verify: { basic: { username: NAME } }`; the secret is the password";
+        diagnostics.error(Code::MissingKey, at.at, "`basic` needs a `username`", help);
+        return None;
+    };
+    let username = diagnostics.text(username, "username")?;
+    if username.is_empty() || username.contains(':') {
+        let message = "`username` is text without a colon";
+        diagnostics.error(Code::InvalidValue, at.at, message, "");
+        return None;
+    }
+    Some(Scheme::Basic { username })
+}
+
+fn unknown<T>(node: &Node, name: &str, diagnostics: &mut Diagnostics) -> Option<T> {
+    let message = "`verify` takes zendesk, upmind, standard_webhooks, github, bearer, none, or a mapping with hmac or basic";
+    let near = crate::document::suggest::nearest(name, PLAIN.into_iter());
+    let help = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "any other signature: `verify: { hmac: { header: X-Signature } }`".to_owned(),
+    };
+    diagnostics.error(Code::InvalidValue, node.at, message, &help);
+    None
+}
+
+fn lower_secrets(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<String>> {
+    let nodes = match node.as_list() {
+        Some(list) => list.iter().collect(),
+        None => vec![node],
+    };
+    if nodes.is_empty() || nodes.len() > MOST_SECRETS {
+        let message = format!("`secrets` takes 1 to {MOST_SECRETS} names");
+        let help = "two at once while one is being replaced";
+        diagnostics.error(Code::InvalidValue, node.at, message, help);
+        return None;
+    }
+    let names = nodes.into_iter().map(|node| lower_name(node, diagnostics));
+    let names: Vec<_> = names.collect();
+    names.into_iter().collect()
+}
+
+fn lower_name(node: &Node, diagnostics: &mut Diagnostics) -> Option<String> {
+    let name = diagnostics.text(node, "secrets")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !name.is_empty() && name.chars().all(plain) && !looks_random(&name) {
+        return Some(name);
+    }
+    // What stands there may be the value itself: it is not repeated.
+    let message = "`secrets` takes names of letters, digits and `_`, never the value";
+    let help = "write a name such as ZENDESK_KEY, and put the value into the environment variable FLOWTRIGGER_SECRET_ZENDESK_KEY";
+    diagnostics.error(Code::SecretInFile, node.at, message, help);
+    None
+}
+
+/// Keys and tokens have a long word in which letters and digits mix; what people name them has not.
+fn looks_random(name: &str) -> bool {
+    name.split('_').any(|word| {
+        let digits = word.as_bytes().windows(2);
+        let turns = digits.filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit());
+        word.len() >= 20 && turns.count() >= 3
+    })
+}

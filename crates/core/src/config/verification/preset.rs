@@ -1,0 +1,142 @@
+//! The signatures of well-known senders, as their documentation gives them.
+//! It refuses a window in which a recorded request could be played again for long.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::config::verification::WINDOW;
+use crate::config::verification::hmac::{Algorithm, Encoding, Hmac, Key, Part, Signatures, Signed, Stamp, StampForm};
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::document::Node;
+use crate::document::decode::Decode;
+use crate::document::vocabulary::{Vocabulary, duration, word};
+
+/// The keys of a scheme whose signature holds a time.
+pub const PRESET: Vocabulary = Vocabulary {
+    name: "this scheme",
+    words: &[word(
+        "window",
+        "The maximum difference between the time of signing and now. Default: 5m.",
+        duration,
+    )],
+};
+
+pub fn schema() -> Value {
+    let mut schema = PRESET.schema(&[]);
+    schema["type"] = serde_json::json!(["object", "null"]);
+    schema
+}
+
+/// Base64 over time and body, with no separator; the secret is used as it stands.
+pub fn zendesk(window: Duration) -> Hmac {
+    Hmac {
+        name: "zendesk",
+        header: "x-zendesk-webhook-signature".into(),
+        encoding: Encoding::Base64,
+        signed: Signed(vec![Part::Timestamp, Part::Body]),
+        stamp: stamp(
+            "x-zendesk-webhook-signature-timestamp",
+            StampForm::Rfc3339,
+            window,
+        ),
+        // What Zendesk signs with when a webhook that is not saved yet is tested.
+        test_secret: Some("dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ=="),
+        ..plain()
+    }
+}
+
+/// Hexadecimal over the body without white space around it; no time is signed.
+pub fn upmind() -> Hmac {
+    Hmac {
+        name: "upmind",
+        header: "x-webhook-signature".into(),
+        signed: Signed(vec![Part::TrimmedBody]),
+        ..plain()
+    }
+}
+
+/// `v1,` and base64 over id, time and body; the secret is base64 after `whsec_`.
+pub fn standard_webhooks(window: Duration) -> Hmac {
+    let dot = || Part::Text(".".into());
+    Hmac {
+        name: "standard_webhooks",
+        header: "webhook-signature".into(),
+        encoding: Encoding::Base64,
+        prefix: "v1,".into(),
+        signatures: Signatures::Several,
+        signed: Signed(vec![
+            Part::Header("webhook-id".into()),
+            dot(),
+            Part::Timestamp,
+            dot(),
+            Part::Body,
+        ]),
+        stamp: stamp("webhook-timestamp", StampForm::Seconds, window),
+        key: Key::Base64,
+        ..plain()
+    }
+}
+
+/// `sha256=` and hexadecimal over the body.
+pub fn github() -> Hmac {
+    Hmac {
+        name: "github",
+        header: "x-hub-signature-256".into(),
+        prefix: "sha256=".into(),
+        ..plain()
+    }
+}
+
+fn stamp(header: &str, form: StampForm, window: Duration) -> Option<Stamp> {
+    Some(Stamp {
+        header: header.to_owned(),
+        form,
+        window,
+    })
+}
+
+fn plain() -> Hmac {
+    Hmac {
+        name: "hmac",
+        header: String::new(),
+        algorithm: Algorithm::Sha256,
+        encoding: Encoding::Hex,
+        prefix: String::new(),
+        signatures: Signatures::One,
+        signed: Signed(vec![Part::Body]),
+        stamp: None,
+        key: Key::Verbatim,
+        test_secret: None,
+    }
+}
+
+/// Clocks differ by seconds; a day is far more than any sender needs.
+const WINDOWS: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(86_400);
+
+/// The window of a preset scheme, which has no other option.
+pub fn lower(options: Option<&Node>, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    if let Some(options) = options.filter(|options| options.as_map().is_some()) {
+        diagnostics.entries(options, &PRESET)?;
+    }
+    window(options, diagnostics)
+}
+
+/// The window among a scheme's options; None after reporting why it is none.
+pub fn window(options: Option<&Node>, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    let Some(options) = options.filter(|options| options.as_map().is_some()) else {
+        return Some(WINDOW);
+    };
+    let Some(node) = options.get("window") else {
+        return Some(WINDOW);
+    };
+    let window = diagnostics.duration(node, "window")?;
+    if WINDOWS.contains(&window) {
+        return Some(window);
+    }
+    let message = "`window` is at least 1s and at most 1d";
+    let help = "a request that was recorded could be sent again for so long; 5m is customary";
+    diagnostics.error(Code::InvalidValue, node.at, message, help);
+    None
+}

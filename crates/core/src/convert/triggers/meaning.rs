@@ -1,0 +1,347 @@
+//! Interprets one condition of a trigger: a state that every event of the ticket contains, or a change that is
+//! an event of its own.
+
+use serde_json::{Value, json};
+
+use crate::convert::clause::Clause;
+use crate::convert::triggers::field;
+use crate::convert::triggers::field::{Attribute, AttributeKind, TextField, TriggerField};
+use crate::convert::triggers::text_match;
+
+pub const COMMENT: &str = "ticket.CommentAdded";
+pub const CREATED: &str = "ticket.TicketCreated";
+pub const CUSTOM: &str = "ticket.CustomFieldChanged";
+pub const TAGS: &str = "ticket.TagsChanged";
+
+/// A condition as written in the trigger.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TriggerCondition {
+    pub field: String,
+    pub operator: String,
+    pub value: Value,
+    pub at: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Meaning {
+    /// Every event of the ticket contains it, or only events of the named formats.
+    State(Clause, Option<&'static str>),
+    Change(FieldChange),
+    /// Something did not change in the update.
+    Unchanged(FieldChange),
+    /// Only events of one type contain it.
+    OnlyIn(FieldChange),
+    /// The ticket is new.
+    Created,
+    /// The ticket is not new.
+    Updated,
+    /// Events do not contain it.
+    Unknown(String),
+}
+
+/// A change that is an event of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FieldChange {
+    pub tag: &'static str,
+    /// The id of the custom field that changes.
+    pub custom: Option<u64>,
+    /// The condition on that event.
+    pub then: Clause,
+    /// The same condition on a new ticket; `None` if a new ticket cannot meet it.
+    pub created: Option<Clause>,
+    /// What other events of the same update contain of it.
+    pub after: Clause,
+}
+
+const WEBHOOKS: &str = "event webhooks";
+
+impl TriggerCondition {
+    pub fn new(item: &Value, at: String) -> Self {
+        let text = |key: &str| item.get(key).and_then(Value::as_str).unwrap_or_default();
+        let operator = match text("operator") {
+            "" => "is",
+            operator => operator,
+        };
+        Self {
+            field: text("field").to_owned(),
+            operator: operator.to_owned(),
+            value: item.get("value").cloned().unwrap_or(Value::Null),
+            at,
+        }
+    }
+
+    /// The condition as text for lists.
+    pub fn describe(&self) -> String {
+        let (field, operator) = (&self.field, &self.operator);
+        match &self.value {
+            Value::Null => format!("`{field} {operator}`"),
+            Value::String(text) if text.is_empty() => format!("`{field} {operator} \"\"`"),
+            Value::String(text) => format!("`{field} {operator} {text}`"),
+            other => format!("`{field} {operator} {other}`"),
+        }
+    }
+
+    pub fn meaning(&self) -> Meaning {
+        let meaning = match field::find(&self.field) {
+            TriggerField::Attribute(attribute) => self.of_attribute(attribute),
+            TriggerField::Tags => self.of_tags(),
+            TriggerField::Custom(id) => self.of_custom(id),
+            TriggerField::UpdateType => self.of_update_type(),
+            TriggerField::CommentIsPublic => self.of_comment(),
+            TriggerField::TicketIsPublic => self.of_privacy(),
+            TriggerField::Text(text) => self.of_text(text),
+            TriggerField::Channel => self.of_channel(),
+            TriggerField::Role => self.of_role(),
+            TriggerField::NotInEvents(why) => return Meaning::Unknown(why.into()),
+        };
+        meaning.unwrap_or_else(|| Meaning::Unknown(self.unsupported()))
+    }
+
+    fn unsupported(&self) -> String {
+        match self.value {
+            Value::Null => format!(
+                "the operator `{}` of `{}` has no counterpart here",
+                self.operator, self.field
+            ),
+            _ => "this operator has no counterpart here for this value".into(),
+        }
+    }
+
+    fn of_attribute(&self, attribute: &'static Attribute) -> Option<Meaning> {
+        let Attribute { path, tag, .. } = *attribute;
+        let operand = || attribute.operand(&self.value);
+        let ranked =
+            || operand().filter(|o| attribute.holds == AttributeKind::Rank && !o.is_null());
+        let only = (attribute.field == "custom_status_id").then_some(WEBHOOKS);
+        let state = |test: Value| Some(Meaning::State(Clause::test(path, test), only));
+        let not = |value: Value| json!({ "not": value });
+        let change = |then: Clause, created: Option<Clause>, after: Clause| FieldChange {
+            tag,
+            custom: None,
+            then,
+            created,
+            after,
+        };
+        let is = |path: &str, test: Value| Clause::test(path, test);
+        match self.operator.as_str() {
+            "is" => state(operand()?),
+            "is_not" => state(not(operand()?)),
+            "less_than" => state(json!({"lt": ranked()?})),
+            "less_than_equal" => state(json!({"lte": ranked()?})),
+            "greater_than" => state(json!({"gt": ranked()?})),
+            "greater_than_equal" => state(json!({"gte": ranked()?})),
+            "present" => state(json!({"present": true})),
+            "not_present" => state(json!({"present": false})),
+            "changed" => {
+                let created = is(path, json!({"present": true}));
+                Some(Meaning::Change(change(
+                    Clause::Always,
+                    Some(created),
+                    Clause::Always,
+                )))
+            }
+            "value" | "changed_to" => {
+                let now = is(path, operand()?);
+                let then = is("current", operand()?);
+                Some(Meaning::Change(change(then, Some(now.clone()), now)))
+            }
+            "value_previous" | "changed_from" => {
+                let then = is("previous", operand()?);
+                Some(Meaning::Change(change(then, None, Clause::Always)))
+            }
+            "not_changed" => {
+                let created = is(path, json!({"present": false}));
+                Some(Meaning::Unchanged(change(
+                    Clause::Never,
+                    Some(created),
+                    Clause::Always,
+                )))
+            }
+            "not_value" | "not_changed_to" => {
+                let then = is("current", not(operand()?));
+                let created = is(path, not(operand()?));
+                Some(Meaning::Unchanged(change(
+                    then,
+                    Some(created),
+                    Clause::Always,
+                )))
+            }
+            "not_value_previous" | "not_changed_from" => {
+                let then = is("previous", not(operand()?));
+                Some(Meaning::Unchanged(change(
+                    then,
+                    Some(Clause::Always),
+                    Clause::Always,
+                )))
+            }
+            _ => None,
+        }
+    }
+
+    fn of_tags(&self) -> Option<Meaning> {
+        let tags: Vec<&str> = self
+            .value
+            .as_str()
+            .unwrap_or_default()
+            .split_whitespace()
+            .collect();
+        let listed = || match tags.as_slice() {
+            [] => None,
+            [one] => Some(json!(one)),
+            many => Some(json!(many)),
+        };
+        let state = |test: Value| Meaning::State(Clause::test("ticket.tags", test), None);
+        let change = |then: Clause, created: Clause| FieldChange {
+            tag: TAGS,
+            custom: None,
+            then,
+            created: Some(created),
+            after: Clause::Always,
+        };
+        let has = |present: bool| Clause::test("ticket.tags", json!({ "present": present }));
+        match self.operator.as_str() {
+            "includes" => Some(state(json!({"has": listed()?}))),
+            "not_includes" => Some(state(json!({"not": {"has": listed()?}}))),
+            "present" => Some(state(json!({"present": true}))),
+            "not_present" => Some(state(json!({"present": false}))),
+            "changed" => Some(Meaning::Change(change(Clause::Always, has(true)))),
+            "not_changed" => Some(Meaning::Unchanged(change(Clause::Never, has(false)))),
+            _ => None,
+        }
+    }
+
+    fn of_custom(&self, id: u64) -> Option<Meaning> {
+        let operand = || field::custom_operand(&self.value);
+        let change = |test: Clause| FieldChange {
+            tag: CUSTOM,
+            custom: Some(id),
+            then: Clause::all([Clause::test("custom_field.id", id), test]),
+            created: None,
+            after: Clause::Always,
+        };
+        let current = |test: Value| Clause::test("current", test);
+        let only_in = |test: Value| Some(Meaning::OnlyIn(change(current(test))));
+        let not = |value: Value| json!({ "not": value });
+        let unchanged = |test: Clause| {
+            let created = Some(Clause::Always);
+            Some(Meaning::Unchanged(FieldChange {
+                created,
+                ..change(test)
+            }))
+        };
+        match self.operator.as_str() {
+            "changed" => Some(Meaning::Change(change(Clause::Always))),
+            "value" | "changed_to" => Some(Meaning::Change(change(current(operand()?)))),
+            "value_previous" | "changed_from" => Some(Meaning::Change(change(Clause::test(
+                "previous",
+                operand()?,
+            )))),
+            "not_changed" => unchanged(Clause::Never),
+            "not_value" | "not_changed_to" => unchanged(current(not(operand()?))),
+            "not_value_previous" | "not_changed_from" => {
+                unchanged(Clause::test("previous", not(operand()?)))
+            }
+            "is" => only_in(operand()?),
+            "is_not" => only_in(not(operand()?)),
+            "less_than" => only_in(json!({"lt": self.number()?})),
+            "greater_than" => only_in(json!({"gt": self.number()?})),
+            "present" => only_in(json!({"present": true})),
+            "not_present" => only_in(json!({"present": false})),
+            "includes" | "not_includes" | "includes_string" | "not_includes_string" => {
+                only_in(text_match::test(&self.operator, &self.value)?)
+            }
+            _ => None,
+        }
+    }
+
+    fn number(&self) -> Option<Value> {
+        let text = match &self.value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let number = serde_json::from_str::<Value>(&text).ok();
+        number.filter(Value::is_number)
+    }
+
+    fn of_update_type(&self) -> Option<Meaning> {
+        let created = match (self.operator.as_str(), self.value.as_str()?) {
+            ("is", "Create") | ("is_not", "Change") => true,
+            ("is", "Change") | ("is_not", "Create") => false,
+            _ => return None,
+        };
+        Some(if created {
+            Meaning::Created
+        } else {
+            Meaning::Updated
+        })
+    }
+
+    fn of_comment(&self) -> Option<Meaning> {
+        let value = match &self.value {
+            Value::Bool(public) => public.to_string(),
+            Value::String(text) => text.clone(),
+            _ => return None,
+        };
+        let public = |public: bool| Clause::test("comment.is_public", public);
+        let then = match (self.operator.as_str(), value.as_str()) {
+            ("is", "true") | ("is_not", "false") => public(true),
+            ("is", "false") | ("is_not", "true") => public(false),
+            ("is", "not_relevant") => Clause::Always,
+            _ => return None,
+        };
+        Some(Meaning::Change(comment(then)))
+    }
+
+    fn of_privacy(&self) -> Option<Meaning> {
+        let public = match (self.operator.as_str(), self.value.as_str()?) {
+            ("is", "public") | ("is_not", "private") => true,
+            ("is", "private") | ("is_not", "public") => false,
+            _ => return None,
+        };
+        let clause = Clause::test("ticket.is_public", public);
+        Some(Meaning::State(clause, Some(WEBHOOKS)))
+    }
+
+    fn of_text(&self, text: TextField) -> Option<Meaning> {
+        let test = text_match::test(&self.operator, &self.value)?;
+        let state = |path: &str| Meaning::State(Clause::test(path, test.clone()), Some(WEBHOOKS));
+        Some(match text {
+            TextField::Subject => state("ticket.subject"),
+            TextField::Description => state("ticket.description"),
+            TextField::Comment => Meaning::Change(comment(Clause::test("comment.body", test))),
+        })
+    }
+
+    fn of_channel(&self) -> Option<Meaning> {
+        let channel = field::channel(&self.value)?;
+        let test = match self.operator.as_str() {
+            "is" => json!(channel),
+            "is_not" => json!({ "not": channel }),
+            _ => return None,
+        };
+        Some(Meaning::State(
+            Clause::test("ticket.via.channel", test),
+            None,
+        ))
+    }
+
+    fn of_role(&self) -> Option<Meaning> {
+        let staff = match (self.operator.as_str(), self.value.as_str()?) {
+            ("is", "agent") | ("is_not", "end_user" | "end-user") => true,
+            ("is", "end_user" | "end-user") | ("is_not", "agent") => false,
+            _ => return None,
+        };
+        let then = Clause::test("comment.author.is_staff", staff);
+        Some(Meaning::OnlyIn(comment(then)))
+    }
+}
+
+fn comment(then: Clause) -> FieldChange {
+    FieldChange {
+        tag: COMMENT,
+        custom: None,
+        then,
+        created: None,
+        after: Clause::Always,
+    }
+}

@@ -1,0 +1,247 @@
+//! Reads YAML text into a tree of nodes that know their place, one document at a time, so that a
+//! broken document hides no other. It gives no meaning to keys; it is the only user of the YAML
+//! crate, and refuses what could blow up: deep nesting, alias bombs, duplicate keys.
+
+pub mod decode;
+pub mod duration;
+pub mod plain_reader;
+pub mod size;
+pub mod split;
+pub mod suggest;
+pub mod syntax_errors;
+pub mod vocabulary;
+pub mod writer;
+pub mod yaml_reader;
+
+use std::cell::OnceCell;
+
+use serde::de::DeserializeSeed;
+use serde_json::{Number, Value};
+use serde_yaml::{DuplicateKeyPolicy, Location};
+
+use crate::diagnostic::{Diagnostics, FileId, Position};
+pub use crate::document::split::{Chunk, chunks, only_documents};
+use crate::document::yaml_reader::Reader;
+use crate::document::syntax_errors::{syntax_error, templates_in_comments};
+pub use crate::document::writer::write;
+
+/// A YAML value and where it stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    pub value: Yaml,
+    pub at: Position,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Yaml {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+}
+
+/// One `key: value` of a mapping, in the order of the file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub key: String,
+    pub key_at: Position,
+    pub value: Node,
+}
+
+impl Node {
+    /// The JSON value that this node stands for.
+    pub fn to_json(&self) -> Value {
+        match &self.value {
+            Yaml::Null => Value::Null,
+            Yaml::Bool(b) => Value::Bool(*b),
+            Yaml::Number(n) => Value::Number(n.clone()),
+            Yaml::Text(s) => Value::String(s.clone()),
+            Yaml::List(items) => items.iter().map(Node::to_json).collect(),
+            Yaml::Map(entries) => entries
+                .iter()
+                .map(|e| (e.key.clone(), e.value.to_json()))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+        }
+    }
+
+    pub fn as_text(&self) -> Option<&str> {
+        match &self.value {
+            Yaml::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text that a name or another word is read from; a number counts as it is written.
+    pub fn scalar_text(&self) -> Option<String> {
+        match &self.value {
+            Yaml::Text(text) => Some(text.clone()),
+            Yaml::Number(number) => Some(number.to_string()),
+            Yaml::Null | Yaml::Bool(_) | Yaml::List(_) | Yaml::Map(_) => None,
+        }
+    }
+
+    pub fn as_list(&self) -> Option<&[Node]> {
+        match &self.value {
+            Yaml::List(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    pub fn as_map(&self) -> Option<&[Entry]> {
+        match &self.value {
+            Yaml::Map(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// The value under a key of this mapping.
+    pub fn get(&self, key: &str) -> Option<&Node> {
+        let entry = self.as_map()?.iter().find(|e| e.key == key)?;
+        Some(&entry.value)
+    }
+
+    /// What kind of value this is, in words for messages.
+    pub fn kind(&self) -> &'static str {
+        match self.value {
+            Yaml::Null => "null",
+            Yaml::Bool(_) => "a boolean",
+            Yaml::Number(_) => "a number",
+            Yaml::Text(_) => "text",
+            Yaml::List(_) => "a list",
+            Yaml::Map(_) => "a mapping",
+        }
+    }
+}
+
+/// Reads every document of a file. Broken ones are reported and left out, empty ones are skipped.
+pub fn read(file: FileId, text: &str, diagnostics: &mut Diagnostics) -> Vec<Node> {
+    let chunks = chunks(text);
+    chunks
+        .filter_map(|chunk| read_chunk(file, &chunk, diagnostics))
+        .collect()
+}
+
+/// Reads one document of a file. None where it is empty, or after reporting why it cannot be read.
+pub fn read_chunk(file: FileId, chunk: &Chunk<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
+    if chunk.is_empty() {
+        return None;
+    }
+    let place = Place::new(file, chunk);
+    let node = match plain_reader::read(&place) {
+        Some(node) => node,
+        None => read_any(&place, diagnostics)?,
+    };
+    templates_in_comments(&node, &place, diagnostics);
+    Some(node)
+}
+
+/// Whatever YAML knows, with every mistake in it.
+fn read_any(place: &Place<'_>, diagnostics: &mut Diagnostics) -> Option<Node> {
+    let mut found = Vec::new();
+    let reader = Reader {
+        place,
+        found: &mut found,
+    };
+    let text = place.chunk.text;
+    let read =
+        serde_yaml::with_deserializer_from_str_with_options(text, options(text.len()), |yaml| {
+            reader.deserialize(yaml)
+        });
+    match read {
+        Ok(node) => {
+            found.into_iter().for_each(|found| diagnostics.push(found));
+            Some(node)
+        }
+        Err(error) => {
+            diagnostics.push(syntax_error(&error, place));
+            None
+        }
+    }
+}
+
+/// YAML 1.2 scalars, every repeated key handed through, and bounds on what a small text can
+/// become: an honest document has fewer nodes than bytes.
+fn options(len: usize) -> serde_yaml::Options {
+    let budget = serde_yaml::budget! {
+        max_nodes: len.max(20_000),
+        max_events: len.max(20_000).saturating_mul(4),
+        max_aliases: 64,
+        max_depth: 48,
+        max_total_scalar_bytes: len.max(1 << 20).saturating_mul(2),
+    };
+    serde_yaml::options! {
+        budget: budget,
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
+        with_snippet: false,
+    }
+}
+
+/// Turns positions within a document into positions within its file.
+struct Place<'a> {
+    file: FileId,
+    chunk: &'a Chunk<'a>,
+    /// Where each line of the document starts, once a mistake is told: so that no place costs a walk
+    /// through the text, and a document without one costs none either.
+    lines: OnceCell<Vec<usize>>,
+}
+
+impl<'a> Place<'a> {
+    fn new(file: FileId, chunk: &'a Chunk<'a>) -> Self {
+        let lines = OnceCell::new();
+        Self { file, chunk, lines }
+    }
+
+    fn lines(&self) -> &[usize] {
+        self.lines.get_or_init(|| {
+            let ends = self.chunk.text.match_indices('\n').map(|(end, _)| end + 1);
+            std::iter::once(0).chain(ends).collect()
+        })
+    }
+
+    /// Where a node stands; its bytes come with it.
+    fn of(&self, location: Location) -> Position {
+        let span = location.span();
+        let Some(offset) = span.byte_offset() else {
+            return self.of_error(location);
+        };
+        let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+        Position {
+            file: self.file,
+            line: self.chunk.line + number(location.line()).max(1),
+            column: number(location.column()).max(1),
+            start: self.chunk.start + number(offset),
+            len: number(span.byte_len().unwrap_or(0)),
+        }
+    }
+
+    /// Where an error stands: its line and column are right, its bytes often not.
+    fn of_error(&self, location: Location) -> Position {
+        let number = |n: u64| usize::try_from(n).unwrap_or(1).max(1);
+        self.at(number(location.line()), number(location.column()))
+    }
+
+    /// A line and a column of the document, both from 1, as a place in the file.
+    fn at(&self, line: usize, column: usize) -> Position {
+        let last = self.chunk.text.len();
+        let before = self.lines().get(line - 1).copied().unwrap_or(last);
+        let rest = &self.chunk.text[before..];
+        let within: usize = rest.chars().take(column - 1).map(char::len_utf8).sum();
+        Position {
+            file: self.file,
+            line: self.chunk.line + count(line),
+            column: count(column),
+            start: self.chunk.start + count(before + within),
+            len: 0,
+        }
+    }
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}

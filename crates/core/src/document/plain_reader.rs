@@ -1,0 +1,283 @@
+//! Reads the YAML that nearly all rules are written in straight from its parser, at half the price: block
+//! and flow mappings and lists, quoted text, words and whole numbers. It refuses everything else, and
+//! leaves it to the way that knows all of YAML; what both read is the same.
+
+use granit_parser::{Event, Parser, ScalarStyle, Span, StrInput};
+
+use crate::document::{Entry, Node, Place, Yaml};
+use crate::diagnostic::Position;
+
+/// Deeper documents have a limit to be held against.
+const DEEPEST: usize = 32;
+/// The entries of longer mappings are not held against each other one by one.
+const LONGEST: usize = 64;
+/// As many digits are a whole number in any language.
+const DIGITS: usize = 18;
+
+/// The document's node; None where something stands in it that is not plain, mistakes included.
+pub fn read(place: &Place<'_>) -> Option<Node> {
+    let mut reader = Reader {
+        parser: Parser::new_from_str(place.chunk.text),
+        place,
+        depth: 0,
+    };
+    reader.expect(&Event::StreamStart)?;
+    let (Event::DocumentStart(_, None), _) = reader.next()? else {
+        return None;
+    };
+    let (event, span) = reader.next()?;
+    let node = reader.node(event, span)?;
+    reader.expect(&Event::DocumentEnd)?;
+    reader.expect(&Event::StreamEnd)?;
+    Some(node)
+}
+
+struct Reader<'a> {
+    parser: Parser<'a, StrInput<'a>>,
+    place: &'a Place<'a>,
+    depth: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn next(&mut self) -> Option<(Event<'a>, Span)> {
+        self.parser.next()?.ok()
+    }
+
+    fn expect(&mut self, wanted: &Event<'_>) -> Option<()> {
+        let (event, _) = self.next()?;
+        (event == *wanted).then_some(())
+    }
+
+    /// The node that an event begins. Anchors and tags are not plain.
+    fn node(&mut self, event: Event<'a>, span: Span) -> Option<Node> {
+        let mut at = self.at(&span)?;
+        let value = match event {
+            Event::Scalar(text, ScalarStyle::Plain, 0, None) => word(&text)?,
+            Event::Scalar(text, _, 0, None) => Yaml::Text(text.into_owned()),
+            Event::SequenceStart(_, 0, None) => Yaml::List(self.deeper(Self::items)?),
+            Event::MappingStart(_, 0, None) => Yaml::Map(self.deeper(Self::entries)?),
+            _ => return None,
+        };
+        if matches!(value, Yaml::List(_) | Yaml::Map(_)) {
+            at.len = at.len.min(1);
+        }
+        Some(Node { value, at })
+    }
+
+    fn deeper<T>(&mut self, read: fn(&mut Self) -> Option<T>) -> Option<T> {
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return None;
+        }
+        let read = read(self);
+        self.depth -= 1;
+        read
+    }
+
+    fn items(&mut self) -> Option<Vec<Node>> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Some(items),
+                (event, span) => items.push(self.node(event, span)?),
+            }
+        }
+    }
+
+    fn entries(&mut self) -> Option<Vec<Entry>> {
+        let mut entries: Vec<Entry> = Vec::new();
+        loop {
+            let (event, span) = match self.next()? {
+                (Event::MappingEnd, _) => return Some(entries),
+                next => next,
+            };
+            let key_at = self.at(&span)?;
+            let key = key(event)?;
+            if entries.len() == LONGEST || entries.iter().any(|entry| entry.key == key) {
+                return None;
+            }
+            let (event, span) = self.next()?;
+            let value = self.node(event, span)?;
+            entries.push(Entry { key, key_at, value });
+        }
+    }
+
+    fn at(&self, span: &Span) -> Option<Position> {
+        let bytes = span.byte_range()?;
+        let number = |n: usize| u32::try_from(n).ok();
+        Some(Position {
+            file: self.place.file,
+            line: self.place.chunk.line + number(span.start.line())?,
+            column: number(span.start.col() + 1)?,
+            start: self.place.chunk.start + number(bytes.start)?,
+            len: number(bytes.len())?,
+        })
+    }
+}
+
+/// A key that is text as it stands.
+fn key(event: Event<'_>) -> Option<String> {
+    match event {
+        Event::Scalar(text, ScalarStyle::Plain, 0, None) => match word(&text)? {
+            Yaml::Text(text) => Some(text),
+            _ => None,
+        },
+        Event::Scalar(text, _, 0, None) => Some(text.into_owned()),
+        _ => None,
+    }
+}
+
+/// What a scalar without quotes is, where there is no doubt.
+fn word(text: &str) -> Option<Yaml> {
+    match text {
+        "" | "~" | "null" => return Some(Yaml::Null),
+        "true" => return Some(Yaml::Bool(true)),
+        "false" => return Some(Yaml::Bool(false)),
+        _ => {}
+    }
+    let plain = match text.as_bytes() {
+        [b'a'..=b'z' | b'A'..=b'Z', ..] => !is_special(text),
+        [b'/' | b'$', ..] => true,
+        [b'0'] => return Some(Yaml::Number(0.into())),
+        [b'1'..=b'9', ..] => match whole_number(text) {
+            Some(number) => return Some(Yaml::Number(number.into())),
+            None => is_measure(text),
+        },
+        [b'-', b'1'..=b'9', ..] => {
+            let number = whole_number(&text[1..])?;
+            return Some(Yaml::Number((-number).into()));
+        }
+        _ => false,
+    };
+    plain.then(|| Yaml::Text(text.to_owned()))
+}
+
+/// A word that some YAML reads as something else than text.
+fn is_special(text: &str) -> bool {
+    const SPECIAL: [&str; 12] = [
+        "null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf", "infinity",
+    ];
+    SPECIAL.iter().any(|word| word.eq_ignore_ascii_case(text))
+}
+
+fn whole_number(text: &str) -> Option<i64> {
+    let digits = text.len() <= DIGITS && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+/// `5m`, `24h`, `2xx`: a number and letters, none of which makes it a number of another notation.
+fn is_measure(text: &str) -> bool {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let letters = unit.bytes().all(|byte| byte.is_ascii_lowercase());
+    letters && !unit.is_empty() && !unit.starts_with('e')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::document::read_any;
+use crate::document::split::{Chunk, chunks};
+    use super::*;
+    use crate::diagnostic::{Diagnostics, FileId};
+
+    /// What this way reads of each document, held against what the other reads of it.
+    fn plain(text: &str) -> Vec<bool> {
+        chunks(text).map(|chunk| is_plain(&chunk)).collect()
+    }
+
+    fn is_plain(chunk: &Chunk<'_>) -> bool {
+        let place = Place::new(FileId(7), chunk);
+        let Some(node) = read(&place) else {
+            return false;
+        };
+        let mut diagnostics = Diagnostics::default();
+        let wanted = read_any(&place, &mut diagnostics);
+        assert!(diagnostics.is_empty(), "{}: {diagnostics:?}", chunk.text);
+        assert_eq!(Some(node), wanted, "{}", chunk.text);
+        true
+    }
+
+    const RULE: &str = r##"# a rule
+name: page-urgent
+event_source: support   # the desk
+event_type: [ticket.PriorityChanged, 'ticket.StatusChanged']
+when:
+  previous: [null, low, ~]
+  current: urgent
+  ticket.tags: { has: "vïp \u00e9", not: { has: [a, b] } }
+  ticket.id: { between: [-5, 100000000000] }
+  any:
+  - {ticket.status: open}
+  - ticket.subject: {matches: '^it''s'}
+dedupe: { per: ticket.id, for: 24h }
+flow:
+  - http:
+      url: "https://a.example/{{ ticket.id }}"
+      expect: 2xx
+      json:
+        text: |
+          two
+          lines
+        folded: >-
+          one
+          line
+        words: of several
+          lines
+        path: /a/b
+        empty:
+        on: true
+"##;
+
+    #[test]
+    fn usual_rules_are_plain_and_read_alike() {
+        assert_eq!(plain(&RULE.replace("        on: true\n", "")), [true]);
+        assert_eq!(plain("---\na: 1\n---\nb: {}\nc: []\n"), [true, true]);
+        assert_eq!(plain("- a\n-  - b\n"), [true]);
+        assert_eq!(plain("lone word"), [true]);
+    }
+
+    #[test]
+    fn whatever_else_yaml_knows_is_not_plain() {
+        for text in [
+            RULE,
+            "a: &x 1\nb: *x",
+            "a: !!str 1",
+            "<<: {a: 1}",
+            "a: 1.5",
+            "a: 014",
+            "a: 0x1f",
+            "a: 1_000",
+            "a: 1e5",
+            "a: .inf",
+            "a: Yes",
+            "a: NaN",
+            "a: 2026-01-01",
+            "a: -0",
+            "a: {{ x }}",
+            "? [a]\n: b",
+            "1: a",
+            "null: a",
+            "a: 1\na: 2",
+            "a: [1",
+            "a: 12345678901234567890",
+            "a: b: c",
+            "a: \t\"x",
+            "a: 1\n...\nb: 2",
+        ] {
+            assert_eq!(plain(text), vec![false; chunks(text).count()], "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_both_read_is_the_same(words in prop::collection::vec(prop::sample::select(vec![
+            "a", "b: ", "- ", "\n", "\n  ", "\n    ", ": ", "{", "}", "[", "]", ", ", "'", "\"", "1",
+            "-7", "0", "2.5", "1e3", "12h", "true", "No", "null", "~", "é", "票", "|", ">-", "# c", "#",
+            "&x ", "*x", "!t ", "? ", "<<: ", "\\n", "\r\n", "\t", "%", "@", "`", "{{ a }}", "x y", "k",
+            "v: 1", "...", "0x1f", "1_0", "inf", "=", ".5", "+1", "\u{85}", "\u{feff}",
+        ]), 1..24)) {
+            plain(&words.concat());
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! "Did you mean": what to write instead of the words of other tools (`synonyms.json`), and the known word
+//! nearest to a misspelt one.
+
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
+use serde::Deserialize;
+
+use crate::document::vocabulary::{Built, Vocabulary};
+
+static SYNONYMS: LazyLock<Synonyms> = LazyLock::new(|| {
+    serde_json::from_str(include_str!("suggestions.json")).expect("`synonyms.json` is valid")
+});
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Synonyms {
+    /// Lists of words that several suggestions share, by name.
+    groups: FxHashMap<String, Vec<String>>,
+    operators: SuggestionTable,
+    /// Keys of any mapping.
+    keys: SuggestionTable,
+    fields: SuggestionTable,
+    sources: SuggestionTable,
+    /// Keys of Amazon's States Language and similar languages, in bundles.
+    bundle_keys: SuggestionTable,
+    jq_names: SuggestionTable,
+    template_filters: SuggestionTable,
+    /// Keys of one mapping, by the name of its vocabulary: what `window` means depends on the mapping.
+    mappings: FxHashMap<String, SuggestionTable>,
+}
+
+/// The first suggestion with the word applies.
+type SuggestionTable = Vec<Suggestion>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Suggestion {
+    words: Words,
+    help: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Words {
+    Group(String),
+    List(Vec<String>),
+}
+
+/// What to write instead of the word.
+fn find(table: &'static [Suggestion], word: &str) -> Option<&'static str> {
+    let suggestion = table.iter().find(|suggestion| {
+        let words = match &suggestion.words {
+            Words::Group(name) => &SYNONYMS.groups[name],
+            Words::List(words) => words,
+        };
+        words.iter().any(|known| known == word)
+    });
+    suggestion.map(|suggestion| suggestion.help.as_str())
+}
+
+fn look_up(table: &'static [Suggestion], word: &str) -> Option<String> {
+    find(table, word).map(str::to_owned)
+}
+
+pub fn for_operator<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    look_up(&SYNONYMS.operators, word).or_else(|| did_you_mean(nearest(word, known)))
+}
+
+pub fn for_key(word: &str, words: &Vocabulary) -> Option<String> {
+    let own = SYNONYMS.mappings.get(words.name);
+    if let Some(meant) = own.and_then(|table| look_up(table, word)) {
+        return Some(meant);
+    }
+    let built = words.words.iter().filter(|w| w.built == Built::Now);
+    let near = nearest(word, built.map(|w| w.name));
+    // A typing error in one of this mapping's own keys is likelier than another tool's word.
+    let typo = |near: &&str| strsim::damerau_levenshtein(word, near) <= 2.min(near.len() / 2);
+    if let Some(near) = near.filter(typo) {
+        return Some(format!("did you mean `{near}`?"));
+    }
+    look_up(&SYNONYMS.keys, word).or_else(|| did_you_mean(near))
+}
+
+pub fn for_field(dotted: &str) -> Option<String> {
+    for envelope in [
+        "input.ticket_event.",
+        "ticket_event.",
+        "detail.ticket_event.",
+    ] {
+        if let Some(inside) = dotted.strip_prefix(envelope) {
+            return Some(format!(
+                "paths start inside `ticket_event`: write `{inside}`"
+            ));
+        }
+    }
+    if let Some(name) = dotted.strip_prefix("secrets.") {
+        return Some(format!("write `secret.{name}`"));
+    }
+    if let Some(name) = dotted.strip_prefix("env.") {
+        return Some(format!(
+            "templates cannot read the environment: define `vars.{name}`, which `FLOWTRIGGER_VARS_{}` overrides, or write `secret.{name}`",
+            name.to_uppercase()
+        ));
+    }
+    let custom = ["ticket.custom_fields.", "custom_fields.", "ticket.fields."];
+    let meant = match custom.iter().any(|list| dotted.starts_with(list)) {
+        true => "ticket.custom_fields",
+        false => dotted,
+    };
+    look_up(&SYNONYMS.fields, meant)
+}
+
+pub fn for_source<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
+    look_up(&SYNONYMS.sources, word).or_else(|| did_you_mean(nearest(word, known)))
+}
+
+pub fn for_bundle_key(key: &str) -> Option<&'static str> {
+    find(&SYNONYMS.bundle_keys, key)
+}
+
+/// For a function, a filter or a literal in a jq program.
+pub fn for_jq_name(name: &str) -> Option<&'static str> {
+    find(&SYNONYMS.jq_names, name)
+}
+
+pub fn for_template_filter(name: &str) -> Option<&'static str> {
+    find(&SYNONYMS.template_filters, name)
+}
+
+/// The known word that the given one was probably meant to be.
+pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = word.to_lowercase();
+    known
+        .map(|candidate| {
+            (
+                strsim::jaro_winkler(&lower, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate)
+}
+
+fn did_you_mean(word: Option<&str>) -> Option<String> {
+    word.map(|word| format!("did you mean `{word}`?"))
+}
+
+/// Whether the key means in other tools what `on_failure` means beside `for_each`.
+pub fn means_on_failure(key: &str) -> bool {
+    SYNONYMS.groups["on_failure"].iter().any(|word| word == key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_group_that_a_suggestion_names_exists() {
+        let common = [
+            &SYNONYMS.operators,
+            &SYNONYMS.keys,
+            &SYNONYMS.fields,
+            &SYNONYMS.sources,
+            &SYNONYMS.bundle_keys,
+            &SYNONYMS.jq_names,
+            &SYNONYMS.template_filters,
+        ];
+        let tables = SYNONYMS.mappings.values().chain(common);
+        for suggestion in tables.flatten() {
+            if let Words::Group(name) = &suggestion.words {
+                assert!(SYNONYMS.groups.contains_key(name), "{name}");
+            }
+        }
+        assert!(means_on_failure("continue_on_error") && !means_on_failure("catch"));
+    }
+}

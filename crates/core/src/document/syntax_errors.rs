@@ -1,0 +1,167 @@
+//! What goes wrong between a text and its YAML, in words: broken syntax, limits, and templates that
+//! YAML reads as something else. It looks at the text around the place, and mends nothing.
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Position};
+use crate::document::{Node, Place, Yaml};
+
+pub fn unquoted_template(at: Position) -> Diagnostic {
+    Diagnostic::error(
+        Code::UnquotedTemplate,
+        at,
+        "YAML reads an unquoted `{{ … }}` as a mapping",
+    )
+    .help("put quotes around the whole value: \"{{ … }}\"")
+}
+
+pub fn duplicate(key: &str, at: Position, first: u32) -> Diagnostic {
+    let message = format!("duplicate key `{key}`");
+    let help = format!("it stands on line {first} already; remove one of them");
+    Diagnostic::error(Code::DuplicateKey, at, message).help(help)
+}
+
+/// `text: #{{ ticket.id }}` is a comment to YAML, and the value silently null.
+pub fn templates_in_comments(node: &Node, place: &Place<'_>, diagnostics: &mut Diagnostics) {
+    let text = place.chunk.text;
+    if !text.contains("#{{") {
+        return;
+    }
+    let mut scalars = Vec::new();
+    spans(node, &mut scalars);
+    for (number, line) in text.lines().enumerate() {
+        let Some(found) = line.find(" #{{").map(|found| found + 1) else {
+            continue;
+        };
+        let at = place.at(number + 1, line[..found].chars().count() + 1);
+        let inside = scalars
+            .iter()
+            .any(|&(start, end)| (start..end).contains(&at.start));
+        if inside || line.trim_start().starts_with('#') {
+            continue;
+        }
+        diagnostics.push(
+            Diagnostic::error(
+                Code::UnquotedTemplate,
+                Position { len: 3, ..at },
+                "YAML reads `#{{ …` as a comment, so this text is cut off",
+            )
+            .help("put quotes around the whole value: \"#{{ … }}\""),
+        );
+    }
+}
+
+/// Where the texts of a document start and end.
+fn spans(node: &Node, found: &mut Vec<(u32, u32)>) {
+    match &node.value {
+        Yaml::Text(_) => found.push((node.at.start, node.at.start + node.at.len)),
+        Yaml::List(items) => items.iter().for_each(|item| spans(item, found)),
+        Yaml::Map(entries) => entries.iter().for_each(|entry| spans(&entry.value, found)),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {}
+    }
+}
+
+pub fn syntax_error(error: &serde_yaml::Error, place: &Place<'_>) -> Diagnostic {
+    let at = error.location().map_or_else(
+        || Position {
+            file: place.file,
+            line: place.chunk.line + 1,
+            column: 1,
+            start: place.chunk.start,
+            len: 0,
+        },
+        |location| place.of_error(location),
+    );
+    let message = error.without_snippet().to_string();
+    if let Some(limit) = over_a_limit(&message, at) {
+        return limit;
+    }
+    if let Some(told) = json_error(place) {
+        return told;
+    }
+    if let Some(template) = unquoted_near(place, at) {
+        return unquoted_template(template);
+    }
+    let message = message.split(" at line ").next().unwrap_or(&message);
+    let first = message.lines().next().unwrap_or(message).trim();
+    Diagnostic::error(Code::Syntax, at, format!("not valid YAML: {first}"))
+        .maybe_help(syntax_help(first, place, at))
+}
+
+/// What is wrong with a text that was meant as JSON: one that begins with an object of quoted keys.
+fn json_error(place: &Place<'_>) -> Option<Diagnostic> {
+    let text = place.chunk.text;
+    let inside = text.trim_start().strip_prefix('{')?;
+    if !inside.trim_start().starts_with('"') {
+        return None;
+    }
+    let error = serde_json::from_str::<serde::de::IgnoredAny>(text).err()?;
+    let (line, column) = (error.line().max(1), error.column().max(1));
+    let at = place.at(line, column);
+    let message = error.to_string();
+    let message = message.split(" at line ").next().unwrap_or(&message);
+    let help = match message {
+        "expected `,` or `}`" | "expected `,` or `]`" => {
+            "put a comma behind the value before, or close the bracket that is open"
+        }
+        "trailing comma" => "take out the comma before this bracket",
+        _ => "check commas, quotes and brackets on this line and the one above",
+    };
+    let diagnostic = Diagnostic::error(Code::Syntax, at, format!("not valid JSON: {message}"));
+    Some(diagnostic.help(help))
+}
+
+fn over_a_limit(message: &str, at: Position) -> Option<Diagnostic> {
+    let message = message.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    let (told, help) = if says(&["depth", "recursion"]) {
+        let help = "a condition of a few levels says it better: a list means any of, `none` negates several";
+        ("this document is nested deeper than 48 levels", help)
+    } else if says(&["budget", "alias"]) {
+        let help = "write the values out; a few aliases are fine, aliases of aliases multiply";
+        ("this document is over a limit of size or aliases", help)
+    } else {
+        return None;
+    };
+    Some(Diagnostic::error(Code::Syntax, at, told).help(help))
+}
+
+/// The template that YAML choked on, here or on the line above: `url: {{ vars.base }}/path`.
+fn unquoted_near(place: &Place<'_>, at: Position) -> Option<Position> {
+    let index = at.line.saturating_sub(place.chunk.line + 1) as usize;
+    let near = place
+        .chunk
+        .text
+        .lines()
+        .enumerate()
+        .skip(index.saturating_sub(1))
+        .take(2);
+    let mut found = near.filter_map(|(number, line)| {
+        let before = [": {{", "- {{"].iter().find_map(|start| line.find(start))? + 2;
+        let at = place.at(number + 1, line[..before].chars().count() + 1);
+        Some(Position { len: 2, ..at })
+    });
+    found.next()
+}
+
+/// A key that stands deeper than the `key: value` above it, which holds a value already.
+fn is_deeper_key(line: &str, above: Option<&str>) -> bool {
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let one_colon = line.matches(": ").count() + usize::from(line.trim_end().ends_with(':')) == 1;
+    one_colon && above.is_some_and(|above| above.contains(": ") && indent(line) > indent(above))
+}
+
+fn syntax_help(message: &str, place: &Place<'_>, at: Position) -> Option<String> {
+    let index = at.line.saturating_sub(place.chunk.line + 1) as usize;
+    let line = place.chunk.text.lines().nth(index).unwrap_or_default();
+    if line.starts_with('\t') || line.trim_start_matches(' ').starts_with('\t') {
+        return Some("indent with spaces; YAML allows no tabs there".into());
+    }
+    if message.to_lowercase().contains("mapping values") {
+        if is_deeper_key(line, place.chunk.text.lines().nth(index.wrapping_sub(1))) {
+            let help =
+                "indent this key like the one above; a key with a value cannot hold keys as well";
+            return Some(help.into());
+        }
+        return Some("put quotes around a text that contains `: `".into());
+    }
+    Some("check indentation, quotes and brackets on this line and the one above".into())
+}

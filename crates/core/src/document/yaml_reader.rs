@@ -1,0 +1,248 @@
+//! Builds the tree of nodes while the YAML crate walks a document, with the place of each, repeated
+//! keys and unquoted templates told. It gives no meaning to anything else, and keeps no second tree.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Number;
+use serde_yaml::Location;
+
+use crate::document::syntax_errors::{duplicate, unquoted_template};
+use crate::document::{Entry, Node, Place, Yaml};
+use crate::diagnostic::Diagnostic;
+
+/// What `serde_yaml::Spanned` asks for. Its own way reads both places of a node, where it stands and
+/// where an alias leads, and takes a third of the time of all reading; one of them is enough here.
+const SPANNED: &str = "__yaml_spanned";
+
+/// Reads one node and all below it.
+pub struct Reader<'r> {
+    pub place: &'r Place<'r>,
+    pub found: &'r mut Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn again(&mut self) -> Reader<'_> {
+        Reader {
+            place: self.place,
+            found: self.found,
+        }
+    }
+
+    /// The node, once its place is known.
+    fn node(&mut self, value: Read, location: Location) -> Node {
+        let mut at = self.place.of(location);
+        let value = match value {
+            Read::Plain(value) => value,
+            // An unquoted template was meant as text; as such it causes no second mistake.
+            Read::Template => {
+                self.found.push(unquoted_template(at));
+                Yaml::Text(" ".into())
+            }
+            Read::Map { entries, nameless } => {
+                let template = std::iter::repeat_with(|| unquoted_template(at));
+                self.found.extend(template.take(nameless));
+                Yaml::Map(entries)
+            }
+        };
+        if matches!(value, Yaml::List(_) | Yaml::Map(_)) {
+            at.len = at.len.min(1);
+        }
+        Node { value, at }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = Node;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        deserializer.deserialize_newtype_struct(SPANNED, Placed(self))
+    }
+}
+
+/// A node as the crate hands it over: a marker, the value, where it stands, where it is defined.
+struct Placed<'r>(Reader<'r>);
+
+impl<'de> Visitor<'de> for Placed<'_> {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a YAML value with its place")
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, d: D) -> Result<Node, D::Error> {
+        d.deserialize_any(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+        let mut reader = self.0;
+        map.next_entry::<IgnoredAny, IgnoredAny>()?;
+        map.next_key::<IgnoredAny>()?;
+        let value = map.next_value_seed(Value(reader.again()))?;
+        map.next_key::<IgnoredAny>()?;
+        let location = map.next_value()?;
+        Ok(reader.node(value, location))
+    }
+}
+
+/// A value whose place is still to come.
+enum Read {
+    Plain(Yaml),
+    /// `{{ … }}` without quotes: a mapping whose only key is a mapping.
+    Template,
+    Map {
+        entries: Vec<Entry>,
+        /// How many keys are lists or mappings.
+        nameless: usize,
+    },
+}
+
+struct Value<'r>(Reader<'r>);
+
+impl<'de> DeserializeSeed<'de> for Value<'_> {
+    type Value = Read;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Read, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Value<'_> {
+    type Value = Read;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a YAML value")
+    }
+
+    fn visit_bool<E>(self, v: bool) -> Result<Read, E> {
+        Ok(Read::Plain(Yaml::Bool(v)))
+    }
+
+    fn visit_i64<E>(self, v: i64) -> Result<Read, E> {
+        Ok(Read::Plain(Yaml::Number(v.into())))
+    }
+
+    fn visit_u64<E>(self, v: u64) -> Result<Read, E> {
+        Ok(Read::Plain(Yaml::Number(v.into())))
+    }
+
+    fn visit_f64<E: de::Error>(self, v: f64) -> Result<Read, E> {
+        let number = Number::from_f64(v).ok_or_else(|| E::custom("not a finite number"))?;
+        Ok(Read::Plain(Yaml::Number(number)))
+    }
+
+    fn visit_str<E>(self, v: &str) -> Result<Read, E> {
+        Ok(Read::Plain(Yaml::Text(v.to_owned())))
+    }
+
+    fn visit_string<E>(self, v: String) -> Result<Read, E> {
+        Ok(Read::Plain(Yaml::Text(v)))
+    }
+
+    fn visit_unit<E>(self) -> Result<Read, E> {
+        Ok(Read::Plain(Yaml::Null))
+    }
+
+    fn visit_none<E>(self) -> Result<Read, E> {
+        Ok(Read::Plain(Yaml::Null))
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, d: D) -> Result<Read, D::Error> {
+        d.deserialize_any(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Read, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element_seed(self.0.again())? {
+            items.push(item);
+        }
+        Ok(Read::Plain(Yaml::List(items)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Read, A::Error> {
+        let before = self.0.found.len();
+        let mut entries = Entries::default();
+        while let Some(key) = map.next_key_seed(self.0.again())? {
+            if entries.count == 0 {
+                let told = self.0.found.len() > before;
+                entries.first_key_is_mapping = is_mapping(&key, told);
+            }
+            let value = map.next_value_seed(self.0.again())?;
+            entries.add(key, value, self.0.found);
+        }
+        if entries.is_unquoted_template() {
+            self.0.found.truncate(before);
+            return Ok(Read::Template);
+        }
+        Ok(Read::Map {
+            entries: entries.named,
+            nameless: entries.nameless,
+        })
+    }
+}
+
+/// The entries of a mapping so far.
+#[derive(Default)]
+struct Entries {
+    named: Vec<Entry>,
+    nameless: usize,
+    /// All entries, the repeated ones too.
+    count: usize,
+    first_key_is_mapping: bool,
+    /// The lines of the keys, where they are too many to look through.
+    lines: HashMap<String, u32>,
+}
+
+/// More entries than this are looked up in a table.
+const FEW: usize = 32;
+
+impl Entries {
+    fn add(&mut self, key: Node, value: Node, found: &mut Vec<Diagnostic>) {
+        self.count += 1;
+        let key_at = key.at;
+        let Some(key) = key_text(key) else {
+            self.nameless += 1;
+            return;
+        };
+        if let Some(first) = self.line_of(&key) {
+            found.push(duplicate(&key, key_at, first));
+            return;
+        }
+        self.named.push(Entry { key, key_at, value });
+    }
+
+    fn line_of(&mut self, key: &str) -> Option<u32> {
+        if self.named.len() <= FEW {
+            let first = self.named.iter().find(|entry| entry.key == key)?;
+            return Some(first.key_at.line);
+        }
+        for entry in &self.named[self.lines.len()..] {
+            self.lines.insert(entry.key.clone(), entry.key_at.line);
+        }
+        self.lines.get(key).copied()
+    }
+
+    fn is_unquoted_template(&self) -> bool {
+        self.count == 1 && self.first_key_is_mapping
+    }
+}
+
+/// A mapping that was an unquoted template itself is a text by now, and was told.
+fn is_mapping(key: &Node, told: bool) -> bool {
+    match key.value {
+        Yaml::Map(_) => true,
+        Yaml::Text(_) => told,
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) => false,
+    }
+}
+
+fn key_text(key: Node) -> Option<String> {
+    match key.value {
+        Yaml::Null => Some("null".into()),
+        Yaml::Bool(b) => Some(b.to_string()),
+        Yaml::Number(n) => Some(n.to_string()),
+        Yaml::Text(text) => Some(text),
+        Yaml::List(_) | Yaml::Map(_) => None,
+    }
+}

@@ -1,0 +1,213 @@
+//! Decides whether a request may be sent to a host at an address, and explains a denial.
+//! Does not resolve names: the caller checks the address that it connects to.
+
+pub mod policy;
+pub mod range;
+#[cfg(test)]
+mod tests;
+
+use ::core::fmt;
+use ::core::net::{IpAddr, Ipv4Addr};
+
+use url::{Host, Url};
+
+pub use crate::egress::policy::{Allowed, Outgoing, Proxy};
+use crate::egress::range::{Range, range, reached};
+
+/// A denied request target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    pub host: String,
+    pub address: IpAddr,
+    pub range: Range,
+}
+
+/// What is known about a request target before the request is sent, without name resolution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Foresight {
+    /// A name whose addresses are checked when the request is sent.
+    Name,
+    /// A name that the proxy resolves.
+    NameAtProxy,
+    /// A public IP address.
+    Public,
+    /// A target that is not public but allowed.
+    Allowed,
+    /// The host is not known yet.
+    Hidden,
+    Refused(Refused),
+}
+
+/// Names with the same special address everywhere.
+const NAMES: [(&str, Ipv4Addr); 2] = [
+    ("localhost", Ipv4Addr::LOCALHOST),
+    (
+        "metadata.google.internal",
+        Ipv4Addr::new(169, 254, 169, 254),
+    ),
+];
+
+impl Outgoing {
+    /// Checks whether a request for this host may be sent to this address.
+    pub fn check(&self, host: &str, address: IpAddr) -> Result<(), Refused> {
+        let host = normalized(host);
+        if self.allows_name(&host) {
+            return Ok(());
+        }
+        let special = reached(address).into_iter();
+        let special = special.filter_map(|inner| Some((inner, range(inner)?)));
+        for (inner, range) in special {
+            if !self.allows_address(address, inner, range) {
+                return Err(Refused {
+                    host,
+                    address,
+                    range,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks a host without resolving it: an IP address, or a name that has a fixed address.
+    pub fn check_host(&self, host: &Host<&str>) -> Result<(), Refused> {
+        let Some((name, address)) = known_address(host) else {
+            return Ok(());
+        };
+        let checked = self.check(&name, address);
+        match (host, address) {
+            // `localhost` has an IPv4 and an IPv6 address; one allowed address is enough.
+            (Host::Domain(_), IpAddr::V4(Ipv4Addr::LOCALHOST)) => {
+                let v6 = self.check(&name, IpAddr::V6(::core::net::Ipv6Addr::LOCALHOST));
+                checked.or(v6.map_err(|denied| Refused { address, ..denied }))
+            }
+            _ => checked,
+        }
+    }
+
+    /// What is known about a URL before anything is sent. `None` if it is not an HTTP URL. Secrets in it
+    /// are names in brackets.
+    pub fn forecast(&self, url: &str) -> Option<Foresight> {
+        let (scheme, _) = url.split_once("://")?;
+        if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
+            return None;
+        }
+        let Ok(url) = Url::parse(url) else {
+            return Some(Foresight::Hidden);
+        };
+        let host = url.host()?;
+        if let Err(denied) = self.check_host(&host) {
+            return Some(Foresight::Refused(denied));
+        }
+        Some(match (known_address(&host), host) {
+            (Some((_, address)), _) => match reached(address).into_iter().find_map(range) {
+                Some(_) => Foresight::Allowed,
+                None => Foresight::Public,
+            },
+            (None, Host::Domain(name)) if self.allows_name(&normalized(name)) => Foresight::Allowed,
+            (None, _) if self.proxy.is_some() => Foresight::NameAtProxy,
+            (None, _) => Foresight::Name,
+        })
+    }
+
+    /// Describes a forecast for a plan.
+    pub fn words(&self, forecast: &Foresight) -> String {
+        match forecast {
+            Foresight::Name => "public name, checked when the request is sent".to_owned(),
+            Foresight::NameAtProxy => "name, resolved by the proxy".to_owned(),
+            Foresight::Public => "public address".to_owned(),
+            Foresight::Allowed if self.unconfigured => {
+                "this machine, allowed while there is no flowtrigger.yaml".to_owned()
+            }
+            Foresight::Allowed => "not public, allowed by `outgoing`".to_owned(),
+            Foresight::Hidden => "not known yet, checked when the request is sent".to_owned(),
+            Foresight::Refused(denied) => format!("denied: {denied}"),
+        }
+    }
+
+    /// Whether a host is allowed by its name, independent of its address.
+    fn allows_name(&self, host: &str) -> bool {
+        self.allow.iter().any(|allowed| match allowed {
+            Allowed::Network(_) => false,
+            Allowed::Host(name) => host == name,
+            Allowed::Under(end) => host.ends_with(end) && host.len() > end.len(),
+        })
+    }
+
+    fn allows_address(&self, outer: IpAddr, inner: IpAddr, range: Range) -> bool {
+        if range == Range::Loopback && self.unconfigured {
+            return true;
+        }
+        self.allow.iter().any(|allowed| match allowed {
+            // An allowed network does not include a metadata service, which has this machine's credentials.
+            Allowed::Network(network) if range == Range::Metadata => {
+                network.prefix_len() == network.max_prefix_len()
+                    && [outer, inner].contains(&network.addr())
+            }
+            Allowed::Network(network) => network.contains(&outer) || network.contains(&inner),
+            Allowed::Host(_) | Allowed::Under(_) => false,
+        })
+    }
+}
+
+/// The address of a host that needs no name resolution.
+fn known_address(host: &Host<&str>) -> Option<(String, IpAddr)> {
+    match host {
+        Host::Ipv4(address) => Some((address.to_string(), IpAddr::V4(*address))),
+        Host::Ipv6(address) => Some((address.to_string(), IpAddr::V6(*address))),
+        Host::Domain(name) => {
+            let name = normalized(name);
+            let is_name = |(known, _): &&(&str, Ipv4Addr)| {
+                let before = name.strip_suffix(known);
+                before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+            };
+            let (_, address) = NAMES.iter().find(is_name)?;
+            Some((name, IpAddr::V4(*address)))
+        }
+    }
+}
+
+/// Normalizes a host name for comparison: lower case, without the final dot.
+fn normalized(host: &str) -> String {
+    let host = host.to_ascii_lowercase();
+    host.strip_suffix('.').unwrap_or(&host).to_owned()
+}
+
+impl Refused {
+    /// The entry in `outgoing.allow` that would allow it.
+    pub fn entry(&self) -> String {
+        match self.range {
+            Range::Metadata => self.address.to_string(),
+            _ => self.host.clone(),
+        }
+    }
+
+    /// How to allow it.
+    pub fn help(&self) -> String {
+        format!(
+            "to allow it, write `outgoing: {{ allow: [{}] }}` in flowtrigger.yaml",
+            quoted(&self.entry())
+        )
+    }
+}
+
+/// Quotes an entry for a YAML list in brackets.
+fn quoted(entry: &str) -> String {
+    match entry.contains(':') {
+        true => format!("'{entry}'"),
+        false => entry.to_owned(),
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (host, address) = (&self.host, self.address);
+        let range = self.range.words();
+        match *host == address.to_string() {
+            true => write!(f, "`{host}` is {range}"),
+            false => write!(f, "`{host}` is at {address}, {range}"),
+        }
+    }
+}
+
+impl ::core::error::Error for Refused {}
+

@@ -1,0 +1,372 @@
+//! The catalogue of known event types.
+//! Finds a type by name, display name, webhook suffix or hook code.
+
+pub mod event_type;
+pub mod field_type;
+pub mod sample;
+pub mod write_effects;
+
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashMap;
+
+pub use crate::event::catalogue::event_type::{EventType, Field, FieldLookup, OwnFields};
+pub use crate::event::catalogue::field_type::FieldType;
+
+use crate::event::catalogue::event_type::BUILT_IN;
+
+/// The minimum similarity of a suggestion.
+const MIN_SIMILARITY: f64 = 0.6;
+
+/// The known event types.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Catalogue {
+    types: Vec<EventType>,
+    names: Names,
+    extended: bool,
+}
+
+/// The indexes of the types by each kind of name.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Names {
+    sources: FxHashMap<String, OfSource>,
+    webhooks: FxHashMap<String, usize>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq)]
+struct OfSource {
+    tags: FxHashMap<String, usize>,
+    codes: FxHashMap<String, usize>,
+    /// The display names as written and in lower case, with an index into `shown`.
+    displays: FxHashMap<String, usize>,
+    shown: Vec<Vec<usize>>,
+}
+
+impl Catalogue {
+    /// The built-in types.
+    pub fn built_in() -> &'static Catalogue {
+        static CATALOGUE: LazyLock<Catalogue> =
+            LazyLock::new(|| Catalogue::with(BUILT_IN.types.clone()));
+        &CATALOGUE
+    }
+
+    fn with(types: Vec<EventType>) -> Catalogue {
+        let mut names = Names::default();
+        for (index, event_type) in types.iter().enumerate() {
+            names.add(index, event_type);
+        }
+        Catalogue {
+            types,
+            names,
+            extended: false,
+        }
+    }
+
+    /// Returns this catalogue with more types. A type with the same source and name is replaced.
+    pub fn extended(&self, types: Vec<EventType>) -> Catalogue {
+        let mut all = self.types.clone();
+        for added in types {
+            let same = |t: &EventType| t.source == added.source && t.tag == added.tag;
+            match all.iter().position(same) {
+                Some(index) => all[index] = added,
+                None => all.push(added),
+            }
+        }
+        Catalogue {
+            extended: true,
+            ..Catalogue::with(all)
+        }
+    }
+
+    /// Whether the configuration added types to the built-in ones.
+    pub fn is_extended(&self) -> bool {
+        self.extended
+    }
+
+    pub fn types(&self) -> impl Iterator<Item = &EventType> {
+        self.types.iter()
+    }
+
+    /// The sources with types, without duplicates, in the order of the catalogue.
+    pub fn sources(&self) -> Vec<&str> {
+        let mut sources = Vec::new();
+        for event_type in &self.types {
+            if !sources.contains(&event_type.source.as_str()) {
+                sources.push(event_type.source.as_str());
+            }
+        }
+        sources
+    }
+
+    /// The groups of a source with their types, in the order of the catalogue. A type can be in several.
+    pub fn groups(&self, source: &str) -> Vec<(&str, Vec<&EventType>)> {
+        let mut groups: Vec<(&str, Vec<&EventType>)> = Vec::new();
+        for event_type in self.of(source) {
+            for name in &event_type.groups {
+                match groups.iter_mut().find(|(known, _)| known == name) {
+                    Some((_, types)) => types.push(event_type),
+                    None => groups.push((name, vec![event_type])),
+                }
+            }
+        }
+        groups
+    }
+
+    pub fn by_tag(&self, source: &str, tag: &str) -> Option<&EventType> {
+        let index = self.names.sources.get(source)?.tags.get(tag)?;
+        self.types.get(*index)
+    }
+
+    /// The type with this display name. `None` if several share it, as users, organizations and tickets
+    /// share `Tags Changed`; [`Catalogue::displayed`] returns all of them.
+    pub fn by_display(&self, source: &str, display: &str) -> Option<&EventType> {
+        match self.displayed(source, display).as_slice() {
+            [one] => Some(one),
+            _ => None,
+        }
+    }
+
+    /// All types with a display name, ignoring case.
+    pub fn displayed(&self, source: &str, display: &str) -> Vec<&EventType> {
+        self.shown(source, display).collect()
+    }
+
+    /// The type of a family by its display name, ignoring case.
+    pub fn displayed_in(&self, source: &str, display: &str, family: &str) -> Option<&EventType> {
+        self.shown(source, display).find(|t| t.family() == family)
+    }
+
+    fn shown(&self, source: &str, display: &str) -> impl Iterator<Item = &EventType> {
+        let indexes = self.names.sources.get(source).and_then(|of| {
+            let exact = of.displays.get(display);
+            let number = exact.or_else(|| of.displays.get(&lower(display)))?;
+            of.shown.get(*number)
+        });
+        let indexes = indexes.into_iter().flatten();
+        indexes.filter_map(|index| self.types.get(*index))
+    }
+
+    /// The type with an event webhook's suffix, such as `ticket.priority_changed`.
+    pub fn by_webhook(&self, suffix: &str) -> Option<&EventType> {
+        self.types.get(*self.names.webhooks.get(suffix)?)
+    }
+
+    pub fn by_code(&self, source: &str, code: &str) -> Option<&EventType> {
+        let index = self.names.sources.get(source)?.codes.get(code)?;
+        self.types.get(*index)
+    }
+
+    /// Whether the catalogue has types of this source.
+    pub fn has(&self, source: &str) -> bool {
+        self.names.sources.contains_key(source)
+    }
+
+    /// The type whose name in any format is most similar to a word. `None` without a similar one.
+    pub fn nearest(&self, source: &str, word: &str) -> Option<&EventType> {
+        let word = letters_of(word);
+        self.of(source)
+            .map(|t| (similarity(t, &word), t))
+            .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
+            .fold(None, |best: Option<(f64, &EventType)>, next| match best {
+                Some(best) if best.0 >= next.0 => Some(best),
+                Some(_) | None => Some(next),
+            })
+            .map(|(_, t)| t)
+    }
+
+    /// The types that match a rule's pattern: a name, `ticket.*` or `*`.
+    pub fn matching(&self, source: &str, pattern: &str) -> Vec<&EventType> {
+        match pattern.strip_suffix('*') {
+            Some(start) => self
+                .of(source)
+                .filter(|t| t.tag.starts_with(start))
+                .collect(),
+            None => self.by_tag(source, pattern).into_iter().collect(),
+        }
+    }
+
+    fn of(&self, source: &str) -> impl Iterator<Item = &EventType> {
+        self.types.iter().filter(move |t| t.source == source)
+    }
+}
+
+impl Names {
+    /// If two types share a name, the first one keeps it.
+    fn add(&mut self, index: usize, event_type: &EventType) {
+        if let Some(webhook) = &event_type.webhook {
+            self.webhooks.entry(webhook.clone()).or_insert(index);
+        }
+        let of = self.sources.entry(event_type.source.clone()).or_default();
+        of.tags.entry(event_type.tag.clone()).or_insert(index);
+        for code in &event_type.codes {
+            of.codes.entry(code.clone()).or_insert(index);
+        }
+        let Some(display) = &event_type.display else {
+            return;
+        };
+        let number = *of.displays.entry(lower(display)).or_insert_with(|| {
+            of.shown.push(Vec::new());
+            of.shown.len() - 1
+        });
+        of.shown[number].push(index);
+        of.displays.insert(display.clone(), number);
+    }
+}
+
+fn lower(display: &str) -> String {
+    display.trim().to_lowercase()
+}
+
+// Ignores case, blanks and punctuation: `ticket.CommentCreated`, derived from the display name
+// `Comment Created`, must find `ticket.CommentAdded`.
+fn similarity(event_type: &EventType, word: &str) -> f64 {
+    let short = event_type.tag.split_once('.').map(|(_, short)| short);
+    let derived = event_type
+        .display
+        .as_ref()
+        .map(|display| format!("{}{display}", event_type.family()));
+    event_type
+        .names()
+        .chain(short)
+        .chain(derived.as_deref())
+        .map(|name| strsim::normalized_damerau_levenshtein(&letters_of(name), word))
+        .fold(0.0, f64::max)
+}
+
+fn letters_of(name: &str) -> String {
+    let letters = name.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(found: Option<&EventType>) -> Option<&str> {
+        found.map(|t| t.tag.as_str())
+    }
+
+    #[test]
+    fn irregular_type_names_are_data() {
+        let all = Catalogue::built_in();
+        for (display, suffix, expected) in [
+            (
+                "Comment Created",
+                "ticket.comment_added",
+                "ticket.CommentAdded",
+            ),
+            (
+                "Email CCs Changed",
+                "ticket.email_ccs_changed",
+                "ticket.CcsChanged",
+            ),
+            (
+                "Form Changed",
+                "ticket.form_changed",
+                "ticket.TicketFormChanged",
+            ),
+            (
+                "Ticket Marked as Spam",
+                "ticket.marked_as_spam",
+                "ticket.MarkedAsSpam",
+            ),
+            ("Ticket Created", "ticket.created", "ticket.TicketCreated"),
+        ] {
+            assert_eq!(tag(all.by_display("support", display)), Some(expected));
+            assert_eq!(tag(all.by_webhook(suffix)), Some(expected));
+        }
+    }
+
+    #[test]
+    fn display_names_ignore_case_and_must_be_unique() {
+        let all = Catalogue::built_in();
+        let posted = all.by_display("upmind", "client posted ticket message");
+        assert_eq!(tag(posted), Some("ticket_message.ClientPosted"));
+        assert_eq!(all.by_display("support", "Tags Changed"), None);
+        assert_eq!(all.displayed("support", "Tags Changed").len(), 3);
+        assert_eq!(
+            all.by_display("support", "Client posted ticket message"),
+            None
+        );
+    }
+
+    #[test]
+    fn the_most_similar_type_is_found_by_any_name() {
+        let all = Catalogue::built_in();
+        for (source, word, expected) in [
+            (
+                "support",
+                "ticket.PriortyChanged",
+                Some("ticket.PriorityChanged"),
+            ),
+            (
+                "support",
+                "ticket.CommentCreated",
+                Some("ticket.CommentAdded"),
+            ),
+            ("support", "Comment Creatd", Some("ticket.CommentAdded")),
+            (
+                "support",
+                "ticket.priority_change",
+                Some("ticket.PriorityChanged"),
+            ),
+            ("support", "PriorityChanged", Some("ticket.PriorityChanged")),
+            (
+                "upmind",
+                "client_post_ticket_message_hook",
+                Some("ticket_message.ClientPosted"),
+            ),
+            ("support", "xyzzy", None),
+            ("elsewhere", "ticket.PriorityChanged", None),
+        ] {
+            assert_eq!(tag(all.nearest(source, word)), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_means_a_family() {
+        let all = Catalogue::built_in();
+        assert_eq!(all.matching("support", "user.*").len(), 24);
+        assert_eq!(all.matching("support", "ticket.CcsChanged").len(), 1);
+        assert_eq!(all.matching("upmind", "*").len(), 11);
+        assert!(all.matching("support", "nothing.*").is_empty());
+    }
+
+    #[test]
+    fn configuration_adds_and_replaces() {
+        let added: Vec<EventType> = serde_json::from_str(
+            r#"[{"source": "upmind", "tag": "ticket_message.ClientPosted", "codes": ["mine"]},
+                {"source": "crm", "tag": "deal.Won", "display": "Deal won"}]"#,
+        )
+        .expect("two types");
+        let all = Catalogue::built_in().extended(added);
+        assert_eq!(
+            all.types().count(),
+            Catalogue::built_in().types().count() + 1
+        );
+        assert_eq!(
+            tag(all.by_code("upmind", "mine")),
+            Some("ticket_message.ClientPosted")
+        );
+        assert_eq!(
+            all.by_code("upmind", "client_posted_ticket_message_hook"),
+            None
+        );
+        assert_eq!(all.sources(), ["support", "upmind", "crm"]);
+    }
+
+    #[test]
+    fn unique_names_are_unique() {
+        let all = Catalogue::built_in();
+        for t in all.types() {
+            assert_eq!(tag(all.by_tag(&t.source, &t.tag)), Some(t.tag.as_str()));
+            if let Some(suffix) = &t.webhook {
+                assert_eq!(tag(all.by_webhook(suffix)), Some(t.tag.as_str()));
+            }
+            for code in &t.codes {
+                assert_eq!(tag(all.by_code(&t.source, code)), Some(t.tag.as_str()));
+            }
+            assert!(!t.summary.is_empty() && !t.groups.is_empty(), "{}", t.tag);
+        }
+    }
+}

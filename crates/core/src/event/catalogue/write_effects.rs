@@ -1,0 +1,93 @@
+//! Write effects: which event a write through the help desk's API causes, and which fields it sets.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One field of a request's body whose change is an event.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Written {
+    /// The event type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// The ticket that the request writes.
+    #[serde(default)]
+    pub of: Ticket,
+    /// The dotted path of the field in the request body.
+    pub writes: String,
+    /// Paths of the event, with the request field that sets each. Null: the value depends on the ticket
+    /// before.
+    pub carries: BTreeMap<String, Option<String>>,
+    /// The defaults of fields that the body omits.
+    #[serde(default)]
+    pub unless_given: BTreeMap<String, Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ticket {
+    /// The ticket of the event.
+    #[default]
+    Own,
+    /// A ticket that the request creates.
+    New,
+}
+
+impl Written {
+    pub fn all() -> &'static [Written] {
+        static WRITTEN: LazyLock<Vec<Written>> = LazyLock::new(|| {
+            serde_json::from_str(include_str!("write_effects.json"))
+                .expect("the write effects are checked by a test")
+        });
+        &WRITTEN
+    }
+
+    /// The request field that sets a path of the event, by the longest listed path that contains it.
+    pub fn source_of(&self, path: &str) -> Option<Option<&str>> {
+        let contains = |known: &str| {
+            let rest = path.strip_prefix(known);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let listed = self.carries.iter().filter(|(known, _)| contains(known));
+        let (known, field) = listed.max_by_key(|(known, _)| known.len())?;
+        let exact = known == path;
+        Some(field.as_deref().filter(|_| exact))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::catalogue::Catalogue;
+use crate::event::catalogue::event_type::FieldLookup;
+
+    #[test]
+    fn every_entry_has_a_known_event_type_and_paths() {
+        assert_eq!(Written::all().len(), 23);
+        for written in Written::all() {
+            let known = Catalogue::built_in().by_tag("support", &written.event_type);
+            let known = known.unwrap_or_else(|| panic!("{}", written.event_type));
+            for path in written.carries.keys() {
+                let unknown = matches!(known.field(path), FieldLookup::Unknown { .. });
+                assert!(!unknown, "{} has no {path}", written.event_type);
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_listed_path_counts() {
+        let mut all = Written::all().iter();
+        let comment = all.find(|written| written.writes == "ticket.comment");
+        let comment = comment.expect("an entry");
+        assert_eq!(
+            comment.source_of("comment.is_public"),
+            Some(Some("ticket.comment.public"))
+        );
+        assert_eq!(comment.source_of("comment.author.is_staff"), Some(None));
+        assert_eq!(comment.source_of("comment.id"), Some(None));
+        assert_eq!(comment.source_of("commentary"), None);
+    }
+}

@@ -1,0 +1,380 @@
+//! Decodes a JSON document to an event: detects the format by its content and runs its decoder.
+
+pub mod custom;
+pub mod decoder;
+pub mod eventbridge;
+pub mod transform;
+pub mod type_name;
+pub mod upmind;
+pub mod zendesk_webhook;
+pub mod zis;
+
+use serde_json::Value;
+
+use crate::event::catalogue::Catalogue;
+use crate::event::json::value_ref::Datum;
+use crate::event::format::decoder::Decoder;
+use crate::event::header::Head;
+use crate::event::format::custom::Description;
+use crate::event::Event;
+
+/// The built-in formats, specific ones before general ones.
+pub static DECODERS: &[&Decoder] = &[
+    &zis::TICKET,
+    &zis::USER,
+    &zis::ORGANIZATION,
+    &zis::CUSTOM_OBJECT,
+    &zendesk_webhook::TICKET,
+    &zendesk_webhook::USER,
+    &zendesk_webhook::ORGANIZATION,
+    &zendesk_webhook::OTHER,
+    &eventbridge::TICKET,
+    &eventbridge::USER,
+    &eventbridge::ORGANIZATION,
+    &upmind::UPMIND,
+];
+
+/// Why a value is not an event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct NotAnEvent {
+    pub message: String,
+    pub help: Option<String>,
+    /// The dotted path of the problem.
+    pub path: Option<String>,
+}
+
+impl NotAnEvent {
+    pub(super) fn at(path: &str, message: String) -> NotAnEvent {
+        NotAnEvent {
+            message,
+            help: None,
+            path: Some(path.to_owned()),
+        }
+    }
+
+    pub(super) fn whole(message: String) -> NotAnEvent {
+        NotAnEvent {
+            message,
+            help: None,
+            path: None,
+        }
+    }
+
+    fn with_help(message: String, help: &str) -> NotAnEvent {
+        NotAnEvent {
+            message,
+            help: Some(help.to_owned()),
+            path: None,
+        }
+    }
+}
+
+/// How the format of a document is determined.
+#[derive(Debug, Clone, Copy)]
+pub enum Told<'a> {
+    /// By its content.
+    ByContent,
+    /// By the configuration.
+    Described(&'a Description),
+}
+
+/// Reads the event header of a document.
+pub fn head<'a>(
+    document: Datum<'a>,
+    format: Told<'a>,
+    catalogue: &'a Catalogue,
+) -> Result<Head<'a>, NotAnEvent> {
+    match format {
+        Told::Described(description) => description.head(document, catalogue),
+        Told::ByContent => match DECODERS.iter().find(|decoder| decoder.matches(document)) {
+            Some(decoder) => decoder.head(document, catalogue),
+            None => Err(unknown_format(&document.value())),
+        },
+    }
+}
+
+/// Decodes a built document.
+pub fn read(raw: Value, format: Told<'_>, catalogue: &Catalogue) -> Result<Event, NotAnEvent> {
+    let event = head(Datum::Built(&raw), format, catalogue)?.event_without_raw(catalogue);
+    Ok(Event { raw, ..event })
+}
+
+/// Decodes a document whose format is detected.
+pub fn decode(value: Value, catalogue: &Catalogue) -> Result<Event, NotAnEvent> {
+    read(value, Told::ByContent, catalogue)
+}
+
+/// Decodes a document of a source whose format the configuration describes.
+pub fn decode_described(
+    value: Value,
+    description: &Description,
+    catalogue: &Catalogue,
+) -> Result<Event, NotAnEvent> {
+    read(value, Told::Described(description), catalogue)
+}
+
+fn unknown_format(value: &Value) -> NotAnEvent {
+    let Value::Object(object) = value else {
+        return NotAnEvent::with_help(
+            format!("this JSON is {}, expected an object", kind(value)),
+            FORMATS,
+        );
+    };
+    if let Some(input) = object.get("input") {
+        return unknown_input(input);
+    }
+    if is_without_envelope(value) {
+        return NotAnEvent::with_help(
+            format!(
+                "this JSON is {}: a ticket event without its envelope",
+                described(value)
+            ),
+            "wrap it as `{\"input\": {\"ticket_event\": …}}`",
+        );
+    }
+    if object.contains_key("detail-type") {
+        let message = "`detail` has no `ticket_event`, `user_event` or `organization_event`";
+        return NotAnEvent::at("detail", message.to_owned());
+    }
+    NotAnEvent::with_help(
+        format!("this JSON is {}: unknown format", described(value)),
+        FORMATS,
+    )
+}
+
+fn kind(value: &Value) -> &'static str {
+    Datum::Built(value).words()
+}
+
+const FORMATS: &str = "known formats are the ZIS envelope (`input.ticket_event`), the Zendesk event webhook \
+    (`type` starts with `zen:event-type:`), EventBridge (`detail.ticket_event`) and Upmind \
+    (`hook_code`); describe any other format under `sources` in the configuration";
+
+fn unknown_input(input: &Value) -> NotAnEvent {
+    let mut error = NotAnEvent::at(
+        "input",
+        format!("`input` is {}: no known event in it", described(input)),
+    );
+    error.help = Some(
+        "expected `input.ticket_event`, `input.user_event`, `input.organization_event` or \
+         `input.custom_object_event`"
+            .to_owned(),
+    );
+    error
+}
+
+/// Whether a value is the inner object of a ZIS envelope.
+fn is_without_envelope(value: &Value) -> bool {
+    let event = value.get("ticket_event").unwrap_or(value);
+    event.get("type").is_some_and(Value::is_string)
+        && event.get("ticket").is_some_and(Value::is_object)
+}
+
+/// Describes a value, with the first keys of an object.
+fn described(value: &Value) -> String {
+    const MAX_SHOWN_KEYS: usize = 8;
+    let Value::Object(object) = value else {
+        return kind(value).to_owned();
+    };
+    if object.is_empty() {
+        return "an empty object".to_owned();
+    }
+    let mut keys: Vec<String> = object
+        .keys()
+        .take(MAX_SHOWN_KEYS)
+        .map(|key| short(key))
+        .collect();
+    if object.len() > MAX_SHOWN_KEYS {
+        keys.push("…".to_owned());
+    }
+    format!("an object with keys {}", keys.join(", "))
+}
+
+fn short(key: &str) -> String {
+    const MAX_KEY_CHARS: usize = 40;
+    match key.char_indices().nth(MAX_KEY_CHARS) {
+        Some((end, _)) => format!("{}…", &key[..end]),
+        None => key.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn decode_error(value: Value) -> NotAnEvent {
+        decode(value, Catalogue::built_in()).expect_err("an error")
+    }
+
+    fn event(value: Value) -> Event {
+        decode(value, Catalogue::built_in()).expect("an event")
+    }
+
+    #[test]
+    fn other_json_is_described() {
+        for (value, message) in [
+            (json!(null), "this JSON is null, expected an object"),
+            (json!([1]), "this JSON is a list, expected an object"),
+            (json!({}), "this JSON is an empty object: unknown format"),
+            (
+                json!({"a": 1, "b": 2}),
+                "this JSON is an object with keys a, b: unknown format",
+            ),
+            (
+                json!({"input": 5}),
+                "`input` is a number: no known event in it",
+            ),
+            (
+                json!({"input": {"x": 1}}),
+                "`input` is an object with keys x: no known event in it",
+            ),
+        ] {
+            let error = decode_error(value);
+            assert_eq!(error.message, message);
+            assert!(error.help.is_some(), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_ticket_event_without_envelope_gets_a_hint() {
+        let inner = json!({"type": "Ticket Created", "ticket": {"id": 1}});
+        for value in [inner.clone(), json!({ "ticket_event": inner })] {
+            let help = decode_error(value).help.unwrap();
+            assert!(help.starts_with("wrap it as"), "{help}");
+        }
+    }
+
+    #[test]
+    fn wrong_types_are_reported_with_their_path() {
+        let zis = |event: Value| json!({"input": {"ticket_event": event}});
+        let ticket = json!({"id": 1});
+        for (value, path, message) in [
+            (
+                zis(json!(null)),
+                "input.ticket_event",
+                "`input.ticket_event` is null, expected an object",
+            ),
+            (
+                zis(json!({"type": 5, "ticket": ticket})),
+                "input.ticket_event.type",
+                "`input.ticket_event.type` is a number, expected text",
+            ),
+            (
+                zis(json!({"type": "Ticket Created", "ticket": null})),
+                "input.ticket_event.ticket",
+                "`input.ticket_event.ticket` is null, expected an object",
+            ),
+            (
+                zis(json!({"type": "Ticket Created", "ticket": {"id": {}}})),
+                "input.ticket_event.ticket.id",
+                "`input.ticket_event.ticket.id` is an object, expected an id",
+            ),
+            (
+                zis(json!({"type": "Ticket Created", "ticket": {}})),
+                "input.ticket_event.ticket.id",
+                "`input.ticket_event.ticket.id` is absent, expected an id",
+            ),
+            (
+                zis(
+                    json!({"type": "Ticket Created", "ticket": ticket, "meta": {"occurred_at": 3}}),
+                ),
+                "input.ticket_event.meta.occurred_at",
+                "`input.ticket_event.meta.occurred_at` is a number, expected a time",
+            ),
+            (
+                json!({"type": "zen:event-type:ticket.created", "detail": {"id": "abc"}}),
+                "detail.id",
+                "`detail.id` is `abc`, expected an id",
+            ),
+            (
+                json!({"type": "zen:event-type:ticket.created", "id": {}, "detail": {"id": "1"}}),
+                "id",
+                "`id` is an object, expected an id",
+            ),
+            (
+                json!({"hook_code": null, "object": {}}),
+                "hook_code",
+                "`hook_code` is null, expected text",
+            ),
+        ] {
+            let error = decode_error(value);
+            assert_eq!(error.message, message);
+            assert_eq!(error.path.as_deref(), Some(path));
+        }
+    }
+
+    #[test]
+    fn an_unknown_type_is_accepted_with_a_warning() {
+        let near = event(json!({"input": {"ticket_event": {
+            "type": "Priorty Changed", "ticket": {"id": 1}
+        }}}));
+        assert_eq!(near.event_type, "Priorty Changed");
+        assert!(
+            near.warnings[0].contains("`ticket.PriorityChanged`"),
+            "{:?}",
+            near.warnings
+        );
+        let webhook = event(json!({
+            "type": "zen:event-type:ticket.moon_phase_altered", "id": "x", "detail": {"id": "1"}
+        }));
+        assert_eq!(webhook.event_type, "ticket.MoonPhaseAltered");
+        assert_eq!(webhook.warnings.len(), 1);
+        let family = event(json!({
+            "type": "zen:event-type:messaging_ticket.message_added", "id": "x",
+            "detail": {"id": "7"}, "event": {"message": {"body": "hi"}}
+        }));
+        assert_eq!(family.event_type, "messaging_ticket.MessageAdded");
+        assert_eq!(family.key.as_deref(), Some("7"));
+        assert_eq!(family.body["message"]["body"], "hi");
+    }
+
+    #[test]
+    fn an_invalid_time_is_a_warning() {
+        let read = event(json!({"input": {"ticket_event": {
+            "type": "Ticket Created", "ticket": {"id": 1}, "meta": {"occurred_at": "yesterday"}
+        }}}));
+        assert_eq!(read.time, None);
+        assert!(
+            read.warnings[0].contains("`yesterday`"),
+            "{:?}",
+            read.warnings
+        );
+    }
+
+    #[test]
+    fn an_event_without_id_gets_its_content_hash() {
+        let body = json!({"type": "zen:event-type:ticket.created", "detail": {"id": "1"}});
+        let read = event(body.clone());
+        assert!(read.id.starts_with("sha256-"), "{}", read.id);
+        assert_eq!(read.id, event(body).id);
+    }
+
+    #[test]
+    fn a_deleted_upmind_object_may_be_absent() {
+        let read = event(json!({
+            "hook_code": "user_deleted_ticket_message_hook", "webhook_event_id": "e1",
+            "object_id": "m1", "object": null
+        }));
+        assert_eq!(read.event_type, "ticket_message.UserDeleted");
+        assert_eq!(read.key.as_deref(), Some("m1"));
+    }
+
+    #[test]
+    fn events_of_one_sequence_position_are_distinct() {
+        let id = |display: &str, current: &str| {
+            event(json!({"input": {"ticket_event": {
+                "type": display, "current": current, "ticket": {"id": 1},
+                "meta": {"sequence": {"id": "AB", "position": 2}}
+            }}}))
+            .id
+        };
+        let first = id("Status Changed", "open");
+        assert!(first.starts_with("AB-2-ticket.StatusChanged-"), "{first}");
+        assert_eq!(first, id("Status Changed", "open"));
+        assert_ne!(first, id("Status Changed", "solved"));
+        assert_ne!(first, id("Subject Changed", "open"));
+    }
+}

@@ -1,0 +1,170 @@
+//! Maps the event type as written in a format to the name that rules use.
+//! An unknown type is accepted with a warning.
+
+use std::borrow::Cow;
+
+use crate::event::catalogue::Catalogue;
+use crate::event::catalogue::event_type::EventType;
+use crate::event::json::value_ref::Datum;
+use crate::event::format::NotAnEvent;
+use crate::event::json::lookup::{At, Walk};
+
+/// Where a format has the event type, and by which kind of name.
+#[derive(Debug)]
+pub enum Naming {
+    /// The display name. Families share some display names, so the family is given.
+    Display { at: At, family: &'static str },
+    /// `zen:event-type:` and the suffix.
+    Webhook { at: At },
+    /// A hook code.
+    Code { at: At },
+}
+
+/// A resolved event type.
+#[derive(Debug)]
+pub struct Named<'a> {
+    pub tag: Cow<'a, str>,
+    /// The value of `type` in the normalised body.
+    pub display: Cow<'a, str>,
+    pub known: Option<&'a EventType>,
+    /// The name as received, if it is unknown.
+    pub unknown: Option<Cow<'a, str>>,
+}
+
+impl Naming {
+    pub fn name<'a>(
+        &'static self,
+        walk: &mut Walk<'a>,
+        source: &str,
+        catalogue: &'a Catalogue,
+    ) -> Result<Named<'a>, NotAnEvent> {
+        match self {
+            Naming::Display { at, family } => {
+                let word = text(walk, at)?;
+                let known = catalogue.displayed_in(source, &word, family);
+                Ok(named(known, word))
+            }
+            Naming::Webhook { at } => {
+                let word = text(walk, at)?;
+                let suffix = suffix(&word);
+                Ok(match catalogue.by_webhook(suffix) {
+                    Some(known) => Named::known(known, suffix),
+                    None => Named::unknown(suffix.to_owned().into(), camel_case(suffix).into()),
+                })
+            }
+            Naming::Code { at } => {
+                let word = text(walk, at)?;
+                Ok(by_any_name(word, source, catalogue))
+            }
+        }
+    }
+}
+
+/// Resolves a type by any of its names: type name, hook code, display name.
+pub fn by_any_name<'a>(word: Cow<'a, str>, source: &str, catalogue: &'a Catalogue) -> Named<'a> {
+    let known = catalogue
+        .by_tag(source, &word)
+        .or_else(|| catalogue.by_code(source, &word))
+        .or_else(|| catalogue.by_display(source, &word));
+    named(known, word)
+}
+
+fn named<'a>(known: Option<&'a EventType>, word: Cow<'a, str>) -> Named<'a> {
+    match known {
+        Some(known) => Named::known(known, &word),
+        None => Named::unknown(word.clone(), word),
+    }
+}
+
+impl<'a> Named<'a> {
+    fn known(known: &'a EventType, word: &str) -> Self {
+        let display = known.display.as_deref().map(Cow::Borrowed);
+        Self {
+            tag: Cow::Borrowed(&known.tag),
+            display: display.unwrap_or_else(|| Cow::Owned(word.to_owned())),
+            known: Some(known),
+            unknown: None,
+        }
+    }
+
+    fn unknown(word: Cow<'a, str>, tag: Cow<'a, str>) -> Self {
+        Self {
+            tag,
+            display: word.clone(),
+            known: None,
+            unknown: Some(word),
+        }
+    }
+
+    /// The warning for an unknown type.
+    pub fn warning(&self, source: &str, catalogue: &Catalogue) -> Option<String> {
+        let (word, tag) = (self.unknown.as_ref()?, &self.tag);
+        let nearest = match catalogue.nearest(source, word) {
+            Some(near) => format!("the most similar known type is `{}`", near.tag),
+            None => "no known type is similar".to_owned(),
+        };
+        Some(format!(
+            "unknown event type `{word}` of `{source}`: {nearest}; its name in rules is `{tag}`"
+        ))
+    }
+}
+
+fn text<'a>(walk: &mut Walk<'a>, at: &'static At) -> Result<Cow<'a, str>, NotAnEvent> {
+    let (found, path) = (walk.find(at), at.text);
+    match found.and_then(Datum::text) {
+        Some(text) if !text.trim().is_empty() => Ok(text),
+        Some(_) => Err(NotAnEvent::at(
+            path,
+            format!("`{path}` is empty, expected the event type"),
+        )),
+        None => Err(NotAnEvent::wrong(path, found, "text")),
+    }
+}
+
+/// The vendor writes some types with a slash instead of the last colon.
+fn suffix(word: &str) -> &str {
+    let rest = word.strip_prefix("zen:event-type").unwrap_or(word);
+    rest.trim_start_matches([':', '/'])
+}
+
+fn camel_case(suffix: &str) -> String {
+    let Some((family, name)) = suffix.split_once('.') else {
+        return suffix.to_owned();
+    };
+    let words = name.split(['_', '.']).map(|word| {
+        let mut letters = word.chars();
+        let first = letters.next().into_iter().flat_map(char::to_uppercase);
+        first.chain(letters).collect::<String>()
+    });
+    format!("{family}.{}", words.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_webhook_type_gets_a_name_in_its_family() {
+        assert_eq!(
+            camel_case("ticket.teleported_away"),
+            "ticket.TeleportedAway"
+        );
+        assert_eq!(camel_case("oddity"), "oddity");
+        assert_eq!(suffix("zen:event-type/user.merged"), "user.merged");
+        assert_eq!(suffix("zen:event-type:user.merged"), "user.merged");
+    }
+
+    #[test]
+    fn a_type_is_found_by_any_name() {
+        let all = Catalogue::built_in();
+        for word in [
+            "ticket_message.ClientPosted",
+            "client_posted_ticket_message_hook",
+            "client posted ticket message",
+        ] {
+            let named = by_any_name(word.into(), "upmind", all);
+            assert_eq!(named.tag, "ticket_message.ClientPosted");
+            assert_eq!(named.warning("upmind", all), None);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The event header: format, source, type, id, key and time, read without building the event.
+//! Works on a built document and on the tape. Key and time are optional.
+
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde_json::{Map, Number, Value};
+
+use crate::event::catalogue::Catalogue;
+use crate::event::json::value_ref::Datum;
+use crate::event::format::NotAnEvent;
+use crate::event::format::decoder::{Decoder, sequence_id};
+use crate::event::json::content_hash::fingerprint;
+use crate::event::format::type_name::Named;
+use crate::event::json::tape::Kind;
+use crate::event::format::custom::Description;
+use crate::event::Event;
+use crate::event::summary::Brief;
+
+#[derive(Debug)]
+pub struct Head<'a> {
+    pub document: Datum<'a>,
+    pub shape: Shape<'a>,
+    pub source: &'a str,
+    pub named: Named<'a>,
+    /// Text or a number.
+    pub key: Option<Datum<'a>>,
+    /// Its path and value.
+    pub time: Option<(&'a str, Datum<'a>)>,
+    pub id: Id<'a>,
+}
+
+/// The format of the document.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape<'a> {
+    BuiltIn(&'static Decoder),
+    Described(&'a Description),
+}
+
+/// What the event id is made from.
+#[derive(Debug, Clone, Copy)]
+pub enum Id<'a> {
+    /// The sender's id: text or a number.
+    Said(Datum<'a>),
+    /// A hash of the whole document.
+    Hash,
+    /// The position in its update and a hash of this part.
+    Sequence(Datum<'a>),
+}
+
+impl Shape<'_> {
+    /// The table of a built-in format.
+    pub fn decoder(&self) -> Option<&'static Decoder> {
+        match self {
+            Shape::BuiltIn(decoder) => Some(decoder),
+            Shape::Described(_) => None,
+        }
+    }
+}
+
+impl<'a> Head<'a> {
+    pub fn id(&self) -> String {
+        match self.id {
+            Id::Said(id) => name(id).into_owned(),
+            Id::Hash => format!("sha256-{}", fingerprint(self.document)),
+            Id::Sequence(of) => sequence_id(of, &self.named.tag),
+        }
+    }
+
+    pub fn key(&self) -> Option<Cow<'a, str>> {
+        self.key.map(name)
+    }
+
+    pub fn time(&self) -> Option<Timestamp> {
+        let (_, time) = self.time?;
+        match time.number() {
+            Some(number) => seconds(&number),
+            None => parse_time(&time.text()?),
+        }
+    }
+
+    /// Warnings for the user: an unknown type, an invalid time.
+    pub fn warnings(&self, catalogue: &Catalogue) -> Vec<String> {
+        let unknown = self.named.warning(self.source, catalogue);
+        let invalid = self.time.filter(|_| self.time().is_none());
+        let invalid = invalid.map(|(path, time)| invalid_time(path, &name(time)));
+        unknown.into_iter().chain(invalid).collect()
+    }
+
+    pub fn brief(&self, catalogue: &Catalogue) -> Brief {
+        Brief {
+            source: self.source.to_owned(),
+            event_type: self.named.tag.clone().into_owned(),
+            id: self.id(),
+            key: self.key().map(Cow::into_owned),
+            time: self.time(),
+            shape: self.shape(),
+            warnings: self.warnings(catalogue),
+        }
+    }
+
+    /// The name of the format: `zis`, `json`.
+    pub fn shape(&self) -> &'static str {
+        match self.shape {
+            Shape::BuiltIn(decoder) => decoder.shape,
+            Shape::Described(_) => "json",
+        }
+    }
+
+    /// The event without `raw`.
+    pub(super) fn event_without_raw(&self, catalogue: &Catalogue) -> Event {
+        let brief = self.brief(catalogue);
+        let (envelope, body) = match self.shape {
+            Shape::BuiltIn(decoder) => (
+                decoder.envelope(self.document),
+                decoder.body(self.document, &self.named),
+            ),
+            Shape::Described(_) => (
+                Value::Object(Map::new()),
+                self.document.value().into_owned(),
+            ),
+        };
+        Event {
+            about: Event::about(
+                &brief.source,
+                &brief.event_type,
+                &brief.id,
+                brief.key.as_deref(),
+                brief.time,
+            ),
+            source: brief.source,
+            event_type: brief.event_type,
+            id: brief.id,
+            key: brief.key,
+            time: brief.time,
+            envelope,
+            body,
+            raw: Value::Null,
+            shape: brief.shape,
+            warnings: brief.warnings,
+        }
+    }
+
+    /// The complete event.
+    pub fn event(&self, catalogue: &Catalogue) -> Event {
+        Event {
+            raw: self.document.value().into_owned(),
+            ..self.event_without_raw(catalogue)
+        }
+    }
+}
+
+/// Checks that a value can be an id or key.
+pub fn name_of<'a>(datum: Datum<'a>, path: &str) -> Result<Datum<'a>, NotAnEvent> {
+    let is_name = match datum.kind() {
+        Kind::Text => datum.text().is_some_and(|text| !text.is_empty()),
+        Kind::Number => true,
+        Kind::Null | Kind::Bool | Kind::List | Kind::Object => false,
+    };
+    match is_name {
+        true => Ok(datum),
+        false => Err(NotAnEvent::wrong(path, Some(datum), "an id")),
+    }
+}
+
+/// A text, or a number as text.
+fn name(datum: Datum<'_>) -> Cow<'_, str> {
+    match (datum.text(), datum.number()) {
+        (Some(text), _) => text,
+        (None, Some(number)) => Cow::Owned(number.to_string()),
+        (None, None) => Cow::Borrowed(""),
+    }
+}
+
+/// Parses a time. Times without a zone are UTC.
+fn parse_time(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    text.parse::<Timestamp>().ok().or_else(|| {
+        let local: DateTime = text.parse().ok()?;
+        local.to_zoned(TimeZone::UTC).ok().map(|z| z.timestamp())
+    })
+}
+
+fn seconds(number: &Number) -> Option<Timestamp> {
+    match number.as_i64() {
+        Some(whole) => Timestamp::from_second(whole).ok(),
+        None => {
+            let duration = jiff::SignedDuration::try_from_secs_f64(number.as_f64()?).ok()?;
+            Timestamp::from_duration(duration).ok()
+        }
+    }
+}
+
+fn invalid_time(path: &str, text: &str) -> String {
+    format!("invalid time `{text}` in `{path}`: the event is treated as having no time")
+}
+

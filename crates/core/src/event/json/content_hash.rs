@@ -1,0 +1,126 @@
+//! The content hash of a JSON value, the id of an event that has none.
+//! SHA-256 of the canonical form, with sorted keys and without blanks.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::event::json::value_ref::Datum;
+use crate::event::json::tape::Kind;
+
+/// The SHA-256 of a value's canonical form, in hexadecimal.
+pub fn fingerprint(datum: Datum<'_>) -> String {
+    let mut text = String::new();
+    write(datum, &mut text);
+    let digest = Sha256::digest(text.as_bytes());
+    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .filter_map(|digit| char::from_digit(digit.into(), 16))
+        .collect()
+}
+
+fn write(datum: Datum<'_>, text: &mut String) {
+    match datum.kind() {
+        Kind::Object => {
+            let mut entries = datum.entries();
+            entries.sort_unstable_by_key(|(key, _)| *key);
+            write_all('{', entries, '}', text, |(key, value), text| {
+                write_text(key, text);
+                text.push(':');
+                write(value, text);
+            });
+        }
+        Kind::List => write_all('[', datum.elements(), ']', text, write),
+        Kind::Text => write_text(&datum.text().expect("a text has its text"), text),
+        Kind::Null => text.push_str("null"),
+        Kind::Bool => text.push_str(if datum.bool() == Some(true) {
+            "true"
+        } else {
+            "false"
+        }),
+        Kind::Number => {
+            if let Some(number) = datum.number() {
+                // Writing to a `String` cannot fail.
+                let _ = write!(text, "{number}");
+            }
+        }
+    }
+}
+
+fn write_text(value: &str, text: &mut String) {
+    let is_plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    if !value.bytes().all(is_plain) {
+        return text.push_str(&Value::from(value).to_string());
+    }
+    text.push('"');
+    text.push_str(value);
+    text.push('"');
+}
+
+fn write_all<T>(
+    open: char,
+    parts: impl IntoIterator<Item = T>,
+    close: char,
+    text: &mut String,
+    write: impl Fn(T, &mut String),
+) {
+    text.push(open);
+    for (n, part) in parts.into_iter().enumerate() {
+        if n > 0 {
+            text.push(',');
+        }
+        write(part, text);
+    }
+    text.push(close);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn hash(value: Value) -> String {
+        fingerprint(Datum::Built(&value))
+    }
+
+    #[test]
+    fn the_canonical_form_is_hashed() {
+        let mut text = String::new();
+        let value = json!({"b": [1, {"d": null, "c": "é\""}], "a": 1.5});
+        write(Datum::Built(&value), &mut text);
+        assert_eq!(text, r#"{"a":1.5,"b":[1,{"c":"é\"","d":null}]}"#);
+        let empty = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+        assert_eq!(hash(json!({})), empty);
+    }
+
+    #[test]
+    fn scalars_are_written_as_json_writes_them() {
+        let value = json!([
+            null,
+            true,
+            false,
+            0,
+            -7,
+            u64::MAX,
+            1e300,
+            -0.0,
+            12.50,
+            "",
+            "é/😀",
+            "\u{7f}\u{1}\n\\\""
+        ]);
+        let mut text = String::new();
+        write(Datum::Built(&value), &mut text);
+        assert_eq!(text, value.to_string());
+    }
+
+    #[test]
+    fn the_order_of_keys_does_not_matter() {
+        let one = hash(json!({"a": 1, "b": [1, 2]}));
+        assert_eq!(one, hash(json!({"b": [1, 2], "a": 1})));
+        assert_ne!(one, hash(json!({"b": [2, 1], "a": 1})));
+        assert_ne!(hash(json!("1")), hash(json!(1)));
+    }
+}

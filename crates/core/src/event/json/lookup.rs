@@ -1,0 +1,223 @@
+//! Dotted paths in documents: looking up a value, and writing one.
+//! A path through null or a scalar finds nothing.
+
+use serde_json::{Map, Value};
+
+use crate::event::json::value_ref::Datum;
+use crate::event::json::tape::scan::hash;
+
+/// A dotted path in a decoder's table, split at compile time. The empty path is the document itself.
+#[derive(Debug)]
+pub struct At {
+    pub text: &'static str,
+    steps: [Step; MAX_STEPS],
+    count: usize,
+}
+
+/// The maximum number of steps of a path in a table.
+const MAX_STEPS: usize = 6;
+
+#[derive(Debug, Clone, Copy)]
+struct Step {
+    start: u16,
+    end: u16,
+    hash: u32,
+}
+
+/// A list of paths for a table.
+macro_rules! at {
+    ($($path:literal),+ $(,)?) => {
+        &[$(At::new($path)),+]
+    };
+}
+pub(crate) use at;
+
+impl At {
+    pub const fn new(text: &'static str) -> Self {
+        let none = Step {
+            start: 0,
+            end: 0,
+            hash: 0,
+        };
+        let (mut steps, mut count, mut start, mut end) = ([none; MAX_STEPS], 0, 0, 0);
+        while end < text.len() {
+            end += 1;
+            if end == text.len() || text.as_bytes()[end] == b'.' {
+                let hash = hash(text.as_bytes(), start, end);
+                steps[count] = Step {
+                    start: start as u16,
+                    end: end as u16,
+                    hash,
+                };
+                (count, start) = (count + 1, end + 1);
+            }
+        }
+        Self { text, steps, count }
+    }
+
+    pub fn find<'a>(&self, document: Datum<'a>) -> Option<Datum<'a>> {
+        (0..self.count).try_fold(document, |datum, step| self.step(step, datum))
+    }
+
+    #[inline]
+    fn step<'a>(&self, number: usize, datum: Datum<'a>) -> Option<Datum<'a>> {
+        datum.step_by(self.name(number), self.steps[number].hash)
+    }
+
+    fn name(&self, number: usize) -> &'static str {
+        let step = self.steps[number];
+        &self.text[step.start.into()..step.end.into()]
+    }
+
+    /// The number of leading steps that two paths share. All names in the tables have different hashes.
+    #[inline]
+    fn common(&self, other: &At) -> usize {
+        let same = |step: &usize| self.steps[*step].hash == other.steps[*step].hash;
+        (0..self.count.min(other.count)).take_while(same).count()
+    }
+}
+
+/// A document with a cursor, for looking up many paths: each lookup starts at the common prefix with the
+/// previous one.
+#[derive(Debug)]
+pub struct Walk<'a> {
+    pub document: Datum<'a>,
+    last: Option<&'static At>,
+    /// The value after each step of the last path, as far as it exists.
+    passed: [Datum<'a>; MAX_STEPS],
+    count: usize,
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(document: Datum<'a>) -> Self {
+        Self {
+            document,
+            last: None,
+            passed: [document; MAX_STEPS],
+            count: 0,
+        }
+    }
+
+    #[inline]
+    pub fn find(&mut self, at: &'static At) -> Option<Datum<'a>> {
+        let common = self.last.map_or(0, |last| last.common(at));
+        if self.count < common {
+            // The last path ended within the common prefix, so this one does too.
+            return None;
+        }
+        (self.last, self.count) = (Some(at), common);
+        let mut datum = match common {
+            0 => self.document,
+            _ => self.passed[common - 1],
+        };
+        while self.count < at.count {
+            datum = at.step(self.count, datum)?;
+            self.passed[self.count] = datum;
+            self.count += 1;
+        }
+        Some(datum)
+    }
+
+    /// The first of several paths that exists, with its value.
+    pub fn first(&mut self, paths: &'static [At]) -> Option<(&'static str, Datum<'a>)> {
+        let mut paths = paths.iter();
+        paths.find_map(|at| self.find(at).map(|datum| (at.text, datum)))
+    }
+}
+
+/// The value at a dotted path. The empty path is the document itself; a number selects an element.
+pub fn find<'a>(document: Datum<'a>, path: &str) -> Option<Datum<'a>> {
+    let mut steps = path.split('.').filter(|step| !step.is_empty());
+    steps.try_fold(document, |datum, step| datum.step(step))
+}
+
+/// The first of several paths that exists, with its value.
+pub fn first<'a>(document: Datum<'a>, paths: &[At]) -> Option<(&'static str, Datum<'a>)> {
+    paths
+        .iter()
+        .find_map(|at| at.find(document).map(|datum| (at.text, datum)))
+}
+
+/// Writes a value at a dotted path and creates the objects on it; other values on it are replaced. The
+/// empty path replaces the whole object.
+pub fn put(object: &mut Map<String, Value>, path: &str, value: Value) {
+    if path.is_empty() {
+        if let Value::Object(whole) = value {
+            *object = whole;
+        }
+        return;
+    }
+    let Some((step, rest)) = path.split_once('.') else {
+        object.insert(path.to_owned(), value);
+        return;
+    };
+    let below = object.entry(step).or_insert(Value::Null);
+    if !below.is_object() {
+        *below = Value::Object(Map::new());
+    }
+    if let Value::Object(below) = below {
+        put(below, rest, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::event::format::DECODERS;
+    use crate::event::json::tape::Tape;
+    use super::*;
+
+    static PATHS: &[At] = at![
+        "a.b.1.c", "a.b.1.x", "a.b.1", "", "a.x", "a.x.y", "a.x.y.z", "a.x.z", "a.b.2", "a.b.2.c",
+        "a.b.x", "a.b.0.c", "d.e", "d"
+    ];
+
+    #[test]
+    fn a_path_follows_objects_and_lists() {
+        let value = json!({"a": {"b": [null, {"c": 1}]}, "d": "text"});
+        let text = value.to_string();
+        let mut tape = Tape::default();
+        let scanned = tape.scan(text.as_bytes()).unwrap();
+        for document in [Datum::Built(&value), Datum::Taped(scanned.root())] {
+            let mut walk = Walk::new(document);
+            for at in PATHS.iter().chain(PATHS.iter().rev()) {
+                let walked = walk.find(at).map(|found| found.value().into_owned());
+                let found = at.find(document).map(|found| found.value().into_owned());
+                assert_eq!(walked, found, "{}", at.text);
+            }
+            for at in PATHS {
+                let found = at.find(document).map(|found| found.value().into_owned());
+                let read = find(document, at.text).map(|found| found.value().into_owned());
+                assert_eq!(found, read, "{}", at.text);
+            }
+            let found = |path| find(document, path).map(|found| found.value().into_owned());
+            assert_eq!(found("a.b.1.c"), Some(json!(1)));
+            assert_eq!(found(""), Some(value.clone()));
+            for absent in ["a.x", "a.b.2", "a.b.x", "a.b.0.c", "d.e"] {
+                assert_eq!(found(absent), None, "{absent}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_in_the_tables_have_different_hashes() {
+        let mut names = std::collections::BTreeMap::new();
+        for at in DECODERS.iter().flat_map(|decoder| decoder.places()) {
+            for step in 0..at.count {
+                let name = names.entry(at.steps[step].hash).or_insert(at.name(step));
+                assert_eq!(*name, at.name(step));
+            }
+        }
+        assert!(names.len() > 50, "{}", names.len());
+    }
+
+    #[test]
+    fn put_creates_the_objects_on_the_path() {
+        let mut object = Map::new();
+        put(&mut object, "a.b", json!(1));
+        put(&mut object, "a.c", json!(2));
+        put(&mut object, "a.b.d", json!(3));
+        assert_eq!(Value::Object(object), json!({"a": {"b": {"d": 3}, "c": 2}}));
+    }
+}

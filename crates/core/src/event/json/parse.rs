@@ -1,0 +1,280 @@
+//! Strict JSON parser for incoming bodies. Invalid UTF-8 and lone surrogates are replaced and reported as
+//! warnings; invalid JSON, nesting over 127 levels, numbers outside `f64` and duplicate keys are errors
+//! with line and column. The result never depends on the loaded rules.
+
+
+use std::cell::Cell;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+use crate::event::json::split::{Item, accept_many};
+
+/// A parsed document.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParsedJson {
+    pub value: Value,
+    /// Descriptions of the repairs. Empty for valid input.
+    pub repairs: Vec<String>,
+}
+
+/// A parse error with its place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} at line {line}, column {column}")]
+pub struct Refused {
+    pub reason: String,
+    pub line: usize,
+    pub column: usize,
+}
+
+/// Parses one JSON value.
+pub fn accept(bytes: &[u8]) -> Result<ParsedJson, Refused> {
+    let mut repairs = Vec::new();
+    let text = crate::event::json::repair::text(bytes, &mut repairs);
+    if text.trim().is_empty() {
+        return Err(empty_input());
+    }
+    let rounded = Cell::new(false);
+    let value = match parse(&text, &rounded) {
+        Ok(value) => value,
+        // Only invalid input is parsed a second time.
+        Err(error) => match crate::event::json::repair::lone_surrogates(&text, &mut repairs) {
+            Some(repaired) => {
+                parse(&repaired, &rounded).map_err(|error| parse_error(&error, &repaired))?
+            }
+            None => return Err(parse_error(&error, &text)),
+        },
+    };
+    if rounded.get() {
+        repairs.push("integer outside 64 bits rounded".into());
+    }
+    Ok(ParsedJson { value, repairs })
+}
+
+fn empty_input() -> Refused {
+    Refused {
+        reason: "empty input, expected a JSON event".into(),
+        line: 1,
+        column: 1,
+    }
+}
+
+fn parse(text: &str, rounded: &Cell<bool>) -> Result<Value, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = Strict { rounded }.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(value)
+}
+
+/// Converts an error of serde_json, with the column in characters.
+fn parse_error(error: &serde_json::Error, text: &str) -> Refused {
+    let line = error.line().max(1);
+    let before = text
+        .lines()
+        .nth(line - 1)
+        .unwrap_or_default()
+        .bytes()
+        .take(error.column())
+        // Continuation bytes of a character do not count.
+        .filter(|byte| byte & 0xC0 != 0x80)
+        .count();
+    Refused {
+        reason: reason(error),
+        line,
+        column: before.max(1),
+    }
+}
+
+fn reason(error: &serde_json::Error) -> String {
+    let suffix = format!(" at line {} column {}", error.line(), error.column());
+    let message = error.to_string();
+    let message = message.strip_suffix(&suffix).unwrap_or(&message);
+    if message.starts_with("recursion limit") {
+        return "nested more than 127 levels deep".into();
+    }
+    if message.starts_with("number out of range") {
+        return "number outside the range of 64-bit floating point".into();
+    }
+    if error.is_eof() {
+        return format!("incomplete JSON ({message})");
+    }
+    if error.is_data() {
+        return message.to_owned();
+    }
+    format!("invalid JSON ({message})")
+}
+
+/// Builds a [`Value`], with the checks that `serde_json` does not make.
+#[derive(Clone, Copy)]
+struct Strict<'a> {
+    rounded: &'a Cell<bool>,
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        if value.fract() == 0.0 && value.abs() >= 2f64.powi(63) {
+            self.rounded.set(true);
+        }
+        let number = Number::from_f64(value).ok_or_else(|| E::custom("number out of range"))?;
+        Ok(Value::Number(number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = sequence.next_element_seed(self)? {
+            elements.push(element);
+        }
+        Ok(Value::Array(elements))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            if object.contains_key(&key) {
+                return Err(A::Error::custom(format!("duplicate key `{key}`")));
+            }
+            let value = entries.next_value_seed(self)?;
+            object.insert(key, value);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn error(bytes: &[u8]) -> String {
+        accept(bytes).expect_err("an error").to_string()
+    }
+
+    #[test]
+    fn valid_input_is_not_repaired() {
+        let read = accept(br#" {"a": [1, -2, 3.5, true, null, "\ud83d\ude00 \u00e9"]} "#).unwrap();
+        assert_eq!(read.value, json!({"a": [1, -2, 3.5, true, null, "😀 é"]}));
+        assert_eq!(read.repairs, Vec::<String>::new());
+    }
+
+    #[test]
+    fn invalid_structure_is_an_error_with_its_place() {
+        let at = |reason: &str, line, column| format!("{reason} at line {line}, column {column}");
+        assert_eq!(error(b""), at("empty input, expected a JSON event", 1, 1));
+        assert_eq!(
+            error(b" \n\t"),
+            at("empty input, expected a JSON event", 1, 1)
+        );
+        assert_eq!(
+            error(b"\xEF\xBB\xBF"),
+            at("empty input, expected a JSON event", 1, 1)
+        );
+        assert_eq!(error(br#"{"a":1,"a":2}"#), at("duplicate key `a`", 1, 10));
+        assert_eq!(
+            error(b"{\"x\":[{\"b\":1,\n\"b\":2}]}"),
+            at("duplicate key `b`", 2, 3)
+        );
+        assert_eq!(
+            error(br#"{"a":"\u0062","\u0061":2}"#),
+            at("duplicate key `a`", 1, 22)
+        );
+        assert_eq!(
+            error(b"[1e999]"),
+            at("number outside the range of 64-bit floating point", 1, 6)
+        );
+        assert_eq!(
+            error(b"{} x"),
+            at("invalid JSON (trailing characters)", 1, 4)
+        );
+        assert_eq!(
+            error("\"é\" é x".as_bytes()),
+            at("invalid JSON (trailing characters)", 1, 5)
+        );
+        assert!(error(br#"{"a": "#).starts_with("incomplete JSON"));
+        assert!(error(b"hello").starts_with("invalid JSON (expected value)"));
+        assert!(error(b"{\"a\": NaN}").starts_with("invalid JSON"));
+    }
+
+    #[test]
+    fn depth_is_limited_and_never_overflows_the_stack() {
+        for depth in [128, 1_000, 1_000_000] {
+            for unit in ["[", "{\"a\":"] {
+                let deep = unit.repeat(depth);
+                assert!(error(deep.as_bytes()).starts_with("nested more than 127 levels deep"));
+            }
+        }
+        let allowed = format!("{}{}", "[".repeat(127), "]".repeat(127));
+        assert!(accept(allowed.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn invalid_text_is_repaired_and_reported() {
+        let read = accept(b"\xEF\xBB\xBF{\"a\": \"x\xFFy\"}").unwrap();
+        assert_eq!(read.value, json!({"a": "x\u{FFFD}y"}));
+        assert_eq!(read.repairs.len(), 1);
+        for (damaged, repaired) in [
+            (r#""cut \ud83d""#, "cut \u{FFFD}"),
+            (r#""\ude00 low""#, "\u{FFFD} low"),
+            (r#""\ud83d\ud83d\ude00""#, "\u{FFFD}😀"),
+            (r#""\ud83d\u0041""#, "\u{FFFD}A"),
+            (r#""\ud83d\n\\ud83d""#, "\u{FFFD}\n\\ud83d"),
+        ] {
+            let read = accept(damaged.as_bytes()).unwrap();
+            assert_eq!(read.value, json!(repaired), "{damaged}");
+            assert_eq!(read.repairs.len(), 1, "{damaged}");
+        }
+    }
+
+    #[test]
+    fn a_repair_does_not_hide_invalid_structure() {
+        assert!(error(br#"{"a": "\ud83d", "a": 1}"#).starts_with("duplicate key `a`"));
+        assert!(error(br#"{"a": "\ud83d"#).starts_with("incomplete JSON"));
+        assert!(error(br#"{"a": "\ud8"}"#).starts_with("invalid JSON"));
+    }
+
+    #[test]
+    fn an_integer_outside_64_bits_is_reported() {
+        let read = accept(b"39313930383633353634323835").unwrap();
+        assert_eq!(read.repairs, ["integer outside 64 bits rounded"]);
+        assert!(accept(b"18446744073709551615").unwrap().repairs.is_empty());
+    }
+}

@@ -1,0 +1,77 @@
+//! The normalised event: the same fields for every format in which a source delivers it.
+//! Decoders build it. `raw` has the JSON as received.
+
+pub mod catalogue;
+pub mod format;
+pub mod header;
+pub mod json;
+pub mod summary;
+
+pub use crate::event::summary::Brief;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// A normalised event. Paths in rules start at `body` (the ZIS `ticket_event` object).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// `event_source` in rules: `support`, `upmind`, or the name that a configured source sets.
+    pub source: String,
+    /// The event type, for example `ticket.PriorityChanged`.
+    pub event_type: String,
+    pub id: String,
+    /// What the event is about: the ticket id for ticket events.
+    pub key: Option<String>,
+    pub time: Option<Timestamp>,
+    /// `account_id`, `subdomain`, `integration_key`, `actor_id`, if the format has them.
+    pub envelope: Value,
+    /// The normalised `ticket_event` object.
+    pub body: Value,
+    /// The body as received.
+    pub raw: Value,
+    /// `event.…` in paths: source, type, id, key and time.
+    pub about: Value,
+    /// The format, for example `zis`.
+    pub shape: &'static str,
+    /// Warnings for the user, such as an unknown type or repaired text.
+    pub warnings: Vec<String>,
+}
+
+impl Event {
+    /// `event.…` in paths, templates and the output of commands.
+    pub fn about(
+        source: &str,
+        event_type: &str,
+        id: &str,
+        key: Option<&str>,
+        time: Option<Timestamp>,
+    ) -> Value {
+        json!({
+            "source": source,
+            "type": event_type,
+            "id": id,
+            "key": key,
+            "time": time.map(|t| t.to_string()),
+        })
+    }
+
+    /// The event in the ZIS envelope format, which `$…` paths address, with the JSON as received in `raw`.
+    pub fn document(&self) -> Value {
+        let mut document = self.envelope.as_object().cloned().unwrap_or_default();
+        let key = body_key(&self.source, &self.event_type);
+        document.insert("input".into(), json!({ key: self.body }));
+        document.insert("raw".into(), self.raw.clone());
+        Value::Object(document)
+    }
+}
+
+/// The key of a body of this type in the ZIS envelope.
+pub fn body_key(source: &str, event_type: &str) -> &'static str {
+    let family = event_type.split('.').next();
+    match family.filter(|_| source == "support") {
+        Some("user") => "user_event",
+        Some("organization") => "organization_event",
+        Some("customobject") => "custom_object_event",
+        Some(_) | None => "ticket_event",
+    }
+}

@@ -1,0 +1,86 @@
+//! The list of calls, as templates: what every call is asked before its values are put in.
+//! A new call is one more variant here and in `call`, beside its own files.
+
+use crate::flow::call::Call;
+use crate::flow::control::{ConfigAccess, Jq};
+use crate::flow::render;
+use crate::flow::step::{Action, Exec, Http, Settings};
+use crate::language::template::RenderError;
+use crate::path::scope::Scope;
+
+/// An action that leaves the process, with its values still to be put in.
+#[derive(Debug, Clone)]
+pub enum CallTemplate {
+    Http(Box<Http>),
+    Exec(Box<Exec>),
+    Jq(Box<Jq>),
+    Config(Box<ConfigAccess>),
+}
+
+impl From<Http> for Action {
+    fn from(http: Http) -> Self {
+        Action::Call(CallTemplate::Http(Box::new(http)))
+    }
+}
+
+impl From<Exec> for Action {
+    fn from(exec: Exec) -> Self {
+        Action::Call(CallTemplate::Exec(Box::new(exec)))
+    }
+}
+
+impl From<Jq> for Action {
+    fn from(jq: Jq) -> Self {
+        Action::Call(CallTemplate::Jq(Box::new(jq)))
+    }
+}
+
+impl From<ConfigAccess> for Action {
+    fn from(config: ConfigAccess) -> Self {
+        Action::Call(CallTemplate::Config(Box::new(config)))
+    }
+}
+
+impl CallTemplate {
+    pub(super) fn secrets(&self) -> Vec<&str> {
+        match self {
+            CallTemplate::Http(http) => http.secrets(),
+            CallTemplate::Exec(exec) => exec.secrets(),
+            CallTemplate::Jq(jq) => jq.secrets(),
+            CallTemplate::Config(_) => Vec::new(),
+        }
+    }
+
+    pub(super) fn sends(&self) -> bool {
+        match self {
+            CallTemplate::Http(_) | CallTemplate::Exec(_) => true,
+            CallTemplate::Jq(_) | CallTemplate::Config(_) => false,
+        }
+    }
+
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            CallTemplate::Http(_) => "http",
+            CallTemplate::Exec(exec) if exec.shell => "shell",
+            CallTemplate::Exec(_) => "exec",
+            CallTemplate::Jq(_) => "set",
+            CallTemplate::Config(config) => match config.patch {
+                Some(_) => "patch_config",
+                None => "load_config",
+            },
+        }
+    }
+
+    pub(super) fn render(
+        &self,
+        settings: &Settings,
+        scope: &Scope<'_>,
+    ) -> Result<Call, RenderError> {
+        Ok(match self {
+            CallTemplate::Http(http) => Call::Http(render::http(http, settings, scope)?),
+            CallTemplate::Exec(exec) => Call::Exec(render::exec(exec, settings, scope)?),
+            CallTemplate::Jq(jq) => Call::Jq(render::jq(jq, scope)?),
+            CallTemplate::Config(config) => Call::Config(render::config(config, scope)?),
+        })
+    }
+}

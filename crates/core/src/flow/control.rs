@@ -1,0 +1,147 @@
+//! The control steps of a compiled flow: choices, loops, waits, named flows, jq, settings and catches.
+//! Steps of rules and states of bundles both compile to these.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::diagnostic::Position;
+use crate::flow::step::Flow;
+use crate::language::condition::Condition;
+use crate::path::{Key, Path};
+use crate::language::template::Template;
+use crate::language::template::json::TreeTemplate;
+
+/// Runs the first branch whose condition is true. Without one, the flow continues after the choice.
+#[derive(Debug, Clone)]
+pub struct Choose {
+    pub branches: Vec<Branch>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Branch {
+    pub at: Position,
+    /// `None` is always true.
+    pub when: Option<Condition>,
+    pub then: Then,
+}
+
+/// Where a choice or a failure continues.
+#[derive(Debug, Clone)]
+pub enum Then {
+    /// Runs these steps, then continues after the step.
+    Flow(Flow),
+    /// Continues at a step of the same flow.
+    Goto(u32),
+}
+
+impl Then {
+    /// The steps of its own that it leads to.
+    pub fn flow(&self) -> Option<&Flow> {
+        match self {
+            Then::Flow(flow) => Some(flow),
+            Then::Goto(_) => None,
+        }
+    }
+}
+
+/// Handles the failure of a step.
+#[derive(Debug, Clone)]
+pub struct Catch {
+    pub then: Then,
+    /// Where a bundle's flow puts the error. `Nowhere` for steps, which read `error.…`.
+    pub error: Landing,
+}
+
+/// Runs a flow for each item of a list. Its result is the list of the items' results.
+#[derive(Debug, Clone)]
+pub struct Each {
+    pub items: Path,
+    /// The local name of the item. `None` in a bundle's flow, where the item is the document.
+    pub name: Option<Arc<str>>,
+    /// The maximum number of items in progress at the same time.
+    pub concurrency: u32,
+    pub on_failure: OnFailure,
+    pub flow: Flow,
+}
+
+/// What the failure of an item means for the other items.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The step fails. Items in progress end first; no more items start.
+    Stop,
+    /// The result of the item is `{error: {…}}`; the other items continue.
+    Continue,
+}
+
+#[derive(Debug, Clone)]
+pub enum Wait {
+    For(Duration),
+    /// A time in the event or in a result: RFC 3339.
+    Until(Path),
+}
+
+/// A call of a named flow. The flow sees neither the steps nor the locals of its caller.
+#[derive(Debug, Clone)]
+pub struct NamedFlow {
+    pub name: Arc<str>,
+    pub flow: Arc<Flow>,
+    /// `vars.…` of the flow: the rule's, overridden by the flow's own.
+    pub vars: Arc<Value>,
+    /// The variables that the caller passes, which override those.
+    pub given: Option<TreeTemplate>,
+}
+
+/// A jq program over a value.
+#[derive(Debug, Clone)]
+pub struct Jq {
+    pub program: Template,
+    pub input: JqInput,
+}
+
+#[derive(Debug, Clone)]
+pub enum JqInput {
+    /// The event's body, with `event`, `vars` and `steps` added to its fields.
+    Everything,
+    Tree(TreeTemplate),
+}
+
+impl Jq {
+    pub fn secrets(&self) -> Vec<&str> {
+        match &self.input {
+            JqInput::Everything => Vec::new(),
+            JqInput::Tree(tree) => tree.secrets(),
+        }
+    }
+}
+
+/// Access to the integration settings of a bundle: `LoadConfig` and `PatchConfig`.
+#[derive(Debug, Clone)]
+pub struct ConfigAccess {
+    pub integration: Arc<str>,
+    pub scope: Template,
+    /// The keys to set. `None` only reads.
+    pub patch: Option<TreeTemplate>,
+}
+
+/// The paths of a bundle's state, as in the States Language.
+#[derive(Debug, Clone)]
+pub struct Data {
+    /// `InputPath`: the part of the document that the state sees.
+    pub input: Option<Path>,
+    /// `Parameters`: what its action or its items see instead.
+    pub parameters: Option<TreeTemplate>,
+    /// `ResultPath`.
+    pub result: Landing,
+    /// `OutputPath`: the part of the document that the next state gets.
+    pub output: Option<Path>,
+}
+
+/// Where a value is written in the document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Landing {
+    Nowhere,
+    /// At these keys, which are created if absent. Without keys the value replaces the document.
+    At(Vec<Key>),
+}

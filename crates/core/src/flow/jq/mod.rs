@@ -1,0 +1,87 @@
+//! jq programs: compiling them with diagnostics, and running them.
+//! Functions whose result does not depend on the input alone (clock, environment, further inputs) are
+//! errors. Limits of time and memory are enforced by `action`.
+
+#[cfg(feature = "jq")]
+pub mod depth;
+#[cfg(not(feature = "jq"))]
+pub mod disabled;
+#[cfg(feature = "jq")]
+pub mod program;
+#[cfg(feature = "jq")]
+pub mod result;
+#[cfg(feature = "jq")]
+pub mod suggest;
+#[cfg(all(test, feature = "jq"))]
+pub mod tests;
+
+#[cfg(not(feature = "jq"))]
+use crate::flow::jq::disabled as program;
+
+use std::ops::Range;
+
+use crate::diagnostic::{Code, Diagnostics, Report};
+use crate::document::Node;
+use crate::document::decode::Decode;
+use crate::language::template::Template;
+
+pub use crate::flow::jq::program::Program;
+
+/// The maximum size of a program.
+pub const MAX_PROGRAM_BYTES: usize = 8 * 1024;
+
+/// An error in a program, with its range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    pub range: Range<usize>,
+    pub message: String,
+    /// What to write instead.
+    pub help: String,
+}
+
+impl Mistake {
+    /// The message with its place and the help, for a program that is known only while its flow runs.
+    pub fn message_in(&self, program: &str) -> String {
+        let before = program.get(..self.range.start);
+        let before = before.expect("the mistake is within the program");
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default();
+        let column = column.chars().count() + 1;
+        let (message, help) = (&self.message, &self.help);
+        format!("{message} (line {line}, column {column} of the program); {help}")
+    }
+}
+
+/// A program that stands in a rule or a bundle as it is; what can be found wrong before it runs is told.
+/// `key` names it in messages.
+pub fn lower_program(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Template> {
+    let text = diagnostics.text(node, key)?;
+    if text.contains("{{") || text.contains("{%") {
+        let message = "a jq program cannot contain a template: text of the event would become code";
+        let help = "read the event directly, `.ticket.id`; pass other values with `input: { … }`";
+        diagnostics.error(Code::BadTemplate, node.at, message, help);
+        return None;
+    }
+    check_program(node, &text, diagnostics).then(|| Template::literal(text))
+}
+
+/// Whether a program compiles; reports its error otherwise. `text` is the text of the node.
+pub fn check_program(node: &Node, text: &str, diagnostics: &mut Diagnostics) -> bool {
+    let Err(mistake) = Program::compile(text) else {
+        return true;
+    };
+    let at = Template::place(node, &mistake.range);
+    let message = match text.contains('\n') {
+        true => mistake_in_lines(&mistake, text),
+        false => mistake.message,
+    };
+    diagnostics.error(Code::BadProgram, at, message, &mistake.help);
+    false
+}
+
+/// Adds the line to the message, because the span of a text with several lines is the whole text.
+fn mistake_in_lines(mistake: &Mistake, text: &str) -> String {
+    let line = text[..mistake.range.start].matches('\n').count() + 1;
+    format!("{} (line {line} of the program)", mistake.message)
+}
+

@@ -1,0 +1,149 @@
+//! Plans a flow for an event without executing it.
+//! A plan has the steps in order, the rendered calls with secrets as names, and the conditions with their
+//! verdicts. Results of calls come from the caller's oracle; without
+//! an answer, steps that depend on them are shown as not known yet.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::diagnostic::Position;
+use crate::flow::call::Call;
+use crate::flow::decide::{Subject, Task};
+use crate::flow::step::{Flow, Step};
+use crate::flow::walk::{Halt, Walk};
+use crate::flow::walk::recorder::Sketch;
+use crate::language::condition::evaluate::Truth;
+use crate::language::condition::trace::Trace;
+use crate::run::{Attempt, Line};
+use crate::run::call_result::CallResult;
+
+/// The most calls that the oracle is asked for. The results of further calls count as unknown.
+const MAX_ORACLE_CALLS: usize = 200;
+/// The most steps of a plan. Further steps are not shown.
+pub const MAX_PLANNED_STEPS: usize = 1_000;
+
+/// One step of a plan.
+#[derive(Debug, Clone)]
+pub struct Planned<'f> {
+    pub step: &'f Step,
+    /// The step's path in the flow.
+    pub step_path: String,
+    /// The nesting depth of the flow.
+    pub depth: usize,
+    pub what: What,
+}
+
+#[derive(Debug, Clone)]
+pub enum What {
+    /// A call, with the outcome from the oracle.
+    Call(Box<Call>, Option<Box<Attempt>>),
+    /// A guard that can be evaluated now.
+    Guard {
+        truth: Truth,
+        trace: Trace,
+    },
+    /// The evaluated branches, and the index of the chosen one, from 0; `None` if no branch is true.
+    Choice {
+        branches: Vec<Judged>,
+        taken: Option<usize>,
+    },
+    /// A branch reads the result of an earlier call; the branches before it are not true.
+    Undecided(Vec<Judged>),
+    /// A value for later steps.
+    Set(serde_json::Value),
+    /// The number of items. The first of them follow.
+    Items(usize),
+    /// The other items do the same.
+    More,
+    Wait {
+        until: Timestamp,
+    },
+    /// The steps of this named flow follow.
+    Enters(String),
+    /// The failure before is caught.
+    Caught(String),
+    /// The flow ends here, with an optional message.
+    End(Option<String>),
+    /// The step reads the result of an earlier call, which is not known yet.
+    Later,
+    /// The step would fail for this event.
+    Fails(String),
+    /// A limit is reached, or the plan is too long.
+    Stops(String),
+}
+
+impl What {
+    /// Whether this adds to the entry before it.
+    pub fn continues_previous(&self) -> bool {
+        match self {
+            What::More | What::Caught(_) | What::Stops(_) => true,
+            What::Call(..)
+            | What::Guard { .. }
+            | What::Choice { .. }
+            | What::Undecided(_)
+            | What::Set(_)
+            | What::Items(_)
+            | What::Wait { .. }
+            | What::Enters(_)
+            | What::End(_)
+            | What::Later
+            | What::Fails(_) => false,
+        }
+    }
+}
+
+/// An evaluated branch of a choice.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    pub at: Position,
+    pub truth: Truth,
+    pub trace: Trace,
+}
+
+/// Plans the steps in order, up to the end of the run. `oracle` returns the outcome of a call, if it is
+/// known.
+pub fn plan<'f>(
+    flow: &'f Flow,
+    subject: &Subject<'f>,
+    now: Timestamp,
+    oracle: &mut dyn FnMut(&Task) -> Option<CallResult>,
+) -> Vec<Planned<'f>> {
+    let (mut log, mut unknown) = (Vec::new(), HashSet::new());
+    let mut asked = 0;
+    loop {
+        let mut walk = Walk::new(*subject, &log, now);
+        walk.recorder = Some(Sketch::new(unknown.clone()));
+        let end = walk.plan(flow);
+        let Err(Halt::Asks(task)) = end else {
+            let mut planned = walk.recorder.expect("a plan is recorded").planned;
+            if let (Err(Halt::Exceeded { why } | Halt::Hold { why }), Some(last)) =
+                (end, planned.last().cloned())
+            {
+                planned.truncate(MAX_PLANNED_STEPS - 1);
+                planned.push(Planned {
+                    what: What::Stops(why),
+                    ..last
+                });
+            }
+            return planned;
+        };
+        asked += 1;
+        let known = (asked <= MAX_ORACLE_CALLS).then(|| oracle(&task)).flatten();
+        match known {
+            Some(outcome) => log.push(Line::Attempt(Attempt {
+                step: task.step,
+                number: task.number,
+                started: now,
+                took: Duration::ZERO,
+                outcome,
+            })),
+            None => drop(unknown.insert(task.step)),
+        }
+    }
+}
+

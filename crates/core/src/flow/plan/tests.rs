@@ -1,0 +1,70 @@
+//! Tests of what a plan knows before any step has run.
+
+use serde_json::Value;
+
+use super::*;
+use crate::event::catalogue::Catalogue;
+use crate::event::catalogue::sample::sample;
+use crate::event::format::decode;
+use crate::event::json::parse::accept;
+use crate::matching::rule_set::RuleSet;
+
+/// The kind of each entry of a plan.
+fn kinds(steps: &str) -> Vec<&'static str> {
+    let text = format!(
+        "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nflow:\n{steps}"
+    );
+    let set = RuleSet::of_text(&text);
+    let sample = sample("support", "ticket.PriorityChanged").expect("a sample");
+    let value = accept(sample.text.as_bytes()).expect("JSON").value;
+    let event = decode(value, Catalogue::built_in()).expect("an event");
+    let subject = Subject {
+        event: &event,
+        vars: &set.rules[0].vars,
+        error: &Value::Null,
+        locals: &Value::Null,
+        seed: "",
+    };
+    let at = Timestamp::UNIX_EPOCH;
+    let planned = plan(&set.rules[0].flow, &subject, at, &mut |_| None);
+    let word = |planned: &Planned<'_>| match planned.what {
+        What::Call(..) => "call",
+        What::Guard { .. } => "guard",
+        What::Set(_) => "set",
+        What::End(_) => "end",
+        What::Later => "later",
+        What::Fails(_) => "fails",
+        What::Choice { .. } => "choice",
+        What::Undecided(_) => "undecided",
+        What::Items(_) => "items",
+        What::More => "more",
+        What::Wait { .. } => "wait",
+        What::Enters(_) => "enters",
+        What::Caught(_) => "caught",
+        What::Stops(_) => "stops",
+    };
+    planned.iter().map(word).collect()
+}
+
+const ORG: &str = "- { name: org, http: { url: 'https://a.example' } }\n";
+
+#[test]
+fn steps_that_read_a_result_are_not_known_yet() {
+    for step in [
+        "- { when: { steps.org.status: 200 } }",
+        "- { when: { current: { path: steps.org.body.priority } } }",
+        "- { when: { current: { not: { contains: [{ path: steps.org.body.priority }] } } } }",
+        "- { set: '{{ steps.org.body.name }}' }",
+        "- { set: '{{ steps.org.body.name | default(7) }}' }",
+        "- { exec: [page, '{{ steps.org.body.name | default(7) }} x'] }",
+    ] {
+        let steps = format!("{ORG}{step}\n- {{ succeed: done }}\n");
+        assert_eq!(kinds(&steps), ["call", "later", "end"], "{step}");
+    }
+}
+
+#[test]
+fn set_values_are_known_and_a_guard_ends_the_plan() {
+    let steps = "- { name: v, set: { a: 1 } }\n- { when: { steps.v.a: 1 } }\n- { when: { steps.v.a: 2 } }\n- { exec: [a] }\n";
+    assert_eq!(kinds(steps), ["set", "guard", "guard"]);
+}

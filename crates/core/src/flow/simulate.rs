@@ -1,0 +1,191 @@
+//! Simulates a run with mocked replies on a virtual clock that skips waits (`test`).
+//! The same `next` that decides for real runs decides here; no call leaves the process.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::flow::call::Call;
+use crate::flow::step::Flow;
+use crate::flow::decide::{Move, Subject, Task, next};
+use crate::run::{Attempt, Line, State};
+use crate::run::call_result::{CallFailure, CallResult};
+
+/// What performing a step gives in a test.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Mock {
+    /// `{status, headers, body}` of an HTTP step, `{status, stdout, stderr, body}` of a command.
+    Reply(Value),
+    /// The step fails before any reply, for this reason.
+    Fails(String),
+}
+
+/// The result of a simulated run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rehearsal {
+    /// All attempts in order.
+    pub calls: Vec<Task>,
+    pub log: Vec<Line>,
+    pub state: State,
+}
+
+/// The replies of steps, attempt by attempt, by step path or name.
+pub type Mocks = BTreeMap<String, Vec<Mock>>;
+
+/// Simulates from `now` on. A call without a mock is offered to `execute`, which may run it if it has no
+/// external effect; otherwise it succeeds with an empty reply.
+pub fn rehearse(
+    flow: &Flow,
+    subject: &Subject<'_>,
+    mocks: &Mocks,
+    mut now: Timestamp,
+    execute: &mut dyn FnMut(&Call) -> Option<CallResult>,
+) -> Rehearsal {
+    let (mut calls, mut log) = (Vec::new(), Vec::new());
+    let state = loop {
+        match next(flow, subject, &log, now) {
+            Move::Perform { tasks, .. } => {
+                for task in tasks {
+                    let outcome = answer(mocks, &task).or_else(|| execute(&task.call));
+                    log.push(Line::Attempt(Attempt {
+                        step: task.step.clone(),
+                        number: task.number,
+                        started: now,
+                        took: Duration::ZERO,
+                        outcome: outcome.unwrap_or_else(|| empty_reply(&task.call)),
+                    }));
+                    calls.push(task);
+                }
+            }
+            Move::Record(line) => log.push(line),
+            Move::Retry { until } | Move::Wait { until } => {
+                now = until;
+                log.push(Line::Claimed { over: Some(until) });
+            }
+            Move::Skipped { why, .. } => break State::Skipped { why },
+            Move::Done { .. } => break State::Done,
+            Move::Dead { why } => break State::Dead { why },
+            Move::Hold { why } => break State::Held { why },
+        }
+    };
+    Rehearsal { calls, log, state }
+}
+
+/// The mocked outcome of an attempt.
+pub fn answer(mocks: &Mocks, task: &Task) -> Option<CallResult> {
+    let replies = mocks.get(&task.step).or_else(|| mocks.get(&task.name))?;
+    Some(outcome(&task.call, mock(replies, task.number)?))
+}
+
+/// The name of a step, from its path in the flow.
+pub fn name(path: &str) -> &str {
+    let name = path.rsplit('.').next().unwrap_or(path);
+    name.split('#').next().unwrap_or(name)
+}
+
+/// The reply to an attempt. The last reply is repeated.
+fn mock(replies: &[Mock], number: u32) -> Option<Mock> {
+    let index = usize::try_from(number).unwrap_or(1).saturating_sub(1);
+    replies.get(index).or(replies.last()).cloned()
+}
+
+fn empty_reply(call: &Call) -> CallResult {
+    call.result_of(json!({}))
+}
+
+fn outcome(call: &Call, mock: Mock) -> CallResult {
+    match mock {
+        Mock::Reply(reply) => call.result_of(reply),
+        Mock::Fails(message) => Err(CallFailure::transient(message)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::catalogue::Catalogue;
+    use crate::event::catalogue::sample::sample;
+    use crate::event::format::decode;
+use crate::event::json::parse::accept;
+    use crate::matching::rule_set::RuleSet;
+
+    const RULE: &str = r#"
+name: r
+event_source: support
+event_type: ticket.PriorityChanged
+flow:
+  - name: org
+    http: { url: "https://desk.example/orgs/{{ ticket.organization_id }}" }
+    retry: { attempts: 3, backoff: 1s }
+  - when: { steps.org.body.vip: true }
+  - name: page
+    exec: [page, "{{ steps.org.body.name }}"]
+"#;
+
+    fn simulated(mocks: Value) -> Rehearsal {
+        let set = RuleSet::of_text(RULE);
+        let sample = sample("support", "ticket.PriorityChanged").expect("a sample");
+        let value = accept(sample.text.as_bytes()).expect("JSON").value;
+        let event = decode(value, Catalogue::built_in()).expect("an event");
+        let subject = Subject {
+            event: &event,
+            vars: &set.rules[0].vars,
+            error: &Value::Null,
+            locals: &Value::Null,
+            seed: "",
+        };
+        let mocks = mocks.as_object().cloned().unwrap_or_default();
+        let mocks = mocks.into_iter().map(|(step, replies)| {
+            let replies = replies.as_array().cloned().unwrap_or_default();
+            (step, replies.into_iter().map(Mock::Reply).collect())
+        });
+        rehearse(
+            &set.rules[0].flow,
+            &subject,
+            &mocks.collect(),
+            Timestamp::UNIX_EPOCH,
+            &mut |_| None,
+        )
+    }
+
+    fn steps(rehearsal: &Rehearsal) -> Vec<&str> {
+        rehearsal
+            .calls
+            .iter()
+            .map(|task| task.step.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn replies_decide_guards_and_retries() {
+        let run = simulated(json!({"org": [
+            {"status": 503},
+            {"status": 200, "body": {"vip": true, "name": "Acme"}},
+        ]}));
+        assert_eq!(run.state, State::Done);
+        assert_eq!(steps(&run), ["org", "org", "page"]);
+        let Call::Exec(call) = &run.calls[2].call else {
+            panic!("a command");
+        };
+        assert_eq!(call.argv[1].to_string(), "Acme");
+        // The clock skips the delay: about a second, with jitter.
+        let attempts: Vec<&Attempt> = run.log.iter().filter_map(Line::attempt).collect();
+        let waited = attempts[1].started.duration_since(attempts[0].started);
+        assert!((800..=1200).contains(&waited.as_millis()), "{waited:?}");
+    }
+
+    #[test]
+    fn a_false_guard_skips_and_a_permanent_failure_ends_the_run() {
+        let run = simulated(json!({"org": [{"body": {"vip": false}}]}));
+        assert_eq!((run.state.word(), steps(&run)), ("skipped", vec!["org"]));
+        let run = simulated(json!({"org": [{"status": 404}]}));
+        assert_eq!((run.state.word(), steps(&run)), ("dead", vec!["org"]));
+        let run = simulated(json!({"org": [{"status": 503}]}));
+        assert_eq!(
+            (run.state.word(), steps(&run)),
+            ("dead", vec!["org", "org", "org"])
+        );
+    }
+}

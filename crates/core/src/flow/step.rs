@@ -1,0 +1,355 @@
+//! A compiled flow: steps with their actions, settings and successors.
+//! Represents steps of rules and states of bundles alike. Immutable; all errors were reported when it was
+//! compiled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::diagnostic::Position;
+use crate::flow::call::{Call, Expect, Keep};
+use crate::flow::call_template::CallTemplate;
+use crate::flow::confinement::Confinement;
+use crate::flow::control::{Catch, Choose, Data, Each, NamedFlow, Wait};
+use crate::language::condition::Condition;
+use crate::language::template::{RenderError, Template};
+use crate::language::template::json::TreeTemplate;
+use crate::run::retry::Retry;
+use crate::path::scope::Scope;
+
+/// A flow starts with its first step.
+#[derive(Debug, Clone, Default)]
+pub struct Flow {
+    pub steps: Vec<Step>,
+    /// Runs after the failure of a step without its own `catch`; the failed flow does not continue.
+    pub catch: Option<Box<Flow>>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The name from the rule. Default: the kind with a number (`http-1`).
+    pub name: String,
+    pub at: Position,
+    pub action: Action,
+    /// Shared, because most steps have the same settings.
+    pub settings: Arc<Settings>,
+    /// The next step. `None` ends the flow.
+    pub next: Option<u32>,
+    /// Handles its failure. `None` fails the flow.
+    pub catch: Option<Box<Catch>>,
+    /// The paths of a bundle's state. `None` for steps, whose results are in `steps.…`.
+    pub data: Option<Box<Data>>,
+}
+
+/// The settings that apply to every kind of step.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Settings {
+    pub retry: Retry,
+    pub timeout: Duration,
+    pub keep: Keep,
+    pub on_crash: OnCrash,
+}
+
+/// What happens to a step that was running when the program crashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OnCrash {
+    /// Run it again, with the same idempotency key.
+    Rerun,
+    /// Hold the run until an operator decides.
+    Hold,
+}
+
+impl Flow {
+    /// A flow whose steps run one after another.
+    pub fn in_order(mut steps: Vec<Step>) -> Self {
+        let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+        for (step, next) in steps.iter_mut().zip(1..) {
+            step.next = (next < count).then_some(next);
+        }
+        Self { steps, catch: None }
+    }
+
+    /// Whether it comes from a bundle and so has a document.
+    pub fn is_from_bundle(&self) -> bool {
+        self.steps.iter().any(|step| step.data.is_some())
+    }
+
+    /// All steps in it and in nested flows, each before the steps nested in it.
+    pub fn all_steps(&self) -> Vec<&Step> {
+        let own = self.steps.iter().flat_map(|step| {
+            let nested = step.nested_flows().into_iter().flat_map(Flow::all_steps);
+            std::iter::once(step).chain(nested)
+        });
+        let caught = self.catch.iter().flat_map(|flow| flow.all_steps());
+        own.chain(caught).collect()
+    }
+
+    /// The names of the secrets that its steps use, each with its step.
+    pub fn secrets(&self) -> impl Iterator<Item = (&str, &Step)> {
+        self.all_steps().into_iter().flat_map(|step| {
+            let names = step.secrets().into_iter();
+            names.map(move |name| (name, step))
+        })
+    }
+}
+
+impl Step {
+    /// The call that it makes; None of a step that makes none.
+    pub fn render(&self, scope: &Scope<'_>) -> Result<Option<Call>, RenderError> {
+        self.action.render(&self.settings, scope)
+    }
+
+    /// Whether the step always ends the flow that it belongs to.
+    pub fn ends_flow(&self) -> bool {
+        self.catch.is_none() && self.action.ends_flow()
+    }
+
+    /// The flows nested in the step.
+    fn nested_flows(&self) -> Vec<&Flow> {
+        let inner = self.action.inner_flows().into_iter().map(|(_, flow)| flow);
+        let caught = self.catch.iter().filter_map(|catch| catch.then.flow());
+        inner.chain(caught).collect()
+    }
+
+    /// The names of the secrets that the step itself uses, duplicates included.
+    pub fn secrets(&self) -> Vec<&str> {
+        let parameters = self.data.iter().filter_map(|data| data.parameters.as_ref());
+        let mut names: Vec<&str> = parameters.flat_map(TreeTemplate::secrets).collect();
+        names.extend(self.action.secrets());
+        names
+    }
+}
+
+/// What a step does. Everything that is asked of every action is answered here; what carries it out
+/// is `walk` for all but calls.
+#[derive(Debug, Clone)]
+pub enum Action {
+    Call(CallTemplate),
+    /// A guard: if not true, the run ends as skipped.
+    When(Condition),
+    Set(TreeTemplate),
+    Choose(Box<Choose>),
+    Each(Box<Each>),
+    Wait(Wait),
+    Flow(Box<NamedFlow>),
+    Succeed(Option<Template>),
+    Fail(Option<Template>),
+}
+
+impl Action {
+    fn secrets(&self) -> Vec<&str> {
+        match self {
+            Action::Call(call) => call.secrets(),
+            Action::When(_)
+            | Action::Set(_)
+            | Action::Choose(_)
+            | Action::Each(_)
+            | Action::Wait(_)
+            | Action::Flow(_)
+            | Action::Succeed(_)
+            | Action::Fail(_) => Vec::new(),
+        }
+    }
+
+    /// The flows within it, each with what their steps' places have behind that of the step: `.1.` for
+    /// a branch, `[].` for items, `.` for a named flow.
+    pub fn inner_flows(&self) -> Vec<(String, &Flow)> {
+        match self {
+            Action::Choose(choose) => {
+                let branches = choose.branches.iter().zip(1..);
+                let flows = branches.filter_map(|(branch, number)| {
+                    Some((format!(".{number}."), branch.then.flow()?))
+                });
+                flows.collect()
+            }
+            Action::Each(each) => vec![("[].".into(), &each.flow)],
+            Action::Flow(named) => vec![(".".into(), &*named.flow)],
+            Action::Call(_)
+            | Action::When(_)
+            | Action::Set(_)
+            | Action::Wait(_)
+            | Action::Succeed(_)
+            | Action::Fail(_) => Vec::new(),
+        }
+    }
+
+    /// Whether no step behind it is ever reached, unless its failure is caught.
+    pub fn ends_flow(&self) -> bool {
+        match self {
+            Action::Succeed(_) | Action::Fail(_) => true,
+            Action::Choose(choose) => {
+                let mut branches = choose.branches.iter();
+                let always = choose.branches.iter().any(|branch| branch.when.is_none());
+                let ends = |flow: &Flow| flow.steps.iter().any(Step::ends_flow);
+                always && branches.all(|branch| branch.then.flow().is_some_and(ends))
+            }
+            Action::Call(_)
+            | Action::When(_)
+            | Action::Set(_)
+            | Action::Each(_)
+            | Action::Wait(_)
+            | Action::Flow(_) => false,
+        }
+    }
+
+    /// The key that names this action in a rule.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Action::Call(call) => call.kind(),
+            Action::When(_) => "when",
+            Action::Set(_) => "set",
+            Action::Choose(_) => "choose",
+            Action::Each(_) => "for_each",
+            Action::Wait(_) => "wait",
+            Action::Flow(_) => "flow",
+            Action::Succeed(_) => "succeed",
+            Action::Fail(_) => "fail",
+        }
+    }
+
+    fn call(&self) -> Option<&CallTemplate> {
+        match self {
+            Action::Call(call) => Some(call),
+            Action::When(_)
+            | Action::Set(_)
+            | Action::Choose(_)
+            | Action::Each(_)
+            | Action::Wait(_)
+            | Action::Flow(_)
+            | Action::Succeed(_)
+            | Action::Fail(_) => None,
+        }
+    }
+
+    /// Whether it makes a call, which has a reply.
+    pub fn has_reply(&self) -> bool {
+        self.call().is_some()
+    }
+
+    /// Whether it sends something, which a rule test can look at.
+    pub fn sends(&self) -> bool {
+        self.call().is_some_and(CallTemplate::sends)
+    }
+
+    /// The call that the action makes; None of one that makes none.
+    pub fn render(
+        &self,
+        settings: &Settings,
+        scope: &Scope<'_>,
+    ) -> Result<Option<Call>, RenderError> {
+        let call = self.call().map(|call| call.render(settings, scope));
+        call.transpose()
+    }
+
+    /// The HTTP request that it sends.
+    pub fn request(&self) -> Option<&Http> {
+        match self.call()? {
+            CallTemplate::Http(http) => Some(http),
+            CallTemplate::Exec(_) | CallTemplate::Jq(_) | CallTemplate::Config(_) => None,
+        }
+    }
+
+    /// The command that it runs.
+    pub fn command(&self) -> Option<&Exec> {
+        match self.call()? {
+            CallTemplate::Exec(exec) => Some(exec),
+            CallTemplate::Http(_) | CallTemplate::Jq(_) | CallTemplate::Config(_) => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Http {
+    pub method: &'static str,
+    /// `url:`, or the connection's base URL joined with `path:`.
+    pub url: Template,
+    /// The connection whose credentials are sent with the request.
+    pub connection: Option<String>,
+    pub query: Vec<(String, Template)>,
+    pub headers: Vec<(String, Template)>,
+    pub body: Option<BodyTemplate>,
+    pub auth: Option<AuthTemplate>,
+    pub expect: Expect,
+    /// The maximum number of redirects.
+    pub redirects: u8,
+}
+
+#[derive(Debug, Clone)]
+pub enum BodyTemplate {
+    Json(TreeTemplate),
+    Form(Vec<(String, Template)>),
+    Raw(Template),
+}
+
+#[derive(Debug, Clone)]
+pub enum AuthTemplate {
+    Bearer(Template),
+    Basic {
+        username: Template,
+        password: Template,
+    },
+    Header {
+        name: String,
+        value: Template,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub struct Exec {
+    pub argv: Vec<Template>,
+    /// The standard input of the command. `None` is the whole event as JSON.
+    pub stdin: Option<Template>,
+    pub cwd: String,
+    pub env: Vec<(String, Template)>,
+    /// The limits of the command. Boxed because few steps have them.
+    pub confine: Option<Box<Confinement>>,
+    /// Written as `shell:`: argv is `/bin/sh -c SCRIPT`.
+    pub shell: bool,
+}
+
+impl Exec {
+    pub(super) fn secrets(&self) -> Vec<&str> {
+        let env = self.env.iter().map(|(_, value)| value);
+        let texts = self.argv.iter().chain(&self.stdin).chain(env);
+        texts.flat_map(Template::secrets).collect()
+    }
+}
+
+impl Http {
+    pub(super) fn secrets(&self) -> Vec<&str> {
+        let pairs = self
+            .query
+            .iter()
+            .chain(&self.headers)
+            .map(|(_, value)| value);
+        let texts = std::iter::once(&self.url).chain(pairs);
+        let mut names: Vec<&str> = texts.flat_map(Template::secrets).collect();
+        names.extend(self.body.iter().flat_map(BodyTemplate::secrets));
+        names.extend(self.auth.iter().flat_map(AuthTemplate::secrets));
+        names
+    }
+}
+
+impl BodyTemplate {
+    fn secrets(&self) -> Vec<&str> {
+        match self {
+            BodyTemplate::Json(tree) => tree.secrets(),
+            BodyTemplate::Form(fields) => fields
+                .iter()
+                .flat_map(|(_, value)| value.secrets())
+                .collect(),
+            BodyTemplate::Raw(text) => text.secrets().collect(),
+        }
+    }
+}
+
+impl AuthTemplate {
+    pub fn secrets(&self) -> Vec<&str> {
+        match self {
+            AuthTemplate::Bearer(token) => token.secrets().collect(),
+            AuthTemplate::Basic { username, password } => {
+                username.secrets().chain(password.secrets()).collect()
+            }
+            AuthTemplate::Header { value, .. } => value.secrets().collect(),
+        }
+    }
+}

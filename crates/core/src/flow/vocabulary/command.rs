@@ -1,0 +1,96 @@
+//! The words under `exec` and `confine` as tables, with their JSON Schema.
+//! It refuses to know how a command is lowered.
+
+use serde_json::{Value, json};
+
+use crate::document::size;
+use crate::flow::limits::MOST_PROCESSES;
+use crate::document::vocabulary::{Vocabulary, boolean, duration, mapping, text, word};
+
+/// The keys under `exec`, where it is not the list of arguments itself.
+pub const EXEC: Vocabulary = Vocabulary {
+    name: "`exec`",
+    words: &[
+        word("argv", "The program and its arguments.", argv),
+        word(
+            "stdin",
+            "The standard input of the program. Default: the event as JSON.",
+            text,
+        ),
+        word(
+            "cwd",
+            "The working directory. Default: the folder of the rule file.",
+            text,
+        ),
+        word(
+            "env",
+            "Environment variables by name, in addition to `FLOWTRIGGER_EVENT_…`.",
+            mapping,
+        ),
+    ],
+};
+
+/// The keys under `confine`.
+pub const CONFINE: Vocabulary = Vocabulary {
+    name: "`confine`",
+    words: &[
+        word(
+            "cpu",
+            "CPU time of each process, in whole seconds.",
+            duration,
+        ),
+        word(
+            "memory",
+            "Address space of each process; at least 16MiB.",
+            size::schema,
+        ),
+        word(
+            "file_size",
+            "Size of each file that it writes. Pipes are not counted as files.",
+            size::schema,
+        ),
+        word(
+            "processes",
+            "The number of processes of its user, including those not started by the step. If flowtrigger runs as root, this also requires `user`.",
+            processes,
+        ),
+        word(
+            "user",
+            "The user in /etc/passwd that it runs as, with that user's group and home directory and no supplementary groups. Requires that flowtrigger runs as root.",
+            text,
+        ),
+        word(
+            "read",
+            "Paths where it may read files and run programs, in addition to the program itself and what system programs need. With `read`, it may write only to the paths under `write`. Relative paths start at the folder of the rule file, for `write` as well.",
+            paths,
+        ),
+        word(
+            "write",
+            "Paths where it may write, in addition to devices such as /dev/null; `[]` for none.",
+            paths,
+        ),
+    ],
+};
+
+pub fn exec() -> Value {
+    json!({"oneOf": [argv(), EXEC.schema(&["argv"])]})
+}
+
+fn argv() -> Value {
+    let item = json!({"type": ["string", "number", boolean()["type"]]});
+    json!({"type": "array", "minItems": 1, "items": item})
+}
+
+pub fn confine() -> Value {
+    let mut schema = CONFINE.schema(&[]);
+    schema["minProperties"] = json!(1);
+    schema
+}
+
+fn processes() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": MOST_PROCESSES})
+}
+
+fn paths() -> Value {
+    json!({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
+}

@@ -1,0 +1,89 @@
+//! The words under `http` as a table, with their JSON Schema.
+//! It refuses to know how a request is lowered.
+
+use serde_json::{Value, json};
+
+use crate::flow::limits::MOST_REDIRECTS;
+use crate::document::vocabulary::{Vocabulary, anything, mapping, text, word};
+
+/// The methods that a request may have.
+pub const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/// The keys under `http`.
+pub const HTTP: Vocabulary = Vocabulary {
+    name: "`http`",
+    words: &[
+        word(
+            "method",
+            "The HTTP method. Default: GET, or POST if there is a body.",
+            method,
+        ),
+        word(
+            "url",
+            "The complete URL. Values are percent-encoded and can never form the host.",
+            text,
+        ),
+        word(
+            "connection",
+            "A connection of flowtrigger.yaml, which provides the base URL and the credentials. Requires `path`.",
+            text,
+        ),
+        word(
+            "path",
+            "The path below the connection's base URL; starts with `/`.",
+            path,
+        ),
+        word("headers", "Headers by name.", mapping),
+        word(
+            "query",
+            "Query parameters by name. A list repeats the parameter.",
+            mapping,
+        ),
+        word(
+            "json",
+            "The body as JSON, with templates as values. A value that consists of one `{{ … }}` keeps its type.",
+            anything,
+        ),
+        word("form", "The body as form fields by name.", mapping),
+        word("body", "The body as text.", text),
+        word(
+            "expect",
+            "The statuses that count as success: `200`, `2xx`, `200-299`, or a list of these. Default: `2xx`.",
+            expect,
+        ),
+        word(
+            "redirects",
+            "The maximum number of redirects to follow; each one is checked. Default: none. Another origin receives no credentials, no header with a secret and no `Idempotency-Key`.",
+            redirects,
+        ),
+    ],
+};
+
+pub fn http() -> Value {
+    let mut schema = HTTP.schema(&[]);
+    schema["oneOf"] = json!([
+        {"required": ["url"]},
+        {"required": ["connection", "path"]},
+    ]);
+    schema
+}
+
+fn method() -> Value {
+    json!({"enum": METHODS})
+}
+
+fn path() -> Value {
+    json!({"type": "string", "pattern": "^/"})
+}
+
+fn redirects() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": MOST_REDIRECTS})
+}
+
+fn expect() -> Value {
+    let one = json!({"oneOf": [
+        {"type": "integer", "minimum": 100, "maximum": 599},
+        {"type": "string", "pattern": "^([1-5]xx|[1-5][0-9][0-9](-[1-5][0-9][0-9])?)$"},
+    ]});
+    json!({"oneOf": [one, {"type": "array", "minItems": 1, "items": one}]})
+}

@@ -1,0 +1,124 @@
+//! A run's log, indexed by the paths of its steps.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::run::{Attempt, Line};
+use crate::run::call_result::Reply;
+
+/// The log by step path.
+pub struct Log<'a> {
+    histories: HashMap<&'a str, Story<'a>>,
+    /// The end of the wait that the last claim ended.
+    pub over: Option<Timestamp>,
+    /// The start of the run according to its log. A retry by an operator restarts it.
+    pub since: Option<Timestamp>,
+}
+
+/// The history of one step.
+#[derive(Clone, Copy)]
+pub struct Story<'a> {
+    pub last: Last<'a>,
+    /// Attempts since the run was last retried by an operator.
+    pub attempts: u32,
+    /// Whether the run was claimed after the last entry of the step.
+    pub claimed: bool,
+    /// Whether an operator retried the run after the last entry of the step.
+    pub revived: bool,
+    /// The error, if the failure was caught.
+    pub caught: Option<&'a Value>,
+}
+
+#[derive(Clone, Copy)]
+pub enum Last<'a> {
+    Nothing,
+    Started { number: u32 },
+    Waiting { until: Timestamp },
+    Attempt(&'a Attempt),
+}
+
+impl<'a> Log<'a> {
+    pub fn of(lines: &'a [Line]) -> Self {
+        let mut log = Self {
+            histories: HashMap::new(),
+            over: None,
+            since: None,
+        };
+        lines.iter().for_each(|line| log.add(line));
+        log
+    }
+
+    pub fn history(&self, step_path: &str) -> Story<'a> {
+        self.histories.get(step_path).copied().unwrap_or(EMPTY)
+    }
+
+    /// The results of the steps directly under a path prefix, by name.
+    pub fn results(&self, prefix: &str) -> BTreeMap<&'a str, &'a Value> {
+        let own = self.histories.iter().filter_map(|(step_path, history)| {
+            let name = step_path.strip_prefix(prefix)?;
+            let result = history.result().filter(|_| !name.contains(['.', '[']))?;
+            Some((name, result))
+        });
+        own.collect()
+    }
+
+    fn add(&mut self, line: &'a Line) {
+        match line {
+            Line::Started { step, number, at } => {
+                self.set_last(step, *at, Last::Started { number: *number });
+            }
+            Line::Waiting { step, at, until } => {
+                self.set_last(step, *at, Last::Waiting { until: *until });
+            }
+            Line::Attempt(attempt) => {
+                self.set_last(&attempt.step, attempt.started, Last::Attempt(attempt));
+                self.entry(&attempt.step).attempts += 1;
+            }
+            Line::Caught { step, error, .. } => self.entry(step).caught = Some(error),
+            Line::Claimed { over } => {
+                self.over = self.over.max(*over);
+                self.histories
+                    .values_mut()
+                    .for_each(|history| history.claimed = true);
+            }
+            Line::Revived { at } => {
+                self.since = Some(*at);
+                for history in self.histories.values_mut() {
+                    (history.revived, history.attempts) = (true, 0);
+                }
+            }
+        }
+    }
+
+    fn set_last(&mut self, step: &'a str, at: Timestamp, last: Last<'a>) {
+        self.since = self.since.or(Some(at));
+        let history = self.entry(step);
+        (history.last, history.claimed, history.revived) = (last, false, false);
+    }
+
+    fn entry(&mut self, step: &'a str) -> &mut Story<'a> {
+        self.histories.entry(step).or_insert(EMPTY)
+    }
+}
+
+const EMPTY: Story<'static> = Story {
+    last: Last::Nothing,
+    attempts: 0,
+    claimed: false,
+    revived: false,
+    caught: None,
+};
+
+impl<'a> Story<'a> {
+    pub fn result(&self) -> Option<&'a Value> {
+        match self.last {
+            Last::Attempt(Attempt {
+                outcome: Ok(Reply { value: result }),
+                ..
+            }) => Some(result),
+            Last::Attempt(_) | Last::Nothing | Last::Started { .. } | Last::Waiting { .. } => None,
+        }
+    }
+}

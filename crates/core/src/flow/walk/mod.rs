@@ -1,0 +1,368 @@
+//! Interprets a flow against the log of its run.
+//! Each walk starts at the first step and stops where a call, a wait or a log entry is needed, or at the
+//! end. A walk keeps no state for the next one.
+
+pub mod action;
+pub mod control;
+pub mod for_each;
+pub mod history;
+pub mod recorder;
+pub mod state_data;
+pub mod variables;
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::flow::walk::state_data::{bundle_error, state_input};
+pub use crate::flow::walk::variables::Memory;
+pub use crate::flow::walk::recorder::Sketch;
+
+use crate::flow::limits;
+use crate::flow::control::{Catch, Then};
+use crate::flow::decide::{Subject, Task};
+use crate::flow::plan::What;
+use crate::flow::step::{Action, Flow, Step};
+use crate::flow::walk::history::{Log, Story};
+use crate::language::condition::trace::Trace;
+use crate::run::Line;
+
+/// One interpretation of a flow against the run log.
+pub struct Walk<'a, 'l> {
+    subject: Subject<'a>,
+    log: Log<'l>,
+    now: Timestamp,
+    /// Waits up to this time are over.
+    horizon: Timestamp,
+    /// The calls that can be executed now.
+    pub tasks: Vec<Task>,
+    /// The times that are not due yet.
+    pub waits: Vec<Due>,
+    transitions: u32,
+    /// The nesting depth of the current flow.
+    depth: usize,
+    /// Records a plan instead of making calls.
+    pub recorder: Option<Sketch<'a>>,
+}
+
+/// When a run continues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    Retry(Timestamp),
+    Wait(Timestamp),
+}
+
+impl Due {
+    pub fn at(self) -> Timestamp {
+        match self {
+            Due::Retry(at) | Due::Wait(at) => at,
+        }
+    }
+}
+
+/// How a flow ended.
+#[derive(Debug)]
+pub enum End {
+    /// After its last step, with its result.
+    Finished(Value),
+    Succeeded {
+        message: Option<String>,
+    },
+    Skipped {
+        why: String,
+        trace: Trace,
+    },
+    Failed(Fault),
+}
+
+/// Why a walk stops before the end of the flow.
+#[derive(Debug)]
+pub enum Halt {
+    /// At calls or waits.
+    Stops,
+    /// This entry must be in the log first.
+    Record(Box<Line>),
+    /// An operator must decide.
+    Hold { why: String },
+    /// A limit is exceeded. Not caught.
+    Exceeded { why: String },
+    /// In a plan: the oracle may know the outcome of this call.
+    Asks(Box<Task>),
+}
+
+/// Why a step failed.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    step: String,
+    message: String,
+    attempts: u32,
+    status: Option<u16>,
+    /// The full reason, for a run that ends as dead.
+    pub why: String,
+}
+
+impl Fault {
+    /// `error.…` for its catch.
+    fn error(&self) -> Value {
+        json!({
+            "message": self.message,
+            "step": self.step,
+            "attempts": self.attempts,
+            "status": self.status,
+        })
+    }
+}
+
+/// Where the flow continues after a step.
+enum Pass {
+    /// At the next step, with this result.
+    Next(Value),
+    /// At the next step, without a known result.
+    NextWithoutResult,
+    /// At this step.
+    To(u32),
+    End(End),
+}
+
+impl<'a, 'l> Walk<'a, 'l> {
+    pub fn new(subject: Subject<'a>, lines: &'l [Line], now: Timestamp) -> Self {
+        let log = Log::of(lines);
+        Self {
+            subject,
+            horizon: log.over.map_or(now, |over| over.max(now)),
+            log,
+            now,
+            tasks: Vec::new(),
+            waits: Vec::new(),
+            transitions: 0,
+            depth: 0,
+            recorder: None,
+        }
+    }
+
+    pub fn run(&mut self, flow: &'a Flow) -> Result<End, Halt> {
+        let mut variables = self.subject.variables(flow);
+        self.flow(flow, "", &mut variables)
+    }
+
+    /// Runs the flow for a plan: all waits count as over.
+    pub fn plan(&mut self, flow: &'a Flow) -> Result<End, Halt> {
+        self.horizon = Timestamp::MAX;
+        self.run(flow)
+    }
+
+    fn flow(
+        &mut self,
+        flow: &'a Flow,
+        prefix: &str,
+        variables: &mut Memory<'a>,
+    ) -> Result<End, Halt> {
+        let Some(catch) = &flow.catch else {
+            return self.steps(flow, prefix, variables);
+        };
+        let step_path = format!("{prefix}catch");
+        let error = match self.log.history(&step_path).caught {
+            Some(error) => error.clone(),
+            None => match self.steps(flow, prefix, variables)? {
+                End::Failed(failure) => self.record_caught(&step_path, &failure)?,
+                end => return Ok(end),
+            },
+        };
+        let mut inner = variables.clone();
+        if let Value::Object(steps) = &mut inner.steps {
+            let results = self.log.results(prefix).into_iter();
+            steps.extend(results.map(|(name, result)| (name.to_owned(), result.clone())));
+        }
+        inner.error = std::borrow::Cow::Owned(error);
+        self.enter(&step_path, |walk| {
+            walk.steps(catch, &format!("{step_path}."), &mut inner)
+        })
+    }
+
+    fn steps(
+        &mut self,
+        flow: &'a Flow,
+        prefix: &str,
+        variables: &mut Memory<'a>,
+    ) -> Result<End, Halt> {
+        let mut last = Value::Null;
+        let mut visits: HashMap<u32, u32> = HashMap::new();
+        let mut at = (!flow.steps.is_empty()).then_some(0);
+        while let Some((number, step)) = at.and_then(|at| Some((at, flow.steps.get(at as usize)?)))
+        {
+            self.transitions += 1;
+            if self.transitions > limits::MAX_STEPS_PER_RUN {
+                let why = limits::transitions();
+                return Err(Halt::Exceeded { why });
+            }
+            let visit = visits.entry(number).or_default();
+            *visit += 1;
+            let step_path = match visit {
+                1 => format!("{prefix}{}", step.name),
+                again => format!("{prefix}{}#{again}", step.name),
+            };
+            at = match self.step(step, &step_path, variables)? {
+                Pass::Next(value) => {
+                    last.clone_from(&value);
+                    variables.set_result(step, value);
+                    variables
+                        .select_output(step.data.as_ref().and_then(|data| data.output.as_ref()));
+                    step.next
+                }
+                Pass::NextWithoutResult => {
+                    variables
+                        .select_output(step.data.as_ref().and_then(|data| data.output.as_ref()));
+                    step.next
+                }
+                Pass::To(step) => Some(step),
+                Pass::End(end) => return Ok(end),
+            };
+        }
+        Ok(End::Finished(match variables.document.is_null() {
+            true => last,
+            false => variables.document.take(),
+        }))
+    }
+
+    /// Walks a step, and its catch if it failed.
+    fn step(
+        &mut self,
+        step: &'a Step,
+        step_path: &str,
+        variables: &mut Memory<'a>,
+    ) -> Result<Pass, Halt> {
+        let history = self.log.history(step_path);
+        let Some(catch) = &step.catch else {
+            return self.execute(step, step_path, history, variables);
+        };
+        let error = match history.caught {
+            Some(error) => error.clone(),
+            None => match self.execute(step, step_path, history, variables)? {
+                Pass::End(End::Failed(failure)) => self.record_caught(step_path, &failure)?,
+                pass => return Ok(pass),
+            },
+        };
+        self.run_catch(catch, step_path, error, variables)
+    }
+
+    fn execute(
+        &mut self,
+        step: &'a Step,
+        step_path: &str,
+        history: Story<'l>,
+        variables: &mut Memory<'a>,
+    ) -> Result<Pass, Halt> {
+        let input = match state_input(step, variables) {
+            Ok(input) => input,
+            Err(error) => return Ok(self.fail_input(step, step_path, &error, variables)),
+        };
+        let with_input = variables.with_document(input);
+        let with_input = with_input.as_ref().unwrap_or(variables);
+        let pass = match &step.action {
+            Action::When(condition) => self.guard(step, step_path, condition, with_input),
+            Action::Set(tree) => self.set(step, step_path, history, tree, with_input),
+            Action::Succeed(message) => self.succeed(step, step_path, message.as_ref(), with_input),
+            Action::Fail(message) => self.fail(step, step_path, message.as_ref(), with_input),
+            Action::Wait(wait) => self.wait(step, step_path, history, wait, with_input),
+            Action::Choose(choose) => self.choose(step, step_path, choose, with_input),
+            Action::Each(each) => self.each(step, step_path, each, with_input),
+            Action::Flow(named) => self.named(step, step_path, named, with_input),
+            Action::Call(_) => self.perform(step, step_path, history, with_input),
+        }?;
+        if matches!(pass, Pass::NextWithoutResult) {
+            variables.mark_unknown(step);
+        }
+        Ok(pass)
+    }
+
+    fn run_catch(
+        &mut self,
+        catch: &'a Catch,
+        step_path: &str,
+        error: Value,
+        variables: &mut Memory<'a>,
+    ) -> Result<Pass, Halt> {
+        let flow = match &catch.then {
+            Then::Goto(step) => {
+                variables.write_result(&catch.error, bundle_error(&error));
+                return Ok(Pass::To(*step));
+            }
+            Then::Flow(flow) => flow,
+        };
+        let mut inner = variables.clone();
+        inner.error = std::borrow::Cow::Owned(error);
+        let step_path = format!("{step_path}.catch");
+        let end = self.enter(&step_path, |walk| {
+            walk.flow(flow, &format!("{step_path}."), &mut inner)
+        })?;
+        Ok(match end {
+            End::Finished(value) => Pass::Next(value),
+            end => Pass::End(end),
+        })
+    }
+
+    /// Records first that the failure is caught, so that the run continues there even if the step would
+    /// succeed later.
+    fn record_caught(&mut self, step_path: &str, failure: &Fault) -> Result<Value, Halt> {
+        let error = failure.error();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.caught(step_path, &failure.why);
+            return Ok(error);
+        }
+        Err(Halt::Record(Box::new(Line::Caught {
+            step: step_path.to_owned(),
+            at: self.now,
+            error,
+        })))
+    }
+
+    /// Walks a nested flow.
+    fn enter<T>(
+        &mut self,
+        step_path: &str,
+        walk_nested: impl FnOnce(&mut Self) -> Result<T, Halt>,
+    ) -> Result<T, Halt> {
+        if self.depth == limits::MOST_NESTING {
+            let why = limits::nesting(step_path);
+            return Err(Halt::Exceeded { why });
+        }
+        self.depth += 1;
+        let end = walk_nested(self);
+        self.depth -= 1;
+        end
+    }
+
+    /// Checks the age of the run before something new starts.
+    fn check_age(&self) -> Result<(), Halt> {
+        let longest = SignedDuration::try_from(limits::MAX_RUN_TIME).unwrap_or(SignedDuration::MAX);
+        match self.log.since {
+            Some(since) if self.now.duration_since(since) > longest => {
+                let why = limits::time();
+                Err(Halt::Exceeded { why })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// In a plan: counts an unknown result.
+    fn count_unknown(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.unknown += 1;
+        }
+    }
+
+    fn unknown_count(&self) -> usize {
+        self.recorder
+            .as_ref()
+            .map_or(0, |recorder| recorder.unknown)
+    }
+
+    /// Adds an entry to the plan, if there is one.
+    fn plan_step(&mut self, step: &'a Step, step_path: &str, what: What) {
+        let depth = self.depth;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.add(step, step_path, depth, what);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The variables of a flow at one step, built from the event and the log during a walk.
+//! A named flow sees only what its caller passes.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use crate::event::Event;
+use crate::flow::control::Landing;
+use crate::flow::step::{Action, Step};
+use crate::language::condition::Condition;
+use crate::path::{Key, Path, Root, Route};
+use crate::language::template::RenderError;
+use crate::path::scope::Scope;
+
+/// The variables of a flow at one step.
+#[derive(Clone)]
+pub struct Memory<'a> {
+    pub event: &'a Event,
+    pub vars: Cow<'a, Value>,
+    pub error: Cow<'a, Value>,
+    /// An object.
+    pub steps: Value,
+    /// An object.
+    pub locals: Value,
+    /// The document of a bundle's flow. Null in any other flow.
+    pub document: Value,
+    /// In a plan: the parts of the document that are not known yet.
+    pub unknown: Vec<Vec<Key>>,
+}
+
+impl<'a> Memory<'a> {
+    pub fn scope(&self) -> Scope<'_> {
+        Scope {
+            steps: &self.steps,
+            error: &self.error,
+            locals: &self.locals,
+            document: &self.document,
+            ..Scope::new(self.event, &self.vars)
+        }
+    }
+
+    /// The same variables with another document, if there is one.
+    pub fn with_document(&self, document: Option<Value>) -> Option<Self> {
+        Some(Self {
+            document: document?,
+            event: self.event,
+            vars: self.vars.clone(),
+            error: self.error.clone(),
+            steps: self.steps.clone(),
+            locals: self.locals.clone(),
+            unknown: self.unknown.clone(),
+        })
+    }
+
+    /// Whether the absent value of an error may become known later.
+    pub fn may_be_unknown(&self, error: &RenderError) -> bool {
+        match error {
+            RenderError::Absent { name } => name.starts_with('$') && !self.unknown.is_empty(),
+            RenderError::TooMuch { .. }
+            | RenderError::EmptyInPath { .. }
+            | RenderError::Climbing { .. }
+            | RenderError::Failed { .. } => false,
+        }
+    }
+
+    /// Stores the result of a step for later steps.
+    pub fn set_result(&mut self, step: &Step, value: Value) {
+        match (&step.data, &mut self.steps) {
+            (Some(data), _) => self.write_result(&data.result, state_result(&step.action, value)),
+            (None, Value::Object(steps)) => {
+                steps.insert(step.name.clone(), value);
+            }
+            (None, _) => {}
+        }
+    }
+
+    /// Marks the result of a step as unknown.
+    pub fn mark_unknown(&mut self, step: &Step) {
+        if let Some(Landing::At(keys)) = step.data.as_ref().map(|data| &data.result) {
+            self.unknown.push(keys.clone());
+        }
+    }
+
+    pub fn write_result(&mut self, landing: &Landing, value: Value) {
+        let Landing::At(keys) = landing else { return };
+        self.unknown.retain(|unknown| !unknown.starts_with(keys));
+        let slot = keys.iter().fold(&mut self.document, entry);
+        *slot = value;
+    }
+
+    /// Reduces the document to `OutputPath`.
+    pub fn select_output(&mut self, output: Option<&Path>) {
+        if let Some(path) = output {
+            let output = path.resolve(&self.scope()).to_json().map(Cow::into_owned);
+            self.document = output.unwrap_or_else(|| Value::Object(Map::new()));
+        }
+    }
+
+    /// Whether a condition reads a result that is not known yet.
+    pub fn depends_on_unknown(&self, condition: &Condition) -> bool {
+        let predicates = condition.predicates();
+        let mut paths = predicates.iter().flat_map(|predicate| predicate.paths());
+        paths.any(|path| self.depends_on_unknown_path(path))
+    }
+
+    pub fn depends_on_unknown_path(&self, path: &Path) -> bool {
+        if let Some(step) = path.step() {
+            return self.steps.get(step).is_none();
+        }
+        match &path.route {
+            Route::Plain {
+                root: Root::Document,
+                keys,
+            } => self.is_unknown(keys),
+            Route::Query(_) => !self.unknown.is_empty(),
+            Route::Plain { .. } => false,
+        }
+    }
+
+    fn is_unknown(&self, keys: &[Key]) -> bool {
+        let mut unknown = self.unknown.iter();
+        unknown.any(|unknown| keys.starts_with(unknown) || unknown.starts_with(keys))
+    }
+}
+
+/// The result of a bundle state: for a request the JSON body, or its text as `__httpresponse`.
+fn state_result(action: &Action, mut value: Value) -> Value {
+    if action.request().is_none() {
+        return value;
+    }
+    match value.get_mut("body").map(Value::take) {
+        Some(Value::String(text)) => serde_json::json!({ "__httpresponse": text }),
+        Some(Value::Null) | None => Value::Object(Map::new()),
+        Some(body) => body,
+    }
+}
+
+/// The entry of a key, created if absent.
+fn entry<'v>(value: &'v mut Value, key: &Key) -> &'v mut Value {
+    if let (Value::Array(items), Some(index)) = (&*value, key.index)
+        && index < items.len()
+    {
+        return &mut value[index];
+    }
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    &mut value[key.name.as_str()]
+}

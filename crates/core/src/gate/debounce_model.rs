@@ -1,0 +1,140 @@
+//! Property test: debounce windows over time against a model that steps through every second.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+use crate::gate::debounce::*;
+use crate::run::RunId;
+use std::time::Duration;
+
+/// An event: its second and its value.
+pub type Coming = (i64, u8);
+
+/// A run that starts: its second, its value and the numbers of its events.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Started {
+    pub second: i64,
+    pub about: u8,
+    pub events: Vec<usize>,
+}
+
+/// The runs that start until `end`, found by stepping through every second.
+pub fn naive(coming: &[Coming], quiet: i64, at_most: Option<i64>, end: i64) -> Vec<Started> {
+    let mut started = Vec::new();
+    let mut open: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
+    for second in 0..=end {
+        open.retain(|about, events| {
+            let time = |index: Option<&usize>| coming[*index.unwrap()].0;
+            let is_quiet = second - time(events.last()) >= quiet;
+            let is_late = at_most.is_some_and(|most| second - time(events.first()) >= most);
+            if is_quiet || is_late {
+                started.push(Started {
+                    second,
+                    about: *about,
+                    events: std::mem::take(events),
+                });
+            }
+            !events.is_empty()
+        });
+        for (number, (_, about)) in coming.iter().enumerate().filter(|(_, one)| one.0 == second) {
+            open.entry(*about).or_default().push(number);
+        }
+    }
+    started.sort();
+    started
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
+}
+
+/// A window as a store would hold it.
+struct Kept {
+    gathering: Gathering,
+    events: Vec<usize>,
+}
+
+impl Kept {
+    fn close(self, about: u8) -> Started {
+        Started {
+            second: self.gathering.until.as_second(),
+            about,
+            events: self.events,
+        }
+    }
+}
+
+/// The runs by the decision under test, one decision per event. A run's id is the number of its event.
+fn decided(debounce: &Debounce<'_>, coming: &[Coming]) -> Vec<Started> {
+    let mut windows: BTreeMap<u8, Kept> = BTreeMap::new();
+    let mut started = Vec::new();
+    for (number, (second, about)) in coming.iter().enumerate() {
+        let now = at(*second);
+        if windows
+            .get(about)
+            .is_some_and(|kept| kept.gathering.until <= now)
+        {
+            started.extend(windows.remove(about).map(|kept| kept.close(*about)));
+        }
+        let before = windows.remove(about);
+        let open = before.as_ref().map(|kept| kept.gathering);
+        let run = match debounce.turn(open.as_ref()) {
+            Turn::Opens | Turn::Replaces(_) => RunId(number as u64),
+            Turn::Joins(run) => run,
+        };
+        let mut events = before.map(|kept| kept.events).unwrap_or_default();
+        events.push(number);
+        let gathering = Gathering {
+            run,
+            since: open.map_or(now, |open| open.since),
+            until: debounce.until(open.as_ref(), now),
+            events: u32::try_from(events.len()).unwrap(),
+            bytes: 0,
+        };
+        windows.insert(*about, Kept { gathering, events });
+    }
+    for (about, kept) in windows {
+        let first = kept.events.first().copied();
+        let acts = match debounce.keep {
+            crate::gate::Kept::First => first,
+            crate::gate::Kept::Last | crate::gate::Kept::All => kept.events.last().copied(),
+        };
+        assert_eq!(acts.map(|number| number as u64), Some(kept.gathering.run.0));
+        started.push(kept.close(about));
+    }
+    started.sort();
+    started
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn windows_agree_with_the_model(
+        gaps in proptest::collection::vec((0..40_i64, 0..3_u8), 1..60),
+        quiet in 1..60_i64,
+        further in proptest::option::of(0..120_i64),
+        keep in prop_oneof![Just(crate::gate::Kept::First), Just(crate::gate::Kept::Last), Just(crate::gate::Kept::All)],
+    ) {
+        let at_most = further.map(|further| quiet + further);
+        let mut second = 0;
+        let coming: Vec<Coming> = gaps
+            .into_iter()
+            .map(|(gap, about)| {
+                second += gap;
+                (second, about)
+            })
+            .collect();
+        let span = |seconds: i64| Duration::from_secs(seconds.unsigned_abs());
+        let debounce = Debounce {
+            quiet: span(quiet),
+            at_most: at_most.map(span),
+            keep,
+            value: "",
+        };
+        let naive = naive(&coming, quiet, at_most, second + quiet);
+        prop_assert_eq!(decided(&debounce, &coming), naive);
+    }
+}

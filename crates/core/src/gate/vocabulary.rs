@@ -1,0 +1,85 @@
+//! The words of gates as tables, with their JSON Schema.
+//! It refuses to know how a value is lowered.
+
+use serde_json::{Value, json};
+
+use crate::gate::Kept;
+use crate::document::vocabulary::{Vocabulary, duration, text, word};
+
+pub const DEDUPE: Vocabulary = Vocabulary {
+    name: "`dedupe`",
+    words: &[
+        word(
+            "per",
+            "The path whose value identifies equal events, such as `ticket.id`.",
+            text,
+        ),
+        word(
+            "for",
+            "How long further events with the same value start no run.",
+            duration,
+        ),
+    ],
+};
+
+pub const DEBOUNCE: Vocabulary = Vocabulary {
+    name: "`debounce`",
+    words: &[
+        word(
+            "per",
+            "The path whose values are collected separately, such as `ticket.id`. Default: one window for all events of the rule.",
+            text,
+        ),
+        word(
+            "quiet",
+            "The run starts when no further event has arrived for this time.",
+            duration,
+        ),
+        word(
+            "at_most",
+            "The longest delay, counted from the first event. Default: no limit, so a steady stream of events can delay the run indefinitely.",
+            duration,
+        ),
+        word(
+            "keep",
+            "The event of the run: the `first`, the `last`, or `all`, which is the last with the list of all as `events`. Default: `last`.",
+            keep,
+        ),
+    ],
+};
+
+pub const THROTTLE: Vocabulary = Vocabulary {
+    name: "`throttle`",
+    words: &[
+        word(
+            "per",
+            "The path whose values are counted separately. Default: one count for the rule.",
+            text,
+        ),
+        word("limit", "The number of runs that may start.", limit),
+        word("in", "The period in which they are counted.", duration),
+    ],
+};
+
+/// Runs that a `throttle` may let begin.
+pub const MOST_RUNS: u64 = 1_000_000;
+
+fn limit() -> Value {
+    json!({"type": "integer", "minimum": 1, "maximum": MOST_RUNS})
+}
+
+fn keep() -> Value {
+    json!({"enum": Kept::WORDS, "default": Kept::Last.word()})
+}
+
+pub fn dedupe_schema() -> Value {
+    DEDUPE.schema(&["per", "for"])
+}
+
+pub fn debounce_schema() -> Value {
+    DEBOUNCE.schema(&["quiet"])
+}
+
+pub fn throttle_schema() -> Value {
+    THROTTLE.schema(&["limit", "in"])
+}

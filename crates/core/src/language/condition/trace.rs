@@ -1,0 +1,142 @@
+//! Tracers of the evaluator: no trace, a full trace with the value and the location of every predicate, and
+//! a replay of recorded verdicts.
+
+use serde_json::Value;
+
+use crate::diagnostic::Position;
+use crate::event::catalogue::Catalogue;
+use crate::language::condition::{Polarity, Predicate};
+use crate::language::operator::Verdict;
+use crate::path::Found;
+use crate::path::scope::Scope;
+
+/// Gives the evaluator the verdict of each predicate, and records it or not.
+pub trait Tracer {
+    /// Whether every predicate is evaluated, also after the outcome is settled.
+    const EXHAUSTIVE: bool;
+
+    fn verdict(&mut self, predicate: &Predicate, scope: &Scope<'_>) -> Verdict;
+}
+
+/// Records nothing and stops as early as possible.
+pub struct NoTrace;
+
+impl Tracer for NoTrace {
+    const EXHAUSTIVE: bool = false;
+
+    fn verdict(&mut self, predicate: &Predicate, scope: &Scope<'_>) -> Verdict {
+        predicate.evaluate(scope)
+    }
+}
+
+/// Gives recorded verdicts again, in the order of the condition's predicates.
+pub struct Replay<I> {
+    verdicts: I,
+}
+
+impl<I: Iterator<Item = Verdict>> Replay<I> {
+    pub fn new(verdicts: impl IntoIterator<IntoIter = I>) -> Self {
+        Self {
+            verdicts: verdicts.into_iter(),
+        }
+    }
+}
+
+impl<I: Iterator<Item = Verdict>> Tracer for Replay<I> {
+    // One verdict is taken for each predicate, so none may be left out.
+    const EXHAUSTIVE: bool = true;
+
+    fn verdict(&mut self, _: &Predicate, _: &Scope<'_>) -> Verdict {
+        self.verdicts.next().unwrap_or(Verdict::Missing)
+    }
+}
+
+/// Every predicate that was evaluated, in the rule's order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Trace {
+    pub lines: Vec<TraceLine>,
+}
+
+/// One predicate of the explanation, with its polarity applied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TraceLine {
+    /// The group in the condition: `all`, `any[1].none[0]`.
+    pub group: String,
+    pub path: String,
+    pub operator: &'static str,
+    pub polarity: Polarity,
+    /// The expected value as text: `"low" | "normal"`.
+    pub want: String,
+    /// The value at the path, if there is one.
+    pub got: Option<Value>,
+    pub verdict: Verdict,
+    pub at: Position,
+    /// Why it failed, if the value alone does not show it, and what to write.
+    pub hint: Option<String>,
+}
+
+impl Tracer for Trace {
+    const EXHAUSTIVE: bool = true;
+
+    fn verdict(&mut self, predicate: &Predicate, scope: &Scope<'_>) -> Verdict {
+        let found = predicate.path.resolve(scope);
+        let verdict = predicate.verdict(&found, scope);
+        self.lines.push(TraceLine {
+            group: predicate.group.to_string(),
+            path: predicate.path.text.clone(),
+            operator: predicate.operator.name(),
+            polarity: predicate.polarity,
+            want: predicate.operator.want(scope),
+            got: found.to_json().map(std::borrow::Cow::into_owned),
+            verdict,
+            at: predicate.at,
+            hint: hint(predicate, &found, verdict, scope),
+        });
+        verdict
+    }
+}
+
+fn hint(
+    predicate: &Predicate,
+    found: &Found<'_>,
+    verdict: Verdict,
+    scope: &Scope<'_>,
+) -> Option<String> {
+    if predicate.path.is_of_document() {
+        // Hints use the keys of a rule, which a bundle does not have.
+        return None;
+    }
+    match verdict {
+        Verdict::Match => None,
+        Verdict::NoMatch => match predicate.polarity {
+            Polarity::Positive => predicate.operator.hint(found, scope),
+            // The operator holds; its hints explain why it does not.
+            Polarity::Negated => None,
+        },
+        Verdict::WrongType => predicate.operator.hint(found, scope),
+        Verdict::Missing => missing_hint(predicate, found, scope),
+    }
+}
+
+fn missing_hint(predicate: &Predicate, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+    if *found != Found::Absent {
+        return predicate.operator.hint(found, scope);
+    }
+    let advice = "a missing field never matches, also under `not`; `exists: false` tests for it";
+    let why = match predicate.path.neighbour(scope) {
+        Some(near) => format!("did you mean `{near}`? "),
+        None => other_shapes(predicate, scope).unwrap_or_default(),
+    };
+    Some(format!("{why}{advice}"))
+}
+
+/// The field exists for this event type, but not in the format that this event came in.
+fn other_shapes(predicate: &Predicate, scope: &Scope<'_>) -> Option<String> {
+    let event = scope.event;
+    let known = Catalogue::built_in().by_tag(&event.source, &event.event_type)?;
+    let only = known.only_in(&predicate.path.dotted()?)?;
+    Some(format!(
+        "it exists only in {only}, and this event came as {}; ",
+        event.shape
+    ))
+}

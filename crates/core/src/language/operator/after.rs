@@ -1,0 +1,62 @@
+//! `after`: the time is later than the operand, or than one of a list.
+//! It refuses operands that are no time, and fields that never hold one.
+
+use crate::document::Node;
+use crate::language::operator::time;
+use crate::language::operator::time::Moments;
+use crate::language::operator::relation::Side;
+use crate::language::operator::{Example, Operator, Parsing, Spec, Verdict, absent, example};
+
+pub const SPEC: Spec = Spec {
+    name: "after",
+    summary: "The time is later than this one. `-2h` counts from the event's time.",
+    compares_text: false,
+    parse,
+    schema: time::schema,
+    examples: EXAMPLES,
+};
+
+const EXAMPLES: &[Example] = &[
+    example(
+        "ticket.created_at",
+        "{ after: 2026-03-01 }",
+        r#""2026-03-02T10:00:00Z""#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.created_at",
+        "{ after: 2026-03-01 }",
+        r#""2026-02-28T10:00:00Z""#,
+        Verdict::NoMatch,
+    ),
+    example(
+        "ticket.created_at",
+        "{ after: 2026-03-01T00:00:00Z }",
+        r#""2026-03-01T01:00:00+01:00""#,
+        Verdict::NoMatch,
+    ),
+    example(
+        "field",
+        "{ after: 2026-03-01 }",
+        r#""2026-03-02""#,
+        Verdict::Match,
+    ),
+    example("field", "{ after: 2026-03-01 }", "null", Verdict::NoMatch),
+    example(
+        "field",
+        "{ after: 2026-03-01 }",
+        r#""soon""#,
+        Verdict::WrongType,
+    ),
+    example(
+        "field",
+        "{ not: { after: 2026-03-01 } }",
+        "7",
+        Verdict::WrongType,
+    ),
+    absent("field", "{ not: { after: 2026-03-01 } }", Verdict::Missing),
+];
+
+fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+    Moments::parse(node, SPEC.name, Side::Above, parsing).map(Operator::After)
+}

@@ -1,0 +1,179 @@
+//! `between`: the value lies between two operands, both ends included.
+//! It refuses a list of other than two, and ends that leave nothing between them.
+
+use serde_json::{Value, json};
+
+use crate::diagnostic::{Code, Report};
+use crate::document::decode::Decode;
+use crate::document::{Node, Yaml};
+use crate::language::operator::index_condition::{Clue, Narrowing};
+use crate::language::operator::operand::Operand;
+use crate::language::operator::order::Ordered;
+use crate::language::operator::relation::Side;
+use crate::language::operator::{Compare, Example, Operator, Parsing, Spec, Verdict, absent, example};
+use crate::path::Found;
+use crate::path::scope::Scope;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Between {
+    pub low: Ordered,
+    pub high: Ordered,
+}
+
+pub const SPEC: Spec = Spec {
+    name: "between",
+    summary: "The value is between two others, or equal to one of them.",
+    compares_text: false,
+    parse,
+    schema: || json!({"type": "array", "minItems": 2, "maxItems": 2}),
+    examples: EXAMPLES,
+};
+
+const EXAMPLES: &[Example] = &[
+    example(
+        "current",
+        "{ between: [normal, high] }",
+        r#""high""#,
+        Verdict::Match,
+    ),
+    example(
+        "current",
+        "{ between: [normal, high] }",
+        r#""urgent""#,
+        Verdict::NoMatch,
+    ),
+    example("field", "{ between: [1, 10] }", "1", Verdict::Match),
+    example("field", "{ between: [1, 10] }", r#""10.0""#, Verdict::Match),
+    example("field", "{ between: [1, 10] }", "10.5", Verdict::NoMatch),
+    example(
+        "field",
+        "{ between: [2026-03-01, 2026-03-31] }",
+        r#""2026-03-08""#,
+        Verdict::Match,
+    ),
+    example("field", "{ between: [1, 10] }", "null", Verdict::NoMatch),
+    example(
+        "field",
+        "{ not: { between: [1, 10] } }",
+        r#""ten""#,
+        Verdict::WrongType,
+    ),
+    absent("field", "{ not: { between: [1, 10] } }", Verdict::Missing),
+];
+
+fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+    let Yaml::List(ends) = &node.value else {
+        parsing
+            .names
+            .wrong_type(node, SPEC.name, "a list of two ends");
+        return None;
+    };
+    let [low, high] = ends.as_slice() else {
+        let message = format!("`between` takes two ends, found {}", ends.len());
+        let help = "write `between: [LOW, HIGH]`; for any of several values write the list alone";
+        parsing
+            .names
+            .error(Code::InvalidValue, node.at, message, help);
+        return None;
+    };
+    let low = parse_end(low, Side::From, parsing);
+    let high = parse_end(high, Side::UpTo, parsing);
+    let between = Between {
+        low: low?,
+        high: high?,
+    };
+    if between.is_empty() {
+        let help = "the lower end comes first";
+        parsing.never_holds(node, "nothing lies between these ends".into(), help);
+        return None;
+    }
+    Some(Operator::Between(between))
+}
+
+fn parse_end(node: &Node, side: Side, parsing: &mut Parsing<'_, '_>) -> Option<Ordered> {
+    if node.as_list().is_some() {
+        parsing
+            .names
+            .wrong_type(node, "between", "a single value at each end");
+        return None;
+    }
+    Ordered::parse(node, SPEC.name, side, parsing)
+}
+
+impl Between {
+    /// Whether two ends that are known already leave nothing between them.
+    fn is_empty(&self) -> bool {
+        match (
+            self.low.operands.0.as_slice(),
+            self.high.operands.0.as_slice(),
+        ) {
+            ([Operand::Literal(low)], [Operand::Literal(high)]) => {
+                self.high.compare(low, high) != Verdict::Match
+            }
+            ([_], [_]) => false,
+            // A variable that holds a list is no end.
+            _ => true,
+        }
+    }
+}
+
+impl Compare for Between {
+    fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
+        let ends = [self.low.test(value, scope), self.high.test(value, scope)];
+        Verdict::all(ends.into_iter())
+    }
+
+    fn operands(&self) -> Vec<&Operand> {
+        let (low, high) = (&self.low.operands.0, &self.high.operands.0);
+        low.iter().chain(high).collect()
+    }
+
+    fn operands_mut(&mut self) -> Vec<&mut Operand> {
+        let (low, high) = (&mut self.low.operands.0, &mut self.high.operands.0);
+        low.iter_mut().chain(high).collect()
+    }
+
+    /// One interval where both ends are numbers or both are times; or either end alone.
+    fn narrowings(&self) -> Vec<Narrowing> {
+        let ends = [self.low.narrowings(), self.high.narrowings()].concat();
+        let [low, high] = ends.as_slice() else {
+            return ends;
+        };
+        let exact = low.exact && high.exact;
+        let clue = match (low.clues.as_slice(), high.clues.as_slice()) {
+            ([Clue::Number(low)], [Clue::Number(high)]) => Clue::Number(low.meet(*high)),
+            ([Clue::Instant(low)], [Clue::Instant(high)]) => Clue::Instant(low.meet(*high)),
+            _ => {
+                let either = ends.into_iter();
+                return either
+                    .map(|end| Narrowing {
+                        exact: false,
+                        ..end
+                    })
+                    .collect();
+            }
+        };
+        vec![Narrowing {
+            clues: vec![clue],
+            exact,
+        }]
+    }
+
+    fn want(&self, scope: &Scope<'_>) -> String {
+        format!("{} to {}", self.low.want(scope), self.high.want(scope))
+    }
+
+    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+        self.low
+            .hint(found, scope)
+            .or_else(|| self.high.hint(found, scope))
+    }
+
+    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+        self.low.operands.values(scope).take(1).collect()
+    }
+
+    fn violating(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+        self.high.violating(found, scope)
+    }
+}

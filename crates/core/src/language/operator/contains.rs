@@ -1,0 +1,58 @@
+//! `contains`: the text has the operand somewhere, or one of a list.
+//! It refuses fields that are lists: `has` looks into those.
+
+use serde_json::json;
+
+use crate::document::Node;
+use crate::language::operator::index_condition::Stand;
+use crate::language::operator::text::Textual;
+use crate::language::operator::{Example, Operator, Parsing, Spec, Verdict, absent, example};
+
+pub const SPEC: Spec = Spec {
+    name: "contains",
+    summary: "The text contains this text, or one of a list.",
+    compares_text: true,
+    parse,
+    schema: || json!({"description": "Text, or a list of texts of which one must be found."}),
+    examples: EXAMPLES,
+};
+
+const EXAMPLES: &[Example] = &[
+    example(
+        "ticket.subject",
+        "{ contains: outage }",
+        r#""EU outage since 9""#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.subject",
+        "{ contains: [down, outage] }",
+        r#""EU outage""#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.subject",
+        "{ contains: OUTAGE }",
+        r#""EU outage""#,
+        Verdict::NoMatch,
+    ),
+    example(
+        "ticket.subject",
+        "{ contains: OUTAGE, ignore_case: true }",
+        r#""EU outage""#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.subject",
+        "{ contains: outage }",
+        "null",
+        Verdict::NoMatch,
+    ),
+    example("field", "{ contains: a }", r#"["a"]"#, Verdict::WrongType),
+    example("field", "{ not: { contains: a } }", "7", Verdict::WrongType),
+    absent("field", "{ contains: a }", Verdict::Missing),
+];
+
+fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+    Textual::parse(node, SPEC.name, Stand::Anywhere, parsing).map(Operator::Contains)
+}

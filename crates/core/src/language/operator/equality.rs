@@ -1,0 +1,182 @@
+//! When two values are equal: total, and types do not slide. `1` equals `1.0`; `"1"` does not.
+//! It refuses nothing: any two values can be compared.
+
+use serde_json::{Number, Value};
+
+use crate::event::catalogue::field_type::FieldType;
+use crate::document::Node;
+use crate::language::operator::time::instant;
+use crate::language::operator::operand::Operand;
+use crate::language::operator::{Case, Parsing, words};
+use crate::document::suggest;
+
+pub fn equal(a: &Value, b: &Value, case: Case) -> bool {
+    match (a, b) {
+        (Value::String(a), Value::String(b)) => same_text(a, b, case),
+        (Value::Number(a), Value::Number(b)) => same_number(a, b),
+        (Value::Array(a), Value::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b, case))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            let same = |(key, a): (&String, &Value)| b.get(key).is_some_and(|b| equal(a, b, case));
+            a.len() == b.len() && a.iter().all(same)
+        }
+        (a, b) => a == b,
+    }
+}
+
+pub fn same_text(a: &str, b: &str, case: Case) -> bool {
+    match case {
+        Case::Exact => a == b,
+        Case::Ignored => a == b || fold(a) == fold(b),
+    }
+}
+
+/// Letters without their case.
+pub fn fold(text: &str) -> String {
+    text.to_lowercase()
+}
+
+/// The same, written into a text whose memory is kept.
+pub fn fold_into(text: &str, folded: &mut String) {
+    folded.clear();
+    if text.is_ascii() {
+        folded.push_str(text);
+        folded.make_ascii_lowercase();
+    } else if text.contains('Σ') {
+        // The one letter whose small form hangs on where it stands.
+        folded.push_str(&fold(text));
+    } else {
+        folded.extend(text.chars().flat_map(char::to_lowercase));
+    }
+}
+
+fn same_number(a: &Number, b: &Number) -> bool {
+    if a == b {
+        return true;
+    }
+    if a.is_f64() || b.is_f64() {
+        return a.as_f64() == b.as_f64();
+    }
+    false
+}
+
+/// Why two values that look alike are not equal.
+pub fn near_miss(got: &Value, wanted: &Value) -> Option<String> {
+    match (got, wanted) {
+        (Value::String(got), Value::String(wanted)) if fold(got) == fold(wanted) => {
+            Some("differs only in letter case; `ignore_case: true` ignores it".into())
+        }
+        (Value::String(got), Value::String(wanted)) if got.trim() == wanted.trim() => {
+            Some("differs only in white space at the ends".into())
+        }
+        (Value::String(text), scalar @ (Value::Number(_) | Value::Bool(_)))
+        | (scalar @ (Value::Number(_) | Value::Bool(_)), Value::String(text))
+            if serde_json::from_str(text).is_ok_and(|read| equal(&read, scalar, Case::Exact)) =>
+        {
+            Some(format!(
+                "only the type differs: \"{text}\" is text, {scalar} is not"
+            ))
+        }
+        (Value::Array(items), wanted) if items.iter().any(|i| equal(i, wanted, Case::Exact)) => {
+            Some(format!(
+                "the value is a list; `has: {}` looks inside of it",
+                words(wanted)
+            ))
+        }
+        (Value::Null, Value::String(text)) if text == "null" => {
+            Some("null is written without quotes".into())
+        }
+        _ => None,
+    }
+}
+
+/// Whether a literal can ever equal a value of the field; reports it where it cannot.
+pub fn check_literal(node: &Node, operand: &Operand, parsing: &mut Parsing<'_, '_>) -> bool {
+    let types = parsing.known().unwrap_or_default().to_vec();
+    let Some(first) = types.first() else {
+        return true;
+    };
+    let Some(value) = operand.constant(parsing) else {
+        return operand.fits(node, parsing, |other| {
+            types.iter().any(|field| field.is_like(other))
+        });
+    };
+    let case = parsing.case;
+    if types.iter().any(|field| can_equal(field, &value, case)) {
+        return true;
+    }
+    report(node, &value, first, parsing);
+    false
+}
+
+fn can_equal(field: &FieldType, value: &Value, case: Case) -> bool {
+    if value.is_null() || *field == FieldType::Any {
+        return true;
+    }
+    if let (Some(values), Value::String(text)) = (field.values(), value) {
+        return values.iter().any(|known| same_text(known, text, case));
+    }
+    match field {
+        FieldType::Id | FieldType::Integer => value.is_number(),
+        FieldType::Decimal => value.is_number() || value.is_string(),
+        FieldType::Text => value.is_string(),
+        FieldType::Time | FieldType::Date => value.as_str().is_some_and(|t| instant(t).is_some()),
+        FieldType::Boolean => value.is_boolean(),
+        FieldType::Priority | FieldType::Status | FieldType::TicketType => false,
+        FieldType::List(_) => value.is_array(),
+        FieldType::Object => value.is_object(),
+        FieldType::Any => true,
+    }
+}
+
+fn report(node: &Node, value: &Value, field: &FieldType, parsing: &mut Parsing<'_, '_>) {
+    let path = &parsing.path.text;
+    let kind = field.words();
+    let message = format!("`{path}` is {kind}, never {}", words(value));
+    let help = match (field, value) {
+        (FieldType::List(_), _) => {
+            format!("to look inside of the list write `has: {}`", words(value))
+        }
+        (FieldType::Id | FieldType::Integer, Value::String(text))
+            if text.parse::<i64>().is_ok() =>
+        {
+            format!("write it without quotes: {text}")
+        }
+        (FieldType::Text, Value::Number(_) | Value::Bool(_)) => {
+            format!("write it in quotes: \"{value}\"")
+        }
+        (FieldType::Boolean, Value::String(_)) => "write true or false without quotes".into(),
+        (_, Value::String(text)) => value_help(field, text),
+        _ => format!("compare with {kind}"),
+    };
+    parsing.never_holds(node, message, &help);
+}
+
+/// The nearest of the values that the field can have, or all of them.
+fn value_help(field: &FieldType, text: &str) -> String {
+    let Some(values) = field.values() else {
+        return format!("compare with {}", field.words());
+    };
+    let lower = text.to_lowercase();
+    match suggest::nearest(&lower, values.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("it is one of {}", values.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn text_is_folded_alike_wherever_it_is_written(text in "([A-Za-z0-9ΣÀÉßİKſ ]|\\PC){0,8}") {
+            let mut folded = String::from("before");
+            fold_into(&text, &mut folded);
+            prop_assert_eq!(folded, fold(&text));
+        }
+    }
+}

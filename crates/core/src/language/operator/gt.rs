@@ -1,0 +1,33 @@
+//! `gt`: the value is greater than the operand, or one of a list.
+//! It refuses fields and operands without an order.
+
+use crate::document::Node;
+use crate::language::operator::order;
+use crate::language::operator::order::Ordered;
+use crate::language::operator::relation::Side;
+use crate::language::operator::{Example, Operator, Parsing, Spec, Verdict, absent, example};
+
+pub const SPEC: Spec = Spec {
+    name: "gt",
+    summary: "The value is greater than this one: a number, a time, a priority or a status.",
+    compares_text: false,
+    parse,
+    schema: order::schema,
+    examples: EXAMPLES,
+};
+
+const EXAMPLES: &[Example] = &[
+    example("current", "{ gt: normal }", r#""high""#, Verdict::Match),
+    example("current", "{ gt: normal }", r#""normal""#, Verdict::NoMatch),
+    example("field", "{ gt: 10 }", "11", Verdict::Match),
+    example("field", "{ gt: 10 }", "10", Verdict::NoMatch),
+    example("field", "{ gt: 10 }", r#""11.00""#, Verdict::Match),
+    example("field", "{ gt: 10 }", "null", Verdict::NoMatch),
+    example("field", "{ gt: 10 }", r#""ten""#, Verdict::WrongType),
+    example("field", "{ not: { gt: 10 } }", "true", Verdict::WrongType),
+    absent("field", "{ not: { gt: 10 } }", Verdict::Missing),
+];
+
+fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+    Ordered::parse(node, SPEC.name, Side::Above, parsing).map(Operator::Gt)
+}

@@ -1,0 +1,33 @@
+//! `gte`: the value is greater than or equals the operand, or one of a list.
+//! It refuses fields and operands without an order.
+
+use crate::document::Node;
+use crate::language::operator::order;
+use crate::language::operator::order::Ordered;
+use crate::language::operator::relation::Side;
+use crate::language::operator::{Example, Operator, Parsing, Spec, Verdict, absent, example};
+
+pub const SPEC: Spec = Spec {
+    name: "gte",
+    summary: "The value is greater than or equal to this one: a number, a time, a priority or a status.",
+    compares_text: false,
+    parse,
+    schema: order::schema,
+    examples: EXAMPLES,
+};
+
+const EXAMPLES: &[Example] = &[
+    example("current", "{ gte: high }", r#""high""#, Verdict::Match),
+    example("current", "{ gte: high }", r#""normal""#, Verdict::NoMatch),
+    example("field", "{ gte: 10 }", "10", Verdict::Match),
+    example("field", "{ gte: 10 }", "9", Verdict::NoMatch),
+    example("field", "{ gte: 10 }", r#""10.00""#, Verdict::Match),
+    example("field", "{ gte: 10 }", "null", Verdict::NoMatch),
+    example("field", "{ gte: 10 }", r#""ten""#, Verdict::WrongType),
+    example("field", "{ not: { gte: 10 } }", "true", Verdict::WrongType),
+    absent("field", "{ not: { gte: 10 } }", Verdict::Missing),
+];
+
+fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+    Ordered::parse(node, SPEC.name, Side::From, parsing).map(Operator::Gte)
+}

@@ -1,0 +1,226 @@
+//! `has`: the list contains the operand, or one of several.
+//! It refuses fields that are no lists: `contains` looks into text.
+
+use serde_json::{Value, json};
+
+use crate::diagnostic::{Code, Report};
+use crate::event::catalogue::field_type::FieldType;
+use crate::document::Node;
+use crate::language::operator::equality::{equal, near_miss};
+use crate::language::operator::index_condition::{Clue, Narrowing, Point};
+use crate::language::operator::operand::{Operand, Operands};
+use crate::language::operator::{Case, Compare, Example, Operator, Parsing, Spec, Verdict, absent, example, words};
+use crate::path::Found;
+use crate::path::scope::Scope;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Has {
+    pub operands: Operands,
+    pub case: Case,
+}
+
+pub const SPEC: Spec = Spec {
+    name: "has",
+    summary: "The list contains this value, or one of several.",
+    compares_text: true,
+    parse,
+    schema: || json!({"description": "A value, or a list of which one must be in the field's list."}),
+    examples: EXAMPLES,
+};
+
+const EXAMPLES: &[Example] = &[
+    example(
+        "ticket.tags",
+        "{ has: vip }",
+        r#"["vip", "emea"]"#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.tags",
+        "{ has: [vip, gold] }",
+        r#"["gold"]"#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.tags",
+        "{ not: { has: [internal, test] } }",
+        r#"["gold"]"#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.tags",
+        "{ has: VIP }",
+        r#"["vip"]"#,
+        Verdict::NoMatch,
+    ),
+    example(
+        "ticket.tags",
+        "{ has: VIP, ignore_case: true }",
+        r#"["vip"]"#,
+        Verdict::Match,
+    ),
+    example("ticket.tags", "{ has: vip }", "null", Verdict::NoMatch),
+    example("field", "{ has: 1 }", r#"["1"]"#, Verdict::NoMatch),
+    example("field", "{ has: vip }", r#""vip emea""#, Verdict::WrongType),
+    absent("field", "{ not: { has: vip } }", Verdict::Missing),
+];
+
+fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+    let operands = parse_elements(node, SPEC.name, parsing)?;
+    let case = parsing.case;
+    Some(Operator::Has(Has { operands, case }))
+}
+
+/// The operands of `has` and `has_all`: values that an element of the list can equal.
+pub fn parse_elements(
+    node: &Node,
+    operator: &str,
+    parsing: &mut Parsing<'_, '_>,
+) -> Option<Operands> {
+    if !parsing.applies(
+        node,
+        operator,
+        is_list,
+        |_| "text is searched with `contains: TEXT`, one value is compared with `is`",
+    ) {
+        return None;
+    }
+    Operands::parse(node, parsing, check_element)
+}
+
+fn is_list(field: &FieldType) -> bool {
+    matches!(field, FieldType::List(_) | FieldType::Any)
+}
+
+fn is_single(field: &FieldType) -> bool {
+    !matches!(field, FieldType::List(_))
+}
+
+fn check_element(node: &Node, operand: &Operand, parsing: &mut Parsing<'_, '_>) -> bool {
+    let element = match parsing.known() {
+        Some([FieldType::List(element)]) => element.as_ref().clone(),
+        _ => FieldType::Any,
+    };
+    let Some(value) = operand.constant(parsing) else {
+        return operand.fits(node, parsing, |other| {
+            is_single(other) && element.is_like(other)
+        });
+    };
+    if value.is_array() {
+        let message = format!("an element of `{}` is never a list", parsing.path.text);
+        let help = "write the values out as one list, `has: [a, b]`";
+        parsing
+            .names
+            .error(Code::NeverHolds, node.at, message, help);
+        return false;
+    }
+    let (fits, advice) = match element {
+        FieldType::Id | FieldType::Integer => (value.is_number(), "write a number without quotes"),
+        FieldType::Text => (value.is_string(), "write the value in quotes"),
+        FieldType::Decimal
+        | FieldType::Boolean
+        | FieldType::Time
+        | FieldType::Date
+        | FieldType::Priority
+        | FieldType::Status
+        | FieldType::TicketType
+        | FieldType::List(_)
+        | FieldType::Object
+        | FieldType::Any => (true, ""),
+    };
+    if !fits {
+        let (path, kind) = (&parsing.path.text, element.words());
+        let message = format!("an element of `{path}` is {kind}, never {}", words(&value));
+        parsing
+            .names
+            .error(Code::NeverHolds, node.at, message, advice);
+    }
+    fits
+}
+
+/// Judges the elements of a list; null is no list and holds nothing.
+pub fn elements(value: &Value, judge: impl FnOnce(&[Value]) -> Verdict) -> Verdict {
+    match value {
+        Value::Array(items) => judge(items),
+        Value::Null => Verdict::NoMatch,
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            Verdict::WrongType
+        }
+    }
+}
+
+/// Why no element fits.
+pub fn element_hint(found: &Found<'_>, wanted: &[Value]) -> Option<String> {
+    let [value] = found.values() else {
+        return None;
+    };
+    match value {
+        Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| {
+            let near = wanted.iter().find_map(|wanted| near_miss(item, wanted))?;
+            Some(format!("[{index}] {near}"))
+        }),
+        Value::String(_) => Some("the value is text; `contains: TEXT` looks inside of it".into()),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+            Some(format!("the value is no list but {}", words(value)))
+        }
+        Value::Null => None,
+    }
+}
+
+impl Compare for Has {
+    fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
+        elements(value, |items| {
+            self.operands.any(scope, |wanted| {
+                Verdict::of(items.iter().any(|item| equal(item, wanted, self.case)))
+            })
+        })
+    }
+
+    fn operands(&self) -> Vec<&Operand> {
+        self.operands.0.iter().collect()
+    }
+
+    fn operands_mut(&mut self) -> Vec<&mut Operand> {
+        self.operands.0.iter_mut().collect()
+    }
+
+    fn narrowings(&self) -> Vec<Narrowing> {
+        let narrowing = self.operands.narrowing(self.case, Clue::Element);
+        match narrowing.clues.as_slice() {
+            [Clue::Standing] => vec![Narrowing::within(Clue::Equal(Point::List))],
+            _ => vec![narrowing],
+        }
+    }
+
+    fn want(&self, scope: &Scope<'_>) -> String {
+        self.operands.words(" | ", scope)
+    }
+
+    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+        let wanted: Vec<Value> = self.operands.values(scope).collect();
+        element_hint(found, &wanted)
+    }
+
+    fn satisfying(&self, found: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+        let with = |wanted| {
+            let mut items = list_or_empty(found);
+            items.push(wanted);
+            Value::Array(items)
+        };
+        self.operands.values(scope).map(with).collect()
+    }
+
+    fn violating(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<Value> {
+        let unwanted: Vec<Value> = self.operands.values(scope).collect();
+        let mut items = list_or_empty(found);
+        items.retain(|item| !unwanted.iter().any(|u| equal(item, u, self.case)));
+        Some(Value::Array(items))
+    }
+}
+
+pub fn list_or_empty(found: &Found<'_>) -> Vec<Value> {
+    match found.values() {
+        [Value::Array(items)] => items.clone(),
+        _ => Vec::new(),
+    }
+}

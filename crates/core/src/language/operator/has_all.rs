@@ -1,0 +1,125 @@
+//! `has_all`: the list contains every one of the operands, in any order.
+//! It refuses fields that are no lists.
+
+use serde_json::{Value, json};
+
+use crate::document::Node;
+use crate::language::operator::equality::equal;
+use crate::language::operator::has::{element_hint, elements, list_or_empty, parse_elements};
+use crate::language::operator::index_condition::{Clue, Narrowing, Point};
+use crate::language::operator::operand::{Operand, Operands};
+use crate::language::operator::{Case, Compare, Example, Operator, Parsing, Spec, Verdict, absent, example};
+use crate::path::Found;
+use crate::path::scope::Scope;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HasAll {
+    pub operands: Operands,
+    pub case: Case,
+}
+
+pub const SPEC: Spec = Spec {
+    name: "has_all",
+    summary: "The list contains all of these values, in any order.",
+    compares_text: true,
+    parse,
+    schema: || json!({"description": "A list of values that must all be in the field's list."}),
+    examples: EXAMPLES,
+};
+
+const EXAMPLES: &[Example] = &[
+    example(
+        "ticket.tags",
+        "{ has_all: [vip, emea] }",
+        r#"["emea", "x", "vip"]"#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.tags",
+        "{ has_all: [vip, emea] }",
+        r#"["emea"]"#,
+        Verdict::NoMatch,
+    ),
+    example(
+        "ticket.tags",
+        "{ has_all: [VIP], ignore_case: true }",
+        r#"["vip"]"#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.tags",
+        "{ has_all: [vip] }",
+        "null",
+        Verdict::NoMatch,
+    ),
+    example("field", "{ has_all: [vip] }", "7", Verdict::WrongType),
+    absent("field", "{ not: { has_all: [vip] } }", Verdict::Missing),
+];
+
+fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+    let operands = parse_elements(node, SPEC.name, parsing)?;
+    let case = parsing.case;
+    Some(Operator::HasAll(HasAll { operands, case }))
+}
+
+impl Compare for HasAll {
+    fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
+        elements(value, |items| {
+            self.operands.all(scope, |wanted| {
+                Verdict::of(items.iter().any(|item| equal(item, wanted, self.case)))
+            })
+        })
+    }
+
+    fn operands(&self) -> Vec<&Operand> {
+        self.operands.0.iter().collect()
+    }
+
+    fn operands_mut(&mut self) -> Vec<&mut Operand> {
+        self.operands.0.iter_mut().collect()
+    }
+
+    /// Each element that is asked for will do; a list that is asked for nothing holds it.
+    fn narrowings(&self) -> Vec<Narrowing> {
+        let list = Narrowing {
+            exact: self.operands.0.is_empty(),
+            ..Narrowing::within(Clue::Equal(Point::List))
+        };
+        let wanted = self.operands.0.iter().filter(|wanted| !wanted.is_path());
+        let mut narrowings: Vec<_> = wanted
+            .map(|wanted| wanted.narrowing(self.case, Clue::Element))
+            .collect();
+        for narrowing in &mut narrowings {
+            narrowing.exact &= self.operands.0.len() == 1;
+        }
+        narrowings.push(list);
+        narrowings
+    }
+
+    fn want(&self, scope: &Scope<'_>) -> String {
+        self.operands.words(" & ", scope)
+    }
+
+    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+        let items = list_or_empty(found);
+        let lacking: Vec<Value> = self
+            .operands
+            .values(scope)
+            .filter(|wanted| !items.iter().any(|item| equal(item, wanted, self.case)))
+            .collect();
+        element_hint(found, &lacking).or_else(|| {
+            let names: Vec<_> = lacking.iter().map(crate::language::operator::words).collect();
+            (!names.is_empty()).then(|| format!("lacks {}", names.join(", ")))
+        })
+    }
+
+    fn satisfying(&self, found: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+        let mut items = list_or_empty(found);
+        for wanted in self.operands.values(scope) {
+            if !items.iter().any(|item| equal(item, &wanted, self.case)) {
+                items.push(wanted);
+            }
+        }
+        vec![Value::Array(items)]
+    }
+}

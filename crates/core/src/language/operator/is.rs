@@ -1,0 +1,94 @@
+//! `is`: the value equals the operand, or one of a list. What a bare value or list beside a field means.
+//! It refuses a value that the field can never have.
+
+use serde_json::{Value, json};
+
+use crate::document::Node;
+use crate::language::operator::equality::{check_literal, equal, near_miss};
+use crate::language::operator::index_condition::{Clue, Narrowing};
+use crate::language::operator::operand::{Operand, Operands};
+use crate::language::operator::{Case, Compare, Example, Operator, Parsing, Spec, Verdict, absent, example};
+use crate::path::Found;
+use crate::path::scope::Scope;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Is {
+    pub operands: Operands,
+    pub case: Case,
+}
+
+pub const SPEC: Spec = Spec {
+    name: "is",
+    summary: "The value equals this one, or one of a list. A value or list without an operator means the same.",
+    compares_text: true,
+    parse,
+    schema: || json!({"description": "A value, or a list of which one must equal."}),
+    examples: EXAMPLES,
+};
+
+const EXAMPLES: &[Example] = &[
+    example("current", "urgent", r#""urgent""#, Verdict::Match),
+    example("current", "[high, urgent]", r#""urgent""#, Verdict::Match),
+    example("current", "{ is: null }", "null", Verdict::Match),
+    example("field", "1", "1.0", Verdict::Match),
+    example("field", "1", r#""1""#, Verdict::NoMatch),
+    example(
+        "current",
+        "{ is: URGENT, ignore_case: true }",
+        r#""urgent""#,
+        Verdict::Match,
+    ),
+    example(
+        "field",
+        "{ path: field }",
+        r#"[1, {"a": 2}]"#,
+        Verdict::Match,
+    ),
+    absent("field", "1", Verdict::Missing),
+    absent("field", "{ not: 1 }", Verdict::Missing),
+];
+
+fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+    let operands = Operands::parse(node, parsing, check_literal)?;
+    let case = parsing.case;
+    Some(Operator::Is(Is { operands, case }))
+}
+
+impl Compare for Is {
+    fn test(&self, value: &Value, scope: &Scope<'_>) -> Verdict {
+        self.operands.any(scope, |operand| {
+            Verdict::of(equal(value, operand, self.case))
+        })
+    }
+
+    fn operands(&self) -> Vec<&Operand> {
+        self.operands.0.iter().collect()
+    }
+
+    fn operands_mut(&mut self) -> Vec<&mut Operand> {
+        self.operands.0.iter_mut().collect()
+    }
+
+    fn narrowings(&self) -> Vec<Narrowing> {
+        vec![self.operands.narrowing(self.case, Clue::Equal)]
+    }
+
+    fn want(&self, scope: &Scope<'_>) -> String {
+        self.operands.words(" | ", scope)
+    }
+
+    fn hint(&self, found: &Found<'_>, scope: &Scope<'_>) -> Option<String> {
+        let wanted: Vec<Value> = self.operands.values(scope).collect();
+        let pairs = found
+            .values()
+            .iter()
+            .flat_map(|got| wanted.iter().map(move |w| (got, w)));
+        pairs
+            .into_iter()
+            .find_map(|(got, wanted)| near_miss(got, wanted))
+    }
+
+    fn satisfying(&self, _: &Found<'_>, scope: &Scope<'_>) -> Vec<Value> {
+        self.operands.values(scope).collect()
+    }
+}

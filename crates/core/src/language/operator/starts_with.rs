@@ -1,0 +1,57 @@
+//! `starts_with`: the text begins with the operand, or one of a list.
+//! It refuses fields that are no text.
+
+use serde_json::json;
+
+use crate::document::Node;
+use crate::language::operator::index_condition::Stand;
+use crate::language::operator::text::Textual;
+use crate::language::operator::{Example, Operator, Parsing, Spec, Verdict, absent, example};
+
+pub const SPEC: Spec = Spec {
+    name: "starts_with",
+    summary: "The text starts with this text, or with one of a list.",
+    compares_text: true,
+    parse,
+    schema: || json!({"description": "Text, or a list of texts of which one must be the prefix."}),
+    examples: EXAMPLES,
+};
+
+const EXAMPLES: &[Example] = &[
+    example(
+        "ticket.subject",
+        "{ starts_with: 'EU out' }",
+        r#""EU outage since 9""#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.subject",
+        "{ starts_with: ['x', 'EU out'] }",
+        r#""EU outage since 9""#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.subject",
+        "{ starts_with: outage }",
+        r#""EU outage since 9""#,
+        Verdict::NoMatch,
+    ),
+    example(
+        "ticket.subject",
+        "{ starts_with: 'EU out', ignore_case: true }",
+        r#""eu OUTAGE SINCE 9""#,
+        Verdict::Match,
+    ),
+    example(
+        "ticket.subject",
+        "{ starts_with: x }",
+        "null",
+        Verdict::NoMatch,
+    ),
+    example("field", "{ starts_with: x }", "[]", Verdict::WrongType),
+    absent("field", "{ not: { starts_with: x } }", Verdict::Missing),
+];
+
+fn parse(node: &Node, parsing: &mut Parsing<'_, '_>) -> Option<Operator> {
+    Textual::parse(node, SPEC.name, Stand::Start, parsing).map(Operator::StartsWith)
+}

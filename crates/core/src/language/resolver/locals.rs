@@ -1,0 +1,139 @@
+//! What is known in some steps alone: `error`, the item of a list, the events of a window.
+//! It refuses what such a name does not hold, and says where it is known.
+
+use crate::language::resolver::paths::spelled;
+use crate::diagnostic::{Code, Position, Report};
+use crate::event::catalogue::field_type::FieldType;
+use crate::language::names::{Holds, Local, Occasion};
+use crate::language::event_fields::FieldCheck;
+use crate::language::resolver::NameResolver;
+use crate::path::{Key, OF_DEATH, OF_FAILURE, Path};
+use crate::document::suggest;
+
+impl NameResolver<'_> {
+    /// Whether what has a name of the flow's holds these keys, as far as that is known.
+    pub(crate) fn check_local(
+        &mut self,
+        name: &str,
+        below: &[Key],
+        path: &Path,
+        at: Position,
+    ) -> bool {
+        let local = self.in_scope.locals.iter().find(|local| local.name == name);
+        let Some((local, first)) = local.zip(below.first()) else {
+            return true;
+        };
+        let (text, first) = (&path.text, &first.name);
+        let unknown = matches!(self.types_at(path), FieldCheck::Unknown { .. });
+        let (message, help) = match &local.holds {
+            Holds::Value(FieldType::List(_) | FieldType::Object | FieldType::Any)
+            | Holds::Anything => return true,
+            Holds::Value(known) => (
+                format!("`{text}` leads nowhere: `{name}` is {}", known.words()),
+                format!("write `{name}` alone"),
+            ),
+            Holds::Events if first.parse::<usize>().is_err() => (
+                format!("`{text}` leads nowhere: `{name}` is a list of events"),
+                format!(
+                    "write `{name}.0.{first}` for the first, or go through them with `for_each: {name}`"
+                ),
+            ),
+            Holds::Events | Holds::Event if unknown => (
+                format!(
+                    "{} has no field `{}`, which `{text}` reads",
+                    self.fields.words(),
+                    event_field(below)
+                ),
+                self.fields.advice(),
+            ),
+            Holds::Events | Holds::Event => return true,
+        };
+        self.error(Code::UndefinedName, at, message, &help);
+        false
+    }
+
+    /// `items.id` where the item is called `item`.
+    pub(crate) fn local_meant(&self, dotted: &str) -> Option<String> {
+        let first = dotted.split('.').next().unwrap_or(dotted);
+        let names = self.in_scope.locals.iter().map(|local| local.name.as_str());
+        let near = suggest::nearest(first, names)?;
+        Some(format!(
+            "did you mean `{}`?",
+            dotted.replacen(first, near, 1)
+        ))
+    }
+
+    /// `item` where the items around are called something else.
+    pub(crate) fn item_meant(&self, dotted: &str) -> Option<String> {
+        let below = dotted.strip_prefix("item")?;
+        if !below.is_empty() && !below.starts_with('.') {
+            return None;
+        }
+        let is_item = |local: &&Local| local.holds != Holds::Events;
+        let name = &self.in_scope.locals.iter().rev().find(is_item)?.name;
+        Some(format!(
+            "write `{name}{below}`: here the item is called `{name}`"
+        ))
+    }
+
+    pub(crate) fn check_error(&mut self, keys: &[Key], text: &str, at: Position) -> bool {
+        let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+        let [name] = names.as_slice() else {
+            let message = format!("`{text}` leads nowhere: `error.{}` is one value", names[0]);
+            let help = format!("write `error.{}`", names[0]);
+            self.error(Code::UndefinedName, at, message, &help);
+            return false;
+        };
+        let known = match self.in_scope.error_scope {
+            Occasion::Event | Occasion::Death => OF_DEATH,
+            Occasion::Failure => OF_FAILURE,
+        };
+        if known.contains(name) {
+            return true;
+        }
+        let message = format!("`error` has no `{name}`");
+        let meant = match *name {
+            "why" | "reason" | "text" | "cause" | "error" | "description" => "message",
+            "id" | "run_id" => "run",
+            "name" if known.contains(&"step") => "step",
+            "name" => "rule",
+            "tries" | "count" | "retries" => "attempts",
+            "code" | "status_code" | "http_status" => "status",
+            other => suggest::nearest(other, known.into_iter()).unwrap_or_default(),
+        };
+        let help = match known.contains(&meant) {
+            true => format!("did you mean `error.{meant}`?"),
+            false => format!("it has {} here", known.join(", ")),
+        };
+        self.error(Code::UndefinedName, at, message, &help);
+        false
+    }
+}
+
+/// The field of an event that keys lead to, behind the event's number where they begin with one.
+fn event_field(keys: &[Key]) -> String {
+    match keys {
+        [first, rest @ ..] if first.index.is_some() => spelled(rest),
+        keys => spelled(keys),
+    }
+}
+
+/// What a name means that is known in some steps alone.
+pub fn known_elsewhere(dotted: &str) -> Option<(String, &'static str)> {
+    let (places, help) = match dotted.split('.').next()? {
+        "error" => (
+            "in the steps of `catch` and of `on_dead`",
+            "to go on after a failed step write `catch:`, a list of steps, beside it; to hear of a run that gave up, `on_dead:` beside `flow`",
+        ),
+        "events" => (
+            "in the steps of a rule that gathers events",
+            "write `debounce: { per: ticket.id, quiet: 5m, keep: all }` in the rule",
+        ),
+        "item" => (
+            "within a `for_each`",
+            "write `for_each: PATH` with the steps for each item under its `flow`",
+        ),
+        _ => return None,
+    };
+    Some((format!("`{dotted}` is known {places} alone"), help))
+}

@@ -1,0 +1,67 @@
+//! Resolves the names in conditions and templates: fields of events, variables, earlier steps.
+//! It has no values; those come when a rule runs.
+
+pub mod locals;
+pub mod paths;
+pub mod steps;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::event::catalogue::Catalogue;
+use crate::language::names::Names;
+use crate::language::event_fields::Fields;
+use crate::language::interner::Interner;
+
+pub struct NameResolver<'a> {
+    pub catalogue: &'a Catalogue,
+    /// Whether all of the configuration could be read. If not, names may be defined in the missing part.
+    pub config_complete: bool,
+    /// The fields of the events.
+    pub fields: Fields,
+    pub in_scope: Names,
+    /// What the rules before have in common with this one.
+    pub interner: Interner,
+    pub diagnostics: &'a mut Diagnostics,
+}
+
+impl<'a> NameResolver<'a> {
+    /// With the variables alone in scope, and a complete configuration.
+    pub fn new(
+        catalogue: &'a Catalogue,
+        vars: Arc<Value>,
+        fields: Fields,
+        diagnostics: &'a mut Diagnostics,
+    ) -> Self {
+        Self {
+            catalogue,
+            config_complete: true,
+            fields,
+            in_scope: Names::new(vars),
+            interner: Interner::default(),
+            diagnostics,
+        }
+    }
+
+    /// Reports a name that nothing in the configuration defines. If the configuration is incomplete, the
+    /// name may be defined in the missing part, and only the mistake in the configuration is reported.
+    pub fn not_configured(
+        &mut self,
+        code: Code,
+        at: Position,
+        message: impl Into<String>,
+        help: &str,
+    ) {
+        if self.config_complete {
+            self.error(code, at, message, help);
+        }
+    }
+}
+
+impl Report for NameResolver<'_> {
+    fn diagnostics(&mut self) -> &mut Diagnostics {
+        self.diagnostics
+    }
+}

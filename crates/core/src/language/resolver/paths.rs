@@ -1,0 +1,272 @@
+//! What a rule may read: its paths, held against the fields of its events, its variables, the steps
+//! before. It refuses what could never be there, and says where it is instead.
+
+
+use std::sync::Arc;
+
+use crate::diagnostic::{Code, Diagnostic, Position, Report};
+use crate::event::catalogue::event_type::FieldLookup;
+use crate::language::names::{Holds, Occasion};
+use crate::language::event_fields::{FieldCheck, Fields};
+use crate::language::resolver::NameResolver;
+use crate::path::{Key, Path, Root, Route};
+use crate::document::suggest;
+use crate::language::resolver::locals::known_elsewhere;
+
+impl NameResolver<'_> {
+    /// A path that a rule reads: parsed, and checked against what its event types hold.
+    pub fn path(&mut self, text: &str, at: Position) -> Option<Path> {
+        self.shared_path(text, at).map(Arc::unwrap_or_clone)
+    }
+
+    /// The same, one for all rules that spell it alike.
+    pub fn shared_path(&mut self, text: &str, at: Position) -> Option<Arc<Path>> {
+        let path = match self.interner.paths.get(text) {
+            Some(path) => Arc::clone(path),
+            None => self.parse_path(text, at)?,
+        };
+        let path = match (self.in_scope.error_scope, self.in_scope.locals.is_empty()) {
+            (Occasion::Event, true) => path,
+            (_, _) => Arc::new(self.placed(Path::clone(&path))),
+        };
+        self.check_path(&path, at).then_some(path)
+    }
+
+    fn parse_path(&mut self, text: &str, at: Position) -> Option<Arc<Path>> {
+        match Path::parse(text) {
+            Ok(path) => {
+                let path = Arc::new(path);
+                let paths = &mut self.interner.paths;
+                paths.insert(text.to_owned(), Arc::clone(&path));
+                Some(path)
+            }
+            Err(error) => {
+                let diagnostic = Diagnostic::error(Code::BadPath, at, error.message);
+                self.diagnostics.push(diagnostic.maybe_help(error.help));
+                None
+            }
+        }
+    }
+
+    /// `error.…` is a field of the event, but where there is an error to tell of; and so is what the
+    /// flow gave a name to, but where it has that name.
+    pub fn placed(&self, path: Path) -> Path {
+        let path = match self.in_scope.error_scope {
+            Occasion::Event => path,
+            Occasion::Death | Occasion::Failure => path.of_error(),
+        };
+        path.of_local(|name| self.in_scope.locals.iter().any(|local| local.name == name))
+    }
+
+    /// The types that a path has, as far as they are known.
+    pub fn types_at(&self, path: &Path) -> FieldCheck {
+        let Some((name, below)) = path.local() else {
+            let dotted = path.dotted();
+            let check = dotted.map(|dotted| self.fields.check(&dotted));
+            return check.unwrap_or(FieldCheck::Open);
+        };
+        let local = self.in_scope.locals.iter().find(|local| local.name == name);
+        match (local.map(|local| &local.holds), below) {
+            (Some(Holds::Value(known)), []) => FieldCheck::Known(vec![known.clone()]),
+            (Some(Holds::Event), [_, ..]) => self.fields.check(&spelled(below)),
+            (Some(Holds::Events), [_, field, ..]) if field.index.is_none() => {
+                self.fields.check(&spelled(&below[1..]))
+            }
+            (_, _) => FieldCheck::Open,
+        }
+    }
+
+    /// Whether events of the rule's types can hold the path; false after saying why not.
+    pub fn check_path(&mut self, path: &Path, at: Position) -> bool {
+        if let Route::Plain { root, keys } = &path.route {
+            let first = keys.first().map(|key| key.name.as_str());
+            match (root, first) {
+                (Root::Vars, Some(name)) if self.in_scope.parameters.contains(name) => return true,
+                (Root::Vars, Some(name)) if self.in_scope.vars.get(name).is_none() => {
+                    self.undefined("variable", &path.text, name, at);
+                    return false;
+                }
+                (Root::Vars, Some(name)) if path.in_variables(&self.in_scope.vars).is_none() => {
+                    let message = format!("the variable `{name}` holds no `{}`", path.text);
+                    let help = "look it up under `vars` in the rule or in flowtrigger.yaml";
+                    self.error(Code::UndefinedName, at, message, help);
+                    return false;
+                }
+                (Root::Steps, Some(name)) => {
+                    let Some(step) = self.in_scope.steps.iter().find(|step| step.name == name)
+                    else {
+                        self.undefined("step", &path.text, name, at);
+                        return false;
+                    };
+                    let key = keys.get(1).map(|key| key.name.as_str());
+                    return self.check_result(step.gives, name, key, at);
+                }
+                (Root::Error, Some(_)) => return self.check_error(keys, &path.text, at),
+                (Root::Local, Some(name)) => return self.check_local(name, &keys[1..], path, at),
+                _ => {}
+            }
+        }
+        if !self.check_body_key(path, at) {
+            return false;
+        }
+        if let Some(below) = path.below() {
+            return self.check_path(&below, at);
+        }
+        let Some(dotted) = path.dotted() else {
+            return true;
+        };
+        let FieldCheck::Unknown { nearest } = self.fields.check(&dotted) else {
+            return true;
+        };
+        let first = dotted.split('.').next().unwrap_or_default();
+        if self.in_scope.out_of_scope.contains(first) && first != "item" {
+            let message = format!("`{dotted}` is known within its `for_each` alone");
+            let help =
+                "out here the result of that step can be read, a list of what the items gave";
+            self.error(Code::UndefinedName, at, message, help);
+            return false;
+        }
+        if let Some(help) = self.item_meant(&dotted) {
+            let message = format!("nothing is called `{dotted}` here");
+            self.error(Code::UndefinedName, at, message, &help);
+            return false;
+        }
+        if let Some((message, help)) = known_elsewhere(&dotted) {
+            self.error(Code::UndefinedName, at, message, help);
+            return false;
+        }
+        let message = format!("{} has no field `{}`", self.fields.words(), path.text);
+        let help = self
+            .step_meant(&dotted)
+            .or_else(|| self.local_meant(&dotted))
+            .or_else(|| self.fields.instead())
+            .or_else(|| suggest::for_field(&dotted))
+            .or_else(|| self.comes_with(&dotted))
+            .or_else(|| nearest.map(|name| format!("did you mean `{name}`?")))
+            .unwrap_or_else(|| self.fields.advice());
+        self.error(Code::UnknownField, at, message, &help);
+        false
+    }
+
+    /// Whether JSONPath enters the body by the key that the rule's events have.
+    fn check_body_key(&mut self, path: &Path, at: Position) -> bool {
+        let keys = self.fields.body_keys();
+        let (Some(named), Some(first)) = (path.body_key(), keys.first()) else {
+            return true;
+        };
+        if keys.contains(&named.as_str()) {
+            return true;
+        }
+        let (types, text) = (self.fields.words(), &path.text);
+        let message = format!("{types} has no `{named}`, which `{text}` reads");
+        let help = format!("did you mean `{}`?", text.replacen(&named, first, 1));
+        self.error(Code::BadPath, at, message, &help);
+        false
+    }
+
+    /// The event types of the same source that do have a field; looked for once for each.
+    fn comes_with(&mut self, dotted: &str) -> Option<String> {
+        let key = (self.fields.identity()?, dotted.to_owned());
+        if let Some(known) = self.interner.elsewhere.get(&key) {
+            return known.clone();
+        }
+        let found = self.find_elsewhere(dotted);
+        self.interner.elsewhere.insert(key, found.clone());
+        found
+    }
+
+    fn find_elsewhere(&self, dotted: &str) -> Option<String> {
+        let Fields::Of(here) = &self.fields else {
+            return None;
+        };
+        let source = &here.types().first()?.source;
+        let first = dotted.split('.').next().unwrap_or(dotted);
+        let others = self.catalogue.types().filter(|other| {
+            let known = matches!(other.field(dotted), FieldLookup::Known(_));
+            other.source == *source && other.owns(first) && known
+        });
+        let tags: Vec<String> = others.map(|other| format!("`{}`", other.tag)).collect();
+        match tags.as_slice() {
+            [] => None,
+            [_, _, _, _, more @ ..] => {
+                let some = tags[..3].join(", ");
+                Some(format!(
+                    "it comes with {some} and {} more types",
+                    more.len() + 1
+                ))
+            }
+            few => Some(format!("it comes with {}", few.join(", "))),
+        }
+    }
+
+    /// Warns where a text writes out a field that not every event of the rule holds: for the others
+    /// the step could not be rendered.
+    pub fn warn_if_absent(&mut self, path: &Path, at: Position) {
+        if let Some(step) = path.step() {
+            return self.warn_if_not_run(step, &path.text, at);
+        }
+        let Some(dotted) = path.dotted() else {
+            return;
+        };
+        let tested =
+            |tested: &String| dotted == *tested || dotted.starts_with(&format!("{tested}."));
+        let Some(only) = self.fields.only(&dotted) else {
+            return;
+        };
+        if self.in_scope.tested_paths.iter().any(tested) {
+            self.in_scope.absence_excused = true;
+            return;
+        }
+        let message =
+            format!("`{dotted}` comes with {only}; the run of any other event would end dead here");
+        let help = format!(
+            "write `{dotted} | default('')`, or test it in `when`: {{ {dotted}: {{ exists: true }} }}"
+        );
+        self.diagnostics
+            .push(Diagnostic::warning(Code::MaybeAbsent, at, message).help(help));
+    }
+
+    fn undefined(&mut self, kind: &str, path: &str, name: &str, at: Position) {
+        let known: Vec<String> = if kind == "step" {
+            self.in_scope
+                .steps
+                .iter()
+                .map(|step| step.name.clone())
+                .collect()
+        } else {
+            self.in_scope
+                .vars
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(k, _)| k.clone())
+                .collect()
+        };
+        let nearest = suggest::nearest(name, known.iter().map(String::as_str));
+        let message = format!("`{path}` reads the {kind} `{name}`, which nothing defines");
+        match (nearest, kind) {
+            (Some(nearest), _) => {
+                let help = format!("did you mean `{nearest}`?");
+                self.error(Code::UndefinedName, at, message, &help);
+            }
+            (None, "step") => {
+                let help = match self.in_scope.error_scope {
+                    Occasion::Event | Occasion::Failure => self.where_steps_are(name),
+                    Occasion::Death => {
+                        "what the steps of the dead run got is not in reach; `error.message` says why it died"
+                    }
+                };
+                self.error(Code::UndefinedName, at, message, help);
+            }
+            (None, _) => {
+                let help = "define it under `vars` in the rule or in flowtrigger.yaml";
+                self.not_configured(Code::UndefinedName, at, message, help);
+            }
+        }
+    }
+}
+
+pub(crate) fn spelled(keys: &[Key]) -> String {
+    let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+    names.join(".")
+}

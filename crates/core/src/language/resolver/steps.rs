@@ -1,0 +1,90 @@
+//! What a rule may read of its steps: results by their keys, where the step is sure to have run.
+//! It refuses keys that a step never gives, and says what it gives instead.
+
+use crate::diagnostic::{Code, Diagnostic, Position, Report};
+use crate::language::names::{Gives, Ran};
+use crate::language::resolver::NameResolver;
+use crate::document::suggest;
+
+impl NameResolver<'_> {
+    /// `user.body.name` where an earlier step is called `user`.
+    pub(crate) fn step_meant(&self, dotted: &str) -> Option<String> {
+        let first = dotted.split('.').next().unwrap_or(dotted);
+        let step = self.in_scope.steps.iter().find(|step| step.name == first)?;
+        Some(match step.gives {
+            Gives::Keys([]) => format!("the step `{first}` has no result to read"),
+            _ => format!("the step's result is `steps.{first}`: write `steps.{dotted}`"),
+        })
+    }
+
+    /// Where any step may have failed, whose result is there hangs on which.
+    pub(crate) fn warn_if_not_run(&mut self, name: &str, text: &str, at: Position) {
+        let step = self.in_scope.steps.iter().find(|step| step.name == name);
+        let perhaps = step.is_some_and(|step| step.ran == Ran::Perhaps);
+        let place = format!("steps.{name}");
+        let below = format!("{place}.");
+        let covers = |tested: &String| *tested == place || tested.starts_with(&below);
+        if !perhaps || self.in_scope.tested_paths.iter().any(covers) {
+            return;
+        }
+        let message = format!("`{text}` is there only if the step `{name}` ran before one failed");
+        let help = format!("test it in `when` before: {{ {place}: {{ exists: true }} }}");
+        self.diagnostics
+            .push(Diagnostic::warning(Code::MaybeAbsent, at, message).help(help));
+    }
+
+    /// Whether the result of a step holds a key; false after saying why not.
+    pub(crate) fn check_result(
+        &mut self,
+        gives: Gives,
+        step: &str,
+        key: Option<&str>,
+        at: Position,
+    ) -> bool {
+        let (message, help) = match (gives, key) {
+            (Gives::Anything | Gives::Inner, _) => return true,
+            (Gives::Keys([]), _) => (
+                format!("the step `{step}` has no result to read"),
+                "guards, `wait`, `succeed`, `fail` and steps with `keep: none` give nothing".into(),
+            ),
+            (Gives::List, Some(key)) if key.parse::<usize>().is_err() => (
+                format!("the result of the step `{step}` is a list, one result for each item"),
+                format!(
+                    "write `steps.{step}.0.{key}` for the first, or go through them with `for_each: steps.{step}`"
+                ),
+            ),
+            (Gives::List, _) => return true,
+            (Gives::Keys(keys), Some(key)) if !keys.contains(&key) => (
+                format!("the result of the step `{step}` has no `{key}`"),
+                match suggest::nearest(key, keys.iter().copied()) {
+                    Some(near) => format!("did you mean `steps.{step}.{near}`?"),
+                    None if keys.contains(&"headers") => format!(
+                        "it has {}; what the other side answered is `steps.{step}.body`",
+                        keys.join(", ")
+                    ),
+                    None => format!("it has {}", keys.join(", ")),
+                },
+            ),
+            (Gives::Keys(_), _) => return true,
+        };
+        self.error(Code::UndefinedName, at, message, &help);
+        false
+    }
+
+    /// Which steps can be read here.
+    pub(crate) fn where_steps_are(&self, name: &str) -> &'static str {
+        let inner = self
+            .in_scope
+            .out_of_scope
+            .contains(&format!("steps.{name}"));
+        match (self.in_scope.in_named_flow, inner) {
+            (_, true) => {
+                "it stands within another step and can be read in there alone; out here the result of that one can"
+            }
+            (false, false) => "a step can read only the steps before it, by their `name`",
+            (true, false) => {
+                "a named flow reads its own steps alone; give it what it needs as `vars` where it is run"
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What a template's expressions name: `ticket.via['channel']` as a chain of names with its place.
+//! It refuses to guess: an index that is computed ends a chain.
+
+use std::ops::Range;
+
+use minijinja::machinery::Span;
+use minijinja::machinery::ast::{Expr, Stmt};
+
+use crate::path::Path;
+
+/// A name and the names below it: `ticket.via['channel']`.
+pub struct Chain<'a> {
+    pub names: Vec<&'a str>,
+    pub span: Range<usize>,
+}
+
+impl Chain<'_> {
+    /// The chain as a path, up to the first name that a path cannot spell.
+    pub fn prefix(&self) -> Option<Path> {
+        let plain = |name: &&&str| {
+            !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || "$.[]{}".contains(c))
+        };
+        let names: Vec<&str> = self.names.iter().take_while(plain).copied().collect();
+        Path::parse(&names.join(".")).ok()
+    }
+
+    pub fn path(&self) -> Option<Path> {
+        let path = self.prefix()?;
+        (path.text == self.names.join(".") && self.names[0] != "secret").then_some(path)
+    }
+}
+
+pub fn chain<'a>(expr: &'a Expr<'a>) -> Option<Chain<'a>> {
+    let (inner, name) = match expr {
+        Expr::Var(var) => {
+            return Some(Chain {
+                names: vec![var.id],
+                span: range(var.span()),
+            });
+        }
+        Expr::GetAttr(attr) => (&attr.expr, attr.name),
+        Expr::GetItem(item) => match &item.subscript_expr {
+            Expr::Const(name) => (&item.expr, name.value.as_str()?),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let mut chain = chain(inner)?;
+    chain.names.push(name);
+    chain.span = chain.span.start..range(expr.span()).end.max(chain.span.end);
+    Some(chain)
+}
+
+pub fn range(span: Span) -> Range<usize> {
+    span.start_offset as usize..span.end_offset as usize
+}
+
+/// The chain, where the template is one plain `{{ path }}`.
+pub fn single<'a>(template: &'a Stmt<'a>) -> Option<Chain<'a>> {
+    let Stmt::Template(template) = template else {
+        return None;
+    };
+    match template.children.as_slice() {
+        [Stmt::EmitExpr(emit)] => chain(&emit.expr),
+        _ => None,
+    }
+}
+
+/// A text or a list written out, which `*` would repeat.
+pub fn repeats(expr: &Expr<'_>) -> bool {
+    match expr {
+        Expr::Const(constant) => constant.value.as_str().is_some(),
+        Expr::List(_) | Expr::Tuple(_) => true,
+        _ => false,
+    }
+}
+
+pub fn is_secret_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}

@@ -1,0 +1,227 @@
+//! What a template's expressions do with their values: operators, filters, tests and calls, each one
+//! known at load. It refuses those whose result would surprise, such as `~` beside a null.
+
+use std::ops::Range;
+
+use minijinja::machinery::ast::{self, CallArg, CallType, Expr, Spanned};
+
+use crate::diagnostic::Code;
+use crate::document::suggest;
+use crate::language::template::attribute_chain::{chain, range, repeats};
+use crate::language::template::check::Checker;
+use crate::language::template::filter;
+use crate::language::template::filter::{FILTERS, TESTS};
+use crate::language::template::size_bound::is_number;
+
+impl Checker<'_, '_> {
+    pub fn operation(&mut self, op: &Spanned<ast::BinOp<'_>>) {
+        match op.op {
+            ast::BinOpKind::Sub if self.hyphenated(&op.left, &op.right) => return,
+            ast::BinOpKind::Concat => {
+                let help = "write the values side by side: `{{ a }}{{ b }}`, or `[a, b] | join`";
+                let message = "`~` writes `none` for a value that is null";
+                self.refuse(Code::BadTemplate, range(op.span()), message, help);
+            }
+            ast::BinOpKind::Mul => self.multiplied(op),
+            _ => {}
+        }
+        self.expressions([&op.left, &op.right]);
+    }
+
+    /// A text times a number is that text so many times, and both may be what somebody sent.
+    fn multiplied(&mut self, op: &Spanned<ast::BinOp<'_>>) {
+        if is_number(&op.left) && is_number(&op.right) {
+            return;
+        }
+        let message = "`*` multiplies numbers, not texts or lists";
+        let help = match repeats(&op.left) || repeats(&op.right) {
+            true => "write the text out",
+            false => "say that both are numbers: `(a | int) * 2`, `(a | float) * (b | float)`",
+        };
+        self.refuse(Code::BadTemplate, range(op.span()), message, help);
+    }
+
+    /// `steps.page-oncall.status` is a subtraction to the engine, and never meant as one.
+    pub fn hyphenated(&mut self, left: &Expr<'_>, right: &Expr<'_>) -> bool {
+        let (Some(left), Some(right)) = (chain(left), chain(right)) else {
+            return false;
+        };
+        if left.names.len() < 2
+            || left.span.end + 1 != right.span.start
+            || self.is_local(right.names[0])
+        {
+            return false;
+        }
+        let (head, tail) = (left.names.join("."), right.names.join("."));
+        let name = format!("{}-{}", left.names[left.names.len() - 1], right.names[0]);
+        let help = match left.names[0] {
+            "steps" => format!(
+                "name the step `{}`: the names of steps have no `-`",
+                name.replace('-', "_")
+            ),
+            _ => format!(
+                "write `{}['{name}']`; for a subtraction put spaces around the `-`",
+                left.names[..left.names.len() - 1].join(".")
+            ),
+        };
+        let message = format!("`{head}-{tail}` is read as a subtraction");
+        self.refuse(
+            Code::BadTemplate,
+            left.span.start..right.span.end,
+            message,
+            &help,
+        );
+        true
+    }
+
+    pub fn filter(&mut self, filter: &Spanned<ast::Filter<'_>>) {
+        self.known_filter(filter.name, range(filter.span()));
+        if let Some(known) = filter::find(filter.name) {
+            let given = filter
+                .args
+                .iter()
+                .filter(|arg| matches!(arg, CallArg::Pos(_)))
+                .count();
+            if !known.takes.contains(&given) {
+                let message = format!("`{}` does not take {given} values", filter.name);
+                self.refuse(
+                    Code::BadTemplate,
+                    range(filter.span()),
+                    message,
+                    known.summary,
+                );
+            }
+        }
+        self.named_values(filter);
+        self.named_by_text(filter);
+        self.expressions(filter.expr.as_ref());
+        self.arguments(&filter.args);
+    }
+
+    fn named_values(&mut self, filter: &Spanned<ast::Filter<'_>>) {
+        let Some(known) = filter::find(filter.name) else {
+            return;
+        };
+        for argument in &filter.args {
+            let CallArg::Kwarg(name, _) = argument else {
+                continue;
+            };
+            if !filter::named(filter.name).contains(name) {
+                let message = format!("`{}` takes no value named `{name}`", filter.name);
+                let at = range(filter.span());
+                self.refuse(Code::BadTemplate, at, message, known.summary);
+            }
+        }
+    }
+
+    pub fn known_filter(&mut self, name: &str, at: Range<usize>) {
+        if filter::find(name).is_some() {
+            return;
+        }
+        let help = match suggest::for_template_filter(name) {
+            Some(help) => help.to_owned(),
+            None => nearest(
+                name,
+                FILTERS.iter().map(|filter| filter.name),
+                "the filters are",
+            ),
+        };
+        self.refuse(
+            Code::BadTemplate,
+            at,
+            format!("unknown filter `{name}`"),
+            &help,
+        );
+    }
+
+    pub fn known_test(&mut self, name: &str, at: Range<usize>) {
+        if TESTS.iter().all(|test| test.name != name) {
+            let help = nearest(name, TESTS.iter().map(|test| test.name), "the tests are");
+            self.refuse(
+                Code::BadTemplate,
+                at,
+                format!("unknown test `{name}`"),
+                &help,
+            );
+        }
+    }
+
+    /// `map('upper')` and `select('odd')` name a filter or a test in a text.
+    pub fn named_by_text(&mut self, filter: &Spanned<ast::Filter<'_>>) {
+        let text = |index: usize| match filter.args.get(index) {
+            Some(CallArg::Pos(Expr::Const(name))) => name.value.as_str().map(str::to_owned),
+            _ => None,
+        };
+        let at = range(filter.span());
+        match filter.name {
+            "map" => text(0)
+                .into_iter()
+                .for_each(|name| self.known_filter(&name, at.clone())),
+            "select" | "reject" => {
+                text(0)
+                    .into_iter()
+                    .for_each(|name| self.known_test(&name, at.clone()));
+            }
+            "selectattr" | "rejectattr" => {
+                text(1)
+                    .into_iter()
+                    .for_each(|name| self.known_test(&name, at.clone()));
+            }
+            _ => {}
+        }
+    }
+
+    pub fn test(&mut self, test: &Spanned<ast::Test<'_>>) {
+        self.known_test(test.name, range(test.span()));
+        self.expression(&test.expr);
+        self.arguments(&test.args);
+    }
+
+    pub fn arguments(&mut self, arguments: &[CallArg<'_>]) {
+        for argument in arguments {
+            match argument {
+                CallArg::Pos(expr)
+                | CallArg::Kwarg(_, expr)
+                | CallArg::PosSplat(expr)
+                | CallArg::KwargSplat(expr) => self.expression(expr),
+            }
+        }
+    }
+
+    pub fn call(&mut self, call: &Spanned<ast::Call<'_>>) {
+        let at = range(call.span());
+        match call.identify_call() {
+            CallType::Function("range") => {}
+            CallType::Method(Expr::Var(var), "cycle" | "changed")
+                if var.id == "loop" && self.is_local("loop") => {}
+            CallType::Function(name) | CallType::Method(_, name) | CallType::Block(name) => {
+                let help = match filter::find(name) {
+                    Some(filter) => format!("filters follow their value: {}", filter.summary),
+                    None => "use a filter: `{{ ticket.tags | join(', ') }}`".into(),
+                };
+                self.refuse(
+                    Code::BadTemplate,
+                    at,
+                    format!("`{name}()` is not available"),
+                    &help,
+                );
+            }
+            CallType::Object(_) => {
+                self.refuse(
+                    Code::BadTemplate,
+                    at,
+                    "a value cannot be called",
+                    "use a filter",
+                );
+            }
+        }
+        self.arguments(&call.args);
+    }
+}
+
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str> + Clone, all: &str) -> String {
+    match suggest::nearest(name, known.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("{all} {}", known.collect::<Vec<_>>().join(", ")),
+    }
+}

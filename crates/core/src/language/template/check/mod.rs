@@ -1,0 +1,355 @@
+//! Reads a parsed template and finds at load what could only fail later: names that nothing
+//! defines, filters and tests that do not exist, secrets that are read instead of written out.
+//! It refuses the statements that reach outside of one text or could grow without limit.
+
+pub mod expression;
+
+use std::ops::Range;
+
+use minijinja::machinery::ast::{Expr, Spanned, Stmt, UnaryOpKind};
+use minijinja::machinery::{Span, ast};
+
+use crate::diagnostic::{Code, Report};
+use crate::language::resolver::NameResolver;
+use crate::path::Path;
+use crate::language::template::Escape;
+use crate::language::template::attribute_chain::{Chain, chain, is_secret_name, range, single};
+use crate::language::template::read_set::Reads;
+use crate::language::template::filter::OF_SECRETS;
+use crate::language::template::size_bound::{MOST, Weights, weight};
+use crate::language::template::location::Place;
+
+/// What a sound template reads.
+#[derive(Debug, Default)]
+pub struct Reading {
+    pub reads: Reads,
+    /// The path, where the template is one plain `{{ path }}`.
+    pub single: Option<Path>,
+}
+
+/// None after saying everything that is wrong.
+pub fn check(
+    template: &Stmt<'_>,
+    place: &Place<'_>,
+    escape: Escape,
+    names: &mut NameResolver<'_>,
+) -> Option<Reading> {
+    let mut checker = Checker {
+        place,
+        escape,
+        names,
+        locals: vec![Weights::new()],
+        reading: Reading::default(),
+        sound: true,
+        choices: 0,
+    };
+    checker.statement(template);
+    let single = single(template).and_then(|chain| chain.path());
+    checker.reading.single = single.map(|path| checker.names.placed(path));
+    checker.sound.then_some(checker.reading)
+}
+
+pub struct Checker<'c, 'a> {
+    place: &'c Place<'c>,
+    escape: Escape,
+    names: &'c mut NameResolver<'a>,
+    /// Names that the template itself defines, innermost last.
+    locals: Vec<Weights>,
+    reading: Reading,
+    sound: bool,
+    /// How many `if` the checker stands inside of.
+    choices: usize,
+}
+
+impl Checker<'_, '_> {
+    pub fn refuse(&mut self, code: Code, at: Range<usize>, message: impl Into<String>, help: &str) {
+        self.sound = false;
+        self.names.error(code, self.place.of(&at), message, help);
+    }
+
+    fn statements(&mut self, statements: &[Stmt<'_>]) {
+        for statement in statements {
+            self.statement(statement);
+        }
+    }
+
+    fn scoped(&mut self, statements: &[Stmt<'_>]) {
+        self.locals.push(Weights::new());
+        self.statements(statements);
+        self.locals.pop();
+    }
+
+    fn statement(&mut self, statement: &Stmt<'_>) {
+        match statement {
+            Stmt::Template(template) => self.statements(&template.children),
+            Stmt::EmitExpr(emit) => self.emitted(&emit.expr),
+            Stmt::EmitRaw(_) => {}
+            Stmt::ForLoop(each) => self.for_loop(each),
+            Stmt::IfCond(condition) => {
+                // An `if` is no scope to the engine: what is set inside stays set after it.
+                self.grown(&condition.expr);
+                self.choices += 1;
+                self.statements(&condition.true_body);
+                self.statements(&condition.false_body);
+                self.choices -= 1;
+            }
+            Stmt::WithBlock(with) => {
+                self.locals.push(Weights::new());
+                for (target, value) in &with.assignments {
+                    let weight = self.grown(value);
+                    self.define(target, weight);
+                }
+                self.statements(&with.body);
+                self.locals.pop();
+            }
+            Stmt::Set(set) => {
+                let weight = self.grown(&set.expr);
+                self.define(&set.target, weight);
+            }
+            Stmt::SetBlock(s) => self.no_statement("set … endset", s.span()),
+            Stmt::AutoEscape(s) => self.no_statement("autoescape", s.span()),
+            Stmt::FilterBlock(s) => self.no_statement("filter", s.span()),
+            Stmt::Block(s) => self.no_statement("block", s.span()),
+            Stmt::Import(s) => self.no_statement("import", s.span()),
+            Stmt::FromImport(s) => self.no_statement("from … import", s.span()),
+            Stmt::Extends(s) => self.no_statement("extends", s.span()),
+            Stmt::Include(s) => self.no_statement("include", s.span()),
+            Stmt::Macro(s) => self.no_statement("macro", s.span()),
+            Stmt::CallBlock(s) => self.no_statement("call", s.span()),
+            Stmt::Do(s) => self.no_statement("do", s.span()),
+        }
+    }
+
+    fn no_statement(&mut self, name: &str, span: Span) {
+        let help = "a text may use `if`, `for`, `set x = …` and `with`; put anything larger into a command";
+        self.refuse(
+            Code::BadTemplate,
+            range(span),
+            format!("`{{% {name} %}}` is not available"),
+            help,
+        );
+    }
+
+    fn for_loop(&mut self, each: &Spanned<ast::ForLoop<'_>>) {
+        if each.recursive {
+            self.no_statement("for … recursive", each.span());
+        }
+        let weight = self.grown(&each.iter);
+        self.locals.push(Weights::from([("loop".to_owned(), 1)]));
+        self.define(&each.target, weight);
+        if let Some(condition) = &each.filter_expr {
+            self.expression(condition);
+        }
+        self.statements(&each.body);
+        self.locals.pop();
+        self.scoped(&each.else_body);
+    }
+
+    /// What is said of an expression, and how much it puts together.
+    fn grown(&mut self, expr: &Expr<'_>) -> u64 {
+        self.expression(expr);
+        let known = self.locals.iter().flatten();
+        let known = known
+            .map(|(name, weight)| (name.clone(), *weight))
+            .collect();
+        let weight = weight(expr, &known);
+        if weight > MOST {
+            let message = format!("this puts more than {MOST} values together");
+            let help = "write them out one after the other: `{{ a }}{{ b }}`";
+            self.refuse(Code::BadTemplate, range(expr.span()), message, help);
+        }
+        weight
+    }
+
+    fn define(&mut self, target: &Expr<'_>, weight: u64) {
+        match target {
+            Expr::Var(var) => {
+                if let Some(locals) = self.locals.last_mut() {
+                    // Which branch of an `if` was taken is not known.
+                    let known = locals.entry(var.id.to_owned()).or_default();
+                    *known = weight.max(*known);
+                }
+            }
+            Expr::List(list) => list.items.iter().for_each(|item| self.define(item, weight)),
+            Expr::Tuple(tuple) => tuple
+                .items
+                .iter()
+                .for_each(|item| self.define(item, weight)),
+            _ => {
+                let at = range(target.span());
+                self.refuse(
+                    Code::BadTemplate,
+                    at,
+                    "only a name can be set",
+                    "write `{% set name = … %}`",
+                );
+            }
+        }
+    }
+
+    pub fn is_local(&self, name: &str) -> bool {
+        self.locals.iter().any(|locals| locals.contains_key(name))
+    }
+
+    /// An expression whose value is written out; the only place for a secret.
+    fn emitted(&mut self, expr: &Expr<'_>) {
+        match expr {
+            Expr::IfExpr(choice) => {
+                self.grown(&choice.test_expr);
+                self.choices += 1;
+                self.emitted(&choice.true_expr);
+                match &choice.false_expr {
+                    Some(other) => self.emitted(other),
+                    None => self.no_else(range(expr.span())),
+                }
+                self.choices -= 1;
+            }
+            Expr::Filter(filter) if OF_SECRETS.contains(&filter.name) => self.encoded(filter),
+            _ => match chain(expr).filter(|chain| self.is_secret(chain)) {
+                Some(secret) => self.secret(&secret),
+                None => {
+                    self.grown(expr);
+                    self.warn_if_absent(expr);
+                }
+            },
+        }
+    }
+
+    /// A field that is written out as it is must be there, unless the text chose by something.
+    fn warn_if_absent(&mut self, expr: &Expr<'_>) {
+        let Some(chain) = chain(expr).filter(|chain| !self.is_local(chain.names[0])) else {
+            return;
+        };
+        if let Some(path) = chain.path().filter(|_| self.choices == 0 && self.sound) {
+            let at = self.place.of(&chain.span);
+            let path = self.names.placed(path);
+            self.names.warn_if_absent(&path, at);
+        }
+    }
+
+    fn no_else(&mut self, at: Range<usize>) {
+        let help = "end it with `else ''`, or with what should stand there";
+        self.refuse(
+            Code::BadTemplate,
+            at,
+            "an `if` without `else` has no value where it does not hold",
+            help,
+        );
+    }
+
+    fn encoded(&mut self, filter: &Spanned<ast::Filter<'_>>) {
+        let secret = filter
+            .expr
+            .as_ref()
+            .and_then(chain)
+            .filter(|chain| self.is_secret(chain));
+        if self.escape == Escape::Url && (filter.name == "urlencode" || secret.is_some()) {
+            let message = format!(
+                "`{}` would encode twice: values in a URL are encoded already",
+                filter.name
+            );
+            self.refuse(
+                Code::BadTemplate,
+                range(filter.span()),
+                message,
+                "leave the filter out",
+            );
+            return;
+        }
+        match secret {
+            Some(secret) => self.secret(&secret),
+            None => self.filter(filter),
+        }
+    }
+
+    fn is_secret(&self, chain: &Chain<'_>) -> bool {
+        chain.names[0] == "secret" && !self.is_local("secret")
+    }
+
+    fn secret(&mut self, chain: &Chain<'_>) {
+        match chain.names.as_slice() {
+            [_, name] if is_secret_name(name) => {
+                let secret = ["secret".to_owned(), (*name).to_owned()];
+                self.reading.reads.add(&secret);
+            }
+            _ => {
+                let help = "write `{{ secret.NAME }}`; a name has letters, digits and `_`";
+                self.refuse(
+                    Code::BadTemplate,
+                    chain.span.clone(),
+                    "a secret is read by one name",
+                    help,
+                );
+            }
+        }
+    }
+
+    fn name(&mut self, chain: &Chain<'_>) {
+        if self.is_local(chain.names[0]) {
+            return;
+        }
+        if chain.names[0] == "secret" {
+            let help = "write `{{ secret.NAME }}` alone, or with `| urlencode` or `| b64encode`";
+            self.refuse(
+                Code::BadTemplate,
+                chain.span.clone(),
+                "a secret can only be written out, not read",
+                help,
+            );
+            return;
+        }
+        let names: Vec<String> = chain.names.iter().map(|name| (*name).to_owned()).collect();
+        self.reading.reads.add(&names);
+        if let Some(path) = chain.prefix() {
+            let at = self.place.of(&chain.span);
+            let path = self.names.placed(path);
+            self.sound &= self.names.check_path(&path, at);
+        }
+    }
+
+    pub fn expressions<'e>(&mut self, expressions: impl IntoIterator<Item = &'e Expr<'e>>) {
+        for expression in expressions {
+            self.expression(expression);
+        }
+    }
+
+    pub fn expression(&mut self, expr: &Expr<'_>) {
+        if let Some(chain) = chain(expr) {
+            return self.name(&chain);
+        }
+        match expr {
+            Expr::Var(_) | Expr::Const(_) => {}
+            Expr::Slice(slice) => {
+                self.expression(&slice.expr);
+                self.expressions(
+                    [&slice.start, &slice.stop, &slice.step]
+                        .into_iter()
+                        .flatten(),
+                );
+            }
+            Expr::UnaryOp(op) => match op.op {
+                UnaryOpKind::Not | UnaryOpKind::Neg => self.expression(&op.expr),
+            },
+            Expr::BinOp(op) => self.operation(op),
+            Expr::Compare(compare) => {
+                self.expression(&compare.expr);
+                self.expressions(compare.ops.iter().map(|op| &op.expr));
+            }
+            Expr::IfExpr(choice) => {
+                self.expressions([&choice.test_expr, &choice.true_expr]);
+                match &choice.false_expr {
+                    Some(other) => self.expression(other),
+                    None => self.no_else(range(expr.span())),
+                }
+            }
+            Expr::Filter(filter) => self.filter(filter),
+            Expr::Test(test) => self.test(test),
+            Expr::GetAttr(attr) => self.expression(&attr.expr),
+            Expr::GetItem(item) => self.expressions([&item.expr, &item.subscript_expr]),
+            Expr::Call(call) => self.call(call),
+            Expr::List(list) => self.expressions(&list.items),
+            Expr::Tuple(tuple) => self.expressions(&tuple.items),
+            Expr::Map(map) => self.expressions(map.keys.iter().chain(&map.values)),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The template engine as this program runs it: strict, without escaping but for URLs, within limits.
+//! It refuses to print what is undefined, and more output than a request could carry.
+
+use std::fmt::Write as _;
+use std::io;
+use std::sync::OnceLock;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Value, ValueKind};
+use minijinja::{Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::language::rendered_text::Encoding;
+use crate::language::template::read_set::to_json;
+use crate::language::template::secret;
+use crate::language::template::secret::Secret;
+use crate::language::template::{Escape, filter};
+
+/// Steps of the engine that one rendering may take.
+const FUEL: u64 = 200_000;
+/// What one text may become, in bytes.
+pub const MOST_OUTPUT: usize = 256 * 1024;
+
+/// Everything but the characters that a URL never gives a meaning to.
+pub const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// An environment without templates.
+pub fn environment(escape: Escape) -> &'static Environment<'static> {
+    static PLAIN: OnceLock<Environment<'static>> = OnceLock::new();
+    static URL: OnceLock<Environment<'static>> = OnceLock::new();
+    match escape {
+        Escape::None => PLAIN.get_or_init(|| build(write_plain)),
+        Escape::Url => URL.get_or_init(|| build(write_in_url)),
+    }
+}
+
+/// The text as its author wrote it, the line break at its end included.
+pub fn syntax() -> SyntaxConfig {
+    let mut syntax = SyntaxConfig::builder();
+    syntax
+        .keep_trailing_newline(true)
+        .build()
+        .expect("the usual delimiters are a syntax")
+}
+
+type Formatter = fn(&mut Output<'_>, &mut State<'_, '_>, &Value) -> Result<(), Error>;
+
+fn build(formatter: Formatter) -> Environment<'static> {
+    let mut environment = Environment::empty();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_debug(true);
+    environment.set_syntax(syntax());
+    environment.set_formatter(formatter);
+    environment.add_function("range", minijinja::functions::range);
+    filter::install(&mut environment);
+    environment
+}
+
+fn write_plain(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    if let Some(secret) = value.downcast_object_ref::<Secret>() {
+        return Ok(secret.write(secret.encoding, out)?);
+    }
+    Ok(secret::write_value(&text(value)?, out)?)
+}
+
+fn write_in_url(out: &mut Output<'_>, _: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    if let Some(secret) = value.downcast_object_ref::<Secret>() {
+        return Ok(secret.write(Encoding::Percent, out)?);
+    }
+    let text = text(value)?;
+    if text.is_empty() {
+        return Ok(out.write_char(secret::EMPTY)?);
+    }
+    Ok(write!(out, "{}", utf8_percent_encode(&text, RESERVED))?)
+}
+
+/// A value as it stands in a text: null is empty, lists and objects are JSON.
+pub fn text(value: &Value) -> Result<String, Error> {
+    match value.kind() {
+        ValueKind::Undefined => Err(undefined(value)),
+        ValueKind::None => Ok(String::new()),
+        ValueKind::String => Ok(value.to_string()),
+        _ => Ok(to_json(value)?.to_string()),
+    }
+}
+
+/// The error for an undefined value. Reading below it is what makes the engine name it.
+pub fn undefined(value: &Value) -> Error {
+    let named = value.get_attr("it").err();
+    named.unwrap_or_else(|| Error::from(ErrorKind::UndefinedError))
+}
+
+/// Output that stops at the limit.
+#[derive(Debug, Default)]
+pub struct Limited {
+    bytes: Vec<u8>,
+    full: bool,
+}
+
+impl Limited {
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    pub fn into_text(self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+}
+
+impl io::Write for Limited {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + buf.len() > MOST_OUTPUT {
+            self.full = true;
+            return Err(io::Error::other("too much output"));
+        }
+        self.bytes.extend_from_slice(buf);
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

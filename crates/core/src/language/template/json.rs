@@ -1,0 +1,233 @@
+//! A YAML tree whose texts are templates: what `json:` and `set:` take. A text that is one `{{ … }}`
+//! alone keeps the type of its value. It refuses templates in keys, and values that are absent.
+
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::Environment;
+use serde_json::Value as Json;
+
+use crate::diagnostic::{Code, Report};
+use crate::document::{Entry, Node, Yaml};
+use crate::language::resolver::NameResolver;
+use crate::path::{Found, Path};
+use crate::language::rendered_text::Tree;
+use crate::language::template::read_set::{Reads, to_json};
+use crate::language::template::engine::environment;
+use crate::language::template::scan::Segment;
+use crate::language::template::cache;
+use crate::language::template::cache::Form;
+use crate::language::template::{Escape, RenderError, Source, Template};
+use crate::path::scope::Scope;
+
+#[derive(Debug, Clone)]
+pub enum TreeTemplate {
+    /// Null, a boolean or a number; of a bundle, whatever stands as it is.
+    Value(Arc<Json>),
+    /// One field, as it is.
+    Field(Arc<Path>),
+    /// The value of one expression, whatever its type.
+    Typed(Arc<Typed>),
+    Text(Template),
+    List(Arc<Vec<TreeTemplate>>),
+    Map(Arc<Mapping>),
+}
+
+/// The values of a mapping, in the order of its keys. Thousands of rules send the same keys.
+#[derive(Debug)]
+pub struct Mapping {
+    keys: Arc<[Arc<str>]>,
+    values: Box<[TreeTemplate]>,
+}
+
+impl Mapping {
+    fn entries(&self) -> impl Iterator<Item = (&Arc<str>, &TreeTemplate)> {
+        self.keys.iter().zip(&self.values)
+    }
+}
+
+/// Read anew by the engine each time, as the text of a template is.
+pub struct Typed {
+    source: Box<str>,
+    pub reads: Arc<Reads>,
+}
+
+impl fmt::Debug for Typed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Typed").field(&self.source).finish()
+    }
+}
+
+impl TreeTemplate {
+    pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<Self> {
+        Self::lower_with(node, names, lower_leaf, lower_entry)
+    }
+
+    /// Lowers every text and every entry of a mapping with the given functions.
+    pub(super) fn lower_with(
+        node: &Node,
+        names: &mut NameResolver<'_>,
+        text: fn(&Node, &mut NameResolver<'_>) -> Option<Self>,
+        entry: fn(&Entry, &mut NameResolver<'_>) -> Option<(Arc<str>, Self)>,
+    ) -> Option<Self> {
+        match &node.value {
+            Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) => {
+                Some(Self::Value(Arc::new(node.to_json())))
+            }
+            Yaml::Text(_) => text(node, names),
+            Yaml::List(items) => {
+                let items: Vec<_> = items
+                    .iter()
+                    .map(|item| Self::lower_with(item, names, text, entry))
+                    .collect();
+                let items: Option<Vec<_>> = items.into_iter().collect();
+                items.map(|items| Self::List(Arc::new(items)))
+            }
+            Yaml::Map(entries) => {
+                let entries: Vec<_> = entries.iter().map(|one| entry(one, names)).collect();
+                let entries: Option<Vec<_>> = entries.into_iter().collect();
+                entries.map(|entries| Self::Map(Arc::new(mapping(entries, names))))
+            }
+        }
+    }
+
+    pub fn render(&self, scope: &Scope<'_>) -> Result<Tree, RenderError> {
+        Ok(match self {
+            Self::Value(value) => Tree::Value(Json::clone(value)),
+            Self::Field(path) => Tree::Value(field(path, scope)?),
+            Self::Typed(typed) => Tree::Value(typed.evaluate(scope)?),
+            Self::Text(template) => match template.render(scope)? {
+                text if text.secrets().next().is_none() => Tree::Value(text.to_string().into()),
+                text => Tree::Text(text),
+            },
+            Self::List(items) => Tree::List(
+                items
+                    .iter()
+                    .map(|item| item.render(scope))
+                    .collect::<Result<_, _>>()?,
+            ),
+            Self::Map(mapping) => Tree::Map(
+                mapping
+                    .entries()
+                    .map(|(key, value)| Ok((key.to_string(), value.render(scope)?)))
+                    .collect::<Result<_, RenderError>>()?,
+            ),
+        })
+    }
+
+    /// What stands under these keys; None where one of them is not there, or not in the text.
+    pub fn at(&self, keys: &[&str]) -> Option<&Self> {
+        let Some((first, rest)) = keys.split_first() else {
+            return Some(self);
+        };
+        let Self::Map(mapping) = self else {
+            return None;
+        };
+        let mut entries = mapping.entries();
+        let (_, value) = entries.find(|(key, _)| &***key == *first)?;
+        value.at(rest)
+    }
+
+    /// What it renders to whatever the event is; None where an event decides.
+    pub fn constant(&self) -> Option<Json> {
+        match self {
+            Self::Value(value) => Some(Json::clone(value)),
+            Self::Field(_) | Self::Typed(_) => None,
+            Self::Text(template) => template.constant().map(Json::from),
+            Self::List(items) => items.iter().map(Self::constant).collect(),
+            Self::Map(mapping) => mapping
+                .entries()
+                .map(|(key, value)| Some((key.to_string(), value.constant()?)))
+                .collect(),
+        }
+    }
+
+    /// The names of the secrets that it writes out.
+    pub fn secrets(&self) -> Vec<&str> {
+        match self {
+            Self::Value(_) | Self::Field(_) | Self::Typed(_) => Vec::new(),
+            Self::Text(template) => template.secrets().collect(),
+            Self::List(items) => items.iter().flat_map(Self::secrets).collect(),
+            Self::Map(mapping) => mapping.values.iter().flat_map(Self::secrets).collect(),
+        }
+    }
+}
+
+fn lower_entry(entry: &Entry, names: &mut NameResolver<'_>) -> Option<(Arc<str>, TreeTemplate)> {
+    if entry.key.contains("{{") || entry.key.contains("{%") {
+        let help = "templates stand in values alone";
+        let message = format!("the key `{}` is a template", entry.key);
+        names.error(Code::BadTemplate, entry.key_at, message, help);
+        return None;
+    }
+    let value = TreeTemplate::lower(&entry.value, names)?;
+    Some((names.interner.words.share(entry.key.as_str()), value))
+}
+
+pub fn mapping(entries: Vec<(Arc<str>, TreeTemplate)>, names: &mut NameResolver<'_>) -> Mapping {
+    let (keys, values): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+    Mapping {
+        keys: names.interner.keys.share(keys),
+        values: values.into_boxed_slice(),
+    }
+}
+
+fn lower_leaf(node: &Node, names: &mut NameResolver<'_>) -> Option<TreeTemplate> {
+    let source = Source::of(node, Escape::None, names)?;
+    cache::once(&source, Form::Leaf, names, |source, names| {
+        lower_leaf_anew(node, source, names)
+    })
+}
+
+fn lower_leaf_anew(
+    node: &Node,
+    source: &Source<'_>,
+    names: &mut NameResolver<'_>,
+) -> Option<TreeTemplate> {
+    let [Segment::Expression { inner, .. }] = source.segments.as_slice() else {
+        return source.compile_anew(names).map(TreeTemplate::Text);
+    };
+    let reading = source.check(names)?;
+    if reading.reads.secrets().next().is_some() {
+        return source.compile_anew(names).map(TreeTemplate::Text);
+    }
+    if let Some(path) = reading.single {
+        return Some(TreeTemplate::Field(Arc::new(path)));
+    }
+    let text = source.text[inner.clone()].trim();
+    let environment: &Environment<'_> = environment(Escape::None);
+    match environment.compile_expression(text) {
+        Ok(_) => Some(TreeTemplate::Typed(Arc::new(Typed {
+            source: text.into(),
+            reads: names.interner.reads.share(reading.reads),
+        }))),
+        Err(error) => {
+            names.error(Code::BadTemplate, node.at, error.to_string(), "");
+            None
+        }
+    }
+}
+
+fn field(path: &Path, scope: &Scope<'_>) -> Result<Json, RenderError> {
+    match path.resolve(scope) {
+        Found::Absent => Err(RenderError::Absent {
+            name: path.text.clone(),
+        }),
+        found => Ok(found
+            .to_json()
+            .expect("what is found has a value")
+            .into_owned()),
+    }
+}
+
+impl Typed {
+    fn evaluate(&self, scope: &Scope<'_>) -> Result<Json, RenderError> {
+        RenderError::unless_run(&self.reads, scope)?;
+        let environment: &Environment<'_> = environment(Escape::None);
+        let expression = environment.compile_expression(&self.source);
+        expression
+            .and_then(|expression| expression.eval(self.reads.context(scope)))
+            .and_then(|value| to_json(&value))
+            .map_err(|error| RenderError::of(&error, &self.source))
+    }
+}

@@ -1,0 +1,397 @@
+//! Texts that take values from an event: compiled at load, rendered when a step starts.
+//! It refuses at load every name, filter and statement that could only fail later, and never holds
+//! the value of a secret.
+
+pub mod attribute_chain;
+pub mod cache;
+pub mod check;
+pub mod engine;
+pub mod filter;
+pub mod json;
+pub mod location;
+pub mod placeholder;
+pub mod read_set;
+pub mod scan;
+pub mod secret;
+pub mod size_bound;
+#[cfg(test)]
+mod tests;
+pub mod url;
+
+use std::fmt;
+use std::sync::Arc;
+
+use minijinja::machinery::parse;
+use minijinja::{Environment, Error, ErrorKind};
+
+use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::document::decode::Decode;
+use crate::document::{Node, Yaml};
+use crate::language::resolver::NameResolver;
+use crate::language::rendered_text::Text;
+use crate::language::template::check::Reading;
+use crate::language::template::engine::{Limited, environment, syntax};
+use crate::language::template::location::Place;
+use crate::language::template::placeholder::Placeholders;
+use crate::language::template::scan::{Segment, scan};
+use crate::language::template::cache::Form;
+use crate::path::scope::Scope;
+
+pub use crate::language::template::read_set::Reads;
+pub use crate::language::template::engine::RESERVED;
+pub use crate::language::template::cache::Sound;
+pub use crate::language::template::json::TreeTemplate;
+
+/// What happens to values on their way into the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Escape {
+    None,
+    /// The text is a URL: values are percent-encoded and can never form the host.
+    Url,
+}
+
+/// A compiled text. Cheap to clone.
+#[derive(Clone)]
+pub struct Template(Arc<Compiled>);
+
+struct Compiled {
+    source: Box<str>,
+    escape: Escape,
+    body: Body,
+}
+
+enum Body {
+    /// Stands as written; the engine never sees it.
+    Literal,
+    /// Goes through the engine, which reads the text anew each time: what it makes of a text takes
+    /// many times the room of the text, and reading takes microseconds.
+    Rendered(Arc<Reads>),
+    /// Of a bundle: parts of text and paths into its document.
+    Filled(Placeholders),
+}
+
+/// What a template is called inside of the engine.
+const NAME: &str = "text";
+
+impl Template {
+    /// Text that stands as it is.
+    pub fn literal(text: impl Into<String>) -> Self {
+        Self(Arc::new(Compiled {
+            source: text.into().into_boxed_str(),
+            escape: Escape::None,
+            body: Body::Literal,
+        }))
+    }
+
+    /// A text, number or boolean of a rule. `key` names it in messages.
+    pub fn lower(
+        node: &Node,
+        key: &str,
+        escape: Escape,
+        names: &mut NameResolver<'_>,
+    ) -> Option<Self> {
+        require_scalar(node, key, names.diagnostics)?;
+        Source::of(node, escape, names)?.compile(names)
+    }
+
+    /// A URL whose literal beginning stands elsewhere: a connection's base address.
+    pub fn lower_behind(
+        prefix: &str,
+        node: &Node,
+        key: &str,
+        names: &mut NameResolver<'_>,
+    ) -> Option<Self> {
+        require_scalar(node, key, names.diagnostics)?;
+        Source::behind(prefix, node, names)?.compile(names)
+    }
+
+    /// Where a part of a text stands in its file, as far as that is sure.
+    pub fn place(node: &Node, range: &std::ops::Range<usize>) -> Position {
+        place_in(node).of(range)
+    }
+
+    /// The text as its author wrote it.
+    pub fn source(&self) -> &str {
+        &self.0.source
+    }
+
+    /// The text itself where nothing is put into it.
+    pub fn constant(&self) -> Option<&str> {
+        match &self.0.body {
+            Body::Literal => Some(&self.0.source),
+            Body::Rendered(_) | Body::Filled(_) => None,
+        }
+    }
+
+    /// Where it stands as written, up to what is put in first.
+    pub fn beginning(&self) -> &str {
+        scan::literal_prefix(&self.0.source)
+    }
+
+    /// The names of the secrets that it writes out.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let reads = match &self.0.body {
+            Body::Literal | Body::Filled(_) => None,
+            Body::Rendered(reads) => Some(reads.secrets()),
+        };
+        reads.into_iter().flatten()
+    }
+
+    pub fn render(&self, scope: &Scope<'_>) -> Result<Text, RenderError> {
+        let reads = match &self.0.body {
+            Body::Literal => return Ok(Text::plain(&*self.0.source)),
+            Body::Rendered(reads) => reads,
+            Body::Filled(parts) => return parts.render(self.0.escape, scope),
+        };
+        RenderError::unless_run(reads, scope)?;
+        let mut output = Limited::default();
+        let environment: &Environment<'_> = environment(self.0.escape);
+        let template = environment.template_from_named_str(NAME, &self.0.source);
+        let rendered = template.and_then(|template| {
+            template
+                .render_captured_to(reads.context(scope), &mut output)
+                .map(|_| ())
+        });
+        if output.is_full() {
+            return Err(RenderError::TooMuch {
+                why: "it makes more than 256 KiB of text".into(),
+            });
+        }
+        rendered.map_err(|error| RenderError::of(&error, &self.0.source))?;
+        let text = secret::split(&output.into_text());
+        match self.0.escape {
+            Escape::None => Ok(text),
+            Escape::Url => url::confined(text),
+        }
+    }
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Template").field(&self.0.source).finish()
+    }
+}
+
+fn require_scalar(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<()> {
+    match node.value {
+        Yaml::Bool(_) | Yaml::Number(_) | Yaml::Text(_) => Some(()),
+        Yaml::Null | Yaml::List(_) | Yaml::Map(_) => {
+            diagnostics.wrong_type(node, key, "text");
+            None
+        }
+    }
+}
+
+/// A text on its way to a template.
+struct Source<'a> {
+    text: String,
+    segments: Vec<Segment>,
+    escape: Escape,
+    place: Place<'a>,
+}
+
+impl<'a> Source<'a> {
+    fn of(node: &'a Node, escape: Escape, names: &mut NameResolver<'_>) -> Option<Self> {
+        match escape {
+            Escape::None => Self::cut(written(node), escape, place_in(node), names.diagnostics),
+            Escape::Url => Self::behind("", node, names),
+        }
+    }
+
+    fn behind(prefix: &str, node: &'a Node, names: &mut NameResolver<'_>) -> Option<Self> {
+        let place = place_in(node);
+        let text = written(node);
+        let filled = url::fill(&text, &place, names)?;
+        let place = match filled.changed || !text.starts_with(&filled.text) {
+            true => place.unsure(),
+            false => place.behind(prefix.len()),
+        };
+        let text = format!("{prefix}{}", filled.text);
+        let source = Self::cut(text, Escape::Url, place, names.diagnostics)?;
+        url::check_host(&source.text, &source.place, names.diagnostics).then_some(source)
+    }
+
+    fn cut(
+        text: String,
+        escape: Escape,
+        place: Place<'a>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
+        let text = secret::without_marks(text);
+        match scan(&text) {
+            Ok(segments) => Some(Self {
+                text,
+                segments,
+                escape,
+                place,
+            }),
+            Err(error) => {
+                let at = place.of(&error.at);
+                diagnostics.error(Code::BadTemplate, at, error.message, error.help);
+                None
+            }
+        }
+    }
+
+    /// What the text reads; None after saying what is wrong with it.
+    fn check(&self, names: &mut NameResolver<'_>) -> Option<Reading> {
+        let template = parse(&self.text, NAME, syntax())
+            .map_err(|error| self.syntax_error(&error, names.diagnostics))
+            .ok()?;
+        check::check(&template, &self.place, self.escape, names)
+    }
+
+    fn syntax_error(&self, error: &Error, diagnostics: &mut Diagnostics) {
+        let at = self.place.of(&error.range().unwrap_or(0..self.text.len()));
+        let why = error.detail().unwrap_or("it cannot be read");
+        let message = format!("not a template: {why}");
+        let help =
+            "values are written `{{ ticket.id }}`, filters follow them: `{{ current | upper }}`";
+        diagnostics.error(Code::BadTemplate, at, message, help);
+    }
+
+    fn compile(self, names: &mut NameResolver<'_>) -> Option<Template> {
+        let form = Form::Text(self.escape);
+        let compiled = cache::once(&self, form, names, |source, names| {
+            let template = source.compile_anew(names)?;
+            Some(TreeTemplate::Text(template))
+        })?;
+        match compiled {
+            TreeTemplate::Text(template) => Some(template),
+            _ => None,
+        }
+    }
+
+    fn compile_anew(&self, names: &mut NameResolver<'_>) -> Option<Template> {
+        let literal = self.segments.iter().all(|segment| *segment == Segment::Raw);
+        let body = match literal {
+            true => Body::Literal,
+            false => {
+                let reading = self.check(names)?;
+                self.check_compiles(names.diagnostics)?;
+                Body::Rendered(names.interner.reads.share(reading.reads))
+            }
+        };
+        Some(Template(Arc::new(Compiled {
+            source: self.text.as_str().into(),
+            escape: self.escape,
+            body,
+        })))
+    }
+
+    fn check_compiles(&self, diagnostics: &mut Diagnostics) -> Option<()> {
+        let environment: &Environment<'_> = environment(self.escape);
+        environment
+            .template_from_named_str(NAME, &self.text)
+            .map(|_| ())
+            .map_err(|error| self.syntax_error(&error, diagnostics))
+            .ok()
+    }
+}
+
+fn place_in(node: &Node) -> Place<'_> {
+    Place::new(node, node.as_text().unwrap_or_default())
+}
+
+fn written(node: &Node) -> String {
+    match &node.value {
+        Yaml::Text(text) => text.clone(),
+        Yaml::Bool(_) | Yaml::Number(_) => node.to_json().to_string(),
+        Yaml::Null | Yaml::List(_) | Yaml::Map(_) => String::new(),
+    }
+}
+
+/// Why a text could not be rendered. A secret's value can never stand in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    #[error("`{name}` is not in {}; {}", holder(name), instead(name))]
+    Absent { name: String },
+    #[error("a template runs too long: {why}; make it smaller")]
+    TooMuch { why: String },
+    #[error("a value in the path of `{url}` is null or empty; test it with a guard before")]
+    EmptyInPath { url: String },
+    #[error(
+        "a value in the path of `{url}` is `.` or `..`, which would lead elsewhere; test it with a guard before"
+    )]
+    Climbing { url: String },
+    #[error("`{expression}` cannot be rendered: {why}; check what the event holds there")]
+    Failed { expression: String, why: String },
+}
+
+impl RenderError {
+    /// Whether what is missing is the result of an earlier step.
+    pub fn reads_step(&self) -> bool {
+        match self {
+            RenderError::Absent { name } => name == "steps" || name.starts_with("steps."),
+            RenderError::TooMuch { .. }
+            | RenderError::EmptyInPath { .. }
+            | RenderError::Climbing { .. }
+            | RenderError::Failed { .. } => false,
+        }
+    }
+
+    fn unless_run(reads: &Reads, scope: &Scope<'_>) -> Result<(), Self> {
+        match reads.awaited(scope) {
+            Some(step) => Err(RenderError::Absent {
+                name: format!("steps.{step}"),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn of(error: &Error, source: &str) -> Self {
+        let expression = error
+            .range()
+            .and_then(|range| source.get(range))
+            .unwrap_or(source)
+            .to_owned();
+        let detail = error.detail().unwrap_or_default();
+        match error.kind() {
+            ErrorKind::UndefinedError => RenderError::Absent {
+                name: undefined_name(detail).unwrap_or(expression),
+            },
+            ErrorKind::OutOfFuel => RenderError::TooMuch {
+                why: match detail {
+                    "" => "it takes more than 200,000 steps".into(),
+                    detail => detail.to_owned(),
+                },
+            },
+            _ => match undefined_name(detail) {
+                Some(name) => RenderError::Absent { name },
+                None => RenderError::Failed {
+                    expression,
+                    why: detail.to_owned(),
+                },
+            },
+        }
+    }
+}
+
+/// What was expected to hold a name.
+fn holder(name: &str) -> &'static str {
+    match name.split(['.', '[']).next() {
+        Some("steps") => "the results of the steps before",
+        Some("vars") => "the variables",
+        Some("$") => "the flow's document",
+        _ => "this event",
+    }
+}
+
+/// What to do about a name that may be absent.
+fn instead(name: &str) -> String {
+    match name.starts_with('$') {
+        true => "test it before with a `Choice` by `IsPresent`".into(),
+        false => {
+            format!("test it with a guard before, or write `{{{{ {name} | default('') }}}}`")
+        }
+    }
+}
+
+/// The engine says "`ticket.zip` is undefined" where it knows what was.
+fn undefined_name(detail: &str) -> Option<String> {
+    let before = detail
+        .split("` is undefined")
+        .next()
+        .filter(|b| b.len() < detail.len())?;
+    before.rsplit('`').next().map(str::to_owned)
+}

@@ -1,0 +1,306 @@
+//! Texts of bundles: `{{$.path}}` takes what stands there in the flow's document, and nothing else is
+//! put in. It refuses functions, and braces that were meant as a placeholder and are none.
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use percent_encoding::utf8_percent_encode;
+use serde_json::Value as Json;
+
+use crate::language::template::location::Place;
+use crate::language::template::secret::{EMPTY, without_marks};
+use crate::language::template::{Body, Compiled, Escape, RenderError, Template, url};
+use crate::language::template::json::TreeTemplate;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Report};
+use crate::document::{Entry, Node};
+use crate::language::resolver::NameResolver;
+use crate::path::{Found, Path};
+use crate::language::rendered_text::Text;
+use crate::language::template::engine::{MOST_OUTPUT, RESERVED};
+use crate::path::scope::Scope;
+
+/// A text in its parts.
+#[derive(Debug)]
+pub struct Placeholders(Box<[Part]>);
+
+#[derive(Debug)]
+enum Part {
+    Text(Box<str>),
+    Path(Arc<Path>),
+}
+
+/// One `{{$.path}}` of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placeholder {
+    /// With its braces.
+    pub whole: Range<usize>,
+    pub path: Range<usize>,
+}
+
+/// The placeholders of a text, in its order. Braces without a path are text.
+pub fn placeholders(text: &str) -> Vec<Placeholder> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while let Some(open) = text[from..].find("{{").map(|at| from + at) {
+        let inner = &text[open + 2..];
+        let Some(close) = inner.find("}}") else {
+            break;
+        };
+        let lead = inner.len() - inner.trim_start().len();
+        from = open + 2;
+        if inner[lead..].starts_with('$') && lead < close {
+            let path = inner[..close].trim();
+            let start = open + 2 + lead;
+            found.push(Placeholder {
+                whole: open..open + 2 + close + 2,
+                path: start..start + path.len(),
+            });
+            from = open + 2 + close + 2;
+        }
+    }
+    found
+}
+
+impl Template {
+    /// A text over a bundle's document, behind a literal `prefix`. `text` is what the node holds, or the
+    /// part of it that is meant.
+    pub fn in_document(
+        prefix: &str,
+        text: &str,
+        node: &Node,
+        escape: Escape,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Self> {
+        let written = node.as_text().unwrap_or_default();
+        let place = Place::new(node, written);
+        let place = match written == text {
+            true => place,
+            false => place.unsure(),
+        };
+        let mut parts = vec![literal(prefix)];
+        let mut from = 0;
+        let mut sound = check_braces(text, &place, diagnostics);
+        for found in placeholders(text) {
+            parts.push(literal(&text[from..found.whole.start]));
+            match path(&text[found.path.clone()], &found.path, &place, diagnostics) {
+                Some(path) => parts.push(Part::Path(Arc::new(path))),
+                None => sound = false,
+            }
+            from = found.whole.end;
+        }
+        parts.push(literal(&text[from..]));
+        let source = without_marks(format!("{prefix}{text}"));
+        if escape == Escape::Url {
+            sound &= url::check_host(&source, &place.behind(prefix.len()), diagnostics);
+        }
+        sound.then(|| Self::of_parts(source, escape, parts))
+    }
+
+    fn of_parts(source: String, escape: Escape, mut parts: Vec<Part>) -> Self {
+        parts.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
+        let fixed = parts.iter().all(|part| matches!(part, Part::Text(_)));
+        let body = match fixed {
+            true => Body::Literal,
+            false => Body::Filled(Placeholders(parts.into_boxed_slice())),
+        };
+        Self(Arc::new(Compiled {
+            source: source.into_boxed_str(),
+            escape,
+            body,
+        }))
+    }
+}
+
+impl Placeholders {
+    pub fn render(&self, escape: Escape, scope: &Scope<'_>) -> Result<Text, RenderError> {
+        let mut output = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Text(text) => output.push_str(text),
+                Part::Path(path) => write(&value(path, scope)?, escape, &mut output),
+            }
+            if output.len() > MOST_OUTPUT {
+                return Err(RenderError::TooMuch {
+                    why: "it makes more than 256 KiB of text".into(),
+                });
+            }
+        }
+        let text = Text::plain(output);
+        match escape {
+            Escape::None => Ok(text),
+            Escape::Url => url::confined(text),
+        }
+    }
+}
+
+fn literal(text: &str) -> Part {
+    Part::Text(without_marks(text.to_owned()).into_boxed_str())
+}
+
+/// A text as it is, null as nothing, anything else as JSON.
+fn write(value: &Json, escape: Escape, output: &mut String) {
+    let written = match value {
+        Json::String(text) => text.clone(),
+        Json::Null => String::new(),
+        other => other.to_string(),
+    };
+    match escape {
+        Escape::None => output.push_str(&written),
+        Escape::Url if written.is_empty() => output.push(EMPTY),
+        Escape::Url => output.extend(utf8_percent_encode(&written, RESERVED)),
+    }
+}
+
+pub fn value(path: &Path, scope: &Scope<'_>) -> Result<Json, RenderError> {
+    match path.resolve(scope) {
+        Found::Absent => Err(RenderError::Absent {
+            name: path.text.clone(),
+        }),
+        found => Ok(found
+            .to_json()
+            .expect("what is found has a value")
+            .into_owned()),
+    }
+}
+
+/// A path into the document; reported where it is none.
+fn path(
+    text: &str,
+    at: &Range<usize>,
+    place: &Place<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<Path> {
+    match Path::in_document(text) {
+        Ok(path) => Some(path),
+        Err(error) => {
+            let diagnostic = Diagnostic::error(Code::BadPath, place.of(at), error.message);
+            diagnostics.push(diagnostic.maybe_help(error.help));
+            None
+        }
+    }
+}
+
+/// `{{ticket.id}}` stands as it is, which is hardly ever meant; `{{$.x` is never closed.
+fn check_braces(text: &str, place: &Place<'_>, diagnostics: &mut Diagnostics) -> bool {
+    let known = placeholders(text);
+    for (open, _) in text.match_indices("{{") {
+        if known.iter().any(|found| found.whole.contains(&open)) {
+            continue;
+        }
+        let rest = text[open + 2..].trim_start();
+        let at = place.of(&(open..open + 2));
+        if rest.starts_with('$') {
+            let help = "close it with `}}`";
+            diagnostics.error(
+                Code::BadTemplate,
+                at,
+                "this placeholder is never closed",
+                help,
+            );
+            return false;
+        }
+        let word: String = rest
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || "._".contains(*c))
+            .collect();
+        let closed = rest[word.len()..].trim_start().starts_with("}}");
+        if closed && !word.is_empty() {
+            let message = format!("`{{{{{word}}}}}` is no placeholder, and is sent as it stands");
+            let help = format!("placeholders name a path: `{{{{$.{word}}}}}`");
+            diagnostics.warning(Code::BadTemplate, at, message, help);
+        }
+    }
+    true
+}
+
+impl TreeTemplate {
+    /// A value of a bundle: under a key that ends in `.$` stands a path or a text with placeholders, and
+    /// placeholders are filled in any other text too. One that is the whole text keeps its type.
+    pub fn in_document(node: &Node, names: &mut NameResolver<'_>) -> Option<Self> {
+        let text = |node: &Node, names: &mut NameResolver<'_>| {
+            text_in_document(node.as_text()?, node, names.diagnostics)
+        };
+        Self::lower_with(node, names, text, entry_in_document)
+    }
+
+    /// What stands under a key that ends in `.$`.
+    pub fn reference(node: &Node, key: &str, diagnostics: &mut Diagnostics) -> Option<Self> {
+        let Some(text) = node.as_text() else {
+            let message = format!("`{key}` takes a path, found {}", node.kind());
+            let help = "a key that ends in `.$` names a path: `\"id.$\": \"$.input.ticket_event.ticket.id\"`; without `.$` the value stands as it is";
+            diagnostics.error(Code::WrongType, node.at, message, help);
+            return None;
+        };
+        if let Some(name) = intrinsic(text) {
+            let message = format!("ZIS has no functions, such as `{name}`");
+            let help = "make the value with a jq transform before: `zis:common:transform:Jq`";
+            diagnostics.error(Code::BadPath, node.at, message, help);
+            return None;
+        }
+        if text.starts_with('$') {
+            let place = Place::new(node, text);
+            let path = path(text.trim(), &(0..text.len()), &place, diagnostics)?;
+            return Some(Self::Field(Arc::new(path)));
+        }
+        if placeholders(text).is_empty() {
+            let plain = key.trim_end_matches(".$");
+            let message = format!("`{key}` names no path, so \"{text}\" stands as it is");
+            let help = format!("write a path that begins with `$`, or call the key `{plain}`");
+            diagnostics.warning(Code::BadPath, node.at, message, help);
+        }
+        text_in_document(text, node, diagnostics)
+    }
+}
+
+/// The name of a function of Amazon's language that a text calls.
+pub fn intrinsic(text: &str) -> Option<&str> {
+    let name = text.strip_prefix("States.")?;
+    let end = name.find('(')?;
+    text.get(.."States.".len() + end)
+}
+
+fn entry_in_document(
+    entry: &Entry,
+    names: &mut NameResolver<'_>,
+) -> Option<(Arc<str>, TreeTemplate)> {
+    match entry.key.strip_suffix(".$") {
+        Some(key) => {
+            let value = TreeTemplate::reference(&entry.value, &entry.key, names.diagnostics)?;
+            Some((names.interner.words.share(key), value))
+        }
+        None => {
+            warn_of_plain_path(entry, names.diagnostics);
+            let value = TreeTemplate::in_document(&entry.value, names)?;
+            Some((names.interner.words.share(entry.key.as_str()), value))
+        }
+    }
+}
+
+/// `"id": "$.ticket.id"` sends the text itself.
+fn warn_of_plain_path(entry: &Entry, diagnostics: &mut Diagnostics) {
+    let Some(text) = entry.value.as_text().filter(|text| text.starts_with("$.")) else {
+        return;
+    };
+    let message = format!("\"{text}\" is sent as this very text");
+    let help = format!("to send what stands there call the key `{}.$`", entry.key);
+    diagnostics.warning(Code::BadPath, entry.value.at, message, help);
+}
+
+fn text_in_document(
+    text: &str,
+    node: &Node,
+    diagnostics: &mut Diagnostics,
+) -> Option<TreeTemplate> {
+    let place = Place::new(node, text);
+    if let [only] = placeholders(text).as_slice()
+        && only.whole == (0..text.len())
+    {
+        let path = path(&text[only.path.clone()], &only.path, &place, diagnostics)?;
+        return Some(TreeTemplate::Field(Arc::new(path)));
+    }
+    Template::in_document("", text, node, Escape::None, diagnostics).map(TreeTemplate::Text)
+}
+

@@ -1,0 +1,207 @@
+//! What a template reads, and the values that it gets: of an event and the results of earlier steps
+//! only the places that its text names. It refuses to copy anything else.
+
+use std::collections::BTreeMap;
+
+use minijinja::value::{Value, ValueKind};
+use minijinja::{Error, ErrorKind};
+use serde_json::Value as Json;
+
+use crate::language::template::engine::undefined;
+use crate::language::template::secret::{Secret, Secrets};
+use crate::path::scope::Scope;
+
+/// The places that a template reads, as a tree of names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Reads {
+    /// The value here is read as it is, not only through the names below.
+    whole: bool,
+    below: BTreeMap<String, Reads>,
+}
+
+impl Reads {
+    pub fn add(&mut self, names: &[String]) {
+        let mut place = self;
+        for name in names {
+            place = place.below.entry(name.clone()).or_default();
+        }
+        place.whole = true;
+    }
+
+    /// The names of the secrets that are written out.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        let secrets = self.below.get("secret").into_iter();
+        secrets.flat_map(|secret| secret.below.keys().map(String::as_str))
+    }
+
+    /// Whether it reads the event alone: no variable, no step, no error.
+    pub fn is_of_event(&self) -> bool {
+        let others = ["vars", "steps", "error"];
+        !others.iter().any(|other| self.below.contains_key(*other))
+    }
+
+    /// The values in reach, cut down to what is read.
+    pub fn context(&self, scope: &Scope<'_>) -> Value {
+        let values = self.below.iter().filter_map(|(name, reads)| {
+            let value = reads.root(name, scope)?;
+            Some((name.clone(), value))
+        });
+        Value::from_pairs(values)
+    }
+
+    /// A step that is read and has not run yet. `default` is for what its result lacks, not for the
+    /// result itself.
+    pub fn awaited(&self, scope: &Scope<'_>) -> Option<&str> {
+        let steps = &self.below.get("steps")?.below;
+        let mut names = steps.keys().map(String::as_str);
+        names.find(|name| scope.steps.get(*name).is_none())
+    }
+
+    fn root(&self, name: &str, scope: &Scope<'_>) -> Option<Value> {
+        if let Some(local) = scope.locals.get(name) {
+            return self.pick(Some(local));
+        }
+        match name {
+            "secret" => Some(Value::from_object(Secrets)),
+            "event" => self.pick(Some(&scope.event.about)),
+            "vars" => self.pick(Some(scope.vars)),
+            "steps" => self.pick(Some(scope.steps)),
+            // Of a flow that runs for no error, it is a field of the event like any other.
+            "error" if !scope.error.is_null() => self.pick(Some(scope.error)),
+            "account_id" | "subdomain" | "integration_key" | "actor_id" => {
+                self.pick(scope.event.envelope.get(name))
+            }
+            _ => self.pick(scope.event.body.get(name)),
+        }
+    }
+
+    /// A place that is absent and read only through names below stays in reach, so that each of
+    /// those names is absent in turn and `default` and `is defined` can say what then.
+    fn pick(&self, found: Option<&Json>) -> Option<Value> {
+        match found {
+            None if self.whole => None,
+            None => Some(Value::from_pairs(std::iter::empty::<(String, Value)>())),
+            Some(Json::Object(map)) if !self.whole => {
+                let values = self.below.iter().filter_map(|(name, reads)| {
+                    let value = reads.pick(map.get(name))?;
+                    Some((name.clone(), value))
+                });
+                Some(Value::from_pairs(values))
+            }
+            Some(value) => Some(from_json(value)),
+        }
+    }
+}
+
+fn from_json(value: &Json) -> Value {
+    match value {
+        Json::Null => Value::from(()),
+        Json::Bool(b) => Value::from(*b),
+        Json::Number(number) => from_number(number),
+        Json::String(text) => Value::from(text.as_str()),
+        Json::Array(items) => items.iter().map(from_json).collect(),
+        Json::Object(map) => Value::from_pairs(
+            map.iter()
+                .map(|(key, value)| (key.clone(), from_json(value))),
+        ),
+    }
+}
+
+fn from_number(number: &serde_json::Number) -> Value {
+    if let Some(n) = number.as_i64() {
+        return Value::from(n);
+    }
+    match number.as_u64() {
+        Some(n) => Value::from(n),
+        None => Value::from(number.as_f64().expect("a JSON number has a nearest float")),
+    }
+}
+
+/// More values than this in one result is a mistake.
+pub const MOST_VALUES: usize = 50_000;
+/// More text than this, in bytes, is one too: as much as the largest of events that is taken anyhow.
+const MOST_TEXT: usize = 4 << 20;
+
+/// What was made so far.
+#[derive(Default)]
+struct Made {
+    values: usize,
+    text: usize,
+}
+
+impl Made {
+    fn value(&mut self) -> Result<(), Error> {
+        self.values += 1;
+        match self.values > MOST_VALUES {
+            true => Err(too_much("it makes more than 50,000 values")),
+            false => Ok(()),
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Result<String, Error> {
+        self.text += text.len();
+        match self.text > MOST_TEXT {
+            true => Err(too_much("it makes more than 4 MB of text")),
+            false => Ok(text.to_owned()),
+        }
+    }
+}
+
+/// The JSON of a value. Undefined is an error wherever it stands, and so is a secret.
+pub fn to_json(value: &Value) -> Result<Json, Error> {
+    json(value, &mut Made::default())
+}
+
+fn json(value: &Value, made: &mut Made) -> Result<Json, Error> {
+    made.value()?;
+    match value.kind() {
+        ValueKind::Undefined => Err(undefined(value)),
+        ValueKind::None => Ok(Json::Null),
+        ValueKind::Bool => Ok(Json::Bool(value.is_true())),
+        ValueKind::Number => number(value),
+        ValueKind::String => Ok(Json::String(
+            made.text(value.as_str().expect("a string is text"))?,
+        )),
+        ValueKind::Map => {
+            let mut map = serde_json::Map::new();
+            for key in value.try_iter()? {
+                let item = value.get_item(&key)?;
+                map.insert(made.text(&key.to_string())?, json(&item, made)?);
+            }
+            Ok(Json::Object(map))
+        }
+        ValueKind::Seq | ValueKind::Iterable => {
+            let items = value.try_iter()?.map(|item| json(&item, made));
+            Ok(Json::Array(items.collect::<Result<_, _>>()?))
+        }
+        _ => Err(not_json(value)),
+    }
+}
+
+fn number(value: &Value) -> Result<Json, Error> {
+    if value.is_integer() {
+        if let Some(n) = value.as_i64() {
+            return Ok(n.into());
+        }
+        if let Ok(n) = u64::try_from(value.clone()) {
+            return Ok(n.into());
+        }
+    }
+    let float = f64::try_from(value.clone())?;
+    match serde_json::Number::from_f64(float) {
+        Some(number) => Ok(Json::Number(number)),
+        None => Err(not_json(value)),
+    }
+}
+
+fn not_json(value: &Value) -> Error {
+    let message = match value.downcast_object_ref::<Secret>() {
+        Some(_) => "a secret can only be written out".to_owned(),
+        None => format!("{} has no form in JSON", value.kind()),
+    };
+    Error::new(ErrorKind::InvalidOperation, message)
+}
+
+pub fn too_much(message: &'static str) -> Error {
+    Error::new(ErrorKind::OutOfFuel, message)
+}

@@ -1,0 +1,40 @@
+//! The pure part: events, rules, matching and flows as functions of their input.
+//! It refuses clocks, files, sockets, tasks and randomness; `tests/repository/layering/` holds it to that.
+
+pub mod api;
+pub mod bundle;
+pub mod compile;
+pub mod config;
+pub mod convert;
+pub mod diagnostic;
+pub mod document;
+pub mod egress;
+pub mod event;
+pub mod fingerprint;
+pub mod flow;
+pub mod gate;
+pub mod language;
+pub mod loop_guard;
+pub mod matching;
+pub mod path;
+pub mod rule;
+pub mod run;
+pub mod secret;
+
+pub use crate::api::{LoadError, Timestamp, load, load_config, load_with_warnings};
+pub use crate::config::Config;
+pub use crate::diagnostic::{Code, Diagnostic, Diagnostics, FileId, Files, Position, Severity};
+pub use crate::event::Event;
+pub use crate::event::catalogue::Catalogue;
+pub use crate::flow::decide::Task;
+pub use crate::flow::plan::{Planned, What};
+pub use crate::language::condition::evaluate::Truth;
+pub use crate::language::condition::trace::{Trace, TraceLine};
+pub use crate::language::operator::Verdict;
+pub use crate::matching::evaluation::{Evaluation, EventInput, InputError, ReadBy};
+pub use crate::matching::evaluation::explain::Disagreement;
+pub use crate::matching::explain::{Explanation, NearMiss};
+pub use crate::matching::find::Scratch;
+pub use crate::matching::rule_set::RuleSet;
+pub use crate::rule::Rule;
+pub use crate::run::call_result::{CallFailure, CallResult, Reply};

@@ -1,0 +1,242 @@
+//! The loop guard: suppresses runs of rules that trigger themselves, by causation depth and by rate.
+//! Decides on the history that the store supplies. An event that somebody else caused has depth 0.
+
+pub mod limits;
+pub mod origin;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::event::Event;
+use crate::gate::{Facts, words};
+use crate::run::RunId;
+
+pub use crate::loop_guard::limits::LoopGuard;
+pub use crate::loop_guard::origin::Origin;
+
+/// The name of this gate in states, pages and metrics.
+pub const GATE: &str = "loop_guard";
+
+/// For an event without actor: how long before it an own run counts as a possible cause.
+const POSSIBLE_CAUSE_WINDOW: Duration = Duration::from_secs(60);
+
+/// The factor on `runs` for rules that write to other systems than a help desk: forwarding a busy chat
+/// is not a loop, but a loop through a third system must still end.
+const NON_HELP_DESK_FACTOR: u32 = 10;
+
+/// Runs of a chain that a reason names.
+const MAX_NAMED_LINKS: usize = 3;
+
+/// Runs of a chain that [`LoopAsk::why`] needs: one more than it names, to show that there are more.
+pub const LINKS: usize = MAX_NAMED_LINKS + 1;
+
+/// The loop guard of a rule that writes to other systems.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Guard {
+    pub limits: LoopGuard,
+    /// The `actor_id` of every connection.
+    pub ours: Vec<String>,
+    /// The actors that this rule writes as.
+    pub acts_as: Vec<String>,
+    /// Whether the rule writes to a help desk through a connection without `actor_id`.
+    pub unnamed: bool,
+}
+
+/// The loop guard of a rule with one event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoopAsk {
+    pub guard: Arc<Guard>,
+    pub origin: Origin,
+    /// The source and key together. `None` without a key; such an event is never suppressed.
+    pub about: Option<String>,
+}
+
+/// A query for an earlier run that may have caused an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Search<'a> {
+    pub about: &'a str,
+    /// Only runs that write as this actor.
+    pub actor: Option<&'a str>,
+    pub since: Timestamp,
+}
+
+/// The history that the store supplies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LoopFacts {
+    /// The latest run that [`Search`] finds, with its depth.
+    pub cause: Option<(RunId, u32)>,
+    /// The runs of the rule for the same key.
+    pub rate: Facts,
+}
+
+/// The position of a run in a chain of own actions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lineage {
+    /// The number of events in a row that own actions caused; 0 if the actor is unknown or not ours.
+    pub depth: u32,
+    /// The run that caused the event; at depth 0 only a possible cause.
+    pub cause: Option<RunId>,
+}
+
+/// Why a run must not start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tripped {
+    Depth,
+    Rate { oldest: Option<Timestamp> },
+}
+
+/// A run in a chain, which lists the latest run first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    pub run: RunId,
+    pub rule: String,
+}
+
+impl Guard {
+    pub fn ask(self: &Arc<Self>, event: &Event) -> LoopAsk {
+        let key = event.key.as_deref();
+        LoopAsk {
+            origin: Origin::of(event, &self.ours),
+            about: key.map(|key| format!("{} {key}", event.source)),
+            guard: Arc::clone(self),
+        }
+    }
+
+    fn writes_to_a_help_desk(&self) -> bool {
+        self.unnamed || !self.acts_as.is_empty()
+    }
+
+    /// The limit of runs for one key within `within`.
+    pub fn most_runs(&self) -> u32 {
+        match self.writes_to_a_help_desk() {
+            true => self.limits.runs,
+            false => self.limits.runs.saturating_mul(NON_HELP_DESK_FACTOR),
+        }
+    }
+}
+
+impl LoopAsk {
+    /// The query for the run that may have caused the event. `None` if the cause does not matter.
+    pub fn cause(&self, now: Timestamp) -> Option<Search<'_>> {
+        let about = self.about.as_deref()?;
+        let within = self.guard.limits.within;
+        let (actor, window) = match &self.origin {
+            Origin::Person { .. } => return None,
+            Origin::Ours { actor } => (Some(actor.as_str()), within),
+            Origin::Untold => (None, within.min(POSSIBLE_CAUSE_WINDOW)),
+        };
+        let since = before(now, window);
+        Some(Search {
+            about,
+            actor,
+            since,
+        })
+    }
+
+    /// What the runs of this rule are counted for, and since when. `None` if the rate is not limited.
+    pub fn rate(&self, now: Timestamp) -> Option<(&str, Timestamp)> {
+        let counts = match self.origin {
+            Origin::Untold => true,
+            Origin::Person { .. } => self.guard.unnamed,
+            Origin::Ours { .. } => self.guard.unnamed || self.guard.acts_as.is_empty(),
+        };
+        let about = self.about.as_deref().filter(|_| counts)?;
+        Some((about, before(now, self.guard.limits.within)))
+    }
+
+    /// The key to store with the run, so that later events can be attributed to it.
+    pub fn trace(&self) -> Option<&str> {
+        let counts = match self.origin {
+            Origin::Person { .. } => self.guard.writes_to_a_help_desk(),
+            Origin::Ours { .. } | Origin::Untold => true,
+        };
+        self.about.as_deref().filter(|_| counts)
+    }
+
+    pub fn lineage(&self, facts: &LoopFacts) -> Lineage {
+        let cause = facts.cause.map(|(run, _)| run);
+        let depth = match &self.origin {
+            Origin::Ours { .. } => facts
+                .cause
+                .map_or(1, |(_, before)| before.saturating_add(1)),
+            Origin::Person { .. } | Origin::Untold => 0,
+        };
+        Lineage { depth, cause }
+    }
+
+    /// Why the run must not start, or `None`. A chain of `depth` events is allowed, and `runs` runs.
+    pub fn decide(&self, facts: &LoopFacts) -> Option<Tripped> {
+        // Without a key no cause can be found.
+        self.about.as_ref()?;
+        if self.lineage(facts).depth > self.guard.limits.depth {
+            return Some(Tripped::Depth);
+        }
+        let oldest = facts.rate.oldest.map(|(_, at)| at);
+        (facts.rate.runs >= self.guard.most_runs()).then_some(Tripped::Rate { oldest })
+    }
+
+    /// Describes the reason. `chain` starts with the run that caused the event.
+    pub fn why(&self, tripped: Tripped, facts: &LoopFacts, chain: &[Link]) -> String {
+        let limits = self.guard.limits;
+        match tripped {
+            Tripped::Depth => format!(
+                "event {} in a row caused by our own actions, `depth` allows {}{}",
+                self.lineage(facts).depth,
+                limits.depth,
+                describe_chain("; caused by", chain)
+            ),
+            Tripped::Rate { oldest } => format!(
+                "limit of {} runs for {} within {} reached{}{}{}",
+                self.guard.most_runs(),
+                self.about
+                    .as_deref()
+                    .expect("runs are counted about something"),
+                words(limits.within),
+                self.unnamed_connection(),
+                describe_chain("; possibly caused by", chain),
+                reopens(oldest, limits.within)
+            ),
+        }
+    }
+
+    /// The reason why own actions cannot be distinguished from those of other users.
+    fn unnamed_connection(&self) -> &'static str {
+        match (self.guard.unnamed, &self.origin) {
+            (true, Origin::Person { .. } | Origin::Ours { .. }) => {
+                "; the rule writes to the help desk through a connection without `actor_id`"
+            }
+            (true | false, _) => "",
+        }
+    }
+}
+
+fn before(now: Timestamp, span: Duration) -> Timestamp {
+    let span = SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX);
+    now.checked_sub(span).unwrap_or(Timestamp::MIN)
+}
+
+/// `; caused by run 9 (close-it) ← run 7 (open-it) ← …`
+fn describe_chain(prefix: &str, chain: &[Link]) -> String {
+    let link = |link: &Link| format!("run {} ({})", link.run.0, link.rule);
+    let mut links: Vec<String> = chain.iter().take(MAX_NAMED_LINKS).map(link).collect();
+    if links.is_empty() {
+        return String::new();
+    }
+    if chain.len() > MAX_NAMED_LINKS {
+        links.push("…".into());
+    }
+    format!("{prefix} {}", links.join(" ← "))
+}
+
+fn reopens(oldest: Option<Timestamp>, within: Duration) -> String {
+    let span = SignedDuration::try_from(within).unwrap_or(SignedDuration::MAX);
+    match oldest.and_then(|at| at.checked_add(span).ok()) {
+        Some(at) => format!("; opens again at {at:.0}"),
+        None => String::new(),
+    }
+}
+

@@ -1,0 +1,109 @@
+//! Values extracted from the tape are those of the decoded event.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::event::catalogue::Catalogue;
+use crate::event::format::{Told, head};
+use crate::event::json::mutate;
+use crate::event::json::mutate::SAMPLES;
+use crate::event::json::tape::Tape;
+use crate::event::format::custom::{Description, TypeFrom};
+
+/// Every field of the catalogue, and paths outside of it.
+fn paths() -> Vec<Path> {
+    let mut texts: BTreeSet<String> = BTreeSet::new();
+    for known in Catalogue::built_in().types() {
+        texts.extend(known.fields().into_iter().map(|field| field.path));
+    }
+    let odd = "0 type.x meta meta.0 meta.sequence meta.nothing ticket ticket.tags.0 ticket.tags.x \
+        ticket.0 ticket.via.channel previous.0 previous.value current.id current.value.0 \
+        custom_field.title custom_field.0 custom_field.type comment comment.0 comment.author \
+        attachment.id attachment.comment_id users_added.0 users_removed tags_added.1 detail \
+        detail.id object object.ticket.id object.0 user.id user.role organization.id \
+        custom_object_record.id event.nothing event.id.x event.key event.type event.source \
+        event.time event.id account_id account_id.0 subdomain integration_key actor_id $.raw $.raw.type \
+        $.raw.detail $.raw.detail.tags[0] $.raw.input.ticket_event.ticket.id $.input.ticket_event \
+        $.input.ticket_event.type $.account_id";
+    texts.extend(odd.split_whitespace().map(str::to_owned));
+    texts
+        .iter()
+        .map(|text| Path::parse(text).unwrap())
+        .collect()
+}
+
+fn description() -> Description {
+    Description {
+        name: "crm".into(),
+        source: "crm".into(),
+        event_type: TypeFrom::Constant("deal.won".into()),
+        id: None,
+        key: None,
+        time: None,
+    }
+}
+
+/// Compares extracted values with those of the decoded event. Returns how many were present.
+fn both_agree(text: &str, told: Told<'_>, paths: &[Path]) -> usize {
+    let catalogue = Catalogue::built_in();
+    let mut tape = Tape::default();
+    let Some(scanned) = tape.scan(text.as_bytes()) else {
+        return 0;
+    };
+    let Ok(head) = head(Datum::Taped(scanned.root()), told, catalogue) else {
+        return 0;
+    };
+    let event = head.event(catalogue);
+    let extraction = Extraction::new(paths, head.shape.decoder(), head.named.known);
+    let mut room = Room::default();
+    let taken = extraction.take(&scanned, &head, &mut || &event, &mut room);
+    let scope = Scope::new(&event, &Value::Null);
+    let mut there = 0;
+    for (number, path) in paths.iter().enumerate() {
+        let taken = taken.get(number).map(|datum| datum.value().into_owned());
+        let built = path
+            .resolve(&scope)
+            .to_json()
+            .map(|value| value.into_owned());
+        assert_eq!(taken, built, "{} of {} {text}", path.text, head.shape());
+        there += usize::from(taken.is_some());
+    }
+    there
+}
+
+#[test]
+fn what_is_taken_from_samples_is_what_stands_in_the_event() {
+    let paths = paths();
+    let there = SAMPLES.iter().map(|text| {
+        both_agree(text, Told::Described(&description()), &paths);
+        both_agree(text, Told::ByContent, &paths)
+    });
+    let there: usize = there.sum();
+    assert!(there > 20 * SAMPLES.len(), "{there}");
+}
+
+#[test]
+fn few_paths_need_the_built_event() {
+    let paths = paths();
+    for decoder in crate::event::format::DECODERS {
+        let extraction = Extraction::new(&paths, Some(decoder), None);
+        let built = extraction.origins.iter().zip(&paths);
+        let built = built.filter(|(origin, _)| matches!(origin, Origin::Event(_)));
+        let built: Vec<&str> = built.map(|(_, path)| path.text.as_str()).collect();
+        assert!(built.len() < 20, "{}: {built:?}", decoder.shape);
+        assert!(!built.contains(&"ticket.priority"));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn so_it_is_in_samples_that_were_changed(text in mutate::changed()) {
+        let paths = paths();
+        both_agree(&text, Told::ByContent, &paths);
+        both_agree(&text, Told::Described(&description()), &paths);
+    }
+}

@@ -1,0 +1,129 @@
+//! Finds the rules that match an event by the indexes of its type: in a scanned document without
+//! decoding it, or in a decoded event. Called by `evaluation` alone.
+
+use std::cell::OnceCell;
+
+use serde_json::Value;
+
+use crate::event::Event;
+use crate::event::json::value_ref::Datum;
+use crate::event::format::{Told, head};
+use crate::event::format::decoder::Decoder;
+use crate::event::json::tape::{Scanned, Tape};
+use crate::matching::extract::{Extracted, Room};
+use crate::matching::index;
+use crate::matching::index::Slots;
+use crate::matching::rule_set::RuleSet;
+use crate::language::condition::Predicate;
+use crate::language::operator::Verdict;
+use crate::path::{Found, Path};
+use crate::path::scope::Scope;
+
+/// Buffers of an evaluation. Reuse them from one event to the next to save allocations.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    pub(super) tape: Tape,
+    pub(super) found: Finding,
+}
+
+/// The buffers without the tape, which the scanned event borrows.
+#[derive(Debug, Default)]
+pub(super) struct Finding {
+    room: Room,
+    index: crate::matching::index::scratch::Scratch,
+    /// The numbers of the matching rules, ascending.
+    pub(super) matches: Vec<u32>,
+    /// The matches of one index, before they are merged.
+    some: Vec<u32>,
+}
+
+/// The table that read a document, and the event if it had to be decoded.
+pub(super) type ReadDocument = (Option<&'static Decoder>, OnceCell<Event>);
+
+impl RuleSet {
+    /// Finds the enabled rules that match the event of a scanned document. None where it is not one event
+    /// of the format.
+    pub(super) fn find_in_document(
+        &self,
+        scanned: &Scanned<'_>,
+        format: Told<'_>,
+        found: &mut Finding,
+    ) -> Option<ReadDocument> {
+        let catalogue = self.catalogue();
+        let head = head(Datum::Taped(scanned.root()), format, catalogue).ok()?;
+        let event = OnceCell::new();
+        let built = || event.get_or_init(|| head.event(catalogue));
+        found.matches.clear();
+        for subscription in self.listeners.matching(head.source, &head.named.tag) {
+            let extraction = subscription.extraction(&head);
+            let slots = extraction.take(scanned, &head, &mut || built(), &mut found.room);
+            let mut whole =
+                |rule, predicate: &Predicate| self.predicate_holds(rule, predicate, built());
+            let (index, some) = (&mut found.index, &mut found.some);
+            subscription.index.find(&slots, &mut whole, index, some);
+            merge(&mut found.matches, some);
+        }
+        let decoder = head.shape.decoder();
+        Some((decoder, event))
+    }
+
+    /// Finds the enabled rules that match a decoded event.
+    pub(super) fn find_in_event(&self, event: &Event, found: &mut Finding) {
+        found.matches.clear();
+        for subscription in self.listeners.matching(&event.source, &event.event_type) {
+            let slots = Built::new(event, subscription.index.paths());
+            let mut whole =
+                |rule, predicate: &Predicate| self.predicate_holds(rule, predicate, event);
+            let (index, some) = (&mut found.index, &mut found.some);
+            subscription.index.find(&slots, &mut whole, index, some);
+            merge(&mut found.matches, some);
+        }
+    }
+
+    fn predicate_holds(&self, rule: u32, predicate: &Predicate, event: &Event) -> bool {
+        let scope = Scope::new(event, &self.rules[rule as usize].vars);
+        predicate.evaluate(&scope) == Verdict::Match
+    }
+}
+
+/// Adds the matches of one more index; indexes of several families may find the same rule.
+fn merge(matches: &mut Vec<u32>, some: &mut Vec<u32>) {
+    if matches.is_empty() {
+        return std::mem::swap(matches, some);
+    }
+    if !some.is_empty() {
+        matches.append(some);
+        matches.sort_unstable();
+        matches.dedup();
+    }
+}
+
+impl Slots for Extracted<'_> {
+    fn slot(&self, number: usize) -> Option<Datum<'_>> {
+        self.get(number)
+    }
+}
+
+/// The values at the paths of an index in a decoded event.
+struct Built<'a> {
+    values: Vec<Option<&'a Value>>,
+}
+
+impl<'a> Built<'a> {
+    fn new(event: &'a Event, paths: &[Path]) -> Self {
+        let scope = Scope::new(event, &Value::Null);
+        let values = paths.iter().map(|path| match path.resolve(&scope) {
+            Found::One(value) => Some(value),
+            Found::Absent | Found::Many(_) => None,
+        });
+        Self {
+            values: values.collect(),
+        }
+    }
+}
+
+impl Slots for Built<'_> {
+    fn slot(&self, number: usize) -> Option<Datum<'_>> {
+        self.values[number].map(Datum::Built)
+    }
+}

@@ -1,0 +1,165 @@
+//! Residual conditions as one array of numbers, in the order in which rules are tested. Most are a few
+//! predicates of which all must hold. Predicates are evaluated by the caller.
+
+use crate::matching::index::fast_check::Quick;
+use crate::matching::index::condition::Tree;
+
+/// Start of a residual condition, or `NOTHING` if nothing is left to test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Check(pub u32);
+
+/// Words: a mark in the two highest bits. `all` and `any` hold the number of words that they span, a
+/// predicate its number, and a fast check its slot and question, followed by the words that it compares.
+#[derive(Debug, Default)]
+pub struct Code {
+    words: Vec<u32>,
+}
+
+/// Evaluates predicates.
+pub trait Judge {
+    fn asked(&mut self, predicate: u32) -> bool;
+    fn quick(&mut self, looks: u32, wanted: &[u32]) -> bool;
+}
+
+const ASKED: u32 = 0;
+const ALL: u32 = 1 << 30;
+const ANY: u32 = 2 << 30;
+const QUICK: u32 = 3 << 30;
+const MARK: u32 = 3 << 30;
+/// In a fast check: how many words follow.
+const WANTED: u32 = 15;
+
+impl Check {
+    pub const NOTHING: Self = Self(u32::MAX);
+}
+
+impl Code {
+    /// The number of words so far: the start of the next condition.
+    pub fn length(&self) -> usize {
+        self.words.len()
+    }
+
+    pub fn write(&mut self, tree: &Tree, quick: &[Quick], asked: &[u32]) {
+        let (mark, parts) = match tree {
+            Tree::Leaf(leaf) => return self.leaf(*leaf, quick[*leaf as usize], asked),
+            Tree::All(parts) => (ALL, parts.as_slice()),
+            Tree::Any(parts) => (ANY, parts.as_slice()),
+            // An empty `all` is true, an empty `any` is false.
+            Tree::True => (ALL, &[][..]),
+            Tree::False => (ANY, &[][..]),
+        };
+        let at = self.words.len();
+        self.words.push(mark);
+        for part in parts {
+            self.write(part, quick, asked);
+        }
+        let spanned = self.words.len() - at - 1;
+        self.words[at] |= crate::matching::index::posting::number(spanned) & !MARK;
+    }
+
+    fn leaf(&mut self, leaf: u32, quick: Quick, asked: &[u32]) {
+        let Some((looks, wanted)) = quick.written(asked) else {
+            return self.words.push(leaf);
+        };
+        let length = crate::matching::index::posting::number(wanted.len());
+        if length > WANTED || looks > (!MARK >> 4) {
+            return self.words.push(leaf);
+        }
+        self.words.push(QUICK | (looks << 4) | length);
+        self.words.extend(wanted);
+    }
+
+    pub fn finish(self) -> Box<[u32]> {
+        self.words.into()
+    }
+}
+
+/// Whether a residual condition holds.
+#[inline]
+pub fn holds(check: Check, code: &[u32], judge: &mut impl Judge) -> bool {
+    match check {
+        Check::NOTHING => true,
+        Check(at) => node_holds(&code[at as usize..], judge),
+    }
+}
+
+fn node_holds(code: &[u32], judge: &mut impl Judge) -> bool {
+    let word = code[0];
+    let decisive = match word & MARK {
+        ASKED => return judge.asked(word),
+        QUICK => {
+            let wanted = &code[1..=(word & WANTED) as usize];
+            return judge.quick((word & !MARK) >> 4, wanted);
+        }
+        mark => mark == ANY,
+    };
+    let mut parts = &code[1..=(word & !MARK) as usize];
+    while let Some(word) = parts.first() {
+        if node_holds(parts, judge) == decisive {
+            return decisive;
+        }
+        parts = &parts[length(*word)..];
+    }
+    !decisive
+}
+
+/// The words of the condition that begins here.
+fn length(word: u32) -> usize {
+    match word & MARK {
+        ASKED => 1,
+        QUICK => 1 + (word & WANTED) as usize,
+        _ => 1 + (word & !MARK) as usize,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::language::operator::index_condition::Interval;
+
+    /// Predicates as bits; a fast check reads the slot of its bit.
+    struct Bits(u32);
+
+    impl Judge for Bits {
+        fn asked(&mut self, predicate: u32) -> bool {
+            self.0 & (1 << predicate) != 0
+        }
+
+        fn quick(&mut self, looks: u32, _: &[u32]) -> bool {
+            let slot = looks >> 3;
+            self.0 & (1 << slot) != 0
+        }
+    }
+
+    #[test]
+    fn a_condition_holds_as_its_tree_does() {
+        let leaf = Tree::Leaf;
+        let tree = Tree::All(vec![
+            leaf(0),
+            Tree::Any(vec![leaf(1), Tree::All(vec![leaf(2), leaf(3)])]),
+            leaf(4),
+        ]);
+        let quick = [
+            Quick::Asked,
+            Quick::Standing(1),
+            Quick::Number(2, Interval::ALL),
+            Quick::Asked,
+            Quick::Present(4),
+        ];
+        let mut code = Code::default();
+        code.write(&leaf(4), &quick, &[]);
+        let check = Check(crate::matching::index::posting::number(code.length()));
+        code.write(&tree, &quick, &[]);
+        let code = code.finish();
+        for bits in 0..32_u32 {
+            let is = |leaf: u32| bits & (1 << leaf) != 0;
+            let expected = is(0) && (is(1) || (is(2) && is(3))) && is(4);
+            assert_eq!(holds(check, &code, &mut Bits(bits)), expected, "{bits:05b}");
+        }
+    }
+
+    #[test]
+    fn nothing_left_holds() {
+        assert!(holds(Check::NOTHING, &[], &mut Bits(0)));
+    }
+}

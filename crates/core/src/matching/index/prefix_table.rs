@@ -1,0 +1,120 @@
+//! Finds which of many texts are a prefix of a given text, in logarithmic time plus the matches. Texts are
+//! bytes; for suffixes the caller reverses them.
+
+use crate::matching::index::posting::{Posting, Postings, Span, number};
+
+#[derive(Debug, Default)]
+pub struct Affixes {
+    bytes: Box<[u8]>,
+    /// Sorted by their bytes.
+    pieces: Box<[Piece]>,
+    longest: usize,
+}
+
+#[derive(Debug)]
+struct Piece {
+    start: u32,
+    end: u32,
+    /// The longest other entry that is a prefix of this one.
+    within: Option<u32>,
+    span: Span,
+}
+
+impl Affixes {
+    pub fn new(mut entries: Vec<(Vec<u8>, Posting)>, postings: &mut Postings) -> Self {
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        let (mut bytes, mut pieces) = (Vec::new(), Vec::<Piece>::new());
+        let mut longest = 0;
+        for same in entries.chunk_by(|(a, _), (b, _)| a == b) {
+            let text = same[0].0.as_slice();
+            longest = longest.max(text.len());
+            let start = number(bytes.len());
+            let within = outer(text, &pieces, &bytes);
+            bytes.extend_from_slice(text);
+            pieces.push(Piece {
+                start,
+                end: number(bytes.len()),
+                within,
+                span: postings.add(same.iter().map(|(_, posting)| *posting)),
+            });
+        }
+        Self {
+            bytes: bytes.into(),
+            pieces: pieces.into(),
+            longest,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// The length of the longest entry: more of a text is never compared.
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+
+    pub fn find(&self, text: &[u8], found: &mut Vec<Span>) {
+        let follows = |piece: &Piece| piece.of(&self.bytes) <= text;
+        let after = self.pieces.partition_point(follows);
+        // The last entry that sorts at or before the text shares all of the text's prefixes.
+        let mut next = after.checked_sub(1);
+        while let Some(at) = next {
+            let piece = &self.pieces[at];
+            if text.starts_with(piece.of(&self.bytes)) {
+                found.push(piece.span);
+            }
+            next = piece.within.map(|at| at as usize);
+        }
+    }
+}
+
+impl Piece {
+    fn of<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        &bytes[self.start as usize..self.end as usize]
+    }
+}
+
+/// The longest prefix of a text among the entries that sort before it.
+fn outer(text: &[u8], pieces: &[Piece], bytes: &[u8]) -> Option<u32> {
+    let mut next = pieces.len().checked_sub(1);
+    while let Some(at) = next {
+        if text.starts_with(pieces[at].of(bytes)) {
+            return Some(number(at));
+        }
+        next = pieces[at].within.map(|at| at as usize);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::matching::index::check_program::Check;
+
+    proptest! {
+        #[test]
+        fn a_text_starts_with_what_is_found_and_with_nothing_else(
+            pieces in vec("[ab]{1,4}", 0..12),
+            text in "[abc]{0,6}",
+        ) {
+            let entry = |(rule, piece): (usize, &String)| {
+                let rule = u32::try_from(rule).expect("few");
+                (piece.clone().into_bytes(), Posting { rule, check: Check::NOTHING })
+            };
+            let mut postings = Postings::default();
+            let affixes = Affixes::new(pieces.iter().enumerate().map(entry).collect(), &mut postings);
+            let (mut spans, postings) = (Vec::new(), postings.finish().0);
+            affixes.find(text.as_bytes(), &mut spans);
+            let found = spans.iter().flat_map(|span| span.slice(&postings));
+            let mut found: Vec<usize> = found.map(|posting| posting.rule as usize).collect();
+            found.sort_unstable();
+            let expected: Vec<usize> =
+                (0..pieces.len()).filter(|&at| text.starts_with(&pieces[at])).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

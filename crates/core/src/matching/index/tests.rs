@@ -1,0 +1,108 @@
+//! What a lookup costs: which predicates are evaluated, how often, and which values are not read.
+
+use std::cell::RefCell;
+
+use serde_json::json;
+
+use super::*;
+use crate::matching::rule_set::RuleSet;
+
+/// Values by path, with a record of every read.
+struct Noted<'i> {
+    paths: &'i [Path],
+    body: Value,
+    looks: RefCell<Vec<String>>,
+}
+
+impl Slots for Noted<'_> {
+    fn slot(&self, number: usize) -> Option<Datum<'_>> {
+        let name = &self.paths[number].text;
+        self.looks.borrow_mut().push(name.clone());
+        self.body.get(name).map(Datum::Built)
+    }
+}
+
+fn index(whens: &[&str]) -> Index {
+    let documents = whens.iter().enumerate().map(|(number, when)| {
+        format!(
+            "name: r{number}\nevent_source: support\nevent_type: ticket.PriorityChanged\n\
+             vars: {{ word: low, words: [low, high], rank: 3 }}\nwhen: {when}\nflow: [{{ succeed: ok }}]\n"
+        )
+    });
+    let set = RuleSet::of_text(&documents.collect::<Vec<_>>().join("---\n"));
+    let rules = (0..)
+        .zip(&set.rules)
+        .map(|(number, rule)| (number, rule.as_ref()));
+    Index::new(&rules.collect::<Vec<_>>())
+}
+
+/// The rules found, the predicates evaluated on the whole event, and the values read.
+fn find(index: &Index, body: Value) -> (Vec<u32>, Vec<String>, Vec<String>) {
+    let slots = Noted {
+        paths: index.paths(),
+        body,
+        looks: RefCell::default(),
+    };
+    let (mut matches, mut asked) = (Vec::new(), Vec::new());
+    let mut whole = |_: u32, predicate: &Predicate| {
+        asked.push(predicate.path.text.clone());
+        true
+    };
+    index.find(&slots, &mut whole, &mut Scratch::default(), &mut matches);
+    (matches, asked, slots.looks.into_inner())
+}
+
+#[test]
+fn a_rule_whose_way_in_is_exact_needs_no_further_look() {
+    let index = index(&["{ current: urgent }", "{ current: [low, high] }"]);
+    let (matches, asked, looks) = find(&index, json!({"current": "high"}));
+    assert_eq!((matches, looks), (vec![1], vec!["current".to_owned()]));
+    assert!(asked.is_empty());
+}
+
+#[test]
+fn equal_predicates_are_judged_once() {
+    let rest = "ticket.subject: { contains: { path: previous } }";
+    let index = index(&[
+        &format!("{{ current: low, {rest} }}"),
+        &format!("{{ current: [low, high], {rest} }}"),
+        &format!("{{ any: [{{ current: low, {rest} }}, {{ previous: low, {rest} }}] }}"),
+    ]);
+    let body = json!({"current": "low", "previous": "low", "ticket.subject": "slow"});
+    let (matches, asked, _) = find(&index, body);
+    assert_eq!(matches, [0, 1, 2]);
+    assert_eq!(asked, ["ticket.subject"]);
+}
+
+#[test]
+fn what_can_not_match_is_not_judged() {
+    let index = index(&["{ current: low, ticket.subject: { contains: { path: previous } } }"]);
+    let (matches, asked, _) = find(&index, json!({"current": "high", "ticket.subject": "x"}));
+    assert!(matches.is_empty() && asked.is_empty());
+}
+
+#[test]
+fn a_variable_is_as_good_as_its_value() {
+    let index = index(&[
+        "{ current: { path: vars.word } }",
+        "{ current: { path: vars.words } }",
+        "{ current: low }",
+        "{ vars.word: low, current: low }",
+        "{ vars.rank: { gt: 3 }, current: low }",
+    ]);
+    assert_eq!(index.leaves.len(), 2, "{:?}", index.leaves);
+    assert!(index.always.is_empty());
+    let (matches, asked, _) = find(&index, json!({"current": "low"}));
+    assert_eq!((matches, asked), (vec![0, 1, 2, 3], vec![]));
+}
+
+#[test]
+fn a_rule_without_a_way_in_is_tried_for_every_event() {
+    let index = index(&[
+        "{ '$.input.ticket_event.ticket.tags[*]': vip }",
+        "{ any: [{ ticket.id: { gt: 7 } }, { '$.input.ticket_event.ticket.tags[*]': vip }] }",
+    ]);
+    assert_eq!(index.always.length, 2);
+    let (matches, asked, _) = find(&index, json!({"ticket.id": 3}));
+    assert_eq!((matches, asked.len()), (vec![0, 1], 1));
+}

@@ -1,0 +1,186 @@
+//! Describes the state of the loop guard for one rule and one event. The history of earlier runs comes from
+//! the caller.
+
+use std::sync::Arc;
+
+use crate::matching::gate_status::Standing;
+use crate::event::Event;
+use crate::gate::words;
+use crate::loop_guard::{Guard, Lineage, Link, LoopAsk, LoopFacts};
+use crate::loop_guard::origin::Origin;
+use crate::rule::Rule;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoopView {
+    pub guard: Arc<Guard>,
+    pub origin: Origin,
+    /// The source and the key of the event.
+    pub about: Option<String>,
+    /// Whether runs are counted.
+    pub counts: bool,
+    /// None if it depends on earlier runs, which were not looked up.
+    pub lineage: Option<Lineage>,
+    pub standing: Standing,
+}
+
+/// None if the guard does not apply: it is off, or the rule writes nothing.
+pub fn loop_guard_status(
+    rule: &Rule,
+    event: &Event,
+    consult: impl FnOnce(&LoopAsk) -> Option<(LoopFacts, Vec<Link>)>,
+) -> Option<LoopView> {
+    let ask = rule.loop_ask_of(event)?;
+    let now = jiff::Timestamp::MAX;
+    let asks_nothing = ask.cause(now).is_none() && ask.rate(now).is_none();
+    let facts = match asks_nothing {
+        true => Some(Default::default()),
+        false => consult(&ask),
+    };
+    Some(LoopView {
+        counts: ask.rate(now).is_some(),
+        lineage: facts.as_ref().map(|(facts, _)| ask.lineage(facts)),
+        standing: standing(&ask, facts),
+        guard: ask.guard,
+        origin: ask.origin,
+        about: ask.about,
+    })
+}
+
+fn standing(ask: &LoopAsk, facts: Option<(LoopFacts, Vec<Link>)>) -> Standing {
+    if ask.about.is_none() {
+        let lacking = "event.key".to_owned();
+        return Standing::NeverSuppresses { lacking };
+    }
+    let Some((facts, chain)) = facts else {
+        return Standing::NotConsulted;
+    };
+    match ask.decide(&facts) {
+        None => Standing::Open,
+        Some(tripped) => Standing::Closed {
+            why: ask.why(tripped, &facts, &chain),
+        },
+    }
+}
+
+impl LoopView {
+    /// What the guard admits: `depth 2 of 5, the event is our own (actor 900)`.
+    pub fn describe(&self) -> String {
+        let limits = &self.guard.limits;
+        let depth = |said: &str| match self.lineage {
+            Some(lineage) => format!("depth {} of {}, {said}", lineage.depth, limits.depth),
+            None => format!("depth {} at most, {said}", limits.depth),
+        };
+        let mut words = match &self.origin {
+            Origin::Ours { actor } => depth(&format!("the event is our own (actor {actor})")),
+            Origin::Person { actor } => depth(&format!("actor {actor} is not one of ours")),
+            Origin::Untold => "the event names no actor".to_owned(),
+        };
+        if let Some(about) = self.about.as_ref().filter(|_| self.counts) {
+            let (runs, within) = (self.guard.most_runs(), crate::gate::words(limits.within));
+            words.push_str(&format!(", {runs} runs for {about} in {within}"));
+        }
+        words
+    }
+
+    /// The run that caused the event, as text; empty if none is known.
+    pub fn describe_cause(&self) -> String {
+        match self.lineage {
+            Some(Lineage {
+                depth: 0,
+                cause: Some(run),
+            }) => format!(", may be caused by run {}", run.0),
+            Some(Lineage {
+                cause: Some(run), ..
+            }) => format!(", caused by run {}", run.0),
+            Some(Lineage { cause: None, .. }) | None => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::config;
+    use crate::diagnostic::{Diagnostics, FileId, Files};
+    use crate::event::catalogue::Catalogue;
+    use crate::event::catalogue::sample::sample;
+    use crate::event::format::decode;
+use crate::event::json::parse::accept;
+    use crate::compile::rule_set;
+    use crate::run::RunId;
+
+    fn rule(step: &str) -> Arc<Rule> {
+        let diagnostics = &mut Diagnostics::default();
+        let config = "connections: { desk: { base_url: https://desk.example, actor_id: 900 } }";
+        let config = config::parse(FileId::default(), config, &BTreeMap::new(), diagnostics);
+        let mut files = Files::default();
+        let text = format!(
+            "name: r\nevent_source: support\nevent_type: ticket.StatusChanged\nflow: [{step}]\n"
+        );
+        let file = files.add("r.yaml", text);
+        let set = rule_set::rule_set(&Arc::new(files), &[file], &config, diagnostics);
+        Arc::clone(&set.rules[0])
+    }
+
+    fn seen(actor: serde_json::Value, depth: Option<u32>) -> (String, String) {
+        let sample = sample("support", "ticket.StatusChanged").expect("a sample");
+        let value = accept(sample.text.as_bytes()).expect("JSON").value;
+        let mut event = decode(value, Catalogue::built_in()).expect("an event");
+        event.envelope["actor_id"] = actor;
+        let facts = depth.map(|depth| LoopFacts {
+            cause: Some((RunId(9), depth)),
+            ..LoopFacts::default()
+        });
+        let rule = rule("{ http: { connection: desk, path: /t, method: PUT } }");
+        let view = loop_guard_status(&rule, &event, |_| facts.map(|facts| (facts, Vec::new())));
+        let view = view.expect("a guard");
+        (
+            view.describe(),
+            view.standing.describe() + &view.describe_cause(),
+        )
+    }
+
+    #[test]
+    fn what_was_not_looked_up_is_not_consulted_and_a_person_is_let_through() {
+        let (words, standing) = seen(json!(900), None);
+        assert_eq!(words, "depth 5 at most, the event is our own (actor 900)");
+        assert_eq!(standing, "not consulted: depends on earlier runs");
+        let (words, standing) = seen(json!(12), None);
+        assert_eq!(
+            (words.as_str(), standing.as_str()),
+            ("depth 0 of 5, actor 12 is not one of ours", "open")
+        );
+        let (words, standing) = seen(json!(null), Some(4));
+        assert_eq!(
+            words,
+            "the event names no actor, 20 runs for support 90417 in 10m"
+        );
+        assert_eq!(standing, "open, may be caused by run 9");
+    }
+
+    #[test]
+    fn depth_is_told_where_it_is_known() {
+        let (words, standing) = seen(json!(900), Some(4));
+        assert_eq!(words, "depth 5 of 5, the event is our own (actor 900)");
+        assert_eq!(standing, "open, caused by run 9");
+        let (words, standing) = seen(json!(900), Some(5));
+        assert_eq!(words, "depth 6 of 5, the event is our own (actor 900)");
+        assert!(
+            standing.starts_with("closed: event 6 in a row"),
+            "{standing}"
+        );
+    }
+
+    #[test]
+    fn a_rule_that_writes_nothing_has_no_such_gate() {
+        let sample = sample("support", "ticket.StatusChanged").expect("a sample");
+        let value = accept(sample.text.as_bytes()).expect("JSON").value;
+        let event = decode(value, Catalogue::built_in()).expect("an event");
+        let rule = rule("{ http: { connection: desk, path: /t } }");
+        assert_eq!(loop_guard_status(&rule, &event, |_| panic!("asked")), None);
+    }
+}

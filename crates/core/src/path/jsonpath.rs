@@ -1,0 +1,156 @@
+//! JSONPath: singular queries become plain paths, wide ones run through the library.
+//! It refuses queries that lead out of an event, and those whose cost could grow without bound.
+
+use jsonpath_rust::parser::model::{JpQuery, Segment, Selector};
+use jsonpath_rust::parser::parse_json_path;
+use jsonpath_rust::query::js_path_process;
+use serde_json::Value;
+
+use crate::path::{ENVELOPE, Found, Key, PathError, Root, Route, cost};
+
+pub fn parse(text: &str) -> Result<Route, PathError> {
+    let help = "for a plain field write it dotted from the event's body: `ticket.id`";
+    let query = read(text, help)?;
+    match singular(&query) {
+        Some(keys) => place_in_document(text, keys),
+        None => {
+            let start = start(&query);
+            if start.len() > 1 || start.first().is_some_and(|key| key.name != "input") {
+                place_in_document(text, start)?;
+            }
+            Ok(Route::Query(Box::new(query)))
+        }
+    }
+}
+
+/// A query over whatever document a bundle's flow has made.
+pub fn parse_in_document(text: &str) -> Result<Route, PathError> {
+    let help = "write it from the document down: `$.input.ticket_event.ticket.id`";
+    let query = read(text, help)?;
+    Ok(match singular(&query) {
+        Some(keys) => Route::Plain {
+            root: Root::Document,
+            keys,
+        },
+        None => Route::Query(Box::new(query)),
+    })
+}
+
+fn read(text: &str, help: &str) -> Result<JpQuery, PathError> {
+    cost::check_text(text)?;
+    let query = parse_json_path(text).map_err(|error| PathError {
+        message: format!(
+            "`{text}` is not JSONPath: {}",
+            first_line(&error.to_string())
+        ),
+        help: Some(help.into()),
+    })?;
+    cost::check(text, &query)?;
+    Ok(query)
+}
+
+/// The keys up to where a query begins to spread.
+fn start(query: &JpQuery) -> Vec<Key> {
+    query.segments.iter().map_while(singular_key).collect()
+}
+
+/// The key below `$.input` that a query names.
+pub fn body_key(text: &str) -> Option<String> {
+    cost::check_text(text).ok()?;
+    let keys = start(&parse_json_path(text).ok()?);
+    match keys.as_slice() {
+        [input, key, ..] if input.name == "input" => Some(key.name.clone()),
+        _ => None,
+    }
+}
+
+/// The single place below which a query looks; none where it looks everywhere.
+pub fn below(query: &JpQuery) -> Option<Route> {
+    place_in_document("", start(query)).ok()
+}
+
+fn first_line(message: &str) -> String {
+    let line = message
+        .lines()
+        .map(str::trim)
+        .rfind(|line| !line.is_empty());
+    let line = line.map(|line| line.trim_start_matches("= "));
+    line.unwrap_or("it cannot be read").to_owned()
+}
+
+/// The keys of a query that names a single place.
+fn singular(query: &JpQuery) -> Option<Vec<Key>> {
+    query.segments.iter().map(singular_key).collect()
+}
+
+fn singular_key(segment: &Segment) -> Option<Key> {
+    match segment {
+        Segment::Selector(selector) => selector_key(selector),
+        Segment::Selectors(selectors) => match selectors.as_slice() {
+            [selector] => selector_key(selector),
+            _ => None,
+        },
+        Segment::Descendant(_) => None,
+    }
+}
+
+fn selector_key(selector: &Selector) -> Option<Key> {
+    match selector {
+        Selector::Name(name) => Some(Key {
+            name: unquote(name).to_owned(),
+            index: None,
+        }),
+        Selector::Index(index) => usize::try_from(*index).ok().map(|index| Key {
+            name: index.to_string(),
+            index: Some(index),
+        }),
+        Selector::Wildcard | Selector::Slice(..) | Selector::Filter(_) => None,
+    }
+}
+
+fn unquote(name: &str) -> &str {
+    for quote in ['\'', '"'] {
+        if let Some(inner) = name.strip_prefix(quote).and_then(|n| n.strip_suffix(quote)) {
+            return inner;
+        }
+    }
+    name
+}
+
+/// Which part of the document a single place lies in.
+fn place_in_document(text: &str, mut keys: Vec<Key>) -> Result<Route, PathError> {
+    let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+    let (root, skip) = match names.as_slice() {
+        ["input", event, ..] if event.ends_with("_event") => (Root::Body, 2),
+        ["raw", ..] => (Root::Raw, 1),
+        [name, ..] if ENVELOPE.contains(name) => (Root::Envelope, 0),
+        ["input", rest @ ..] => {
+            let meant = ["$.input.ticket_event", &rest.join(".")].join(".");
+            return Err(PathError {
+                message: format!("`{text}` leads nowhere: the event is `$.input.ticket_event`"),
+                help: Some(format!("did you mean `{meant}`?")),
+            });
+        }
+        _ => {
+            return Err(PathError {
+                message: format!("`{text}` leads nowhere"),
+                help: Some(
+                    "an event has `$.input.ticket_event`, `$.account_id`, `$.subdomain`, \
+                     `$.integration_key`, `$.actor_id` and, as received, `$.raw`"
+                        .into(),
+                ),
+            });
+        }
+    };
+    keys.drain(..skip);
+    Ok(Route::Plain { root, keys })
+}
+
+/// Every value that a query yields.
+pub fn many<'a>(query: &JpQuery, document: &Value) -> Found<'a> {
+    let nodes = js_path_process(query, document).unwrap_or_default();
+    if nodes.is_empty() {
+        return Found::Absent;
+    }
+    Found::Many(nodes.into_iter().map(|node| node.val.clone()).collect())
+}

@@ -1,0 +1,395 @@
+//! A place in an event, written `ticket.via.channel` or as JSONPath, compiled once at load.
+//! It refuses paths that could never lead anywhere, and JSONPath that could cost too much.
+
+pub mod cost;
+pub mod jsonpath;
+pub mod redact;
+pub mod scope;
+pub mod set;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
+
+use jsonpath_rust::parser::model::JpQuery;
+use serde_json::Value;
+
+use crate::document::suggest;
+use crate::path::scope::Scope;
+
+pub use crate::path::set::{SetError, set};
+
+/// A compiled path. Equality and `text` are the author's spelling.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Path {
+    pub text: String,
+    pub route: Route,
+}
+
+// A query may hold decimals, none of which is other than itself.
+impl Eq for Path {}
+
+impl Hash for Path {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text.hash(state);
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Route {
+    /// Leads to one place.
+    Plain { root: Root, keys: Vec<Key> },
+    /// Yields any number of values; a predicate holds if it holds for one of them.
+    Query(Box<JpQuery>),
+}
+
+/// Where a plain path starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Root {
+    /// The `ticket_event` object.
+    Body,
+    /// `account_id`, `subdomain`, `integration_key`, `actor_id`.
+    Envelope,
+    /// `event.type`, `event.id`, `event.time`, `event.source`, `event.key`.
+    Event,
+    /// `$.raw…`: the body as received.
+    Raw,
+    Vars,
+    Steps,
+    /// `error.message`, `error.run`, `error.rule`, `error.attempts`: what a run or a step died of.
+    Error,
+    /// What the flow gave a name: the item of a list, the events that a gate gathered.
+    Local,
+    /// `$` in a bundle's flow.
+    Document,
+}
+
+/// One step of a plain path. A number leads into a list, or to a key of that spelling.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    pub name: String,
+    pub index: Option<usize>,
+}
+
+impl Key {
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            index: name.parse().ok(),
+        }
+    }
+
+    /// What it leads to. A path through null or a scalar leads nowhere.
+    pub fn of<'a>(&self, value: &'a Value) -> Option<&'a Value> {
+        match value {
+            Value::Object(map) => map.get(&self.name),
+            Value::Array(items) => items.get(self.index?),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        }
+    }
+}
+
+/// What stands at a path.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Found<'a> {
+    Absent,
+    One(&'a Value),
+    Many(Vec<Value>),
+}
+
+impl<'a> Found<'a> {
+    /// The values, none for an absent path.
+    pub fn values(&self) -> &[Value] {
+        match self {
+            Found::Absent => &[],
+            Found::One(value) => std::slice::from_ref(*value),
+            Found::Many(values) => values,
+        }
+    }
+
+    /// As one JSON value, a list where the path yields many.
+    pub fn to_json(&self) -> Option<Cow<'a, Value>> {
+        match self {
+            Found::Absent => None,
+            Found::One(value) => Some(Cow::Borrowed(value)),
+            Found::Many(values) => Some(Cow::Owned(Value::Array(values.clone()))),
+        }
+    }
+}
+
+/// Why a text is no path, and what to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathError {
+    pub message: String,
+    pub help: Option<String>,
+}
+
+const ENVELOPE: [&str; 4] = ["account_id", "subdomain", "integration_key", "actor_id"];
+
+/// The names below `error` where a run died.
+pub const OF_DEATH: [&str; 4] = ["message", "run", "rule", "attempts"];
+
+/// The names below `error` where a step failed.
+pub const OF_FAILURE: [&str; 4] = ["message", "step", "attempts", "status"];
+
+impl Path {
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        let route = if text.starts_with('$') {
+            jsonpath::parse(text)?
+        } else {
+            parse_dotted(text)?
+        };
+        Ok(Self {
+            text: text.to_owned(),
+            route,
+        })
+    }
+
+    /// JSONPath over the document of a bundle's flow, which is `$` there.
+    pub fn in_document(text: &str) -> Result<Self, PathError> {
+        Ok(Self {
+            text: text.to_owned(),
+            route: jsonpath::parse_in_document(text)?,
+        })
+    }
+
+    /// A text that is no path, for judging what stands beside it; it leads nowhere.
+    pub fn unknown(text: &str) -> Self {
+        let route = Route::Plain {
+            root: Root::Raw,
+            keys: vec![Key::new(text)],
+        };
+        Self {
+            text: text.to_owned(),
+            route,
+        }
+    }
+
+    /// The same path in steps that run because something failed: `error.…` is no field of the event
+    /// there.
+    pub fn of_error(mut self) -> Self {
+        if let Route::Plain { root, keys } = &mut self.route
+            && *root == Root::Body
+            && !self.text.starts_with('$')
+            && keys.first().is_some_and(|key| key.name == "error")
+        {
+            *root = Root::Error;
+            keys.remove(0);
+        }
+        self
+    }
+
+    /// The same path where a flow gave its first name to something.
+    pub fn of_local(mut self, is_local: impl Fn(&str) -> bool) -> Self {
+        if let Route::Plain { root, keys } = &mut self.route
+            && *root == Root::Body
+            && !self.text.starts_with('$')
+            && keys.first().is_some_and(|key| is_local(&key.name))
+        {
+            *root = Root::Local;
+        }
+        self
+    }
+
+    pub fn resolve<'a>(&self, scope: &Scope<'a>) -> Found<'a> {
+        match &self.route {
+            Route::Plain { root, keys } => walk(root.of(scope), keys),
+            Route::Query(query) if scope.document.is_null() => {
+                jsonpath::many(query, &scope.event.document())
+            }
+            Route::Query(query) => jsonpath::many(query, scope.document),
+        }
+    }
+
+    /// The single place below which a query looks.
+    pub fn below(&self) -> Option<Path> {
+        let Route::Query(query) = &self.route else {
+            return None;
+        };
+        let route = jsonpath::below(query)?;
+        let names = |keys: &[Key]| keys.iter().map(|key| key.name.clone()).collect::<Vec<_>>();
+        match &route {
+            Route::Plain { keys, .. } if !keys.is_empty() => Some(Path {
+                text: names(keys).join("."),
+                route,
+            }),
+            Route::Plain { .. } | Route::Query(_) => None,
+        }
+    }
+
+    /// The key of the envelope that JSONPath names on its way to the body: `ticket_event`.
+    pub fn body_key(&self) -> Option<String> {
+        let query = self.text.starts_with('$').then_some(&self.text)?;
+        jsonpath::body_key(query)
+    }
+
+    /// The step whose result it reads.
+    pub fn step(&self) -> Option<&str> {
+        match &self.route {
+            Route::Plain {
+                root: Root::Steps,
+                keys,
+            } => keys.first().map(|key| key.name.as_str()),
+            Route::Plain { .. } | Route::Query(_) => None,
+        }
+    }
+
+    /// What the flow gave a name to that it reads, and the keys below.
+    pub fn local(&self) -> Option<(&str, &[Key])> {
+        match &self.route {
+            Route::Plain {
+                root: Root::Local,
+                keys,
+            } => keys.split_first().map(|(name, below)| (&*name.name, below)),
+            Route::Plain { .. } | Route::Query(_) => None,
+        }
+    }
+
+    /// Whether it reads the document of a bundle's flow.
+    pub fn is_of_document(&self) -> bool {
+        match &self.route {
+            Route::Plain { root, .. } => *root == Root::Document,
+            Route::Query(_) => false,
+        }
+    }
+
+    /// The value of a path into the variables, which every event finds the same.
+    pub fn in_variables<'v>(&self, vars: &'v Value) -> Option<&'v Value> {
+        let Route::Plain {
+            root: Root::Vars,
+            keys,
+        } = &self.route
+        else {
+            return None;
+        };
+        match walk(vars, keys) {
+            Found::One(value) => Some(value),
+            Found::Absent | Found::Many(_) => None,
+        }
+    }
+
+    /// The nearest path that does lead somewhere in this event, for a path that does not.
+    pub fn neighbour(&self, scope: &Scope<'_>) -> Option<String> {
+        let Route::Plain { root, keys } = &self.route else {
+            return None;
+        };
+        let depth = (0..keys.len())
+            .rev()
+            .find(|depth| walk(root.of(scope), &keys[..*depth]) != Found::Absent)?;
+        let Found::One(Value::Object(map)) = walk(root.of(scope), &keys[..depth]) else {
+            return None;
+        };
+        let near = suggest::nearest(&keys[depth].name, map.keys().map(String::as_str))?;
+        let mut parts: Vec<&str> = self.text.split('.').collect();
+        let skip = parts.len().checked_sub(keys.len())?;
+        parts[skip + depth] = near;
+        Some(parts.join("."))
+    }
+
+    /// The path as the catalogue spells it: dotted from the body. None for queries, raw places and
+    /// what is not part of an event.
+    pub fn dotted(&self) -> Option<String> {
+        let Route::Plain { root, keys } = &self.route else {
+            return None;
+        };
+        let names = keys.iter().map(|key| key.name.as_str());
+        match root {
+            Root::Body | Root::Envelope => Some(names.collect::<Vec<_>>().join(".")),
+            Root::Event => Some(
+                std::iter::once("event")
+                    .chain(names)
+                    .collect::<Vec<_>>()
+                    .join("."),
+            ),
+            Root::Raw | Root::Vars | Root::Steps | Root::Error | Root::Local | Root::Document => {
+                None
+            }
+        }
+    }
+}
+
+impl Root {
+    fn of<'a>(self, scope: &Scope<'a>) -> &'a Value {
+        match self {
+            Root::Body => &scope.event.body,
+            Root::Envelope => &scope.event.envelope,
+            Root::Event => &scope.event.about,
+            Root::Raw => &scope.event.raw,
+            Root::Vars => scope.vars,
+            Root::Steps => scope.steps,
+            Root::Error => scope.error,
+            Root::Local => scope.locals,
+            Root::Document => scope.document,
+        }
+    }
+}
+
+fn walk<'a>(start: &'a Value, keys: &[Key]) -> Found<'a> {
+    let mut keys = keys.iter();
+    match keys.try_fold(start, |value, key| key.of(value)) {
+        Some(value) => Found::One(value),
+        None => Found::Absent,
+    }
+}
+
+fn parse_dotted(text: &str) -> Result<Route, PathError> {
+    refuse_odd_spelling(text)?;
+    let names: Vec<&str> = text.split('.').collect();
+    let (root, skip) = match names[0] {
+        "event" => (Root::Event, 1),
+        "vars" => (Root::Vars, 1),
+        "steps" => (Root::Steps, 1),
+        "secret" => {
+            return Err(PathError {
+                message: "a condition cannot read a secret".into(),
+                help: Some("secrets are for templates in steps: \"{{ secret.NAME }}\"".into()),
+            });
+        }
+        name if ENVELOPE.contains(&name) => (Root::Envelope, 0),
+        _ => (Root::Body, 0),
+    };
+    let keys = names[skip..].iter().map(|name| Key::new(name)).collect();
+    Ok(Route::Plain { root, keys })
+}
+
+fn refuse_odd_spelling(text: &str) -> Result<(), PathError> {
+    let fail = |message: String, help: Option<String>| Err(PathError { message, help });
+    if text.trim().is_empty() {
+        let help = "write a field, such as `ticket.id`; `flowtrigger events TYPE` lists them";
+        return fail("an empty path leads nowhere".into(), Some(help.into()));
+    }
+    if text.contains("{{") {
+        let help = "a path is written bare: `ticket.id`; templates belong into steps";
+        return fail(
+            format!("`{text}` is a template, not a path"),
+            Some(help.into()),
+        );
+    }
+    if text.contains('[') {
+        let dotted = text.replace('[', ".").replace([']', '"', '\''], "");
+        let dotted = dotted.trim_matches('.');
+        return fail(
+            format!("`{text}` is not a dotted path"),
+            Some(format!(
+                "write `{dotted}`, or JSONPath: `$.input.ticket_event.{dotted}`"
+            )),
+        );
+    }
+    if text
+        .split('.')
+        .any(|name| name.trim() != name || name.is_empty())
+    {
+        let dotted: Vec<_> = text
+            .split('.')
+            .map(str::trim)
+            .filter(|n| !n.is_empty())
+            .collect();
+        return fail(
+            format!("`{text}` has an empty or spaced part"),
+            Some(format!("write `{}`", dotted.join("."))),
+        );
+    }
+    Ok(())
+}
+

@@ -1,0 +1,207 @@
+//! Redacts the configured fields of an event before it is kept, and answers which paths read them.
+//! A redacted event has no body as received, since that holds the same text at other places.
+
+use serde_json::Value;
+
+use crate::path::{Key, Path, Root, Route};
+use crate::event::Event;
+
+/// What stands in the place of a value that is not kept.
+pub const REDACTED: &str = "[redacted]";
+
+/// The event as it is kept; None where it holds none of these fields. What is empty stays.
+pub fn redacted(event: &Event, paths: &[Path]) -> Option<Event> {
+    let held = paths.iter().filter(|path| holds(event, path));
+    let held: Vec<&Path> = held.collect();
+    if held.is_empty() {
+        return None;
+    }
+    let mut kept = event.clone();
+    for path in held {
+        if let Some(place) = place(&mut kept, path) {
+            *place = REDACTED.into();
+        }
+    }
+    kept.raw = REDACTED.into();
+    Some(kept)
+}
+
+/// Whether fields of it are not kept. No sender brings a text as a whole body.
+pub fn is_redacted(event: &Event) -> bool {
+    event.raw == REDACTED
+}
+
+/// Where values are not kept, dotted.
+pub fn places(event: &Event) -> Vec<String> {
+    let mut found = Vec::new();
+    if is_redacted(event) {
+        walk(&event.body, "", &mut found);
+        walk(&event.envelope, "", &mut found);
+    }
+    found
+}
+
+/// Whether a path leads to such a place, or to something above it: there is something there.
+pub fn leads_to(path: &Path, places: &[String]) -> bool {
+    let dotted = path.dotted().unwrap_or_default();
+    places.iter().any(|place| is_within(place, &dotted))
+}
+
+/// Whether a path reads what is not kept, or something that holds or held it.
+pub fn reads(path: &Path, places: &[String]) -> bool {
+    let Route::Plain { root, .. } = &path.route else {
+        return true;
+    };
+    if *root == Root::Raw {
+        return true;
+    }
+    let Some(dotted) = path.dotted() else {
+        return false;
+    };
+    let mut places = places.iter();
+    places.any(|place| is_within(place, &dotted) || is_within(&dotted, place))
+}
+
+fn is_within(inner: &str, outer: &str) -> bool {
+    let rest = inner.strip_prefix(outer);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+fn holds(event: &Event, path: &Path) -> bool {
+    let Route::Plain { root, keys } = &path.route else {
+        return false;
+    };
+    let start = match root {
+        Root::Body => &event.body,
+        Root::Envelope => &event.envelope,
+        Root::Event
+        | Root::Raw
+        | Root::Vars
+        | Root::Steps
+        | Root::Error
+        | Root::Local
+        | Root::Document => return false,
+    };
+    let value = keys.iter().try_fold(start, |value, key| key.of(value));
+    value.is_some_and(|value| !is_empty(value))
+}
+
+/// `null`, `""`, `[]` and `{}` say nothing about anybody, and `present` goes on being judged.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+fn place<'e>(event: &'e mut Event, path: &Path) -> Option<&'e mut Value> {
+    let Route::Plain { root, keys } = &path.route else {
+        return None;
+    };
+    let start = match root {
+        Root::Body => &mut event.body,
+        Root::Envelope => &mut event.envelope,
+        Root::Event
+        | Root::Raw
+        | Root::Vars
+        | Root::Steps
+        | Root::Error
+        | Root::Local
+        | Root::Document => return None,
+    };
+    keys.iter().try_fold(start, below)
+}
+
+fn below<'v>(value: &'v mut Value, key: &Key) -> Option<&'v mut Value> {
+    match value {
+        Value::Object(map) => map.get_mut(&key.name),
+        Value::Array(items) => items.get_mut(key.index?),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
+}
+
+fn walk(value: &Value, at: &str, found: &mut Vec<String>) {
+    let dot = if at.is_empty() { "" } else { "." };
+    match value {
+        Value::String(text) if text == REDACTED => found.push(at.to_owned()),
+        Value::Object(map) => {
+            for (key, below) in map {
+                walk(below, &format!("{at}{dot}{key}"), found);
+            }
+        }
+        Value::Array(items) => {
+            for (n, below) in items.iter().enumerate() {
+                walk(below, &format!("{at}{dot}{n}"), found);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::event::catalogue::Catalogue;
+    use crate::event::format::decode;
+    use crate::event::catalogue::sample::SAMPLES;
+
+    fn path(text: &str) -> Path {
+        Path::parse(text).expect(text)
+    }
+
+    fn comment() -> Event {
+        let sample = SAMPLES.iter().find(|s| s.tag == "ticket.CommentAdded");
+        let value = serde_json::from_str(sample.expect("a sample").text).expect("JSON");
+        decode(value, Catalogue::built_in()).expect("an event")
+    }
+
+    #[test]
+    fn nothing_of_the_value_is_left_in_the_event() {
+        let event = comment();
+        let text = event.body["comment"]["body"].as_str().expect("a text");
+        let kept = redacted(&event, &[path("comment.body"), path("ticket.nothing")]);
+        let kept = kept.expect("it holds one");
+        assert!(!format!("{kept:?}").contains(&text[..8]));
+        assert_eq!(kept.body["comment"]["body"], REDACTED);
+        assert_eq!(kept.id, event.id);
+        assert_eq!(places(&kept), ["comment.body"]);
+        assert!(is_redacted(&kept) && !is_redacted(&event));
+        let again = redacted(&kept, &[path("comment.body")]).expect("it is there");
+        assert_eq!(again, kept);
+    }
+
+    #[test]
+    fn what_is_empty_or_absent_needs_no_redaction() {
+        let mut event = comment();
+        assert!(redacted(&event, &[path("no.such.field")]).is_none());
+        for empty in [json!(null), json!(""), json!([]), json!({})] {
+            event.body["comment"]["body"] = empty;
+            assert!(redacted(&event, &[path("comment.body")]).is_none());
+        }
+        event.body["ticket"]["tags"] = json!(["a", "b"]);
+        let kept = redacted(&event, &[path("ticket.tags.1")]).expect("it is there");
+        assert_eq!(kept.body["ticket"]["tags"], json!(["a", REDACTED]));
+    }
+
+    #[test]
+    fn a_path_reads_what_is_not_kept_from_above_and_below() {
+        let places = ["comment.body".to_owned()];
+        for (text, wanted) in [
+            ("comment.body", true),
+            ("comment", true),
+            ("comment.body.text", true),
+            ("comment.body_html", false),
+            ("ticket.id", false),
+            ("vars.comment", false),
+            ("$.raw.x", true),
+            ("$..body", true),
+        ] {
+            assert_eq!(reads(&path(text), &places), wanted, "{text}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Where paths lead, and which are refused with what advice.
+
+use serde_json::json;
+
+use super::*;
+use crate::event::Event;
+
+fn event() -> Event {
+    Event {
+        source: "support".into(),
+        event_type: "ticket.PriorityChanged".into(),
+        id: "e1".into(),
+        key: None,
+        time: None,
+        envelope: json!({"account_id": 7, "subdomain": "acme"}),
+        body: json!({"current": "urgent", "ticket": {"tags": ["a", "b"], "via": null}}),
+        raw: json!({"x": 1}),
+        about: json!({"type": "ticket.PriorityChanged"}),
+        shape: "zis",
+        warnings: vec![],
+    }
+}
+
+fn found(path: &str) -> Option<Value> {
+    let event = event();
+    let (vars, steps) = (json!({"brand": 9}), json!({"org": {"status": 200}}));
+    let scope = Scope {
+        steps: &steps,
+        ..Scope::new(&event, &vars)
+    };
+    let path = Path::parse(path).expect("a path");
+    path.resolve(&scope).to_json().map(Cow::into_owned)
+}
+
+#[test]
+fn every_root_is_reached() {
+    assert_eq!(found("current"), Some(json!("urgent")));
+    assert_eq!(found("account_id"), Some(json!(7)));
+    assert_eq!(found("event.type"), Some(json!("ticket.PriorityChanged")));
+    assert_eq!(found("vars.brand"), Some(json!(9)));
+    assert_eq!(found("steps.org.status"), Some(json!(200)));
+    assert_eq!(found("$.raw.x"), Some(json!(1)));
+    assert_eq!(found("ticket.tags.1"), Some(json!("b")));
+}
+
+#[test]
+fn a_path_through_null_or_a_scalar_is_absent() {
+    assert_eq!(found("ticket.via.channel"), None);
+    assert_eq!(found("current.length"), None);
+    assert_eq!(found("ticket.tags.2"), None);
+}
+
+#[test]
+fn a_singular_query_is_the_same_plain_path() {
+    let dotted = Path::parse("ticket.via.channel").expect("a path");
+    for text in [
+        "$.input.ticket_event.ticket.via.channel",
+        "$['input']['ticket_event'].ticket['via'].channel",
+    ] {
+        assert_eq!(Path::parse(text).expect("a path").dotted(), dotted.dotted());
+    }
+    assert_eq!(
+        found("$.input.ticket_event.ticket.tags[1]"),
+        Some(json!("b"))
+    );
+}
+
+#[test]
+fn a_wide_query_yields_many_or_nothing() {
+    assert_eq!(
+        found("$.input.ticket_event.ticket.tags[*]"),
+        Some(json!(["a", "b"]))
+    );
+    assert_eq!(found("$..nothing"), None);
+    assert_eq!(
+        found("$.input.ticket_event.ticket.tags[?@ == 'b']"),
+        Some(json!(["b"]))
+    );
+}
+
+#[test]
+fn filters_that_look_at_their_node_are_fine() {
+    for text in [
+        "$.input.ticket_event.ticket.tags[?@ == $.input.ticket_event.current]",
+        "$.raw.custom_fields[?@.id == 7 && @.value]",
+        "$.raw.custom_fields[?count(@.values[*]) > 2].id",
+        "$.raw['a','b','c']['d','e']",
+        "$..tags[?@ != 'vip']",
+        "$.raw.list[?$.raw.flag]",
+    ] {
+        assert!(Path::parse(text).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn what_leads_nowhere_or_costs_too_much_is_refused_with_advice() {
+    for (text, advice) in [
+        ("ticket.tags[0]", "write `ticket.tags.0`"),
+        ("ticket..id", "write `ticket.id`"),
+        (
+            "$.input.ticket.id",
+            "did you mean `$.input.ticket_event.ticket.id`?",
+        ),
+        ("$.ticket.id", "an event has"),
+        ("$..a..b", "one descent"),
+        (
+            "$.input.ticket_event.ticket.tags[?match(@, 'a.*')]",
+            "`matches:`",
+        ),
+        (
+            "$.input.ticket_event.ticket.tags[?!search(@, 'a')]",
+            "`matches:`",
+        ),
+        ("$.raw[?length(value(@..a)) == 1]", "name the keys"),
+        ("$.input[?@..[?@..b]]", "name the keys"),
+        ("$..a[?@..b]", "name the keys"),
+        ("$.raw[?count($..*) > 1]", "looks at `@`"),
+        ("$.raw[?$.raw[*]]", "looks at `@`"),
+        ("$.raw[?$.raw == $.raw]", "a condition of its own"),
+        ("$.raw[?!(count(@[?match(@.a, 'x')]) == 1)]", "`matches:`"),
+        ("$.raw[*,*][*,*][*,*][*,*][*,*][*,*][*,*]", "under `any:`"),
+        (
+            "$.raw['a','a','a','a','a','a','a','a']['b','b','b','b','b','b','b','b','b']",
+            "under `any:`",
+        ),
+        ("$[", "for a plain field"),
+        ("{{ ticket.id }}", "written bare"),
+        ("secret.KEY", "templates in steps"),
+    ] {
+        let error = Path::parse(text).expect_err(text);
+        let help = error.help.unwrap_or_default();
+        assert!(help.contains(advice), "{text}: {help}");
+    }
+}

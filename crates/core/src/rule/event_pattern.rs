@@ -1,0 +1,19 @@
+//! Which types of events a rule listens to: tags, or families of them.
+
+
+/// Which types of events a rule listens to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TypePattern {
+    Tag(String),
+    /// `ticket.*`, kept with its dot: `ticket.`. Empty for `*`.
+    Family(String),
+}
+
+impl TypePattern {
+    pub fn covers(&self, event_type: &str) -> bool {
+        match self {
+            TypePattern::Tag(tag) => tag == event_type,
+            TypePattern::Family(prefix) => event_type.starts_with(prefix.as_str()),
+        }
+    }
+}

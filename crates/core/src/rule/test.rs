@@ -1,0 +1,294 @@
+//! A rule's own test as its author wrote it: an event, what is expected of the rule, which predicate
+//! stands in the way, and what the steps would send. It refuses what could test nothing.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::diagnostic::{Code, Diagnostics, Position, Report};
+use crate::flow::simulate::Mock;
+use crate::document::decode::Decode;
+use crate::document::vocabulary::{Vocabulary, mapping, text, word};
+use crate::document::{Entry, Node, Yaml};
+use crate::language::resolver::NameResolver;
+use crate::path::Path;
+
+#[derive(Debug, Clone)]
+pub struct RuleTest {
+    pub name: String,
+    pub at: Position,
+    /// The rule under test; the only one of the file where it is not named.
+    pub rule: Option<String>,
+    pub event: TestEvent,
+    pub set: Vec<(Path, Value)>,
+    pub expect: Expected,
+    /// The path of a predicate that must stand in the way.
+    pub because: Option<(String, Position)>,
+    pub now: Option<Timestamp>,
+    /// What each step must send: part of its call, by the step's name.
+    pub steps: Vec<(String, Position, Value)>,
+    /// What each step gets, try by try.
+    pub mocks: BTreeMap<String, Vec<Mock>>,
+    /// Where each step that gets something is named.
+    pub mocked: Vec<(String, Position)>,
+    /// How the run must end.
+    pub ends: Option<(String, Position)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    Match,
+    NoMatch,
+}
+
+#[derive(Debug, Clone)]
+pub enum TestEvent {
+    /// A path relative to the test's file.
+    File(String, Position),
+    Inline(Value, Position),
+}
+
+/// The keys of a rule test.
+pub const TEST: Vocabulary = Vocabulary {
+    name: "a test",
+    words: &[
+        word("name", "What the test shows, in one sentence.", text),
+        word(
+            "rule",
+            "The rule under test, if the file has several.",
+            text,
+        ),
+        word(
+            "event",
+            "The event: a path relative to this file, or the event itself.",
+            event,
+        ),
+        word("set", "Changes to the event, as path and value.", mapping),
+        word("expect", "`match` or `no match`.", expect),
+        word(
+            "because",
+            "The path of the predicate that prevents the match.",
+            text,
+        ),
+        word(
+            "now",
+            "The time at which the run starts. Default: the time of the event.",
+            text,
+        ),
+        word(
+            "mock",
+            "The result of each step, by step name: a reply, a failure, or a list with one entry per attempt.",
+            mapping,
+        ),
+        word(
+            "steps",
+            "What each step must send, by step name. Keys that are not listed may have any value.",
+            mapping,
+        ),
+        word(
+            "ends",
+            "How the run must end: `done`, `skipped` or `dead`.",
+            ends,
+        ),
+    ],
+};
+
+fn event() -> Value {
+    json!({"type": ["string", "object"]})
+}
+
+fn expect() -> Value {
+    json!({"enum": ["match", "no match"]})
+}
+
+fn ends() -> Value {
+    json!({"enum": ["done", "skipped", "dead"]})
+}
+
+/// Lowers one test. None after reporting why it is none.
+pub fn lower(node: &Node, names: &mut NameResolver<'_>) -> Option<RuleTest> {
+    names.entries(node, &TEST)?;
+    let event = lower_event(node, names.diagnostics);
+    let expect = lower_expect(node, names.diagnostics);
+    let set = section(node, "set", names.diagnostics)
+        .iter()
+        .map(|entry| Some((names.path(&entry.key, entry.key_at)?, entry.value.to_json())))
+        .collect::<Vec<_>>();
+    let now = lower_now(node, names.diagnostics);
+    let because = node
+        .get("because")
+        .and_then(|because| Some((names.text(because, "because")?, because.at)));
+    if let (Some(Expected::Match), Some((_, at))) = (expect, &because) {
+        let help =
+            "`because` names what stands in the way of a match; use it with `expect: no match`";
+        names.error(
+            Code::InvalidValue,
+            *at,
+            "`because` beside `expect: match`",
+            help,
+        );
+    }
+    if expect == Some(Expected::NoMatch) {
+        refuse_run(node, names.diagnostics);
+    }
+    let steps = section(node, "steps", names.diagnostics)
+        .iter()
+        .map(|entry| (entry.key.clone(), entry.key_at, entry.value.to_json()))
+        .collect();
+    let mocks: Vec<_> = section(node, "mock", names.diagnostics)
+        .iter()
+        .map(|entry| {
+            Some((
+                entry.key.clone(),
+                lower_mocks(&entry.value, names.diagnostics)?,
+            ))
+        })
+        .collect();
+    let ends = lower_ends(node, names.diagnostics);
+    let name = node.get("name").and_then(|name| names.text(name, "name"));
+    Some(RuleTest {
+        name: name.unwrap_or_else(|| format!("line {}", node.at.line)),
+        at: node.at,
+        rule: node.get("rule").and_then(|rule| names.text(rule, "rule")),
+        event: event?,
+        set: set.into_iter().collect::<Option<_>>()?,
+        expect: expect?,
+        because,
+        now: now?,
+        steps,
+        mocked: section(node, "mock", names.diagnostics)
+            .iter()
+            .map(|entry| (entry.key.clone(), entry.key_at))
+            .collect(),
+        mocks: mocks.into_iter().collect::<Option<_>>()?,
+        ends: ends?,
+    })
+}
+
+/// A rule that does not match runs nothing.
+fn refuse_run(node: &Node, diagnostics: &mut Diagnostics) {
+    for entry in node.as_map().unwrap_or_default() {
+        if matches!(entry.key.as_str(), "steps" | "mock" | "ends" | "now") {
+            let message = format!("`{}` beside `expect: no match` tests nothing", entry.key);
+            let help = "a rule that does not match runs no step; take it out, or expect a match";
+            diagnostics.error(Code::InvalidValue, entry.key_at, message, help);
+        }
+    }
+}
+
+fn section<'n>(node: &'n Node, key: &str, diagnostics: &mut Diagnostics) -> &'n [Entry] {
+    let Some(found) = node.get(key) else {
+        return &[];
+    };
+    found.as_map().unwrap_or_else(|| {
+        diagnostics.wrong_type(found, key, "a mapping");
+        &[]
+    })
+}
+
+fn lower_event(node: &Node, diagnostics: &mut Diagnostics) -> Option<TestEvent> {
+    let Some(event) = node.get("event") else {
+        let help = "add `event: ../examples/events/zis/priority-changed.json`, or the event itself";
+        diagnostics.error(Code::MissingKey, node.at, "this test has no `event`", help);
+        return None;
+    };
+    match &event.value {
+        Yaml::Text(file) => Some(TestEvent::File(file.clone(), event.at)),
+        Yaml::Map(_) => Some(TestEvent::Inline(event.to_json(), event.at)),
+        Yaml::Null | Yaml::Bool(_) | Yaml::Number(_) | Yaml::List(_) => {
+            diagnostics.wrong_type(event, "event", "a file name or an event");
+            None
+        }
+    }
+}
+
+fn lower_expect(node: &Node, diagnostics: &mut Diagnostics) -> Option<Expected> {
+    let Some(expect) = node.get("expect") else {
+        let help = "add `expect: match` or `expect: no match`";
+        diagnostics.error(Code::MissingKey, node.at, "this test expects nothing", help);
+        return None;
+    };
+    match expect.as_text() {
+        Some("match") => Some(Expected::Match),
+        Some("no match") => Some(Expected::NoMatch),
+        _ => {
+            let help = "write `expect: match` or `expect: no match`";
+            diagnostics.error(
+                Code::InvalidValue,
+                expect.at,
+                "`expect` takes match or no match",
+                help,
+            );
+            None
+        }
+    }
+}
+
+fn lower_now(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<Timestamp>> {
+    let Some(now) = node.get("now") else {
+        return Some(None);
+    };
+    let parsed = now.as_text().and_then(|text| text.parse().ok());
+    if parsed.is_none() {
+        let help = "write it as 2026-03-01T09:00:00Z";
+        diagnostics.error(Code::InvalidValue, now.at, "`now` takes a time", help);
+    }
+    parsed.map(Some)
+}
+
+fn lower_ends(node: &Node, diagnostics: &mut Diagnostics) -> Option<Option<(String, Position)>> {
+    let Some(ends) = node.get("ends") else {
+        return Some(None);
+    };
+    match ends.as_text() {
+        Some(word @ ("done" | "skipped" | "dead")) => Some(Some((word.to_owned(), ends.at))),
+        _ => {
+            let message = "`ends` takes done, skipped or dead";
+            diagnostics.error(
+                Code::InvalidValue,
+                ends.at,
+                message,
+                "a run that is over is one of these",
+            );
+            None
+        }
+    }
+}
+
+fn lower_mocks(node: &Node, diagnostics: &mut Diagnostics) -> Option<Vec<Mock>> {
+    match &node.value {
+        Yaml::List(items) if !items.is_empty() => {
+            let mocks: Vec<_> = items
+                .iter()
+                .map(|item| lower_mock(item, diagnostics))
+                .collect();
+            mocks.into_iter().collect()
+        }
+        _ => Some(vec![lower_mock(node, diagnostics)?]),
+    }
+}
+
+fn lower_mock(node: &Node, diagnostics: &mut Diagnostics) -> Option<Mock> {
+    let Yaml::Map(entries) = &node.value else {
+        diagnostics.wrong_type(node, "mock", "a reply such as { status: 200, body: { … } }");
+        return None;
+    };
+    if let [only] = entries.as_slice()
+        && only.key == "fails"
+    {
+        return diagnostics.text(&only.value, "fails").map(Mock::Fails);
+    }
+    let known = ["status", "headers", "body", "stdout", "stderr"];
+    let mut reply = Map::new();
+    for entry in entries {
+        if !known.contains(&entry.key.as_str()) {
+            let message = format!("unknown key `{}` in a reply", entry.key);
+            let help =
+                "a reply has status, headers, body, stdout, stderr; a failure is { fails: REASON }";
+            diagnostics.error(Code::UnknownKey, entry.key_at, message, help);
+        }
+        reply.insert(entry.key.clone(), entry.value.to_json());
+    }
+    Some(Mock::Reply(Value::Object(reply)))
+}

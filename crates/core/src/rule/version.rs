@@ -1,0 +1,150 @@
+//! A rule as it was written when it was loaded, with the configuration of that time: what a run is kept
+//! with, and what compiles to the same rule again. It refuses to read anything from disk.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config;
+use crate::diagnostic::Files;
+use crate::fingerprint::{Fingerprint, fingerprint};
+use crate::document::split::Chunk;
+
+/// One version of one rule. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// Of the file's name, the document and the configuration: the same text elsewhere in the same
+    /// file is the same version.
+    pub fingerprint: Fingerprint,
+    /// How many lines stand before the document.
+    pub line: u32,
+    origin: Arc<Origin>,
+    range: Range<usize>,
+    /// The rule's name, where its document makes several.
+    picked: Option<Arc<str>>,
+    parts: Arc<[Part]>,
+}
+
+/// A document elsewhere that the rule is made of too: a named flow that it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    pub file: Arc<str>,
+    /// How many lines stand before it.
+    pub line: u32,
+    pub text: Arc<str>,
+}
+
+/// A version as a store keeps it.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    pub file: String,
+    pub document: String,
+    pub line: u32,
+    pub picked: Option<String>,
+    pub parts: Vec<Part>,
+}
+
+/// A file with the configuration beside it: what all rules in it have in common.
+#[derive(Debug)]
+pub struct Origin {
+    pub file: Arc<str>,
+    pub text: Arc<str>,
+    pub config: Arc<config::Source>,
+}
+
+impl Version {
+    pub fn new(origin: Arc<Origin>, range: Range<usize>, line: u32) -> Self {
+        let document = origin.text[range.clone()].trim_start_matches("---").trim();
+        let config = &origin.config.fingerprint;
+        Self {
+            fingerprint: fingerprint(&[origin.file.as_bytes(), document.as_bytes(), config]),
+            line,
+            origin,
+            range,
+            picked: None,
+            parts: Arc::new([]),
+        }
+    }
+
+    /// One of several rules that the document makes.
+    pub fn of_rule(self, name: &str) -> Self {
+        Self {
+            fingerprint: fingerprint(&[&self.fingerprint, name.as_bytes()]),
+            picked: Some(name.into()),
+            ..self
+        }
+    }
+
+    /// With documents elsewhere that the rule is made of too.
+    pub fn with(self, parts: Vec<Part>) -> Self {
+        if parts.is_empty() {
+            return self;
+        }
+        let mut texts: Vec<&[u8]> = vec![&self.fingerprint];
+        for part in &parts {
+            texts.extend([part.file.as_bytes(), part.text.trim().as_bytes()]);
+        }
+        Self {
+            fingerprint: fingerprint(&texts),
+            parts: parts.into(),
+            ..self
+        }
+    }
+
+    /// From its parts, as a store kept them.
+    pub fn kept(kept: Kept, config: Arc<config::Source>) -> Self {
+        let range = 0..kept.document.len();
+        let origin = Origin {
+            file: kept.file.into(),
+            text: kept.document.into(),
+            config,
+        };
+        let version = Self::new(Arc::new(origin), range, kept.line);
+        let version = match &kept.picked {
+            Some(name) => version.of_rule(name),
+            None => version,
+        };
+        version.with(kept.parts)
+    }
+
+    /// The rule's name, where its document makes several.
+    pub fn picked(&self) -> Option<&str> {
+        self.picked.as_deref()
+    }
+
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    pub fn file(&self) -> &Arc<str> {
+        &self.origin.file
+    }
+
+    pub fn config(&self) -> &Arc<config::Source> {
+        &self.origin.config
+    }
+
+    pub fn document(&self) -> &str {
+        &self.origin.text[self.range.clone()]
+    }
+
+    /// The document with its place.
+    pub fn chunk(&self) -> Chunk<'_> {
+        Chunk::of(&self.origin.text, self.range.clone(), self.line)
+    }
+
+    /// Its texts, each at its place in its file: what the positions in the compiled rule point into.
+    pub fn files(&self) -> Files {
+        let mut files = Files::default();
+        let mut add = |file: &Arc<str>, line: u32, text: &str| {
+            let before = "\n".repeat(line as usize);
+            files.add(Arc::clone(file), format!("{before}{text}"));
+        };
+        add(self.file(), self.line, self.document());
+        for part in self.parts.iter() {
+            add(&part.file, part.line, &part.text);
+        }
+        files
+    }
+}

@@ -1,0 +1,120 @@
+//! The keys of a rule, with their JSON Schema.
+
+use serde_json::{Value, json};
+
+use crate::document::vocabulary::{Vocabulary, condition, later, mapping, on_dead, steps, text, word};
+use crate::gate::vocabulary::{debounce_schema, dedupe_schema, throttle_schema};
+
+/// The keys of a rule.
+pub const JOBSPEC: Vocabulary = Vocabulary {
+    name: "a rule",
+    words: &[
+        word(
+            "name",
+            "Identifies the rule in output, logs and commands. Unique across all rule files.",
+            name,
+        ),
+        word(
+            "description",
+            "The purpose of the rule, in one sentence.",
+            text,
+        ),
+        word(
+            "event_source",
+            "The source of the event. `support` is Zendesk.",
+            event_source,
+        ),
+        word(
+            "event_type",
+            "The name of an event type, a list of names, or a family such as `ticket.*`.",
+            event_type,
+        ),
+        word(
+            "when",
+            "The condition: each key is a field with its test, or `all`, `any`, `none`. Default: every event of the type matches.",
+            condition,
+        ),
+        word("flow", "The steps to run, in order.", steps),
+        word(
+            "flow_name",
+            "Instead of `flow`: the name of a flow under `flows:` or in a bundle. The rule's `vars` override those of the flow.",
+            text,
+        ),
+        word(
+            "catch",
+            "The steps that run when a step without its own `catch` fails. The run then ends as done, unless one of them fails. `error.message` holds the reason.",
+            steps,
+        ),
+        word(
+            "mode",
+            "`live` acts, `shadow` evaluates and records but never acts, `disabled` is skipped. Default: `live`.",
+            mode,
+        ),
+        word(
+            "vars",
+            "Values for templates and conditions of this rule, read as `vars.NAME`.",
+            mapping,
+        ),
+        word(
+            "one_at_a_time_per",
+            "Runs with the same value at this path execute one at a time. Default: the ticket. `none` turns this off.",
+            text,
+        ),
+        word(
+            "tests",
+            "Tests: an event, whether the rule must match it, and what its steps must send.",
+            tests,
+        ),
+        word(
+            "dedupe",
+            "Allows one run per value of `per` within the time `for`. Further events with that value start no run.",
+            dedupe_schema,
+        ),
+        word(
+            "debounce",
+            "Combines all events with the same value of `per` into one run, which starts when none has arrived for the time `quiet`.",
+            debounce_schema,
+        ),
+        word(
+            "throttle",
+            "Allows at most `limit` runs within the time `in`, per value of `per` or for the rule as a whole.",
+            throttle_schema,
+        ),
+        word(
+            "on_dead",
+            "The steps to run when a run of this rule ends as dead. Default: `on_dead` of flowtrigger.yaml; `[]` for none. `error.message` holds the reason.",
+            on_dead,
+        ),
+        later(
+            "redact",
+            "what is not kept is said for all rules together: write `redact: [comment.body]` into flowtrigger.yaml",
+        ),
+        later("schedules", "schedules are reserved for a later version"),
+        later("during", "business hours are reserved for a later version"),
+    ],
+};
+
+fn event_type() -> Value {
+    json!({
+        "oneOf": [
+            {"$ref": "#/$defs/event_type"},
+            {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/event_type"}},
+        ],
+    })
+}
+
+fn event_source() -> Value {
+    json!({"type": "string", "examples": ["support", "upmind"]})
+}
+
+fn name() -> Value {
+    json!({"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$", "maxLength": 100})
+}
+
+fn mode() -> Value {
+    json!({"enum": ["live", "shadow", "disabled"], "default": "live"})
+}
+
+fn tests() -> Value {
+    json!({"type": "array", "items": {"$ref": "#/$defs/test"}})
+}

@@ -1,0 +1,394 @@
+//! `dry-run`: shows what would match, why, and exactly what would be sent, and does nothing.
+//! The verdict is the daemon's: the same evaluation of the same bytes.
+
+mod gate_history;
+mod mock;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::action::jq;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::{Format, Global};
+use crate::cli::input::{self, Input, InputEvent};
+use crate::cli::output::Output;
+use crate::cli::render::diagnostics::number;
+use crate::cli::render::{explanation, gates, message, plan};
+use flowtrigger_core::config::Config;
+use flowtrigger_core::config::integrations::PlannedSettings;
+use flowtrigger_core::event::Event;
+use flowtrigger_core::event::catalogue::event_type::FieldLookup;
+use flowtrigger_core::flow::plan::Planned;
+use flowtrigger_core::flow::simulate::{Mocks, answer};
+use flowtrigger_core::language::condition::evaluate::Truth;
+use flowtrigger_core::matching::evaluation::Evaluation;
+use flowtrigger_core::matching::explain::Explanation;
+use flowtrigger_core::matching::find::Scratch;
+use flowtrigger_core::matching::gate_status;
+use flowtrigger_core::matching::gate_status::GateView;
+use flowtrigger_core::matching::loop_guard_status;
+use flowtrigger_core::matching::loop_guard_status::LoopView;
+use flowtrigger_core::rule::Rule;
+use flowtrigger_core::path;
+use flowtrigger_core::path::Path;
+use flowtrigger_core::document::suggest::nearest;
+use crate::engine::Rulebook;
+use crate::cli::dry_run::gate_history::Charged;
+
+const AFTER_HELP: &str = "\
+Examples:
+  flowtrigger dry-run examples/events/zis/priority-changed.json
+  flowtrigger dry-run --explain --set ticket.tags='[\"vip\"]' event.json
+  flowtrigger events ticket.StatusChanged --sample | flowtrigger dry-run --explain -
+
+Exit code: 0 when a rule matches, 1 when none does, 4 when an input is no event.";
+
+/// Show what would match an event, why, and what would be sent; nothing is done
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// Events to judge: files with one event, an array, or one a line; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Explain every rule that listens to the event's type, not the matching ones alone.
+    #[arg(long)]
+    explain: bool,
+    /// Change the event before it is judged: a path and a JSON value or text.
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// What a step gets, for the steps after it: its name and a file with the reply,
+    /// `{"status": 200, "body": …}`, a list of them for try after try, or `{"fails": "why"}`.
+    #[arg(long, value_name = "STEP=FILE")]
+    mock: Vec<String>,
+    /// Judge these rules alone.
+    #[arg(long, value_name = "NAME")]
+    rule: Vec<String>,
+    /// The configured source that describes the events, where their content does not tell.
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// How the answer is printed: text for people, json with one line for each event.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+}
+
+/// One rule's part of the answer.
+struct Judged<'r> {
+    rule: &'r Rule,
+    /// The verdict: a disabled rule never matches, whatever its condition says.
+    matched: bool,
+    explanation: Explanation,
+    /// Where the rule writes something and matches.
+    loops: Option<LoopView>,
+    /// None where the rule does not match: then nothing asks them.
+    gates: Vec<GateView<'r>>,
+    plan: Vec<Planned<'r>>,
+}
+
+pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    let book = global.rulebook(None)?;
+    known_rules(&args.rule, &book)?;
+    let changes = args
+        .set
+        .iter()
+        .map(|set| change(set))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mocks = mock::read(&args.mock, &args.rule, &book)?;
+    let inputs = input::read(&args.files, args.source.as_deref(), &book.config)?;
+    let (charged, mut tally) = (Charged::of(global), Tally::default());
+    let mut scratch = Scratch::default();
+    for Input { place, event } in inputs {
+        match event {
+            Ok(event) => {
+                let event = changed(event, &changes, &book)?;
+                let evaluation = book.rules.evaluate(event.as_input(), &mut scratch);
+                let evaluation = evaluation.expect("the input was read as an event before");
+                tally.events += 1;
+                let matched = answer_event(&evaluation, &args, (&book, &mocks), &charged, out)?;
+                tally.matched += usize::from(matched);
+            }
+            Err(bad) => {
+                tally.bad += 1;
+                out.flush()?;
+                let text = format!("{place}: {}", bad.message);
+                message::error(
+                    &mut Output::stderr(global.color),
+                    &text,
+                    bad.help.as_deref(),
+                )?;
+            }
+        }
+        if out.is_closed() {
+            break;
+        }
+    }
+    if args.format == Format::Text && tally.events + tally.bad > 1 {
+        writeln!(out, "\n{}", tally.words())?;
+    }
+    Ok(tally.exit())
+}
+
+#[derive(Default)]
+struct Tally {
+    events: usize,
+    matched: usize,
+    bad: usize,
+}
+
+impl Tally {
+    fn words(&self) -> String {
+        let bad = match self.bad {
+            0 => String::new(),
+            bad => format!("; {}", number(bad, "bad input")),
+        };
+        format!(
+            "{}, {} matched{bad}",
+            number(self.events, "event"),
+            self.matched
+        )
+    }
+
+    fn exit(&self) -> Exit {
+        match (self.bad, self.matched) {
+            (1.., _) => Exit::BadEvent,
+            (0, 0) => Exit::Negative,
+            (0, _) => Exit::Fine,
+        }
+    }
+}
+
+/// Prints the answer for one event; returns whether a rule matched.
+fn answer_event(
+    evaluation: &Evaluation<'_>,
+    args: &Args,
+    (book, mocks): (&Rulebook, &Mocks),
+    charged: &Charged,
+    out: &mut Output,
+) -> Result<bool, Failure> {
+    let event = evaluation.event();
+    let asked = |rule: &Rule| args.rule.is_empty() || args.rule.contains(&rule.name);
+    let subscribed = evaluation.subscribed().into_iter().map(|rule| &**rule);
+    let judged = subscribed
+        .filter(|rule| asked(rule))
+        .map(|rule| answer_for_rule(rule, evaluation, charged, (mocks, &book.config)))
+        .collect::<Result<Vec<Judged<'_>>, Failure>>()?;
+    let matched = judged.iter().any(|judged| judged.matched);
+    match args.format {
+        Format::Json => {
+            let mut answer = answer_json(event, &judged, args, book);
+            answer["read"] = evaluation.read().as_str().into();
+            writeln!(out, "{answer}")?;
+        }
+        Format::Text => answer_text(event, &judged, args, book, out)?,
+    }
+    Ok(matched)
+}
+
+fn answer_for_rule<'r>(
+    rule: &'r Rule,
+    evaluation: &'r Evaluation<'_>,
+    charged: &Charged,
+    known: (&Mocks, &Config),
+) -> Result<Judged<'r>, Failure> {
+    let event = evaluation.event();
+    let explanation = evaluation.explain(rule)?;
+    let (loops, gates, plan) = match explanation.truth {
+        Truth::True => (
+            loop_guard_status::loop_guard_status(rule, event, |ask| charged.consult_loops(rule, ask)),
+            gate_status::gate_status(rule, event, |asks| charged.consult(rule, asks)),
+            plan_flow(rule, evaluation, known),
+        ),
+        Truth::False | Truth::Unknown => (None, Vec::new(), Vec::new()),
+    };
+    Ok(Judged {
+        rule,
+        matched: evaluation.matches(rule),
+        explanation,
+        loops,
+        gates,
+        plan,
+    })
+}
+
+fn plan_flow<'r>(
+    rule: &'r Rule,
+    evaluation: &'r Evaluation<'_>,
+    (mocks, config): (&Mocks, &Config),
+) -> Vec<Planned<'r>> {
+    let now = evaluation.event().time.unwrap_or_else(Timestamp::now);
+    let mut settings = PlannedSettings::new(config);
+    evaluation.plan(rule, now, &mut |task| {
+        let given = answer(mocks, task).or_else(|| jq::outcome(&task.call));
+        given.or_else(|| settings.outcome(&task.call))
+    })
+}
+
+impl Judged<'_> {
+    /// Whether the condition holds, also of a disabled rule.
+    fn holds(&self) -> bool {
+        self.explanation.truth == Truth::True
+    }
+}
+
+fn answer_json(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Rulebook) -> Value {
+    let files = &book.rules.files;
+    let matched: Vec<&str> = judged
+        .iter()
+        .filter(|j| j.matched)
+        .map(|j| j.rule.name.as_str())
+        .collect();
+    let rules: Vec<Value> = judged
+        .iter()
+        .filter(|j| args.explain || j.matched)
+        .map(|j| {
+            let mut rule = explanation::rule_json(j.rule, &j.explanation, files);
+            rule["gates"] = gates::json(j.loops.as_ref(), &j.gates);
+            rule["plan"] = plan::json(&j.plan, &book.config.outgoing, files);
+            rule["on_dead"] = plan::on_dead_json(j.rule, files);
+            rule
+        })
+        .collect();
+    json!({
+        "event": explanation::event_json(event),
+        "matched": matched,
+        "rules": rules,
+        "warnings": event.warnings,
+    })
+}
+
+fn answer_text(
+    event: &Event,
+    judged: &[Judged<'_>],
+    args: &Args,
+    book: &Rulebook,
+    out: &mut Output,
+) -> io::Result<()> {
+    let files = &book.rules.files;
+    explanation::event(out, event)?;
+    for j in judged.iter().filter(|j| args.explain || j.matched) {
+        explanation::rule(out, j.rule, &j.explanation, files)?;
+        gates::text(out, j.loops.as_ref(), &j.gates)?;
+        plan::text(out, &j.plan, j.rule, (&book.config.outgoing, files))?;
+    }
+    if !judged.iter().any(|j| j.matched) {
+        writeln!(out, "\n{}", nothing(event, judged, args, book))?;
+    }
+    Ok(())
+}
+
+/// Refuses names that no rule has.
+fn known_rules(names: &[String], book: &Rulebook) -> Result<(), Failure> {
+    let rules = &book.rules.rules;
+    let Some(unknown) = names
+        .iter()
+        .find(|name| !rules.iter().any(|rule| rule.name == **name))
+    else {
+        return Ok(());
+    };
+    let failure = Failure::usage(format!("no rule is called `{unknown}`"));
+    Err(
+        match nearest(unknown, rules.iter().map(|rule| rule.name.as_str())) {
+            Some(near) => failure.help(format!("did you mean `{near}`?")),
+            None => failure,
+        },
+    )
+}
+
+/// Why nothing would happen, in a sentence.
+fn nothing(event: &Event, judged: &[Judged<'_>], args: &Args, book: &Rulebook) -> String {
+    let tag = &event.event_type;
+    match (judged.len(), args.explain) {
+        (0, _) => format!(
+            "no rule listens to {}/{tag}; {} to other types",
+            event.source,
+            match book.rules.rules.len() {
+                1 => "1 rule listens".to_owned(),
+                n => format!("{n} rules listen"),
+            }
+        ),
+        _ if judged.iter().any(Judged::holds) => {
+            let holds = judged.iter().filter(|judged| judged.holds());
+            let names: Vec<&str> = holds.map(|judged| judged.rule.name.as_str()).collect();
+            format!("what matches is disabled: {}", names.join(", "))
+        }
+        (1, true) => format!("the one rule that listens to {tag} did not match"),
+        (1, false) => {
+            format!("the one rule that listens to {tag} did not match; --explain says why")
+        }
+        (n, true) => format!("none of the {n} rules that listen to {tag} matched"),
+        (n, false) => {
+            format!("none of the {n} rules that listen to {tag} matched; --explain says why")
+        }
+    }
+}
+
+/// Splits `path=value`; what is no JSON is text.
+fn change(set: &str) -> Result<(Path, Value), Failure> {
+    let Some((path, value)) = set.split_once('=') else {
+        let failure = Failure::usage(format!("`--set {set}` has no `=`"));
+        return Err(failure.help("write --set ticket.priority=urgent"));
+    };
+    let path = Path::parse(path.trim()).map_err(|error| {
+        let failure = Failure::usage(format!("`--set {set}`: {}", error.message));
+        match error.help {
+            Some(help) => failure.help(help),
+            None => failure.help("write --set ticket.priority=urgent"),
+        }
+    })?;
+    Ok((path, typed(value)?))
+}
+
+/// JSON, or else text; what only starts like JSON would be text by accident.
+fn typed(value: &str) -> Result<Value, Failure> {
+    match serde_json::from_str(value) {
+        Ok(json) => Ok(json),
+        Err(error) if value.trim_start().starts_with(['[', '{', '"']) => {
+            let failure = Failure::usage(format!(
+                "the value `{value}` starts like JSON and is none: {error}"
+            ));
+            let quoted = Value::from(value);
+            Err(failure.help(format!("correct it; as text it is written {quoted}")))
+        }
+        Err(_) => Ok(Value::from(value)),
+    }
+}
+
+/// Applies the changes. A field that events of this type do not have is a usage error.
+fn changed<'c>(
+    input: InputEvent<'c>,
+    changes: &[(Path, Value)],
+    book: &Rulebook,
+) -> Result<InputEvent<'c>, Failure> {
+    if changes.is_empty() {
+        return Ok(input);
+    }
+    let mut event = input.into_event(&book.config.catalogue);
+    apply(changes, &mut event, book)?;
+    Ok(InputEvent::Event(Box::new(event)))
+}
+
+fn apply(changes: &[(Path, Value)], event: &mut Event, book: &Rulebook) -> Result<(), Failure> {
+    for (path, value) in changes {
+        let known = book
+            .config
+            .catalogue
+            .by_tag(&event.source, &event.event_type);
+        if let (Some(known), Some(dotted)) = (known, path.dotted())
+            && let FieldLookup::Unknown { nearest } = known.field(&dotted)
+        {
+            let failure = Failure::usage(format!("`{}` has no field `{}`", known.tag, path.text));
+            return Err(match nearest {
+                Some(near) => failure.help(format!("did you mean `{near}`?")),
+                None => failure.help(format!("`flowtrigger events {}` lists them", known.tag)),
+            });
+        }
+        flowtrigger_core::path::set::set(event, path, value.clone())
+            .map_err(|error| Failure::usage(format!("failed to set a field: {error}")))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,81 @@
+//! The catalogue as a list: a row for each type, by source and group.
+//! It refuses to repeat: a type of several groups stands in its first.
+
+use std::io::Write;
+
+use crate::cli::exit::Failure;
+use crate::cli::options::Format;
+use crate::cli::output::Output;
+use crate::cli::render::diagnostics::number;
+use crate::cli::render::table::Table;
+use flowtrigger_core::event::catalogue::event_type::EventType;
+
+pub fn write(types: &[&EventType], format: Format, out: &mut Output) -> Result<(), Failure> {
+    match format {
+        Format::Json => writeln!(out, "{:#}", serde_json::json!(types))?,
+        Format::Text => text(types, out)?,
+    }
+    Ok(())
+}
+
+fn text(types: &[&EventType], out: &mut Output) -> Result<(), Failure> {
+    for source in each(types.iter().map(|t| t.source.as_str())) {
+        let types: Vec<&EventType> = types
+            .iter()
+            .copied()
+            .filter(|t| t.source == source)
+            .collect();
+        table(&types).write(out)?;
+        writeln!(out)?;
+    }
+    let count = number(types.len(), "type");
+    writeln!(
+        out,
+        "{count}: tag, display name, webhook name or hook code, own fields."
+    )?;
+    writeln!(
+        out,
+        "`flowtrigger events TYPE` shows all fields of one and a sample."
+    )?;
+    Ok(())
+}
+
+/// The types of one source by their groups.
+fn table(types: &[&EventType]) -> Table {
+    let mut table = Table::default();
+    for group in each(types.iter().map(|t| group(t))) {
+        let of_group = || types.iter().filter(|t| self::group(t) == group);
+        let source = of_group().next().map_or("", |t| &t.source);
+        table.heading(format!("{source}: {}", group.replace('_', " ")));
+        of_group().for_each(|event_type| table.row(row(event_type)));
+    }
+    table
+}
+
+fn row(event_type: &EventType) -> [String; 4] {
+    let code = event_type.codes.first();
+    let other = event_type.webhook.as_ref().or(code);
+    let own = event_type.fields.0.iter().map(|(path, _)| path.as_str());
+    [
+        event_type.tag.clone(),
+        event_type.display.clone().unwrap_or_default(),
+        other.cloned().unwrap_or_default(),
+        own.collect::<Vec<_>>().join(", "),
+    ]
+}
+
+fn group(event_type: &EventType) -> &str {
+    let first = event_type.groups.first().map(String::as_str);
+    first.unwrap_or(event_type.family())
+}
+
+/// Every word once, in the order of first appearance.
+fn each<'a>(words: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut each = Vec::new();
+    for word in words {
+        if !each.contains(&word) {
+            each.push(word);
+        }
+    }
+    each
+}

@@ -1,0 +1,220 @@
+//! One file or standard input in parts that each hold whole events: a line, or all of it.
+//! It looks at no more than the first line to tell, and parses nothing for keeps.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use crate::cli::input::Bad;
+use flowtrigger_core::event::json::parse::accept;
+
+/// The parts of one file, in order.
+pub struct Lines {
+    name: String,
+    state: State,
+}
+
+/// A part, and where it stands.
+pub struct Part {
+    /// The file, in words.
+    pub name: String,
+    /// How many lines stand before it.
+    pub above: usize,
+    pub bytes: Result<Vec<u8>, Bad>,
+}
+
+enum State {
+    Closed(PathBuf),
+    /// Each line is a part; so many were read.
+    Open(Box<dyn BufRead + Send>, usize),
+    Ended,
+}
+
+impl Lines {
+    pub fn of(file: PathBuf) -> Self {
+        let name = match file.to_str() {
+            Some("-") => "standard input".into(),
+            _ => file.display().to_string(),
+        };
+        Self {
+            name,
+            state: State::Closed(file),
+        }
+    }
+
+    fn part(&self, above: usize, bytes: Result<Vec<u8>, Bad>) -> Part {
+        Part {
+            name: self.name.clone(),
+            above,
+            bytes,
+        }
+    }
+
+    /// The first line, or all of the file where the first line is no text of its own.
+    fn first(&mut self, mut reader: Box<dyn BufRead + Send>) -> Part {
+        let mut bytes = Vec::new();
+        let read = first_line(&mut reader, &mut bytes).and_then(|lines| {
+            if is_whole(&bytes) {
+                return Ok(Some(lines));
+            }
+            reader.read_to_end(&mut bytes).map(|_| None)
+        });
+        match read {
+            Ok(Some(lines)) => {
+                self.state = State::Open(reader, lines);
+                self.part(0, Ok(bytes))
+            }
+            Ok(None) => self.part(0, Ok(bytes)),
+            Err(error) => self.part(0, Err(unread(&self.name, &error))),
+        }
+    }
+}
+
+impl Iterator for Lines {
+    type Item = Part;
+
+    fn next(&mut self) -> Option<Part> {
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Closed(file) if is_yaml(&file) => Some(self.part(0, Err(a_rule(&file)))),
+            State::Closed(file) => Some(match open(&file) {
+                Ok(reader) => self.first(reader),
+                Err(bad) => self.part(0, Err(bad)),
+            }),
+            State::Open(mut reader, mut above) => loop {
+                let mut line = Vec::new();
+                match reader.read_until(b'\n', &mut line) {
+                    Ok(0) => return None,
+                    Ok(_) if line.trim_ascii().is_empty() => above += 1,
+                    Ok(_) => {
+                        self.state = State::Open(reader, above + 1);
+                        // A line that is cut off shall not seem to go on below.
+                        line.truncate(line.trim_ascii_end().len());
+                        return Some(self.part(above, Ok(line)));
+                    }
+                    Err(error) => return Some(self.part(above, Err(unread(&self.name, &error)))),
+                }
+            },
+            State::Ended => None,
+        }
+    }
+}
+
+/// Reads up to and with the first line that is not blank; tells how many lines that were.
+fn first_line(reader: &mut impl BufRead, bytes: &mut Vec<u8>) -> io::Result<usize> {
+    let mut lines = 0;
+    loop {
+        let start = bytes.len();
+        if reader.read_until(b'\n', bytes)? == 0 {
+            return Ok(lines);
+        }
+        lines += 1;
+        if !bytes[start..].trim_ascii().is_empty() {
+            return Ok(lines);
+        }
+    }
+}
+
+/// Whether the line is a text by itself that starts at the margin: the others then are as well.
+fn is_whole(bytes: &[u8]) -> bool {
+    let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let text = text.trim_ascii_end();
+    let start = text
+        .iter()
+        .position(|byte| !b"\r\n".contains(byte))
+        .unwrap_or(0);
+    matches!(text.get(start), Some(b'{' | b'[')) && accept(text).is_ok()
+}
+
+fn is_yaml(file: &Path) -> bool {
+    file.extension()
+        .is_some_and(|end| end == "yaml" || end == "yml")
+}
+
+/// The mix-up of a rule file and an event is an easy one.
+fn a_rule(file: &Path) -> Bad {
+    let file = file.display();
+    Bad {
+        message: format!("`{file}` is YAML, and events are JSON"),
+        help: Some(format!(
+            "a rule file is passed as `--rules {file}`, beside the file of an event"
+        )),
+    }
+}
+
+pub fn open(file: &Path) -> Result<Box<dyn BufRead + Send>, Bad> {
+    if file == Path::new("-") {
+        return Ok(Box::new(BufReader::new(io::stdin())));
+    }
+    let opened = File::open(file).and_then(|opened| match opened.metadata()?.is_dir() {
+        true => Err(io::Error::from(io::ErrorKind::IsADirectory)),
+        false => Ok(opened),
+    });
+    match opened {
+        Ok(file) => Ok(Box::new(BufReader::new(file))),
+        Err(error) => Err(unopened(file, &error)),
+    }
+}
+
+fn unopened(file: &Path, error: &io::Error) -> Bad {
+    let help = match error.kind() {
+        io::ErrorKind::IsADirectory => "it is a folder; name the files in it",
+        io::ErrorKind::NotFound => {
+            "`flowtrigger events TYPE --sample` prints an event of any type to start from"
+        }
+        _ => "check who may read it",
+    };
+    Bad {
+        message: format!("failed to read `{}`: {error}", file.display()),
+        help: Some(help.into()),
+    }
+}
+
+pub fn unread(name: &str, error: &io::Error) -> Bad {
+    Bad {
+        message: format!("failed to read {name}: {error}"),
+        help: Some("feed it events, or name a file".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::input::file::*;
+
+    fn parts(text: &str) -> Vec<(usize, String)> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("events");
+        std::fs::write(&file, text).expect("a file");
+        let parts = Lines::of(file);
+        parts
+            .map(|part| {
+                let bytes = part.bytes.expect("read");
+                (
+                    part.above,
+                    String::from_utf8(bytes).expect("UTF-8").trim().to_owned(),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn whole_lines_are_parts_of_their_own() {
+        let found = parts("\n{\"a\":1}\n\n{\"a\":\n[1]\n");
+        let expected = [(0, "{\"a\":1}"), (3, "{\"a\":"), (4, "[1]")];
+        assert_eq!(
+            found,
+            expected.map(|(above, text)| (above, text.to_owned()))
+        );
+    }
+
+    #[test]
+    fn a_text_over_several_lines_is_one_part() {
+        for text in [
+            "{\n\"a\": 1\n}",
+            "[{\"a\":1},\n{\"a\":2}]",
+            "no JSON\n{\"a\":1}",
+            "",
+        ] {
+            assert_eq!(parts(text), [(0, text.to_owned())]);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! `test`: runs the rules' own tests and tells which fail, and how.
+//! It refuses to pass when there was no test to run.
+
+mod step_names;
+mod suite;
+mod run_test;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::options::Global;
+use crate::cli::output::Output;
+use crate::cli::render::diagnostics::number;
+use crate::cli::render::color::{Paint, Tone};
+use flowtrigger_core::diagnostic::Files;
+use crate::engine::Rulebook;
+
+pub use suite::{Lost, gather};
+
+const AFTER_HELP: &str = "\
+Examples:
+  flowtrigger test
+  flowtrigger test rules/escalate-urgent.yaml
+  flowtrigger test --format junit > report.xml
+
+Tests stand under `tests:` in a rule, or in NAME.test.yaml beside NAME.yaml.";
+
+/// Run the rules' own tests.
+#[derive(Debug, clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// Folder of rule files, or one rule file; `--rules` unless given.
+    #[arg(value_name = "PATH")]
+    path: Option<PathBuf>,
+    /// Run only tests whose rule or name contains this text.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// How the report is printed.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: ReportFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReportFormat {
+    Text,
+    Json,
+    Junit,
+}
+
+/// One test and the lines that say how it failed.
+struct Tested {
+    rule: String,
+    name: String,
+    place: String,
+    failure: Vec<String>,
+}
+
+pub fn run(args: Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    let rules = args.path.as_ref().unwrap_or(&global.rules);
+    let book = global.rulebook(args.path.as_deref())?;
+    let suite = gather(&book, Lost::Told);
+    if suite.diagnostics.has_errors() {
+        return Err(Failure::invalid(suite.files.into(), suite.diagnostics));
+    }
+    let only = args.only.as_deref().unwrap_or_default();
+    let chosen = suite
+        .cases
+        .iter()
+        .filter(|case| case.rule.name.contains(only) || case.test.name.contains(only));
+    let tested = chosen
+        .map(|case| tested(case, &book, &suite.files))
+        .collect::<Result<Vec<Tested>, Failure>>()?;
+    if tested.is_empty() {
+        return Err(nothing(&suite, rules, only));
+    }
+    match args.format {
+        ReportFormat::Text => text(&tested, out)?,
+        ReportFormat::Json => writeln!(out, "{}", json(&tested))?,
+        ReportFormat::Junit => junit(&tested, out)?,
+    }
+    Ok(match tested.iter().all(Tested::passed) {
+        true => Exit::Fine,
+        false => Exit::Negative,
+    })
+}
+
+/// An empty run is no success.
+fn nothing(suite: &suite::Suite, rules: &std::path::Path, only: &str) -> Failure {
+    let rules = rules.display();
+    if suite.cases.is_empty() {
+        return Failure::nothing(format!("no test in `{rules}`"))
+            .help("write NAME.test.yaml beside NAME.yaml, or `tests:` in a rule");
+    }
+    let all = number(suite.cases.len(), "test");
+    Failure::nothing(format!("no test has `{only}` in its name or its rule's"))
+        .help(format!("correct `--only`; `{rules}` has {all}"))
+}
+
+fn tested(case: &suite::Case, book: &Rulebook, files: &Files) -> Result<Tested, Failure> {
+    Ok(Tested {
+        rule: case.rule.name.clone(),
+        name: case.test.name.clone(),
+        place: files.place(case.test.at),
+        failure: run_test::run(case, &book.rules, &book.config, files)?,
+    })
+}
+
+impl Tested {
+    fn passed(&self) -> bool {
+        self.failure.is_empty()
+    }
+}
+
+fn text(tested: &[Tested], out: &mut Output) -> io::Result<()> {
+    let paint = Paint::of(out);
+    for test in tested {
+        let word = match test.passed() {
+            true => paint.tone(Tone::Green, "ok  "),
+            false => paint.tone(Tone::Red, "FAIL"),
+        };
+        writeln!(out, "{word}  {}  {}", test.rule, test.name)?;
+    }
+    for test in tested.iter().filter(|test| !test.passed()) {
+        writeln!(
+            out,
+            "\n{}  {}  {}",
+            paint.tone(Tone::Red, "FAIL"),
+            test.rule,
+            test.name
+        )?;
+        writeln!(out, "  {}", paint.tone(Tone::Dim, &test.place))?;
+        for line in &test.failure {
+            let tone = match line.as_bytes().first() {
+                Some(b'-') => Tone::Red,
+                Some(b'+') => Tone::Green,
+                _ => Tone::Bold,
+            };
+            writeln!(out, "    {}", paint.tone(tone, line))?;
+        }
+    }
+    let failed = tested.iter().filter(|test| !test.passed()).count();
+    writeln!(out, "\n{} passed, {failed} failed", tested.len() - failed)
+}
+
+fn json(tested: &[Tested]) -> Value {
+    let line = |test: &Tested| {
+        json!({
+            "rule": test.rule,
+            "name": test.name,
+            "at": test.place,
+            "passed": test.passed(),
+            "failure": test.failure,
+        })
+    };
+    tested.iter().map(line).collect()
+}
+
+fn junit(tested: &[Tested], out: &mut Output) -> io::Result<()> {
+    let failed = tested.iter().filter(|test| !test.passed()).count();
+    writeln!(out, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
+    writeln!(
+        out,
+        r#"<testsuite name="flowtrigger" tests="{}" failures="{failed}">"#,
+        tested.len()
+    )?;
+    for test in tested {
+        let (rule, name) = (escaped(&test.rule), escaped(&test.name));
+        match test.passed() {
+            true => writeln!(out, r#"  <testcase classname="{rule}" name="{name}"/>"#)?,
+            false => {
+                let (place, text) = (escaped(&test.place), escaped(&test.failure.join("\n")));
+                writeln!(out, r#"  <testcase classname="{rule}" name="{name}">"#)?;
+                writeln!(out, r#"    <failure message="{place}">{text}</failure>"#)?;
+                writeln!(out, "  </testcase>")?;
+            }
+        }
+    }
+    writeln!(out, "</testsuite>")
+}
+
+/// Text inside of XML; what XML cannot hold at all becomes U+FFFD.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\n' | '\t' => escaped.push(c),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}

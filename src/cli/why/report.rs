@@ -1,0 +1,181 @@
+//! The account of one event: when it came, what judged it, every predicate, and what its runs came to.
+//! It adds to the explanation only what was recorded.
+
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use crate::cli::why::evaluated::{Judged, JudgedRule};
+use crate::cli::time_argument::seconds;
+use crate::cli::output::Output;
+use crate::cli::render::diagnostics::number;
+use crate::cli::render::explanation;
+use crate::cli::render::color::{Paint, Tone};
+use crate::cli::render::run::{about, came, chain, gate_lines, row_json, tone};
+use flowtrigger_core::path::redact;
+use flowtrigger_core::document::suggest::nearest;
+use flowtrigger_core::run::RunId;
+use crate::store::history::{PastRevision, RunDetail};
+
+pub fn text(judged: &Judged, only: &[String], out: &mut Output) -> io::Result<()> {
+    let event = &judged.arrived.event;
+    explanation::event(out, event)?;
+    writeln!(out, "  {}", came(&judged.arrived))?;
+    writeln!(out, "  {}", judged_by(judged))?;
+    for rule in &judged.rules {
+        explanation::rule(out, &rule.rule, &rule.explanation, &rule.files)?;
+        if let Some(contradiction) = rule.contradiction() {
+            explanation::contradiction(out, &contradiction)?;
+        }
+        runs(out, rule)?;
+    }
+    if !judged.others.is_empty() {
+        writeln!(
+            out,
+            "\nruns of rules that did not listen then: replays with later ones"
+        )?;
+        judged.others.iter().try_for_each(|run| outcome(out, run))?;
+    }
+    match nothing(judged, only) {
+        Some(nothing) => writeln!(out, "\n{nothing}"),
+        None => Ok(()),
+    }
+}
+
+fn judged_by(judged: &Judged) -> String {
+    let Some(past) = &judged.past else {
+        return "the rules of that time are gone; below are those that its runs were planned with"
+            .into();
+    };
+    let listened = format!(
+        "{} listened to {}",
+        number(judged.listening, "rule"),
+        judged.arrived.event.event_type
+    );
+    let errors = match past.diagnostics.errors() {
+        0 => String::new(),
+        errors => format!(
+            "; {} in them to this version of the program, those rules are left out",
+            number(errors, "mistake")
+        ),
+    };
+    format!("judged by {}; {listened}{errors}", edition_words(past))
+}
+
+fn edition_words(past: &PastRevision) -> String {
+    format!("the rules that came into force {}", seconds(past.since))
+}
+
+fn runs(out: &mut Output, rule: &JudgedRule) -> io::Result<()> {
+    for run in &rule.runs {
+        for gate in gate_lines(run) {
+            let paint = Paint::of(out);
+            writeln!(out, "  {}  {gate}", paint.tone(Tone::Bold, "gate"))?;
+        }
+        outcome(out, run)?;
+        chain(out, run)?;
+    }
+    if rule.matches() && rule.runs.is_empty() {
+        writeln!(out, "  no run of it is kept")?;
+    }
+    Ok(())
+}
+
+/// A run in a line, and where the rest is.
+fn outcome(out: &mut Output, run: &RunDetail) -> io::Result<()> {
+    let (paint, row) = (Paint::of(out), &run.row);
+    write!(
+        out,
+        "  {}  {} {}",
+        paint.tone(Tone::Bold, "run"),
+        row.id.0,
+        paint.tone(tone(&row.state), row.state.word())
+    )?;
+    if row.attempts > 0 {
+        let tries = match row.attempts {
+            1 => "1 try".to_owned(),
+            tries => format!("{tries} tries"),
+        };
+        write!(out, " after {tries}")?;
+    }
+    if let Some(RunId(dead)) = row.tells_of {
+        write!(out, ", tells of the death of run {dead}")?;
+    }
+    write!(out, ", {}", seconds(row.changed))?;
+    let about = about(row);
+    if !about.is_empty() {
+        write!(out, ": {about}")?;
+    }
+    writeln!(out, "; `flowtrigger runs show {}`", row.id.0)
+}
+
+/// Why nothing happened, in a sentence; None where something did.
+fn nothing(judged: &Judged, only: &[String]) -> Option<String> {
+    let event = &judged.arrived.event;
+    let tag = &event.event_type;
+    if let (true, Some(asked)) = (judged.rules.is_empty(), only.first()) {
+        let names = judged.past.iter().flat_map(|past| &past.rules.rules);
+        let near = nearest(asked, names.map(|rule| rule.name.as_str()));
+        let near = near.filter(|near| near != asked);
+        let hint = near.map(|near| format!("; did you mean `{near}`?"));
+        return Some(format!(
+            "no rule called `{asked}` listened to {tag}{}",
+            hint.unwrap_or_default()
+        ));
+    }
+    if judged.rules.iter().any(JudgedRule::matches) || !judged.others.is_empty() {
+        return None;
+    }
+    let open = judged.rules.iter().filter(|rule| rule.is_open()).count();
+    if open > 0 {
+        return Some(format!(
+            "nothing happened; of {} nobody can tell any more why, since fields of this event are not kept",
+            number(open, "rule")
+        ));
+    }
+    Some(match judged.rules.len() {
+        0 => format!(
+            "nothing happened: no rule listened to {}/{tag}",
+            event.source
+        ),
+        1 => format!("nothing happened: the one rule that listened to {tag} did not match"),
+        n => format!("nothing happened: none of the {n} rules that listened to {tag} matched"),
+    })
+}
+
+pub fn json(judged: &Judged, found: usize) -> Value {
+    let head = &judged.arrived.head;
+    let event = &judged.arrived.event;
+    let matched = judged.rules.iter().filter(|rule| rule.matches());
+    let matched: Vec<&str> = matched.map(|rule| rule.rule.name.as_str()).collect();
+    json!({
+        "event": explanation::event_json(event),
+        "received": head.received.to_string(),
+        "redelivered": head.redelivered,
+        "last_came": head.last_came.map(|last| last.to_string()),
+        "edition": {
+            "id": head.edition.0,
+            "since": judged.past.as_ref().map(|past| past.since.to_string()),
+        },
+        "matched": matched,
+        "rules": judged.rules.iter().map(rule_json).collect::<Vec<_>>(),
+        "other_runs": judged.others.iter().map(run_json).collect::<Vec<_>>(),
+        "found": found,
+        "warnings": event.warnings,
+        "redacted": redact::places(event),
+    })
+}
+
+fn rule_json(rule: &JudgedRule) -> Value {
+    let mut value = explanation::rule_json(&rule.rule, &rule.explanation, &rule.files);
+    value["recorded"] = json!(rule.recorded());
+    value["gates"] = rule.runs.iter().flat_map(gate_lines).collect();
+    value["runs"] = rule.runs.iter().map(run_json).collect();
+    value
+}
+
+fn run_json(run: &RunDetail) -> Value {
+    let mut value = row_json(&run.row);
+    value["chain"] = run.chain.iter().map(row_json).collect();
+    value
+}
