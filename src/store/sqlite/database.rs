@@ -77,7 +77,7 @@ pub fn memory_error(error: rusqlite::Error) -> OpenError {
 /// Nothing is synced, and a transaction that fails is undone from memory.
 fn try_open_in_memory() -> rusqlite::Result<Connection> {
     let mut connection = Connection::open_in_memory()?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    cache_statements(&connection)?;
     connection.execute_batch(
         "PRAGMA journal_mode = MEMORY;
          PRAGMA synchronous = OFF;
@@ -136,7 +136,7 @@ fn try_open(path: &Path) -> Result<Connection, OpenFailure> {
     // A file that is set aside must stay as it was found: closing it must not checkpoint it. The writer
     // checkpoints a sound file when it ends.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    cache_statements(&connection)?;
     let found = version(&connection)?;
     if found > VERSION {
         return Err(OpenFailure::Newer(found));
@@ -154,6 +154,14 @@ fn try_open(path: &Path) -> Result<Connection, OpenFailure> {
     )?;
     migrate(&mut connection, found)?;
     Ok(connection)
+}
+
+/// Keeps prepared statements, and keeps their plans: without the stability guarantee SQLite compiles a cached
+/// statement again for every use if one of its parameters could change the plan.
+fn cache_statements(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {

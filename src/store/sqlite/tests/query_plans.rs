@@ -1,5 +1,7 @@
 //! Statements that must stay fast with any number of rows use an index.
 
+use rusqlite::StatementStatus;
+
 use super::*;
 
 #[tokio::test]
@@ -7,7 +9,7 @@ async fn finding_a_cause_uses_an_index() {
     let folder = Folder::new();
     let (store, _) = folder.open();
     drop(store);
-    let connection = Connection::open(&folder.path).unwrap();
+    let connection = database::open(&folder.path).unwrap();
     let mut plan = connection
         .prepare(&format!("EXPLAIN QUERY PLAN {}", gates::causation::CAUSE))
         .unwrap();
@@ -30,7 +32,7 @@ async fn finding_a_cause_uses_an_index() {
 async fn finding_due_runs_uses_an_index() {
     let folder = Folder::new();
     drop(folder.open());
-    let connection = Connection::open(&folder.path).unwrap();
+    let connection = database::open(&folder.path).unwrap();
     for (sql, index) in [
         (queue::claim::DUE, "runs USING INDEX runs_due (due<?)"),
         (
@@ -55,5 +57,24 @@ async fn finding_due_runs_uses_an_index() {
             !steps.contains("SCAN") && !steps.contains("TEMP B-TREE"),
             "{steps}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_cached_statement_is_compiled_once_whatever_it_is_given() {
+    let folder = Folder::new();
+    let in_memory = SqliteStore::in_memory(StoreSettings::in_memory()).unwrap();
+    for store in [folder.open().0, in_memory] {
+        let compiled = |transaction: &mut WriteTransaction<'_>| {
+            let mut compiled = 0;
+            for number in 1..=3 {
+                let mut statement = transaction.connection.prepare_cached(queue::claim::DUE)?;
+                statement.query([number, number])?.next()?;
+                compiled += statement.get_status(StatementStatus::RePrepare);
+            }
+            Ok(compiled)
+        };
+        let compiled = store.writer.submit(Durability::Buffered, compiled).await;
+        assert_eq!(compiled, Ok(0));
     }
 }
