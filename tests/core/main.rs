@@ -4,6 +4,7 @@
 mod bundles;
 mod conditions;
 mod convert;
+mod debounce;
 mod events;
 mod flows;
 mod hostile_input;

@@ -10,11 +10,12 @@
 //! | signed requests, HTTP by hand | [`sender`], [`http_wire`] |
 //! | rules and configurations from texts | [`rules`] |
 //! | files of the repository, expected output | [`repository`], [`expected`] |
-//! | random and mutated input, a reference evaluator | [`strategy`], [`mutate`], [`reference`] |
+//! | random and mutated input, a reference evaluator and a model of debounce | [`strategy`], [`mutate`], [`reference`], [`debounce_model`] |
 
 pub mod clock;
 pub mod daemon;
 pub mod data_folder;
+pub mod debounce_model;
 pub mod expected;
 pub mod http_wire;
 pub mod mutate;

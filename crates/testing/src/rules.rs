@@ -43,3 +43,9 @@ pub fn config(text: &str) -> Config {
     assert!(diagnostics.is_empty(), "{:?}", diagnostics.sorted());
     config
 }
+
+/// Compiles the rules of one text, without a configuration; panics if there is an error.
+#[track_caller]
+pub fn from_text(text: &str) -> RuleSet {
+    load(&[("r.yaml", text)], &Config::default())
+}

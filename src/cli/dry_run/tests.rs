@@ -4,7 +4,7 @@ use super::*;
 use flowtrigger_core::matching::rule_set::RuleSet;
 
 fn rules(current: &str) -> RuleSet {
-    RuleSet::of_text(&format!(
+    flowtrigger_testing::rules::from_text(&format!(
         "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nwhen: {{ current: {current} }}\nflow: [{{ succeed: ok }}]\n"
     ))
 }

@@ -241,7 +241,7 @@ mod tests {
     use crate::engine::Rulebook;
 
     fn rules(current: &str) -> RuleSet {
-        RuleSet::of_text(&format!(
+        flowtrigger_testing::rules::from_text(&format!(
             "name: r\nevent_source: support\nevent_type: ticket.PriorityChanged\nwhen: {{ current: {current} }}\nflow: [{{ succeed: ok }}]\n\
              tests:\n  - name: t\n    event: {{ input: {{ ticket_event: {{ type: Priority Changed, current: high, ticket: {{ id: 7 }} }} }} }}\n    expect: match\n"
         ))

@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_place_without_the_number_of_an_item_is_understood() {
-        let set = RuleSet::of_text(RULE);
+        let set = flowtrigger_testing::rules::from_text(RULE);
         let steps = Steps::of(&set.rules[0].flow);
         let meant = steps.without_number("each.page");
         assert_eq!(meant, Some(("each[0].page".to_owned(), "page")));
@@ -124,7 +124,7 @@ flows: { named: { flow: [{ name: inner, exec: [inner] }] } }
 
     #[test]
     fn steps_are_known_by_name_and_by_place() {
-        let set = RuleSet::of_text(RULE);
+        let set = flowtrigger_testing::rules::from_text(RULE);
         let steps = Steps::of(&set.rules[0].flow);
         for (name, count) in [
             ("page", 2),

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::{claimed, in_lane, later, now, place, to};
 use flowtrigger_core::config::mode::Mode;
-use flowtrigger_core::gate::debounce_model::naive;
+use flowtrigger_testing::debounce_model::naive;
 use flowtrigger_core::gate::{Ask, Kept, Kind};
 use flowtrigger_core::gate::debounce::MAX_WINDOW_EVENTS;
 use flowtrigger_core::matching::rule_set::RuleSet;
@@ -23,7 +23,7 @@ pub fn rule(keep: Kept) -> Arc<Rule> {
          debounce: {{ per: ticket.id, quiet: 60s, keep: {} }}\nflow:\n  - succeed: fine\n",
         keep.word()
     );
-    Arc::clone(&RuleSet::of_text(&text).rules[0])
+    Arc::clone(&flowtrigger_testing::rules::from_text(&text).rules[0])
 }
 
 pub fn debounce(keep: Kept) -> Ask {

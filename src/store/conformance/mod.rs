@@ -39,7 +39,7 @@ pub fn live_rule(name: &str) -> Arc<Rule> {
     let text = format!(
         "name: {name}\nevent_source: support\nevent_type: ticket.TicketCreated\nflow:\n  - succeed: fine\n"
     );
-    Arc::clone(&RuleSet::of_text(&text).rules[0])
+    Arc::clone(&flowtrigger_testing::rules::from_text(&text).rules[0])
 }
 
 fn event(id: &str) -> Arc<Event> {

@@ -3,8 +3,6 @@
 
 pub mod debounce;
 #[cfg(test)]
-mod debounce_model;
-#[cfg(test)]
 mod model;
 pub mod vocabulary;
 

@@ -19,7 +19,7 @@ fn claimed(id: u64, error: Value) -> Claimed {
     Claimed {
         id: RunId(id),
         event: Arc::new(read_event(value, None, &Config::default()).unwrap()),
-        rule: Arc::clone(&RuleSet::of_text(text).rules[0]),
+        rule: Arc::clone(&flowtrigger_testing::rules::from_text(text).rules[0]),
         generation: 0,
         error,
         events: Vec::new(),

@@ -254,7 +254,7 @@ async fn a_run_is_read_with_its_log_and_its_rule<S: Store, H: History>((store, h
 async fn the_runs_beside_a_run_are_named<S: Store, H: History>((store, history): (S, H)) {
     let text = "name: a\nevent_source: support\nevent_type: ticket.TicketCreated\n\
         on_dead: [{ succeed: reported }]\nflow:\n  - succeed: fine\n";
-    let rule = Arc::clone(&flowtrigger_core::matching::rule_set::RuleSet::of_text(text).rules[0]);
+    let rule = Arc::clone(&flowtrigger_testing::rules::from_text(text).rules[0]);
     let first = place(&store, arrival("1", &rule)).await;
     let second = place(&store, arrival("2", &rule)).await;
     claimed(&store, now()).await;

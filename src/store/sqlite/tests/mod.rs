@@ -194,7 +194,7 @@ async fn a_run_keeps_the_rule_it_was_planned_with() {
     let old = live_rule("a");
     store.commit(arrival("1", &old)).await.unwrap();
     let changed = old.version.document().replace("fine", "better");
-    let new = flowtrigger_core::matching::rule_set::RuleSet::of_text(&changed);
+    let new = flowtrigger_testing::rules::from_text(&changed);
     store.commit(arrival("2", &new.rules[0])).await.unwrap();
     killed(store);
     let (store, _) = folder.open();

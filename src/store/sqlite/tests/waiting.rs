@@ -16,7 +16,7 @@ fn later(seconds: i64) -> Timestamp {
 fn gathered(id: &str, seconds: i64) -> IncomingEvent {
     let text = "name: a\nevent_source: support\nevent_type: ticket.TicketCreated\n\
         debounce: { quiet: 60s, keep: all }\nflow:\n  - succeed: fine\n";
-    let mut arrival = arrival(id, &RuleSet::of_text(text).rules[0]);
+    let mut arrival = arrival(id, &flowtrigger_testing::rules::from_text(text).rules[0]);
     arrival.received = later(seconds);
     arrival.planned[0].asks = vec![Ask {
         kind: Kind::Debounce {

@@ -1,50 +1,14 @@
 //! Property test: debounce windows over time against a model that steps through every second.
 
 use std::collections::BTreeMap;
-
-use jiff::{SignedDuration, Timestamp};
-use proptest::prelude::*;
-
-use crate::gate::debounce::*;
-use crate::run::RunId;
 use std::time::Duration;
 
-/// An event: its second and its value.
-pub type Coming = (i64, u8);
-
-/// A run that starts: its second, its value and the numbers of its events.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Started {
-    pub second: i64,
-    pub about: u8,
-    pub events: Vec<usize>,
-}
-
-/// The runs that start until `end`, found by stepping through every second.
-pub fn naive(coming: &[Coming], quiet: i64, at_most: Option<i64>, end: i64) -> Vec<Started> {
-    let mut started = Vec::new();
-    let mut open: BTreeMap<u8, Vec<usize>> = BTreeMap::new();
-    for second in 0..=end {
-        open.retain(|about, events| {
-            let time = |index: Option<&usize>| coming[*index.unwrap()].0;
-            let is_quiet = second - time(events.last()) >= quiet;
-            let is_late = at_most.is_some_and(|most| second - time(events.first()) >= most);
-            if is_quiet || is_late {
-                started.push(Started {
-                    second,
-                    about: *about,
-                    events: std::mem::take(events),
-                });
-            }
-            !events.is_empty()
-        });
-        for (number, (_, about)) in coming.iter().enumerate().filter(|(_, one)| one.0 == second) {
-            open.entry(*about).or_default().push(number);
-        }
-    }
-    started.sort();
-    started
-}
+use flowtrigger_core::gate::Kept as Keep;
+use flowtrigger_core::gate::debounce::{Debounce, Gathering, Turn};
+use flowtrigger_core::run::RunId;
+use flowtrigger_testing::debounce_model::{Coming, Started, naive};
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
@@ -98,8 +62,8 @@ fn decided(debounce: &Debounce<'_>, coming: &[Coming]) -> Vec<Started> {
     for (about, kept) in windows {
         let first = kept.events.first().copied();
         let acts = match debounce.keep {
-            crate::gate::Kept::First => first,
-            crate::gate::Kept::Last | crate::gate::Kept::All => kept.events.last().copied(),
+            Keep::First => first,
+            Keep::Last | Keep::All => kept.events.last().copied(),
         };
         assert_eq!(acts.map(|number| number as u64), Some(kept.gathering.run.0));
         started.push(kept.close(about));
@@ -116,7 +80,7 @@ proptest! {
         gaps in proptest::collection::vec((0..40_i64, 0..3_u8), 1..60),
         quiet in 1..60_i64,
         further in proptest::option::of(0..120_i64),
-        keep in prop_oneof![Just(crate::gate::Kept::First), Just(crate::gate::Kept::Last), Just(crate::gate::Kept::All)],
+        keep in prop_oneof![Just(Keep::First), Just(Keep::Last), Just(Keep::All)],
     ) {
         let at_most = further.map(|further| quiet + further);
         let mut second = 0;
